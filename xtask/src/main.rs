@@ -1,1 +1,40 @@
-fn main() {}
+//! Chores of the project: `cargo run -p xtask -- SUBCOMMAND`. One module and one line in `COMMANDS` per subcommand.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod profile_tables;
+
+use std::process::ExitCode;
+
+/// A subcommand: its name, one line of help, and what it does with the arguments after its name.
+struct Command {
+    name: &'static str,
+    help: &'static str,
+    run: fn(&[String]) -> Result<(), String>,
+}
+
+const COMMANDS: &[Command] = &[Command {
+    name: "profile-tables",
+    help: "[--check] [--fhir DIR] [--r4 DIR]  write (or compare) the tables of crates/profile/data",
+    run: profile_tables::run,
+}];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else { return usage() };
+    let Some(command) = COMMANDS.iter().find(|c| c.name == name) else { return usage() };
+    match (command.run)(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{name}: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: cargo run -p xtask -- SUBCOMMAND");
+    for command in COMMANDS {
+        eprintln!("  {} {}", command.name, command.help);
+    }
+    ExitCode::FAILURE
+}

@@ -1,1 +1,33 @@
+//! The broker's rules, with no engine, no format and no protocol in them: what a message is and which
+//! states it may pass through, what an engine that keeps messages must promise, how messages are routed,
+//! when a failed delivery is tried again and when a missing acknowledgement is overdue.
+//!
+//! * [`engine`]: the [`Engine`] trait; its promises are held by [`contract`] (feature `contract`).
+//! * [`message`], [`work`], [`effects`]: the data that goes through it.
+//! * [`state`], [`route`], [`retry`], [`watch`]: the rules.
 
+pub mod effects;
+pub mod engine;
+pub mod error;
+pub mod limits;
+pub mod message;
+pub mod state;
+pub mod work;
+
+pub use effects::{
+    Answer, AuditBreak, AuditCheck, AuditEntry, Effects, Event, EventKind, NewAudit, NewEvent, StoredOutput,
+    Translation, TranslationSummary,
+};
+pub use engine::Engine;
+pub use engine::{BackupReport, Durability, MailboxGauge, Metrics, QueueGauge, VerifyReport};
+pub use error::EngineError;
+pub use message::{
+    Accept, AcceptOutcome, Checksum, ChunkOutcome, Content, IdempotencyKey, InboxEntry, InboxPage,
+    InboxQuery, Message, MessageId, MessageKind, MessageQuery, NewMessage, Payload, PayloadReader, Staged,
+    Upload, WorkflowFilter,
+};
+pub use state::State;
+pub use work::{
+    AckKind, AckOutcome, Expectation, Failure, Lease, NewExpectation, NewWork, NextStep, Settle, WorkId,
+    WorkItem, WorkKind, WorkQuery, WorkState,
+};

@@ -1,1 +1,3 @@
-
+//! x
+pub mod limits;
+pub mod rows;

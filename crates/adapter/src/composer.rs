@@ -1,0 +1,404 @@
+//! Composes bundles: ids, references, `meta`, `Provenance`, and the ledger beside them.
+
+use std::collections::HashMap;
+
+use causeway_core::{Issue, ItemId, Ledger, Outcome, Severity, Sources, limits};
+use causeway_fhir::profiles::default_profile;
+use causeway_fhir::writer::Mark;
+use causeway_fhir::{Ref, Writer, systems};
+use uuid::Uuid;
+
+use crate::{Context, Output, Sink};
+
+/// Which profile a resource claims.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile<'a> {
+    /// UK Core's general profile of its type, where there is one.
+    #[default]
+    Default,
+    /// None.
+    None,
+    /// This one.
+    Url(&'a str),
+}
+
+/// What a resource's `meta` says beyond source and tags.
+#[derive(Clone, Debug, Default)]
+pub struct Meta<'a> {
+    /// Profile claimed.
+    pub profile: Profile<'a>,
+    /// Security labels: system, code, display, and the items that demanded them. Never lost.
+    pub security: Vec<(&'a str, &'a str, &'a str, Vec<ItemId>)>,
+}
+
+#[derive(Debug)]
+struct Open {
+    id: String,
+    /// Resources written, by (type, key), in order of writing.
+    written: HashMap<(&'static str, String), Ref>,
+    order: Vec<Ref>,
+    start: Mark,
+    first_item: ItemId,
+}
+
+/// Composes the bundles of one translation. One bundle is open at a time.
+#[derive(Debug)]
+pub struct Composer<'c> {
+    /// What the adapter was given.
+    pub context: &'c Context,
+    /// The account. Parsers enter items here; writing claims them.
+    pub ledger: Ledger,
+    adapter: &'static str,
+    writer: Writer,
+    issues: Vec<Issue>,
+    outputs: Vec<Output>,
+    open: Option<Open>,
+    /// The fixed text of every `meta` before profile and security.
+    meta_source: String,
+    meta_tags: String,
+    received: String,
+}
+
+/// Text of a JSON string, quotation marks included.
+fn quoted(text: &str) -> String {
+    let mut out = Vec::new();
+    causeway_fhir::writer::quote_into(&mut out, text);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+impl<'c> Composer<'c> {
+    /// A composer for one input of an adapter.
+    pub fn new(adapter: &'static str, context: &'c Context) -> Self {
+        let sender = &context.sender;
+        let name = if sender.name.is_empty() { &sender.code } else { &sender.name };
+        let meta_tags = format!(
+            "[{{\"system\":{},\"code\":{}}},{{\"system\":{},\"code\":{},\"display\":{}}}]",
+            quoted(systems::TAG_SOURCE),
+            quoted(adapter),
+            quoted(systems::TAG_PROVENANCE),
+            quoted(&sender.code),
+            quoted(name),
+        );
+        Self {
+            context,
+            ledger: Ledger::new(),
+            adapter,
+            writer: Writer::new(context.explain),
+            issues: Vec::new(),
+            outputs: Vec::new(),
+            open: None,
+            meta_source: quoted(&context.original),
+            meta_tags,
+            received: context.received.to_string(),
+        }
+    }
+
+    /// The id that a resource of this sender with this source key always has.
+    pub fn id(&self, kind: &str, key: &str) -> String {
+        let name = format!("{}|{}|{kind}|{key}", self.context.sender.code, self.adapter);
+        Uuid::new_v5(&self.context.namespace, name.as_bytes()).to_string()
+    }
+
+    /// A reference to a resource by its source key, whether or not it is written yet. The caller sees to it
+    /// that it will be.
+    pub fn reference(&self, kind: &'static str, key: &str) -> Ref {
+        Ref { kind, id: self.id(kind, key) }
+    }
+
+    /// Opens a bundle for one record. `key` is the record's own id in the source: the same record sent again
+    /// makes the same bundle id. A bundle that is still open is closed away unseen.
+    pub fn begin(&mut self, key: &str) {
+        if self.open.is_some() {
+            self.abandon();
+        }
+        let id = self.id("Bundle", key);
+        let start = self.writer.mark();
+        let first_item = self.ledger.next_id();
+        let mut head = self.writer.take();
+        head.extend_from_slice(b"{\"resourceType\":\"Bundle\",\"id\":\"");
+        head.extend_from_slice(id.as_bytes());
+        head.extend_from_slice(b"\",\"type\":\"transaction\",\"timestamp\":\"");
+        head.extend_from_slice(self.received.as_bytes());
+        head.extend_from_slice(b"\",\"entry\":[");
+        self.writer.restore(head);
+        self.open = Some(Open { id, written: HashMap::new(), order: Vec::new(), start, first_item });
+    }
+
+    /// Whether a resource with this key has been written into the open bundle.
+    pub fn has(&self, kind: &'static str, key: &str) -> bool {
+        self.open.as_ref().is_some_and(|open| open.written.contains_key(&(kind, key.to_owned())))
+    }
+
+    /// Writes a resource with the default profile. See [`Composer::resource_with`].
+    pub fn resource(&mut self, kind: &'static str, key: &str, f: impl FnOnce(&mut Writer)) -> Ref {
+        self.resource_with(kind, key, &Meta::default(), f)
+    }
+
+    /// Writes a resource that several records may share (an organisation, a practitioner): once per bundle.
+    /// The items of a later mention are claimed as mapped through the reference that the caller writes.
+    pub fn once(&mut self, kind: &'static str, key: &str, f: impl FnOnce(&mut Writer)) -> Ref {
+        match self.open.as_ref().and_then(|open| open.written.get(&(kind, key.to_owned()))) {
+            Some(found) => found.clone(),
+            None => self.resource(kind, key, f),
+        }
+    }
+
+    /// Writes a resource into the open bundle: `f` writes what follows `resourceType`, `id` and `meta`. Two
+    /// resources of one type with the same key are two resources: the second gets an id of its own and an
+    /// issue is raised, nothing is merged.
+    pub fn resource_with(
+        &mut self,
+        kind: &'static str,
+        key: &str,
+        meta: &Meta<'_>,
+        f: impl FnOnce(&mut Writer),
+    ) -> Ref {
+        let key = self.free_key(kind, key);
+        let target = Ref { kind, id: self.id(kind, &key) };
+        let source = &self.meta_source;
+        let tags = &self.meta_tags;
+        let w = &mut self.writer;
+        w.root(kind);
+        w.entry(|w| {
+            w.fixed("fullUrl", &target.url());
+            w.resource_scope(|w| {
+                w.fixed("resourceType", kind);
+                w.fixed("id", &target.id);
+                w.object("meta", |w| {
+                    w.raw("source", source.as_bytes(), ());
+                    let profile = match meta.profile {
+                        Profile::Default => default_profile(kind),
+                        Profile::None => None,
+                        Profile::Url(url) => Some(url),
+                    };
+                    if let Some(url) = profile {
+                        w.array("profile", |w| w.value(url, ()));
+                    }
+                    w.array("security", |w| {
+                        for (system, code, display, from) in &meta.security {
+                            w.element(|w| causeway_fhir::Coding::new(system, code, display).body(w, from));
+                        }
+                    });
+                    w.raw("tag", tags.as_bytes(), ());
+                });
+                f(w);
+            });
+            w.object("request", |w| {
+                w.fixed("method", "PUT");
+                w.fixed("url", &format!("{kind}/{}", target.id));
+            });
+        });
+        if let Some(open) = &mut self.open {
+            open.written.insert((kind, key), target.clone());
+            open.order.push(target.clone());
+        }
+        target
+    }
+
+    fn free_key(&mut self, kind: &'static str, key: &str) -> String {
+        if !self.has(kind, key) {
+            return key.to_owned();
+        }
+        self.issue(Issue::new(
+            Severity::Warning,
+            causeway_core::IssueCode::Duplicate,
+            "source-id-repeated",
+            format!("two records of the source that become {kind} have the same id; both were kept"),
+        ));
+        (2..).map(|n| format!("{key}#{n}")).find(|candidate| !self.has(kind, candidate)).unwrap_or_default()
+    }
+
+    /// The writer, for claims that belong to no resource.
+    pub fn writer(&mut self) -> &mut Writer {
+        &mut self.writer
+    }
+
+    /// Claims an outcome for items outside any resource.
+    pub fn claim(&mut self, from: impl Sources, outcome: Outcome, reason: &'static str) {
+        let ledger = &mut self.ledger;
+        from.each(&mut |item| ledger.claim(item, outcome, reason));
+    }
+
+    /// Raises an issue.
+    pub fn issue(&mut self, issue: Issue) {
+        self.issues.push(issue);
+    }
+
+    /// Raises an issue at a source item.
+    pub fn issue_at(&mut self, item: ItemId, mut issue: Issue) {
+        issue.position = self.ledger.position(item);
+        self.issues.push(issue);
+    }
+
+    /// A state within the open bundle to return to: see [`Composer::undo_to`].
+    pub fn checkpoint(&self) -> (Mark, usize) {
+        (self.writer.mark(), self.open.as_ref().map_or(0, |open| open.order.len()))
+    }
+
+    /// Takes back every resource written since a checkpoint, with its claims. Issues stay.
+    pub fn undo_to(&mut self, checkpoint: (Mark, usize)) {
+        self.writer.rollback(checkpoint.0);
+        if let Some(open) = &mut self.open {
+            for gone in open.order.drain(checkpoint.1.min(open.order.len())..) {
+                open.written.retain(|_, target| *target != gone);
+            }
+        }
+    }
+
+    /// Closes the open bundle with its `Provenance` and makes it an output. A bundle in which nothing was
+    /// written is no output. Returns whether there is one.
+    pub fn end(
+        &mut self,
+        label: impl Into<String>,
+        event: impl Into<String>,
+        recipient: Option<String>,
+    ) -> bool {
+        let Some(open) = self.open.take() else { return false };
+        if open.order.is_empty() {
+            self.writer.rollback(open.start);
+            self.settle();
+            return false;
+        }
+        self.provenance(&open);
+        let mut json = self.writer.take();
+        json.extend_from_slice(b"]}");
+        self.settle();
+        self.outputs.push(Output {
+            json,
+            id: open.id,
+            label: label.into(),
+            event: event.into(),
+            recipient,
+            resources: open.order.len() as u32 + 1,
+        });
+        true
+    }
+
+    /// Throws the open bundle away, with its claims; issues stay. The caller says what became of the items,
+    /// usually by [`Ledger::overrule`].
+    pub fn abandon(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.writer.rollback(open.start);
+        }
+        self.settle();
+    }
+
+    /// Number of the first item entered since the open bundle was begun.
+    pub fn first_item(&self) -> ItemId {
+        self.open.as_ref().map_or(0, |open| open.first_item)
+    }
+
+    fn provenance(&mut self, open: &Open) {
+        let id = self.id("Provenance", &open.id);
+        let context = self.context;
+        let adapter = self.adapter;
+        let received = &self.received;
+        let source = &self.meta_source;
+        let tags = &self.meta_tags;
+        let w = &mut self.writer;
+        w.root("Provenance");
+        w.entry(|w| {
+            w.fixed("fullUrl", &format!("urn:uuid:{id}"));
+            w.resource_scope(|w| {
+                w.fixed("resourceType", "Provenance");
+                w.fixed("id", &id);
+                w.object("meta", |w| {
+                    w.raw("source", source.as_bytes(), ());
+                    w.raw("tag", tags.as_bytes(), ());
+                });
+                w.array("target", |w| {
+                    for target in &open.order {
+                        w.reference_element(target, ());
+                    }
+                });
+                w.fixed("recorded", received);
+                w.array("agent", |w| {
+                    agent(w, "author", |w| {
+                        w.object("identifier", |w| {
+                            w.fixed("system", &context.sender.system);
+                            w.fixed("value", &context.sender.code);
+                        });
+                        if !context.sender.name.is_empty() {
+                            w.fixed("display", &context.sender.name);
+                        }
+                    });
+                    agent(w, "assembler", |w| {
+                        let version = env!("CARGO_PKG_VERSION");
+                        w.fixed("display", &format!("Causeway {version}, adapter {adapter}"));
+                    });
+                });
+                w.array("entity", |w| {
+                    w.element(|w| {
+                        w.fixed("role", "source");
+                        w.object("what", |w| {
+                            w.object("identifier", |w| {
+                                w.fixed("system", systems::ORIGINAL);
+                                w.fixed("value", &context.original);
+                            });
+                        });
+                    });
+                });
+            });
+            w.object("request", |w| {
+                w.fixed("method", "PUT");
+                w.fixed("url", &format!("Provenance/{id}"));
+            });
+        });
+    }
+
+    fn settle(&mut self) {
+        self.writer.settle(&mut self.ledger);
+        for (item, mut issue) in self.writer.take_issues() {
+            if issue.position.is_none() {
+                issue.position = item.and_then(|item| self.ledger.position(item));
+            }
+            self.issues.push(issue);
+        }
+    }
+
+    /// Hands everything that is finished to the sink. Only between bundles. Items entered so far are
+    /// accounted for with this: their ids are not valid after it.
+    pub fn flush(&mut self, sink: &mut dyn Sink) {
+        self.settle();
+        for output in self.outputs.drain(..) {
+            sink.output(output);
+        }
+        for issue in self.issues.drain(..) {
+            sink.issue(issue);
+        }
+        let mut next = Ledger::new();
+        if let Some(outline) = self.ledger.outline() {
+            next.set_outline(outline.clone());
+        }
+        sink.ledger(std::mem::replace(&mut self.ledger, next));
+    }
+
+    /// Finished bundles that have not been handed over.
+    pub fn outputs(&self) -> &[Output] {
+        &self.outputs
+    }
+
+    /// Issues raised so far and not handed over.
+    pub fn issues(&self) -> &[Issue] {
+        &self.issues
+    }
+
+    /// Whether the issues are so many that more would only be counted.
+    pub fn crowded(&self) -> bool {
+        self.issues.len() >= limits::ISSUES_MAX
+    }
+}
+
+fn agent(w: &mut Writer, code: &str, who: impl FnOnce(&mut Writer)) {
+    w.element(|w| {
+        w.object("type", |w| {
+            w.array("coding", |w| {
+                w.element(|w| {
+                    w.fixed("system", "http://terminology.hl7.org/CodeSystem/provenance-participant-type");
+                    w.fixed("code", code);
+                });
+            });
+        });
+        w.object("who", who);
+    });
+}

@@ -1,0 +1,422 @@
+//! The contract's own tests. An adapter runs them over its cases:
+//!
+//! ```ignore
+//! #[test]
+//! fn keeps_the_contract() {
+//!     causeway_adapter::contract::Suite::new(&MyAdapter).folder("fixtures/my-adapter").check();
+//! }
+//! ```
+//!
+//! They are data-driven and they assert what can fail: determinism, the sum of the ledger, the ledger's truth,
+//! references that resolve, no value in any issue text, no panic on mutated input.
+
+use std::collections::{BTreeMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use causeway_core::{Outcome, Place};
+use serde_json::Value;
+
+use crate::{Adapter, Context, Sender, Translation, translate};
+
+/// Items of one case whose truth is tested; more are sampled evenly.
+const TRUTH_ITEMS_MAX: usize = 300;
+
+/// An adapter with its cases.
+pub struct Suite<'a> {
+    adapter: &'a dyn Adapter,
+    context: Context,
+    cases: Vec<(String, Vec<u8>)>,
+}
+
+impl std::fmt::Debug for Suite<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Suite({}, {} cases)", self.adapter.name(), self.cases.len())
+    }
+}
+
+/// A context with fixed time and sender, the same for every test.
+pub fn test_context() -> Context {
+    let sender = Sender {
+        system: causeway_fhir::systems::ODS_ORGANISATION.to_owned(),
+        code: "ZZ901".to_owned(),
+        name: "Test sender".to_owned(),
+    };
+    let received = "2026-11-02T09:30:00Z".parse().unwrap_or_default();
+    Context::new(sender, received, "urn:uuid:00000000-0000-5000-8000-000000000000")
+}
+
+impl<'a> Suite<'a> {
+    /// A suite with no case yet.
+    pub fn new(adapter: &'a dyn Adapter) -> Self {
+        Self { adapter, context: test_context(), cases: Vec::new() }
+    }
+
+    /// Uses another context.
+    #[must_use]
+    pub fn context(mut self, context: Context) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// Adds one case.
+    #[must_use]
+    pub fn case(mut self, name: impl Into<String>, input: impl Into<Vec<u8>>) -> Self {
+        self.cases.push((name.into(), input.into()));
+        self
+    }
+
+    /// Adds every file named `input.*` under a folder of case folders, seen from the project's root.
+    ///
+    /// # Panics
+    /// Where the folder is absent or holds no case: a suite without cases proves nothing.
+    #[must_use]
+    pub fn folder(mut self, path: &str) -> Self {
+        let root = project_root().join(path);
+        let mut found = 0;
+        let mut folders: Vec<_> = std::fs::read_dir(&root)
+            .unwrap_or_else(|e| panic!("fixtures {path}: {e}"))
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
+        folders.sort();
+        for folder in folders {
+            let Ok(files) = std::fs::read_dir(&folder) else { continue };
+            for file in files.flatten().map(|f| f.path()) {
+                if file.file_stem().is_some_and(|stem| stem == "input") {
+                    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    self.cases.push((name, std::fs::read(&file).unwrap_or_default()));
+                    found += 1;
+                }
+            }
+        }
+        assert!(found > 0, "no input.* under {path}");
+        self
+    }
+
+    fn run(&self, input: &[u8]) -> Translation {
+        translate(self.adapter, input, &self.context)
+    }
+
+    /// All tests, with 10,000 mutated inputs.
+    ///
+    /// # Panics
+    /// With the first broken rule.
+    pub fn check(&self) {
+        self.describes_itself();
+        self.accounts();
+        self.is_deterministic();
+        self.resolves_references();
+        self.tells_the_truth();
+        self.survives_mutation(10_000, 1);
+    }
+
+    /// Name, titles, versions and mapping tables are in order.
+    ///
+    /// # Panics
+    /// Where they are not.
+    pub fn describes_itself(&self) {
+        let name = self.adapter.name();
+        let kebab = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        assert!(name.bytes().all(kebab), "{name}: not kebab-case");
+        for text in [self.adapter.title(), self.adapter.summary()] {
+            assert!(!text.is_empty(), "{name}: no title or summary");
+        }
+        assert!(!self.adapter.versions().is_empty(), "{name}: no versions");
+        assert!(!self.adapter.media_types().is_empty(), "{name}: no media types");
+        for map in self.adapter.maps() {
+            assert_eq!(map.faults(), Vec::<String>::new(), "{name}: mapping table");
+        }
+    }
+
+    /// Every item has an outcome and, where it needs one, a reason; spans lie within the input; the outputs are
+    /// JSON.
+    ///
+    /// # Panics
+    /// Where one has not.
+    pub fn accounts(&self) {
+        for (case, input) in &self.cases {
+            let translation = self.run(input);
+            assert!(!translation.ledger.is_empty(), "{case}: an empty ledger");
+            for item in translation.ledger.items() {
+                let place = item.place.render(translation.ledger.outline());
+                assert_ne!(item.outcome, Outcome::Unexplained, "{case}: {place} is unexplained");
+                assert!(item.span.end as usize <= input.len(), "{case}: {place} lies outside the input");
+                let needs_reason = matches!(
+                    item.outcome,
+                    Outcome::MappedWithLoss | Outcome::Withheld | Outcome::Rejected | Outcome::Unsupported
+                );
+                assert!(!needs_reason || !item.reason.is_empty(), "{case}: {place} has no reason");
+            }
+            for output in &translation.outputs {
+                let parsed: Result<Value, _> = serde_json::from_slice(&output.json);
+                assert!(parsed.is_ok(), "{case}: {} is not JSON: {parsed:?}", output.label);
+            }
+        }
+    }
+
+    /// The same bytes give the same translation.
+    ///
+    /// # Panics
+    /// Where they don't.
+    pub fn is_deterministic(&self) {
+        for (case, input) in &self.cases {
+            let (first, second) = (self.run(input), self.run(input));
+            assert!(first.outputs == second.outputs, "{case}: two runs differ in output");
+            assert_eq!(first.issues, second.issues, "{case}: two runs differ in issues");
+            assert_eq!(first.acknowledgement, second.acknowledgement, "{case}: acknowledgement");
+        }
+    }
+
+    /// Every `urn:uuid:` reference points to an entry of the same bundle, no two entries share an id, and every
+    /// resource is a target of the bundle's Provenance.
+    ///
+    /// # Panics
+    /// Where one does not.
+    pub fn resolves_references(&self) {
+        for (case, input) in &self.cases {
+            for output in self.run(input).outputs {
+                let bundle: Value = serde_json::from_slice(&output.json).unwrap_or_default();
+                let mut known = HashSet::new();
+                for entry in bundle["entry"].as_array().into_iter().flatten() {
+                    let url = entry["fullUrl"].as_str().unwrap_or_default().to_owned();
+                    assert!(known.insert(url), "{case}: {} has two entries with one id", output.label);
+                    assert!(
+                        entry["resource"]["meta"]["source"].is_string(),
+                        "{case}: a resource has no meta.source"
+                    );
+                }
+                let mut references = Vec::new();
+                collect_references(&bundle, &mut references, 0);
+                for reference in &references {
+                    let found = !reference.starts_with("urn:uuid:") || known.contains(reference);
+                    assert!(found, "{case}: {}: a reference points nowhere", output.label);
+                }
+                let targets: HashSet<&String> = references.iter().collect();
+                let count = known.iter().filter(|url| targets.contains(url)).count();
+                assert!(count + 1 >= known.len(), "{case}: a resource has no Provenance");
+            }
+        }
+    }
+
+    /// The ledger's truth: a mapped item changes the output when its value changes; a structural or unsupported
+    /// one changes nothing, unless its record is then refused; and no changed value ever shows in the text of
+    /// an issue.
+    ///
+    /// # Panics
+    /// With the items for which that does not hold.
+    pub fn tells_the_truth(&self) {
+        let mut lies: BTreeMap<String, String> = BTreeMap::new();
+        for (case, input) in &self.cases {
+            self.truth_of(case, input, &mut lies);
+        }
+        assert!(lies.is_empty(), "the ledger does not tell the truth:\n{}", list(&lies));
+    }
+
+    fn truth_of(&self, case: &str, input: &[u8], lies: &mut BTreeMap<String, String>) {
+        let before = self.run(input);
+        let step = before.ledger.len().div_ceil(TRUTH_ITEMS_MAX).max(1);
+        for item in before.ledger.items().iter().step_by(step) {
+            if item.place == Place::Whole || item.span.is_empty() {
+                continue;
+            }
+            let place = item.place.render(before.ledger.outline());
+            let mut changed = false;
+            let mut refused = false;
+            for attempt in 0..4 {
+                let Some(mutant) =
+                    mutate_value(input, item.span.start as usize, item.span.end as usize, attempt)
+                else {
+                    break;
+                };
+                let after = self.run(&mutant);
+                let value = String::from_utf8_lossy(item.span.of(&mutant)).into_owned();
+                if value.len() >= 6 {
+                    for issue in &after.issues {
+                        let at = issue.position.as_ref().map_or("", |p| p.path.as_str());
+                        if issue.text.contains(&value) || at.contains(&value) {
+                            lies.insert(
+                                format!("{case}: {place}"),
+                                format!("its value shows in {}", issue.rule),
+                            );
+                        }
+                    }
+                }
+                refused |=
+                    after.rejected() && !before.rejected() || after.outputs.len() != before.outputs.len();
+                changed |= after.outputs != before.outputs;
+                if changed && item.outcome == Outcome::Mapped {
+                    break;
+                }
+            }
+            match item.outcome {
+                Outcome::Mapped | Outcome::MappedWithLoss if !changed => {
+                    lies.insert(
+                        format!("{case}: {place}"),
+                        format!("{}, but changing it changes nothing", item.outcome.word()),
+                    );
+                }
+                Outcome::Structural | Outcome::Unsupported if changed && !refused => {
+                    lies.insert(
+                        format!("{case}: {place}"),
+                        format!("{}, but changing it changes the output", item.outcome.word()),
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Mutated inputs: no panic, and the account still adds up.
+    ///
+    /// # Panics
+    /// With the case, the seed and the round of the first failure.
+    pub fn survives_mutation(&self, rounds: u64, seed: u64) {
+        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        // Small cases first: mutation finds faults in structure, not in length.
+        let small: Vec<_> = self.cases.iter().filter(|(_, input)| input.len() <= 16 * 1024).collect();
+        let pool: Vec<_> = if small.is_empty() { self.cases.iter().collect() } else { small };
+        for round in 0..rounds {
+            let Some((case, input)) = pool.get(random.below(pool.len().max(1))) else { return };
+            let mutant = random.mutate(input);
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.run(&mutant)));
+            let Ok(translation) = outcome else {
+                panic!("{case}: panic on a mutated input (seed {seed}, round {round})");
+            };
+            let unexplained = translation.ledger.totals().of(Outcome::Unexplained);
+            assert_eq!(
+                unexplained, 0,
+                "{case}: unexplained items after mutation (seed {seed}, round {round})"
+            );
+        }
+    }
+}
+
+fn list(lies: &BTreeMap<String, String>) -> String {
+    lies.iter().take(40).map(|(at, what)| format!("  {at}: {what}\n")).collect()
+}
+
+fn collect_references(value: &Value, into: &mut Vec<String>, depth: usize) {
+    if depth > 64 {
+        return;
+    }
+    match value {
+        Value::Object(object) => {
+            if let Some(Value::String(reference)) = object.get("reference") {
+                into.push(reference.clone());
+            }
+            object.values().for_each(|v| collect_references(v, into, depth + 1));
+        }
+        Value::Array(list) => list.iter().for_each(|v| collect_references(v, into, depth + 1)),
+        _ => {}
+    }
+}
+
+/// The project's root, found from this crate.
+pub fn project_root() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The folder of test corpora, or `None` with a loud word on standard error where it is absent.
+#[allow(clippy::print_stderr)]
+pub fn corpora(name: &str) -> Option<std::path::PathBuf> {
+    let base = std::env::var_os("CAUSEWAY_CORPORA")
+        .map_or_else(|| project_root().join("../shared/corpora"), std::path::PathBuf::from);
+    let folder = base.join(name);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("SKIPPED: {} is absent (set CAUSEWAY_CORPORA to the folder of corpora)", folder.display());
+    None
+}
+
+/// Changes the letters and digits of a value and nothing else, so that the shape stays. `None` where there is
+/// none to change. Escape sequences (`&amp;`, `\T\`, `?'`) keep their bytes: only the longest run of letters and
+/// digits outside them changes.
+fn mutate_value(input: &[u8], start: usize, end: usize, attempt: u8) -> Option<Vec<u8>> {
+    let mut out = input.to_vec();
+    let value = out.get_mut(start..end)?;
+    let mut changed = false;
+    let mut skip = false;
+    for (at, byte) in value.iter_mut().enumerate() {
+        match *byte {
+            b'&' | b'\\' => skip = !skip || *byte == b'&',
+            b';' => skip = false,
+            _ if skip => {}
+            b'0'..=b'9' => {
+                let by = 1 + attempt * 2 + (at % 3) as u8;
+                *byte = b'0' + (*byte - b'0' + by) % 10;
+                changed = true;
+            }
+            b'a'..=b'z' => {
+                *byte = b'a' + (*byte - b'a' + 7 + attempt * 5 + (at % 4) as u8) % 26;
+                changed = true;
+            }
+            b'A'..=b'Z' => {
+                *byte = b'A' + (*byte - b'A' + 7 + attempt * 5 + (at % 4) as u8) % 26;
+                changed = true;
+            }
+            _ => {}
+        }
+    }
+    changed.then_some(out)
+}
+
+/// Bytes that mean something to one format or another.
+const SPECIAL: &[u8] = b"|^~\\&+:'?,\"<>/\r\n\0\xFF{}[]";
+
+/// A small deterministic generator (xorshift): tests must repeat.
+#[derive(Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next number.
+    pub fn number(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// A number below a bound (0 where the bound is 0).
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.number() % bound.max(1) as u64) as usize
+    }
+
+    /// One to four changes: a byte replaced, removed, doubled, a stretch cut, moved or repeated, the end cut off.
+    pub fn mutate(&mut self, input: &[u8]) -> Vec<u8> {
+        let mut out = input.to_vec();
+        for _ in 0..=self.below(4) {
+            if out.is_empty() {
+                return out;
+            }
+            let at = self.below(out.len());
+            let len = 1 + self.below(24);
+            let end = (at + len).min(out.len());
+            match self.below(8) {
+                0 => out[at] = self.number() as u8,
+                1 => {
+                    out.remove(at);
+                }
+                2 => {
+                    let byte = SPECIAL[self.below(SPECIAL.len())];
+                    out.insert(at, byte);
+                }
+                3 => {
+                    out.drain(at..end);
+                }
+                4 => {
+                    let stretch = out[at..end].to_vec();
+                    let to = self.below(out.len());
+                    out.splice(to..to, stretch);
+                }
+                5 => out.truncate(at),
+                6 => out[at] ^= 1 << self.below(8),
+                _ => {
+                    let other = self.below(out.len());
+                    out.swap(at, other);
+                }
+            }
+        }
+        out
+    }
+}

@@ -1,0 +1,94 @@
+//! Ledgers and issues as JSON, in the form that files, pages and scoring tools read.
+
+use causeway_core::{Issue, Item, Ledger, Outcome, Totals};
+use causeway_fhir::systems::CAUSEWAY_ISSUE;
+use serde_json::{Map, Value, json};
+
+/// Totals as JSON: `items`, one count per outcome, and `unexplained`.
+pub fn totals_json(totals: &Totals) -> Value {
+    let mut object = Map::new();
+    object.insert("items".to_owned(), json!(totals.total()));
+    for outcome in Outcome::ALL {
+        object.insert(outcome.word().to_owned(), json!(totals.of(outcome)));
+    }
+    Value::Object(object)
+}
+
+/// The whole ledger as JSON: totals, `unexplained`, and the items with place, bytes, outcome, reason and (in
+/// explain mode) the FHIR paths they went to. No values of the source.
+pub fn ledger_json(ledger: &Ledger) -> Value {
+    let mut paths = ledger.paths().to_vec();
+    paths.sort_by_key(|(item, _)| *item);
+    let mut paths = paths.into_iter().peekable();
+    let items: Vec<Value> = ledger
+        .items()
+        .iter()
+        .zip(0..)
+        .map(|(item, id)| {
+            let mut to = Vec::new();
+            while let Some((_, path)) = paths.next_if(|(about, _)| *about <= id) {
+                to.push(path.into_string());
+            }
+            item_json(ledger, item, to)
+        })
+        .collect();
+    let totals = ledger.totals();
+    json!({
+        "totals": totals_json(&totals),
+        "unexplained": totals.of(Outcome::Unexplained),
+        "items": items,
+    })
+}
+
+fn item_json(ledger: &Ledger, item: &Item, to: Vec<String>) -> Value {
+    let mut object = Map::new();
+    object.insert("at".to_owned(), json!(item.place.render(ledger.outline())));
+    object.insert("bytes".to_owned(), json!([item.span.start, item.span.end]));
+    object.insert("outcome".to_owned(), json!(item.outcome.word()));
+    if !item.reason.is_empty() {
+        object.insert("reason".to_owned(), json!(item.reason));
+    }
+    if !to.is_empty() {
+        object.insert("to".to_owned(), json!(to));
+    }
+    Value::Object(object)
+}
+
+/// Issues as a FHIR OperationOutcome. An empty list says "all ok", for the resource needs one issue.
+pub fn operation_outcome<'a>(issues: impl IntoIterator<Item = &'a Issue>, dropped: usize) -> Value {
+    let mut list: Vec<Value> = issues.into_iter().map(issue_json).collect();
+    if dropped > 0 {
+        list.push(json!({
+            "severity": "warning",
+            "code": "too-long",
+            "details": {"coding": [{"system": CAUSEWAY_ISSUE, "code": "more-issues"}],
+                        "text": format!("{dropped} more issues were found and are not listed")},
+        }));
+    }
+    if list.is_empty() {
+        list.push(json!({
+            "severity": "information",
+            "code": "informational",
+            "details": {"coding": [{"system": CAUSEWAY_ISSUE, "code": "all-ok"}], "text": "nothing to report"},
+        }));
+    }
+    json!({"resourceType": "OperationOutcome", "issue": list})
+}
+
+/// One issue as an element of `OperationOutcome.issue`.
+pub fn issue_json(issue: &Issue) -> Value {
+    let mut object = json!({
+        "severity": issue.severity.code(),
+        "code": issue.code.code(),
+        "details": {
+            "coding": [{"system": CAUSEWAY_ISSUE, "code": issue.rule}],
+            "text": issue.text,
+        },
+    });
+    if let Some(position) = &issue.position {
+        object["diagnostics"] = json!(position.to_string());
+        // FHIRPath can't point into other formats; the place is given as text, as R4's `location` did for XPath.
+        object["location"] = json!([position.path]);
+    }
+    object
+}

@@ -1,0 +1,177 @@
+//! Identifiers of people and organisations, with their rules.
+
+use std::fmt;
+
+/// Why a text is not a valid NHS number. Source: NHS Data Dictionary, NHS NUMBER (modulus 11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NhsNumberError {
+    /// Not ten digits once blanks and hyphens are taken out.
+    #[error("an NHS number has ten digits")]
+    Shape,
+    /// The last digit is not the one that the first nine require.
+    #[error("the check digit of the NHS number is wrong")]
+    CheckDigit,
+    /// All digits are alike, a filler.
+    #[error("the NHS number is a filler of ten equal digits")]
+    Filler,
+}
+
+/// An NHS number that passes the modulus 11 check. That says nothing of whether it was ever issued or
+/// belongs to the person beside it: verification is a status of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NhsNumber([u8; 10]);
+
+impl NhsNumber {
+    /// Reads ten digits; blanks and hyphens between them are allowed.
+    ///
+    /// # Errors
+    /// [`NhsNumberError`] says which rule is broken.
+    pub fn parse(text: &str) -> Result<Self, NhsNumberError> {
+        let mut digits = [0u8; 10];
+        let mut count = 0;
+        for byte in text.trim().bytes() {
+            match byte {
+                b'0'..=b'9' => {
+                    *digits.get_mut(count).ok_or(NhsNumberError::Shape)? = byte;
+                    count += 1;
+                }
+                b' ' | b'-' => {}
+                _ => return Err(NhsNumberError::Shape),
+            }
+        }
+        if count != 10 {
+            return Err(NhsNumberError::Shape);
+        }
+        if digits.iter().all(|d| *d == digits[0]) {
+            return Err(NhsNumberError::Filler);
+        }
+        let mut first_nine = [0; 9];
+        first_nine.copy_from_slice(&digits[..9]);
+        match Self::check_digit(first_nine) {
+            Some(check) if check == digits[9] => Ok(Self(digits)),
+            _ => Err(NhsNumberError::CheckDigit),
+        }
+    }
+
+    /// The check digit (as an ASCII digit) of nine ASCII digits; `None` where the nine can't be used.
+    pub fn check_digit(nine: [u8; 9]) -> Option<u8> {
+        let sum: u32 = nine.iter().zip((2..=10).rev()).map(|(d, w)| u32::from(d - b'0') * w).sum();
+        match 11 - sum % 11 {
+            11 => Some(b'0'),
+            10 => None,
+            digit => Some(b'0' + digit as u8),
+        }
+    }
+
+    /// The ten digits.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// Whether it lies in the range that is never issued and kept for tests (999 …).
+    pub fn is_test(self) -> bool {
+        self.0.starts_with(b"999")
+    }
+}
+
+/// Never prints the number: an NHS number has no business in a log.
+impl fmt::Debug for NhsNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NhsNumber(..)")
+    }
+}
+
+macro_rules! code {
+    ($(#[$meta:meta])* $name:ident, $what:literal, $test:expr) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Reads the code in its canonical spelling; `None` where the shape is wrong. Shape only:
+            /// whether it was issued is for a directory to say.
+            pub fn parse(text: &str) -> Option<Self> {
+                let canonical = text.trim().to_ascii_uppercase();
+                let test: fn(&str) -> bool = $test;
+                test(&canonical).then_some(Self(canonical))
+            }
+
+            #[doc = concat!("The ", $what, ".")]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+code!(
+    /// Code of an organisation or site in the Organisation Data Service: 3 to 12 letters and digits.
+    OdsCode,
+    "ODS code",
+    |t| (3..=12).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric())
+);
+code!(
+    /// Location id of the Care Quality Commission: `1-` and digits.
+    CqcLocationId,
+    "CQC location id",
+    |t| {
+        t.strip_prefix("1-").is_some_and(|d| (6..=12).contains(&d.len()) && d.bytes().all(|b| b.is_ascii_digit()))
+    }
+);
+code!(
+    /// Code of a council with adult social services responsibilities: three digits.
+    CassrCode,
+    "CASSR code",
+    |t| t.len() == 3 && t.bytes().all(|b| b.is_ascii_digit())
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modulus_eleven() {
+        assert_eq!(
+            NhsNumber::parse("999 000 0018").map(|n| n.as_str().to_owned()),
+            Ok("9990000018".to_owned())
+        );
+        assert!(NhsNumber::parse("9990000018").is_ok_and(NhsNumber::is_test));
+        assert_eq!(NhsNumber::parse("9990000019"), Err(NhsNumberError::CheckDigit));
+        assert_eq!(NhsNumber::parse("999000001"), Err(NhsNumberError::Shape));
+        assert_eq!(NhsNumber::parse("9.99000001E9"), Err(NhsNumberError::Shape));
+        assert_eq!(NhsNumber::parse("0000000000"), Err(NhsNumberError::Filler));
+    }
+
+    #[test]
+    fn nine_digits_that_would_need_ten_as_check_are_unusable() {
+        let unusable = (0..1000u32).find(|n| {
+            let text = format!("999000{n:03}");
+            let mut nine = [0; 9];
+            nine.copy_from_slice(text.as_bytes());
+            NhsNumber::check_digit(nine).is_none()
+        });
+        let text = format!("999000{:03}0", unusable.unwrap());
+        assert_eq!(NhsNumber::parse(&text), Err(NhsNumberError::CheckDigit));
+    }
+
+    #[test]
+    fn the_number_is_not_printed_by_debug() {
+        assert_eq!(format!("{:?}", NhsNumber::parse("9990000018").unwrap()), "NhsNumber(..)");
+    }
+
+    #[test]
+    fn codes_of_organisations() {
+        assert_eq!(OdsCode::parse(" rx1ra ").unwrap().as_str(), "RX1RA");
+        assert!(OdsCode::parse("R-1").is_none());
+        assert!(CqcLocationId::parse("1-1234567890").is_some());
+        assert!(CqcLocationId::parse("1234567890").is_none());
+        assert!(CassrCode::parse("503").is_some());
+        assert!(CassrCode::parse("E5034").is_none());
+    }
+}

@@ -1,0 +1,97 @@
+//! Bytes to text, with the way back to the byte offsets.
+
+use std::borrow::Cow;
+
+use encoding_rs::{Encoding, WINDOWS_1252};
+
+/// A decoded input: its text, and how offsets in the text lead back to bytes of the input.
+#[derive(Debug)]
+pub struct Decoded<'a> {
+    /// The text.
+    pub text: Cow<'a, str>,
+    /// Name of the character set that was used, as IANA writes it.
+    pub charset: &'static str,
+    /// Whether the text had to be guessed: it was not valid in the character set that was expected.
+    pub guessed: bool,
+    /// Bytes cut off the front (a byte order mark).
+    skipped: usize,
+    /// Text offsets of characters that are longer in the text than in the input, with the running surplus.
+    wider: Vec<(usize, usize)>,
+}
+
+impl<'a> Decoded<'a> {
+    /// Reads UTF-8, or, where the bytes are not UTF-8, Windows-1252 (a superset of ISO 8859-1 in all that
+    /// is printed; what NHS feeds really send).
+    pub fn utf8_or_windows_1252(bytes: &'a [u8]) -> Self {
+        let (body, skipped) = match bytes {
+            [0xEF, 0xBB, 0xBF, rest @ ..] => (rest, 3),
+            _ => (bytes, 0),
+        };
+        match std::str::from_utf8(body) {
+            Ok(text) => Self {
+                text: Cow::Borrowed(text),
+                charset: "UTF-8",
+                guessed: false,
+                skipped,
+                wider: Vec::new(),
+            },
+            Err(_) => Self::single_byte(body, skipped, WINDOWS_1252, true),
+        }
+    }
+
+    /// Reads a single-byte character set that the message itself declares, such as ISO 8859-1.
+    pub fn windows_1252(bytes: &'a [u8]) -> Self {
+        Self::single_byte(bytes, 0, WINDOWS_1252, false)
+    }
+
+    fn single_byte(body: &'a [u8], skipped: usize, set: &'static Encoding, guessed: bool) -> Self {
+        let mut text = String::with_capacity(body.len() + body.len() / 8);
+        let mut wider = Vec::new();
+        let mut surplus = 0;
+        for run in body.chunk_by(|a, b| a.is_ascii() == b.is_ascii()) {
+            if run.first().is_some_and(u8::is_ascii) {
+                text.push_str(std::str::from_utf8(run).unwrap_or_default());
+                continue;
+            }
+            for byte in run {
+                let one = [*byte];
+                let (decoded, _) = set.decode_without_bom_handling(&one);
+                text.push_str(&decoded);
+                surplus += decoded.len().saturating_sub(1);
+                wider.push((text.len(), surplus));
+            }
+        }
+        Self { text: Cow::Owned(text), charset: "windows-1252", guessed, skipped, wider }
+    }
+
+    /// The offset in the input of an offset in the text.
+    pub fn source_offset(&self, offset: usize) -> usize {
+        let before = self.wider.partition_point(|(end, _)| *end <= offset);
+        let surplus = before.checked_sub(1).and_then(|i| self.wider.get(i)).map_or(0, |(_, s)| *s);
+        self.skipped + offset.saturating_sub(surplus)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_lead_back_to_the_bytes() {
+        let bytes = b"A\xE9B\x80C";
+        let decoded = Decoded::utf8_or_windows_1252(bytes);
+        assert_eq!(decoded.text, "A\u{e9}B\u{20ac}C");
+        assert!(decoded.guessed);
+        let c = decoded.text.find('C').unwrap();
+        assert_eq!(bytes[decoded.source_offset(c)], b'C');
+        let b = decoded.text.find('B').unwrap();
+        assert_eq!(bytes[decoded.source_offset(b)], b'B');
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped_and_counted() {
+        let decoded = Decoded::utf8_or_windows_1252(b"\xEF\xBB\xBFabc");
+        assert_eq!(decoded.text, "abc");
+        assert_eq!(decoded.source_offset(1), 4);
+    }
+}

@@ -1,0 +1,223 @@
+//! FHIR data types, written through [`Writer`]. Each function writes one value and nothing where there is
+//! nothing to say.
+
+use causeway_core::{Leaf, NhsNumber, Sources, When};
+
+use crate::profiles::UKCORE;
+use crate::systems;
+use crate::writer::Writer;
+
+/// A code in a code system. `display` may be empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coding<'a> {
+    /// URI of the code system; empty where the source names none.
+    pub system: &'a str,
+    /// The code.
+    pub code: &'a str,
+    /// Its words, empty where not known.
+    pub display: &'a str,
+}
+
+impl<'a> Coding<'a> {
+    /// A coding.
+    pub const fn new(system: &'a str, code: &'a str, display: &'a str) -> Self {
+        Self { system, code, display }
+    }
+
+    /// Writes its content (within an open object).
+    pub fn body(&self, w: &mut Writer, from: impl Sources) {
+        if !self.system.is_empty() {
+            w.fixed("system", self.system);
+        }
+        w.string("code", self.code, from);
+        if !self.display.is_empty() {
+            w.fixed("display", self.display);
+        }
+    }
+}
+
+/// `CodeableConcept` from one known coding, all of it derived from `from`.
+pub fn concept(w: &mut Writer, key: &str, coding: Coding<'_>, from: impl Sources) {
+    w.object(key, |w| concept_body(w, coding, from));
+}
+
+/// `CodeableConcept` from one known coding, within an array.
+pub fn concept_element(w: &mut Writer, coding: Coding<'_>, from: impl Sources) {
+    w.element(|w| concept_body(w, coding, from));
+}
+
+/// The content of a `CodeableConcept` with one coding.
+pub fn concept_body(w: &mut Writer, coding: Coding<'_>, from: impl Sources) {
+    w.array("coding", |w| {
+        w.element(|w| coding.body(w, from));
+    });
+}
+
+/// `CodeableConcept` that holds only the source's own words: what to do with a code that is not known.
+pub fn concept_text(w: &mut Writer, key: &str, text: Leaf<'_>) {
+    w.object(key, |w| w.leaf("text", text));
+}
+
+/// `CodeableConcept` of fixed content, said by the translation and not by a source item.
+pub fn concept_fixed(w: &mut Writer, key: &str, coding: Coding<'_>) {
+    w.object(key, |w| concept_body(w, coding, ()));
+}
+
+/// An extension with a value that `f` writes; left out where `f` writes nothing.
+pub fn extension(w: &mut Writer, url: &str, f: impl FnOnce(&mut Writer)) -> bool {
+    let before = w.mark();
+    let mut wrote = false;
+    w.element(|w| {
+        w.fixed("url", url);
+        let inside = w.mark();
+        f(w);
+        wrote = w.wrote_since(inside);
+    });
+    if !wrote {
+        w.rollback(before);
+    }
+    wrote
+}
+
+/// URL of a UK Core extension: `ukcore_extension("EthnicCategory")`.
+pub fn ukcore_extension(name: &str) -> String {
+    format!("{UKCORE}Extension-UKCore-{name}")
+}
+
+/// How far an NHS number has been verified, in UK Core's code system. Source: NHS Data Dictionary, NHS NUMBER
+/// STATUS INDICATOR CODE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// 01: the sender says that it was traced and verified.
+    Verified,
+    /// 02: number present but not traced.
+    PresentNotTraced,
+    /// 03: trace required.
+    TraceRequired,
+    /// 04: trace attempted, no match or multiple match found.
+    NoMatch,
+    /// 05: trace needs to be resolved.
+    NeedsResolving,
+    /// 06: trace in progress.
+    InProgress,
+    /// 07: number not present and trace not required.
+    NotPresent,
+    /// 08: trace postponed (baby under six weeks old).
+    Postponed,
+}
+
+impl Verification {
+    /// From the two-digit code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Some(match code.trim() {
+            "01" | "1" => Self::Verified,
+            "02" | "2" => Self::PresentNotTraced,
+            "03" | "3" => Self::TraceRequired,
+            "04" | "4" => Self::NoMatch,
+            "05" | "5" => Self::NeedsResolving,
+            "06" | "6" => Self::InProgress,
+            "07" | "7" => Self::NotPresent,
+            "08" | "8" => Self::Postponed,
+            _ => return None,
+        })
+    }
+
+    /// Code and words.
+    pub fn coding(self) -> Coding<'static> {
+        let (code, display) = match self {
+            Self::Verified => ("01", "Number present and verified"),
+            Self::PresentNotTraced => ("02", "Number present but not traced"),
+            Self::TraceRequired => ("03", "Trace required"),
+            Self::NoMatch => ("04", "Trace attempted - No match or multiple match found"),
+            Self::NeedsResolving => {
+                ("05", "Trace needs to be resolved - (NHS Number or patient detail conflict)")
+            }
+            Self::InProgress => ("06", "Trace in progress"),
+            Self::NotPresent => ("07", "Number not present and trace not required"),
+            Self::Postponed => ("08", "Trace postponed (baby under six weeks old)"),
+        };
+        Coding::new(systems::NHS_NUMBER_VERIFICATION, code, display)
+    }
+}
+
+/// The NHS number as an element of `Patient.identifier`, with its verification status. A number that a source
+/// merely asserts is "present but not traced" (02).
+pub fn nhs_number(
+    w: &mut Writer,
+    number: NhsNumber,
+    from: impl Sources,
+    status: Verification,
+    status_from: impl Sources,
+) {
+    w.element(|w| {
+        w.array("extension", |w| {
+            extension(w, &ukcore_extension("NHSNumberVerificationStatus"), |w| {
+                concept(w, "valueCodeableConcept", status.coding(), status_from);
+            });
+        });
+        w.fixed("system", systems::NHS_NUMBER);
+        w.string("value", number.as_str(), from);
+    });
+}
+
+/// An `Identifier` as an element of an array.
+pub fn identifier(w: &mut Writer, system: &str, value: Leaf<'_>) {
+    w.element(|w| identifier_body(w, system, value.text.trim(), value));
+}
+
+/// The content of an `Identifier`.
+pub fn identifier_body(w: &mut Writer, system: &str, value: &str, from: impl Sources) {
+    if value.is_empty() {
+        return;
+    }
+    if !system.is_empty() {
+        w.fixed("system", system);
+    }
+    w.string("value", value, from);
+}
+
+/// A `Reference` to something outside the bundle that is known by an identifier (a logical reference).
+pub fn reference_by_identifier(
+    w: &mut Writer,
+    key: &str,
+    kind: &str,
+    system: &str,
+    value: &str,
+    from: impl Sources,
+) {
+    if value.is_empty() {
+        return;
+    }
+    w.object(key, |w| {
+        w.fixed("type", kind);
+        w.object("identifier", |w| identifier_body(w, system, value, from));
+    });
+}
+
+/// A `Period` under a key, from what is known of its ends.
+pub fn period(
+    w: &mut Writer,
+    key: &str,
+    start: Option<(When, impl Sources)>,
+    end: Option<(When, impl Sources)>,
+) {
+    w.object(key, |w| {
+        if let Some((when, from)) = start {
+            w.date_time("start", &when, from);
+        }
+        if let Some((when, from)) = end {
+            w.date_time("end", &when, from);
+        }
+    });
+}
+
+/// `meta.security` label "restricted" or another of the v3 confidentiality codes, as an element.
+pub fn security_label(w: &mut Writer, code: &str, from: impl Sources) {
+    let display = match code {
+        "N" => "normal",
+        "R" => "restricted",
+        "V" => "very restricted",
+        _ => "",
+    };
+    w.element(|w| Coding::new(systems::CONFIDENTIALITY, code, display).body(w, from));
+}

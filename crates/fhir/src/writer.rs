@@ -1,0 +1,523 @@
+//! The JSON writer. What it writes from a source item, it claims in the ledger as mapped: the account is a
+//! by-product of writing, so it can't drift from the output.
+
+use std::fmt;
+
+use causeway_core::{Issue, ItemId, Leaf, Ledger, Outcome, Sources, When};
+
+/// A reference to a resource of the same bundle, or to one known by identifier alone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ref {
+    /// Resource type.
+    pub kind: &'static str,
+    /// Id of the resource: a UUID in lower case.
+    pub id: String,
+}
+
+impl Ref {
+    /// The text of `Reference.reference` within the bundle.
+    pub fn url(&self) -> String {
+        format!("urn:uuid:{}", self.id)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Claim {
+    item: ItemId,
+    outcome: Outcome,
+    reason: &'static str,
+}
+
+#[derive(Default)]
+struct Tracer {
+    path: String,
+    /// Element count of each open array, by depth of nesting.
+    counters: Vec<usize>,
+    traced: Vec<(ItemId, Box<str>)>,
+}
+
+/// Writes one JSON value after another into a buffer, leaving out what turns out to be empty.
+///
+/// Claims are held back until [`Writer::settle`], so that what is rolled back claims nothing.
+#[derive(Default)]
+pub struct Writer {
+    out: Vec<u8>,
+    claims: Vec<Claim>,
+    tracer: Option<Tracer>,
+    issues: Vec<(Option<ItemId>, Issue)>,
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("bytes", &self.out.len()).field("claims", &self.claims.len()).finish()
+    }
+}
+
+/// A state to return to: what was written after it disappears, claims included.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    bytes: usize,
+    claims: usize,
+    traced: usize,
+}
+
+impl Writer {
+    /// A writer; with `explain` it also records the path that each item went to.
+    pub fn new(explain: bool) -> Self {
+        Self { tracer: explain.then(Tracer::default), ..Self::default() }
+    }
+
+    /// Bytes written.
+    pub fn bytes(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// Takes the bytes out and leaves the writer empty (claims stay until settled).
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// A state to return to.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            bytes: self.out.len(),
+            claims: self.claims.len(),
+            traced: self.tracer.as_ref().map_or(0, |t| t.traced.len()),
+        }
+    }
+
+    /// Returns to a state.
+    pub fn rollback(&mut self, mark: Mark) {
+        self.out.truncate(mark.bytes);
+        self.claims.truncate(mark.claims);
+        if let Some(tracer) = &mut self.tracer {
+            tracer.traced.truncate(mark.traced);
+        }
+    }
+
+    /// Puts bytes back that were taken out with [`Writer::take`], before anything else is written.
+    pub fn restore(&mut self, bytes: Vec<u8>) {
+        self.out = bytes;
+    }
+
+    /// An entry of a bundle: an object within an array that leaves the traced path alone, for the path starts
+    /// at the resource.
+    pub fn entry(&mut self, f: impl FnOnce(&mut Self)) {
+        self.comma();
+        self.out.push(b'{');
+        f(self);
+        self.out.push(b'}');
+    }
+
+    /// The resource within an entry; leaves the traced path alone.
+    pub fn resource_scope(&mut self, f: impl FnOnce(&mut Self)) {
+        self.key("resource");
+        self.out.push(b'{');
+        f(self);
+        self.out.push(b'}');
+    }
+
+    /// Whether anything was written since a state.
+    pub fn wrote_since(&self, mark: Mark) -> bool {
+        self.out.len() > mark.bytes
+    }
+
+    /// Raises an issue about a source item, whose position is filled in later. Issues survive a rollback:
+    /// they speak of the source, not of the output.
+    pub fn issue(&mut self, about: Option<ItemId>, issue: Issue) {
+        self.issues.push((about, issue));
+    }
+
+    /// Takes the issues raised so far.
+    pub fn take_issues(&mut self) -> Vec<(Option<ItemId>, Issue)> {
+        std::mem::take(&mut self.issues)
+    }
+
+    /// Enters all claims made so far into the ledger.
+    pub fn settle(&mut self, ledger: &mut Ledger) {
+        for claim in self.claims.drain(..) {
+            ledger.claim(claim.item, claim.outcome, claim.reason);
+        }
+        if let Some(tracer) = &mut self.tracer {
+            for (item, path) in tracer.traced.drain(..) {
+                ledger.trace(item, &path);
+            }
+        }
+    }
+
+    /// Starts the path of a resource in explain mode (`Patient`); the path is reset.
+    pub fn root(&mut self, kind: &str) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.path.clear();
+            tracer.path.push_str(kind);
+            tracer.counters.clear();
+        }
+    }
+
+    /// Claims an outcome without writing: a value that decided something, was lost, or was withheld.
+    pub fn claim(&mut self, from: impl Sources, outcome: Outcome, reason: &'static str) {
+        let claims = &mut self.claims;
+        from.each(&mut |item| claims.push(Claim { item, outcome, reason }));
+    }
+
+    /// Claims that these items reached the output (written by other means than this writer's own calls).
+    pub fn mapped(&mut self, from: impl Sources) {
+        self.trace_sources(&from, "");
+        self.claim(from, Outcome::Mapped, "");
+    }
+
+    /// Claims that these items reached the output with a loss; `what` names it.
+    pub fn lossy(&mut self, from: impl Sources, what: &'static str) {
+        self.claim(from, Outcome::MappedWithLoss, what);
+    }
+
+    fn trace_sources(&mut self, from: &impl Sources, key: &str) {
+        let Some(tracer) = &mut self.tracer else { return };
+        let mut path = tracer.path.clone();
+        if !key.is_empty() {
+            path.push('.');
+            path.push_str(key);
+        }
+        from.each(&mut |item| tracer.traced.push((item, path.as_str().into())));
+    }
+
+    fn comma(&mut self) {
+        if !matches!(self.out.last(), None | Some(b'{' | b'[')) {
+            self.out.push(b',');
+        }
+    }
+
+    fn key(&mut self, key: &str) {
+        self.comma();
+        self.out.push(b'"');
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    fn scope(&mut self, key: &str, open: u8, close: u8, f: impl FnOnce(&mut Self)) -> bool {
+        let start = self.mark();
+        let depth = self.tracer.as_mut().map(|tracer| {
+            let depth = tracer.path.len();
+            tracer.path.push('.');
+            tracer.path.push_str(key);
+            if open == b'[' {
+                tracer.counters.push(0);
+            }
+            depth
+        });
+        self.key(key);
+        self.out.push(open);
+        let inside = self.out.len();
+        f(self);
+        let wrote = self.out.len() > inside;
+        if wrote {
+            self.out.push(close);
+        } else {
+            self.out.truncate(start.bytes);
+        }
+        if let (Some(tracer), Some(depth)) = (&mut self.tracer, depth) {
+            tracer.path.truncate(depth);
+            if open == b'[' {
+                tracer.counters.pop();
+            }
+        }
+        wrote
+    }
+
+    /// An object under a key; left out where `f` writes nothing. Returns whether it was written.
+    ///
+    /// Claims made inside an object that was left out stay: use [`Writer::rollback`] to take them back.
+    pub fn object(&mut self, key: &str, f: impl FnOnce(&mut Self)) -> bool {
+        self.scope(key, b'{', b'}', f)
+    }
+
+    /// An array under a key; left out where `f` writes nothing.
+    pub fn array(&mut self, key: &str, f: impl FnOnce(&mut Self)) -> bool {
+        self.scope(key, b'[', b']', f)
+    }
+
+    /// An object within an array; left out where `f` writes nothing.
+    pub fn element(&mut self, f: impl FnOnce(&mut Self)) -> bool {
+        let start = self.out.len();
+        let depth = self.enter_element();
+        self.comma();
+        self.out.push(b'{');
+        let inside = self.out.len();
+        f(self);
+        let wrote = self.out.len() > inside;
+        if wrote {
+            self.out.push(b'}');
+        } else {
+            self.out.truncate(start);
+        }
+        self.leave_element(depth, wrote);
+        wrote
+    }
+
+    fn enter_element(&mut self) -> usize {
+        let Some(tracer) = &mut self.tracer else { return 0 };
+        let depth = tracer.path.len();
+        let index = tracer.counters.last().copied().unwrap_or(0);
+        tracer.path.push_str(&format!("[{index}]"));
+        depth
+    }
+
+    fn leave_element(&mut self, depth: usize, wrote: bool) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.path.truncate(depth);
+            if wrote && let Some(counter) = tracer.counters.last_mut() {
+                *counter += 1;
+            }
+        }
+    }
+
+    /// A string within an array.
+    pub fn value(&mut self, text: &str, from: impl Sources) {
+        if text.is_empty() {
+            return;
+        }
+        let depth = self.enter_element();
+        self.trace_sources(&from, "");
+        self.comma();
+        self.quote(text);
+        self.claim(from, Outcome::Mapped, "");
+        self.leave_element(depth, true);
+    }
+
+    /// A string of our own, not from the source (a system, a fixed code).
+    pub fn fixed(&mut self, key: &str, text: &str) {
+        self.key(key);
+        self.quote(text);
+    }
+
+    /// A string that comes from source items: as it was, or derived. Empty text is not written and claims
+    /// nothing.
+    pub fn string(&mut self, key: &str, text: &str, from: impl Sources) {
+        if text.is_empty() {
+            return;
+        }
+        self.trace_sources(&from, key);
+        self.key(key);
+        self.quote(text);
+        self.claim(from, Outcome::Mapped, "");
+    }
+
+    /// The text of a source item, with blanks cut off both ends.
+    pub fn leaf(&mut self, key: &str, leaf: Leaf<'_>) {
+        self.string(key, leaf.text.trim(), leaf);
+    }
+
+    /// The text of a source item where there is one.
+    pub fn leaf_opt(&mut self, key: &str, leaf: Option<Leaf<'_>>) {
+        if let Some(leaf) = leaf {
+            self.leaf(key, leaf);
+        }
+    }
+
+    /// A number, written with exactly the digits given. The caller has checked that it is a JSON number:
+    /// see [`decimal`].
+    pub fn number(&mut self, key: &str, digits: &str, from: impl Sources) {
+        self.trace_sources(&from, key);
+        self.key(key);
+        self.out.extend_from_slice(digits.as_bytes());
+        self.claim(from, Outcome::Mapped, "");
+    }
+
+    /// A boolean.
+    pub fn boolean(&mut self, key: &str, value: bool, from: impl Sources) {
+        self.trace_sources(&from, key);
+        self.key(key);
+        self.out.extend_from_slice(if value { b"true" } else { b"false" });
+        self.claim(from, Outcome::Mapped, "");
+    }
+
+    /// JSON that is known to be one valid value.
+    pub fn raw(&mut self, key: &str, json: &[u8], from: impl Sources) {
+        self.trace_sources(&from, key);
+        self.key(key);
+        self.out.extend_from_slice(json);
+        self.claim(from, Outcome::Mapped, "");
+    }
+
+    /// JSON that is known to be one valid value, within an array.
+    pub fn raw_value(&mut self, json: &[u8], from: impl Sources) {
+        let depth = self.enter_element();
+        self.trace_sources(&from, "");
+        self.comma();
+        self.out.extend_from_slice(json);
+        self.claim(from, Outcome::Mapped, "");
+        self.leave_element(depth, true);
+    }
+
+    /// A FHIR `dateTime` at the source's own precision; a loss is claimed where FHIR can't carry it all.
+    pub fn date_time(&mut self, key: &str, when: &When, from: impl Sources) {
+        if let Some(what) = when.lossy() {
+            self.lossy(&from, what);
+        }
+        self.string(key, &when.fhir(), from);
+    }
+
+    /// A FHIR `date`. A time of day that the source states beside it is lost, and claimed so.
+    pub fn date(&mut self, key: &str, when: &When, from: impl Sources) {
+        if when.precision() > causeway_core::Precision::Day {
+            self.lossy(&from, "the element holds a date, so the time of day was not carried");
+        }
+        self.string(key, &when.fhir_date(), from);
+    }
+
+    /// `Reference` to a resource of the same bundle.
+    pub fn reference(&mut self, key: &str, target: &Ref, from: impl Sources) {
+        self.object(key, |w| w.reference_body(target, from));
+    }
+
+    /// `Reference` within an array.
+    pub fn reference_element(&mut self, target: &Ref, from: impl Sources) {
+        self.element(|w| w.reference_body(target, from));
+    }
+
+    /// The content of a `Reference`, for callers that add a display.
+    pub fn reference_body(&mut self, target: &Ref, from: impl Sources) {
+        self.string("reference", &target.url(), from);
+    }
+
+    fn quote(&mut self, text: &str) {
+        quote_into(&mut self.out, text);
+    }
+}
+
+/// Writes a JSON string. Control characters that FHIR forbids in strings (all below U+0020 except tab, line
+/// feed and carriage return) are written escaped; checkers report them.
+pub fn quote_into(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        let escaped: &[u8] = match byte {
+            b'"' => b"\\\"",
+            b'\\' => b"\\\\",
+            b'\n' => b"\\n",
+            b'\r' => b"\\r",
+            b'\t' => b"\\t",
+            0..=0x1F => b"",
+            _ => continue,
+        };
+        out.extend_from_slice(bytes.get(from..at).unwrap_or_default());
+        if escaped.is_empty() {
+            out.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
+        } else {
+            out.extend_from_slice(escaped);
+        }
+        from = at + 1;
+    }
+    out.extend_from_slice(bytes.get(from..).unwrap_or_default());
+    out.push(b'"');
+}
+
+/// Reads a decimal as sources write it and returns it as JSON allows, digits untouched: a leading plus and
+/// leading zeros go, `.5` becomes `0.5`, `5.` becomes `5`. `None` where it is no decimal.
+pub fn decimal(text: &str) -> Option<std::borrow::Cow<'_, str>> {
+    use std::borrow::Cow;
+    let text = text.trim();
+    let (sign, body) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = match body.split_once('.') {
+        Some((whole, fraction)) => (whole, fraction),
+        None => (body, ""),
+    };
+    let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
+        return None;
+    }
+    let plain = !whole.is_empty()
+        && (whole.len() == 1 || !whole.starts_with('0'))
+        && body.contains('.') != fraction.is_empty()
+        && !text.starts_with('+');
+    if plain {
+        return Some(Cow::Borrowed(text));
+    }
+    let whole = whole.trim_start_matches('0');
+    let whole = if whole.is_empty() { "0" } else { whole };
+    let mut out = format!("{sign}{whole}");
+    if !fraction.is_empty() {
+        out.push('.');
+        out.push_str(fraction);
+    }
+    Some(Cow::Owned(out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use causeway_core::{Place, Span};
+
+    fn leaf(text: &str) -> Leaf<'_> {
+        Leaf { text, id: 0 }
+    }
+
+    #[test]
+    fn what_is_empty_is_left_out() {
+        let mut w = Writer::new(false);
+        w.element(|w| {
+            w.array("name", |w| {
+                w.element(|w| w.leaf("family", leaf("  ")));
+            });
+            w.object("meta", |_| {});
+            w.leaf("gender", leaf("female"));
+        });
+        assert_eq!(w.bytes(), br#"{"gender":"female"}"#);
+    }
+
+    #[test]
+    fn writing_is_claiming_and_rolling_back_unclaims() {
+        let mut ledger = Ledger::new();
+        for _ in 0..3 {
+            ledger.add(Place::Whole, Span::default());
+        }
+        let mut w = Writer::new(true);
+        w.root("Patient");
+        w.element(|w| {
+            w.array("name", |w| {
+                w.element(|w| w.string("family", "X", 0u32));
+                w.element(|w| {
+                    w.array("given", |w| w.value("Y", 1u32));
+                });
+            });
+        });
+        let mark = w.mark();
+        w.element(|w| w.string("gender", "male", 2u32));
+        w.rollback(mark);
+        w.settle(&mut ledger);
+        assert_eq!(ledger.items()[2].outcome, Outcome::Unexplained);
+        assert_eq!(ledger.items()[1].outcome, Outcome::Mapped);
+        let paths: Vec<&str> = ledger.paths().iter().map(|(_, p)| &**p).collect();
+        assert_eq!(paths, ["Patient[0].name[0].family", "Patient[0].name[1].given[0]"]);
+    }
+
+    #[test]
+    fn decimals_keep_their_digits() {
+        for (text, out) in [
+            ("7.10", Some("7.10")),
+            ("0", Some("0")),
+            ("-0.50", Some("-0.50")),
+            (".5", Some("0.5")),
+            ("5.", Some("5")),
+            ("+3", Some("3")),
+            ("007", Some("7")),
+            ("1e2", None),
+            ("", None),
+            (".", None),
+            ("1,5", None),
+        ] {
+            assert_eq!(decimal(text).as_deref(), out, "{text}");
+        }
+    }
+
+    #[test]
+    fn strings_are_escaped() {
+        let mut out = Vec::new();
+        quote_into(&mut out, "a\"b\\c\nd\u{1}é");
+        assert_eq!(out, "\"a\\\"b\\\\c\\nd\\u0001é\"".as_bytes());
+    }
+}

@@ -1,0 +1,16 @@
+//! Bounds on the work one check may do.
+
+/// Largest document accepted, in bytes.
+pub const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Deepest nesting of elements that is followed, counted in objects.
+pub const MAX_DEPTH: usize = 96;
+/// Most findings kept in one report; the report says when more were left out.
+pub const MAX_FINDINGS: usize = 1_000;
+/// Most profiles of one resource's `meta.profile` that are followed.
+pub const MAX_PROFILES: usize = 16;
+/// Longest chain of `baseDefinition` that is followed.
+pub const MAX_BASES: usize = 16;
+/// Deepest nesting of one value set or code system definition.
+pub const MAX_CONCEPT_DEPTH: usize = 24;
+/// Most codes taken from one definition.
+pub const MAX_CODES: usize = 200_000;

@@ -1,0 +1,34 @@
+//! SQLite and file errors in the exchange's words, without anything from a message.
+
+use causeway_exchange::EngineError;
+use rusqlite::ErrorCode;
+
+/// Result of an engine call.
+pub(crate) type Result<T> = std::result::Result<T, EngineError>;
+
+/// A database error. `SpaceLow` where the disk is full, `Stopped` where it can't be trusted any more.
+pub(crate) fn db(error: &rusqlite::Error) -> EngineError {
+    match error.sqlite_error() {
+        Some(e) => match e.code {
+            ErrorCode::DiskFull => EngineError::SpaceLow { free: 0, reserve: 0 },
+            ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
+                EngineError::Stopped(format!("database error {}", e.extended_code))
+            }
+            _ => EngineError::Storage(format!("database error {}", e.extended_code)),
+        },
+        None => EngineError::Storage("unexpected data in the database".to_owned()),
+    }
+}
+
+/// Whether the error is a broken UNIQUE or PRIMARY KEY constraint.
+pub(crate) fn is_constraint(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+}
+
+/// A file error.
+pub(crate) fn io(error: &std::io::Error) -> EngineError {
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        return EngineError::SpaceLow { free: 0, reserve: 0 };
+    }
+    EngineError::Storage(format!("file error ({})", error.kind()))
+}

@@ -1,0 +1,202 @@
+//! The tables, as numbered migrations kept in `PRAGMA user_version`.
+
+use crate::fault::{Result, db};
+use causeway_exchange::EngineError;
+use rusqlite::Connection;
+
+/// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
+const MIGRATIONS: &[&str] = &[V1];
+
+/// Newest schema version that this program knows.
+pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// Version 1. Times are microseconds since 1970; digests are SHA-256.
+const V1: &str = "
+CREATE TABLE meta(
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  high_water INTEGER NOT NULL,      -- highest time ever given
+  token INTEGER NOT NULL,           -- last fencing token
+  audit_seq INTEGER NOT NULL,       -- length of the audit chain
+  audit_hash BLOB NOT NULL          -- its head
+) STRICT;
+INSERT INTO meta VALUES (1, 0, 0, 0, zeroblob(32));
+
+CREATE TABLE message(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  kind TEXT NOT NULL,
+  state TEXT NOT NULL,
+  waiting INTEGER NOT NULL,         -- 1 in the inbox, 2 uploading, 0 neither
+  inbox INTEGER NOT NULL,
+  sender TEXT NOT NULL,
+  door TEXT NOT NULL,
+  mailbox_from TEXT,
+  mailbox_to TEXT,
+  workflow TEXT,
+  local_id TEXT,
+  correlation_id TEXT,
+  person_key TEXT,
+  linked TEXT,
+  received_at INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL,
+  acknowledged_at INTEGER,
+  expires_at INTEGER,
+  size INTEGER NOT NULL,
+  sha256 BLOB NOT NULL,
+  chunks INTEGER NOT NULL,
+  present INTEGER NOT NULL,         -- chunks stored so far
+  content_deleted_at INTEGER,
+  failure_code TEXT,
+  failure_text TEXT,
+  rest TEXT NOT NULL                -- what is only passed through, as JSON
+) STRICT;
+CREATE INDEX message_waiting ON message(mailbox_to, seq, workflow, id) WHERE waiting = 1;
+CREATE INDEX message_expiry ON message(expires_at) WHERE waiting > 0;
+CREATE INDEX message_to ON message(mailbox_to, seq) WHERE mailbox_to IS NOT NULL;
+CREATE INDEX message_from ON message(mailbox_from, seq) WHERE mailbox_from IS NOT NULL;
+CREATE INDEX message_local ON message(local_id, seq) WHERE local_id IS NOT NULL;
+CREATE INDEX message_linked ON message(linked) WHERE linked IS NOT NULL;
+CREATE INDEX message_person ON message(person_key, seq) WHERE person_key IS NOT NULL;
+CREATE INDEX message_content ON message(received_at) WHERE content_deleted_at IS NULL;
+
+CREATE TABLE part(
+  id INTEGER PRIMARY KEY,
+  owner INTEGER NOT NULL,           -- message.seq
+  role TEXT NOT NULL,               -- body, output, ledger, issues, acknowledgement
+  number INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  media_type TEXT NOT NULL,
+  sha256 BLOB NOT NULL,
+  size INTEGER NOT NULL,
+  bytes BLOB                        -- NULL: in the file named by sha256
+) STRICT;
+CREATE UNIQUE INDEX part_owner ON part(owner, role, number);
+CREATE INDEX part_file ON part(sha256) WHERE bytes IS NULL;
+
+CREATE TABLE translation(
+  owner INTEGER PRIMARY KEY,
+  adapter TEXT NOT NULL,
+  format TEXT NOT NULL,
+  version TEXT NOT NULL,
+  summary TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE event(
+  seq INTEGER PRIMARY KEY,
+  owner INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX event_owner ON event(owner, seq);
+
+CREATE TABLE work(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  owner INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  destination TEXT NOT NULL,
+  order_key TEXT,
+  state TEXT NOT NULL,
+  not_before INTEGER NOT NULL,
+  lease_until INTEGER,
+  token INTEGER NOT NULL,
+  worker TEXT,
+  attempts INTEGER NOT NULL,
+  replay INTEGER NOT NULL,
+  queued_at INTEGER NOT NULL,
+  error_code TEXT,
+  error_text TEXT,
+  detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX work_ready ON work(kind, not_before, id) WHERE state = 'ready';
+CREATE INDEX work_ready_at ON work(kind, destination, not_before, id) WHERE state = 'ready';
+CREATE INDEX work_leased ON work(kind, lease_until) WHERE state = 'leased';
+CREATE INDEX work_parked ON work(id) WHERE state = 'parked';
+CREATE INDEX work_lane ON work(kind, destination, order_key, id) WHERE order_key IS NOT NULL;
+CREATE INDEX work_owner ON work(owner);
+
+CREATE TABLE expectation(
+  id INTEGER PRIMARY KEY,
+  owner INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  expected_from TEXT NOT NULL,
+  reference TEXT NOT NULL,
+  deadline INTEGER NOT NULL,
+  outcome TEXT,
+  settled_at INTEGER,
+  code TEXT,
+  overdue_since INTEGER,
+  handled_by TEXT,
+  handled_at INTEGER,
+  note TEXT
+) STRICT;
+CREATE INDEX expectation_owner ON expectation(owner);
+CREATE INDEX expectation_reference ON expectation(kind, reference);
+CREATE INDEX expectation_open ON expectation(deadline) WHERE outcome IS NULL AND overdue_since IS NULL;
+CREATE INDEX expectation_attention ON expectation(id)
+  WHERE handled_at IS NULL AND (outcome = 'negative' OR (outcome IS NULL AND overdue_since IS NOT NULL));
+
+CREATE TABLE idempotency(
+  sender TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  owner INTEGER NOT NULL,
+  message TEXT NOT NULL,
+  sha256 BLOB NOT NULL,
+  at INTEGER NOT NULL,
+  status INTEGER,
+  media_type TEXT,
+  body BLOB,
+  PRIMARY KEY (sender, request_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_owner ON idempotency(owner);
+CREATE INDEX idempotency_at ON idempotency(at);
+
+CREATE TABLE once(
+  scope TEXT NOT NULL,
+  value TEXT NOT NULL,
+  until INTEGER NOT NULL,
+  PRIMARY KEY (scope, value)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX once_until ON once(until);
+
+CREATE TABLE config(
+  kind TEXT NOT NULL,
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  json TEXT,                        -- NULL: removed
+  PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit(
+  seq INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  entity TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  previous BLOB NOT NULL,
+  hash BLOB NOT NULL
+) STRICT;
+CREATE INDEX audit_entity ON audit(entity, seq);
+";
+
+/// The version of the data.
+pub(crate) fn version(conn: &Connection) -> Result<u32> {
+    conn.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(|e| db(&e))
+}
+
+/// Brings the data to [`VERSION`], each step in its own transaction; refuses newer data.
+pub(crate) fn migrate(conn: &mut Connection) -> Result<()> {
+    let found = version(conn)?;
+    if found > VERSION {
+        return Err(EngineError::NewerSchema { found, known: VERSION });
+    }
+    for (number, sql) in (1u32..).zip(MIGRATIONS).skip(found as usize) {
+        let tx = conn.transaction().map_err(|e| db(&e))?;
+        tx.execute_batch(sql).map_err(|e| db(&e))?;
+        tx.pragma_update(None, "user_version", number).map_err(|e| db(&e))?;
+        tx.commit().map_err(|e| db(&e))?;
+    }
+    Ok(())
+}

