@@ -1,0 +1,26 @@
+//! The one list of adapters. From it come the command line, the pages, the CapabilityStatement,
+//! `docs/adapters.md` and the tests.
+
+use causeway_adapter::Adapter;
+
+/// Every adapter: social care first, then alphabetical.
+pub static ADAPTERS: &[&dyn Adapter] = &[
+    &causeway_adapter_client_level_data::ClientLevelData,
+    &causeway_adapter_edifact_pathology::EdifactPathology,
+    &causeway_adapter_gp2gp::Gp2gp,
+    &causeway_adapter_hl7v2::Hl7v2,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::ADAPTERS;
+
+    #[test]
+    fn social_care_first_then_alphabetical_and_unique() {
+        let order: Vec<_> = ADAPTERS.iter().map(|a| (a.sector(), a.name())).collect();
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(order, sorted);
+    }
+}

@@ -1,0 +1,271 @@
+//! The command line.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use causeway_core::{Issue, IssueCode, Severity};
+use clap::{Args, Parser, Subcommand};
+use serde_json::json;
+
+use crate::{ADAPTERS, detect, explain, input, translate};
+
+/// Something was refused; the rest was done.
+pub const EXIT_REFUSED: u8 = 1;
+/// The call was wrong.
+pub const EXIT_USAGE: u8 = 2;
+/// Nothing could be read.
+pub const EXIT_UNREADABLE: u8 = 3;
+
+/// Exchange of health and social-care records: translates what NHS and social-care systems really send into FHIR
+/// R4 UK Core, accounts for every source item, and exchanges it through one broker.
+#[derive(Parser, Debug)]
+#[command(name = "causeway", version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Translate files to FHIR R4 UK Core; say what became of every source item.
+    Translate(Translate),
+    /// Show a message and its FHIR side by side, item by item.
+    Explain(Explain),
+    /// List the formats that are read and written.
+    Adapters(AdaptersArgs),
+}
+
+/// Arguments of `translate`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "For an input STEM.xxx it writes STEM.r4.json (or STEM.1.r4.json, STEM.2.r4.json … where one input \
+gives several bundles), STEM.ledger.json, STEM.issues.json and STEM.ack.xxx where the format has an acknowledgement.\n\n\
+Exit: 0 all translated, 1 something was rejected (the rest is written), 2 wrong call, 3 nothing could be read."
+)]
+pub struct Translate {
+    /// Files, or folders with files in them.
+    #[arg(required = true, value_name = "FILE-OR-FOLDER")]
+    paths: Vec<PathBuf>,
+    /// Write the results here; without it a summary is printed.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    how: How,
+    /// Record in the ledger which FHIR paths each item went to.
+    #[arg(long)]
+    explain: bool,
+}
+
+/// How to translate.
+#[derive(Args, Debug)]
+pub struct How {
+    /// The format, by its name in `causeway adapters`; detected where not given.
+    #[arg(long, value_name = "NAME")]
+    format: Option<String>,
+    /// Who sent it: an ODS, CQC location or CASSR code, or SYSTEM|CODE.
+    #[arg(long, value_name = "CODE")]
+    sender: Option<String>,
+    /// Switch on an adapter's option (see its README), as often as needed.
+    #[arg(long = "option", value_name = "NAME")]
+    options: Vec<String>,
+}
+
+/// Arguments of `explain`.
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// The message.
+    #[arg(value_name = "FILE")]
+    path: PathBuf,
+    #[command(flatten)]
+    how: How,
+    /// Print the FHIR bundles too.
+    #[arg(long)]
+    bundles: bool,
+}
+
+/// Arguments of `adapters`.
+#[derive(Args, Debug)]
+pub struct AdaptersArgs {
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => ExitCode::from(code),
+        Err(message) => {
+            let _ = writeln!(std::io::stderr(), "causeway: {message}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<u8, String> {
+    match command {
+        Command::Translate(args) => run_translate(&args),
+        Command::Explain(args) => run_explain(&args),
+        Command::Adapters(args) => {
+            print(&adapters_text(args.json));
+            Ok(0)
+        }
+    }
+}
+
+/// Writes to standard output; a reader that has gone away (`| head`) is no error.
+pub fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn run_translate(args: &Translate) -> Result<u8, String> {
+    let inputs = input::find(&args.paths)?;
+    if inputs.is_empty() {
+        return Err("no files there".to_owned());
+    }
+    let mut run = Run { args, parts: translate::Parts::default(), read: 0, refused: 0 };
+    for one in &inputs {
+        let bytes = std::fs::read(&one.path).map_err(|e| format!("{}: {e}", one.path.display()))?;
+        match detect::choose(ADAPTERS, args.how.format.as_deref(), &bytes) {
+            Ok((adapter, version)) => {
+                if run.parts.keep(adapter, &bytes, &one.stem, &one.path) {
+                    continue;
+                }
+                run.translate(adapter, version, &bytes, one)?;
+            }
+            Err(found @ detect::NotFound::Name(_)) => return Err(found.to_string()),
+            Err(found) => run.unrecognised(&found, &bytes, one)?,
+        }
+    }
+    run.join()?;
+    Ok(match (run.read, run.refused) {
+        (0, _) => EXIT_UNREADABLE,
+        (_, 0) => 0,
+        _ => EXIT_REFUSED,
+    })
+}
+
+struct Run<'a> {
+    args: &'a Translate,
+    parts: translate::Parts,
+    read: usize,
+    refused: usize,
+}
+
+impl Run<'_> {
+    fn base(&self, one: &input::Input) -> Option<PathBuf> {
+        self.args.out.as_ref().map(|out| out.join(&one.stem))
+    }
+
+    fn translate(
+        &mut self,
+        adapter: &'static dyn causeway_adapter::Adapter,
+        version: String,
+        bytes: &[u8],
+        one: &input::Input,
+    ) -> Result<(), String> {
+        let mut context = input::context(&one.path, bytes, input::sender(self.args.how.sender.as_deref()));
+        context.explain = self.args.explain;
+        context.options.clone_from(&self.args.how.options);
+        let base = self.base(one);
+        let report = translate::one(adapter, version, bytes, &context, base.as_deref())
+            .map_err(|e| format!("{}: {e}", one.path.display()))?;
+        self.count(&report, one);
+        Ok(())
+    }
+
+    fn unrecognised(
+        &mut self,
+        why: &detect::NotFound,
+        bytes: &[u8],
+        one: &input::Input,
+    ) -> Result<(), String> {
+        let issue =
+            Issue::new(Severity::Fatal, IssueCode::NotSupported, "format-not-recognised", why.to_string());
+        let base = self.base(one);
+        let report = translate::unrecognised(bytes, base.as_deref(), issue)
+            .map_err(|e| format!("{}: {e}", one.path.display()))?;
+        self.count(&report, one);
+        Ok(())
+    }
+
+    fn count(&mut self, report: &translate::Report, one: &input::Input) {
+        self.read += usize::from(!report.unreadable);
+        self.refused += usize::from(report.rejected());
+        print(&translate::summary(&one.path.display().to_string(), report));
+    }
+
+    fn join(&mut self) -> Result<(), String> {
+        for (name, joined) in std::mem::take(&mut self.parts).join(ADAPTERS) {
+            match joined {
+                Ok((bytes, stem, path)) => {
+                    let one = input::Input { path, stem };
+                    if let Ok((adapter, version)) = detect::choose(ADAPTERS, Some(&name), &bytes) {
+                        self.translate(adapter, version, &bytes, &one)?;
+                    }
+                }
+                Err(missing) => {
+                    self.refused += 1;
+                    print(&format!(
+                        "{name}: a message of several parts waits for {} more\n",
+                        missing.len().max(1)
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn run_explain(args: &Explain) -> Result<u8, String> {
+    let bytes = std::fs::read(&args.path).map_err(|e| format!("{}: {e}", args.path.display()))?;
+    let (adapter, version) =
+        detect::choose(ADAPTERS, args.how.format.as_deref(), &bytes).map_err(|why| why.to_string())?;
+    let mut context = input::context(&args.path, &bytes, input::sender(args.how.sender.as_deref()));
+    context.explain = true;
+    context.options.clone_from(&args.how.options);
+    let translation = causeway_adapter::translate(adapter, &bytes, &context);
+    print(&format!("{} {version}\n\n", adapter.title()));
+    print(&explain::text(&explain::lines(&bytes, &translation)));
+    for issue in &translation.issues {
+        let at = issue.position.as_ref().map(|p| format!(" at {p}")).unwrap_or_default();
+        print(&format!("{} [{}]{at}: {}\n", issue.severity.code(), issue.rule, issue.text));
+    }
+    if args.bundles {
+        print(&explain::bundles(&translation));
+    }
+    Ok(match (translation.unreadable, translation.rejected()) {
+        (true, _) => EXIT_UNREADABLE,
+        (_, true) => EXIT_REFUSED,
+        _ => 0,
+    })
+}
+
+fn adapters_text(as_json: bool) -> String {
+    if as_json {
+        let list: Vec<_> = ADAPTERS
+            .iter()
+            .map(|a| {
+                json!({"name": a.name(), "title": a.title(), "sector": a.sector().words(), "summary": a.summary(),
+                    "versions": a.versions(), "mediaTypes": a.media_types(), "encodes": a.encodes(),
+                    "maps": a.maps().iter().map(|m| m.name).collect::<Vec<_>>()})
+            })
+            .collect();
+        return format!("{}\n", serde_json::to_string_pretty(&list).unwrap_or_default());
+    }
+    let mut out = String::new();
+    let mut sector = None;
+    for a in ADAPTERS {
+        if sector != Some(a.sector()) {
+            out.push_str(&format!("{}\n", a.sector().words()));
+            sector = Some(a.sector());
+        }
+        let ways = if a.encodes() { "reads and writes" } else { "reads" };
+        out.push_str(&format!("  {:24} {} ({ways} {})\n", a.name(), a.title(), a.versions().join(", ")));
+        out.push_str(&format!("  {:24} {}\n", "", a.summary()));
+    }
+    out
+}

@@ -1,0 +1,10 @@
+//! The product: every adapter in one list, and the command line over adapters, exchange and record.
+
+pub mod adapters;
+pub mod cli;
+pub mod detect;
+pub mod explain;
+pub mod input;
+pub mod translate;
+
+pub use adapters::ADAPTERS;

@@ -1,0 +1,293 @@
+//! `causeway translate`: files in, bundles, ledgers, issues and acknowledgements out.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use causeway_adapter::{Acknowledgement, Adapter, Context, Output, Sink, render};
+use causeway_core::{Issue, Ledger, Outcome, Severity, Totals, limits};
+
+/// What became of one input.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Name of the adapter that read it, empty where none did.
+    pub adapter: &'static str,
+    /// Version that it saw.
+    pub version: String,
+    /// Bundles written.
+    pub bundles: usize,
+    /// Items by outcome.
+    pub totals: Totals,
+    /// Issues by severity: error and fatal, warning, information.
+    pub issues: [usize; 3],
+    /// The first issues, for the summary.
+    pub first: Vec<Issue>,
+    /// Nothing could be read.
+    pub unreadable: bool,
+    /// The answer to the sender, if the format has one: whether it is positive.
+    pub acknowledged: Option<bool>,
+}
+
+impl Report {
+    /// Whether any record of the input was refused.
+    pub fn rejected(&self) -> bool {
+        self.unreadable || self.issues[0] > 0 || self.totals.of(Outcome::Rejected) > 0
+    }
+}
+
+/// Issues that a summary shows in full.
+const ISSUES_SHOWN: usize = 8;
+
+/// Where the pieces of a translation go: files under a folder, or nowhere (a summary alone).
+struct Files {
+    report: Report,
+    /// Output files' path without ending; `None` writes nothing.
+    base: Option<PathBuf>,
+    /// The first bundle, until it is known whether there is a second.
+    first: Option<Output>,
+    ledger: Option<BufWriter<File>>,
+    items: usize,
+    issues: Vec<Issue>,
+    dropped: usize,
+    failed: Option<io::Error>,
+}
+
+impl Files {
+    fn new(base: Option<PathBuf>) -> Self {
+        Self {
+            report: Report::default(),
+            base,
+            first: None,
+            ledger: None,
+            items: 0,
+            issues: Vec::new(),
+            dropped: 0,
+            failed: None,
+        }
+    }
+
+    fn path(&self, ending: &str) -> Option<PathBuf> {
+        let base = self.base.as_ref()?;
+        let mut name = base.file_name().unwrap_or_default().to_os_string();
+        name.push(".");
+        name.push(ending);
+        Some(base.with_file_name(name))
+    }
+
+    fn write(&mut self, ending: &str, bytes: &[u8]) {
+        if let Some(path) = self.path(ending)
+            && let Err(error) = std::fs::write(path, bytes)
+        {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    fn write_items(&mut self, ledger: &Ledger) -> io::Result<()> {
+        let Some(path) = self.path("ledger.json") else { return Ok(()) };
+        let file = match &mut self.ledger {
+            Some(file) => file,
+            None => {
+                let mut file = BufWriter::new(File::create(path)?);
+                file.write_all(b"{\"items\":[")?;
+                self.ledger.insert(file)
+            }
+        };
+        let json = render::ledger_json(ledger);
+        for item in json["items"].as_array().into_iter().flatten() {
+            file.write_all(if self.items == 0 { b"\n" } else { b",\n" })?;
+            serde_json::to_writer(&mut *file, item)?;
+            self.items += 1;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<Report> {
+        if let Some(only) = self.first.take() {
+            self.write("r4.json", &only.json);
+        }
+        if let Some(mut file) = self.ledger.take() {
+            let totals = &self.report.totals;
+            let unexplained = totals.of(Outcome::Unexplained);
+            write!(file, "\n],\"totals\":{},\"unexplained\":{unexplained}}}\n", render::totals_json(totals))?;
+            file.flush()?;
+        }
+        let outcome = render::operation_outcome(&self.issues, self.dropped);
+        let text = serde_json::to_vec_pretty(&outcome)?;
+        self.write("issues.json", &text);
+        match self.failed {
+            Some(error) => Err(error),
+            None => Ok(self.report),
+        }
+    }
+}
+
+impl Sink for Files {
+    fn output(&mut self, output: Output) {
+        self.report.bundles += 1;
+        match self.report.bundles {
+            1 => self.first = Some(output),
+            number => {
+                if let Some(first) = self.first.take() {
+                    self.write("1.r4.json", &first.json);
+                }
+                self.write(&format!("{number}.r4.json"), &output.json);
+            }
+        }
+    }
+
+    fn issue(&mut self, issue: Issue) {
+        let class = match issue.severity {
+            Severity::Fatal | Severity::Error => 0,
+            Severity::Warning => 1,
+            Severity::Information => 2,
+        };
+        self.report.issues[class] += 1;
+        if self.report.first.len() < ISSUES_SHOWN {
+            self.report.first.push(issue.clone());
+        }
+        if self.issues.len() < limits::ISSUES_MAX {
+            self.issues.push(issue);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    fn ledger(&mut self, ledger: Ledger) {
+        self.report.totals.merge(&ledger.totals());
+        if let Err(error) = self.write_items(&ledger) {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    fn acknowledgement(&mut self, acknowledgement: Acknowledgement) {
+        self.report.acknowledged = Some(acknowledgement.positive);
+        self.write(&format!("ack.{}", acknowledgement.extension), &acknowledgement.bytes);
+    }
+}
+
+/// Translates one input and writes its files beside `base`; without `base` only the report is made.
+///
+/// # Errors
+/// Where a file can't be written.
+pub fn one(
+    adapter: &'static dyn Adapter,
+    version: String,
+    input: &[u8],
+    context: &Context,
+    base: Option<&Path>,
+) -> io::Result<Report> {
+    if let Some(folder) = base.and_then(Path::parent) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut files = Files::new(base.map(Path::to_path_buf));
+    files.report.adapter = adapter.name();
+    files.report.version = version;
+    if let Err(issue) = adapter.translate(input, context, &mut files) {
+        refuse(&mut files, input, issue);
+    }
+    files.finish()
+}
+
+/// Writes the account of an input that no adapter could read: one item, rejected.
+///
+/// # Errors
+/// Where a file can't be written.
+pub fn unrecognised(input: &[u8], base: Option<&Path>, why: Issue) -> io::Result<Report> {
+    if let Some(folder) = base.and_then(Path::parent) {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut files = Files::new(base.map(Path::to_path_buf));
+    refuse(&mut files, input, why);
+    files.finish()
+}
+
+fn refuse(files: &mut Files, input: &[u8], issue: Issue) {
+    files.report.unreadable = true;
+    if files.report.totals.total() == 0 {
+        let mut ledger = Ledger::new();
+        let id = ledger.add(causeway_core::Place::Whole, causeway_core::Span::new(0, input.len()));
+        ledger.claim(id, Outcome::Rejected, "the input could not be read");
+        files.ledger(ledger);
+    }
+    files.issue(issue);
+}
+
+/// The readable summary of one input.
+pub fn summary(name: &str, report: &Report) -> String {
+    let mut out = String::new();
+    let format = if report.adapter.is_empty() { "not recognised" } else { report.adapter };
+    let state = match (report.unreadable, report.rejected()) {
+        (true, _) => "refused",
+        (false, true) => "translated in part",
+        (false, false) => "translated",
+    };
+    out.push_str(&format!("{name}\n  {format} {}: {state}, {} bundle(s)\n", report.version, report.bundles));
+    let counts: Vec<String> = Outcome::ALL
+        .iter()
+        .filter(|o| report.totals.of(**o) > 0)
+        .map(|o| format!("{} {}", report.totals.of(*o), o.word()))
+        .collect();
+    out.push_str(&format!("  {} source items: {}\n", report.totals.total(), counts.join(", ")));
+    if let Some(positive) = report.acknowledged {
+        out.push_str(if positive {
+            "  answer to the sender: accepted\n"
+        } else {
+            "  answer to the sender: refused\n"
+        });
+    }
+    for issue in &report.first {
+        let at = issue.position.as_ref().map(|p| format!(" at {p}")).unwrap_or_default();
+        out.push_str(&format!("  {} [{}]{at}: {}\n", issue.severity.code(), issue.rule, issue.text));
+    }
+    let more = report.issues.iter().sum::<usize>().saturating_sub(report.first.len());
+    if more > 0 {
+        out.push_str(&format!("  … and {more} more issues\n"));
+    }
+    out
+}
+
+/// Parts of larger messages, by group, until all are there.
+#[derive(Debug, Default)]
+pub struct Parts {
+    groups: BTreeMap<(&'static str, String), Vec<PartFile>>,
+}
+
+#[derive(Debug)]
+struct PartFile {
+    id: String,
+    bytes: Vec<u8>,
+    stem: PathBuf,
+    path: PathBuf,
+}
+
+/// A message put together from parts: adapter, bytes, the stem of the first part, its path.
+pub type Joined = (String, Result<(Vec<u8>, PathBuf, PathBuf), Vec<String>>);
+
+impl Parts {
+    /// Keeps an input for later where its adapter says that it is a part.
+    pub fn keep(&mut self, adapter: &'static dyn Adapter, bytes: &[u8], stem: &Path, path: &Path) -> bool {
+        let Some(part) = adapter.part(bytes) else { return false };
+        let file = PartFile {
+            id: part.id,
+            bytes: bytes.to_vec(),
+            stem: stem.to_path_buf(),
+            path: path.to_path_buf(),
+        };
+        self.groups.entry((adapter.name(), part.group)).or_default().push(file);
+        true
+    }
+
+    /// Puts each group together, or says which parts are missing.
+    pub fn join(self, adapters: &'static [&'static dyn Adapter]) -> Vec<Joined> {
+        let mut joined = Vec::new();
+        for ((name, _), files) in self.groups {
+            let Some(adapter) = adapters.iter().find(|a| a.name() == name) else { continue };
+            let stem = files.first().map(|f| f.stem.clone()).unwrap_or_default();
+            let path = files.first().map(|f| f.path.clone()).unwrap_or_default();
+            let parts: Vec<_> = files.into_iter().map(|f| (f.id, f.bytes)).collect();
+            joined.push((name.to_owned(), adapter.join(&parts).map(|bytes| (bytes, stem, path))));
+        }
+        joined
+    }
+}

@@ -1,0 +1,135 @@
+//! The layers of the workspace, held by what cargo says of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn metadata() -> Value {
+    let root = causeway_adapter::contract::project_root();
+    let out = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(root)
+        .output()
+        .expect("cargo metadata");
+    serde_json::from_slice(&out.stdout).expect("cargo metadata prints JSON")
+}
+
+/// Package → names of its normal dependencies.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let mut packages = BTreeMap::new();
+    for package in metadata()["packages"].as_array().into_iter().flatten() {
+        let name = package["name"].as_str().unwrap_or_default().to_owned();
+        let needs = package["dependencies"].as_array().into_iter().flatten();
+        let normal =
+            needs.filter(|d| d["kind"].is_null()).filter_map(|d| d["name"].as_str()).map(str::to_owned);
+        packages.insert(name, normal.collect());
+    }
+    packages
+}
+
+/// Layer of one of our packages; a package may need lower layers and, but for adapters, its own.
+fn layer(name: &str) -> Option<u8> {
+    Some(match name {
+        "causeway-core" => 0,
+        "causeway-hl7v2" | "causeway-edifact" | "causeway-xml" | "causeway-json" | "causeway-fhir" => 1,
+        "causeway-terminology" => 2,
+        "causeway-profile" => 3,
+        "causeway-adapter" => 4,
+        "causeway-exchange" | "causeway-record" | "causeway-synth" => 6,
+        "causeway-store" => 7,
+        "causeway-service" => 8,
+        "causeway" => 9,
+        "causeway-tests" | "xtask" | "causeway-oracle" => 10,
+        _ if name.starts_with("causeway-adapter-") => 5,
+        _ => return None,
+    })
+}
+
+#[test]
+fn dependencies_point_downwards() {
+    for (package, needs) in dependencies() {
+        let mine =
+            layer(&package).unwrap_or_else(|| panic!("{package} is in no layer: say where it belongs"));
+        for need in &needs {
+            let Some(theirs) = layer(need) else { continue };
+            assert!(
+                theirs < mine || (theirs == mine && mine == 1),
+                "{package} needs {need}, which is not below it"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_at_or_below_an_adapter_reaches_the_outside() {
+    let outside = ["tokio", "axum", "reqwest", "rusqlite", "hyper", "rand", "getrandom", "clap", "tracing"];
+    for (package, needs) in dependencies() {
+        if layer(&package).is_some_and(|layer| layer <= 5) {
+            for crate_name in outside {
+                assert!(!needs.contains(crate_name), "{package} needs {crate_name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn pure_crates_read_no_clock_file_or_socket() {
+    let root = causeway_adapter::contract::project_root();
+    let forbidden = [
+        "std::fs",
+        "std::net",
+        "SystemTime::now",
+        "Instant::now",
+        "Timestamp::now",
+        "std::thread",
+        "env::var",
+    ];
+    for package in metadata()["packages"].as_array().into_iter().flatten() {
+        let name = package["name"].as_str().unwrap_or_default();
+        if layer(name).is_none_or(|layer| layer > 5) {
+            continue;
+        }
+        let folder = std::path::Path::new(package["manifest_path"].as_str().unwrap_or_default())
+            .parent()
+            .map(|p| p.join("src"))
+            .unwrap_or(root.clone());
+        for file in sources(&folder) {
+            // The contract's tests read fixtures; they are a feature that only tests switch on.
+            if file.ends_with("adapter/src/contract.rs") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for word in forbidden {
+                assert!(!code.contains(word), "{} uses {word}", file.display());
+            }
+        }
+    }
+}
+
+fn sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()) {
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn the_lock_file_stays_lean_and_clean() {
+    let root = causeway_adapter::contract::project_root();
+    let lock = std::fs::read_to_string(root.join("Cargo.lock")).expect("Cargo.lock");
+    let names: Vec<&str> =
+        lock.lines().filter_map(|l| l.strip_prefix("name = \"")).map(|l| l.trim_end_matches('"')).collect();
+    for banned in ["ring", "openssl-sys", "native-tls", "sqlx"] {
+        assert!(!names.contains(&banned), "{banned} is in Cargo.lock");
+    }
+    for single in ["rustls", "hyper", "libsqlite3-sys", "serde_json"] {
+        assert!(names.iter().filter(|n| **n == single).count() <= 1, "{single} is there twice");
+    }
+}

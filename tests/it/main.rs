@@ -1,0 +1,5 @@
+//! The whole workspace, tested from outside.
+
+mod fixtures;
+mod layers;
+mod schema;
