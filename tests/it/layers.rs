@@ -121,15 +121,36 @@ fn sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn the_lock_file_stays_lean_and_clean() {
-    let root = causeway_adapter::contract::project_root();
-    let lock = std::fs::read_to_string(root.join("Cargo.lock")).expect("Cargo.lock");
-    let names: Vec<&str> =
-        lock.lines().filter_map(|l| l.strip_prefix("name = \"")).map(|l| l.trim_end_matches('"')).collect();
-    for banned in ["ring", "openssl-sys", "native-tls", "sqlx"] {
-        assert!(!names.contains(&banned), "{banned} is in Cargo.lock");
+fn the_dependency_tree_stays_lean_and_clean() {
+    let out = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--workspace",
+            "--offline",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+            "-e",
+            "normal,build,dev",
+        ])
+        .current_dir(causeway_adapter::contract::project_root())
+        .output()
+        .expect("cargo tree");
+    let text = String::from_utf8_lossy(&out.stdout);
+    let packages: BTreeSet<(&str, &str)> = text
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            Some((words.next()?, words.next()?))
+        })
+        .collect();
+    assert!(packages.len() > 50, "cargo tree printed nothing: {}", String::from_utf8_lossy(&out.stderr));
+    for banned in ["ring", "openssl-sys", "native-tls", "sqlx", "fhir-sdk"] {
+        assert!(!packages.iter().any(|(name, _)| *name == banned), "{banned} is compiled in");
     }
     for single in ["rustls", "hyper", "libsqlite3-sys", "serde_json"] {
-        assert!(names.iter().filter(|n| **n == single).count() <= 1, "{single} is there twice");
+        assert!(packages.iter().filter(|(name, _)| *name == single).count() <= 1, "{single} is there twice");
     }
+    assert!(packages.len() <= 340, "{} packages: look for what is not needed", packages.len());
 }
