@@ -1,1 +1,80 @@
+#![doc = include_str!("../README.md")]
 
+mod limits;
+mod message;
+mod reply;
+mod write;
+
+use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Sector, Sink};
+use causeway_core::{Issue, Outcome};
+use causeway_terminology::Map;
+use causeway_xml::{Document, decode};
+
+/// Adapter for SCAIP alarms.
+#[derive(Clone, Copy, Debug)]
+pub struct TelecareAlarm;
+
+static MAPS: [&Map; 3] = [&write::DEVICE_TYPE, &write::STATUS, &write::LOCATION];
+
+impl Adapter for TelecareAlarm {
+    fn name(&self) -> &'static str {
+        "telecare-alarm"
+    }
+
+    fn title(&self) -> &'static str {
+        "Telecare alarm (SCAIP)"
+    }
+
+    fn summary(&self) -> &'static str {
+        "A telecare unit tells an alarm receiving centre of an alarm, a reset or a fault"
+    }
+
+    fn sector(&self) -> Sector {
+        Sector::SocialCare
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["SS 91100:2014", "CLC/TS 50134-9"]
+    }
+
+    fn media_types(&self) -> &'static [&'static str] {
+        &["application/scaip+xml"]
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["scaip", "xml"]
+    }
+
+    fn maps(&self) -> &'static [&'static Map] {
+        &MAPS
+    }
+
+    fn detect(&self, input: &[u8]) -> Detection {
+        let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
+        let head = String::from_utf8_lossy(head);
+        if head.contains("<mrq") || head.contains("<scaip") {
+            return Detection::is(Confidence::Certain, "SCAIP");
+        }
+        Detection::no()
+    }
+
+    fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        let mut composer = Composer::new(self.name(), context);
+        let read = decode(input).and_then(|text| {
+            let document = Document::parse(&text, &mut composer.ledger)?;
+            message::translate(&document, &mut composer, sink);
+            Ok(())
+        });
+        if let Err(error) = read {
+            sink.acknowledgement(reply::reply(None, reply::Status::InvalidFormat));
+            let all = 0..composer.ledger.next_id();
+            composer.ledger.overrule(all.clone(), Outcome::Rejected, "the message could not be read");
+            composer.ledger.claim_rest(all, Outcome::Rejected, "the message could not be read");
+            if !composer.ledger.is_empty() {
+                composer.flush(sink);
+            }
+            return Err(error.issue());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! The adapter contract, and the numeric replies.
+
+use causeway_adapter::contract::{Suite, project_root, test_context};
+use causeway_adapter::translate;
+use causeway_adapter_telecare_alarm::TelecareAlarm;
+
+#[test]
+fn keeps_the_contract() {
+    Suite::new(&TelecareAlarm).folder("fixtures/telecare-alarm").check();
+}
+
+#[test]
+fn replies_by_number() {
+    for (case, number) in [
+        ("fall-detector", "<snu>0</snu>"),
+        ("pendant-scaip-root", "<snu>0</snu>"),
+        ("heartbeat", "<snu>0</snu>"),
+        ("missing-device-type", "<snu>7</snu>"),
+        ("unknown-codes", "<snu>3</snu>"),
+        ("entity-expansion", "<snu>2</snu>"),
+        ("unclosed-tag", "<snu>2</snu>"),
+        ("too-long", "<snu>1</snu>"),
+    ] {
+        let path = project_root().join("fixtures/telecare-alarm").join(case).join("input.xml");
+        let input = std::fs::read(path).expect("fixture");
+        let translation = translate(&TelecareAlarm, &input, &test_context());
+        let reply = translation.acknowledgement.map(|a| a.bytes).unwrap_or_default();
+        let reply = String::from_utf8(reply).expect("UTF-8");
+        assert!(reply.contains(number), "{case}: {reply}");
+    }
+}
+
+#[test]
+fn a_retransmission_is_the_same_observation() {
+    let input = b"<mrq><ref>5</ref><cid>12</cid><dty>0003</dty><stc>0010</stc></mrq>";
+    let first = translate(&TelecareAlarm, input, &test_context());
+    let mut later = test_context();
+    later.received = "2026-11-03T10:00:00Z".parse().expect("a time");
+    let second = translate(&TelecareAlarm, input, &later);
+    assert_eq!(first.outputs[0].id, second.outputs[0].id);
+}
