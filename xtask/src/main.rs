@@ -12,11 +12,13 @@ struct Command {
     run: fn(&[String]) -> Result<(), String>,
 }
 
-const COMMANDS: &[Command] = &[Command {
-    name: "profile-tables",
-    help: "[--check] [--fhir DIR] [--r4 DIR]  write (or compare) the tables of crates/profile/data",
-    run: profile_tables::run,
-}];
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "profile-tables",
+        help: "[--check] [--fhir DIR] [--r4 DIR]  write (or compare) the tables of crates/profile/data",
+        run: profile_tables::run,
+    },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

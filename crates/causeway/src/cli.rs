@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use causeway_core::{Issue, IssueCode, Severity};
+use causeway_service::config::Config;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
-use crate::{ADAPTERS, detect, explain, input, translate};
+use crate::{ADAPTERS, demo, detect, explain, input, serve, translate};
 
 /// Something was refused; the rest was done.
 pub const EXIT_REFUSED: u8 = 1;
@@ -36,6 +37,47 @@ pub enum Command {
     Explain(Explain),
     /// List the formats that are read and written.
     Adapters(AdaptersArgs),
+    /// Tell one invented woman's autumn through the real doors, and leave pages open.
+    Demo(DemoArgs),
+    /// Run the exchange: doors, record, pages.
+    Serve(ServeArgs),
+}
+
+/// Arguments of `demo`.
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// End when the story is told.
+    #[arg(long)]
+    no_pages: bool,
+    /// Print a summary that a script can read, and end.
+    #[arg(long)]
+    json: bool,
+    /// Keep the data here; otherwise it goes away with the process.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address of the pages.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+}
+
+/// Arguments of `serve`.
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Configuration file; `--print-config` shows the documented defaults.
+    #[arg(long, value_name = "FILE", env = "CAUSEWAY_CONFIG")]
+    config: Option<PathBuf>,
+    /// Keep messages, record and audit here.
+    #[arg(long, value_name = "DIR", env = "CAUSEWAY_DATA")]
+    data: Option<PathBuf>,
+    /// Address of the HTTP door.
+    #[arg(long, value_name = "ADDRESS:PORT", env = "CAUSEWAY_LISTEN")]
+    listen: Option<String>,
+    /// Demonstration mode: senders name themselves and need no token. Never with real data.
+    #[arg(long)]
+    open: bool,
+    /// Print the default configuration with its comments, and end.
+    #[arg(long)]
+    print_config: bool,
 }
 
 /// Arguments of `translate`.
@@ -113,7 +155,46 @@ fn run(command: Command) -> Result<u8, String> {
             print(&adapters_text(args.json));
             Ok(0)
         }
+        Command::Demo(args) => {
+            let options =
+                demo::Options { no_pages: args.no_pages, json: args.json, data: args.data, listen: args.listen };
+            serve::start_process(false);
+            runtime()?.block_on(demo::run(options)).map(|complete| if complete { 0 } else { EXIT_REFUSED })
+        }
+        Command::Serve(args) => run_serve(&args),
     }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())
+}
+
+fn run_serve(args: &ServeArgs) -> Result<u8, String> {
+    if args.print_config {
+        print(causeway_service::config::DEFAULTS);
+        return Ok(0);
+    }
+    let mut config = match &args.config {
+        None => Config::default(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+            Config::parse(&text).map_err(|e| format!("{}: {e}", path.display()))?
+        }
+    };
+    if let Some(data) = &args.data {
+        config.data_directory.clone_from(data);
+    }
+    if let Some(listen) = &args.listen {
+        config.listen.clone_from(listen);
+    }
+    config.open |= args.open;
+    serve::start_process(true);
+    runtime()?.block_on(async {
+        let ready = serve::prepare(config).await?;
+        print(&format!("listening on http://{}\n", ready.address));
+        ready.run(serve::asked_to_end()).await.map_err(|e| e.to_string())
+    })?;
+    Ok(0)
 }
 
 /// Writes to standard output; a reader that has gone away (`| head`) is no error.

@@ -2,9 +2,11 @@
 
 pub mod adapters;
 pub mod cli;
+pub mod demo;
 pub mod detect;
 pub mod explain;
 pub mod input;
+pub mod serve;
 pub mod translate;
 
 pub use adapters::ADAPTERS;

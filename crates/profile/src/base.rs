@@ -69,7 +69,7 @@ impl Binding {
             "m" => Strength::Max,
             _ => return None,
         };
-        Some(Self { strength, value_set: url.to_owned() })
+        Some(Self { strength, value_set: crate::rows::long(url) })
     }
 }
 
@@ -173,11 +173,19 @@ impl Base {
                 _ => {}
             }
         }
-        let by_name: Names<TypeId> = names.iter().enumerate().map(|(n, name)| ((*name).to_owned(), n)).collect();
+        let by_name: Names<TypeId> =
+            names.iter().enumerate().map(|(n, name)| ((*name).to_owned(), n)).collect();
         let types = names.iter().enumerate().map(|(n, name)| build(n, name, &drafts, &by_name)).collect();
         let named = |name: &str| by_name.get(name).copied().unwrap_or_default();
         let (element, extension, resource) = (named("Element"), named("Extension"), named("Resource"));
-        Self { types, by_name, value_sets: crate::codes::parse_value_sets(table), element, extension, resource }
+        Self {
+            types,
+            by_name,
+            value_sets: crate::codes::parse_value_sets(table),
+            element,
+            extension,
+            resource,
+        }
     }
 
     /// The type of this position. A position always comes from the table itself.

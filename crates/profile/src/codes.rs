@@ -1,5 +1,6 @@
 //! Value sets and code systems that are known whole.
 
+use crate::rows::long;
 use std::collections::{HashMap, HashSet};
 
 /// The codes of one system in a value set.
@@ -52,7 +53,8 @@ fn language(code: &str) -> bool {
 /// BCP 13: `type/subtype`, with parameters after a semicolon.
 fn media_type(code: &str) -> bool {
     let name = code.split(';').next().unwrap_or_default().trim();
-    let token = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+*".contains(&b));
+    let token =
+        |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+*".contains(&b));
     name.split_once('/').is_some_and(|(a, b)| token(a) && token(b))
 }
 
@@ -69,11 +71,13 @@ pub(crate) fn parse_value_sets(table: &str) -> HashMap<String, ValueSet> {
         match fields.next() {
             Some("V") => {
                 sets.extend(current.take());
-                current = Some((fields.next().unwrap_or_default().to_owned(), ValueSet::default()));
+                current = Some((long(fields.next().unwrap_or_default()), ValueSet::default()));
             }
             Some("s") => {
-                if let (Some((_, set)), Some(system), Some(list)) = (&mut current, fields.next(), fields.next()) {
-                    set.systems.push((system.to_owned(), codes(list)));
+                if let (Some((_, set)), Some(system), Some(list)) =
+                    (&mut current, fields.next(), fields.next())
+                {
+                    set.systems.push((long(system), codes(list)));
                 }
             }
             _ => {}
@@ -86,7 +90,7 @@ pub(crate) fn parse_value_sets(table: &str) -> HashMap<String, ValueSet> {
 /// Reads the `C` rows of a table: complete code systems.
 pub(crate) fn parse_code_systems(table: &str) -> HashMap<String, HashSet<String>> {
     let rows = table.lines().filter_map(|l| l.strip_prefix("C\t")?.split_once('\t'));
-    rows.map(|(url, list)| (url.to_owned(), list.split('|').map(str::to_owned).collect())).collect()
+    rows.map(|(url, list)| (long(url), list.split('|').map(str::to_owned).collect())).collect()
 }
 
 #[cfg(test)]

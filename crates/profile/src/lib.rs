@@ -1,3 +1,96 @@
-//! x
+//! Checks FHIR R4 resources and Bundles against R4 4.0.1 and UK Core, offline.
+//!
+//! The definitions are compact tables (`data/`) made from the published ones by `cargo run -p xtask -- profile-tables`;
+//! more can be loaded with [`Definitions::load_all`]. One walk over the document checks structure, cardinality, types,
+//! formats, required codes, profiles, extensions, invariants and references, in time linear in its size.
+//!
+//! ```
+//! let report = causeway_profile::check(br#"{"resourceType":"Patient","gender":"M"}"#);
+//! assert_eq!(report.findings[0].rule, "r4/binding-required");
+//! assert_eq!(report.findings[0].path, "Patient.gender");
+//! ```
+
+mod base;
+mod bundle;
+mod codes;
+mod definitions;
+mod duplicates;
+mod invariants;
 pub mod limits;
+mod primitive;
+mod profiles;
+mod references;
+mod report;
 pub mod rows;
+mod slices;
+mod ucum;
+mod values;
+mod walk;
+
+pub use definitions::{Definitions, LoadError};
+pub use report::{Finding, Report, Severity};
+
+use serde_json::Value;
+
+/// How a check is done.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Canonical URLs of profiles that the resource is held to besides those it claims.
+    pub profiles: Vec<String>,
+    /// Report each mustSupport element that is absent, as information.
+    pub must_support: bool,
+    /// Report best-practice rules (`dom-6`: a resource should have a narrative) as warnings.
+    pub best_practice: bool,
+}
+
+/// Checks a JSON document against R4 and UK Core.
+pub fn check(json: &[u8]) -> Report {
+    Definitions::uk_core().check(json, &Options::default())
+}
+
+/// Checks a parsed document against R4 and UK Core.
+///
+/// Numbers are judged by their text, so parse with serde_json's `arbitrary_precision`, which this crate turns on.
+pub fn check_value(resource: &Value) -> Report {
+    Definitions::uk_core().check_value(resource, &Options::default())
+}
+
+impl Definitions {
+    /// Checks a JSON document.
+    pub fn check(&self, json: &[u8], options: &Options) -> Report {
+        let fail = |rule: &str, text: String| Report {
+            findings: vec![Finding {
+                severity: Severity::Error,
+                path: String::new(),
+                rule: rule.to_owned(),
+                text,
+            }],
+            truncated: false,
+        };
+        if json.len() > limits::MAX_BYTES {
+            return fail("r4/size", format!("the document is larger than {} bytes", limits::MAX_BYTES));
+        }
+        match serde_json::from_slice::<Value>(json) {
+            Ok(value) => {
+                let mut report = self.check_value(&value, options);
+                for at in duplicates::find(json, limits::MAX_DUPLICATES) {
+                    let line = json.get(..at).unwrap_or_default().iter().filter(|b| **b == b'\n').count() + 1;
+                    let text = format!(
+                        "the object that ends in line {line} has a member twice, and only the last was read"
+                    );
+                    report.findings.extend(fail("r4/duplicate-member", text).findings);
+                }
+                report
+            }
+            // The parser's own message may quote the document, so only its place is given.
+            Err(e) => {
+                fail("r4/json", format!("not readable as json at line {}, column {}", e.line(), e.column()))
+            }
+        }
+    }
+
+    /// Checks a parsed document.
+    pub fn check_value(&self, resource: &Value, options: &Options) -> Report {
+        walk::check(self, options, resource)
+    }
+}

@@ -115,7 +115,8 @@ fn code(text: &str) -> bool {
 
 /// `[A-Za-z0-9\-.]{1,64}`
 pub(crate) fn id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
 }
 
 fn oid(text: &str) -> bool {
@@ -152,7 +153,9 @@ fn decimal(text: &str) -> bool {
 /// A 32-bit integer without fraction, exponent, sign `+` or leading zeros.
 fn integer(text: &str) -> Option<i32> {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    let plain = !digits.is_empty()
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && (digits == "0" || !digits.starts_with('0'));
     plain.then(|| text.parse().ok()).flatten()
 }
 
@@ -173,7 +176,8 @@ fn base64(text: &str) -> bool {
 
 fn number(bytes: &[u8], length: usize) -> Option<(u32, &[u8])> {
     let (digits, rest) = bytes.split_at_checked(length)?;
-    let value = digits.iter().try_fold(0u32, |n, b| b.is_ascii_digit().then(|| n * 10 + u32::from(b - b'0')))?;
+    let value =
+        digits.iter().try_fold(0u32, |n, b| b.is_ascii_digit().then(|| n * 10 + u32::from(b - b'0')))?;
     Some((value, rest))
 }
 
@@ -269,7 +273,8 @@ impl Moment {
                 }
                 _ => 0,
             };
-            let seconds = moment.days() * 86_400 + i64::from(hour * 3600 + minute * 60 + second) - offset * 60;
+            let seconds =
+                moment.days() * 86_400 + i64::from(hour * 3600 + minute * 60 + second) - offset * 60;
             moment.instant = seconds * 1000 + i64::from(milli);
             moment.parts = 6;
         }
@@ -304,13 +309,22 @@ mod tests {
         for good in ["2024", "2024-02", "2024-02-29"] {
             assert!(Primitive::Date.accepts(good), "{good}");
         }
-        for bad in ["2023-02-29", "2020-13-45", "24", "2024-2", "2024-01-01T00:00:00Z", "0000", "2024-01-01 "] {
+        for bad in ["2023-02-29", "2020-13-45", "24", "2024-2", "2024-01-01T00:00:00Z", "0000", "2024-01-01 "]
+        {
             assert!(!Primitive::Date.accepts(bad), "{bad}");
         }
-        for good in ["2024", "2024-01-31T23:59:60Z", "2024-01-31T10:00:00.123+01:00", "2024-01-31T10:00:00-14:00"] {
+        for good in
+            ["2024", "2024-01-31T23:59:60Z", "2024-01-31T10:00:00.123+01:00", "2024-01-31T10:00:00-14:00"]
+        {
             assert!(Primitive::DateTime.accepts(good), "{good}");
         }
-        for bad in ["2024-01-31T10:00Z", "2024-01-31T10:00:00", "2024-01T10:00:00Z", "2024-01-31T24:00:00Z", "2024-01-31T10:00:00.Z"] {
+        for bad in [
+            "2024-01-31T10:00Z",
+            "2024-01-31T10:00:00",
+            "2024-01T10:00:00Z",
+            "2024-01-31T24:00:00Z",
+            "2024-01-31T10:00:00.Z",
+        ] {
             assert!(!Primitive::DateTime.accepts(bad), "{bad}");
         }
         assert!(!Primitive::Instant.accepts("2024-01-31"));
@@ -319,10 +333,18 @@ mod tests {
     #[test]
     fn numbers_and_names() {
         assert!(Primitive::Decimal.accepts("-0.10") && Primitive::Decimal.accepts("1e-9"));
-        assert!(!Primitive::Decimal.accepts("01") && !Primitive::Decimal.accepts(".5") && !Primitive::Decimal.accepts("1."));
+        assert!(
+            !Primitive::Decimal.accepts("01")
+                && !Primitive::Decimal.accepts(".5")
+                && !Primitive::Decimal.accepts("1.")
+        );
         assert!(Primitive::PositiveInt.accepts("1") && !Primitive::PositiveInt.accepts("0"));
         assert!(Primitive::Integer.accepts("-2147483648") && !Primitive::Integer.accepts("2147483648"));
-        assert!(Primitive::Code.accepts("a b") && !Primitive::Code.accepts(" a") && !Primitive::Code.accepts("a  b"));
+        assert!(
+            Primitive::Code.accepts("a b")
+                && !Primitive::Code.accepts(" a")
+                && !Primitive::Code.accepts("a  b")
+        );
         assert!(Primitive::Id.accepts("a.B-9") && !Primitive::Id.accepts("a_b"));
         assert!(Primitive::Oid.accepts("urn:oid:1.2.826") && !Primitive::Oid.accepts("1.2.826"));
         assert!(Primitive::Base64Binary.accepts("aGk=") && !Primitive::Base64Binary.accepts("aGk"));
@@ -331,7 +353,8 @@ mod tests {
 
     #[test]
     fn moments_compare_at_shared_precision() {
-        let later = |a: &str, b: &str| Moment::parse(a).zip(Moment::parse(b)).is_some_and(|(a, b)| a.is_after(&b));
+        let later =
+            |a: &str, b: &str| Moment::parse(a).zip(Moment::parse(b)).is_some_and(|(a, b)| a.is_after(&b));
         assert!(later("2024-03", "2024-02-28") && !later("2024-02", "2024-02-28"));
         assert!(later("2024-01-01T00:00:00Z", "2024-01-01T00:30:00+01:00"));
         assert!(!later("2024-01-01T00:30:00+01:00", "2024-01-01T00:00:00Z"));

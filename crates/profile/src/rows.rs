@@ -18,27 +18,28 @@ pub const FHIR_STRUCTURE: &str = "http://hl7.org/fhir/StructureDefinition/";
 pub const UK_CORE_STRUCTURE: &str = "https://fhir.hl7.org.uk/StructureDefinition/";
 const MAX_VALUE_SET: &str = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet";
 
-/// A canonical URL without its version, with the two common prefixes shortened.
+/// Common beginnings of canonical URLs and the characters that stand for them in the tables.
+const PREFIXES: &[(char, &str)] = &[
+    ('~', FHIR_STRUCTURE),
+    ('^', UK_CORE_STRUCTURE),
+    ('%', "http://hl7.org/fhir/ValueSet/"),
+    ('$', "http://terminology.hl7.org/CodeSystem/"),
+    ('&', "https://fhir.hl7.org.uk/ValueSet/"),
+];
+
+/// A canonical URL without its version, with the common prefixes shortened.
 fn short(url: &str) -> String {
     let url = url.split('|').next().unwrap_or(url);
-    if let Some(rest) = url.strip_prefix(FHIR_STRUCTURE) {
-        format!("~{rest}")
-    } else if let Some(rest) = url.strip_prefix(UK_CORE_STRUCTURE) {
-        format!("^{rest}")
-    } else {
-        clean(url)
-    }
+    let shortened =
+        PREFIXES.iter().find_map(|(sign, prefix)| Some(format!("{sign}{}", url.strip_prefix(prefix)?)));
+    clean(&shortened.unwrap_or_else(|| url.to_owned()))
 }
 
 /// The URL behind a shortened one.
-pub(crate) fn long(short: &str) -> String {
-    if let Some(rest) = short.strip_prefix('~') {
-        format!("{FHIR_STRUCTURE}{rest}")
-    } else if let Some(rest) = short.strip_prefix('^') {
-        format!("{UK_CORE_STRUCTURE}{rest}")
-    } else {
-        short.to_owned()
-    }
+pub fn long(short: &str) -> String {
+    let whole =
+        PREFIXES.iter().find_map(|(sign, prefix)| Some(format!("{prefix}{}", short.strip_prefix(*sign)?)));
+    whole.unwrap_or_else(|| short.to_owned())
 }
 
 /// Text that can stand in a field: no tab, line end or blank.
@@ -90,7 +91,7 @@ fn types_field(owner: &str, name: &str, element: &Value) -> String {
 /// `r:` required, `e:` extensible, `m:` the outermost value set of a weaker binding; empty where nothing is enforced.
 fn binding_field(element: &Value) -> String {
     let Some(binding) = element.get("binding") else { return String::new() };
-    let set = clean(text(binding, "valueSet").split('|').next().unwrap_or_default());
+    let set = short(text(binding, "valueSet"));
     let max = list(binding, "extension")
         .iter()
         .find(|e| text(e, "url") == MAX_VALUE_SET)
@@ -98,7 +99,7 @@ fn binding_field(element: &Value) -> String {
         .and_then(Value::as_str);
     match (text(binding, "strength"), max) {
         ("required", _) if !set.is_empty() => format!("r:{set}"),
-        (_, Some(max)) => format!("m:{}", clean(max.split('|').next().unwrap_or(max))),
+        (_, Some(max)) => format!("m:{}", short(max)),
         ("extensible", None) if !set.is_empty() => format!("e:{set}"),
         // A profile may say "preferred" and so lift nothing: an empty field leaves the base binding as it was.
         _ => String::new(),
@@ -135,8 +136,11 @@ pub fn type_rows(definition: &Value, skip: &dyn Fn(&str) -> bool) -> String {
         if !own {
             continue;
         }
-        let backbone = list(element, "type").iter().any(|t| matches!(text(t, "code"), "BackboneElement" | "Element"))
-            && elements.iter().any(|e| text(e, "path").strip_prefix(path).is_some_and(|r| r.starts_with('.')));
+        let backbone =
+            list(element, "type").iter().any(|t| matches!(text(t, "code"), "BackboneElement" | "Element"))
+                && elements
+                    .iter()
+                    .any(|e| text(e, "path").strip_prefix(path).is_some_and(|r| r.starts_with('.')));
         let reference = text(element, "contentReference");
         let types = if let Some((_, target)) = reference.rsplit_once('#') {
             format!("@{}", clean(target))
@@ -155,7 +159,8 @@ pub fn type_rows(definition: &Value, skip: &dyn Fn(&str) -> bool) -> String {
         if let Some(number) = owners.get(owner)
             && let Some((_, rows)) = out.get_mut(number)
         {
-            let row = format!("e\t{}\t{min}\t{}\t{types}\t{binding}", clean(leaf), clean(text(element, "max")));
+            let row =
+                format!("e\t{}\t{min}\t{}\t{types}\t{binding}", clean(leaf), clean(text(element, "max")));
             let _ = writeln!(rows, "{}", row.trim_end());
         }
     }
@@ -184,13 +189,27 @@ pub fn profile_rows(definition: &Value) -> String {
     );
     let own_url = text(definition, "url");
     for element in view {
-        let states_own_url = text(element, "path") == "Extension.url" && text(element, "fixedUri") == own_url;
-        if !states_own_url && let Some(row) = rule_row(element) {
+        if !is_implied(element, own_url)
+            && let Some(row) = rule_row(element)
+        {
             out.push_str(&row);
             out.push('\n');
         }
     }
     out
+}
+
+/// True for what every extension says of itself: its own URL, the names of its parts, and that parts have no parts.
+fn is_implied(element: &Value, own_url: &str) -> bool {
+    let id = text(element, "id");
+    let Some((owner, leaf)) = id.rsplit_once('.') else { return false };
+    let part = owner.rsplit_once(":").map_or("", |(_, part)| part);
+    match leaf {
+        "url" if owner == "Extension" => text(element, "fixedUri") == own_url,
+        "url" => id.starts_with("Extension.") && !part.is_empty() && text(element, "fixedUri") == part,
+        "extension" => id.starts_with("Extension.extension:") && text(element, "max") == "0",
+        _ => false,
+    }
 }
 
 fn rule_row(element: &Value) -> Option<String> {
@@ -214,7 +233,8 @@ fn rule_row(element: &Value) -> Option<String> {
     if !named_slice && flag.is_empty() && says.iter().all(|f| f.is_empty()) {
         return None;
     }
-    let row = format!("x\t{}\t{min}\t{max}\t{types}\t{flag}\t{value}\t{binding}\t{slicing}\t{keys}", clean(rest));
+    let row =
+        format!("x\t{}\t{min}\t{max}\t{types}\t{flag}\t{value}\t{binding}\t{slicing}\t{keys}", clean(rest));
     Some(row.trim_end().to_owned())
 }
 
@@ -276,13 +296,13 @@ impl Terminology {
     /// The `V` and `s` rows of a value set; `None` where its content can't be known from what was added.
     pub fn value_set_rows(&self, url: &str) -> Option<String> {
         let codes = self.expand(url, 0)?;
-        let mut out = format!("V\t{}\n", clean(url));
+        let mut out = format!("V\t{}\n", short(url));
         for (system, codes) in codes {
             let field = match codes {
                 None => "*".to_owned(),
                 Some(codes) => join_codes(&codes)?,
             };
-            let _ = writeln!(out, "s\t{}\t{field}", clean(&system));
+            let _ = writeln!(out, "s\t{}\t{field}", short(&system));
         }
         Some(out)
     }
@@ -296,7 +316,31 @@ impl Terminology {
         let mut codes = BTreeSet::new();
         collect(list(system, "concept"), &mut codes, 0);
         (!codes.is_empty()).then_some(())?;
-        Some(format!("C\t{}\t{}\n", clean(url), join_codes(&codes)?))
+        Some(format!("C\t{}\t{}\n", short(url), join_codes(&codes)?))
+    }
+
+    /// The code systems that a value set draws on, also through value sets that it imports.
+    pub fn systems_of(&self, url: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        self.draw(url, &mut found, 0);
+        found
+    }
+
+    fn draw(&self, url: &str, found: &mut BTreeSet<String>, depth: usize) {
+        let Some(set) = self.value_sets.get(url.split('|').next().unwrap_or(url)) else { return };
+        if depth > MAX_CONCEPT_DEPTH {
+            return;
+        }
+        for include in set.get("compose").map_or(&[] as &[Value], |c| list(c, "include")) {
+            let system = text(include, "system");
+            if !system.is_empty() {
+                found.insert(system.to_owned());
+            }
+            list(include, "valueSet")
+                .iter()
+                .filter_map(Value::as_str)
+                .for_each(|v| self.draw(v, found, depth + 1));
+        }
     }
 
     /// The canonical URLs of all code systems.
@@ -355,7 +399,10 @@ impl Terminology {
             codes.insert(system.to_owned(), Some(named));
             return Some(codes);
         }
-        if matches!(system, "urn:ietf:bcp:47" | "urn:ietf:bcp:13" | "urn:iso:std:iso:4217" | "http://unitsofmeasure.org") {
+        if matches!(
+            system,
+            "urn:ietf:bcp:47" | "urn:ietf:bcp:13" | "urn:iso:std:iso:4217" | "http://unitsofmeasure.org"
+        ) {
             // Open systems whose codes have a syntax; what the syntax can't tell is not claimed.
             codes.insert(system.to_owned(), None);
             return Some(codes);

@@ -1,0 +1,274 @@
+//! `causeway demo`: one invented woman's autumn, told through the real doors.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use causeway_service::config::{CodeSystem, Config, Organisation};
+use causeway_synth::formats::{client_level_data, messages};
+use causeway_synth::people::{ALARM_CENTRE, CARE_HOMES, COUNCIL, HOME_CARE, HOSPITALS, LABORATORY, PRACTICES};
+use causeway_synth::{Message, edith};
+use serde_json::{Value, json};
+
+use crate::cli::print;
+use crate::serve;
+
+/// How the demonstration is to run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// End when the story is told.
+    pub no_pages: bool,
+    /// Print a summary for scripts and nothing else.
+    pub json: bool,
+    /// Where to keep the data; a folder that goes away with the process unless given.
+    pub data: Option<PathBuf>,
+    /// Address of the pages.
+    pub listen: Option<String>,
+}
+
+/// One message that crossed.
+#[derive(Debug)]
+struct Crossing {
+    message: Message,
+    id: String,
+    state: String,
+    body: Value,
+}
+
+const LEDGER_WORDS: [&str; 6] =
+    ["mapped", "mapped-with-loss", "withheld", "rejected", "unsupported", "structural"];
+
+fn organisations() -> Vec<Organisation> {
+    let all = [&HOSPITALS[..], &PRACTICES[..], &CARE_HOMES[..], &[LABORATORY, COUNCIL, HOME_CARE, ALARM_CENTRE]].concat();
+    all.iter()
+        .map(|o| Organisation {
+            code: o.code.to_owned(),
+            system: match o.scheme {
+                "cqc" => CodeSystem::Cqc,
+                "cassr" => CodeSystem::Cassr,
+                _ => CodeSystem::Ods,
+            },
+            name: o.name.to_owned(),
+            mailbox: Some(format!("MB{}", o.code.replace('-', ""))),
+            ..Organisation::default()
+        })
+        .collect()
+}
+
+/// Every message of the story, in the order of sending.
+pub fn story() -> Vec<Message> {
+    let (person, journey) = edith();
+    let mut all = messages(&person, &journey);
+    all.push(client_level_data::file(&[(&person, &journey)], jiff::civil::date(2026, 12, 31)));
+    all.sort_by_key(|m| m.at);
+    all
+}
+
+/// Runs the demonstration. Whether every message crossed.
+///
+/// # Errors
+/// A sentence that says what could not be done.
+pub async fn run(options: Options) -> Result<bool, String> {
+    let temporary = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
+    let data = options.data.clone().unwrap_or_else(|| temporary.path().to_path_buf());
+    let ready = prepare(&options, data).await?;
+    let base = format!("http://{}", ready.address);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(ready.run(async move {
+        drop(stopped.await);
+    }));
+    let told = tell(&base, &options).await;
+    if told.is_ok() && !options.no_pages && !options.json {
+        print(&format!("\nPages: {base}/messages  {base}/people   (ctrl-c ends)\n"));
+        serve::asked_to_end().await;
+    }
+    drop(stop.send(()));
+    server.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+    told
+}
+
+async fn prepare(options: &Options, data: PathBuf) -> Result<serve::Ready, String> {
+    let config = |listen: &str| Config {
+        listen: listen.to_owned(),
+        data_directory: data.clone(),
+        open: true,
+        test_mode: true,
+        organisations: organisations(),
+        ..Config::default()
+    };
+    match &options.listen {
+        Some(listen) => serve::prepare(config(listen)).await,
+        None => match tokio::net::TcpListener::bind("127.0.0.1:8780").await {
+            Ok(free) => {
+                drop(free);
+                serve::prepare(config("127.0.0.1:8780")).await
+            }
+            Err(_) => serve::prepare(config("127.0.0.1:0")).await,
+        },
+    }
+}
+
+fn client() -> Result<reqwest::Client, String> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([])
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(60))
+        .build()
+        .map_err(|e| e.to_string())
+}
+
+async fn tell(base: &str, options: &Options) -> Result<bool, String> {
+    let client = client()?;
+    let (person, _) = edith();
+    if !options.json {
+        print(&opening(&person));
+    }
+    let mut crossings = Vec::new();
+    for message in story() {
+        let crossing = send(&client, base, message).await?;
+        if !options.json {
+            print(&crossing_text(&crossing));
+        }
+        crossings.push(crossing);
+    }
+    let record = record(&client, base, &person.nhs_number).await?;
+    let complete = crossings.iter().all(|c| unexplained(c) == 0 && c.body["translation"]["errors"] == 0);
+    if options.json {
+        print(&format!("{}\n", serde_json::to_string_pretty(&summary(base, &crossings, &record)).unwrap_or_default()));
+    } else {
+        print(&record_text(&record));
+    }
+    Ok(complete)
+}
+
+fn opening(person: &causeway_synth::Person) -> String {
+    format!(
+        "Causeway. Prototype: synthetic data.\n\n{} {} {} is 84 and lives alone in {}; she has never lived outside this \
+story.\nEach message below goes through the exchange's own door as her care organisations would send it.\n\n",
+        person.title, person.given, person.family, person.town
+    )
+}
+
+async fn send(client: &reqwest::Client, base: &str, message: Message) -> Result<Crossing, String> {
+    let fail = |what: &str| format!("{}: {what}", message.name);
+    let answer = client
+        .post(format!("{base}/messages"))
+        .header("Content-Type", message.media_type)
+        .header("Causeway-Sender", message.sender.code)
+        .header("Idempotency-Key", &message.name)
+        .header("Prefer", "respond-sync")
+        .body(message.bytes.clone())
+        .send()
+        .await
+        .map_err(|e| fail(&e.to_string()))?;
+    let status = answer.status();
+    let body: Value = answer.json().await.map_err(|e| fail(&e.to_string()))?;
+    if !status.is_success() {
+        return Err(fail(&format!("{status} {}", body["issue"][0]["details"]["text"].as_str().unwrap_or_default())));
+    }
+    let id = body["id"].as_str().unwrap_or_default().to_owned();
+    let state = body["state"].as_str().unwrap_or_default().to_owned();
+    Ok(Crossing { message, id, state, body })
+}
+
+fn unexplained(crossing: &Crossing) -> u64 {
+    crossing.body["translation"]["ledger"]["unexplained"].as_u64().unwrap_or(u64::MAX)
+}
+
+fn crossing_text(crossing: &Crossing) -> String {
+    let translation = &crossing.body["translation"];
+    let ledger = &translation["ledger"];
+    let counts: Vec<String> = LEDGER_WORDS
+        .iter()
+        .filter_map(|word| ledger[*word].as_u64().filter(|n| *n > 0).map(|n| format!("{n} {word}")))
+        .collect();
+    let bundles = translation["bundles"].as_array().map_or(0, Vec::len);
+    let answer = if translation["acknowledgement"].is_null() { "" } else { ", answered in its own format" };
+    format!(
+        "{}  {}\n    {} → {} ({bundles} bundle{}{answer})\n    {} source items: {}\n    {} errors, {} warnings · {}\n\n",
+        crossing.message.at.strftime("%d %b %H:%M"),
+        crossing.message.title,
+        crossing.message.sender.name,
+        translation["format"].as_str().or(translation["adapter"].as_str()).unwrap_or("not recognised"),
+        if bundles == 1 { "" } else { "s" },
+        ledger["items"],
+        counts.join(", "),
+        translation["errors"],
+        translation["warnings"],
+        crossing.state,
+    )
+}
+
+/// The person's record, once every message has reached it.
+async fn record(client: &reqwest::Client, base: &str, nhs_number: &str) -> Result<Value, String> {
+    let get = |path: String| {
+        let request = client.get(format!("{base}{path}")).header("Accept", "application/fhir+json");
+        async move {
+            let answer = request.send().await.map_err(|e| e.to_string())?;
+            answer.json::<Value>().await.map_err(|e| e.to_string())
+        }
+    };
+    let system = causeway_fhir::systems::NHS_NUMBER;
+    let mut last = Value::Null;
+    let mut before = 0;
+    // The record follows a moment behind the translation.
+    for _ in 0..100 {
+        let patients = get(format!("/fhir/Patient?identifier={system}%7C{nhs_number}")).await?;
+        let found = patients["entry"].as_array().cloned().unwrap_or_default();
+        if let Some(id) = found.first().and_then(|e| e["resource"]["id"].as_str()) {
+            let everything = get(format!("/fhir/Patient/{id}/$everything")).await?;
+            let entries = everything["entry"].as_array().map_or(0, Vec::len);
+            if entries > 0 && entries == before {
+                return Ok(json!({"patients": found.len(), "everything": everything}));
+            }
+            before = entries;
+            last = everything;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(json!({"patients": 0, "everything": last}))
+}
+
+/// Resources by type, social care first.
+fn kinds(record: &Value) -> Vec<(String, usize)> {
+    const SOCIAL: [&str; 4] = ["EpisodeOfCare", "Task", "ServiceRequest", "RelatedPerson"];
+    let mut counts = std::collections::BTreeMap::new();
+    for entry in record["everything"]["entry"].as_array().into_iter().flatten() {
+        let kind = entry["resource"]["resourceType"].as_str().unwrap_or_default();
+        *counts.entry(kind.to_owned()).or_insert(0) += 1;
+    }
+    let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(kind, _)| (SOCIAL.iter().position(|k| k == kind).unwrap_or(SOCIAL.len()), kind.clone()));
+    counts
+}
+
+fn record_text(record: &Value) -> String {
+    let list: Vec<String> = kinds(record).iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    format!(
+        "One record: {} sources know her as a patient, joined by NHS number.\n    {}\n",
+        record["patients"],
+        list.join(", ")
+    )
+}
+
+fn summary(base: &str, crossings: &[Crossing], record: &Value) -> Value {
+    let list: Vec<Value> = crossings
+        .iter()
+        .map(|c| {
+            json!({
+                "at": c.message.at.to_string(), "title": c.message.title, "sender": c.message.sender.code,
+                "format": c.body["translation"]["adapter"], "id": c.id, "state": c.state,
+                "ledger": c.body["translation"]["ledger"], "errors": c.body["translation"]["errors"],
+                "warnings": c.body["translation"]["warnings"],
+            })
+        })
+        .collect();
+    let kinds: serde_json::Map<String, Value> = kinds(record).into_iter().map(|(k, n)| (k, json!(n))).collect();
+    json!({
+        "messages": list.len(),
+        "unexplained": crossings.iter().map(unexplained).sum::<u64>(),
+        "crossings": list,
+        "record": {"patients": record["patients"], "resources": kinds},
+        "base": base,
+    })
+}

@@ -1,0 +1,107 @@
+//! `causeway serve`: the exchange as one process.
+
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use causeway_record::Record;
+use causeway_service::app::Service;
+use causeway_service::config::Config;
+use causeway_service::state::{AppState, Shared};
+use causeway_store::{Options, Store};
+use tokio::net::TcpListener;
+
+use crate::ADAPTERS;
+
+/// A service ready to serve, with the address it listens on.
+pub struct Ready {
+    /// The service.
+    pub service: Service,
+    /// What it works with.
+    pub state: Shared,
+    listener: TcpListener,
+    /// Its address.
+    pub address: std::net::SocketAddr,
+}
+
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ready({})", self.address)
+    }
+}
+
+/// Opens the data directory, binds the address and puts the service together.
+///
+/// # Errors
+/// A sentence that says what could not be done.
+pub async fn prepare(config: Config) -> Result<Ready, String> {
+    let data = config.data_directory.clone();
+    let state = open(config)?;
+    let listener =
+        TcpListener::bind(&state.config.listen).await.map_err(|e| format!("{}: {e}", state.config.listen))?;
+    let address = listener.local_addr().map_err(|e| e.to_string())?;
+    let durability = state.engine.durability();
+    tracing::info!(
+        %address,
+        data = %data.display(),
+        engine = durability.engine,
+        mode = durability.mode,
+        durable = durability.durable,
+        flush_p50_us = durability.flush_p50_us,
+        "ready"
+    );
+    Ok(Ready { service: Service::new(state.clone()), state, listener, address })
+}
+
+fn open(config: Config) -> Result<Shared, String> {
+    let data = config.data_directory.clone();
+    let store = Store::open(Options::new(&data.join("exchange"))).map_err(|e| said(&data, &e))?;
+    let record = Record::open(data.join("record.sqlite")).map_err(|e| said(&data, &e))?;
+    AppState::new(config, Arc::new(store), Arc::new(record), ADAPTERS).map_err(|e| said(&data, &e))
+}
+
+fn said(data: &Path, error: &dyn std::fmt::Display) -> String {
+    format!("data directory {}: {error}", data.display())
+}
+
+impl Ready {
+    /// Serves until `shutdown` is ready, then drains.
+    ///
+    /// # Errors
+    /// Where the listener fails.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+        self.service.serve(self.listener, shutdown).await
+    }
+}
+
+/// Ready when the process is asked to end: ctrl-c or SIGTERM.
+pub async fn asked_to_end() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    _ = interrupt => {}
+                    _ = terminate.recv() => {}
+                }
+            }
+            Err(_) => drop(interrupt.await),
+        }
+    }
+    #[cfg(not(unix))]
+    drop(interrupt.await);
+}
+
+/// Sets the one crypto provider and the logs: JSON lines on standard error unless a person reads them.
+pub fn start_process(verbose: bool) {
+    // Fails only where it was set before, which is as good.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let level = if verbose { "info" } else { "warn" };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CAUSEWAY_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    drop(logs.json().try_init());
+}

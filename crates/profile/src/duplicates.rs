@@ -1,0 +1,73 @@
+//! Objects that name a member twice, which a JSON tree can't show: it keeps the last and loses the other.
+
+/// Below this many members every pair is compared; above it they are sorted.
+const FEW: usize = 16;
+
+/// The byte position of the end of each object that has a member twice, at most `limit` of them.
+///
+/// The text must have been read as JSON before. Names are compared as they are written.
+pub(crate) fn find(json: &[u8], limit: usize) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut names: Vec<&[u8]> = Vec::new();
+    // For each open object or list: where its names start.
+    let mut open: Vec<usize> = Vec::new();
+    let mut at = 0;
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'{' | b'[' => open.push(names.len()),
+            b'}' | b']' => {
+                let start = open.pop().unwrap_or(0);
+                if *byte == b'}' && found.len() < limit && repeats(names.get_mut(start..).unwrap_or_default())
+                {
+                    found.push(at);
+                }
+                names.truncate(start);
+            }
+            b'"' => {
+                let end = string_end(json, at + 1);
+                let colon = json.get(end + 1..).unwrap_or_default().iter().find(|b| !b.is_ascii_whitespace());
+                if colon == Some(&b':') {
+                    names.push(json.get(at + 1..end).unwrap_or_default());
+                }
+                at = end;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    found
+}
+
+/// The position of the quote that ends a string.
+fn string_end(json: &[u8], mut at: usize) -> usize {
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'"' => return at,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    at
+}
+
+fn repeats(names: &mut [&[u8]]) -> bool {
+    if names.len() <= FEW {
+        return names.iter().enumerate().any(|(n, name)| names.iter().skip(n + 1).any(|other| other == name));
+    }
+    names.sort_unstable();
+    names.windows(2).any(|pair| matches!(pair, [a, b] if a == b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find;
+
+    #[test]
+    fn twice_is_found_at_its_own_level_only() {
+        assert_eq!(find(br#"{"a":1,"b":{"a":"a"},"c":[{"a":1},{"a":2}]}"#, 9), Vec::<usize>::new());
+        assert_eq!(find(br#"{"a":1,"b":[{"x" : 1,"x":"\"x"}],"c":"a"}"#, 9), [30]);
+        let many: Vec<String> = (0..40).map(|n| format!("\"k{}\":1", n % 39)).collect();
+        assert_eq!(find(format!("{{{}}}", many.join(",")).as_bytes(), 9).len(), 1);
+        assert!(find(b"\"\\", 9).is_empty() && find(b"{\"", 9).is_empty() && find(b"]}", 9).is_empty());
+    }
+}

@@ -1,0 +1,226 @@
+//! What the XHTML of a narrative may hold (txt-1, txt-2).
+
+const ELEMENTS: &[&str] = &[
+    "a",
+    "abbr",
+    "acronym",
+    "address",
+    "b",
+    "big",
+    "blockquote",
+    "br",
+    "caption",
+    "cite",
+    "code",
+    "col",
+    "colgroup",
+    "dd",
+    "dfn",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "img",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "samp",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "tr",
+    "tt",
+    "ul",
+    "var",
+    "bdo",
+    "kbd",
+    "ins",
+    "del",
+];
+
+const ATTRIBUTES: &[&str] = &[
+    "abbr",
+    "accesskey",
+    "align",
+    "alt",
+    "axis",
+    "bgcolor",
+    "border",
+    "cellhalign",
+    "cellpadding",
+    "cellspacing",
+    "cellvalign",
+    "char",
+    "charoff",
+    "charset",
+    "cite",
+    "class",
+    "colspan",
+    "compact",
+    "coords",
+    "dir",
+    "frame",
+    "headers",
+    "height",
+    "href",
+    "hreflang",
+    "hspace",
+    "id",
+    "lang",
+    "longdesc",
+    "name",
+    "nowrap",
+    "rel",
+    "rev",
+    "rowspan",
+    "rules",
+    "scope",
+    "shape",
+    "span",
+    "src",
+    "start",
+    "style",
+    "summary",
+    "tabindex",
+    "title",
+    "type",
+    "valign",
+    "value",
+    "vspace",
+    "width",
+    "xml:lang",
+    "xmlns",
+];
+
+/// True where the text is one `div` of the XHTML namespace, well formed, of allowed elements and attributes.
+pub(super) fn is_basic(div: &str) -> bool {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = div.trim();
+    if !rest.starts_with("<div") || !rest.contains("http://www.w3.org/1999/xhtml") {
+        return false;
+    }
+    let mut closed_root = false;
+    while let Some(at) = rest.find('<') {
+        if closed_root {
+            return false;
+        }
+        rest = rest.get(at..).unwrap_or_default();
+        if let Some(comment) = rest.strip_prefix("<!--") {
+            let Some(end) = comment.find("-->") else { return false };
+            rest = comment.get(end + 3..).unwrap_or_default();
+            continue;
+        }
+        let Some(end) = tag_end(rest) else { return false };
+        let tag = rest.get(1..end).unwrap_or_default();
+        rest = rest.get(end + 1..).unwrap_or_default();
+        if let Some(name) = tag.strip_prefix('/') {
+            if open.pop() != Some(name.trim()) {
+                return false;
+            }
+        } else {
+            let empty = tag.ends_with('/');
+            let tag = tag.strip_suffix('/').unwrap_or(tag);
+            let name = tag.split(|c: char| c.is_whitespace()).next().unwrap_or_default();
+            if !ELEMENTS.contains(&name) || !attributes(tag.get(name.len()..).unwrap_or_default()) {
+                return false;
+            }
+            if !empty {
+                open.push(name);
+            }
+        }
+        closed_root = open.is_empty();
+    }
+    open.is_empty() && rest.trim().is_empty()
+}
+
+/// Where a tag ends: the `>` outside quotes.
+fn tag_end(text: &str) -> Option<usize> {
+    let mut quote = None;
+    for (at, byte) in text.bytes().enumerate() {
+        match (quote, byte) {
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (Some(q), b) if q == b => quote = None,
+            (None, b'>') => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn attributes(mut text: &str) -> bool {
+    loop {
+        text = text.trim_start();
+        if text.is_empty() {
+            return true;
+        }
+        let Some((name, rest)) = text.split_once('=') else { return false };
+        let name = name.trim();
+        if !ATTRIBUTES.contains(&name) && !name.starts_with("xmlns:") {
+            return false;
+        }
+        let rest = rest.trim_start();
+        let Some(quote) = rest.chars().next().filter(|c| matches!(c, '"' | '\'')) else { return false };
+        let Some((value, after)) = rest.get(1..).and_then(|r| r.split_once(quote)) else { return false };
+        if value.trim_start().to_ascii_lowercase().starts_with("javascript:") {
+            return false;
+        }
+        text = after;
+    }
+}
+
+/// True where there is text that is not white space, or an image.
+pub(super) fn has_content(div: &str) -> bool {
+    let mut inside = false;
+    let mut quote = None;
+    for c in div.chars() {
+        match (inside, quote, c) {
+            (true, None, '"' | '\'') => quote = Some(c),
+            (true, Some(q), c) if q == c => quote = None,
+            (true, None, '>') => inside = false,
+            (false, _, '<') => inside = true,
+            (false, _, c) if !c.is_whitespace() => return true,
+            _ => {}
+        }
+    }
+    div.contains("<img")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narratives() {
+        let div = |inner: &str| format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{inner}</div>");
+        assert!(is_basic(&div("<p class=\"a\">1 &lt; 2<br/></p>")));
+        for bad in
+            ["<script>x</script>", "<p onclick=\"x\">y</p>", "<p>", "</p>", "<a href=\"javascript:x\">y</a>"]
+        {
+            assert!(!is_basic(&div(bad)), "{bad}");
+        }
+        assert!(!is_basic("text") && !is_basic("<div>x</div>"));
+        assert!(
+            has_content(&div("x"))
+                && has_content(&div("<img src=\"#a\"/>"))
+                && !has_content(&div(" <p> </p>"))
+        );
+    }
+}

@@ -1,0 +1,514 @@
+//! The walk over a document: structure, cardinality, types, and the rules of profiles at each element.
+
+use crate::Options;
+use crate::base::{Element, ElementType, Kind, Type, TypeId};
+use crate::bundle::BundleIndex;
+use crate::definitions::Definitions;
+use crate::limits::{MAX_DEPTH, MAX_FINDINGS, MAX_PROFILES};
+use crate::primitive::{JsonKind, Primitive};
+use crate::profiles::Node;
+use crate::references::Container;
+use crate::report::{Finding, Report, Severity, Step, render};
+use serde_json::{Map, Value};
+use std::collections::HashSet;
+
+pub(crate) type Object = Map<String, Value>;
+
+/// The state of one check.
+pub(crate) struct Walker<'a> {
+    pub(crate) defs: &'a Definitions,
+    pub(crate) options: &'a Options,
+    pub(crate) report: Report,
+    pub(crate) steps: Vec<Step<'a>>,
+    depth: usize,
+    /// The Bundles around this place, innermost last.
+    pub(crate) bundles: Vec<BundleIndex<'a>>,
+    /// The resources around this place that may hold contained ones, innermost last.
+    pub(crate) containers: Vec<Container<'a>>,
+    /// For each resource around this place: its type and how many steps lead to it.
+    pub(crate) resources: Vec<(&'a str, usize)>,
+    /// For each resource around this place: the ids of its elements so far.
+    ids: Vec<HashSet<&'a str>>,
+    /// URLs of the extensions around this place.
+    pub(crate) extensions: Vec<&'a str>,
+}
+
+/// Where a resource stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Root,
+    Entry,
+    Contained,
+}
+
+/// The rules that apply at one place.
+pub(crate) type Nodes<'a> = Vec<&'a Node>;
+
+/// Checks one document.
+pub(crate) fn check(defs: &Definitions, options: &Options, resource: &Value) -> Report {
+    let mut walker = Walker {
+        defs,
+        options,
+        report: Report::default(),
+        steps: Vec::with_capacity(24),
+        depth: 0,
+        bundles: Vec::new(),
+        containers: Vec::new(),
+        resources: Vec::new(),
+        ids: Vec::new(),
+        extensions: Vec::new(),
+    };
+    walker.resource(resource, Place::Root, &[]);
+    walker.report
+}
+
+/// One element with its place in the definitions.
+struct Found<'a> {
+    owner: &'a Type,
+    element: &'a Element,
+    kind: &'a ElementType,
+    key: &'a str,
+    value: Option<&'a Value>,
+    extra: Option<&'a Value>,
+}
+
+impl<'a> Walker<'a> {
+    pub(crate) fn find(&mut self, severity: Severity, rule: &str, text: impl Into<String>) {
+        if self.report.findings.len() >= MAX_FINDINGS {
+            self.report.truncated = true;
+            return;
+        }
+        let path = render(&self.steps);
+        self.report.findings.push(Finding { severity, path, rule: rule.to_owned(), text: text.into() });
+    }
+
+    pub(crate) fn error(&mut self, rule: &str, text: impl Into<String>) {
+        self.find(Severity::Error, rule, text);
+    }
+
+    /// Does something one step further down.
+    pub(crate) fn at<R>(&mut self, step: Step<'a>, act: impl FnOnce(&mut Self) -> R) -> R {
+        self.steps.push(step);
+        let result = act(self);
+        self.steps.pop();
+        result
+    }
+
+    /// Checks a resource with the profiles that it claims and the rules that its place in a profile gives it.
+    pub(crate) fn resource(&mut self, value: &'a Value, place: Place, rules: &[&'a Node]) {
+        let named = value.get("resourceType").and_then(Value::as_str);
+        let (Some(object), Some(name)) = (value.as_object(), named) else {
+            return self.error("r4/resource-type", "a resource must be an object with a resourceType");
+        };
+        let Some(ty) = self.defs.base.resource(name) else {
+            return self.error("r4/resource-type", "the resourceType is not a resource of FHIR R4");
+        };
+        let Some(known) = self.defs.base.ty(ty) else { return };
+        if self.depth >= MAX_DEPTH {
+            return self.error("r4/depth", "the document is nested too deeply");
+        }
+        if place == Place::Root {
+            self.steps.push(Step::Root(&known.name));
+        }
+        self.resources.push((&known.name, self.steps.len()));
+        self.ids.push(HashSet::new());
+        if place != Place::Contained {
+            self.containers.push(Container::of(object));
+        }
+        let bundled = known.name == "Bundle";
+        if bundled {
+            self.bundles.push(BundleIndex::of(object));
+        }
+        let mut nodes = self.claimed(object, &known.name, place);
+        self.placed(&known.name, rules, &mut nodes);
+        self.object(object, ty, &nodes);
+        if bundled {
+            self.bundle(object);
+            self.bundles.pop();
+        }
+        if place != Place::Contained {
+            self.close_container(object);
+        }
+        self.resources.pop();
+        self.ids.pop();
+    }
+
+    /// The profiles that a resource is held to.
+    fn claimed(&mut self, object: &'a Object, name: &str, place: Place) -> Nodes<'a> {
+        let mut nodes = Nodes::new();
+        let claims = object.get("meta").and_then(|m| m.get("profile")).and_then(Value::as_array);
+        let extra = self.options.profiles.iter().filter(|_| place == Place::Root).map(String::as_str);
+        let claims = claims.into_iter().flatten().filter_map(Value::as_str);
+        let mut urls: Vec<&str> = claims.chain(extra).take(MAX_PROFILES).collect();
+        if urls.is_empty() && place != Place::Contained {
+            urls.extend(self.defs.default_profile(name));
+        }
+        for url in urls {
+            if url.strip_prefix(crate::rows::FHIR_STRUCTURE) == Some(name) {
+                continue;
+            }
+            match self.defs.profile(url) {
+                Some(profile) if profile.ty == name => nodes.push(&profile.root),
+                Some(_) => self.error("profile/type", "the resource claims a profile of another type"),
+                None => self.find(
+                    Severity::Warning,
+                    "profile/unknown",
+                    "the resource claims a profile that is not known here, so it was not held to it",
+                ),
+            }
+        }
+        nodes
+    }
+
+    /// Adds the rules that a profile has for a resource inside another, such as an entry of a Bundle.
+    fn placed(&mut self, name: &str, rules: &[&'a Node], nodes: &mut Nodes<'a>) {
+        for rule in rules {
+            nodes.push(rule);
+            let mut profiles = rule.types.iter().filter(|t| t.code == name || t.code == "Resource");
+            match (profiles.next(), rule.types.is_empty()) {
+                (None, false) => self.wrong_type(rule),
+                (Some(allowed), _) => {
+                    if let [url] = allowed.profiles.as_slice()
+                        && let Some(profile) = self.defs.profile(url).filter(|p| p.ty == name)
+                    {
+                        nodes.push(&profile.root);
+                    }
+                }
+                (None, true) => {}
+            }
+        }
+    }
+
+    /// Checks an object of a type.
+    fn object(&mut self, object: &'a Object, ty: TypeId, nodes: &[&'a Node]) {
+        let Some(known) = self.defs.base.ty(ty) else { return };
+        if self.depth >= MAX_DEPTH {
+            return self.error("r4/depth", "the document is nested too deeply");
+        }
+        if object.keys().all(|k| k == "id") {
+            return self.error("inv/ele-1", "the element is empty: it must have a value or children");
+        }
+        if known.kind != Kind::Resource
+            && let Some(id) = object.get("id").and_then(Value::as_str)
+            && self.ids.last_mut().is_some_and(|ids| !ids.insert(id))
+        {
+            self.error("r4/element-id", "another element of the resource has the same id");
+        }
+        self.depth += 1;
+        let present = self.members(object, known, nodes);
+        for position in &known.required {
+            if present.contains(position) {
+                continue;
+            }
+            if let Some(element) = known.elements.get(*position) {
+                self.error("r4/cardinality-min", format!("{} is required", element.stem));
+            }
+        }
+        for node in nodes {
+            self.absent(object, known, node, &present);
+            for invariant in &node.invariants {
+                if !(invariant.test)(object) {
+                    self.find(invariant.severity, &format!("inv/{}", invariant.key), invariant.text);
+                }
+            }
+            for key in &node.unknown {
+                let text = format!("the profile's rule {key} is not known here and was not checked");
+                self.find(Severity::Information, "profile/invariant-not-checked", text);
+            }
+        }
+        for invariant in &known.invariants {
+            if invariant.key == "dom-6" && !self.options.best_practice {
+                continue;
+            }
+            if !(invariant.test)(object) {
+                self.find(invariant.severity, &format!("inv/{}", invariant.key), invariant.text);
+            }
+        }
+        self.depth -= 1;
+    }
+
+    /// Checks each member of an object; returns the positions of the elements seen.
+    fn members(&mut self, object: &'a Object, known: &'a Type, nodes: &[&'a Node]) -> Vec<usize> {
+        let mut present: Vec<usize> = Vec::with_capacity(object.len());
+        for (name, value) in object {
+            let (key, value, extra) = match name.strip_prefix('_') {
+                Some(stem) if object.contains_key(stem) => continue,
+                Some(stem) => (stem, None, Some(value)),
+                None => (name.as_str(), Some(value), None),
+            };
+            if key == "resourceType" && known.kind == Kind::Resource {
+                continue;
+            }
+            let found = known.keys.get(key).and_then(|k| {
+                let element = known.elements.get(k.element)?;
+                Some((k.element, element, element.types.get(k.kind)?))
+            });
+            let Some((position, element, kind)) = found else {
+                let step = Step::Name(name);
+                self.at(step, |w| w.error("r4/unknown-element", "the element is not part of this type"));
+                continue;
+            };
+            let primitive = self.primitive(kind).is_some();
+            if extra.is_some() && !primitive {
+                let step = Step::Name(name);
+                self.at(step, |w| {
+                    w.error("r4/unknown-element", "only a primitive element has a twin with an underscore")
+                });
+                continue;
+            }
+            if present.contains(&position) {
+                let text = format!("{} may have one type only", element.stem);
+                self.error("r4/choice", text);
+            }
+            present.push(position);
+            let extra =
+                if primitive && extra.is_none() && object.len() > 1 { twin(object, key) } else { extra };
+            let found = Found { owner: known, element, kind, key, value, extra };
+            self.element(&found, nodes);
+        }
+        present
+    }
+
+    fn primitive(&self, kind: &ElementType) -> Option<Primitive> {
+        match self.defs.base.ty(kind.id)?.kind {
+            Kind::Primitive(primitive) => Some(primitive),
+            _ => None,
+        }
+    }
+
+    /// True at the top of a resource.
+    fn is_resource_root(&self) -> bool {
+        self.resources.last().is_some_and(|(_, steps)| *steps == self.steps.len())
+    }
+
+    /// Reports what a profile demands and is not there at all.
+    fn absent(&mut self, object: &'a Object, known: &'a Type, node: &'a Node, present: &[usize]) {
+        for child in &node.children {
+            let there = known
+                .elements
+                .iter()
+                .position(|e| e.name == child.name)
+                .map_or_else(|| object.contains_key(&child.name), |position| present.contains(&position));
+            if there {
+                continue;
+            }
+            if child.min.is_some_and(|m| m > 0) {
+                self.error(
+                    &child.rule,
+                    format!("the profile requires {}", child.name.trim_end_matches("[x]")),
+                );
+            } else if child.must_support && self.options.must_support && self.is_resource_root() {
+                let text = format!("the profile marks {} as must-support and it is absent", child.name);
+                self.find(Severity::Information, &child.rule, text);
+            }
+            for slice in &child.slices {
+                if slice.min.is_some_and(|m| m > 0) {
+                    self.error(&slice.rule, format!("the profile requires the slice {}", slice.slice));
+                }
+            }
+        }
+    }
+
+    /// Checks an element with all its repetitions.
+    fn element(&mut self, found: &Found<'a>, nodes: &[&'a Node]) {
+        let element = found.element;
+        let step = if element.is_choice() {
+            Step::Choice(&element.stem, &found.kind.code)
+        } else {
+            Step::Name(&element.stem)
+        };
+        let mut rules = Nodes::new();
+        for node in nodes {
+            rules.extend(node.children.iter().filter(|c| c.name == element.name || c.name == found.key));
+        }
+        let value_list = found.value.and_then(Value::as_array);
+        let extra_list = found.extra.and_then(Value::as_array);
+        let repeats = element.max > 1;
+        let mistaken = [(found.value, value_list), (found.extra, extra_list)]
+            .iter()
+            .any(|(value, list)| value.is_some_and(|v| !v.is_null()) && list.is_some() != repeats);
+        if mistaken {
+            let text = if repeats {
+                "the element repeats, so it must be a list"
+            } else {
+                "the element doesn't repeat, so it can't be a list"
+            };
+            return self.at(step, |w| w.error("r4/list", text));
+        }
+        if !repeats {
+            let count = 1;
+            self.count(&rules, count, element, step);
+            let rules = self
+                .with_slices(&rules, found.key, &[found.value.unwrap_or(&Value::Null)])
+                .pop()
+                .unwrap_or_default();
+            return self.at(step, |w| w.item(found, found.value, found.extra, &rules));
+        }
+        let values = value_list.map_or(&[][..], Vec::as_slice);
+        let extras = extra_list.map_or(&[][..], Vec::as_slice);
+        let count = values.len().max(extras.len());
+        if count == 0 {
+            return self.at(step, |w| w.error("r4/empty", "a list must not be empty"));
+        }
+        self.count(&rules, count, element, step);
+        self.steps.push(step);
+        let items: Vec<&Value> = (0..count).map(|n| values.get(n).unwrap_or(&Value::Null)).collect();
+        let sliced = self.with_slices(&rules, found.key, &items);
+        for (number, (item, rules)) in items.iter().zip(&sliced).enumerate() {
+            let value = values.get(number).map(|_| *item);
+            self.at(Step::Index(number), |w| w.item(found, value, extras.get(number), rules));
+        }
+        self.steps.pop();
+    }
+
+    /// Checks how often an element occurs.
+    fn count(&mut self, rules: &[&'a Node], count: usize, element: &Element, step: Step<'a>) {
+        if count > element.max {
+            self.at(step, |w| w.error("r4/cardinality-max", format!("at most {} allowed", element.max)));
+        }
+        for rule in rules {
+            if rule.max.is_some_and(|m| count > m) {
+                let text =
+                    format!("the profile allows at most {} of {}", rule.max.unwrap_or(0), element.stem);
+                self.error(&rule.rule, text);
+            }
+            if rule.min.is_some_and(|m| count < m) {
+                let text =
+                    format!("the profile requires at least {} of {}", rule.min.unwrap_or(0), element.stem);
+                self.error(&rule.rule, text);
+            }
+        }
+    }
+
+    /// Checks one value of an element.
+    fn item(
+        &mut self,
+        found: &Found<'a>,
+        value: Option<&'a Value>,
+        extra: Option<&'a Value>,
+        rules: &[&'a Node],
+    ) {
+        let Some(known) = self.defs.base.ty(found.kind.id) else { return };
+        if let Kind::Primitive(primitive) = known.kind {
+            return self.primitive_item(found, primitive, value, extra, rules);
+        }
+        let Some(value) = value else { return };
+        let Some(object) = value.as_object() else {
+            let text = if value.is_null() {
+                "null stands only in lists of primitive elements"
+            } else {
+                "the element must be an object"
+            };
+            return self.error("r4/type", text);
+        };
+        if found.kind.id == self.defs.base.resource {
+            let place = match found.key {
+                "contained" => Place::Contained,
+                _ => Place::Entry,
+            };
+            return self.resource(value, place, rules);
+        }
+        let mut all: Nodes<'a> = rules.to_vec();
+        self.type_profiles(found, rules, &mut all);
+        let is_extension = found.kind.id == self.defs.base.extension;
+        if is_extension {
+            let url = object.get("url").and_then(Value::as_str).unwrap_or_default();
+            all.extend(self.extension(found.owner, url));
+            self.extensions.push(url);
+        }
+        self.object(object, found.kind.id, &all);
+        if is_extension {
+            self.extensions.pop();
+        }
+        self.value_rules(found.element, found.kind, value, rules);
+        self.known_type(&known.name, object);
+        if matches!(found.kind.code.as_str(), "Reference") {
+            self.reference(object, &found.kind.targets, rules);
+        }
+    }
+
+    /// Adds the profiles that a rule holds the value itself to.
+    fn type_profiles(&mut self, found: &Found<'a>, rules: &[&'a Node], all: &mut Nodes<'a>) {
+        for rule in rules {
+            let backbone = self.defs.base.ty(found.kind.id).is_some_and(|t| t.kind == Kind::Backbone);
+            if rule.types.is_empty() || found.kind.code == "Extension" || backbone {
+                continue;
+            }
+            match rule.types.iter().find(|t| t.code == found.kind.code) {
+                Some(allowed) => {
+                    if let [profile] = allowed.profiles.as_slice()
+                        && let Some(profile) = self.defs.profile(profile)
+                    {
+                        all.push(&profile.root);
+                    }
+                }
+                None => self.wrong_type(rule),
+            }
+        }
+    }
+
+    fn wrong_type(&mut self, rule: &Node) {
+        let names: Vec<&str> = rule.types.iter().map(|t| t.code.as_str()).collect();
+        self.error(&rule.rule, format!("the profile allows only the type {}", names.join(" or ")));
+    }
+
+    fn primitive_item(
+        &mut self,
+        found: &Found<'a>,
+        primitive: Primitive,
+        value: Option<&'a Value>,
+        extra: Option<&'a Value>,
+        rules: &[&'a Node],
+    ) {
+        let value = value.filter(|v| !v.is_null());
+        let extra = extra.filter(|v| !v.is_null());
+        for rule in rules {
+            if found.element.is_choice()
+                && !rule.types.is_empty()
+                && !rule.types.iter().any(|t| t.code == found.kind.code)
+            {
+                self.wrong_type(rule);
+            }
+        }
+        match extra.map(|e| e.as_object()) {
+            None if value.is_none() => {
+                return self.error("inv/ele-1", "the element is empty: it must have a value or an extension");
+            }
+            Some(None) => return self.error("r4/type", "the twin of a primitive element must be an object"),
+            Some(Some(object)) => self.object(object, self.defs.base.element, rules),
+            None => {}
+        }
+        let Some(value) = value else { return };
+        let text = match (primitive.json(), value) {
+            (JsonKind::Boolean, Value::Bool(_)) => {
+                return self.value_rules(found.element, found.kind, value, rules);
+            }
+            (JsonKind::Number, Value::Number(number)) => number.as_str(),
+            (JsonKind::Text, Value::String(text)) => text.as_str(),
+            (JsonKind::Boolean, _) => return self.error("r4/type", "the element must be true or false"),
+            (JsonKind::Number, _) => return self.error("r4/type", "the element must be a number"),
+            (JsonKind::Text, _) => return self.error("r4/type", "the element must be text"),
+        };
+        if text.is_empty() {
+            return self.error("r4/empty", "text must not be empty");
+        }
+        if !primitive.accepts(text) {
+            let kind = &found.kind.code;
+            return self
+                .error(&format!("r4/format-{kind}"), format!("the value doesn't have the format of {kind}"));
+        }
+        if matches!(primitive, Primitive::Uri | Primitive::Url | Primitive::Canonical) {
+            self.mark_contained(text);
+        }
+        self.value_rules(found.element, found.kind, value, rules);
+    }
+}
+
+/// The `_name` twin of a primitive element.
+fn twin<'a>(object: &'a Object, key: &str) -> Option<&'a Value> {
+    // Most objects have no twin at all, and looking for one would build a name for every element.
+    if !object.keys().any(|k| k.starts_with('_')) {
+        return None;
+    }
+    object.get(format!("_{key}").as_str())
+}

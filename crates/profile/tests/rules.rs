@@ -1,0 +1,533 @@
+//! One good and at least one broken resource for each family of rules. All people and places are invented.
+
+use causeway_profile::{Definitions, Options, Severity, check, check_value};
+use serde_json::{Value, json};
+
+/// Asserts that the report has this rule at this path.
+#[track_caller]
+fn finds(resource: &Value, rule: &str, path: &str) {
+    let report = check_value(resource);
+    let found = report.findings.iter().any(|f| f.rule == rule && f.path == path);
+    assert!(found, "no {rule} at {path}: {:#?}", report.findings);
+}
+
+/// Asserts that the report has no error.
+#[track_caller]
+fn passes(resource: &Value) {
+    let report = check_value(resource);
+    assert!(report.is_valid(), "{:#?}", report.findings);
+}
+
+/// The resource with one member set, by JSON pointer to its holder.
+fn with(resource: &Value, holder: &str, key: &str, value: Value) -> Value {
+    let mut changed = resource.clone();
+    if let Some(object) = changed.pointer_mut(holder).and_then(Value::as_object_mut) {
+        object.insert(key.to_owned(), value);
+    }
+    changed
+}
+
+/// The resource without one member.
+fn without(resource: &Value, holder: &str, key: &str) -> Value {
+    let mut changed = resource.clone();
+    if let Some(object) = changed.pointer_mut(holder).and_then(Value::as_object_mut) {
+        object.shift_remove(key);
+    }
+    changed
+}
+
+fn patient() -> Value {
+    json!({
+        "resourceType": "Patient",
+        "id": "p1",
+        "extension": [{
+            "url": "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-BirthSex",
+            "valueCodeableConcept": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-AdministrativeGender", "code": "F"}]}
+        }],
+        "identifier": [{
+            "extension": [{
+                "url": "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus",
+                "valueCodeableConcept": {"coding": [{
+                    "system": "https://fhir.hl7.org.uk/CodeSystem/UKCore-NHSNumberVerificationStatusEngland",
+                    "code": "01"
+                }]}
+            }],
+            "system": "https://fhir.nhs.uk/Id/nhs-number",
+            "value": "9990000018"
+        }],
+        "name": [{"use": "official", "family": "Exampleton", "given": ["Wilhelmina", null], "_given": [null, {"extension": [{"url": "http://example.org/x", "valueString": "y"}]}]}],
+        "gender": "female",
+        "birthDate": "1938-02-28",
+        "address": [{"line": ["1 Nowhere Row"], "postalCode": "ZZ99 9ZZ"}]
+    })
+}
+
+fn observation() -> Value {
+    json!({
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "271649006"}]},
+        "subject": {"reference": "Patient/p1"},
+        "effectiveDateTime": "2024-02-29T10:00:00Z",
+        "valueQuantity": {"value": 120.50, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"}
+    })
+}
+
+fn bundle() -> Value {
+    json!({
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [
+            {"fullUrl": "urn:uuid:11111111-1111-4111-8111-111111111111", "resource": patient(), "request": {"method": "POST", "url": "Patient"}},
+            {
+                "fullUrl": "urn:uuid:22222222-2222-4222-8222-222222222222",
+                "resource": with(&observation(), "/subject", "reference", json!("urn:uuid:11111111-1111-4111-8111-111111111111")),
+                "request": {"method": "POST", "url": "Observation"}
+            }
+        ]
+    })
+}
+
+#[test]
+fn good_resources_pass() {
+    passes(&patient());
+    passes(&observation());
+    passes(&bundle());
+}
+
+#[test]
+fn what_is_no_fhir_at_all() {
+    assert_eq!(check(b"{").findings.first().map(|f| f.rule.as_str()), Some("r4/json"));
+    assert_eq!(check(b"[]").findings.first().map(|f| f.rule.as_str()), Some("r4/resource-type"));
+    assert_eq!(
+        check(br#"{"resourceType":"Person9"}"#).findings.first().map(|f| f.rule.as_str()),
+        Some("r4/resource-type")
+    );
+}
+
+#[test]
+fn a_member_twice() {
+    let report = check(br#"{"resourceType":"Patient","gender":"male","gender":"female"}"#);
+    assert_eq!(report.findings.iter().map(|f| f.rule.as_str()).collect::<Vec<_>>(), ["r4/duplicate-member"]);
+}
+
+#[test]
+fn structure() {
+    finds(&with(&patient(), "", "shoeSize", json!(4)), "r4/unknown-element", "Patient.shoeSize");
+    finds(&with(&patient(), "", "name", json!({"family": "X"})), "r4/list", "Patient.name");
+    finds(&with(&patient(), "", "gender", json!(["female"])), "r4/list", "Patient.gender");
+    finds(&with(&patient(), "", "name", json!([])), "r4/empty", "Patient.name");
+    finds(&with(&patient(), "/name/0", "family", json!("")), "r4/empty", "Patient.name[0].family");
+    finds(&with(&patient(), "", "name", json!([{}])), "inv/ele-1", "Patient.name[0]");
+    finds(&with(&patient(), "", "name", json!(["X"])), "r4/type", "Patient.name[0]");
+    finds(&with(&patient(), "/name/0", "_given", json!([null])), "inv/ele-1", "Patient.name[0].given[1]");
+    finds(&with(&patient(), "", "active", json!("true")), "r4/type", "Patient.active");
+    finds(&with(&observation(), "", "valueString", json!("x")), "r4/choice", "Observation");
+    finds(
+        &with(&with(&patient(), "/name/0", "id", json!("a")), "/address/0", "id", json!("a")),
+        "r4/element-id",
+        "Patient.address[0]",
+    );
+}
+
+#[test]
+fn cardinality() {
+    finds(&without(&observation(), "", "status"), "r4/cardinality-min", "Observation");
+    finds(
+        &with(&patient(), "", "communication", json!([{"preferred": true}])),
+        "r4/cardinality-min",
+        "Patient.communication[0]",
+    );
+}
+
+#[test]
+fn formats() {
+    finds(&with(&patient(), "", "birthDate", json!("2023-02-29")), "r4/format-date", "Patient.birthDate");
+    finds(&with(&patient(), "", "id", json!("a b")), "r4/format-id", "Patient.id");
+    finds(
+        &with(&observation(), "", "effectiveDateTime", json!("2024-02-29T10:00")),
+        "r4/format-dateTime",
+        "Observation.effective.ofType(dateTime)",
+    );
+    finds(
+        &with(&observation(), "", "issued", json!("2024-02-29")),
+        "r4/format-instant",
+        "Observation.issued",
+    );
+    finds(
+        &with(&patient(), "", "multipleBirthInteger", json!(1.5)),
+        "r4/format-integer",
+        "Patient.multipleBirth.ofType(integer)",
+    );
+    let photo = |data: &str, size: i32| {
+        with(&patient(), "", "photo", json!([{"contentType": "image/png", "data": data, "size": size}]))
+    };
+    finds(&photo("a", 1), "r4/format-base64Binary", "Patient.photo[0].data");
+    finds(&photo("aGk=", 3), "r4/attachment-size", "Patient.photo[0].size");
+    passes(&photo("aGk=", 2));
+}
+
+#[test]
+fn required_codes() {
+    finds(&with(&patient(), "", "gender", json!("F")), "r4/binding-required", "Patient.gender");
+    let allergy = json!({
+        "resourceType": "AllergyIntolerance",
+        "patient": {"reference": "Patient/p1"},
+        "code": {"text": "nuts"},
+        "clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": "active"}]}
+    });
+    passes(&allergy);
+    let path = "AllergyIntolerance.clinicalStatus";
+    finds(&with(&allergy, "/clinicalStatus/coding/0", "code", json!("on")), "r4/binding-required", path);
+    finds(&with(&allergy, "", "clinicalStatus", json!({"text": "active"})), "r4/binding-required", path);
+    finds(
+        &with(
+            &patient(),
+            "",
+            "maritalStatus",
+            json!({"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "code": "Q"}]}),
+        ),
+        "terminology/unknown-code",
+        "Patient.maritalStatus.coding[0].code",
+    );
+    finds(
+        &with(&patient(), "/identifier/0", "system", json!("nhs")),
+        "r4/system-absolute",
+        "Patient.identifier[0].system",
+    );
+}
+
+#[test]
+fn uk_core_slices_and_fixed_values() {
+    let mut two = patient();
+    if let Some(list) = two.pointer_mut("/identifier").and_then(Value::as_array_mut) {
+        list.push(json!({"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000026"}));
+    }
+    finds(&two, "ukcore/UKCore-Patient/identifier:nhsNumber", "Patient.identifier");
+    finds(
+        &without(&patient(), "/identifier/0", "value"),
+        "ukcore/UKCore-Patient/identifier:nhsNumber.value",
+        "Patient.identifier[0]",
+    );
+
+    let part = |text: &str, loinc: &str, snomed: &str| {
+        json!({
+            "code": {"coding": [
+                {"system": "http://loinc.org", "code": loinc, "display": text},
+                {"system": "http://snomed.info/sct", "code": snomed}
+            ], "text": text},
+            "valueQuantity": {"value": 80, "unit": "millimeter of mercury", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"}
+        })
+    };
+    let pressure = json!({
+        "resourceType": "Observation",
+        "meta": {"profile": ["https://fhir.hl7.org.uk/StructureDefinition/UKCore-Observation-VitalSigns-BloodPressure"]},
+        "status": "final",
+        "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}]}],
+        "code": {"coding": [{"system": "http://loinc.org", "code": "85354-9"}, {"system": "http://snomed.info/sct", "code": "75367002"}]},
+        "subject": {"reference": "Patient/p1"},
+        "effectiveDateTime": "2024-02-29",
+        "component": [
+            part("Systolic blood pressure", "8480-6", "271649006"),
+            part("Diastolic blood pressure", "8462-4", "271650006")
+        ]
+    });
+    passes(&pressure);
+    let base = "ukcore/UKCore-Observation-VitalSigns-BloodPressure";
+    finds(
+        &with(&pressure, "/component/0/code", "text", json!("Systolic")),
+        &format!("{base}/component"),
+        "Observation.component[0]",
+    );
+    finds(
+        &with(&pressure, "/component/0/code", "text", json!("Systolic")),
+        &format!("{base}/component:SystolicBP"),
+        "Observation.component",
+    );
+    finds(
+        &with(&pressure, "/component/0/valueQuantity", "unit", json!("mmHg")),
+        &format!("{base}/component:SystolicBP.value[x].unit"),
+        "Observation.component[0].value.ofType(Quantity).unit",
+    );
+    finds(&with(&pressure, "", "valueString", json!("x")), &format!("{base}/value[x]"), "Observation");
+    finds(&with(&pressure, "", "code", json!({"text": "x"})), "inv/ukcore-obs-vs-001", "Observation");
+}
+
+#[test]
+fn uk_core_extensions() {
+    let sex = "ukcore/Extension-UKCore-BirthSex";
+    finds(
+        &with(&patient(), "/extension/0/valueCodeableConcept/coding/0", "code", json!("X")),
+        &format!("{sex}/value[x]"),
+        "Patient.extension[0].value.ofType(CodeableConcept)",
+    );
+    let mut string = without(&patient(), "/extension/0", "valueCodeableConcept");
+    string = with(&string, "/extension/0", "valueString", json!("F"));
+    finds(&string, &format!("{sex}/value[x]"), "Patient.extension[0].value.ofType(string)");
+    let misplaced = with(&observation(), "", "extension", patient()["extension"].clone());
+    finds(&misplaced, &format!("{sex}/context"), "Observation.extension[0]");
+    finds(
+        &with(&patient(), "/extension/0", "url", json!("birth-sex")),
+        "r4/extension-url",
+        "Patient.extension[0].url",
+    );
+    finds(&without(&patient(), "/extension/0", "valueCodeableConcept"), "inv/ext-1", "Patient.extension[0]");
+}
+
+#[test]
+fn invariants() {
+    finds(&with(&observation(), "", "dataAbsentReason", json!({"text": "x"})), "inv/obs-6", "Observation");
+    finds(&with(&patient(), "", "contact", json!([{"gender": "male"}])), "inv/pat-1", "Patient.contact[0]");
+    finds(
+        &without(&observation(), "/valueQuantity", "system"),
+        "inv/qty-3",
+        "Observation.value.ofType(Quantity)",
+    );
+    let name =
+        |start: &str, end: &str| with(&patient(), "/name/0", "period", json!({"start": start, "end": end}));
+    finds(&name("2024-02", "2024-01-31"), "inv/per-1", "Patient.name[0].period");
+    passes(&name("2024-02", "2024-02-01"));
+    let text = |inner: &str| {
+        let div = format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{inner}</div>");
+        with(&patient(), "", "text", json!({"status": "generated", "div": div}))
+    };
+    passes(&text("<p>ok</p>"));
+    finds(&text("<script>x</script>"), "inv/txt-1", "Patient.text");
+    finds(&text(" "), "inv/txt-2", "Patient.text");
+    let immunisation = json!({
+        "resourceType": "Immunization",
+        "status": "not-done",
+        "vaccineCode": {"text": "x"},
+        "patient": {"reference": "Patient/p1"},
+        "occurrenceDateTime": "2024"
+    });
+    finds(&immunisation, "inv/ukcore-imm-001", "Immunization");
+    let allergy = json!({"resourceType": "AllergyIntolerance", "patient": {"reference": "Patient/p1"}, "code": {"text": "x"}});
+    finds(&allergy, "inv/ait-1", "AllergyIntolerance");
+}
+
+#[test]
+fn references() {
+    let to = |literal: &str| with(&observation(), "/subject", "reference", json!(literal));
+    finds(&to("Practitioner/p1"), "r4/reference-target", "Observation.subject.reference");
+    finds(&to("p1"), "r4/reference-format", "Observation.subject.reference");
+    finds(&to("#p1"), "inv/ref-1", "Observation.subject.reference");
+    passes(&to("https://example.org/fhir/Patient/p1/_history/2"));
+    let contained = with(&to("#c"), "", "contained", json!([{"resourceType": "Patient", "id": "c"}]));
+    passes(&contained);
+    let unused = with(&observation(), "", "contained", json!([{"resourceType": "Patient", "id": "c"}]));
+    finds(&unused, "inv/dom-3", "Observation.contained[0]");
+    let wrong = with(&to("#c"), "", "contained", json!([{"resourceType": "Medication", "id": "c"}]));
+    finds(&wrong, "r4/reference-target", "Observation.subject.reference");
+    finds(
+        &with(&observation(), "/subject", "type", json!("Group")),
+        "r4/reference-type",
+        "Observation.subject.reference",
+    );
+}
+
+#[test]
+fn bundles() {
+    finds(&without(&bundle(), "/entry/0", "request"), "inv/bdl-3", "Bundle.entry[0]");
+    let same = with(&bundle(), "/entry/1", "fullUrl", json!("urn:uuid:11111111-1111-4111-8111-111111111111"));
+    finds(&same, "inv/bdl-7", "Bundle.entry[1]");
+    let lost = with(
+        &bundle(),
+        "/entry/1/resource/subject",
+        "reference",
+        json!("urn:uuid:33333333-3333-4333-8333-333333333333"),
+    );
+    finds(&lost, "bundle/reference-unresolved", "Bundle.entry[1].resource.subject.reference");
+    finds(
+        &with(&bundle(), "/entry/0", "fullUrl", json!("Patient/p1")),
+        "bundle/full-url-absolute",
+        "Bundle.entry[0]",
+    );
+    let wrong = with(
+        &bundle(),
+        "/entry/1/resource/subject",
+        "reference",
+        json!("urn:uuid:22222222-2222-4222-8222-222222222222"),
+    );
+    finds(&wrong, "r4/reference-target", "Bundle.entry[1].resource.subject.reference");
+    finds(&with(&bundle(), "", "type", json!("document")), "inv/bdl-11", "Bundle");
+    finds(&with(&bundle(), "", "type", json!("message")), "inv/bdl-12", "Bundle");
+    finds(&with(&bundle(), "", "total", json!(2)), "inv/bdl-1", "Bundle");
+    let elsewhere =
+        check_value(&with(&bundle(), "/entry/1/resource/subject", "reference", json!("Patient/other")));
+    assert!(elsewhere.is_valid());
+    assert!(
+        elsewhere
+            .findings
+            .iter()
+            .any(|f| f.rule == "bundle/reference-elsewhere" && f.severity == Severity::Information)
+    );
+}
+
+#[test]
+fn definitions_loaded_at_run_time() {
+    let profile = json!({
+        "resourceType": "StructureDefinition",
+        "id": "Care-Patient",
+        "url": "https://care.example/StructureDefinition/Care-Patient",
+        "type": "Patient",
+        "kind": "resource",
+        "derivation": "constraint",
+        "baseDefinition": "https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient",
+        "differential": {"element": [
+            {"id": "Patient.birthDate", "path": "Patient.birthDate", "min": 1},
+            {"id": "Patient.maritalStatus", "path": "Patient.maritalStatus", "binding": {"strength": "required", "valueSet": "https://care.example/ValueSet/status"}},
+            {"id": "Patient.name.use", "path": "Patient.name.use", "patternCode": "official"},
+            {"id": "Patient.identifier:social", "path": "Patient.identifier", "sliceName": "social", "min": 1},
+            {"id": "Patient.identifier:social.system", "path": "Patient.identifier.system", "min": 1, "fixedUri": "https://care.example/Id/person"}
+        ]}
+    });
+    let set = json!({
+        "resourceType": "ValueSet", "url": "https://care.example/ValueSet/status",
+        "compose": {"include": [{"system": "https://care.example/CodeSystem/status"}]}
+    });
+    let system = json!({
+        "resourceType": "CodeSystem", "url": "https://care.example/CodeSystem/status", "content": "complete",
+        "concept": [{"code": "alone"}]
+    });
+    let mut held = Definitions::uk_core().clone();
+    held.load_all([&profile, &set, &system]).expect("definitions are usable");
+    assert!(held.load(b"{}").is_err());
+    let claims = |mut resource: Value| {
+        resource["meta"] = json!({"profile": ["https://care.example/StructureDefinition/Care-Patient"]});
+        let report = held.check_value(&resource, &Options::default());
+        report
+            .findings
+            .into_iter()
+            .filter(|f| f.severity == Severity::Error)
+            .map(|f| f.rule)
+            .collect::<Vec<_>>()
+    };
+    let mut good = patient();
+    good["identifier"]
+        .as_array_mut()
+        .expect("a list")
+        .push(json!({"system": "https://care.example/Id/person", "value": "1"}));
+    good["maritalStatus"] =
+        json!({"coding": [{"system": "https://care.example/CodeSystem/status", "code": "alone"}]});
+    assert_eq!(claims(good.clone()), Vec::<String>::new());
+    assert_eq!(claims(without(&good, "", "birthDate")), ["profile/Care-Patient/birthDate"]);
+    assert_eq!(claims(with(&good, "/name/0", "use", json!("usual"))), ["profile/Care-Patient/name.use"]);
+    assert_eq!(
+        claims(with(&good, "", "identifier", patient()["identifier"].clone())),
+        ["profile/Care-Patient/identifier:social"]
+    );
+    let wrong = with(&good, "/maritalStatus/coding/0", "code", json!("zz"));
+    assert_eq!(claims(wrong), ["terminology/unknown-code", "profile/Care-Patient/maritalStatus"]);
+}
+
+#[test]
+fn profiles_of_bundle_entries() {
+    let profile = json!({
+        "resourceType": "StructureDefinition",
+        "id": "Care-Bundle",
+        "url": "https://care.example/StructureDefinition/Care-Bundle",
+        "type": "Bundle",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Bundle",
+        "differential": {"element": [
+            {"id": "Bundle.entry", "path": "Bundle.entry", "slicing": {"discriminator": [{"type": "type", "path": "resource"}], "rules": "closed"}},
+            {"id": "Bundle.entry:person", "path": "Bundle.entry", "sliceName": "person", "min": 1, "max": "1"},
+            {"id": "Bundle.entry:person.resource", "path": "Bundle.entry.resource", "min": 1, "type": [{"code": "Patient"}]},
+            {"id": "Bundle.entry:person.resource.birthDate", "path": "Bundle.entry.resource.birthDate", "min": 1},
+            {"id": "Bundle.entry:sign", "path": "Bundle.entry", "sliceName": "sign", "max": "1"},
+            {"id": "Bundle.entry:sign.resource", "path": "Bundle.entry.resource", "type": [{
+                "code": "Observation", "profile": ["https://fhir.hl7.org.uk/StructureDefinition/UKCore-Observation-VitalSigns"]
+            }]}
+        ]}
+    });
+    let mut held = Definitions::r4().clone();
+    held.load(profile.to_string().as_bytes()).expect("usable");
+    let rules = |bundle: &Value| {
+        let options = Options {
+            profiles: vec!["https://care.example/StructureDefinition/Care-Bundle".to_owned()],
+            ..Options::default()
+        };
+        let report = held.check_value(bundle, &options);
+        report
+            .findings
+            .into_iter()
+            .filter(|f| f.severity == Severity::Error)
+            .map(|f| f.rule)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(rules(&bundle()), Vec::<String>::new());
+    assert_eq!(
+        rules(&without(&bundle(), "/entry/0/resource", "birthDate")),
+        ["profile/Care-Bundle/entry:person.resource.birthDate"]
+    );
+    let device = with(&bundle(), "/entry/0", "resource", json!({"resourceType": "Device", "id": "d"}));
+    let found = rules(&device);
+    assert!(
+        found.contains(&"profile/Care-Bundle/entry".to_owned())
+            && found.contains(&"profile/Care-Bundle/entry:person".to_owned())
+    );
+}
+
+#[test]
+fn base_only_and_options() {
+    let only =
+        Definitions::r4().check_value(&without(&patient(), "/identifier/0", "value"), &Options::default());
+    assert!(only.is_valid(), "{:#?}", only.findings);
+    let options = Options { must_support: true, best_practice: true, ..Options::default() };
+    let report = Definitions::uk_core().check_value(&patient(), &options);
+    assert!(report.findings.iter().any(|f| f.rule == "inv/dom-6" && f.severity == Severity::Warning));
+    assert!(
+        report
+            .findings
+            .iter()
+            .any(|f| f.rule == "ukcore/UKCore-Patient/telecom" && f.severity == Severity::Information)
+    );
+    let unknown = with(&patient(), "", "meta", json!({"profile": ["https://example.org/none"]}));
+    assert!(check_value(&unknown).findings.iter().any(|f| f.rule == "profile/unknown"));
+}
+
+#[test]
+fn findings_hold_no_values() {
+    let mut marked = patient();
+    marked["name"][0]["family"] = json!(["Marker77"]);
+    marked["gender"] = json!("Marker77");
+    marked["birthDate"] = json!("Marker77");
+    marked["managingOrganization"] = json!({"reference": "Marker77"});
+    let report = check_value(&marked);
+    assert!(report.errors() >= 4);
+    assert!(report.findings.iter().all(|f| !f.text.contains("Marker77")
+        && !f.path.contains("Marker77")
+        && !f.rule.contains("Marker77")));
+}
+
+#[test]
+fn hostile_shapes_are_survived() {
+    let mut deep = json!({"url": "http://example.org/x", "valueString": "x"});
+    for _ in 0..200 {
+        deep = json!({"url": "http://example.org/x", "extension": [deep]});
+    }
+    let report = check_value(&json!({"resourceType": "Patient", "extension": [deep]}));
+    assert!(report.findings.iter().any(|f| f.rule == "r4/depth"));
+    let many: Vec<Value> = (0..5_000).map(|_| json!({})).collect();
+    let report = check_value(&json!({"resourceType": "Patient", "name": many}));
+    assert!(report.truncated && report.findings.len() == causeway_profile::limits::MAX_FINDINGS);
+    for odd in [json!(null), json!(1), json!("x"), json!([[]]), json!({"entry": 1}), json!([null])] {
+        for key in [
+            "name",
+            "contained",
+            "meta",
+            "extension",
+            "text",
+            "_gender",
+            "gender",
+            "identifier",
+            "resourceType",
+            "id",
+        ] {
+            let _ = check_value(&with(&patient(), "", key, odd.clone()));
+        }
+        for key in ["entry", "type", "link", "total", "identifier", "meta"] {
+            let _ = check_value(&with(&bundle(), "", key, odd.clone()));
+        }
+    }
+}
