@@ -351,6 +351,9 @@ pub struct Metrics {
     pub reserve_bytes: u64,
     /// Whether accepting has stopped after a failed flush.
     pub stopped: bool,
+    /// The latest time the engine was ever given. Where it is ahead of the caller's clock, leases and retries
+    /// stand still until the clock has caught up: alarm on it.
+    pub latest_time: Option<Timestamp>,
 }
 
 /// Depth of one queue.

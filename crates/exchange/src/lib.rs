@@ -2,16 +2,21 @@
 //! states it may pass through, what an engine that keeps messages must promise, how messages are routed,
 //! when a failed delivery is tried again and when a missing acknowledgement is overdue.
 //!
-//! * [`engine`]: the [`Engine`] trait; its promises are held by [`contract`] (feature `contract`).
+//! * [`engine`]: the [`Engine`] trait; its promises are held by `contract` (feature `contract`).
 //! * [`message`], [`work`], [`effects`]: the data that goes through it.
 //! * [`state`], [`route`], [`retry`], [`watch`]: the rules.
 
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod effects;
 pub mod engine;
 pub mod error;
 pub mod limits;
 pub mod message;
+pub mod retry;
+pub mod route;
 pub mod state;
+pub mod watch;
 pub mod work;
 
 pub use effects::{
@@ -19,7 +24,7 @@ pub use effects::{
     Translation, TranslationSummary,
 };
 pub use engine::Engine;
-pub use engine::{BackupReport, Durability, MailboxGauge, Metrics, QueueGauge, VerifyReport};
+pub use engine::{BackupReport, Done, Durability, MailboxGauge, Metrics, QueueGauge, VerifyReport};
 pub use error::EngineError;
 pub use message::{
     Accept, AcceptOutcome, Checksum, ChunkOutcome, Content, IdempotencyKey, InboxEntry, InboxPage,

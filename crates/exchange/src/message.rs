@@ -31,6 +31,15 @@ impl MessageId {
         Ok(Self(text.to_ascii_uppercase()))
     }
 
+    /// An id in the style of MESH: UTC time to the microsecond and six hexadecimal digits of `random`
+    /// (`20260302090000000000_00C0DE`). Two in the same microsecond may clash; accept refuses the second.
+    #[must_use]
+    pub fn mesh_style(now: Timestamp, random: u32) -> Self {
+        let time = now.strftime("%Y%m%d%H%M%S");
+        let micros = now.subsec_microsecond().unsigned_abs();
+        Self(format!("{time}{micros:06}_{:06X}", random & 0x00ff_ffff))
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -401,6 +410,15 @@ mod tests {
         assert!(MessageId::new("").is_err());
         assert!(MessageId::new("a/b").is_err());
         assert!(MessageId::new(&"A".repeat(65)).is_err());
+    }
+
+    #[test]
+    fn mesh_ids_sort_by_time() {
+        let at = |t: &str| t.parse::<jiff::Timestamp>().expect("a time");
+        let first = MessageId::mesh_style(at("2026-03-02T09:00:00.123456Z"), 0xc0de);
+        assert_eq!(first.as_str(), "20260302090000123456_00C0DE");
+        assert!(first < MessageId::mesh_style(at("2026-03-02T09:00:01Z"), 0));
+        assert_eq!(MessageId::new(first.as_str()), Ok(first));
     }
 
     #[test]

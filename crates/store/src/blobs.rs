@@ -111,7 +111,8 @@ impl Blobs {
         let pin = self.pin(sha256);
         let temporary = self.temporary();
         let mut file = File::create(&temporary).map_err(|e| io(&e))?;
-        let written = file.write_all(bytes).map_err(|e| io(&e)).and_then(|()| self.publish(&file, &temporary, &sha256));
+        let written =
+            file.write_all(bytes).map_err(|e| io(&e)).and_then(|()| self.publish(&file, &temporary, &sha256));
         if written.is_err() {
             let _ = fs::remove_file(&temporary);
         }

@@ -1,1 +1,162 @@
+//! The embedded engine: SQLite with a write-ahead log, one writer thread with group commit, readers apart,
+//! large content in content-addressed files. It passes the contract of `causeway_exchange::contract`.
+//!
+//! One process holds a data directory at a time (a lock file says so); stock tools can read the database.
 
+mod accept;
+mod blobs;
+mod check;
+mod engine;
+mod fault;
+pub mod limits;
+mod prepare;
+mod queue;
+mod read;
+mod rows;
+mod schema;
+mod shared;
+mod sweep;
+mod upload;
+mod writer;
+
+pub use check::content_file_name;
+pub use shared::Options;
+
+use crate::blobs::{Blobs, sync_dir};
+use crate::fault::{Result, io};
+use crate::shared::Shared;
+use crate::writer::{Head, Writer};
+use causeway_exchange::message::Checksum;
+use causeway_exchange::{Durability, EngineError};
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+/// The embedded engine. Dropping it finishes what is queued and checkpoints the log.
+pub struct Store {
+    // Before the lock: the writer must have ended when the lock is given up.
+    writer: Writer,
+    shared: Arc<Shared>,
+    durability: Durability,
+    /// Content staged by callers that no message names yet.
+    staged: Mutex<Vec<blobs::Pin>>,
+    _lock: File,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("durability", &self.durability).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens (and makes) a data directory: locks it, migrates the schema, sweeps unnamed content files,
+    /// measures a flush.
+    ///
+    /// # Errors
+    /// [`EngineError::NewerSchema`]; [`EngineError::Storage`] where the directory is in use, can't be written or
+    /// SQLite is older than 3.51.3.
+    pub fn open(options: Options) -> Result<Self> {
+        if rusqlite::version_number() < limits::MIN_SQLITE {
+            return Err(EngineError::Storage("SQLite is older than 3.51.3".to_owned()));
+        }
+        fs::create_dir_all(&options.directory).map_err(|e| io(&e))?;
+        let lock = lock_directory(&options.directory)?;
+        let blobs = Blobs::open(&options.directory, options.reserve)?;
+        let mut conn = shared::open_writer(&options)?;
+        schema::migrate(&mut conn)?;
+        sync_dir(&options.directory)?;
+        check::sweep_orphans(&conn, &blobs)?;
+        let durability = Durability {
+            engine: format!("SQLite {}", rusqlite::version()),
+            mode: if options.flush { "WAL, synchronous=FULL" } else { "WAL, synchronous=NORMAL" }.to_owned(),
+            durable: options.flush,
+            flush_p50_us: shared::measure_flush(&options.directory)?,
+            schema: schema::version(&conn)?,
+        };
+        let head = Head::load(&conn)?;
+        let mailboxes = check::mailbox_counts(&conn)?;
+        let shared = Arc::new(Shared::new(options, blobs, mailboxes));
+        let writer = Writer::start(conn, head, Arc::clone(&shared))?;
+        Ok(Self { writer, shared, durability, staged: Mutex::new(Vec::new()), _lock: lock })
+    }
+
+    /// Opens a backup in place of lost data: copies it into an empty directory, checks every byte, opens it.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] where the backup does not verify; nothing is opened then.
+    pub fn restore(backup: &Path, options: Options) -> Result<Self> {
+        let source = Options::new(backup);
+        if source.directory == options.directory || options.database().exists() {
+            return Err(EngineError::Invalid("restore needs an empty directory"));
+        }
+        let from = Blobs::open(backup, 0)?;
+        let conn = shared::open_reader(&source.database())?;
+        if !causeway_exchange::VerifyReport::is_clean(&check::verify(&conn, &from)?) {
+            return Err(EngineError::Corrupt("backup"));
+        }
+        drop(conn);
+        fs::create_dir_all(&options.directory).map_err(|e| io(&e))?;
+        let to = Blobs::open(&options.directory, 0)?;
+        for digest in from.list()? {
+            copy_file(&from.path(&digest), &to.path(&digest))?;
+        }
+        copy_file(&source.database(), &options.database())?;
+        let store = Self::open(options)?;
+        if !causeway_exchange::Engine::verify(&store)?.is_clean() {
+            return Err(EngineError::Corrupt("restored copy"));
+        }
+        Ok(store)
+    }
+
+    /// Removes content files that no message names any more, after the commit that took the names away.
+    fn drop_files(&self, files: &[Checksum]) -> Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        self.shared.blobs.remove(files, &|digest| self.shared.read(|conn| check::is_named(conn, digest)))
+    }
+}
+
+fn lock_directory(directory: &Path) -> Result<File> {
+    let lock = File::create(directory.join("lock")).map_err(|e| io(&e))?;
+    lock.try_lock()
+        .map_err(|_| EngineError::Storage("data directory is in use by another process".to_owned()))?;
+    Ok(lock)
+}
+
+fn copy_file(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to).map_err(|e| io(&e))?;
+    File::open(to).and_then(|f| f.sync_all()).map_err(|e| io(&e))?;
+    to.parent().map_or(Ok(()), sync_dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Options, Store};
+    use causeway_exchange::{Accept, Effects, Engine, EngineError, MessageId, NewMessage, Payload};
+    use jiff::Timestamp;
+
+    #[test]
+    fn a_failed_flush_stops_accepting_and_reading_goes_on() {
+        let directory = std::env::temp_dir().join(format!("causeway-store-stop-{}", std::process::id()));
+        let store = Store::open(Options { reserve: 1, ..Options::new(&directory) }).expect("opens");
+        let letter = |name| Accept {
+            message: NewMessage::new(MessageId::new(name).expect("an id"), "A99990", "http"),
+            payload: Payload::Bytes(b"x".to_vec()),
+            key: None,
+            effects: Effects::default(),
+        };
+        store.accept(letter("M1"), Timestamp::UNIX_EPOCH).expect("accepts");
+        store.shared.stop_if_failed(&EngineError::Stopped("flush failed".to_owned()));
+        let refused = Err(EngineError::Stopped("flush failed".to_owned()));
+        assert_eq!(store.accept(letter("M2"), Timestamp::UNIX_EPOCH), refused);
+        let id = MessageId::new("M1").expect("an id");
+        let effects = Effects::default();
+        assert!(matches!(store.apply(&id, effects, Timestamp::UNIX_EPOCH), Err(EngineError::Stopped(_))));
+        assert!(store.metrics().expect("metrics").stopped);
+        assert!(store.content(&id, 10).is_ok());
+        drop(store);
+        std::fs::remove_dir_all(directory).expect("removed");
+    }
+}

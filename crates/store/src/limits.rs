@@ -19,7 +19,7 @@ pub const READERS: usize = 8;
 pub const CHECKPOINT_PAGES: u32 = 8_192;
 /// Bytes to which the write-ahead log file is cut after a checkpoint.
 pub const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
-/// Bytes of the database that are mapped into memory for reading.
+/// The writer's page cache, in KiB.
 pub const CACHE_KIB: i64 = 32 * 1024;
 /// Statements that each connection keeps compiled.
 pub const CACHED_STATEMENTS: usize = 128;

@@ -1,6 +1,6 @@
 //! The one thread that writes. Requests that arrive while it is flushing are committed together with the next
-//! flush; each has its own savepoint, so one that is refused takes nothing of the others with it. Answers
-//! leave after the commit.
+//! flush; one that may be refused half-way has its own savepoint, so that it takes nothing of the others with
+//! it. Answers leave after the commit.
 
 use crate::blobs::lock;
 use crate::fault::{Result, db};
@@ -34,7 +34,9 @@ impl Head {
 
     fn save(&self, conn: &Connection) -> Result<()> {
         conn.prepare_cached("UPDATE meta SET high_water=?1, token=?2, audit_seq=?3, audit_hash=?4")
-            .and_then(|mut s| s.execute(params![self.high_water, self.token, self.audit_seq, self.audit_hash]))
+            .and_then(|mut s| {
+                s.execute(params![self.high_water, self.token, self.audit_seq, self.audit_hash])
+            })
             .map(|_| ())
             .map_err(|e| db(&e))
     }
@@ -104,7 +106,10 @@ impl Tx<'_> {
         read: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>> {
         use rusqlite::OptionalExtension;
-        self.conn.prepare_cached(sql).and_then(|mut s| s.query_row(params, read).optional()).map_err(|e| db(&e))
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut s| s.query_row(params, read).optional())
+            .map_err(|e| db(&e))
     }
 
     /// Appends to the audit chain.
@@ -155,6 +160,8 @@ pub(crate) fn cut(text: &str) -> &str {
 /// A request to the writer.
 trait Job: Send {
     fn now(&self) -> i64;
+    /// Whether it may be refused after it has written something.
+    fn guarded(&self) -> bool;
     /// Does its part; whether it is to be kept.
     fn run(&mut self, tx: &mut Tx<'_>) -> std::result::Result<(), EngineError>;
     /// Sends the answer: its own result, or why nothing was committed.
@@ -163,6 +170,7 @@ trait Job: Send {
 
 struct FnJob<T, F, D> {
     now: i64,
+    guarded: bool,
     work: Option<F>,
     result: Option<Result<T>>,
     done: D,
@@ -175,6 +183,10 @@ where
 {
     fn now(&self) -> i64 {
         self.now
+    }
+
+    fn guarded(&self) -> bool {
+        self.guarded
     }
 
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<()> {
@@ -213,28 +225,41 @@ impl Writer {
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
-    /// Queues a request; `done` is called on the writer's thread after the commit.
+    /// Queues a request; `done` is called on the writer's thread after the commit. `guarded`: it may be
+    /// refused after it has written something, and so needs a savepoint of its own. (One savepoint for each
+    /// request would halve the rate: SQLite copies every page that is changed under it.)
     pub(crate) fn submit<T: Send + 'static>(
         &self,
         now: Timestamp,
+        guarded: bool,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) {
-        let job = FnJob { now: now.as_microsecond(), work: Some(work), result: None, done };
+        let job = FnJob { now: now.as_microsecond(), guarded, work: Some(work), result: None, done };
         let Some(queue) = &self.queue else { return };
         if let Err(refused) = queue.send(Box::new(job)) {
             refused.0.answer(Err(EngineError::Stopped("writer has ended".to_owned())));
         }
     }
 
-    /// Queues a request and waits for its commit.
+    /// Queues a request with a savepoint and waits for its commit.
     pub(crate) fn call<T: Send + 'static>(
         &self,
         now: Timestamp,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.wait(now, true, work)
+    }
+
+    /// Queues a request and waits for its commit.
+    pub(crate) fn wait<T: Send + 'static>(
+        &self,
+        now: Timestamp,
+        guarded: bool,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (answer, wait) = sync_channel(1);
-        self.submit(now, work, move |result| {
+        self.submit(now, guarded, work, move |result| {
             let _ = answer.send(result);
         });
         wait.recv().unwrap_or_else(|_| Err(EngineError::Stopped("writer has ended".to_owned())))
@@ -320,12 +345,18 @@ impl Loop {
 
     fn transact(&mut self, batch: &mut [Box<dyn Job>], after: &mut Aftermath) -> Result<()> {
         self.step("BEGIN IMMEDIATE")?;
+        let alone = batch.len() == 1;
         for job in batch.iter_mut() {
-            self.step("SAVEPOINT request")?;
+            let savepoint = job.guarded() && !alone;
+            if savepoint {
+                self.step("SAVEPOINT request")?;
+            }
             let mut own = Aftermath::default();
             let kept = self.head.clone();
+            let changes = self.conn.total_changes();
             self.head.high_water = self.head.high_water.max(job.now());
-            let mut tx = Tx { conn: &self.conn, now: self.head.high_water, head: &mut self.head, after: &mut own };
+            let mut tx =
+                Tx { conn: &self.conn, now: self.head.high_water, head: &mut self.head, after: &mut own };
             match job.run(&mut tx) {
                 Ok(()) => after.absorb(own),
                 Err(error) => {
@@ -333,11 +364,17 @@ impl Loop {
                     if self.conn.is_autocommit() || matches!(error, EngineError::Stopped(_)) {
                         return Err(error);
                     }
-                    self.step("ROLLBACK TO request")?;
                     self.head = kept;
+                    if savepoint {
+                        self.step("ROLLBACK TO request")?;
+                    } else if self.conn.total_changes() != changes {
+                        return Err(error);
+                    }
                 }
             }
-            self.step("RELEASE request")?;
+            if savepoint {
+                self.step("RELEASE request")?;
+            }
         }
         self.head.save(&self.conn)?;
         self.step("COMMIT").map_err(|error| match error {

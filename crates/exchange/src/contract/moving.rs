@@ -1,0 +1,194 @@
+//! Clauses 5 to 8.
+
+use super::{Place, accept, hours, id, letter, page, start, waiting};
+use crate::effects::{Effects, EventKind};
+use crate::engine::{Engine, inbox_lifetime, retention};
+use crate::error::EngineError;
+use crate::message::{MessageKind, NewMessage};
+use crate::state::State;
+use crate::work::{
+    AckKind, AckOutcome, Failure, Lease, NewExpectation, NewWork, NextStep, Settle, WorkKind, WorkQuery,
+    WorkState,
+};
+use jiff::{SignedDuration, Timestamp};
+
+/// Clause 5: once acknowledged a message never comes back, also after a restart; a second time changes
+/// nothing; another's message is not found; acknowledgements are watched.
+pub fn acknowledgement_is_final(place: &dyn Place) {
+    let engine = place.open().expect("opens");
+    let mut one = accept(letter("M1"), b"x");
+    one.effects.expectations = AckKind::ALL
+        .into_iter()
+        .map(|kind| NewExpectation { kind, from: "B".into(), reference: "REF".into(), deadline: hours(24) })
+        .collect();
+    engine.accept(one, start()).expect("accepts");
+    engine.accept(accept(letter("M2"), b"x"), start()).expect("accepts");
+    let m = id("M1");
+    assert_eq!(engine.acknowledge("A", &m, "A", start()), Err(EngineError::NotFound("message")));
+    assert_eq!(engine.acknowledge("B", &m, "B", hours(1)), Ok(true));
+    assert_eq!(engine.acknowledge("B", &m, "B", hours(2)), Ok(false));
+    drop(engine);
+
+    let engine = place.open().expect("opens again");
+    assert_eq!(engine.acknowledge("B", &m, "B", hours(3)), Ok(false));
+    assert_eq!(waiting(&*engine, "B"), ["M2"]);
+    let found = engine.message(&m).expect("reads").expect("there");
+    assert_eq!((found.state, found.acknowledged_at), (State::Acknowledged, Some(hours(1))));
+    let back = Effects { state: Some(State::Accepted), ..Effects::default() };
+    assert!(matches!(engine.apply(&m, back, hours(3)), Err(EngineError::Transition { .. })));
+
+    // The transport acknowledgement came with it; the infrastructure one comes now; business stays away.
+    let settle = Settle {
+        message: m.clone(),
+        kind: AckKind::Infrastructure,
+        outcome: AckOutcome::Positive,
+        code: "20013".into(),
+    };
+    engine.apply(&m, Effects { settled: vec![settle], ..Effects::default() }, hours(4)).expect("settles");
+    assert!(engine.sweep_overdue(hours(23)).expect("sweeps").is_empty());
+    let overdue = engine.sweep_overdue(hours(25)).expect("sweeps");
+    assert_eq!(overdue.iter().map(|e| e.expected.kind).collect::<Vec<_>>(), [AckKind::Business]);
+    assert!(engine.sweep_overdue(hours(26)).expect("sweeps").is_empty(), "once each");
+    assert_eq!(engine.expectations_for(AckKind::Business, "REF").expect("looks up").len(), 1);
+    let queue = engine.overdue(None, 10).expect("queue");
+    assert_eq!(queue.len(), 1);
+    engine.handle_overdue(queue[0].id, "a person", "telephoned", hours(27)).expect("handles");
+    assert!(engine.overdue(None, 10).expect("queue").is_empty());
+}
+
+fn keyed(key: &str) -> Vec<NewWork> {
+    vec![NewWork { order_key: Some(key.to_owned()), ..NewWork::new(WorkKind::Deliver, "north") }]
+}
+
+fn claim(engine: &dyn Engine, limit: usize, now: Timestamp) -> Vec<Lease> {
+    engine.claim(WorkKind::Deliver, None, "w", SignedDuration::from_mins(1), limit, now).expect("claims")
+}
+
+fn names(leases: &[Lease]) -> Vec<&str> {
+    leases.iter().map(|l| l.item.message.as_str()).collect()
+}
+
+fn failure(next: NextStep) -> Failure {
+    Failure { code: "http-503".into(), detail: "try later".into(), next, effects: Effects::default() }
+}
+
+/// Clause 6: one holder at a time, a stale holder is refused, order per key, retry at its time, a parked item
+/// keeps its cause over a restart and holds back its own key only.
+pub fn leases_and_parking(place: &dyn Place) {
+    let engine = place.open().expect("opens");
+    for (name, key) in [("A1", "a"), ("A2", "a"), ("B1", "b"), ("B2", "b")] {
+        let mut one = accept(NewMessage::new(id(name), "A99990", "http"), b"x");
+        one.effects.work = keyed(key);
+        engine.accept(one, start()).expect("accepts");
+    }
+    let first = claim(&*engine, 10, start());
+    assert_eq!(names(&first), ["A1", "B1"], "only the head of each key");
+    assert!(claim(&*engine, 10, start()).is_empty(), "leased");
+    // The clock steps back three hours: no lease is stolen. Two minutes on, it ran out.
+    assert!(claim(&*engine, 10, hours(-3)).is_empty());
+    let two_minutes = start() + SignedDuration::from_mins(2);
+    let second = claim(&*engine, 1, two_minutes);
+    assert_eq!(names(&second), ["A1"]);
+    assert!(second[0].token > first[0].token);
+    assert_eq!(second[0].item.attempts, 2);
+    assert_eq!(engine.complete(&first[0], Effects::default(), two_minutes), Err(EngineError::StaleLease));
+    assert_eq!(engine.fail(&first[0], failure(NextStep::Park), two_minutes), Err(EngineError::StaleLease));
+    engine.fail(&second[0], failure(NextStep::Park), two_minutes).expect("parks");
+    engine.complete(&first[1], Effects::default(), two_minutes).expect("its lease was never taken");
+    drop(engine);
+
+    let engine = place.open().expect("opens again");
+    // The clock is three hours back again: the time that counts is the latest ever given, so that this lease
+    // is still held when the clock is right.
+    let third = claim(&*engine, 10, hours(-3));
+    assert_eq!(third[0].until, two_minutes + SignedDuration::from_mins(1));
+    assert_eq!(names(&third), ["B2"], "key b flows, key a waits behind its parked item");
+    engine.fail(&third[0], failure(NextStep::Retry(hours(1))), two_minutes).expect("retries");
+    assert!(claim(&*engine, 10, two_minutes).is_empty());
+    assert_eq!(names(&claim(&*engine, 10, hours(1))), ["B2"]);
+
+    let parked = WorkQuery { state: Some(WorkState::Parked), limit: 10, ..WorkQuery::default() };
+    let parked = engine.work(&parked).expect("dead letters");
+    assert_eq!(parked.len(), 1);
+    assert_eq!(parked[0].last_error, Some(("http-503".into(), "try later".into())));
+    engine.unpark(parked[0].id, "a person", hours(1), hours(1)).expect("unparks");
+    let again = claim(&*engine, 10, hours(1));
+    assert_eq!(names(&again), ["A1"]);
+    engine.fail(&again[0], failure(NextStep::Park), hours(1)).expect("parks");
+    engine.discard(parked[0].id, "a person", "cannot be repaired", hours(1)).expect("discards");
+    assert_eq!(names(&claim(&*engine, 10, hours(1))), ["A2"]);
+    assert_eq!(engine.message(&id("A1")).expect("reads").expect("there").state, State::Error);
+    assert_eq!(engine.audit_entries(Some("A1"), None, 10).expect("audit").len(), 3);
+}
+
+/// Clause 7: after five days uncollected, undeliverable and one report; none for reports; after thirty days
+/// the content is gone and the facts stay.
+pub fn expiry_and_retention(place: &dyn Place) {
+    let engine = place.open().expect("opens");
+    for name in ["M1", "M2"] {
+        engine.accept(accept(letter(name), b"x"), start()).expect("accepts");
+    }
+    engine.acknowledge("B", &id("M2"), "B", start()).expect("acknowledges");
+    let due = start() + inbox_lifetime();
+    let early = due - SignedDuration::from_secs(1);
+    assert!(engine.expire(early).expect("expires").is_empty());
+    assert_eq!(engine.expire(due).expect("expires"), [id("M1")]);
+    assert!(engine.expire(due).expect("expires").is_empty());
+    drop(engine);
+
+    let engine = place.open().expect("opens again");
+    assert!(engine.expire(due).expect("expires").is_empty());
+    assert!(waiting(&*engine, "B").is_empty());
+    let reports = engine.inbox(&page("A", None, 10)).expect("a page").entries;
+    assert_eq!(reports.len(), 1, "exactly one report");
+    let report = engine.message(&reports[0].id).expect("reads").expect("there");
+    assert_eq!((report.new.kind, report.chunks), (MessageKind::Report, 0));
+    assert_eq!(report.new.linked, Some(id("M1")));
+    assert_eq!(report.new.subject.as_deref(), Some("NDR: a subject"));
+    assert_eq!(report.failure.as_ref().map(|f| f.0.as_str()), Some("14"));
+    assert_eq!(engine.message(&id("M1")).expect("reads").expect("there").state, State::Undeliverable);
+    assert!(matches!(engine.acknowledge("B", &id("M1"), "B", due), Err(EngineError::Transition { .. })));
+
+    let old = due + inbox_lifetime();
+    assert_eq!(engine.expire(old).expect("expires").len(), 1, "the report itself");
+    assert!(waiting(&*engine, "A").is_empty() && waiting(&*engine, "B").is_empty());
+    assert_eq!(engine.purge(retention(), old), Ok(0));
+    assert_eq!(engine.purge(retention(), hours(24 * 31)), Ok(2));
+    assert_eq!(engine.payload(&id("M2")).map(|_| ()), Err(EngineError::ContentDeleted));
+    let tomb = engine.message(&id("M2")).expect("reads").expect("a tombstone");
+    assert!(tomb.content_deleted_at.is_some() && tomb.size == 1);
+    assert_eq!(engine.verify_audit().expect("chain").broken_at, None);
+
+    let until = hours(24 * 32);
+    assert_eq!(engine.use_once("mesh", "token", until, hours(24 * 31)), Ok(true));
+    assert_eq!(engine.use_once("mesh", "token", until, hours(24 * 31)), Ok(false));
+}
+
+/// Clause 8: the same message goes out again to the destination that was asked for, flagged and audited.
+pub fn replay_is_flagged(place: &dyn Place) {
+    let engine = place.open().expect("opens");
+    let mut one = accept(NewMessage::new(id("M1"), "A99990", "http"), b"x");
+    one.effects.work =
+        vec![NewWork::new(WorkKind::Deliver, "north"), NewWork::new(WorkKind::Deliver, "south")];
+    engine.accept(one, start()).expect("accepts");
+    for lease in claim(&*engine, 10, start()) {
+        assert!(!lease.item.work.replay);
+        engine.complete(&lease, Effects::default(), start()).expect("completes");
+    }
+    let work = vec![NewWork::new(WorkKind::Deliver, "south")];
+    engine.replay(&id("M1"), work, "a person", "lost at the other end", hours(1)).expect("replays");
+    drop(engine);
+
+    let engine = place.open().expect("opens again");
+    let leases = claim(&*engine, 10, hours(1));
+    assert_eq!(leases.len(), 1);
+    assert!(leases[0].item.work.replay && leases[0].item.work.destination == "south");
+    assert_eq!(leases[0].item.message, id("M1"));
+    engine.complete(&leases[0], Effects::default(), hours(1)).expect("completes");
+    let audit = engine.audit_entries(Some("M1"), None, 10).expect("audit");
+    assert!(audit.iter().any(|a| a.audit.action == EventKind::REPLAYED && a.audit.actor == "a person"));
+    let kinds: Vec<_> =
+        engine.timeline(&id("M1")).expect("timeline").into_iter().map(|e| e.event.kind.0).collect();
+    assert_eq!(kinds.iter().filter(|k| *k == EventKind::DONE).count(), 3);
+    assert!(engine.replay(&id("NONE"), Vec::new(), "x", "x", hours(1)).is_err());
+}

@@ -1,0 +1,340 @@
+//! Accepting messages and applying effects, inside the writer's transaction.
+
+use crate::blobs::hex;
+use crate::fault::{Result, db, is_constraint};
+use crate::prepare::{Part, ReadyAccept, ReadyEffects, ReadyTranslation, sha256};
+use crate::rows::{Rest, stored};
+use crate::writer::{Tx, cut};
+use causeway_exchange::effects::EventKind;
+use causeway_exchange::engine::inbox_lifetime;
+use causeway_exchange::message::Checksum;
+use causeway_exchange::{
+    AcceptOutcome, Answer, EngineError, IdempotencyKey, MessageId, NewExpectation, NewMessage, NewWork,
+    Settle, State,
+};
+use causeway_exchange::{AckOutcome, MessageKind};
+use rusqlite::params;
+
+/// What the writer needs to know of a stored message.
+pub(crate) struct Held {
+    pub(crate) seq: i64,
+    pub(crate) state: State,
+    pub(crate) waiting: i64,
+    pub(crate) mailbox_to: Option<String>,
+}
+
+/// What is first written of a message.
+pub(crate) struct Start {
+    pub(crate) state: State,
+    pub(crate) chunks: u32,
+    pub(crate) size: u64,
+    pub(crate) sha256: Checksum,
+}
+
+impl Tx<'_> {
+    /// Accepts a message or says what its retry gets.
+    pub(crate) fn accept(&mut self, ready: ReadyAccept) -> Result<AcceptOutcome> {
+        let digest = ready.body.as_ref().map_or_else(|| sha256(&[]), |b| b.sha256);
+        if let Some(key) = &ready.key
+            && let Some(outcome) = self.earlier(key, Some(&digest))?
+        {
+            self.after.duplicates += 1;
+            return Ok(outcome);
+        }
+        let message = ready.message;
+        let start = Start {
+            state: State::Accepted,
+            chunks: u32::from(ready.body.is_some()),
+            size: ready.body.as_ref().map_or(0, |b| b.size),
+            sha256: digest,
+        };
+        let seq = self.insert_message(&message, &start)?;
+        if let Some(body) = &ready.body {
+            self.insert_part(seq, body)?;
+        }
+        if let Some(key) = &ready.key {
+            self.run(
+                "INSERT INTO idempotency(sender, request_id, owner, message, sha256, at) VALUES (?1,?2,?3,?4,?5,?6)",
+                params![key.sender, key.request_id, seq, message.id.as_str(), digest, self.now],
+            )?;
+        }
+        self.arrived(seq, &message, &digest)?;
+        self.effects(seq, &message.id, ready.effects)?;
+        Ok(AcceptOutcome::Accepted { seq: seq.cast_unsigned() })
+    }
+
+    /// Event, audit entry and count of a message that has arrived whole.
+    pub(crate) fn arrived(&mut self, seq: i64, message: &NewMessage, digest: &Checksum) -> Result<()> {
+        self.event(seq, EventKind::ACCEPTED, &message.sender, &message.door)?;
+        let detail = format!("sha256={}", hex(digest));
+        self.note(&message.sender, "message-accepted", message.id.as_str(), &detail)?;
+        self.after.accepted += 1;
+        if message.inbox
+            && let Some(mailbox) = &message.mailbox_to
+        {
+            self.after.mailboxes.push((mailbox.clone(), 1));
+        }
+        Ok(())
+    }
+
+    /// What was answered to this request before.
+    pub(crate) fn earlier(
+        &self,
+        key: &IdempotencyKey,
+        digest: Option<&Checksum>,
+    ) -> Result<Option<AcceptOutcome>> {
+        self.first(
+            "SELECT message, sha256, status, media_type, body FROM idempotency WHERE sender=?1 AND request_id=?2",
+            params![key.sender, key.request_id],
+            |r| earlier_outcome(r, digest),
+        )
+    }
+
+    pub(crate) fn insert_message(&mut self, message: &NewMessage, start: &Start) -> Result<i64> {
+        if message.inbox && message.mailbox_to.is_none() {
+            return Err(EngineError::Invalid("an inbox message needs a mailbox"));
+        }
+        let uploading = start.state == State::Uploading;
+        let waiting = if uploading { 2 } else { i64::from(message.inbox) };
+        let expires = (waiting > 0).then(|| self.now.saturating_add(lifetime()));
+        let inserted = self.conn.prepare_cached(
+            "INSERT INTO message(id, kind, state, waiting, inbox, sender, door, mailbox_from, mailbox_to, workflow,
+               local_id, correlation_id, person_key, linked, received_at, changed_at, expires_at, size, sha256,
+               chunks, present, rest)
+             VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?15,?16,?17,?18,?19,?20,?21)",
+        );
+        let result = inserted.and_then(|mut s| {
+            s.execute(params![
+                message.id.as_str(),
+                if message.kind == MessageKind::Data { "data" } else { "report" },
+                start.state.as_str(),
+                waiting,
+                message.inbox,
+                message.sender,
+                message.door,
+                message.mailbox_from,
+                message.mailbox_to,
+                message.workflow,
+                message.local_id,
+                message.correlation_id,
+                message.person_key,
+                message.linked.as_ref().map(MessageId::as_str),
+                self.now,
+                expires,
+                start.size.cast_signed(),
+                start.sha256,
+                start.chunks,
+                if uploading { 1 } else { start.chunks },
+                Rest::of(message),
+            ])
+        });
+        match result {
+            Ok(_) => Ok(self.conn.last_insert_rowid()),
+            Err(e) if is_constraint(&e) => Err(EngineError::IdInUse),
+            Err(e) => Err(db(&e)),
+        }
+    }
+
+    pub(crate) fn insert_part(&self, owner: i64, part: &Part) -> Result<()> {
+        self.run(
+            "INSERT INTO part(owner, role, number, name, media_type, sha256, size, bytes) VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
+            params![
+                owner,
+                part.role,
+                part.number,
+                part.name,
+                part.media_type,
+                part.sha256,
+                part.size.cast_signed(),
+                part.bytes
+            ],
+        )
+        .map(|_| ())
+    }
+
+    /// The message, or `NotFound`.
+    pub(crate) fn held(&self, id: &MessageId) -> Result<Held> {
+        self.first("SELECT seq, state, waiting, mailbox_to FROM message WHERE id=?1", [id.as_str()], |r| {
+            Ok(Held {
+                seq: r.get(0)?,
+                state: stored(1, &r.get::<_, String>(1)?, State::parse)?,
+                waiting: r.get(2)?,
+                mailbox_to: r.get(3)?,
+            })
+        })?
+        .ok_or(EngineError::NotFound("message"))
+    }
+
+    /// Applies effects to a message.
+    pub(crate) fn effects(&mut self, owner: i64, id: &MessageId, ready: ReadyEffects) -> Result<()> {
+        let ReadyEffects { plain, translation, messages } = ready;
+        if let Some(translation) = translation {
+            self.keep_translation(owner, id, &translation)?;
+        }
+        if plain.state.is_some() || plain.failure.is_some() {
+            self.change_state(id, plain.state, plain.failure.as_ref())?;
+        }
+        for work in &plain.work {
+            self.queue(owner, work)?;
+        }
+        for expected in &plain.expectations {
+            self.expect(owner, expected)?;
+        }
+        for settle in &plain.settled {
+            self.settle(settle)?;
+        }
+        if let Some(answer) = &plain.answer {
+            self.keep_answer(owner, answer)?;
+        }
+        for event in &plain.events {
+            self.event(owner, &event.kind.0, &event.actor, &event.detail)?;
+        }
+        for audit in &plain.audit {
+            self.audit(audit)?;
+        }
+        for message in messages {
+            self.accept(message)?;
+        }
+        Ok(())
+    }
+
+    /// Moves a message along, out of the inbox where the new state ends its waiting.
+    pub(crate) fn change_state(
+        &mut self,
+        id: &MessageId,
+        next: Option<State>,
+        failure: Option<&(String, String)>,
+    ) -> Result<()> {
+        let held = self.held(id)?;
+        let to = next.unwrap_or(held.state);
+        if !held.state.may_become(to) {
+            return Err(EngineError::Transition { from: held.state, to });
+        }
+        let ends = to.is_final() || to == State::Error;
+        if ends && held.waiting == 1 {
+            self.after.mailboxes.extend(held.mailbox_to.map(|m| (m, -1)));
+        }
+        let waiting = if ends { 0 } else { held.waiting };
+        self.run(
+            "UPDATE message SET state=?2, waiting=?3, changed_at=?4, failure_code=coalesce(?5, failure_code),
+               failure_text=coalesce(?6, failure_text),
+               acknowledged_at=CASE WHEN ?2='acknowledged' THEN coalesce(acknowledged_at, ?4) END
+             WHERE seq=?1",
+            params![
+                held.seq,
+                to.as_str(),
+                waiting,
+                self.now,
+                failure.map(|f| f.0.as_str()),
+                failure.map(|f| cut(&f.1))
+            ],
+        )
+        .map(|_| ())
+    }
+
+    fn keep_translation(&mut self, owner: i64, id: &MessageId, translation: &ReadyTranslation) -> Result<()> {
+        let replaced = self.run("DELETE FROM part WHERE owner=?1 AND role<>'body'", [owner])?;
+        if replaced > 0 {
+            self.note("causeway", "translation-replaced", id.as_str(), &translation.adapter)?;
+        }
+        let summary = serde_json::to_string(&translation.summary)
+            .map_err(|_| EngineError::Invalid("translation summary"))?;
+        self.run(
+            "INSERT OR REPLACE INTO translation(owner, adapter, format, version, summary) VALUES (?1,?2,?3,?4,?5)",
+            params![owner, translation.adapter, translation.format, translation.version, summary],
+        )?;
+        for part in &translation.parts {
+            self.insert_part(owner, part)?;
+        }
+        Ok(())
+    }
+
+    /// Queues work; behind earlier work of its key where it has one.
+    pub(crate) fn queue(&self, owner: i64, work: &NewWork) -> Result<()> {
+        let behind = match &work.order_key {
+            None => false,
+            Some(key) => self
+                .first(
+                    "SELECT 1 FROM work WHERE kind=?1 AND destination=?2 AND order_key=?3 LIMIT 1",
+                    params![work.kind.as_str(), work.destination, key],
+                    |_| Ok(()),
+                )?
+                .is_some(),
+        };
+        let due = work.not_before.map_or(self.now, jiff::Timestamp::as_microsecond);
+        self.run(
+            "INSERT INTO work(owner, kind, destination, order_key, state, not_before, token, attempts, replay,
+               queued_at, detail) VALUES (?1,?2,?3,?4,?5,?6,0,0,?7,?8,?9)",
+            params![
+                owner,
+                work.kind.as_str(),
+                work.destination,
+                work.order_key,
+                if behind { "waiting" } else { "ready" },
+                due,
+                work.replay,
+                self.now,
+                work.detail
+            ],
+        )
+        .map(|_| ())
+    }
+
+    fn expect(&self, owner: i64, expected: &NewExpectation) -> Result<()> {
+        self.run(
+            "INSERT INTO expectation(owner, kind, expected_from, reference, deadline) VALUES (?1,?2,?3,?4,?5)",
+            params![
+                owner,
+                expected.kind.as_str(),
+                expected.from,
+                expected.reference,
+                expected.deadline.as_microsecond()
+            ],
+        )
+        .map(|_| ())
+    }
+
+    /// An acknowledgement came: the first one stands, each is on the timeline.
+    pub(crate) fn settle(&self, settle: &Settle) -> Result<()> {
+        let held = self.held(&settle.message)?;
+        let outcome = if settle.outcome == AckOutcome::Positive { "positive" } else { "negative" };
+        self.run(
+            "UPDATE expectation SET outcome=?3, settled_at=?4, code=?5 WHERE owner=?1 AND kind=?2 AND outcome IS NULL",
+            params![held.seq, settle.kind.as_str(), outcome, self.now, settle.code],
+        )?;
+        let detail = format!("{} {outcome} {}", settle.kind.as_str(), settle.code);
+        self.event(held.seq, EventKind::SETTLED, "causeway", &detail)
+    }
+
+    fn keep_answer(&self, owner: i64, answer: &Answer) -> Result<()> {
+        self.run(
+            "UPDATE idempotency SET status=?2, media_type=?3, body=?4 WHERE owner=?1 AND status IS NULL",
+            params![owner, answer.status, answer.media_type, answer.body],
+        )
+        .map(|_| ())
+    }
+}
+
+/// Reads what was answered before; with a digest, other content is a conflict.
+pub(crate) fn earlier_outcome(
+    row: &rusqlite::Row<'_>,
+    digest: Option<&Checksum>,
+) -> rusqlite::Result<AcceptOutcome> {
+    let id = stored(0, &row.get::<_, String>(0)?, |t| MessageId::new(t).ok())?;
+    let first: Checksum = row.get(1)?;
+    if digest.is_some_and(|d| *d != first) {
+        return Ok(AcceptOutcome::Conflict { id });
+    }
+    Ok(match row.get::<_, Option<u16>>(2)? {
+        None => AcceptOutcome::InProgress { id },
+        Some(status) => {
+            let answer = Answer { status, media_type: row.get(3)?, body: row.get(4)? };
+            AcceptOutcome::Replayed { id, answer }
+        }
+    })
+}
+
+/// How long a message waits, in microseconds.
+pub(crate) fn lifetime() -> i64 {
+    i64::try_from(inbox_lifetime().as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,385 @@
+//! The [`Engine`] trait for [`Store`]: prepares on the caller's thread, writes through the writer, reads apart.
+
+use crate::Store;
+use crate::accept::earlier_outcome;
+use crate::blobs::lock;
+use crate::fault::{Result, db};
+use crate::limits::MAX_DERIVED_DEPTH;
+use crate::queue::Claim;
+use crate::{check, read, rows};
+use causeway_exchange::engine::{Done, Metrics};
+use causeway_exchange::limits::{MAX_CHUNKS, MAX_CLAIM, MAX_SEARCH_PAGE};
+use causeway_exchange::{
+    Accept, AcceptOutcome, AckKind, AuditCheck, AuditEntry, BackupReport, ChunkOutcome, Durability, Effects,
+    Engine, EngineError, Event, EventKind, Expectation, Failure, IdempotencyKey, InboxPage, InboxQuery,
+    Lease, Message, MessageId, MessageQuery, NewAudit, NewEvent, NewWork, Payload, PayloadReader, Staged,
+    State, Translation, Upload, VerifyReport, WorkId, WorkItem, WorkKind, WorkQuery,
+};
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{OptionalExtension, params};
+use sha2::{Digest, Sha256};
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Depth of a request's own effects; derived messages are deeper.
+const TOP: usize = 0;
+const _: () = assert!(TOP < MAX_DERIVED_DEPTH);
+
+impl Engine for Store {
+    fn accept(&self, accept: Accept, now: Timestamp) -> Result<AcceptOutcome> {
+        self.shared.admit()?;
+        let ready = self.shared.ready_accept(accept, TOP)?;
+        self.writer.wait(now, ready.may_be_refused(), move |tx| tx.accept(ready))
+    }
+
+    fn accept_then(&self, accept: Accept, now: Timestamp, done: Done) {
+        match self.shared.admit().and_then(|()| self.shared.ready_accept(accept, TOP)) {
+            Ok(ready) => self.writer.submit(now, ready.may_be_refused(), move |tx| tx.accept(ready), done),
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    fn lookup(&self, key: &IdempotencyKey) -> Result<Option<AcceptOutcome>> {
+        self.shared.read(|conn| {
+            conn.prepare_cached(
+                "SELECT message, sha256, status, media_type, body FROM idempotency WHERE sender=?1 AND request_id=?2",
+            )
+            .and_then(|mut s| {
+                s.query_row([&key.sender, &key.request_id], |r| earlier_outcome(r, None)).optional()
+            })
+            .map_err(|e| db(&e))
+        })
+    }
+
+    fn stage(&self, content: &mut dyn Read, limit: u64) -> Result<Staged> {
+        self.shared.admit()?;
+        let (staged, pin) =
+            self.shared.blobs.put_stream(content, limit).inspect_err(|e| self.shared.stop_if_failed(e))?;
+        lock(&self.staged).push(pin);
+        Ok(staged)
+    }
+
+    fn begin_upload(&self, upload: Upload, now: Timestamp) -> Result<()> {
+        self.shared.admit()?;
+        if upload.total == 0 || upload.total > MAX_CHUNKS {
+            return Err(EngineError::ChunkOutOfRange);
+        }
+        let first = self
+            .shared
+            .ready_payload(1, upload.first)?
+            .ok_or(EngineError::Invalid("chunk without content"))?;
+        let effects = self.shared.ready_effects(upload.effects, TOP)?;
+        let (message, total) = (upload.message, upload.total);
+        self.writer.call(now, move |tx| tx.begin_upload(&message, total, &first, effects))
+    }
+
+    fn put_chunk(
+        &self,
+        id: &MessageId,
+        number: u32,
+        content: Payload,
+        now: Timestamp,
+    ) -> Result<ChunkOutcome> {
+        self.shared.admit()?;
+        let part = self
+            .shared
+            .ready_payload(i64::from(number), content)?
+            .ok_or(EngineError::Invalid("chunk without content"))?;
+        let id = id.clone();
+        self.writer.wait(now, false, move |tx| tx.put_chunk(&id, &part))
+    }
+
+    fn finish_upload(
+        &self,
+        id: &MessageId,
+        lenient: bool,
+        expect: Option<[u8; 32]>,
+        effects: Effects,
+        now: Timestamp,
+    ) -> Result<u64> {
+        self.shared.admit()?;
+        let found = self.message(id)?.ok_or(EngineError::NotFound("message"))?;
+        let mut whole = Sha256::new();
+        let (mut size, mut chunks) = (0u64, 0i64);
+        if found.state == State::Uploading {
+            let pieces = self.shared.read(|conn| read::pieces(conn, found.seq))?;
+            if let Some(first) = read::first_missing(&pieces, found.chunks).filter(|_| !lenient) {
+                return Err(EngineError::ChunksMissing { first, total: found.chunks });
+            }
+            for piece in &pieces {
+                self.shared.check_piece(piece, &mut whole)?;
+                size += piece.size;
+                chunks += 1;
+            }
+        }
+        let digest = whole.finalize().into();
+        if found.state == State::Uploading && expect.is_some_and(|e| e != digest) {
+            return Err(EngineError::ChecksumMismatch);
+        }
+        let effects = self.shared.ready_effects(effects, TOP)?;
+        let id = id.clone();
+        self.writer.call(now, move |tx| tx.finish_upload(&id, (size, digest), chunks, effects))
+    }
+
+    fn message(&self, id: &MessageId) -> Result<Option<Message>> {
+        self.shared.read(|conn| read::message(conn, id))
+    }
+
+    fn payload(&self, id: &MessageId) -> Result<PayloadReader> {
+        self.shared.payload(id)
+    }
+
+    fn chunk(&self, id: &MessageId, number: u32) -> Result<PayloadReader> {
+        self.shared.chunk(id, number)
+    }
+
+    fn translation(&self, id: &MessageId) -> Result<Option<Translation>> {
+        self.shared.translation(id)
+    }
+
+    fn timeline(&self, id: &MessageId) -> Result<Vec<Event>> {
+        self.shared.read(|conn| {
+            rows::all(
+                conn,
+                "SELECT e.seq, e.at, m.id, e.kind, e.actor, e.detail FROM message m JOIN event e ON e.owner=m.seq
+                 WHERE m.id=?1 OR m.linked=?1 ORDER BY e.seq",
+                [id.as_str()],
+                |r| {
+                    Ok(Event {
+                        seq: rows::count(r, 0)?,
+                        at: rows::time(r, 1)?,
+                        message: rows::stored(2, r.get_ref(2)?.as_str()?, |t| MessageId::new(t).ok())?,
+                        event: NewEvent { kind: EventKind(r.get(3)?), actor: r.get(4)?, detail: r.get(5)? },
+                    })
+                },
+            )
+        })
+    }
+
+    fn search(&self, query: &MessageQuery) -> Result<Vec<Message>> {
+        self.shared.read(|conn| read::search(conn, query))
+    }
+
+    fn inbox(&self, query: &InboxQuery) -> Result<InboxPage> {
+        let mut page = self.shared.read(|conn| read::inbox(conn, query))?;
+        page.waiting = self.shared.waiting(&query.mailbox);
+        Ok(page)
+    }
+
+    fn acknowledge(&self, mailbox: &str, id: &MessageId, actor: &str, now: Timestamp) -> Result<bool> {
+        let (mailbox, id, actor) = (mailbox.to_owned(), id.clone(), actor.to_owned());
+        self.writer.wait(now, false, move |tx| tx.acknowledge(&mailbox, &id, &actor))
+    }
+
+    fn apply(&self, id: &MessageId, effects: Effects, now: Timestamp) -> Result<()> {
+        let effects = self.shared.ready_effects(effects, TOP)?;
+        let id = id.clone();
+        self.writer.call(now, move |tx| {
+            let owner = tx.held(&id)?.seq;
+            tx.effects(owner, &id, effects)
+        })
+    }
+
+    fn claim(
+        &self,
+        kind: WorkKind,
+        destination: Option<&str>,
+        worker: &str,
+        lease: SignedDuration,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Lease>> {
+        let claim = Claim {
+            kind,
+            destination: destination.map(str::to_owned),
+            worker: worker.to_owned(),
+            lease_us: i64::try_from(lease.as_micros()).unwrap_or(i64::MAX),
+            limit: limit.clamp(1, MAX_CLAIM),
+        };
+        self.writer.wait(now, false, move |tx| tx.claim(&claim))
+    }
+
+    fn extend(&self, lease: &Lease, until: Timestamp, now: Timestamp) -> Result<()> {
+        let (id, token, until) = (lease.item.id, lease.token, until.as_microsecond());
+        self.writer.call(now, move |tx| tx.extend(id, token, until))
+    }
+
+    fn complete(&self, lease: &Lease, effects: Effects, now: Timestamp) -> Result<()> {
+        let effects = self.shared.ready_effects(effects, TOP)?;
+        let (id, token) = (lease.item.id, lease.token);
+        self.writer.wait(now, effects.may_be_refused(), move |tx| tx.complete(id, token, effects))
+    }
+
+    fn fail(&self, lease: &Lease, failure: Failure, now: Timestamp) -> Result<()> {
+        let effects = self.shared.ready_effects(failure.effects, TOP)?;
+        let (code, detail, next) = (failure.code, failure.detail, failure.next);
+        let (id, token) = (lease.item.id, lease.token);
+        self.writer.call(now, move |tx| tx.fail(id, token, &code, &detail, next, effects))
+    }
+
+    fn work(&self, query: &WorkQuery) -> Result<Vec<WorkItem>> {
+        self.shared.read(|conn| read::work(conn, query))
+    }
+
+    fn unpark(&self, item: WorkId, actor: &str, at: Timestamp, now: Timestamp) -> Result<()> {
+        let actor = actor.to_owned();
+        self.writer.call(now, move |tx| tx.unpark(item, &actor, at.as_microsecond()))
+    }
+
+    fn discard(&self, item: WorkId, actor: &str, reason: &str, now: Timestamp) -> Result<()> {
+        let (actor, reason) = (actor.to_owned(), reason.to_owned());
+        self.writer.call(now, move |tx| tx.discard(item, &actor, &reason))
+    }
+
+    fn replay(
+        &self,
+        id: &MessageId,
+        work: Vec<NewWork>,
+        actor: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<()> {
+        let (id, actor, reason) = (id.clone(), actor.to_owned(), reason.to_owned());
+        self.writer.call(now, move |tx| tx.replay(&id, work, &actor, &reason))
+    }
+
+    fn expectations_for(&self, kind: AckKind, reference: &str) -> Result<Vec<Expectation>> {
+        let sql = format!(
+            "SELECT {} FROM expectation e JOIN message m ON m.seq=e.owner WHERE e.kind=?1 AND e.reference=?2 ORDER BY e.id",
+            rows::EXPECTATION
+        );
+        self.shared.read(|conn| rows::all(conn, &sql, [kind.as_str(), reference], rows::expectation))
+    }
+
+    fn expectations(&self, id: &MessageId) -> Result<Vec<Expectation>> {
+        let sql = format!(
+            "SELECT {} FROM message m JOIN expectation e ON e.owner=m.seq WHERE m.id=?1 ORDER BY e.id",
+            rows::EXPECTATION
+        );
+        self.shared.read(|conn| rows::all(conn, &sql, [id.as_str()], rows::expectation))
+    }
+
+    fn sweep_overdue(&self, now: Timestamp) -> Result<Vec<Expectation>> {
+        self.writer.call(now, |tx| tx.sweep_overdue())
+    }
+
+    fn overdue(&self, after: Option<u64>, limit: usize) -> Result<Vec<Expectation>> {
+        let sql = format!(
+            "SELECT {} FROM expectation e JOIN message m ON m.seq=e.owner WHERE {} AND e.id > ?1 ORDER BY e.id LIMIT ?2",
+            rows::EXPECTATION,
+            check::ATTENTION
+        );
+        let params = params![after.unwrap_or(0).cast_signed(), limit.clamp(1, MAX_SEARCH_PAGE)];
+        self.shared.read(|conn| rows::all(conn, &sql, params, rows::expectation))
+    }
+
+    fn handle_overdue(&self, expectation: u64, actor: &str, note: &str, now: Timestamp) -> Result<()> {
+        let (actor, note) = (actor.to_owned(), note.to_owned());
+        self.writer.call(now, move |tx| tx.handle_overdue(expectation, &actor, &note))
+    }
+
+    fn expire(&self, now: Timestamp) -> Result<Vec<MessageId>> {
+        self.writer.call(now, |tx| tx.expire())
+    }
+
+    fn purge(&self, retention: SignedDuration, now: Timestamp) -> Result<usize> {
+        let before =
+            now.as_microsecond().saturating_sub(i64::try_from(retention.as_micros()).unwrap_or(i64::MAX));
+        let (count, files) = self.writer.call(now, move |tx| tx.purge(before))?;
+        self.drop_files(&files)?;
+        Ok(count)
+    }
+
+    fn use_once(&self, scope: &str, value: &str, until: Timestamp, now: Timestamp) -> Result<bool> {
+        let (scope, value) = (scope.to_owned(), value.to_owned());
+        self.writer.call(now, move |tx| tx.use_once(&scope, &value, until.as_microsecond()))
+    }
+
+    fn config(&self, kind: &str, key: &str) -> Result<Option<(u64, String)>> {
+        self.shared.read(|conn| {
+            conn.prepare_cached(
+                "SELECT version, json FROM config WHERE kind=?1 AND key=?2 AND json IS NOT NULL",
+            )
+            .and_then(|mut s| s.query_row([kind, key], |r| Ok((rows::count(r, 0)?, r.get(1)?))).optional())
+            .map_err(|e| db(&e))
+        })
+    }
+
+    fn configs(&self, kind: &str) -> Result<Vec<(String, u64, String)>> {
+        let sql = "SELECT key, version, json FROM config WHERE kind=?1 AND json IS NOT NULL ORDER BY key";
+        self.shared
+            .read(|conn| rows::all(conn, sql, [kind], |r| Ok((r.get(0)?, rows::count(r, 1)?, r.get(2)?))))
+    }
+
+    fn put_config(
+        &self,
+        kind: &str,
+        key: &str,
+        json: Option<&str>,
+        expect: Option<u64>,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<u64> {
+        let (kind, key, json, actor) =
+            (kind.to_owned(), key.to_owned(), json.map(str::to_owned), actor.to_owned());
+        self.writer.call(now, move |tx| tx.put_config(&kind, &key, json.as_deref(), expect, &actor))
+    }
+
+    fn audit(&self, entries: Vec<NewAudit>, now: Timestamp) -> Result<()> {
+        self.writer.call(now, move |tx| entries.iter().try_for_each(|e| tx.audit(e)))
+    }
+
+    fn audit_entries(
+        &self,
+        entity: Option<&str>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>> {
+        let after = after.unwrap_or(0).cast_signed();
+        let limit = limit.clamp(1, MAX_SEARCH_PAGE);
+        let select = format!("SELECT {} FROM audit WHERE seq > ?1", rows::AUDIT);
+        self.shared.read(|conn| match entity {
+            None => {
+                let sql = format!("{select} ORDER BY seq LIMIT ?2");
+                rows::all(conn, &sql, params![after, limit], rows::audit)
+            }
+            Some(entity) => {
+                let sql = format!("{select} AND entity=?3 ORDER BY seq LIMIT ?2");
+                rows::all(conn, &sql, params![after, limit, entity], rows::audit)
+            }
+        })
+    }
+
+    fn verify_audit(&self) -> Result<AuditCheck> {
+        self.shared.read(check::audit)
+    }
+
+    fn metrics(&self) -> Result<Metrics> {
+        check::metrics(&self.shared)
+    }
+
+    fn durability(&self) -> Durability {
+        self.durability.clone()
+    }
+
+    fn backup(&self, directory: &Path) -> Result<BackupReport> {
+        check::backup(&self.shared, directory)
+    }
+
+    fn verify(&self) -> Result<VerifyReport> {
+        self.shared.read(|conn| check::verify(conn, &self.shared.blobs))
+    }
+
+    fn reset(&self, mailbox: Option<&str>, actor: &str, now: Timestamp) -> Result<()> {
+        let (mailbox, actor) = (mailbox.map(str::to_owned), actor.to_owned());
+        let files = self.writer.call(now, move |tx| tx.reset(mailbox.as_deref(), &actor))?;
+        self.drop_files(&files)
+    }
+}
+
+/// The store is shared between threads.
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Arc<Store>>();
+};
