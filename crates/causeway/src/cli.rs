@@ -9,7 +9,7 @@ use causeway_service::config::Config;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
-use crate::{ADAPTERS, demo, detect, explain, input, serve, translate};
+use crate::{ADAPTERS, bench, demo, detect, explain, input, remote, serve, translate, translator};
 
 /// Something was refused; the rest was done.
 pub const EXIT_REFUSED: u8 = 1;
@@ -41,6 +41,10 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run the exchange: doors, record, pages.
     Serve(ServeArgs),
+    /// Measure translation, durable accept and the whole path on this machine.
+    Bench(BenchArgs),
+    /// Run the adapters as a service of their own, for `serve --translator`.
+    Translator(TranslatorArgs),
 }
 
 /// Arguments of `demo`.
@@ -75,6 +79,9 @@ pub struct ServeArgs {
     /// Demonstration mode: senders name themselves and need no token. Never with real data.
     #[arg(long)]
     open: bool,
+    /// Let the translator at this address do the translating (`causeway translator`).
+    #[arg(long, value_name = "URL", env = "CAUSEWAY_TRANSLATOR")]
+    translator: Option<String>,
     /// Print the default configuration with its comments, and end.
     #[arg(long)]
     print_config: bool,
@@ -136,6 +143,25 @@ pub struct AdaptersArgs {
     json: bool,
 }
 
+/// Arguments of `bench`.
+#[derive(Args, Debug)]
+pub struct BenchArgs {
+    /// Messages sent per number of connections.
+    #[arg(long, default_value_t = 2000)]
+    messages: usize,
+    /// Invented people behind the translation figures.
+    #[arg(long, default_value_t = 200)]
+    people: usize,
+}
+
+/// Arguments of `translator`.
+#[derive(Args, Debug)]
+pub struct TranslatorArgs {
+    /// Address to listen on.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8790", env = "CAUSEWAY_LISTEN")]
+    listen: String,
+}
+
 /// Runs the command line.
 pub fn main() -> ExitCode {
     match run(Cli::parse().command) {
@@ -162,6 +188,18 @@ fn run(command: Command) -> Result<u8, String> {
             runtime()?.block_on(demo::run(options)).map(|complete| if complete { 0 } else { EXIT_REFUSED })
         }
         Command::Serve(args) => run_serve(&args),
+        Command::Bench(args) => {
+            serve::start_process(false);
+            let options = bench::Options { messages: args.messages, people: args.people };
+            runtime()?.block_on(bench::run(options))?;
+            Ok(0)
+        }
+        Command::Translator(args) => {
+            serve::start_process(true);
+            let serving = translator::run(&args.listen, serve::asked_to_end());
+            runtime()?.block_on(serving).map_err(|e| format!("{}: {e}", args.listen))?;
+            Ok(0)
+        }
     }
 }
 
@@ -190,7 +228,11 @@ fn run_serve(args: &ServeArgs) -> Result<u8, String> {
     config.open |= args.open;
     serve::start_process(true);
     runtime()?.block_on(async {
-        let ready = serve::prepare(config).await?;
+        let adapters = match &args.translator {
+            None => ADAPTERS,
+            Some(url) => remote::adapters(ADAPTERS, url, &tokio::runtime::Handle::current())?,
+        };
+        let ready = serve::prepare(config, adapters).await?;
         print(&format!("listening on http://{}\n", ready.address));
         ready.run(serve::asked_to_end()).await.map_err(|e| e.to_string())
     })?;

@@ -10,7 +10,7 @@ use causeway_synth::{Message, edith};
 use serde_json::{Value, json};
 
 use crate::cli::print;
-use crate::serve;
+use crate::{ADAPTERS, serve};
 
 /// How the demonstration is to run.
 #[derive(Clone, Debug, Default)]
@@ -81,7 +81,8 @@ pub async fn run(options: Options) -> Result<bool, String> {
         print(&format!("\nPages: {base}/messages  {base}/people   (ctrl-c ends)\n"));
         serve::asked_to_end().await;
     }
-    drop(stop.send(()));
+    // Fails only where the server has ended by itself.
+    let _ = stop.send(());
     server.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
     told
 }
@@ -96,18 +97,22 @@ async fn prepare(options: &Options, data: PathBuf) -> Result<serve::Ready, Strin
         ..Config::default()
     };
     match &options.listen {
-        Some(listen) => serve::prepare(config(listen)).await,
+        Some(listen) => serve::prepare(config(listen), ADAPTERS).await,
         None => match tokio::net::TcpListener::bind("127.0.0.1:8780").await {
             Ok(free) => {
                 drop(free);
-                serve::prepare(config("127.0.0.1:8780")).await
+                serve::prepare(config("127.0.0.1:8780"), ADAPTERS).await
             }
-            Err(_) => serve::prepare(config("127.0.0.1:0")).await,
+            Err(_) => serve::prepare(config("127.0.0.1:0"), ADAPTERS).await,
         },
     }
 }
 
-fn client() -> Result<reqwest::Client, String> {
+/// A client that talks to this machine alone.
+///
+/// # Errors
+/// Where none can be made.
+pub fn client() -> Result<reqwest::Client, String> {
     reqwest::Client::builder()
         .no_proxy()
         .tls_certs_only([])

@@ -1,12 +1,15 @@
 //! The product: every adapter in one list, and the command line over adapters, exchange and record.
 
 pub mod adapters;
+pub mod bench;
 pub mod cli;
 pub mod demo;
 pub mod detect;
 pub mod explain;
 pub mod input;
+pub mod remote;
 pub mod serve;
 pub mod translate;
+pub mod translator;
 
 pub use adapters::ADAPTERS;

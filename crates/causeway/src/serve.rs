@@ -8,11 +8,10 @@ use std::sync::Arc;
 use causeway_record::Record;
 use causeway_service::app::Service;
 use causeway_service::config::Config;
-use causeway_service::state::{AppState, Shared};
+use causeway_service::state::{Adapters, AppState, Shared};
 use causeway_store::{Options, Store};
 use tokio::net::TcpListener;
 
-use crate::ADAPTERS;
 
 /// A service ready to serve, with the address it listens on.
 pub struct Ready {
@@ -35,9 +34,9 @@ impl std::fmt::Debug for Ready {
 ///
 /// # Errors
 /// A sentence that says what could not be done.
-pub async fn prepare(config: Config) -> Result<Ready, String> {
+pub async fn prepare(config: Config, adapters: Adapters) -> Result<Ready, String> {
     let data = config.data_directory.clone();
-    let state = open(config)?;
+    let state = open(config, adapters)?;
     let listener =
         TcpListener::bind(&state.config.listen).await.map_err(|e| format!("{}: {e}", state.config.listen))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
@@ -54,11 +53,11 @@ pub async fn prepare(config: Config) -> Result<Ready, String> {
     Ok(Ready { service: Service::new(state.clone()), state, listener, address })
 }
 
-fn open(config: Config) -> Result<Shared, String> {
+fn open(config: Config, adapters: Adapters) -> Result<Shared, String> {
     let data = config.data_directory.clone();
     let store = Store::open(Options::new(&data.join("exchange"))).map_err(|e| said(&data, &e))?;
     let record = Record::open(data.join("record.sqlite")).map_err(|e| said(&data, &e))?;
-    AppState::new(config, Arc::new(store), Arc::new(record), ADAPTERS).map_err(|e| said(&data, &e))
+    AppState::new(config, Arc::new(store), Arc::new(record), adapters).map_err(|e| said(&data, &e))
 }
 
 fn said(data: &Path, error: &dyn std::fmt::Display) -> String {

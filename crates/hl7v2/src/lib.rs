@@ -1,1 +1,14 @@
+#![doc = include_str!("../README.md")]
 
+pub mod delimiters;
+pub mod escape;
+pub mod limits;
+pub mod message;
+pub mod mllp;
+pub mod split;
+pub mod view;
+
+pub use delimiters::Delimiters;
+pub use message::{Fault, FaultKind, Message, ParseError};
+pub use split::{Piece, pieces};
+pub use view::{Part, Segment};

@@ -6,6 +6,7 @@
 
 pub mod limits;
 mod parse;
+pub mod shape;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -190,7 +190,8 @@ fn person(seed: u64, number: usize, nhs_number: String) -> Person {
     let born = date((2026 - age) as i16, r.between(1, 12) as i8, r.between(1, 28) as i8);
     let family = (*r.of(&FAMILIES)).to_owned();
     let relationship = *r.of(&["Daughter", "Son", "Spouse", "Neighbour"]);
-    let kin = (*r.of(if r.percent(50) { &FEMALE } else { &MALE })).to_owned();
+    let kin_names = if r.percent(50) { &FEMALE } else { &MALE };
+    let kin = (*r.of(kin_names)).to_owned();
     let street = format!("{} {}", r.between(1, 120), r.of(&STREETS));
     let letters = b"ABDEFGHJLNPQRSTUWXYZ";
     let postcode =

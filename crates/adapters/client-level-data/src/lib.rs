@@ -1,1 +1,101 @@
+#![doc = include_str!("../README.md")]
 
+use std::io::Read;
+
+use causeway_adapter::{Adapter, Confidence, Context, Detection, Sector, Sink};
+use causeway_core::Issue;
+use causeway_terminology::Map;
+
+mod alert;
+mod census;
+mod characteristics;
+mod columns;
+mod contact;
+mod dates;
+mod demographics;
+mod event;
+mod file;
+mod group;
+pub mod limits;
+mod person;
+mod records;
+pub mod rules;
+mod service;
+mod task;
+pub mod terms;
+mod translate;
+pub mod values;
+
+/// The adapter for Adult Social Care Client Level Data.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ClientLevelData;
+
+impl Adapter for ClientLevelData {
+    fn name(&self) -> &'static str {
+        "client-level-data"
+    }
+
+    fn title(&self) -> &'static str {
+        "Adult Social Care Client Level Data"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Councils send their requests, assessments, services and reviews of adults each quarter."
+    }
+
+    fn sector(&self) -> Sector {
+        Sector::SocialCare
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["Release 1", "Release 2"]
+    }
+
+    fn media_types(&self) -> &'static [&'static str] {
+        &["text/csv"]
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["csv"]
+    }
+
+    fn detect(&self, input: &[u8]) -> Detection {
+        detect(input)
+    }
+
+    fn translate(&self, mut input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        translate::stream(self.name(), &mut input, context, sink)
+    }
+
+    fn stream(&self, input: &mut dyn Read, context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        translate::stream(self.name(), input, context, sink)
+    }
+
+    fn maps(&self) -> &'static [&'static Map] {
+        values::ALL
+    }
+}
+
+/// By the heading row, and the release by the first row.
+fn detect(input: &[u8]) -> Detection {
+    let mut head = input.get(..limits::RECORD_BYTES_MAX.min(input.len())).unwrap_or_default();
+    let Ok(mut records) = records::Records::new(&mut head) else { return Detection::no() };
+    if !matches!(records.advance(), Ok(records::Event::Record)) {
+        return Detection::no();
+    }
+    let Ok(heading) = columns::Heading::read((0..records.len()).map(|cell| records.text(cell))) else {
+        return Detection::no();
+    };
+    let mut version = "";
+    if matches!(records.advance(), Ok(records::Event::Record)) {
+        let place = heading.at(columns::Column::ClientType).map(usize::from).unwrap_or_default();
+        if let values::Found::Exact(value) = values::CLIENT_TYPE.find(records.text(place).trim()) {
+            version = match value.releases {
+                values::Releases::One => "Release 1",
+                values::Releases::Two => "Release 2",
+                values::Releases::Both => "",
+            };
+        }
+    }
+    Detection::is(Confidence::Certain, version)
+}

@@ -1,1 +1,76 @@
+#![doc = include_str!("../README.md")]
 
+mod acknowledgement;
+mod codes;
+mod interchange;
+mod investigation;
+mod limits;
+mod message;
+mod moment;
+mod party;
+mod patient;
+mod report;
+mod specimen;
+mod validate;
+
+use causeway_adapter::{Adapter, Confidence, Context, Detection, Sector, Sink};
+use causeway_core::Issue;
+use causeway_terminology::Map;
+
+/// Pathology, imaging and screening reports in EDIFACT: MEDRPT in the variants NHS002, NHS003 and NHS004.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EdifactPathology;
+
+impl Adapter for EdifactPathology {
+    fn name(&self) -> &'static str {
+        interchange::NAME
+    }
+
+    fn title(&self) -> &'static str {
+        "Pathology, imaging and screening reports (EDIFACT MEDRPT)"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Laboratories, imaging departments and screening hubs send reports to general practices, mostly over MESH"
+    }
+
+    fn sector(&self) -> Sector {
+        Sector::Health
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["NHS002", "NHS003", "NHS004"]
+    }
+
+    fn media_types(&self) -> &'static [&'static str] {
+        &["application/edifact", "application/EDIFACT"]
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["edi", "edifact", "dat"]
+    }
+
+    fn detect(&self, input: &[u8]) -> Detection {
+        let head = input.get(..input.len().min(DETECT_BYTES)).unwrap_or_default();
+        let head = String::from_utf8_lossy(head);
+        let head = head.trim_start_matches('\u{feff}').trim_start();
+        if !["UNA", "UNB", "UNH"].iter().any(|tag| head.starts_with(tag)) || !head.contains("MEDRPT") {
+            return Detection::no();
+        }
+        match self.versions().iter().find(|version| head.contains(**version)) {
+            Some(version) => Detection::is(Confidence::Certain, *version),
+            None => Detection::is(Confidence::Possible, "MEDRPT"),
+        }
+    }
+
+    fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        interchange::translate(input, context, sink)
+    }
+
+    fn maps(&self) -> &'static [&'static Map] {
+        &codes::ALL
+    }
+}
+
+/// Bytes looked at to recognise the format: UNA, UNB and the first UNH fit well within.
+const DETECT_BYTES: usize = 1024;

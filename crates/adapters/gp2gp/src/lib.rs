@@ -1,1 +1,80 @@
+#![doc = include_str!("../README.md")]
 
+mod account;
+mod allergy;
+mod annotation;
+mod codes;
+mod confidentiality;
+mod consultation;
+mod directory;
+mod document;
+mod extract;
+mod hl7;
+mod immunisation;
+pub mod limits;
+mod medication;
+mod observation;
+mod parts;
+mod pathology;
+mod problem;
+mod request;
+mod role;
+mod translate;
+mod write;
+
+use causeway_adapter::{Adapter, Confidence, Context, Detection, Part, Sector, Sink};
+use causeway_core::Issue;
+use causeway_terminology::Map;
+
+/// GP2GP EHR extracts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Gp2gp;
+
+impl Adapter for Gp2gp {
+    fn name(&self) -> &'static str {
+        translate::ADAPTER
+    }
+    fn title(&self) -> &'static str {
+        "GP2GP EHR Extract"
+    }
+    fn summary(&self) -> &'static str {
+        "The whole record of a patient, sent from one general practice to the next"
+    }
+    fn sector(&self) -> Sector {
+        Sector::Health
+    }
+    fn versions(&self) -> &'static [&'static str] {
+        &["RCMR_IN030000UK06", "RCMR_IN030000UK07", "COPC_IN000001UK01 (parts)"]
+    }
+    fn media_types(&self) -> &'static [&'static str] {
+        &["application/xml", "multipart/related", "text/xml"]
+    }
+    fn extensions(&self) -> &'static [&'static str] {
+        &["xml", "mime"]
+    }
+    fn detect(&self, input: &[u8]) -> Detection {
+        let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
+        let has = |name: &str| head.windows(name.len()).any(|w| w == name.as_bytes());
+        for name in ["RCMR_IN030000UK06", "RCMR_IN030000UK07", "COPC_IN000001UK01"] {
+            if has(name) {
+                return Detection::is(Confidence::Certain, name);
+            }
+        }
+        match has("urn:nhs:names:services:gp2gp") || has("EhrExtract") {
+            true => Detection::is(Confidence::Likely, "EHR extract"),
+            false => Detection::no(),
+        }
+    }
+    fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        translate::translate(input, context, sink)
+    }
+    fn maps(&self) -> &'static [&'static Map] {
+        &codes::MAPS
+    }
+    fn part(&self, input: &[u8]) -> Option<Part> {
+        parts::part(input)
+    }
+    fn join(&self, parts: &[(String, Vec<u8>)]) -> Result<Vec<u8>, Vec<String>> {
+        parts::join(parts)
+    }
+}

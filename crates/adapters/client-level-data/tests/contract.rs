@@ -1,0 +1,20 @@
+//! The adapter keeps the contract over its fixtures.
+
+use causeway_adapter::contract::Suite;
+use causeway_adapter_client_level_data::ClientLevelData;
+
+#[test]
+fn keeps_the_contract() {
+    Suite::new(&ClientLevelData).folder("fixtures/client-level-data").check();
+}
+
+#[test]
+fn keeps_the_contract_with_costs() {
+    let mut context = causeway_adapter::contract::test_context();
+    context.options = vec!["cld-costs".to_owned(), "cld-release-2".to_owned()];
+    context.explain = true;
+    let suite = Suite::new(&ClientLevelData).context(context).folder("fixtures/client-level-data");
+    suite.accounts();
+    suite.resolves_references();
+    suite.tells_the_truth();
+}

@@ -1,0 +1,98 @@
+//! What a message must have to be translated at all. Each rule refuses this message and no other.
+
+use causeway_core::{Issue, IssueCode, ItemId, Severity};
+use causeway_edifact::View;
+
+use crate::codes::Coded;
+use crate::message::Report;
+
+/// Why a message is refused.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refusal {
+    pub code: IssueCode,
+    pub rule: &'static str,
+    /// A fixed sentence, also the text of the NHSACK.
+    pub text: &'static str,
+    /// The item at fault.
+    pub at: Option<ItemId>,
+}
+
+impl Refusal {
+    pub(crate) fn new(
+        code: IssueCode,
+        rule: &'static str,
+        text: &'static str,
+        at: Option<ItemId>,
+    ) -> Self {
+        Self { code, rule, text, at }
+    }
+
+    /// The issue of it.
+    pub(crate) fn issue(self) -> Issue {
+        Issue::new(Severity::Error, self.code, self.rule, self.text)
+    }
+}
+
+/// Checks a report.
+pub(crate) fn check(report: &Report<'_>) -> Result<(), Refusal> {
+    let required = |rule, text, at: Option<ItemId>| {
+        Err(Refusal::new(IssueCode::Required, rule, text, at.or(report.head)))
+    };
+    let variant = report.variant.map_or("", |l| l.text);
+    if !matches!(variant, "NHS002" | "NHS003" | "NHS004") {
+        return Err(Refusal::new(
+            IssueCode::NotSupported,
+            "message-type",
+            "the message is not a MEDRPT of NHS002, NHS003 or NHS004",
+            report.variant.map(|l| l.id).or(report.head),
+        ));
+    }
+    if !report.has_report_section {
+        return required("report-section-missing", "the message has no report details (S02)", None);
+    }
+    if report.identifier().is_none() {
+        return required("report-reference-missing", "the report has no reference (RFF+SRI)", None);
+    }
+    if let Some(party) = report.parties.iter().find(|p| p.nad.as_ref().is_none_or(says_nobody)) {
+        let at = party.nad.as_ref().and_then(View::first);
+        return required("party-details-missing", "a party (NAD) has neither identifier nor name", at);
+    }
+    let Some(person) = report.person.as_ref() else {
+        return required("patient-missing", "the message has no patient name segment (PNA)", None);
+    };
+    if !(2..=10).any(|element| person.components.iter().any(|c| c.element == element && !c.text.trim().is_empty())) {
+        return required("patient-details-missing", "the patient has neither identifier nor name", person.first());
+    }
+    if report.investigations.is_empty() {
+        return required("investigation-missing", "the message reports no investigation", None);
+    }
+    report.investigations.iter().try_for_each(|i| investigation(variant, &i.inv, i.result.as_ref()))
+}
+
+fn says_nobody(nad: &View<'_>) -> bool {
+    !nad.components.iter().any(|c| matches!(c.element, 2 | 4) && !c.text.trim().is_empty())
+}
+
+/// NHS003 and NHS004 demand words beside every code: receiving systems show them, and file by the code. NHS002
+/// allows the code alone.
+fn investigation(variant: &str, inv: &View<'_>, rsl: Option<&View<'_>>) -> Result<(), Refusal> {
+    let refuse = |rule, text, at| Err(Refusal::new(IssueCode::Required, rule, text, at));
+    let words_needed = variant != "NHS002";
+    let about = Coded::read(inv, 2, 1);
+    if about.is_empty() {
+        let text = "an investigation (INV) has neither code nor description";
+        return refuse("investigation-empty", text, inv.first());
+    }
+    if about.words.is_empty() && (words_needed || !about.usable()) {
+        let text = "an investigation (INV) has no description";
+        return refuse("investigation-text-missing", text, about.code.map(|l| l.id));
+    }
+    if let Some(rsl) = rsl.filter(|rsl| rsl.text(1, 1) == "CV") {
+        let result = Coded::read(rsl, 2, 3);
+        if result.code.is_some() && result.words.is_empty() && (words_needed || !result.usable()) {
+            let text = "a coded result (RSL) has no description";
+            return refuse("result-text-missing", text, result.code.map(|l| l.id));
+        }
+    }
+    Ok(())
+}

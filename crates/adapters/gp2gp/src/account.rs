@@ -1,0 +1,103 @@
+//! The end of the account: what nothing was written from.
+
+use causeway_adapter::Composer;
+use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity};
+use causeway_xml::Element;
+use jiff::tz::TimeZone;
+
+use crate::hl7;
+
+/// Attributes that fix the meaning of an element in the message model and say nothing of a person.
+const STRUCTURAL: [&str; 14] = [
+    "classCode",
+    "moodCode",
+    "typeCode",
+    "determinerCode",
+    "contextControlCode",
+    "contextConductionInd",
+    "inversionInd",
+    "negationInd",
+    "independentInd",
+    "schemaLocation",
+    "nullFlavor",
+    "mediaType",
+    "inverted",
+    "type",
+];
+
+/// Elements of the transmission wrapper and the extract's head.
+const ENVELOPE: [&str; 17] = [
+    "creationTime",
+    "versionCode",
+    "interactionId",
+    "processingCode",
+    "processingModeCode",
+    "acceptAckCode",
+    "communicationFunctionRcv",
+    "communicationFunctionSnd",
+    "author1",
+    "signatureCode",
+    "signatureText",
+    "inFulfillmentOf2",
+    "limitation",
+    "sequenceNumber",
+    "priorEhrRequest",
+    "acknowledgement",
+    "queryAck",
+];
+
+const TIMES: [&str; 6] = ["low", "high", "center", "time", "availabilityTime", "effectiveTime"];
+
+/// Classifies every item that nothing has claimed, and names times that could not be read.
+pub(crate) fn close(c: &mut Composer<'_>, root: Element<'_>, zone: &TimeZone) {
+    let mut envelope_until = 0;
+    for element in std::iter::once(root).chain(root.descendants()) {
+        let items = element.items();
+        if ENVELOPE.contains(&element.name()) {
+            envelope_until = envelope_until.max(items.end);
+        }
+        let envelope = items.start < envelope_until;
+        for (name, leaf) in element.attributes() {
+            let unread =
+                name == "value" && TIMES.contains(&element.name()) && hl7::when(leaf.text, zone).is_none();
+            if unread && !envelope && outcome(c, leaf) == Outcome::Unexplained {
+                unreadable_time(c, leaf);
+            }
+            let structural = envelope || STRUCTURAL.contains(&name) || leaf.is_blank();
+            settle(c, leaf, structural);
+        }
+        for content in element.contents() {
+            if let causeway_xml::Content::Text(leaf) = content {
+                settle(c, leaf, envelope);
+            }
+        }
+    }
+    let all = 0..c.ledger.next_id();
+    c.ledger.claim_rest(all, Outcome::Unsupported, "kept only in the original");
+}
+
+fn outcome(c: &Composer<'_>, leaf: Leaf<'_>) -> Outcome {
+    c.ledger.items().get(leaf.id as usize).map_or(Outcome::Structural, |item| item.outcome)
+}
+
+fn settle(c: &mut Composer<'_>, leaf: Leaf<'_>, structural: bool) {
+    let (outcome, reason) = match structural {
+        true => (Outcome::Structural, ""),
+        false => (Outcome::Unsupported, "kept only in the original"),
+    };
+    c.ledger.claim_rest(leaf.id..leaf.id + 1, outcome, reason);
+}
+
+fn unreadable_time(c: &mut Composer<'_>, leaf: Leaf<'_>) {
+    if leaf.is_blank() || c.crowded() {
+        return;
+    }
+    let issue = Issue::new(
+        Severity::Warning,
+        IssueCode::Value,
+        "date-invalid",
+        "the value is not a date or time that exists, so it was not carried",
+    );
+    c.issue_at(leaf.id, issue);
+    c.ledger.claim(leaf.id, Outcome::Unsupported, "not a date or time that exists");
+}

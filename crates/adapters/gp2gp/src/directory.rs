@@ -1,0 +1,274 @@
+//! The patient, the author's practice and the directory of agents.
+
+use causeway_adapter::{Composer, Profile};
+use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, OdsCode, Severity};
+use causeway_fhir::types::{Verification, nhs_number};
+use causeway_fhir::{Ref, Writer, systems};
+use causeway_xml::Element;
+
+use crate::codes::{GMP_OID, NHS_NUMBER_OID, PRACTICE_OID};
+use crate::extract::{Agent, Extract, patient_key};
+use crate::{hl7, write};
+
+/// OID of ODS codes as the Spine uses them.
+const ODS_OID: &str = "1.2.826.0.1285.0.1.10";
+
+/// Writes `Patient`: the extract knows no more of it than its number.
+pub(crate) fn patient(c: &mut Composer<'_>, x: &Extract<'_>) {
+    let patient = x.element.path(&["recordTarget", "patient"]);
+    let mut markings = crate::confidentiality::Markings::default();
+    markings.add(x.element);
+    c.resource_with("Patient", &patient_key(x.element), &markings.meta(Profile::Default), |w| {
+        w.array("identifier", |w| {
+            for id in patient.into_iter().flat_map(|p| p.children_named("id")) {
+                patient_identifier(w, id);
+            }
+        });
+        if let Some(author) = &x.author {
+            w.reference("managingOrganization", author, ());
+        }
+    });
+}
+
+fn patient_identifier(w: &mut Writer, id: Element<'_>) {
+    let (Some(root), Some(value)) = (id.attribute("root"), id.attribute("extension")) else { return };
+    if value.is_blank() {
+        return;
+    }
+    let official = root.text.trim() == NHS_NUMBER_OID;
+    match NhsNumber::parse(value.text) {
+        Ok(number) if official => {
+            nhs_number(w, number, (root, value), Verification::PresentNotTraced, ());
+            return;
+        }
+        Err(error) if official => {
+            let issue = Issue::new(
+                Severity::Warning,
+                IssueCode::Value,
+                "nhs-number-invalid",
+                format!("{error}; it was kept as an identifier and not as an NHS number"),
+            );
+            w.issue(Some(value.id), issue);
+        }
+        _ => {
+            let issue = Issue::new(
+                Severity::Warning,
+                IssueCode::Required,
+                "nhs-number-absent",
+                "the patient's identifier is not an NHS number; it was kept under the root that the message gives",
+            );
+            w.issue(Some(value.id), issue);
+        }
+    }
+    w.element(|w| {
+        w.string("system", &format!("urn:oid:{}", root.text.trim()), root);
+        w.leaf("value", value);
+    });
+}
+
+/// Writes the `Organization` that authored the extract.
+pub(crate) fn author(c: &mut Composer<'_>, x: &mut Extract<'_>) {
+    let id = x.element.path(&["author", "AgentOrgSDS", "agentOrganizationSDS", "id"]);
+    let Some(code) = id.and_then(|i| i.attribute("extension")).filter(|e| !e.is_blank()) else { return };
+    let key = format!("ods {}", code.text.trim().to_ascii_uppercase());
+    let root = id.and_then(|i| i.attribute("root"));
+    x.author = Some(c.once("Organization", &key, |w| {
+        w.array("identifier", |w| {
+            w.element(|w| organisation_code(w, root, code));
+        });
+    }));
+}
+
+/// The ODS code of the practice that the extract is for.
+pub(crate) fn recipient<'d>(x: &Extract<'d>) -> Option<Leaf<'d>> {
+    let id = x.element.path(&["destination", "AgentOrgSDS", "agentOrganizationSDS", "id"])?;
+    id.attribute("extension").filter(|e| !e.is_blank())
+}
+
+fn organisation_code(w: &mut Writer, root: Option<Leaf<'_>>, code: Leaf<'_>) {
+    match root.map_or("", |r| r.text.trim()) {
+        ODS_OID | PRACTICE_OID => match OdsCode::parse(code.text) {
+            Some(ods) => {
+                w.string("system", systems::ODS_ORGANISATION, root);
+                w.string("value", ods.as_str(), code);
+                return;
+            }
+            None => w.string("system", &format!("urn:oid:{}", root.map_or("", |r| r.text.trim())), root),
+        },
+        "" => {}
+        other => w.string("system", &systems::of_oid(other), root),
+    }
+    w.leaf("value", code);
+}
+
+/// Writes the agents: `Practitioner`, `Organization`, and `PractitionerRole` where both are known.
+pub(crate) fn agents(c: &mut Composer<'_>, x: &mut Extract<'_>) {
+    for folder in x.folders.clone() {
+        let directories = folder.children_named("responsibleParty").filter_map(|r| r.child("agentDirectory"));
+        for agent in directories.flat_map(|d| d.children_named("part")).filter_map(|p| p.child("Agent")) {
+            let Some(id) = hl7::guid(agent) else { continue };
+            let key = hl7::key(id.text);
+            if x.agents.contains_key(&key) {
+                continue;
+            }
+            let written = write_agent(c, x, agent, &key);
+            x.agents.insert(key, written);
+        }
+    }
+}
+
+fn write_agent(c: &mut Composer<'_>, x: &Extract<'_>, agent: Element<'_>, key: &str) -> Agent {
+    let person = agent.child("agentPerson");
+    let organisation = agent.child("representedOrganization").or_else(|| agent.child("agentOrganization"));
+    let mut out = Agent::default();
+    if let Some(organisation) = organisation {
+        let with_ids = person.is_none();
+        out.organisation = Some(write_organisation(c, x, agent, organisation, key, with_ids));
+    }
+    if let Some(person) = person {
+        out.person = Some(c.resource("Practitioner", key, |w| {
+            w.array("identifier", |w| agent_identifiers(w, x, agent));
+            if let Some(name) = person.child("name") {
+                w.array("name", |w| {
+                    w.element(|w| human_name(w, name));
+                });
+            }
+        }));
+    }
+    if out.organisation.is_some() || agent.child("code").is_some() {
+        let (person, organisation) = (out.person.clone(), out.organisation.clone());
+        out.role = Some(c.resource("PractitionerRole", key, |w| {
+            if let Some(person) = &person {
+                w.reference("practitioner", person, ());
+            }
+            if let Some(organisation) = &organisation {
+                w.reference("organization", organisation, ());
+            }
+            if let Some(code) = agent.child("code") {
+                w.array("code", |w| {
+                    write::concept_element(w, code, "");
+                });
+            }
+        }));
+    }
+    out
+}
+
+fn agent_identifiers(w: &mut Writer, x: &Extract<'_>, agent: Element<'_>) {
+    for id in agent.children_named("id") {
+        let (Some(root), extension) = (id.attribute("root"), id.attribute("extension")) else { continue };
+        w.element(|w| match extension.filter(|e| !e.is_blank()) {
+            Some(value) if root.text.trim() == GMP_OID => {
+                w.string("system", systems::GMP_NUMBER, root);
+                w.leaf("value", value);
+            }
+            Some(value) => organisation_code(w, Some(root), value),
+            None if !root.is_blank() => {
+                w.fixed("system", &x.ids);
+                w.leaf("value", root);
+            }
+            None => {}
+        });
+    }
+}
+
+fn human_name(w: &mut Writer, name: Element<'_>) {
+    if let Some(kind) = name.attribute("use").filter(|u| u.text.trim() == "L") {
+        w.string("use", "official", kind);
+    }
+    w.leaf_opt("text", name.text());
+    w.leaf_opt("family", name.child("family").and_then(|f| f.text()));
+    for (part, key) in [("given", "given"), ("prefix", "prefix"), ("suffix", "suffix")] {
+        w.array(key, |w| {
+            for text in name.children_named(part).filter_map(|p| p.text()) {
+                w.value(text.text.trim(), text);
+            }
+        });
+    }
+}
+
+fn write_organisation(
+    c: &mut Composer<'_>,
+    x: &Extract<'_>,
+    agent: Element<'_>,
+    organisation: Element<'_>,
+    key: &str,
+    with_ids: bool,
+) -> Ref {
+    c.resource("Organization", key, |w| {
+        w.array("identifier", |w| {
+            if with_ids {
+                agent_identifiers(w, x, agent);
+            }
+            for id in organisation.children_named("id") {
+                let (root, code) = (id.attribute("root"), id.attribute("extension"));
+                w.element(|w| match (root, code) {
+                    (root, Some(code)) if !code.is_blank() => organisation_code(w, root, code),
+                    (Some(root), None) if !root.is_blank() => {
+                        w.fixed("system", &x.ids);
+                        w.leaf("value", root);
+                    }
+                    _ => {}
+                });
+            }
+        });
+        if let Some(code) = organisation.child("code") {
+            w.array("type", |w| {
+                write::concept_element(w, code, "");
+            });
+        }
+        w.leaf_opt("name", organisation.child("name").and_then(|n| n.text()));
+        contact(w, organisation);
+    })
+}
+
+/// `telecom` and `address` of an organisation or place.
+pub(crate) fn contact(w: &mut Writer, holder: Element<'_>) {
+    telecoms(w, holder);
+    w.array("address", |w| {
+        for address in holder.children_named("addr") {
+            w.element(|w| address_body(w, address));
+        }
+    });
+}
+
+/// `telecom`.
+pub(crate) fn telecoms(w: &mut Writer, holder: Element<'_>) {
+    w.array("telecom", |w| {
+        for telecom in holder.children_named("telecom") {
+            let Some(value) = telecom.attribute("value").filter(|v| !v.is_blank()) else { continue };
+            w.element(|w| telecom_body(w, value, telecom.attribute("use")));
+        }
+    });
+}
+
+fn telecom_body(w: &mut Writer, value: Leaf<'_>, usage: Option<Leaf<'_>>) {
+    let text = value.text.trim();
+    let (system, number) = match text.split_once(':') {
+        Some(("tel", number)) => ("phone", number),
+        Some(("mailto", number)) => ("email", number),
+        Some(("fax", number)) => ("fax", number),
+        _ => ("other", text),
+    };
+    w.string("system", system, value);
+    w.string("value", number.trim(), value);
+    if let Some(usage) = usage.filter(|u| u.text.trim() == "WP") {
+        w.string("use", "work", usage);
+    }
+}
+
+pub(crate) fn address_body(w: &mut Writer, address: Element<'_>) {
+    if let Some(usage) = address.attribute("use").filter(|u| u.text.trim() == "WP") {
+        w.string("use", "work", usage);
+    }
+    w.array("line", |w| {
+        for line in address.children_named("streetAddressLine").filter_map(|l| l.text()) {
+            w.value(line.text.trim(), line);
+        }
+    });
+    for (part, key) in [("city", "city"), ("county", "district"), ("country", "country")] {
+        w.leaf_opt(key, address.child(part).and_then(|p| p.text()));
+    }
+    w.leaf_opt("postalCode", address.child("postalCode").and_then(|p| p.text()));
+    w.leaf_opt("text", address.text());
+}

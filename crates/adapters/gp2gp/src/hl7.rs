@@ -1,0 +1,182 @@
+//! Reading HL7 v3 data types (ISO 21090's forerunner, NPfIT MIM): II, CD, TS, IVL_TS.
+
+use causeway_core::{Leaf, When};
+use causeway_xml::Element;
+use jiff::tz::TimeZone;
+
+/// A point in time with the item that states it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Time<'d> {
+    pub when: When,
+    pub leaf: Leaf<'d>,
+}
+
+/// When something was true or done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Effective<'d> {
+    None,
+    At(Time<'d>),
+    Between(Option<Time<'d>>, Option<Time<'d>>),
+}
+
+impl<'d> Effective<'d> {
+    /// The earlier end, or the point.
+    pub fn start(self) -> Option<Time<'d>> {
+        match self {
+            Self::None => None,
+            Self::At(time) => Some(time),
+            Self::Between(start, _) => start,
+        }
+    }
+}
+
+/// TS. Senders whose records hold a day only fill the time with `000000`: that is a day.
+pub(crate) fn when(text: &str, zone: &TimeZone) -> Option<When> {
+    let when = When::hl7(text, zone).ok()?;
+    let filled = text.len() == 14 && text.ends_with("000000");
+    Some(if filled { when.to_day() } else { when })
+}
+
+/// The `value` of an element as a point in time.
+pub(crate) fn time<'d>(element: Option<Element<'d>>, zone: &TimeZone) -> Option<Time<'d>> {
+    let leaf = element?.attribute("value")?;
+    when(leaf.text.trim(), zone).map(|when| Time { when, leaf })
+}
+
+/// A child's `value` as a point in time.
+pub(crate) fn child_time<'d>(parent: Element<'d>, name: &str, zone: &TimeZone) -> Option<Time<'d>> {
+    time(parent.child(name), zone)
+}
+
+/// The `effectiveTime` of a statement: its centre, or its ends; nothing else.
+pub(crate) fn interval<'d>(element: Option<Element<'d>>, zone: &TimeZone) -> Effective<'d> {
+    let Some(element) = element else { return Effective::None };
+    if let Some(time) = child_time(element, "center", zone).or_else(|| time(Some(element), zone)) {
+        return Effective::At(time);
+    }
+    match (child_time(element, "low", zone), child_time(element, "high", zone)) {
+        (None, None) => Effective::None,
+        (low, high) => Effective::Between(low, high),
+    }
+}
+
+/// When a statement was true: `effectiveTime`, else `availabilityTime`.
+pub(crate) fn effective<'d>(statement: Element<'d>, zone: &TimeZone) -> Effective<'d> {
+    match interval(statement.child("effectiveTime"), zone) {
+        Effective::None => match child_time(statement, "availabilityTime", zone) {
+            Some(time) => Effective::At(time),
+            None => Effective::None,
+        },
+        found => found,
+    }
+}
+
+/// The first `id` that is a GUID: `root` without `extension`.
+pub(crate) fn guid<'d>(element: Element<'d>) -> Option<Leaf<'d>> {
+    element
+        .children_named("id")
+        .filter(|id| id.attribute("extension").is_none())
+        .find_map(|id| id.attribute("root"))
+        .filter(|root| !root.is_blank())
+}
+
+/// Ids are compared in upper case.
+pub(crate) fn key(id: &str) -> String {
+    id.trim().to_ascii_uppercase()
+}
+
+/// The `code` attribute of a child.
+pub(crate) fn child_code<'d>(parent: Element<'d>, name: &str) -> Option<Leaf<'d>> {
+    parent.child(name)?.attribute("code")
+}
+
+/// The words of a CD: what the author wrote, else the code's own.
+pub(crate) fn words<'d>(code: Element<'d>) -> Option<Leaf<'d>> {
+    original_text(code).or_else(|| code.attribute("displayName")).filter(|l| !l.is_blank())
+}
+
+/// `originalText` of a CD.
+pub(crate) fn original_text<'d>(code: Element<'d>) -> Option<Leaf<'d>> {
+    code.child("originalText").and_then(|t| t.text())
+}
+
+/// A CD's own code and each of its translations.
+pub(crate) fn codes<'d>(code: Element<'d>) -> impl Iterator<Item = Element<'d>> {
+    std::iter::once(code).chain(code.children_named("translation")).filter(|c| c.attribute("code").is_some())
+}
+
+/// Whether a CD says this code in this code system, itself or in a translation.
+pub(crate) fn says(code: Element<'_>, system: &str, wanted: &[&str]) -> bool {
+    codes(code).any(|c| {
+        c.attribute("codeSystem").is_some_and(|s| s.text.trim() == system)
+            && c.attribute("code").is_some_and(|c| wanted.contains(&c.text.trim()))
+    })
+}
+
+/// What a SNOMED CT identifier is, by its partition digits (SNOMED CT Technical Implementation Guide, 5.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sctid {
+    Concept,
+    Description,
+    Other,
+}
+
+/// Reads the partition identifier: the two digits before the check digit.
+pub(crate) fn sctid(code: &str) -> Sctid {
+    let digits = (6..=18).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit());
+    let partition = code.len().checked_sub(3).and_then(|at| code.get(at..at + 2));
+    match partition.filter(|_| digits) {
+        Some("00" | "10") => Sctid::Concept,
+        Some("01" | "11") => Sctid::Description,
+        _ => Sctid::Other,
+    }
+}
+
+/// Text as the author wrote it: the indentation that pretty-printing added to continued lines goes, relative
+/// indentation (tables in laboratory comments) stays.
+pub(crate) fn dedent(text: &str) -> String {
+    let text = text.trim();
+    if !text.contains('\n') {
+        return text.to_owned();
+    }
+    let blank = |line: &str| line.trim().is_empty();
+    let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+    let common = text.lines().skip(1).filter(|l| !blank(l)).map(indent).min().unwrap_or(0);
+    let lines = text.lines().enumerate().map(|(number, line)| {
+        let line = if number == 0 { line } else { line.get(common..).unwrap_or("") };
+        line.trim_end()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filled_midnight_is_a_day() {
+        let zone = causeway_core::london();
+        assert_eq!(when("20120517000000", &zone).map(|w| w.fhir()).as_deref(), Some("2012-05-17"));
+        assert_eq!(
+            when("201205170000", &zone).map(|w| w.fhir()).as_deref(),
+            Some("2012-05-17T00:00:00+01:00")
+        );
+        assert_eq!(when("1970", &zone).map(|w| w.fhir()).as_deref(), Some("1970"));
+        assert!(when("2012-5", &zone).is_none());
+    }
+
+    #[test]
+    fn concepts_and_descriptions() {
+        assert_eq!(sctid("22298006"), Sctid::Concept);
+        assert_eq!(sctid("360300017"), Sctid::Description);
+        assert_eq!(sctid("961281000006111"), Sctid::Description);
+        assert_eq!(sctid("196411000000103"), Sctid::Concept);
+        assert_eq!(sctid("G33..00"), Sctid::Other);
+    }
+
+    #[test]
+    fn only_common_indentation_goes() {
+        assert_eq!(dedent("a\n    b\n      c\n\n    d "), "a\nb\n  c\n\nd");
+        assert_eq!(dedent("  one line "), "one line");
+    }
+}

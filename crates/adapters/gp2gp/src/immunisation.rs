@@ -1,0 +1,128 @@
+//! Vaccinations.
+
+use causeway_adapter::{Composer, Profile};
+use causeway_core::{Leaf, When};
+use causeway_fhir::Writer;
+use causeway_fhir::types::{Coding, concept_fixed, extension, ukcore_extension};
+
+use crate::annotation::{self, VaccineInfo};
+use crate::extract::{Extract, Statement};
+use crate::write::Note;
+use crate::{confidentiality, hl7, write};
+
+/// Writes one `Immunization`. What was done is coded in the source; which product was given is not.
+pub(crate) fn immunisation(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
+    let statement = &x.statements[number];
+    let markings = confidentiality::of_statement(x, number);
+    c.resource_with("Immunization", &statement.key, &markings.meta(Profile::Default), |w| {
+        w.array("extension", |w| {
+            if let Some(code) = statement.element.child("code") {
+                extension(w, &ukcore_extension("VaccinationProcedure"), |w| {
+                    write::concept(w, "valueCodeableConcept", code, "record-entry");
+                });
+            }
+        });
+        write::identifiers(w, &x.ids, statement.element);
+        body(w, x, statement);
+    });
+}
+
+fn body(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
+    let texts: Vec<Leaf<'_>> = annotation::texts(statement.element).collect();
+    let detail = texts.iter().copied().find(|t| annotation::is_vaccine_detail(t.text));
+    let text = |leaf: Leaf<'_>| match statement.names.is_empty() {
+        true => leaf.text.to_owned(),
+        false => annotation::split_problem(leaf.text).0.to_owned(),
+    };
+    let detail_text = detail.map(text);
+    let info = detail_text.as_deref().map(annotation::vaccine).unwrap_or_default();
+    w.fixed("status", "completed");
+    let unknown = Coding::new("http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "UNK", "unknown");
+    concept_fixed(w, "vaccineCode", unknown);
+    w.reference("patient", &x.patient, ());
+    if let Some(encounter) = x.encounter(statement) {
+        w.reference("encounter", encounter, ());
+    }
+    match hl7::effective(statement.element, &x.zone).start() {
+        Some(time) => write::moment(w, "occurrenceDateTime", time),
+        None => write::absent(w, "_occurrenceDateTime", "unknown", ()),
+    }
+    if let Some(entered) = x.entered(statement) {
+        write::moment(w, "recorded", entered);
+    }
+    match (info.primary_source, detail) {
+        (Some(primary), Some(leaf)) => w.boolean("primarySource", primary, leaf),
+        // The giver's own record.
+        _ => w.boolean("primarySource", true, ()),
+    }
+    if let Some(leaf) = detail {
+        details(w, x, &info, leaf);
+    }
+    w.array("performer", |w| {
+        for (agent, id) in x.performers(statement) {
+            if let Some(who) = agent.anyone() {
+                w.element(|w| w.reference("actor", who, id));
+            }
+        }
+    });
+    let notes: Vec<Note<'_>> = texts
+        .iter()
+        .map(|leaf| match detail {
+            Some(detail) if detail.id == leaf.id => Note::part(*leaf, &info.rest),
+            _ => Note::part(*leaf, &text(*leaf)),
+        })
+        .collect();
+    write::notes(w, &notes);
+}
+
+fn details(w: &mut Writer, x: &Extract<'_>, info: &VaccineInfo<'_>, leaf: Leaf<'_>) {
+    if !info.location.is_empty() {
+        w.object("location", |w| w.string("display", info.location, leaf));
+    }
+    if !info.manufacturer.is_empty() {
+        w.object("manufacturer", |w| w.string("display", info.manufacturer, leaf));
+    }
+    w.string("lotNumber", info.batch, leaf);
+    match expiry(info.expiration, x) {
+        Some(date) => w.date("expirationDate", &date, leaf),
+        None => {
+            // Not a date in any form that is known: its words are kept.
+            w.object("_expirationDate", |w| {
+                w.array("extension", |w| {
+                    extension(w, "http://hl7.org/fhir/StructureDefinition/rendered-value", |w| {
+                        w.string("valueString", info.expiration, leaf);
+                    });
+                });
+            });
+        }
+    }
+    if !info.site.is_empty() {
+        w.object("site", |w| w.string("text", info.site, leaf));
+    }
+    if !info.route.is_empty() {
+        w.object("route", |w| w.string("text", info.route, leaf));
+    }
+    quantity(w, info.quantity, leaf);
+}
+
+fn quantity(w: &mut Writer, text: &str, leaf: Leaf<'_>) {
+    let (number, unit) = text.split_once(' ').unwrap_or((text, ""));
+    let Some(digits) = causeway_fhir::writer::decimal(number) else { return };
+    w.object("doseQuantity", |w| {
+        w.number("value", &digits, leaf);
+        w.string("unit", unit.trim(), leaf);
+    });
+}
+
+/// `2023`, `2023-01-02` or `21-Jun-2011`.
+fn expiry(text: &str, x: &Extract<'_>) -> Option<When> {
+    if let Ok(date) = When::iso(text, &x.zone) {
+        return Some(date);
+    }
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut parts = text.split('-');
+    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+    let month = MONTHS.iter().position(|m| *m == month)? + 1;
+    When::british(&format!("{day}/{month}/{year}"), &x.zone).ok()
+}

@@ -1,0 +1,402 @@
+//! Medication: what was authorised (`MedicationRequest` as a plan, with its `MedicationStatement`), what was
+//! issued (`MedicationRequest` as an order), and what was stopped.
+
+use causeway_adapter::{Composer, Profile};
+use causeway_core::{Leaf, When};
+use causeway_fhir::types::{Coding, concept, extension, ukcore_extension};
+use causeway_fhir::{Ref, Writer, systems};
+use causeway_xml::Element;
+
+use crate::annotation;
+use crate::codes::PRESCRIPTION;
+use crate::confidentiality::{self, Markings};
+use crate::extract::{Extract, Statement, Supply, prior_refs};
+use crate::hl7::{self, Effective, Time};
+use crate::write;
+use crate::write::Note;
+
+/// Labels of a supply's text (national adaptor).
+const LABELS: [&str; 5] = [
+    "Expected Supply Duration: ",
+    "Patient Instruction: ",
+    "Pharmacy Text: ",
+    "Notes: ",
+    "Prescription type: ",
+];
+
+/// What is known of one supply.
+struct Facts<'x, 'd> {
+    statement: &'x Statement<'d>,
+    supply: &'x Supply<'d>,
+    authorises: bool,
+    /// The authorisation that an issue fulfils, itself for an authorisation.
+    authorisation: Option<&'x Supply<'d>>,
+    /// Why and when it was stopped.
+    stop: Option<&'x Supply<'d>>,
+}
+
+/// Writes every resource of a medication statement.
+pub(crate) fn medication(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
+    let statement = &x.statements[number];
+    let markings = confidentiality::of_statement(x, number);
+    for supply in x.supplies_of(number) {
+        let Some(request) = &supply.request else { continue };
+        let facts = facts(x, statement, supply);
+        c.resource_with("MedicationRequest", &supply.key, &markings.meta(Profile::Default), |w| {
+            request_body(w, x, &facts);
+        });
+        if facts.authorises {
+            statement_resource(c, x, &facts, request, &markings);
+        }
+    }
+}
+
+fn facts<'x, 'd>(x: &'x Extract<'d>, statement: &'x Statement<'d>, supply: &'x Supply<'d>) -> Facts<'x, 'd> {
+    let authorises = supply.element.name() == "ehrSupplyAuthorise";
+    let authorisation = if authorises {
+        Some(supply)
+    } else {
+        prior_refs(supply.element, "inFulfillmentOf")
+            .iter()
+            .find_map(|id| x.supply_by_id.get(&hl7::key(id.text)))
+            .map(|n| &x.supplies[*n])
+            .filter(|s| s.element.name() == "ehrSupplyAuthorise")
+    };
+    let stop = ids(x, supply).find_map(|id| x.stops.get(&id)).map(|n| &x.supplies[*n]);
+    Facts { statement, supply, authorises, authorisation, stop }
+}
+
+/// The ids by which others may refer to a supply: its own, and its statement's.
+fn ids<'x>(x: &'x Extract<'_>, supply: &'x Supply<'_>) -> impl Iterator<Item = String> + use<'x> {
+    let own = hl7::guid(supply.element).map(|id| hl7::key(id.text));
+    let around = hl7::guid(x.statements[supply.statement].element).map(|id| hl7::key(id.text));
+    own.into_iter().chain(around)
+}
+
+fn material<'d>(statement: &Statement<'d>) -> Option<Element<'d>> {
+    statement.element.path(&["consumable", "manufacturedProduct", "manufacturedMaterial"])
+}
+
+/// The time a supply covers: its own, else the statement's.
+fn covers<'d>(x: &Extract<'d>, facts: &Facts<'_, 'd>) -> (Option<Time<'d>>, Option<Time<'d>>) {
+    for element in [facts.supply.element, facts.statement.element] {
+        match hl7::interval(element.child("effectiveTime"), &x.zone) {
+            Effective::None => {}
+            Effective::At(time) => return (Some(time), None),
+            Effective::Between(start, end) => {
+                return (start.or_else(|| available(x, facts)), end);
+            }
+        }
+    }
+    (available(x, facts), None)
+}
+
+fn available<'d>(x: &Extract<'d>, facts: &Facts<'_, 'd>) -> Option<Time<'d>> {
+    hl7::child_time(facts.supply.element, "availabilityTime", &x.zone)
+        .or_else(|| hl7::child_time(facts.statement.element, "availabilityTime", &x.zone))
+}
+
+fn texts<'d>(element: Element<'d>) -> Vec<Leaf<'d>> {
+    element
+        .children_named("pertinentInformation")
+        .filter(|p| p.child("pertinentSupplyAnnotation").is_some())
+        .filter_map(annotation::text)
+        .collect()
+}
+
+fn status(w: &mut Writer, facts: &Facts<'_, '_>) {
+    let (word, from) = word_of(facts);
+    w.string("status", word, from);
+}
+
+/// Status of the request, and the items that decide it.
+fn word_of<'d>(facts: &Facts<'_, 'd>) -> (&'static str, Vec<Leaf<'d>>) {
+    if let Some(stop) = facts.stop {
+        return ("stopped", prior_refs(stop.element, "reversalOf"));
+    }
+    let code = hl7::child_code(facts.supply.element, "statusCode");
+    let word = match code.map_or("", |c| c.text.trim()) {
+        "ACTIVE" => "active",
+        "COMPLETE" => "completed",
+        _ => "unknown",
+    };
+    (word, code.into_iter().collect())
+}
+
+fn request_body(w: &mut Writer, x: &Extract<'_>, facts: &Facts<'_, '_>) {
+    w.array("extension", |w| repeat_information(w, x, facts));
+    w.array("identifier", |w| {
+        write::identifier_elements(w, &x.ids, facts.supply.element);
+        write::identifier_elements(w, &x.ids, facts.statement.element);
+    });
+    status(w, facts);
+    let stop_texts = facts.stop.map(|s| stop_reason(w, s)).unwrap_or_default();
+    w.fixed("intent", if facts.authorises { "plan" } else { "order" });
+    medicine(w, facts.statement);
+    w.reference("subject", &x.patient, ());
+    if let Some(encounter) = x.encounter(facts.statement) {
+        w.reference("encounter", encounter, ());
+    }
+    if let Some(time) = available(x, facts) {
+        write::moment(w, "authoredOn", time);
+    }
+    people(w, x, facts.statement);
+    w.array("basedOn", |w| {
+        for id in prior_refs(facts.supply.element, "inFulfillmentOf") {
+            if let Some(target) =
+                x.supply_by_id.get(&hl7::key(id.text)).and_then(|n| x.supplies[*n].request.as_ref())
+            {
+                w.reference_element(target, id);
+            }
+        }
+    });
+    course(w, facts);
+    let mut notes: Vec<Note<'_>> = stop_texts;
+    let instructions = annotations(facts, &mut notes);
+    write::notes(w, &notes);
+    dosage(w, facts.statement, instructions);
+    dispense(w, x, facts);
+    prior(w, x, facts);
+}
+
+/// `priorPrescription`: what this authorisation follows.
+fn prior(w: &mut Writer, x: &Extract<'_>, facts: &Facts<'_, '_>) {
+    for id in prior_refs(facts.supply.element, "predecessor") {
+        let target = x.supply_by_id.get(&hl7::key(id.text)).and_then(|n| x.supplies[*n].request.as_ref());
+        if let Some(target) = target {
+            w.reference("priorPrescription", target, id);
+            return;
+        }
+    }
+}
+
+fn medicine(w: &mut Writer, statement: &Statement<'_>) {
+    match material(statement).and_then(|m| m.child("code")) {
+        Some(code) => {
+            write::concept(w, "medicationCodeableConcept", code, "medication");
+        }
+        None => {
+            let unknown = Coding::new(systems::NULL_FLAVOR, "UNK", "unknown");
+            causeway_fhir::types::concept_fixed(w, "medicationCodeableConcept", unknown);
+        }
+    }
+}
+
+fn people(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
+    if let Some((agent, id)) = x.performers(statement).into_iter().next()
+        && let Some(who) = agent.individual()
+    {
+        w.reference("requester", who, id);
+    }
+    if let Some((agent, id)) = x.recorder(statement)
+        && let Some(who) = agent.individual()
+    {
+        w.reference("recorder", who, id);
+    }
+}
+
+/// Why it was stopped. Returns what is said beyond the reason.
+fn stop_reason<'d>(w: &mut Writer, stop: &Supply<'d>) -> Vec<Note<'d>> {
+    let code = stop.element.child("code");
+    let coded = code.is_some_and(|c| hl7::words(c).is_some() || hl7::codes(c).next().is_some());
+    let texts = texts(stop.element);
+    if let Some(code) = code.filter(|_| coded) {
+        write::concept(w, "statusReason", code, "");
+        let words = hl7::words(code).map_or("", |l| l.text.trim());
+        return texts.iter().filter(|t| t.text.trim() != words).map(|t| Note::of(*t)).collect();
+    }
+    match texts.split_first() {
+        Some((first, rest)) => {
+            w.object("statusReason", |w| w.string("text", &hl7::dedent(first.text), *first));
+            rest.iter().map(|t| Note::of(*t)).collect()
+        }
+        None => Vec::new(),
+    }
+}
+
+/// The number of repeats that were authorised; 0 says that it is an acute prescription.
+fn repeats<'d>(facts: &Facts<'_, 'd>) -> Option<Leaf<'d>> {
+    facts.authorisation?.element.child("repeatNumber")?.attribute("value")
+}
+
+fn course(w: &mut Writer, facts: &Facts<'_, '_>) {
+    let Some(number) = repeats(facts) else { return };
+    let (code, words) = match number.text.trim() {
+        "0" => ("acute", "Short course (acute) therapy"),
+        _ => ("continuous", "Continuous long term therapy"),
+    };
+    let system = "http://terminology.hl7.org/CodeSystem/medicationrequest-course-of-therapy";
+    concept(w, "courseOfTherapyType", Coding::new(system, code, words), number);
+}
+
+/// How often a repeat has been issued so far.
+fn repeat_information(w: &mut Writer, x: &Extract<'_>, facts: &Facts<'_, '_>) {
+    if !facts.authorises || repeats(facts).is_none_or(|n| n.text.trim() == "0") {
+        return;
+    }
+    let issued = ids(x, facts.supply).find_map(|id| x.issues.get(&id)).map_or(0, Vec::len);
+    if issued == 0 {
+        return;
+    }
+    w.element(|w| {
+        w.array("extension", |w| {
+            extension(w, "numberOfPrescriptionsIssued", |w| {
+                w.number("valueUnsignedInt", &issued.to_string(), ())
+            });
+        });
+        w.fixed("url", &ukcore_extension("MedicationRepeatInformation"));
+    });
+}
+
+/// Splits a supply's text: what is said of duration and to the patient has a place of its own.
+#[derive(Default)]
+struct Instructions<'d> {
+    patient: Vec<(Leaf<'d>, String)>,
+}
+
+fn annotations<'d>(facts: &Facts<'_, 'd>, notes: &mut Vec<Note<'d>>) -> Instructions<'d> {
+    let mut instructions = Instructions::default();
+    for leaf in texts(facts.supply.element) {
+        for (label, text) in annotation::sections(leaf.text, &LABELS) {
+            match label {
+                "Expected Supply Duration: " if duration(text).is_some() => {
+                    let rest = text.split_whitespace().skip(2).collect::<Vec<_>>().join(" ");
+                    notes.push(Note::part(leaf, &rest));
+                }
+                "Patient Instruction: " => instructions.patient.push((leaf, text.to_owned())),
+                "Notes: " | "" => notes.push(Note::part(leaf, text)),
+                label => notes.push(Note::part(leaf, &format!("{label}{text}"))),
+            }
+        }
+    }
+    instructions
+}
+
+fn dosage(w: &mut Writer, statement: &Statement<'_>, instructions: Instructions<'_>) {
+    w.array("dosageInstruction", |w| {
+        w.element(|w| dosage_body(w, statement, &instructions));
+    });
+}
+
+fn dosage_body(w: &mut Writer, statement: &Statement<'_>, instructions: &Instructions<'_>) {
+    let dosage = statement
+        .element
+        .children_named("pertinentInformation")
+        .filter_map(|p| p.child("pertinentMedicationDosage"))
+        .find_map(|d| d.child("text").and_then(|t| t.text()));
+    if let Some(text) = dosage {
+        w.string("text", &hl7::dedent(text.text), text);
+    }
+    if let Some((leaf, text)) = instructions.patient.first() {
+        w.string("patientInstruction", text, *leaf);
+    }
+}
+
+fn dispense(w: &mut Writer, x: &Extract<'_>, facts: &Facts<'_, '_>) {
+    w.object("dispenseRequest", |w| {
+        let (start, end) = covers(x, facts);
+        write::period(w, "validityPeriod", start, end);
+        if facts.authorises
+            && let Some(number) = repeats(facts).filter(|n| n.text.trim() != "0")
+            && let Ok(count) = number.text.trim().parse::<u32>()
+        {
+            w.number("numberOfRepeatsAllowed", &count.to_string(), number);
+        }
+        let quantity = facts.supply.element.child("quantity");
+        let quantity = quantity.or_else(|| material(facts.statement).and_then(|m| m.child("quantity")));
+        if let Some(quantity) = quantity {
+            w.object("quantity", |w| write::quantity(w, quantity, ("", None), None));
+        }
+        for leaf in texts(facts.supply.element) {
+            let sections = annotation::sections(leaf.text, &LABELS);
+            if let Some((number, unit, code)) =
+                duration(annotation::labelled(&sections, "Expected Supply Duration: "))
+            {
+                w.object("expectedSupplyDuration", |w| {
+                    w.number("value", &number, leaf);
+                    w.string("unit", unit, leaf);
+                    w.fixed("system", systems::UCUM);
+                    w.fixed("code", code);
+                });
+                return;
+            }
+        }
+    });
+}
+
+/// `28 day`
+fn duration(text: &str) -> Option<(String, &'static str, &'static str)> {
+    let mut words = text.split_whitespace();
+    let number = causeway_fhir::writer::decimal(words.next()?)?.into_owned();
+    let (unit, code) = match words.next()?.trim_end_matches(['.', ',']) {
+        "day" | "days" => ("day", "d"),
+        "week" | "weeks" => ("week", "wk"),
+        "month" | "months" => ("month", "mo"),
+        _ => return None,
+    };
+    Some((number, unit, code))
+}
+
+fn statement_resource(
+    c: &mut Composer<'_>,
+    x: &Extract<'_>,
+    facts: &Facts<'_, '_>,
+    request: &Ref,
+    markings: &Markings<'_>,
+) {
+    let key = format!("{}-MS", facts.supply.key);
+    c.resource_with("MedicationStatement", &key, &markings.meta(Profile::Default), |w| {
+        w.array("extension", |w| statement_extensions(w, x, facts));
+        w.array("identifier", |w| {
+            if let Some(id) = hl7::guid(facts.supply.element) {
+                w.element(|w| {
+                    w.fixed("system", &x.ids);
+                    w.string("value", &format!("{}-MS", id.text.trim()), id);
+                });
+            }
+        });
+        w.array("basedOn", |w| w.reference_element(request, ()));
+        status(w, facts);
+        medicine(w, facts.statement);
+        w.reference("subject", &x.patient, ());
+        if let Some(encounter) = x.encounter(facts.statement) {
+            w.reference("context", encounter, ());
+        }
+        let (start, end) = covers(x, facts);
+        write::period(w, "effectivePeriod", start, end);
+        if let Some(time) = available(x, facts) {
+            write::moment(w, "dateAsserted", time);
+        }
+        let mut notes = Vec::new();
+        let instructions = annotations(facts, &mut notes);
+        write::notes(w, &notes);
+        w.array("dosage", |w| {
+            w.element(|w| dosage_body(w, facts.statement, &instructions));
+        });
+    });
+}
+
+fn statement_extensions(w: &mut Writer, x: &Extract<'_>, facts: &Facts<'_, '_>) {
+    if let Some((when, leaf)) = last_issue(x, facts) {
+        extension(w, &ukcore_extension("MedicationStatementLastIssueDate"), |w| {
+            w.date_time("valueDateTime", &when, leaf);
+        });
+    }
+    if let Some(code) = hl7::child_code(facts.supply.element, "code")
+        && let Some(target) = PRESCRIPTION.lookup(code.text.trim())
+    {
+        extension(w, &ukcore_extension("MedicationPrescribingOrganizationType"), |w| {
+            concept(w, "valueCodeableConcept", Coding::new(target.system, target.code, target.display), code);
+        });
+    }
+}
+
+fn last_issue<'d>(x: &Extract<'d>, facts: &Facts<'_, 'd>) -> Option<(When, Leaf<'d>)> {
+    let issues = ids(x, facts.supply).find_map(|id| x.issues.get(&id))?;
+    let times = issues.iter().filter_map(|n| {
+        let supply = &x.supplies[*n];
+        hl7::child_time(supply.element, "availabilityTime", &x.zone)
+            .or_else(|| hl7::child_time(x.statements[supply.statement].element, "availabilityTime", &x.zone))
+    });
+    times.max_by_key(|t| t.when.earliest()).map(|t| (t.when, t.leaf))
+}

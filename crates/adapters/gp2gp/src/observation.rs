@@ -1,0 +1,411 @@
+//! Observations: findings, values, groups of them, blood pressures, comments.
+
+use causeway_adapter::{Composer, Profile};
+use causeway_core::{Leaf, Outcome};
+use causeway_fhir::types::{concept_fixed, extension};
+use causeway_fhir::{Ref, Writer, systems};
+use causeway_xml::Element;
+
+use crate::annotation;
+use crate::codes::{COMMENT, INTERPRETATION};
+use crate::confidentiality;
+use crate::extract::{Extract, Kind, Statement};
+use crate::hl7::{self, Effective};
+use crate::role::{self, Role};
+use crate::write::{self, Note};
+
+/// Writes one `Observation` of a finding or value.
+pub(crate) fn observation(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
+    let focus = relative(c, x, number);
+    let statement = &x.statements[number];
+    let markings = confidentiality::of_statement(x, number);
+    let notes = observation_notes(x, statement);
+    c.resource_with("Observation", &statement.key, &markings.meta(Profile::Default), |w| {
+        head(w, x, statement);
+        if let Some(code) = statement.element.child("code") {
+            write::concept(w, "code", code, "record-entry");
+        } else {
+            concept_fixed(w, "code", COMMENT);
+        }
+        subject(w, x, statement, focus.as_ref());
+        when_and_who(w, x, statement);
+        if let Some(specimen) = specimen_of(x, number) {
+            w.reference("specimen", specimen, ());
+        }
+        value(w, statement.element);
+        write::notes(w, &notes);
+    });
+}
+
+/// `identifier` and `status`.
+fn head(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
+    write::identifiers(w, &x.ids, statement.element);
+    let status = hl7::child_code(statement.element, "statusCode");
+    let word = match status.map_or("COMPLETE", |s| s.text.trim()) {
+        "COMPLETE" => "final",
+        "ACTIVE" => "preliminary",
+        _ => "unknown",
+    };
+    w.string("status", word, status);
+}
+
+fn subject(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, focus: Option<&Ref>) {
+    w.reference("subject", &x.patient, ());
+    w.array("focus", |w| {
+        if let Some(focus) = focus {
+            w.reference_element(focus, ());
+        }
+    });
+    if let Some(encounter) = x.encounter(statement) {
+        w.reference("encounter", encounter, ());
+    }
+}
+
+fn when_and_who(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
+    write::effective(w, "effective", hl7::effective(statement.element, &x.zone));
+    write::instant(w, "issued", x.entered(statement));
+    w.array("performer", |w| {
+        for (agent, id) in x.performers(statement) {
+            if let Some(who) = agent.anyone() {
+                w.reference_element(who, id);
+            }
+        }
+    });
+}
+
+/// A relative whom the finding is about (family history), as a `RelatedPerson`.
+fn relative(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) -> Option<Ref> {
+    let statement = &x.statements[number];
+    let code = statement.element.path(&["subject", "personalRelationship", "code"])?;
+    hl7::codes(code).next()?;
+    let markings = confidentiality::of_statement(x, number);
+    let meta = markings.meta(Profile::None);
+    Some(c.resource_with("RelatedPerson", &statement.key, &meta, |w| {
+        w.reference("patient", &x.patient, ());
+        w.array("relationship", |w| {
+            write::concept_element(w, code, "");
+        });
+    }))
+}
+
+/// The texts beside an observation. What its text says of a problem goes to the problem.
+fn observation_notes<'d>(x: &Extract<'d>, statement: &Statement<'d>) -> Vec<Note<'d>> {
+    let mut notes = Vec::new();
+    for leaf in annotation::texts(statement.element) {
+        if statement.names.is_empty() {
+            notes.push(Note::of(leaf));
+        } else {
+            notes.push(Note::part(leaf, annotation::split_problem(leaf.text).0));
+        }
+    }
+    if let Some(parent) = statement.parent.filter(|p| x.statements[*p].role == Role::Cluster) {
+        notes.extend(folded_notes(x, &x.statements[parent]));
+    }
+    notes
+}
+
+/// The comments that were folded into a statement.
+pub(crate) fn folded_notes<'d>(x: &Extract<'d>, holder: &Statement<'d>) -> Vec<Note<'d>> {
+    let children = holder.children.iter().map(|n| &x.statements[*n]);
+    let comments =
+        children.filter(|s| s.role == Role::Note || s.kind == Kind::Narrative && s.target.is_none());
+    comments.filter_map(|s| comment_note(x, s)).collect()
+}
+
+/// A comment as a note, its envelope of pathology messages taken off.
+pub(crate) fn comment_note<'d>(x: &Extract<'d>, comment: &Statement<'d>) -> Option<Note<'d>> {
+    let leaf = comment.element.child("text")?.text()?;
+    let mut note = match annotation::pmip(leaf.text) {
+        Some(pmip) => {
+            let mut note = Note::part(leaf, pmip.text);
+            note.time = hl7::when(pmip.date, &x.zone).map(|when| hl7::Time { when, leaf });
+            note
+        }
+        None => Note::of(leaf),
+    };
+    if note.time.is_none() {
+        note.time = hl7::child_time(comment.element, "availabilityTime", &x.zone);
+    }
+    Some(note)
+}
+
+/// The specimen that a result was made on: the one that the result lies within.
+fn specimen_of<'x>(x: &'x Extract<'_>, number: usize) -> Option<&'x Ref> {
+    let mut at = x.statements[number].parent;
+    while let Some(parent) = at {
+        let statement = &x.statements[parent];
+        if statement.role == Role::Specimen {
+            return statement.target.as_ref();
+        }
+        at = statement.parent;
+    }
+    None
+}
+
+/// `value[x]`, `interpretation`, `referenceRange` of a statement.
+pub(crate) fn value(w: &mut Writer, statement: Element<'_>) {
+    let value = statement.child("value");
+    if let Some(value) = value {
+        value_body(w, value, statement.child("uncertaintyCode"));
+    }
+    if let Some(code) = statement.child("interpretationCode") {
+        interpretation(w, code);
+    }
+    w.array("referenceRange", |w| {
+        for range in statement.children_named("referenceRange") {
+            if let Some(range) = range.child("referenceInterpretationRange") {
+                w.element(|w| reference_range(w, range, value));
+            }
+        }
+    });
+}
+
+fn value_body(w: &mut Writer, value: Element<'_>, uncertainty: Option<Element<'_>>) {
+    let kind = value.attribute("type");
+    if let Some(low_or_high) = bound(value) {
+        w.mapped(kind);
+        low_or_high.write(w, uncertainty);
+        return;
+    }
+    match kind.map_or("", |k| k.text.rsplit(':').next().unwrap_or("").trim()) {
+        "IVL_PQ" => {
+            let (low, high) = (value.child("low"), value.child("high"));
+            w.mapped(kind);
+            w.object("valueRange", |w| {
+                for (key, end) in [("low", low), ("high", high)] {
+                    if let Some(end) = end {
+                        w.object(key, |w| write::quantity(w, end, ("", None), None));
+                    }
+                }
+            });
+        }
+        "CD" | "CV" | "CE" => {
+            w.mapped(kind);
+            write::concept(w, "valueCodeableConcept", value, "");
+        }
+        "PQ" | "" if write::is_number(value) => {
+            w.mapped(kind);
+            w.object("valueQuantity", |w| {
+                uncertain(w, uncertainty);
+                write::quantity(w, value, ("", None), None);
+            });
+        }
+        _ => {
+            let text = value.text().or_else(|| value.attribute("value"));
+            if let Some(text) = text.filter(|t| !t.is_blank()) {
+                w.mapped(kind);
+                w.string("valueString", &hl7::dedent(text.text), text);
+            }
+        }
+    }
+}
+
+/// One end of an interval: a value that is above or below it.
+struct Bound<'d> {
+    end: Element<'d>,
+    comparator: &'static str,
+    inclusive: Option<Leaf<'d>>,
+}
+
+fn bound<'d>(value: Element<'d>) -> Option<Bound<'d>> {
+    let usable = |name: &str| value.child(name).filter(|e| write::is_number(*e));
+    let (end, over) = match (usable("low"), usable("high")) {
+        (Some(low), None) => (low, true),
+        (None, Some(high)) => (high, false),
+        _ => return None,
+    };
+    let inclusive = end.attribute("inclusive");
+    let comparator = match (over, inclusive.is_none_or(|i| i.text.trim() != "false")) {
+        (true, true) => ">=",
+        (true, false) => ">",
+        (false, true) => "<=",
+        (false, false) => "<",
+    };
+    Some(Bound { end, comparator, inclusive })
+}
+
+impl Bound<'_> {
+    fn write(&self, w: &mut Writer, uncertainty: Option<Element<'_>>) {
+        w.object("valueQuantity", |w| {
+            uncertain(w, uncertainty);
+            write::quantity(w, self.end, (self.comparator, self.inclusive), None);
+        });
+    }
+}
+
+/// `uncertaintyCode` U: the value is an approximation.
+fn uncertain(w: &mut Writer, uncertainty: Option<Element<'_>>) {
+    let Some(code) = uncertainty.and_then(|u| u.attribute("code")).filter(|c| c.text.trim() == "U") else {
+        return;
+    };
+    w.array("extension", |w| {
+        extension(
+            w,
+            "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-ValueApproximation-1",
+            |w| w.boolean("valueBoolean", true, code),
+        );
+    });
+}
+
+fn interpretation(w: &mut Writer, code: Element<'_>) {
+    w.array("interpretation", |w| {
+        w.element(|w| {
+            if let Some(leaf) = code.attribute("code") {
+                w.array("coding", |w| {
+                    if let Some(target) = INTERPRETATION.lookup(leaf.text.trim()) {
+                        w.element(|w| {
+                            w.fixed("system", target.system);
+                            w.string("code", target.code, leaf);
+                            w.fixed("display", target.display);
+                        });
+                    }
+                    w.element(|w| {
+                        if let Some(system) = code.attribute("codeSystem") {
+                            w.string("system", &systems::of_oid(system.text.trim()), system);
+                        }
+                        w.leaf("code", leaf);
+                        w.leaf_opt("display", code.attribute("displayName"));
+                    });
+                });
+            }
+            w.leaf_opt("text", hl7::words(code));
+        });
+    });
+}
+
+fn reference_range(w: &mut Writer, range: Element<'_>, value: Option<Element<'_>>) {
+    // A range's limits are in the unit of the value that they belong to.
+    let unit = value.map(|v| bound(v).map_or(v, |b| b.end));
+    for (name, key) in [("low", "low"), ("high", "high")] {
+        if let Some(limit) = range.path(&["value", name]) {
+            w.object(key, |w| write::quantity(w, limit, ("", None), unit));
+        }
+    }
+    w.leaf_opt("text", range.child("text").and_then(|t| t.text()));
+}
+
+/// Writes a group of observations.
+pub(crate) fn group(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
+    let statement = &x.statements[number];
+    let markings = confidentiality::of_statement(x, number);
+    let notes = folded_notes(x, statement);
+    c.resource_with("Observation", &statement.key, &markings.meta(Profile::Default), |w| {
+        head(w, x, statement);
+        match statement.element.child("code") {
+            Some(code) => {
+                write::concept(w, "code", code, "record-entry");
+            }
+            None => concept_fixed(w, "code", COMMENT),
+        }
+        subject(w, x, statement, None);
+        when_and_who(w, x, statement);
+        if let Some(specimen) = specimen_of(x, number) {
+            w.reference("specimen", specimen, ());
+        }
+        write::notes(w, &notes);
+        w.array("hasMember", |w| {
+            for target in members(x, statement) {
+                w.reference_element(target, ());
+            }
+        });
+    });
+}
+
+/// The observations within a group, through clusters. Other resources can't be members in FHIR: they are in
+/// the same consultation.
+fn members<'x>(x: &'x Extract<'_>, statement: &Statement<'_>) -> Vec<&'x Ref> {
+    let mut out = Vec::new();
+    for child in &statement.children {
+        let child = &x.statements[*child];
+        match &child.target {
+            Some(target) if target.kind == "Observation" => out.push(target),
+            None if child.role == Role::Cluster => out.extend(members(x, child)),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// Writes a blood pressure: one observation with two components.
+pub(crate) fn blood_pressure(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
+    let statement = &x.statements[number];
+    let markings = confidentiality::of_statement(x, number);
+    let mut notes = folded_notes(x, statement);
+    let parts: Vec<&Statement<'_>> =
+        statement.children.iter().map(|n| &x.statements[*n]).filter(|s| s.role == Role::Component).collect();
+    for part in &parts {
+        notes.extend(annotation::texts(part.element).map(Note::of));
+    }
+    c.resource_with("Observation", &statement.key, &markings.meta(Profile::Default), |w| {
+        head(w, x, statement);
+        match statement.element.child("code") {
+            Some(code) => {
+                write::concept(w, "code", code, "record-entry");
+            }
+            None => concept_fixed(w, "code", COMMENT),
+        }
+        subject(w, x, statement, None);
+        let time = hl7::effective(statement.element, &x.zone);
+        let time = match time {
+            Effective::None => {
+                parts.iter().map(|p| hl7::effective(p.element, &x.zone)).next().unwrap_or(time)
+            }
+            found => found,
+        };
+        write::effective(w, "effective", time);
+        write::instant(w, "issued", x.entered(statement));
+        w.array("performer", |w| {
+            for (agent, id) in x.performers(statement) {
+                if let Some(who) = agent.anyone() {
+                    w.reference_element(who, id);
+                }
+            }
+        });
+        write::notes(w, &notes);
+        w.array("component", |w| {
+            for part in &parts {
+                w.element(|w| component(w, part.element));
+            }
+        });
+    });
+}
+
+fn component(w: &mut Writer, part: Element<'_>) {
+    // A component has no identifier; its id within the resource keeps the source's.
+    if let Some(id) = hl7::guid(part) {
+        w.leaf("id", id);
+    }
+    if let Some(code) = part.child("code") {
+        write::concept(w, "code", code, "");
+    }
+    value(w, part);
+}
+
+/// Writes a comment of its own.
+pub(crate) fn comment(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
+    let statement = &x.statements[number];
+    let markings = confidentiality::of_statement(x, number);
+    let note = comment_note(x, statement).map(|mut note| {
+        // The observation itself has this time.
+        note.time = None;
+        note
+    });
+    c.resource_with("Observation", &statement.key, &markings.meta(Profile::Default), |w| {
+        head(w, x, statement);
+        concept_fixed(w, "code", COMMENT);
+        subject(w, x, statement, None);
+        when_and_who(w, x, statement);
+        write::notes(w, note.as_slice());
+    });
+}
+
+/// Claims what a cluster says beside the result that stands for it.
+pub(crate) fn cluster(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
+    let element = x.statements[number].element;
+    let own = ["id", "code", "statusCode", "effectiveTime", "availabilityTime"];
+    for part in element.children().filter(|p| own.contains(&p.name())) {
+        let items: Vec<_> = part.items().collect();
+        c.claim(items, Outcome::Unsupported, "the heading around a single result; the result stands for it");
+    }
+    debug_assert!(role::in_laboratory(x, number));
+}

@@ -1,0 +1,138 @@
+//! From bytes to bundles.
+
+use causeway_adapter::{Composer, Context, Sink};
+use causeway_core::{Issue, IssueCode, Outcome, Position, Severity};
+use causeway_xml::{Document, Element};
+
+use crate::document::Attachments;
+use crate::extract::Extract;
+use crate::role::Role;
+use crate::{
+    account, allergy, consultation, directory, document, hl7, immunisation, medication, observation, parts,
+    pathology, problem, request, role,
+};
+
+/// Name of the adapter.
+pub(crate) const ADAPTER: &str = "gp2gp";
+
+/// Translates one message: XML alone, or in its MIME envelope with attachments.
+pub(crate) fn translate(input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+    let mut c = Composer::new(ADAPTER, context);
+    let message = parts::open(input, &mut c.ledger)?;
+    let decoded = causeway_xml::decode(message.payload).map_err(|e| e.issue())?;
+    let document = Document::parse_within(&decoded, message.offset, &mut c.ledger).map_err(|e| e.issue())?;
+    parts::name_places(&message, &mut c.ledger);
+    let attachments = parts::attachments(&message, &mut c);
+    let root = document.root();
+    let extracts = extracts(root);
+    if extracts.is_empty() {
+        return Err(not_an_extract(root));
+    }
+    let mut attachments = Some(attachments);
+    for (number, extract) in extracts.iter().enumerate() {
+        if is_hollow(*extract) {
+            reject(&mut c, *extract);
+            continue;
+        }
+        let attachments = attachments.take().unwrap_or_default();
+        record(&mut c, *extract, root, number, attachments);
+    }
+    account::close(&mut c, root, &context.zone.clone());
+    c.flush(sink);
+    Ok(())
+}
+
+/// The extracts of a message. There should be one; a message with more holds as many records.
+fn extracts<'d>(root: Element<'d>) -> Vec<Element<'d>> {
+    if root.name() == "EhrExtract" {
+        return vec![root];
+    }
+    root.children_named("ControlActEvent")
+        .flat_map(|e| e.children_named("subject"))
+        .flat_map(|s| s.children_named("EhrExtract"))
+        .collect()
+}
+
+/// Whether an extract has neither a patient nor a record.
+fn is_hollow(extract: Element<'_>) -> bool {
+    extract.child("recordTarget").is_none() && extract.child("component").is_none()
+}
+
+fn not_an_extract(root: Element<'_>) -> Issue {
+    let issue = Issue::new(
+        Severity::Fatal,
+        IssueCode::NotSupported,
+        "not-an-extract",
+        "the message holds no EHR extract",
+    );
+    issue.at(Position::new(format!("/{}", safe(root.name())), root.span()))
+}
+
+fn safe(name: &str) -> String {
+    name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect()
+}
+
+fn reject(c: &mut Composer<'_>, extract: Element<'_>) {
+    let why = "the extract has neither a patient nor a record";
+    let issue = Issue::new(Severity::Error, IssueCode::Required, "extract-empty", why);
+    c.issue(issue.at(Position::new("EhrExtract", extract.span())));
+    c.ledger.overrule(extract.items(), Outcome::Rejected, why);
+}
+
+fn record<'d>(
+    c: &mut Composer<'_>,
+    extract: Element<'d>,
+    root: Element<'d>,
+    number: usize,
+    attachments: Attachments<'d>,
+) {
+    let id = hl7::guid(extract);
+    let key = id.map_or_else(|| format!("extract {number}"), |id| hl7::key(id.text));
+    c.begin(&key);
+    let mut x = Extract::read(extract, c, attachments);
+    role::assign(&mut x, c);
+    x.assign(c);
+    x.link();
+    directory::author(c, &mut x);
+    directory::patient(c, &x);
+    directory::agents(c, &mut x);
+    x.name_organisations(c);
+    let names = problem::names(&x);
+    for composition in 0..x.compositions.len() {
+        consultation::write(c, &x, composition);
+    }
+    for statement in 0..x.statements.len() {
+        write_statement(c, &x, &names, statement);
+    }
+    c.writer().mapped(id);
+    let recipient = directory::recipient(&x);
+    c.writer().mapped(recipient);
+    let event = if root.name().starts_with("RCMR_") { safe(root.name()) } else { "EhrExtract".to_owned() };
+    c.end(format!("extract {}", number + 1), event, recipient.map(|r| r.text.trim().to_owned()));
+}
+
+fn write_statement(c: &mut Composer<'_>, x: &Extract<'_>, names: &problem::Names, number: usize) {
+    match x.statements[number].role {
+        Role::Observation => observation::observation(c, x, number),
+        Role::Group => observation::group(c, x, number),
+        Role::BloodPressure => observation::blood_pressure(c, x, number),
+        Role::Comment => observation::comment(c, x, number),
+        Role::Cluster => observation::cluster(c, x, number),
+        Role::Allergy => allergy::allergy(c, x, number),
+        Role::Immunisation => immunisation::immunisation(c, x, number),
+        Role::Topic | Role::Category => consultation::list(c, x, number),
+        Role::Report => pathology::report(c, x, number),
+        Role::Specimen => pathology::specimen(c, x, number),
+        Role::Problem => problem::problem(c, x, names, number),
+        Role::Diary => request::diary(c, x, number),
+        Role::Referral => request::referral(c, x, number),
+        Role::Document => document::document(c, x, number),
+        Role::Medication => medication::medication(c, x, number),
+        Role::Nothing
+        | Role::Component
+        | Role::Note
+        | Role::AllergyHeading(_)
+        | Role::Link
+        | Role::ProblemName => {}
+    }
+}

@@ -1,0 +1,133 @@
+//! Coded values: CE, CWE, CNE, IS, ID.
+
+use std::borrow::Cow;
+
+use causeway_core::{IssueCode, Leaf};
+use causeway_fhir::systems::HL7_V2_TABLE;
+use causeway_fhir::{Coding, Writer};
+use causeway_hl7v2::Part;
+use causeway_terminology::Map;
+
+use crate::env::Env;
+use crate::limits::CODE_CHARS_MAX;
+use crate::maps;
+
+/// Whether a text can stand as a FHIR `code`: no blanks at its ends, only single ones within, and short.
+pub fn is_code(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().count() <= CODE_CHARS_MAX
+        && text.split(' ').all(|word| !word.is_empty() && !word.chars().any(char::is_whitespace))
+}
+
+/// The URI of a coding system that HL7 names in the third component; an unknown name is the sender's own.
+pub fn coding_system<'a>(env: &Env<'_>, name: &str) -> Cow<'a, str> {
+    let upper = name.to_ascii_uppercase();
+    if let Some(target) = maps::CODING_SYSTEMS.lookup(&upper) {
+        return Cow::Borrowed(target.system);
+    }
+    if let Some(number) = upper.strip_prefix("HL7").filter(|n| n.len() == 4 && n.bytes().all(|b| b.is_ascii_digit())) {
+        return Cow::Owned(format!("{HL7_V2_TABLE}{number}"));
+    }
+    let is_oid = name.contains('.') && name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    if is_oid {
+        return causeway_fhir::systems::of_oid(name);
+    }
+    Cow::Owned(env.local(name))
+}
+
+/// The content of a `CodeableConcept` from a CE or CWE: both codings and the text. A code without a coding
+/// system is the sender's own, in a system named after the field; `field` is that name.
+pub fn concept_body(env: &Env<'_>, w: &mut Writer, part: Part<'_>, field: &str) {
+    let comp = |n| part.comp(n).leaf();
+    let before = w.mark();
+    w.array("coding", |w| {
+        coding(env, w, [comp(1), comp(2), comp(3), comp(7)], field);
+        coding(env, w, [comp(4), comp(5), comp(6), comp(8)], field);
+    });
+    let coded = w.wrote_since(before);
+    match (comp(9), coded) {
+        (Some(original), _) => w.leaf("text", original),
+        (None, true) => {}
+        (None, false) => {
+            let id = comp(1);
+            match (comp(2).or(comp(5)), id) {
+                (Some(text), _) => w.leaf("text", text),
+                (None, Some(id)) => w.leaf("text", id),
+                (None, None) => {}
+            }
+        }
+    }
+}
+
+fn coding(env: &Env<'_>, w: &mut Writer, [id, text, system, version]: [Option<Leaf<'_>>; 4], field: &str) {
+    let Some(id) = id.filter(|id| is_code(id.text)) else { return };
+    // A first component with blanks and no coding system is words, not a code.
+    if system.is_none() && id.text.contains(' ') && text.is_none() {
+        return;
+    }
+    w.element(|w| {
+        match system {
+            Some(name) => w.string("system", &coding_system(env, name.text), name),
+            None => w.fixed("system", &env.local(field)),
+        }
+        w.leaf_opt("version", version);
+        w.leaf("code", id);
+        w.leaf_opt("display", text);
+    });
+}
+
+/// A `CodeableConcept` under a key.
+pub fn concept(env: &Env<'_>, w: &mut Writer, key: &str, part: Part<'_>, field: &str) {
+    if part.says() {
+        w.object(key, |w| concept_body(env, w, part, field));
+    }
+}
+
+/// A `CodeableConcept` within an array.
+pub fn concept_element(env: &Env<'_>, w: &mut Writer, part: Part<'_>, field: &str) {
+    if part.says() {
+        w.element(|w| concept_body(env, w, part, field));
+    }
+}
+
+/// The content of a `CodeableConcept` by a mapping table; a code that is not in it stays the source's own
+/// words, with an issue. Returns whether the table knew it.
+pub fn mapped_body(env: &Env<'_>, w: &mut Writer, map: &Map, part: Part<'_>, field: &str) -> bool {
+    let Some(code) = part.comp(1).leaf() else {
+        concept_body(env, w, part, field);
+        return false;
+    };
+    match map.lookup(code.text) {
+        Some(target) => {
+            w.array("coding", |w| {
+                w.element(|w| Coding::new(target.system, target.code, target.display).body(w, code));
+            });
+            w.leaf_opt("text", part.comp(9).leaf().or(part.comp(2).leaf()));
+            true
+        }
+        None => {
+            unknown_code(env, w, code);
+            concept_body(env, w, part, field);
+            false
+        }
+    }
+}
+
+/// The issue of a code that is not in its table.
+pub fn unknown_code(env: &Env<'_>, w: &mut Writer, code: Leaf<'_>) {
+    let text = "the code is not in the table of this item; it was kept as the source's own";
+    env.warn(w, code.id, IssueCode::CodeInvalid, "code-unknown", text);
+}
+
+/// A `code` element by a mapping table. Where the table does not know it, the source's code stands in an
+/// extension beside the element, and nothing is assumed.
+pub fn mapped_code(env: &Env<'_>, w: &mut Writer, key: &str, map: &Map, leaf: Option<Leaf<'_>>) {
+    let Some(leaf) = leaf else { return };
+    match map.lookup(leaf.text) {
+        Some(target) => w.string(key, target.code, leaf),
+        None => {
+            unknown_code(env, w, leaf);
+            w.object(&format!("_{key}"), |w| crate::env::source_code(w, Some(leaf)));
+        }
+    }
+}

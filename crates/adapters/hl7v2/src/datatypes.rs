@@ -1,0 +1,355 @@
+//! Identifiers, names, addresses and telephone numbers: CX, EI, XPN, XAD, XTN.
+
+use std::borrow::Cow;
+
+use causeway_core::{IssueCode, Leaf, NhsNumber, Sources};
+use causeway_fhir::systems;
+use causeway_fhir::types::{Verification, nhs_number};
+use causeway_fhir::{Coding, Writer};
+use causeway_hl7v2::Part;
+
+use crate::env::{Env, source_code};
+
+/// OID of the NHS number.
+const NHS_OID: &str = "2.16.840.1.113883.2.1.4.1";
+
+/// Who issues an identifier: the URI of its system and the item that decided it. `part` is an HD (namespace,
+/// universal id, type); `fallback` names the sender's own system where it says nothing.
+pub fn system_of<'m>(env: &Env<'m>, part: Part<'m>, fallback: &str) -> (Cow<'static, str>, Option<Leaf<'m>>) {
+    let universal = part.subcomp(2).leaf();
+    let namespace = part.subcomp(1).leaf();
+    if let Some(leaf) = universal {
+        let oid = leaf.text.contains('.') && leaf.text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        if oid {
+            return (systems::of_oid(leaf.text), Some(leaf));
+        }
+        if (leaf.text.starts_with("http") || leaf.text.starts_with("urn:")) && !leaf.text.contains(char::is_whitespace) {
+            return (Cow::Owned(leaf.text.to_owned()), Some(leaf));
+        }
+        return (Cow::Owned(env.local(leaf.text)), Some(leaf));
+    }
+    match namespace {
+        Some(leaf) => (Cow::Owned(env.local(leaf.text)), Some(leaf)),
+        None => (Cow::Owned(env.local(fallback)), None),
+    }
+}
+
+/// An identifier of a person as a CX states it.
+#[derive(Clone, Copy)]
+pub struct Cx<'m> {
+    /// The repetition.
+    pub part: Part<'m>,
+    /// Its id.
+    pub id: Leaf<'m>,
+    /// Whether the source calls it an NHS number.
+    pub nhs: bool,
+}
+
+impl<'m> Cx<'m> {
+    /// Reads a CX; `None` where it has no id.
+    pub fn read(part: Part<'m>) -> Option<Self> {
+        let id = part.comp(1).leaf()?;
+        let authority = part.comp(4);
+        let kind = part.comp(5).leaf().map_or("", |l| l.text);
+        let nhs = match (authority.subcomp(2).leaf(), authority.subcomp(1).leaf()) {
+            (Some(universal), _) => universal.text == NHS_OID,
+            (None, Some(name)) => matches!(name.text, "NHS" | "NHSNO" | "NHSNBR" | "NHSNUMBER" | "NHS NUMBER" | "NHS-NUMBER"),
+            (None, None) => matches!(kind, "NH" | "NHS"),
+        };
+        Some(Self { part, id, nhs })
+    }
+
+    /// What identifies it: system and value.
+    pub fn key(&self, env: &Env<'m>) -> String {
+        if let Some(number) = self.number() {
+            return format!("{}|{}", systems::NHS_NUMBER, number.as_str());
+        }
+        let (system, _) = system_of(env, self.part.comp(4), "patient");
+        format!("{system}|{}", self.id.text)
+    }
+
+    /// The NHS number, where it claims to be one and is valid.
+    pub fn number(&self) -> Option<NhsNumber> {
+        NhsNumber::parse(self.id.text).ok().filter(|_| self.nhs)
+    }
+
+    /// Writes it as an element of an array of identifiers. `status` is what PID-32 says of NHS numbers.
+    pub fn write(&self, env: &Env<'m>, w: &mut Writer, status: Option<(Verification, Leaf<'m>)>) {
+        if !self.nhs {
+            return self.local(env, w);
+        }
+        let authority = self.part.comp(4);
+        let named = authority.subcomp(2).leaf().or(authority.subcomp(1).leaf());
+        let kind = self.part.comp(5).leaf().filter(|_| named.is_none());
+        let Some(number) = self.number() else {
+            let text = "what the source calls an NHS number is none; it was kept without the NHS number's system";
+            env.warn(w, self.id.id, IssueCode::Value, "nhs-number-invalid", text);
+            w.element(|w| {
+                w.object("type", |w| w.string("text", "NHS number as sent, not valid", (named, kind)));
+                w.leaf("value", self.id);
+            });
+            return;
+        };
+        // Welsh senders put the status where HL7 has the check digit; two digits are never a check digit.
+        let own = self.part.comp(2).leaf().filter(|l| l.text.len() == 2);
+        let own = own.and_then(|l| Verification::from_code(l.text).map(|v| (v, l)));
+        let (verification, from) = match own.or(status) {
+            Some((verification, leaf)) => (verification, Some(leaf)),
+            None => (Verification::PresentNotTraced, None),
+        };
+        nhs_number(w, number, (self.id, named, kind), verification, from);
+    }
+
+    fn local(&self, env: &Env<'m>, w: &mut Writer) {
+        let authority = self.part.comp(4);
+        let (system, from) = system_of(env, authority, "patient");
+        w.element(|w| {
+            if let Some(kind) = self.part.comp(5).leaf() {
+                w.object("type", |w| identifier_type(w, kind));
+            }
+            w.string("system", &system, from);
+            w.leaf("value", self.id);
+            env.period(w, "period", self.part.comp(7).leaf(), self.part.comp(8).leaf());
+            let facility = self.part.comp(6).subcomp(1).leaf();
+            let name = authority.subcomp(1).leaf().filter(|_| authority.subcomp(2).leaf().is_some());
+            w.object("assigner", |w| w.leaf_opt("display", facility.or(name)));
+        });
+    }
+}
+
+/// Types of HL7 table 0203 that FHIR knows by the same code. Others stay text.
+fn identifier_type(w: &mut Writer, kind: Leaf<'_>) {
+    let known = matches!(
+        kind.text,
+        "AN" | "BR" | "DL" | "DN" | "DR" | "EI" | "EN" | "MA" | "MD" | "MR" | "NH" | "NI" | "PI" | "PN" | "PPN" | "PRN"
+            | "PT" | "RI" | "SL" | "SN" | "SR" | "SS" | "TAX" | "U" | "VN" | "XX" | "FILL" | "PLAC" | "ACSN"
+    );
+    if known {
+        w.array("coding", |w| {
+            w.element(|w| {
+                w.fixed("system", "http://terminology.hl7.org/CodeSystem/v2-0203");
+                w.leaf("code", kind);
+            });
+        });
+    } else {
+        w.leaf("text", kind);
+    }
+}
+
+/// An identifier whose type is fixed: visit number, order number.
+pub fn typed_identifier(w: &mut Writer, kind: Option<&str>, system: &str, value: &str, from: impl Sources) {
+    w.element(|w| {
+        if let Some(kind) = kind {
+            w.object("type", |w| {
+                w.array("coding", |w| {
+                    w.element(|w| {
+                        Coding::new("http://terminology.hl7.org/CodeSystem/v2-0203", kind, "").body(w, ());
+                    });
+                });
+            });
+        }
+        w.fixed("system", system);
+        w.string("value", value, from);
+    });
+}
+
+/// An entity identifier: an EI (id, then HD spread over components 2 to 4), or an EIP's half.
+#[derive(Clone, Copy)]
+pub struct Ei<'m> {
+    /// The id.
+    pub id: Leaf<'m>,
+    namespace: Option<Leaf<'m>>,
+    universal: Option<Leaf<'m>>,
+}
+
+impl<'m> Ei<'m> {
+    /// From a field.
+    pub fn read(part: Part<'m>) -> Option<Self> {
+        let id = part.comp(1).leaf()?;
+        Some(Self { id, namespace: part.comp(2).leaf(), universal: part.comp(3).leaf() })
+    }
+
+    /// From a component whose subcomponents are the EI (SPM-2, OBR-29).
+    pub fn read_sub(part: Part<'m>) -> Option<Self> {
+        let id = part.subcomp(1).leaf()?;
+        Some(Self { id, namespace: part.subcomp(2).leaf(), universal: part.subcomp(3).leaf() })
+    }
+
+    /// The system, and the item that decided it.
+    pub fn system(&self, env: &Env<'_>, fallback: &str) -> (Cow<'static, str>, Option<Leaf<'m>>) {
+        let oid = |l: &Leaf<'_>| l.text.contains('.') && l.text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        match (self.universal.filter(oid), self.namespace) {
+            (Some(leaf), _) => (systems::of_oid(leaf.text), Some(leaf)),
+            (None, Some(leaf)) => (Cow::Owned(env.local(leaf.text)), Some(leaf)),
+            (None, None) => (Cow::Owned(env.local(fallback)), None),
+        }
+    }
+
+    /// System and value as one text.
+    pub fn key(&self, env: &Env<'_>, fallback: &str) -> String {
+        format!("{}|{}", self.system(env, fallback).0, self.id.text)
+    }
+
+    /// As an element of an array of identifiers.
+    pub fn write(&self, env: &Env<'_>, w: &mut Writer, kind: Option<&str>, fallback: &str) {
+        let (system, from) = self.system(env, fallback);
+        typed_identifier(w, kind, &system, self.id.text, (self.id, from));
+    }
+}
+
+/// A name (XPN) as an element of an array. `default` is the use where the source states none.
+pub fn name(env: &Env<'_>, w: &mut Writer, part: Part<'_>, default: Option<&str>) {
+    if !part.says() {
+        return;
+    }
+    w.element(|w| {
+        let kind = part.comp(7).leaf();
+        let fixed = kind.and_then(|k| match k.text {
+            "L" => Some("official"),
+            "D" => Some("usual"),
+            "M" => Some("maiden"),
+            "N" => Some("nickname"),
+            "T" | "TEMP" => Some("temp"),
+            "S" => Some("anonymous"),
+            _ => None,
+        });
+        match (fixed, kind) {
+            (Some(code), kind) => w.string("use", code, kind),
+            (None, Some(kind)) => source_code(w, Some(kind)),
+            (None, None) => {
+                if let Some(code) = default {
+                    w.fixed("use", code);
+                }
+            }
+        }
+        name_parts(w, part, [1, 2, 3, 4, 5, 6]);
+        let start = part.comp(12).leaf().or(part.comp(10).subcomp(1).leaf());
+        let end = part.comp(13).leaf().or(part.comp(10).subcomp(2).leaf());
+        env.period(w, "period", start, end);
+    });
+}
+
+/// Family, given, further given, suffix, prefix and degree from the components so numbered.
+pub fn name_parts(w: &mut Writer, part: Part<'_>, [family, given, further, suffix, prefix, degree]: [u8; 6]) {
+    let comp = |n| part.comp(n).leaf();
+    w.leaf_opt("family", comp(family));
+    w.array("given", |w| {
+        for leaf in [comp(given), comp(further)].into_iter().flatten() {
+            w.value(leaf.text, leaf);
+        }
+    });
+    w.array("prefix", |w| {
+        if let Some(leaf) = comp(prefix) {
+            w.value(leaf.text, leaf);
+        }
+    });
+    w.array("suffix", |w| {
+        for leaf in [comp(suffix), comp(degree)].into_iter().flatten() {
+            w.value(leaf.text, leaf);
+        }
+    });
+}
+
+/// An address (XAD) as an element of an array.
+pub fn address(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
+    if !part.says() {
+        return;
+    }
+    w.element(|w| {
+        let kind = part.comp(7).leaf();
+        let of = kind.and_then(|k| match k.text {
+            "H" | "P" => Some(("use", "home")),
+            "B" | "O" => Some(("use", "work")),
+            "C" => Some(("use", "temp")),
+            "BA" => Some(("use", "old")),
+            "BI" => Some(("use", "billing")),
+            "M" => Some(("type", "postal")),
+            _ => None,
+        });
+        match of {
+            Some((key, code)) => w.string(key, code, kind),
+            None => source_code(w, kind),
+        }
+        let street = part.comp(1);
+        w.array("line", |w| {
+            // SAD: street address, street name, dwelling number.
+            let lines = [street.subcomp(1), street.subcomp(2), street.subcomp(3), part.comp(2), part.comp(8)];
+            for leaf in lines.into_iter().filter_map(Part::leaf) {
+                w.value(leaf.text, leaf);
+            }
+        });
+        w.leaf_opt("city", part.comp(3).leaf());
+        w.leaf_opt("district", part.comp(4).leaf());
+        w.leaf_opt("postalCode", part.comp(5).leaf());
+        w.leaf_opt("country", part.comp(6).leaf());
+        let start = part.comp(13).leaf().or(part.comp(12).subcomp(1).leaf());
+        let end = part.comp(14).leaf().or(part.comp(12).subcomp(2).leaf());
+        env.period(w, "period", start, end);
+    });
+}
+
+/// A telephone number or electronic address (XTN) as elements of an array.
+pub fn telecom(w: &mut Writer, part: Part<'_>, default: &str) {
+    let comp = |n| part.comp(n).leaf();
+    let (kind, equipment) = (comp(2), comp(3));
+    let number = comp(1).or(comp(12));
+    let pieces: Vec<Leaf<'_>> = [comp(5), comp(6), comp(7)].into_iter().flatten().collect();
+    let text = number.map(|l| l.text.to_owned()).or_else(|| {
+        let joined: Vec<&str> = pieces.iter().map(|l| l.text).collect();
+        (!joined.is_empty()).then(|| joined.join(" "))
+    });
+    if let Some(text) = text {
+        w.element(|w| {
+            contact_kind(w, kind, equipment, text.contains('@'), default);
+            match number {
+                Some(leaf) => w.leaf("value", leaf),
+                None => w.string("value", &text, &pieces),
+            }
+            if let Some(extension) = comp(8) {
+                w.object("_value", |w| source_code(w, Some(extension)));
+            }
+        });
+    }
+    if let Some(email) = comp(4) {
+        w.element(|w| {
+            w.fixed("system", "email");
+            w.leaf("value", email);
+        });
+    }
+}
+
+fn contact_kind(w: &mut Writer, kind: Option<Leaf<'_>>, equipment: Option<Leaf<'_>>, at: bool, default: &str) {
+    let by_equipment = equipment.and_then(|e| match e.text {
+        "PH" | "CP" => Some("phone"),
+        "FX" => Some("fax"),
+        "BP" => Some("pager"),
+        "Internet" | "INTERNET" => Some("email"),
+        "SMS" => Some("sms"),
+        _ => None,
+    });
+    let by_kind = kind.and_then(|k| match k.text {
+        "PRN" | "VHN" => Some("home"),
+        "WPN" => Some("work"),
+        "PRS" => Some("mobile"),
+        _ => None,
+    });
+    let net = kind.filter(|k| k.text == "NET");
+    let mobile = equipment.filter(|e| e.text == "CP");
+    w.array("extension", |w| {
+        let left = [kind.filter(|_| by_kind.is_none() && net.is_none()), equipment.filter(|_| by_equipment.is_none())];
+        for leaf in left.into_iter().flatten() {
+            crate::env::source_code_element(w, leaf);
+        }
+    });
+    match (by_equipment, net) {
+        (_, Some(net)) => w.string("system", "email", net),
+        (Some(code), None) => w.string("system", code, equipment),
+        (None, None) => w.fixed("system", if at { "email" } else { "phone" }),
+    }
+    match (mobile, by_kind) {
+        (Some(mobile), None) => w.string("use", "mobile", mobile),
+        (_, Some(code)) => w.string("use", code, kind),
+        (None, None) if !default.is_empty() && net.is_none() => w.fixed("use", default),
+        _ => {}
+    }
+}

@@ -1,0 +1,230 @@
+//! What every part of the translation needs to know: message, zone, sender; dates and issues.
+
+use causeway_core::{Issue, IssueCode, ItemId, Leaf, Position, Severity, When};
+use causeway_fhir::systems::CAUSEWAY;
+use causeway_fhir::types::extension;
+use causeway_fhir::{Writer, systems};
+use causeway_hl7v2::{Message, Segment};
+use jiff::tz::TimeZone;
+
+/// What is known while one message is translated. Cheap to copy.
+#[derive(Clone, Copy)]
+pub struct Env<'m> {
+    /// The message.
+    pub message: &'m Message<'m>,
+    /// Zone of local times.
+    pub zone: &'m TimeZone,
+    /// Code of the sender.
+    pub sender: &'m str,
+    /// Number of the message within a batch, from 1; 0 where the input is one message.
+    pub number: u32,
+}
+
+impl<'m> Env<'m> {
+    /// Where an item stands; in a batch, in which message.
+    pub fn position(&self, item: ItemId) -> Option<Position> {
+        let mut position = self.message.position(item)?;
+        if self.number > 0 {
+            position.path = format!("message {}, {}", self.number, position.path);
+        }
+        Some(position)
+    }
+
+    /// An issue at an item.
+    pub fn issue(
+        &self,
+        severity: Severity,
+        code: IssueCode,
+        rule: &'static str,
+        text: &'static str,
+        item: Option<ItemId>,
+    ) -> Issue {
+        let issue = Issue::new(severity, code, rule, text);
+        match item.and_then(|item| self.position(item)) {
+            Some(position) => issue.at(position),
+            None => issue,
+        }
+    }
+
+    /// Raises a warning at an item.
+    pub fn warn(&self, w: &mut Writer, item: ItemId, code: IssueCode, rule: &'static str, text: &'static str) {
+        w.issue(Some(item), self.issue(Severity::Warning, code, rule, text, Some(item)));
+    }
+
+    /// Raises a piece of information at an item.
+    pub fn inform(&self, w: &mut Writer, item: ItemId, rule: &'static str, text: &'static str) {
+        w.issue(Some(item), self.issue(Severity::Information, IssueCode::Informational, rule, text, Some(item)));
+    }
+
+    /// The system of identifiers or codes that the sender issues under a name.
+    pub fn local(&self, name: &str) -> String {
+        systems::local(self.sender, name)
+    }
+
+    /// Reads a point in time; raises an issue where it is none, or where its offset is doubtful.
+    pub fn when(&self, w: &mut Writer, leaf: Leaf<'_>) -> Option<When> {
+        match self.when_silently(leaf) {
+            Some(when) => {
+                if let Some(doubt) = when.doubt() {
+                    self.warn(w, leaf.id, IssueCode::Value, "local-time-doubtful", doubt);
+                }
+                Some(when)
+            }
+            None => {
+                let text = "the date or time can't be read; its text was kept as it was sent";
+                self.warn(w, leaf.id, IssueCode::Value, "date-invalid", text);
+                None
+            }
+        }
+    }
+
+    /// Reads a point in time without a word about it.
+    pub fn when_silently(&self, leaf: Leaf<'_>) -> Option<When> {
+        // Some senders end a time with the sign of an offset that they then leave out.
+        When::hl7(leaf.text.trim_end_matches('+'), self.zone).ok()
+    }
+
+    /// A `dateTime`; a text that is no date is kept beside the empty element.
+    pub fn date_time(&self, w: &mut Writer, key: &str, leaf: Option<Leaf<'_>>) {
+        let Some(leaf) = leaf else { return };
+        match self.when(w, leaf) {
+            Some(when) => w.date_time(key, &when, leaf),
+            None => source_text(w, key, leaf),
+        }
+    }
+
+    /// A `date`.
+    pub fn date(&self, w: &mut Writer, key: &str, leaf: Option<Leaf<'_>>) {
+        let Some(leaf) = leaf else { return };
+        match self.when(w, leaf) {
+            Some(when) => w.date(key, &when, leaf),
+            None => source_text(w, key, leaf),
+        }
+    }
+
+    /// An `instant`; a time that is less exact is kept as the source's text. Returns whether it was written.
+    pub fn instant(&self, w: &mut Writer, key: &str, leaf: Option<Leaf<'_>>) -> bool {
+        let Some(leaf) = leaf else { return false };
+        match self.when(w, leaf).and_then(|when| when.fhir_instant()) {
+            Some(text) => {
+                w.string(key, &text, leaf);
+                true
+            }
+            None => {
+                source_text(w, key, leaf);
+                false
+            }
+        }
+    }
+
+    /// A `Period`. An end before its start is kept as text, for FHIR allows none.
+    pub fn period(&self, w: &mut Writer, key: &str, start: Option<Leaf<'_>>, end: Option<Leaf<'_>>) {
+        w.object(key, |w| {
+            self.date_time(w, "start", start);
+            let read = |leaf: Option<Leaf<'_>>| leaf.and_then(|l| self.when_silently(l));
+            match (read(start), read(end), end) {
+                (Some(first), Some(last), Some(leaf)) if last.earliest() < first.earliest() => {
+                    let text = "the end of the period is before its start; its text was kept as it was sent";
+                    self.warn(w, leaf.id, IssueCode::Value, "period-reversed", text);
+                    source_text(w, "end", leaf);
+                }
+                _ => self.date_time(w, "end", end),
+            }
+        });
+    }
+
+    /// Says which elements the source deleted with the explicit null `""`, within an array of extensions.
+    pub fn deletions(&self, w: &mut Writer, segment: Segment<'_>) {
+        for (field, whole, item) in segment.all().nulls() {
+            let Some(element) = element_of(segment.name(), field).filter(|_| whole) else { continue };
+            extension(w, &format!("{CAUSEWAY}/StructureDefinition/source-deleted"), |w| {
+                w.string("valueString", element, item);
+            });
+            let text = "the source deletes this with the explicit null; the resource names the element in an extension";
+            self.inform(w, item, "deleted-by-source", text);
+        }
+    }
+}
+
+/// An element of a primitive type that has no value, only the source's text.
+pub fn source_text(w: &mut Writer, key: &str, leaf: Leaf<'_>) {
+    w.object(&format!("_{key}"), |w| {
+        w.array("extension", |w| {
+            extension(w, &format!("{CAUSEWAY}/StructureDefinition/source-text"), |w| {
+                w.leaf("valueString", leaf);
+            });
+        });
+    });
+    w.lossy(leaf, "the value can't be read as what it should be; its text was kept");
+}
+
+/// An extension array that holds only the source's own code, where FHIR has no code for it.
+pub fn source_code(w: &mut Writer, leaf: Option<Leaf<'_>>) {
+    let Some(leaf) = leaf else { return };
+    w.array("extension", |w| source_code_element(w, leaf));
+}
+
+/// The same as an element of an open extension array.
+pub fn source_code_element(w: &mut Writer, leaf: Leaf<'_>) {
+    extension(w, &format!("{CAUSEWAY}/StructureDefinition/source-code"), |w| w.leaf("valueString", leaf));
+}
+
+/// A value that has no element of its own, with the name of the item, within an open extension array.
+pub fn source_value(w: &mut Writer, name: &str, leaf: Option<Leaf<'_>>) {
+    let Some(leaf) = leaf else { return };
+    w.element(|w| {
+        w.array("extension", |w| {
+            extension(w, "item", |w| w.fixed("valueString", name));
+            extension(w, "value", |w| w.leaf("valueString", leaf));
+        });
+        w.fixed("url", &format!("{CAUSEWAY}/StructureDefinition/source-value"));
+    });
+}
+
+/// FHIR's own way to say that a required element is not known, as the whole content of an element.
+pub fn absent(w: &mut Writer, code: &str) {
+    w.array("extension", |w| {
+        extension(w, "http://hl7.org/fhir/StructureDefinition/data-absent-reason", |w| {
+            w.fixed("valueCode", code);
+        });
+    });
+}
+
+/// Which FHIR element a field becomes: what an explicit null deletes.
+fn element_of(segment: [u8; 3], field: u16) -> Option<&'static str> {
+    Some(match (&segment, field) {
+        (b"PID", 5 | 9) => "Patient.name",
+        (b"PID", 7) => "Patient.birthDate",
+        (b"PID", 8) => "Patient.gender",
+        (b"PID", 10 | 22) => "Patient.extension(EthnicCategory)",
+        (b"PID", 11) => "Patient.address",
+        (b"PID", 13 | 14) => "Patient.telecom",
+        (b"PID", 15) => "Patient.communication",
+        (b"PID", 16) => "Patient.maritalStatus",
+        (b"PID", 17) => "Patient.extension(religion)",
+        (b"PID", 23) => "Patient.extension(birthPlace)",
+        (b"PID", 24 | 25) => "Patient.multipleBirth",
+        (b"PID", 29 | 30) => "Patient.deceased",
+        (b"PD1", 3 | 4) => "Patient.generalPractitioner",
+        (b"PD1", 12) => "Patient.meta.security",
+        (b"PV1", 3 | 6 | 11 | 42) => "Encounter.location",
+        (b"PV1", 4) => "Encounter.hospitalization.extension(AdmissionMethod)",
+        (b"PV1", 7 | 8 | 9 | 17 | 52) => "Encounter.participant",
+        (b"PV1", 10) => "Encounter.serviceType",
+        (b"PV1", 14) => "Encounter.hospitalization.admitSource",
+        (b"PV1", 36) => "Encounter.extension(DischargeMethod)",
+        (b"PV1", 37) => "Encounter.hospitalization.dischargeDisposition",
+        (b"PV1", 44) => "Encounter.period.start",
+        (b"PV1", 45) => "Encounter.period.end",
+        (b"PV2", 3) => "Encounter.reasonCode",
+        (b"NK1", 2) => "RelatedPerson.name",
+        (b"NK1", 3 | 7) => "RelatedPerson.relationship",
+        (b"NK1", 4) => "RelatedPerson.address",
+        (b"NK1", 5 | 6) => "RelatedPerson.telecom",
+        (b"NK1", 15) => "RelatedPerson.gender",
+        (b"NK1", 16) => "RelatedPerson.birthDate",
+        (b"OBX", 5) => "Observation.value",
+        (b"OBX", 6 | 7 | 8) => "Observation.referenceRange",
+        _ => return None,
+    })
+}

@@ -1,0 +1,107 @@
+//! MSH: which message this is, and how it wants to be answered.
+
+use causeway_core::{IssueCode, ItemId, Leaf};
+use causeway_hl7v2::{Message, Segment};
+
+/// What MSH says.
+#[derive(Clone, Copy)]
+pub struct Header<'m> {
+    /// MSH itself.
+    pub msh: Segment<'m>,
+    /// Message type: `ADT`.
+    pub kind: &'m str,
+    /// Trigger event: `A01`; empty where neither MSH-9 nor EVN-1 names one.
+    pub trigger: &'m str,
+    /// Items that decided type and event.
+    pub decided: (Option<Leaf<'m>>, Option<Leaf<'m>>),
+    /// MSH-10.
+    pub control: Leaf<'m>,
+}
+
+/// Why a message is refused, with the code of HL7 table 0357 for its acknowledgement.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal {
+    /// Acknowledgement: `AE` or `AR`.
+    pub code: &'static str,
+    /// Code of HL7 table 0357 with its words.
+    pub condition: (&'static str, &'static str),
+    /// Segment and field that ERR names.
+    pub location: (&'static str, u16),
+    /// Kind of the issue.
+    pub issue: IssueCode,
+    /// Our rule.
+    pub rule: &'static str,
+    /// The sentence.
+    pub text: &'static str,
+    /// The item, where there is one.
+    pub item: Option<ItemId>,
+}
+
+/// "Required field missing" and its like, for a message that can't be taken.
+const REQUIRED: (&str, &str) = ("101", "Required field missing");
+
+impl<'m> Header<'m> {
+    /// Reads MSH.
+    ///
+    /// # Errors
+    /// [`Refusal`] where type or control id are missing, or the version is none of version 2.
+    pub fn read(message: &'m Message<'m>) -> Result<Self, Refusal> {
+        let refuse = |code, condition, field, issue, rule, text, item| Refusal {
+            code,
+            condition,
+            location: ("MSH", field),
+            issue,
+            rule,
+            text,
+            item,
+        };
+        let first = message.segment_at(0).filter(|s| &s.name() == b"MSH");
+        let Some(msh) = first else {
+            let text = "the message does not begin with an MSH segment";
+            return Err(refuse("AR", ("100", "Segment sequence error"), 0, IssueCode::Structure, "msh-missing", text, None));
+        };
+        let version = msh.comp(12, 1);
+        if let Some(leaf) = version.filter(|l| !l.text.starts_with("2.")) {
+            let text = "the version in MSH-12 is none of HL7 version 2";
+            let condition = ("203", "Unsupported version id");
+            return Err(refuse("AR", condition, 12, IssueCode::NotSupported, "version-unsupported", text, Some(leaf.id)));
+        }
+        let Some(kind) = msh.comp(9, 1) else {
+            let text = "MSH-9 does not say which type of message this is";
+            return Err(refuse("AR", REQUIRED, 9, IssueCode::Required, "message-type-missing", text, None));
+        };
+        let Some(control) = msh.leaf(10) else {
+            let text = "the message has no control id in MSH-10, so it can't be told apart or acknowledged";
+            return Err(refuse("AR", REQUIRED, 10, IssueCode::Required, "control-id-missing", text, None));
+        };
+        let evn = message.segments().find(|s| &s.name() == b"EVN").and_then(|s| s.leaf(1));
+        let trigger = msh.comp(9, 2).or(evn);
+        let decided = (Some(kind), trigger);
+        Ok(Self { msh, kind: kind.text, trigger: trigger.map_or("", |l| l.text), decided, control })
+    }
+
+    /// `ADT^A01`.
+    pub fn event(&self) -> String {
+        if self.trigger.is_empty() { self.kind.to_owned() } else { format!("{}^{}", self.kind, self.trigger) }
+    }
+
+    /// Whether this type of message is about a patient and can't be read without PID.
+    pub fn needs_patient(&self) -> bool {
+        matches!(self.kind, "ADT" | "ORU" | "MDM" | "ORM" | "OML" | "VXU")
+    }
+
+    /// Whether type and event are among those that are translated in full.
+    pub fn is_supported(&self) -> bool {
+        match self.kind {
+            "ADT" => matches!(
+                self.trigger,
+                "A01" | "A02" | "A03" | "A04" | "A05" | "A06" | "A07" | "A08" | "A09" | "A10" | "A11" | "A12" | "A13" | "A14"
+                    | "A16" | "A18" | "A25" | "A26" | "A27" | "A28" | "A29" | "A31" | "A34" | "A36" | "A38" | "A40"
+            ),
+            "SIU" => matches!(self.trigger, "S12" | "S13" | "S14" | "S15" | "S16" | "S17" | "S26"),
+            "ORU" => matches!(self.trigger, "R01" | ""),
+            "MDM" => matches!(self.trigger, "T01" | "T02" | "T04" | "T06" | "T08" | "T10" | "T11"),
+            _ => false,
+        }
+    }
+}

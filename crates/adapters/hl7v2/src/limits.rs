@@ -1,0 +1,10 @@
+//! Limits of the translation.
+
+/// ERR segments of one acknowledgement; later errors are not listed.
+pub const ERRORS_ACKNOWLEDGED_MAX: usize = 20;
+
+/// Acknowledgements that one input may give; a longer batch answers for its first ones.
+pub const ACKNOWLEDGEMENTS_MAX: usize = 10_000;
+
+/// Characters of a code; what is longer is no code and stays text.
+pub const CODE_CHARS_MAX: usize = 64;

@@ -1,0 +1,70 @@
+//! NK1: next of kin and other contacts, as RelatedPerson.
+
+use causeway_fhir::{Coding, Writer};
+use causeway_hl7v2::{Part, Segment};
+
+use crate::codes::{mapped_body, mapped_code};
+use crate::datatypes::{Cx, address, name, telecom};
+use crate::env::Env;
+use crate::maps;
+use crate::patient::Patient;
+use crate::people::Ctx;
+
+/// Writes the person that an NK1 names.
+pub fn related<'m>(ctx: &mut Ctx<'_, '_, 'm>, nk1: Segment<'m>, patient: &Patient) {
+    let env = ctx.env;
+    let content = [2, 3, 4, 5, 6, 7, 13, 15, 16, 30, 33].iter().any(|f| nk1.field(*f).says());
+    if !content {
+        return;
+    }
+    let words = |part: Part<'m>| part.leaves().map(|l| l.text).collect::<Vec<_>>().join(" ");
+    let id = nk1.first(33).comp(1).leaf().map(|l| l.text.to_owned());
+    let who = id.unwrap_or_else(|| format!("{}|{}", words(nk1.first(2)), words(nk1.first(3))));
+    ctx.c.resource("RelatedPerson", &format!("{}|{who}", patient.key), |w| {
+        w.array("extension", |w| env.deletions(w, nk1));
+        w.array("identifier", |w| nk1.field(33).reps().filter_map(Cx::read).for_each(|cx| cx.write(&env, w, None)));
+        w.reference("patient", &patient.target, ());
+        w.array("relationship", |w| {
+            for part in nk1.field(3).reps() {
+                w.element(|w| {
+                    mapped_body(&env, w, &maps::RELATIONSHIP, part, "relationship");
+                });
+            }
+            contact_role(&env, w, nk1.first(7));
+        });
+        w.array("name", |w| {
+            for field in [2, 30] {
+                nk1.field(field).reps().for_each(|part| name(&env, w, part, None));
+            }
+            // A contact that is an organisation has only its name.
+            if let Some(organisation) = nk1.comp(13, 1).filter(|_| !nk1.field(2).says() && !nk1.field(30).says()) {
+                w.element(|w| w.leaf("text", organisation));
+            }
+        });
+        w.array("telecom", |w| {
+            nk1.field(5).reps().for_each(|part| telecom(w, part, "home"));
+            nk1.field(6).reps().for_each(|part| telecom(w, part, "work"));
+        });
+        mapped_code(&env, w, "gender", &maps::GENDER, nk1.leaf(15));
+        env.date(w, "birthDate", nk1.leaf(16));
+        w.array("address", |w| nk1.field(4).reps().for_each(|part| address(&env, w, part)));
+        env.period(w, "period", nk1.leaf(8), nk1.leaf(9));
+    });
+}
+
+/// HL7 table 0131; UK Core takes its codes as they are.
+fn contact_role(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
+    let Some(leaf) = part.comp(1).leaf() else {
+        return crate::codes::concept_element(env, w, part, "contact-role");
+    };
+    if matches!(leaf.text, "BP" | "C" | "CP" | "E" | "EP" | "F" | "I" | "N" | "PR" | "S" | "U") {
+        w.element(|w| {
+            w.array("coding", |w| {
+                w.element(|w| Coding::new("http://terminology.hl7.org/CodeSystem/v2-0131", leaf.text, "").body(w, leaf));
+            });
+            w.leaf_opt("text", part.comp(2).leaf());
+        });
+    } else {
+        crate::codes::concept_element(env, w, part, "contact-role");
+    }
+}

@@ -1,0 +1,347 @@
+//! OBX-5 by its type in OBX-2: quantities, codes, texts, times, attachments.
+
+use std::borrow::Cow;
+
+use causeway_core::{IssueCode, Leaf, Precision};
+use causeway_fhir::writer::decimal;
+use causeway_fhir::{Writer, systems};
+use causeway_hl7v2::{Part, Segment};
+use causeway_terminology::ucum::ucum;
+
+use crate::codes::{concept, is_code};
+use crate::env::Env;
+
+/// Writes the value of an OBX into an open Observation (or component): one repetition.
+pub fn value<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>) {
+    let Some(first) = part.leaves().next() else { return };
+    let kind = obx.leaf(2);
+    let code = kind.map_or("", |k| k.text);
+    let before = w.mark();
+    match code {
+        "NM" => quantity(env, w, obx, part),
+        "SN" => structured(env, w, obx, part),
+        "CE" | "CWE" | "CNE" | "CF" => concept(env, w, "valueCodeableConcept", part, "OBX-5"),
+        "DT" | "TS" | "DTM" => {
+            if env.when_silently(first).is_some() {
+                env.date_time(w, "valueDateTime", Some(first));
+            }
+        }
+        "TM" => time(w, first),
+        "DR" => env.period(w, "valuePeriod", part.comp(1).leaf(), part.comp(2).leaf()),
+        "ST" | "TX" | "FT" => return text(w, part),
+        _ => return other(env, w, obx, part),
+    }
+    if w.wrote_since(before) {
+        w.mapped(kind);
+    } else {
+        let issue = "the value is not of the type that OBX-2 states; it was kept as text";
+        env.warn(w, first.id, IssueCode::Value, "value-type", issue);
+        text(w, part);
+        w.mapped(kind);
+    }
+}
+
+/// Text: the components of a value that is divided although its type is not are kept, each on its own.
+fn text(w: &mut Writer, part: Part<'_>) {
+    let leaves: Vec<Leaf<'_>> = part.leaves().collect();
+    let joined = leaves.iter().map(|l| l.text).collect::<Vec<_>>().join(" ");
+    w.string("valueString", &joined, &leaves);
+}
+
+/// All repetitions of a text value, each a line.
+pub fn lines(w: &mut Writer, field: Part<'_>) {
+    let leaves: Vec<Leaf<'_>> = field.leaves().collect();
+    let lines: Vec<String> =
+        field.reps().map(|rep| rep.leaves().map(|l| l.text).collect::<Vec<_>>().join(" ")).collect();
+    w.string("valueString", lines.join("\n").trim(), &leaves);
+}
+
+/// Whether repetitions of this type are lines of one text.
+pub fn is_text(kind: &str) -> bool {
+    matches!(kind, "ST" | "TX" | "FT")
+}
+
+fn other(env: &Env<'_>, w: &mut Writer, obx: Segment<'_>, part: Part<'_>) {
+    if obx.leaf(2).is_some_and(|k| !matches!(k.text, "IS" | "ID" | "SI" | "CX" | "EI" | "XCN" | "XPN" | "XAD" | "XTN" | "XON" | "HD" | "PN")) {
+        let item = part.leaves().next().map_or(0, |l| l.id);
+        env.warn(w, item, IssueCode::NotSupported, "value-type", "the type in OBX-2 is not known; the value was kept as text");
+    }
+    text(w, part);
+}
+
+/// A decimal with an optional comparator in front, as laboratories write `<5` into a numeric value.
+fn compared(text: &str) -> Option<(Option<&'static str>, Cow<'_, str>)> {
+    let text = text.trim();
+    for (sign, code) in [("<=", "<="), (">=", ">="), ("<", "<"), (">", ">")] {
+        if let Some(rest) = text.strip_prefix(sign) {
+            return decimal(rest).map(|d| (Some(code), d));
+        }
+    }
+    decimal(text).map(|d| (None, d))
+}
+
+fn quantity<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>) {
+    let Some(leaf) = part.leaf() else { return };
+    let Some((comparator, number)) = compared(leaf.text) else { return };
+    w.object("valueQuantity", |w| {
+        w.number("value", &number, leaf);
+        if let Some(code) = comparator {
+            w.fixed("comparator", code);
+        }
+        unit(env, w, obx.first(6));
+    });
+}
+
+/// The unit of an OBX: as the laboratory writes it, and in UCUM where that is certain.
+fn unit(_: &Env<'_>, w: &mut Writer, part: Part<'_>) {
+    let (code, words, system) = (part.comp(1).leaf(), part.comp(2).leaf(), part.comp(3).leaf());
+    let Some(said) = words.or(code) else { return };
+    w.leaf("unit", said);
+    let declared = system.is_some_and(|s| s.text == "UCUM");
+    match code {
+        Some(code) if declared && is_code(code.text) => {
+            w.string("system", systems::UCUM, system);
+            w.leaf("code", code);
+        }
+        Some(code) => {
+            if let Some(known) = ucum(code.text) {
+                w.fixed("system", systems::UCUM);
+                w.string("code", known, code);
+            }
+        }
+        None => {
+            if let Some(known) = ucum(said.text) {
+                w.fixed("system", systems::UCUM);
+                w.string("code", known, said);
+            }
+        }
+    }
+}
+
+/// SN: comparator, number, separator, number. Source: HL7 v2.5.1, 2.A.70.
+fn structured<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>) {
+    let comp = |n| part.comp(n).leaf();
+    let (comparator, first, separator, second) = (comp(1), comp(2), comp(3), comp(4));
+    let number = |leaf: Option<Leaf<'m>>| leaf.and_then(|l| decimal(l.text).map(|d| (l, d)));
+    let (one, two) = (number(first), number(second));
+    match (comparator.map(|c| c.text), &one, separator.map(|s| s.text), &two) {
+        (None | Some("=" | "<" | ">" | "<=" | ">="), Some((leaf, digits)), None, None) if second.is_none() => {
+            w.object("valueQuantity", |w| {
+                w.number("value", digits, leaf);
+                match comparator.filter(|c| c.text != "=") {
+                    Some(code) => w.leaf("comparator", code),
+                    None => w.mapped(comparator),
+                }
+                unit(env, w, obx.first(6));
+            });
+        }
+        (None, Some(low), Some("-"), Some(high)) => {
+            w.object("valueRange", |w| {
+                w.mapped(separator);
+                for (key, (leaf, digits)) in [("low", low), ("high", high)] {
+                    w.object(key, |w| {
+                        w.number("value", digits, leaf);
+                        unit(env, w, obx.first(6));
+                    });
+                }
+            });
+        }
+        (None, Some(numerator), Some(":" | "/"), Some(denominator)) => {
+            w.object("valueRatio", |w| {
+                w.mapped(separator);
+                for (key, (leaf, digits)) in [("numerator", numerator), ("denominator", denominator)] {
+                    w.object(key, |w| w.number("value", digits, leaf));
+                }
+            });
+        }
+        _ => {
+            let leaves: Vec<Leaf<'m>> = [comparator, first, separator, second].into_iter().flatten().collect();
+            let joined: String = leaves.iter().map(|l| l.text).collect();
+            w.string("valueString", &joined, &leaves);
+        }
+    }
+}
+
+/// TM: `HH[MM[SS]]`; FHIR's time needs all three and knows no offset.
+fn time(w: &mut Writer, leaf: Leaf<'_>) {
+    let text = leaf.text;
+    let two = |at: usize, max: u8| text.get(at..at + 2).and_then(|t| t.parse::<u8>().ok()).filter(|n| *n <= max);
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    let (hour, minute) = (two(0, 23), two(2, 59));
+    let second = if text.len() == 4 { Some(0) } else { two(4, 59) };
+    if let (true, Some(h), Some(m), Some(s)) = (digits && matches!(text.len(), 4 | 6), hour, minute, second) {
+        w.string("valueTime", &format!("{h:02}:{m:02}:{s:02}"), leaf);
+    }
+}
+
+/// OBX-7: the text always; low and high where their reading is certain.
+pub fn reference_range<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>) {
+    let field = obx.field(7);
+    let leaves: Vec<Leaf<'m>> = field.leaves().collect();
+    if leaves.is_empty() {
+        return;
+    }
+    let text = leaves.iter().map(|l| l.text).collect::<Vec<_>>().join(" ");
+    let numeric = obx.leaf(2).is_some_and(|k| matches!(k.text, "NM" | "SN"));
+    w.array("referenceRange", |w| {
+        w.element(|w| {
+            if let Some((low, high)) = bounds(&text).filter(|_| numeric) {
+                for (key, bound) in [("low", low), ("high", high)] {
+                    if let Some(digits) = bound {
+                        w.object(key, |w| {
+                            w.number("value", &digits, &leaves);
+                            unit(env, w, obx.first(6));
+                        });
+                    }
+                }
+            }
+            w.string("text", &text, &leaves);
+        });
+    });
+}
+
+type Bound<'t> = Option<Cow<'t, str>>;
+
+/// `3.5-5.0`, `3.5 - 5.0`, `<5`, `>10`, `<=5`, `>=10`. Anything else, and a low above its high, is only text.
+fn bounds(text: &str) -> Option<(Bound<'_>, Bound<'_>)> {
+    let text = text.trim();
+    if let Some(rest) = text.strip_prefix('<') {
+        return decimal(rest.strip_prefix('=').unwrap_or(rest)).map(|high| (None, Some(high)));
+    }
+    if let Some(rest) = text.strip_prefix('>') {
+        return decimal(rest.strip_prefix('=').unwrap_or(rest)).map(|low| (Some(low), None));
+    }
+    // The hyphen between two numbers: not the sign of the first.
+    let at = text.char_indices().skip(1).find(|(_, c)| *c == '-').map(|(at, _)| at)?;
+    let (low, high) = (decimal(text.get(..at)?)?, decimal(text.get(at + 1..)?)?);
+    let ordered = low.parse::<f64>().ok()? <= high.parse::<f64>().ok()?;
+    ordered.then_some((Some(low), Some(high)))
+}
+
+/// A document within a value: ED (data), RP (pointer), or text.
+pub fn attachment<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>) {
+    let kind = obx.leaf(2);
+    if kind.is_some_and(|k| k.text == "RP") {
+        if let Some(pointer) = part.comp(1).leaf() {
+            w.leaf("url", pointer);
+            w.mapped(kind);
+        }
+        return;
+    }
+    let Some(data) = part.comp(5).leaf() else { return };
+    w.mapped(kind);
+    let (broad, narrow, encoding) = (part.comp(2).leaf(), part.comp(3).leaf(), part.comp(4).leaf());
+    media_type(w, broad, narrow);
+    let bytes = match encoding.map(|e| e.text.to_ascii_lowercase()).as_deref() {
+        Some("base64") => {
+            let clean: String = data.text.chars().filter(|c| !c.is_whitespace()).collect();
+            is_base64(&clean).then_some(clean)
+        }
+        Some("hex") => hex(data.text).map(|bytes| base64(&bytes)),
+        Some("a") | None => Some(base64(data.text.as_bytes())),
+        Some(_) => None,
+    };
+    match bytes {
+        Some(text) => w.string("data", &text, (data, encoding)),
+        None => {
+            let issue = env.issue(
+                causeway_core::Severity::Error,
+                IssueCode::Value,
+                "document-unreadable",
+                "the data of the document can't be decoded; it is kept only in the original",
+                Some(data.id),
+            );
+            w.issue(Some(data.id), issue);
+            w.claim((data, encoding), causeway_core::Outcome::Rejected, "the data of the document can't be decoded");
+            crate::env::absent(w, "error");
+        }
+    }
+}
+
+fn media_type(w: &mut Writer, broad: Option<Leaf<'_>>, narrow: Option<Leaf<'_>>) {
+    let of = |leaf: Option<Leaf<'_>>| leaf.map_or(String::new(), |l| l.text.to_ascii_lowercase());
+    let (b, n) = (of(broad), of(narrow));
+    let known = match (b.as_str(), n.as_str()) {
+        (_, "pdf") | ("pdf", _) => "application/pdf",
+        (_, "jpeg" | "jpg") => "image/jpeg",
+        (_, "png") => "image/png",
+        (_, "tiff" | "tif") => "image/tiff",
+        (_, "gif") => "image/gif",
+        (_, "rtf") => "text/rtf",
+        (_, "html") => "text/html",
+        (_, "xml") => "application/xml",
+        ("text" | "tx", "" | "plain") | (_, "text") => "text/plain",
+        ("application" | "ap", "msword") => "application/msword",
+        _ => "",
+    };
+    let mime = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.+".contains(&b));
+    if !known.is_empty() {
+        w.string("contentType", known, (broad, narrow));
+    } else if matches!(b.as_str(), "application" | "audio" | "image" | "text" | "video") && mime(&n) {
+        w.string("contentType", &format!("{b}/{n}"), (broad, narrow));
+    } else if let Some(leaf) = narrow.or(broad) {
+        // No media type that anybody registered: the words are the title.
+        w.leaf("title", leaf);
+    }
+}
+
+fn is_base64(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    !body.is_empty()
+        && text.len().is_multiple_of(4)
+        && text.len() - body.len() <= 2
+        && body.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
+}
+
+fn hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> =
+        text.bytes().filter(|b| !b.is_ascii_whitespace()).map(|b| char::from(b).to_digit(16).map(|d| d as u8)).collect();
+    let digits = digits.filter(|d| !d.is_empty() && d.len().is_multiple_of(2))?;
+    Some(digits.chunks_exact(2).map(|pair| pair.iter().fold(0u8, |sum, d| sum << 4 | d)).collect())
+}
+
+/// Base64 of bytes (RFC 4648).
+pub fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().chain([&0, &0]).take(3).fold(0u32, |sum, b| sum << 8 | u32::from(*b));
+        for at in 0..4 {
+            let index = (word >> (18 - 6 * at)) as usize & 63;
+            let letter = ALPHABET.get(index).copied().unwrap_or(b'A');
+            out.push(if at <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    out
+}
+
+/// Whether a time is exact enough to be an instant.
+pub fn is_instant(env: &Env<'_>, leaf: Leaf<'_>) -> bool {
+    env.when_silently(leaf).is_some_and(|when| when.precision() >= Precision::Minute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_only_where_certain() {
+        let read = |t| bounds(t).map(|(l, h)| (l.map(Cow::into_owned), h.map(Cow::into_owned)));
+        let some = |t: &str| Some(t.to_owned());
+        assert_eq!(read("3.5-5.0"), Some((some("3.5"), some("5.0"))));
+        assert_eq!(read("-2 - 2"), Some((some("-2"), some("2"))));
+        assert_eq!(read("<5"), Some((None, some("5"))));
+        assert_eq!(read(">=10"), Some((some("10"), None)));
+        for text in ["5-3", "negative", "3.5-5.0 g/L", "1-2-3", "-", "3,5-5,0", ""] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn base64_of_every_length() {
+        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+        assert!(is_base64("Zm9vYg==") && !is_base64("Zm9vY") && !is_base64("====") && !is_base64(""));
+    }
+}

@@ -1,0 +1,526 @@
+//! One message as a flat index of its values.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use causeway_core::text::Decoded;
+use causeway_core::{ItemId, Ledger, Outcome, Place, Position, Span};
+
+use crate::Delimiters;
+use crate::escape::unescape;
+use crate::limits::{
+    COMPONENTS_MAX, FAULTS_MAX, FIELDS_MAX, MESSAGE_BYTES_MAX, REPETITIONS_MAX, SEGMENTS_MAX, VALUES_MAX,
+};
+use crate::view::Segment;
+
+/// Why a message could not be read at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// It does not begin with MSH (or, for an envelope, FHS, BHS, BTS, FTS).
+    #[error("the message does not begin with an MSH segment")]
+    NoHeader,
+    /// MSH-1 and MSH-2 do not declare usable delimiters.
+    #[error("MSH-1 and MSH-2 declare no usable delimiters")]
+    Delimiters,
+    /// Too many bytes, segments or values.
+    #[error("the message is longer than this exchange reads")]
+    TooLong,
+    /// UTF-16, ISO 2022 or another character set that is not read.
+    #[error("the character set of the message is not read")]
+    Charset,
+}
+
+/// A fault of form that did not stop the reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// A line that has no segment name.
+    NoSegment,
+    /// More fields, repetitions or components than are told apart.
+    TooMany,
+    /// The text was not valid in the character set that it should be in, and was read as Windows-1252.
+    CharsetGuessed,
+    /// The declared character set is a single-byte one, and the bytes are valid UTF-8 beyond ASCII.
+    CharsetDoubtful,
+    /// A value holds an escape sequence that is not known.
+    UnknownEscape,
+}
+
+/// A fault, with the value or the bytes that it concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Which.
+    pub kind: FaultKind,
+    /// The value, by its index within the message.
+    pub value: Option<u32>,
+}
+
+pub(crate) mod flag {
+    /// The value's text is in the arena, its escapes resolved.
+    pub const RESOLVED: u8 = 1;
+    /// Highlighting, layout or control characters were dropped.
+    pub const DROPPED: u8 = 2;
+    /// The explicit null, two quotation marks.
+    pub const NULL: u8 = 4;
+    /// Nothing but blanks.
+    pub const BLANK: u8 = 8;
+    /// Its field has several components.
+    pub const IN_COMPONENTS: u8 = 16;
+    /// Its component has several subcomponents.
+    pub const IN_SUBS: u8 = 32;
+}
+
+/// Where a value stands within its segment, ordered as the source is: field, repetition, component, sub.
+pub(crate) fn key(field: u16, repetition: u16, component: u8, sub: u8) -> u64 {
+    u64::from(field) << 32 | u64::from(repetition) << 16 | u64::from(component) << 8 | u64::from(sub)
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value {
+    pub key: u64,
+    pub start: u32,
+    pub end: u32,
+    pub flags: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line {
+    pub name: [u8; 3],
+    pub occurrence: u16,
+    pub first: u32,
+    pub last: u32,
+}
+
+/// One message: its text and the index of its values.
+#[derive(Debug)]
+pub struct Message<'a> {
+    decoded: Decoded<'a>,
+    /// Where the message starts within the input.
+    offset: usize,
+    delimiters: Delimiters,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) values: Vec<Value>,
+    arena: String,
+    /// By index of the value: range of the arena.
+    resolved: Vec<(u32, u32, u32)>,
+    faults: Vec<Fault>,
+    base: ItemId,
+}
+
+/// What a byte means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Text,
+    Field,
+    Repetition,
+    Component,
+    Sub,
+    End,
+    /// An escape character or a control character: the value needs a second look.
+    Special,
+}
+
+fn classes(d: &Delimiters) -> [Class; 256] {
+    let mut table = [Class::Text; 256];
+    let mut set = |byte: u8, class: Class| {
+        if let Some(slot) = table.get_mut(usize::from(byte)) {
+            *slot = class;
+        }
+    };
+    for byte in 1..0x20 {
+        set(byte, Class::Special);
+    }
+    set(b'\t', Class::Text);
+    set(b'\r', Class::End);
+    set(b'\n', Class::End);
+    if d.escape != 0 {
+        set(d.escape, Class::Special);
+    }
+    if d.subcomponent != 0 {
+        set(d.subcomponent, Class::Sub);
+    }
+    set(d.repetition, Class::Repetition);
+    set(d.component, Class::Component);
+    set(d.field, Class::Field);
+    set(0, Class::Special);
+    table
+}
+
+impl<'a> Message<'a> {
+    /// Reads a message. `offset` is where its bytes start within the input.
+    ///
+    /// # Errors
+    /// [`ParseError`] where nothing can be read.
+    pub fn parse(bytes: &'a [u8], offset: usize) -> Result<Self, ParseError> {
+        if !bytes.starts_with(b"MSH") {
+            return Err(ParseError::NoHeader);
+        }
+        let delimiters = Delimiters::read(bytes).ok_or(ParseError::Delimiters)?;
+        Self::read(bytes, offset, delimiters)
+    }
+
+    /// Reads a segment of a batch envelope; FHS and BHS declare delimiters, BTS and FTS take those given.
+    ///
+    /// # Errors
+    /// [`ParseError`] where it is none.
+    pub fn parse_envelope(bytes: &'a [u8], offset: usize, inherited: Delimiters) -> Result<Self, ParseError> {
+        let delimiters = match bytes.get(..3) {
+            Some(b"FHS" | b"BHS") => Delimiters::read(bytes).unwrap_or(inherited),
+            Some(b"BTS" | b"FTS") => inherited,
+            _ => return Err(ParseError::NoHeader),
+        };
+        Self::read(bytes, offset, delimiters)
+    }
+
+    fn read(bytes: &'a [u8], offset: usize, delimiters: Delimiters) -> Result<Self, ParseError> {
+        if bytes.len() > MESSAGE_BYTES_MAX {
+            return Err(ParseError::TooLong);
+        }
+        let mut faults = Vec::new();
+        let decoded = decode(bytes, &delimiters, &mut faults)?;
+        let mut message = Self {
+            decoded,
+            offset,
+            delimiters,
+            lines: Vec::with_capacity(bytes.len() / 100 + 4),
+            values: Vec::with_capacity(bytes.len() / 12 + 8),
+            arena: String::new(),
+            resolved: Vec::new(),
+            faults,
+            base: 0,
+        };
+        message.index()?;
+        Ok(message)
+    }
+
+    fn index(&mut self) -> Result<(), ParseError> {
+        let table = classes(&self.delimiters);
+        let mut counts: HashMap<[u8; 3], u16> = HashMap::new();
+        let text = std::mem::take(&mut self.decoded.text);
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        let mut result = Ok(());
+        while at < bytes.len() {
+            let rest = bytes.get(at..).unwrap_or_default();
+            if rest.first().is_some_and(|b| matches!(b, b'\r' | b'\n' | 0x0B | 0x1C)) {
+                at += 1;
+                continue;
+            }
+            if self.lines.len() >= SEGMENTS_MAX || self.values.len() >= VALUES_MAX {
+                result = Err(ParseError::TooLong);
+                break;
+            }
+            at = self.segment(&text, at, &table, &mut counts);
+        }
+        self.decoded.text = text;
+        result
+    }
+
+    /// Reads one segment and returns where the next line may start.
+    fn segment(
+        &mut self,
+        text: &str,
+        start: usize,
+        table: &[Class; 256],
+        counts: &mut HashMap<[u8; 3], u16>,
+    ) -> usize {
+        let bytes = text.as_bytes();
+        let first = self.values.len() as u32;
+        let Some(name) = segment_name(bytes.get(start..).unwrap_or_default(), self.delimiters.field) else {
+            let rest = bytes.get(start..).unwrap_or_default();
+            let len = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
+            self.fault(FaultKind::NoSegment, Some(first));
+            self.push(key(0, 1, 1, 1), start, start + len, false, text);
+            self.line(*b"???", first, counts);
+            return start + len;
+        };
+        let mut cursor = Cursor { field: 0, repetition: 1, component: 1, sub: 1, saturated: false };
+        let mut at = start + 3;
+        if matches!(&name, b"MSH" | b"FHS" | b"BHS") {
+            at = self.header(text, at);
+            cursor.field = 2;
+        }
+        let (mut from, mut special) = (at, false);
+        let (mut repetition_from, mut component_from) = (self.values.len(), self.values.len());
+        loop {
+            let class = bytes
+                .get(at)
+                .map_or(Class::End, |b| table.get(usize::from(*b)).copied().unwrap_or(Class::Text));
+            match class {
+                Class::Text => {
+                    at += 1;
+                    continue;
+                }
+                Class::Special => {
+                    special = true;
+                    at += 1;
+                    continue;
+                }
+                _ => {}
+            }
+            if at > from {
+                self.push(cursor.key(), from, at, special, text);
+            }
+            special = false;
+            if class != Class::Sub {
+                self.divided(component_from, cursor.sub > 1, flag::IN_SUBS);
+                component_from = self.values.len();
+            }
+            if !matches!(class, Class::Sub | Class::Component) {
+                self.divided(repetition_from, cursor.component > 1, flag::IN_COMPONENTS);
+                repetition_from = self.values.len();
+            }
+            if class == Class::End {
+                break;
+            }
+            cursor.step(class);
+            at += 1;
+            from = at;
+        }
+        if cursor.saturated {
+            let last = (self.values.len() as u32).checked_sub(1);
+            self.fault(FaultKind::TooMany, last);
+        }
+        self.line(name, first, counts);
+        at
+    }
+
+    /// MSH-1 and MSH-2; returns where the field separator after them stands.
+    fn header(&mut self, text: &str, at: usize) -> usize {
+        let rest = text.as_bytes().get(at + 1..).unwrap_or_default();
+        let field = self.delimiters.field;
+        let len = rest.iter().position(|b| *b == field || matches!(b, b'\r' | b'\n')).unwrap_or(rest.len());
+        let end = (at + 1).min(text.len());
+        if end > at {
+            self.push(key(1, 1, 1, 1), at, end, false, text);
+        }
+        if len > 0 {
+            self.push(key(2, 1, 1, 1), at + 1, at + 1 + len, false, text);
+        }
+        (at + 1 + len).min(text.len())
+    }
+
+    fn line(&mut self, name: [u8; 3], first: u32, counts: &mut HashMap<[u8; 3], u16>) {
+        let occurrence = counts.entry(name).or_insert(0);
+        *occurrence = occurrence.saturating_add(1);
+        self.lines.push(Line { name, occurrence: *occurrence, first, last: self.values.len() as u32 });
+    }
+
+    fn divided(&mut self, from: usize, is: bool, flag: u8) {
+        if is {
+            self.values.iter_mut().skip(from).for_each(|value| value.flags |= flag);
+        }
+    }
+
+    fn push(&mut self, key: u64, start: usize, end: usize, special: bool, text: &str) {
+        let raw = text.get(start..end).unwrap_or("");
+        let mut flags = 0;
+        if raw == "\"\"" {
+            flags |= flag::NULL;
+        } else if raw.bytes().all(|b| b == b' ' || b == b'\t') {
+            flags |= flag::BLANK;
+        }
+        if special {
+            let from = self.arena.len();
+            let effect = unescape(raw, &self.delimiters, &mut self.arena);
+            let index = self.values.len() as u32;
+            self.resolved.push((index, from as u32, self.arena.len() as u32));
+            flags |= flag::RESOLVED;
+            if effect.dropped {
+                flags |= flag::DROPPED;
+            }
+            if effect.unknown {
+                self.fault(FaultKind::UnknownEscape, Some(index));
+            }
+            if self.arena.get(from..).is_none_or(|t| t.trim().is_empty()) {
+                flags |= flag::BLANK;
+            }
+        }
+        self.values.push(Value { key, start: start as u32, end: end as u32, flags });
+    }
+
+    fn fault(&mut self, kind: FaultKind, value: Option<u32>) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(Fault { kind, value });
+        }
+    }
+
+    /// Enters every value into a ledger, in source order; delimiters and blanks are claimed as structural.
+    /// Leaves have their item numbers from then on.
+    pub fn enter(&mut self, ledger: &mut Ledger) -> Range<ItemId> {
+        self.base = ledger.next_id();
+        ledger.reserve(self.values.len());
+        for line in &self.lines {
+            let header = matches!(&line.name, b"MSH" | b"FHS" | b"BHS");
+            let range = line.first as usize..line.last as usize;
+            for value in self.values.get(range).unwrap_or_default() {
+                let id = ledger.add(place(line, value), self.span(value));
+                let field = (value.key >> 32) as u16;
+                if value.flags & flag::BLANK != 0 || (header && field <= 2) {
+                    ledger.claim(id, Outcome::Structural, "");
+                }
+            }
+        }
+        self.base..ledger.next_id()
+    }
+
+    fn span(&self, value: &Value) -> Span {
+        let at = |offset: u32| self.offset + self.decoded.source_offset(offset as usize);
+        Span::new(at(value.start), at(value.end))
+    }
+
+    /// The text of a value, escapes resolved.
+    pub(crate) fn text_of(&self, index: u32) -> &str {
+        let Some(value) = self.values.get(index as usize) else { return "" };
+        if value.flags & flag::RESOLVED == 0 {
+            return self.decoded.text.get(value.start as usize..value.end as usize).unwrap_or("");
+        }
+        let found = self.resolved.binary_search_by_key(&index, |(i, _, _)| *i).ok();
+        match found.and_then(|at| self.resolved.get(at)) {
+            Some((_, from, to)) => self.arena.get(*from as usize..*to as usize).unwrap_or(""),
+            None => "",
+        }
+    }
+
+    /// Item number of a value by its index, once entered.
+    pub fn item(&self, index: u32) -> ItemId {
+        self.base.saturating_add(index)
+    }
+
+    /// Where an item of this message stands.
+    pub fn position(&self, item: ItemId) -> Option<Position> {
+        let index = item.checked_sub(self.base)?;
+        let value = self.values.get(index as usize)?;
+        let line = self.lines.get(self.lines.partition_point(|line| line.last <= index))?;
+        Some(Position::new(place(line, value).render(None), self.span(value)))
+    }
+
+    /// Items whose highlighting, layout or control characters were dropped.
+    pub fn simplified(&self) -> impl Iterator<Item = ItemId> + '_ {
+        let resolved = self.resolved.iter().filter_map(|(index, _, _)| {
+            self.values.get(*index as usize).filter(|v| v.flags & flag::DROPPED != 0).map(|_| *index)
+        });
+        resolved.map(|index| self.item(index))
+    }
+
+    /// The segments, in source order.
+    pub fn segments(&self) -> impl ExactSizeIterator<Item = Segment<'_>> {
+        (0..self.lines.len()).map(|index| Segment::new(self, index))
+    }
+
+    /// A segment by its number, from 0.
+    pub fn segment_at(&self, index: usize) -> Option<Segment<'_>> {
+        (index < self.lines.len()).then(|| Segment::new(self, index))
+    }
+
+    /// The delimiters declared.
+    pub fn delimiters(&self) -> &Delimiters {
+        &self.delimiters
+    }
+
+    /// Name of the character set that was used.
+    pub fn charset(&self) -> &'static str {
+        self.decoded.charset
+    }
+
+    /// Faults of form, at most [`FAULTS_MAX`].
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+}
+
+struct Cursor {
+    field: u16,
+    repetition: u16,
+    component: u8,
+    sub: u8,
+    saturated: bool,
+}
+
+impl Cursor {
+    fn key(&self) -> u64 {
+        key(self.field, self.repetition, self.component, self.sub)
+    }
+
+    fn step(&mut self, class: Class) {
+        let Self { field, repetition, component, sub, saturated } = self;
+        match class {
+            Class::Field => {
+                *saturated |= *field >= FIELDS_MAX;
+                *field = (*field + 1).min(FIELDS_MAX);
+                (*repetition, *component, *sub) = (1, 1, 1);
+            }
+            Class::Repetition => {
+                *saturated |= *repetition >= REPETITIONS_MAX;
+                *repetition = (*repetition + 1).min(REPETITIONS_MAX);
+                (*component, *sub) = (1, 1);
+            }
+            Class::Component => {
+                *saturated |= *component >= COMPONENTS_MAX;
+                *component = (*component + 1).min(COMPONENTS_MAX);
+                *sub = 1;
+            }
+            _ => {
+                *saturated |= *sub >= COMPONENTS_MAX;
+                *sub = (*sub + 1).min(COMPONENTS_MAX);
+            }
+        }
+    }
+}
+
+fn place(line: &Line, value: &Value) -> Place {
+    let key = value.key;
+    let shown = |level: u8, flag: u8| if level > 1 || value.flags & flag != 0 { level } else { 0 };
+    let (component, sub) = ((key >> 8) as u8, key as u8);
+    let sub = shown(sub, flag::IN_SUBS);
+    let component = if sub > 0 { component } else { shown(component, flag::IN_COMPONENTS) };
+    Place::Hl7 {
+        segment: line.name,
+        occurrence: line.occurrence,
+        field: (key >> 32) as u16,
+        repetition: (key >> 16) as u16,
+        component,
+        sub,
+    }
+}
+
+fn segment_name(line: &[u8], field: u8) -> Option<[u8; 3]> {
+    let name: [u8; 3] = line.get(..3)?.try_into().ok()?;
+    let shaped = name.first().is_some_and(u8::is_ascii_uppercase)
+        && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let ends = line.get(3).is_none_or(|b| *b == field || matches!(b, b'\r' | b'\n'));
+    (shaped && ends).then_some(name)
+}
+
+/// MSH-18 decides; where it is absent, UTF-8 is expected, for ASCII is a part of it.
+fn decode<'a>(
+    bytes: &'a [u8],
+    delimiters: &Delimiters,
+    faults: &mut Vec<Fault>,
+) -> Result<Decoded<'a>, ParseError> {
+    let line = bytes.split(|b| matches!(b, b'\r' | b'\n')).next().unwrap_or_default();
+    let is_message = line.starts_with(b"MSH");
+    let field = line.split(|b| *b == delimiters.field).nth(17).filter(|_| is_message).unwrap_or_default();
+    let first = field.split(|b| *b == delimiters.repetition || *b == delimiters.component).next();
+    let declared = first.unwrap_or_default().trim_ascii().to_ascii_uppercase();
+    let utf8 = |faults: &mut Vec<Fault>| {
+        let decoded = Decoded::utf8_or_windows_1252(bytes);
+        if decoded.guessed {
+            faults.push(Fault { kind: FaultKind::CharsetGuessed, value: None });
+        }
+        decoded
+    };
+    match declared.as_slice() {
+        b"8859/1" | b"8859/15" | b"ISO-8859-1" | b"ISO8859-1" | b"WINDOWS-1252" => {
+            if bytes.is_ascii() {
+                return Ok(utf8(faults));
+            }
+            if std::str::from_utf8(bytes).is_ok() {
+                faults.push(Fault { kind: FaultKind::CharsetDoubtful, value: None });
+            }
+            Ok(Decoded::windows_1252(bytes))
+        }
+        b"UNICODE UTF-16" | b"UNICODE UTF-32" | b"ISO IR87" | b"ISO IR159" | b"GB 18030-2000" | b"BIG-5"
+        | b"KS X 1001" | b"CNS 11643-1992" => Err(ParseError::Charset),
+        _ => Ok(utf8(faults)),
+    }
+}

@@ -1,0 +1,98 @@
+//! The index of values against what HL7 says.
+
+use causeway_core::{Ledger, Outcome};
+use causeway_hl7v2::{FaultKind, Message, ParseError};
+
+const TEXT: &str = "MSH|^~\\&|PAS|ZV801|||||ADT^A01\rPID|1||A1^^^PAS&1.2.3&ISO^PI~9990000018^^^NHS^NH||LARK\\T\\SPUR^EDITH||  |\"\"\rZZ1|x\r";
+
+fn leaf<'m>(
+    message: &'m Message<'m>,
+    segment: usize,
+    field: u16,
+    rep: u16,
+    comp: u8,
+    sub: u8,
+) -> Option<&'m str> {
+    let part = message.segment_at(segment)?.field(field).rep(rep).comp(comp).subcomp(sub);
+    part.leaf().map(|l| l.text)
+}
+
+#[test]
+fn values_are_found_where_they_stand() {
+    let message = Message::parse(TEXT.as_bytes(), 0).unwrap();
+    assert_eq!(leaf(&message, 0, 3, 1, 1, 1), Some("PAS"));
+    assert_eq!(leaf(&message, 0, 9, 1, 2, 1), Some("A01"));
+    assert_eq!(leaf(&message, 1, 3, 1, 4, 2), Some("1.2.3"));
+    assert_eq!(leaf(&message, 1, 3, 2, 1, 1), Some("9990000018"));
+    assert_eq!(leaf(&message, 1, 5, 1, 1, 1), Some("LARK&SPUR"));
+    assert_eq!(leaf(&message, 1, 7, 1, 1, 1), None, "blank");
+    let pid = message.segment_at(1).unwrap();
+    assert!(pid.field(8).leaf().is_none() && pid.field(8).deleted().is_some());
+    assert_eq!(pid.field(3).reps().count(), 2);
+    assert_eq!(pid.field(4).reps().count(), 0);
+    assert_eq!(message.segment_at(2).map(|s| s.name()), Some(*b"ZZ1"));
+}
+
+#[test]
+fn the_ledger_names_each_value_and_its_bytes() {
+    let bytes = format!("\u{b}{TEXT}");
+    let mut message = Message::parse(&bytes.as_bytes()[1..], 1).unwrap();
+    let mut ledger = Ledger::new();
+    let range = message.enter(&mut ledger);
+    assert_eq!(range.len(), ledger.len());
+    let places: Vec<String> = ledger.items().iter().map(|i| i.place.render(None)).collect();
+    for place in
+        ["MSH-1", "MSH-2", "MSH-9.2", "PID-3.1", "PID-3.4.3", "PID-3[2].1", "PID-5.2", "PID-8", "ZZ1-1"]
+    {
+        assert!(places.iter().any(|p| p == place), "{place} is not in {places:?}");
+    }
+    for item in ledger.items() {
+        let text = item.span.of(bytes.as_bytes());
+        assert!(!text.is_empty() && !text.contains(&b'\r'));
+    }
+    let structural = ledger.totals().of(Outcome::Structural);
+    assert_eq!(structural, 3, "MSH-1, MSH-2 and a blank");
+    let at = places.iter().position(|p| p == "PID-5.2").unwrap();
+    assert_eq!(ledger.items()[at].span.of(bytes.as_bytes()), b"EDITH");
+}
+
+#[test]
+fn lines_that_are_no_segments_are_kept_and_told() {
+    let message = Message::parse(b"MSH|^~\\&|A\rfree text\r\r\nPID|1\n", 0).unwrap();
+    assert_eq!(message.segments().map(|s| s.name()).collect::<Vec<_>>(), [*b"MSH", *b"???", *b"PID"]);
+    assert_eq!(message.faults()[0].kind, FaultKind::NoSegment);
+}
+
+#[test]
+fn character_sets() {
+    let latin = b"MSH|^~\\&|A\rPID|||||Bront\xEB";
+    let message = Message::parse(latin, 0).unwrap();
+    assert_eq!(leaf(&message, 1, 5, 1, 1, 1), Some("Bront\u{eb}"));
+    assert_eq!(message.faults()[0].kind, FaultKind::CharsetGuessed);
+    let declared = [b"MSH|^~\\&||||||||||||||||8859/1", &latin[10..]].concat();
+    let mut message = Message::parse(&declared, 0).unwrap();
+    assert!(message.faults().is_empty());
+    let mut ledger = Ledger::new();
+    message.enter(&mut ledger);
+    assert_eq!(ledger.items().last().unwrap().span.of(&declared), b"Bront\xEB");
+    let error = Message::parse(b"MSH|^~\\&||||||||||||||||UNICODE UTF-16", 0).unwrap_err();
+    assert_eq!(error, ParseError::Charset);
+}
+
+#[test]
+fn hostile_numbers_of_delimiters_are_bounded() {
+    let many =
+        format!("MSH|^~\\&|A\rPID|{}x{}y\rOBX|{}z", "^".repeat(400), "&".repeat(400), "|".repeat(70_000));
+    let mut message = Message::parse(many.as_bytes(), 0).unwrap();
+    assert!(message.faults().iter().any(|f| f.kind == FaultKind::TooMany));
+    let mut ledger = Ledger::new();
+    message.enter(&mut ledger);
+    assert!(ledger.items().iter().all(|i| (i.span.end as usize) <= many.len()));
+}
+
+#[test]
+fn what_is_no_message_is_refused() {
+    assert_eq!(Message::parse(b"PID|1", 0).unwrap_err(), ParseError::NoHeader);
+    assert_eq!(Message::parse(b"MSH", 0).unwrap_err(), ParseError::Delimiters);
+    assert_eq!(Message::parse(b"MSH\r|^~", 0).unwrap_err(), ParseError::Delimiters);
+}

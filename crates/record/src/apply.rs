@@ -1,0 +1,433 @@
+//! Applying the bundles of one message, in one transaction.
+
+use std::collections::BTreeSet;
+
+use causeway_core::{Issue, IssueCode, Severity};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Map, Value};
+
+use crate::bundle::{Incoming, Parsed, content_digest};
+use crate::error::Result;
+use crate::identity::{self, Act};
+use crate::model::{Applied, Key, SourceMessage};
+use crate::{index, limits, policy};
+
+pub(crate) use crate::bundle::parse_all;
+
+struct Work<'a> {
+    db: &'a Connection,
+    message: &'a SourceMessage,
+    /// Row of the source and of the message.
+    source: i64,
+    mid: i64,
+    at: i64,
+    received: i64,
+    out: Applied,
+    /// Patients of which there is a new version.
+    patients: Vec<(String, i64, Map<String, Value>)>,
+    /// Patients whom anything in the message is about.
+    concerned: BTreeSet<String>,
+}
+
+/// What is known of a resource.
+struct Standing {
+    rid: i64,
+    source: i64,
+    patient: String,
+    version: i64,
+    last: i64,
+    state: String,
+    /// When the message of the standing version was received.
+    received: i64,
+    digest: Option<Vec<u8>>,
+}
+
+/// Takes a message's bundles in.
+pub(crate) fn apply(
+    db: &Connection,
+    parsed: Parsed,
+    message: &SourceMessage,
+    now: Timestamp,
+) -> Result<Applied> {
+    let at = now.as_microsecond();
+    let received = message.received.as_microsecond();
+    let source = source_row(db, message)?;
+    let mid = message_row(db, message, source, received)?;
+    let first = db.prepare_cached("INSERT OR IGNORE INTO applied VALUES(?1,?2,?3)")?.execute(params![
+        mid,
+        parsed.digest,
+        at
+    ])?;
+    let out = Applied { refused: parsed.refused, issues: parsed.issues, ..Applied::default() };
+    let mut work = Work {
+        db,
+        message,
+        source,
+        mid,
+        at,
+        received,
+        out,
+        patients: Vec::new(),
+        concerned: BTreeSet::new(),
+    };
+    if first == 0 {
+        work.out.repeated = true;
+        work.out.unchanged = parsed.entries.len() as u64;
+        work.concerned.extend(parsed.entries.iter().map(|e| index::patient_of(&e.key.kind, &e.resource)));
+    } else {
+        // Patients first: whom the rest is about must be known.
+        let (people, rest): (Vec<_>, Vec<_>) =
+            parsed.entries.into_iter().partition(|e| e.key.kind == "Patient");
+        for incoming in people.into_iter().chain(rest) {
+            work.take(incoming)?;
+        }
+        work.identify()?;
+        work.supersede()?;
+        work.notices()?;
+    }
+    work.finish()
+}
+
+fn source_row(db: &Connection, message: &SourceMessage) -> Result<i64> {
+    let key = params![message.sender_system, message.sender_code, message.adapter];
+    db.prepare_cached("INSERT OR IGNORE INTO source(system, code, adapter) VALUES(?1,?2,?3)")?
+        .execute(key)?;
+    let mut find =
+        db.prepare_cached("SELECT source FROM source WHERE system=?1 AND code=?2 AND adapter=?3")?;
+    Ok(find.query_row(key, |row| row.get(0))?)
+}
+
+fn message_row(db: &Connection, message: &SourceMessage, source: i64, received: i64) -> Result<i64> {
+    db.prepare_cached("INSERT OR IGNORE INTO message(id, source, name, received) VALUES(?1,?2,?3,?4)")?
+        .execute(params![message.message, source, message.sender_name, received])?;
+    let mut find = db.prepare_cached("SELECT mid FROM message WHERE id=?1 AND source=?2")?;
+    Ok(find.query_row(params![message.message, source], |row| row.get(0))?)
+}
+
+impl Work<'_> {
+    fn issue(&mut self, severity: Severity, code: IssueCode, rule: &'static str, text: &'static str) {
+        if self.out.issues.len() < limits::ISSUES_MAX {
+            self.out.issues.push(Issue::new(severity, code, rule, text));
+        } else {
+            self.out.issues_left_out += 1;
+        }
+    }
+
+    fn standing(&self, key: &Key) -> Result<Option<Standing>> {
+        let mut find = self.db.prepare_cached(
+            "SELECT r.rid, r.source, r.patient, r.version, r.last, r.state, m.received, v.digest
+             FROM resource r JOIN version v ON v.rid=r.rid AND v.version=r.version JOIN message m ON m.mid=v.mid
+             WHERE r.type=?1 AND r.id=?2",
+        )?;
+        let row = find.query_row([&key.kind, &key.id], |row| {
+            Ok(Standing {
+                rid: row.get(0)?,
+                source: row.get(1)?,
+                patient: row.get(2)?,
+                version: row.get(3)?,
+                last: row.get(4)?,
+                state: row.get(5)?,
+                received: row.get(6)?,
+                digest: row.get(7)?,
+            })
+        });
+        Ok(row.optional()?)
+    }
+
+    /// Takes one resource in, or refuses it.
+    fn take(&mut self, incoming: Incoming) -> Result<()> {
+        let Incoming { key, resource, delete } = incoming;
+        let standing = self.standing(&key)?;
+        if let Some(known) = &standing {
+            if known.source != self.source && !self.is_same_sender(known.source)? {
+                self.out.refused += 1;
+                self.issue(
+                    Severity::Error,
+                    IssueCode::Conflict,
+                    "owned-by-another-source",
+                    "a resource with this id was told by another organisation, so it was not changed",
+                );
+                return Ok(());
+            }
+        }
+        if delete {
+            return self.delete(key, standing);
+        }
+        let patient = index::patient_of(&key.kind, &resource);
+        if !patient.is_empty() {
+            self.concerned.insert(patient.clone());
+        }
+        match standing {
+            None => self.create(key, patient, resource),
+            Some(known) => self.update(key, patient, resource, known),
+        }
+    }
+
+    fn is_same_sender(&self, source: i64) -> Result<bool> {
+        let mut find = self.db.prepare_cached(
+            "SELECT 1 FROM source a JOIN source b ON a.system=b.system AND a.code=b.code
+             WHERE a.source=?1 AND b.source=?2",
+        )?;
+        Ok(find.exists([source, self.source])?)
+    }
+
+    fn create(&mut self, key: Key, patient: String, resource: Map<String, Value>) -> Result<()> {
+        let late = self.is_behind_snapshot(&key.kind, &patient)?;
+        let state = if late { "late" } else { "told" };
+        let withdrawn = policy::is_withdrawn(&key.kind, &resource);
+        self.db
+            .prepare_cached(
+                "INSERT INTO resource(type, id, source, patient, version, last, state, withdrawn, updated)
+                 VALUES(?1,?2,?3,?4,1,1,?5,?6,?7)",
+            )?
+            .execute(params![key.kind, key.id, self.source, patient, state, withdrawn, self.at])?;
+        let rid = self.db.last_insert_rowid();
+        let digest = content_digest(&key.kind, &resource)?;
+        self.add_version(rid, 1, state, &digest, &resource)?;
+        if late {
+            self.out.late.push(key);
+            return Ok(());
+        }
+        index::write(self.db, rid, &key.kind, &patient, withdrawn, &resource)?;
+        if key.kind == "Patient" {
+            self.patients.push((key.id.clone(), rid, resource));
+        }
+        self.out.created.push(key);
+        Ok(())
+    }
+
+    fn update(
+        &mut self,
+        key: Key,
+        patient: String,
+        resource: Map<String, Value>,
+        known: Standing,
+    ) -> Result<()> {
+        let rid = known.rid;
+        if known.received > self.received {
+            return self.take_late(key, resource, &known);
+        }
+        let resource = if policy::is_partial_update(&key.kind, &resource, &self.message.adapter) {
+            match self.content(rid, known.version)? {
+                Some(content) => policy::overlay(content, resource),
+                None => resource,
+            }
+        } else {
+            resource
+        };
+        let digest = content_digest(&key.kind, &resource)?;
+        if known.state == "told" && known.digest.as_deref() == Some(digest.as_slice()) {
+            self.mention(rid)?;
+            self.out.unchanged += 1;
+            return Ok(());
+        }
+        if known.patient != patient && !known.patient.is_empty() {
+            self.issue(
+                Severity::Warning,
+                IssueCode::Conflict,
+                "subject-changed",
+                "the source now says that a fact is about another Patient than before",
+            );
+            self.concerned.insert(known.patient);
+        }
+        let withdrawn = policy::is_withdrawn(&key.kind, &resource);
+        let version = known.last + 1;
+        self.add_version(rid, version, "told", &digest, &resource)?;
+        self.db
+            .prepare_cached(
+                "UPDATE resource SET source=?2, patient=?3, version=?4, last=?4, state='told', withdrawn=?5,
+                 updated=?6 WHERE rid=?1",
+            )?
+            .execute(params![rid, self.source, patient, version, withdrawn, self.at])?;
+        index::clear(self.db, rid)?;
+        index::write(self.db, rid, &key.kind, &patient, withdrawn, &resource)?;
+        if key.kind == "Patient" {
+            self.patients.push((key.id.clone(), rid, resource));
+        }
+        self.out.updated.push(key);
+        Ok(())
+    }
+
+    /// Keeps what an older message told after a newer one: in the history, unless it is known already.
+    fn take_late(&mut self, key: Key, resource: Map<String, Value>, known: &Standing) -> Result<()> {
+        let digest = content_digest(&key.kind, &resource)?;
+        let mut find = self.db.prepare_cached("SELECT 1 FROM version WHERE rid=?1 AND digest=?2")?;
+        if find.exists(params![known.rid, digest])? {
+            self.mention(known.rid)?;
+            self.out.unchanged += 1;
+            return Ok(());
+        }
+        let version = known.last + 1;
+        self.add_version(known.rid, version, "late", &digest, &resource)?;
+        self.db
+            .prepare_cached("UPDATE resource SET last=?2 WHERE rid=?1")?
+            .execute(params![known.rid, version])?;
+        self.out.late.push(key);
+        Ok(())
+    }
+
+    fn delete(&mut self, key: Key, standing: Option<Standing>) -> Result<()> {
+        match standing {
+            Some(known) if known.state == "told" && known.received <= self.received => {
+                self.end(known.rid, known.last, "deleted")?;
+                self.concerned.insert(known.patient);
+                self.out.updated.push(key);
+            }
+            _ => self.out.unchanged += 1,
+        }
+        Ok(())
+    }
+
+    /// Ends a resource: a version without content, out of every index.
+    fn end(&self, rid: i64, last: i64, state: &str) -> Result<()> {
+        self.db.prepare_cached("INSERT INTO version VALUES(?1,?2,?3,?4,?5,NULL,NULL)")?.execute(params![
+            rid,
+            last + 1,
+            state,
+            self.at,
+            self.mid
+        ])?;
+        self.db
+            .prepare_cached("UPDATE resource SET version=?2, last=?2, state=?3, updated=?4 WHERE rid=?1")?
+            .execute(params![rid, last + 1, state, self.at])?;
+        self.mention(rid)?;
+        index::clear(self.db, rid)
+    }
+
+    fn add_version(
+        &self,
+        rid: i64,
+        version: i64,
+        state: &str,
+        digest: &[u8; 32],
+        resource: &Map<String, Value>,
+    ) -> Result<()> {
+        let content = serde_json::to_string(resource)?;
+        self.db
+            .prepare_cached("INSERT INTO version VALUES(?1,?2,?3,?4,?5,?6,?7)")?
+            .execute(params![rid, version, state, self.at, self.mid, digest, content])?;
+        self.mention(rid)
+    }
+
+    fn mention(&self, rid: i64) -> Result<()> {
+        self.db.prepare_cached("INSERT OR IGNORE INTO mention VALUES(?1,?2)")?.execute([rid, self.mid])?;
+        Ok(())
+    }
+
+    fn content(&self, rid: i64, version: i64) -> Result<Option<Map<String, Value>>> {
+        let mut find = self.db.prepare_cached("SELECT content FROM version WHERE rid=?1 AND version=?2")?;
+        let text: Option<String> = find.query_row([rid, version], |row| row.get(0))?;
+        Ok(match text {
+            Some(text) => Some(serde_json::from_str(&text)?),
+            None => None,
+        })
+    }
+
+    /// Persons of the Patients that changed.
+    fn identify(&mut self) -> Result<()> {
+        let mut act = Act {
+            db: self.db,
+            at: self.at,
+            actor: "record",
+            message: &self.message.message,
+            issues: Vec::new(),
+        };
+        for (patient, rid, map) in std::mem::take(&mut self.patients) {
+            identity::refresh(&mut act, &patient, rid, &map)?;
+        }
+        let room = limits::ISSUES_MAX.saturating_sub(self.out.issues.len());
+        self.out.issues_left_out += act.issues.len().saturating_sub(room) as u64;
+        self.out.issues.extend(act.issues.into_iter().take(room));
+        Ok(())
+    }
+
+    /// Whether a later whole record of this source and Patient is known: what only the older one holds has
+    /// been taken out.
+    fn is_behind_snapshot(&self, kind: &str, patient: &str) -> Result<bool> {
+        if patient.is_empty()
+            || !policy::is_snapshot(&self.message.adapter)
+            || !policy::can_be_superseded(kind)
+        {
+            return Ok(false);
+        }
+        let mut find = self
+            .db
+            .prepare_cached("SELECT 1 FROM snapshot WHERE source=?1 AND patient=?2 AND received>?3")?;
+        Ok(find.exists(params![self.source, patient, self.received])?)
+    }
+
+    /// Ends what an older whole record of the same source and person held and this one does not.
+    fn supersede(&mut self) -> Result<()> {
+        if !policy::is_snapshot(&self.message.adapter) {
+            return Ok(());
+        }
+        for patient in self.concerned.clone() {
+            if self.is_behind_snapshot("", &patient)? {
+                continue;
+            }
+            self.db
+                .prepare_cached("INSERT OR REPLACE INTO snapshot VALUES(?1,?2,?3,?4)")?
+                .execute(params![self.source, patient, self.mid, self.received])?;
+            if self.message.partial {
+                continue;
+            }
+            for (rid, last, key) in self.absent(&patient)? {
+                self.end(rid, last, "superseded")?;
+                self.out.superseded.push(key);
+            }
+        }
+        Ok(())
+    }
+
+    fn absent(&self, patient: &str) -> Result<Vec<(i64, i64, Key)>> {
+        let mut list = self.db.prepare_cached(
+            "SELECT r.rid, r.last, r.type, r.id FROM resource r
+             WHERE r.patient IN (
+               SELECT ?1 UNION
+               SELECT b.patient FROM member a JOIN member b ON b.pid=a.pid WHERE a.patient=?1)
+             AND r.source=?2 AND r.state='told'
+             AND NOT EXISTS (SELECT 1 FROM mention n WHERE n.rid=r.rid AND n.mid=?3)
+             ORDER BY r.rid",
+        )?;
+        let rows = list.query_map(params![patient, self.source, self.mid], |row| {
+            Ok((row.get(0)?, row.get(1)?, Key { kind: row.get(2)?, id: row.get(3)? }))
+        })?;
+        let all: Vec<(i64, i64, Key)> = rows.collect::<rusqlite::Result<_>>()?;
+        Ok(all.into_iter().filter(|(_, _, key)| policy::can_be_superseded(&key.kind)).collect())
+    }
+
+    fn notices(&self) -> Result<()> {
+        for patient in self.concerned.iter().filter(|p| !p.is_empty()) {
+            for notice in &self.message.notices {
+                self.db
+                    .prepare_cached(
+                        "INSERT OR IGNORE INTO notice(mid, patient, code, text) VALUES(?1,?2,?3,?4)",
+                    )?
+                    .execute(params![self.mid, patient, notice.code, notice.text])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Applied> {
+        let mut unknown = false;
+        let mut persons = BTreeSet::new();
+        for patient in self.concerned.iter().filter(|p| !p.is_empty()) {
+            match identity::person_of(self.db, patient)? {
+                Some(person) => drop(persons.insert(person)),
+                None => unknown = true,
+            }
+        }
+        if unknown {
+            self.issue(
+                Severity::Warning,
+                IssueCode::NotFound,
+                "subject-unknown",
+                "something is told of a Patient that no message has described yet; it is kept and will be shown then",
+            );
+        }
+        self.out.persons = persons.into_iter().collect();
+        Ok(self.out)
+    }
+}

@@ -1,0 +1,222 @@
+//! Reading bundles: entries, references made relative, what can't be taken in refused with an issue.
+
+use std::collections::HashMap;
+
+use causeway_core::{Issue, IssueCode, Severity};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::error::{RecordError, Result};
+use crate::limits;
+use crate::model::Key;
+
+/// One resource to be taken in.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub key: Key,
+    pub resource: Map<String, Value>,
+    /// Whether the entry asks for its deletion.
+    pub delete: bool,
+}
+
+/// The bundles of one message, read.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    pub entries: Vec<Incoming>,
+    pub issues: Vec<Issue>,
+    pub refused: u64,
+    /// SHA-256 of the bundles as they came.
+    pub digest: [u8; 32],
+}
+
+/// Reads all bundles of a message.
+pub(crate) fn parse_all(bundles: &[&[u8]]) -> Result<Parsed> {
+    let mut digest = Sha256::new();
+    let mut parsed = Parsed { entries: Vec::new(), issues: Vec::new(), refused: 0, digest: [0; 32] };
+    for bytes in bundles {
+        if bytes.len() > limits::BUNDLE_BYTES_MAX {
+            return Err(RecordError::Bundle("it is larger than the limit".to_owned()));
+        }
+        digest.update((bytes.len() as u64).to_be_bytes());
+        digest.update(bytes);
+        let bundle: Value = serde_json::from_slice(bytes).map_err(|e| {
+            RecordError::Bundle(format!("not JSON at line {}, column {}", e.line(), e.column()))
+        })?;
+        let Value::Object(bundle) = bundle else {
+            return Err(RecordError::Bundle("not a JSON object".to_owned()));
+        };
+        read_bundle(bundle, &mut parsed)?;
+    }
+    parsed.digest = digest.finalize().into();
+    Ok(parsed)
+}
+
+fn read_bundle(mut bundle: Map<String, Value>, parsed: &mut Parsed) -> Result<()> {
+    if bundle.get("resourceType").and_then(Value::as_str) != Some("Bundle") {
+        return Err(RecordError::Bundle("resourceType is not Bundle".to_owned()));
+    }
+    let entries = match bundle.remove("entry") {
+        Some(Value::Array(entries)) => entries,
+        None => Vec::new(),
+        Some(_) => return Err(RecordError::Bundle("entry is not a list".to_owned())),
+    };
+    if parsed.entries.len() + entries.len() > limits::ENTRIES_MAX {
+        return Err(RecordError::Bundle("more entries than the limit".to_owned()));
+    }
+    let mut urls = HashMap::new();
+    let start = parsed.entries.len();
+    for entry in entries {
+        let Value::Object(entry) = entry else {
+            refuse(parsed, "entry-not-an-object", "an entry of the bundle is not an object");
+            continue;
+        };
+        read_entry(entry, &mut urls, parsed);
+    }
+    let mut unresolved = 0u64;
+    for incoming in parsed.entries.iter_mut().skip(start) {
+        for value in incoming.resource.values_mut() {
+            unresolved += rewrite(value, &urls);
+        }
+    }
+    if unresolved > 0 {
+        parsed.issues.push(Issue::new(
+            Severity::Warning,
+            IssueCode::NotFound,
+            "reference-unresolved",
+            format!(
+                "{unresolved} references of the bundle lead to nothing in it; they were kept as they are"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn read_entry(mut entry: Map<String, Value>, urls: &mut HashMap<String, String>, parsed: &mut Parsed) {
+    let request = entry.get("request").and_then(Value::as_object);
+    let method = request.and_then(|r| r.get("method")).and_then(Value::as_str).unwrap_or("PUT");
+    if method == "DELETE" {
+        let target = request.and_then(|r| r.get("url")).and_then(Value::as_str).and_then(key_of);
+        match target {
+            Some(key) => parsed.entries.push(Incoming { key, resource: Map::new(), delete: true }),
+            None => {
+                refuse(parsed, "delete-without-target", "an entry asks for a deletion but names no resource")
+            }
+        }
+        return;
+    }
+    let full_url = match entry.remove("fullUrl") {
+        Some(Value::String(url)) => url,
+        _ => String::new(),
+    };
+    let Some(Value::Object(mut resource)) = entry.remove("resource") else {
+        refuse(parsed, "entry-without-resource", "an entry of the bundle has no resource");
+        return;
+    };
+    let kind = resource.get("resourceType").and_then(Value::as_str).unwrap_or("").to_owned();
+    let id = match resource.get("id").and_then(Value::as_str) {
+        Some(id) => id.to_owned(),
+        None => full_url.strip_prefix("urn:uuid:").unwrap_or("").to_owned(),
+    };
+    if !is_type(&kind) || !is_id(&id) {
+        refuse(parsed, "resource-without-identity", "a resource has no valid type or id");
+        return;
+    }
+    if !resource.contains_key("id") {
+        resource.insert("id".to_owned(), Value::String(id.clone()));
+    }
+    let key = Key { kind, id };
+    if !full_url.is_empty() {
+        urls.insert(full_url, key.reference());
+    }
+    parsed.entries.push(Incoming { key, resource, delete: false });
+}
+
+fn refuse(parsed: &mut Parsed, rule: &'static str, text: &'static str) {
+    parsed.refused += 1;
+    parsed.issues.push(Issue::new(Severity::Error, IssueCode::Structure, rule, text));
+}
+
+/// Makes `urn:uuid:` and absolute references of the bundle relative. The depth is bounded by the JSON
+/// reader's own limit of 128. Gives how many `urn:uuid:` references lead to nothing.
+fn rewrite(value: &mut Value, urls: &HashMap<String, String>) -> u64 {
+    match value {
+        Value::Array(list) => list.iter_mut().map(|v| rewrite(v, urls)).sum(),
+        Value::Object(map) => map
+            .iter_mut()
+            .map(|(name, v)| match v {
+                Value::String(text) if name == "reference" => match urls.get(text.as_str()) {
+                    Some(target) => {
+                        text.clone_from(target);
+                        0
+                    }
+                    None => u64::from(text.starts_with("urn:uuid:")),
+                },
+                other => rewrite(other, urls),
+            })
+            .sum(),
+        _ => 0,
+    }
+}
+
+/// Whether it can be a FHIR type: letters, the first a capital.
+pub(crate) fn is_type(text: &str) -> bool {
+    text.len() <= limits::ID_CHARS_MAX
+        && text.starts_with(|c: char| c.is_ascii_uppercase())
+        && text.bytes().all(|b| b.is_ascii_alphabetic())
+}
+
+/// Whether it is a FHIR id: 1 to 64 of `A-Z a-z 0-9 - .`.
+pub(crate) fn is_id(text: &str) -> bool {
+    (1..=limits::ID_CHARS_MAX).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
+}
+
+/// The type and id that a reference names: relative or absolute, with or without a version.
+pub(crate) fn key_of(reference: &str) -> Option<Key> {
+    let path = reference.split_once("/_history/").map_or(reference, |(path, _)| path);
+    let mut parts = path.rsplit('/');
+    let id = parts.next()?;
+    let kind = parts.next()?;
+    (is_type(kind) && is_id(id)).then(|| Key::new(kind, id))
+}
+
+/// Digest of a resource without what changes from message to message though the content is the same:
+/// `meta.source`, `meta.lastUpdated`, `meta.versionId`; of a Provenance also `recorded` and `entity`, which
+/// name the message (the messages are kept beside it).
+pub(crate) fn content_digest(kind: &str, resource: &Map<String, Value>) -> Result<[u8; 32]> {
+    let mut out = Hashing(Sha256::new());
+    let mut names: Vec<&String> = resource.keys().collect();
+    names.sort_unstable();
+    for name in names {
+        if kind == "Provenance" && matches!(name.as_str(), "recorded" | "entity") {
+            continue;
+        }
+        let Some(value) = resource.get(name) else { continue };
+        serde_json::to_writer(&mut out, name)?;
+        match (name.as_str(), value) {
+            ("meta", Value::Object(meta)) => {
+                for (name, value) in meta {
+                    if !matches!(name.as_str(), "source" | "lastUpdated" | "versionId") {
+                        serde_json::to_writer(&mut out, name)?;
+                        serde_json::to_writer(&mut out, value)?;
+                    }
+                }
+            }
+            _ => serde_json::to_writer(&mut out, value)?,
+        }
+    }
+    Ok(out.0.finalize().into())
+}
+
+struct Hashing(Sha256);
+
+impl std::io::Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

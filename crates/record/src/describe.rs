@@ -1,0 +1,188 @@
+//! A resource in the words of its source: title, detail and date of an entry. Nothing is made up: what the
+//! source did not word stays empty.
+
+use serde_json::{Map, Value};
+
+use crate::index::{first_text, walk};
+use crate::limits;
+
+/// Where the wording of what it is about is found, the best first.
+const TITLES: &[&str] = &[
+    "code.text",
+    "code.coding.display",
+    "vaccineCode.text",
+    "vaccineCode.coding.display",
+    "medicationCodeableConcept.text",
+    "medicationCodeableConcept.coding.display",
+    "medicationReference.display",
+    "codeCodeableConcept.text",
+    "codeCodeableConcept.coding.display",
+    "type.text",
+    "type.coding.display",
+    "serviceType.text",
+    "serviceType.coding.display",
+    "class.display",
+    "deviceName.name",
+    "title",
+    "description",
+    "content.attachment.title",
+    "scope.text",
+    "scope.coding.display",
+    "category.text",
+    "category.coding.display",
+    "description.text",
+    "relationship.text",
+    "relationship.coding.display",
+    "code.coding.code",
+    "type.coding.code",
+    "class.code",
+    "medicationCodeableConcept.coding.code",
+    "vaccineCode.coding.code",
+];
+
+/// Where the date that matters is found, the best first.
+const DATES: &[&str] = &[
+    "effectiveDateTime",
+    "effectivePeriod.start",
+    "effectiveInstant",
+    "occurrenceDateTime",
+    "occurrencePeriod.start",
+    "performedDateTime",
+    "performedPeriod.start",
+    "onsetDateTime",
+    "onsetPeriod.start",
+    "onsetString",
+    "period.start",
+    "executionPeriod.start",
+    "start",
+    "authoredOn",
+    "authored",
+    "recordedDate",
+    "date",
+    "created",
+    "dateTime",
+    "startDate",
+    "whenHandedOver",
+    "sent",
+    "issued",
+];
+
+/// What else a reader needs at a glance.
+const DETAILS: &[&str] = &[
+    "valueString",
+    "valueCodeableConcept.text",
+    "valueCodeableConcept.coding.display",
+    "valueDateTime",
+    "dosageInstruction.text",
+    "dosage.text",
+    "reaction.manifestation.text",
+    "reaction.manifestation.coding.display",
+    "conclusion",
+    "reasonCode.text",
+    "reasonCode.coding.display",
+    "managingOrganization.display",
+    "serviceProvider.display",
+    "owner.display",
+    "provision.type",
+    "dataAbsentReason.text",
+    "dataAbsentReason.coding.display",
+];
+
+fn cut(text: String) -> String {
+    match text.char_indices().nth(limits::TEXT_CHARS_MAX) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text,
+    }
+}
+
+/// What it is about.
+pub(crate) fn title(kind: &str, map: &Map<String, Value>) -> String {
+    if kind == "RelatedPerson" {
+        let named = name(map);
+        let role = first_text(
+            map,
+            &["relationship.text", "relationship.coding.display", "relationship.coding.code"],
+        );
+        return cut(match (named.is_empty(), role.is_empty()) {
+            (false, false) => format!("{named} ({role})"),
+            (true, _) => role.to_owned(),
+            (false, true) => named,
+        });
+    }
+    if kind == "DocumentReference" {
+        let text =
+            first_text(map, &["description", "content.attachment.title", "type.text", "type.coding.display"]);
+        return cut(text.to_owned());
+    }
+    cut(first_text(map, TITLES).to_owned())
+}
+
+fn name(map: &Map<String, Value>) -> String {
+    let text = first_text(map, &["name.text"]);
+    if !text.is_empty() {
+        return text.to_owned();
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for path in ["name.prefix", "name.given", "name.family"] {
+        walk(map, path, &mut |value| parts.extend(value.as_str()));
+    }
+    parts.join(" ")
+}
+
+/// Value, dose, outcome and the like.
+pub(crate) fn detail(map: &Map<String, Value>) -> String {
+    let mut parts = Vec::new();
+    parts.extend(quantity(map));
+    for component in map.get("component").and_then(Value::as_array).into_iter().flatten() {
+        let Some(component) = component.as_object() else { continue };
+        let value = quantity(component).unwrap_or_else(|| first_text(component, DETAILS).to_owned());
+        if !value.is_empty() {
+            parts.push(format!("{}: {value}", first_text(component, TITLES)));
+        }
+    }
+    let text = first_text(map, DETAILS);
+    if !text.is_empty() {
+        parts.push(text.to_owned());
+    }
+    let flag = first_text(
+        map,
+        &["interpretation.text", "interpretation.coding.display", "interpretation.coding.code"],
+    );
+    if !flag.is_empty() {
+        parts.push(format!("[{flag}]"));
+    }
+    let range = first_text(map, &["referenceRange.text"]);
+    if !range.is_empty() {
+        parts.push(format!("(range {range})"));
+    }
+    let mut telecom: Vec<&str> = Vec::new();
+    walk(map, "telecom.value", &mut |value| telecom.extend(value.as_str()));
+    if !telecom.is_empty() {
+        parts.push(telecom.join(", "));
+    }
+    let end =
+        first_text(map, &["period.end", "executionPeriod.end", "effectivePeriod.end", "abatementDateTime"]);
+    if !end.is_empty() {
+        parts.push(format!("until {end}"));
+    }
+    cut(parts.join(" "))
+}
+
+/// A quantity with comparator and unit, its digits as told.
+fn quantity(map: &Map<String, Value>) -> Option<String> {
+    let quantity = map.get("valueQuantity")?.as_object()?;
+    let comparator = first_text(quantity, &["comparator"]);
+    let value = quantity.get("value").map(ToString::to_string).unwrap_or_default();
+    let unit = first_text(quantity, &["unit", "code"]);
+    Some(format!("{comparator}{value} {unit}").trim().to_owned())
+}
+
+/// The date that matters, as told.
+pub(crate) fn date(map: &Map<String, Value>) -> String {
+    first_text(map, DATES).to_owned()
+}
+
+/// Status as told: the plain one, or the clinical one.
+pub(crate) fn status(map: &Map<String, Value>) -> String {
+    first_text(map, &["clinicalStatus.coding.code", "status", "lifecycleStatus"]).to_owned()
+}

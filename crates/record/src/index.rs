@@ -1,0 +1,192 @@
+//! Index rows of a resource, kept in the transaction of its version.
+
+use rusqlite::{Connection, params};
+use serde_json::{Map, Value};
+
+use crate::error::Result;
+use crate::params::{self, Kind, Param};
+use crate::{dates, facts, limits};
+
+/// Calls `f` with every value at a path; lists are walked.
+pub(crate) fn walk<'v>(map: &'v Map<String, Value>, path: &str, f: &mut dyn FnMut(&'v Value)) {
+    let (step, rest) = path.split_once('.').map_or((path, ""), |(step, rest)| (step, rest));
+    let Some(value) = map.get(step) else { return };
+    each(value, rest, f);
+}
+
+fn each<'v>(value: &'v Value, rest: &str, f: &mut dyn FnMut(&'v Value)) {
+    match value {
+        Value::Array(list) => list.iter().for_each(|v| each(v, rest, f)),
+        Value::Object(map) if !rest.is_empty() => walk(map, rest, f),
+        value if rest.is_empty() => f(value),
+        _ => {}
+    }
+}
+
+/// The first text at any of the paths.
+pub(crate) fn first_text<'v>(map: &'v Map<String, Value>, paths: &[&str]) -> &'v str {
+    let mut found = "";
+    for path in paths {
+        walk(map, path, &mut |v| {
+            if found.is_empty() {
+                found = v.as_str().unwrap_or("");
+            }
+        });
+        if !found.is_empty() {
+            break;
+        }
+    }
+    found
+}
+
+/// Text folded for searching: lower case, accents of Latin letters dropped, blanks single.
+pub(crate) fn fold(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.trim().chars().take(limits::INDEX_CHARS_MAX) {
+        let plain = match c {
+            'à'..='å' | 'À'..='Å' => 'a',
+            'ç' | 'Ç' => 'c',
+            'è'..='ë' | 'È'..='Ë' => 'e',
+            'ì'..='ï' | 'Ì'..='Ï' => 'i',
+            'ñ' | 'Ñ' => 'n',
+            'ò'..='ö' | 'Ò'..='Ö' | 'ø' | 'Ø' => 'o',
+            'ù'..='ü' | 'Ù'..='Ü' => 'u',
+            'ý' | 'ÿ' | 'Ý' => 'y',
+            '’' | '‘' => '\'',
+            c if c.is_whitespace() => ' ',
+            c => c,
+        };
+        if plain != ' ' || !out.ends_with(' ') {
+            out.extend(plain.to_lowercase());
+        }
+    }
+    out
+}
+
+/// Text cut to what an index keeps.
+fn cut(text: &str) -> &str {
+    match text.char_indices().nth(limits::INDEX_CHARS_MAX) {
+        Some((at, _)) => text.get(..at).unwrap_or(text),
+        None => text,
+    }
+}
+
+/// Calls `f` with system and code of every token in an element.
+fn tokens(value: &Value, f: &mut dyn FnMut(&str, &str)) {
+    match value {
+        Value::String(code) => f("", code),
+        Value::Bool(flag) => f("", if *flag { "true" } else { "false" }),
+        Value::Object(map) => {
+            let text = |name: &str| map.get(name).and_then(Value::as_str).unwrap_or("");
+            match map.get("coding") {
+                Some(Value::Array(codings)) => codings.iter().for_each(|coding| tokens(coding, f)),
+                _ if map.contains_key("value") => f(text("system"), text("value")),
+                _ if map.contains_key("code") => f(text("system"), text("code")),
+                _ => {}
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Removes the rows of a resource.
+pub(crate) fn clear(db: &Connection, rid: i64) -> Result<()> {
+    for table in ["ix_token", "ix_date", "ix_string", "ix_ref", "fact"] {
+        db.prepare_cached(&format!("DELETE FROM {table} WHERE rid=?1"))?.execute([rid])?;
+    }
+    Ok(())
+}
+
+/// Writes the rows of a resource; the caller cleared those of the version before.
+pub(crate) fn write(
+    db: &Connection,
+    rid: i64,
+    kind: &str,
+    patient: &str,
+    withdrawn: bool,
+    map: &Map<String, Value>,
+) -> Result<()> {
+    for param in params::of_type(kind) {
+        write_param(db, rid, param, map)?;
+    }
+    if !patient.is_empty() && !withdrawn {
+        let mut add = db.prepare_cached("INSERT OR IGNORE INTO fact VALUES(?1,?2,?3,?4)")?;
+        let found = facts::of(kind, map);
+        for key in &found.keys {
+            add.execute(params![rid, key, patient, found.minute])?;
+        }
+    }
+    Ok(())
+}
+
+fn write_param(db: &Connection, rid: i64, param: &Param, map: &Map<String, Value>) -> Result<()> {
+    let mut values = Vec::new();
+    for path in param.paths {
+        walk(map, path, &mut |value| values.push(value));
+    }
+    for value in values {
+        match param.kind {
+            Kind::Token => {
+                let mut rows = Vec::new();
+                tokens(value, &mut |system, code| rows.push((system.to_owned(), cut(code).to_owned())));
+                let mut add = db.prepare_cached("INSERT OR IGNORE INTO ix_token VALUES(?1,?2,?3,?4)")?;
+                for (system, code) in rows {
+                    add.execute(params![rid, param.name, code, system])?;
+                }
+            }
+            Kind::Date => {
+                if let Some((low, high)) = dates::range_of(value) {
+                    db.prepare_cached("INSERT OR IGNORE INTO ix_date VALUES(?1,?2,?3,?4)")?
+                        .execute(params![rid, param.name, low, high])?;
+                }
+            }
+            Kind::Text => {
+                if let Some(text) = value.as_str().filter(|t| !t.is_empty()) {
+                    db.prepare_cached("INSERT OR IGNORE INTO ix_string VALUES(?1,?2,?3,?4)")?
+                        .execute(params![rid, param.name, fold(text), cut(text)])?;
+                }
+            }
+            Kind::Reference => write_reference(db, rid, param, value)?,
+        }
+    }
+    Ok(())
+}
+
+fn write_reference(db: &Connection, rid: i64, param: &Param, value: &Value) -> Result<()> {
+    // `patient` and `subject` are the same elements and are answered from the resource's own column.
+    if params::is_patient(param.name) {
+        return Ok(());
+    }
+    let Some(reference) = value.get("reference").and_then(Value::as_str) else { return Ok(()) };
+    let target =
+        crate::bundle::key_of(reference).map_or_else(|| cut(reference).to_owned(), |key| key.reference());
+    db.prepare_cached("INSERT OR IGNORE INTO ix_ref VALUES(?1,?2,?3)")?
+        .execute(params![rid, param.name, target])?;
+    Ok(())
+}
+
+/// The id of the Patient that a resource is about; empty where it is about none, or about several.
+pub(crate) fn patient_of(kind: &str, map: &Map<String, Value>) -> String {
+    if kind == "Patient" {
+        return map.get("id").and_then(Value::as_str).unwrap_or("").to_owned();
+    }
+    let paths: &[&str] = if kind == "Provenance" { &["target"] } else { params::PATIENT };
+    for path in paths {
+        let mut found: Vec<String> = Vec::new();
+        walk(map, path, &mut |value| {
+            let key = value.get("reference").and_then(Value::as_str).and_then(crate::bundle::key_of);
+            if let Some(key) = key.filter(|key| key.kind == "Patient") {
+                if !found.contains(&key.id) {
+                    found.push(key.id);
+                }
+            }
+        });
+        if let [one] = found.as_slice() {
+            return one.clone();
+        }
+        if !found.is_empty() {
+            return String::new();
+        }
+    }
+    String::new()
+}

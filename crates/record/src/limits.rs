@@ -1,0 +1,38 @@
+//! Every limit of the record, with its unit.
+
+/// Largest bundle, in bytes.
+pub const BUNDLE_BYTES_MAX: usize = causeway_core::limits::INPUT_BYTES_MAX;
+/// Most entries of one bundle.
+pub const ENTRIES_MAX: usize = 1_000_000;
+/// Most issues that one call of apply reports; more are only counted.
+pub const ISSUES_MAX: usize = 1_000;
+/// Longest FHIR id, in characters (FHIR R4, datatype id).
+pub const ID_CHARS_MAX: usize = 64;
+/// Reader connections kept open.
+pub const READERS_KEPT: usize = 8;
+/// How long a connection waits for a lock, in milliseconds.
+pub const BUSY_MILLIS: u64 = 10_000;
+/// Prepared statements kept per connection.
+pub const STATEMENTS_KEPT: usize = 96;
+/// Page size of a search where the caller names none, in resources.
+pub const PAGE_DEFAULT: usize = 50;
+/// Largest page of a search, in resources.
+pub const PAGE_MAX: usize = 500;
+/// Most search parameters of one search.
+pub const PARAMS_MAX: usize = 50;
+/// Most alternatives (comma-separated) of one search parameter.
+pub const ALTERNATIVES_MAX: usize = 100;
+/// Most resources that `_include` and `_revinclude` add to one page.
+pub const INCLUDES_MAX: usize = 1_000;
+/// Most resources of one `$everything`; what is beyond is announced.
+pub const EVERYTHING_MAX: usize = 50_000;
+/// Steps along which `$everything` follows references out of the person's own resources.
+pub const EVERYTHING_STEPS: usize = 3;
+/// Most Patient resources that one person may join; more is a sign of a filler identifier.
+pub const MEMBERS_MAX: usize = 200;
+/// Longest text kept in an index, in characters.
+pub const INDEX_CHARS_MAX: usize = 200;
+/// Most rows of a list of persons, decisions or reviews.
+pub const LIST_MAX: usize = 500;
+/// Longest text of an entry's title or detail, in characters.
+pub const TEXT_CHARS_MAX: usize = 400;

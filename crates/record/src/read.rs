@@ -1,0 +1,310 @@
+//! Reading resources, their versions, their origins, and everything of a person.
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::{Map, Value, json};
+
+use crate::bundle::key_of;
+use crate::error::{RecordError, Result};
+use crate::model::{Figures, Key, Origin, Source, Version, VersionState};
+use crate::{identity, limits};
+
+/// Columns of [`version_of`]; the version that gives the content is the newest that has one.
+const VERSION_COLUMNS: &str = "r.type, r.id, v.version, v.state, v.at,
+  coalesce(v.content, (SELECT c.content FROM version c WHERE c.rid=v.rid AND c.version<v.version
+    AND c.state='told' AND c.content IS NOT NULL ORDER BY c.version DESC LIMIT 1)),
+  s.code, s.system, m.name, s.adapter, m.received, m.id";
+
+/// Joins of [`VERSION_COLUMNS`].
+const VERSION_TABLES: &str = "resource r JOIN version v ON v.rid=r.rid
+  JOIN message m ON m.mid=v.mid JOIN source s ON s.source=m.source";
+
+/// A time as stored.
+pub(crate) fn time(microseconds: i64) -> Timestamp {
+    Timestamp::from_microsecond(microseconds).unwrap_or_default()
+}
+
+/// A count in a column.
+pub(crate) fn count_at(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    Ok(row.get::<_, i64>(column)?.unsigned_abs())
+}
+
+/// A source from six columns: code, system, name, adapter, received, message.
+pub(crate) fn source_of(row: &Row<'_>, from: usize) -> rusqlite::Result<Source> {
+    let code: String = row.get(from)?;
+    let name: String = row.get(from + 2)?;
+    Ok(Source {
+        organisation: if name.is_empty() { code.clone() } else { name },
+        organisation_code: code,
+        organisation_system: row.get(from + 1)?,
+        system: row.get(from + 3)?,
+        received: time(row.get(from + 4)?),
+        message: row.get(from + 5)?,
+    })
+}
+
+fn version_of(row: &Row<'_>) -> rusqlite::Result<(Version, Option<String>)> {
+    let state: String = row.get(3)?;
+    let version = Version {
+        key: Key { kind: row.get(0)?, id: row.get(1)? },
+        version: row.get(2)?,
+        state: VersionState::of(&state),
+        at: time(row.get(4)?),
+        resource: Value::Null,
+        source: source_of(row, 6)?,
+    };
+    Ok((version, row.get(5)?))
+}
+
+/// Puts the content in, with the version and time that the record gives it.
+fn with_content((mut version, content): (Version, Option<String>)) -> Result<Version> {
+    let mut map: Map<String, Value> = serde_json::from_str(&content.ok_or(RecordError::Damaged)?)?;
+    if let Value::Object(meta) = map.entry("meta").or_insert_with(|| Value::Object(Map::new())) {
+        meta.insert("versionId".to_owned(), Value::String(version.version.to_string()));
+        meta.insert("lastUpdated".to_owned(), Value::String(version.at.to_string()));
+    }
+    version.resource = Value::Object(map);
+    Ok(version)
+}
+
+/// The version that stands.
+pub(crate) fn current(db: &Connection, kind: &str, id: &str) -> Result<Option<Version>> {
+    let sql = format!(
+        "SELECT {VERSION_COLUMNS} FROM {VERSION_TABLES} WHERE r.type=?1 AND r.id=?2 AND v.version=r.version"
+    );
+    db.prepare_cached(&sql)?.query_row([kind, id], version_of).optional()?.map(with_content).transpose()
+}
+
+/// The version that stands, by row.
+pub(crate) fn by_rid(db: &Connection, rid: i64) -> Result<Version> {
+    let sql =
+        format!("SELECT {VERSION_COLUMNS} FROM {VERSION_TABLES} WHERE r.rid=?1 AND v.version=r.version");
+    with_content(db.prepare_cached(&sql)?.query_row([rid], version_of)?)
+}
+
+/// One version.
+pub(crate) fn version(db: &Connection, kind: &str, id: &str, version: u32) -> Result<Option<Version>> {
+    let sql = format!(
+        "SELECT {VERSION_COLUMNS} FROM {VERSION_TABLES} WHERE r.type=?1 AND r.id=?2 AND v.version=?3"
+    );
+    db.prepare_cached(&sql)?
+        .query_row(params![kind, id, version], version_of)
+        .optional()?
+        .map(with_content)
+        .transpose()
+}
+
+/// All versions, newest first.
+pub(crate) fn history(db: &Connection, kind: &str, id: &str) -> Result<Vec<Version>> {
+    let sql = format!(
+        "SELECT {VERSION_COLUMNS} FROM {VERSION_TABLES} WHERE r.type=?1 AND r.id=?2 ORDER BY v.version DESC"
+    );
+    let mut list = db.prepare_cached(&sql)?;
+    let rows = list.query_map([kind, id], version_of)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    rows.into_iter().map(with_content).collect()
+}
+
+/// All versions as a Bundle.
+pub(crate) fn history_bundle(db: &Connection, kind: &str, id: &str, base: &str) -> Result<Option<Value>> {
+    let versions = history(db, kind, id)?;
+    if versions.is_empty() {
+        return Ok(None);
+    }
+    let entries: Vec<Value> = versions
+        .iter()
+        .map(|v| {
+            let url = v.key.reference();
+            let gone = matches!(v.state, VersionState::Superseded | VersionState::Deleted);
+            let modified = v.at.to_string();
+            let etag = format!("W/\"{}\"", v.version);
+            if gone {
+                return json!({"fullUrl": format!("{base}/{url}"), "request": {"method": "DELETE", "url": url},
+                    "response": {"status": "204", "etag": etag, "lastModified": modified}});
+            }
+            let status = if v.version == 1 { "201" } else { "200" };
+            json!({"fullUrl": format!("{base}/{url}"), "resource": v.resource,
+                "request": {"method": "PUT", "url": url},
+                "response": {"status": status, "etag": etag, "lastModified": modified}})
+        })
+        .collect();
+    Ok(Some(json!({"resourceType": "Bundle", "type": "history", "total": entries.len(), "entry": entries})))
+}
+
+/// Messages that told or confirmed a resource.
+pub(crate) fn origin(db: &Connection, kind: &str, id: &str) -> Result<Vec<Origin>> {
+    let mut list = db.prepare_cached(
+        "SELECT s.code, s.system, m.name, s.adapter, m.received, m.id,
+           (SELECT max(v.version) FROM version v WHERE v.rid=r.rid AND v.mid=m.mid) AS made,
+           EXISTS(SELECT 1 FROM version v WHERE v.rid=r.rid AND v.version=r.version AND v.mid=m.mid) AS stands
+         FROM resource r JOIN mention n ON n.rid=r.rid JOIN message m ON m.mid=n.mid
+         JOIN source s ON s.source=m.source
+         WHERE r.type=?1 AND r.id=?2 ORDER BY stands DESC, m.received DESC, m.mid DESC",
+    )?;
+    let rows =
+        list.query_map([kind, id], |row| Ok(Origin { source: source_of(row, 0)?, version: row.get(6)? }))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Types with how many stand.
+pub(crate) fn types(db: &Connection) -> Result<Vec<(String, u64)>> {
+    let mut list =
+        db.prepare_cached("SELECT type, count(*) FROM resource WHERE state='told' GROUP BY type")?;
+    let rows = list.query_map([], |row| Ok((row.get(0)?, count_at(row, 1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Figures of the whole.
+pub(crate) fn figures(db: &Connection) -> Result<Figures> {
+    let count = |sql: &str| db.query_row(sql, [], |row| count_at(row, 0));
+    Ok(Figures {
+        persons: count("SELECT count(*) FROM person WHERE merged_into IS NULL")?,
+        resources: count("SELECT count(*) FROM resource")?,
+        versions: count("SELECT count(*) FROM version")?,
+        messages: count("SELECT count(*) FROM message")?,
+        reviews: count("SELECT count(*) FROM review WHERE closed IS NULL")?,
+    })
+}
+
+/// Rows of all that stands about these Patients, and whether there is more than the limit.
+pub(crate) fn rows_of(db: &Connection, patients: &[String], most: usize) -> Result<(Vec<i64>, bool)> {
+    let mut list = db.prepare_cached(
+        "SELECT rid FROM resource WHERE patient=?1 AND state='told' AND withdrawn=0 ORDER BY rid LIMIT ?2",
+    )?;
+    let mut out = Vec::new();
+    for patient in patients {
+        let room = (most + 1).saturating_sub(out.len());
+        let rows = list.query_map(params![patient, room as i64], |row| row.get::<_, i64>(0))?;
+        out.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    let more = out.len() > most;
+    out.truncate(most);
+    Ok((out, more))
+}
+
+/// How many resources about these Patients are shown only with their history.
+pub(crate) fn withdrawn(db: &Connection, patients: &[String]) -> Result<u64> {
+    let mut count =
+        db.prepare_cached("SELECT count(*) FROM resource WHERE patient=?1 AND state='told' AND withdrawn=1")?;
+    let mut total = 0;
+    for patient in patients {
+        total += count.query_row([patient], |row| count_at(row, 0))?;
+    }
+    Ok(total)
+}
+
+/// Everything of the person of a Patient.
+pub(crate) fn everything_of_patient(db: &Connection, patient: &str, base: &str) -> Result<Option<Value>> {
+    match identity::pid_of(db, patient)? {
+        Some(pid) => everything(db, pid, base).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Everything of a person.
+pub(crate) fn everything_of_person(db: &Connection, person: &str, base: &str) -> Result<Option<Value>> {
+    match identity::pid_of_id(db, person)? {
+        Some(pid) => everything(db, pid, base).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn everything(db: &Connection, pid: i64, base: &str) -> Result<Value> {
+    let patients = identity::members(db, pid)?;
+    let (rows, more) = rows_of(db, &patients, limits::EVERYTHING_MAX)?;
+    let mut taken: HashSet<i64> = rows.iter().copied().collect();
+    let mut queue: VecDeque<(i64, usize)> = rows.iter().map(|rid| (*rid, 0)).collect();
+    let mut entries = Vec::new();
+    let mut targets = BTreeSet::new();
+    while let Some((rid, steps)) = queue.pop_front() {
+        let version = by_rid(db, rid)?;
+        // A Provenance leads to everything of its bundle; what matters of that is here already.
+        if steps < limits::EVERYTHING_STEPS && version.key.kind != "Provenance" {
+            let mut found = Vec::new();
+            references(&version.resource, &mut found);
+            for key in found {
+                if let Some(next) = follow(db, &key, &patients)?.filter(|next| taken.insert(*next)) {
+                    queue.push_back((next, steps + 1));
+                }
+            }
+        }
+        targets.insert(version.key.reference());
+        let mode = if steps == 0 { "match" } else { "include" };
+        entries.push(entry(base, &version, mode));
+        if steps == 0 && version.key.kind != "Provenance" {
+            for provenance in provenance_of(db, &version.key)? {
+                if taken.insert(provenance) {
+                    queue.push_back((provenance, 1));
+                }
+            }
+        }
+    }
+    let total = rows.len();
+    let hidden = withdrawn(db, &patients)?;
+    let mut said = Vec::new();
+    if hidden > 0 {
+        said.push(("information", "suppressed", format!("{hidden} entries were withdrawn by their source; they are kept in the history and not shown here")));
+    }
+    if more {
+        said.push((
+            "warning",
+            "incomplete",
+            "there is more than can be given at once; search by type for the rest".to_owned(),
+        ));
+    }
+    if !said.is_empty() {
+        entries.push(outcome(&said));
+    }
+    Ok(json!({"resourceType": "Bundle", "type": "searchset", "total": total, "entry": entries}))
+}
+
+/// The row of a reference's target, unless it is of another person.
+fn follow(db: &Connection, key: &Key, patients: &[String]) -> Result<Option<i64>> {
+    let mut find =
+        db.prepare_cached("SELECT rid, patient FROM resource WHERE type=?1 AND id=?2 AND state='told'")?;
+    let row: Option<(i64, String)> =
+        find.query_row([&key.kind, &key.id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    Ok(row.filter(|(_, patient)| patient.is_empty() || patients.contains(patient)).map(|(rid, _)| rid))
+}
+
+/// Rows of the Provenance resources that name a resource.
+pub(crate) fn provenance_of(db: &Connection, key: &Key) -> Result<Vec<i64>> {
+    let mut list = db
+        .prepare_cached("SELECT i.rid FROM ix_ref i WHERE i.target=?1 AND i.param='target' ORDER BY i.rid")?;
+    let rows = list.query_map([key.reference()], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Every reference in a resource. The depth is bounded by the JSON reader's limit.
+pub(crate) fn references(value: &Value, out: &mut Vec<Key>) {
+    match value {
+        Value::Array(list) => list.iter().for_each(|v| references(v, out)),
+        Value::Object(map) => {
+            for (name, value) in map {
+                match value {
+                    Value::String(text) if name == "reference" => out.extend(key_of(text)),
+                    other => references(other, out),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// An entry of a searchset.
+pub(crate) fn entry(base: &str, version: &Version, mode: &str) -> Value {
+    let url = format!("{base}/{}", version.key.reference());
+    json!({"fullUrl": url, "resource": version.resource, "search": {"mode": mode}})
+}
+
+/// An OperationOutcome as an entry: severity, code and text of each issue.
+pub(crate) fn outcome(issues: &[(&str, &str, String)]) -> Value {
+    let issues: Vec<Value> = issues
+        .iter()
+        .map(|(severity, code, text)| {
+            json!({"severity": severity, "code": code, "details": {"text": text}, "diagnostics": text})
+        })
+        .collect();
+    json!({"resource": {"resourceType": "OperationOutcome", "issue": issues}, "search": {"mode": "outcome"}})
+}

@@ -1,0 +1,286 @@
+//! The record: one file, one writer, readers apart.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::model::ExpectedSource;
+use crate::model::{
+    Applied, Decision, Figures, Group, Origin, PersonQuery, PersonRow, PersonView, Review, SearchOptions,
+    SearchPage, Sections, SourceMessage, Version,
+};
+use crate::{apply, groups, identity, limits, person, read, schema, search, sections};
+
+/// The integrated record in one SQLite file. Thread-safe: calls that change it take turns, readers see the
+/// last committed state and wait for nobody. Every change is one transaction that is flushed before the call
+/// returns; a process that is killed leaves the record as before or as after the call.
+#[derive(Debug)]
+pub struct Record {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+fn configure(db: &Connection) -> Result<()> {
+    db.busy_timeout(Duration::from_millis(limits::BUSY_MILLIS))?;
+    db.set_prepared_statement_cache_capacity(limits::STATEMENTS_KEPT);
+    db.execute_batch("PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-32768;")?;
+    Ok(())
+}
+
+/// A lock, also after a panic elsewhere: an open transaction was rolled back when it was dropped.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Record {
+    /// Opens the record, makes the file where there is none and brings its schema up to date.
+    ///
+    /// # Errors
+    /// The file can't be opened or was written by a newer version of the program.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_owned();
+        let mut db = Connection::open(&path)?;
+        configure(&db)?;
+        db.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
+        db.execute_batch("PRAGMA synchronous=FULL;")?;
+        schema::migrate(&mut db)?;
+        Ok(Self { path, writer: Mutex::new(db), readers: Mutex::new(Vec::new()) })
+    }
+
+    /// One transaction that writes.
+    fn write<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let mut db = lock(&self.writer);
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let out = f(&tx)?;
+        tx.commit()?;
+        Ok(out)
+    }
+
+    /// One consistent view for reading.
+    fn read<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let kept = lock(&self.readers).pop();
+        let mut db = match kept {
+            Some(db) => db,
+            None => {
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                let db = Connection::open_with_flags(&self.path, flags)?;
+                configure(&db)?;
+                db
+            }
+        };
+        let tx = db.transaction()?;
+        let out = f(&tx);
+        tx.finish()?;
+        let mut readers = lock(&self.readers);
+        if readers.len() < limits::READERS_KEPT {
+            readers.push(db);
+        }
+        out
+    }
+
+    /// Applies one bundle of a message. The same bundle of the same message again changes nothing. See
+    /// [`Record::apply_all`].
+    ///
+    /// # Errors
+    /// The bytes are no bundle, or the database failed; nothing was changed then.
+    pub fn apply(&self, bundle: &[u8], source: &SourceMessage, now: Timestamp) -> Result<Applied> {
+        self.apply_all(&[bundle], source, now)
+    }
+
+    /// Applies the bundles of one message in one transaction: use this where a message makes several bundles
+    /// that together are one whole record (a GP extract), as superseding looks at all of them.
+    ///
+    /// `urn:uuid:` references become `Type/id`. A resource whose content is the same makes no new version.
+    /// A resource that cannot be taken in is refused with an issue and the others go on.
+    ///
+    /// # Errors
+    /// One of them is no bundle, or the database failed; nothing was changed then.
+    pub fn apply_all(&self, bundles: &[&[u8]], source: &SourceMessage, now: Timestamp) -> Result<Applied> {
+        let parsed = apply::parse_all(bundles)?;
+        self.write(|db| apply::apply(db, parsed, source, now))
+    }
+
+    /// A resource as it stands; its state says where it was superseded or deleted. `None` where there never
+    /// was one.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn read_resource(&self, kind: &str, id: &str) -> Result<Option<Version>> {
+        self.read(|db| read::current(db, kind, id))
+    }
+
+    /// One version of a resource.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn vread(&self, kind: &str, id: &str, version: u32) -> Result<Option<Version>> {
+        self.read(|db| read::version(db, kind, id, version))
+    }
+
+    /// Every version of a resource, newest first; empty where there never was one.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn history(&self, kind: &str, id: &str) -> Result<Vec<Version>> {
+        self.read(|db| read::history(db, kind, id))
+    }
+
+    /// The history as a FHIR Bundle of type `history`; `None` where there never was such a resource.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn history_bundle(&self, kind: &str, id: &str, base: &str) -> Result<Option<Value>> {
+        self.read(|db| read::history_bundle(db, kind, id, base))
+    }
+
+    /// Every message that told or confirmed a resource, first the one that made its standing version.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn origin(&self, kind: &str, id: &str) -> Result<Vec<Origin>> {
+        self.read(|db| read::origin(db, kind, id))
+    }
+
+    /// A FHIR search. `params` as in the query, decoded, in order. `patient=` and `subject=` find what is
+    /// told of the whole person whom that Patient belongs to, whichever source told it.
+    ///
+    /// # Errors
+    /// A value can't be understood, or with [`SearchOptions::strict`] a parameter is not known.
+    pub fn search(
+        &self,
+        kind: &str,
+        params: &[(String, String)],
+        options: &SearchOptions,
+    ) -> Result<SearchPage> {
+        self.read(|db| search::search(db, kind, params, options))
+    }
+
+    /// `Patient/[id]/$everything`: all that is told of the person whom the Patient belongs to, what that
+    /// refers to, and the provenance. `None` where there is no such Patient.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn everything(&self, patient: &str, base: &str) -> Result<Option<Value>> {
+        self.read(|db| read::everything_of_patient(db, patient, base))
+    }
+
+    /// The same, by person.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn everything_of_person(&self, person: &str, base: &str) -> Result<Option<Value>> {
+        self.read(|db| read::everything_of_person(db, person, base))
+    }
+
+    /// A person. `display` is one source's demographics whole: of the Patients that no merge replaced and no
+    /// source calls inactive, those whose NHS number is verified come first, then those that have a valid
+    /// number, and among these the most recently received.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn person(&self, person: &str) -> Result<Option<PersonView>> {
+        self.read(|db| person::view(db, person))
+    }
+
+    /// The person whom a Patient belongs to.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn person_of(&self, patient: &str) -> Result<Option<String>> {
+        self.read(|db| identity::person_of(db, patient))
+    }
+
+    /// A list of persons.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn persons(&self, query: &PersonQuery) -> Result<Vec<PersonRow>> {
+        self.read(|db| person::list(db, query))
+    }
+
+    /// The sections of a person's record, social care first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn sections(&self, person: &str, expected: &[ExpectedSource]) -> Result<Option<Sections>> {
+        self.read(|db| sections::sections(db, person, expected))
+    }
+
+    /// The facts of a person that several sources tell.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn groups(&self, person: &str) -> Result<Vec<Group>> {
+        self.read(|db| groups::of_person(db, person))
+    }
+
+    /// Takes a Patient out of its person (a merge or a match was wrong). It becomes a person of its own and
+    /// is never joined again with those it was taken from, unless [`Record::merge`] says so.
+    ///
+    /// # Errors
+    /// There is no such Patient, or it is alone already.
+    pub fn unmerge(&self, patient: &str, reason: &str, actor: &str, now: Timestamp) -> Result<String> {
+        self.write(|db| identity::unmerge(db, patient, reason, actor, now))
+    }
+
+    /// Joins the persons of two Patients because a user says that they are one. Gives the person.
+    ///
+    /// # Errors
+    /// There is no such Patient, or they are one already.
+    pub fn merge(
+        &self,
+        patient: &str,
+        other: &str,
+        reason: &str,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<String> {
+        self.write(|db| identity::merge_by_user(db, patient, other, reason, actor, now))
+    }
+
+    /// Identity decisions about a person, or about all where `person` is empty; newest first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn decisions(&self, person: &str, limit: usize) -> Result<Vec<Decision>> {
+        self.read(|db| person::decisions(db, person, limit))
+    }
+
+    /// Reviews that are open, or all; oldest first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn reviews(&self, open_only: bool, limit: usize) -> Result<Vec<Review>> {
+        self.read(|db| person::reviews(db, open_only, limit))
+    }
+
+    /// Closes a review. To join the two, call [`Record::merge`] as well.
+    ///
+    /// # Errors
+    /// There is no such review that is open.
+    pub fn close_review(&self, number: i64, outcome: &str, actor: &str, now: Timestamp) -> Result<()> {
+        self.write(|db| identity::close_review(db, number, outcome, actor, now))
+    }
+
+    /// The FHIR types of which there is anything, with how many stand.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn types(&self) -> Result<Vec<(String, u64)>> {
+        self.read(read::types)
+    }
+
+    /// Figures of the whole record.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn figures(&self) -> Result<Figures> {
+        self.read(read::figures)
+    }
+}

@@ -1,0 +1,205 @@
+//! The tables, as numbered migrations kept in `PRAGMA user_version`.
+
+use rusqlite::Connection;
+
+use crate::error::{RecordError, Result};
+
+/// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
+const MIGRATIONS: &[&str] = &[V1];
+
+/// Newest schema version that this program knows.
+pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// Version 1. Times are microseconds since 1970.
+const V1: &str = "
+CREATE TABLE source(
+  source INTEGER PRIMARY KEY,
+  system TEXT NOT NULL,             -- identifier system of the organisation's code
+  code TEXT NOT NULL,
+  adapter TEXT NOT NULL,
+  UNIQUE(system, code, adapter)
+) STRICT;
+
+CREATE TABLE message(
+  mid INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  source INTEGER NOT NULL,
+  name TEXT NOT NULL,               -- of the organisation, as the message was received
+  received INTEGER NOT NULL,
+  UNIQUE(id, source)
+) STRICT;
+
+CREATE TABLE notice(                -- what readers must be told about a message
+  mid INTEGER NOT NULL,
+  patient TEXT NOT NULL,
+  code TEXT NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY(patient, mid, code, text)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE applied(               -- what was applied: message and SHA-256 of its bundles
+  mid INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY(mid, digest)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE resource(
+  rid INTEGER PRIMARY KEY,
+  type TEXT NOT NULL,
+  id TEXT NOT NULL,
+  source INTEGER NOT NULL,
+  patient TEXT NOT NULL,            -- id of the Patient that it is about; empty where none
+  version INTEGER NOT NULL,         -- the one that stands
+  last INTEGER NOT NULL,            -- the highest
+  state TEXT NOT NULL,              -- of the version that stands
+  withdrawn INTEGER NOT NULL,       -- 1: entered in error or a cancelled result, shown only with history
+  updated INTEGER NOT NULL,         -- when the version that stands was taken in
+  UNIQUE(type, id)
+) STRICT;
+CREATE INDEX resource_patient ON resource(patient, type, rid) WHERE patient <> '';
+CREATE INDEX resource_list ON resource(type, rid) WHERE state = 'told';
+
+CREATE TABLE version(
+  rid INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  mid INTEGER NOT NULL,
+  digest BLOB,                      -- of the content without its volatile parts
+  content TEXT,                     -- NULL: superseded or deleted
+  PRIMARY KEY(rid, version)
+) STRICT;
+
+CREATE TABLE mention(               -- every message that told or confirmed a resource
+  rid INTEGER NOT NULL,
+  mid INTEGER NOT NULL,
+  PRIMARY KEY(rid, mid)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE snapshot(              -- the latest whole record that a source sent of a Patient
+  source INTEGER NOT NULL,
+  patient TEXT NOT NULL,
+  mid INTEGER NOT NULL,
+  received INTEGER NOT NULL,
+  PRIMARY KEY(source, patient)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ix_token(
+  rid INTEGER NOT NULL, param TEXT NOT NULL, code TEXT NOT NULL, system TEXT NOT NULL,
+  PRIMARY KEY(rid, param, code, system)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ix_token_code ON ix_token(code, param, rid);
+
+CREATE TABLE ix_date(
+  rid INTEGER NOT NULL, param TEXT NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
+  PRIMARY KEY(rid, param, low, high)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ix_date_low ON ix_date(param, low, rid);
+
+CREATE TABLE ix_string(
+  rid INTEGER NOT NULL, param TEXT NOT NULL, folded TEXT NOT NULL, exact TEXT NOT NULL,
+  PRIMARY KEY(rid, param, folded, exact)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ix_string_folded ON ix_string(param, folded, rid);
+
+CREATE TABLE ix_ref(
+  rid INTEGER NOT NULL, param TEXT NOT NULL, target TEXT NOT NULL,
+  PRIMARY KEY(rid, param, target)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ix_ref_target ON ix_ref(target, param, rid);
+
+CREATE TABLE fact(                  -- keys under which the same fact from another source is recognised
+  rid INTEGER NOT NULL,
+  key BLOB NOT NULL,                -- digest of kind, code or text, day, value, unit
+  patient TEXT NOT NULL,
+  minute INTEGER,                   -- where told to the minute: minutes since 1970
+  PRIMARY KEY(rid, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fact_key ON fact(patient, key, rid);
+
+CREATE TABLE person(
+  pid INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  created INTEGER NOT NULL,
+  merged_into INTEGER               -- pid; NULL while it stands
+) STRICT;
+
+CREATE TABLE member(
+  patient TEXT PRIMARY KEY,
+  pid INTEGER NOT NULL,
+  rid INTEGER NOT NULL,
+  replaced_by TEXT NOT NULL,        -- id of the Patient that its source merged it into; empty where none
+  birth_date TEXT NOT NULL,         -- as told, empty where none
+  families TEXT NOT NULL            -- family names, folded, with a line feed between
+) STRICT, WITHOUT ROWID;
+CREATE INDEX member_pid ON member(pid, patient);
+
+CREATE TABLE identity(              -- identifiers by which Patients are joined
+  patient TEXT NOT NULL,
+  kind TEXT NOT NULL,               -- nhs, old-nhs, local
+  system TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY(patient, kind, system, value)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX identity_value ON identity(value, system, kind, patient);
+
+CREATE TABLE apart(                 -- pairs that a user declared to be different people; both orders are kept
+  patient TEXT NOT NULL,
+  other TEXT NOT NULL,
+  PRIMARY KEY(patient, other)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE together(              -- pairs that a source's merge or a user declared to be one; both orders
+  patient TEXT NOT NULL,
+  other TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  PRIMARY KEY(patient, other)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE decision(
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  person TEXT NOT NULL,
+  other TEXT NOT NULL,
+  patient TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  text TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  message TEXT NOT NULL
+) STRICT;
+CREATE INDEX decision_person ON decision(person, number);
+CREATE INDEX decision_other ON decision(other, number) WHERE other <> '';
+
+CREATE TABLE review(
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  text TEXT NOT NULL,
+  patient TEXT NOT NULL,
+  other_patient TEXT NOT NULL,
+  message TEXT NOT NULL,
+  closed INTEGER,
+  outcome TEXT NOT NULL,
+  UNIQUE(reason, patient, other_patient)
+) STRICT;
+CREATE INDEX review_open ON review(number) WHERE closed IS NULL;
+CREATE INDEX review_patient ON review(patient);
+CREATE INDEX review_other ON review(other_patient);
+";
+
+/// Sets a connection up and brings the schema to the newest version.
+pub(crate) fn migrate(db: &mut Connection) -> Result<()> {
+    let found: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > VERSION {
+        return Err(RecordError::Schema { found, known: VERSION });
+    }
+    for (number, sql) in (1u32..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
+        let tx = db.transaction()?;
+        tx.execute_batch(sql)?;
+        tx.pragma_update(None, "user_version", number)?;
+        tx.commit()?;
+    }
+    Ok(())
+}

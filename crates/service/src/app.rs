@@ -1,0 +1,172 @@
+//! Puts the rooms together. A further door is one line of [`Service`]: `service.door(mesh::router())` for
+//! HTTP, `service.task(|state, stop| mllp::serve(state, stop))` for what listens or works by itself.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::problem::Problem;
+use crate::server::{self, Wrap};
+use crate::state::Shared;
+use crate::{doors, fhir, health, limits, maintenance, metrics, pages, pipeline};
+
+type Task = Box<dyn FnOnce(Shared, CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// A service being put together.
+pub struct Service {
+    state: Shared,
+    router: Router<Shared>,
+    tasks: Vec<Task>,
+    wrap: Option<Wrap>,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("tasks", &self.tasks.len()).finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// The HTTP door, FHIR API, pages, health and metrics; the translation and record workers.
+    pub fn new(state: Shared) -> Self {
+        let router = Router::new()
+            .route("/health", get(health::health))
+            .route("/metrics", get(metrics::metrics))
+            .merge(doors::http::router())
+            .merge(fhir::router())
+            .merge(pages::router());
+        Self { state, router, tasks: Vec::new(), wrap: None }
+    }
+
+    /// Adds a door's routes. Their bodies are limited to [`limits::FORM_BYTES_MAX`] where they use axum's
+    /// extractors: a door that takes more sets its own `DefaultBodyLimit` or reads the body itself.
+    #[must_use]
+    pub fn door(mut self, router: Router<Shared>) -> Self {
+        self.router = self.router.merge(router);
+        self
+    }
+
+    /// Adds a task that runs beside the HTTP door, until the token is cancelled.
+    #[must_use]
+    pub fn task<F>(mut self, task: impl FnOnce(Shared, CancellationToken) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.push(Box::new(move |state, stop| Box::pin(task(state, stop))));
+        self
+    }
+
+    /// Wraps connections (TLS).
+    #[must_use]
+    pub fn wrap(mut self, wrap: Wrap) -> Self {
+        self.wrap = Some(wrap);
+        self
+    }
+
+    /// The finished router.
+    pub fn router(&self) -> Router {
+        self.router
+            .clone()
+            .fallback(|| async { Problem::not_found("page") })
+            .method_not_allowed_fallback(|| async {
+                Problem::new(
+                    axum::http::StatusCode::METHOD_NOT_ALLOWED,
+                    "not-supported",
+                    "method",
+                    "this can't be done here",
+                )
+            })
+            .layer(DefaultBodyLimit::max(limits::FORM_BYTES_MAX))
+            .layer(middleware::from_fn(pages::problems_as_pages))
+            .layer(middleware::from_fn_with_state(self.state.clone(), observe))
+            .with_state(self.state.clone())
+    }
+
+    /// Serves until `shutdown` is ready, then drains: no new connection, requests finish, workers stop
+    /// between two messages. What is not done is in the queue and goes on after the next start.
+    ///
+    /// # Errors
+    /// Where the listener fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let stop = CancellationToken::new();
+        let router = self.router();
+        let state = self.state.clone();
+        let workers = pipeline::start(&state, &stop);
+        let tasks = TaskTracker::new();
+        tasks.spawn(maintenance::run(state.clone(), stop.clone()));
+        for task in self.tasks {
+            tasks.spawn(task(state.clone(), stop.clone()));
+        }
+        tasks.close();
+        let ending = stop.clone();
+        tokio::spawn(async move {
+            shutdown.await;
+            ending.cancel();
+        });
+        let result = server::run(state.clone(), listener, router, self.wrap, stop.clone()).await;
+        stop.cancel();
+        state.signals.all();
+        let deadline = std::time::Duration::from_secs(state.config.limits.drain_seconds);
+        drop(tokio::time::timeout(deadline, tasks.wait()).await);
+        drop(tokio::task::spawn_blocking(move || workers.join()).await);
+        result
+    }
+}
+
+/// Serves the standard service: see [`Service`].
+///
+/// # Errors
+/// As [`Service::serve`].
+pub async fn serve(
+    state: Shared,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    Service::new(state).serve(listener, shutdown).await
+}
+
+/// Counts and logs each request by its route's pattern, never by its path or content, and sets the headers
+/// that every answer has.
+async fn observe(State(state): State<Shared>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let method = request.method().clone();
+    let mut response = next.run(request).await;
+    let took = started.elapsed();
+    let status = response.status().as_u16();
+    state.counters.request(&route, status, took);
+    tracing::info!(%method, route, status, took_us = took.as_micros() as u64, "request");
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "same-origin"),
+        ("x-frame-options", "DENY"),
+        (
+            "content-security-policy",
+            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+             frame-ancestors 'none'",
+        ),
+    ] {
+        headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
+    }
+    // Care records have no business in a cache; the style sheet says otherwise itself.
+    headers
+        .entry(axum::http::header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,88 @@
+//! Counts of the service itself, for `/metrics`. Labels are route patterns, status classes and adapter names:
+//! never a message, a person or a path with an id in it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Upper bounds of the duration buckets, in seconds.
+pub const BUCKETS_SECONDS: [f64; 10] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0];
+
+/// A histogram of durations.
+#[derive(Clone, Debug, Default)]
+pub struct Histogram {
+    /// Observations at or below each bound of [`BUCKETS_SECONDS`].
+    pub buckets: [u64; BUCKETS_SECONDS.len()],
+    /// Observations.
+    pub count: u64,
+    /// Their sum, in seconds.
+    pub sum: f64,
+}
+
+impl Histogram {
+    fn observe(&mut self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        for (bucket, bound) in self.buckets.iter_mut().zip(BUCKETS_SECONDS) {
+            *bucket += u64::from(seconds <= bound);
+        }
+        self.count += 1;
+        self.sum += seconds;
+    }
+}
+
+/// The counts.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Open connections.
+    pub connections: AtomicU64,
+    /// Connections that waited because all were in use.
+    pub connections_waited: AtomicU64,
+    /// Requests refused by an organisation's rate.
+    pub throttled: AtomicU64,
+    /// Audit entries that could not be written, each a disclosure refused.
+    pub audit_failures: AtomicU64,
+    requests: Mutex<BTreeMap<(String, u16), Histogram>>,
+    translations: Mutex<BTreeMap<(&'static str, &'static str), Histogram>>,
+    items: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
+}
+
+impl Counters {
+    /// Counts a request by its route's pattern.
+    pub fn request(&self, route: &str, status: u16, took: Duration) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.entry((route.to_owned(), status)).or_default().observe(took);
+    }
+
+    /// Counts a translation by its adapter and how it ended.
+    pub fn translation(&self, adapter: &'static str, end: &'static str, took: Duration) {
+        let mut translations = self.translations.lock().unwrap_or_else(PoisonError::into_inner);
+        translations.entry((adapter, end)).or_default().observe(took);
+    }
+
+    /// Counts source items by adapter and outcome.
+    pub fn items(&self, adapter: &'static str, outcome: &'static str, count: u64) {
+        let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        *items.entry((adapter, outcome)).or_default() += count;
+    }
+
+    /// One more of a plain count.
+    pub fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Requests so far, by route and status.
+    pub fn requests(&self) -> BTreeMap<(String, u16), Histogram> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Translations so far, by adapter and end.
+    pub fn translations(&self) -> BTreeMap<(&'static str, &'static str), Histogram> {
+        self.translations.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Source items so far, by adapter and outcome.
+    pub fn source_items(&self) -> BTreeMap<(&'static str, &'static str), u64> {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

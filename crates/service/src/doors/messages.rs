@@ -1,0 +1,323 @@
+//! What is known of messages: `GET /messages`, `/messages/{id}` and the parts of it. The same addresses give
+//! a page to a browser.
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use causeway_exchange::{
+    Event, Expectation, Message, MessageId, MessageQuery, State as Stand, StoredOutput, Translation,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::caller::{self, Caller};
+use crate::config::hex;
+use crate::limits;
+use crate::pages;
+use crate::problem::{Answer, Problem};
+use crate::state::Shared;
+
+pub(super) fn router() -> Router<Shared> {
+    Router::new()
+        .route("/messages/{id}", get(one))
+        .route("/messages/{id}/ledger", get(ledger))
+        .route("/messages/{id}/issues", get(issues))
+        .route("/messages/{id}/bundles/{number}", get(bundle))
+        .route("/messages/{id}/acknowledgement", get(acknowledgement))
+        .route("/messages/{id}/original", get(original))
+        .route("/messages/{id}/explain", get(pages::explain::page))
+}
+
+/// A message with all that belongs to it.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The message.
+    pub message: Message,
+    /// Its translation.
+    pub translation: Option<Translation>,
+    /// What happened to it and to those derived from it.
+    pub timeline: Vec<Event>,
+    /// Acknowledgements that are waited for.
+    pub expectations: Vec<Expectation>,
+    /// Messages derived from it or linked to it.
+    pub linked: Vec<Message>,
+}
+
+/// Loads a message that the caller may see.
+///
+/// # Errors
+/// 404 where there is none, or none that the caller may know of.
+pub async fn view(state: &Shared, caller: &Caller, id: &MessageId) -> Answer<View> {
+    let wanted = id.clone();
+    let loaded = state
+        .blocking(move |s| -> Result<Option<View>, Problem> {
+            let Some(message) = s.engine.message(&wanted)? else { return Ok(None) };
+            let query = MessageQuery {
+                linked: Some(wanted.clone()),
+                oldest_first: true,
+                limit: limits::PAGE_ROWS,
+                ..MessageQuery::default()
+            };
+            Ok(Some(View {
+                message,
+                translation: s.engine.translation(&wanted)?,
+                timeline: s.engine.timeline(&wanted)?,
+                expectations: s.engine.expectations(&wanted)?,
+                linked: s.engine.search(&query)?,
+            }))
+        })
+        .await?;
+    loaded.filter(|view| caller.may_see(&view.message)).ok_or_else(|| Problem::not_found("message"))
+}
+
+/// The id in a path.
+///
+/// # Errors
+/// 404: what is no id names no message.
+pub fn id_of(text: &str) -> Answer<MessageId> {
+    MessageId::new(text).map_err(|_| Problem::not_found("message"))
+}
+
+fn facts(message: &Message) -> Value {
+    let new = &message.new;
+    json!({
+        "id": new.id.as_str(),
+        "state": message.state.as_str(),
+        "door": new.door,
+        "sender": new.sender,
+        "mailboxFrom": new.mailbox_from,
+        "mailboxTo": new.mailbox_to,
+        "workflow": new.workflow,
+        "localId": new.local_id,
+        "correlationId": new.correlation_id,
+        "mediaType": new.media_type,
+        "linked": new.linked.as_ref().map(MessageId::as_str),
+        "received": message.received_at.to_string(),
+        "changed": message.changed_at.to_string(),
+        "bytes": message.size,
+        "sha256": hex(&message.sha256),
+        "failure": message.failure.as_ref().map(|(code, text)| json!({"code": code, "text": text})),
+        "contentDeleted": message.content_deleted_at.map(|t| t.to_string()),
+    })
+}
+
+fn translation_facts(id: &MessageId, translation: &Translation) -> Value {
+    let ledger: Value = serde_json::from_slice(&translation.ledger).unwrap_or_default();
+    let bundles: Vec<Value> = translation
+        .outputs
+        .iter()
+        .enumerate()
+        .map(|(at, output)| {
+            json!({"name": output.name, "bytes": output.bytes.len(), "href": format!("/messages/{id}/bundles/{}", at + 1)})
+        })
+        .collect();
+    json!({
+        "adapter": translation.adapter,
+        "format": translation.format,
+        "program": translation.version,
+        "ledger": ledger["totals"],
+        "errors": translation.summary.errors,
+        "warnings": translation.summary.warnings,
+        "bundles": bundles,
+        "acknowledgement": translation.acknowledgement.as_ref().map(|_| format!("/messages/{id}/acknowledgement")),
+    })
+}
+
+fn view_json(view: &View) -> Value {
+    let id = &view.message.new.id;
+    let mut body = facts(&view.message);
+    body["translation"] = view.translation.as_ref().map_or(Value::Null, |t| translation_facts(id, t));
+    body["timeline"] = view
+        .timeline
+        .iter()
+        .map(|e| {
+            json!({"at": e.at.to_string(), "message": e.message.as_str(), "event": e.event.kind.0,
+                   "actor": e.event.actor, "detail": e.event.detail})
+        })
+        .collect();
+    body["acknowledgements"] = view
+        .expectations
+        .iter()
+        .map(|e| {
+            json!({"kind": e.expected.kind.as_str(), "from": e.expected.from, "due": e.expected.deadline.to_string(),
+                   "came": e.settled.as_ref().map(|(_, at, code)| json!({"at": at.to_string(), "code": code}))})
+        })
+        .collect();
+    body["derived"] = view.linked.iter().map(|m| json!(m.new.id.as_str())).collect();
+    body["links"] = json!({
+        "ledger": format!("/messages/{id}/ledger"),
+        "issues": format!("/messages/{id}/issues"),
+        "original": format!("/messages/{id}/original"),
+        "explain": format!("/messages/{id}/explain"),
+    });
+    body
+}
+
+/// A message as JSON.
+///
+/// # Errors
+/// As [`view`].
+pub async fn json_of(state: &Shared, caller: &Caller, id: &MessageId) -> Answer<Json<Value>> {
+    Ok(Json(view_json(&view(state, caller, id).await?)))
+}
+
+async fn one(State(state): State<Shared>, caller: Caller, headers: HeaderMap, Path(id): Path<String>) -> Answer {
+    let view = view(&state, &caller, &id_of(&id)?).await?;
+    if pages::wants_html(&headers) {
+        return pages::messages::one(&state, &view);
+    }
+    Ok(Json(view_json(&view)).into_response())
+}
+
+/// Which messages to list.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ListQuery {
+    /// Only in this state.
+    pub state: Option<String>,
+    /// Only of this sender.
+    pub sender: Option<String>,
+    /// Continue below this sequence.
+    pub after: Option<u64>,
+}
+
+/// A page of the list of messages.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// The messages, newest first.
+    pub messages: Vec<(Message, Option<Translation>)>,
+    /// State asked for.
+    pub state: Option<Stand>,
+    /// Sender asked for.
+    pub sender: Option<String>,
+    /// Where the next page begins.
+    pub next: Option<u64>,
+}
+
+/// Lists messages: all of them for an operator, for others those that they sent.
+pub async fn list(
+    State(state): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Query(query): Query<ListQuery>,
+) -> Answer {
+    let stand = match query.state.as_deref().filter(|s| !s.is_empty()) {
+        None => None,
+        Some(word) => Some(Stand::parse(word).ok_or_else(|| Problem::invalid("state", "no such state"))?),
+    };
+    let own = (!caller.is_operator()).then(|| caller.organisation.code.clone());
+    let sender = own.or_else(|| query.sender.clone().filter(|s| !s.trim().is_empty()));
+    let search = MessageQuery {
+        state: stand,
+        sender: sender.clone(),
+        after: query.after,
+        limit: limits::PAGE_ROWS + 1,
+        ..MessageQuery::default()
+    };
+    let html = pages::wants_html(&headers);
+    let mut messages = state
+        .blocking(move |s| -> Result<_, Problem> {
+            let found = s.engine.search(&search)?;
+            // Only the page shows what became of each; the JSON list stays cheap.
+            found
+                .into_iter()
+                .map(|m| {
+                    let translation = if html { s.engine.translation(&m.new.id)? } else { None };
+                    Ok((m, translation.map(light)))
+                })
+                .collect::<Result<Vec<_>, Problem>>()
+        })
+        .await?;
+    let more = messages.len() > limits::PAGE_ROWS;
+    messages.truncate(limits::PAGE_ROWS);
+    let next = more.then(|| messages.last().map(|(m, _)| m.seq)).flatten();
+    let list = List { messages, state: stand, sender, next };
+    if html {
+        return pages::messages::list(&state, &list);
+    }
+    let rows: Vec<Value> = list.messages.iter().map(|(m, _)| facts(m)).collect();
+    Ok(Json(json!({"messages": rows, "next": list.next.map(|n| format!("/messages?after={n}"))})).into_response())
+}
+
+/// A translation without its contents, for lists.
+fn light(translation: Translation) -> Translation {
+    Translation { outputs: Vec::new(), ledger: Vec::new(), issues: Vec::new(), acknowledgement: None, ..translation }
+}
+
+/// Loads only a message's translation, if the caller may see the message.
+async fn translation(state: &Shared, caller: &Caller, id: &str) -> Answer<(MessageId, Translation)> {
+    let id = id_of(id)?;
+    let wanted = id.clone();
+    let (message, translation) = state
+        .blocking(move |s| -> Result<_, Problem> { Ok((s.engine.message(&wanted)?, s.engine.translation(&wanted)?)) })
+        .await?;
+    message.filter(|m| caller.may_see(m)).ok_or_else(|| Problem::not_found("message"))?;
+    let translation = translation.ok_or_else(|| Problem::not_found("translation of this message yet"))?;
+    Ok((id, translation))
+}
+
+fn typed(media_type: &str, bytes: Vec<u8>) -> Response {
+    let mut response = bytes.into_response();
+    let value = HeaderValue::from_str(media_type)
+        .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
+    response.headers_mut().insert(header::CONTENT_TYPE, value);
+    response
+}
+
+async fn ledger(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let (_, translation) = translation(&state, &caller, &id).await?;
+    Ok(typed("application/json", translation.ledger))
+}
+
+async fn issues(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let (_, translation) = translation(&state, &caller, &id).await?;
+    Ok(typed(crate::fhir::MEDIA_TYPE, translation.issues))
+}
+
+async fn bundle(
+    State(state): State<Shared>,
+    caller: Caller,
+    Path((id, number)): Path<(String, usize)>,
+) -> Answer {
+    let (id, mut translation) = translation(&state, &caller, &id).await?;
+    let at = number.checked_sub(1).filter(|at| *at < translation.outputs.len());
+    let at = at.ok_or_else(|| Problem::not_found("bundle of this message"))?;
+    let detail = json!({"part": "bundle", "number": number});
+    caller::audit(&state, &caller, "message-read", id.to_string(), detail).await?;
+    let output: StoredOutput = translation.outputs.swap_remove(at);
+    Ok(typed(&output.media_type, output.bytes))
+}
+
+async fn acknowledgement(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let (id, translation) = translation(&state, &caller, &id).await?;
+    let found = translation.acknowledgement.ok_or_else(|| Problem::not_found("acknowledgement of this message"))?;
+    let detail = json!({"part": "acknowledgement"});
+    caller::audit(&state, &caller, "message-read", id.to_string(), detail).await?;
+    Ok(typed(&found.media_type, found.bytes))
+}
+
+async fn original(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let id = id_of(&id)?;
+    let wanted = id.clone();
+    let message = state.blocking(move |s| s.engine.message(&wanted)).await?;
+    let message =
+        message.filter(|m| caller.may_see(m)).ok_or_else(|| Problem::not_found("message"))?;
+    let detail = json!({"part": "original", "sha256": hex(&message.sha256)});
+    caller::audit(&state, &caller, "message-read", id.to_string(), detail).await?;
+    let limit = state.config.limits.message_bytes;
+    let content = state.blocking(move |s| s.engine.content(&id, limit)).await?;
+    // Shown as text or downloaded, never run: an original may be any file.
+    let declared = message.new.media_type.as_deref().unwrap_or("application/octet-stream");
+    let active = declared.contains("html") || declared.contains("svg") || declared.contains("script");
+    let mut response = typed(if active { "text/plain; charset=utf-8" } else { declared }, content.bytes);
+    if let Some(encoding) = message.new.content_encoding.as_deref().and_then(|e| HeaderValue::from_str(e).ok()) {
+        response.headers_mut().insert(header::CONTENT_ENCODING, encoding);
+    }
+    let sha256 = hex(&message.sha256);
+    if let Ok(value) = HeaderValue::from_str(&format!("\"{sha256}\"")) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    Ok(response)
+}

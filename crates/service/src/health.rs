@@ -1,0 +1,33 @@
+//! `/health`: whether messages can be taken, and how durably.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::problem::Answer;
+use crate::state::Shared;
+
+/// 200 while messages can be accepted, 503 otherwise; with what the engine does to keep them.
+pub async fn health(State(state): State<Shared>) -> Answer<(StatusCode, Json<Value>)> {
+    let metrics = state.blocking(|s| s.engine.metrics()).await?;
+    let short = metrics.free_bytes < metrics.reserve_bytes;
+    let ok = !metrics.stopped && !short;
+    let durability = state.engine.durability();
+    let parked: u64 = metrics.queues.iter().map(|q| q.parked).sum();
+    let body = json!({
+        "status": if ok { "up" } else { "down" },
+        "accepting": ok,
+        "reason": if metrics.stopped { "storage failed" } else if short { "storage is nearly full" } else { "" },
+        "version": env!("CARGO_PKG_VERSION"),
+        "engine": durability.engine,
+        "mode": durability.mode,
+        "durable": durability.durable,
+        "flush_p50_us": durability.flush_p50_us,
+        "parked": parked,
+        "overdue": metrics.expectations_overdue,
+        "demonstration": state.config.open,
+        "time": state.clock.now().to_string(),
+    });
+    Ok((if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body)))
+}

@@ -1,0 +1,69 @@
+//! The service's limits, each with its unit and the reason for it. Those that an operator may set are
+//! defaults here and fields of [`crate::config::Limits`].
+
+/// Bytes of one message: what the adapters take ([`causeway_core::limits::INPUT_BYTES_MAX`]).
+pub const MESSAGE_BYTES_MAX: u64 = causeway_core::limits::INPUT_BYTES_MAX as u64;
+/// Bytes of a message that are held in memory on the way in; a larger one is streamed to the engine.
+pub const INLINE_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a form or a search body.
+pub const FORM_BYTES_MAX: usize = 64 * 1024;
+/// Open connections; more wait in the listener's backlog.
+pub const CONNECTIONS_MAX: usize = 512;
+/// Seconds in which a request's header must have come, also the time a kept connection may idle.
+pub const HEADER_READ_SECONDS: u64 = 15;
+/// Seconds that may pass between two pieces of a body.
+pub const BODY_IDLE_SECONDS: u64 = 30;
+/// Seconds that requests have to finish after shutdown begins.
+pub const DRAIN_SECONDS: u64 = 20;
+/// Header fields of one request.
+pub const HEADERS_MAX: usize = 100;
+/// Bytes of a request's header.
+pub const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Characters of an idempotency key.
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 200;
+/// Organisations whose request rate is remembered; the fullest bucket goes first.
+pub const RATE_BUCKETS_MAX: usize = 10_000;
+/// Seconds a caller waits at most for a translation that it asked to see (`Prefer: respond-sync`).
+pub const SYNC_WAIT_SECONDS: u64 = 10;
+/// Seconds after which a refused sender may come again.
+pub const RETRY_AFTER_SECONDS: u64 = 5;
+/// Messages that one claim takes from the queue.
+pub const CLAIM_MESSAGES: usize = 64;
+/// Seconds that a worker holds a message before another may take it.
+pub const LEASE_SECONDS: i64 = 600;
+/// Milliseconds after which a worker looks for work without having been woken.
+pub const POLL_MS: u64 = 1_000;
+/// Translations done side by side.
+pub const TRANSLATE_WORKERS: usize = 2;
+/// Messages of different people whose results are committed side by side (they share one flush).
+pub const COMMIT_LANES: usize = 16;
+/// Hours that a message of several parts waits for the missing ones before a person is asked.
+pub const PARTS_WAIT_HOURS: i64 = 24;
+/// Parts of one message.
+pub const PARTS_MAX: usize = 10_000;
+/// Ratio to which a compressed body may grow.
+pub const INFLATE_RATIO_MAX: u64 = 200;
+/// Findings of the profile check that are kept for one message.
+pub const CHECK_FINDINGS_MAX: usize = 1_000;
+/// Seconds between two rounds of expiry, purge and the search for overdue acknowledgements.
+pub const MAINTENANCE_SECONDS: u64 = 30;
+/// Rows of a list page.
+pub const PAGE_ROWS: usize = 25;
+/// Source items on one side-by-side page (keeps it under [`PAGE_BYTES_MAX`]).
+pub const EXPLAIN_ITEMS: usize = 100;
+/// Bytes of one source item or stretch between items shown on a page.
+pub const EXPLAIN_TEXT_MAX: usize = 600;
+/// Bytes of source shown on one side-by-side page.
+pub const EXPLAIN_SOURCE_MAX: usize = 24 * 1024;
+/// Bytes of one HTML page that we hold ourselves to.
+pub const PAGE_BYTES_MAX: usize = 100 * 1000;
+/// Issues shown on a page.
+pub const PAGE_ISSUES_MAX: usize = 100;
+/// Bytes of a message that a page reads to show it.
+pub const PAGE_MESSAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Resources on one page of a FHIR search.
+pub const SEARCH_PAGE_DEFAULT: usize = 50;
+/// Largest page of a FHIR search.
+pub const SEARCH_PAGE_MAX: usize = 500;
+/// Resources that `Patient/$everything` gives.
+pub const EVERYTHING_MAX: usize = 20_000;

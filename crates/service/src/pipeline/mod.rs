@@ -1,0 +1,51 @@
+//! From accepted bytes to the record: workers that claim translation and record work.
+//!
+//! Each step is one lease finished in one transaction. Killed at any point, the work is claimed again after
+//! its lease and does the same again.
+
+mod check;
+mod content;
+mod detect;
+mod parts;
+mod record;
+mod route;
+mod translate;
+pub mod worker;
+
+use causeway_exchange::WorkKind;
+use tokio_util::sync::CancellationToken;
+
+use crate::limits;
+use crate::state::Shared;
+use worker::{Worker, Workers};
+
+pub use content::read as read_content;
+pub use detect::detect;
+pub use parts::joined_content;
+
+/// Destination of record work.
+pub const RECORD: &str = "record";
+/// Destination of deliveries that a route asks for and whose receiver is not known: parked for a person,
+/// and routed again when released.
+pub const UNRESOLVED: &str = "unresolved";
+
+/// Starts the workers. They stop between two claims when `stop` is cancelled and [`crate::signals::Signals::all`] has
+/// been called.
+pub(crate) fn start(state: &Shared, stop: &CancellationToken) -> Workers {
+    let mut workers = Workers::default();
+    workers.add(Worker::new("translate", WorkKind::Translate, limits::CLAIM_MESSAGES), state, stop, |s, leases| {
+        translate::batch(s, leases);
+    });
+    workers.add(Worker::new("record", WorkKind::Record, limits::CLAIM_MESSAGES), state, stop, |s, leases| {
+        for lease in leases {
+            worker::one(s, &lease, || record::apply(s, &lease));
+        }
+    });
+    let unresolved = Worker::new("unresolved", WorkKind::Deliver, 1).destination(UNRESOLVED);
+    workers.add(unresolved, state, stop, |s, leases| {
+        for lease in leases {
+            worker::one(s, &lease, || route::again(s, &lease));
+        }
+    });
+    workers
+}

@@ -1,0 +1,86 @@
+//! Record work: the bundles of one message become part of the integrated record.
+
+use causeway_exchange::{Effects, Lease, Message, NewEvent, Translation};
+use causeway_record::{Applied, Notice, RecordError, SourceMessage};
+use serde_json::Value;
+
+use super::worker::End;
+use crate::config::Organisation;
+use crate::limits::PAGE_ISSUES_MAX;
+use crate::state::AppState;
+
+/// Applies a message's translation. The record knows what it has applied before: again changes nothing.
+pub(super) fn apply(state: &AppState, lease: &Lease) -> End {
+    let id = &lease.item.message;
+    let found = state.engine.message(id).and_then(|m| Ok((m, state.engine.translation(id)?)));
+    let (message, translation) = match found {
+        Ok((Some(message), Some(translation))) => (message, translation),
+        Ok(_) => return End::park("not-found", "the message has no translation"),
+        Err(error) => return End::of(state, lease, &error),
+    };
+    let source = source(state, &message, &translation);
+    let bundles: Vec<&[u8]> = translation.outputs.iter().map(|o| o.bytes.as_slice()).collect();
+    match state.record.apply_all(&bundles, &source, state.clock.now()) {
+        Ok(applied) => End::Done(Box::new(Effects { events: events(&applied), ..Effects::default() })),
+        Err(error @ RecordError::Database(_)) => End::retry(state, lease, "record-database", &error.to_string()),
+        Err(error) => End::park("record-refused", &error.to_string()),
+    }
+}
+
+fn events(applied: &Applied) -> Vec<NewEvent> {
+    if applied.repeated {
+        return vec![NewEvent::new("recorded", "record", "this was in the record already; nothing changed")];
+    }
+    let mut parts = vec![format!("{} new", applied.created.len()), format!("{} changed", applied.updated.len())];
+    for (count, word) in [
+        (applied.unchanged, "unchanged"),
+        (applied.superseded.len() as u64, "no longer told by their source"),
+        (applied.late.len() as u64, "older than what is known, kept in the history"),
+        (applied.refused, "refused"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    let text = format!("{} resources about {} persons", parts.join(", "), applied.persons.len());
+    let mut events = vec![NewEvent::new("recorded", "record", &text)];
+    for issue in applied.issues.iter().take(PAGE_ISSUES_MAX) {
+        let text = format!("{}: {} ({})", issue.severity.code(), issue.text, issue.rule);
+        events.push(NewEvent::new("record-issue", "record", &text));
+    }
+    events
+}
+
+fn source(state: &AppState, message: &Message, translation: &Translation) -> SourceMessage {
+    let code = &message.new.sender;
+    let known = state.config.organisation(code).cloned().or_else(|| Organisation::of_code(code));
+    let organisation = known.unwrap_or_default();
+    let notices = notices(&translation.issues);
+    SourceMessage {
+        message: message.new.id.to_string(),
+        sender_code: code.clone(),
+        sender_system: organisation.system.url().to_owned(),
+        sender_name: organisation.name,
+        adapter: translation.adapter.clone(),
+        received: message.received_at,
+        partial: !notices.is_empty() || translation.summary.rejected > 0,
+        notices,
+    }
+}
+
+/// What a reader of the person's record must be told: that something was held back or is missing.
+fn notices(issues: &[u8]) -> Vec<Notice> {
+    let outcome: Value = serde_json::from_slice(issues).unwrap_or_default();
+    let issues = outcome["issue"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut notices: Vec<Notice> = issues
+        .iter()
+        .filter(|i| matches!(i["code"].as_str(), Some("suppressed" | "incomplete" | "not-found")))
+        .map(|i| Notice {
+            code: i["details"]["coding"][0]["code"].as_str().unwrap_or_default().to_owned(),
+            text: i["details"]["text"].as_str().unwrap_or_default().to_owned(),
+        })
+        .take(PAGE_ISSUES_MAX)
+        .collect();
+    notices.dedup();
+    notices
+}

@@ -1,0 +1,522 @@
+//! Bytes to tree.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use causeway_core::text::Decoded;
+use causeway_core::{ItemId, Leaf, Ledger, Outcome, Place, Span};
+use quick_xml::Reader;
+use quick_xml::errors::{IllFormedError, SyntaxError};
+use quick_xml::events::Event;
+
+use crate::element::Element;
+use crate::error::{Fault, XmlError};
+use crate::escape::{attribute_value, push_lines, resolve};
+use crate::limits;
+use crate::outline::{NONE, Paths, Step};
+
+/// An element or a text. Nodes lie in document order, so that a subtree is a range.
+#[derive(Debug)]
+pub(crate) struct Node<'a> {
+    /// Local name; empty for a text.
+    pub name: &'a str,
+    pub parent: u32,
+    /// One past the last node within it.
+    pub end: u32,
+    pub first_item: ItemId,
+    pub end_item: ItemId,
+    /// First attribute; for a text, its number among the texts.
+    first: u32,
+    attributes: u16,
+    namespace: u16,
+    start_byte: u32,
+    end_byte: u32,
+}
+
+impl Node<'_> {
+    pub fn is_text(&self) -> bool {
+        self.name.is_empty()
+    }
+}
+
+#[derive(Debug)]
+struct Attribute<'a> {
+    /// Local name; empty for a namespace declaration.
+    name: &'a str,
+    value: Cow<'a, str>,
+    item: ItemId,
+}
+
+/// A parsed document.
+#[derive(Debug)]
+pub struct Document<'a> {
+    nodes: Vec<Node<'a>>,
+    attributes: Vec<Attribute<'a>>,
+    texts: Vec<Cow<'a, str>>,
+    namespaces: Vec<Cow<'a, str>>,
+}
+
+/// Bytes to text: UTF-8, or a single-byte set where the XML declaration names one.
+///
+/// # Errors
+/// [`Fault::Charset`] for UTF-16 and for bytes that are not in the declared character set.
+pub fn decode(bytes: &[u8]) -> Result<Decoded<'_>, XmlError> {
+    let refuse = |offset| XmlError { fault: Fault::Charset, offset, path: String::new() };
+    if matches!(bytes, [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, ..] | [_, 0, ..]) {
+        return Err(refuse(0));
+    }
+    let head = bytes.get(..bytes.len().min(200)).unwrap_or_default();
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let declaration =
+        head.trim_start_matches('\u{feff}').strip_prefix("<?xml").and_then(|d| d.split("?>").next());
+    let single = declaration.is_some_and(|d| {
+        ["iso-8859-1", "windows-1252", "latin1"]
+            .iter()
+            .any(|set| d.contains(&format!("encoding=\"{set}\"")) || d.contains(&format!("encoding='{set}'")))
+    });
+    if single {
+        return Ok(Decoded::windows_1252(bytes));
+    }
+    if let Err(error) = std::str::from_utf8(bytes) {
+        return Err(refuse(error.valid_up_to()));
+    }
+    Ok(Decoded::utf8_or_windows_1252(bytes))
+}
+
+impl<'a> Document<'a> {
+    /// Reads a document and enters its items into a ledger, whose outline becomes the document's paths.
+    /// Namespace declarations are claimed as structural.
+    ///
+    /// # Errors
+    /// [`XmlError`] with the place of the first fault. The ledger then holds a part of the items.
+    pub fn parse(decoded: &'a Decoded<'a>, ledger: &mut Ledger) -> Result<Self, XmlError> {
+        Self::parse_within(decoded, 0, ledger)
+    }
+
+    /// As [`Document::parse`], for a document that lies within a larger input: `base` is the offset of its
+    /// first byte there, and spans are in the larger input.
+    ///
+    /// # Errors
+    /// As [`Document::parse`].
+    pub fn parse_within(
+        decoded: &'a Decoded<'a>,
+        base: usize,
+        ledger: &mut Ledger,
+    ) -> Result<Self, XmlError> {
+        let text: &'a str = &decoded.text;
+        let mut builder = Builder::new(decoded, base, ledger);
+        match builder.run(text) {
+            Ok(()) => Ok(builder.finish()),
+            Err((fault, offset)) => {
+                let path =
+                    builder.open.last().map_or_else(String::new, |open| builder.paths.path(open.index));
+                Err(XmlError { fault, offset: base + decoded.source_offset(offset), path })
+            }
+        }
+    }
+
+    /// The root element.
+    pub fn root(&'a self) -> Element<'a> {
+        Element { document: self, index: 0 }
+    }
+
+    /// The element with a number, see [`Element::index`].
+    pub fn element(&'a self, index: u32) -> Option<Element<'a>> {
+        self.node(index).filter(|n| !n.is_text()).map(|_| Element { document: self, index })
+    }
+
+    /// Number of elements and texts.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Never: a document has a root.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    pub(crate) fn node(&self, index: u32) -> Option<&Node<'a>> {
+        self.nodes.get(index as usize)
+    }
+
+    pub(crate) fn namespace_of(&self, index: u32) -> &str {
+        self.node(index).and_then(|n| self.namespaces.get(usize::from(n.namespace))).map_or("", |n| n)
+    }
+
+    pub(crate) fn attribute_range(&self, index: u32) -> std::ops::Range<u32> {
+        self.node(index).filter(|n| !n.is_text()).map_or(0..0, |n| n.first..n.first + u32::from(n.attributes))
+    }
+
+    pub(crate) fn attribute_at(&self, index: u32) -> Option<(&str, Leaf<'_>)> {
+        let found = self.attributes.get(index as usize)?;
+        (!found.name.is_empty()).then_some((found.name, Leaf { text: &found.value, id: found.item }))
+    }
+
+    pub(crate) fn text_leaf(&self, index: u32) -> Option<Leaf<'_>> {
+        let node = self.node(index).filter(|n| n.is_text())?;
+        self.texts.get(node.first as usize).map(|text| Leaf { text, id: node.first_item })
+    }
+
+    pub(crate) fn span_of(&self, index: u32) -> Span {
+        self.node(index).map_or_else(Span::default, |n| Span { start: n.start_byte, end: n.end_byte })
+    }
+}
+
+type Failure = (Fault, usize);
+
+struct Open<'a> {
+    index: u32,
+    /// Names of children so far and how often each came.
+    counts: Vec<(&'a str, u32)>,
+    namespaces: usize,
+}
+
+/// A text that is still growing: character data, CDATA and references that follow one another are one text.
+#[derive(Default)]
+struct Pending<'a> {
+    text: Cow<'a, str>,
+    start: usize,
+    end: usize,
+    some: bool,
+}
+
+struct Builder<'a, 'l> {
+    decoded: &'a Decoded<'a>,
+    base: usize,
+    ledger: &'l mut Ledger,
+    document: Document<'a>,
+    paths: Paths,
+    names: HashMap<&'a str, u32>,
+    open: Vec<Open<'a>>,
+    /// Namespace declarations in force: prefix and number of the URI.
+    scope: Vec<(&'a str, u16)>,
+    pending: Pending<'a>,
+}
+
+impl<'a, 'l> Builder<'a, 'l> {
+    fn new(decoded: &'a Decoded<'a>, base: usize, ledger: &'l mut Ledger) -> Self {
+        let guess = decoded.text.len() / 32;
+        ledger.reserve(guess);
+        let document = Document {
+            nodes: Vec::with_capacity(guess),
+            attributes: Vec::with_capacity(guess),
+            texts: Vec::new(),
+            namespaces: vec![Cow::Borrowed("")],
+        };
+        Self {
+            decoded,
+            base,
+            ledger,
+            document,
+            paths: Paths::default(),
+            names: HashMap::new(),
+            open: Vec::new(),
+            scope: Vec::new(),
+            pending: Pending::default(),
+        }
+    }
+
+    fn run(&mut self, text: &'a str) -> Result<(), Failure> {
+        let mut reader = Reader::from_str(text);
+        reader.config_mut().check_comments = false;
+        let mut at = 0;
+        loop {
+            let event =
+                reader.read_event().map_err(|error| syntax(&error, reader.error_position() as usize))?;
+            let end = reader.buffer_position() as usize;
+            let raw = text.get(at..end).unwrap_or("");
+            match event {
+                Event::Start(e) => self.start(raw, at, end, e.name().as_ref().len(), false)?,
+                Event::Empty(e) => self.start(raw, at, end, e.name().as_ref().len(), true)?,
+                Event::End(_) => self.end(at, end)?,
+                Event::Text(_) => self.characters(raw, at, end),
+                Event::CData(_) => {
+                    let inner = raw.get(9..raw.len().saturating_sub(3)).unwrap_or("");
+                    self.characters(inner, at, end);
+                }
+                Event::GeneralRef(_) => {
+                    let name = raw.strip_prefix('&').and_then(|r| r.strip_suffix(';')).unwrap_or("");
+                    let char = resolve(name).map_err(|fault| (fault, at))?;
+                    self.character(char, at, end);
+                }
+                Event::DocType(_) => return Err((Fault::Doctype, at)),
+                Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
+                Event::Eof => break,
+            }
+            at = end;
+        }
+        self.flush(at)?;
+        match (self.open.is_empty(), self.document.nodes.is_empty()) {
+            (false, _) => Err((Fault::Truncated, at)),
+            (_, true) => Err((Fault::Empty, at)),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(self) -> Document<'a> {
+        self.ledger.set_outline(Arc::new(self.paths));
+        self.document
+    }
+
+    fn span(&self, start: usize, end: usize) -> Span {
+        Span::new(self.base + self.decoded.source_offset(start), self.base + self.decoded.source_offset(end))
+    }
+
+    fn name(&mut self, name: &'a str) -> u32 {
+        match self.names.get(name) {
+            Some(index) => *index,
+            None => {
+                let index = self.paths.names.len() as u32;
+                self.paths.names.push(name.into());
+                self.names.insert(name, index);
+                index
+            }
+        }
+    }
+
+    fn start(
+        &mut self,
+        raw: &'a str,
+        at: usize,
+        end: usize,
+        name_len: usize,
+        empty: bool,
+    ) -> Result<(), Failure> {
+        self.flush(at)?;
+        if self.open.is_empty() && !self.document.nodes.is_empty() {
+            return Err((Fault::OutsideRoot, at));
+        }
+        if self.open.len() >= limits::DEPTH_MAX {
+            return Err((Fault::Depth, at));
+        }
+        if self.document.nodes.len() >= limits::NODES_MAX {
+            return Err((Fault::Nodes, at));
+        }
+        let tag = raw.get(1..1 + name_len).unwrap_or("");
+        let (prefix, local) = tag.split_once(':').unwrap_or(("", tag));
+        if local.is_empty() || name_len > limits::NAME_BYTES_MAX {
+            return Err((if local.is_empty() { Fault::Syntax } else { Fault::Length }, at));
+        }
+        let ordinal = self.open.last_mut().map_or(1, |parent| count(&mut parent.counts, local));
+        let index = self.document.nodes.len() as u32;
+        let parent = self.open.last().map_or(NONE, |open| open.index);
+        let name = self.name(local);
+        let first = self.document.attributes.len() as u32;
+        self.paths.steps.push(Step { parent, name, ordinal, first_attribute: first });
+        let span = self.span(at, end);
+        self.document.nodes.push(Node {
+            name: local,
+            parent,
+            end: index + 1,
+            first_item: self.ledger.next_id(),
+            end_item: 0,
+            first,
+            attributes: 0,
+            namespace: 0,
+            start_byte: span.start,
+            end_byte: span.end,
+        });
+        let namespaces = self.scope.len();
+        let inner = raw.get(1 + name_len..raw.len().saturating_sub(if empty { 2 } else { 1 })).unwrap_or("");
+        let attributes = self.attributes(inner, at + 1 + name_len, index)?;
+        let namespace = self.scope.iter().rev().find(|(p, _)| *p == prefix).map_or(0, |(_, uri)| *uri);
+        let end_item = self.ledger.next_id();
+        if let Some(node) = self.document.nodes.last_mut() {
+            node.attributes = attributes;
+            node.namespace = namespace;
+            node.end_item = end_item;
+        }
+        if empty {
+            self.scope.truncate(namespaces);
+        } else {
+            self.open.push(Open { index, counts: Vec::new(), namespaces });
+        }
+        Ok(())
+    }
+
+    fn attributes(&mut self, raw: &'a str, base: usize, node: u32) -> Result<u16, Failure> {
+        let mut number: u16 = 0;
+        let first = self.document.attributes.len();
+        let mut rest = raw.trim_start();
+        while !rest.is_empty() {
+            let at = base + raw.len() - rest.len();
+            let wrong = (Fault::Attribute, at);
+            let (name, after) = rest.split_once('=').ok_or(wrong)?;
+            let name = name.trim_end();
+            let after = after.trim_start();
+            let quote = after.chars().next().filter(|c| matches!(c, '"' | '\'')).ok_or(wrong)?;
+            let (value, after) = after.get(1..).and_then(|v| v.split_once(quote)).ok_or(wrong)?;
+            if name.is_empty() || name.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<'))
+            {
+                return Err(wrong);
+            }
+            if !after.is_empty() && !after.starts_with(|c: char| c.is_ascii_whitespace()) {
+                return Err(wrong);
+            }
+            if usize::from(number) >= limits::ATTRIBUTES_MAX {
+                return Err((Fault::Attributes, at));
+            }
+            if name.len() > limits::NAME_BYTES_MAX || value.len() > limits::VALUE_BYTES_MAX {
+                return Err((Fault::Length, at));
+            }
+            let start = base + raw.len() - after.len() - 1 - value.len();
+            self.attribute(name, value, start, Place::Attribute { node, attribute: number }, first)?;
+            number += 1;
+            rest = after.trim_start();
+        }
+        Ok(number)
+    }
+
+    fn attribute(
+        &mut self,
+        name: &'a str,
+        raw: &'a str,
+        start: usize,
+        place: Place,
+        first: usize,
+    ) -> Result<(), Failure> {
+        let value = attribute_value(raw).map_err(|(fault, at)| (fault, start + at))?;
+        let span = self.span(start, start + raw.len());
+        let item = self.ledger.add(place, span);
+        let (prefix, local) = name.split_once(':').unwrap_or(("", name));
+        let declared = match (prefix, local) {
+            ("xmlns", prefix) => Some(prefix),
+            ("", "xmlns") => Some(""),
+            _ => None,
+        };
+        let path_name = self.name(if declared.is_some() { name } else { local });
+        self.paths.attributes.push(path_name);
+        let local = if declared.is_some() { "" } else { local };
+        let siblings = self.document.attributes.get(first..).unwrap_or_default();
+        if declared.is_none() && siblings.iter().any(|other| other.name == local) && prefix.is_empty() {
+            return Err((Fault::Attribute, start));
+        }
+        if let Some(prefix) = declared {
+            self.ledger.claim(item, Outcome::Structural, "");
+            let known = self.document.namespaces.iter().position(|uri| *uri == value);
+            let number = match known {
+                Some(number) => number,
+                None if self.document.namespaces.len() < limits::COUNTED_NAMES_MAX => {
+                    self.document.namespaces.push(value.clone());
+                    self.document.namespaces.len() - 1
+                }
+                None => 0,
+            };
+            self.scope.push((prefix, number as u16));
+        }
+        self.document.attributes.push(Attribute { name: local, value, item });
+        Ok(())
+    }
+
+    fn end(&mut self, at: usize, end: usize) -> Result<(), Failure> {
+        self.flush(at)?;
+        let Some(open) = self.open.pop() else { return Err((Fault::EndTag, at)) };
+        self.scope.truncate(open.namespaces);
+        let last = self.document.nodes.len() as u32;
+        let end_item = self.ledger.next_id();
+        let end_byte = self.span(end, end).end;
+        if let Some(node) = self.document.nodes.get_mut(open.index as usize) {
+            node.end = last;
+            node.end_item = end_item;
+            node.end_byte = end_byte;
+        }
+        Ok(())
+    }
+
+    fn characters(&mut self, raw: &'a str, at: usize, end: usize) {
+        if raw.is_empty() {
+            return;
+        }
+        let pending = &mut self.pending;
+        if !pending.some {
+            pending.start = at;
+            pending.some = true;
+            pending.text = Cow::Borrowed("");
+        }
+        pending.end = end;
+        if pending.text.is_empty() && !raw.contains('\r') {
+            pending.text = Cow::Borrowed(raw);
+        } else {
+            push_lines(pending.text.to_mut(), raw);
+        }
+    }
+
+    fn character(&mut self, char: char, at: usize, end: usize) {
+        let pending = &mut self.pending;
+        if !pending.some {
+            pending.start = at;
+            pending.some = true;
+            pending.text = Cow::Borrowed("");
+        }
+        pending.end = end;
+        pending.text.to_mut().push(char);
+    }
+
+    /// Makes a text of what is pending, unless it is blank.
+    fn flush(&mut self, at: usize) -> Result<(), Failure> {
+        if !self.pending.some {
+            return Ok(());
+        }
+        let pending = std::mem::take(&mut self.pending);
+        if pending.text.bytes().all(|b| b.is_ascii_whitespace()) {
+            return Ok(());
+        }
+        let Some(open) = self.open.last() else { return Err((Fault::OutsideRoot, pending.start)) };
+        if pending.text.len() > limits::VALUE_BYTES_MAX {
+            return Err((Fault::Length, at));
+        }
+        let parent = open.index;
+        let index = self.document.nodes.len() as u32;
+        let span = self.span(pending.start, pending.end);
+        let item = self.ledger.add(Place::Node(index), span);
+        self.paths.steps.push(Step { parent, name: NONE, ordinal: 0, first_attribute: 0 });
+        self.document.nodes.push(Node {
+            name: "",
+            parent,
+            end: index + 1,
+            first_item: item,
+            end_item: item + 1,
+            first: self.document.texts.len() as u32,
+            attributes: 0,
+            namespace: 0,
+            start_byte: span.start,
+            end_byte: span.end,
+        });
+        self.document.texts.push(pending.text);
+        Ok(())
+    }
+}
+
+fn count<'a>(counts: &mut Vec<(&'a str, u32)>, name: &'a str) -> u32 {
+    let known = counts.len();
+    if let Some((_, count)) = counts.iter_mut().rev().find(|(n, _)| *n == name) {
+        *count += 1;
+        return *count;
+    }
+    if known >= limits::COUNTED_NAMES_MAX {
+        return 0;
+    }
+    counts.push((name, 1));
+    1
+}
+
+fn syntax(error: &quick_xml::Error, offset: usize) -> Failure {
+    let fault = match error {
+        quick_xml::Error::Syntax(SyntaxError::InvalidBangMarkup) => Fault::Syntax,
+        quick_xml::Error::Syntax(SyntaxError::UnclosedDoctype) => Fault::Doctype,
+        quick_xml::Error::Syntax(_) => Fault::Truncated,
+        quick_xml::Error::IllFormed(IllFormedError::MissingDoctypeName) => Fault::Doctype,
+        quick_xml::Error::IllFormed(
+            IllFormedError::MismatchedEndTag { .. } | IllFormedError::UnmatchedEndTag(_),
+        ) => Fault::EndTag,
+        quick_xml::Error::IllFormed(IllFormedError::MissingEndTag(_)) => Fault::Truncated,
+        quick_xml::Error::InvalidAttr(_) => Fault::Attribute,
+        _ => Fault::Syntax,
+    };
+    (fault, offset)
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
