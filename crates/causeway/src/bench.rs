@@ -38,7 +38,9 @@ pub async fn run(options: Options) -> Result<(), String> {
     print("All figures are of this machine and this run; compare only within it.\n\n");
     translate(options.people);
     let flush = flush_rate(folder.path()).map_err(|e| format!("flush floor: {e}"))?;
-    print(&format!("\nFlush floor: {flush:.0} writes of 5 kB per second, each flushed, one after the other\n"));
+    print(&format!(
+        "\nFlush floor: {flush:.0} writes of 5 kB per second, each flushed, one after the other\n"
+    ));
     let load = load(options);
     for connections in [1, 16] {
         path(folder.path(), &load, connections).await?;
@@ -71,7 +73,10 @@ fn translate(people: usize) {
     let file = client_level_data::file(&pairs, jiff::civil::date(2026, 12, 31));
     by_format.entry(file.format).or_default().push(file.bytes);
     print("Translation with the ledger on, one core\n");
-    print(&format!("  {:22} {:>9} {:>12} {:>12} {:>10}\n", "format", "bytes", "µs/message", "messages/s", "MB/s"));
+    print(&format!(
+        "  {:22} {:>9} {:>12} {:>12} {:>10}\n",
+        "format", "bytes", "µs/message", "messages/s", "MB/s"
+    ));
     for adapter in ADAPTERS {
         let Some(inputs) = by_format.get(adapter.name()) else { continue };
         let context = causeway_adapter::Context::new(
@@ -149,7 +154,9 @@ async fn path(folder: &Path, load: &[Message], connections: usize) -> Result<(),
     }
     let whole = started.elapsed().as_secs_f64();
     times.sort_by(f64::total_cmp);
-    let at = |share: f64| times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1))).copied();
+    let at = |share: f64| {
+        times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1))).copied()
+    };
     print(&format!(
         "{connections:>3} connections: {:.0} durable accepts/s (p50 {:.1} ms, p99 {:.1} ms); {:.0} messages/s through to the record\n",
         load.len() as f64 / accepted,

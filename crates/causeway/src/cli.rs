@@ -9,7 +9,9 @@ use causeway_service::config::Config;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
-use crate::{ADAPTERS, bench, demo, detect, explain, input, remote, serve, translate, translator};
+use crate::{
+    ADAPTERS, bench, client, demo, detect, doctor, explain, input, remote, serve, translate, translator,
+};
 
 /// Something was refused; the rest was done.
 pub const EXIT_REFUSED: u8 = 1;
@@ -41,6 +43,17 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run the exchange: doors, record, pages.
     Serve(ServeArgs),
+    /// Send a file to a running exchange and wait for its translation.
+    Send(SendArgs),
+    /// List the messages of a running exchange.
+    Messages(MessagesArgs),
+    /// Show one message of a running exchange with its whole timeline.
+    Message(MessageArgs),
+    /// Check whether accepted means durable on this machine's disk.
+    Doctor(DoctorArgs),
+    /// The writer that `doctor` kills.
+    #[command(hide = true)]
+    DoctorWriter(DoctorWriterArgs),
     /// Measure translation, durable accept and the whole path on this machine.
     Bench(BenchArgs),
     /// Run the adapters as a service of their own, for `serve --translator`.
@@ -143,6 +156,84 @@ pub struct AdaptersArgs {
     json: bool,
 }
 
+/// Which exchange, and who asks.
+#[derive(Args, Debug)]
+pub struct Where {
+    /// Address of the exchange.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8780", env = "CAUSEWAY_SERVER")]
+    server: String,
+    /// Code of the organisation that asks.
+    #[arg(long, value_name = "CODE", env = "CAUSEWAY_SENDER")]
+    sender: Option<String>,
+    /// Its bearer token.
+    #[arg(long, value_name = "TOKEN", env = "CAUSEWAY_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+}
+
+/// Arguments of `send`.
+#[derive(Args, Debug)]
+pub struct SendArgs {
+    /// The message.
+    #[arg(value_name = "FILE")]
+    path: PathBuf,
+    #[command(flatten)]
+    exchange: Where,
+    /// Media type; that of the format detected unless given.
+    #[arg(long, value_name = "TYPE")]
+    media_type: Option<String>,
+    /// Key under which a retry gets the first answer again.
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+}
+
+/// Arguments of `messages`.
+#[derive(Args, Debug)]
+pub struct MessagesArgs {
+    #[command(flatten)]
+    exchange: Where,
+    /// Only those in this state.
+    #[arg(long)]
+    state: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `message`.
+#[derive(Args, Debug)]
+pub struct MessageArgs {
+    /// Its id.
+    id: String,
+    #[command(flatten)]
+    exchange: Where,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Folder whose disk is checked.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    data: PathBuf,
+    /// Rounds of killing a writer without warning.
+    #[arg(long, default_value_t = 10)]
+    kills: u32,
+    /// Rounds of cutting the power of a disk in a file (needs root); 0 leaves it out.
+    #[arg(long, default_value_t = 3)]
+    cuts: u32,
+}
+
+/// Arguments of the hidden writer.
+#[derive(Args, Debug)]
+pub struct DoctorWriterArgs {
+    directory: PathBuf,
+    round: u32,
+    #[arg(long)]
+    no_flush: bool,
+}
+
 /// Arguments of `bench`.
 #[derive(Args, Debug)]
 pub struct BenchArgs {
@@ -182,12 +273,33 @@ fn run(command: Command) -> Result<u8, String> {
             Ok(0)
         }
         Command::Demo(args) => {
-            let options =
-                demo::Options { no_pages: args.no_pages, json: args.json, data: args.data, listen: args.listen };
+            let options = demo::Options {
+                no_pages: args.no_pages,
+                json: args.json,
+                data: args.data,
+                listen: args.listen,
+            };
             serve::start_process(false);
             runtime()?.block_on(demo::run(options)).map(|complete| if complete { 0 } else { EXIT_REFUSED })
         }
         Command::Serve(args) => run_serve(&args),
+        Command::Send(args) => run_send(&args),
+        Command::Messages(args) => {
+            let listing = exchange(&args.exchange);
+            print(&client_runtime()?.block_on(listing.messages(args.state.as_deref(), args.json))?);
+            Ok(0)
+        }
+        Command::Message(args) => {
+            print(&client_runtime()?.block_on(exchange(&args.exchange).message(&args.id, args.json))?);
+            Ok(0)
+        }
+        Command::Doctor(args) => {
+            let checks = doctor::Checks { folder: args.data, kills: args.kills, cuts: args.cuts };
+            doctor::run(&checks).map(|good| if good { 0 } else { EXIT_REFUSED })
+        }
+        Command::DoctorWriter(args) => {
+            doctor::writer(&args.directory, args.round, !args.no_flush).map(|()| 0)
+        }
         Command::Bench(args) => {
             serve::start_process(false);
             let options = bench::Options { messages: args.messages, people: args.people };
@@ -205,6 +317,27 @@ fn run(command: Command) -> Result<u8, String> {
 
 fn runtime() -> Result<tokio::runtime::Runtime, String> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())
+}
+
+fn client_runtime() -> Result<tokio::runtime::Runtime, String> {
+    serve::start_process(false);
+    runtime()
+}
+
+fn exchange(at: &Where) -> client::Exchange {
+    client::Exchange { server: at.server.clone(), sender: at.sender.clone(), token: at.token.clone() }
+}
+
+fn run_send(args: &SendArgs) -> Result<u8, String> {
+    let bytes = std::fs::read(&args.path).map_err(|e| format!("{}: {e}", args.path.display()))?;
+    let detected =
+        detect::choose(ADAPTERS, None, &bytes).ok().and_then(|(a, _)| a.media_types().first().copied());
+    let media_type = args.media_type.as_deref().or(detected).unwrap_or("application/octet-stream");
+    let sending = exchange(&args.exchange);
+    let (text, good) =
+        client_runtime()?.block_on(sending.send(&args.path, media_type, args.key.as_deref()))?;
+    print(&text);
+    Ok(if good { 0 } else { EXIT_REFUSED })
 }
 
 fn run_serve(args: &ServeArgs) -> Result<u8, String> {

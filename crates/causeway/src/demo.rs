@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use causeway_service::config::{CodeSystem, Config, Organisation};
 use causeway_synth::formats::{client_level_data, messages};
-use causeway_synth::people::{ALARM_CENTRE, CARE_HOMES, COUNCIL, HOME_CARE, HOSPITALS, LABORATORY, PRACTICES};
+use causeway_synth::people::{
+    ALARM_CENTRE, CARE_HOMES, COUNCIL, HOME_CARE, HOSPITALS, LABORATORY, PRACTICES,
+};
 use causeway_synth::{Message, edith};
 use serde_json::{Value, json};
 
@@ -38,7 +40,9 @@ const LEDGER_WORDS: [&str; 6] =
     ["mapped", "mapped-with-loss", "withheld", "rejected", "unsupported", "structural"];
 
 fn organisations() -> Vec<Organisation> {
-    let all = [&HOSPITALS[..], &PRACTICES[..], &CARE_HOMES[..], &[LABORATORY, COUNCIL, HOME_CARE, ALARM_CENTRE]].concat();
+    let all =
+        [&HOSPITALS[..], &PRACTICES[..], &CARE_HOMES[..], &[LABORATORY, COUNCIL, HOME_CARE, ALARM_CENTRE]]
+            .concat();
     all.iter()
         .map(|o| Organisation {
             code: o.code.to_owned(),
@@ -139,7 +143,10 @@ async fn tell(base: &str, options: &Options) -> Result<bool, String> {
     let record = record(&client, base, &person.nhs_number).await?;
     let complete = crossings.iter().all(|c| unexplained(c) == 0 && c.body["translation"]["errors"] == 0);
     if options.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(&summary(base, &crossings, &record)).unwrap_or_default()));
+        print(&format!(
+            "{}\n",
+            serde_json::to_string_pretty(&summary(base, &crossings, &record)).unwrap_or_default()
+        ));
     } else {
         print(&record_text(&record));
     }
@@ -169,7 +176,10 @@ async fn send(client: &reqwest::Client, base: &str, message: Message) -> Result<
     let status = answer.status();
     let body: Value = answer.json().await.map_err(|e| fail(&e.to_string()))?;
     if !status.is_success() {
-        return Err(fail(&format!("{status} {}", body["issue"][0]["details"]["text"].as_str().unwrap_or_default())));
+        return Err(fail(&format!(
+            "{status} {}",
+            body["issue"][0]["details"]["text"].as_str().unwrap_or_default()
+        )));
     }
     let id = body["id"].as_str().unwrap_or_default().to_owned();
     let state = body["state"].as_str().unwrap_or_default().to_owned();
@@ -243,7 +253,9 @@ fn kinds(record: &Value) -> Vec<(String, usize)> {
         *counts.entry(kind.to_owned()).or_insert(0) += 1;
     }
     let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
-    counts.sort_by_key(|(kind, _)| (SOCIAL.iter().position(|k| k == kind).unwrap_or(SOCIAL.len()), kind.clone()));
+    counts.sort_by_key(|(kind, _)| {
+        (SOCIAL.iter().position(|k| k == kind).unwrap_or(SOCIAL.len()), kind.clone())
+    });
     counts
 }
 
@@ -268,7 +280,8 @@ fn summary(base: &str, crossings: &[Crossing], record: &Value) -> Value {
             })
         })
         .collect();
-    let kinds: serde_json::Map<String, Value> = kinds(record).into_iter().map(|(k, n)| (k, json!(n))).collect();
+    let kinds: serde_json::Map<String, Value> =
+        kinds(record).into_iter().map(|(k, n)| (k, json!(n))).collect();
     json!({
         "messages": list.len(),
         "unexplained": crossings.iter().map(unexplained).sum::<u64>(),

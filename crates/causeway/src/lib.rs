@@ -3,8 +3,10 @@
 pub mod adapters;
 pub mod bench;
 pub mod cli;
+pub mod client;
 pub mod demo;
 pub mod detect;
+pub mod doctor;
 pub mod explain;
 pub mod input;
 pub mod remote;

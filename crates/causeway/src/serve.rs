@@ -12,7 +12,6 @@ use causeway_service::state::{Adapters, AppState, Shared};
 use causeway_store::{Options, Store};
 use tokio::net::TcpListener;
 
-
 /// A service ready to serve, with the address it listens on.
 pub struct Ready {
     /// The service.

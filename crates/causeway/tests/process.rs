@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use causeway_synth::formats::hl7v2;
-use causeway_synth::people::population;
 use causeway_synth::journey::journey;
+use causeway_synth::people::population;
 use serde_json::Value;
 
 /// Rounds of killing; `CAUSEWAY_KILL_ROUNDS` sets another number for a long run.
@@ -64,7 +64,8 @@ impl Drop for Process {
 
 fn client() -> reqwest::Client {
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-    let built = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(20)).build();
+    let built =
+        reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(20)).build();
     built.expect("a client")
 }
 
@@ -91,7 +92,8 @@ async fn send(client: &reqwest::Client, base: &str, key: &str, body: Vec<u8>) ->
 }
 
 async fn state(client: &reqwest::Client, base: &str, id: &str) -> Value {
-    let answer = client.get(format!("{base}/messages/{id}")).header("Accept", "application/json").send().await;
+    let answer =
+        client.get(format!("{base}/messages/{id}")).header("Accept", "application/json").send().await;
     match answer {
         Ok(answer) => answer.json().await.unwrap_or_default(),
         Err(_) => Value::Null,
@@ -191,7 +193,11 @@ fn broker_and_translator_work_as_separate_processes() {
     let own = causeway_adapter::translate(
         causeway::ADAPTERS.iter().copied().find(|a| a.name() == "hl7v2").expect("hl7v2"),
         &load[0].1,
-        &causeway_adapter::Context::new(causeway::input::sender(Some("ZV801")), jiff::Timestamp::UNIX_EPOCH, "urn:x"),
+        &causeway_adapter::Context::new(
+            causeway::input::sender(Some("ZV801")),
+            jiff::Timestamp::UNIX_EPOCH,
+            "urn:x",
+        ),
     );
     runtime.block_on(async {
         let id = send(&client, &broker.base, "first", load[0].1.clone()).await.expect("taken");
@@ -202,7 +208,10 @@ fn broker_and_translator_work_as_separate_processes() {
         translator.kill();
         let id = send(&client, &broker.base, "second", load[1].1.clone()).await.expect("taken");
         tokio::time::sleep(Duration::from_millis(300)).await;
-        assert!(state(&client, &broker.base, &id).await["translation"].is_null(), "it can't have been translated");
+        assert!(
+            state(&client, &broker.base, &id).await["translation"].is_null(),
+            "it can't have been translated"
+        );
         let _again = Process::start(&["translator", "--listen", &address]);
         let body = translated(&client, &broker.base, &id).await;
         assert!(body["translation"].is_object(), "it was not translated when the translator came back");
