@@ -1,6 +1,6 @@
 //! Composes bundles: ids, references, `meta`, `Provenance`, and the ledger beside them.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use causeway_core::{Issue, ItemId, Ledger, Outcome, Severity, Sources, limits};
 use causeway_fhir::profiles::default_profile;
@@ -34,8 +34,9 @@ pub struct Meta<'a> {
 #[derive(Debug)]
 struct Open {
     id: String,
-    /// Resources written, by (type, key), in order of writing.
-    written: HashMap<(&'static str, String), Ref>,
+    /// Ids of the resources written: an id stands for one (type, key).
+    written: HashSet<String>,
+    /// The same, in order of writing.
     order: Vec<Ref>,
     start: Mark,
     first_item: ItemId,
@@ -95,8 +96,10 @@ impl<'c> Composer<'c> {
 
     /// The id that a resource of this sender with this source key always has.
     pub fn id(&self, kind: &str, key: &str) -> String {
-        let name = format!("{}|{}|{kind}|{key}", self.context.sender.code, self.adapter);
-        Uuid::new_v5(&self.context.namespace, name.as_bytes()).to_string()
+        let sender = &self.context.sender.code;
+        let name = [sender, "|", self.adapter, "|", kind, "|", key].concat();
+        let id = Uuid::new_v5(&self.context.namespace, name.as_bytes());
+        id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
     }
 
     /// A reference to a resource by its source key, whether or not it is written yet. The caller sees to it
@@ -115,18 +118,24 @@ impl<'c> Composer<'c> {
         let start = self.writer.mark();
         let first_item = self.ledger.next_id();
         let mut head = self.writer.take();
+        // Records of one input are much alike, so the last one says how large the next will be.
+        head.reserve(self.outputs.last().map_or(0, |last| last.json.len() + last.json.len() / 8));
         head.extend_from_slice(b"{\"resourceType\":\"Bundle\",\"id\":\"");
         head.extend_from_slice(id.as_bytes());
         head.extend_from_slice(b"\",\"type\":\"transaction\",\"timestamp\":\"");
         head.extend_from_slice(self.received.as_bytes());
         head.extend_from_slice(b"\",\"entry\":[");
         self.writer.restore(head);
-        self.open = Some(Open { id, written: HashMap::new(), order: Vec::new(), start, first_item });
+        self.open = Some(Open { id, written: HashSet::new(), order: Vec::new(), start, first_item });
     }
 
     /// Whether a resource with this key has been written into the open bundle.
     pub fn has(&self, kind: &'static str, key: &str) -> bool {
-        self.open.as_ref().is_some_and(|open| open.written.contains_key(&(kind, key.to_owned())))
+        self.has_id(&self.id(kind, key))
+    }
+
+    fn has_id(&self, id: &str) -> bool {
+        self.open.as_ref().is_some_and(|open| open.written.contains(id))
     }
 
     /// Writes a resource with the default profile. See [`Composer::resource_with`].
@@ -137,10 +146,11 @@ impl<'c> Composer<'c> {
     /// Writes a resource that several records may share (an organisation, a practitioner): once per bundle.
     /// The items of a later mention are claimed as mapped through the reference that the caller writes.
     pub fn once(&mut self, kind: &'static str, key: &str, f: impl FnOnce(&mut Writer)) -> Ref {
-        match self.open.as_ref().and_then(|open| open.written.get(&(kind, key.to_owned()))) {
-            Some(found) => found.clone(),
-            None => self.resource(kind, key, f),
+        let id = self.id(kind, key);
+        if self.has_id(&id) {
+            return Ref { kind, id };
         }
+        self.write(Ref { kind, id }, &Meta::default(), f)
     }
 
     /// Writes a resource into the open bundle: `f` writes what follows `resourceType`, `id` and `meta`. Two
@@ -153,8 +163,25 @@ impl<'c> Composer<'c> {
         meta: &Meta<'_>,
         f: impl FnOnce(&mut Writer),
     ) -> Ref {
-        let key = self.free_key(kind, key);
-        let target = Ref { kind, id: self.id(kind, &key) };
+        let target = Ref { kind, id: self.id(kind, key) };
+        self.resource_at(target, key, meta, f)
+    }
+
+    /// Writes a resource whose reference was made before with [`Composer::reference`] and the same key. Else as
+    /// [`Composer::resource_with`].
+    pub fn resource_at(
+        &mut self,
+        target: Ref,
+        key: &str,
+        meta: &Meta<'_>,
+        f: impl FnOnce(&mut Writer),
+    ) -> Ref {
+        let target = if self.has_id(&target.id) { self.second(target.kind, key) } else { target };
+        self.write(target, meta, f)
+    }
+
+    fn write(&mut self, target: Ref, meta: &Meta<'_>, f: impl FnOnce(&mut Writer)) -> Ref {
+        let kind = target.kind;
         let source = &self.meta_source;
         let tags = &self.meta_tags;
         let w = &mut self.writer;
@@ -189,23 +216,23 @@ impl<'c> Composer<'c> {
             });
         });
         if let Some(open) = &mut self.open {
-            open.written.insert((kind, key), target.clone());
+            open.written.insert(target.id.clone());
             open.order.push(target.clone());
         }
         target
     }
 
-    fn free_key(&mut self, kind: &'static str, key: &str) -> String {
-        if !self.has(kind, key) {
-            return key.to_owned();
-        }
+    /// A reference for a resource whose key is taken.
+    fn second(&mut self, kind: &'static str, key: &str) -> Ref {
         self.issue(Issue::new(
             Severity::Warning,
             causeway_core::IssueCode::Duplicate,
             "source-id-repeated",
             format!("two records of the source that become {kind} have the same id; both were kept"),
         ));
-        (2..).map(|n| format!("{key}#{n}")).find(|candidate| !self.has(kind, candidate)).unwrap_or_default()
+        let mut candidates = (2..).map(|n| self.id(kind, &format!("{key}#{n}")));
+        let id = candidates.find(|id| !self.has_id(id)).unwrap_or_default();
+        Ref { kind, id }
     }
 
     /// The writer, for claims that belong to no resource.
@@ -240,7 +267,7 @@ impl<'c> Composer<'c> {
         self.writer.rollback(checkpoint.0);
         if let Some(open) = &mut self.open {
             for gone in open.order.drain(checkpoint.1.min(open.order.len())..) {
-                open.written.retain(|_, target| *target != gone);
+                open.written.remove(&gone.id);
             }
         }
     }

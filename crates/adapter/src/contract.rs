@@ -220,6 +220,10 @@ impl<'a> Suite<'a> {
                 continue;
             }
             let place = item.place.render(before.ledger.outline());
+            // A value without letter or digit (the unit `%`) can't be changed this way: nothing is shown by it.
+            if mutate_value(input, item.span.start as usize, item.span.end as usize, 0).is_none() {
+                continue;
+            }
             let mut changed = false;
             let mut refused = false;
             for attempt in 0..4 {

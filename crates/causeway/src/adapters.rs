@@ -9,7 +9,7 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &causeway_adapter_telecare_alarm::TelecareAlarm,
     &causeway_adapter_edifact_pathology::EdifactPathology,
     &causeway_adapter_gp2gp::Gp2gp,
-    // hl7v2 follows
+    &causeway_adapter_hl7v2::Hl7v2,
 ];
 
 #[cfg(test)]

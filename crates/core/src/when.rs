@@ -291,11 +291,19 @@ impl When {
     /// The day part, as FHIR `date`.
     pub fn fhir_date(&self) -> String {
         let (y, m, d) = self.date;
-        match self.precision {
-            Precision::Year => format!("{y:04}"),
-            Precision::Month => format!("{y:04}-{m:02}"),
-            _ => format!("{y:04}-{m:02}-{d:02}"),
+        let mut out = String::with_capacity(10);
+        let year = y.unsigned_abs();
+        push_two(&mut out, (year / 100) as u8);
+        push_two(&mut out, (year % 100) as u8);
+        if self.precision >= Precision::Month {
+            out.push('-');
+            push_two(&mut out, m);
         }
+        if self.precision >= Precision::Day {
+            out.push('-');
+            push_two(&mut out, d);
+        }
+        out
     }
 
     /// As FHIR `instant`, which demands at least seconds; `None` where the source is less exact than minutes.
@@ -331,6 +339,12 @@ impl When {
         let utc = TimeZone::UTC.to_timestamp(local).map_or(i64::MIN, |t| t.as_second());
         utc.saturating_sub(i64::from(self.offset.seconds().unwrap_or(0)))
     }
+}
+
+/// Two digits of a number below 100; formatting machinery costs ten times as much, and dates are everywhere.
+fn push_two(out: &mut String, number: u8) {
+    out.push(char::from(b'0' + number / 10 % 10));
+    out.push(char::from(b'0' + number % 10));
 }
 
 fn number(text: Option<&str>) -> Option<u32> {

@@ -115,12 +115,10 @@ impl<'s> View<'s> {
     /// Components with a value of one data element: number and leaf.
     pub fn element(&self, element: u8) -> impl Iterator<Item = (u8, Leaf<'s>)> + use<'s> {
         let first_item = self.first_item;
-        self.components.iter().zip(first_item..).filter(move |(c, _)| c.element == element).map(
-            |(c, id)| {
-                let text: &'s str = &c.text;
-                (c.component, Leaf { text, id })
-            },
-        )
+        self.components.iter().zip(first_item..).filter(move |(c, _)| c.element == element).map(|(c, id)| {
+            let text: &'s str = &c.text;
+            (c.component, Leaf { text, id })
+        })
     }
 
     /// All components with a value.
@@ -192,6 +190,7 @@ impl<'a> Source<'a> {
     /// Call it once, after [`crate::group`]: leaves of views carry item numbers from then on.
     pub fn enter(&mut self, ledger: &mut Ledger) {
         self.base = ledger.next_id();
+        ledger.reserve(self.components.len());
         for segment in &self.segments {
             let components = self.components.get(segment.first as usize..segment.end as usize);
             for component in components.unwrap_or_default() {
@@ -376,14 +375,7 @@ mod tests {
         let decoded = Decoded::utf8_or_windows_1252(b"nad+x'BGM+LSR'A:B+1'DTM+137");
         let source = read(&decoded);
         let kinds: Vec<_> = source.faults.iter().map(|f| (f.segment, f.kind)).collect();
-        assert_eq!(
-            kinds,
-            [
-                (0, FaultKind::Tag),
-                (2, FaultKind::Tag),
-                (3, FaultKind::Unterminated)
-            ]
-        );
+        assert_eq!(kinds, [(0, FaultKind::Tag), (2, FaultKind::Tag), (3, FaultKind::Unterminated)]);
         assert_eq!(source.segments[1].tag, *b"BGM");
         assert_eq!(source.view(0).unwrap().text(1, 1), "nad");
     }

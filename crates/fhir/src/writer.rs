@@ -377,7 +377,12 @@ impl Writer {
 
     /// The content of a `Reference`, for callers that add a display.
     pub fn reference_body(&mut self, target: &Ref, from: impl Sources) {
-        self.string("reference", &target.url(), from);
+        self.trace_sources(&from, "reference");
+        self.key("reference");
+        self.out.extend_from_slice(b"\"urn:uuid:");
+        self.out.extend_from_slice(target.id.as_bytes());
+        self.out.push(b'"');
+        self.claim(from, Outcome::Mapped, "");
     }
 
     fn quote(&mut self, text: &str) {
@@ -388,29 +393,58 @@ impl Writer {
 /// Writes a JSON string. Control characters that FHIR forbids in strings (all below U+0020 except tab, line
 /// feed and carriage return) are written escaped; checkers report them.
 pub fn quote_into(out: &mut Vec<u8>, text: &str) {
+    out.reserve(text.len() + 2);
     out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut from = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        let escaped: &[u8] = match byte {
-            b'"' => b"\\\"",
-            b'\\' => b"\\\\",
-            b'\n' => b"\\n",
-            b'\r' => b"\\r",
-            b'\t' => b"\\t",
-            0..=0x1F => b"",
-            _ => continue,
-        };
-        out.extend_from_slice(bytes.get(from..at).unwrap_or_default());
-        if escaped.is_empty() {
-            out.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
-        } else {
-            out.extend_from_slice(escaped);
+    let mut rest = text.as_bytes();
+    // Most text has nothing to escape: it is copied in one piece.
+    while let Some(at) = first_escaped(rest) {
+        let (clean, tail) = rest.split_at(at);
+        out.extend_from_slice(clean);
+        let Some((byte, after)) = tail.split_first() else { break };
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            _ => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
         }
-        from = at + 1;
+        rest = after;
     }
-    out.extend_from_slice(bytes.get(from..).unwrap_or_default());
+    out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// Offset of the first byte that JSON needs escaped. Eight bytes are looked at together: a byte needs it where
+/// it is below U+0020, a quotation mark or a backslash.
+fn first_escaped(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let mut chunks = bytes.chunks_exact(8);
+    let mut offset = 0;
+    for chunk in &mut chunks {
+        let mut eight = [0; 8];
+        eight.copy_from_slice(chunk);
+        let word = u64::from_ne_bytes(eight);
+        // "Some byte is less than n" and "some byte is zero", for bytes below 0x80; a false alarm above that
+        // is impossible, as the high bit of the byte itself is masked out.
+        let below = word.wrapping_sub(ONES * 0x20) & !word;
+        let quote = word ^ (ONES * 0x22);
+        let slash = word ^ (ONES * 0x5C);
+        let quote = quote.wrapping_sub(ONES) & !quote;
+        let slash = slash.wrapping_sub(ONES) & !slash;
+        if (below | quote | slash) & HIGH != 0
+            && let Some(at) = chunk.iter().position(|b| needs_escape(*b))
+        {
+            return Some(offset + at);
+        }
+        offset += 8;
+    }
+    chunks.remainder().iter().position(|b| needs_escape(*b)).map(|at| offset + at)
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 /// Reads a decimal as sources write it and returns it as JSON allows, digits untouched: a leading plus and
@@ -519,5 +553,13 @@ mod tests {
         let mut out = Vec::new();
         quote_into(&mut out, "a\"b\\c\nd\u{1}é");
         assert_eq!(out, "\"a\\\"b\\\\c\\nd\\u0001é\"".as_bytes());
+        // Every byte at every place of a word, against the plain reading of the rule.
+        for byte in (0..=0x7F_u8).chain([0x80, 0xA2, 0xDC, 0xFF]) {
+            for at in 0..17 {
+                let mut bytes = [b'x'; 17];
+                bytes[at] = byte;
+                assert_eq!(first_escaped(&bytes), needs_escape(byte).then_some(at), "{byte} at {at}");
+            }
+        }
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Map, Value};
 
-use crate::bundle::{Incoming, Parsed, content_digest};
+use crate::bundle::{Incoming, Parsed, URN, content_digest, each_reference};
 use crate::error::Result;
 use crate::identity::{self, Act};
 use crate::model::{Applied, Key, SourceMessage};
@@ -46,7 +46,7 @@ struct Standing {
 /// Takes a message's bundles in.
 pub(crate) fn apply(
     db: &Connection,
-    parsed: Parsed,
+    mut parsed: Parsed,
     message: &SourceMessage,
     now: Timestamp,
 ) -> Result<Applied> {
@@ -59,7 +59,8 @@ pub(crate) fn apply(
         parsed.digest,
         at
     ])?;
-    let out = Applied { refused: parsed.refused, issues: parsed.issues, ..Applied::default() };
+    let out =
+        Applied { refused: parsed.refused, issues: std::mem::take(&mut parsed.issues), ..Applied::default() };
     let mut work = Work {
         db,
         message,
@@ -76,6 +77,9 @@ pub(crate) fn apply(
         work.out.unchanged = parsed.entries.len() as u64;
         work.concerned.extend(parsed.entries.iter().map(|e| index::patient_of(&e.key.kind, &e.resource)));
     } else {
+        if parsed.unresolved > 0 {
+            work.resolve(&mut parsed.entries)?;
+        }
         // Patients first: whom the rest is about must be known.
         let (people, rest): (Vec<_>, Vec<_>) =
             parsed.entries.into_iter().partition(|e| e.key.kind == "Patient");
@@ -114,6 +118,45 @@ impl Work<'_> {
         }
     }
 
+    /// Resolves references to what another bundle told: a `urn:uuid:` is the id of its resource.
+    fn resolve(&mut self, entries: &mut [Incoming]) -> Result<()> {
+        let mut find = self.db.prepare_cached("SELECT type FROM resource WHERE id=?1 LIMIT 2")?;
+        let mut failure = None;
+        let mut unresolved = 0;
+        let mut resolve = |text: &mut String| {
+            let Some(id) = text.strip_prefix(URN) else { return true };
+            let rows = find.query_map([id], |row| row.get::<_, String>(0));
+            match rows.and_then(|rows| rows.collect::<rusqlite::Result<Vec<_>>>()) {
+                Ok(kinds) => match kinds.as_slice() {
+                    [kind] => {
+                        *text = format!("{kind}/{id}");
+                        true
+                    }
+                    _ => false,
+                },
+                Err(error) => {
+                    failure = Some(error);
+                    false
+                }
+            }
+        };
+        for value in entries.iter_mut().flat_map(|e| e.resource.values_mut()) {
+            unresolved += each_reference(value, &mut resolve);
+        }
+        if let Some(error) = failure {
+            return Err(error.into());
+        }
+        if unresolved > 0 {
+            self.issue(
+                Severity::Warning,
+                IssueCode::NotFound,
+                "reference-unresolved",
+                "references of the bundle lead to nothing that is known; they were kept as they are",
+            );
+        }
+        Ok(())
+    }
+
     fn standing(&self, key: &Key) -> Result<Option<Standing>> {
         let mut find = self.db.prepare_cached(
             "SELECT r.rid, r.source, r.patient, r.version, r.last, r.state, m.received, v.digest
@@ -139,17 +182,18 @@ impl Work<'_> {
     fn take(&mut self, incoming: Incoming) -> Result<()> {
         let Incoming { key, resource, delete } = incoming;
         let standing = self.standing(&key)?;
-        if let Some(known) = &standing {
-            if known.source != self.source && !self.is_same_sender(known.source)? {
-                self.out.refused += 1;
-                self.issue(
-                    Severity::Error,
-                    IssueCode::Conflict,
-                    "owned-by-another-source",
-                    "a resource with this id was told by another organisation, so it was not changed",
-                );
-                return Ok(());
-            }
+        if let Some(known) = &standing
+            && known.source != self.source
+            && !self.is_same_sender(known.source)?
+        {
+            self.out.refused += 1;
+            self.issue(
+                Severity::Error,
+                IssueCode::Conflict,
+                "owned-by-another-source",
+                "a resource with this id was told by another organisation, so it was not changed",
+            );
+            return Ok(());
         }
         if delete {
             return self.delete(key, standing);
@@ -382,7 +426,7 @@ impl Work<'_> {
 
     fn absent(&self, patient: &str) -> Result<Vec<(i64, i64, Key)>> {
         let mut list = self.db.prepare_cached(
-            "SELECT r.rid, r.last, r.type, r.id FROM resource r
+            "SELECT r.rid, r.last, r.type, r.id FROM resource r INDEXED BY resource_patient
              WHERE r.patient IN (
                SELECT ?1 UNION
                SELECT b.patient FROM member a JOIN member b ON b.pid=a.pid WHERE a.patient=?1)

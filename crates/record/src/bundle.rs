@@ -10,6 +10,9 @@ use crate::error::{RecordError, Result};
 use crate::limits;
 use crate::model::Key;
 
+/// Beginning of a reference within a bundle.
+pub(crate) const URN: &str = "urn:uuid:";
+
 /// One resource to be taken in.
 #[derive(Debug)]
 pub(crate) struct Incoming {
@@ -25,6 +28,8 @@ pub(crate) struct Parsed {
     pub entries: Vec<Incoming>,
     pub issues: Vec<Issue>,
     pub refused: u64,
+    /// References by `urn:uuid:` that lead to nothing in their bundle.
+    pub unresolved: u64,
     /// SHA-256 of the bundles as they came.
     pub digest: [u8; 32],
 }
@@ -32,7 +37,8 @@ pub(crate) struct Parsed {
 /// Reads all bundles of a message.
 pub(crate) fn parse_all(bundles: &[&[u8]]) -> Result<Parsed> {
     let mut digest = Sha256::new();
-    let mut parsed = Parsed { entries: Vec::new(), issues: Vec::new(), refused: 0, digest: [0; 32] };
+    let mut parsed =
+        Parsed { entries: Vec::new(), issues: Vec::new(), refused: 0, unresolved: 0, digest: [0; 32] };
     for bytes in bundles {
         if bytes.len() > limits::BUNDLE_BYTES_MAX {
             return Err(RecordError::Bundle("it is larger than the limit".to_owned()));
@@ -72,21 +78,16 @@ fn read_bundle(mut bundle: Map<String, Value>, parsed: &mut Parsed) -> Result<()
         };
         read_entry(entry, &mut urls, parsed);
     }
-    let mut unresolved = 0u64;
     for incoming in parsed.entries.iter_mut().skip(start) {
         for value in incoming.resource.values_mut() {
-            unresolved += rewrite(value, &urls);
+            parsed.unresolved += each_reference(value, &mut |text| match urls.get(text.as_str()) {
+                Some(target) => {
+                    text.clone_from(target);
+                    true
+                }
+                None => !text.starts_with(URN),
+            });
         }
-    }
-    if unresolved > 0 {
-        parsed.issues.push(Issue::new(
-            Severity::Warning,
-            IssueCode::NotFound,
-            "reference-unresolved",
-            format!(
-                "{unresolved} references of the bundle lead to nothing in it; they were kept as they are"
-            ),
-        ));
     }
     Ok(())
 }
@@ -115,7 +116,7 @@ fn read_entry(mut entry: Map<String, Value>, urls: &mut HashMap<String, String>,
     let kind = resource.get("resourceType").and_then(Value::as_str).unwrap_or("").to_owned();
     let id = match resource.get("id").and_then(Value::as_str) {
         Some(id) => id.to_owned(),
-        None => full_url.strip_prefix("urn:uuid:").unwrap_or("").to_owned(),
+        None => full_url.strip_prefix(URN).unwrap_or("").to_owned(),
     };
     if !is_type(&kind) || !is_id(&id) {
         refuse(parsed, "resource-without-identity", "a resource has no valid type or id");
@@ -136,22 +137,16 @@ fn refuse(parsed: &mut Parsed, rule: &'static str, text: &'static str) {
     parsed.issues.push(Issue::new(Severity::Error, IssueCode::Structure, rule, text));
 }
 
-/// Makes `urn:uuid:` and absolute references of the bundle relative. The depth is bounded by the JSON
-/// reader's own limit of 128. Gives how many `urn:uuid:` references lead to nothing.
-fn rewrite(value: &mut Value, urls: &HashMap<String, String>) -> u64 {
+/// Calls `f` with every reference in a value, to change it or not; gives for how many it said `false`. The
+/// depth is bounded by the JSON reader's own limit of 128.
+pub(crate) fn each_reference(value: &mut Value, f: &mut dyn FnMut(&mut String) -> bool) -> u64 {
     match value {
-        Value::Array(list) => list.iter_mut().map(|v| rewrite(v, urls)).sum(),
+        Value::Array(list) => list.iter_mut().map(|v| each_reference(v, f)).sum(),
         Value::Object(map) => map
             .iter_mut()
             .map(|(name, v)| match v {
-                Value::String(text) if name == "reference" => match urls.get(text.as_str()) {
-                    Some(target) => {
-                        text.clone_from(target);
-                        0
-                    }
-                    None => u64::from(text.starts_with("urn:uuid:")),
-                },
-                other => rewrite(other, urls),
+                Value::String(text) if name == "reference" => u64::from(!f(text)),
+                other => each_reference(other, f),
             })
             .sum(),
         _ => 0,

@@ -82,14 +82,16 @@ fn is_filler(value: &str) -> bool {
     }
 }
 
-/// Family names of a Patient, folded.
+/// Family names of a Patient, folded; of a double-barrelled name also its parts.
 fn families_of(map: &Map<String, Value>) -> String {
     let mut out: Vec<String> = Vec::new();
     for name in map.get("name").and_then(Value::as_array).into_iter().flatten() {
         let family = fold(name.get("family").and_then(Value::as_str).unwrap_or(""));
-        let family: String = family.chars().filter(|c| c.is_alphanumeric()).collect();
-        if !family.is_empty() && !out.contains(&family) {
-            out.push(family);
+        for part in std::iter::once(family.as_str()).chain(family.split('-')) {
+            let part: String = part.chars().filter(|c| c.is_alphanumeric()).collect();
+            if !part.is_empty() && !out.contains(&part) {
+                out.push(part);
+            }
         }
     }
     out.join("\n")

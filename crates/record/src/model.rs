@@ -427,7 +427,7 @@ pub struct SourceSummary {
     pub latest: Source,
     /// Resources that stand.
     pub resources: u64,
-    /// What readers must be told about its latest messages.
+    /// What readers must be told about its messages; of a source that sends whole records, the latest.
     pub notices: Vec<Notice>,
 }
 

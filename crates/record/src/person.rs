@@ -338,8 +338,8 @@ fn reviews_of(db: &Connection, pid: i64) -> Result<Vec<Review>> {
 /// Whether an organisation, through an adapter or any, told something of these Patients.
 pub(crate) fn has_told(db: &Connection, patients: &[String], code: &str, adapter: &str) -> Result<bool> {
     let mut find = db.prepare_cached(
-        "SELECT 1 FROM resource r JOIN source s ON s.source=r.source
-         WHERE r.patient=?1 AND r.patient<>'' AND s.code=?2 AND (?3='' OR s.adapter=?3) LIMIT 1",
+        "SELECT 1 FROM resource r INDEXED BY resource_patient JOIN source s ON s.source=r.source
+         WHERE r.patient=?1 AND s.code=?2 AND (?3='' OR s.adapter=?3) LIMIT 1",
     )?;
     for patient in patients {
         if find.query_row(params![patient, code, adapter], |_| Ok(())).optional()?.is_some() {

@@ -42,13 +42,43 @@ pub(crate) fn is_partial_update(kind: &str, resource: &Map<String, Value>, adapt
 }
 
 /// An update that tells only what changed, laid over what was known, per top-level element: an element that
-/// the update has replaces the known one whole; one that it has not stays. A deletion is an element that
-/// holds a data-absent-reason extension instead of a value (`_birthDate`, or a list of one such element): it
-/// replaces the value like any other. Extensions are replaced by URL.
-pub(crate) fn overlay(known: Map<String, Value>, update: Map<String, Value>) -> Map<String, Value> {
+/// the update has replaces the known one whole; one that it has not stays. Differently:
+///
+/// - What the update deletes goes: elements named in a `source-deleted` extension, and elements that hold a
+///   data-absent-reason extension instead of a value (`_birthDate`, or a list of one such element).
+/// - Extensions are replaced by URL; `period` and `hospitalization` are themselves laid over; security labels
+///   stay until the source deletes them.
+/// - The status `unknown` is no news. A visit that is not over has no end.
+pub(crate) fn overlay(mut known: Map<String, Value>, update: Map<String, Value>) -> Map<String, Value> {
+    for path in deleted_paths(&update) {
+        remove(&mut known, &path);
+    }
+    forget_deletions(&mut known, &update);
+    let known_labels = known.get("meta").and_then(|m| m.get("security")).cloned();
+    let known_status = known.get("status").cloned();
+    let mut out = lay_over(known, update);
+    if let (Some(labels), Some(Value::Object(meta))) = (known_labels, out.get_mut("meta")) {
+        meta.entry("security").or_insert(labels);
+    }
+    if let (Some(status), Some("unknown")) = (known_status, out.get("status").and_then(Value::as_str)) {
+        out.insert("status".to_owned(), status);
+    }
+    out
+}
+
+/// Statuses of a visit that is not over.
+const NOT_OVER: &[&str] = &["planned", "arrived", "triaged", "in-progress", "onleave"];
+
+fn lay_over(known: Map<String, Value>, update: Map<String, Value>) -> Map<String, Value> {
     let mut out = known;
     let told: Vec<String> = update.keys().cloned().collect();
     let tells = |name: &str| told.iter().any(|t| t == name);
+    let not_over = update.get("status").and_then(Value::as_str).is_some_and(|s| NOT_OVER.contains(&s));
+    if not_over {
+        for path in ["period.end", "hospitalization.dischargeDisposition"] {
+            remove(&mut out, path);
+        }
+    }
     for (name, value) in update {
         if let Some(choice) = CHOICES.iter().find(|c| name.trim_start_matches('_').starts_with(**c)) {
             out.retain(|other, _| tells(other) || !other.trim_start_matches('_').starts_with(*choice));
@@ -59,19 +89,85 @@ pub(crate) fn overlay(known: Map<String, Value>, update: Map<String, Value>) -> 
             Some(bare) if !tells(bare) => drop(out.shift_remove(bare)),
             _ => {}
         }
-        let value = match (name.as_str(), out.get_mut("extension"), value) {
+        let value = match (name.as_str(), out.get_mut(&name), value) {
             ("extension", Some(Value::Array(known)), Value::Array(new)) => {
-                let url = |e: &Value| e.get("url").and_then(Value::as_str).map(str::to_owned);
-                let urls: Vec<_> = new.iter().map(url).collect();
-                let mut all: Vec<Value> = known.drain(..).filter(|e| !urls.contains(&url(e))).collect();
+                let urls: Vec<_> = new.iter().map(|e| url_of(e).to_owned()).collect();
+                let mut all: Vec<Value> =
+                    known.drain(..).filter(|e| !urls.iter().any(|url| url == url_of(e))).collect();
                 all.extend(new);
                 Value::Array(all)
+            }
+            (name, Some(Value::Object(known)), Value::Object(new)) if NESTED.contains(&name) => {
+                Value::Object(lay_over(std::mem::take(known), new))
             }
             (_, _, value) => value,
         };
         out.insert(name, value);
     }
     out
+}
+
+/// Objects that are laid over and not replaced whole.
+const NESTED: &[&str] = &["period", "hospitalization"];
+
+fn url_of(extension: &Value) -> &str {
+    extension.get("url").and_then(Value::as_str).unwrap_or("")
+}
+
+fn is_deletion(extension: &Value) -> bool {
+    url_of(extension).strip_prefix(systems::CAUSEWAY) == Some("/StructureDefinition/source-deleted")
+}
+
+fn extensions(map: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    map.get("extension").and_then(Value::as_array).into_iter().flatten()
+}
+
+/// Elements that the update says its source deleted, without the type: `birthDate`, `period.end`,
+/// `extension(religion)`.
+fn deleted_paths(update: &Map<String, Value>) -> Vec<String> {
+    extensions(update)
+        .filter(|e| is_deletion(e))
+        .filter_map(|e| e.get("valueString").and_then(Value::as_str))
+        .filter_map(|path| path.split_once('.').map(|(_, rest)| rest.to_owned()))
+        .collect()
+}
+
+/// Drops the known deletions of elements that are told again.
+fn forget_deletions(known: &mut Map<String, Value>, update: &Map<String, Value>) {
+    let Some(Value::Array(list)) = known.get_mut("extension") else { return };
+    list.retain(|e| {
+        let path = e.get("valueString").and_then(Value::as_str).unwrap_or("");
+        let element = path.split('.').nth(1).unwrap_or("");
+        !is_deletion(e) || !update.keys().any(|name| !element.is_empty() && name.starts_with(element))
+    });
+    if list.is_empty() {
+        known.shift_remove("extension");
+    }
+}
+
+/// Removes the element at a path: a choice in all its forms, `extension(x)` by the end of its URL.
+fn remove(map: &mut Map<String, Value>, path: &str) {
+    let (step, rest) = path.split_once('.').map_or((path, ""), |(step, rest)| (step, rest));
+    if let Some(name) = step.strip_prefix("extension(").and_then(|s| s.strip_suffix(')')) {
+        if let Some(Value::Array(list)) = map.get_mut("extension") {
+            list.retain(|e| !url_of(e).to_lowercase().ends_with(&name.to_lowercase()));
+        }
+        return;
+    }
+    if !rest.is_empty() {
+        if let Some(Value::Object(inner)) = map.get_mut(step) {
+            remove(inner, rest);
+            if inner.is_empty() {
+                map.shift_remove(step);
+            }
+        }
+        return;
+    }
+    let is_choice = CHOICES.contains(&step);
+    map.retain(|name, _| {
+        let bare = name.trim_start_matches('_');
+        !(bare == step || (is_choice && bare.starts_with(step)))
+    });
 }
 
 /// Whether a resource is shown only with its history: entered in error, or a result that was cancelled.
@@ -125,6 +221,50 @@ mod tests {
             json!({"id": "p", "gender": "female", "_birthDate": absent, "telecom": [absent],
             "deceasedDateTime": "2025-01-01",
             "extension": [{"url": "a", "valueCode": "1"}, {"url": "b", "valueCode": "3"}]})
+        );
+    }
+
+    #[test]
+    fn what_the_source_deletes_goes_until_it_is_told_again() {
+        let deletion = |path: &str| json!({"url": "https://fhir.causeway.example/StructureDefinition/source-deleted", "valueString": path});
+        let known = map(json!({"birthDate": "1941-02-03", "deceasedBoolean": true, "gender": "female",
+            "meta": {"security": [{"code": "R"}]},
+            "extension": [{"url": "http://x/patient-religion", "valueString": "a"}, {"url": "http://x/other"}]}));
+        let gone = [
+            deletion("Patient.birthDate"),
+            deletion("Patient.deceased"),
+            deletion("Patient.extension(religion)"),
+        ];
+        let out = overlay(known, map(json!({"extension": gone, "meta": {"source": "m"}})));
+        assert_eq!(
+            Value::Object(out.clone()),
+            json!({"gender": "female", "meta": {"source": "m", "security": [{"code": "R"}]},
+                "extension": [{"url": "http://x/other"}, gone[0], gone[1], gone[2]]})
+        );
+        let out = overlay(out, map(json!({"birthDate": "1941-02-04"})));
+        assert_eq!(out.get("extension").and_then(Value::as_array).map(Vec::len), Some(3));
+        let out = overlay(out, map(json!({"extension": [deletion("Patient.meta.security")], "meta": {}})));
+        assert_eq!(out.get("meta"), Some(&json!({})));
+    }
+
+    #[test]
+    fn a_visit_keeps_its_beginning_and_loses_its_end_when_it_goes_on() {
+        let admitted = map(
+            json!({"status": "in-progress", "period": {"start": "a"}, "hospitalization": {"admitSource": {"text": "x"}}}),
+        );
+        let ended = overlay(
+            admitted,
+            map(
+                json!({"status": "finished", "period": {"end": "b"}, "hospitalization": {"dischargeDisposition": {"text": "y"}}}),
+            ),
+        );
+        assert_eq!(ended.get("period"), Some(&json!({"start": "a", "end": "b"})));
+        let result = overlay(ended, map(json!({"status": "unknown"})));
+        assert_eq!(result.get("status"), Some(&json!("finished")));
+        let again = Value::Object(overlay(result, map(json!({"status": "in-progress"}))));
+        assert_eq!(
+            again,
+            json!({"status": "in-progress", "period": {"start": "a"}, "hospitalization": {"admitSource": {"text": "x"}}})
         );
     }
 

@@ -57,7 +57,8 @@ CREATE TABLE resource(
   updated INTEGER NOT NULL,         -- when the version that stands was taken in
   UNIQUE(type, id)
 ) STRICT;
-CREATE INDEX resource_patient ON resource(patient, type, rid) WHERE patient <> '';
+CREATE INDEX resource_patient ON resource(patient, type, rid);
+CREATE INDEX resource_id ON resource(id);
 CREATE INDEX resource_list ON resource(type, rid) WHERE state = 'told';
 
 CREATE TABLE version(

@@ -4,8 +4,8 @@
 //! Parameters: those of `params.rs`, `_id`, `_lastUpdated`, `_count`, `_sort` (`date` and other dates of the
 //! type, `_lastUpdated`, `_id`, each also descending), `_page`, `_include`, `_revinclude`, `_summary=count`,
 //! `_total`, `patient.identifier` and `subject.identifier`. Modifiers: `:exact`, `:contains` (text), `:not`
-//! (token), `:missing`, `:identifier` (patient, subject), `:Patient` (reference). `ap` means that the ranges
-//! meet.
+//! (token), `:missing`, `:identifier` (patient, subject), `:Patient` (reference). `ge` and `le` also find a
+//! range that only touches the value's (a stay that ended on that day); `ap` means that the ranges meet.
 
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
@@ -32,6 +32,13 @@ struct Query {
     only_count: bool,
     total: Option<bool>,
     unknown: Vec<String>,
+}
+
+impl Query {
+    /// Whether it is limited to people of whom none is known.
+    fn nobody(&self) -> bool {
+        self.patients.as_ref().is_some_and(Vec::is_empty)
+    }
 }
 
 /// A condition, as SQL that holds for `r`, and, where it can, as a query that gives `rid`s by itself.
@@ -373,8 +380,8 @@ fn compare_date(text: &str, low: &str, high: &str) -> Result<(String, Vec<Sql>)>
         "ne" => (format!("NOT ({low}>=? AND {high}<=?)"), vec![from, to]),
         "gt" => (format!("{high}>?"), vec![to]),
         "lt" => (format!("{low}<?"), vec![from]),
-        "ge" => (format!("({high}>? OR ({low}>=? AND {high}<=?))"), vec![to, from, to]),
-        "le" => (format!("({low}<? OR ({low}>=? AND {high}<=?))"), vec![from, from, to]),
+        "ge" => (format!("{high}>=?"), vec![from]),
+        "le" => (format!("{low}<=?"), vec![to]),
         "sa" => (format!("{low}>?"), vec![to]),
         "eb" => (format!("{high}<?"), vec![from]),
         "ap" => (format!("({low}<=? AND {high}>=?)"), vec![to, from]),
@@ -468,7 +475,7 @@ fn filter(kind: &str, query: &Query) -> (String, Vec<Sql>) {
     }
     if let Some(patients) = &query.patients {
         let marks = vec!["?"; patients.len()].join(",");
-        sql.push_str(&format!(" AND r.patient<>'' AND r.patient IN ({marks})"));
+        sql.push_str(&format!(" AND r.patient IN ({marks})"));
         values.extend(patients.iter().cloned().map(Sql::Text));
     }
     let mut driven = by_person;
@@ -486,6 +493,9 @@ fn filter(kind: &str, query: &Query) -> (String, Vec<Sql>) {
 }
 
 fn count(db: &Connection, kind: &str, query: &Query) -> Result<u64> {
+    if query.nobody() {
+        return Ok(0);
+    }
     let (from, values) = filter(kind, query);
     let mut find = db.prepare_cached(&format!("SELECT count(*) {from}"))?;
     Ok(find.query_row(params_from_iter(values), |row| read::count_at(row, 0))?)
@@ -493,6 +503,9 @@ fn count(db: &Connection, kind: &str, query: &Query) -> Result<u64> {
 
 /// Rows of one page, and the token of the next.
 fn page(db: &Connection, kind: &str, query: &Query) -> Result<(Vec<i64>, Option<String>)> {
+    if query.nobody() {
+        return Ok((Vec::new(), None));
+    }
     let (from, values) = filter(kind, query);
     // Resources without the date that is sorted by come last, whichever way.
     let last = if query.sort.descending { i64::MIN } else { i64::MAX };
@@ -634,7 +647,7 @@ fn follow(db: &Connection, rid: i64, include: &Include) -> Result<Vec<i64>> {
              WHERE r.rid=?1 AND r.type=?2 ORDER BY t.rid"
         }
         (true, true) => {
-            "SELECT t.rid FROM resource r JOIN resource t ON t.patient=r.id AND t.patient<>'' AND t.type=?2
+            "SELECT t.rid FROM resource r JOIN resource t INDEXED BY resource_patient ON t.patient=r.id AND t.type=?2
              WHERE r.rid=?1 AND r.type='Patient' AND ?3<>'' AND t.state='told' AND t.withdrawn=0 ORDER BY t.rid"
         }
         (true, false) => {

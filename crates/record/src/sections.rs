@@ -130,14 +130,9 @@ pub(crate) fn sections(db: &Connection, id: &str, expected: &[ExpectedSource]) -
     let (rows, more) = read::rows_of(db, &patients, limits::EVERYTHING_MAX)?;
     let mut loaded = Vec::new();
     let mut gaps = Vec::new();
-    let mut section_gaps: HashMap<&'static str, Vec<Notice>> = HashMap::new();
     for rid in rows {
         let version = read::by_rid(db, rid)?;
-        if let Some(map) = version.resource.as_object() {
-            if let Some(notice) = emptied(&version, map) {
-                section_gaps.entry("other").or_default().push(notice);
-            }
-        }
+        gaps.extend(version.resource.as_object().and_then(|map| emptied(&version, map)));
         loaded.extend(load(rid, version));
     }
     mark_groups(db, &patients, &mut loaded)?;
@@ -146,9 +141,6 @@ pub(crate) fn sections(db: &Connection, id: &str, expected: &[ExpectedSource]) -
     let sources = sources(db, &patients)?;
     for source in &sources {
         gaps.extend(source.notices.iter().cloned());
-    }
-    if let Some(notices) = section_gaps.remove("other") {
-        gaps.extend(notices);
     }
     let mut unique = HashSet::new();
     gaps.retain(|n| unique.insert((n.code.clone(), n.text.clone())));
@@ -340,15 +332,17 @@ fn overall_gaps(
 fn sources(db: &Connection, patients: &[String]) -> Result<Vec<SourceSummary>> {
     let mut list = db.prepare_cached(
         "SELECT s.code, s.system, m.name, s.adapter, m.received, m.id, m.mid, s.source
-         FROM resource r JOIN mention n ON n.rid=r.rid JOIN message m ON m.mid=n.mid
-         JOIN source s ON s.source=m.source WHERE r.patient=?1 AND r.patient<>''
+         FROM resource r INDEXED BY resource_patient JOIN mention n ON n.rid=r.rid JOIN message m ON m.mid=n.mid
+         JOIN source s ON s.source=m.source WHERE r.patient=?1
          GROUP BY m.mid",
     )?;
     let mut count = db.prepare_cached(
-        "SELECT count(*) FROM resource WHERE patient=?1 AND patient<>'' AND source=?2 AND state='told' AND withdrawn=0",
+        "SELECT count(*) FROM resource INDEXED BY resource_patient WHERE patient=?1 AND source=?2 AND state='told' AND withdrawn=0",
     )?;
-    let mut notices =
-        db.prepare_cached("SELECT code, text FROM notice WHERE patient=?1 AND mid=?2 ORDER BY 1, 2")?;
+    let mut notices = db.prepare_cached(
+        "SELECT DISTINCT n.code, n.text FROM notice n JOIN message m ON m.mid=n.mid
+         WHERE n.patient=?1 AND m.source=?2 AND (?3 IS NULL OR n.mid=?3) ORDER BY 1, 2",
+    )?;
     let mut latest: HashMap<i64, (i64, SourceSummary)> = HashMap::new();
     for patient in patients {
         let mut rows = list.query([patient])?;
@@ -367,8 +361,10 @@ fn sources(db: &Connection, patients: &[String]) -> Result<Vec<SourceSummary>> {
     for (source, (mid, mut summary)) in latest {
         for patient in patients {
             summary.resources +=
-                count.query_row([patient as &dyn rusqlite::ToSql, &source], |row| read::count_at(row, 0))?;
-            let rows = notices.query_map([patient as &dyn rusqlite::ToSql, &mid], |row| {
+                count.query_row(rusqlite::params![patient, source], |row| read::count_at(row, 0))?;
+            // A whole record replaces what an older one announced; other messages add to each other.
+            let only = policy::is_snapshot(&summary.latest.system).then_some(mid);
+            let rows = notices.query_map(rusqlite::params![patient, source, only], |row| {
                 Ok(Notice { code: row.get(0)?, text: row.get(1)? })
             })?;
             for notice in rows {

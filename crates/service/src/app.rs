@@ -45,7 +45,8 @@ impl Service {
             .route("/metrics", get(metrics::metrics))
             .merge(doors::http::router())
             .merge(fhir::router())
-            .merge(pages::router());
+            .merge(pages::router())
+            .layer(middleware::from_fn(pages::rejections_as_problems));
         Self { state, router, tasks: Vec::new(), wrap: None }
     }
 
@@ -165,8 +166,6 @@ async fn observe(State(state): State<Shared>, request: Request, next: Next) -> R
         headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
     }
     // Care records have no business in a cache; the style sheet says otherwise itself.
-    headers
-        .entry(axum::http::header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(axum::http::header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }

@@ -67,3 +67,7 @@ pub const SEARCH_PAGE_DEFAULT: usize = 50;
 pub const SEARCH_PAGE_MAX: usize = 500;
 /// Resources that `Patient/$everything` gives.
 pub const EVERYTHING_MAX: usize = 20_000;
+/// Bytes of a message up to which a list also says what became of it (its translation has to be read for it).
+pub const LIST_MESSAGE_BYTES_MAX: u64 = 1024 * 1024;
+/// Characters of a note or reason that a person writes.
+pub const NOTE_CHARS_MAX: usize = 500;

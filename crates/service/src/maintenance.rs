@@ -25,7 +25,7 @@ pub fn run_once(state: &AppState) -> Result<(), EngineError> {
 pub(crate) async fn run(state: Shared, stop: CancellationToken) {
     let pause = Duration::from_secs(MAINTENANCE_SECONDS);
     loop {
-        if state.blocking(|s| run_once(s)).await.is_err() {
+        if state.blocking(run_once).await.is_err() {
             tracing::warn!("maintenance round failed");
         }
         tokio::select! {

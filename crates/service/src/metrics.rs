@@ -98,7 +98,12 @@ fn engine_counts(page: &mut Page, m: &Metrics) {
     page.one("committed_requests_total", "counter", "Requests in those commits.", m.committed_requests);
     page.one("corrupt_reads_total", "counter", "Reads that found corrupt bytes.", m.corrupt_reads);
     page.one("acknowledgements_open", "gauge", "Acknowledgements waited for.", m.expectations_open);
-    page.one("acknowledgements_overdue", "gauge", "Overdue or negative, not handled.", m.expectations_overdue);
+    page.one(
+        "acknowledgements_overdue",
+        "gauge",
+        "Overdue or negative, not handled.",
+        m.expectations_overdue,
+    );
     page.one("free_bytes", "gauge", "Bytes free in the data directory.", m.free_bytes);
     page.one("reserve_bytes", "gauge", "Bytes that must stay free.", m.reserve_bytes);
     page.one("accepting", "gauge", "Whether messages are accepted.", u8::from(!m.stopped));
@@ -135,8 +140,18 @@ fn service(page: &mut Page, state: &AppState) {
     let counters = &state.counters;
     let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     page.one("connections", "gauge", "Open connections.", read(&counters.connections));
-    page.one("connections_waited_total", "counter", "Times all were in use.", read(&counters.connections_waited));
-    page.one("throttled_total", "counter", "Requests over their organisation's rate.", read(&counters.throttled));
+    page.one(
+        "connections_waited_total",
+        "counter",
+        "Times all were in use.",
+        read(&counters.connections_waited),
+    );
+    page.one(
+        "throttled_total",
+        "counter",
+        "Requests over their organisation's rate.",
+        read(&counters.throttled),
+    );
     page.one("audit_failures_total", "counter", "Disclosures refused.", read(&counters.audit_failures));
     page.head("request_seconds", "histogram", "Requests by route and status.");
     for ((route, status), histogram) in counters.requests() {

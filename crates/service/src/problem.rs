@@ -80,7 +80,9 @@ impl From<EngineError> for Problem {
         match error {
             EngineError::NotFound(what) => Self::not_found(what),
             EngineError::ContentDeleted => Self::new(StatusCode::GONE, "deleted", "content-deleted", text),
-            EngineError::WrongState(_) | EngineError::Transition { .. } | EngineError::ChunksMissing { .. } => {
+            EngineError::WrongState(_)
+            | EngineError::Transition { .. }
+            | EngineError::ChunksMissing { .. } => {
                 Self::new(StatusCode::CONFLICT, "conflict", "wrong-state", text)
             }
             EngineError::VersionConflict(_) => {

@@ -98,7 +98,8 @@ impl AppState {
         message: &MessageId,
         explain: bool,
     ) -> Context {
-        let organisation = self.config.organisation(sender).cloned().or_else(|| Organisation::of_code(sender));
+        let organisation =
+            self.config.organisation(sender).cloned().or_else(|| Organisation::of_code(sender));
         let who = organisation.as_ref().map_or_else(
             || Sender {
                 system: causeway_fhir::systems::ODS_ORGANISATION.to_owned(),

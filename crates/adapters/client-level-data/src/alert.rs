@@ -18,11 +18,14 @@ pub fn find(row: &Row<'_>) -> Option<(&'static Rule, Column)> {
 }
 
 fn words(text: &str) -> Option<&'static Rule> {
+    let tokens = || text.split(|c: char| !c.is_ascii_alphanumeric());
+    // Words first: they are what every description has to be searched for, and most have none of them.
+    let word = |wanted: &[&str]| tokens().any(|token| wanted.iter().any(|w| token.eq_ignore_ascii_case(w)));
+    if !tokens().any(suspicious) {
+        return None;
+    }
     let lower = text.to_ascii_lowercase();
     let has = |part: &str| lower.contains(part);
-    let word = |wanted: &[&str]| {
-        lower.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| wanted.contains(&word))
-    };
     if has("safeguard") && !has("liberty") || has("section 42") || word(&["s42"]) {
         return Some(&rules::SAFEGUARDING);
     }
@@ -42,6 +45,16 @@ fn words(text: &str) -> Option<&'static Rule> {
         return Some(&rules::MHA);
     }
     None
+}
+
+/// Whether a word occurs in anything that [`words`] looks for.
+fn suspicious(token: &str) -> bool {
+    const WHOLE: [&str; 10] =
+        ["section", "s42", "dols", "dol", "lps", "mca", "mha", "amhp", "liberty", "capacity"];
+    let starts = |part: &str| token.get(..part.len()).is_some_and(|head| head.eq_ignore_ascii_case(part));
+    matches!(token.len(), 3..=8) && WHOLE.iter().any(|w| token.eq_ignore_ascii_case(w))
+        || token.as_bytes().windows(9).any(|part| part.eq_ignore_ascii_case(b"safeguard"))
+        || starts("health")
 }
 
 #[cfg(test)]

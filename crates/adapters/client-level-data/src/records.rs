@@ -248,6 +248,18 @@ impl<'r> Records<'r> {
         }
     }
 
+    /// The record at hand for reading its cells: its bytes are checked once and not once for each cell.
+    pub fn view(&self) -> View<'_> {
+        let line = self.buffer.get(self.record..self.next).unwrap_or_default();
+        View {
+            cells: &self.cells,
+            scratch: &self.scratch,
+            line: std::str::from_utf8(line).unwrap_or(""),
+            record: self.record,
+            base: self.base,
+        }
+    }
+
     /// Number of cells of the record at hand.
     pub fn len(&self) -> usize {
         self.cells.len()
@@ -275,6 +287,34 @@ impl<'r> Records<'r> {
     /// Source bytes of the record at hand, or of the broken line, without its line end.
     pub fn span(&self) -> Span {
         self.span
+    }
+}
+
+/// One record with its text at hand.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    cells: &'a [Cell],
+    scratch: &'a str,
+    line: &'a str,
+    record: usize,
+    base: usize,
+}
+
+impl<'a> View<'a> {
+    /// Text of a cell, unquoted.
+    pub fn text(self, cell: usize) -> &'a str {
+        let Some(cell) = self.cells.get(cell) else { return "" };
+        match cell.scratch {
+            Some((from, to)) => self.scratch.get(from..to).unwrap_or(""),
+            None => self.line.get(cell.start - self.record..cell.end - self.record).unwrap_or(""),
+        }
+    }
+
+    /// Source bytes of a cell, quotation marks included.
+    pub fn span(self, cell: usize) -> Span {
+        self.cells
+            .get(cell)
+            .map_or(Span::default(), |cell| Span::new(self.base + cell.raw_start, self.base + cell.raw_end))
     }
 }
 

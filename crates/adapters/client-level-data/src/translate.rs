@@ -11,7 +11,7 @@ use crate::file::{File, Row, WHOLE_ROW, is_null};
 use crate::group::Group;
 use crate::limits::{ROWS_MAX, ROWS_PER_BUNDLE_MAX, ROWS_PER_FLUSH};
 use crate::person::{BLOCK, Person, Role};
-use crate::records::{self, Records};
+use crate::records::{self, Records, View};
 use crate::rules::{self, Rule};
 use crate::{alert, demographics, values};
 
@@ -151,7 +151,8 @@ impl Run<'_> {
             }
             return;
         }
-        let same = self.same_person(records);
+        let view = records.view();
+        let same = self.same_person(view);
         if !same || self.rows_in_group >= ROWS_PER_BUNDLE_MAX {
             // Items of the ledger are valid until it is handed over: before this row's are entered.
             self.close();
@@ -160,7 +161,7 @@ impl Run<'_> {
             }
         }
         self.rows_since_flush += 1;
-        let Some(row) = enter(&mut self.file, records, number) else { return };
+        let Some(row) = enter(&mut self.file, view, records.span(), number) else { return };
         if records.guessed {
             self.file.tell_charset(number, row.span);
         }
@@ -171,11 +172,11 @@ impl Run<'_> {
     }
 
     /// Whether the person's columns are those of the rows before; remembers them.
-    fn same_person(&mut self, records: &Records<'_>) -> bool {
+    fn same_person(&mut self, view: View<'_>) -> bool {
         self.scratch.clear();
         for column in BLOCK {
             if let Some(place) = self.file.heading.at(column) {
-                self.scratch.push_str(records.text(usize::from(place)).trim());
+                self.scratch.push_str(view.text(usize::from(place)).trim());
             }
             self.scratch.push('\u{1F}');
         }
@@ -297,16 +298,16 @@ impl Run<'_> {
 }
 
 /// Enters the cells of a record into the ledger. `None` where the row is blank.
-fn enter<'a>(file: &mut File<'_>, records: &'a Records<'_>, number: u32) -> Option<Row<'a>> {
+fn enter<'a>(file: &mut File<'_>, view: View<'a>, span: Span, number: u32) -> Option<Row<'a>> {
     let first = file.c.ledger.next_id();
-    let mut row = Row { number, span: records.span(), items: first..first, cells: [None; Column::COUNT] };
+    let mut row = Row { number, span, items: first..first, cells: [None; Column::COUNT] };
     for cell in 0..file.heading.places.len() {
-        let text = records.text(cell).trim();
+        let text = view.text(cell).trim();
         if text.is_empty() {
             continue;
         }
         let place = Place::Cell { row: number, column: cell as u16 };
-        let id = file.c.ledger.add(place, records.cell_span(cell));
+        let id = file.c.ledger.add(place, view.span(cell));
         let Some(column) = file.heading.places.get(cell).copied().flatten() else {
             file.c.claim(id, Outcome::Unsupported, "the column is not of the specification");
             continue;

@@ -165,7 +165,12 @@ const CASES: &[Case] = &[
         "linked-person-missing",
         "",
         "Adult 1 Linked Person_ID",
-        &[("Client Type", "Unpaid carer known by association")],
+        &[
+            ("Client Type", "Unpaid carer known by association"),
+            ("Event Start Date", ""),
+            ("Event End Date", ""),
+            ("Event Outcome", ""),
+        ],
         Told,
     ),
     (
@@ -274,7 +279,8 @@ fn every_case_is_told_at_its_place_and_harms_no_neighbour() {
 #[test]
 fn contradictions_across_rows() {
     let base = row("Request", &[]);
-    let cases: &[(&str, &str, &[(&str, &str)])] = &[
+    type Conflict = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+    let cases: &[Conflict] = &[
         ("la-person-id-two-nhs-numbers", "NHS Number", &[("NHS Number", "9990000026")]),
         (
             "nhs-number-two-la-person-ids",

@@ -30,7 +30,13 @@ pub(crate) fn wanted(unb: &View<'_>) -> bool {
 
 /// Writes the acknowledgement of an interchange, segments on lines of their own. `name` gives a number to an
 /// interchange whose reference is no number; it is the same for the same interchange.
-pub(crate) fn write(out: &mut String, unb: &View<'_>, outcome: &Outcome, context: &Context, number: u32) -> bool {
+pub(crate) fn write(
+    out: &mut String,
+    unb: &View<'_>,
+    outcome: &Outcome,
+    context: &Context,
+    number: u32,
+) -> bool {
     let received = context.zone.to_datetime(context.received);
     let (sender, recipient) = (party(unb, 2), party(unb, 3));
     let theirs = unb.text(5, 1).trim();

@@ -1,5 +1,7 @@
 //! Mapping tables and how their codes are written.
 
+use std::borrow::Cow;
+
 use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity};
 use causeway_edifact::View;
 use causeway_fhir::{Writer, systems, types};
@@ -45,14 +47,16 @@ pub(crate) fn unknown_code(w: &mut Writer, leaf: Leaf<'_>) {
     );
 }
 
-/// Writes a code that FHIR's required binding does not allow, as an extension of the element beside it.
-pub(crate) fn source_code(w: &mut Writer, element: &str, leaf: Leaf<'_>) {
+/// Writes codes that FHIR's required binding does not allow, as extensions of the element beside it.
+pub(crate) fn source_codes(w: &mut Writer, element: &str, codes: &[Option<Leaf<'_>>]) {
     w.object(element, |w| {
         w.array("extension", |w| {
-            w.element(|w| {
-                w.fixed("url", SOURCE_CODE);
-                w.leaf("valueString", leaf);
-            });
+            for leaf in codes.iter().flatten().filter(|leaf| !leaf.is_blank()) {
+                w.element(|w| {
+                    w.fixed("url", SOURCE_CODE);
+                    w.leaf("valueString", *leaf);
+                });
+            }
         });
     });
 }
@@ -66,7 +70,7 @@ pub(crate) fn status(w: &mut Writer, sts: Option<Leaf<'_>>) {
         Some((leaf, Some(target))) => w.string("status", target.code, leaf),
         Some((leaf, None)) => {
             w.fixed("status", "unknown");
-            source_code(w, "_status", leaf);
+            source_codes(w, "_status", &[Some(leaf)]);
             unknown_code(w, leaf);
         }
         None => w.fixed("status", "unknown"),
@@ -75,19 +79,20 @@ pub(crate) fn status(w: &mut Writer, sts: Option<Leaf<'_>>) {
 
 /// Joins the parts of a name or description that the sender had to cut: a full part goes on in the next one
 /// without a blank, another one with it.
-pub(crate) fn joined_parts<'s>(parts: impl Iterator<Item = (u8, Leaf<'s>)>) -> (String, Vec<Leaf<'s>>) {
-    let mut text = String::new();
-    let mut leaves = Vec::new();
-    let mut full = true;
-    for (_, leaf) in parts {
-        if leaf.is_blank() {
-            continue;
+pub(crate) fn joined_parts<'s>(parts: impl Iterator<Item = (u8, Leaf<'s>)>) -> (Cow<'s, str>, Vec<Leaf<'s>>) {
+    let mut text = Cow::Borrowed("");
+    let mut leaves: Vec<Leaf<'s>> = Vec::new();
+    for (_, leaf) in parts.filter(|(_, leaf)| !leaf.is_blank()) {
+        match leaves.last() {
+            None => text = Cow::Borrowed(leaf.text.trim()),
+            Some(before) => {
+                let full = before.text.chars().count() >= NAME_PART_CHARS && !before.text.ends_with(' ');
+                if !full {
+                    text.to_mut().push(' ');
+                }
+                text.to_mut().push_str(if full { leaf.text.trim_end() } else { leaf.text.trim() });
+            }
         }
-        if !full {
-            text.push(' ');
-        }
-        text.push_str(if full { leaf.text.trim_end() } else { leaf.text.trim() });
-        full = leaf.text.chars().count() >= NAME_PART_CHARS && !leaf.text.ends_with(' ');
         leaves.push(leaf);
     }
     (text, leaves)
@@ -98,7 +103,7 @@ pub(crate) fn joined_parts<'s>(parts: impl Iterator<Item = (u8, Leaf<'s>)>) -> (
 pub(crate) struct Coded<'s> {
     pub code: Option<Leaf<'s>>,
     pub list: Option<Leaf<'s>>,
-    pub words: String,
+    pub words: Cow<'s, str>,
     pub words_from: Vec<Leaf<'s>>,
 }
 
@@ -114,11 +119,6 @@ impl<'s> Coded<'s> {
     /// Whether it says nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.code.is_none() && self.words.is_empty()
-    }
-
-    /// Whether its code is of a list that this format knows, or of none.
-    pub(crate) fn usable(&self) -> bool {
-        self.list.is_none_or(|list| CODE_LIST.row(list.text.trim()).is_some())
     }
 
     /// Writes it as a `CodeableConcept`. A code of an unknown list is refused: only the words are kept.
@@ -193,16 +193,12 @@ pub(crate) fn interpretation(w: &mut Writer, leaf: Leaf<'_>) {
     }
     let code = leaf.text.trim();
     w.array("interpretation", |w| match (INTERPRETATION.lookup(code), INTERPRETATION.row(code)) {
-        (Some(target), _) => types::concept_element(
-            w,
-            types::Coding::new(target.system, target.code, target.display),
-            leaf,
-        ),
-        (None, Some(row)) => types::concept_element(
-            w,
-            types::Coding::new(DEVIATING_RESULT, code, row.source_display),
-            leaf,
-        ),
+        (Some(target), _) => {
+            types::concept_element(w, types::Coding::new(target.system, target.code, target.display), leaf)
+        }
+        (None, Some(row)) => {
+            types::concept_element(w, types::Coding::new(DEVIATING_RESULT, code, row.source_display), leaf)
+        }
         (None, None) => {
             w.element(|w| w.leaf("text", leaf));
             unknown_code(w, leaf);
@@ -233,7 +229,7 @@ pub(crate) fn unit<'s>(view: &View<'s>, element: u8) -> Option<Leaf<'s>> {
 }
 
 /// A decimal as the interchange writes it, as JSON has it.
-pub(crate) fn decimal(text: &str, mark: u8) -> Option<std::borrow::Cow<'_, str>> {
+pub(crate) fn decimal(text: &str, mark: u8) -> Option<Cow<'_, str>> {
     if mark == b',' && text.contains(',') {
         let dotted = text.replace(',', ".");
         return causeway_fhir::writer::decimal(&dotted).map(|d| d.into_owned().into());

@@ -8,8 +8,8 @@ use causeway_edifact::{Interchange, Message, Source, View, group};
 use crate::acknowledgement::{self, Verdict};
 use crate::codes::warning;
 use crate::message;
-use crate::validate::{self, Refusal};
 use crate::report;
+use crate::validate::{self, Refusal};
 
 /// The adapter's name.
 pub(crate) const NAME: &str = "edifact-pathology";
@@ -34,7 +34,7 @@ pub(crate) fn translate(input: &[u8], context: &Context, sink: &mut dyn Sink) ->
     if let Some((at, issue)) = charset {
         raise(&mut c, source.view(at).and_then(|v| v.first()), issue);
     }
-    una(&mut c, &source);
+    service_segments(&mut c, &source);
     let mut answer = String::new();
     let mut positive = true;
     for interchange in &interchanges {
@@ -97,9 +97,12 @@ fn charset(
     Ok(None)
 }
 
-fn una(c: &mut Composer<'_>, source: &Source<'_>) {
-    if let Some(una) = source.view(0).filter(|view| view.tag == b"UNA") {
-        c.ledger.claim_rest(una.items(), Outcome::Structural, "");
+/// UNA, UNG and UNE are envelope, wherever they stand.
+fn service_segments(c: &mut Composer<'_>, source: &Source<'_>) {
+    for view in (0..source.segments.len()).filter_map(|at| source.view(at)) {
+        if matches!(view.tag, b"UNA" | b"UNG" | b"UNE") {
+            c.ledger.claim_rest(view.items(), Outcome::Structural, "");
+        }
     }
 }
 
@@ -252,9 +255,16 @@ fn leftover(c: &mut Composer<'_>, report: &message::Report<'_>) {
     let items = c.ledger.items();
     let open = |id: &ItemId| items.get(*id as usize).is_some_and(|i| i.outcome == Outcome::Unexplained);
     let first = report.items.clone().find(open);
-    c.ledger.claim_rest(report.items.clone(), Outcome::Unsupported, "FHIR has no place for it here: kept in the original only");
+    c.ledger.claim_rest(
+        report.items.clone(),
+        Outcome::Unsupported,
+        "FHIR has no place for it here: kept in the original only",
+    );
     if let Some(first) = first {
         let text = "some details of the message have no place in FHIR; the ledger lists them, the first of them is here";
-        c.issue_at(first, Issue::new(Severity::Information, IssueCode::NotSupported, "kept-in-original", text));
+        c.issue_at(
+            first,
+            Issue::new(Severity::Information, IssueCode::NotSupported, "kept-in-original", text),
+        );
     }
 }

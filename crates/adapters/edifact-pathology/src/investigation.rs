@@ -1,14 +1,14 @@
 //! Investigations (INV): batteries and results become Observations.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use causeway_adapter::Composer;
-use causeway_core::{IssueCode, Leaf, Outcome};
+use causeway_adapter::{Composer, Meta};
+use causeway_core::{IssueCode, ItemId, Leaf, Outcome};
 use causeway_edifact::View;
 use causeway_fhir::{Ref, Writer, systems, types};
 
 use crate::codes::{
-    COMPARATOR, Coded, decimal, interpretation, quantity, source_code, status, unit, unknown_code, warning,
+    COMPARATOR, Coded, decimal, interpretation, quantity, source_codes, status, unit, unknown_code, warning,
 };
 use crate::message::{self, Investigation, ReferenceRange, Report};
 use crate::specimen::Specimens;
@@ -33,6 +33,8 @@ struct Links<'s> {
     parent: Vec<Option<usize>>,
     /// For each investigation its members, with the items that say so.
     members: Vec<Vec<(usize, [Option<Leaf<'s>>; 3])>>,
+    /// References to a specimen or battery that is not there.
+    dangling: HashSet<ItemId>,
 }
 
 /// Levels of batteries within batteries that a specimen is looked for.
@@ -47,7 +49,8 @@ pub(crate) fn write(c: &mut Composer<'_>, around: &Around<'_, '_>) -> Vec<Ref> {
     for (index, investigation) in investigations.iter().enumerate() {
         let key = keys.get(index).map_or("", String::as_str);
         let sender = &c.context.sender.code;
-        c.resource("Observation", key, |w| {
+        let Some(target) = targets.get(index).cloned() else { continue };
+        c.resource_at(target, key, &Meta::default(), |w| {
             one(w, around, investigation, index, &links, &targets, sender);
         });
     }
@@ -56,12 +59,12 @@ pub(crate) fn write(c: &mut Composer<'_>, around: &Around<'_, '_>) -> Vec<Ref> {
 
 /// The source's names of the investigations: the report, the code or words, and which of its namesakes it is.
 fn keys(investigations: &[Investigation<'_>], reference: &str) -> Vec<String> {
-    let mut seen: HashMap<String, u32> = HashMap::with_capacity(investigations.len());
+    let mut seen: HashMap<&str, u32> = HashMap::with_capacity(investigations.len());
     let mut keys = Vec::with_capacity(investigations.len());
     for investigation in investigations {
         let code = investigation.inv.text(2, 1).trim();
         let name = if code.is_empty() { investigation.inv.text(2, 4).trim() } else { code };
-        let count = seen.entry(name.to_owned()).or_default();
+        let count = seen.entry(name).or_default();
         *count += 1;
         keys.push(format!("{reference}|{name}|{count}"));
     }
@@ -83,8 +86,12 @@ fn links<'s>(c: &mut Composer<'_>, around: &Around<'_, 's>) -> Links<'s> {
         }
     }
     let count = investigations.len();
-    let mut links =
-        Links { specimen: vec![None; count], parent: vec![None; count], members: vec![Vec::new(); count] };
+    let mut links = Links {
+        specimen: vec![None; count],
+        parent: vec![None; count],
+        members: vec![Vec::new(); count],
+        dangling: HashSet::new(),
+    };
     for (index, investigation) in investigations.iter().enumerate() {
         for rff in &investigation.references {
             let (qualifier, Some(value)) = (rff.get(1, 1), rff.get(1, 2)) else { continue };
@@ -94,15 +101,18 @@ fn links<'s>(c: &mut Composer<'_>, around: &Around<'_, 's>) -> Links<'s> {
                     let from = [qualifier, Some(value), Some(*sequence)];
                     set(&mut links.specimen, index, (target.clone(), from));
                 }),
-                "ARL" => numbered.get(wanted).filter(|(parent, _)| *parent != index).map(|(parent, sequence)| {
-                    set(&mut links.parent, index, *parent);
-                    if let Some(members) = links.members.get_mut(*parent) {
-                        members.push((index, [qualifier, Some(value), Some(*sequence)]));
-                    }
-                }),
+                "ARL" => {
+                    numbered.get(wanted).filter(|(parent, _)| *parent != index).map(|(parent, sequence)| {
+                        set(&mut links.parent, index, *parent);
+                        if let Some(members) = links.members.get_mut(*parent) {
+                            members.push((index, [qualifier, Some(value), Some(*sequence)]));
+                        }
+                    })
+                }
                 _ => continue,
             };
             if found.is_none() {
+                links.dangling.insert(value.id);
                 let text = "a result refers to a specimen or battery that the message does not hold";
                 c.issue_at(value.id, warning(IssueCode::NotFound, "sequence-not-found", text));
             }
@@ -140,7 +150,7 @@ fn one(
     targets: &[Ref],
     sender: &str,
 ) {
-    identifiers(w, investigation, sender);
+    identifiers(w, investigation, &links.dangling, sender);
     let own = investigation.status.filter(|l| !l.is_blank());
     let whole = around.report.status.filter(|l| !matches!(l.text.trim(), "" | "UN"));
     status(w, own.or(whole));
@@ -189,13 +199,13 @@ fn one(
     });
 }
 
-/// References other than those that link results (RFF with any other qualifier).
-fn identifiers(w: &mut Writer, investigation: &Investigation<'_>, sender: &str) {
+/// References other than those that link results (RFF with any other qualifier), and those that lead nowhere.
+fn identifiers(w: &mut Writer, investigation: &Investigation<'_>, dangling: &HashSet<ItemId>, sender: &str) {
     w.array("identifier", |w| {
         for rff in &investigation.references {
             let (qualifier, Some(value)) = (rff.get(1, 1), rff.get(1, 2)) else { continue };
             let name = qualifier.map_or("", |l| l.text.trim());
-            if matches!(name, "ASL" | "ARL") || value.is_blank() {
+            if matches!(name, "ASL" | "ARL") && !dangling.contains(&value.id) || value.is_blank() {
                 continue;
             }
             w.element(|w| {
@@ -250,7 +260,10 @@ fn result(w: &mut Writer, rsl: &View<'_>, mark: u8) -> bool {
             }
         }
         "NV" => {
-            let Some(value) = filled(2, 1) else { return false };
+            let Some(value) = filled(2, 1) else {
+                w.claim(kind, Outcome::Structural, "");
+                return false;
+            };
             w.mapped(kind);
             numeric(w, rsl, value, filled(2, 2), filled(3, 1), mark);
             return true;
@@ -262,7 +275,7 @@ fn result(w: &mut Writer, rsl: &View<'_>, mark: u8) -> bool {
         }
     }
     let Some(value) = filled(2, 1) else { return false };
-    as_text(w, value, unit(rsl, 4), filled(2, 2));
+    as_text(w, value, unit(rsl, 4), &[kind, filled(2, 2)]);
     true
 }
 
@@ -277,7 +290,7 @@ fn numeric(
     let unit = unit(rsl, 4);
     let (inline, digits) = comparator_within(value.text.trim());
     let Some(number) = decimal(digits, mark) else {
-        return as_text(w, value, unit, significance);
+        return as_text(w, value, unit, &[significance]);
     };
     let coded = significance.map(|leaf| (leaf, COMPARATOR.row(leaf.text.trim())));
     match (coded, inline, upper) {
@@ -306,7 +319,7 @@ fn numeric(
         }
         // A number whose comparator is not understood must not look like a plain number.
         (Some((leaf, _)), ..) => {
-            as_text(w, value, unit, Some(leaf));
+            as_text(w, value, unit, &[Some(leaf)]);
             unknown_code(w, leaf);
         }
     }
@@ -322,16 +335,14 @@ fn comparator_within(text: &str) -> (Option<&'static str>, &str) {
     (None, text)
 }
 
-/// A value that is no number: its text with its unit; a comparator that is not understood beside it.
-fn as_text(w: &mut Writer, value: Leaf<'_>, unit: Option<Leaf<'_>>, significance: Option<Leaf<'_>>) {
+/// A value that is no number: its text with its unit; codes that are not understood beside it.
+fn as_text(w: &mut Writer, value: Leaf<'_>, unit: Option<Leaf<'_>>, codes: &[Option<Leaf<'_>>]) {
     let text = match unit {
         Some(unit) => format!("{} {}", value.text.trim(), unit.text.trim()),
         None => value.text.trim().to_owned(),
     };
     w.string("valueString", &text, (value, unit));
-    if let Some(leaf) = significance {
-        source_code(w, "_valueString", leaf);
-    }
+    source_codes(w, "_valueString", codes);
 }
 
 /// RND with the population that it holds for (FTX+RPD). A limit that is no number makes the range a text.

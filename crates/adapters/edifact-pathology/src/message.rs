@@ -120,7 +120,7 @@ pub(crate) fn read<'s>(source: &'s Source<'_>, message: &Message) -> Report<'s> 
 pub(crate) fn items(source: &Source<'_>, message: &Message) -> Range<ItemId> {
     let mut all = message.segments().filter_map(|index| source.view(index)).map(|view| view.items());
     let first = all.next().unwrap_or_default();
-    let end = all.last().map_or(first.end, |last| last.end);
+    let end = all.next_back().map_or(first.end, |last| last.end);
     first.start..end
 }
 
@@ -147,7 +147,11 @@ impl<'s> Report<'s> {
             }
             b"GIS" => {
                 for leaf in view.leaves() {
-                    if leaf.text.trim() == "N" { self.structural.push(leaf.id) } else { self.indicators.push(leaf) }
+                    if leaf.text.trim() == "N" {
+                        self.structural.push(leaf.id)
+                    } else {
+                        self.indicators.push(leaf)
+                    }
                 }
                 return section;
             }

@@ -3,8 +3,10 @@
 //! NAD says the role: PO ordered the service, SLA provided it, MR receives the message (UN/EDIFACT 3035). SPR says
 //! the kind: PRO a professional, ORG an organisation, DPT a department of one.
 
+use std::borrow::Cow;
+
 use causeway_adapter::Composer;
-use causeway_core::{IssueCode, Leaf, Outcome};
+use causeway_core::{IssueCode, ItemId, Leaf, Outcome};
 use causeway_fhir::{Ref, Writer, systems};
 
 use crate::codes::{PARTY_CODE_LIST, joined_parts, warning};
@@ -28,7 +30,7 @@ pub(crate) struct Read<'r, 's> {
     kind: Kind,
     code: Option<Leaf<'s>>,
     list: Option<Leaf<'s>>,
-    name: String,
+    name: Cow<'s, str>,
     name_from: Vec<Leaf<'s>>,
 }
 
@@ -40,7 +42,7 @@ pub(crate) struct Written {
     /// `performer` of the report and its results.
     pub performers: Vec<Ref>,
     /// Which of the performers is the organisation of the department.
-    pub department: Option<(Ref, String, Vec<u32>)>,
+    pub department: Option<(Ref, String, Vec<ItemId>)>,
 }
 
 /// Reads the parties; one whose role or kind is not known is told of and stays in the original.
@@ -120,13 +122,10 @@ impl<'s> Read<'_, 's> {
 }
 
 /// Writes the resources of those who asked for the report and made it.
-pub(crate) fn write(
-    c: &mut Composer<'_>,
-    parties: &[Read<'_, '_>],
-    report: &str,
-) -> Written {
+pub(crate) fn write(c: &mut Composer<'_>, parties: &[Read<'_, '_>], report: &str) -> Written {
     let mut written = Written::default();
-    let of = |role: &'static str, kind: Kind| parties.iter().filter(move |p| p.role == role && p.kind == kind);
+    let of =
+        |role: &'static str, kind: Kind| parties.iter().filter(move |p| p.role == role && p.kind == kind);
     let professional = of("PO", Kind::Professional).next();
     let own = of("PO", Kind::Organisation).next();
     // The recipient's organisation is the requester's where both name the same professional: then the report
@@ -153,10 +152,10 @@ pub(crate) fn write(
     }
     match (sole_department(parties), written.performers.first()) {
         (Some(department), Some(at)) => {
-            let mut from: Vec<u32> = department.name_from.iter().map(|l| l.id).collect();
+            let mut from: Vec<ItemId> = department.name_from.iter().map(|l| l.id).collect();
             let (role, kind) = department.decides();
             from.extend(role.into_iter().chain(kind).map(|l| l.id));
-            written.department = Some((at.clone(), department.name.clone(), from));
+            written.department = Some((at.clone(), department.name.clone().into_owned(), from));
         }
         _ => {
             for department in of("SLA", Kind::Department) {
@@ -193,7 +192,9 @@ fn resource(c: &mut Composer<'_>, party: &Read<'_, '_>, all: &[Read<'_, '_>], re
     let kind = if party.kind == Kind::Professional { "Practitioner" } else { "Organization" };
     let mentions: Vec<_> = all
         .iter()
-        .filter(|p| (p.kind == Kind::Professional) == (party.kind == Kind::Professional) && p.key(report) == key)
+        .filter(|p| {
+            (p.kind == Kind::Professional) == (party.kind == Kind::Professional) && p.key(report) == key
+        })
         .collect();
     c.once(kind, &key, |w| {
         w.array("identifier", |w| {
@@ -231,8 +232,8 @@ fn resource(c: &mut Composer<'_>, party: &Read<'_, '_>, all: &[Read<'_, '_>], re
 }
 
 /// The names that mentions give, each once, with all items that give it.
-fn distinct_names<'p>(mentions: &[&'p Read<'_, '_>]) -> Vec<(&'p str, Vec<u32>)> {
-    let mut names: Vec<(&str, Vec<u32>)> = Vec::new();
+fn distinct_names<'p>(mentions: &[&'p Read<'_, '_>]) -> Vec<(&'p str, Vec<ItemId>)> {
+    let mut names: Vec<(&str, Vec<ItemId>)> = Vec::new();
     for mention in mentions.iter().filter(|m| !m.name.is_empty()) {
         let from = mention.name_from.iter().map(|l| l.id);
         match names.iter_mut().find(|(name, _)| *name == mention.name) {
@@ -278,7 +279,11 @@ pub(crate) fn destinations(w: &mut Writer, parties: &[Read<'_, '_>], sender: &st
             w.string("name", &party.name, &party.name_from);
             match practice {
                 Some((code, list)) => {
-                    w.string("endpoint", &format!("urn:nhs-uk:addressing:ods:{}", code.text.trim()), (code, list));
+                    w.string(
+                        "endpoint",
+                        &format!("urn:nhs-uk:addressing:ods:{}", code.text.trim()),
+                        (code, list),
+                    );
                 }
                 None => {
                     w.object("_endpoint", |w| {
@@ -292,8 +297,7 @@ pub(crate) fn destinations(w: &mut Writer, parties: &[Read<'_, '_>], sender: &st
                 }
             }
             w.object("receiver", |w| {
-                let kind =
-                    if party.kind == Kind::Professional { "Practitioner" } else { "Organization" };
+                let kind = if party.kind == Kind::Professional { "Practitioner" } else { "Organization" };
                 w.string("type", kind, party.decides());
                 w.object("identifier", |w| match party.party.references.first() {
                     Some(rff) if party.code.is_none() => reference_body(w, rff, sender),

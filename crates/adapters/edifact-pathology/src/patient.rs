@@ -6,7 +6,7 @@ use causeway_edifact::View;
 use causeway_fhir::types::{self, Verification};
 use causeway_fhir::{Ref, Writer, systems};
 
-use crate::codes::{SEX, source_code, unknown_code, warning};
+use crate::codes::{SEX, source_codes, unknown_code, warning};
 use crate::message::Report;
 use crate::moment::{self, Moment};
 
@@ -98,9 +98,7 @@ fn name(w: &mut Writer, person: &View<'_>) {
         .filter(|(_, value)| !value.is_blank())
         .collect();
     let of = |wanted: &'static [&'static str]| {
-        parts.iter().filter(move |(qualifier, _)| {
-            qualifier.is_some_and(|q| wanted.contains(&q.text.trim()))
-        })
+        parts.iter().filter(move |(qualifier, _)| qualifier.is_some_and(|q| wanted.contains(&q.text.trim())))
     };
     w.array("name", |w| {
         w.element(|w| {
@@ -139,7 +137,8 @@ fn gender(w: &mut Writer, sex: Leaf<'_>) {
         Some(target) => w.string("gender", target.code, sex),
         None if sex.is_blank() => {}
         None => {
-            source_code(w, "_gender", sex);
+            w.fixed("gender", "unknown");
+            source_codes(w, "_gender", &[Some(sex)]);
             unknown_code(w, sex);
         }
     }

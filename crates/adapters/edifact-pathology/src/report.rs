@@ -121,7 +121,11 @@ fn diagnostic_report(c: &mut Composer<'_>, report: &Report<'_>, key: &str, parts
         });
         w.array("basedOn", |w| w.reference_element(&parts.request, ()));
         report_status(w, report);
-        types::concept_fixed(w, "code", Coding::new(systems::SNOMED, "721981007", "Diagnostic studies report"));
+        types::concept_fixed(
+            w,
+            "code",
+            Coding::new(systems::SNOMED, "721981007", "Diagnostic studies report"),
+        );
         w.reference("subject", &parts.patient, ());
         effective(w, report, &zone);
         issued(w, report, &zone);
@@ -144,9 +148,10 @@ fn diagnostic_report(c: &mut Composer<'_>, report: &Report<'_>, key: &str, parts
 fn report_status(w: &mut Writer, report: &Report<'_>) {
     let said = report.status.filter(|l| !l.is_blank());
     let unspecified = said.is_none_or(|l| l.text.trim() == "UN");
-    let finals = report.investigations.iter().all(|i| {
-        i.status.is_some_and(|l| STATUS.lookup(l.text.trim()).is_some_and(|t| t.code == "final"))
-    });
+    let finals = report
+        .investigations
+        .iter()
+        .all(|i| i.status.is_some_and(|l| STATUS.lookup(l.text.trim()).is_some_and(|t| t.code == "final")));
     match said {
         Some(leaf) if unspecified && finals => w.string("status", "final", leaf),
         None if finals => w.fixed("status", "final"),
@@ -156,9 +161,10 @@ fn report_status(w: &mut Writer, report: &Report<'_>) {
 
 /// The time that the results are about: that of collection, where all specimens share it.
 fn effective(w: &mut Writer, report: &Report<'_>, zone: &jiff::tz::TimeZone) {
-    let mut collected = report.specimens.iter().map(|specimen| {
-        specimen.times.iter().find(|dtm| dtm.text(1, 1).trim() == "SCO")
-    });
+    let mut collected = report
+        .specimens
+        .iter()
+        .map(|specimen| specimen.times.iter().find(|dtm| dtm.text(1, 1).trim() == "SCO"));
     let Some(Some(first)) = collected.next() else { return };
     let value = (first.text(1, 2), first.text(1, 3));
     if !collected.all(|other| other.is_some_and(|dtm| (dtm.text(1, 2), dtm.text(1, 3)) == value)) {

@@ -56,10 +56,7 @@ pub(crate) fn write<'s>(
 
 /// The laboratory's own number of the specimen (RFF+STI).
 fn accession<'v, 's>(specimen: &'v Specimen<'s>) -> Option<&'v View<'s>> {
-    specimen
-        .references
-        .iter()
-        .find(|rff| rff.text(1, 1).trim() == "STI" && !rff.text(1, 2).trim().is_empty())
+    specimen.references.iter().find(|rff| rff.text(1, 1).trim() == "STI" && !rff.text(1, 2).trim().is_empty())
 }
 
 fn one(c: &mut Composer<'_>, specimen: &Specimen<'_>, key: &str, patient: &Ref, mark: u8) -> Ref {
@@ -92,7 +89,7 @@ fn one(c: &mut Composer<'_>, specimen: &Specimen<'_>, key: &str, patient: &Ref, 
             for spc in types.iter().skip(1) {
                 let coded = Coded::read(spc, 2, 1);
                 let code = coded.code.map_or("", |l| l.text.trim());
-                let note = [code, coded.words.as_str()].join(" ");
+                let note = [code, &*coded.words].join(" ");
                 w.element(|w| w.string("text", note.trim(), (coded.code, &coded.words_from)));
                 let what = "a specimen has one type in FHIR; a further one was kept as a note";
                 w.lossy((coded.code, &coded.words_from), what);

@@ -3,7 +3,7 @@
 use causeway_core::{Issue, IssueCode, ItemId, Severity};
 use causeway_edifact::View;
 
-use crate::codes::Coded;
+use crate::codes::CODE_LIST;
 use crate::message::Report;
 
 /// Why a message is refused.
@@ -18,12 +18,7 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    pub(crate) fn new(
-        code: IssueCode,
-        rule: &'static str,
-        text: &'static str,
-        at: Option<ItemId>,
-    ) -> Self {
+    pub(crate) fn new(code: IssueCode, rule: &'static str, text: &'static str, at: Option<ItemId>) -> Self {
         Self { code, rule, text, at }
     }
 
@@ -60,8 +55,14 @@ pub(crate) fn check(report: &Report<'_>) -> Result<(), Refusal> {
     let Some(person) = report.person.as_ref() else {
         return required("patient-missing", "the message has no patient name segment (PNA)", None);
     };
-    if !(2..=10).any(|element| person.components.iter().any(|c| c.element == element && !c.text.trim().is_empty())) {
-        return required("patient-details-missing", "the patient has neither identifier nor name", person.first());
+    if !(2..=10)
+        .any(|element| person.components.iter().any(|c| c.element == element && !c.text.trim().is_empty()))
+    {
+        return required(
+            "patient-details-missing",
+            "the patient has neither identifier nor name",
+            person.first(),
+        );
     }
     if report.investigations.is_empty() {
         return required("investigation-missing", "the message reports no investigation", None);
@@ -78,21 +79,36 @@ fn says_nobody(nad: &View<'_>) -> bool {
 fn investigation(variant: &str, inv: &View<'_>, rsl: Option<&View<'_>>) -> Result<(), Refusal> {
     let refuse = |rule, text, at| Err(Refusal::new(IssueCode::Required, rule, text, at));
     let words_needed = variant != "NHS002";
-    let about = Coded::read(inv, 2, 1);
-    if about.is_empty() {
+    let (code, words) = (code_of(inv, 2, 1), has_words(inv, 2, 1));
+    if code.is_none() && !words {
         let text = "an investigation (INV) has neither code nor description";
         return refuse("investigation-empty", text, inv.first());
     }
-    if about.words.is_empty() && (words_needed || !about.usable()) {
+    if !words && (words_needed || !list_known(inv, 2, 1)) {
         let text = "an investigation (INV) has no description";
-        return refuse("investigation-text-missing", text, about.code.map(|l| l.id));
+        return refuse("investigation-text-missing", text, code);
     }
     if let Some(rsl) = rsl.filter(|rsl| rsl.text(1, 1) == "CV") {
-        let result = Coded::read(rsl, 2, 3);
-        if result.code.is_some() && result.words.is_empty() && (words_needed || !result.usable()) {
+        let (code, words) = (code_of(rsl, 2, 3), has_words(rsl, 2, 3));
+        if code.is_some() && !words && (words_needed || !list_known(rsl, 2, 3)) {
             let text = "a coded result (RSL) has no description";
-            return refuse("result-text-missing", text, result.code.map(|l| l.id));
+            return refuse("result-text-missing", text, code);
         }
     }
     Ok(())
+}
+
+/// The code of a coded element whose first component is `first`; see [`crate::codes::Coded`].
+fn code_of(view: &View<'_>, element: u8, first: u8) -> Option<ItemId> {
+    view.get(element, first).filter(|l| !l.is_blank()).map(|l| l.id)
+}
+
+fn has_words(view: &View<'_>, element: u8, first: u8) -> bool {
+    view.element(element).any(|(at, leaf)| at >= first.saturating_add(3) && !leaf.is_blank())
+}
+
+/// Whether the code is of a list that this format knows, or names none.
+fn list_known(view: &View<'_>, element: u8, first: u8) -> bool {
+    let list = view.text(element, first.saturating_add(1)).trim();
+    list.is_empty() || CODE_LIST.row(list).is_some()
 }

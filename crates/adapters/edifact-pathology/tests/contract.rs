@@ -128,7 +128,8 @@ fn acknowledgements_are_as_demanded() {
         let Some(name) = name.strip_suffix(".regex") else { continue };
         let (_, input) = messages.iter().find(|(file, _)| file == name).unwrap();
         let answer = run(input).acknowledgement.unwrap();
-        let (answer, pattern) = (String::from_utf8(answer.bytes).unwrap(), String::from_utf8(pattern).unwrap());
+        let (answer, pattern) =
+            (String::from_utf8(answer.bytes).unwrap(), String::from_utf8(pattern).unwrap());
         assert!(matches(pattern.trim_end(), &answer), "{name}:\n{answer}");
         checked += 1;
     }

@@ -63,11 +63,11 @@ fn body(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, medicine: bo
     {
         w.reference("asserter", who, id);
     }
-    let mut notes: Vec<Note<'_>> = Vec::new();
+    let mut notes: Vec<Note<'_>> = crate::observation::qualifier_notes(x, statement);
     for (position, leaf) in texts.iter().enumerate() {
         let text = if position == 0 { info.rest } else { leaf.text };
         let text = if statement.names.is_empty() { text } else { annotation::split_problem(text).0 };
-        notes.push(Note::part(*leaf, text));
+        notes.push(Note::part(*leaf, annotation::said_once(text)));
     }
     write::notes(w, &notes);
     // A coded value names the substance.

@@ -121,21 +121,9 @@ pub(crate) fn allergy(text: &str) -> AllergyInfo<'_> {
     }
 }
 
-/// Labels of a vaccination's text (national adaptor).
-const VACCINE: [&str; 12] = [
-    "Recorded: ",
-    "Primary Source: ",
-    "Location: ",
-    "Manufacturer: ",
-    "Batch: ",
-    "Expiration: ",
-    "Site: ",
-    "Route: ",
-    "Quantity: ",
-    "Reason: ",
-    "Reason not given: ",
-    "Vaccination Protocol 1: ",
-];
+/// Labels of a vaccination's text (national adaptor), in the order in which they are written.
+const VACCINE: [&str; 7] =
+    ["Location: ", "Manufacturer: ", "Batch: ", "Expiration: ", "Site: ", "Route: ", "Quantity: "];
 
 /// What a vaccination's text says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -163,35 +151,10 @@ pub(crate) fn is_vaccine_detail(text: &str) -> bool {
 /// Takes a vaccination's text apart; the rest is what is not labelled.
 pub(crate) fn vaccine(text: &str) -> VaccineInfo<'_> {
     let mut info = VaccineInfo::default();
-    if text.trim_start().starts_with("Primary Source: ") {
-        let sections = sections(text, &VACCINE);
-        let get = |label: &str| labelled(&sections, label);
-        let source = get("Primary Source: ");
-        let (flag, mut rest) = source.split_once(char::is_whitespace).unwrap_or((source, ""));
+    if let Some(after) = text.trim_start().strip_prefix("Primary Source: ") {
+        let (flag, after) = split_words(after, 1);
         info.primary_source = flag.parse().ok();
-        info.location = get("Location: ");
-        info.manufacturer = get("Manufacturer: ");
-        info.site = get("Site: ");
-        info.route = get("Route: ");
-        let (quantity, after) = split_words(get("Quantity: "), 2);
-        info.quantity = quantity;
-        if !after.is_empty() {
-            rest = after;
-        }
-        let (expiration, after) = split_words(get("Expiration: "), 1);
-        info.expiration = expiration;
-        if !after.is_empty() {
-            rest = after;
-        }
-        let (batch, after) = match sections.last() {
-            Some((label, value)) if *label == "Batch: " => split_words(value, 1),
-            _ => (get("Batch: "), ""),
-        };
-        info.batch = batch;
-        if !after.is_empty() {
-            rest = after;
-        }
-        info.rest = rest.to_owned();
+        labelled_vaccine(after, &mut info);
         return info;
     }
     let mut rest = String::new();
@@ -220,6 +183,55 @@ pub(crate) fn vaccine(text: &str) -> VaccineInfo<'_> {
     rest.push_str(left);
     info.rest = rest.trim().to_owned();
     info
+}
+
+/// Reads the labels in their order. The text of the last one that is there runs into the author's own remark,
+/// which nothing separates: one word is taken for it (two for a site or a quantity).
+fn labelled_vaccine<'t>(text: &'t str, info: &mut VaccineInfo<'t>) {
+    let mut rest = text;
+    for (number, label) in VACCINE.iter().enumerate() {
+        let Some(after) = rest.strip_prefix(label) else { continue };
+        let later = VACCINE.iter().skip(number + 1);
+        let next = later.filter_map(|l| after.find(&format!(" {l}"))).min();
+        let (value, left) = match next {
+            Some(at) => (after.get(..at).unwrap_or(""), after.get(at + 1..).unwrap_or("")),
+            None => split_words(after, if matches!(*label, "Site: " | "Quantity: ") { 2 } else { 1 }),
+        };
+        let slot = match *label {
+            "Location: " => &mut info.location,
+            "Manufacturer: " => &mut info.manufacturer,
+            "Batch: " => &mut info.batch,
+            "Expiration: " => &mut info.expiration,
+            "Site: " => &mut info.site,
+            "Route: " => &mut info.route,
+            _ => &mut info.quantity,
+        };
+        *slot = value.trim();
+        rest = left;
+    }
+    info.rest = rest.trim().to_owned();
+}
+
+/// A text whose beginning stands again at its end says it once.
+pub(crate) fn said_once(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let mut border = vec![0usize; bytes.len()];
+    let mut length = 0;
+    for at in 1..bytes.len() {
+        while length > 0 && bytes.get(at) != bytes.get(length) {
+            length = border.get(length - 1).copied().unwrap_or(0);
+        }
+        if bytes.get(at) == bytes.get(length) {
+            length += 1;
+        }
+        if let Some(slot) = border.get_mut(at) {
+            *slot = length;
+        }
+    }
+    let repeated = border.last().copied().unwrap_or(0);
+    let blank_after = text.get(repeated..).is_some_and(|rest| rest.starts_with(' '));
+    let long = repeated >= 8 && repeated * 2 < text.len();
+    if long && blank_after { text.get(repeated..).unwrap_or(text).trim_start() } else { text }
 }
 
 fn split_words(text: &str, count: usize) -> (&str, &str) {
@@ -277,14 +289,21 @@ mod tests {
     #[test]
     fn vaccine_parts() {
         let info = vaccine(
-            "Primary Source: true Location: L P Manufacturer: M N Batch: b1 Expiration: 2023-01-02 left arm",
+            "Primary Source: true Location: L P Manufacturer: M N Batch: b1 Expiration: 2023-01-02 GMS, Site: x",
         );
         assert_eq!(info.primary_source, Some(true));
         assert_eq!((info.location, info.manufacturer, info.batch), ("L P", "M N", "b1"));
-        assert_eq!((info.expiration, info.rest.as_str()), ("2023-01-02", "left arm"));
+        assert_eq!((info.expiration, info.rest.as_str()), ("2023-01-02", "GMS, Site: x"));
         let info =
             vaccine("[Manufacturer: Pete], [Expiry Date: 21-Jun-2011], [Batch Number: 1], GMS: GMS, arm");
         assert_eq!((info.manufacturer, info.batch, info.rest.as_str()), ("Pete", "1", "GMS: GMS, arm"));
+    }
+
+    #[test]
+    fn repeated_text_is_said_once() {
+        assert_eq!(said_once("asprin allergy Major - asprin allergy"), "Major - asprin allergy");
+        assert_eq!(said_once("rash rash"), "rash rash");
+        assert_eq!(said_once(""), "");
     }
 
     #[test]

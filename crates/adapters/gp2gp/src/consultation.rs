@@ -197,42 +197,28 @@ pub(crate) fn list(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
         problem_header(w, x, statement);
         write::identifiers(w, &x.ids, statement.element);
         let title = statement.element.child("code").and_then(hl7::words);
-        // `Z....00` says that the topic is of no particular problem.
-        let unspecified = statement
-            .element
-            .child("code")
-            .is_some_and(|c| hl7::says(c, crate::codes::READ_OID, &["Z....00", "Z...."]));
-        let title = title.filter(|_| !unspecified);
         match &composition.encounter {
             Some(encounter) => head(w, x, title, kind, encounter),
             None => head_without(w, x, title, kind),
         }
-        list_date(w, x, composition);
+        match hl7::child_time(statement.element, "availabilityTime", &x.zone) {
+            Some(date) => write::moment(w, "date", date),
+            None => list_date(w, x, composition),
+        }
         ordered(w);
         entries(w, x, &statement.children);
     });
 }
 
-/// The problem that a topic is about: that of a link set whose named statement has the topic's code.
+/// The problem that a topic is about.
 fn problem_header(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
-    if statement.role != Role::Topic {
-        return;
-    }
-    let Some(title) = statement.element.child("code").and_then(|c| c.attribute("code")) else { return };
-    let title = title.text.trim();
-    let within = x.descendants(statement);
-    let named = within.into_iter().find(|n| {
-        let candidate = &x.statements[*n];
-        let code = candidate.element.child("code").and_then(|c| c.attribute("code"));
-        !candidate.names.is_empty() && code.is_some_and(|c| c.text.trim() == title)
-    });
-    let problem =
-        named.and_then(|n| x.statements[n].names.first()).and_then(|l| x.statements[*l].target.as_ref());
+    let problem = if statement.role == Role::Topic { x.problem_of_topic(statement) } else { None };
+    let from = statement.element.child("code").and_then(|c| c.attribute("code"));
     let Some(problem) = problem else { return };
     w.array("extension", |w| {
         w.element(|w| {
             w.array("extension", |w| {
-                causeway_fhir::types::extension(w, "target", |w| w.reference("valueReference", problem, ()));
+                causeway_fhir::types::extension(w, "target", |w| w.reference("valueReference", problem, from));
             });
             w.fixed("url", &causeway_fhir::types::ukcore_extension("RelatedProblemHeader"));
         });
@@ -280,7 +266,12 @@ fn collect<'x>(x: &'x Extract<'_>, children: &[usize], found: &mut Vec<&'x Ref>,
     for child in children {
         let statement = &x.statements[*child];
         match &statement.target {
-            Some(target) => found.push(target),
+            Some(target) => {
+                found.push(target);
+                if statement.role == Role::Group && depth < crate::limits::NESTING_MAX {
+                    collect(x, &statement.children, found, depth + 1);
+                }
+            }
             None if statement.role == Role::Medication => {
                 found.extend(x.supplies_of(*child).filter_map(|s| s.request.as_ref()));
             }

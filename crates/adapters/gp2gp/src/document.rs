@@ -52,21 +52,20 @@ pub(crate) fn document(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
         w.fixed("status", "current");
         kind(w, document, text.filter(|_| labelled), &sections);
         w.reference("subject", &x.patient, ());
-        write::instant(w, "date", x.entered(statement));
+        write::instant(w, "date", x.entered(statement), &x.zone);
         w.array("author", |w| authors(w, x, statement, text, &sections));
+        let mut why_absent = None;
         if let Some(leaf) = text {
             let name = annotation::labelled(&sections, "Custodian Org: ");
             organisation(w, "custodian", x, name, leaf);
             let words = if labelled { annotation::labelled(&sections, "Description: ") } else { leaf.text };
             let absent = annotation::labelled(&sections, "Absent Attachment: ");
-            let words = hl7::dedent(words);
-            let words =
-                if absent.is_empty() { words } else { format!("{words} Absent Attachment: {absent}") };
-            w.string("description", words.trim(), leaf);
+            w.string("description", hl7::dedent(words).trim(), leaf);
+            why_absent = Some((absent, leaf)).filter(|(why, _)| !why.is_empty());
         }
         w.array("content", |w| {
             w.element(|w| {
-                w.object("attachment", |w| attachment(w, x, statement, document));
+                w.object("attachment", |w| attachment(w, x, statement, document, why_absent));
             });
         });
         if let Some(encounter) = x.encounter(statement) {
@@ -136,7 +135,13 @@ fn organisation(w: &mut Writer, key: &str, x: &Extract<'_>, name: &str, leaf: Le
     }
 }
 
-fn attachment(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, document: Element<'_>) {
+fn attachment(
+    w: &mut Writer,
+    x: &Extract<'_>,
+    statement: &Statement<'_>,
+    document: Element<'_>,
+    why_absent: Option<(&str, Leaf<'_>)>,
+) {
     let text = document.child("text");
     let url = text.and_then(|t| t.child("reference")).and_then(|r| r.attribute("value"));
     let stated = text.and_then(|t| t.attribute("mediaType"));
@@ -165,7 +170,10 @@ fn attachment(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, docume
             let issue = Issue::new(Severity::Information, IssueCode::NotFound, "attachment-absent", sentence);
             w.issue(Some(url.id), issue);
         }
-        w.string("title", name, url);
+        match why_absent {
+            Some((why, leaf)) => w.string("title", &format!("{name}: {why}"), (url, leaf)),
+            None => w.string("title", name, url),
+        }
     }
     if let Some(time) = hl7::child_time(statement.element, "availabilityTime", &x.zone) {
         write::moment(w, "creation", time);

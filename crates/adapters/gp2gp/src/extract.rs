@@ -66,6 +66,8 @@ pub(crate) struct Statement<'d> {
     pub target: Option<Ref>,
     /// Link sets whose problem this statement names.
     pub names: Vec<usize>,
+    /// The link set that makes this entry a problem: it says when the entry was made.
+    pub noted: Option<usize>,
 }
 
 /// Authorisation, issue or stop of a medicine, with its resource.
@@ -121,6 +123,12 @@ pub(crate) struct Extract<'d> {
     pub attachments: Attachments<'d>,
     /// Organisations by name, where one has it alone.
     pub organisations: HashMap<String, Ref>,
+    /// Problems that other problems hold, by the number of the held one.
+    pub holders: HashMap<usize, Vec<usize>>,
+    /// Topics of consultations by their code.
+    pub topics: HashMap<String, Vec<usize>>,
+    /// Problems by the code of the entry that they name; several where several have it.
+    problems: HashMap<String, Vec<usize>>,
     /// What link sets connect to a request: link set and the refs within it, by the request's statement.
     links: HashMap<usize, Vec<usize>>,
 }
@@ -145,6 +153,9 @@ impl<'d> Extract<'d> {
             issues: HashMap::new(),
             attachments,
             organisations: HashMap::new(),
+            holders: HashMap::new(),
+            topics: HashMap::new(),
+            problems: HashMap::new(),
             links: HashMap::new(),
         };
         for component in element.children_named("component") {
@@ -192,6 +203,7 @@ impl<'d> Extract<'d> {
                     key: String::new(),
                     target: None,
                     names: Vec::new(),
+                    noted: None,
                 });
                 match parent {
                     Some(parent) => self.statements[parent].children.push(number),
@@ -303,6 +315,29 @@ impl<'d> Extract<'d> {
         }
     }
 
+    /// Indexes topics and problems by their codes.
+    pub fn index_topics(&mut self) {
+        for (number, statement) in self.statements.iter().enumerate() {
+            let Some(code) = statement.element.child("code").and_then(|c| c.attribute("code")) else { continue };
+            let code = code.text.trim();
+            if statement.role == Role::Topic {
+                self.topics.entry(code.to_owned()).or_default().push(number);
+            }
+            if let Some(link_set) = statement.names.first() {
+                self.problems.entry(code.to_owned()).or_default().push(*link_set);
+            }
+        }
+    }
+
+    /// The problem that a topic is about: the only one with the topic's code.
+    pub fn problem_of_topic(&self, topic: &Statement<'d>) -> Option<&Ref> {
+        let code = topic.element.child("code")?.attribute("code")?;
+        match self.problems.get(code.text.trim())?.as_slice() {
+            [only] => self.statements[*only].target.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The resources that link sets connect a request to, with the items that do.
     pub fn linked(&self, request: usize) -> Vec<(&Ref, Vec<Leaf<'d>>)> {
         let mut out = Vec::new();
@@ -357,12 +392,10 @@ impl<'d> Extract<'d> {
             .collect()
     }
 
-    /// Who entered a statement: its own author, else its composition's.
+    /// Who stands for a statement's entry: its own author, else who did it.
     pub fn recorder(&self, statement: &Statement<'d>) -> Option<(&Agent, Leaf<'d>)> {
         let own = self.participants(statement.element, "Participant", |t| t == "AUT").into_iter().next();
-        own.or_else(|| {
-            self.compositions[statement.composition].element.child("author").and_then(|a| self.agent(a))
-        })
+        own.or_else(|| self.performers(statement).into_iter().next())
     }
 
     /// Encounter of a statement's composition.
@@ -370,14 +403,15 @@ impl<'d> Extract<'d> {
         self.compositions[statement.composition].encounter.as_ref()
     }
 
-    /// When a statement was entered: author time of its composition, else the composition's own time, else
-    /// the extract's.
+    /// When a statement was entered: what the link set says that makes it a problem,
+    /// else the author time of its composition, else the composition's own time.
     pub fn entered(&self, statement: &Statement<'d>) -> Option<Time<'d>> {
         let composition = &self.compositions[statement.composition];
-        composition
-            .author_time
+        let noted = statement.noted.map(|n| self.statements[n].element);
+        noted
+            .and_then(|link_set| hl7::child_time(link_set, "availabilityTime", &self.zone))
+            .or(composition.author_time)
             .or_else(|| hl7::child_time(composition.element, "availabilityTime", &self.zone))
-            .or_else(|| hl7::child_time(self.element, "availabilityTime", &self.zone))
     }
 
     /// Statements within a statement at any depth, in document order.

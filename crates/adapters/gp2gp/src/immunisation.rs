@@ -2,7 +2,7 @@
 
 use causeway_adapter::{Composer, Profile};
 use causeway_core::{Leaf, When};
-use causeway_fhir::Writer;
+use causeway_fhir::{Ref, Writer};
 use causeway_fhir::types::{Coding, concept_fixed, extension, ukcore_extension};
 
 use crate::annotation::{self, VaccineInfo};
@@ -14,6 +14,7 @@ use crate::{confidentiality, hl7, write};
 pub(crate) fn immunisation(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     let statement = &x.statements[number];
     let markings = confidentiality::of_statement(x, number);
+    let known = known(c, statement);
     c.resource_with("Immunization", &statement.key, &markings.meta(Profile::Default), |w| {
         w.array("extension", |w| {
             if let Some(code) = statement.element.child("code") {
@@ -23,11 +24,39 @@ pub(crate) fn immunisation(c: &mut Composer<'_>, x: &Extract<'_>, number: usize)
             }
         });
         write::identifiers(w, &x.ids, statement.element);
-        body(w, x, statement);
+        body(w, x, statement, &known);
     });
 }
 
-fn body(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
+/// Words of HL7 table 0443 for EP.
+const ENTERING: &str = "Entering Provider (probably not the same as transcriptionist?)";
+
+/// Place and maker that a vaccination's text names.
+#[derive(Default)]
+struct Known {
+    place: Option<Ref>,
+    maker: Option<Ref>,
+}
+
+fn known(c: &mut Composer<'_>, statement: &Statement<'_>) -> Known {
+    let detail = annotation::texts(statement.element).find(|t| annotation::is_vaccine_detail(t.text));
+    let Some(leaf) = detail else { return Known::default() };
+    let info = annotation::vaccine(leaf.text);
+    let mut known = Known::default();
+    if !info.location.is_empty() {
+        known.place = Some(c.once("Location", &format!("place {}", info.location), |w| {
+            w.string("name", info.location, leaf);
+        }));
+    }
+    if !info.manufacturer.is_empty() {
+        known.maker = Some(c.once("Organization", &format!("maker {}", info.manufacturer), |w| {
+            w.string("name", info.manufacturer, leaf);
+        }));
+    }
+    known
+}
+
+fn body(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, known: &Known) {
     let texts: Vec<Leaf<'_>> = annotation::texts(statement.element).collect();
     let detail = texts.iter().copied().find(|t| annotation::is_vaccine_detail(t.text));
     let text = |leaf: Leaf<'_>| match statement.names.is_empty() {
@@ -56,12 +85,19 @@ fn body(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
         _ => w.boolean("primarySource", true, ()),
     }
     if let Some(leaf) = detail {
-        details(w, x, &info, leaf);
+        details(w, x, known, &info, leaf);
     }
     w.array("performer", |w| {
-        for (agent, id) in x.performers(statement) {
+        let entered = x.participants(statement.element, "Participant", |t| t == "AUT");
+        let given = x.performers(statement).into_iter().map(|p| (p, "AP", "Administering Provider"));
+        let entered = entered.into_iter().map(|p| (p, "EP", ENTERING));
+        for ((agent, id), code, words) in given.chain(entered) {
             if let Some(who) = agent.anyone() {
-                w.element(|w| w.reference("actor", who, id));
+                w.element(|w| {
+                    let system = "http://terminology.hl7.org/CodeSystem/v2-0443";
+                    concept_fixed(w, "function", Coding::new(system, code, words));
+                    w.reference("actor", who, id);
+                });
             }
         }
     });
@@ -75,12 +111,12 @@ fn body(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
     write::notes(w, &notes);
 }
 
-fn details(w: &mut Writer, x: &Extract<'_>, info: &VaccineInfo<'_>, leaf: Leaf<'_>) {
-    if !info.location.is_empty() {
-        w.object("location", |w| w.string("display", info.location, leaf));
+fn details(w: &mut Writer, x: &Extract<'_>, known: &Known, info: &VaccineInfo<'_>, leaf: Leaf<'_>) {
+    if let Some(place) = &known.place {
+        w.reference("location", place, leaf);
     }
-    if !info.manufacturer.is_empty() {
-        w.object("manufacturer", |w| w.string("display", info.manufacturer, leaf));
+    if let Some(maker) = &known.maker {
+        w.reference("manufacturer", maker, leaf);
     }
     w.string("lotNumber", info.batch, leaf);
     match expiry(info.expiration, x) {

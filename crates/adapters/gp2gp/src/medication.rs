@@ -235,9 +235,6 @@ fn repeat_information(w: &mut Writer, x: &Extract<'_>, facts: &Facts<'_, '_>) {
         return;
     }
     let issued = ids(x, facts.supply).find_map(|id| x.issues.get(&id)).map_or(0, Vec::len);
-    if issued == 0 {
-        return;
-    }
     w.element(|w| {
         w.array("extension", |w| {
             extension(w, "numberOfPrescriptionsIssued", |w| {
@@ -364,7 +361,7 @@ fn statement_resource(
         }
         let (start, end) = covers(x, facts);
         write::period(w, "effectivePeriod", start, end);
-        if let Some(time) = available(x, facts) {
+        if let Some(time) = x.entered(facts.statement).or_else(|| available(x, facts)) {
             write::moment(w, "dateAsserted", time);
         }
         let mut notes = Vec::new();

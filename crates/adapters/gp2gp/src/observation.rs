@@ -7,7 +7,7 @@ use causeway_fhir::{Ref, Writer, systems};
 use causeway_xml::Element;
 
 use crate::annotation;
-use crate::codes::{COMMENT, INTERPRETATION};
+use crate::codes::{COMMENT, INTERPRETATION, SNOMED_OID};
 use crate::confidentiality;
 use crate::extract::{Extract, Kind, Statement};
 use crate::hl7::{self, Effective};
@@ -19,7 +19,7 @@ pub(crate) fn observation(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) 
     let focus = relative(c, x, number);
     let statement = &x.statements[number];
     let markings = confidentiality::of_statement(x, number);
-    let notes = observation_notes(x, statement);
+    let mut notes = observation_notes(x, statement);
     c.resource_with("Observation", &statement.key, &markings.meta(Profile::Default), |w| {
         head(w, x, statement);
         if let Some(code) = statement.element.child("code") {
@@ -33,6 +33,7 @@ pub(crate) fn observation(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) 
             w.reference("specimen", specimen, ());
         }
         value(w, statement.element);
+        stated_interpretation(w, statement.element, &mut notes);
         write::notes(w, &notes);
     });
 }
@@ -40,6 +41,10 @@ pub(crate) fn observation(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) 
 /// `identifier` and `status`.
 fn head(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
     write::identifiers(w, &x.ids, statement.element);
+    if let Some((status, from)) = report_status(x, statement) {
+        w.string("status", status, from);
+        return;
+    }
     let status = hl7::child_code(statement.element, "statusCode");
     let word = match status.map_or("COMPLETE", |s| s.text.trim()) {
         "COMPLETE" => "final",
@@ -47,6 +52,20 @@ fn head(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
         _ => "unknown",
     };
     w.string("status", word, status);
+}
+
+/// A result has the status that its report states.
+fn report_status<'d>(x: &Extract<'d>, statement: &Statement<'d>) -> Option<(&'static str, Leaf<'d>)> {
+    let mut at = statement.parent;
+    while let Some(parent) = at {
+        let parent = &x.statements[parent];
+        if parent.role == Role::Report {
+            let (status, leaf) = crate::pathology::stated_status(x, parent)?;
+            return Some((if status == "partial" { "preliminary" } else { status }, leaf));
+        }
+        at = parent.parent;
+    }
+    None
 }
 
 fn subject(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, focus: Option<&Ref>) {
@@ -63,7 +82,7 @@ fn subject(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, focus: Op
 
 fn when_and_who(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
     write::effective(w, "effective", hl7::effective(statement.element, &x.zone));
-    write::instant(w, "issued", x.entered(statement));
+    write::instant(w, "issued", issued(x, statement), &x.zone);
     w.array("performer", |w| {
         for (agent, id) in x.performers(statement) {
             if let Some(who) = agent.anyone() {
@@ -71,6 +90,19 @@ fn when_and_who(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
             }
         }
     });
+}
+
+/// When a result was issued: with its report; another entry, when it was made.
+fn issued<'d>(x: &Extract<'d>, statement: &Statement<'d>) -> Option<hl7::Time<'d>> {
+    let mut at = statement.parent;
+    while let Some(parent) = at {
+        let parent = &x.statements[parent];
+        if parent.role == Role::Report {
+            return hl7::child_time(parent.element, "availabilityTime", &x.zone);
+        }
+        at = parent.parent;
+    }
+    x.entered(statement)
 }
 
 /// A relative whom the finding is about (family history), as a `RelatedPerson`.
@@ -90,7 +122,7 @@ fn relative(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) -> Option<Ref>
 
 /// The texts beside an observation. What its text says of a problem goes to the problem.
 fn observation_notes<'d>(x: &Extract<'d>, statement: &Statement<'d>) -> Vec<Note<'d>> {
-    let mut notes = Vec::new();
+    let mut notes = qualifier_notes(x, statement);
     for leaf in annotation::texts(statement.element) {
         if statement.names.is_empty() {
             notes.push(Note::of(leaf));
@@ -98,8 +130,37 @@ fn observation_notes<'d>(x: &Extract<'d>, statement: &Statement<'d>) -> Vec<Note
             notes.push(Note::part(leaf, annotation::split_problem(leaf.text).0));
         }
     }
+    if statement.role == Role::SelfReferral {
+        notes.extend(statement.element.child("text").and_then(|t| t.text()).map(Note::of));
+    }
     if let Some(parent) = statement.parent.filter(|p| x.statements[*p].role == Role::Cluster) {
         notes.extend(folded_notes(x, &x.statements[parent]));
+    }
+    notes
+}
+
+/// What the source codes beside an entry and an observation has no element for, in the words that senders
+/// use where they write it as text: significance and episodicity of a problem, the relative concerned.
+pub(crate) fn qualifier_notes<'d>(x: &Extract<'d>, statement: &Statement<'d>) -> Vec<Note<'d>> {
+    let mut notes = Vec::new();
+    let mut note = |label: &str, words: &str, leaf: Leaf<'d>| {
+        notes.push(Note { text: format!("{label} : {words}"), leaf, time: None });
+    };
+    let code = statement.element.child("code");
+    let qualifiers = code.into_iter().flat_map(|c| c.children_named("qualifier")).filter_map(|q| q.child("name"));
+    let qualifiers = qualifiers.filter(|n| n.attribute("codeSystem").is_some_and(|s| s.text.trim() == SNOMED_OID));
+    let episodes: Vec<_> = qualifiers.filter_map(hl7::words).collect();
+    if let (Some(link_set), false) = (statement.names.first(), episodes.is_empty())
+        && let Some((significance, leaf)) = crate::problem::significance(x.statements[*link_set].element)
+    {
+        note("Significance", if significance == "major" { "Major" } else { "Minor" }, leaf);
+    }
+    for words in episodes {
+        note("Episodicity", words.text.trim(), words);
+    }
+    let relative = statement.element.path(&["subject", "personalRelationship", "code"]);
+    if let Some(words) = relative.and_then(hl7::words) {
+        note("Family member", words.text.trim(), words);
     }
     notes
 }
@@ -247,6 +308,35 @@ fn uncertain(w: &mut Writer, uncertainty: Option<Element<'_>>) {
     });
 }
 
+/// An interpretation that a text states in so many words (`Interpretation: HI - Above high reference limit`), where
+/// it is not coded: it moves from the note to its own element.
+fn stated_interpretation(w: &mut Writer, statement: Element<'_>, notes: &mut [Note<'_>]) {
+    if statement.child("interpretationCode").is_some() {
+        return;
+    }
+    for note in notes {
+        let Some(rest) = note.text.strip_prefix("Interpretation: ") else { continue };
+        let Some((code, rest)) = rest.split_once(" - ") else { continue };
+        let Some(target) = INTERPRETATION.lookup(code) else { continue };
+        let Some(after) = rest.strip_prefix(target.source_display) else { continue };
+        let leaf = note.leaf;
+        w.array("interpretation", |w| {
+            w.element(|w| {
+                w.array("coding", |w| {
+                    w.element(|w| {
+                        w.fixed("system", target.system);
+                        w.string("code", target.code, leaf);
+                        w.fixed("display", target.display);
+                    });
+                });
+                w.string("text", &format!("{code} - {}", target.source_display), leaf);
+            });
+        });
+        note.text = after.trim().to_owned();
+        return;
+    }
+}
+
 fn interpretation(w: &mut Writer, code: Element<'_>) {
     w.array("interpretation", |w| {
         w.element(|w| {
@@ -353,7 +443,7 @@ pub(crate) fn blood_pressure(c: &mut Composer<'_>, x: &Extract<'_>, number: usiz
             found => found,
         };
         write::effective(w, "effective", time);
-        write::instant(w, "issued", x.entered(statement));
+        write::instant(w, "issued", issued(x, statement), &x.zone);
         w.array("performer", |w| {
             for (agent, id) in x.performers(statement) {
                 if let Some(who) = agent.anyone() {
@@ -381,17 +471,30 @@ fn component(w: &mut Writer, part: Element<'_>) {
     value(w, part);
 }
 
+/// First words of a line that one sender puts before a quick note: what kind of note it is.
+const QUICK_NOTE: &str = "Quick Note Clinical Purpose:";
+
 /// Writes a comment of its own.
 pub(crate) fn comment(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     let statement = &x.statements[number];
     let markings = confidentiality::of_statement(x, number);
+    let mut purpose = None;
     let note = comment_note(x, statement).map(|mut note| {
         // The observation itself has this time.
         note.time = None;
+        if let Some((first, rest)) = note.text.split_once('\n').filter(|(f, _)| f.starts_with(QUICK_NOTE)) {
+            purpose = Some((first.trim_end().to_owned(), note.leaf));
+            note.text = rest.trim().to_owned();
+        }
         note
     });
     c.resource_with("Observation", &statement.key, &markings.meta(Profile::Default), |w| {
         head(w, x, statement);
+        if let Some((purpose, leaf)) = &purpose {
+            w.array("category", |w| {
+                w.element(|w| w.string("text", purpose, *leaf));
+            });
+        }
         concept_fixed(w, "code", COMMENT);
         subject(w, x, statement, None);
         when_and_who(w, x, statement);

@@ -22,7 +22,7 @@ pub(crate) fn report(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     let within: Vec<&Statement<'_>> =
         x.descendants(statement).into_iter().map(|n| &x.statements[n]).collect();
     let comments = comments(x, statement);
-    let status = comments.iter().find_map(|(_, note)| status(&note.text).map(|s| (s, note.leaf)));
+    let status = stated_status(x, statement);
     c.resource_with("DiagnosticReport", &statement.key, &markings.meta(Profile::Default), |w| {
         write::identifiers(w, &x.ids, statement.element);
         match status {
@@ -51,8 +51,11 @@ pub(crate) fn report(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
             w.reference("encounter", encounter, ());
         }
         let available = hl7::child_time(statement.element, "availabilityTime", &x.zone);
-        match available.filter(|t| t.when.fhir_instant().is_some()) {
-            Some(time) => write::instant(w, "issued", Some(time)),
+        let exact = |t: &hl7::Time<'_>| {
+            causeway_core::When::hl7(t.leaf.text, &x.zone).is_ok_and(|w| w.fhir_instant().is_some())
+        };
+        match available.filter(exact) {
+            Some(time) => write::instant(w, "issued", Some(time), &x.zone),
             None => {
                 if let Some(day) = available {
                     // `issued` needs a time of day: the day is the effective time that the report states.
@@ -112,6 +115,14 @@ fn comments<'d>(x: &Extract<'d>, statement: &Statement<'d>) -> Vec<(String, Note
         }
     }
     out
+}
+
+/// A report's status where a comment on it states it, and the item that does.
+pub(crate) fn stated_status<'d>(
+    x: &Extract<'d>,
+    report: &Statement<'d>,
+) -> Option<(&'static str, causeway_core::Leaf<'d>)> {
+    comments(x, report).iter().find_map(|(_, note)| status(&note.text).map(|s| (s, note.leaf)))
 }
 
 /// A report's status where a comment states it in so many words.

@@ -4,12 +4,11 @@ use std::collections::HashMap;
 
 use causeway_adapter::{Composer, Profile};
 use causeway_core::{Issue, IssueCode, Leaf, Severity};
-use causeway_fhir::types::{Coding, concept, concept_fixed, extension, ukcore_extension};
+use causeway_fhir::types::{Coding, concept_body, concept_fixed, extension, ukcore_extension};
 use causeway_fhir::{Ref, Writer, systems};
 use causeway_xml::Element;
 
 use crate::annotation::{self, ProblemInfo};
-use crate::codes::SNOMED_OID;
 use crate::extract::{Extract, Kind, Statement};
 use crate::hl7::{self, Effective};
 use crate::role::Role;
@@ -46,6 +45,34 @@ fn problem_code<'d>(element: Element<'d>) -> Option<Element<'d>> {
     element
         .child("code")
         .or_else(|| element.path(&["consumable", "manufacturedProduct", "manufacturedMaterial", "code"]))
+}
+
+/// Notes at every entry that is a problem which link set makes it one.
+pub(crate) fn note_entries(x: &mut Extract<'_>) {
+    for number in 0..x.statements.len() {
+        if x.statements[number].role != Role::Problem {
+            continue;
+        }
+        let statement = &x.statements[number];
+        let refs = component_refs(statement.element);
+        let held: Vec<usize> = refs.iter().filter_map(|id| x.by_id.get(&hl7::key(id.text))).copied().collect();
+        for held in held.into_iter().filter(|h| x.statements[*h].role == Role::Problem) {
+            x.holders.entry(held).or_default().push(number);
+        }
+        let statement = &x.statements[number];
+        let entry = named(x, statement).and_then(|found| match found.role {
+            Role::ProblemName => best_entry(x, found, &refs).map(|(_, entry)| entry),
+            _ => hl7::guid(found.element).and_then(|id| x.by_id.get(&hl7::key(id.text))).copied(),
+        });
+        if let Some(entry) = entry {
+            x.statements[entry].noted.get_or_insert(number);
+        }
+    }
+}
+
+fn component_refs<'d>(link_set: Element<'d>) -> Vec<Leaf<'d>> {
+    let refs = link_set.children_named("component").flat_map(|c| c.children_named("statementRef"));
+    refs.filter_map(hl7::guid).collect()
 }
 
 /// Writes one `Condition`.
@@ -99,8 +126,11 @@ pub(crate) fn problem(c: &mut Composer<'_>, x: &Extract<'_>, names: &Names, numb
         dates(w, x, element);
         people(w, x, statement);
         let mut notes = Vec::new();
-        if let Some(leaf) = leaf.filter(|_| !info.notes.is_empty()) {
-            notes.push(Note::part(leaf, info.notes));
+        match (leaf, found) {
+            (Some(leaf), _) => notes.push(Note::part(leaf, info.notes)),
+            // Without a part of its own for the problem, the entry's text is the problem's.
+            (None, Some(found)) => notes.extend(annotation::texts(found.element).map(Note::of)),
+            _ => {}
         }
         write::notes(w, &notes);
     });
@@ -118,9 +148,14 @@ fn clinical_status(w: &mut Writer, element: Element<'_>) {
     let status = match leaf.map_or("", |l| l.text.trim()) {
         "394774009" => "active",
         "394775005" => "inactive",
-        _ => return,
+        // Unspecified: the problem's end, or that it has none, says it.
+        _ if element.path(&["effectiveTime", "high"]).is_some() => "inactive",
+        _ => "active",
     };
-    concept(w, "clinicalStatus", Coding::new(systems::CONDITION_CLINICAL, status, ""), leaf);
+    w.object("clinicalStatus", |w| {
+        concept_body(w, Coding::new(systems::CONDITION_CLINICAL, status, ""), leaf);
+        w.leaf_opt("text", hl7::words(code));
+    });
 }
 
 fn encounter(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, found: Option<&Statement<'_>>) {
@@ -183,11 +218,7 @@ fn extensions(
 ) {
     let element = statement.element;
     let named = element.path(&["conditionNamed", "namedStatementRef"]).and_then(hl7::guid);
-    let refs: Vec<Leaf<'_>> = element
-        .children_named("component")
-        .flat_map(|c| c.children_named("statementRef"))
-        .filter_map(hl7::guid)
-        .collect();
+    let refs = component_refs(element);
     let actual = actual_problem(x, found, &refs);
     if let Some((target, from)) = actual {
         extension(w, &ukcore_extension("ActualProblem"), |w| {
@@ -196,7 +227,9 @@ fn extensions(
     } else {
         w.mapped(named.filter(|_| found.is_some()));
     }
-    significance(w, element);
+    if let Some((code, leaf)) = significance(element) {
+        extension(w, &ukcore_extension("ProblemSignificance"), |w| w.string("valueCode", code, leaf));
+    }
     let mut content: Vec<(&Ref, Leaf<'_>)> = Vec::new();
     for leaf in refs {
         let Some(target) = x.resource(leaf.text) else { continue };
@@ -207,20 +240,49 @@ fn extensions(
     }
     for (target, leaf) in content {
         if target.kind == "Condition" {
-            related(w, "", target, leaf);
+            related(w, "child", target, leaf);
         } else {
             extension(w, &ukcore_extension("RelatedClinicalContent"), |w| {
                 w.reference("valueReference", target, leaf);
             });
         }
     }
+    held_by(w, x, statement);
     if let Some(leaf) = leaf {
         for words in &info.related {
             related_words(w, names, words, leaf);
         }
     }
     if let Some(found) = found {
+        topic_content(w, x, statement, found, actual.map(|(target, _)| target));
         episode(w, found.element);
+    }
+}
+
+/// What the consultation's topics of this problem hold, with the consultation and the topic themselves.
+fn topic_content(
+    w: &mut Writer,
+    x: &Extract<'_>,
+    statement: &Statement<'_>,
+    found: &Statement<'_>,
+    actual: Option<&Ref>,
+) {
+    let Some(own) = &statement.target else { return };
+    let Some(code) = found.element.child("code").and_then(|c| c.attribute("code")) else { return };
+    for topic in x.topics.get(code.text.trim()).into_iter().flatten() {
+        let topic = &x.statements[*topic];
+        if x.problem_of_topic(topic).is_none_or(|problem| problem != own) {
+            continue;
+        }
+        let within = x.descendants(topic).into_iter().filter_map(|n| x.statements[n].target.as_ref());
+        let entries = within.filter(|t| !matches!(t.kind, "List" | "Condition") && Some(*t) != actual);
+        let around = x.encounter(topic).into_iter().chain(&topic.target);
+        let from = topic.element.child("code").and_then(|c| c.attribute("code"));
+        for target in around.chain(entries) {
+            extension(w, &ukcore_extension("RelatedClinicalContent"), |w| {
+                w.reference("valueReference", target, from);
+            });
+        }
     }
 }
 
@@ -239,43 +301,40 @@ fn actual_problem<'x, 'l>(
         };
         return target.map(|target| (target, None));
     }
-    let words = found.element.child("code").and_then(hl7::words).map_or("", |l| l.text.trim());
-    let start = hl7::effective(found.element, &x.zone).start().map(|t| t.when.earliest());
-    let candidates: Vec<(&Leaf<'l>, &Statement<'_>)> = refs
-        .iter()
-        .filter_map(|leaf| x.by_id.get(&hl7::key(leaf.text)).map(|n| (leaf, &x.statements[*n])))
-        .collect();
-    let same_words = |s: &Statement<'_>| {
-        s.element.child("code").is_some_and(|code| {
-            [hl7::original_text(code), code.attribute("displayName")]
-                .into_iter()
-                .flatten()
-                .any(|l| l.text.trim() == words)
-        })
-    };
-    let same_time =
-        |s: &Statement<'_>| hl7::effective(s.element, &x.zone).start().map(|t| t.when.earliest()) == start;
-    let best = candidates
-        .iter()
-        .find(|(_, s)| same_words(s) && same_time(s))
-        .or_else(|| candidates.iter().find(|(_, s)| same_words(s)))
-        .or_else(|| candidates.iter().find(|(_, s)| matches!(s.role, Role::Allergy | Role::Immunisation)));
-    best.and_then(|(leaf, s)| s.target.as_ref().map(|target| (target, Some(**leaf))))
+    best_entry(x, found, refs)
+        .and_then(|(leaf, entry)| x.statements[entry].target.as_ref().map(|target| (target, Some(leaf))))
 }
 
-fn significance(w: &mut Writer, element: Element<'_>) {
-    let names = element.path(&["code"]).into_iter().flat_map(|c| c.children_named("qualifier"));
-    let codes = names
-        .filter_map(|q| q.child("name"))
-        .filter(|n| n.attribute("codeSystem").is_none_or(|s| s.text.trim() == SNOMED_OID));
-    for leaf in codes.filter_map(|n| n.attribute("code")) {
-        let code = match leaf.text.trim() {
-            "386134007" => "major",
-            _ => "minor",
-        };
-        extension(w, &ukcore_extension("ProblemSignificance"), |w| w.string("valueCode", code, leaf));
-        return;
-    }
+/// The entry that a problem's name stands for, among those that its link set refers to.
+fn best_entry<'l>(x: &Extract<'_>, name: &Statement<'_>, refs: &[Leaf<'l>]) -> Option<(Leaf<'l>, usize)> {
+    let words = name.element.child("code").and_then(hl7::words).map_or("", |l| l.text.trim());
+    let start = hl7::effective(name.element, &x.zone).start().map(|t| t.when.earliest());
+    let candidates: Vec<(Leaf<'l>, usize)> =
+        refs.iter().filter_map(|leaf| x.by_id.get(&hl7::key(leaf.text)).map(|n| (*leaf, *n))).collect();
+    let same_words = |n: usize| {
+        x.statements[n].element.child("code").is_some_and(|code| {
+            let both = [hl7::original_text(code), code.attribute("displayName")];
+            both.into_iter().flatten().any(|l| l.text.trim() == words)
+        })
+    };
+    let same_time = |n: usize| {
+        let element = x.statements[n].element;
+        hl7::effective(element, &x.zone).start().map(|t| t.when.earliest()) == start
+    };
+    let kinds = |n: usize| matches!(x.statements[n].role, Role::Allergy | Role::Immunisation);
+    candidates
+        .iter()
+        .find(|(_, n)| same_words(*n) && same_time(*n))
+        .or_else(|| candidates.iter().find(|(_, n)| same_words(*n)))
+        .or_else(|| candidates.iter().find(|(_, n)| kinds(*n)))
+        .copied()
+}
+
+/// How significant a link set says its problem is, and the item that says so.
+pub(crate) fn significance<'d>(link_set: Element<'d>) -> Option<(&'static str, Leaf<'d>)> {
+    let mut qualifiers = link_set.child("code")?.children_named("qualifier");
+    let leaf = qualifiers.find_map(|q| q.child("name")?.attribute("code"))?;
+    Some((if leaf.text.trim() == "386134007" { "major" } else { "minor" }, leaf))
 }
 
 fn related(w: &mut Writer, kind: &str, target: &Ref, leaf: Leaf<'_>) {
@@ -290,12 +349,33 @@ fn related(w: &mut Writer, kind: &str, target: &Ref, leaf: Leaf<'_>) {
     });
 }
 
-/// `Parent of X`, `Child of X`, `Sibling of X`: how this problem relates to one known by its words.
+/// The problems that hold this one.
+fn held_by(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
+    let own = hl7::guid(statement.element).map(|id| hl7::key(id.text));
+    let number = own.and_then(|key| x.by_id.get(&key));
+    for holder in number.and_then(|n| x.holders.get(n)).into_iter().flatten() {
+        let holder = &x.statements[*holder];
+        if let Some(target) = &holder.target {
+            let refs = component_refs(holder.element);
+            let from = refs.into_iter().find(|id| x.resource(id.text) == statement.target.as_ref());
+            w.element(|w| {
+                w.array("extension", |w| {
+                    extension(w, "type", |w| w.string("valueCode", "parent", from));
+                    extension(w, "target", |w| w.reference("valueReference", target, from));
+                });
+                w.fixed("url", &ukcore_extension("RelatedProblemHeader"));
+            });
+        }
+    }
+}
+
+/// `Parent of X`, `Child of X`, `Sibling of X`: how this problem relates to one known by its words. The type
+/// says what the other one is to this.
 fn related_words(w: &mut Writer, names: &Names, words: &str, leaf: Leaf<'_>) {
     let (kind, name) = words.split_once(" of ").unwrap_or(("", words));
     let kind = match kind.trim() {
-        "Parent" => "parent",
-        "Child" => "child",
+        "Parent" => "child",
+        "Child" => "parent",
         "Sibling" => "sibling",
         _ => "",
     };

@@ -1,7 +1,7 @@
 //! Requests: referrals (`RequestStatement`) and the diary (`PlanStatement`).
 
 use causeway_adapter::{Composer, Profile};
-use causeway_core::{Issue, IssueCode, Severity};
+use causeway_core::{Issue, IssueCode, Leaf, Severity};
 use causeway_fhir::Writer;
 use causeway_xml::Element;
 
@@ -109,6 +109,19 @@ fn recipients(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
                 w.reference_element(who, id);
             }
         }
+        let Some(leaf) = statement.element.child("text").and_then(|t| t.text()) else { return };
+        let sections = crate::annotation::sections(leaf.text, &LABELS);
+        if !sections.iter().any(|(label, _)| *label == "Annotation: ") {
+            return;
+        }
+        for name in named_recipients(&sections) {
+            match x.organisations.get(name) {
+                Some(target) => w.reference_element(target, leaf),
+                None => {
+                    w.element(|w| w.string("display", name, leaf));
+                }
+            }
+        }
     });
 }
 
@@ -117,28 +130,47 @@ fn notes(w: &mut Writer, statement: &Statement<'_>) {
     let mut notes = Vec::new();
     if let Some(leaf) = statement.element.child("text").and_then(|t| t.text()) {
         let sections = crate::annotation::sections(leaf.text, &LABELS);
-        if sections.iter().any(|(label, _)| *label == "Annotation: ") {
-            notes.extend(annotations(leaf));
-        } else {
-            notes.push(Note::of(leaf));
+        match sections.iter().any(|(label, _)| *label == "Annotation: ") {
+            true => notes.extend(annotations(leaf, &sections)),
+            false => notes.push(Note::of(leaf)),
         }
     }
-    if let Some(code) = statement.element.child("priorityCode")
-        && code.attribute("code").is_none_or(|c| PRIORITY.lookup(c.text.trim()).is_none())
-        && let Some(words) = hl7::words(code)
-    {
-        notes.push(Note::part(words, &format!("Priority: {}", words.text.trim())));
+    if let Some(words) = statement.element.child("priorityCode").and_then(hl7::words) {
+        let known = hl7::child_code(statement.element, "priorityCode").and_then(|c| PRIORITY.lookup(c.text.trim()));
+        let same = |p: &&causeway_terminology::Target| {
+            [p.display, p.source_display].iter().any(|d| d.eq_ignore_ascii_case(words.text.trim()))
+        };
+        match known.filter(same) {
+            Some(_) => w.mapped(words),
+            // Words that say more than the code, such as "two week wait".
+            None => notes.push(Note::part(words, &format!("Priority: {}", words.text.trim()))),
+        }
     }
     write::notes(w, &notes);
 }
 
-/// `Annotation: a, Annotation: b, … rest`: remarks one after another; what precedes them stays whole.
-fn annotations(leaf: causeway_core::Leaf<'_>) -> Vec<Note<'_>> {
-    let mut parts = leaf.text.split("Annotation: ");
+/// Recipients that a text names: label and name.
+fn named_recipients<'t>(sections: &[(&'static str, &'t str)]) -> Vec<&'t str> {
+    let labels = ["Recipient Healthcare Service: ", "Recipient Org: "];
+    let named = sections.iter().filter(|(label, name)| labels.contains(label) && !name.is_empty());
+    // A list of recipients of other kinds runs on within the text.
+    named.map(|(_, name)| *name).filter(|name| !name.contains(": ")).collect()
+}
+
+/// `Annotation: a, Annotation: b, …`: remarks one after another. What other labels say stays with its label,
+/// unless it is a recipient, who is a performer.
+fn annotations<'d>(leaf: Leaf<'d>, sections: &[(&'static str, &str)]) -> Vec<Note<'d>> {
+    let recipients = named_recipients(sections);
     let mut notes = Vec::new();
-    if let Some(before) = parts.next().map(str::trim).filter(|b| !b.is_empty()) {
-        notes.push(Note::part(leaf, before));
+    for (label, text) in sections {
+        match *label {
+            "Annotation: " => {
+                let parts = text.split("Annotation: ");
+                notes.extend(parts.map(|part| Note::part(leaf, part.trim().trim_end_matches(','))));
+            }
+            _ if text.is_empty() || recipients.contains(text) => {}
+            label => notes.push(Note::part(leaf, &format!("{label}{text}"))),
+        }
     }
-    notes.extend(parts.map(|part| Note::part(leaf, part.trim().trim_end_matches(','))));
     notes
 }

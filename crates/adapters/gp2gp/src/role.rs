@@ -51,6 +51,8 @@ pub(crate) enum Role {
     Diary,
     /// `ServiceRequest`, an order: a referral.
     Referral,
+    /// `Observation`: the patient came without being referred.
+    SelfReferral,
     /// `DocumentReference`.
     Document,
     /// `MedicationStatement` and `MedicationRequest`s.
@@ -61,7 +63,9 @@ impl Role {
     /// The type of the statement's own resource.
     pub fn resource(self) -> Option<&'static str> {
         Some(match self {
-            Role::Observation | Role::Group | Role::BloodPressure | Role::Comment => "Observation",
+            Role::Observation | Role::Group | Role::BloodPressure | Role::Comment | Role::SelfReferral => {
+                "Observation"
+            }
             Role::Allergy => "AllergyIntolerance",
             Role::Immunisation => "Immunization",
             Role::Topic | Role::Category => "List",
@@ -86,8 +90,9 @@ pub(crate) fn assign(x: &mut Extract<'_>, c: &mut Composer<'_>) {
             Kind::Compound => compound(x, number),
             Kind::Observation => observation(x, number, c),
             Kind::Narrative => narrative(x, number),
-            Kind::LinkSet => link_set(x.statements[number].element),
+            Kind::LinkSet => link_set(x, x.statements[number].element),
             Kind::Plan => Role::Diary,
+            Kind::Request if is_self_referral(x.statements[number].element) => Role::SelfReferral,
             Kind::Request => Role::Referral,
             Kind::Medication => Role::Medication,
         };
@@ -106,7 +111,7 @@ pub(crate) fn assign(x: &mut Extract<'_>, c: &mut Composer<'_>) {
 fn name_problems(x: &mut Extract<'_>) {
     for number in 0..x.statements.len() {
         let element = x.statements[number].element;
-        if x.statements[number].kind != Kind::LinkSet || link_set(element) != Role::Problem {
+        if x.statements[number].kind != Kind::LinkSet || link_set(x, element) != Role::Problem {
             continue;
         }
         let named = element.path(&["conditionNamed", "namedStatementRef"]).and_then(hl7::guid);
@@ -116,10 +121,22 @@ fn name_problems(x: &mut Extract<'_>) {
     }
 }
 
-fn link_set(element: Element<'_>) -> Role {
-    let named = element.child("conditionNamed").is_some();
-    let link = element.child("code").is_some_and(|c| hl7::says(c, SNOMED_OID, &["394776006"]));
-    if link || !named { Role::Link } else { Role::Problem }
+/// A link set makes the statement that it names a problem; one of unspecified status around a request gathers
+/// the request's documents.
+fn link_set(x: &Extract<'_>, element: Element<'_>) -> Role {
+    let Some(named) = element.path(&["conditionNamed", "namedStatementRef"]) else { return Role::Link };
+    let unspecified = element.child("code").is_some_and(|c| hl7::says(c, SNOMED_OID, &["394776006"]));
+    let target = hl7::guid(named).and_then(|id| x.by_id.get(&hl7::key(id.text)));
+    let request = target.is_some_and(|n| {
+        let target = &x.statements[*n];
+        target.kind == Kind::Request && !is_self_referral(target.element)
+    });
+    if unspecified && request { Role::Link } else { Role::Problem }
+}
+
+/// A request that no one made: its text says that the patient came on his own.
+fn is_self_referral(element: Element<'_>) -> bool {
+    element.child("text").and_then(|t| t.text()).is_some_and(|t| t.text.contains("Purpose: SelfReferral"))
 }
 
 fn code<'d>(statement: &Statement<'d>) -> Option<Element<'d>> {

@@ -93,6 +93,8 @@ fn record<'d>(
     role::assign(&mut x, c);
     x.assign(c);
     x.link();
+    x.index_topics();
+    problem::note_entries(&mut x);
     directory::author(c, &mut x);
     directory::patient(c, &x);
     directory::agents(c, &mut x);
@@ -113,7 +115,7 @@ fn record<'d>(
 
 fn write_statement(c: &mut Composer<'_>, x: &Extract<'_>, names: &problem::Names, number: usize) {
     match x.statements[number].role {
-        Role::Observation => observation::observation(c, x, number),
+        Role::Observation | Role::SelfReferral => observation::observation(c, x, number),
         Role::Group => observation::group(c, x, number),
         Role::BloodPressure => observation::blood_pressure(c, x, number),
         Role::Comment => observation::comment(c, x, number),

@@ -1,11 +1,12 @@
 //! What several resources write alike.
 
-use causeway_core::{Issue, IssueCode, Leaf, Severity, Sources};
+use causeway_core::{Issue, IssueCode, Leaf, Severity, Sources, When};
 use causeway_fhir::types::{extension, ukcore_extension};
 use causeway_fhir::writer::decimal;
 use causeway_fhir::{Writer, systems};
 use causeway_terminology::ucum::ucum;
 use causeway_xml::Element;
+use jiff::tz::TimeZone;
 
 use crate::codes::{DEGRADED, SNOMED_OID};
 use crate::hl7::{self, Effective, Sctid, Time};
@@ -34,7 +35,7 @@ pub(crate) fn identifier_elements(w: &mut Writer, guid_system: &str, element: El
 }
 
 /// A CD as `CodeableConcept` under a key. Every translation is kept. `entry` names the row of the table of
-/// degraded codes to add where the source gives no SNOMED CT concept; empty adds none.
+/// degraded codes to add where the source gives no SNOMED CT code; empty adds none.
 pub(crate) fn concept(w: &mut Writer, key: &str, code: Element<'_>, entry: &str) -> bool {
     w.object(key, |w| concept_body(w, code, entry))
 }
@@ -55,12 +56,12 @@ pub(crate) fn codings(w: &mut Writer, code: Element<'_>) {
 
 /// The content of a `CodeableConcept`.
 pub(crate) fn concept_body(w: &mut Writer, code: Element<'_>, entry: &str) {
-    let mut concept = false;
+    let mut snomed = false;
     w.array("coding", |w| {
         for part in hl7::codes(code) {
-            concept |= coding(w, part);
+            snomed |= coding(w, part);
         }
-        if let Some(degraded) = DEGRADED.lookup(entry).filter(|_| !concept) {
+        if let Some(degraded) = DEGRADED.lookup(entry).filter(|_| !snomed) {
             w.element(|w| {
                 w.fixed("system", degraded.system);
                 w.fixed("code", degraded.code);
@@ -73,7 +74,7 @@ pub(crate) fn concept_body(w: &mut Writer, code: Element<'_>, entry: &str) {
     }
 }
 
-/// One code as an element of `coding`. Returns whether it is a SNOMED CT concept.
+/// One code as an element of `coding`. Returns whether it is of SNOMED CT.
 fn coding(w: &mut Writer, part: Element<'_>) -> bool {
     let (Some(code), system) = (part.attribute("code"), part.attribute("codeSystem")) else { return false };
     if code.is_blank() {
@@ -93,7 +94,7 @@ fn coding(w: &mut Writer, part: Element<'_>) -> bool {
         }
         w.leaf_opt("display", part.attribute("displayName"));
     });
-    snomed && kind == Sctid::Concept
+    snomed && kind != Sctid::Other
 }
 
 /// The id of a SNOMED CT description: never a `code`, which holds concepts.
@@ -141,10 +142,11 @@ pub(crate) fn moment(w: &mut Writer, key: &str, time: Time<'_>) {
     w.date_time(key, &time.when, time.leaf);
 }
 
-/// A FHIR `instant`, where the source is exact enough.
-pub(crate) fn instant(w: &mut Writer, key: &str, time: Option<Time<'_>>) {
+/// A FHIR `instant`, where the source is exact enough. Here the digits count as they stand, `000000` too.
+pub(crate) fn instant(w: &mut Writer, key: &str, time: Option<Time<'_>>, zone: &TimeZone) {
     let Some(time) = time else { return };
-    match time.when.fhir_instant() {
+    let stated = When::hl7(time.leaf.text, zone).unwrap_or(time.when);
+    match stated.fhir_instant() {
         Some(text) => w.string(key, &text, time.leaf),
         None => w.claim(
             time.leaf,

@@ -1,2 +1,2 @@
-//! Bench.
+//! x
 fn main() {}

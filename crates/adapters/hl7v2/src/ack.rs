@@ -38,7 +38,12 @@ impl Verdict {
 
 /// The acknowledgement of a message, or `None` where the message asks for none. `message` may be absent where
 /// not even its header could be read.
-pub fn acknowledge(message: Option<&Message<'_>>, verdict: &Verdict, context: &Context, key: &str) -> Option<Vec<u8>> {
+pub fn acknowledge(
+    message: Option<&Message<'_>>,
+    verdict: &Verdict,
+    context: &Context,
+    key: &str,
+) -> Option<Vec<u8>> {
     let msh = message.and_then(|m| m.segment_at(0)).filter(|s| &s.name() == b"MSH");
     let text = |leaf: Option<Leaf<'_>>| leaf.map_or(String::new(), |l| l.text.to_owned());
     let (accept, application) = (text(msh.and_then(|m| m.leaf(15))), text(msh.and_then(|m| m.leaf(16))));
@@ -95,9 +100,15 @@ fn header(out: &mut Line, msh: Option<Segment<'_>>, context: &Context, key: &str
         let Some(msh) = msh else { return vec![String::new()] };
         (1..=3).map(|n| msh.comp(field, n).map_or(String::new(), |l| l.text.to_owned())).collect()
     };
-    let time = context.received.to_zoned(context.zone.clone()).strftime("%Y%m%d%H%M%S%z").to_string();
+    let offset = context.zone.to_offset(context.received);
+    let local = offset.to_datetime(context.received).strftime("%Y%m%d%H%M%S").to_string();
+    let minutes = offset.seconds() / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let time = format!("{local}{sign}{:02}{:02}", minutes.abs() / 60, minutes.abs() % 60);
     let trigger = msh.and_then(|m| m.comp(9, 2)).map_or(String::new(), |l| l.text.to_owned());
-    let plain = |field: u16, default: &str| msh.and_then(|m| m.comp(field, 1)).map_or(default.to_owned(), |l| l.text.to_owned());
+    let plain = |field: u16, default: &str| {
+        msh.and_then(|m| m.comp(field, 1)).map_or(default.to_owned(), |l| l.text.to_owned())
+    };
     let (processing, version) = (plain(11, "P"), plain(12, "2.4"));
     let id: String = key.chars().filter(|c| *c != '-').take(20).collect();
     let d = out.d;
@@ -123,11 +134,24 @@ fn header(out: &mut Line, msh: Option<Segment<'_>>, context: &Context, key: &str
 
 fn error(out: &mut Line, fault: &Fault, modern: bool) {
     let (segment, occurrence, field) = &fault.location;
-    let (occurrence, field) = (occurrence.to_string(), if *field == 0 { String::new() } else { field.to_string() });
+    let (occurrence, field) =
+        (occurrence.to_string(), if *field == 0 { String::new() } else { field.to_string() });
     let (code, words) = fault.condition;
     if modern {
         let location: &[&str] = &[segment, &occurrence, &field];
-        out.segment("ERR", &[&[&[""]], &[location], &[&[code, words, "HL70357"]], &[&["E"]], &[&[""]], &[&[""]], &[&[""]], &[&[fault.text]]]);
+        out.segment(
+            "ERR",
+            &[
+                &[&[""]],
+                &[location],
+                &[&[code, words, "HL70357"]],
+                &[&["E"]],
+                &[&[""]],
+                &[&[""]],
+                &[&[""]],
+                &[&[fault.text]],
+            ],
+        );
     } else {
         // Before 2.5: one field, the code as subcomponents of its fourth component.
         out.out.push_str("ERR");

@@ -16,7 +16,7 @@ pub fn allergy<'m>(ctx: &mut Ctx<'_, '_, 'm>, al1: Segment<'m>, patient: &Patien
     if !code.says() {
         return;
     }
-    let words = code.leaves().map(|l| l.text).collect::<Vec<_>>().join(" ");
+    let words = crate::codes::words(code);
     ctx.c.resource("AllergyIntolerance", &format!("{}|{words}", patient.key), |w| {
         let kind = al1.comp(2, 1);
         let category = kind.and_then(|k| match k.text {
@@ -33,7 +33,10 @@ pub fn allergy<'m>(ctx: &mut Ctx<'_, '_, 'm>, al1: Segment<'m>, patient: &Patien
             _ => None,
         });
         w.array("extension", |w| {
-            for (name, leaf) in [("AL1-2", kind.filter(|_| category.is_none())), ("AL1-4", severity.filter(|_| known.is_none()))] {
+            for (name, leaf) in [
+                ("AL1-2", kind.filter(|_| category.is_none())),
+                ("AL1-4", severity.filter(|_| known.is_none())),
+            ] {
                 crate::env::source_value(w, name, leaf);
             }
             env.deletions(w, al1);
@@ -89,7 +92,11 @@ impl Diagnosis<'_> {
             if let Some(kind) = kind {
                 let system = "http://terminology.hl7.org/CodeSystem/diagnosis-role";
                 w.object("use", |w| {
-                    causeway_fhir::types::concept_body(w, Coding::new(system, "AD", "Admission diagnosis"), kind);
+                    causeway_fhir::types::concept_body(
+                        w,
+                        Coding::new(system, "AD", "Admission diagnosis"),
+                        kind,
+                    );
                 });
             }
             let rank = self.segment.leaf(15).filter(|l| l.text.parse::<u16>().is_ok_and(|n| n > 0));
@@ -113,7 +120,7 @@ pub fn diagnosis<'m>(
         return None;
     }
     let asserter = ctx.practitioner(dg1.first(16));
-    let words = |n| dg1.first(n).leaves().map(|l| l.text).collect::<Vec<_>>().join(" ");
+    let words = |n| crate::codes::words(dg1.first(n));
     let within = encounter.map_or(patient.key.as_str(), |(key, _)| key.as_str());
     let key = format!("{within}|{}|{}|{}", words(3), words(4), words(6));
     let target = ctx.c.resource("Condition", &key, |w| {
@@ -148,7 +155,8 @@ pub fn diagnosis<'m>(
             );
         }
         w.array("category", |w| {
-            let coding = Coding::new(systems::CONDITION_CATEGORY, "encounter-diagnosis", "Encounter Diagnosis");
+            let coding =
+                Coding::new(systems::CONDITION_CATEGORY, "encounter-diagnosis", "Encounter Diagnosis");
             causeway_fhir::types::concept_element(w, coding, ());
         });
         described(&env, w, dg1);
@@ -174,7 +182,9 @@ fn described(env: &crate::env::Env<'_>, w: &mut Writer, segment: Segment<'_>) {
         }
         let words = segment.leaf(4).filter(|_| !said_text);
         let coded = code.comp(1).leaf().is_some_and(|l| crate::codes::is_code(l.text));
-        let bare = code.comp(1).leaf().is_some_and(|l| l.text.contains(' ')) && code.comp(3).leaf().is_none() && code.comp(2).leaf().is_none();
+        let bare = code.comp(1).leaf().is_some_and(|l| l.text.contains(' '))
+            && code.comp(3).leaf().is_none()
+            && code.comp(2).leaf().is_none();
         if words.is_some() && (!code.says() || (coded && !bare)) {
             w.leaf_opt("text", words);
         }
@@ -182,7 +192,12 @@ fn described(env: &crate::env::Env<'_>, w: &mut Writer, segment: Segment<'_>) {
 }
 
 /// Writes a procedure. PR1 lists what was done, so it is completed.
-pub fn procedure<'m>(ctx: &mut Ctx<'_, '_, 'm>, pr1: Segment<'m>, patient: &Patient, encounter: Option<&(String, Ref)>) {
+pub fn procedure<'m>(
+    ctx: &mut Ctx<'_, '_, 'm>,
+    pr1: Segment<'m>,
+    patient: &Patient,
+    encounter: Option<&(String, Ref)>,
+) {
     let env = ctx.env;
     if !pr1.first(3).says() && !pr1.field(4).says() {
         return;
@@ -193,7 +208,7 @@ pub fn procedure<'m>(ctx: &mut Ctx<'_, '_, 'm>, pr1: Segment<'m>, patient: &Pati
             performers.extend(ctx.practitioner(part).map(|who| (field, who)));
         }
     }
-    let words = |n| pr1.first(n).leaves().map(|l| l.text).collect::<Vec<_>>().join(" ");
+    let words = |n| crate::codes::words(pr1.first(n));
     let within = encounter.map_or(patient.key.as_str(), |(key, _)| key.as_str());
     let key = format!("{within}|{}|{}|{}", words(3), words(4), words(5));
     ctx.c.resource("Procedure", &key, |w| {

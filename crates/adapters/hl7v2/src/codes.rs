@@ -25,7 +25,9 @@ pub fn coding_system<'a>(env: &Env<'_>, name: &str) -> Cow<'a, str> {
     if let Some(target) = maps::CODING_SYSTEMS.lookup(&upper) {
         return Cow::Borrowed(target.system);
     }
-    if let Some(number) = upper.strip_prefix("HL7").filter(|n| n.len() == 4 && n.bytes().all(|b| b.is_ascii_digit())) {
+    if let Some(number) =
+        upper.strip_prefix("HL7").filter(|n| n.len() == 4 && n.bytes().all(|b| b.is_ascii_digit()))
+    {
         return Cow::Owned(format!("{HL7_V2_TABLE}{number}"));
     }
     let is_oid = name.contains('.') && name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -130,4 +132,9 @@ pub fn mapped_code(env: &Env<'_>, w: &mut Writer, key: &str, map: &Map, leaf: Op
             w.object(&format!("_{key}"), |w| crate::env::source_code(w, Some(leaf)));
         }
     }
+}
+
+/// What a coded value is known by in a key: its code, else its words.
+pub fn words<'m>(part: Part<'m>) -> &'m str {
+    part.comp(1).leaf().or(part.comp(2).leaf()).map_or("", |l| l.text)
 }

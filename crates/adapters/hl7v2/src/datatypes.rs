@@ -23,7 +23,9 @@ pub fn system_of<'m>(env: &Env<'m>, part: Part<'m>, fallback: &str) -> (Cow<'sta
         if oid {
             return (systems::of_oid(leaf.text), Some(leaf));
         }
-        if (leaf.text.starts_with("http") || leaf.text.starts_with("urn:")) && !leaf.text.contains(char::is_whitespace) {
+        if (leaf.text.starts_with("http") || leaf.text.starts_with("urn:"))
+            && !leaf.text.contains(char::is_whitespace)
+        {
             return (Cow::Owned(leaf.text.to_owned()), Some(leaf));
         }
         return (Cow::Owned(env.local(leaf.text)), Some(leaf));
@@ -53,7 +55,9 @@ impl<'m> Cx<'m> {
         let kind = part.comp(5).leaf().map_or("", |l| l.text);
         let nhs = match (authority.subcomp(2).leaf(), authority.subcomp(1).leaf()) {
             (Some(universal), _) => universal.text == NHS_OID,
-            (None, Some(name)) => matches!(name.text, "NHS" | "NHSNO" | "NHSNBR" | "NHSNUMBER" | "NHS NUMBER" | "NHS-NUMBER"),
+            (None, Some(name)) => {
+                matches!(name.text, "NHS" | "NHSNO" | "NHSNBR" | "NHSNUMBER" | "NHS NUMBER" | "NHS-NUMBER")
+            }
             (None, None) => matches!(kind, "NH" | "NHS"),
         };
         Some(Self { part, id, nhs })
@@ -82,7 +86,8 @@ impl<'m> Cx<'m> {
         let named = authority.subcomp(2).leaf().or(authority.subcomp(1).leaf());
         let kind = self.part.comp(5).leaf().filter(|_| named.is_none());
         let Some(number) = self.number() else {
-            let text = "what the source calls an NHS number is none; it was kept without the NHS number's system";
+            let text =
+                "what the source calls an NHS number is none; it was kept without the NHS number's system";
             env.warn(w, self.id.id, IssueCode::Value, "nhs-number-invalid", text);
             w.element(|w| {
                 w.object("type", |w| w.string("text", "NHS number as sent, not valid", (named, kind)));
@@ -121,8 +126,34 @@ impl<'m> Cx<'m> {
 fn identifier_type(w: &mut Writer, kind: Leaf<'_>) {
     let known = matches!(
         kind.text,
-        "AN" | "BR" | "DL" | "DN" | "DR" | "EI" | "EN" | "MA" | "MD" | "MR" | "NH" | "NI" | "PI" | "PN" | "PPN" | "PRN"
-            | "PT" | "RI" | "SL" | "SN" | "SR" | "SS" | "TAX" | "U" | "VN" | "XX" | "FILL" | "PLAC" | "ACSN"
+        "AN" | "BR"
+            | "DL"
+            | "DN"
+            | "DR"
+            | "EI"
+            | "EN"
+            | "MA"
+            | "MD"
+            | "MR"
+            | "NH"
+            | "NI"
+            | "PI"
+            | "PN"
+            | "PPN"
+            | "PRN"
+            | "PT"
+            | "RI"
+            | "SL"
+            | "SN"
+            | "SR"
+            | "SS"
+            | "TAX"
+            | "U"
+            | "VN"
+            | "XX"
+            | "FILL"
+            | "PLAC"
+            | "ACSN"
     );
     if known {
         w.array("coding", |w| {
@@ -177,7 +208,8 @@ impl<'m> Ei<'m> {
 
     /// The system, and the item that decided it.
     pub fn system(&self, env: &Env<'_>, fallback: &str) -> (Cow<'static, str>, Option<Leaf<'m>>) {
-        let oid = |l: &Leaf<'_>| l.text.contains('.') && l.text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let oid =
+            |l: &Leaf<'_>| l.text.contains('.') && l.text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
         match (self.universal.filter(oid), self.namespace) {
             (Some(leaf), _) => (systems::of_oid(leaf.text), Some(leaf)),
             (None, Some(leaf)) => (Cow::Owned(env.local(leaf.text)), Some(leaf)),
@@ -318,7 +350,13 @@ pub fn telecom(w: &mut Writer, part: Part<'_>, default: &str) {
     }
 }
 
-fn contact_kind(w: &mut Writer, kind: Option<Leaf<'_>>, equipment: Option<Leaf<'_>>, at: bool, default: &str) {
+fn contact_kind(
+    w: &mut Writer,
+    kind: Option<Leaf<'_>>,
+    equipment: Option<Leaf<'_>>,
+    at: bool,
+    default: &str,
+) {
     let by_equipment = equipment.and_then(|e| match e.text {
         "PH" | "CP" => Some("phone"),
         "FX" => Some("fax"),
@@ -336,7 +374,10 @@ fn contact_kind(w: &mut Writer, kind: Option<Leaf<'_>>, equipment: Option<Leaf<'
     let net = kind.filter(|k| k.text == "NET");
     let mobile = equipment.filter(|e| e.text == "CP");
     w.array("extension", |w| {
-        let left = [kind.filter(|_| by_kind.is_none() && net.is_none()), equipment.filter(|_| by_equipment.is_none())];
+        let left = [
+            kind.filter(|_| by_kind.is_none() && net.is_none()),
+            equipment.filter(|_| by_equipment.is_none()),
+        ];
         for leaf in left.into_iter().flatten() {
             crate::env::source_code_element(w, leaf);
         }

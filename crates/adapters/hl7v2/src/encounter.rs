@@ -1,7 +1,7 @@
 //! PV1, PV2: the visit.
 
-use causeway_core::{Leaf, Severity};
 use causeway_adapter::Meta;
+use causeway_core::{Leaf, Severity};
 use causeway_fhir::types::{concept_body, extension, ukcore_extension};
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v2::{Part, Segment};
@@ -32,7 +32,8 @@ pub struct Sources<'m> {
 /// `None` where the segment stands for no visit (class `N` and nothing else).
 pub fn key<'m>(env: &Env<'m>, from: &Sources<'m>, patient: &Patient) -> Option<String> {
     let pv1 = from.pv1;
-    let meaningful = pv1.all().leaves().count() > usize::from(pv1.field(1).says()) + pv1.field(2).leaves().count();
+    let meaningful =
+        pv1.all().leaves().count() > usize::from(pv1.field(1).says()) + pv1.field(2).leaves().count();
     let class = pv1.leaf(2).map_or("N", |l| l.text);
     if !meaningful && matches!(class, "N" | "U") {
         return None;
@@ -47,7 +48,10 @@ pub fn key<'m>(env: &Env<'m>, from: &Sources<'m>, patient: &Patient) -> Option<S
 /// `Encounter.status` by what happened, and whether the end of the visit decides instead.
 fn status(from: &Sources<'_>) -> (&'static str, bool) {
     match (from.header.kind, from.header.trigger) {
-        ("ADT", "A01" | "A02" | "A04" | "A06" | "A07" | "A09" | "A12" | "A13" | "A16" | "A22" | "A25" | "A26") => ("in-progress", false),
+        (
+            "ADT",
+            "A01" | "A02" | "A04" | "A06" | "A07" | "A09" | "A12" | "A13" | "A16" | "A22" | "A25" | "A26",
+        ) => ("in-progress", false),
         ("ADT", "A10") => ("arrived", false),
         ("ADT", "A03") => ("finished", false),
         ("ADT", "A05" | "A14") | ("SIU", _) => ("planned", true),
@@ -123,7 +127,10 @@ pub fn encounter<'m>(
 fn places<'m>(ctx: &mut Ctx<'_, '_, 'm>, pv1: Segment<'m>) -> Vec<(&'static str, Who)> {
     // Assigned, prior, temporary, pending, prior temporary.
     let fields = [(3, "active"), (6, "completed"), (11, "active"), (42, "planned"), (43, "completed")];
-    fields.into_iter().filter_map(|(field, status)| ctx.place(pv1.first(field)).map(|who| (status, who))).collect()
+    fields
+        .into_iter()
+        .filter_map(|(field, status)| ctx.place(pv1.first(field)).map(|who| (status, who)))
+        .collect()
 }
 
 fn participants<'m>(ctx: &mut Ctx<'_, '_, 'm>, pv1: Segment<'m>) -> Vec<Participant> {
@@ -175,14 +182,16 @@ fn extensions(env: &Env<'_>, w: &mut Writer, from: &Sources<'_>) {
 /// Whether PV1-36 holds a discharge destination (two digits) and not a method (one): the two code lists share
 /// no code. PV1-37, where given, is the destination.
 fn is_destination(pv1: Segment<'_>) -> bool {
-    !pv1.field(37).says() && pv1.leaf(36).is_some_and(|l| maps::DISCHARGE_DESTINATION.lookup(l.text).is_some())
+    !pv1.field(37).says()
+        && pv1.leaf(36).is_some_and(|l| maps::DISCHARGE_DESTINATION.lookup(l.text).is_some())
 }
 
 fn identifiers(env: &Env<'_>, w: &mut Writer, pv1: Segment<'_>) {
     w.array("identifier", |w| {
         for (field, kind) in [(19, Some("VN")), (50, None), (5, None)] {
             for cx in pv1.field(field).reps().filter_map(Cx::read) {
-                let (system, decided) = system_of(env, cx.part.comp(4), if field == 5 { "pre-admission" } else { "visit" });
+                let (system, decided) =
+                    system_of(env, cx.part.comp(4), if field == 5 { "pre-admission" } else { "visit" });
                 typed_identifier(w, kind, &system, cx.id.text, (cx.id, decided));
             }
         }
@@ -245,7 +254,9 @@ fn period(env: &Env<'_>, w: &mut Writer, from: &Sources<'_>) {
 fn hospitalization(env: &Env<'_>, w: &mut Writer, pv1: Segment<'_>) {
     w.object("hospitalization", |w| {
         w.array("extension", |w| {
-            if let Some((leaf, target)) = pv1.leaf(4).and_then(|l| maps::ADMISSION_METHOD.lookup(l.text).map(|t| (l, t))) {
+            if let Some((leaf, target)) =
+                pv1.leaf(4).and_then(|l| maps::ADMISSION_METHOD.lookup(l.text).map(|t| (l, t)))
+            {
                 extension(w, &ukcore_extension("AdmissionMethod"), |w| {
                     w.object("valueCodeableConcept", |w| {
                         concept_body(w, Coding::new(target.system, target.code, target.display), leaf);

@@ -47,13 +47,23 @@ impl<'m> Env<'m> {
     }
 
     /// Raises a warning at an item.
-    pub fn warn(&self, w: &mut Writer, item: ItemId, code: IssueCode, rule: &'static str, text: &'static str) {
+    pub fn warn(
+        &self,
+        w: &mut Writer,
+        item: ItemId,
+        code: IssueCode,
+        rule: &'static str,
+        text: &'static str,
+    ) {
         w.issue(Some(item), self.issue(Severity::Warning, code, rule, text, Some(item)));
     }
 
     /// Raises a piece of information at an item.
     pub fn inform(&self, w: &mut Writer, item: ItemId, rule: &'static str, text: &'static str) {
-        w.issue(Some(item), self.issue(Severity::Information, IssueCode::Informational, rule, text, Some(item)));
+        w.issue(
+            Some(item),
+            self.issue(Severity::Information, IssueCode::Informational, rule, text, Some(item)),
+        );
     }
 
     /// The system of identifiers or codes that the sender issues under a name.

@@ -25,11 +25,18 @@ pub fn event<'m>(ctx: &mut Ctx<'_, '_, 'm>, header: &Header<'m>, evn: Option<Seg
         let recorded = evn.and_then(|evn| evn.leaf(2));
         let sent = msh.leaf(7);
         let instant = |leaf: Option<Leaf<'m>>| {
-            leaf.and_then(|leaf| env.when_silently(leaf).and_then(|when| when.fhir_instant()).map(|text| (leaf, text)))
+            leaf.and_then(|leaf| {
+                env.when_silently(leaf).and_then(|when| when.fhir_instant()).map(|text| (leaf, text))
+            })
         };
-        match instant(recorded).or_else(|| instant(sent)) {
+        let (first, second) = (instant(recorded), instant(sent));
+        let unread = recorded.filter(|_| first.is_none());
+        match first.or(second) {
             Some((leaf, text)) => w.string("recorded", &text, leaf),
             None => w.fixed("recorded", &received),
+        }
+        if let Some(leaf) = unread {
+            crate::env::source_text(w, "recorded", leaf);
         }
         w.array("reason", |w| {
             if let Some(evn) = evn {

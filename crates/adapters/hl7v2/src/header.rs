@@ -58,13 +58,29 @@ impl<'m> Header<'m> {
         let first = message.segment_at(0).filter(|s| &s.name() == b"MSH");
         let Some(msh) = first else {
             let text = "the message does not begin with an MSH segment";
-            return Err(refuse("AR", ("100", "Segment sequence error"), 0, IssueCode::Structure, "msh-missing", text, None));
+            return Err(refuse(
+                "AR",
+                ("100", "Segment sequence error"),
+                0,
+                IssueCode::Structure,
+                "msh-missing",
+                text,
+                None,
+            ));
         };
         let version = msh.comp(12, 1);
         if let Some(leaf) = version.filter(|l| !l.text.starts_with("2.")) {
             let text = "the version in MSH-12 is none of HL7 version 2";
             let condition = ("203", "Unsupported version id");
-            return Err(refuse("AR", condition, 12, IssueCode::NotSupported, "version-unsupported", text, Some(leaf.id)));
+            return Err(refuse(
+                "AR",
+                condition,
+                12,
+                IssueCode::NotSupported,
+                "version-unsupported",
+                text,
+                Some(leaf.id),
+            ));
         }
         let Some(kind) = msh.comp(9, 1) else {
             let text = "MSH-9 does not say which type of message this is";
@@ -95,8 +111,32 @@ impl<'m> Header<'m> {
         match self.kind {
             "ADT" => matches!(
                 self.trigger,
-                "A01" | "A02" | "A03" | "A04" | "A05" | "A06" | "A07" | "A08" | "A09" | "A10" | "A11" | "A12" | "A13" | "A14"
-                    | "A16" | "A18" | "A25" | "A26" | "A27" | "A28" | "A29" | "A31" | "A34" | "A36" | "A38" | "A40"
+                "A01"
+                    | "A02"
+                    | "A03"
+                    | "A04"
+                    | "A05"
+                    | "A06"
+                    | "A07"
+                    | "A08"
+                    | "A09"
+                    | "A10"
+                    | "A11"
+                    | "A12"
+                    | "A13"
+                    | "A14"
+                    | "A16"
+                    | "A18"
+                    | "A25"
+                    | "A26"
+                    | "A27"
+                    | "A28"
+                    | "A29"
+                    | "A31"
+                    | "A34"
+                    | "A36"
+                    | "A38"
+                    | "A40"
             ),
             "SIU" => matches!(self.trigger, "S12" | "S13" | "S14" | "S15" | "S16" | "S17" | "S26"),
             "ORU" => matches!(self.trigger, "R01" | ""),

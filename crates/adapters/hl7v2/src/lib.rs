@@ -1,1 +1,101 @@
+#![doc = include_str!("../README.md")]
 
+mod ack;
+mod appointment;
+mod clinical;
+mod codes;
+mod datatypes;
+mod document;
+mod encounter;
+mod env;
+mod event;
+mod header;
+pub mod limits;
+pub mod maps;
+mod observation;
+mod orders;
+mod patient;
+mod people;
+mod related;
+mod report;
+mod translate;
+mod value;
+
+use causeway_adapter::{Adapter, Confidence, Context, Detection, Sector, Sink};
+use causeway_core::Issue;
+use causeway_hl7v2::{Delimiters, Piece, pieces};
+use causeway_terminology::Map;
+
+/// HL7 version 2 as UK hospitals send it.
+#[derive(Clone, Copy, Debug)]
+pub struct Hl7v2;
+
+impl Adapter for Hl7v2 {
+    fn name(&self) -> &'static str {
+        "hl7v2"
+    }
+
+    fn title(&self) -> &'static str {
+        "HL7 version 2"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Hospital systems: admissions, transfers, discharges, appointments, results and documents"
+    }
+
+    fn sector(&self) -> Sector {
+        Sector::Health
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["2.3", "2.3.1", "2.4", "2.5", "2.5.1"]
+    }
+
+    fn media_types(&self) -> &'static [&'static str] {
+        &["application/hl7-v2", "x-application/hl7-v2+er7", "text/hl7v2"]
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["hl7", "er7"]
+    }
+
+    fn detect(&self, input: &[u8]) -> Detection {
+        let Some(first) = pieces(input).next() else { return Detection::no() };
+        match first {
+            Piece::Message(range) => {
+                let bytes = input.get(range).unwrap_or_default();
+                match Delimiters::read(bytes) {
+                    Some(delimiters) => Detection::is(Confidence::Certain, version(bytes, &delimiters)),
+                    None => Detection::is(Confidence::Possible, ""),
+                }
+            }
+            Piece::Envelope(_) => Detection::is(Confidence::Certain, "batch"),
+            Piece::Stray(_) => Detection::no(),
+        }
+    }
+
+    fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        translate::input(self.name(), input, context, sink)
+    }
+
+    fn maps(&self) -> &'static [&'static Map] {
+        maps::ALL
+    }
+}
+
+/// Version and type as MSH states them: `2.4 ADT^A01`.
+fn version(bytes: &[u8], delimiters: &Delimiters) -> String {
+    let line = bytes.split(|b| matches!(b, b'\r' | b'\n')).next().unwrap_or_default();
+    let field = |n: usize| line.split(|b| *b == delimiters.field).nth(n).unwrap_or_default();
+    let words = |n: usize, parts: usize| {
+        let part = |b: &[u8]| {
+            b.iter()
+                .filter(|b| b.is_ascii_alphanumeric() || **b == b'.')
+                .take(8)
+                .map(|b| char::from(*b))
+                .collect::<String>()
+        };
+        field(n).split(|b| *b == delimiters.component).take(parts).map(part).collect::<Vec<_>>().join("^")
+    };
+    format!("{} {}", words(11, 1), words(8, 2)).trim().to_owned()
+}

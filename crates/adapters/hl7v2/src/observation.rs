@@ -61,17 +61,28 @@ pub fn keys(results: &[Result<'_>], prefix: &str) -> Vec<String> {
 }
 
 /// Writes one result.
-pub fn observation<'m>(ctx: &mut Ctx<'_, '_, 'm>, result: &Result<'m>, about: &About<'_, 'm>, key: &str) -> Ref {
+pub fn observation<'m>(
+    ctx: &mut Ctx<'_, '_, 'm>,
+    result: &Result<'m>,
+    about: &About<'_, 'm>,
+    key: &str,
+) -> Ref {
     let env = ctx.env;
     let obx = result.obx;
     let mut performers: Vec<Who> = obx.field(16).reps().filter_map(|part| ctx.practitioner(part)).collect();
     performers.extend(ctx.organisation(obx.first(23), false));
     ctx.c.resource("Observation", key, |w| {
+        // The sub-id is a part of the key.
+        w.mapped(obx.leaf(4));
         w.array("extension", |w| env.deletions(w, obx));
         status(&env, w, obx);
         w.array("category", |w| {
             if let Some(category) = about.category {
-                concept_element(w, Coding::new(systems::OBSERVATION_CATEGORY, category.code, category.display), category.from);
+                concept_element(
+                    w,
+                    Coding::new(systems::OBSERVATION_CATEGORY, category.code, category.display),
+                    category.from,
+                );
             }
         });
         code(&env, w, obx);

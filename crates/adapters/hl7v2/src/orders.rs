@@ -77,15 +77,24 @@ pub fn group<'m>(segments: &[Segment<'m>], documents: bool) -> Grouped<'m> {
             b"OBX" => {
                 let result = Result { obx: segment, notes: Vec::new() };
                 match parent {
-                    Parent::Order => out.orders.last_mut().into_iter().for_each(|o| o.results.push(Result { obx: segment, notes: Vec::new() })),
-                    Parent::Document => out.documents.last_mut().into_iter().for_each(|(_, r)| r.push(Result { obx: segment, notes: Vec::new() })),
+                    Parent::Order => out
+                        .orders
+                        .last_mut()
+                        .into_iter()
+                        .for_each(|o| o.results.push(Result { obx: segment, notes: Vec::new() })),
+                    Parent::Document => out
+                        .documents
+                        .last_mut()
+                        .into_iter()
+                        .for_each(|(_, r)| r.push(Result { obx: segment, notes: Vec::new() })),
                     Parent::Patient => out.loose.push(result),
                     Parent::Other => {}
                 }
             }
             b"NTE" => note(&mut out, parent, after_result, segment),
             b"PID" | b"PV1" | b"PV2" | b"AL1" | b"DG1" | b"NK1" => parent = Parent::Patient,
-            b"RXA" | b"RXR" | b"FT1" | b"IN1" | b"GT1" | b"AIS" | b"AIG" | b"AIL" | b"AIP" | b"RGS" | b"PR1" => {
+            b"RXA" | b"RXR" | b"FT1" | b"IN1" | b"GT1" | b"AIS" | b"AIG" | b"AIL" | b"AIP" | b"RGS"
+            | b"PR1" => {
                 parent = Parent::Other;
             }
             _ => {}

@@ -1,7 +1,7 @@
 //! PID, PD1, ROL: the patient. MRG: who the patient was.
 
 use causeway_adapter::Meta;
-use causeway_core::{IssueCode, ItemId, Severity};
+use causeway_core::{IssueCode, ItemId, Leaf, Severity};
 use causeway_fhir::types::{Verification, extension, ukcore_extension};
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v2::{Part, Segment};
@@ -40,7 +40,10 @@ pub struct Patient {
 
 /// The key of a patient: the local hospital number, else the NHS number, else what the caller gives.
 fn key_of<'m>(env: &Env<'m>, ids: &[Cx<'m>]) -> Option<String> {
-    ids.iter().find(|cx| !cx.nhs).or_else(|| ids.iter().find(|cx| cx.number().is_some())).map(|cx| cx.key(env))
+    ids.iter()
+        .find(|cx| !cx.nhs)
+        .or_else(|| ids.iter().find(|cx| cx.number().is_some()))
+        .map(|cx| cx.key(env))
 }
 
 /// Writes the patient, and the one it replaces where the event merges.
@@ -53,7 +56,12 @@ pub fn patient<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>, fallback: &str
     let key = key_of(&env, &ids).or_else(|| key_of(&env, &alternate));
     if key.is_none() {
         let text = "the patient has no identifier; what later messages say can't be joined to this";
-        ctx.warn(pid.all().leaves().next().map(|l| l.id), IssueCode::Required, "patient-identifier-missing", text);
+        ctx.warn(
+            pid.all().leaves().next().map(|l| l.id),
+            IssueCode::Required,
+            "patient-identifier-missing",
+            text,
+        );
     }
     let key = key.unwrap_or_else(|| fallback.to_owned());
     let carers = general_practitioners(ctx, from);
@@ -106,14 +114,15 @@ fn security(from: &Sources<'_>) -> Meta<'static> {
     let mut items: Vec<ItemId> = Vec::new();
     let protection = from.pd1.and_then(|pd1| pd1.leaf(12)).filter(|l| l.text == "Y");
     items.extend(protection.map(|l| l.id));
+    let mut restricted = !items.is_empty();
     for arv in &from.restrictions {
         // ARV-2 `D` takes a restriction away; every other one restricts.
         if arv.leaf(2).is_none_or(|l| l.text != "D") {
-            items.extend(arv.leaf(3).map(|l| l.id));
+            restricted |= arv.leaf(3).is_some();
         }
     }
     let mut meta = Meta::default();
-    if !items.is_empty() {
+    if restricted {
         meta.security.push((systems::CONFIDENTIALITY, "R", "restricted", items));
     }
     meta
@@ -123,7 +132,9 @@ fn identifiers<'m, 'i>(env: &Env<'m>, w: &mut Writer, pid: Segment<'m>, ids: imp
 where
     'm: 'i,
 {
-    let said = pid.leaf(32).and_then(|l| Verification::from_code(l.text).filter(|_| l.text.len() == 2).map(|v| (v, l)));
+    let said = pid
+        .leaf(32)
+        .and_then(|l| Verification::from_code(l.text).filter(|_| l.text.len() == 2).map(|v| (v, l)));
     w.array("identifier", |w| {
         ids.for_each(|cx| cx.write(env, w, said));
         // Account number, social security number and driving licence are identifiers of other kinds.
@@ -175,6 +186,11 @@ fn extensions(env: &Env<'_>, w: &mut Writer, from: &Sources<'_>) {
             codes::unknown_code(env, w, language);
             source_value(w, "PID-15", Some(language));
         }
+        for arv in &from.restrictions {
+            source_value(w, "ARV-2", arv.leaf(2));
+            source_value(w, "ARV-3", arv.leaf(3));
+        }
+        source_value(w, "PID-25", pid.leaf(25).filter(|l| birth_order(*l).is_none()));
         if death_contradicts(pid) {
             let item = pid.leaf(30).map_or(0, |l| l.id);
             let text = "a date of death stands beside an indicator that says the patient is alive; neither was believed";
@@ -194,10 +210,17 @@ fn extensions(env: &Env<'_>, w: &mut Writer, from: &Sources<'_>) {
 fn ethnic_category(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
     let system = part.comp(3).leaf();
     let ours = system.is_none_or(|s| s.text.to_ascii_uppercase().contains("NHS"));
-    match part.comp(1).leaf().filter(|_| ours).and_then(|l| maps::ETHNIC_CATEGORY.lookup(l.text).map(|t| (l, t))) {
+    match part
+        .comp(1)
+        .leaf()
+        .filter(|_| ours)
+        .and_then(|l| maps::ETHNIC_CATEGORY.lookup(l.text).map(|t| (l, t)))
+    {
         Some((leaf, target)) => {
             w.array("coding", |w| {
-                w.element(|w| Coding::new(target.system, target.code, target.display).body(w, (leaf, system)));
+                w.element(|w| {
+                    Coding::new(target.system, target.code, target.display).body(w, (leaf, system))
+                });
             });
             w.leaf_opt("text", part.comp(2).leaf());
         }
@@ -225,7 +248,9 @@ fn birth(env: &Env<'_>, w: &mut Writer, pid: Segment<'_>) {
     }
     w.object("_birthDate", |w| {
         w.array("extension", |w| {
-            extension(w, &format!("{R4_EXTENSION}patient-birthTime"), |w| w.date_time("valueDateTime", &when, leaf));
+            extension(w, &format!("{R4_EXTENSION}patient-birthTime"), |w| {
+                w.date_time("valueDateTime", &when, leaf)
+            });
         });
     });
 }
@@ -243,7 +268,10 @@ fn deceased(env: &Env<'_>, w: &mut Writer, pid: Segment<'_>) {
         w.date_time("deceasedDateTime", &when, date);
         match said {
             Some(yes) if yes.text == "Y" => w.mapped(yes),
-            Some(other) => codes::unknown_code(env, w, other),
+            Some(other) => {
+                codes::unknown_code(env, w, other);
+                w.object("_deceasedDateTime", |w| source_code(w, Some(other)));
+            }
             None => {}
         }
         return;
@@ -262,8 +290,12 @@ fn deceased(env: &Env<'_>, w: &mut Writer, pid: Segment<'_>) {
     }
 }
 
+fn birth_order(leaf: Leaf<'_>) -> Option<u8> {
+    leaf.text.parse::<u8>().ok().filter(|n| (1..=20).contains(n))
+}
+
 fn multiple_birth(env: &Env<'_>, w: &mut Writer, pid: Segment<'_>) {
-    let order = pid.leaf(25).filter(|l| l.text.parse::<u8>().is_ok_and(|n| (1..=20).contains(&n)));
+    let order = pid.leaf(25).filter(|l| birth_order(*l).is_some());
     match (order, pid.leaf(24)) {
         (Some(order), _) => w.number("multipleBirthInteger", order.text.trim_start_matches('0'), order),
         (None, Some(said)) => match said.text {
@@ -334,7 +366,8 @@ struct Old {
 
 /// The patient that MRG-1 names; `None`, with an issue, where it is the survivor itself or nobody.
 fn merged<'m>(ctx: &mut Ctx<'_, '_, 'm>, mrg: Segment<'m>, survivor: &str) -> Option<Old> {
-    let ids: Vec<Cx<'m>> = [1, 4].into_iter().flat_map(|f| mrg.field(f).reps()).filter_map(Cx::read).collect();
+    let ids: Vec<Cx<'m>> =
+        [1, 4].into_iter().flat_map(|f| mrg.field(f).reps()).filter_map(Cx::read).collect();
     let found = key_of(&ctx.env, &ids).filter(|key| key != survivor);
     let Some(key) = found else {
         let item = mrg.all().leaves().next().map(|l| l.id);

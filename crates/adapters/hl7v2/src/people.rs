@@ -79,7 +79,8 @@ impl<'x, 'c, 'm> Ctx<'x, 'c, 'm> {
             Some(id) => format!("{system}|{}", id.text),
             None => comps.iter().flatten().map(|l| l.text).collect::<Vec<_>>().join("|"),
         };
-        let leaves: Vec<Leaf<'m>> = comps.iter().copied().flatten().chain(decided.filter(|_| id.is_some())).collect();
+        let leaves: Vec<Leaf<'m>> =
+            comps.iter().copied().flatten().chain(decided.filter(|_| id.is_some())).collect();
         Some(self.shared("Practitioner", key, &leaves, |w, _| {
             w.array("identifier", |w| {
                 if let Some(id) = id {
@@ -91,6 +92,40 @@ impl<'x, 'c, 'm> Ctx<'x, 'c, 'm> {
             });
             w.array("name", |w| {
                 w.element(|w| name_parts(w, part, [2, 3, 4, 5, 6, 7]));
+            });
+        }))
+    }
+
+    /// A person in the subcomponents of one component (NDL.1): id, family, given, further, suffix, prefix, degree.
+    pub fn practitioner_sub(&mut self, part: Part<'m>) -> Option<Who> {
+        let subs = [1, 2, 3, 4, 5, 6, 7].map(|n| part.subcomp(n).leaf());
+        let [id, family, given, further, suffix, prefix, degree] = subs;
+        let leaves: Vec<Leaf<'m>> = subs.iter().copied().flatten().collect();
+        if leaves.is_empty() {
+            return None;
+        }
+        let system = self.env.local("staff");
+        let key = match id {
+            Some(id) => format!("{system}|{}", id.text),
+            None => leaves.iter().map(|l| l.text).collect::<Vec<_>>().join("|"),
+        };
+        Some(self.shared("Practitioner", key, &leaves, |w, _| {
+            w.array("identifier", |w| {
+                if let Some(id) = id {
+                    causeway_fhir::types::identifier(w, &system, id);
+                }
+            });
+            w.array("name", |w| {
+                w.element(|w| {
+                    w.leaf_opt("family", family);
+                    for (key, found) in [
+                        ("given", [given, further]),
+                        ("prefix", [prefix, None]),
+                        ("suffix", [suffix, degree]),
+                    ] {
+                        w.array(key, |w| found.into_iter().flatten().for_each(|l| w.value(l.text, l)));
+                    }
+                });
             });
         }))
     }
@@ -118,7 +153,8 @@ impl<'x, 'c, 'm> Ctx<'x, 'c, 'm> {
             Some(id) => format!("{system}|{}", id.text),
             None => name.map_or(String::new(), |l| l.text.to_owned()),
         };
-        let leaves: Vec<Leaf<'m>> = [name, id, decided.filter(|_| id.is_some())].into_iter().flatten().collect();
+        let leaves: Vec<Leaf<'m>> =
+            [name, id, decided.filter(|_| id.is_some())].into_iter().flatten().collect();
         Some(self.shared("Organization", key, &leaves, |w, _| {
             w.array("identifier", |w| {
                 if let Some(id) = id {

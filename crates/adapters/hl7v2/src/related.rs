@@ -17,12 +17,16 @@ pub fn related<'m>(ctx: &mut Ctx<'_, '_, 'm>, nk1: Segment<'m>, patient: &Patien
     if !content {
         return;
     }
-    let words = |part: Part<'m>| part.leaves().map(|l| l.text).collect::<Vec<_>>().join(" ");
     let id = nk1.first(33).comp(1).leaf().map(|l| l.text.to_owned());
-    let who = id.unwrap_or_else(|| format!("{}|{}", words(nk1.first(2)), words(nk1.first(3))));
+    let name_of = |n| nk1.first(2).comp(n).leaf().map_or("", |l| l.text);
+    let who = id.unwrap_or_else(|| {
+        format!("{} {} {}|{}", name_of(1), name_of(2), name_of(3), crate::codes::words(nk1.first(3)))
+    });
     ctx.c.resource("RelatedPerson", &format!("{}|{who}", patient.key), |w| {
         w.array("extension", |w| env.deletions(w, nk1));
-        w.array("identifier", |w| nk1.field(33).reps().filter_map(Cx::read).for_each(|cx| cx.write(&env, w, None)));
+        w.array("identifier", |w| {
+            nk1.field(33).reps().filter_map(Cx::read).for_each(|cx| cx.write(&env, w, None))
+        });
         w.reference("patient", &patient.target, ());
         w.array("relationship", |w| {
             for part in nk1.field(3).reps() {
@@ -37,7 +41,9 @@ pub fn related<'m>(ctx: &mut Ctx<'_, '_, 'm>, nk1: Segment<'m>, patient: &Patien
                 nk1.field(field).reps().for_each(|part| name(&env, w, part, None));
             }
             // A contact that is an organisation has only its name.
-            if let Some(organisation) = nk1.comp(13, 1).filter(|_| !nk1.field(2).says() && !nk1.field(30).says()) {
+            if let Some(organisation) =
+                nk1.comp(13, 1).filter(|_| !nk1.field(2).says() && !nk1.field(30).says())
+            {
                 w.element(|w| w.leaf("text", organisation));
             }
         });
@@ -60,7 +66,9 @@ fn contact_role(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
     if matches!(leaf.text, "BP" | "C" | "CP" | "E" | "EP" | "F" | "I" | "N" | "PR" | "S" | "U") {
         w.element(|w| {
             w.array("coding", |w| {
-                w.element(|w| Coding::new("http://terminology.hl7.org/CodeSystem/v2-0131", leaf.text, "").body(w, leaf));
+                w.element(|w| {
+                    Coding::new("http://terminology.hl7.org/CodeSystem/v2-0131", leaf.text, "").body(w, leaf)
+                });
             });
             w.leaf_opt("text", part.comp(2).leaf());
         });

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use causeway_core::{IssueCode, Leaf, Precision};
+use causeway_core::{IssueCode, Leaf, Outcome, Precision};
 use causeway_fhir::writer::decimal;
 use causeway_fhir::{Writer, systems};
 use causeway_hl7v2::{Part, Segment};
@@ -37,7 +37,7 @@ pub fn value<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>
         let issue = "the value is not of the type that OBX-2 states; it was kept as text";
         env.warn(w, first.id, IssueCode::Value, "value-type", issue);
         text(w, part);
-        w.mapped(kind);
+        w.claim(kind, Outcome::Structural, "");
     }
 }
 
@@ -56,15 +56,29 @@ pub fn lines(w: &mut Writer, field: Part<'_>) {
     w.string("valueString", lines.join("\n").trim(), &leaves);
 }
 
-/// Whether repetitions of this type are lines of one text.
+/// Whether values of this type are text, and repetitions lines of it: every type without a FHIR type of its own.
 pub fn is_text(kind: &str) -> bool {
-    matches!(kind, "ST" | "TX" | "FT")
+    !matches!(
+        kind,
+        "NM" | "SN" | "CE" | "CWE" | "CNE" | "CF" | "DT" | "TS" | "DTM" | "TM" | "DR" | "ED" | "RP"
+    )
 }
 
 fn other(env: &Env<'_>, w: &mut Writer, obx: Segment<'_>, part: Part<'_>) {
-    if obx.leaf(2).is_some_and(|k| !matches!(k.text, "IS" | "ID" | "SI" | "CX" | "EI" | "XCN" | "XPN" | "XAD" | "XTN" | "XON" | "HD" | "PN")) {
+    if obx.leaf(2).is_some_and(|k| {
+        !matches!(
+            k.text,
+            "IS" | "ID" | "SI" | "CX" | "EI" | "XCN" | "XPN" | "XAD" | "XTN" | "XON" | "HD" | "PN"
+        )
+    }) {
         let item = part.leaves().next().map_or(0, |l| l.id);
-        env.warn(w, item, IssueCode::NotSupported, "value-type", "the type in OBX-2 is not known; the value was kept as text");
+        env.warn(
+            w,
+            item,
+            IssueCode::NotSupported,
+            "value-type",
+            "the type in OBX-2 is not known; the value was kept as text",
+        );
     }
     text(w, part);
 }
@@ -100,7 +114,13 @@ fn unit(_: &Env<'_>, w: &mut Writer, part: Part<'_>) {
     let declared = system.is_some_and(|s| s.text == "UCUM");
     match code {
         Some(code) if declared && is_code(code.text) => {
-            w.string("system", systems::UCUM, system);
+            // Where the spelling alone says that it is UCUM, naming the system adds nothing.
+            if ucum(code.text) == Some(code.text) {
+                w.fixed("system", systems::UCUM);
+                w.claim(system, Outcome::Structural, "");
+            } else {
+                w.string("system", systems::UCUM, system);
+            }
             w.leaf("code", code);
         }
         Some(code) => {
@@ -125,7 +145,9 @@ fn structured<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m
     let number = |leaf: Option<Leaf<'m>>| leaf.and_then(|l| decimal(l.text).map(|d| (l, d)));
     let (one, two) = (number(first), number(second));
     match (comparator.map(|c| c.text), &one, separator.map(|s| s.text), &two) {
-        (None | Some("=" | "<" | ">" | "<=" | ">="), Some((leaf, digits)), None, None) if second.is_none() => {
+        (None | Some("=" | "<" | ">" | "<=" | ">="), Some((leaf, digits)), None, None)
+            if second.is_none() =>
+        {
             w.object("valueQuantity", |w| {
                 w.number("value", digits, leaf);
                 match comparator.filter(|c| c.text != "=") {
@@ -155,7 +177,8 @@ fn structured<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m
             });
         }
         _ => {
-            let leaves: Vec<Leaf<'m>> = [comparator, first, separator, second].into_iter().flatten().collect();
+            let leaves: Vec<Leaf<'m>> =
+                [comparator, first, separator, second].into_iter().flatten().collect();
             let joined: String = leaves.iter().map(|l| l.text).collect();
             w.string("valueString", &joined, &leaves);
         }
@@ -165,7 +188,8 @@ fn structured<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m
 /// TM: `HH[MM[SS]]`; FHIR's time needs all three and knows no offset.
 fn time(w: &mut Writer, leaf: Leaf<'_>) {
     let text = leaf.text;
-    let two = |at: usize, max: u8| text.get(at..at + 2).and_then(|t| t.parse::<u8>().ok()).filter(|n| *n <= max);
+    let two =
+        |at: usize, max: u8| text.get(at..at + 2).and_then(|t| t.parse::<u8>().ok()).filter(|n| *n <= max);
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     let (hour, minute) = (two(0, 23), two(2, 59));
     let second = if text.len() == 4 { Some(0) } else { two(4, 59) };
@@ -228,10 +252,10 @@ pub fn attachment<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Par
         }
         return;
     }
-    let Some(data) = part.comp(5).leaf() else { return };
     w.mapped(kind);
     let (broad, narrow, encoding) = (part.comp(2).leaf(), part.comp(3).leaf(), part.comp(4).leaf());
     media_type(w, broad, narrow);
+    let Some(data) = part.comp(5).leaf() else { return crate::env::absent(w, "unknown") };
     let bytes = match encoding.map(|e| e.text.to_ascii_lowercase()).as_deref() {
         Some("base64") => {
             let clean: String = data.text.chars().filter(|c| !c.is_whitespace()).collect();
@@ -252,36 +276,44 @@ pub fn attachment<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Par
                 Some(data.id),
             );
             w.issue(Some(data.id), issue);
-            w.claim((data, encoding), causeway_core::Outcome::Rejected, "the data of the document can't be decoded");
+            w.claim((data, encoding), Outcome::Rejected, "the data of the document can't be decoded");
             crate::env::absent(w, "error");
         }
     }
 }
 
+/// The media type: by the subtype where that alone says it, else by type and subtype together.
 fn media_type(w: &mut Writer, broad: Option<Leaf<'_>>, narrow: Option<Leaf<'_>>) {
     let of = |leaf: Option<Leaf<'_>>| leaf.map_or(String::new(), |l| l.text.to_ascii_lowercase());
     let (b, n) = (of(broad), of(narrow));
-    let known = match (b.as_str(), n.as_str()) {
-        (_, "pdf") | ("pdf", _) => "application/pdf",
-        (_, "jpeg" | "jpg") => "image/jpeg",
-        (_, "png") => "image/png",
-        (_, "tiff" | "tif") => "image/tiff",
-        (_, "gif") => "image/gif",
-        (_, "rtf") => "text/rtf",
-        (_, "html") => "text/html",
-        (_, "xml") => "application/xml",
-        ("text" | "tx", "" | "plain") | (_, "text") => "text/plain",
-        ("application" | "ap", "msword") => "application/msword",
+    let by_subtype = match n.as_str() {
+        "pdf" => "application/pdf",
+        "jpeg" | "jpg" => "image/jpeg",
+        "png" => "image/png",
+        "tiff" | "tif" => "image/tiff",
+        "gif" => "image/gif",
+        "rtf" => "text/rtf",
+        "html" => "text/html",
+        "xml" => "application/xml",
         _ => "",
     };
+    if !by_subtype.is_empty() {
+        w.claim(broad, Outcome::Structural, "");
+        return w.string("contentType", by_subtype, narrow);
+    }
     let mime = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.+".contains(&b));
-    if !known.is_empty() {
-        w.string("contentType", known, (broad, narrow));
-    } else if matches!(b.as_str(), "application" | "audio" | "image" | "text" | "video") && mime(&n) {
-        w.string("contentType", &format!("{b}/{n}"), (broad, narrow));
-    } else if let Some(leaf) = narrow.or(broad) {
-        // No media type that anybody registered: the words are the title.
-        w.leaf("title", leaf);
+    match (b.as_str(), n.as_str()) {
+        ("pdf", "") => w.string("contentType", "application/pdf", broad),
+        ("text" | "tx", "") => w.string("contentType", "text/plain", broad),
+        ("application" | "audio" | "image" | "text" | "video", _) if mime(&n) => {
+            w.string("contentType", &format!("{b}/{n}"), (broad, narrow));
+        }
+        _ => {
+            // No media type that anybody registered: its words are the title.
+            let words: Vec<Leaf<'_>> = [broad, narrow].into_iter().flatten().collect();
+            let joined = words.iter().map(|l| l.text).collect::<Vec<_>>().join("/");
+            w.string("title", &joined, &words);
+        }
     }
 }
 
@@ -294,8 +326,11 @@ fn is_base64(text: &str) -> bool {
 }
 
 fn hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> =
-        text.bytes().filter(|b| !b.is_ascii_whitespace()).map(|b| char::from(b).to_digit(16).map(|d| d as u8)).collect();
+    let digits: Option<Vec<u8>> = text
+        .bytes()
+        .filter(|b| !b.is_ascii_whitespace())
+        .map(|b| char::from(b).to_digit(16).map(|d| d as u8))
+        .collect();
     let digits = digits.filter(|d| !d.is_empty() && d.len().is_multiple_of(2))?;
     Some(digits.chunks_exact(2).map(|pair| pair.iter().fold(0u8, |sum, d| sum << 4 | d)).collect())
 }
@@ -339,7 +374,8 @@ mod tests {
 
     #[test]
     fn base64_of_every_length() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+        {
             assert_eq!(base64(bytes.as_bytes()), text);
         }
         assert!(is_base64("Zm9vYg==") && !is_base64("Zm9vY") && !is_base64("====") && !is_base64(""));

@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use causeway_exchange::{
-    Accept, AcceptOutcome, Answer as Kept, Effects, IdempotencyKey, MessageId, NewMessage, NewWork, State as Stand,
-    WorkKind,
+    Accept, AcceptOutcome, Answer as Kept, Effects, IdempotencyKey, MessageId, NewMessage, NewWork,
+    State as Stand, WorkKind,
 };
 use serde_json::json;
 use tokio::sync::oneshot;

@@ -1,13 +1,14 @@
 //! What is known of messages: `GET /messages`, `/messages/{id}` and the parts of it. The same addresses give
 //! a page to a browser.
 
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::extract::{Form, Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use causeway_exchange::{
-    Event, Expectation, Message, MessageId, MessageQuery, State as Stand, StoredOutput, Translation,
+    Event, Expectation, Message, MessageId, MessageQuery, NewWork, State as Stand, StoredOutput, Translation,
+    WorkKind,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -28,6 +29,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/messages/{id}/acknowledgement", get(acknowledgement))
         .route("/messages/{id}/original", get(original))
         .route("/messages/{id}/explain", get(pages::explain::page))
+        .route("/messages/{id}/replay", get(replay_page).post(replay))
 }
 
 /// A message with all that belongs to it.
@@ -163,10 +165,15 @@ pub async fn json_of(state: &Shared, caller: &Caller, id: &MessageId) -> Answer<
     Ok(Json(view_json(&view(state, caller, id).await?)))
 }
 
-async fn one(State(state): State<Shared>, caller: Caller, headers: HeaderMap, Path(id): Path<String>) -> Answer {
+async fn one(
+    State(state): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Answer {
     let view = view(&state, &caller, &id_of(&id)?).await?;
     if pages::wants_html(&headers) {
-        return pages::messages::one(&state, &view);
+        return pages::messages::one(&state, &view, caller.is_operator());
     }
     Ok(Json(view_json(&view)).into_response())
 }
@@ -224,7 +231,8 @@ pub async fn list(
             found
                 .into_iter()
                 .map(|m| {
-                    let translation = if html { s.engine.translation(&m.new.id)? } else { None };
+                    let small = html && m.size <= limits::LIST_MESSAGE_BYTES_MAX;
+                    let translation = if small { s.engine.translation(&m.new.id)? } else { None };
                     Ok((m, translation.map(light)))
                 })
                 .collect::<Result<Vec<_>, Problem>>()
@@ -238,12 +246,19 @@ pub async fn list(
         return pages::messages::list(&state, &list);
     }
     let rows: Vec<Value> = list.messages.iter().map(|(m, _)| facts(m)).collect();
-    Ok(Json(json!({"messages": rows, "next": list.next.map(|n| format!("/messages?after={n}"))})).into_response())
+    Ok(Json(json!({"messages": rows, "next": list.next.map(|n| format!("/messages?after={n}"))}))
+        .into_response())
 }
 
 /// A translation without its contents, for lists.
 fn light(translation: Translation) -> Translation {
-    Translation { outputs: Vec::new(), ledger: Vec::new(), issues: Vec::new(), acknowledgement: None, ..translation }
+    Translation {
+        outputs: Vec::new(),
+        ledger: Vec::new(),
+        issues: Vec::new(),
+        acknowledgement: None,
+        ..translation
+    }
 }
 
 /// Loads only a message's translation, if the caller may see the message.
@@ -251,7 +266,9 @@ async fn translation(state: &Shared, caller: &Caller, id: &str) -> Answer<(Messa
     let id = id_of(id)?;
     let wanted = id.clone();
     let (message, translation) = state
-        .blocking(move |s| -> Result<_, Problem> { Ok((s.engine.message(&wanted)?, s.engine.translation(&wanted)?)) })
+        .blocking(move |s| -> Result<_, Problem> {
+            Ok((s.engine.message(&wanted)?, s.engine.translation(&wanted)?))
+        })
         .await?;
     message.filter(|m| caller.may_see(m)).ok_or_else(|| Problem::not_found("message"))?;
     let translation = translation.ok_or_else(|| Problem::not_found("translation of this message yet"))?;
@@ -290,9 +307,49 @@ async fn bundle(
     Ok(typed(&output.media_type, output.bytes))
 }
 
+async fn replay_page(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
+    caller.require_operator()?;
+    let view = view(&state, &caller, &id_of(&id)?).await?;
+    pages::messages::replay(&view.message)
+}
+
+/// Why a message is translated again.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ReplayForm {
+    note: String,
+    confirm: String,
+}
+
+/// Orders a new translation of the same message: after a repaired mapping or route. Its bundles go to the
+/// record and to everyone whom the routes name, as a new delivery.
+async fn replay(
+    State(state): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(form): Form<ReplayForm>,
+) -> Answer {
+    caller.require_operator()?;
+    caller::same_origin(&headers)?;
+    let id = id_of(&id)?;
+    let reason: String = form.note.trim().chars().take(limits::NOTE_CHARS_MAX).collect();
+    if form.confirm != "yes" || reason.is_empty() {
+        return Err(Problem::invalid("not-confirmed", "say why and tick the box, nothing was changed"));
+    }
+    let location = format!("/messages/{id}");
+    let actor = caller.organisation.code;
+    let work = NewWork { replay: true, ..NewWork::new(WorkKind::Translate, "") };
+    state.blocking(move |s| s.engine.replay(&id, vec![work], &actor, &reason, s.clock.now())).await?;
+    state.signals.work(WorkKind::Translate);
+    let location = HeaderValue::from_str(&location).map_err(|_| Problem::internal())?;
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+}
+
 async fn acknowledgement(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
     let (id, translation) = translation(&state, &caller, &id).await?;
-    let found = translation.acknowledgement.ok_or_else(|| Problem::not_found("acknowledgement of this message"))?;
+    let found =
+        translation.acknowledgement.ok_or_else(|| Problem::not_found("acknowledgement of this message"))?;
     let detail = json!({"part": "acknowledgement"});
     caller::audit(&state, &caller, "message-read", id.to_string(), detail).await?;
     Ok(typed(&found.media_type, found.bytes))
@@ -302,8 +359,7 @@ async fn original(State(state): State<Shared>, caller: Caller, Path(id): Path<St
     let id = id_of(&id)?;
     let wanted = id.clone();
     let message = state.blocking(move |s| s.engine.message(&wanted)).await?;
-    let message =
-        message.filter(|m| caller.may_see(m)).ok_or_else(|| Problem::not_found("message"))?;
+    let message = message.filter(|m| caller.may_see(m)).ok_or_else(|| Problem::not_found("message"))?;
     let detail = json!({"part": "original", "sha256": hex(&message.sha256)});
     caller::audit(&state, &caller, "message-read", id.to_string(), detail).await?;
     let limit = state.config.limits.message_bytes;
@@ -312,7 +368,9 @@ async fn original(State(state): State<Shared>, caller: Caller, Path(id): Path<St
     let declared = message.new.media_type.as_deref().unwrap_or("application/octet-stream");
     let active = declared.contains("html") || declared.contains("svg") || declared.contains("script");
     let mut response = typed(if active { "text/plain; charset=utf-8" } else { declared }, content.bytes);
-    if let Some(encoding) = message.new.content_encoding.as_deref().and_then(|e| HeaderValue::from_str(e).ok()) {
+    if let Some(encoding) =
+        message.new.content_encoding.as_deref().and_then(|e| HeaderValue::from_str(e).ok())
+    {
         response.headers_mut().insert(header::CONTENT_ENCODING, encoding);
     }
     let sha256 = hex(&message.sha256);

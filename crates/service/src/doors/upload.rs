@@ -63,7 +63,13 @@ pub(super) async fn take(state: &Shared, mut body: Body) -> Answer<Payload> {
     Ok(Payload::Bytes(start))
 }
 
-async fn stream(state: &Shared, start: Vec<u8>, mut body: Body, limit: u64, idle: Duration) -> Answer<Payload> {
+async fn stream(
+    state: &Shared,
+    start: Vec<u8>,
+    mut body: Body,
+    limit: u64,
+    idle: Duration,
+) -> Answer<Payload> {
     let (send, receive) = mpsc::channel(PIECES_WAITING);
     let mut pieces = Pieces { receive, current: Bytes::from(start), ended: false };
     let staging = {

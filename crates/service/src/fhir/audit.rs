@@ -35,7 +35,8 @@ pub(super) async fn write(state: &Shared, caller: &Caller, disclosure: Disclosur
 
 fn event(state: &Shared, caller: &Caller, disclosure: &Disclosure<'_>) -> Value {
     let query = disclosure.query.is_some();
-    let (type_, subtype) = ("http://terminology.hl7.org/CodeSystem/audit-event-type", "http://hl7.org/fhir/restful-interaction");
+    let (type_, subtype) =
+        ("http://terminology.hl7.org/CodeSystem/audit-event-type", "http://hl7.org/fhir/restful-interaction");
     let dicom = "http://dicom.nema.org/resources/ontology/DCM";
     let role = |code: &str| json!({"coding": [{"system": dicom, "code": code}]});
     // The pattern names client and server the other way round for a query than for a read.
@@ -47,7 +48,9 @@ fn event(state: &Shared, caller: &Caller, disclosure: &Disclosure<'_>) -> Value 
         .map(|patient| json!({"what": {"reference": patient}, "type": {"code": "1"}, "role": {"code": "1"}}))
         .collect();
     match &disclosure.query {
-        None => entities.push(json!({"what": {"reference": disclosure.entity}, "type": {"code": "2"}, "role": {"code": "4"}})),
+        None => entities.push(
+            json!({"what": {"reference": disclosure.entity}, "type": {"code": "2"}, "role": {"code": "4"}}),
+        ),
         Some((names, digest)) => entities.push(json!({
             "type": {"code": "2"}, "role": {"code": "24"},
             "description": format!("{} {}", disclosure.entity, names.join(" ")),

@@ -70,7 +70,7 @@ pub fn statement(state: &AppState, types: &[(String, u64)], base: &str) -> Value
         "software": {"name": "Causeway", "version": env!("CARGO_PKG_VERSION")},
         "implementation": {"description": "Prototype: synthetic data", "url": base},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
+        "format": ["application/fhir+json"],
         "rest": [{
             "mode": "server",
             "documentation": format!(
@@ -96,12 +96,16 @@ fn resource(kind: &str) -> Value {
         params.push(json!({"name": "patient", "type": "reference"}));
     }
     if kind == "Patient" {
-        for (name, kind) in [("family", "string"), ("given", "string"), ("birthdate", "date"), ("gender", "token")] {
+        for (name, kind) in
+            [("family", "string"), ("given", "string"), ("birthdate", "date"), ("gender", "token")]
+        {
             params.push(json!({"name": name, "type": kind}));
         }
     }
-    let interactions: Vec<Value> =
-        ["read", "vread", "history-instance", "search-type"].iter().map(|code| json!({"code": code})).collect();
+    let interactions: Vec<Value> = ["read", "vread", "history-instance", "search-type"]
+        .iter()
+        .map(|code| json!({"code": code}))
+        .collect();
     let mut resource = json!({
         "type": kind,
         "interaction": interactions,

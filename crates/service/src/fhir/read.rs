@@ -41,7 +41,12 @@ fn versioned(version: &Version) -> Response {
     response
 }
 
-fn disclosure<'h>(interaction: &'static str, entity: String, version: &Version, headers: &'h HeaderMap) -> Disclosure<'h> {
+fn disclosure<'h>(
+    interaction: &'static str,
+    entity: String,
+    version: &Version,
+    headers: &'h HeaderMap,
+) -> Disclosure<'h> {
     Disclosure {
         interaction,
         entity,

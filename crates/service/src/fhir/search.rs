@@ -45,7 +45,13 @@ fn is_strict(headers: &HeaderMap) -> bool {
         .any(|p| p.trim().eq_ignore_ascii_case("handling=strict"))
 }
 
-async fn search(state: Shared, caller: Caller, headers: HeaderMap, kind: String, mut params: Params) -> Answer {
+async fn search(
+    state: Shared,
+    caller: Caller,
+    headers: HeaderMap,
+    kind: String,
+    mut params: Params,
+) -> Answer {
     caller.require_operator()?;
     let format = params.iter().find(|(name, _)| name == "_format").map(|(_, value)| value.clone());
     negotiate(&headers, format.as_deref())?;

@@ -184,7 +184,9 @@ fn stretches(
 fn readable(bytes: &[u8]) -> String {
     let cut = |bytes: &[u8]| {
         let text = Decoded::utf8_or_windows_1252(bytes).text.replace("\r\n", "\n").replace('\r', "\n");
-        text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '·' } else { c }).collect::<String>()
+        text.chars()
+            .map(|c| if c.is_control() && c != '\n' && c != '\t' { '·' } else { c })
+            .collect::<String>()
     };
     if bytes.len() <= EXPLAIN_TEXT_MAX {
         return cut(bytes);
@@ -205,15 +207,21 @@ fn readable(bytes: &[u8]) -> String {
 }
 
 fn rows(ledger: &Ledger, window: &[(usize, usize)], from: usize) -> Vec<ItemRow> {
-    let mut paths: Vec<(usize, &str)> = ledger.paths().iter().map(|(id, path)| (*id as usize, &**path)).collect();
+    let mut paths: Vec<(usize, &str)> =
+        ledger.paths().iter().map(|(id, path)| (*id as usize, &**path)).collect();
     paths.sort_by_key(|(id, _)| *id);
     (from + 1..)
         .zip(window)
         .filter_map(|(number, (id, _))| {
             let item = ledger.items().get(*id)?;
             let first = paths.partition_point(|(about, _)| about < id);
-            let all: Vec<&str> =
-                paths.get(first..).unwrap_or_default().iter().take_while(|(a, _)| a == id).map(|(_, p)| *p).collect();
+            let all: Vec<&str> = paths
+                .get(first..)
+                .unwrap_or_default()
+                .iter()
+                .take_while(|(a, _)| a == id)
+                .map(|(_, p)| *p)
+                .collect();
             Some(ItemRow {
                 number,
                 place: item.place.render(ledger.outline()),

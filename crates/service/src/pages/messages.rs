@@ -10,7 +10,7 @@ use super::words::{self, Moment};
 use super::{Frame, render};
 use crate::config::hex;
 use crate::doors::messages::{List, View};
-use crate::limits::PAGE_ISSUES_MAX;
+use crate::limits::{LIST_MESSAGE_BYTES_MAX, NOTE_CHARS_MAX, PAGE_ISSUES_MAX};
 use crate::problem::Answer;
 use crate::state::AppState;
 
@@ -98,9 +98,35 @@ pub fn list(state: &AppState, list: &List) -> Answer {
     })
 }
 
+#[derive(Template)]
+#[template(path = "replay.html")]
+struct ReplayPage {
+    frame: Frame,
+    id: String,
+    short: String,
+    state: &'static str,
+    note_max: usize,
+}
+
+/// The page that asks before a message is translated again.
+///
+/// # Errors
+/// As [`render`].
+pub fn replay(message: &Message) -> Answer {
+    let id = message.new.id.to_string();
+    render(&ReplayPage {
+        frame: Frame::new(format!("Translate message {} again", short(&id)), "/messages/"),
+        short: short(&id),
+        state: message.state.as_str(),
+        note_max: NOTE_CHARS_MAX,
+        id,
+    })
+}
+
 fn untranslated(message: &Message) -> String {
     match (&message.new.linked, message.new.door.as_str()) {
         (Some(_), "broker") => "copy for a mailbox".to_owned(),
+        _ if message.size > LIST_MESSAGE_BYTES_MAX => "large, open it to see".to_owned(),
         _ if message.state == State::Error => "not recognised".to_owned(),
         _ => "not translated yet".to_owned(),
     }
@@ -154,6 +180,7 @@ struct OnePage {
     mailbox: Option<String>,
     linked: Option<(String, String)>,
     content_kept: bool,
+    may_replay: bool,
     translated: bool,
     adapter: String,
     format: String,
@@ -178,7 +205,7 @@ const EVENTS_SHOWN: usize = 150;
 ///
 /// # Errors
 /// As [`render`].
-pub fn one(state: &AppState, view: &View) -> Answer {
+pub fn one(state: &AppState, view: &View, operator: bool) -> Answer {
     let message = &view.message;
     let id = message.new.id.to_string();
     let translation = view.translation.as_ref();
@@ -199,6 +226,7 @@ pub fn one(state: &AppState, view: &View) -> Answer {
         mailbox: message.new.mailbox_to.clone(),
         linked: message.new.linked.as_ref().map(|l| (l.to_string(), short(l.as_str()))),
         content_kept: message.content_deleted_at.is_none(),
+        may_replay: operator && message.new.door != "broker",
         translated: translation.is_some_and(|t| !t.adapter.is_empty()),
         adapter: translation.map(|t| t.adapter.clone()).unwrap_or_default(),
         format: translation.map(|t| t.format.clone()).unwrap_or_default(),

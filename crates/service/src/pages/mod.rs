@@ -103,11 +103,30 @@ struct ProblemPage {
     problem: Problem,
 }
 
+/// Puts what axum itself refuses (a number in a path that is none, a form that can't be read) into the words
+/// and form of our own refusals. Not for other doors: their protocols say how they refuse.
+pub async fn rejections_as_problems(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let status = response.status();
+    let ours = response.extensions().get::<Problem>().is_some();
+    let plain = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if ours || !plain || !status.is_client_error() {
+        return response;
+    }
+    // What axum says may quote the value that it could not read, so it is not passed on.
+    Problem::new(status, "invalid", "request", "the request could not be understood").into_response()
+}
+
 /// Shows refusals to browsers as pages. The FHIR API answers with an OperationOutcome always.
 pub async fn problems_as_pages(request: Request, next: Next) -> Response {
     let html = wants_html(request.headers()) && !request.uri().path().starts_with("/fhir");
     let response = next.run(request).await;
-    let Some(problem) = response.extensions().get::<Problem>().filter(|_| html).cloned() else { return response };
+    let Some(problem) = response.extensions().get::<Problem>().filter(|_| html).cloned() else {
+        return response;
+    };
     let status = response.status();
     let title = match status.as_u16() {
         401 => "Sign in needed",

@@ -5,7 +5,9 @@ use axum::extract::{Form, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::{Json, response::Response};
-use causeway_record::{Entry, Member, PersonQuery, PersonRow, PersonView, Section, Sections, Source, SourceSummary};
+use causeway_record::{
+    Entry, Member, PersonQuery, PersonRow, PersonView, Section, Sections, Source, SourceSummary,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -63,7 +65,8 @@ pub(super) async fn list(
     headers: HeaderMap,
     Query(query): Query<ListQuery>,
 ) -> Answer {
-    answer_list(state, caller, headers, PersonQuery { after: query.after, ..PersonQuery::default() }, false).await
+    answer_list(state, caller, headers, PersonQuery { after: query.after, ..PersonQuery::default() }, false)
+        .await
 }
 
 pub(super) async fn search(

@@ -14,12 +14,9 @@ use super::messages::short;
 use super::words::{self, Moment};
 use super::{Frame, render, wants_html};
 use crate::caller::{Caller, same_origin};
-use crate::limits::PAGE_ISSUES_MAX;
+use crate::limits::{NOTE_CHARS_MAX, PAGE_ISSUES_MAX};
 use crate::problem::{Answer, Problem};
 use crate::state::Shared;
-
-/// Characters of a note or reason.
-const NOTE_CHARS_MAX: usize = 500;
 
 struct OverdueRow {
     number: u64,
@@ -81,7 +78,11 @@ pub(super) async fn overdue(State(state): State<Shared>, caller: Caller, headers
     render(&OverduePage { frame: Frame::new("Overdue acknowledgements", "/overdue"), rows })
 }
 
-pub(super) async fn overdue_one(State(state): State<Shared>, caller: Caller, Path(number): Path<u64>) -> Answer {
+pub(super) async fn overdue_one(
+    State(state): State<Shared>,
+    caller: Caller,
+    Path(number): Path<u64>,
+) -> Answer {
     caller.require_operator()?;
     let before = number.checked_sub(1);
     let found = state.blocking(move |s| s.engine.overdue(before, 1)).await?;
@@ -195,7 +196,11 @@ pub(super) async fn parked(State(state): State<Shared>, caller: Caller, headers:
     render(&ParkedPage { frame: Frame::new("Parked work", "/parked"), rows })
 }
 
-pub(super) async fn parked_one(State(state): State<Shared>, caller: Caller, Path(number): Path<u64>) -> Answer {
+pub(super) async fn parked_one(
+    State(state): State<Shared>,
+    caller: Caller,
+    Path(number): Path<u64>,
+) -> Answer {
     caller.require_operator()?;
     let after = number.checked_sub(1).map(WorkId);
     let query = WorkQuery { state: Some(WorkState::Parked), after, limit: 1, ..WorkQuery::default() };
@@ -232,9 +237,7 @@ pub(super) async fn act(
         }
         "discard" => {
             let reason = form.checked(true)?;
-            state
-                .blocking(move |s| s.engine.discard(WorkId(number), &actor, &reason, s.clock.now()))
-                .await?;
+            state.blocking(move |s| s.engine.discard(WorkId(number), &actor, &reason, s.clock.now())).await?;
         }
         _ => return Err(Problem::invalid("action", "no such action, nothing was changed")),
     }

@@ -32,9 +32,8 @@ struct Start {
 }
 
 pub(super) async fn page(State(state): State<Shared>, caller: Caller) -> Answer {
-    let (metrics, figures) = state
-        .blocking(|s| -> Result<_, Problem> { Ok((s.engine.metrics()?, s.record.figures()?)) })
-        .await?;
+    let (metrics, figures) =
+        state.blocking(|s| -> Result<_, Problem> { Ok((s.engine.metrics()?, s.record.figures()?)) }).await?;
     let durability = state.engine.durability();
     render(&Start {
         frame: Frame::new("Causeway", "/"),

@@ -101,7 +101,9 @@ fn entry_of(finding: &Finding) -> Option<usize> {
 }
 
 fn mark(bundle: &mut Value, entry: usize) -> bool {
-    let Some(resource) = bundle["entry"].get_mut(entry).and_then(|e| e.get_mut("resource")) else { return false };
+    let Some(resource) = bundle["entry"].get_mut(entry).and_then(|e| e.get_mut("resource")) else {
+        return false;
+    };
     let Some(object) = resource.as_object_mut() else { return false };
     let meta = object.entry("meta").or_insert_with(|| json!({}));
     let Some(meta) = meta.as_object_mut() else { return false };

@@ -26,7 +26,8 @@ pub fn detect(
         if found.confidence == Confidence::No || (found.confidence == Confidence::Possible && !own) {
             continue;
         }
-        let better = best.as_ref().is_none_or(|(_, b, b_own)| (found.confidence, own) > (b.confidence, *b_own));
+        let better =
+            best.as_ref().is_none_or(|(_, b, b_own)| (found.confidence, own) > (b.confidence, *b_own));
         if better {
             best = Some((adapter, found, own));
         }

@@ -12,16 +12,17 @@ mod route;
 mod translate;
 pub mod worker;
 
-use causeway_exchange::WorkKind;
+use causeway_exchange::{Lease, WorkKind};
 use tokio_util::sync::CancellationToken;
 
 use crate::limits;
-use crate::state::Shared;
-use worker::{Worker, Workers};
+use crate::state::{AppState, Shared};
+use worker::{End, Worker, Workers};
 
 pub use content::read as read_content;
 pub use detect::detect;
 pub use parts::joined_content;
+pub use route::Delivery;
 
 /// Destination of record work.
 pub const RECORD: &str = "record";
@@ -29,13 +30,24 @@ pub const RECORD: &str = "record";
 /// and routed again when released.
 pub const UNRESOLVED: &str = "unresolved";
 
+/// Routes a delivery anew whose receiver was not known (destination [`UNRESOLVED`]). A worker of this crate does
+/// it; a worker that claims deliveries of every destination hands such items to this.
+pub fn route_again(state: &AppState, lease: &Lease) -> End {
+    route::again(state, lease)
+}
+
 /// Starts the workers. They stop between two claims when `stop` is cancelled and [`crate::signals::Signals::all`] has
 /// been called.
 pub(crate) fn start(state: &Shared, stop: &CancellationToken) -> Workers {
     let mut workers = Workers::default();
-    workers.add(Worker::new("translate", WorkKind::Translate, limits::CLAIM_MESSAGES), state, stop, |s, leases| {
-        translate::batch(s, leases);
-    });
+    workers.add(
+        Worker::new("translate", WorkKind::Translate, limits::CLAIM_MESSAGES),
+        state,
+        stop,
+        |s, leases| {
+            translate::batch(s, leases);
+        },
+    );
     workers.add(Worker::new("record", WorkKind::Record, limits::CLAIM_MESSAGES), state, stop, |s, leases| {
         for lease in leases {
             worker::one(s, &lease, || record::apply(s, &lease));

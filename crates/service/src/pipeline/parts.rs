@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use causeway_adapter::{Adapter, Detection, Part};
 use causeway_exchange::route::Routes;
-use causeway_exchange::{Effects, EngineError, Failure, Lease, Message, MessageId, NewEvent, NextStep, State};
+use causeway_exchange::{
+    Effects, EngineError, Failure, Lease, Message, MessageId, NewEvent, NextStep, State,
+};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +92,8 @@ pub(super) fn take(
     let key = key(state, message, adapter, &part.group);
     let id = message.new.id.clone();
     let registered = update(state, &key, |group| {
-        let known = group.parts.get(&part.id) == Some(&id) && part.awaits.iter().all(|a| group.awaits.contains(a));
+        let known =
+            group.parts.get(&part.id) == Some(&id) && part.awaits.iter().all(|a| group.awaits.contains(a));
         if known || group.parts.len() >= PARTS_MAX {
             return false;
         }
@@ -150,7 +153,9 @@ fn finish(
     let now = state.clock.now();
     let id = &message.new.id;
     let outcome = (|| -> Result<Done, EngineError> {
-        let Some(root) = group.root() else { return Ok(End::park("parts", "no part leads the others").into()) };
+        let Some(root) = group.root() else {
+            return Ok(End::park("parts", "no part leads the others").into());
+        };
         let done = if root == id {
             let (effects, persons) = translate::effects(state, routes, message, adapter, detection, whole);
             Done { end: End::Done(Box::new(effects)), persons }

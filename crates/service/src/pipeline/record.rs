@@ -22,7 +22,9 @@ pub(super) fn apply(state: &AppState, lease: &Lease) -> End {
     let bundles: Vec<&[u8]> = translation.outputs.iter().map(|o| o.bytes.as_slice()).collect();
     match state.record.apply_all(&bundles, &source, state.clock.now()) {
         Ok(applied) => End::Done(Box::new(Effects { events: events(&applied), ..Effects::default() })),
-        Err(error @ RecordError::Database(_)) => End::retry(state, lease, "record-database", &error.to_string()),
+        Err(error @ RecordError::Database(_)) => {
+            End::retry(state, lease, "record-database", &error.to_string())
+        }
         Err(error) => End::park("record-refused", &error.to_string()),
     }
 }
@@ -31,7 +33,8 @@ fn events(applied: &Applied) -> Vec<NewEvent> {
     if applied.repeated {
         return vec![NewEvent::new("recorded", "record", "this was in the record already; nothing changed")];
     }
-    let mut parts = vec![format!("{} new", applied.created.len()), format!("{} changed", applied.updated.len())];
+    let mut parts =
+        vec![format!("{} new", applied.created.len()), format!("{} changed", applied.updated.len())];
     for (count, word) in [
         (applied.unchanged, "unchanged"),
         (applied.superseded.len() as u64, "no longer told by their source"),

@@ -51,10 +51,14 @@ pub(super) fn table(state: &AppState) -> Routes {
     match state.engine.config(DOCUMENT.0, DOCUMENT.1) {
         Ok(Some((_, json))) => match Routes::parse(&json) {
             Ok(routes) => return routes,
-            Err(error) => tracing::error!(error = %error, "the table of routes is broken; the file's is used"),
+            Err(error) => {
+                tracing::error!(error = %error, "the table of routes is broken; the file's is used")
+            }
         },
         Ok(None) => {}
-        Err(error) => tracing::error!(error = %error, "the table of routes can't be read; the file's is used"),
+        Err(error) => {
+            tracing::error!(error = %error, "the table of routes can't be read; the file's is used")
+        }
     }
     Routes::new(state.config.routes.clone()).unwrap_or_default()
 }
@@ -103,7 +107,15 @@ pub(super) fn deliveries(
             recipient: recipient.clone(),
         };
         for decision in routed.deliveries {
-            deliver(state, message, stored, &delivery(decision.route), decision.target, key.as_deref(), effects);
+            deliver(
+                state,
+                message,
+                stored,
+                &delivery(decision.route),
+                decision.target,
+                key.as_deref(),
+                effects,
+            );
         }
         for route in routed.unresolved {
             unresolved(&delivery(route), key.as_deref(), effects);
@@ -188,7 +200,11 @@ fn copy(
     copy.message.local_id = message.new.local_id.clone();
     copy.message.person_key = key.map(str::to_owned);
     copy.message.file_name = Some(format!("bundle-{}.json", delivery.output + 1));
-    copy.effects.events.push(NewEvent::new("derived", "causeway", &format!("from message {}", message.new.id)));
+    copy.effects.events.push(NewEvent::new(
+        "derived",
+        "causeway",
+        &format!("from message {}", message.new.id),
+    ));
     Some(copy)
 }
 

@@ -10,8 +10,8 @@ use causeway_adapter::{Adapter, Detection, render};
 use causeway_core::{Issue, IssueCode, Outcome, Severity};
 use causeway_exchange::route::Routes;
 use causeway_exchange::{
-    Effects, Lease, Message, NewAudit, NewEvent, NewWork, State, StoredOutput, Translation, TranslationSummary,
-    WorkKind,
+    Effects, Lease, Message, NewAudit, NewEvent, NewWork, State, StoredOutput, Translation,
+    TranslationSummary, WorkKind,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -100,9 +100,10 @@ fn run(state: &Shared, routes: &Routes, window: Vec<(Lease, Message)>) {
 }
 
 fn guarded(state: &Shared, routes: &Routes, lease: Lease, message: &Message) -> (Lease, Done) {
-    let done = catch_unwind(AssertUnwindSafe(|| translate(state, routes, &lease, message))).unwrap_or_else(|_| {
-        End::park("panic", "the program failed on this message; its content is kept").into()
-    });
+    let done =
+        catch_unwind(AssertUnwindSafe(|| translate(state, routes, &lease, message))).unwrap_or_else(|_| {
+            End::park("panic", "the program failed on this message; its content is kept").into()
+        });
     (lease, done)
 }
 
@@ -147,13 +148,16 @@ fn commit(state: &Shared, done: Vec<(Lease, Done)>) {
 fn translate(state: &AppState, routes: &Routes, lease: &Lease, message: &Message) -> Done {
     let input = match content::read(state, message) {
         Ok(content) => content.bytes,
-        Err(causeway_exchange::EngineError::Invalid(what)) => return refused(state, message, "unreadable", what).into(),
+        Err(causeway_exchange::EngineError::Invalid(what)) => {
+            return refused(state, message, "unreadable", what).into();
+        }
         Err(error) => return End::of(state, lease, &error).into(),
     };
     let hint = message.new.headers.get(FORMAT_HEADER).map(String::as_str);
     let found = detect::detect(state, &input, message.new.media_type.as_deref(), hint);
     let Some((adapter, detection)) = found else {
-        return refused(state, message, "unrecognised", "no adapter knows this format; the message is kept").into();
+        return refused(state, message, "unrecognised", "no adapter knows this format; the message is kept")
+            .into();
     };
     if let Some(part) = adapter.part(&input) {
         return parts::take(state, routes, lease, message, adapter, &detection, part);
@@ -176,7 +180,13 @@ fn refused(state: &AppState, message: &Message, rule: &'static str, text: &'stat
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ledger: ledger.to_string().into_bytes(),
         issues: render::operation_outcome([&issue], 0).to_string().into_bytes(),
-        summary: TranslationSummary { records: 1, rejected: 1, items: 1, errors: 1, ..TranslationSummary::default() },
+        summary: TranslationSummary {
+            records: 1,
+            rejected: 1,
+            items: 1,
+            errors: 1,
+            ..TranslationSummary::default()
+        },
         ..Translation::default()
     };
     End::Done(Box::new(Effects {
@@ -201,18 +211,26 @@ pub(super) fn effects(
     let started = Instant::now();
     let mut made = causeway_adapter::translate(adapter, input, &context);
     let took = started.elapsed();
-    let end = if made.unreadable { "unreadable" } else if made.rejected() { "partly" } else { "whole" };
+    let end = if made.unreadable {
+        "unreadable"
+    } else if made.rejected() {
+        "partly"
+    } else {
+        "whole"
+    };
     state.counters.translation(adapter.name(), end, took);
 
     let mut checked = Checked::default();
     let mut outputs = Vec::with_capacity(made.outputs.len());
     for (number, output) in made.outputs.iter_mut().enumerate() {
         let bytes = checked.bundle(state, number, std::mem::take(&mut output.json));
-        let name = if output.label.is_empty() { format!("bundle {}", number + 1) } else { output.label.clone() };
+        let name =
+            if output.label.is_empty() { format!("bundle {}", number + 1) } else { output.label.clone() };
         outputs.push(StoredOutput { name, media_type: crate::fhir::MEDIA_TYPE.to_owned(), bytes });
     }
     let summary = summary(state, adapter, &made, &checked);
-    let mut effects = Effects { events: events(adapter, detection, &made, &checked, &summary), ..Effects::default() };
+    let mut effects =
+        Effects { events: events(adapter, detection, &made, &checked, &summary), ..Effects::default() };
     effects.audit.push(translated_audit(adapter, message, &outputs, &summary));
     effects.state = Some(if made.unreadable { State::Error } else { State::Translated });
     if made.unreadable {
@@ -314,7 +332,8 @@ fn events(
     );
     let mut events = vec![NewEvent::new(kind, adapter.name(), &detail)];
     if checked.marked > 0 {
-        let detail = format!("{} resources break a rule of FHIR R4; they are marked and kept", checked.marked);
+        let detail =
+            format!("{} resources break a rule of FHIR R4; they are marked and kept", checked.marked);
         events.push(NewEvent::new("check-failed", "causeway", &detail));
     }
     events

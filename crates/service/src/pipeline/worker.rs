@@ -50,7 +50,10 @@ impl Worker {
                 Ok(leases) if leases.is_empty() => state.signals.wait(self.kind, rung, poll),
                 Ok(leases) => {
                     if catch_unwind(AssertUnwindSafe(|| handle(state, leases))).is_err() {
-                        tracing::error!(worker = self.name, "a batch panicked; its leases run out by themselves");
+                        tracing::error!(
+                            worker = self.name,
+                            "a batch panicked; its leases run out by themselves"
+                        );
                     }
                     state.signals.progressed();
                 }

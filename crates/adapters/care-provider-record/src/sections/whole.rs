@@ -1,0 +1,162 @@
+//! The record as a whole, the About Me, and documents.
+
+use causeway_fhir::Coding;
+use causeway_json::shape::{Field, Object, Shape};
+
+use crate::bind::{Bind, Kind, Section, bind, detail, section};
+use crate::forms::*;
+use crate::limits;
+use crate::sections::{clinical, legal, notes, people, plans};
+
+/// Canonical of the schema, and the value of `$schema`.
+pub const SCHEMA_ID: &str = "https://fhir.causeway.example/schema/dscr-record-0.1.json";
+
+/// Marks the record itself.
+pub static RECORD_CODE: Coding<'static> = section("record", "Care provider's record");
+/// Marks an About Me in pictures or sound.
+pub static ABOUT_ME_CODE: Coding<'static> = section("about-me", "About Me");
+
+/// A file: PRSB's text or multimedia file.
+pub static ATTACHMENT: Object = Object {
+    fields: &[
+        RECORD_UID,
+        VERSION,
+        RECORDED_BY,
+        Field::optional("type", "what kind of document", CODED),
+        Field::optional("title", "title", SHORT),
+        Field::optional("description", "what it shows", SHORT),
+        Field::optional("date", "when it was made", WHEN),
+        Field::required("contentType", "media type", Shape::Form(&MEDIA_TYPE)),
+        Field::optional("data", "the file, base64", Shape::Form(&BASE64)),
+        Field::optional("url", "where the file is", Shape::Form(&URI)),
+    ],
+    any_of: &["data", "url"],
+    classes: &[],
+};
+
+/// Documents and multimedia.
+pub static DOCUMENTS: Section =
+    Section::new("documents", &ATTACHMENT, "DocumentReference", "subject", DOCUMENT_BINDS).open_to_others();
+
+/// Members of a document, also of those that belong to an About Me or a legal item.
+pub const DOCUMENT_BINDS: &[Bind] = &[
+    detail("recordedBy.role"),
+    detail("recordedBy.contact"),
+    bind("", "status", Kind::Fixed("current")),
+    bind("type", "type", Kind::Concept),
+    bind("recordedBy.name", "author[]", Kind::Display),
+    bind("description", "description", Kind::Text),
+    bind("contentType", "content[].attachment.contentType", Kind::Text),
+    bind("data", "content[].attachment.data", Kind::Text),
+    bind("url", "content[].attachment.url", Kind::Text),
+    bind("title", "content[].attachment.title", Kind::Text),
+    bind("date", "content[].attachment.creation", Kind::DateTime),
+];
+
+const fn list(of: &'static Shape) -> Shape {
+    Shape::List { of, min: 0, max: limits::SECTION_ITEMS_MAX }
+}
+
+/// About Me: the person's own words.
+pub static ABOUT_ME: Object = Object {
+    fields: &[
+        RECORD_UID,
+        VERSION,
+        Field::optional("mostImportant", "what is most important to me", LONG),
+        Field::optional("importantPeople", "people who are important to me", LONG),
+        Field::optional("howICommunicate", "how I communicate and how to communicate with me", LONG),
+        Field::optional("wellness", "my wellness", LONG),
+        Field::optional("doAndDoNot", "please do and please don't", LONG),
+        Field::optional("howToSupport", "how and when to support me", LONG),
+        Field::optional("alsoWorthKnowing", "also worth knowing about me", LONG),
+        Field::optional("supportedToWriteBy", "supported to write this by", SHORT),
+        Field::optional("lastUpdated", "when it was last updated", WHEN),
+        Field::optional("multimedia", "pictures, sound, film", list(&Shape::Object(&ATTACHMENT))),
+    ],
+    any_of: &[],
+    classes: &[],
+};
+
+/// Legal information.
+pub static LEGAL: Object = Object {
+    fields: &[
+        Field::optional("capacityAssessments", "mental capacity assessments", list(&Shape::Object(legal::CAPACITY.shape))),
+        Field::optional(
+            "lastingPowersOfAttorney",
+            "lasting powers of attorney and deputies",
+            list(&Shape::Object(legal::POWERS_OF_ATTORNEY.shape)),
+        ),
+        Field::optional(
+            "deprivationOfLiberty",
+            "deprivation of liberty safeguards",
+            list(&Shape::Object(legal::DEPRIVATION_OF_LIBERTY.shape)),
+        ),
+        Field::optional("mentalHealthAct", "Mental Health Act", list(&Shape::Object(legal::MENTAL_HEALTH_ACT.shape))),
+        Field::optional(
+            "advanceDecisions",
+            "advance decisions to refuse treatment",
+            list(&Shape::Object(legal::ADVANCE_DECISIONS.shape)),
+        ),
+        Field::optional("cprDecisions", "decisions on resuscitation", list(&Shape::Object(legal::CPR_DECISIONS.shape))),
+        Field::optional(
+            "advanceStatements",
+            "advance statements",
+            list(&Shape::Object(legal::ADVANCE_STATEMENTS.shape)),
+        ),
+        Field::optional("dnacprInPlace", "tick box of some software; only a yes says anything", Shape::Any),
+        Field::optional("lacksCapacity", "tick box of some software; only a yes says anything", Shape::Any),
+        Field::optional("lpaInPlace", "tick box of some software; only a yes says anything", Shape::Any),
+        Field::optional("dolsInPlace", "tick box of some software; only a yes says anything", Shape::Any),
+    ],
+    any_of: &[],
+    classes: &[],
+};
+
+/// The record.
+pub static RECORD: Object = Object {
+    fields: &[
+        Field::optional("$schema", "this schema", Shape::Text { min: 1, max: 200 }),
+        Field::required("recordUid", "id of the record (MODS)", Shape::Text { min: 1, max: limits::UID_CHARS_MAX }),
+        Field::required("version", "version of the record (MODS)", Shape::Integer { min: 1, max: i32::MAX as i64 }),
+        RECORDED_AT,
+        Field::required("provider", "whose record it is", Shape::Object(&people::PROVIDER)),
+        Field::required("subject", "the person", Shape::Object(&people::SUBJECT)),
+        Field::optional("aboutMe", "About Me (PRSB)", Shape::Object(&ABOUT_ME)),
+        Field::optional("personalContacts", "personal contacts", list(&Shape::Object(people::PERSONAL_CONTACTS.shape))),
+        Field::optional(
+            "professionalContacts",
+            "professional contacts",
+            list(&Shape::Object(&people::PROFESSIONAL_CONTACT)),
+        ),
+        Field::optional("legal", "legal information", Shape::Object(&LEGAL)),
+        Field::optional("safeguarding", "safeguarding concerns", list(&Shape::Object(legal::SAFEGUARDING.shape))),
+        Field::optional("alerts", "alerts", list(&Shape::Object(notes::ALERTS.shape))),
+        Field::optional("risks", "risks", list(&Shape::Object(notes::RISKS.shape))),
+        Field::optional("individualRequirements", "individual requirements", list(&Shape::Object(&notes::REQUIREMENT))),
+        Field::optional("needs", "needs, concerns and problems", list(&Shape::Object(plans::NEEDS.shape))),
+        Field::optional("carePlan", "personalised care and support plan", Shape::Object(plans::CARE_PLAN.shape)),
+        Field::optional(
+            "contingencyPlans",
+            "contingency and safety plans",
+            list(&Shape::Object(plans::CONTINGENCIES.shape)),
+        ),
+        Field::optional("additionalPlans", "additional support plans", list(&Shape::Object(plans::ADDITIONALS.shape))),
+        Field::optional("services", "services and care", list(&Shape::Object(notes::SERVICES.shape))),
+        Field::optional("dailyNotes", "daily notes", list(&Shape::Object(notes::DAILY_NOTES.shape))),
+        Field::optional("incidents", "incidents", list(&Shape::Object(&notes::INCIDENT))),
+        Field::optional("preferences", "preferences", list(&Shape::Object(notes::PREFERENCES.shape))),
+        Field::optional("conditions", "problems and diagnoses", list(&Shape::Object(clinical::CONDITIONS.shape))),
+        Field::optional("allergies", "allergies and adverse reactions", list(&Shape::Object(clinical::ALLERGIES.shape))),
+        Field::optional("medications", "medicines", list(&Shape::Object(clinical::MEDICATIONS.shape))),
+        Field::optional(
+            "medicationAdministrations",
+            "medicines given",
+            list(&Shape::Object(clinical::ADMINISTRATIONS.shape)),
+        ),
+        Field::optional("admissions", "admissions and discharges", list(&Shape::Object(clinical::ADMISSIONS.shape))),
+        Field::optional("investigationResults", "results", list(&Shape::Object(clinical::RESULTS.shape))),
+        Field::optional("documents", "documents and multimedia", list(&Shape::Object(&ATTACHMENT))),
+    ],
+    any_of: &[],
+    classes: &[],
+};

@@ -1,0 +1,139 @@
+use serde_json::json;
+
+use crate::support::*;
+
+#[test]
+fn everything_is_the_whole_person_what_it_refers_to_and_its_provenance_but_nobody_else() {
+    let s = scratch();
+    let n = number(1);
+    let mut e = json!({"resourceType": "Encounter", "id": "e1", "status": "finished", "class": {"code": "IMP"},
+        "subject": {"reference": "urn:uuid:p1"}, "serviceProvider": {"reference": "urn:uuid:org"}});
+    e["participant"] = json!([{"individual": {"reference": "urn:uuid:doc"}}]);
+    let hospital = [
+        patient("p1", &n, "Ashdown", "1941-02-03"),
+        e,
+        json!({"resourceType": "Organization", "id": "org", "name": "Testham", "partOf": {"reference": "urn:uuid:trust"}}),
+        json!({"resourceType": "Organization", "id": "trust", "name": "Trust"}),
+        json!({"resourceType": "Practitioner", "id": "doc"}),
+        json!({"resourceType": "Organization", "id": "unrelated"}),
+    ];
+    let council = [
+        patient("p2", &n, "Ashdown", "1941-02-03"),
+        json!({"resourceType": "EpisodeOfCare", "id": "ep", "status": "active", "patient": {"reference": "urn:uuid:p2"}}),
+    ];
+    let mut stranger = observation("o9", "p9", "Sodium", "2025-06-01", "1");
+    stranger["basedOn"] = json!([{"reference": "EpisodeOfCare/ep"}]);
+    let mut wrong = observation("o1", "p1", "Sodium", "2025-06-01", "1");
+    wrong["status"] = json!("entered-in-error");
+    wrong["hasMember"] = json!([{"reference": "Observation/o9"}]);
+    apply(&s.record, &message("m1", "ZZ1", "careconnect", 0), &hospital);
+    apply(&s.record, &message("m2", "ZZ2", "client-level-data", 1), &council);
+    apply(
+        &s.record,
+        &message("m3", "ZZ3", "careconnect", 2),
+        &[patient("p9", &number(9), "Beech", "1950-01-01"), stranger],
+    );
+    apply(
+        &s.record,
+        &message("m4", "ZZ1", "edifact-pathology", 3),
+        &[patient("p1b", &n, "Ashdown", "1941-02-03"), wrong],
+    );
+    let bundle = s.record.everything("p2", "https://x").unwrap().unwrap();
+    let mut ids: Vec<&str> =
+        bundle["entry"].as_array().unwrap().iter().filter_map(|e| e["resource"]["id"].as_str()).collect();
+    ids.sort_unstable();
+    assert_eq!(
+        ids,
+        [
+            "doc",
+            "e1",
+            "ep",
+            "org",
+            "p1",
+            "p1b",
+            "p2",
+            "prov-ZZ1-careconnect",
+            "prov-ZZ1-edifact-pathology",
+            "prov-ZZ2-client-level-data",
+            "trust"
+        ]
+    );
+    let outcome = bundle["entry"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(outcome["resource"]["issue"][0]["code"], "suppressed", "a withdrawn entry is announced");
+    let person = s.record.person_of("p1").unwrap().unwrap();
+    assert_eq!(s.record.everything_of_person(&person, "https://x").unwrap(), Some(bundle));
+    assert!(s.record.everything("nobody", "").unwrap().is_none());
+    // Every resource leads to its original.
+    for id in [
+        ("Encounter", "e1"),
+        ("Patient", "p1"),
+        ("Organization", "org"),
+        ("Provenance", "prov-ZZ1-careconnect"),
+    ] {
+        assert_eq!(s.record.origin(id.0, id.1).unwrap()[0].source.message, "m1");
+    }
+}
+
+#[test]
+fn what_was_never_told_is_not_found() {
+    let s = scratch();
+    assert!(s.record.read_resource("Patient", "x").unwrap().is_none());
+    assert!(s.record.vread("Patient", "x", 1).unwrap().is_none());
+    assert!(s.record.history("Patient", "x").unwrap().is_empty());
+    assert!(s.record.history_bundle("Patient", "x", "").unwrap().is_none());
+    assert!(s.record.origin("Patient", "x").unwrap().is_empty());
+    assert!(s.record.person("x").unwrap().is_none());
+    assert!(s.record.sections("x", &[]).unwrap().is_none());
+    assert!(s.record.types().unwrap().is_empty());
+}
+
+#[test]
+fn a_fact_may_come_before_its_patient() {
+    let s = scratch();
+    let m = message("m1", "ZZ1", "careconnect", 0);
+    let mut o = observation("o1", "p1", "Sodium", "2025-06-01", "1");
+    o["subject"]["reference"] = json!("Patient/p1");
+    let out = apply(&s.record, &m, &[o]);
+    assert!(out.issues.iter().any(|i| i.rule == "subject-unknown"));
+    apply(
+        &s.record,
+        &message("m2", "ZZ1", "careconnect", 1),
+        &[patient("p1", &number(1), "Ashdown", "1941-02-03")],
+    );
+    assert_eq!(
+        ids(&find(&s.record, "Observation", &format!("patient:identifier={NHS}|{}", number(1)))),
+        ["o1"]
+    );
+}
+
+#[test]
+fn readers_go_on_while_a_writer_writes() {
+    let s = scratch();
+    std::thread::scope(|scope| {
+        let record = &s.record;
+        scope.spawn(move || {
+            for n in 0..50 {
+                let m = message(&format!("m{n}"), "ZZ1", "careconnect", n);
+                let id = format!("p{n}");
+                apply(
+                    record,
+                    &m,
+                    &[
+                        patient(&id, &number(n as u32), "Ashdown", "1941-02-03"),
+                        observation(&format!("o{n}"), &id, "Sodium", "2025-06-01", "1"),
+                    ],
+                );
+            }
+        });
+        for _ in 0..2 {
+            scope.spawn(move || {
+                for n in 0..200 {
+                    let patients = find(record, "Patient", "_summary=count").total;
+                    let page = find(record, "Observation", &format!("patient=p{}", n % 50));
+                    assert!(page.matches.len() <= 1 && patients.is_some());
+                }
+            });
+        }
+    });
+    assert_eq!(s.record.figures().unwrap().persons, 50);
+}

@@ -1,0 +1,125 @@
+//! The FHIR API and its audit.
+
+use std::sync::atomic::Ordering;
+
+use causeway_service::testing::TestServer;
+use serde_json::json;
+
+use crate::faulty::Faulty;
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_the_door_to_the_record() {
+    let world = World::new();
+    let server = world.serve(open_config()).await;
+    let id = send(&server, AGNES).await;
+    until(&server, &id, "recorded").await;
+    let found = get(&server, "/fhir/Patient?identifier=https://fhir.nhs.uk/Id/nhs-number%7C9990000018").await;
+    assert_eq!(found.header("content-type"), Some("application/fhir+json"));
+    let found = found.json();
+    assert_eq!(found["entry"].as_array().map(Vec::len), Some(1), "{found:#}");
+    let patient = &found["entry"][0]["resource"];
+    assert_eq!(patient["name"][0]["family"], "Quillfeather");
+    assert_eq!(patient["meta"]["source"], format!("urn:causeway:message:{id}"));
+    let patient = patient["id"].as_str().unwrap();
+
+    let read = get(&server, &format!("/fhir/Patient/{patient}")).await;
+    assert_eq!((read.status, read.header("etag")), (200, Some("W/\"1\"")));
+    assert!(read.header("last-modified").unwrap().ends_with("GMT"));
+    let version = get(&server, &format!("/fhir/Patient/{patient}/_history/1")).await;
+    assert_eq!(version.json()["id"], patient);
+    assert_eq!(get(&server, &format!("/fhir/Patient/{patient}/_history")).await.json()["type"], "history");
+    let everything = get(&server, &format!("/fhir/Patient/{patient}/$everything")).await.json();
+    let kinds: Vec<&str> = everything["entry"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["resource"]["resourceType"].as_str().unwrap())
+        .collect();
+    for kind in ["Patient", "Observation", "EpisodeOfCare", "Provenance"] {
+        assert!(kinds.contains(&kind), "{kinds:?}");
+    }
+    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+    let form = format!("patient={patient}&_count=10");
+    let searched = call(&server, "POST", "/fhir/Observation/_search", &headers, form.as_bytes()).await.json();
+    assert_eq!(searched["entry"][0]["resource"]["valueString"], "0.4 m/s");
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_operation_outcomes() {
+    let world = World::new();
+    let server = world.serve(open_config()).await;
+    for (path, status) in [
+        ("/fhir/Patient/none", 404),
+        ("/fhir/patient", 404),
+        ("/fhir/Patient/a/_history/x", 400),
+        ("/fhir/Patient?birthdate=yesterday", 400),
+        ("/fhir/Patient?_format=xml", 406),
+    ] {
+        let reply = get(&server, path).await;
+        assert_eq!(reply.status, status, "{path}: {}", reply.text());
+        assert_eq!(reply.json()["resourceType"], "OperationOutcome", "{path}");
+    }
+    let strict = [("Prefer", "handling=strict")];
+    assert_eq!(call(&server, "GET", "/fhir/Patient?shoe-size=42", &strict, b"").await.status, 400);
+    assert_eq!(call(&server, "PUT", "/fhir/Patient/a", &[], b"{}").await.status, 405);
+    let metadata = get(&server, "/fhir/metadata").await.json();
+    assert_eq!(metadata["fhirVersion"], "4.0.1");
+    assert!(metadata["rest"][0]["documentation"].as_str().unwrap().contains("Line format"));
+    let report = causeway_profile::check(metadata.to_string().as_bytes());
+    assert!(report.is_valid(), "{:#?}", report.findings);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_disclosed_that_is_not_audited() {
+    let world = World::new();
+    let engine = Faulty::new(world.engine());
+    let state = world.state_with(open_config(), engine.clone());
+    let server = TestServer::start(state).await.unwrap();
+    let id = send(&server, AGNES).await;
+    until(&server, &id, "recorded").await;
+    let found = get(&server, "/fhir/Patient?family=Quillfeather").await.json();
+    let patient = found["entry"][0]["resource"]["id"].as_str().unwrap().to_owned();
+    let person = get(&server, "/people/").await.json()["people"][0]["id"].as_str().unwrap().to_owned();
+    let paths = [
+        "/fhir/Patient".to_owned(),
+        format!("/fhir/Patient/{patient}"),
+        format!("/fhir/Patient/{patient}/_history"),
+        format!("/fhir/Patient/{patient}/_history/1"),
+        format!("/fhir/Patient/{patient}/$everything"),
+        format!("/messages/{id}/original"),
+        format!("/messages/{id}/bundles/1"),
+        format!("/messages/{id}/explain"),
+        "/people/".to_owned(),
+        format!("/people/{person}"),
+    ];
+    let count = || engine.inner.verify_audit().unwrap().entries;
+    for path in &paths {
+        let before = count();
+        assert_eq!(get(&server, path).await.status, 200, "{path}");
+        assert_eq!(count(), before + 1, "{path}");
+    }
+    engine.audit_fails.store(true, Ordering::SeqCst);
+    for path in &paths {
+        for accept in ["application/json", "text/html"] {
+            let reply = call(&server, "GET", path, &[("Accept", accept)], b"").await;
+            assert_eq!(reply.status, 503, "{path}");
+            assert!(!reply.text().contains("Quillfeather") && !reply.text().contains("9990000018"), "{path}");
+        }
+    }
+    // What names nobody is still shown.
+    assert_eq!(get(&server, &format!("/messages/{id}/ledger")).await.status, 200);
+    engine.audit_fails.store(false, Ordering::SeqCst);
+    let entries = engine.inner.audit_entries(None, None, 1_000).unwrap();
+    let search = entries.iter().find(|e| e.audit.entity == "Patient?").unwrap();
+    let event: serde_json::Value = serde_json::from_str(&search.audit.detail).unwrap();
+    assert_eq!((&event["action"], &event["subtype"][0]["code"]), (&json!("E"), &json!("search-type")));
+    for entry in &entries {
+        let text = format!("{:?}", entry.audit);
+        assert!(!text.contains("9990000018") && !text.contains("Quillfeather"), "{text}");
+    }
+    assert!(engine.inner.verify_audit().unwrap().broken_at.is_none());
+    server.stop().await.unwrap();
+}

@@ -1,0 +1,12 @@
+//! The service from the outside: a made-up format, the real store and the real record.
+
+mod doors;
+mod faulty;
+mod fhir;
+mod html;
+mod line_adapter;
+mod look;
+mod pages;
+mod pipeline;
+mod server;
+mod support;

@@ -1,0 +1,107 @@
+//! Every page, and that no log line names a person.
+
+use causeway_exchange::{AckKind, Effects, MessageId, NewExpectation};
+use causeway_service::maintenance;
+use jiff::SignedDuration;
+
+use crate::html;
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_well_made() {
+    let world = World::new();
+    let server = world.serve(open_config()).await;
+    for path in ["/", "/messages/", "/people/", "/overdue", "/parked", "/adapters", "/accessibility"] {
+        let reply = page(&server, path).await;
+        assert_eq!(reply.status, 200, "{path}");
+        html::check(path, &reply.text());
+    }
+    let id = send(&server, &format!("{AGNES}\nHELD|x\nBAD|<b>row</b>")).await;
+    let poison = send(&server, "LINE|1\nPANIC").await;
+    for at in 0..40 {
+        send(&server, &format!("LINE|2\nPAT|X{at}|Tallow|Edith{at}|19{:02}-01-01|female", at + 20)).await;
+    }
+    until(&server, &id, "recorded").await;
+    until(&server, &poison, "work-parked").await;
+    let state = &server.state;
+    let due = NewExpectation {
+        kind: AckKind::Business,
+        from: "ZZ902".to_owned(),
+        reference: id.clone(),
+        deadline: state.clock.now(),
+    };
+    let message = MessageId::new(&id).unwrap();
+    let effects = Effects { expectations: vec![due], ..Effects::default() };
+    state.engine.apply(&message, effects, state.clock.now()).unwrap();
+    state.clock.advance(SignedDuration::from_mins(5)).unwrap();
+    maintenance::run_once(state).unwrap();
+
+    let list = page(&server, "/messages/").await.text();
+    let older =
+        list.split("href=\"").filter_map(|p| p.split('"').next()).find(|h| h.contains("after=")).unwrap();
+    let older = older.replace("&#38;", "&").replace("&amp;", "&");
+    let person = get(&server, "/people/").await.json()["people"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|p| p["display"]["family"] == "Quillfeather")
+        .map(|p| p["id"].as_str().unwrap().to_owned());
+    let person = match person {
+        Some(person) => person,
+        None => panic!("she is on the first page"),
+    };
+    let parked = get(&server, "/parked").await.json()["parked"][0]["number"].to_string();
+    let overdue = get(&server, "/overdue").await.json()["overdue"][0]["number"].to_string();
+    for path in [
+        "/".to_owned(),
+        "/messages/".to_owned(),
+        older,
+        "/messages/?state=error".to_owned(),
+        format!("/messages/{id}"),
+        format!("/messages/{id}/explain"),
+        format!("/messages/{poison}"),
+        "/people/".to_owned(),
+        format!("/people/{person}"),
+        format!("/people/{person}?section=services-and-care"),
+        "/overdue".to_owned(),
+        format!("/overdue/{overdue}"),
+        "/parked".to_owned(),
+        format!("/parked/{parked}"),
+        "/adapters".to_owned(),
+    ] {
+        let reply = page(&server, &path).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+        html::check(&path, &reply.text());
+    }
+    let refused = page(&server, "/messages/none").await;
+    assert_eq!(refused.status, 404);
+    html::check("/messages/none", &refused.text());
+
+    let record = page(&server, &format!("/people/{person}")).await.text();
+    assert!(record.contains(&format!("href=\"/messages/{id}\"")), "facts lead to their message");
+    assert!(record.find("Services and care").unwrap() < record.find("Results and observations").unwrap());
+    assert!(record.contains("held back"), "what is withheld is announced");
+    let side = page(&server, &format!("/messages/{id}/explain")).await.text();
+    assert!(side.contains("Patient.name[0].family") || side.contains("Patient.name.family"), "{side}");
+    assert!(side.contains("&#60;b&#62;") || side.contains("&lt;b&gt;"), "source text is escaped");
+
+    let form = [("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "text/html")];
+    let found = call(&server, "POST", "/people/", &form, b"text=quillf").await.text();
+    assert!(found.contains("Agnes") && !found.contains("Edith"));
+    let path = format!("/overdue/{overdue}");
+    assert_eq!(call(&server, "POST", &path, &form, b"note=rang+them&confirm=yes").await.status, 303);
+    assert_eq!(get(&server, "/overdue").await.json()["overdue"].as_array().unwrap().len(), 0);
+
+    let style = page(&server, "/assets/causeway.css").await;
+    assert!(style.text().len() < 20_000);
+    server.stop().await.unwrap();
+
+    let log = logged();
+    assert!(
+        log.contains("request") && log.contains("/messages/{id}"),
+        "requests are logged by their pattern"
+    );
+    for secret in ["Quillfeather", "9990000018", "1942-03-07", "marmalade", "Edith", &person, "quillf"] {
+        assert!(!log.contains(secret), "the log names {secret}");
+    }
+}
