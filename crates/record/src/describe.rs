@@ -64,6 +64,9 @@ const DATES: &[&str] = &[
     "startDate",
     "whenHandedOver",
     "sent",
+    "collection.collectedDateTime",
+    "collection.collectedPeriod.start",
+    "receivedTime",
     "issued",
 ];
 

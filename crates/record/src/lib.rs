@@ -20,6 +20,7 @@ mod read;
 mod record;
 mod schema;
 mod search;
+mod searchset;
 mod sections;
 
 pub use error::{RecordError, Result};

@@ -36,6 +36,15 @@ pub struct SourceMessage {
     pub notices: Vec<Notice>,
 }
 
+/// The bundles of one message with their source.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery<'a> {
+    /// The bundles that the message was translated into.
+    pub bundles: &'a [&'a [u8]],
+    /// The message.
+    pub source: &'a SourceMessage,
+}
+
 /// A resource, by type and logical id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Key {

@@ -9,17 +9,16 @@
 
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
-use serde_json::{Value, json};
 
 use crate::error::{RecordError, Result};
 use crate::index::fold;
 use crate::model::{SearchOptions, SearchPage};
 use crate::params::{self, Kind, Param};
-use crate::{bundle, dates, identity, limits, read};
+use crate::{bundle, dates, identity, limits, read, searchset};
 
 /// A search as understood.
 #[derive(Debug, Default)]
-struct Query {
+pub(crate) struct Query {
     conditions: Vec<Condition>,
     /// Patients that it is limited to; `None` where it names no person.
     patients: Option<Vec<String>>,
@@ -28,10 +27,10 @@ struct Query {
     count: usize,
     sort: Sort,
     page: Option<(i64, i64)>,
-    includes: Vec<Include>,
+    pub includes: Vec<Include>,
     only_count: bool,
     total: Option<bool>,
-    unknown: Vec<String>,
+    pub unknown: Vec<String>,
 }
 
 impl Query {
@@ -48,6 +47,8 @@ struct Condition {
     values: Vec<Sql>,
     /// The same as `SELECT rid …`.
     driver: Option<String>,
+    /// Whether it holds for a large part of all resources, and so is a bad beginning.
+    weak: bool,
 }
 
 #[derive(Debug, Default)]
@@ -58,10 +59,10 @@ struct Sort {
 }
 
 #[derive(Debug)]
-struct Include {
-    kind: String,
-    param: String,
-    reverse: bool,
+pub(crate) struct Include {
+    pub kind: String,
+    pub param: String,
+    pub reverse: bool,
 }
 
 fn refuse<T>(text: impl Into<String>) -> Result<T> {
@@ -88,7 +89,7 @@ pub(crate) fn search(
     let wants_total = query.only_count || query.total.unwrap_or(query.patients.is_some());
     let total = if wants_total { Some(count(db, kind, &query)?) } else { None };
     let (rows, next) = if query.only_count { (Vec::new(), None) } else { page(db, kind, &query)? };
-    answer(db, kind, given, options, &query, rows, next, total)
+    searchset::answer(db, kind, given, options, &query, rows, next, total)
 }
 
 fn understand(db: &Connection, kind: &str, given: &[(String, String)]) -> Result<Query> {
@@ -186,7 +187,7 @@ fn condition(
         "_lastUpdated" => {
             for text in &alternatives {
                 let (sql, values) = compare_date(text, "r.updated", "r.updated")?;
-                query.conditions.push(Condition { sql, values, driver: None });
+                query.conditions.push(Condition { sql, values, driver: None, weak: true });
             }
             return Ok(modifier.is_empty());
         }
@@ -212,7 +213,7 @@ fn condition(
         let not = if value == "true" { "NOT " } else { "" };
         let sql = format!("{not}EXISTS(SELECT 1 FROM {table} x WHERE x.rid=r.rid AND x.param=?)");
         let values = vec![Sql::Text(param.name.to_owned())];
-        query.conditions.push(Condition { sql, values, driver: None });
+        query.conditions.push(Condition { sql, values, driver: None, weak: true });
         return Ok(true);
     }
     match param.kind {
@@ -310,9 +311,13 @@ fn any(
             Some(format!("SELECT x.rid FROM {from} x WHERE {tests}")),
         ),
     };
-    query.conditions.push(Condition { sql, values: all, driver });
+    query.conditions.push(Condition { sql, values: all, driver, weak: false });
     Ok(())
 }
+
+/// Token parameters whose values a large part of all resources share.
+const WEAK: &[&str] =
+    &["gender", "active", "status", "category", "intent", "class", "_tag", "clinical-status"];
 
 fn token(query: &mut Query, param: &Param, modifier: &str, alternatives: &[String]) -> Result<bool> {
     let mut tests = Vec::new();
@@ -346,7 +351,8 @@ fn token(query: &mut Query, param: &Param, modifier: &str, alternatives: &[Strin
         _ => return Ok(false),
     };
     let sql = format!("{not}EXISTS(SELECT 1 FROM ix_token x WHERE x.rid=r.rid AND ({tests_sql}))");
-    query.conditions.push(Condition { sql, values, driver });
+    let weak = WEAK.contains(&param.name);
+    query.conditions.push(Condition { sql, values, driver, weak });
     Ok(true)
 }
 
@@ -365,7 +371,8 @@ fn date(query: &mut Query, param: &Param, modifier: &str, alternatives: &[String
     let tests = tests.join(" OR ");
     let sql = format!("EXISTS(SELECT 1 FROM ix_date x WHERE x.rid=r.rid AND ({tests}))");
     let driver = Some(format!("SELECT x.rid FROM ix_date x WHERE {tests}"));
-    query.conditions.push(Condition { sql, values, driver });
+    let weak = !alternatives.iter().all(|a| a.starts_with(|c: char| c.is_ascii_digit()));
+    query.conditions.push(Condition { sql, values, driver, weak });
     Ok(true)
 }
 
@@ -453,7 +460,7 @@ fn reference(query: &mut Query, param: &Param, modifier: &str, alternatives: &[S
     let tests = tests.join(" OR ");
     let sql = format!("EXISTS(SELECT 1 FROM ix_ref x WHERE x.rid=r.rid AND ({tests}))");
     let driver = (!bare).then(|| format!("SELECT x.rid FROM ix_ref x WHERE {tests}"));
-    query.conditions.push(Condition { sql, values, driver });
+    query.conditions.push(Condition { sql, values, driver, weak: false });
     Ok(true)
 }
 
@@ -478,13 +485,11 @@ fn filter(kind: &str, query: &Query) -> (String, Vec<Sql>) {
         sql.push_str(&format!(" AND r.patient IN ({marks})"));
         values.extend(patients.iter().cloned().map(Sql::Text));
     }
-    let mut driven = by_person;
-    for condition in &query.conditions {
+    let can_drive = |weak: bool| query.conditions.iter().position(|c| c.driver.is_some() && c.weak == weak);
+    let first = if by_person { None } else { can_drive(false).or_else(|| can_drive(true)) };
+    for (number, condition) in query.conditions.iter().enumerate() {
         match &condition.driver {
-            Some(driver) if !driven => {
-                sql.push_str(&format!(" AND r.rid IN ({driver})"));
-                driven = true;
-            }
+            Some(driver) if first == Some(number) => sql.push_str(&format!(" AND r.rid IN ({driver})")),
             _ => sql.push_str(&format!(" AND {}", condition.sql)),
         }
         values.extend(condition.values.iter().cloned());
@@ -550,147 +555,48 @@ fn page(db: &Connection, kind: &str, query: &Query) -> Result<(Vec<i64>, Option<
     Ok((rows.into_iter().map(|(_, rid)| rid).collect(), next))
 }
 
-#[allow(clippy::too_many_arguments, reason = "the parts of one answer, used here only")]
-fn answer(
-    db: &Connection,
-    kind: &str,
-    given: &[(String, String)],
-    options: &SearchOptions,
-    query: &Query,
-    rows: Vec<i64>,
-    next: Option<String>,
-    total: Option<u64>,
-) -> Result<SearchPage> {
-    let mut entries = Vec::new();
-    let mut matches = Vec::new();
-    for rid in &rows {
-        let version = read::by_rid(db, *rid)?;
-        entries.push(read::entry(&options.base, &version, "match"));
-        matches.push(version.key);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The steps by which SQLite would answer.
+    fn plan(db: &Connection, kind: &str, query: &Query) -> Vec<String> {
+        let (from, values) = filter(kind, query);
+        let sql = format!("EXPLAIN QUERY PLAN SELECT r.rid {from} ORDER BY r.rid LIMIT 50");
+        let mut list = db.prepare(&sql).unwrap();
+        let rows = list.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+        rows.map(|row| row.unwrap()).collect()
     }
-    let mut said: Vec<(&str, &str, String)> = query
-        .unknown
-        .iter()
-        .map(|name| {
+
+    #[test]
+    fn no_search_walks_over_other_people() {
+        let mut db = Connection::open_in_memory().unwrap();
+        crate::schema::migrate(&mut db).unwrap();
+        let cases: &[(&str, &[(&str, &str)])] = &[
+            ("Observation", &[("patient", "p1")]),
             (
-                "warning",
-                "not-supported",
-                format!("the parameter {name} is not supported and was left out of account"),
-            )
-        })
-        .collect();
-    if !included(db, &rows, &query.includes, options, &mut entries)? {
-        said.push((
-            "warning",
-            "incomplete",
-            "more resources would be included than can be given at once".to_owned(),
-        ));
-    }
-    if !said.is_empty() {
-        entries.push(read::outcome(&said));
-    }
-    let mut links = vec![json!({"relation": "self", "url": url(kind, given, options, query, None)})];
-    if let Some(token) = &next {
-        links.push(json!({"relation": "next", "url": url(kind, given, options, query, Some(token))}));
-    }
-    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset"});
-    if let Value::Object(map) = &mut bundle {
-        if let Some(total) = total {
-            map.insert("total".to_owned(), json!(total));
-        }
-        map.insert("link".to_owned(), Value::Array(links));
-        if !entries.is_empty() {
-            map.insert("entry".to_owned(), Value::Array(entries));
-        }
-    }
-    Ok(SearchPage { bundle, next, total, matches })
-}
-
-/// Adds what `_include` and `_revinclude` ask for; gives whether that is all of it.
-fn included(
-    db: &Connection,
-    rows: &[i64],
-    includes: &[Include],
-    options: &SearchOptions,
-    entries: &mut Vec<Value>,
-) -> Result<bool> {
-    let mut taken: std::collections::HashSet<i64> = rows.iter().copied().collect();
-    let mut added = 0;
-    for include in includes {
-        for rid in rows {
-            for found in follow(db, *rid, include)? {
-                if !taken.insert(found) {
-                    continue;
-                }
-                if added == limits::INCLUDES_MAX {
-                    return Ok(false);
-                }
-                added += 1;
-                entries.push(read::entry(&options.base, &read::by_rid(db, found)?, "include"));
-            }
-        }
-    }
-    Ok(true)
-}
-
-fn follow(db: &Connection, rid: i64, include: &Include) -> Result<Vec<i64>> {
-    let to_patient = params::is_patient(&include.param);
-    let sql = match (include.reverse, to_patient) {
-        (false, true) => {
-            "SELECT p.rid FROM resource r JOIN resource p ON p.type='Patient' AND p.id=r.patient
-             WHERE r.rid=?1 AND r.type=?2 AND ?3<>'' AND p.state='told'"
-        }
-        (false, false) => {
-            "SELECT t.rid FROM resource r JOIN ix_ref i ON i.rid=r.rid AND i.param=?3
-             JOIN resource t ON t.type=substr(i.target,1,instr(i.target,'/')-1)
-               AND t.id=substr(i.target,instr(i.target,'/')+1) AND t.state='told'
-             WHERE r.rid=?1 AND r.type=?2 ORDER BY t.rid"
-        }
-        (true, true) => {
-            "SELECT t.rid FROM resource r JOIN resource t INDEXED BY resource_patient ON t.patient=r.id AND t.type=?2
-             WHERE r.rid=?1 AND r.type='Patient' AND ?3<>'' AND t.state='told' AND t.withdrawn=0 ORDER BY t.rid"
-        }
-        (true, false) => {
-            "SELECT t.rid FROM resource r JOIN ix_ref i ON i.target=r.type||'/'||r.id AND i.param=?3
-             JOIN resource t ON t.rid=i.rid AND t.type=?2 AND t.state='told'
-             WHERE r.rid=?1 ORDER BY t.rid"
-        }
-    };
-    let mut list = db.prepare_cached(sql)?;
-    let rows = list.query_map(rusqlite::params![rid, include.kind, include.param], |row| row.get(0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// The URL of this search with the parameters that were used, or of its next page.
-fn url(
-    kind: &str,
-    given: &[(String, String)],
-    options: &SearchOptions,
-    query: &Query,
-    next: Option<&str>,
-) -> String {
-    let mut out = format!("{}/{kind}", options.base);
-    let kept =
-        given.iter().filter(|(name, _)| !query.unknown.contains(name) && (next.is_none() || name != "_page"));
-    let next = next.map(|token| ("_page", token));
-    let all = kept.map(|(name, value)| (name.as_str(), value.as_str())).chain(next);
-    for (number, (name, value)) in all.enumerate() {
-        out.push(if number == 0 { '?' } else { '&' });
-        encode(&mut out, name);
-        out.push('=');
-        encode(&mut out, value);
-    }
-    out
-}
-
-/// Percent-encoding of all but the unreserved characters (RFC 3986, 2.3) and `:`, `,`, `/`.
-fn encode(out: &mut String, text: &str) {
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b',' | b'/' => {
-                out.push(char::from(byte));
-            }
-            other => out.push_str(&format!("%{other:02X}")),
+                "Observation",
+                &[("patient", "p1,p2"), ("code", "a|b,c"), ("date", "ge2025"), ("status:not", "final")],
+            ),
+            (
+                "DiagnosticReport",
+                &[("patient", "p1"), ("result", "Observation/x"), ("_lastUpdated", "ge2025")],
+            ),
+            ("Patient", &[("identifier", "a|b")]),
+            ("Patient", &[("family", "a"), ("birthdate", "1941-02-03")]),
+            ("Patient", &[("birthdate", "1941-02-03"), ("gender", "female")]),
+            ("Condition", &[("encounter", "Encounter/x")]),
+            ("Observation", &[("_id", "x")]),
+        ];
+        for (kind, given) in cases {
+            let given: Vec<(String, String)> =
+                given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let query = understand(&db, kind, &given).unwrap();
+            assert!(query.unknown.is_empty(), "{given:?}");
+            let steps = plan(&db, kind, &query);
+            assert!(!steps.iter().any(|s| s.starts_with("SCAN")), "{given:?}: {steps:?}");
+            let walks_type = |s: &String| s.contains("resource_list");
+            assert!(!steps.iter().any(walks_type), "{given:?}: {steps:?}");
         }
     }
 }

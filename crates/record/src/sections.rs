@@ -76,7 +76,8 @@ fn section_of(kind: &str, map: &Map<String, Value>, adapter: &str) -> Option<&'s
         return Some("about-me");
     }
     Some(match kind {
-        "Patient" | "Provenance" | "AuditEvent" => return None,
+        // A list orders facts that are entries themselves; one that is empty for a reason is announced.
+        "Patient" | "Provenance" | "AuditEvent" | "MessageHeader" | "List" => return None,
         "EpisodeOfCare" => "services-and-care",
         "ServiceRequest" | "ReferralRequest" if social => "services-and-care",
         "Task" if social => "assessments",

@@ -15,6 +15,7 @@ pub mod limits;
 pub mod maintenance;
 mod metrics;
 pub mod pages;
+pub mod panics;
 pub mod pipeline;
 pub mod problem;
 pub mod rate;

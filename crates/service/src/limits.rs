@@ -71,3 +71,6 @@ pub const EVERYTHING_MAX: usize = 20_000;
 pub const LIST_MESSAGE_BYTES_MAX: u64 = 1024 * 1024;
 /// Characters of a note or reason that a person writes.
 pub const NOTE_CHARS_MAX: usize = 500;
+
+/// Seconds after which work is tried again that waits for another process (the translator).
+pub const SERVICE_AWAY_SECONDS: i64 = 2;

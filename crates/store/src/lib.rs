@@ -67,6 +67,7 @@ impl Store {
         schema::migrate(&mut conn)?;
         sync_dir(&options.directory)?;
         check::sweep_orphans(&conn, &blobs)?;
+        check::end_leases(&conn)?;
         let durability = Durability {
             engine: format!("SQLite {}", rusqlite::version()),
             mode: if options.flush { "WAL, synchronous=FULL" } else { "WAL, synchronous=NORMAL" }.to_owned(),

@@ -75,6 +75,8 @@ pub enum Kind {
     DetailDate,
     /// A list of codes in an extension.
     Extension(&'static str, &'static Codes),
+    /// A fixed coding in an extension.
+    FixedExtension(&'static str, &'static Coding<'static>),
     /// A fixed text.
     Fixed(&'static str),
     /// A fixed text where the member is there.

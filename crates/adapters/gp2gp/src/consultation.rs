@@ -218,7 +218,9 @@ fn problem_header(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
     w.array("extension", |w| {
         w.element(|w| {
             w.array("extension", |w| {
-                causeway_fhir::types::extension(w, "target", |w| w.reference("valueReference", problem, from));
+                causeway_fhir::types::extension(w, "target", |w| {
+                    w.reference("valueReference", problem, from)
+                });
             });
             w.fixed("url", &causeway_fhir::types::ukcore_extension("RelatedProblemHeader"));
         });

@@ -1,6 +1,7 @@
 //! Documents and attachments.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use causeway_adapter::{Composer, Profile};
 use causeway_core::{Issue, IssueCode, ItemId, Leaf, Severity};
@@ -29,12 +30,15 @@ pub(crate) struct Attachment<'d> {
     /// Its bytes in base64, unless they could not be read.
     pub data: Option<String>,
     pub size: usize,
-    pub item: ItemId,
+    /// Its headers and its body.
+    pub items: [ItemId; 2],
+    /// The envelope, where it names the attachment.
+    pub envelope: Option<ItemId>,
     pub content_type: &'d str,
 }
 
 /// Attachments by document id (upper case) and by file name.
-pub(crate) type Attachments<'d> = HashMap<String, Attachment<'d>>;
+pub(crate) type Attachments<'d> = HashMap<String, Arc<Attachment<'d>>>;
 
 /// Writes one `DocumentReference`.
 pub(crate) fn document(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
@@ -148,14 +152,14 @@ fn attachment(
     let found = found(x, document, url);
     match (stated, found) {
         (Some(stated), _) => w.leaf("contentType", stated),
-        (None, Some(found)) => w.string("contentType", found.content_type, found.item),
+        (None, Some(found)) => w.string("contentType", found.content_type, found.items),
         (None, None) => {}
     }
     if let Some(found) = found {
         if let Some(data) = &found.data {
-            w.string("data", data, found.item);
+            w.string("data", data, found.items);
         }
-        w.number("size", &found.size.to_string(), found.item);
+        w.number("size", &found.size.to_string(), found.items);
     }
     if let Some(url) = url {
         let name = url.text.rsplit('/').next().unwrap_or("").trim();
@@ -185,8 +189,9 @@ fn found<'x, 'd>(
     x: &'x Extract<'d>,
     document: Element<'d>,
     url: Option<Leaf<'d>>,
-) -> Option<&'x Attachment<'d>> {
+) -> Option<&'x Arc<Attachment<'d>>> {
     let name = url.and_then(|u| u.text.rsplit('/').next()).map(str::trim).unwrap_or("");
-    let by_id = hl7::guid(document).and_then(|id| x.attachments.get(&hl7::key(id.text)));
+    let by_id =
+        hl7::guid(document).and_then(|id| x.attachments.get(hl7::key(id.text).trim_start_matches('_')));
     by_id.or_else(|| x.attachments.get(name))
 }

@@ -318,7 +318,9 @@ impl<'d> Extract<'d> {
     /// Indexes topics and problems by their codes.
     pub fn index_topics(&mut self) {
         for (number, statement) in self.statements.iter().enumerate() {
-            let Some(code) = statement.element.child("code").and_then(|c| c.attribute("code")) else { continue };
+            let Some(code) = statement.element.child("code").and_then(|c| c.attribute("code")) else {
+                continue;
+            };
             let code = code.text.trim();
             if statement.role == Role::Topic {
                 self.topics.entry(code.to_owned()).or_default().push(number);

@@ -2,8 +2,8 @@
 
 use causeway_adapter::{Composer, Profile};
 use causeway_core::{Leaf, When};
-use causeway_fhir::{Ref, Writer};
 use causeway_fhir::types::{Coding, concept_fixed, extension, ukcore_extension};
+use causeway_fhir::{Ref, Writer};
 
 use crate::annotation::{self, VaccineInfo};
 use crate::extract::{Extract, Statement};

@@ -147,8 +147,10 @@ pub(crate) fn qualifier_notes<'d>(x: &Extract<'d>, statement: &Statement<'d>) ->
         notes.push(Note { text: format!("{label} : {words}"), leaf, time: None });
     };
     let code = statement.element.child("code");
-    let qualifiers = code.into_iter().flat_map(|c| c.children_named("qualifier")).filter_map(|q| q.child("name"));
-    let qualifiers = qualifiers.filter(|n| n.attribute("codeSystem").is_some_and(|s| s.text.trim() == SNOMED_OID));
+    let qualifiers =
+        code.into_iter().flat_map(|c| c.children_named("qualifier")).filter_map(|q| q.child("name"));
+    let qualifiers =
+        qualifiers.filter(|n| n.attribute("codeSystem").is_some_and(|s| s.text.trim() == SNOMED_OID));
     let episodes: Vec<_> = qualifiers.filter_map(hl7::words).collect();
     if let (Some(link_set), false) = (statement.names.first(), episodes.is_empty())
         && let Some((significance, leaf)) = crate::problem::significance(x.statements[*link_set].element)

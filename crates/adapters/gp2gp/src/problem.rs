@@ -55,7 +55,8 @@ pub(crate) fn note_entries(x: &mut Extract<'_>) {
         }
         let statement = &x.statements[number];
         let refs = component_refs(statement.element);
-        let held: Vec<usize> = refs.iter().filter_map(|id| x.by_id.get(&hl7::key(id.text))).copied().collect();
+        let held: Vec<usize> =
+            refs.iter().filter_map(|id| x.by_id.get(&hl7::key(id.text))).copied().collect();
         for held in held.into_iter().filter(|h| x.statements[*h].role == Role::Problem) {
             x.holders.entry(held).or_default().push(number);
         }

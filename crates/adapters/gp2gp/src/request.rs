@@ -136,7 +136,8 @@ fn notes(w: &mut Writer, statement: &Statement<'_>) {
         }
     }
     if let Some(words) = statement.element.child("priorityCode").and_then(hl7::words) {
-        let known = hl7::child_code(statement.element, "priorityCode").and_then(|c| PRIORITY.lookup(c.text.trim()));
+        let known =
+            hl7::child_code(statement.element, "priorityCode").and_then(|c| PRIORITY.lookup(c.text.trim()));
         let same = |p: &&causeway_terminology::Target| {
             [p.display, p.source_display].iter().any(|d| d.eq_ignore_ascii_case(words.text.trim()))
         };

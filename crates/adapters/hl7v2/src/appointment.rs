@@ -112,7 +112,7 @@ pub fn appointment<'m>(
             codes::unknown_code(&env, w, leaf);
             w.object("_status", |w| source_code(w, Some(leaf)));
         }
-        let gone = matches!(code, "cancelled" | "noshow");
+        let gone = code == "cancelled";
         if gone && sch.first(6).says() {
             concept(&env, w, "cancelationReason", sch.first(6), "SCH-6");
         }

@@ -19,6 +19,17 @@ pub fn is_code(text: &str) -> bool {
         && text.split(' ').all(|word| !word.is_empty() && !word.chars().any(char::is_whitespace))
 }
 
+/// Whether a text is an object identifier of at least three arcs: shorter ones are version numbers and the like.
+pub fn is_oid(text: &str) -> bool {
+    let arc = |a: &str| {
+        !a.is_empty() && (a.len() == 1 || !a.starts_with('0')) && a.bytes().all(|b| b.is_ascii_digit())
+    };
+    text.len() <= 128
+        && matches!(text.as_bytes(), [b'0'..=b'2', b'.', ..])
+        && text.split('.').count() >= 3
+        && text.split('.').all(arc)
+}
+
 /// The URI of a coding system that HL7 names in the third component; an unknown name is the sender's own.
 pub fn coding_system<'a>(env: &Env<'_>, name: &str) -> Cow<'a, str> {
     let upper = name.to_ascii_uppercase();
@@ -30,8 +41,7 @@ pub fn coding_system<'a>(env: &Env<'_>, name: &str) -> Cow<'a, str> {
     {
         return Cow::Owned(format!("{HL7_V2_TABLE}{number}"));
     }
-    let is_oid = name.contains('.') && name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if is_oid {
+    if is_oid(name) {
         return causeway_fhir::systems::of_oid(name);
     }
     Cow::Owned(env.local(name))

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use causeway_core::{IssueCode, Leaf, NhsNumber, Sources};
+use causeway_core::{IssueCode, Leaf, NhsNumber, Outcome, Sources};
 use causeway_fhir::systems;
 use causeway_fhir::types::{Verification, nhs_number};
 use causeway_fhir::{Coding, Writer};
@@ -19,8 +19,7 @@ pub fn system_of<'m>(env: &Env<'m>, part: Part<'m>, fallback: &str) -> (Cow<'sta
     let universal = part.subcomp(2).leaf();
     let namespace = part.subcomp(1).leaf();
     if let Some(leaf) = universal {
-        let oid = leaf.text.contains('.') && leaf.text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        if oid {
+        if crate::codes::is_oid(leaf.text) {
             return (systems::of_oid(leaf.text), Some(leaf));
         }
         if (leaf.text.starts_with("http") || leaf.text.starts_with("urn:"))
@@ -85,6 +84,10 @@ impl<'m> Cx<'m> {
         let authority = self.part.comp(4);
         let named = authority.subcomp(2).leaf().or(authority.subcomp(1).leaf());
         let kind = self.part.comp(5).leaf().filter(|_| named.is_none());
+        if named.is_some() {
+            // The type only repeats what the authority says.
+            w.claim(self.part.comp(5).leaf(), Outcome::Structural, "");
+        }
         let Some(number) = self.number() else {
             let text =
                 "what the source calls an NHS number is none; it was kept without the NHS number's system";
@@ -103,6 +106,19 @@ impl<'m> Cx<'m> {
             None => (Verification::PresentNotTraced, None),
         };
         nhs_number(w, number, (self.id, named, kind), verification, from);
+    }
+
+    /// Writes an NHS number that contradicts the one written before: FHIR has room for one.
+    pub fn second(&self, env: &Env<'m>, w: &mut Writer) {
+        let text =
+            "the source gives two different NHS numbers; the second was kept without the NHS number's system";
+        env.warn(w, self.id.id, IssueCode::Conflict, "nhs-number-second", text);
+        let authority = self.part.comp(4);
+        let named = authority.subcomp(2).leaf().or(authority.subcomp(1).leaf());
+        w.element(|w| {
+            w.object("type", |w| w.string("text", "second NHS number as sent", named));
+            w.leaf("value", self.id);
+        });
     }
 
     fn local(&self, env: &Env<'m>, w: &mut Writer) {
@@ -208,8 +224,7 @@ impl<'m> Ei<'m> {
 
     /// The system, and the item that decided it.
     pub fn system(&self, env: &Env<'_>, fallback: &str) -> (Cow<'static, str>, Option<Leaf<'m>>) {
-        let oid =
-            |l: &Leaf<'_>| l.text.contains('.') && l.text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let oid = |l: &Leaf<'_>| crate::codes::is_oid(l.text);
         match (self.universal.filter(oid), self.namespace) {
             (Some(leaf), _) => (systems::of_oid(leaf.text), Some(leaf)),
             (None, Some(leaf)) => (Cow::Owned(env.local(leaf.text)), Some(leaf)),

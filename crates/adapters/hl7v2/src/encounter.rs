@@ -1,7 +1,7 @@
 //! PV1, PV2: the visit.
 
 use causeway_adapter::Meta;
-use causeway_core::{Leaf, Severity};
+use causeway_core::{Leaf, Outcome, Severity};
 use causeway_fhir::types::{concept_body, extension, ukcore_extension};
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v2::{Part, Segment};
@@ -192,6 +192,10 @@ fn identifiers(env: &Env<'_>, w: &mut Writer, pv1: Segment<'_>) {
             for cx in pv1.field(field).reps().filter_map(Cx::read) {
                 let (system, decided) =
                     system_of(env, cx.part.comp(4), if field == 5 { "pre-admission" } else { "visit" });
+                if field == 19 {
+                    // The field itself says that it is a visit number.
+                    w.claim(cx.part.comp(5).leaf(), Outcome::Structural, "");
+                }
                 typed_identifier(w, kind, &system, cx.id.text, (cx.id, decided));
             }
         }

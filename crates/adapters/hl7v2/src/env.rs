@@ -234,7 +234,7 @@ fn element_of(segment: [u8; 3], field: u16) -> Option<&'static str> {
         (b"NK1", 15) => "RelatedPerson.gender",
         (b"NK1", 16) => "RelatedPerson.birthDate",
         (b"OBX", 5) => "Observation.value",
-        (b"OBX", 6 | 7 | 8) => "Observation.referenceRange",
+        (b"OBX", 6..=8) => "Observation.referenceRange",
         _ => return None,
     })
 }

@@ -74,7 +74,13 @@ pub fn observation<'m>(
     ctx.c.resource("Observation", key, |w| {
         // The sub-id is a part of the key.
         w.mapped(obx.leaf(4));
-        w.array("extension", |w| env.deletions(w, obx));
+        w.array("extension", |w| {
+            if !value::is_quantity(obx) {
+                // A unit beside a value that is no number.
+                crate::env::source_value(w, "OBX-6", obx.comp(6, 2).or(obx.comp(6, 1)));
+            }
+            env.deletions(w, obx);
+        });
         status(&env, w, obx);
         w.array("category", |w| {
             if let Some(category) = about.category {
@@ -105,7 +111,7 @@ pub fn observation<'m>(
         let is_text = value::is_text(obx.leaf(2).map_or("", |k| k.text));
         if repeats && is_text {
             value::lines(w, obx.field(5));
-        } else if !is_document(result) {
+        } else if !repeats && !is_document(result) {
             value::value(&env, w, obx, obx.first(5));
         }
         interpretation(&env, w, obx);
@@ -116,9 +122,9 @@ pub fn observation<'m>(
         }
         value::reference_range(&env, w, obx);
         if repeats && !is_text {
-            // Each further value is a component with the same code.
+            // Several values of one code: components, for an observation has only one value.
             w.array("component", |w| {
-                for part in obx.field(5).reps().skip(1).filter(|part| part.says()) {
+                for part in obx.field(5).reps().filter(|part| part.says()) {
                     w.element(|w| {
                         code(&env, w, obx);
                         value::value(&env, w, obx, part);

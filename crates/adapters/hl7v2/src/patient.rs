@@ -1,7 +1,7 @@
 //! PID, PD1, ROL: the patient. MRG: who the patient was.
 
 use causeway_adapter::Meta;
-use causeway_core::{IssueCode, ItemId, Leaf, Severity};
+use causeway_core::{IssueCode, ItemId, Leaf, NhsNumber, Severity};
 use causeway_fhir::types::{Verification, extension, ukcore_extension};
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v2::{Part, Segment};
@@ -136,9 +136,19 @@ where
         .leaf(32)
         .and_then(|l| Verification::from_code(l.text).filter(|_| l.text.len() == 2).map(|v| (v, l)));
     w.array("identifier", |w| {
-        ids.for_each(|cx| cx.write(env, w, said));
+        let mut first: Option<NhsNumber> = None;
+        for cx in ids {
+            match (cx.number(), first) {
+                (Some(number), Some(known)) if number == known => w.mapped(cx.id),
+                (Some(_), Some(_)) => cx.second(env, w),
+                (number, _) => {
+                    first = first.or(number);
+                    cx.write(env, w, said);
+                }
+            }
+        }
         // Account number, social security number and driving licence are identifiers of other kinds.
-        pid.field(18).reps().filter_map(Cx::read).for_each(|cx| cx.write(env, w, said));
+        pid.field(18).reps().filter_map(Cx::read).filter(|cx| !cx.nhs).for_each(|cx| cx.write(env, w, said));
         for (field, system) in [(19, "pid-19"), (20, "driving-licence")] {
             if let Some(leaf) = pid.comp(field, 1) {
                 causeway_fhir::types::identifier(w, &env.local(system), leaf);

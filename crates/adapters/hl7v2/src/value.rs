@@ -94,6 +94,17 @@ fn compared(text: &str) -> Option<(Option<&'static str>, Cow<'_, str>)> {
     decimal(text).map(|d| (None, d))
 }
 
+/// Whether the value is a number, so that its unit has a place.
+pub fn is_quantity(obx: Segment<'_>) -> bool {
+    let number = |leaf: Option<Leaf<'_>>| leaf.is_some_and(|l| compared(l.text).is_some());
+    let text = |n| obx.comp(5, n).map_or("", |l| l.text);
+    match obx.leaf(2).map(|k| k.text) {
+        Some("NM") => obx.field(5).reps().any(|part| number(part.leaf())),
+        Some("SN") => matches!(text(3), "" | "-") && decimal(text(2)).is_some(),
+        _ => false,
+    }
+}
+
 fn quantity<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>) {
     let Some(leaf) = part.leaf() else { return };
     let Some((comparator, number)) = compared(leaf.text) else { return };

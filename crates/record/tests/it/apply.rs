@@ -1,4 +1,4 @@
-use causeway_record::VersionState;
+use causeway_record::{Delivery, VersionState};
 use serde_json::json;
 
 use crate::support::*;
@@ -201,4 +201,25 @@ fn a_deletion_ends_a_resource_and_keeps_it() {
     let read = s.record.read_resource("Observation", "o1").unwrap().unwrap();
     assert_eq!((read.state, read.version), (VersionState::Deleted, 2));
     assert!(find(&s.record, "Observation", "patient=p1").matches.is_empty());
+}
+
+#[test]
+fn several_messages_share_a_flush_and_nothing_else() {
+    let s = scratch();
+    let (a, b, c) =
+        (message("a", "ZZ1", "hl7v2", 0), message("b", "ZZ1", "hl7v2", 1), message("c", "ZZ1", "hl7v2", 2));
+    let p = patient("p1", &number(1), "Ashdown", "1941-02-03");
+    let first = bundle(&a, &[p.clone(), observation("o1", "p1", "Sodium", "2025-06-01", "140")]);
+    let third = bundle(&c, &[p, observation("o1", "p1", "Sodium", "2025-06-01", "141")]);
+    let (first, bad, third) = ([&first[..]], [&b"nonsense"[..]], [&third[..]]);
+    let all = [
+        Delivery { bundles: &first, source: &a },
+        Delivery { bundles: &bad, source: &b },
+        Delivery { bundles: &third, source: &c },
+    ];
+    let out = s.record.apply_many(&all, at(3)).unwrap();
+    assert_eq!(out[0].as_ref().unwrap().created.len(), 3);
+    assert!(out[1].is_err());
+    assert_eq!(out[2].as_ref().unwrap().updated.len(), 1);
+    assert!(s.record.apply_many(&all, at(4)).unwrap()[2].as_ref().unwrap().repeated);
 }

@@ -72,7 +72,6 @@ fn social_care_comes_first_and_every_entry_names_its_source() {
             ("allergies", vec!["no", "pen"]),
             ("results", vec!["na1", "na2", "k1", "k2"]),
             ("encounters", vec!["en"]),
-            ("other", vec!["li"]),
         ]
     );
     let entry = |id: &str| all.sections.iter().flat_map(|s| &s.entries).find(|e| e.key.id == id).unwrap();

@@ -44,7 +44,8 @@ struct ItemRow {
     outcome: &'static str,
     meaning: &'static str,
     reason: &'static str,
-    paths: Vec<String>,
+    /// Each in pieces, between which a line may break.
+    paths: Vec<Vec<String>>,
     paths_more: usize,
 }
 
@@ -206,6 +207,11 @@ fn readable(bytes: &[u8]) -> String {
     format!("{} … [{} bytes not shown] … {}", cut(first), tail - head, cut(last))
 }
 
+/// A FHIR path in pieces, each ending after a dot.
+fn pieces(path: &str) -> Vec<String> {
+    path.split_inclusive('.').map(str::to_owned).collect()
+}
+
 fn rows(ledger: &Ledger, window: &[(usize, usize)], from: usize) -> Vec<ItemRow> {
     let mut paths: Vec<(usize, &str)> =
         ledger.paths().iter().map(|(id, path)| (*id as usize, &**path)).collect();
@@ -228,7 +234,7 @@ fn rows(ledger: &Ledger, window: &[(usize, usize)], from: usize) -> Vec<ItemRow>
                 outcome: item.outcome.word(),
                 meaning: words::outcome(item.outcome.word()),
                 reason: item.reason,
-                paths: all.iter().take(PATHS_SHOWN).map(|p| (*p).to_owned()).collect(),
+                paths: all.iter().take(PATHS_SHOWN).map(|p| pieces(p)).collect(),
                 paths_more: all.len().saturating_sub(PATHS_SHOWN),
             })
         })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use causeway_exchange::{Message, State};
+use causeway_exchange::{EventKind, Message, State};
 use serde_json::Value;
 
 use super::words::{self, Moment};
@@ -272,12 +272,17 @@ fn timeline(view: &View) -> Vec<EventRow> {
     let own = &view.message.new.id;
     view.timeline
         .iter()
+        // What a step did has an event of its own: that it is finished tells a person nothing more.
+        .filter(|e| e.event.kind.0 != EventKind::DONE)
         .take(EVENTS_SHOWN)
         .map(|e| EventRow {
             at: e.at.into(),
             what: words::event(&e.event.kind.0),
             actor: e.event.actor.clone(),
-            detail: e.event.detail.clone(),
+            detail: match e.event.kind.0.as_str() {
+                EventKind::ACCEPTED => format!("by {}", e.event.detail),
+                _ => e.event.detail.clone(),
+            },
             of: (e.message != *own).then(|| e.message.to_string()),
         })
         .collect()

@@ -5,7 +5,7 @@ pub mod messages;
 mod people;
 mod queues;
 mod start;
-mod words;
+pub(crate) mod words;
 
 use askama::Template;
 use axum::Router;

@@ -5,6 +5,7 @@ use axum::extract::{Form, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::{Json, response::Response};
+use causeway_core::{Precision, When};
 use causeway_record::{
     Entry, Member, PersonQuery, PersonRow, PersonView, Section, Sections, Source, SourceSummary,
 };
@@ -22,6 +23,9 @@ use crate::state::Shared;
 const ENTRIES_SHOWN: usize = 6;
 /// Entries of a section shown alone.
 const ENTRIES_ALONE: usize = 60;
+
+/// Code of the record's notice that no source told anything for a section.
+const NOTHING_TOLD: &str = "nothing-told";
 
 struct Row {
     id: String,
@@ -76,12 +80,24 @@ pub(super) async fn search(
     Form(form): Form<SearchForm>,
 ) -> Answer {
     same_origin(&headers)?;
-    let query = PersonQuery {
-        text: form.text.trim().to_owned(),
-        birth_date: form.birth_date.trim().to_owned(),
-        ..PersonQuery::default()
-    };
+    let birth_date = birth_date(&form.birth_date)?;
+    let query = PersonQuery { text: form.text.trim().to_owned(), birth_date, ..PersonQuery::default() };
     answer_list(state, caller, headers, query, true).await
+}
+
+/// A date of birth as people write it (`7/3/1942`, `1942-03-07`), as FHIR does; empty for none.
+fn birth_date(text: &str) -> Answer<String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    let zone = causeway_core::london();
+    let read = When::british(text, &zone).or_else(|_| When::iso(text, &zone));
+    let whole = read.ok().filter(|when| when.precision() >= Precision::Day);
+    let whole = whole.ok_or_else(|| {
+        Problem::invalid("birth-date", "write the date of birth like 7/3/1942 or 1942-03-07")
+    })?;
+    Ok(whole.fhir_date())
 }
 
 async fn answer_list(
@@ -234,6 +250,8 @@ struct PersonPage {
     differences: Vec<(String, Vec<(String, String)>)>,
     reviews: Vec<String>,
     sections: Vec<SectionPart>,
+    /// Headings of the sections of which no source told anything.
+    silent: Vec<&'static str>,
     alone: bool,
     sources: Vec<SourceRow>,
     members: Vec<MemberRow>,
@@ -324,7 +342,8 @@ fn source_row(summary: &SourceSummary) -> SourceRow {
 fn page(person: PersonView, sections: Sections, only: &str) -> PersonPage {
     let alone = !only.is_empty();
     let told = &person.display;
-    let chosen = sections.sections.iter().filter(|s| !alone || s.code == only);
+    let silent = |s: &&Section| s.entries.is_empty() && s.gaps.iter().all(|g| g.code == NOTHING_TOLD);
+    let chosen = sections.sections.iter().filter(|s| if alone { s.code == only } else { !silent(s) });
     PersonPage {
         frame: Frame::new(name_or(&told.name), "/people/"),
         name: name_or(&told.name),
@@ -341,6 +360,7 @@ fn page(person: PersonView, sections: Sections, only: &str) -> PersonPage {
         differences: person.differences.iter().map(|d| (element(d.element), d.values.clone())).collect(),
         reviews: person.reviews.iter().map(|r| r.text.clone()).collect(),
         sections: chosen.map(|s| section(s, alone)).collect(),
+        silent: sections.sections.iter().filter(silent).map(|s| s.title).collect(),
         alone,
         sources: sections.sources.iter().map(source_row).collect(),
         members: person.members.iter().take(PAGE_ROWS).map(member).collect(),

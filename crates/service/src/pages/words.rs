@@ -74,6 +74,11 @@ pub fn event(kind: &str) -> String {
     words.to_owned()
 }
 
+/// A count with its word: `1 bundle`, `2 bundles`.
+pub fn count(number: u64, word: &str) -> String {
+    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
+}
+
 /// What an outcome of the ledger means, in a sentence.
 pub fn outcome(word: &str) -> &'static str {
     match word {
@@ -137,6 +142,7 @@ mod tests {
         assert_eq!(nhs_number("9990000018"), "999 000 0018");
         assert_eq!(nhs_number("x"), "x");
         assert_eq!(size(512), "512 bytes");
+        assert_eq!((count(1, "error"), count(0, "error")), ("1 error".to_owned(), "0 errors".to_owned()));
         assert_eq!(size(1_500_000), "1.5 MB");
     }
 }

@@ -157,13 +157,15 @@ fn finish(
             return Ok(End::park("parts", "no part leads the others").into());
         };
         let done = if root == id {
-            let (effects, persons) = translate::effects(state, routes, message, adapter, detection, whole);
+            let (effects, persons) = translate::effects(state, routes, message, adapter, detection, whole)
+                .ok_or_else(unanswered)?;
             Done { end: End::Done(Box::new(effects)), persons }
         } else {
             let leader = state.engine.message(root)?.ok_or(EngineError::NotFound("message"))?;
             // Done before where a worker was killed after it: then nothing is delivered twice.
             if leader.state == State::Accepted {
-                let (effects, _) = translate::effects(state, routes, &leader, adapter, detection, whole);
+                let (effects, _) = translate::effects(state, routes, &leader, adapter, detection, whole)
+                    .ok_or_else(unanswered)?;
                 let kinds: Vec<_> = effects.work.iter().map(|w| w.kind).collect();
                 state.engine.apply(root, effects, now)?;
                 kinds.into_iter().for_each(|kind| state.signals.work(kind));
@@ -231,4 +233,9 @@ pub fn joined_content(
         return Ok(own);
     }
     Ok(gather(state, adapter, &group)?.unwrap_or(own))
+}
+
+/// An adapter in another process could not be reached: transient, so the work is tried again.
+fn unanswered() -> EngineError {
+    EngineError::Storage("the translator did not answer".to_owned())
 }

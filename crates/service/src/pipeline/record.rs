@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::worker::End;
 use crate::config::Organisation;
 use crate::limits::PAGE_ISSUES_MAX;
+use crate::pages::words::count;
 use crate::state::AppState;
 
 /// Applies a message's translation. The record knows what it has applied before: again changes nothing.
@@ -45,7 +46,8 @@ fn events(applied: &Applied) -> Vec<NewEvent> {
             parts.push(format!("{count} {word}"));
         }
     }
-    let text = format!("{} resources about {} persons", parts.join(", "), applied.persons.len());
+    let text =
+        format!("resources: {}; about {}", parts.join(", "), count(applied.persons.len() as u64, "person"));
     let mut events = vec![NewEvent::new("recorded", "record", &text)];
     for issue in applied.issues.iter().take(PAGE_ISSUES_MAX) {
         let text = format!("{}: {} ({})", issue.severity.code(), issue.text, issue.rule);

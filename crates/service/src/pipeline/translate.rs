@@ -22,6 +22,7 @@ use super::{RECORD, content, detect, parts, route};
 use crate::config::hex;
 use crate::doors::http::FORMAT_HEADER;
 use crate::limits::COMMIT_LANES;
+use crate::pages::words::count;
 use crate::state::{AppState, Shared};
 
 /// Bytes of messages that one window of a batch holds in memory at a time.
@@ -162,8 +163,10 @@ fn translate(state: &AppState, routes: &Routes, lease: &Lease, message: &Message
     if let Some(part) = adapter.part(&input) {
         return parts::take(state, routes, lease, message, adapter, &detection, part);
     }
-    let (effects, persons) = effects(state, routes, message, adapter, &detection, &input);
-    Done { end: End::Done(Box::new(effects)), persons }
+    match effects(state, routes, message, adapter, &detection, &input) {
+        Some((effects, persons)) => Done { end: End::Done(Box::new(effects)), persons },
+        None => End::await_service(state, "translator", "the translator did not answer").into(),
+    }
 }
 
 /// A message that can't be translated at all: kept, in state error, with an account of its one item.
@@ -198,7 +201,8 @@ fn refused(state: &AppState, message: &Message, rule: &'static str, text: &'stat
     }))
 }
 
-/// Everything that a translation of this input changes, and the digests of the persons it is about.
+/// Everything that a translation of this input changes, and the digests of the persons it is about. `None` where
+/// the program failed and not the input (an adapter in another process could not be reached): try again.
 pub(super) fn effects(
     state: &AppState,
     routes: &Routes,
@@ -206,11 +210,15 @@ pub(super) fn effects(
     adapter: &'static dyn Adapter,
     detection: &Detection,
     input: &[u8],
-) -> (Effects, Vec<String>) {
+) -> Option<(Effects, Vec<String>)> {
     let context = state.context(&message.new.sender, message.received_at, &message.new.id, false);
     let started = Instant::now();
     let mut made = causeway_adapter::translate(adapter, input, &context);
     let took = started.elapsed();
+    if made.unreadable && made.issues.last().is_some_and(|i| i.code == IssueCode::Exception) {
+        state.counters.translation(adapter.name(), "failed", took);
+        return None;
+    }
     let end = if made.unreadable {
         "unreadable"
     } else if made.rejected() {
@@ -270,7 +278,7 @@ pub(super) fn effects(
         acknowledgement,
         summary,
     });
-    (effects, checked.persons)
+    Some((effects, checked.persons))
 }
 
 /// The key under which work about exactly one person keeps its order.
@@ -321,19 +329,21 @@ fn events(
         .collect();
     let kind = if made.unreadable { "unreadable" } else { "translated" };
     let detail = format!(
-        "{} {}: {} bundles, {} source items ({}), {} errors, {} warnings",
+        "{} {}: {}, {} ({}), {}, {}",
         adapter.title(),
         detection.version,
-        made.outputs.len(),
-        totals.total(),
+        count(made.outputs.len() as u64, "bundle"),
+        count(totals.total(), "source item"),
         parts.join(", "),
-        summary.errors,
-        summary.warnings,
+        count(summary.errors, "error"),
+        count(summary.warnings, "warning"),
     );
     let mut events = vec![NewEvent::new(kind, adapter.name(), &detail)];
     if checked.marked > 0 {
-        let detail =
-            format!("{} resources break a rule of FHIR R4; they are marked and kept", checked.marked);
+        let detail = format!(
+            "{} marked, for breaking a rule of FHIR R4; nothing was dropped",
+            count(checked.marked, "resource")
+        );
         events.push(NewEvent::new("check-failed", "causeway", &detail));
     }
     events

@@ -131,6 +131,18 @@ impl End {
         }))
     }
 
+    /// Something that the message needs is away (the translator): tried again until it is back, for parking would
+    /// punish the message for it.
+    pub fn await_service(state: &AppState, code: &str, detail: &str) -> Self {
+        let at = state.clock.now() + jiff::SignedDuration::from_secs(limits::SERVICE_AWAY_SECONDS);
+        Self::Failed(Box::new(Failure {
+            code: code.to_owned(),
+            detail: detail.to_owned(),
+            next: NextStep::Retry(at),
+            effects: Effects::default(),
+        }))
+    }
+
     /// What an engine's error means for an item: trying again, or a person.
     pub fn of(state: &AppState, lease: &Lease, error: &EngineError) -> Self {
         match error {

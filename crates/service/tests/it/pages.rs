@@ -60,6 +60,7 @@ async fn every_page_is_well_made() {
         format!("/messages/{id}"),
         format!("/messages/{id}/explain"),
         format!("/messages/{poison}"),
+        format!("/messages/{id}/replay"),
         "/people/".to_owned(),
         format!("/people/{person}"),
         format!("/people/{person}?section=services-and-care"),
@@ -81,13 +82,16 @@ async fn every_page_is_well_made() {
     assert!(record.contains(&format!("href=\"/messages/{id}\"")), "facts lead to their message");
     assert!(record.find("Services and care").unwrap() < record.find("Results and observations").unwrap());
     assert!(record.contains("held back"), "what is withheld is announced");
-    let side = page(&server, &format!("/messages/{id}/explain")).await.text();
+    let side = page(&server, &format!("/messages/{id}/explain")).await.text().replace("<wbr>", "");
     assert!(side.contains("Patient.name[0].family") || side.contains("Patient.name.family"), "{side}");
     assert!(side.contains("&#60;b&#62;") || side.contains("&lt;b&gt;"), "source text is escaped");
 
     let form = [("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "text/html")];
     let found = call(&server, "POST", "/people/", &form, b"text=quillf").await.text();
     assert!(found.contains("Agnes") && !found.contains("Edith"));
+    let found = call(&server, "POST", "/people/", &form, b"birth_date=7%2F3%2F1942").await.text();
+    assert!(found.contains("Agnes") && !found.contains("Edith"));
+    assert_eq!(call(&server, "POST", "/people/", &form, b"birth_date=soon").await.status, 400);
     let path = format!("/overdue/{overdue}");
     assert_eq!(call(&server, "POST", &path, &form, b"note=rang+them&confirm=yes").await.status, 303);
     assert_eq!(get(&server, "/overdue").await.json()["overdue"].as_array().unwrap().len(), 0);

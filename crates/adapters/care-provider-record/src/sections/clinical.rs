@@ -11,7 +11,8 @@ use crate::bind::{Bind, Kind, Section, bind, detail, note};
 use crate::forms::*;
 use crate::sections::notes::QUANTITY;
 
-static CONDITION: Object = Object {
+/// Shape of an item.
+pub static CONDITION: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -54,7 +55,8 @@ const CONDITION_BINDS: &[Bind] = &[
     bind("recordedBy.name", "recorder", Kind::Display),
 ];
 
-static REACTION: Object = Object {
+/// Shape of an item.
+pub static REACTION: Object = Object {
     fields: &[
         Field::required("manifestation", "what happened", CODED),
         Field::optional("severity", "how bad", Shape::Code(&["mild", "moderate", "severe"])),
@@ -64,7 +66,8 @@ static REACTION: Object = Object {
     classes: &[],
 };
 
-static ALLERGY: Object = Object {
+/// Shape of an item.
+pub static ALLERGY: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -108,7 +111,8 @@ const ALLERGY_BINDS: &[Bind] = &[
     bind("reaction.onset", "reaction[].onset", Kind::DateTime),
 ];
 
-static MEDICATION: Object = Object {
+/// Shape of an item.
+pub static MEDICATION: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -161,7 +165,8 @@ const MEDICATION_BINDS: &[Bind] = &[
     bind("route", "dosage[].route", Kind::Concept),
 ];
 
-static ADMINISTRATION: Object = Object {
+/// Shape of an item.
+pub static ADMINISTRATION: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -215,7 +220,8 @@ const ADMINISTRATION_BINDS: &[Bind] = &[
     bind("route", "dosage.route", Kind::Concept),
 ];
 
-static HOSPITAL: Object = Object {
+/// Shape of an item.
+pub static HOSPITAL: Object = Object {
     fields: &[
         Field::optional("odsCode", "ODS code", Shape::Form(&ODS)),
         Field::optional("name", "name", SHORT),
@@ -224,7 +230,8 @@ static HOSPITAL: Object = Object {
     classes: &[],
 };
 
-static ADMISSION: Object = Object {
+/// Shape of an item.
+pub static ADMISSION: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -283,7 +290,8 @@ const ADMISSION_BINDS: &[Bind] = &[
     bind("hospital.name", "serviceProvider.display", Kind::Text),
 ];
 
-static RESULT: Object = Object {
+/// Shape of an item.
+pub static RESULT: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,

@@ -5,13 +5,14 @@ use causeway_json::shape::{Field, Object, Shape};
 
 use crate::bind::{Bind, Gate, Kind, SUPPORT_ROLE, Section, bind, detail, note, section};
 use crate::forms::*;
-use crate::sections::people::ROLES;
+use crate::sections::people::ROLES_SYSTEM;
 use crate::sections::whole::ATTACHMENT;
 
 /// Marks capacity assessments.
 pub static CAPACITY_CODE: Coding<'static> = section("capacity-assessment", "Mental capacity assessment");
 /// Marks attorneys.
 pub static LPA_CODE: Coding<'static> = section("lasting-power-of-attorney", "Lasting power of attorney");
+static LPA_ROLE: Coding<'static> = Coding::new(ROLES_SYSTEM, "LPA", "Lasting power of attorney");
 /// Marks deprivations of liberty.
 pub static DOLS_CODE: Coding<'static> = section("deprivation-of-liberty", "Deprivation of liberty safeguards");
 /// Marks statuses under the Mental Health Act.
@@ -28,7 +29,8 @@ pub static SAFEGUARDING_CODE: Coding<'static> = section("safeguarding", "Safegua
 const DOCUMENT: Field = Field::optional("document", "the document itself", Shape::Object(&ATTACHMENT));
 const DOCUMENT_LOCATION: Field = Field::optional("documentLocation", "where the document is", SHORT);
 
-static CAPACITY_ITEM: Object = Object {
+/// Shape of an item.
+pub static CAPACITY_ITEM: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -63,7 +65,8 @@ const CAPACITY_BINDS: &[Bind] = &[
     bind("assessment", "valueString", Kind::Text),
 ];
 
-static ATTORNEY: Object = Object {
+/// Shape of an item.
+pub static ATTORNEY: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -87,7 +90,7 @@ pub static POWERS_OF_ATTORNEY: Section =
         .gated(Gate::Legal);
 
 const ATTORNEY_BINDS: &[Bind] = &[
-    bind("", SUPPORT_ROLE, Kind::Extension("LPA", &ROLES)),
+    bind("", "", Kind::FixedExtension(SUPPORT_ROLE, &LPA_ROLE)),
     detail("type"),
     Bind { from: "date", to: "", kind: Kind::DetailDate },
     detail("documentLocation"),
@@ -100,7 +103,8 @@ const ATTORNEY_BINDS: &[Bind] = &[
     bind("contactDetails", "telecom[system=phone].value", Kind::Text),
 ];
 
-static DOLS_ITEM: Object = Object {
+/// Shape of an item.
+pub static DOLS_ITEM: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -138,7 +142,8 @@ const DOLS_BINDS: &[Bind] = &[
     bind("recordedBy.name", "author", Kind::Display),
 ];
 
-static MHA_ITEM: Object = Object {
+/// Shape of an item.
+pub static MHA_ITEM: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -172,7 +177,8 @@ const STATUS_BINDS_MHA: &[Bind] = &[
     bind("recordedBy.name", "author", Kind::Display),
 ];
 
-static DECISION_ITEM: Object = Object {
+/// Shape of an item.
+pub static DECISION_ITEM: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -233,7 +239,8 @@ pub static ADVANCE_STATEMENTS: Section = Section::new(
 .marked(&STATEMENT_CODE)
 .gated(Gate::Legal);
 
-static CONCERN: Object = Object {
+/// Shape of an item.
+pub static CONCERN: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,

@@ -6,7 +6,6 @@ use causeway_json::shape::{Field, Object, Shape};
 
 use crate::bind::{Bind, Codes, Kind, SECTION, Section, bind, detail, note, section};
 use crate::forms::*;
-use crate::limits;
 
 /// Statuses of a Flag.
 pub const FLAG_STATUS: Shape = Shape::Code(&["active", "inactive", "entered-in-error"]);
@@ -14,7 +13,8 @@ pub const FLAG_STATUS: Shape = Shape::Code(&["active", "inactive", "entered-in-e
 /// Marks alerts.
 pub static ALERT_CODE: Coding<'static> = section("alert", "Alert");
 
-static ALERT: Object = Object {
+/// Shape of an item.
+pub static ALERT: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -67,7 +67,8 @@ pub static RISK_CATEGORIES: Codes = Codes {
     ],
 };
 
-static RISK: Object = Object {
+/// Shape of an item.
+pub static RISK: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -117,9 +118,10 @@ const RISK_BINDS: &[Bind] = &[
 pub const SERVICE_TYPE: &str = "https://fhir.causeway.example/CodeSystem/social-care-service-type";
 
 /// Service types that mean living in a care home.
-pub const RESIDENTIAL: [&str; 6] = ["R-C", "STNC", "STRC", "LTNC", "LTRC", "residential"];
+pub const RESIDENTIAL: [&str; 4] = ["STNC", "STRC", "LTNC", "LTRC"];
 
-static SERVICE: Object = Object {
+/// Shape of an item.
+pub static SERVICE: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -168,7 +170,8 @@ const SERVICE_BINDS: &[Bind] = &[
     bind("endDate", "period.end", Kind::DateTime),
 ];
 
-static MEASUREMENT: Object = Object {
+/// Shape of an item.
+pub static MEASUREMENT: Object = Object {
     fields: &[
         Field::required("value", "the number", Shape::Number { min: -1.0e9, max: 1.0e9 }),
         Field::optional("unit", "unit in words", Shape::Text { min: 1, max: 64 }),
@@ -184,7 +187,8 @@ pub const QUANTITY: Shape = Shape::Object(&MEASUREMENT);
 pub static DAILY_CODE: Coding<'static> = section("daily-note", "Daily note");
 static MEASURE_CODE: Coding<'static> = section("measurement", "Measurement");
 
-static DAILY_NOTE: Object = Object {
+/// Shape of an item.
+pub static DAILY_NOTE: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -299,7 +303,8 @@ const HARM_BINDS: &[Bind] = &[
 /// Marks preferences.
 pub static PREFERENCE_CODE: Coding<'static> = section("preference", "Preference");
 
-static PREFERENCE: Object = Object {
+/// Shape of an item.
+pub static PREFERENCE: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -339,6 +344,8 @@ pub static REQUIREMENT_KINDS: Codes = Codes {
         ("other-requirement", "Other individual requirement"),
     ],
 };
+/// Stands for every kind of [`REQUIREMENT_KINDS`].
+pub static REQUIREMENT_CODE: Coding<'static> = section("*requirement", "Individual requirement");
 /// Marks reasonable adjustments.
 pub static ADJUSTMENT_CODE: Coding<'static> = section("reasonable-adjustment", "Reasonable adjustment");
 
@@ -366,7 +373,7 @@ pub static REQUIREMENT: Object = Object {
 /// Individual requirements but for reasonable adjustments.
 pub static REQUIREMENTS: Section =
     Section::new("individualRequirements", &REQUIREMENT, "Observation", "subject", REQUIREMENT_BINDS)
-        .marked(&Coding::new(SECTION, "*requirement", ""));
+        .marked(&REQUIREMENT_CODE);
 
 const REQUIREMENT_BINDS: &[Bind] = &[
     detail("status"),
@@ -398,5 +405,3 @@ const ADJUSTMENT_BINDS: &[Bind] = &[
     bind("recordedBy.name", "author", Kind::Display),
 ];
 
-/// Characters of a list's text; named here so that the tables stay readable.
-pub const ITEMS: usize = limits::SECTION_ITEMS_MAX;

@@ -1,6 +1,5 @@
 //! The person, the provider, and the people around the person.
 
-use causeway_fhir::systems::NHS_NUMBER as NHS_SYSTEM;
 use causeway_json::shape::{Field, Object, Shape};
 
 use crate::bind::{Bind, Codes, Kind, SUPPORT_ROLE, Section, bind, detail};
@@ -38,7 +37,8 @@ pub static ETHNICITY: Codes = Codes {
 /// Person stated gender (NHS Data Dictionary) and FHIR's administrative gender.
 pub static GENDER: [(&str, &str); 4] = [("1", "male"), ("2", "female"), ("9", "other"), ("X", "unknown")];
 
-static TELEPHONE: Object = Object {
+/// Shape of an item.
+pub static TELEPHONE: Object = Object {
     fields: &[
         Field::required("number", "telephone number", PART),
         Field::optional("use", "what kind", Shape::Code(&["home", "work", "temp", "old", "mobile"])),
@@ -47,7 +47,8 @@ static TELEPHONE: Object = Object {
     classes: &[],
 };
 
-static EMAIL: Object = Object {
+/// Shape of an item.
+pub static EMAIL: Object = Object {
     fields: &[
         Field::required("address", "email address", Shape::Text { min: 1, max: 255 }),
         Field::optional("use", "what kind", Shape::Code(&["home", "work", "temp", "old"])),
@@ -56,7 +57,8 @@ static EMAIL: Object = Object {
     classes: &[],
 };
 
-static LOCAL_IDENTIFIER: Object = Object {
+/// Shape of an item.
+pub static LOCAL_IDENTIFIER: Object = Object {
     fields: &[
         Field::optional("system", "URI of the system that issued it; the provider's own where absent", Shape::Form(&URI)),
         Field::required("value", "the identifier", Shape::Text { min: 1, max: limits::UID_CHARS_MAX }),
@@ -65,7 +67,8 @@ static LOCAL_IDENTIFIER: Object = Object {
     classes: &[],
 };
 
-static ADDRESS: Object = Object {
+/// Shape of an item.
+pub static ADDRESS: Object = Object {
     fields: &[
         Field::required("line1", "address line 1", LINE),
         Field::optional("line2", "address line 2", LINE),
@@ -133,9 +136,11 @@ pub static PROVIDER: Object = Object {
     classes: &[],
 };
 
+/// Code system of [`ROLES`].
+pub const ROLES_SYSTEM: &str = "https://fhir.causeway.example/CodeSystem/social-care-support-role";
 /// Roles in a person's support, as the Interweave guide lists them.
 pub static ROLES: Codes = Codes {
-    system: "https://fhir.causeway.example/CodeSystem/social-care-support-role",
+    system: ROLES_SYSTEM,
     list: &[
         ("ADV", "Advocate"),
         ("AF", "Appointee for finance"),
@@ -173,7 +178,8 @@ const RELATIONSHIPS: Shape = Shape::Code(&[
     "PRN", "ROOM", "SIB", "SIGOTHR", "SIS", "SON", "SONC", "SONINLAW", "SPS", "STPCHLD", "UNCLE", "WIFE",
 ]);
 
-static PERSONAL_CONTACT: Object = Object {
+/// Shape of an item.
+pub static PERSONAL_CONTACT: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -210,7 +216,6 @@ const PERSONAL_CONTACT_BINDS: &[Bind] = &[
     detail("recordedBy.name"),
     detail("recordedBy.role"),
     detail("recordedBy.contact"),
-    bind("nhsNumber", "identifier[system=https://fhir.nhs.uk/Id/nhs-number].value", Kind::Text),
     bind("relationshipCode", "relationship[].coding[].system", Kind::FixedIf(ROLE_CODE_SYSTEM)),
     bind("relationshipCode", "relationship[].coding[].code", Kind::Text),
     bind("relationship", "relationship[].text", Kind::Text),
@@ -219,9 +224,6 @@ const PERSONAL_CONTACT_BINDS: &[Bind] = &[
     bind("email", "telecom[system=email].value", Kind::Text),
     bind("address", "address[].text", Kind::Text),
 ];
-
-/// The system of the NHS number within a path selector: the tables can't compose one.
-pub const NHS_IN_TABLE: &str = NHS_SYSTEM;
 
 /// Contacts among professionals, and whom a plan says to call.
 pub static PROFESSIONAL_CONTACT: Object = Object {

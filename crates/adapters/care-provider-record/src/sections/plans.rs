@@ -27,7 +27,8 @@ pub static ADDITIONAL_CODE: Coding<'static> = section("additional", "Additional 
 /// Marks reviews.
 pub static REVIEW_CODE: Coding<'static> = section("plan-review", "Planned review of a plan");
 
-static ACTION: Object = Object {
+/// Shape of an item.
+pub static ACTION: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -45,7 +46,8 @@ static ACTION: Object = Object {
     classes: &[],
 };
 
-static GOAL: Object = Object {
+/// Shape of an item.
+pub static GOAL: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -82,7 +84,8 @@ static GOAL: Object = Object {
     classes: &[],
 };
 
-static NEED: Object = Object {
+/// Shape of an item.
+pub static NEED: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -152,7 +155,8 @@ const ACTION_BINDS: &[Bind] = &[
     bind("who.name", "performer[]", Kind::Display),
 ];
 
-static AGREEMENT: Object = Object {
+/// Shape of an item.
+pub static AGREEMENT: Object = Object {
     fields: &[
         Field::required("agreed", "whether the plan is agreed", Shape::Boolean),
         Field::optional("name", "full name of who agreed", NAME),
@@ -162,7 +166,8 @@ static AGREEMENT: Object = Object {
     classes: &[],
 };
 
-static REVIEW: Object = Object {
+/// Shape of an item.
+pub static REVIEW: Object = Object {
     fields: &[
         Field::optional("date", "planned date", WHEN),
         Field::optional("interval", "planned interval, in words", SHORT),
@@ -177,7 +182,8 @@ const REVIEW_FIELD: Field = Field::optional("review", "planned review", Shape::O
 const STATUS_FIELD: Field = Field::optional("status", "status", PLAN_STATUS);
 const UPDATED_FIELD: Field = Field::optional("lastUpdated", "when it was last updated", WHEN);
 
-static PLAN: Object = Object {
+/// Shape of an item.
+pub static PLAN: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -223,7 +229,8 @@ const PLAN_BINDS: &[Bind] = &[
     bind("recordedBy.name", "author", Kind::Display),
 ];
 
-static CONTINGENCY: Object = Object {
+/// Shape of an item.
+pub static CONTINGENCY: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,
@@ -276,7 +283,8 @@ const CONTINGENCY_BINDS: &[Bind] = &[
     bind("recordedBy.name", "author", Kind::Display),
 ];
 
-static ADDITIONAL: Object = Object {
+/// Shape of an item.
+pub static ADDITIONAL: Object = Object {
     fields: &[
         RECORD_UID,
         VERSION,

@@ -1,0 +1,64 @@
+//! A view of the source that leaves out what was refused.
+
+use std::collections::HashSet;
+
+use causeway_core::Leaf;
+use causeway_json::Node;
+
+/// Nodes that were refused alone: nothing at or below them is read.
+#[derive(Debug, Default)]
+pub struct Refused(pub HashSet<u32>);
+
+/// A value of the record, seen without what was refused.
+#[derive(Clone, Copy, Debug)]
+pub struct In<'t> {
+    /// The node.
+    pub node: Node<'t>,
+    refused: &'t Refused,
+}
+
+impl<'t> In<'t> {
+    /// A view of a node.
+    pub fn new(node: Node<'t>, refused: &'t Refused) -> Self {
+        Self { node, refused }
+    }
+
+    /// The member at a path of names (`recordedBy.name`); the value itself for an empty path. `null` is nothing.
+    pub fn get(self, path: &str) -> Option<In<'t>> {
+        let mut at = self;
+        for name in path.split('.').filter(|name| !name.is_empty()) {
+            let node = at.node.get(name)?;
+            if self.refused.0.contains(&node.index()) || node.is_null() {
+                return None;
+            }
+            at = In { node, ..self };
+        }
+        Some(at)
+    }
+
+    /// The leaf at a path.
+    pub fn leaf(self, path: &str) -> Option<Leaf<'t>> {
+        self.get(path).and_then(|found| found.node.leaf()).filter(|leaf| !leaf.is_blank())
+    }
+
+    /// The elements of the array at a path.
+    pub fn list(self, path: &str) -> impl Iterator<Item = In<'t>> {
+        self.get(path)
+            .into_iter()
+            .flat_map(|found| found.node.elements())
+            .filter(move |node| !self.refused.0.contains(&node.index()))
+            .map(move |node| In { node, ..self })
+    }
+
+    /// Whether there is a value with something in it at a path.
+    pub fn has(self, path: &str) -> bool {
+        self.get(path).is_some_and(|found| found.has_leaf())
+    }
+
+    fn has_leaf(self) -> bool {
+        if self.node.leaf().is_some_and(|leaf| !leaf.is_blank()) {
+            return true;
+        }
+        self.node.leaves().iter().any(|leaf| !leaf.is_blank())
+    }
+}

@@ -1,0 +1,169 @@
+//! Records of a CSV text in memory, with the source bytes of every cell (RFC 4180; LF, CRLF or CR; UTF-8 with
+//! Windows-1252 in its midst).
+
+use std::borrow::Cow;
+
+use causeway_core::Span;
+use encoding_rs::WINDOWS_1252;
+
+use crate::limits::{CELLS_MAX, RECORD_BYTES_MAX};
+
+/// One cell.
+#[derive(Clone, Debug)]
+pub struct Cell<'a> {
+    /// Its text, unquoted.
+    pub text: Cow<'a, str>,
+    /// Its bytes, quotation marks included.
+    pub span: Span,
+}
+
+/// One record, or a line that can't be read as one.
+#[derive(Clone, Debug)]
+pub struct Record<'a> {
+    /// Its cells; none where the line is broken.
+    pub cells: Vec<Cell<'a>>,
+    /// Its bytes without the line end.
+    pub span: Span,
+    /// Whether it can't be read: too long, or a quotation mark is never closed.
+    pub broken: bool,
+    /// Whether it was read as Windows-1252.
+    pub guessed: bool,
+}
+
+impl Record<'_> {
+    /// Whether there is nothing but blanks.
+    pub fn is_blank(&self) -> bool {
+        !self.broken && self.cells.iter().all(|cell| cell.text.trim().is_empty())
+    }
+}
+
+/// Reads all records.
+pub fn read(input: &[u8]) -> Vec<Record<'_>> {
+    let mut at = if input.starts_with(&[0xEF, 0xBB, 0xBF]) { 3 } else { 0 };
+    let mut records = Vec::new();
+    while at < input.len() {
+        let (record, next) = one(input, at).unwrap_or_else(|| broken(input, at));
+        records.push(record);
+        at = next;
+    }
+    records
+}
+
+/// A line on which something is wrong: it alone is given up.
+fn broken(input: &[u8], start: usize) -> (Record<'_>, usize) {
+    let rest = input.get(start..).unwrap_or_default();
+    let end = rest.iter().position(|b| matches!(b, b'\n' | b'\r')).map_or(input.len(), |at| start + at);
+    let record = Record { cells: Vec::new(), span: Span::new(start, end), broken: true, guessed: false };
+    (record, line_end(input, end))
+}
+
+fn line_end(input: &[u8], end: usize) -> usize {
+    match (input.get(end), input.get(end + 1)) {
+        (Some(b'\r'), Some(b'\n')) => end + 2,
+        (Some(_), _) => end + 1,
+        (None, _) => end,
+    }
+}
+
+fn one(input: &[u8], start: usize) -> Option<(Record<'_>, usize)> {
+    let mut at = start;
+    let mut raw = Vec::new();
+    let limit = input.len().min(start.saturating_add(RECORD_BYTES_MAX));
+    loop {
+        let first = at;
+        let mut quotes = None;
+        if input.get(at) == Some(&b'"') {
+            at += 1;
+            loop {
+                if at >= limit {
+                    return None;
+                }
+                match (input.get(at), input.get(at + 1)) {
+                    (Some(b'"'), Some(b'"')) => at += 2,
+                    (Some(b'"'), _) => break,
+                    _ => at += 1,
+                }
+            }
+            quotes = Some(at);
+            at += 1;
+        }
+        while at < limit && !matches!(input.get(at), Some(b',' | b'\n' | b'\r')) {
+            at += 1;
+        }
+        if at >= limit && limit < input.len() {
+            return None;
+        }
+        if raw.len() < CELLS_MAX {
+            raw.push((first, at, quotes));
+        }
+        if input.get(at) == Some(&b',') {
+            at += 1;
+        } else {
+            break;
+        }
+    }
+    let line = input.get(start..at).unwrap_or_default();
+    let guessed = std::str::from_utf8(line).is_err();
+    let cells = raw.into_iter().map(|(from, to, quotes)| cell(input, from, to, quotes)).collect();
+    let record = Record { cells, span: Span::new(start, at), broken: false, guessed };
+    Some((record, line_end(input, at)))
+}
+
+fn cell(input: &[u8], from: usize, to: usize, quotes: Option<usize>) -> Cell<'_> {
+    let span = Span::new(from, to);
+    let decode = |bytes| match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned()),
+    };
+    let Some(quote) = quotes else {
+        return Cell { text: decode(input.get(from..to).unwrap_or_default()), span };
+    };
+    let inside = decode(input.get(from + 1..quote).unwrap_or_default());
+    let tail = decode(input.get(quote + 1..to).unwrap_or_default());
+    let text = if inside.contains('"') || !tail.is_empty() {
+        Cow::Owned(inside.replace("\"\"", "\"") + &tail)
+    } else {
+        inside
+    };
+    Cell { text, span }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_input_reads_as_the_csv_crate_reads_it() {
+        let mut random = causeway_adapter::contract::Random(11);
+        let alphabet = b"ab,,\"\"\n\r ";
+        for _ in 0..20_000 {
+            let len = random.below(24);
+            let mut input: Vec<u8> = (0..len).map(|_| alphabet[random.below(alphabet.len())]).collect();
+            input.push(b'\n');
+            let mine = read(&input);
+            if mine.iter().any(|r| r.broken) {
+                continue;
+            }
+            let mine: Vec<Vec<String>> = mine
+                .iter()
+                .map(|r| r.cells.iter().map(|c| c.text.clone().into_owned()).collect())
+                .filter(|r: &Vec<String>| r != &[String::new()])
+                .collect();
+            let mut reader =
+                csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input.as_slice());
+            let theirs: Vec<Vec<String>> = reader
+                .records()
+                .map(|r| r.unwrap().iter().map(str::to_owned).collect())
+                .filter(|r: &Vec<String>| r != &[String::new()])
+                .collect();
+            assert_eq!(mine, theirs, "{:?}", String::from_utf8_lossy(&input));
+        }
+    }
+
+    #[test]
+    fn an_open_quotation_mark_costs_one_line() {
+        let records = read(b"a,\"b\nc,d\n");
+        assert!(records[0].broken);
+        assert_eq!(records[1].cells[1].text, "d");
+    }
+}

@@ -1,0 +1,59 @@
+//! The rules whose breach is told: a stable id, how serious it is, and a fixed sentence.
+
+use causeway_core::{Issue, IssueCode, Severity};
+
+/// A rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Stable id.
+    pub id: &'static str,
+    /// How serious a breach is: `Error` where a cell or a row is refused.
+    pub severity: Severity,
+    /// Kind of issue.
+    pub code: IssueCode,
+    /// What is told.
+    pub text: &'static str,
+}
+
+impl Rule {
+    /// The issue, without a position.
+    pub fn issue(&self) -> Issue {
+        Issue::new(self.severity, self.code, self.id, self.text)
+    }
+}
+
+macro_rules! rules {
+    ($($name:ident $severity:ident $code:ident $id:literal $text:literal;)*) => {
+        $(
+            #[doc = $text]
+            pub const $name: Rule = Rule { id: $id, severity: Severity::$severity, code: IssueCode::$code, text: $text };
+        )*
+    };
+}
+
+rules! {
+    ROW_BROKEN Error Structure "row-broken" "the row can't be read: it is too long, or a quotation mark is never closed; it was refused";
+    ROW_CELLS Error Structure "row-cell-count" "the row has more or fewer cells than its heading; it was refused";
+    RESTRICTED Error Suppressed "person-restricted" "the person's record is restricted: it was not published and belongs in a manual queue";
+    RESTRICTED_BLANK Error Required "restricted-not-stated" "whether the person's record is restricted is not stated, so it was taken to be and not published";
+    CHILD Error BusinessRule "child" "the person is a child; the extract is of adults, and the record was refused";
+    CONTEXT Error Value "context-not-stated" "whether the person is an adult or a child is not stated; the record was refused";
+    PERSON_ID Error Required "person-id-missing" "the row names no person; it was refused";
+    PERSON_TWICE Error Duplicate "person-repeated" "another row has the same person id; this one was refused and nothing was merged";
+    ORPHAN Error NotFound "person-absent" "the row belongs to a person who is not in the extract; it was refused";
+    TOO_MANY Error TooLong "rows-of-person-too-many" "the person has more rows than are translated; this one was refused";
+    LEGACY Warning Conflict "legacy-id" "the row uses the id that the person had before records were merged";
+    NHS Error Value "nhs-number-invalid" "the NHS number is not valid; it was not translated";
+    NHS_PADDED Warning Value "nhs-number-padded" "the NHS number had lost its leading zeros, as numbers do; it is valid with them";
+    NAME_CONFLICT Warning Conflict "name-conflict" "the full name is not the first and last name; both were kept";
+    DATE Error Value "date-invalid" "the date is not in a form that is known, or there is no such day; it was not translated";
+    DATE_FILLER Warning Value "date-filler" "the date is 1 January 1900, which stands for no date; it was not translated";
+    BIRTH Error Value "birth-date-implausible" "the date of birth is in the future or makes the person older than 115 years; it was not translated";
+    GENDER Warning CodeInvalid "gender-unknown" "the gender is none of the codes that are known; it was not translated";
+    DISPLAY_TWICE Warning Conflict "display-address-repeated" "the person has another display address that has not ended; both were kept";
+    ADDRESS_TWICE Warning Conflict "open-address-repeated" "the person has another address that has not ended; both were kept";
+    OTHER_ABSENT Warning NotFound "related-person-absent" "the related person is not in the extract; only the id was kept";
+    OTHER_WITHHELD Warning Suppressed "related-person-withheld" "the related person's record is not published, so only the id was kept";
+    SELF_RELATED Error Conflict "related-to-self" "the person is related to themselves; the row was refused";
+    CHARSET Information Structure "charset-guessed" "the row is not UTF-8 and was read as Windows-1252";
+}

@@ -1,0 +1,202 @@
+//! The tables of an extract: their columns, and how a heading row is told from data.
+
+use std::ops::Range;
+
+use causeway_core::{Issue, IssueCode, ItemId, Leaf, Outline, Place, Severity};
+
+use crate::records::Record;
+
+/// A table of the extract. Source: table and column names as a London council's production code reads them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// `dm_persons`
+    Persons,
+    /// `dm_addresses`
+    Addresses,
+    /// `dm_telephone_numbers`
+    Telephones,
+    /// `dm_visits`
+    Visits,
+    /// `case_notes`
+    Notes,
+    /// `workers`
+    Workers,
+    /// `dm_personal_relationships`, with the description and category of its type beside it
+    Relationships,
+}
+
+impl Table {
+    /// All tables.
+    pub const ALL: [Table; 7] = [
+        Table::Persons,
+        Table::Addresses,
+        Table::Telephones,
+        Table::Visits,
+        Table::Notes,
+        Table::Workers,
+        Table::Relationships,
+    ];
+
+    /// Name of the table in the council's database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Table::Persons => "dm_persons",
+            Table::Addresses => "dm_addresses",
+            Table::Telephones => "dm_telephone_numbers",
+            Table::Visits => "dm_visits",
+            Table::Notes => "case_notes",
+            Table::Workers => "workers",
+            Table::Relationships => "dm_personal_relationships",
+        }
+    }
+
+    /// Its columns; the first ones, as many as [`Table::needed`] says, can't be missed.
+    pub fn columns(self) -> &'static [&'static str] {
+        match self {
+            Table::Persons => &[
+                "person_id", "context_flag", "restricted", "full_name", "title", "first_name", "last_name",
+                "nhs_id", "date_of_birth", "gender", "nationality", "email_address", "person_id_legacy",
+            ],
+            Table::Addresses => &[
+                "ref_addresses_people_id", "person_id", "ref_address_id", "end_date", "is_contact_address",
+                "is_display_address", "address", "post_code", "unique_id",
+            ],
+            Table::Telephones => {
+                &["telephone_number_id", "person_id", "telephone_number", "telephone_number_type"]
+            }
+            Table::Visits => &[
+                "visit_id", "person_id", "visit_type", "planned_datetime", "actual_datetime",
+                "reason_not_planned", "reason_visit_not_made", "seen_alone_flag", "completed_flag", "org_id",
+                "worker_id", "cp_registration_id", "cp_visit_schedule_step_id", "cp_visit_schedule_days",
+                "cp_visit_on_time",
+            ],
+            Table::Notes => &[
+                "id", "person_id", "note_type", "title", "created_on", "created_by", "last_updated_by", "note",
+            ],
+            Table::Workers => &[
+                "id", "system_user_id", "first_names", "last_names", "email_address", "accessible",
+                "context_code",
+            ],
+            Table::Relationships => &[
+                "personal_relationship_id", "person_id", "other_person_id", "description", "family_category",
+            ],
+        }
+    }
+
+    /// How many of its columns can't be missed: they tell the table.
+    fn needed(self) -> usize {
+        match self {
+            Table::Persons | Table::Notes | Table::Relationships => 3,
+            Table::Addresses | Table::Telephones | Table::Visits | Table::Workers => 2,
+        }
+    }
+}
+
+/// A heading row that was understood: the table, and the column at each place.
+#[derive(Debug)]
+pub struct Heading {
+    /// The table.
+    pub table: Table,
+    /// Number of the heading row.
+    pub row: u32,
+    /// Column at each place, by its number in [`Table::columns`].
+    pub places: Vec<usize>,
+}
+
+/// Whether a record is meant as a heading: two of its cells name columns.
+fn is_heading(record: &Record<'_>) -> bool {
+    let known = |text: &str| {
+        let name = text.trim().to_ascii_lowercase();
+        Table::ALL.into_iter().any(|table| table.columns().contains(&name.as_str()))
+    };
+    // A value such as "title" alone makes no heading.
+    record.cells.iter().filter(|cell| cell.text.len() <= 64 && known(&cell.text)).take(2).count() == 2
+}
+
+/// Reads a heading row; `None` where the record is none.
+///
+/// # Errors
+/// A fatal issue where a column is not known or occurs twice, or a column that can't be missed is missing: with
+/// a heading in doubt, nobody knows what the cells below it are.
+pub fn heading(record: &Record<'_>, row: u32) -> Result<Option<Heading>, Issue> {
+    if record.broken || !is_heading(record) {
+        return Ok(None);
+    }
+    let names: Vec<String> = record.cells.iter().map(|cell| cell.text.trim().to_ascii_lowercase()).collect();
+    let has = |column: &&str| names.iter().any(|name| name == column);
+    let unclear = |text: String| Err(Issue::new(Severity::Fatal, IssueCode::Structure, "heading-unclear", text));
+    let found = Table::ALL.into_iter().find(|table| table.columns().iter().take(table.needed()).all(|c| has(c)));
+    let Some(table) = found else {
+        return unclear(format!("the heading in row {row} lacks a column that tells which table it is"));
+    };
+    let mut places = Vec::new();
+    for name in &names {
+        match table.columns().iter().position(|column| column == name) {
+            Some(column) if !places.contains(&column) => places.push(column),
+            _ => {
+                return unclear(format!(
+                    "the heading of {} in row {row} has a column that is not known or occurs twice",
+                    table.name()
+                ));
+            }
+        }
+    }
+    Ok(Some(Heading { table, row, places }))
+}
+
+/// One row of a table.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// Its table.
+    pub table: Table,
+    /// Its items.
+    pub items: Range<ItemId>,
+    /// Its first item.
+    pub first: ItemId,
+    cells: Vec<(usize, Leaf<'a>)>,
+}
+
+impl<'a> Row<'a> {
+    /// A row with its cells by column number.
+    pub fn new(table: Table, items: Range<ItemId>, cells: Vec<(usize, Leaf<'a>)>) -> Self {
+        Self { table, first: items.start, items, cells }
+    }
+
+    /// The cell of a column, where it holds something.
+    pub fn cell(&self, name: &str) -> Option<Leaf<'a>> {
+        let column = self.table.columns().iter().position(|column| *column == name)?;
+        self.cells.iter().find(|(c, _)| *c == column).map(|(_, leaf)| *leaf)
+    }
+
+    /// The text of a column, empty where it holds nothing.
+    pub fn text(&self, name: &str) -> &'a str {
+        self.cell(name).map_or("", |leaf| leaf.text)
+    }
+
+    /// The item to point at for a column: its cell, or the row's first.
+    pub fn at(&self, name: &str) -> ItemId {
+        self.cell(name).map_or(self.first, |leaf| leaf.id)
+    }
+}
+
+/// Names of the places of an extract.
+#[derive(Debug)]
+pub struct Names(pub Vec<Heading>);
+
+impl Outline for Names {
+    fn name(&self, place: Place) -> Option<String> {
+        let Place::Cell { row, column } = place else { return None };
+        let before = self.0.partition_point(|heading| heading.row <= row);
+        let heading = before.checked_sub(1).and_then(|at| self.0.get(at));
+        Some(match heading {
+            None => format!("row {row}"),
+            Some(heading) => {
+                let table = heading.table;
+                match heading.places.get(usize::from(column)).and_then(|c| table.columns().get(*c)) {
+                    Some(name) => format!("{} row {row}, {name}", table.name()),
+                    None => format!("{} row {row}", table.name()),
+                }
+            }
+        })
+    }
+}

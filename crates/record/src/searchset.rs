@@ -1,0 +1,154 @@
+//! The answer to a search as a FHIR Bundle: matches, what is included, what must be said, links.
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use crate::error::Result;
+use crate::model::{SearchOptions, SearchPage};
+use crate::search::{Include, Query};
+use crate::{limits, params, read};
+
+#[allow(clippy::too_many_arguments, reason = "the parts of one answer, used here only")]
+pub(crate) fn answer(
+    db: &Connection,
+    kind: &str,
+    given: &[(String, String)],
+    options: &SearchOptions,
+    query: &Query,
+    rows: Vec<i64>,
+    next: Option<String>,
+    total: Option<u64>,
+) -> Result<SearchPage> {
+    let mut entries = Vec::new();
+    let mut matches = Vec::new();
+    for rid in &rows {
+        let version = read::by_rid(db, *rid)?;
+        entries.push(read::entry(&options.base, &version, "match"));
+        matches.push(version.key);
+    }
+    let mut said: Vec<(&str, &str, String)> = query
+        .unknown
+        .iter()
+        .map(|name| {
+            (
+                "warning",
+                "not-supported",
+                format!("the parameter {name} is not supported and was left out of account"),
+            )
+        })
+        .collect();
+    if !included(db, &rows, &query.includes, options, &mut entries)? {
+        said.push((
+            "warning",
+            "incomplete",
+            "more resources would be included than can be given at once".to_owned(),
+        ));
+    }
+    if !said.is_empty() {
+        entries.push(read::outcome(&said));
+    }
+    let mut links = vec![json!({"relation": "self", "url": url(kind, given, options, query, None)})];
+    if let Some(token) = &next {
+        links.push(json!({"relation": "next", "url": url(kind, given, options, query, Some(token))}));
+    }
+    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset"});
+    if let Value::Object(map) = &mut bundle {
+        if let Some(total) = total {
+            map.insert("total".to_owned(), json!(total));
+        }
+        map.insert("link".to_owned(), Value::Array(links));
+        if !entries.is_empty() {
+            map.insert("entry".to_owned(), Value::Array(entries));
+        }
+    }
+    Ok(SearchPage { bundle, next, total, matches })
+}
+
+/// Adds what `_include` and `_revinclude` ask for; gives whether that is all of it.
+fn included(
+    db: &Connection,
+    rows: &[i64],
+    includes: &[Include],
+    options: &SearchOptions,
+    entries: &mut Vec<Value>,
+) -> Result<bool> {
+    let mut taken: std::collections::HashSet<i64> = rows.iter().copied().collect();
+    let mut added = 0;
+    for include in includes {
+        for rid in rows {
+            for found in follow(db, *rid, include)? {
+                if !taken.insert(found) {
+                    continue;
+                }
+                if added == limits::INCLUDES_MAX {
+                    return Ok(false);
+                }
+                added += 1;
+                entries.push(read::entry(&options.base, &read::by_rid(db, found)?, "include"));
+            }
+        }
+    }
+    Ok(true)
+}
+
+fn follow(db: &Connection, rid: i64, include: &Include) -> Result<Vec<i64>> {
+    let to_patient = params::is_patient(&include.param);
+    let sql = match (include.reverse, to_patient) {
+        (false, true) => {
+            "SELECT p.rid FROM resource r JOIN resource p ON p.type='Patient' AND p.id=r.patient
+             WHERE r.rid=?1 AND r.type=?2 AND ?3<>'' AND p.state='told'"
+        }
+        (false, false) => {
+            "SELECT t.rid FROM resource r JOIN ix_ref i ON i.rid=r.rid AND i.param=?3
+             JOIN resource t ON t.type=substr(i.target,1,instr(i.target,'/')-1)
+               AND t.id=substr(i.target,instr(i.target,'/')+1) AND t.state='told'
+             WHERE r.rid=?1 AND r.type=?2 ORDER BY t.rid"
+        }
+        (true, true) => {
+            "SELECT t.rid FROM resource r JOIN resource t INDEXED BY resource_patient ON t.patient=r.id AND t.type=?2
+             WHERE r.rid=?1 AND r.type='Patient' AND ?3<>'' AND t.state='told' AND t.withdrawn=0 ORDER BY t.rid"
+        }
+        (true, false) => {
+            "SELECT t.rid FROM resource r JOIN ix_ref i ON i.target=r.type||'/'||r.id AND i.param=?3
+             JOIN resource t ON t.rid=i.rid AND t.type=?2 AND t.state='told'
+             WHERE r.rid=?1 ORDER BY t.rid"
+        }
+    };
+    let mut list = db.prepare_cached(sql)?;
+    let rows = list.query_map(rusqlite::params![rid, include.kind, include.param], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The URL of this search with the parameters that were used, or of its next page.
+fn url(
+    kind: &str,
+    given: &[(String, String)],
+    options: &SearchOptions,
+    query: &Query,
+    next: Option<&str>,
+) -> String {
+    let mut out = format!("{}/{kind}", options.base);
+    let kept =
+        given.iter().filter(|(name, _)| !query.unknown.contains(name) && (next.is_none() || name != "_page"));
+    let next = next.map(|token| ("_page", token));
+    let all = kept.map(|(name, value)| (name.as_str(), value.as_str())).chain(next);
+    for (number, (name, value)) in all.enumerate() {
+        out.push(if number == 0 { '?' } else { '&' });
+        encode(&mut out, name);
+        out.push('=');
+        encode(&mut out, value);
+    }
+    out
+}
+
+/// Percent-encoding of all but the unreserved characters (RFC 3986, 2.3) and `:`, `,`, `/`.
+fn encode(out: &mut String, text: &str) {
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b',' | b'/' => {
+                out.push(char::from(byte));
+            }
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+}
