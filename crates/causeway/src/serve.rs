@@ -8,6 +8,7 @@ use std::sync::Arc;
 use causeway_record::Record;
 use causeway_service::app::Service;
 use causeway_service::config::Config;
+use causeway_service::mllp;
 use causeway_service::state::{Adapters, AppState, Shared};
 use causeway_store::{Options, Store};
 use tokio::net::TcpListener;
@@ -49,7 +50,13 @@ pub async fn prepare(config: Config, adapters: Adapters) -> Result<Ready, String
         flush_p50_us = durability.flush_p50_us,
         "ready"
     );
-    Ok(Ready { service: Service::new(state.clone()), state, listener, address })
+    let mut service = Service::new(state.clone());
+    for settings in state.config.mllp_listeners.clone() {
+        let listener = TcpListener::bind(&settings.listen).await.map_err(|e| format!("{}: {e}", settings.listen))?;
+        tracing::info!(address = settings.listen, sender = settings.sender, "MLLP listener");
+        service = service.task(move |state, stop| mllp::serve(state, stop, listener, settings, None));
+    }
+    Ok(Ready { service, state, listener, address })
 }
 
 fn open(config: Config, adapters: Adapters) -> Result<Shared, String> {

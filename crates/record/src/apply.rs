@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::bundle::{Incoming, Parsed, URN, content_digest, each_reference};
 use crate::error::Result;
+use crate::facts::Times;
 use crate::identity::{self, Act};
 use crate::model::{Applied, Key, SourceMessage};
 use crate::{index, limits, policy};
@@ -24,6 +25,8 @@ struct Work<'a> {
     at: i64,
     received: i64,
     out: Applied,
+    /// Times of results that have none of their own.
+    times: Times,
     /// Patients of which there is a new version.
     patients: Vec<(String, i64, Map<String, Value>)>,
     /// Patients whom anything in the message is about.
@@ -69,6 +72,7 @@ pub(crate) fn apply(
         at,
         received,
         out,
+        times: Times::default(),
         patients: Vec::new(),
         concerned: BTreeSet::new(),
     };
@@ -80,6 +84,7 @@ pub(crate) fn apply(
         if parsed.unresolved > 0 {
             work.resolve(&mut parsed.entries)?;
         }
+        work.times = Times::of(parsed.entries.iter().map(|e| (&e.key, &e.resource)));
         // Patients first: whom the rest is about must be known.
         let (people, rest): (Vec<_>, Vec<_>) =
             parsed.entries.into_iter().partition(|e| e.key.kind == "Patient");
@@ -233,7 +238,7 @@ impl Work<'_> {
             self.out.late.push(key);
             return Ok(());
         }
-        index::write(self.db, rid, &key.kind, &patient, withdrawn, &resource)?;
+        index::write(self.db, rid, &key, &patient, withdrawn, &resource, &self.times)?;
         if key.kind == "Patient" {
             self.patients.push((key.id.clone(), rid, resource));
         }
@@ -285,7 +290,7 @@ impl Work<'_> {
             )?
             .execute(params![rid, self.source, patient, version, withdrawn, self.at])?;
         index::clear(self.db, rid)?;
-        index::write(self.db, rid, &key.kind, &patient, withdrawn, &resource)?;
+        index::write(self.db, rid, &key, &patient, withdrawn, &resource, &self.times)?;
         if key.kind == "Patient" {
             self.patients.push((key.id.clone(), rid, resource));
         }

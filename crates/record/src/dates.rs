@@ -1,7 +1,7 @@
 //! FHIR dates as ranges of time, and as days.
 
 use causeway_core::london;
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
@@ -108,9 +108,12 @@ pub(crate) fn day(text: &str) -> Option<String> {
     Some(london().to_datetime(at).date().to_string())
 }
 
-/// The minute since 1970 of a time, where it is told to the minute or closer.
+/// The minute since 1970 of a time, where it is told to the minute or closer. Midnight in London is none:
+/// sources write it where they know the day only.
 pub(crate) fn minute(text: &str) -> Option<i64> {
-    text.contains('T').then(|| instant(text)).flatten().map(|us| us.div_euclid(60_000_000))
+    let at = text.contains('T').then(|| instant(text)).flatten()?;
+    let time = london().to_datetime(Timestamp::from_microsecond(at).ok()?).time();
+    (time != Time::midnight()).then(|| at.div_euclid(60_000_000))
 }
 
 #[cfg(test)]
@@ -135,6 +138,7 @@ mod tests {
     fn a_day_is_london_s() {
         assert_eq!(day("2025-06-30T23:30:00Z").as_deref(), Some("2025-07-01"));
         assert_eq!(day("2025-06").as_deref(), None);
+        assert_eq!(minute("2025-06-30T23:00:00Z"), None, "midnight");
         assert_eq!(minute("2025-06-30T23:30:00Z"), minute("2025-07-01T00:30:00+01:00"));
     }
 }

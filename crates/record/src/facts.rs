@@ -4,11 +4,60 @@
 //! they share a coding or the wording of what it is about. That is deliberately narrow: a fact that is not
 //! recognised is shown twice, one that is grouped wrongly would hide a fact.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::dates;
-use crate::index::first_text;
+use crate::index::{first_text, walk};
+use crate::model::Key;
+
+/// Times of results that have none of their own: when the specimen was collected, else when the report says,
+/// else when the report was issued. A laboratory tells the time there and not with each result.
+#[derive(Debug, Default)]
+pub(crate) struct Times(HashMap<String, String>);
+
+impl Times {
+    /// From the resources of one message, or of one person.
+    pub(crate) fn of<'r>(resources: impl Iterator<Item = (&'r Key, &'r Map<String, Value>)> + Clone) -> Self {
+        let mut specimens = HashMap::new();
+        for (key, map) in resources.clone().filter(|(key, _)| key.kind == "Specimen") {
+            let time = first_text(map, &["collection.collectedDateTime", "collection.collectedPeriod.start"]);
+            if !time.is_empty() {
+                specimens.insert(key.reference(), time.to_owned());
+            }
+        }
+        let mut out = HashMap::new();
+        let of_specimen =
+            |map: &Map<String, Value>| specimens.get(first_text(map, &["specimen.reference"])).cloned();
+        for (key, map) in resources.clone().filter(|(key, _)| key.kind == "DiagnosticReport") {
+            let told = first_text(map, &["effectiveDateTime", "effectivePeriod.start"]);
+            let told = if told.is_empty() { None } else { Some(told.to_owned()) };
+            let issued = first_text(map, &["issued"]);
+            let Some(time) =
+                of_specimen(map).or(told).or_else(|| Some(issued.to_owned()).filter(|t| !t.is_empty()))
+            else {
+                continue;
+            };
+            walk(map, "result.reference", &mut |result| {
+                out.extend(result.as_str().map(|result| (result.to_owned(), time.clone())));
+            });
+            out.insert(key.reference(), time);
+        }
+        for (key, map) in resources.filter(|(key, _)| key.kind == "Observation") {
+            if let Some(time) = of_specimen(map) {
+                out.insert(key.reference(), time);
+            }
+        }
+        Self(out)
+    }
+
+    /// The time of a resource; empty where none is told.
+    pub(crate) fn get(&self, key: &Key) -> &str {
+        self.0.get(&key.reference()).map_or("", String::as_str)
+    }
+}
 
 /// Bytes kept of a key's SHA-256.
 const KEY_BYTES: usize = 16;
@@ -24,8 +73,9 @@ pub(crate) struct Facts {
     pub minute: Option<i64>,
 }
 
-/// The keys of a resource; none for types that are not grouped.
-pub(crate) fn of(kind: &str, map: &Map<String, Value>) -> Facts {
+/// The keys of a resource; none for types that are not grouped. `elsewhere` is its time where it has none of
+/// its own.
+pub(crate) fn of(kind: &str, map: &Map<String, Value>, elsewhere: &str) -> Facts {
     let (time, value) = match kind {
         "Observation" => (
             first_text(map, &["effectiveDateTime", "effectivePeriod.start", "effectiveInstant"]),
@@ -39,6 +89,7 @@ pub(crate) fn of(kind: &str, map: &Map<String, Value>) -> Facts {
         "AllergyIntolerance" => ("", Some(String::new())),
         _ => return Facts::default(),
     };
+    let time = if time.is_empty() { elsewhere } else { time };
     let day = match (kind, dates::day(time)) {
         ("AllergyIntolerance", _) => String::new(),
         (_, Some(day)) => day,
@@ -172,7 +223,7 @@ mod tests {
     use super::*;
 
     fn keys(value: Value) -> Facts {
-        value.as_object().map(|map| of("Observation", map)).unwrap_or_default()
+        value.as_object().map(|map| of("Observation", map, "")).unwrap_or_default()
     }
 
     fn same(a: &Facts, b: &Facts) -> bool {

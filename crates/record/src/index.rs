@@ -4,6 +4,8 @@ use rusqlite::{Connection, params};
 use serde_json::{Map, Value};
 
 use crate::error::Result;
+use crate::facts::Times;
+use crate::model::Key;
 use crate::params::{self, Kind, Param};
 use crate::{dates, facts, limits};
 
@@ -101,17 +103,19 @@ pub(crate) fn clear(db: &Connection, rid: i64) -> Result<()> {
 pub(crate) fn write(
     db: &Connection,
     rid: i64,
-    kind: &str,
+    key: &Key,
     patient: &str,
     withdrawn: bool,
     map: &Map<String, Value>,
+    times: &Times,
 ) -> Result<()> {
+    let kind = key.kind.as_str();
     for param in params::of_type(kind) {
         write_param(db, rid, param, map)?;
     }
     if !patient.is_empty() && !withdrawn {
         let mut add = db.prepare_cached("INSERT OR IGNORE INTO fact VALUES(?1,?2,?3,?4)")?;
-        let found = facts::of(kind, map);
+        let found = facts::of(kind, map, times.get(key));
         for key in &found.keys {
             add.execute(params![rid, key, patient, found.minute])?;
         }

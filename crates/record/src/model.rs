@@ -393,7 +393,8 @@ pub struct Entry {
     pub title: String,
     /// Value, dose, outcome and the like.
     pub detail: String,
-    /// Date as told, at its own precision; empty where none.
+    /// Date as told, at its own precision; of a result without one, its specimen's or its report's; empty
+    /// where none is told.
     pub date: String,
     /// Status as told.
     pub status: String,

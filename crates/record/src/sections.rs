@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use serde_json::{Map, Value};
 
 use crate::error::Result;
+use crate::facts::Times;
 use crate::model::{Entry, ExpectedSource, Notice, OtherSource, Section, Sections, SourceSummary, Version};
 use crate::{dates, describe, facts, groups, identity, limits, person, policy, read};
 
@@ -129,12 +130,16 @@ pub(crate) fn sections(db: &Connection, id: &str, expected: &[ExpectedSource]) -
     let Some(pid) = identity::pid_of_id(db, id)? else { return Ok(None) };
     let patients = identity::members(db, pid)?;
     let (rows, more) = read::rows_of(db, &patients, limits::EVERYTHING_MAX)?;
-    let mut loaded = Vec::new();
     let mut gaps = Vec::new();
-    for rid in rows {
-        let version = read::by_rid(db, rid)?;
+    let versions = rows
+        .into_iter()
+        .map(|rid| Ok((rid, read::by_rid(db, rid)?)))
+        .collect::<Result<Vec<(i64, Version)>>>()?;
+    let times = Times::of(versions.iter().filter_map(|(_, v)| Some((&v.key, v.resource.as_object()?))));
+    let mut loaded = Vec::new();
+    for (rid, version) in versions {
         gaps.extend(version.resource.as_object().and_then(|map| emptied(&version, map)));
-        loaded.extend(load(rid, version));
+        loaded.extend(load(rid, version, &times));
     }
     mark_groups(db, &patients, &mut loaded)?;
     mark_conflicts(&mut loaded);
@@ -148,7 +153,7 @@ pub(crate) fn sections(db: &Connection, id: &str, expected: &[ExpectedSource]) -
     Ok(Some(Sections { person: identity::person_id(db, pid)?, sections: arranged(loaded), sources, gaps }))
 }
 
-fn load(rid: i64, version: Version) -> Option<Loaded> {
+fn load(rid: i64, version: Version, times: &Times) -> Option<Loaded> {
     let map = version.resource.as_object()?;
     let kind = version.key.kind.as_str();
     let section = section_of(kind, map, &version.source.system)?;
@@ -163,13 +168,16 @@ fn load(rid: i64, version: Version) -> Option<Loaded> {
     Some(Loaded {
         rid,
         section,
-        facts: facts::of(kind, map),
+        facts: facts::of(kind, map, times.get(&version.key)),
         source: (version.source.organisation_code.clone(), version.source.system.clone()),
         denies,
         entry: Entry {
             title: describe::title(kind, map),
             detail: describe::detail(map),
-            date: describe::date(map),
+            date: match describe::date(map) {
+                none if none.is_empty() => times.get(&version.key).to_owned(),
+                date => date,
+            },
             status: describe::status(map),
             corrected: policy::is_corrected(map),
             security: person::labels(map),

@@ -33,6 +33,9 @@ pub struct Config {
     /// Organisations.
     #[serde(rename = "organisation")]
     pub organisations: Vec<Organisation>,
+    /// MLLP listeners.
+    #[serde(rename = "mllp")]
+    pub mllp_listeners: Vec<crate::mllp::Settings>,
     /// Routes, unless a table is kept with the data (document `route`/`table`).
     #[serde(rename = "route")]
     pub routes: Vec<Route>,
@@ -124,6 +127,7 @@ impl Default for Config {
             test_mode: false,
             limits: Limits::default(),
             organisations: Vec::new(),
+            mllp_listeners: Vec::new(),
             routes: Vec::new(),
         }
     }

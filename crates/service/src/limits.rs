@@ -33,10 +33,14 @@ pub const CLAIM_MESSAGES: usize = 64;
 pub const LEASE_SECONDS: i64 = 600;
 /// Milliseconds after which a worker looks for work without having been woken.
 pub const POLL_MS: u64 = 1_000;
+/// Bytes of messages that one window of a batch holds in memory at a time; a larger message goes alone.
+pub const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 /// Translations done side by side.
 pub const TRANSLATE_WORKERS: usize = 2;
 /// Messages of different people whose results are committed side by side (they share one flush).
 pub const COMMIT_LANES: usize = 16;
+/// Messages put into the record side by side: while one waits for its flush, others are read and prepared.
+pub const RECORD_LANES: usize = 4;
 /// Hours that a message of several parts waits for the missing ones before a person is asked.
 pub const PARTS_WAIT_HOURS: i64 = 24;
 /// Parts of one message.
@@ -68,9 +72,18 @@ pub const SEARCH_PAGE_MAX: usize = 500;
 /// Resources that `Patient/$everything` gives.
 pub const EVERYTHING_MAX: usize = 20_000;
 /// Bytes of a message up to which a list also says what became of it (its translation has to be read for it).
-pub const LIST_MESSAGE_BYTES_MAX: u64 = 1024 * 1024;
+pub const LIST_MESSAGE_BYTES_MAX: u64 = 256 * 1024;
 /// Characters of a note or reason that a person writes.
 pub const NOTE_CHARS_MAX: usize = 500;
 
 /// Seconds after which work is tried again that waits for another process (the translator).
 pub const SERVICE_AWAY_SECONDS: i64 = 2;
+
+/// Frames of one MLLP connection that are accepted and not answered yet; then reading waits.
+pub const MLLP_IN_FLIGHT: usize = 256;
+
+/// Bytes read from an MLLP connection at a time.
+pub const MLLP_READ_BYTES: usize = 64 * 1024;
+
+/// Seconds that an MLLP connection may be silent between two frames.
+pub const MLLP_IDLE_SECONDS: u64 = 3600;

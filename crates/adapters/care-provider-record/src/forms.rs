@@ -66,6 +66,14 @@ pub static URI: Form = Form {
     test: is_uri,
 };
 
+/// A language tag.
+pub static LANGUAGE: Form = Form {
+    name: "a language tag (such as en or cy)",
+    format: "",
+    pattern: "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$",
+    test: is_language,
+};
+
 /// A code: no blanks.
 pub static CODE: Form = Form {
     name: "a code of 1 to 64 characters without blanks",
@@ -108,6 +116,14 @@ fn is_media_type(text: &str) -> bool {
             && (1..=100).contains(&rest.len())
             && rest.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'+' | b'-'))
     })
+}
+
+fn is_language(text: &str) -> bool {
+    let (language, rest) =
+        text.split_once('-').map_or((text, None), |(language, rest)| (language, Some(rest)));
+    (2..=3).contains(&language.len())
+        && language.bytes().all(|b| b.is_ascii_lowercase())
+        && rest.is_none_or(|r| (2..=8).contains(&r.len()) && r.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 fn is_uri(text: &str) -> bool {

@@ -1,1 +1,78 @@
+#![doc = include_str!("../README.md")]
 
+mod about_me;
+pub mod bind;
+mod checks;
+mod compose;
+mod forms;
+mod item;
+pub mod limits;
+mod record;
+pub mod refusals;
+pub mod sections;
+mod subject;
+mod write;
+
+use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Sector, Sink};
+use causeway_core::Issue;
+use causeway_json::Tree;
+
+/// The schema of the format (JSON Schema, draft 2020-12).
+pub const SCHEMA: &str = include_str!("../schema/dscr-record.schema.json");
+
+/// Adapter for care providers' records.
+#[derive(Clone, Copy, Debug)]
+pub struct CareProviderRecord;
+
+impl Adapter for CareProviderRecord {
+    fn name(&self) -> &'static str {
+        "care-provider-record"
+    }
+
+    fn title(&self) -> &'static str {
+        "Digital social care record (MODS, PRSB)"
+    }
+
+    fn summary(&self) -> &'static str {
+        "A care home or home care provider shares a person's record, and receives a discharge as one"
+    }
+
+    fn sector(&self) -> Sector {
+        Sector::SocialCare
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["dscr-record/0.1"]
+    }
+
+    fn media_types(&self) -> &'static [&'static str] {
+        &["application/vnd.causeway.dscr-record+json", "application/json"]
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["dscr.json", "json"]
+    }
+
+    fn detect(&self, input: &[u8]) -> Detection {
+        let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
+        let head = String::from_utf8_lossy(head);
+        if !head.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
+            return Detection::no();
+        }
+        if head.contains("dscr-record") {
+            return Detection::is(Confidence::Certain, "dscr-record/0.1");
+        }
+        let parts = ["\"recordUid\"", "\"subject\"", "\"provider\""];
+        match parts.iter().filter(|part| head.contains(*part)).count() {
+            3 => Detection::is(Confidence::Likely, "dscr-record/0.1"),
+            _ => Detection::no(),
+        }
+    }
+
+    fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        let mut composer = Composer::new(self.name(), context);
+        let tree = Tree::parse(input, &mut composer.ledger)?;
+        record::translate(&tree, &mut composer, sink);
+        Ok(())
+    }
+}

@@ -90,7 +90,12 @@ fn extension(w: &mut Writer, from: In<'_>, bind: &Bind, env: Env<'_>) {
             for code in from.list(bind.from).filter_map(|c| c.leaf("")) {
                 let display = codes.display(code.text).unwrap_or_default();
                 types::extension(w, url, |w| {
-                    types::concept(w, "valueCodeableConcept", Coding::new(codes.system, code.text, display), code);
+                    types::concept(
+                        w,
+                        "valueCodeableConcept",
+                        Coding::new(codes.system, code.text, display),
+                        code,
+                    );
                 });
             }
         }
@@ -124,7 +129,9 @@ fn detail(w: &mut Writer, bind: &Bind, value: In<'_>, env: Env<'_>) {
                     }
                 }
                 (Json::Number, Some(leaf)) => w.number("valueDecimal", leaf.text, leaf),
-                (Json::True | Json::False, Some(leaf)) => w.boolean("valueBoolean", leaf.text == "true", leaf),
+                (Json::True | Json::False, Some(leaf)) => {
+                    w.boolean("valueBoolean", leaf.text == "true", leaf)
+                }
                 (_, Some(leaf)) => w.leaf("valueString", leaf),
                 _ => {}
             });
@@ -262,7 +269,12 @@ fn terminal(w: &mut Writer, from: In<'_>, bind: &Bind, name: &str, selector: Opt
             types::concept_fixed(w, name, *coding);
         }
         Kind::ConceptOr(coding) if !from.has(bind.from) => types::concept_fixed(w, name, *coding),
-        Kind::Concept | Kind::ConceptOr(_) | Kind::ConceptText | Kind::Listed(_) | Kind::System(_) | Kind::Display => {
+        Kind::Concept
+        | Kind::ConceptOr(_)
+        | Kind::ConceptText
+        | Kind::Listed(_)
+        | Kind::System(_)
+        | Kind::Display => {
             w.object(name, |w| in_element(w, from, bind, env));
         }
         _ => primitive(w, from, bind, name, env),
@@ -304,7 +316,9 @@ fn in_element(w: &mut Writer, from: In<'_>, bind: &Bind, _env: Env<'_>) {
             let display = codes.display(leaf.text).unwrap_or_default();
             types::concept_body(w, Coding::new(codes.system, leaf.text, display), leaf);
         }
-        (Kind::System(system), Some(leaf)) => types::concept_body(w, Coding::new(system, leaf.text, ""), leaf),
+        (Kind::System(system), Some(leaf)) => {
+            types::concept_body(w, Coding::new(system, leaf.text, ""), leaf)
+        }
         _ => {}
     }
 }
@@ -336,10 +350,12 @@ pub fn concept(w: &mut Writer, coded: In<'_>) {
     }
     // A display without a code says what a text says.
     match (coded.leaf("text"), coded.leaf("display")) {
-        (Some(text), Some(display)) => w.string("text", &format!("{} ({})", text.text, display.text), (text, display)),
+        (Some(text), Some(display)) => {
+            w.string("text", &format!("{} ({})", text.text, display.text), (text, display))
+        }
         (text, display) => w.leaf_opt("text", text.or(display)),
     }
-    for system in coded.leaf("system") {
+    if let Some(system) = coded.leaf("system") {
         w.claim(system, Outcome::Unsupported, "a system without a code says nothing");
     }
 }

@@ -1,1 +1,90 @@
+#![doc = include_str!("../README.md")]
 
+use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Sector, Sink};
+use causeway_core::{Issue, Outcome};
+
+mod events;
+mod extract;
+pub mod limits;
+mod person;
+mod records;
+pub mod rules;
+mod tables;
+
+use extract::Extract;
+use tables::Table;
+
+/// The adapter for extracts of a council's case-management system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CouncilCaseExtract;
+
+impl Adapter for CouncilCaseExtract {
+    fn name(&self) -> &'static str {
+        "council-case-extract"
+    }
+
+    fn title(&self) -> &'static str {
+        "Council case-management extract"
+    }
+
+    fn summary(&self) -> &'static str {
+        "Tables of a council's case-management system: people, addresses, visits, notes, relationships."
+    }
+
+    fn sector(&self) -> Sector {
+        Sector::SocialCare
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["Mosaic-shaped tables"]
+    }
+
+    fn media_types(&self) -> &'static [&'static str] {
+        &["text/csv"]
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["csv"]
+    }
+
+    fn detect(&self, input: &[u8]) -> Detection {
+        let head = input.get(..limits::HEAD_BYTES.min(input.len())).unwrap_or_default();
+        let records = records::read(head);
+        let first = records.iter().find(|record| !record.is_blank());
+        match first.map(|record| tables::heading(record, 1)) {
+            Some(Ok(Some(heading))) => Detection::is(Confidence::Certain, heading.table.name()),
+            _ => Detection::no(),
+        }
+    }
+
+    fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        let records = records::read(input);
+        let mut c = Composer::new(self.name(), context);
+        let rows = extract::rows(&mut c, &records)?;
+        let extract = Extract::join(&mut c, rows);
+        for person in extract.people.iter().filter(|person| person.refused.is_none()) {
+            let Some(row) = extract.rows.get(person.row) else { continue };
+            c.begin(row.text("person_id"));
+            if let Some(patient) = person::write(&mut c, &extract, person) {
+                for row in person.rows.iter().filter_map(|at| extract.rows.get(*at)) {
+                    match row.table {
+                        Table::Visits => events::visit(&mut c, &extract, row, &patient),
+                        Table::Notes => events::note(&mut c, &extract, row, &patient),
+                        Table::Relationships => events::relationship(&mut c, &extract, row, &patient),
+                        _ => {}
+                    }
+                }
+            }
+            let number = c.outputs().len() + 1;
+            c.end(format!("person {number}"), "record", None);
+        }
+        let all = 0..c.ledger.next_id();
+        c.ledger.claim_rest(
+            all,
+            Outcome::Unsupported,
+            "no place was found for this cell, or nothing published names it",
+        );
+        c.flush(sink);
+        Ok(())
+    }
+}

@@ -15,3 +15,6 @@ pub const ROWS_PER_PERSON_MAX: usize = 5_000;
 
 /// Years of age beyond which a date of birth is taken for a filler.
 pub const AGE_YEARS_MAX: i16 = 115;
+
+/// Bytes that are looked at to detect the format.
+pub const HEAD_BYTES: usize = 16 * 1024;

@@ -40,6 +40,7 @@ rules! {
     CONTEXT Error Value "context-not-stated" "whether the person is an adult or a child is not stated; the record was refused";
     PERSON_ID Error Required "person-id-missing" "the row names no person; it was refused";
     PERSON_TWICE Error Duplicate "person-repeated" "another row has the same person id; this one was refused and nothing was merged";
+    ID_TWICE Warning Duplicate "row-id-repeated" "another row of the table has the same id or none either; both were kept";
     ORPHAN Error NotFound "person-absent" "the row belongs to a person who is not in the extract; it was refused";
     TOO_MANY Error TooLong "rows-of-person-too-many" "the person has more rows than are translated; this one was refused";
     LEGACY Warning Conflict "legacy-id" "the row uses the id that the person had before records were merged";
@@ -49,7 +50,7 @@ rules! {
     DATE Error Value "date-invalid" "the date is not in a form that is known, or there is no such day; it was not translated";
     DATE_FILLER Warning Value "date-filler" "the date is 1 January 1900, which stands for no date; it was not translated";
     BIRTH Error Value "birth-date-implausible" "the date of birth is in the future or makes the person older than 115 years; it was not translated";
-    GENDER Warning CodeInvalid "gender-unknown" "the gender is none of the codes that are known; it was not translated";
+    GENDER Error CodeInvalid "gender-unknown" "the gender is none of the codes that are known; it was not translated";
     DISPLAY_TWICE Warning Conflict "display-address-repeated" "the person has another display address that has not ended; both were kept";
     ADDRESS_TWICE Warning Conflict "open-address-repeated" "the person has another address that has not ended; both were kept";
     OTHER_ABSENT Warning NotFound "related-person-absent" "the related person is not in the extract; only the id was kept";

@@ -54,32 +54,89 @@ impl Table {
     pub fn columns(self) -> &'static [&'static str] {
         match self {
             Table::Persons => &[
-                "person_id", "context_flag", "restricted", "full_name", "title", "first_name", "last_name",
-                "nhs_id", "date_of_birth", "gender", "nationality", "email_address", "person_id_legacy",
+                "person_id",
+                "context_flag",
+                "restricted",
+                "full_name",
+                "title",
+                "first_name",
+                "last_name",
+                "nhs_id",
+                "date_of_birth",
+                "gender",
+                "nationality",
+                "email_address",
+                "person_id_legacy",
             ],
             Table::Addresses => &[
-                "ref_addresses_people_id", "person_id", "ref_address_id", "end_date", "is_contact_address",
-                "is_display_address", "address", "post_code", "unique_id",
+                "ref_addresses_people_id",
+                "person_id",
+                "ref_address_id",
+                "end_date",
+                "is_contact_address",
+                "is_display_address",
+                "address",
+                "post_code",
+                "unique_id",
             ],
             Table::Telephones => {
                 &["telephone_number_id", "person_id", "telephone_number", "telephone_number_type"]
             }
             Table::Visits => &[
-                "visit_id", "person_id", "visit_type", "planned_datetime", "actual_datetime",
-                "reason_not_planned", "reason_visit_not_made", "seen_alone_flag", "completed_flag", "org_id",
-                "worker_id", "cp_registration_id", "cp_visit_schedule_step_id", "cp_visit_schedule_days",
+                "visit_id",
+                "person_id",
+                "visit_type",
+                "planned_datetime",
+                "actual_datetime",
+                "reason_not_planned",
+                "reason_visit_not_made",
+                "seen_alone_flag",
+                "completed_flag",
+                "org_id",
+                "worker_id",
+                "cp_registration_id",
+                "cp_visit_schedule_step_id",
+                "cp_visit_schedule_days",
                 "cp_visit_on_time",
             ],
             Table::Notes => &[
-                "id", "person_id", "note_type", "title", "created_on", "created_by", "last_updated_by", "note",
+                "id",
+                "person_id",
+                "note_type",
+                "title",
+                "created_on",
+                "created_by",
+                "last_updated_by",
+                "note",
             ],
             Table::Workers => &[
-                "id", "system_user_id", "first_names", "last_names", "email_address", "accessible",
+                "id",
+                "system_user_id",
+                "first_names",
+                "last_names",
+                "email_address",
+                "accessible",
                 "context_code",
             ],
             Table::Relationships => &[
-                "personal_relationship_id", "person_id", "other_person_id", "description", "family_category",
+                "personal_relationship_id",
+                "person_id",
+                "other_person_id",
+                "description",
+                "family_category",
             ],
+        }
+    }
+
+    /// The column of its own id.
+    pub fn key(self) -> &'static str {
+        match self {
+            Table::Persons => "person_id",
+            Table::Addresses => "ref_addresses_people_id",
+            Table::Telephones => "telephone_number_id",
+            Table::Visits => "visit_id",
+            Table::Notes | Table::Workers => "id",
+            Table::Relationships => "personal_relationship_id",
         }
     }
 
@@ -124,8 +181,9 @@ pub fn heading(record: &Record<'_>, row: u32) -> Result<Option<Heading>, Issue> 
     }
     let names: Vec<String> = record.cells.iter().map(|cell| cell.text.trim().to_ascii_lowercase()).collect();
     let has = |column: &&str| names.iter().any(|name| name == column);
-    let unclear = |text: String| Err(Issue::new(Severity::Fatal, IssueCode::Structure, "heading-unclear", text));
-    let found = Table::ALL.into_iter().find(|table| table.columns().iter().take(table.needed()).all(|c| has(c)));
+    let unclear =
+        |text: String| Err(Issue::new(Severity::Fatal, IssueCode::Structure, "heading-unclear", text));
+    let found = Table::ALL.into_iter().find(|table| table.columns().iter().take(table.needed()).all(&has));
     let Some(table) = found else {
         return unclear(format!("the heading in row {row} lacks a column that tells which table it is"));
     };
@@ -153,13 +211,15 @@ pub struct Row<'a> {
     pub items: Range<ItemId>,
     /// Its first item.
     pub first: ItemId,
+    /// How many rows of its table before it have the same person and key.
+    pub repeats: u32,
     cells: Vec<(usize, Leaf<'a>)>,
 }
 
 impl<'a> Row<'a> {
     /// A row with its cells by column number.
     pub fn new(table: Table, items: Range<ItemId>, cells: Vec<(usize, Leaf<'a>)>) -> Self {
-        Self { table, first: items.start, items, cells }
+        Self { table, first: items.start, items, repeats: 0, cells }
     }
 
     /// The cell of a column, where it holds something.
@@ -171,6 +231,15 @@ impl<'a> Row<'a> {
     /// The text of a column, empty where it holds nothing.
     pub fn text(&self, name: &str) -> &'a str {
         self.cell(name).map_or("", |leaf| leaf.text)
+    }
+
+    /// Its key in the source: person and id, with a number where the source gives one id twice.
+    pub fn key(&self) -> String {
+        let mut key = format!("{}/{}", self.text("person_id"), self.text(self.table.key()));
+        if self.repeats > 0 {
+            key.push_str(&format!("|{}", self.repeats));
+        }
+        key
     }
 
     /// The item to point at for a column: its cell, or the row's first.

@@ -99,5 +99,5 @@ fn unreadable_time(c: &mut Composer<'_>, leaf: Leaf<'_>) {
         "the value is not a date or time that exists, so it was not carried",
     );
     c.issue_at(leaf.id, issue);
-    c.ledger.claim(leaf.id, Outcome::Unsupported, "not a date or time that exists");
+    c.ledger.claim(leaf.id, Outcome::Withheld, "not a date or time that exists, so it was held back");
 }

@@ -72,7 +72,6 @@ fn body(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, medicine: bo
     write::notes(w, &notes);
     // A coded value names the substance.
     if let Some(value) = statement.element.child("value").filter(|v| v.attribute("code").is_some()) {
-        w.mapped(value.attribute("type"));
         w.array("reaction", |w| {
             w.element(|w| {
                 write::concept(w, "substance", value, "");

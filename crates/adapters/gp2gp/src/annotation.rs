@@ -193,7 +193,8 @@ fn labelled_vaccine<'t>(text: &'t str, info: &mut VaccineInfo<'t>) {
         let Some(after) = rest.strip_prefix(label) else { continue };
         let later = VACCINE.iter().skip(number + 1);
         let next = later.filter_map(|l| after.find(&format!(" {l}"))).min();
-        let (value, left) = match next {
+        // A date is one word, whatever follows.
+        let (value, left) = match next.filter(|_| *label != "Expiration: ") {
             Some(at) => (after.get(..at).unwrap_or(""), after.get(at + 1..).unwrap_or("")),
             None => split_words(after, if matches!(*label, "Site: " | "Quantity: ") { 2 } else { 1 }),
         };

@@ -25,7 +25,13 @@ pub(crate) fn is_encounter(composition: &Composition<'_>) -> bool {
 /// Writes the encounter of a composition, its place, and its list.
 pub(crate) fn write(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     let composition = &x.compositions[number];
-    let (Some(encounter), Some(list)) = (&composition.encounter, &composition.list) else { return };
+    let (Some(encounter), Some(list)) = (&composition.encounter, &composition.list) else {
+        // Its code says that there was no consultation.
+        if let Some(code) = composition.element.child("code") {
+            c.writer().mapped((code.attribute("code"), code.attribute("codeSystem")));
+        }
+        return;
+    };
     let place = location(c, composition.element);
     let markings = confidentiality::of_composition(x, number);
     let meta = markings.meta(Profile::Default);
@@ -193,6 +199,7 @@ pub(crate) fn list(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     let composition = &x.compositions[statement.composition];
     let markings = confidentiality::of_statement(x, number);
     let kind = if statement.role == Role::Topic { TOPIC } else { CATEGORY };
+    c.writer().mapped(statement.element.attribute("classCode"));
     c.resource_with("List", &statement.key, &markings.meta(Profile::Default), |w| {
         problem_header(w, x, statement);
         write::identifiers(w, &x.ids, statement.element);
@@ -201,9 +208,13 @@ pub(crate) fn list(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
             Some(encounter) => head(w, x, title, kind, encounter),
             None => head_without(w, x, title, kind),
         }
-        match hl7::child_time(statement.element, "availabilityTime", &x.zone) {
-            Some(date) => write::moment(w, "date", date),
-            None => list_date(w, x, composition),
+        match statement.element.child("availabilityTime") {
+            Some(time) if hl7::states(Some(time)) => {
+                if let Some(date) = hl7::time(Some(time), &x.zone) {
+                    write::moment(w, "date", date);
+                }
+            }
+            _ => list_date(w, x, composition),
         }
         ordered(w);
         entries(w, x, &statement.children);
@@ -241,9 +252,9 @@ fn head_without(w: &mut Writer, x: &Extract<'_>, title: Option<Leaf<'_>>, kind: 
 }
 
 fn list_date(w: &mut Writer, x: &Extract<'_>, composition: &Composition<'_>) {
-    let date =
-        composition.author_time.or_else(|| hl7::child_time(composition.element, "availabilityTime", &x.zone));
-    if let Some(date) = date {
+    let element = composition.element;
+    let times = [element.path(&["author", "time"]), element.child("availabilityTime")];
+    if let Some(date) = hl7::first_time(&times, &x.zone) {
         write::moment(w, "date", date);
     }
 }

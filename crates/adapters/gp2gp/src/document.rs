@@ -32,8 +32,6 @@ pub(crate) struct Attachment<'d> {
     pub size: usize,
     /// Its headers and its body.
     pub items: [ItemId; 2],
-    /// The envelope, where it names the attachment.
-    pub envelope: Option<ItemId>,
     pub content_type: &'d str,
 }
 

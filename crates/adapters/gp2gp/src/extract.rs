@@ -48,7 +48,6 @@ pub(crate) struct Composition<'d> {
     pub children: Vec<usize>,
     pub encounter: Option<Ref>,
     pub list: Option<Ref>,
-    pub author_time: Option<Time<'d>>,
 }
 
 /// One statement.
@@ -173,15 +172,7 @@ impl<'d> Extract<'d> {
 
     fn composition(&mut self, element: Element<'d>) {
         let number = self.compositions.len();
-        let author = element.child("author");
-        let author_time = author.and_then(|a| hl7::child_time(a, "time", &self.zone));
-        self.compositions.push(Composition {
-            element,
-            children: Vec::new(),
-            encounter: None,
-            list: None,
-            author_time,
-        });
+        self.compositions.push(Composition { element, children: Vec::new(), encounter: None, list: None });
         self.components(element, number, None, 0);
     }
 
@@ -367,14 +358,14 @@ impl<'d> Extract<'d> {
     /// The participants of a statement that did it (`PRF`, `PPRF`, `RESP`); where it names none, those of its
     /// composition.
     pub fn performers(&self, statement: &Statement<'d>) -> Vec<(&Agent, Leaf<'d>)> {
-        let own: Vec<_> = self.participants(statement.element, "Participant", |t| t != "AUT");
-        if !own.is_empty() {
-            return own;
+        let named = |p: Element<'_>| p.attribute("typeCode").is_none_or(|t| t.text.trim() != "AUT");
+        if statement.element.children_named("Participant").any(named) {
+            return self.participants(statement.element, "Participant", |t| t != "AUT");
         }
         let composition = self.compositions[statement.composition].element;
         let mut shared = self.participants(composition, "Participant2", |_| true);
         shared.truncate(1);
-        if shared.is_empty() {
+        if composition.child("Participant2").is_none() {
             shared.extend(composition.child("author").and_then(|a| self.agent(a)));
         }
         shared
@@ -408,12 +399,16 @@ impl<'d> Extract<'d> {
     /// When a statement was entered: what the link set says that makes it a problem,
     /// else the author time of its composition, else the composition's own time.
     pub fn entered(&self, statement: &Statement<'d>) -> Option<Time<'d>> {
-        let composition = &self.compositions[statement.composition];
+        let composition = self.compositions[statement.composition].element;
         let noted = statement.noted.map(|n| self.statements[n].element);
-        noted
-            .and_then(|link_set| hl7::child_time(link_set, "availabilityTime", &self.zone))
-            .or(composition.author_time)
-            .or_else(|| hl7::child_time(composition.element, "availabilityTime", &self.zone))
+        hl7::first_time(
+            &[
+                noted.and_then(|link_set| link_set.child("availabilityTime")),
+                composition.path(&["author", "time"]),
+                composition.child("availabilityTime"),
+            ],
+            &self.zone,
+        )
     }
 
     /// Statements within a statement at any depth, in document order.

@@ -60,14 +60,27 @@ pub(crate) fn interval<'d>(element: Option<Element<'d>>, zone: &TimeZone) -> Eff
     }
 }
 
+/// Whether an element, or a part of it, states a time at all, readable or not.
+pub(crate) fn states(element: Option<Element<'_>>) -> bool {
+    let stated = |e: Element<'_>| e.attribute("value").is_some_and(|v| !v.is_blank());
+    element.is_some_and(|e| stated(e) || e.children().any(stated))
+}
+
+/// The time of the first of several elements that states one. One that states a time that can't be read is not
+/// replaced by another's.
+pub(crate) fn first_time<'d>(elements: &[Option<Element<'d>>], zone: &TimeZone) -> Option<Time<'d>> {
+    time(elements.iter().copied().find(|e| states(*e)).flatten(), zone)
+}
+
 /// When a statement was true: `effectiveTime`, else `availabilityTime`.
 pub(crate) fn effective<'d>(statement: Element<'d>, zone: &TimeZone) -> Effective<'d> {
-    match interval(statement.child("effectiveTime"), zone) {
-        Effective::None => match child_time(statement, "availabilityTime", zone) {
-            Some(time) => Effective::At(time),
-            None => Effective::None,
-        },
-        found => found,
+    let times = statement.child("effectiveTime");
+    if states(times) {
+        return interval(times, zone);
+    }
+    match child_time(statement, "availabilityTime", zone) {
+        Some(time) => Effective::At(time),
+        None => Effective::None,
     }
 }
 

@@ -80,20 +80,25 @@ fn material<'d>(statement: &Statement<'d>) -> Option<Element<'d>> {
 /// The time a supply covers: its own, else the statement's.
 fn covers<'d>(x: &Extract<'d>, facts: &Facts<'_, 'd>) -> (Option<Time<'d>>, Option<Time<'d>>) {
     for element in [facts.supply.element, facts.statement.element] {
-        match hl7::interval(element.child("effectiveTime"), &x.zone) {
-            Effective::None => {}
-            Effective::At(time) => return (Some(time), None),
-            Effective::Between(start, end) => {
-                return (start.or_else(|| available(x, facts)), end);
-            }
+        let times = element.child("effectiveTime");
+        if !hl7::states(times) {
+            continue;
         }
+        return match hl7::interval(times, &x.zone) {
+            Effective::None => (None, None),
+            Effective::At(time) => (Some(time), None),
+            Effective::Between(start, end) => (start, end),
+        };
     }
     (available(x, facts), None)
 }
 
 fn available<'d>(x: &Extract<'d>, facts: &Facts<'_, 'd>) -> Option<Time<'d>> {
-    hl7::child_time(facts.supply.element, "availabilityTime", &x.zone)
-        .or_else(|| hl7::child_time(facts.statement.element, "availabilityTime", &x.zone))
+    available_of(x, facts.supply.element, facts.statement.element)
+}
+
+fn available_of<'d>(x: &Extract<'d>, supply: Element<'d>, statement: Element<'d>) -> Option<Time<'d>> {
+    hl7::first_time(&[supply.child("availabilityTime"), statement.child("availabilityTime")], &x.zone)
 }
 
 fn texts<'d>(element: Element<'d>) -> Vec<Leaf<'d>> {
@@ -203,7 +208,11 @@ fn stop_reason<'d>(w: &mut Writer, stop: &Supply<'d>) -> Vec<Note<'d>> {
     if let Some(code) = code.filter(|_| coded) {
         write::concept(w, "statusReason", code, "");
         let words = hl7::words(code).map_or("", |l| l.text.trim());
-        return texts.iter().filter(|t| t.text.trim() != words).map(|t| Note::of(*t)).collect();
+        // A text that says no more than the code is the same reason twice.
+        let (same, other): (Vec<Leaf<'_>>, Vec<Leaf<'_>>) =
+            texts.iter().partition(|t| t.text.trim() == words);
+        w.mapped(same);
+        return other.into_iter().map(Note::of).collect();
     }
     match texts.split_first() {
         Some((first, rest)) => {
@@ -392,8 +401,7 @@ fn last_issue<'d>(x: &Extract<'d>, facts: &Facts<'_, 'd>) -> Option<(When, Leaf<
     let issues = ids(x, facts.supply).find_map(|id| x.issues.get(&id))?;
     let times = issues.iter().filter_map(|n| {
         let supply = &x.supplies[*n];
-        hl7::child_time(supply.element, "availabilityTime", &x.zone)
-            .or_else(|| hl7::child_time(x.statements[supply.statement].element, "availabilityTime", &x.zone))
+        available_of(x, supply.element, x.statements[supply.statement].element)
     });
     times.max_by_key(|t| t.when.earliest()).map(|t| (t.when, t.leaf))
 }

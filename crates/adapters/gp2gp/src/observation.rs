@@ -11,7 +11,7 @@ use crate::codes::{COMMENT, INTERPRETATION, SNOMED_OID};
 use crate::confidentiality;
 use crate::extract::{Extract, Kind, Statement};
 use crate::hl7::{self, Effective};
-use crate::role::{self, Role};
+use crate::role::Role;
 use crate::write::{self, Note};
 
 /// Writes one `Observation` of a finding or value.
@@ -226,7 +226,6 @@ pub(crate) fn value(w: &mut Writer, statement: Element<'_>) {
 fn value_body(w: &mut Writer, value: Element<'_>, uncertainty: Option<Element<'_>>) {
     let kind = value.attribute("type");
     if let Some(low_or_high) = bound(value) {
-        w.mapped(kind);
         low_or_high.write(w, uncertainty);
         return;
     }
@@ -256,7 +255,6 @@ fn value_body(w: &mut Writer, value: Element<'_>, uncertainty: Option<Element<'_
         _ => {
             let text = value.text().or_else(|| value.attribute("value"));
             if let Some(text) = text.filter(|t| !t.is_blank()) {
-                w.mapped(kind);
                 w.string("valueString", &hl7::dedent(text.text), text);
             }
         }
@@ -437,13 +435,10 @@ pub(crate) fn blood_pressure(c: &mut Composer<'_>, x: &Extract<'_>, number: usiz
             None => concept_fixed(w, "code", COMMENT),
         }
         subject(w, x, statement, None);
-        let time = hl7::effective(statement.element, &x.zone);
-        let time = match time {
-            Effective::None => {
-                parts.iter().map(|p| hl7::effective(p.element, &x.zone)).next().unwrap_or(time)
-            }
-            found => found,
-        };
+        let element = statement.element;
+        let own = ["effectiveTime", "availabilityTime"].iter().any(|t| hl7::states(element.child(t)));
+        let stating = if own { Some(element) } else { parts.first().map(|p| p.element) };
+        let time = stating.map_or(Effective::None, |e| hl7::effective(e, &x.zone));
         write::effective(w, "effective", time);
         write::instant(w, "issued", issued(x, statement), &x.zone);
         w.array("performer", |w| {
@@ -512,5 +507,5 @@ pub(crate) fn cluster(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
         let items: Vec<_> = part.items().collect();
         c.claim(items, Outcome::Unsupported, "the heading around a single result; the result stands for it");
     }
-    debug_assert!(role::in_laboratory(x, number));
+    c.writer().mapped(element.attribute("classCode"));
 }

@@ -168,13 +168,8 @@ pub(crate) fn attachments<'d>(message: &'d Message<'_>, c: &mut Composer<'_>) ->
         }
         let content_type =
             carried.part.header("Content-Type").unwrap_or("").split(';').next().unwrap_or("").trim();
-        let attachment = Arc::new(Attachment {
-            data,
-            size,
-            items: [carried.headers, carried.body],
-            envelope: message.envelope,
-            content_type,
-        });
+        let attachment =
+            Arc::new(Attachment { data, size, items: [carried.headers, carried.body], content_type });
         for key in [carried.document.trim_start_matches('_').to_ascii_uppercase(), carried.file_name.clone()]
         {
             if !key.is_empty() {
@@ -187,11 +182,16 @@ pub(crate) fn attachments<'d>(message: &'d Message<'_>, c: &mut Composer<'_>) ->
 
 /// Decodes base64 with line breaks; what is none stays as it is.
 fn from_base64(text: &[u8]) -> Vec<u8> {
-    let compact: Vec<u8> = text.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
-    match STANDARD.decode(&compact) {
-        Ok(bytes) if !compact.is_empty() => bytes,
+    let text_alone = compact(text);
+    match STANDARD.decode(&text_alone) {
+        Ok(bytes) if !text_alone.is_empty() => bytes,
         _ => text.to_vec(),
     }
+}
+
+/// Base64 without line breaks, also those that a sender writes with a backslash.
+fn compact(text: &[u8]) -> Vec<u8> {
+    text.iter().copied().filter(|b| !b.is_ascii_whitespace() && *b != b'\\').collect()
 }
 
 /// Gzip, up to the limit of an attachment.

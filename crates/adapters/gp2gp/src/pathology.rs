@@ -171,6 +171,9 @@ fn conclusion(w: &mut Writer, comments: &[(String, Note<'_>)]) {
 pub(crate) fn specimen(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     let statement = &x.statements[number];
     let Some(role) = statement.element.path(&["specimen", "specimenRole"]) else { return };
+    if let Some(code) = statement.element.child("code") {
+        c.writer().mapped((code.attribute("code"), code.attribute("codeSystem")));
+    }
     let markings = confidentiality::of_statement(x, number);
     let mut notes = observation::folded_notes(x, statement);
     let received = notes.first().and_then(|note| received(x, note));

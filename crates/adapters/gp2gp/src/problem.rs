@@ -150,8 +150,9 @@ fn clinical_status(w: &mut Writer, element: Element<'_>) {
         "394774009" => "active",
         "394775005" => "inactive",
         // Unspecified: the problem's end, or that it has none, says it.
-        _ if element.path(&["effectiveTime", "high"]).is_some() => "inactive",
-        _ => "active",
+        "394776006" if element.path(&["effectiveTime", "high"]).is_some() => "inactive",
+        "394776006" => "active",
+        _ => return,
     };
     w.object("clinicalStatus", |w| {
         concept_body(w, Coding::new(systems::CONDITION_CLINICAL, status, ""), leaf);
@@ -181,6 +182,7 @@ fn dates(w: &mut Writer, x: &Extract<'_>, element: Element<'_>) {
         (Some(start), _) => write::moment(w, "onsetDateTime", start),
         // The source says that the onset is not known: the time of entry is not one.
         (None, Some(unknown)) => w.mapped(unknown),
+        (None, None) if hl7::states(times) => {}
         (None, None) => {
             if let Some(time) = hl7::child_time(element, "availabilityTime", &x.zone) {
                 write::moment(w, "onsetDateTime", time);
@@ -335,7 +337,11 @@ fn best_entry<'l>(x: &Extract<'_>, name: &Statement<'_>, refs: &[Leaf<'l>]) -> O
 pub(crate) fn significance<'d>(link_set: Element<'d>) -> Option<(&'static str, Leaf<'d>)> {
     let mut qualifiers = link_set.child("code")?.children_named("qualifier");
     let leaf = qualifiers.find_map(|q| q.child("name")?.attribute("code"))?;
-    Some((if leaf.text.trim() == "386134007" { "major" } else { "minor" }, leaf))
+    match leaf.text.trim() {
+        "386134007" => Some(("major", leaf)),
+        "394847000" => Some(("minor", leaf)),
+        _ => None,
+    }
 }
 
 fn related(w: &mut Writer, kind: &str, target: &Ref, leaf: Leaf<'_>) {

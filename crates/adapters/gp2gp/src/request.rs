@@ -73,8 +73,8 @@ fn common(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
     if let Some(encounter) = x.encounter(statement) {
         w.reference("encounter", encounter, ());
     }
-    let time =
-        hl7::child_time(statement.element, "availabilityTime", &x.zone).or_else(|| x.entered(statement));
+    let own = statement.element.child("availabilityTime");
+    let time = if hl7::states(own) { hl7::time(own, &x.zone) } else { x.entered(statement) };
     if let Some(time) = time {
         write::moment(w, "authoredOn", time);
     }

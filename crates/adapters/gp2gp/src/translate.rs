@@ -114,6 +114,10 @@ fn record<'d>(
 }
 
 fn write_statement(c: &mut Composer<'_>, x: &Extract<'_>, names: &problem::Names, number: usize) {
+    // Whether a participant entered or did something decides where it goes.
+    for participant in x.statements[number].element.children_named("Participant") {
+        c.writer().mapped(participant.attribute("typeCode").filter(|t| t.text.trim() == "AUT"));
+    }
     match x.statements[number].role {
         Role::Observation | Role::SelfReferral => observation::observation(c, x, number),
         Role::Group => observation::group(c, x, number),
@@ -130,11 +134,15 @@ fn write_statement(c: &mut Composer<'_>, x: &Extract<'_>, names: &problem::Names
         Role::Referral => request::referral(c, x, number),
         Role::Document => document::document(c, x, number),
         Role::Medication => medication::medication(c, x, number),
-        Role::Nothing
-        | Role::Component
-        | Role::Note
-        | Role::AllergyHeading(_)
-        | Role::Link
-        | Role::ProblemName => {}
+        Role::Link => link(c, x, number),
+        Role::Nothing | Role::Component | Role::Note | Role::AllergyHeading(_) | Role::ProblemName => {}
+    }
+}
+
+/// A link set's code decides that it is a link and no problem.
+fn link(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
+    let element = x.statements[number].element;
+    if let Some(code) = element.child("code").filter(|_| element.child("conditionNamed").is_some()) {
+        c.writer().mapped((code.attribute("code"), code.attribute("codeSystem")));
     }
 }

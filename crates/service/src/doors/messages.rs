@@ -55,20 +55,19 @@ pub async fn view(state: &Shared, caller: &Caller, id: &MessageId) -> Answer<Vie
     let wanted = id.clone();
     let loaded = state
         .blocking(move |s| -> Result<Option<View>, Problem> {
-            let Some(message) = s.engine.message(&wanted)? else { return Ok(None) };
             let query = MessageQuery {
                 linked: Some(wanted.clone()),
                 oldest_first: true,
                 limit: limits::PAGE_ROWS,
                 ..MessageQuery::default()
             };
-            Ok(Some(View {
-                message,
-                translation: s.engine.translation(&wanted)?,
-                timeline: s.engine.timeline(&wanted)?,
-                expectations: s.engine.expectations(&wanted)?,
-                linked: s.engine.search(&query)?,
-            }))
+            // The timeline first and the message last: each is then at least as new as what tells of it.
+            let timeline = s.engine.timeline(&wanted)?;
+            let expectations = s.engine.expectations(&wanted)?;
+            let linked = s.engine.search(&query)?;
+            let translation = s.engine.translation(&wanted)?;
+            let message = s.engine.message(&wanted)?;
+            Ok(message.map(|message| View { message, translation, timeline, expectations, linked }))
         })
         .await?;
     loaded.filter(|view| caller.may_see(&view.message)).ok_or_else(|| Problem::not_found("message"))

@@ -28,6 +28,8 @@ pub fn router() -> Router<Shared> {
         .route("/fhir/{kind}/{id}/_history", get(read::history))
         .route("/fhir/{kind}/{id}/_history/{version}", get(read::vread))
         .route("/fhir/Patient/{id}/$everything", get(read::everything))
+        // Some clients write the dollar sign in its escaped form.
+        .route("/fhir/Patient/{id}/%24everything", get(read::everything))
 }
 
 /// Base URL of the API as the caller sees it, without a slash at its end.

@@ -80,6 +80,20 @@ impl Signed {
     }
 }
 
+impl Signed {
+    pub(super) fn mesh(&self) -> &Mesh {
+        &self.call.mesh
+    }
+
+    pub(super) fn sender(&self) -> &Mailbox {
+        &self.call.mailbox
+    }
+
+    pub(super) fn is_strict(&self) -> bool {
+        self.call.is_strict()
+    }
+}
+
 impl Call {
     /// Does something that blocks on a thread made for it.
     pub(super) async fn run<T: Send + 'static>(
@@ -103,10 +117,12 @@ impl Call {
 impl Used {
     fn spend(&self, call: &Call) -> Result<(), Refusal> {
         let fresh = match (&call.mesh.config.token_memory, &call.mesh.journal) {
-            (TokenMemory::Journal, Some(journal)) => journal.spend(&self.digest, self.at).map_err(|error| {
-                tracing::error!(kind = ?error.kind(), "token journal not written");
-                Refusal::internal()
-            })?,
+            (TokenMemory::Journal, Some(journal)) => {
+                journal.spend(&self.digest, self.at).map_err(|error| {
+                    tracing::error!(kind = ?error.kind(), "token journal not written");
+                    Refusal::internal()
+                })?
+            }
             _ => {
                 let now = call.state.clock.now();
                 let until = now.saturating_add(SignedDuration::from_hours(TOKEN_MEMORY_HOURS)).unwrap_or(now);
@@ -122,13 +138,15 @@ impl FromRequestParts<Shared> for Signed {
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Refusal> {
         let mesh = parts.extensions.get::<Arc<Mesh>>().cloned().ok_or_else(Refusal::internal)?;
-        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Refusal::internal())?;
+        let params =
+            RawPathParams::from_request_parts(parts, state).await.map_err(|_| Refusal::internal())?;
         let named = params.iter().find(|(name, _)| *name == "mailbox").map(|(_, id)| id.to_uppercase());
         let named = named.unwrap_or_default();
         let version = Version::of(&parts.headers)?;
         let token = parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
         let used = authorise(&mesh, &named, token.unwrap_or_default().trim(), Timestamp::now())?;
-        let unknown = || Refusal::new(axum::http::StatusCode::FORBIDDEN, "SEND", "EPL-151", "No mailbox matched");
+        let unknown =
+            || Refusal::new(axum::http::StatusCode::FORBIDDEN, "SEND", "EPL-151", "No mailbox matched");
         let mailbox = mesh.mailboxes.get(&named).cloned().ok_or_else(unknown)?;
         if let Some(expected) = &mailbox.certificate_sha256 {
             let shown = parts.extensions.get::<Peer>().and_then(|p| p.certificate.clone());
@@ -188,7 +206,11 @@ fn authorise(mesh: &Mesh, named: &str, text: &str, now: Timestamp) -> Result<Opt
     }
     let strict = config.mode == Mode::Strict;
     let digits = !count.is_empty() && count.bytes().all(|b| b.is_ascii_digit());
-    if token.parts.len() != 5 || !digits || id.contains(' ') || (strict && (!token.scheme || nonce.is_empty())) {
+    if token.parts.len() != 5
+        || !digits
+        || id.contains(' ')
+        || (strict && (!token.scheme || nonce.is_empty()))
+    {
         return Err(Refusal::forbidden(UNREADABLE));
     }
     let password = mesh.mailboxes.get(named).map(|m| &m.password);
@@ -217,7 +239,9 @@ fn authorise(mesh: &Mesh, named: &str, text: &str, now: Timestamp) -> Result<Opt
 
 /// Whether the token's last part is the HMAC-SHA256 of the others and the password. In constant time.
 fn mac_matches(key: &Secret, start: &[&str; 3], password: Option<&Secret>, time: &str, mac: &str) -> bool {
-    let Ok(mut hmac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key.reveal().as_bytes()) else { return false };
+    let Ok(mut hmac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key.reveal().as_bytes()) else {
+        return false;
+    };
     let [id, nonce, count] = start;
     let password = password.map(Secret::reveal).unwrap_or_default();
     hmac.update(format!("{id}:{nonce}:{count}:{password}:{time}").as_bytes());

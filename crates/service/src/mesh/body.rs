@@ -27,9 +27,9 @@ fn too_large() -> Refusal {
 /// The next piece of a body; `None` at its end.
 async fn piece(body: &mut Body, idle: Duration) -> Result<Option<Bytes>, Refusal> {
     loop {
-        let frame = tokio::time::timeout(idle, body.frame()).await.map_err(|_| {
-            Refusal::new(StatusCode::REQUEST_TIMEOUT, "", "", "The body came too slowly")
-        })?;
+        let frame = tokio::time::timeout(idle, body.frame())
+            .await
+            .map_err(|_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "", "", "The body came too slowly"))?;
         match frame {
             None => return Ok(None),
             Some(Err(_)) => return Err(Refusal::new(StatusCode::BAD_REQUEST, "", "", "The body broke off")),

@@ -179,7 +179,9 @@ impl MeshConfig {
         let bad = |text: String| Err(ConfigError::Value(text));
         let lenient = self.auth != AuthMode::Full || self.canned || self.mirror_directory.is_some();
         if self.mode == Mode::Strict && lenient {
-            return bad("mesh: auth other than full, canned and mirror_directory need sandbox mode".to_owned());
+            return bad(
+                "mesh: auth other than full, canned and mirror_directory need sandbox mode".to_owned()
+            );
         }
         if self.auth == AuthMode::Full && self.shared_key.reveal().is_empty() {
             return bad("mesh: shared_key is missing".to_owned());
@@ -201,7 +203,10 @@ impl MeshConfig {
             }
             let hex = |h: &str| h.len() == 64 && h.bytes().all(|b| b.is_ascii_hexdigit());
             if mailbox.certificate_sha256.as_deref().is_some_and(|h| !hex(h)) {
-                return bad(format!("mesh: certificate_sha256 of {} is not 64 hexadecimal digits", mailbox.id));
+                return bad(format!(
+                    "mesh: certificate_sha256 of {} is not 64 hexadecimal digits",
+                    mailbox.id
+                ));
             }
         }
         Ok(())

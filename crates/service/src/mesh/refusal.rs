@@ -36,11 +36,15 @@ impl Version {
     /// # Errors
     /// 400 where it names a version that doesn't exist.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
-        let Some(accept) = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()) else { return Ok(Self::V1) };
+        let Some(accept) = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()) else {
+            return Ok(Self::V1);
+        };
         match accept.split([',', ';']).map(str::trim).find(|part| part.contains("vnd.mesh")) {
             None | Some("application/vnd.mesh.v1+json") => Ok(Self::V1),
             Some("application/vnd.mesh.v2+json") => Ok(Self::V2),
-            Some(_) => Err(Refusal::new(StatusCode::BAD_REQUEST, "", "", "Accept header api format incorrect")),
+            Some(_) => {
+                Err(Refusal::new(StatusCode::BAD_REQUEST, "", "", "Accept header api format incorrect"))
+            }
         }
     }
 }
@@ -150,10 +154,9 @@ impl From<EngineError> for Refusal {
             EngineError::ChunkOutOfRange => {
                 chunk(StatusCode::NOT_ACCEPTABLE, "Chunk number is greater than the number of chunks")
             }
-            EngineError::ChunkDiffers => chunk(
-                StatusCode::EXPECTATION_FAILED,
-                "Chunk was sent before with other content",
-            ),
+            EngineError::ChunkDiffers => {
+                chunk(StatusCode::EXPECTATION_FAILED, "Chunk was sent before with other content")
+            }
             EngineError::UploadFinalised => Self::new(
                 StatusCode::LOCKED,
                 "SEND",

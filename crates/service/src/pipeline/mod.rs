@@ -49,9 +49,7 @@ pub(crate) fn start(state: &Shared, stop: &CancellationToken) -> Workers {
         },
     );
     workers.add(Worker::new("record", WorkKind::Record, limits::CLAIM_MESSAGES), state, stop, |s, leases| {
-        for lease in leases {
-            worker::one(s, &lease, || record::apply(s, &lease));
-        }
+        record::batch(s, leases);
     });
     let unresolved = Worker::new("unresolved", WorkKind::Deliver, 1).destination(UNRESOLVED);
     workers.add(unresolved, state, stop, |s, leases| {

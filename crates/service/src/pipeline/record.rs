@@ -1,17 +1,41 @@
 //! Record work: the bundles of one message become part of the integrated record.
 
+use std::sync::{Mutex, PoisonError};
+
 use causeway_exchange::{Effects, Lease, Message, NewEvent, Translation};
 use causeway_record::{Applied, Notice, RecordError, SourceMessage};
 use serde_json::Value;
 
-use super::worker::End;
+use super::worker::{self, End};
 use crate::config::Organisation;
-use crate::limits::PAGE_ISSUES_MAX;
+use crate::limits::{PAGE_ISSUES_MAX, RECORD_LANES};
 use crate::pages::words::count;
-use crate::state::AppState;
+use crate::state::{AppState, Shared};
+
+/// Applies the leased messages side by side. Two of one person are never leased together: the queue keeps the
+/// later one back.
+pub(super) fn batch(state: &Shared, leases: Vec<Lease>) {
+    let lanes = leases.len().min(RECORD_LANES);
+    let queue = Mutex::new(leases.into_iter());
+    let work = || {
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(lease) = next else { return };
+            worker::one(state, &lease, || apply(state, &lease));
+        }
+    };
+    if lanes < 2 {
+        return work();
+    }
+    std::thread::scope(|scope| {
+        for _ in 0..lanes {
+            scope.spawn(work);
+        }
+    });
+}
 
 /// Applies a message's translation. The record knows what it has applied before: again changes nothing.
-pub(super) fn apply(state: &AppState, lease: &Lease) -> End {
+fn apply(state: &AppState, lease: &Lease) -> End {
     let id = &lease.item.message;
     let found = state.engine.message(id).and_then(|m| Ok((m, state.engine.translation(id)?)));
     let (message, translation) = match found {
@@ -68,9 +92,16 @@ fn source(state: &AppState, message: &Message, translation: &Translation) -> Sou
         sender_name: organisation.name,
         adapter: translation.adapter.clone(),
         received: message.received_at,
-        partial: !notices.is_empty() || translation.summary.rejected > 0,
+        // Only what is known to be missing stops a later extract from superseding what it no longer tells; a
+        // withheld item or a reference that leads nowhere does not.
+        partial: incomplete(&translation.issues) || translation.summary.rejected > 0,
         notices,
     }
+}
+
+fn incomplete(issues: &[u8]) -> bool {
+    let outcome: Value = serde_json::from_slice(issues).unwrap_or_default();
+    outcome["issue"].as_array().is_some_and(|list| list.iter().any(|i| i["code"] == "incomplete"))
 }
 
 /// What a reader of the person's record must be told: that something was held back or is missing.

@@ -21,12 +21,9 @@ use super::worker::{self, End};
 use super::{RECORD, content, detect, parts, route};
 use crate::config::hex;
 use crate::doors::http::FORMAT_HEADER;
-use crate::limits::COMMIT_LANES;
+use crate::limits::{COMMIT_LANES, WINDOW_BYTES};
 use crate::pages::words::count;
 use crate::state::{AppState, Shared};
-
-/// Bytes of messages that one window of a batch holds in memory at a time.
-const WINDOW_BYTES: u64 = 64 * 1024 * 1024;
 
 /// One message translated, and whom it is about.
 pub(super) struct Done {

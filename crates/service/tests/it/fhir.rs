@@ -39,6 +39,7 @@ async fn from_the_door_to_the_record() {
     for kind in ["Patient", "Observation", "EpisodeOfCare", "Provenance"] {
         assert!(kinds.contains(&kind), "{kinds:?}");
     }
+    assert_eq!(get(&server, &format!("/fhir/Patient/{patient}/%24everything")).await.status, 200);
     let headers = [("Content-Type", "application/x-www-form-urlencoded")];
     let form = format!("patient={patient}&_count=10");
     let searched = call(&server, "POST", "/fhir/Observation/_search", &headers, form.as_bytes()).await.json();

@@ -69,3 +69,49 @@ async fn serves_a_seeded_world() {
     tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
     server.stop().await.unwrap();
 }
+
+/// How many messages a second come in and reach the record, on this disk with this build.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+#[allow(clippy::print_stdout)]
+async fn measures_the_path() {
+    const MESSAGES: usize = 2_000;
+    const SENDERS: usize = 16;
+    let world = World::new();
+    let server = std::sync::Arc::new(world.serve(open_config()).await);
+    println!("{:?}", server.state.engine.durability());
+    let started = std::time::Instant::now();
+    let mut senders = Vec::new();
+    for sender in 0..SENDERS {
+        let server = server.clone();
+        senders.push(tokio::spawn(async move {
+            for at in 0..MESSAGES / SENDERS {
+                let person = sender * 1_000 + at % 50;
+                let text = format!(
+                    "LINE|1\nPAT|P{person}|Tallow|Edith|1940-01-01|female\nOBS|2026-10-03|Weight {at}|60 kg"
+                );
+                send(&server, &text).await;
+            }
+        }));
+    }
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    let accepted = started.elapsed().as_secs_f64();
+    loop {
+        let metrics = server.state.engine.metrics().unwrap();
+        if metrics.queues.iter().all(|q| q.ready + q.waiting + q.leased == 0) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let all = started.elapsed().as_secs_f64();
+    let metrics = server.state.engine.metrics().unwrap();
+    println!(
+        "accepted {:.0}/s, in the record {:.0}/s, {} commits for {} requests",
+        MESSAGES as f64 / accepted,
+        MESSAGES as f64 / all,
+        metrics.commits,
+        metrics.committed_requests
+    );
+}

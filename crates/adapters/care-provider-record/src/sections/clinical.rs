@@ -2,8 +2,8 @@
 
 use causeway_fhir::Coding;
 use causeway_fhir::systems::{
-    ACT_CODE, ALLERGY_CLINICAL, ALLERGY_VERIFICATION, CONDITION_CATEGORY, CONDITION_CLINICAL, CONDITION_VERIFICATION,
-    OBSERVATION_CATEGORY, ODS_ORGANISATION, UCUM,
+    ACT_CODE, ALLERGY_CLINICAL, ALLERGY_VERIFICATION, CONDITION_CATEGORY, CONDITION_CLINICAL,
+    CONDITION_VERIFICATION, OBSERVATION_CATEGORY, ODS_ORGANISATION, UCUM,
 };
 use causeway_json::shape::{Field, Object, Shape};
 
@@ -27,7 +27,14 @@ pub static CONDITION: Object = Object {
         Field::optional(
             "verificationStatus",
             "how sure it is",
-            Shape::Code(&["unconfirmed", "provisional", "differential", "confirmed", "refuted", "entered-in-error"]),
+            Shape::Code(&[
+                "unconfirmed",
+                "provisional",
+                "differential",
+                "confirmed",
+                "refuted",
+                "entered-in-error",
+            ]),
         ),
         Field::optional("onset", "since when", WHEN),
         COMMENT,
@@ -74,7 +81,11 @@ pub static ALLERGY: Object = Object {
         RECORDED_AT,
         RECORDED_BY,
         Field::required("agent", "causative agent (PRSB: mandatory)", CODED),
-        Field::required("clinicalStatus", "whether it holds", Shape::Code(&["active", "inactive", "resolved"])),
+        Field::required(
+            "clinicalStatus",
+            "whether it holds",
+            Shape::Code(&["active", "inactive", "resolved"]),
+        ),
         Field::optional(
             "verificationStatus",
             "how sure it is",
@@ -147,7 +158,8 @@ pub static MEDICATION: Object = Object {
 
 /// Medicines that the person takes.
 pub static MEDICATIONS: Section =
-    Section::new("medications", &MEDICATION, "MedicationStatement", "subject", MEDICATION_BINDS).open_to_others();
+    Section::new("medications", &MEDICATION, "MedicationStatement", "subject", MEDICATION_BINDS)
+        .open_to_others();
 
 const MEDICATION_BINDS: &[Bind] = &[
     detail("form"),
@@ -206,7 +218,10 @@ pub static ADMINISTRATIONS: Section = Section::new(
 )
 .open_to_others();
 
+/// R4 has a dosage here only with a dose that is a quantity (mad-1), and PRSB's dose is text.
 const ADMINISTRATION_BINDS: &[Bind] = &[
+    detail("route"),
+    note("dose"),
     Bind { from: "recordedAt", to: "", kind: Kind::DetailDate },
     detail("recordedBy.role"),
     detail("recordedBy.contact"),
@@ -216,8 +231,6 @@ const ADMINISTRATION_BINDS: &[Bind] = &[
     bind("medication", "medicationCodeableConcept", Kind::Concept),
     bind("dateTime", "effectiveDateTime", Kind::DateTime),
     bind("recordedBy.name", "performer[].actor", Kind::Display),
-    bind("dose", "dosage.text", Kind::Text),
-    bind("route", "dosage.route", Kind::Concept),
 ];
 
 /// Shape of an item.

@@ -14,7 +14,8 @@ pub static CAPACITY_CODE: Coding<'static> = section("capacity-assessment", "Ment
 pub static LPA_CODE: Coding<'static> = section("lasting-power-of-attorney", "Lasting power of attorney");
 static LPA_ROLE: Coding<'static> = Coding::new(ROLES_SYSTEM, "LPA", "Lasting power of attorney");
 /// Marks deprivations of liberty.
-pub static DOLS_CODE: Coding<'static> = section("deprivation-of-liberty", "Deprivation of liberty safeguards");
+pub static DOLS_CODE: Coding<'static> =
+    section("deprivation-of-liberty", "Deprivation of liberty safeguards");
 /// Marks statuses under the Mental Health Act.
 pub static MHA_CODE: Coding<'static> = section("mental-health-act", "Mental Health Act status");
 /// Marks advance decisions.
@@ -37,7 +38,11 @@ pub static CAPACITY_ITEM: Object = Object {
         RECORDED_AT,
         RECORDED_BY,
         Field::required("date", "when capacity was assessed", WHEN),
-        Field::required("decision", "the decision that it was assessed for: capacity is decision-specific", SHORT),
+        Field::required(
+            "decision",
+            "the decision that it was assessed for: capacity is decision-specific",
+            SHORT,
+        ),
         Field::required("assessment", "what was found", SHORT),
         DOCUMENT_LOCATION,
         DOCUMENT,
@@ -212,15 +217,10 @@ macro_rules! decision_binds {
 }
 
 /// Advance decisions to refuse treatment.
-pub static ADVANCE_DECISIONS: Section = Section::new(
-    "legal.advanceDecisions",
-    &DECISION_ITEM,
-    "Flag",
-    "subject",
-    decision_binds!(&ADRT_CODE),
-)
-.marked(&ADRT_CODE)
-.gated(Gate::Legal);
+pub static ADVANCE_DECISIONS: Section =
+    Section::new("legal.advanceDecisions", &DECISION_ITEM, "Flag", "subject", decision_binds!(&ADRT_CODE))
+        .marked(&ADRT_CODE)
+        .gated(Gate::Legal);
 
 /// Decisions on resuscitation: all of them, dated, with their author; which holds is for people to say.
 pub static CPR_DECISIONS: Section =

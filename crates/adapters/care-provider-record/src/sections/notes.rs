@@ -132,7 +132,15 @@ pub static SERVICE: Object = Object {
         Field::optional(
             "status",
             "status; taken from the dates where absent",
-            Shape::Code(&["planned", "waitlist", "active", "onhold", "finished", "cancelled", "entered-in-error"]),
+            Shape::Code(&[
+                "planned",
+                "waitlist",
+                "active",
+                "onhold",
+                "finished",
+                "cancelled",
+                "entered-in-error",
+            ]),
         ),
         Field::optional("startDate", "from when", WHEN),
         Field::optional("endDate", "until when", WHEN),
@@ -255,9 +263,10 @@ pub static INCIDENT: Object = Object {
 pub const INCIDENT_TEXTS: [&str; 4] = ["description", "outcome", "instruction", "involved"];
 
 /// Incidents without stated harm.
-pub static INCIDENTS: Section = Section::new("incidents", &INCIDENT, "Observation", "subject", INCIDENT_BINDS)
-    .marked(&INCIDENT_CODE)
-    .labelled();
+pub static INCIDENTS: Section =
+    Section::new("incidents", &INCIDENT, "Observation", "subject", INCIDENT_BINDS)
+        .marked(&INCIDENT_CODE)
+        .labelled();
 
 const INCIDENT_BINDS: &[Bind] = &[
     detail("harm"),
@@ -320,7 +329,8 @@ pub static PREFERENCE: Object = Object {
 
 /// Preferences.
 pub static PREFERENCES: Section =
-    Section::new("preferences", &PREFERENCE, "Observation", "subject", PREFERENCE_BINDS).marked(&PREFERENCE_CODE);
+    Section::new("preferences", &PREFERENCE, "Observation", "subject", PREFERENCE_BINDS)
+        .marked(&PREFERENCE_CODE);
 
 const PREFERENCE_BINDS: &[Bind] = &[
     detail("location"),
@@ -390,7 +400,8 @@ const REQUIREMENT_BINDS: &[Bind] = &[
 
 /// Reasonable adjustments.
 pub static ADJUSTMENTS: Section =
-    Section::new("individualRequirements", &REQUIREMENT, "Flag", "subject", ADJUSTMENT_BINDS).marked(&ADJUSTMENT_CODE);
+    Section::new("individualRequirements", &REQUIREMENT, "Flag", "subject", ADJUSTMENT_BINDS)
+        .marked(&ADJUSTMENT_CODE);
 
 const ADJUSTMENT_BINDS: &[Bind] = &[
     detail("comment"),
@@ -404,4 +415,3 @@ const ADJUSTMENT_BINDS: &[Bind] = &[
     bind("date", "period.start", Kind::DateTime),
     bind("recordedBy.name", "author", Kind::Display),
 ];
-

@@ -60,7 +60,11 @@ pub static EMAIL: Object = Object {
 /// Shape of an item.
 pub static LOCAL_IDENTIFIER: Object = Object {
     fields: &[
-        Field::optional("system", "URI of the system that issued it; the provider's own where absent", Shape::Form(&URI)),
+        Field::optional(
+            "system",
+            "URI of the system that issued it; the provider's own where absent",
+            Shape::Form(&URI),
+        ),
         Field::required("value", "the identifier", Shape::Text { min: 1, max: limits::UID_CHARS_MAX }),
     ],
     any_of: &[],
@@ -108,14 +112,22 @@ pub static SUBJECT: Object = Object {
             ]),
         ),
         Field::optional("religion", "religion or belief", CODED),
-        Field::optional("firstLanguage", "first language", SHORT),
+        Field::optional("firstLanguage", "first language, ISO 639 as in BCP 47", Shape::Form(&LANGUAGE)),
         Field::optional("interpreterRequired", "whether an interpreter is needed", Shape::Boolean),
         Field::optional("sexualOrientation", "sexual orientation (sensitive)", SHORT),
         Field::optional("immigrationStatus", "immigration status (sensitive, never passed on)", SHORT),
         Field::optional("pregnancyStatus", "pregnancy status (sensitive)", SHORT),
         Field::required("address", "usual address", Shape::Object(&ADDRESS)),
-        Field::optional("telephones", "telephone numbers", Shape::List { of: &Shape::Object(&TELEPHONE), min: 1, max: 20 }),
-        Field::optional("emails", "email addresses", Shape::List { of: &Shape::Object(&EMAIL), min: 1, max: 20 }),
+        Field::optional(
+            "telephones",
+            "telephone numbers",
+            Shape::List { of: &Shape::Object(&TELEPHONE), min: 1, max: 20 },
+        ),
+        Field::optional(
+            "emails",
+            "email addresses",
+            Shape::List { of: &Shape::Object(&EMAIL), min: 1, max: 20 },
+        ),
         Field::optional("gpPracticeCode", "code of the GP practice", Shape::Form(&ODS)),
         Field::optional("gpPracticeName", "name of the GP practice", SHORT),
         Field::optional("gpName", "name of the GP", NAME),
@@ -173,9 +185,43 @@ const ROLE_CODES: Shape = Shape::List {
 
 /// HL7 v3 role codes of personal relationships that a contact may have.
 const RELATIONSHIPS: Shape = Shape::Code(&[
-    "AUNT", "BRO", "CHILD", "COUSN", "DAU", "DAUC", "DAUINLAW", "DOMPART", "EXT", "FAMMEMB", "FMRSPS", "FRND", "FTH",
-    "GRFTH", "GRMTH", "GRNDCHILD", "GRNDDAU", "GRNDSON", "GRPRN", "HUSB", "INLAW", "MTH", "NBOR", "NEPHEW", "NIECE",
-    "PRN", "ROOM", "SIB", "SIGOTHR", "SIS", "SON", "SONC", "SONINLAW", "SPS", "STPCHLD", "UNCLE", "WIFE",
+    "AUNT",
+    "BRO",
+    "CHILD",
+    "COUSN",
+    "DAU",
+    "DAUC",
+    "DAUINLAW",
+    "DOMPART",
+    "EXT",
+    "FAMMEMB",
+    "FMRSPS",
+    "FRND",
+    "FTH",
+    "GRFTH",
+    "GRMTH",
+    "GRNDCHILD",
+    "GRNDDAU",
+    "GRNDSON",
+    "GRPRN",
+    "HUSB",
+    "INLAW",
+    "MTH",
+    "NBOR",
+    "NEPHEW",
+    "NIECE",
+    "PRN",
+    "ROOM",
+    "SIB",
+    "SIGOTHR",
+    "SIS",
+    "SON",
+    "SONC",
+    "SONINLAW",
+    "SPS",
+    "STPCHLD",
+    "UNCLE",
+    "WIFE",
 ]);
 
 /// Shape of an item.
@@ -205,7 +251,8 @@ const ROLE_CODE_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-RoleCod
 
 /// Contacts of the person.
 pub static PERSONAL_CONTACTS: Section =
-    Section::new("personalContacts", &PERSONAL_CONTACT, "RelatedPerson", "patient", PERSONAL_CONTACT_BINDS).open_to_others();
+    Section::new("personalContacts", &PERSONAL_CONTACT, "RelatedPerson", "patient", PERSONAL_CONTACT_BINDS)
+        .open_to_others();
 
 const PERSONAL_CONTACT_BINDS: &[Bind] = &[
     bind("roles", "", Kind::Extension(SUPPORT_ROLE, &ROLES)),
@@ -248,9 +295,14 @@ pub static PROFESSIONAL_CONTACT: Object = Object {
 };
 
 /// The role of a professional contact; the name goes to the Practitioner it refers to.
-pub static PROFESSIONAL_CONTACTS: Section =
-    Section::new("professionalContacts", &PROFESSIONAL_CONTACT, "PractitionerRole", "", PROFESSIONAL_CONTACT_BINDS)
-        .open_to_others();
+pub static PROFESSIONAL_CONTACTS: Section = Section::new(
+    "professionalContacts",
+    &PROFESSIONAL_CONTACT,
+    "PractitionerRole",
+    "",
+    PROFESSIONAL_CONTACT_BINDS,
+)
+.open_to_others();
 
 const PROFESSIONAL_CONTACT_BINDS: &[Bind] = &[
     detail("team"),

@@ -106,7 +106,8 @@ pub static NEED: Object = Object {
 };
 
 /// Needs.
-pub static NEEDS: Section = Section::new("needs", &NEED, "Condition", "subject", NEED_BINDS).marked(&NEED_CODE);
+pub static NEEDS: Section =
+    Section::new("needs", &NEED, "Condition", "subject", NEED_BINDS).marked(&NEED_CODE);
 
 const NEED_BINDS: &[Bind] = &[
     detail("recordedBy.role"),
@@ -177,7 +178,8 @@ pub static REVIEW: Object = Object {
     classes: &[],
 };
 
-const AGREEMENT_FIELD: Field = Field::optional("agreement", "agreed with the person or a representative", Shape::Object(&AGREEMENT));
+const AGREEMENT_FIELD: Field =
+    Field::optional("agreement", "agreed with the person or a representative", Shape::Object(&AGREEMENT));
 const REVIEW_FIELD: Field = Field::optional("review", "planned review", Shape::Object(&REVIEW));
 const STATUS_FIELD: Field = Field::optional("status", "status", PLAN_STATUS);
 const UPDATED_FIELD: Field = Field::optional("lastUpdated", "when it was last updated", WHEN);
@@ -260,7 +262,8 @@ pub static CONTINGENCY: Object = Object {
 
 /// Contingency plans.
 pub static CONTINGENCIES: Section =
-    Section::new("contingencyPlans", &CONTINGENCY, "CarePlan", "subject", CONTINGENCY_BINDS).marked(&CONTINGENCY_CODE);
+    Section::new("contingencyPlans", &CONTINGENCY, "CarePlan", "subject", CONTINGENCY_BINDS)
+        .marked(&CONTINGENCY_CODE);
 
 const CONTINGENCY_BINDS: &[Bind] = &[
     detail("triggerFactors"),
@@ -302,9 +305,10 @@ pub static ADDITIONAL: Object = Object {
 };
 
 /// Additional plans, and the plans of other senders.
-pub static ADDITIONALS: Section = Section::new("additionalPlans", &ADDITIONAL, "CarePlan", "subject", ADDITIONAL_BINDS)
-    .marked(&ADDITIONAL_CODE)
-    .open_to_others();
+pub static ADDITIONALS: Section =
+    Section::new("additionalPlans", &ADDITIONAL, "CarePlan", "subject", ADDITIONAL_BINDS)
+        .marked(&ADDITIONAL_CODE)
+        .open_to_others();
 
 const ADDITIONAL_BINDS: &[Bind] = &[
     detail("planType"),

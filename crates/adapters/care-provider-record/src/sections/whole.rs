@@ -80,7 +80,11 @@ pub static ABOUT_ME: Object = Object {
 /// Legal information.
 pub static LEGAL: Object = Object {
     fields: &[
-        Field::optional("capacityAssessments", "mental capacity assessments", list(&Shape::Object(&legal::CAPACITY_ITEM))),
+        Field::optional(
+            "capacityAssessments",
+            "mental capacity assessments",
+            list(&Shape::Object(&legal::CAPACITY_ITEM)),
+        ),
         Field::optional(
             "lastingPowersOfAttorney",
             "lasting powers of attorney and deputies",
@@ -97,7 +101,11 @@ pub static LEGAL: Object = Object {
             "advance decisions to refuse treatment",
             list(&Shape::Object(&legal::DECISION_ITEM)),
         ),
-        Field::optional("cprDecisions", "decisions on resuscitation", list(&Shape::Object(&legal::DECISION_ITEM))),
+        Field::optional(
+            "cprDecisions",
+            "decisions on resuscitation",
+            list(&Shape::Object(&legal::DECISION_ITEM)),
+        ),
         Field::optional(
             "advanceStatements",
             "advance statements",
@@ -116,13 +124,25 @@ pub static LEGAL: Object = Object {
 pub static RECORD: Object = Object {
     fields: &[
         Field::optional("$schema", "this schema", Shape::Text { min: 1, max: 200 }),
-        Field::required("recordUid", "id of the record (MODS)", Shape::Text { min: 1, max: limits::UID_CHARS_MAX }),
-        Field::required("version", "version of the record (MODS)", Shape::Integer { min: 1, max: i32::MAX as i64 }),
+        Field::required(
+            "recordUid",
+            "id of the record (MODS)",
+            Shape::Text { min: 1, max: limits::UID_CHARS_MAX },
+        ),
+        Field::required(
+            "version",
+            "version of the record (MODS)",
+            Shape::Integer { min: 1, max: i32::MAX as i64 },
+        ),
         RECORDED_AT,
         Field::required("provider", "whose record it is", Shape::Object(&people::PROVIDER)),
         Field::required("subject", "the person", Shape::Object(&people::SUBJECT)),
         Field::optional("aboutMe", "About Me (PRSB)", Shape::Object(&ABOUT_ME)),
-        Field::optional("personalContacts", "personal contacts", list(&Shape::Object(&people::PERSONAL_CONTACT))),
+        Field::optional(
+            "personalContacts",
+            "personal contacts",
+            list(&Shape::Object(&people::PERSONAL_CONTACT)),
+        ),
         Field::optional(
             "professionalContacts",
             "professional contacts",
@@ -132,7 +152,11 @@ pub static RECORD: Object = Object {
         Field::optional("safeguarding", "safeguarding concerns", list(&Shape::Object(&legal::CONCERN))),
         Field::optional("alerts", "alerts", list(&Shape::Object(&notes::ALERT))),
         Field::optional("risks", "risks", list(&Shape::Object(&notes::RISK))),
-        Field::optional("individualRequirements", "individual requirements", list(&Shape::Object(&notes::REQUIREMENT))),
+        Field::optional(
+            "individualRequirements",
+            "individual requirements",
+            list(&Shape::Object(&notes::REQUIREMENT)),
+        ),
         Field::optional("needs", "needs, concerns and problems", list(&Shape::Object(&plans::NEED))),
         Field::optional("carePlan", "personalised care and support plan", Shape::Object(&plans::PLAN)),
         Field::optional(
@@ -140,20 +164,32 @@ pub static RECORD: Object = Object {
             "contingency and safety plans",
             list(&Shape::Object(&plans::CONTINGENCY)),
         ),
-        Field::optional("additionalPlans", "additional support plans", list(&Shape::Object(&plans::ADDITIONAL))),
+        Field::optional(
+            "additionalPlans",
+            "additional support plans",
+            list(&Shape::Object(&plans::ADDITIONAL)),
+        ),
         Field::optional("services", "services and care", list(&Shape::Object(&notes::SERVICE))),
         Field::optional("dailyNotes", "daily notes", list(&Shape::Object(&notes::DAILY_NOTE))),
         Field::optional("incidents", "incidents", list(&Shape::Object(&notes::INCIDENT))),
         Field::optional("preferences", "preferences", list(&Shape::Object(&notes::PREFERENCE))),
         Field::optional("conditions", "problems and diagnoses", list(&Shape::Object(&clinical::CONDITION))),
-        Field::optional("allergies", "allergies and adverse reactions", list(&Shape::Object(&clinical::ALLERGY))),
+        Field::optional(
+            "allergies",
+            "allergies and adverse reactions",
+            list(&Shape::Object(&clinical::ALLERGY)),
+        ),
         Field::optional("medications", "medicines", list(&Shape::Object(&clinical::MEDICATION))),
         Field::optional(
             "medicationAdministrations",
             "medicines given",
             list(&Shape::Object(&clinical::ADMINISTRATION)),
         ),
-        Field::optional("admissions", "admissions and discharges", list(&Shape::Object(&clinical::ADMISSION))),
+        Field::optional(
+            "admissions",
+            "admissions and discharges",
+            list(&Shape::Object(&clinical::ADMISSION)),
+        ),
         Field::optional("investigationResults", "results", list(&Shape::Object(&clinical::RESULT))),
         Field::optional("documents", "documents and multimedia", list(&Shape::Object(&ATTACHMENT))),
     ],

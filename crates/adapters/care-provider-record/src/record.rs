@@ -1,0 +1,208 @@
+//! One record: what is refused, what is held back, what is written, and what is left.
+
+use causeway_adapter::{Composer, Meta, Sink};
+use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity};
+use causeway_fhir::{Ref, Writer, systems};
+use causeway_json::shape::{self, Fault, Shape};
+use causeway_json::{Node, Tree};
+
+use crate::bind::{Gate, IDENTIFIER, Section};
+use crate::item::{In, Refused};
+use crate::sections::legal::SILENT_DEFAULTS;
+use crate::sections::whole::RECORD;
+use crate::{checks, compose, refusals, subject, write};
+
+/// Why an item was refused.
+const REFUSED: &str = "it breaks the schema and was refused; an issue says where";
+
+/// Why an item has no place.
+const UNKNOWN: &str = "the schema has no such member here; it was kept only in the original";
+
+/// A record that is being written.
+pub struct Record<'r, 't, 'c> {
+    /// The composer.
+    pub c: &'r mut Composer<'c>,
+    /// The whole record.
+    pub root: In<'t>,
+    /// The person's Patient.
+    pub patient: Ref,
+    /// The provider's Organization.
+    pub provider: Option<Ref>,
+    /// Identifier system of the record's items.
+    pub system: String,
+}
+
+/// Translates a parsed document.
+pub fn translate(tree: &Tree<'_>, c: &mut Composer<'_>, sink: &mut dyn Sink) {
+    let root = tree.root();
+    let mut refused = Refused::default();
+    if !root.get("subject").is_some_and(Node::is_object) {
+        let text = "the document has no subject: it says of nobody what it says";
+        refuse_all(c, sink, root, text, "subject-missing");
+        return;
+    }
+    for finding in shape::check(root, &Shape::Object(&RECORD)) {
+        c.issue(refusals::issue(&finding));
+        let missing = matches!(finding.fault, Fault::Missing(_) | Fault::MissingAny(_));
+        if let Some(unit) = refusals::unit(finding.node, missing) {
+            refuse(c, &mut refused, unit, REFUSED);
+        }
+    }
+    for double in tree.duplicates() {
+        let text = "the object has this member twice, so which one is meant is not known";
+        c.issue(
+            Issue::new(Severity::Error, IssueCode::Duplicate, "member-twice", text).at(double.position()),
+        );
+        let unit = refusals::unit(double, false).unwrap_or(double);
+        refuse(c, &mut refused, unit, text);
+    }
+    checks::before(root, c, &mut refused);
+    let whole = In::new(root, &refused);
+    if !subject::identified(whole) {
+        let text = "the subject has neither a sound NHS number nor a family name with a date of birth";
+        refuse_all(c, sink, root, text, "subject-unidentified");
+        return;
+    }
+    write_record(whole, c);
+    c.flush(sink);
+}
+
+/// Refuses a part of the record: its items are rejected, whatever else was said of them.
+pub fn refuse(c: &mut Composer<'_>, refused: &mut Refused, unit: Node<'_>, why: &'static str) {
+    if refused.0.insert(unit.index()) {
+        for leaf in unit.leaves() {
+            c.claim(leaf, Outcome::Rejected, why);
+        }
+    }
+}
+
+fn refuse_all(
+    c: &mut Composer<'_>,
+    sink: &mut dyn Sink,
+    root: Node<'_>,
+    text: &'static str,
+    rule: &'static str,
+) {
+    c.issue(Issue::new(Severity::Error, IssueCode::Required, rule, text).at(root.position()));
+    let all = 0..c.ledger.next_id();
+    c.ledger.overrule(all, Outcome::Rejected, text);
+    c.flush(sink);
+}
+
+fn write_record(root: In<'_>, c: &mut Composer<'_>) {
+    let uid = root.leaf("recordUid");
+    let owner = provider_code(root).map_or(c.context.sender.code.as_str(), |leaf| leaf.text).to_owned();
+    let key = uid.map_or_else(|| subject::key(root), |uid| uid.text.to_owned());
+    let key = format!("{owner}|{key}");
+    c.begin(&key);
+    let system = systems::local(&owner, IDENTIFIER);
+    let patient = c.reference("Patient", &key);
+    let mut record = Record { c, root, patient, provider: None, system };
+    record.provider = subject::provider(&mut record, &owner);
+    subject::patient(&mut record, &key);
+    subject::record(&mut record, &key);
+    compose::sections(&mut record);
+    let Record { c, root, .. } = record;
+    leftovers(root, c);
+    let label = if uid.is_some() { "record" } else { "record without id" };
+    let all = 0..c.ledger.next_id();
+    c.ledger.claim_rest(all, Outcome::Unsupported, UNKNOWN);
+    c.end(label, "dscr-record", None);
+    let unknown: Vec<_> = c
+        .ledger
+        .items()
+        .iter()
+        .zip(0..)
+        .filter(|(item, _)| item.reason == UNKNOWN)
+        .map(|(_, id)| id)
+        .collect();
+    for id in unknown.into_iter().take(causeway_core::limits::ISSUES_MAX) {
+        c.issue_at(id, Issue::new(Severity::Warning, IssueCode::NotSupported, "member-unknown", UNKNOWN));
+    }
+}
+
+/// The provider's own code: what its identifiers hang on.
+pub fn provider_code(root: In<'_>) -> Option<Leaf<'_>> {
+    root.leaf("provider.cqcLocationId").or_else(|| root.leaf("provider.odsCode"))
+}
+
+impl Record<'_, '_, '_> {
+    /// Writes an item as its section says. `more` adds elements of its own.
+    pub fn write(
+        &mut self,
+        section: &'static Section,
+        item: In<'_>,
+        part: &str,
+        more: impl FnOnce(&mut Writer),
+    ) -> Ref {
+        let key = match item.leaf("recordUid") {
+            Some(uid) => format!("{}|{}{part}", section.path, uid.text),
+            None => format!("{}{part}|{}", self.patient.id, item.node.pointer()),
+        };
+        let meta = label(section.restricted);
+        let patient = self.patient.clone();
+        let context = self.c.context;
+        let system = self.system.clone();
+        self.c.resource_with(section.resource, &key, &meta, |w| {
+            write::item(w, item, section, write::Env { zone: &context.zone, system: &system });
+            if !section.subject.is_empty() {
+                w.reference(section.subject, &patient, ());
+            }
+            more(w);
+        })
+    }
+
+    /// Whether an option of the feed opens a gate.
+    pub fn is_open(&self, gate: Gate) -> bool {
+        match gate {
+            Gate::Open => true,
+            Gate::Legal => self.c.context.enabled("legal-items"),
+            Gate::Safeguarding => self.c.context.enabled("safeguarding-items"),
+        }
+    }
+
+    /// Holds back everything at a path, with one issue.
+    pub fn withhold(&mut self, path: &str, why: &'static str) {
+        let Some(found) = self.root.get(path) else { return };
+        let mut leaves = Vec::new();
+        for (name, member) in found.node.members() {
+            // A box that is not ticked is no decision to hold back.
+            let silent = SILENT_DEFAULTS.contains(&name) && !checks::is_yes(member.text());
+            leaves.extend(member.leaves().into_iter().filter(|_| !silent));
+        }
+        leaves.extend(found.node.elements().flat_map(Node::leaves));
+        if leaves.is_empty() {
+            return;
+        }
+        self.c.claim(leaves, Outcome::Withheld, why);
+        let issue = Issue::new(Severity::Information, IssueCode::Suppressed, "withheld-by-option", why);
+        self.c.issue(issue.at(found.node.position()));
+    }
+}
+
+/// `meta` with the label "restricted" where it is called for.
+pub fn label(restricted: bool) -> Meta<'static> {
+    let mut meta = Meta::default();
+    if restricted {
+        meta.security.push((systems::CONFIDENTIALITY, "R", "restricted", Vec::new()));
+    }
+    meta
+}
+
+/// What nothing was said of: blanks, the schema's name, and members that the schema does not know.
+fn leftovers(root: In<'_>, c: &mut Composer<'_>) {
+    for leaf in root.node.leaves() {
+        if leaf.is_blank() {
+            c.claim(leaf, Outcome::Structural, "");
+        }
+    }
+    c.claim(root.leaf("$schema"), Outcome::Structural, "");
+    for (name, member) in root.node.members() {
+        if RECORD.fields.iter().all(|field| field.name != name) {
+            let text = "the schema has no section of this name; it was kept only in the original";
+            let issue = Issue::new(Severity::Warning, IssueCode::NotSupported, "section-unknown", text);
+            c.issue(issue.at(member.position()));
+            c.claim(member.leaves(), Outcome::Unsupported, text);
+        }
+    }
+}

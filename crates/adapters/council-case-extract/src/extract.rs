@@ -1,0 +1,262 @@
+//! An extract, read and joined: people, and the rows that belong to each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use causeway_adapter::Composer;
+use causeway_core::{Issue, IssueCode, Leaf, Outcome, Place, Severity, When};
+
+use crate::limits::{ROWS_MAX, ROWS_PER_PERSON_MAX};
+use crate::records::Record;
+use crate::rules::{self, Rule};
+use crate::tables::{Heading, Names, Row, Table, heading};
+
+/// A person of the extract.
+#[derive(Debug)]
+pub struct Person {
+    /// Number of its row.
+    pub row: usize,
+    /// Why the record is not published, if it is not.
+    pub refused: Option<&'static Rule>,
+    /// Numbers of the rows of other tables that belong to it, in source order.
+    pub rows: Vec<usize>,
+}
+
+/// A joined extract.
+#[derive(Debug, Default)]
+pub struct Extract<'a> {
+    /// All rows.
+    pub rows: Vec<Row<'a>>,
+    /// People in source order.
+    pub people: Vec<Person>,
+    /// People by id and by the id before a merge.
+    by_id: HashMap<&'a str, usize>,
+    by_legacy: HashMap<&'a str, usize>,
+    /// Workers by user id and by worker id.
+    users: HashMap<&'a str, usize>,
+    /// How often each id of a table was seen.
+    seen: HashMap<(&'static str, &'a str, &'a str), u32>,
+    workers: HashMap<&'a str, usize>,
+}
+
+fn fatal(rule: &'static str, text: impl Into<std::borrow::Cow<'static, str>>) -> Issue {
+    Issue::new(Severity::Fatal, IssueCode::Structure, rule, text)
+}
+
+/// Enters all cells into the ledger and makes rows of them.
+///
+/// # Errors
+/// A fatal issue where a heading is unclear, or there is none, or there are too many rows.
+pub fn rows<'a>(c: &mut Composer<'_>, records: &'a [Record<'a>]) -> Result<Vec<Row<'a>>, Issue> {
+    if records.len() > ROWS_MAX {
+        return Err(fatal("rows-too-many", format!("the extract has more than {ROWS_MAX} rows")));
+    }
+    let mut headings: Vec<Heading> = Vec::new();
+    let mut kinds = Vec::with_capacity(records.len());
+    for (record, number) in records.iter().zip(1u32..) {
+        match heading(record, number)? {
+            Some(found) => {
+                headings.push(found);
+                kinds.push(true);
+            }
+            None if headings.is_empty() && !record.is_blank() => {
+                return Err(fatal(
+                    "heading-missing",
+                    "the extract does not begin with the heading of a table",
+                ));
+            }
+            None => kinds.push(false),
+        }
+    }
+    if headings.is_empty() {
+        return Err(fatal("input-empty", "the extract is empty"));
+    }
+    let names = Arc::new(Names(headings));
+    c.ledger.set_outline(names.clone());
+    let mut current = names.0.iter();
+    let mut heading = None;
+    let mut rows = Vec::new();
+    for ((record, number), is_heading) in records.iter().zip(1u32..).zip(kinds) {
+        if is_heading {
+            heading = current.next();
+            for (cell, column) in record.cells.iter().zip(0..) {
+                let id = c.ledger.add(Place::Cell { row: number, column }, cell.span);
+                c.claim(id, Outcome::Structural, "");
+            }
+        } else if let Some(heading) = heading
+            && !record.is_blank()
+        {
+            rows.extend(enter(c, record, number, heading));
+        }
+    }
+    Ok(rows)
+}
+
+fn enter<'a>(
+    c: &mut Composer<'_>,
+    record: &'a Record<'a>,
+    number: u32,
+    heading: &Heading,
+) -> Option<Row<'a>> {
+    let width = heading.places.len();
+    let surplus = record.cells.iter().skip(width).any(|cell| !cell.text.trim().is_empty());
+    if record.broken || record.cells.len() < width || surplus {
+        let id = c.ledger.add(Place::Cell { row: number, column: u16::MAX }, record.span);
+        c.claim(id, Outcome::Rejected, "the row could not be read");
+        c.issue_at(id, if record.broken { rules::ROW_BROKEN } else { rules::ROW_CELLS }.issue());
+        return None;
+    }
+    let first = c.ledger.next_id();
+    let mut cells = Vec::new();
+    for ((cell, place), column) in record.cells.iter().zip(&heading.places).zip(0..) {
+        let text = cell.text.trim();
+        if text.is_empty() {
+            continue;
+        }
+        let id = c.ledger.add(Place::Cell { row: number, column }, cell.span);
+        if matches!(text, "NULL" | "N/A" | "#N/A") {
+            c.claim(id, Outcome::Withheld, "the words stand for no value");
+            continue;
+        }
+        cells.push((*place, Leaf { text, id }));
+    }
+    if record.guessed {
+        c.issue_at(first, rules::CHARSET.issue());
+    }
+    Some(Row::new(heading.table, first..c.ledger.next_id(), cells))
+}
+
+impl<'a> Extract<'a> {
+    /// Joins rows; those that can't be joined are refused and told.
+    pub fn join(c: &mut Composer<'_>, rows: Vec<Row<'a>>) -> Self {
+        let mut extract = Self { rows, ..Self::default() };
+        for at in 0..extract.rows.len() {
+            let Some(row) = extract.rows.get(at) else { continue };
+            match row.table {
+                Table::Persons => extract.person(c, at),
+                Table::Workers => {
+                    let (user, id) = (row.text("system_user_id"), row.text("id"));
+                    extract.users.entry(user).or_insert(at);
+                    extract.workers.entry(id).or_insert(at);
+                }
+                _ => {}
+            }
+        }
+        for at in 0..extract.rows.len() {
+            let Some(row) = extract.rows.get(at) else { continue };
+            if !matches!(row.table, Table::Persons | Table::Workers) {
+                extract.attach(c, at);
+            }
+        }
+        extract
+    }
+
+    fn person(&mut self, c: &mut Composer<'_>, at: usize) {
+        let Some(row) = self.rows.get(at) else { return };
+        let id = row.text("person_id");
+        let refused = if id.is_empty() {
+            Some(("person_id", &rules::PERSON_ID))
+        } else if self.by_id.contains_key(id) {
+            Some(("person_id", &rules::PERSON_TWICE))
+        } else {
+            match (row.text("restricted"), row.text("context_flag")) {
+                ("N" | "n", "A" | "a") => None,
+                (_, "C" | "c") => Some(("context_flag", &rules::CHILD)),
+                ("Y" | "y", _) => Some(("restricted", &rules::RESTRICTED)),
+                ("N" | "n", _) => Some(("context_flag", &rules::CONTEXT)),
+                // What is not stated may be "yes": fail closed.
+                _ => Some(("restricted", &rules::RESTRICTED_BLANK)),
+            }
+        };
+        if let Some((column, rule)) = refused {
+            c.issue_at(row.at(column), rule.issue());
+            c.ledger.overrule(row.items.clone(), Outcome::Rejected, rule.text);
+        }
+        if id.is_empty() || self.by_id.contains_key(id) {
+            return;
+        }
+        let number = self.people.len();
+        self.by_id.insert(id, number);
+        if let Some(legacy) = row.cell("person_id_legacy") {
+            self.by_legacy.entry(legacy.text).or_insert(number);
+        }
+        self.people.push(Person { row: at, refused: refused.map(|(_, rule)| rule), rows: Vec::new() });
+    }
+
+    fn attach(&mut self, c: &mut Composer<'_>, at: usize) {
+        let Some(row) = self.rows.get(at) else { return };
+        let refuse = |c: &mut Composer<'_>, rule: &Rule| {
+            c.issue_at(row.at("person_id"), rule.issue());
+            c.ledger.overrule(row.items.clone(), Outcome::Rejected, rule.text);
+        };
+        let Some((number, legacy)) = self.find(row.text("person_id")) else {
+            refuse(c, if row.text("person_id").is_empty() { &rules::PERSON_ID } else { &rules::ORPHAN });
+            return;
+        };
+        if legacy {
+            c.issue_at(row.at("person_id"), rules::LEGACY.issue());
+        }
+        let Some(person) = self.people.get_mut(number) else { return };
+        if let Some(rule) = person.refused {
+            // Told once, at the person.
+            c.ledger.overrule(row.items.clone(), Outcome::Rejected, rule.text);
+        } else if person.rows.len() >= ROWS_PER_PERSON_MAX {
+            refuse(c, &rules::TOO_MANY);
+        } else {
+            person.rows.push(at);
+            let key = (row.table.name(), row.text("person_id"), row.text(row.table.key()));
+            let count = self.seen.entry(key).or_insert(0);
+            if *count > 0 {
+                c.issue_at(row.at(row.table.key()), rules::ID_TWICE.issue());
+            }
+            let repeats = *count;
+            *count += 1;
+            if let Some(row) = self.rows.get_mut(at) {
+                row.repeats = repeats;
+            }
+        }
+    }
+
+    /// The person of an id; whether the id is the one from before a merge.
+    pub fn find(&self, id: &str) -> Option<(usize, bool)> {
+        match self.by_id.get(id) {
+            Some(number) => Some((*number, false)),
+            None => self.by_legacy.get(id).map(|number| (*number, true)),
+        }
+    }
+
+    /// The row of a worker by user id or worker id.
+    pub fn worker(&self, id: &str) -> Option<&Row<'a>> {
+        if id.is_empty() {
+            return None;
+        }
+        self.users.get(id).or_else(|| self.workers.get(id)).and_then(|at| self.rows.get(*at))
+    }
+}
+
+/// Reads a date cell; tells and refuses what is no date.
+pub fn date(c: &mut Composer<'_>, leaf: Option<Leaf<'_>>) -> Option<When> {
+    let leaf = leaf?;
+    let zone = &c.context.zone;
+    let when = When::british(leaf.text, zone).or_else(|_| When::iso(leaf.text, zone)).ok();
+    let when = when.filter(|when| when.precision() >= causeway_core::Precision::Day);
+    match when {
+        None => {
+            c.issue_at(leaf.id, rules::DATE.issue());
+            c.claim(leaf, Outcome::Rejected, "no valid date");
+            None
+        }
+        Some(when) if when.ymd() == (1900, 1, 1) => {
+            c.issue_at(leaf.id, rules::DATE_FILLER.issue());
+            c.claim(leaf, Outcome::Withheld, "1 January 1900 stands for no date");
+            None
+        }
+        Some(when) => {
+            if let Some(doubt) = when.doubt() {
+                let issue = Issue::new(Severity::Warning, IssueCode::Value, "local-time-doubtful", doubt);
+                c.issue_at(leaf.id, issue);
+            }
+            Some(when)
+        }
+    }
+}
