@@ -190,7 +190,7 @@ pub fn journey(seed: u64, person: &Person) -> Journey {
         Kind::SupportedLiving => supported_living(start),
         Kind::AdviceOnly => vec![Event::Request {
             on: start,
-            route: "Community / Other route",
+            route: "Community or other route",
             outcome: "NFA: Information and advice or signposting",
         }],
         Kind::Equipment => equipment(start),
@@ -294,13 +294,13 @@ pub fn reablement(home: Date, needs_support_after: bool) -> Vec<Event> {
     let mut events = vec![
         Event::Request {
             on: home + days(1),
-            route: "Discharge from Hospital",
+            route: "Discharge from hospital",
             outcome: "Progress to assessment, review or reassessment",
         },
         Event::Assessment {
             from: home + days(2),
             to: home + days(3),
-            kind: "Short Term Assessment",
+            kind: "Short term assessment",
             description: "Reablement assessment",
             outcome: "Progress to reablement/ST-Max",
         },
@@ -317,7 +317,7 @@ pub fn reablement(home: Date, needs_support_after: bool) -> Vec<Event> {
         events.push(Event::Assessment {
             from: end,
             to: end + days(3),
-            kind: "Long Term Assessment",
+            kind: "Long term assessment",
             description: "Care Act assessment",
             outcome: "Progress to support planning or services",
         });
@@ -337,13 +337,13 @@ fn carer(start: Date) -> Vec<Event> {
     vec![
         Event::Request {
             on: start,
-            route: "Community / Other route",
+            route: "Community or other route",
             outcome: "Progress to assessment, review or reassessment",
         },
         Event::Assessment {
             from: start + days(10),
             to: start + days(12),
-            kind: "Long Term Assessment",
+            kind: "Long term assessment",
             description: "Carer's assessment",
             outcome: "Progress to support planning or services",
         },
@@ -376,7 +376,7 @@ fn equipment(start: Date) -> Vec<Event> {
     vec![
         Event::Request {
             on: start,
-            route: "Community / Other route",
+            route: "Community or other route",
             outcome: "Progress to support planning or services",
         },
         Event::Service {
@@ -395,7 +395,7 @@ fn care_home(start: Date, home: Option<Organisation>) -> Vec<Event> {
         Event::Assessment {
             from: start,
             to: start + days(5),
-            kind: "Long Term Assessment",
+            kind: "Long term assessment",
             description: "Care Act assessment",
             outcome: "Progress to support planning or services",
         },
