@@ -373,7 +373,9 @@ impl<'c> Composer<'c> {
         });
     }
 
-    fn settle(&mut self) {
+    /// Enters the claims and issues made so far for good: nothing written before can be taken back after it. For
+    /// long records, whose claims would otherwise pile up until the bundle ends.
+    pub fn settle(&mut self) {
         self.writer.settle(&mut self.ledger);
         for (item, mut issue) in self.writer.take_issues() {
             if issue.position.is_none() {

@@ -6,6 +6,8 @@ use causeway_adapter::Adapter;
 /// Every adapter: social care first, then alphabetical.
 pub static ADAPTERS: &[&dyn Adapter] = &[
     &causeway_adapter_client_level_data::ClientLevelData,
+    &causeway_adapter_council_case_extract::CouncilCaseExtract,
+    &causeway_adapter_discharge_notice::DischargeNotice,
     &causeway_adapter_telecare_alarm::TelecareAlarm,
     &causeway_adapter_edifact_pathology::EdifactPathology,
     &causeway_adapter_gp2gp::Gp2gp,

@@ -104,6 +104,8 @@ pub async fn asked_to_end() {
 pub fn start_process(verbose: bool) {
     // Fails only where it was set before, which is as good.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    // A panic's own text may quote what it choked on.
+    causeway_service::panics::tell_place_only();
     let level = if verbose { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("CAUSEWAY_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));

@@ -276,7 +276,10 @@ impl When {
             return out;
         }
         let (h, m, s) = self.time;
-        out.push_str(&format!("T{h:02}:{m:02}:{s:02}"));
+        for (mark, part) in [('T', h), (':', m), (':', s)] {
+            out.push(mark);
+            push_two(&mut out, part);
+        }
         let (value, digits) = self.fraction;
         if digits > 0 {
             out.push_str(&format!(".{value:0width$}", width = usize::from(digits)));
@@ -284,14 +287,17 @@ impl When {
         let seconds = self.offset.seconds().unwrap_or(0);
         let sign = if seconds < 0 { '-' } else { '+' };
         let minutes = seconds.unsigned_abs() / 60;
-        out.push_str(&format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60));
+        out.push(sign);
+        push_two(&mut out, (minutes / 60) as u8);
+        out.push(':');
+        push_two(&mut out, (minutes % 60) as u8);
         out
     }
 
     /// The day part, as FHIR `date`.
     pub fn fhir_date(&self) -> String {
         let (y, m, d) = self.date;
-        let mut out = String::with_capacity(10);
+        let mut out = String::with_capacity(32);
         let year = y.unsigned_abs();
         push_two(&mut out, (year / 100) as u8);
         push_two(&mut out, (year % 100) as u8);

@@ -287,7 +287,8 @@ pub trait Engine: Send + Sync {
     /// Reads everything: database integrity, every payload's SHA-256, the audit chain.
     fn verify(&self) -> Result<VerifyReport>;
 
-    /// Sandbox only: removes all messages, or those from and to one mailbox. Audit stays, and says so.
+    /// Sandbox only: removes all messages, or those to one mailbox (what it sent stays with the recipients, as in
+    /// the MESH sandbox). Audit stays, and says so.
     fn reset(&self, mailbox: Option<&str>, actor: &str, now: Timestamp) -> Result<()>;
 }
 

@@ -67,6 +67,11 @@ impl Writer {
         Self { tracer: explain.then(Tracer::default), ..Self::default() }
     }
 
+    /// Makes room for so many bytes more: a hint for outputs whose size can be told.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
+    }
+
     /// Bytes written.
     pub fn bytes(&self) -> &[u8] {
         &self.out

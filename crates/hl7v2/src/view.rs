@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use causeway_core::{ItemId, Leaf, Sources};
 
-use crate::message::{Line, Message, flag, key};
+use crate::message::{Line, Message, Value, flag, key};
 
 /// One segment of a message.
 #[derive(Clone, Copy)]
@@ -51,6 +51,7 @@ impl<'m> Segment<'m> {
     }
 
     /// A field, as HL7 counts them (from 1).
+    #[inline]
     pub fn field(self, number: u16) -> Part<'m> {
         self.all().narrow(u64::from(number) << 32, Level::Field)
     }
@@ -61,6 +62,7 @@ impl<'m> Segment<'m> {
     }
 
     /// The value of a simple field: first repetition, first component, first subcomponent.
+    #[inline]
     pub fn leaf(self, number: u16) -> Option<Leaf<'m>> {
         self.field(number).leaf()
     }
@@ -116,18 +118,31 @@ impl fmt::Debug for Part<'_> {
 }
 
 impl<'m> Part<'m> {
+    #[inline]
     fn narrow(self, add: u64, level: Level) -> Self {
         let prefix = self.prefix | add;
         let (lo, hi) = self.range(prefix, prefix + (1 << level.open_bits()));
         Self { lo, hi, prefix, level, ..self }
     }
 
-    /// Indexes of the values whose key lies in a range.
+    /// Indexes of the values whose key lies in a range. Parts are short, so a few steps are walked before a
+    /// binary search is worth its jumps.
+    #[inline]
     fn range(self, from: u64, to: u64) -> (u32, u32) {
+        const STEPS: usize = 8;
         let values = self.message.values.get(self.lo as usize..self.hi as usize).unwrap_or_default();
-        let lo = values.partition_point(|v| v.key < from);
-        let rest = values.get(lo..).unwrap_or_default();
-        let hi = lo + rest.partition_point(|v| v.key < to);
+        if values.is_empty() {
+            return (self.lo, self.lo);
+        }
+        let find = |values: &[Value], bound: u64| {
+            let near = values.iter().take(STEPS).take_while(|v| v.key < bound).count();
+            if near < STEPS {
+                return near;
+            }
+            near + values.get(near..).unwrap_or_default().partition_point(|v| v.key < bound)
+        };
+        let lo = find(values, from);
+        let hi = lo + find(values.get(lo..).unwrap_or_default(), to);
         (self.lo + lo as u32, self.lo + hi as u32)
     }
 
@@ -148,6 +163,7 @@ impl<'m> Part<'m> {
     }
 
     /// A component of a repetition, from 1 (of a field: of its first repetition).
+    #[inline]
     pub fn comp(self, number: u8) -> Self {
         let at = if self.level == Level::Field { self.rep(1) } else { self };
         at.narrow(u64::from(number) << 8, Level::Component)
@@ -174,6 +190,7 @@ impl<'m> Part<'m> {
 
     /// Its value, where it is a single one or the first of several; `None` where it is absent, blank or the
     /// explicit null. Blanks are cut off both ends.
+    #[inline]
     pub fn leaf(self) -> Option<Leaf<'m>> {
         self.at(self.head()?)
     }

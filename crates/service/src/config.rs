@@ -39,6 +39,16 @@ pub struct Config {
     /// Routes, unless a table is kept with the data (document `route`/`table`).
     #[serde(rename = "route")]
     pub routes: Vec<Route>,
+    /// Endpoints, unless one of the same name is kept with the data (documents `endpoint`).
+    #[serde(rename = "endpoint")]
+    pub endpoints: Vec<crate::delivery::Endpoint>,
+    /// Deadlines of acknowledgements by workflow, unless a table is kept with the data (document `watch`/`table`).
+    #[serde(rename = "watch")]
+    pub watches: Vec<causeway_exchange::watch::Watch>,
+    /// FHIR messaging.
+    pub messaging: crate::fhir_messaging::Settings,
+    /// Certificates of the HTTP door.
+    pub tls: Option<crate::tls::Settings>,
 }
 
 /// Limits an operator may set.
@@ -129,6 +139,10 @@ impl Default for Config {
             organisations: Vec::new(),
             mllp_listeners: Vec::new(),
             routes: Vec::new(),
+            endpoints: Vec::new(),
+            watches: Vec::new(),
+            messaging: crate::fhir_messaging::Settings::default(),
+            tls: None,
         }
     }
 }
@@ -193,6 +207,7 @@ impl Config {
         if let Err(error) = Routes::new(self.routes.clone()) {
             return bad(error.to_string());
         }
+        crate::delivery::config::validate(&self.endpoints)?;
         Ok(())
     }
 

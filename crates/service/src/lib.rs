@@ -8,8 +8,10 @@ pub mod caller;
 pub mod clock;
 pub mod config;
 pub mod counters;
+pub mod delivery;
 pub mod doors;
 pub mod fhir;
+pub mod fhir_messaging;
 mod health;
 pub mod limits;
 pub mod maintenance;
@@ -25,6 +27,7 @@ pub mod server;
 pub mod signals;
 pub mod state;
 pub mod testing;
+pub mod tls;
 
 pub use app::{Service, serve};
 pub use caller::Caller;

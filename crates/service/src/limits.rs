@@ -39,8 +39,6 @@ pub const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 pub const TRANSLATE_WORKERS: usize = 2;
 /// Messages of different people whose results are committed side by side (they share one flush).
 pub const COMMIT_LANES: usize = 16;
-/// Messages put into the record side by side: while one waits for its flush, others are read and prepared.
-pub const RECORD_LANES: usize = 4;
 /// Hours that a message of several parts waits for the missing ones before a person is asked.
 pub const PARTS_WAIT_HOURS: i64 = 24;
 /// Parts of one message.

@@ -180,7 +180,7 @@ impl Tx<'_> {
     pub(crate) fn reset(&mut self, mailbox: Option<&str>, actor: &str) -> Result<Vec<Checksum>> {
         let gone: Vec<i64> = rows::all(
             self.conn,
-            "SELECT seq FROM message WHERE ?1 IS NULL OR mailbox_to=?1 OR mailbox_from=?1",
+            "SELECT seq FROM message WHERE ?1 IS NULL OR mailbox_to=?1",
             [mailbox],
             |r| r.get(0),
         )?;

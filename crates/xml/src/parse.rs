@@ -78,10 +78,11 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded<'_>, XmlError> {
     if single {
         return Ok(Decoded::windows_1252(bytes));
     }
-    if let Err(error) = std::str::from_utf8(bytes) {
-        return Err(refuse(error.valid_up_to()));
+    let decoded = Decoded::utf8_or_windows_1252(bytes);
+    if decoded.guessed {
+        return Err(refuse(std::str::from_utf8(bytes).map_or_else(|e| e.valid_up_to(), |_| 0)));
     }
-    Ok(Decoded::utf8_or_windows_1252(bytes))
+    Ok(decoded)
 }
 
 impl<'a> Document<'a> {
@@ -209,7 +210,11 @@ impl<'a, 'l> Builder<'a, 'l> {
             base,
             ledger,
             document,
-            paths: Paths::default(),
+            paths: Paths {
+                names: Vec::new(),
+                steps: Vec::with_capacity(guess),
+                attributes: Vec::with_capacity(guess),
+            },
             names: HashMap::new(),
             open: Vec::new(),
             scope: Vec::new(),
@@ -320,7 +325,9 @@ impl<'a, 'l> Builder<'a, 'l> {
         let namespaces = self.scope.len();
         let inner = raw.get(1 + name_len..raw.len().saturating_sub(if empty { 2 } else { 1 })).unwrap_or("");
         let attributes = self.attributes(inner, at + 1 + name_len, index)?;
-        let namespace = self.scope.iter().rev().find(|(p, _)| *p == prefix).map_or(0, |(_, uri)| *uri);
+        // Most elements have no prefix: the comparison of two empty names is not worth a call.
+        let same = |p: &str| p.len() == prefix.len() && (p.is_empty() || p == prefix);
+        let namespace = self.scope.iter().rev().find(|(p, _)| same(p)).map_or(0, |(_, uri)| *uri);
         let end_item = self.ledger.next_id();
         if let Some(node) = self.document.nodes.last_mut() {
             node.attributes = attributes;

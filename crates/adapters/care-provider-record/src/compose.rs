@@ -88,7 +88,7 @@ fn related(w: &mut Writer, item: In<'_>, system: &str) {
             match NhsNumber::parse(number.text) {
                 // UK Core has the verification status for Patient alone.
                 Ok(sound) => {
-                    w.element(|w| types::identifier_body(w, systems::NHS_NUMBER, sound.as_str(), number))
+                    w.element(|w| types::identifier_body(w, systems::NHS_NUMBER, sound.as_str(), number));
                 }
                 Err(_) => subject::unsound_number(w, number),
             }
@@ -133,9 +133,20 @@ fn professional(record: &mut Record<'_, '_, '_>, item: In<'_>) -> Ref {
 
 fn requirements(record: &mut Record<'_, '_, '_>) {
     for item in record.root.list("individualRequirements") {
-        let adjustment = item.leaf("kind").is_some_and(|kind| kind.text == "reasonable-adjustment");
-        let section = if adjustment { &notes::ADJUSTMENTS } else { &notes::REQUIREMENTS };
-        record.write(section, item, "", |_| {});
+        let kind = item.leaf("kind");
+        if kind.is_none_or(|kind| kind.text != "reasonable-adjustment") {
+            record.write(&notes::REQUIREMENTS, item, "", |_| {});
+            continue;
+        }
+        record.write(&notes::ADJUSTMENTS, item, "", |w| {
+            if !item.has("status") {
+                w.fixed("status", "active");
+                let text = "the reasonable adjustment states no status; it was taken to hold";
+                let issue =
+                    Issue::new(Severity::Information, IssueCode::Informational, "status-assumed", text);
+                w.issue(kind.map(|kind| kind.id), issue);
+            }
+        });
     }
 }
 

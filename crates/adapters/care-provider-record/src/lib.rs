@@ -4,6 +4,7 @@ mod about_me;
 pub mod bind;
 mod checks;
 mod compose;
+mod encode;
 mod forms;
 mod item;
 pub mod limits;
@@ -13,9 +14,10 @@ pub mod sections;
 mod subject;
 mod write;
 
-use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Sector, Sink};
+use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Encoded, Sector, Sink};
 use causeway_core::Issue;
 use causeway_json::Tree;
+use serde_json::Value;
 
 /// The schema of the format (JSON Schema, draft 2020-12).
 pub const SCHEMA: &str = include_str!("../schema/dscr-record.schema.json");
@@ -74,5 +76,13 @@ impl Adapter for CareProviderRecord {
         let tree = Tree::parse(input, &mut composer.ledger)?;
         record::translate(&tree, &mut composer, sink);
         Ok(())
+    }
+
+    fn encodes(&self) -> bool {
+        true
+    }
+
+    fn encode(&self, bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
+        encode::encode(bundle, context)
     }
 }

@@ -21,7 +21,7 @@ fn keeps_the_contract_with_costs() {
 
 /// `cargo test --release -p causeway-adapter-client-level-data -- --ignored`
 #[test]
-#[ignore = "a minute or two; run with --release"]
+#[ignore = "some minutes; run with --release"]
 fn survives_a_million_mutations() {
     Suite::new(&ClientLevelData).folder("fixtures/client-level-data").survives_mutation(1_000_000, 2);
 }

@@ -1,1 +1,114 @@
+#![doc = include_str!("../README.md")]
 
+mod dstu2;
+mod encode;
+mod flat;
+mod limits;
+mod notice;
+mod people;
+mod write;
+
+use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Encoded, Sector, Sink};
+use causeway_core::{Issue, IssueCode, Outcome, Severity};
+use causeway_json::Tree;
+use causeway_terminology::Map;
+use serde_json::Value;
+
+/// Adapter for assessment, discharge and withdrawal notices.
+#[derive(Clone, Copy, Debug)]
+pub struct DischargeNotice;
+
+static MAPS: [&Map; 2] = [&notice::EVENT, &write::ADMISSION_TYPE];
+
+impl Adapter for DischargeNotice {
+    fn name(&self) -> &'static str {
+        "discharge-notice"
+    }
+
+    fn title(&self) -> &'static str {
+        "Hospital to council discharge notice"
+    }
+
+    fn summary(&self) -> &'static str {
+        "A hospital tells a council that a person may need care after discharge, and the council answers"
+    }
+
+    fn sector(&self) -> Sector {
+        Sector::SocialCare
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["discharge-notice/0.1", "sc-fhir-5.3 (FHIR DSTU2)"]
+    }
+
+    fn media_types(&self) -> &'static [&'static str] {
+        &["application/vnd.causeway.discharge-notice+json", "application/json+fhir"]
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["json"]
+    }
+
+    fn maps(&self) -> &'static [&'static Map] {
+        &MAPS
+    }
+
+    fn detect(&self, input: &[u8]) -> Detection {
+        let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
+        let head = String::from_utf8_lossy(head);
+        if !head.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
+            return Detection::no();
+        }
+        if head.contains("discharge-notice/0.1") || head.contains("\"noticeType\"") {
+            return Detection::is(Confidence::Certain, "discharge-notice/0.1");
+        }
+        if head.contains("\"ReferralRequest\"") && head.contains("ADW") {
+            return Detection::is(Confidence::Certain, "FHIR DSTU2");
+        }
+        Detection::no()
+    }
+
+    fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        let mut c = Composer::new(self.name(), context);
+        let tree = Tree::parse(input, &mut c.ledger)?;
+        let all = 0..c.ledger.next_id();
+        for twice in tree.duplicates() {
+            let issue = Issue::new(
+                Severity::Warning,
+                IssueCode::Duplicate,
+                "member-twice",
+                "the name occurs twice in its object; the first was taken",
+            );
+            c.issue(issue.at(twice.position()));
+        }
+        let root = tree.root();
+        let read = match root.string_of("resourceType") {
+            Some("Bundle") => dstu2::read(root, &mut c),
+            _ => flat::read(root, &mut c),
+        };
+        match read.and_then(|notice| write::write(&notice, &mut c)) {
+            Ok(()) => {}
+            Err(issue) => {
+                c.abandon();
+                c.issue(issue);
+                c.ledger.overrule(all.clone(), Outcome::Rejected, "the notice was refused");
+                c.ledger.claim_rest(all.clone(), Outcome::Rejected, "the notice was refused");
+            }
+        }
+        c.ledger.claim_rest(
+            all,
+            Outcome::Unsupported,
+            "the data set has no such item; kept only in the original",
+        );
+        c.flush(sink);
+        Ok(())
+    }
+
+    fn encodes(&self) -> bool {
+        true
+    }
+
+    fn encode(&self, bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
+        encode::encode(bundle, context)
+    }
+}

@@ -58,9 +58,12 @@ pub(crate) fn close(c: &mut Composer<'_>, root: Element<'_>, zone: &TimeZone) {
         }
         let envelope = items.start < envelope_until;
         for (name, leaf) in element.attributes() {
+            if outcome(c, leaf) != Outcome::Unexplained {
+                continue;
+            }
             let unread =
                 name == "value" && TIMES.contains(&element.name()) && hl7::when(leaf.text, zone).is_none();
-            if unread && !envelope && outcome(c, leaf) == Outcome::Unexplained {
+            if unread && !envelope {
                 unreadable_time(c, leaf);
             }
             let structural = envelope || STRUCTURAL.contains(&name) || leaf.is_blank();

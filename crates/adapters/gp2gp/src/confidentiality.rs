@@ -17,9 +17,9 @@ pub(crate) struct Markings<'d> {
 }
 
 impl<'d> Markings<'d> {
-    /// Adds the markings of an element itself.
-    pub fn add(&mut self, element: Element<'d>) {
-        for marking in element.children_named("confidentialityCode") {
+    /// Adds markings.
+    pub fn add(&mut self, marks: &[Element<'d>]) {
+        for marking in marks {
             let Some(code) = marking.attribute("code").filter(|c| !c.is_blank()) else { continue };
             let oid = marking.attribute("codeSystem");
             let system = match oid.map_or("", |s| s.text.trim()) {
@@ -53,9 +53,8 @@ impl<'d> Markings<'d> {
 /// The markings of a composition and of what holds it.
 pub(crate) fn of_composition<'d>(x: &Extract<'d>, composition: usize) -> Markings<'d> {
     let mut markings = Markings::default();
-    markings.add(x.compositions[composition].element);
-    x.folders.iter().for_each(|folder| markings.add(*folder));
-    markings.add(x.element);
+    markings.add(&x.compositions[composition].marks);
+    markings.add(&x.marks);
     markings
 }
 
@@ -63,25 +62,24 @@ pub(crate) fn of_composition<'d>(x: &Extract<'d>, composition: usize) -> Marking
 pub(crate) fn of_statement<'d>(x: &Extract<'d>, number: usize) -> Markings<'d> {
     let mut markings = Markings::default();
     let statement = &x.statements[number];
-    markings.add(statement.element);
+    markings.add(&statement.marks);
     for child in &statement.children {
         if matches!(x.statements[*child].role, Role::Note | Role::Component) {
-            markings.add(x.statements[*child].element);
+            markings.add(&x.statements[*child].marks);
         }
     }
     let mut at = statement.parent;
     while let Some(parent) = at {
-        markings.add(x.statements[parent].element);
+        markings.add(&x.statements[parent].marks);
         if x.statements[parent].role == Role::Cluster {
             // The comments within a cluster are folded into its result.
             for child in &x.statements[parent].children {
-                markings.add(x.statements[*child].element);
+                markings.add(&x.statements[*child].marks);
             }
         }
         at = x.statements[parent].parent;
     }
-    markings.add(x.compositions[statement.composition].element);
-    x.folders.iter().for_each(|folder| markings.add(*folder));
-    markings.add(x.element);
+    markings.add(&x.compositions[statement.composition].marks);
+    markings.add(&x.marks);
     markings
 }

@@ -1,5 +1,7 @@
 //! The patient, the author's practice and the directory of agents.
 
+use std::collections::HashMap;
+
 use causeway_adapter::{Composer, Profile};
 use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, OdsCode, Severity};
 use causeway_fhir::types::{Verification, nhs_number};
@@ -17,15 +19,15 @@ const ODS_OID: &str = "1.2.826.0.1285.0.1.10";
 pub(crate) fn patient(c: &mut Composer<'_>, x: &Extract<'_>) {
     let patient = x.element.path(&["recordTarget", "patient"]);
     let mut markings = crate::confidentiality::Markings::default();
-    markings.add(x.element);
+    markings.add(&x.marks);
     c.resource_with("Patient", &patient_key(x.element), &markings.meta(Profile::Default), |w| {
         w.array("identifier", |w| {
             for id in patient.into_iter().flat_map(|p| p.children_named("id")) {
                 patient_identifier(w, id);
             }
         });
-        if let Some(author) = &x.author {
-            w.reference("managingOrganization", author, ());
+        if let Some((author, from)) = &x.author {
+            w.reference("managingOrganization", author, from);
         }
     });
 }
@@ -66,17 +68,22 @@ fn patient_identifier(w: &mut Writer, id: Element<'_>) {
     });
 }
 
-/// Writes the `Organization` that authored the extract.
-pub(crate) fn author(c: &mut Composer<'_>, x: &mut Extract<'_>) {
+/// Finds the organisation that authored the extract in the directory, or writes one of its code alone.
+pub(crate) fn author<'d>(c: &mut Composer<'_>, x: &mut Extract<'d>, organisations: &Organisations) {
     let id = x.element.path(&["author", "AgentOrgSDS", "agentOrganizationSDS", "id"]);
     let Some(code) = id.and_then(|i| i.attribute("extension")).filter(|e| !e.is_blank()) else { return };
-    let key = format!("ods {}", code.text.trim().to_ascii_uppercase());
+    let ods = code.text.trim().to_ascii_uppercase();
+    if let Some(known) = organisations.by_code.get(&ods) {
+        x.author = Some((known.clone(), vec![code]));
+        return;
+    }
     let root = id.and_then(|i| i.attribute("root"));
-    x.author = Some(c.once("Organization", &key, |w| {
+    let written = c.once("Organization", &format!("ods {ods}"), |w| {
         w.array("identifier", |w| {
             w.element(|w| organisation_code(w, root, code));
         });
-    }));
+    });
+    x.author = Some((written, Vec::new()));
 }
 
 /// The ODS code of the practice that the extract is for.
@@ -101,29 +108,94 @@ fn organisation_code(w: &mut Writer, root: Option<Leaf<'_>>, code: Leaf<'_>) {
     w.leaf("value", code);
 }
 
-/// Writes the agents: `Practitioner`, `Organization`, and `PractitionerRole` where both are known.
-pub(crate) fn agents(c: &mut Composer<'_>, x: &mut Extract<'_>) {
-    for folder in x.folders.clone() {
-        let directories = folder.children_named("responsibleParty").filter_map(|r| r.child("agentDirectory"));
-        for agent in directories.flat_map(|d| d.children_named("part")).filter_map(|p| p.child("Agent")) {
-            let Some(id) = hl7::guid(agent) else { continue };
-            let key = hl7::key(id.text);
-            if x.agents.contains_key(&key) {
-                continue;
-            }
-            let written = write_agent(c, x, agent, &key);
-            x.agents.insert(key, written);
-        }
-    }
+/// Organisations of the directory, by what is said of them and by code.
+#[derive(Default)]
+pub(crate) struct Organisations {
+    by_content: HashMap<String, Ref>,
+    by_code: HashMap<String, Ref>,
+    pub by_name: HashMap<String, Ref>,
 }
 
-fn write_agent(c: &mut Composer<'_>, x: &Extract<'_>, agent: Element<'_>, key: &str) -> Agent {
+/// Writes the agents: `Practitioner`, `Organization`, and `PractitionerRole` where both are known. Organisations
+/// of which the directory says the same are one.
+pub(crate) fn agents<'d>(c: &mut Composer<'_>, x: &mut Extract<'d>) -> Organisations {
+    let mut organisations = Organisations::default();
+    for of_persons in [false, true] {
+        for folder in x.folders.clone() {
+            for agent in crate::extract::directory_agents(folder) {
+                let Some(id) = hl7::guid(agent) else { continue };
+                let key = hl7::key(id.text);
+                let person = agent.child("agentPerson").is_some();
+                if person != of_persons || x.agents.contains_key(&key) {
+                    continue;
+                }
+                let written = write_agent(c, x, agent, &key, &mut organisations);
+                x.agents.insert(key, written);
+            }
+        }
+    }
+    organisations
+}
+
+/// All that is said of an organisation, and the items that say it.
+fn content<'d>(organisation: Element<'d>) -> (String, Vec<Leaf<'d>>) {
+    let mut text = String::new();
+    let mut items = Vec::new();
+    for part in std::iter::once(organisation).chain(organisation.descendants()) {
+        let structural = |name: &str| matches!(name, "classCode" | "determinerCode" | "typeCode");
+        let attributes = part.attributes().filter(|(name, _)| !structural(name)).map(|(_, leaf)| leaf);
+        for leaf in attributes.chain(part.text()) {
+            text.push_str(part.name());
+            text.push('=');
+            text.push_str(leaf.text.trim());
+            text.push('|');
+            items.push(leaf);
+        }
+    }
+    (text, items)
+}
+
+fn organisation_of<'d>(
+    c: &mut Composer<'_>,
+    x: &Extract<'d>,
+    agent: Element<'d>,
+    organisation: Element<'d>,
+    key: &str,
+    organisations: &mut Organisations,
+) -> (Ref, Vec<Leaf<'d>>) {
+    let (said, items) = content(organisation);
+    let own = agent.child("agentPerson").is_none();
+    if let Some(known) = organisations.by_content.get(&said).filter(|_| !own && !said.is_empty()) {
+        return (known.clone(), items);
+    }
+    let written = write_organisation(c, x, agent, organisation, key, own);
+    organisations.by_content.entry(said).or_insert_with(|| written.clone());
+    for id in organisation.children_named("id") {
+        if let Some(code) = id.attribute("extension").and_then(|e| OdsCode::parse(e.text)) {
+            organisations.by_code.entry(code.as_str().to_owned()).or_insert_with(|| written.clone());
+        }
+    }
+    if let Some(name) = organisation.child("name").and_then(|n| n.text()) {
+        organisations.by_name.entry(name.text.trim().to_owned()).or_insert_with(|| written.clone());
+    }
+    (written, Vec::new())
+}
+
+fn write_agent<'d>(
+    c: &mut Composer<'_>,
+    x: &Extract<'d>,
+    agent: Element<'d>,
+    key: &str,
+    organisations: &mut Organisations,
+) -> Agent {
     let person = agent.child("agentPerson");
     let organisation = agent.child("representedOrganization").or_else(|| agent.child("agentOrganization"));
     let mut out = Agent::default();
+    let mut said = Vec::new();
     if let Some(organisation) = organisation {
-        let with_ids = person.is_none();
-        out.organisation = Some(write_organisation(c, x, agent, organisation, key, with_ids));
+        let (target, items) = organisation_of(c, x, agent, organisation, key, organisations);
+        out.organisation = Some(target);
+        said = items;
     }
     if let Some(person) = person {
         out.person = Some(c.resource("Practitioner", key, |w| {
@@ -135,16 +207,17 @@ fn write_agent(c: &mut Composer<'_>, x: &Extract<'_>, agent: Element<'_>, key: &
             }
         }));
     }
-    if out.organisation.is_some() || agent.child("code").is_some() {
+    let code = agent.child("code").filter(|_| person.is_some());
+    if out.organisation.is_some() || code.is_some() {
         let (person, organisation) = (out.person.clone(), out.organisation.clone());
         out.role = Some(c.resource("PractitionerRole", key, |w| {
             if let Some(person) = &person {
                 w.reference("practitioner", person, ());
             }
             if let Some(organisation) = &organisation {
-                w.reference("organization", organisation, ());
+                w.reference("organization", organisation, said);
             }
-            if let Some(code) = agent.child("code") {
+            if let Some(code) = code {
                 w.array("code", |w| {
                     write::concept_element(w, code, "");
                 });
@@ -212,11 +285,12 @@ fn write_organisation(
                 });
             }
         });
-        if let Some(code) = organisation.child("code") {
-            w.array("type", |w| {
+        let own = agent.child("code").filter(|_| with_ids);
+        w.array("type", |w| {
+            for code in organisation.child("code").into_iter().chain(own) {
                 write::concept_element(w, code, "");
-            });
-        }
+            }
+        });
         w.leaf_opt("name", organisation.child("name").and_then(|n| n.text()));
         contact(w, organisation);
     })

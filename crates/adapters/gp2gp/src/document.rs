@@ -56,14 +56,18 @@ pub(crate) fn document(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
         w.reference("subject", &x.patient, ());
         write::instant(w, "date", x.entered(statement), &x.zone);
         w.array("author", |w| authors(w, x, statement, text, &sections));
-        let mut why_absent = None;
+        let (mut why_absent, mut custodian) = (None, false);
         if let Some(leaf) = text {
             let name = annotation::labelled(&sections, "Custodian Org: ");
             organisation(w, "custodian", x, name, leaf);
+            custodian = !name.is_empty();
             let words = if labelled { annotation::labelled(&sections, "Description: ") } else { leaf.text };
             let absent = annotation::labelled(&sections, "Absent Attachment: ");
             w.string("description", hl7::dedent(words).trim(), leaf);
             why_absent = Some((absent, leaf)).filter(|(why, _)| !why.is_empty());
+        }
+        if let Some((author, from)) = x.author.as_ref().filter(|_| !custodian) {
+            w.reference("custodian", author, from);
         }
         w.array("content", |w| {
             w.element(|w| {

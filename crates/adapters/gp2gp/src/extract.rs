@@ -46,6 +46,11 @@ pub(crate) struct Composition<'d> {
     pub element: Element<'d>,
     /// The statements directly within it.
     pub children: Vec<usize>,
+    /// Its head, found once: a composition may hold thousands of statements.
+    pub author: Option<Element<'d>>,
+    pub availability: Option<Element<'d>>,
+    pub participants: Vec<Element<'d>>,
+    pub marks: Vec<Element<'d>>,
     pub encounter: Option<Ref>,
     pub list: Option<Ref>,
 }
@@ -67,6 +72,8 @@ pub(crate) struct Statement<'d> {
     pub names: Vec<usize>,
     /// The link set that makes this entry a problem: it says when the entry was made.
     pub noted: Option<usize>,
+    /// Its confidentiality markings.
+    pub marks: Vec<Element<'d>>,
 }
 
 /// Authorisation, issue or stop of a medicine, with its resource.
@@ -107,9 +114,12 @@ pub(crate) struct Extract<'d> {
     /// System of the sender's own ids.
     pub ids: String,
     pub patient: Ref,
-    pub author: Option<Ref>,
+    /// The practice that authored the extract, with the items that say so.
+    pub author: Option<(Ref, Vec<Leaf<'d>>)>,
     pub compositions: Vec<Composition<'d>>,
     pub statements: Vec<Statement<'d>>,
+    /// Confidentiality markings of the whole extract.
+    pub marks: Vec<Element<'d>>,
     /// Statements by id in upper case; the first of several.
     pub by_id: HashMap<String, usize>,
     pub agents: HashMap<String, Agent>,
@@ -120,7 +130,7 @@ pub(crate) struct Extract<'d> {
     /// Issues by the id of the authorisation that they fulfil.
     pub issues: HashMap<String, Vec<usize>>,
     pub attachments: Attachments<'d>,
-    /// Organisations by name, where one has it alone.
+    /// Organisations by the name that the directory gives them; the first of several.
     pub organisations: HashMap<String, Ref>,
     /// Problems that other problems hold, by the number of the held one.
     pub holders: HashMap<usize, Vec<usize>>,
@@ -144,6 +154,7 @@ impl<'d> Extract<'d> {
             author: None,
             compositions: Vec::new(),
             statements: Vec::new(),
+            marks: marks(element),
             by_id: HashMap::new(),
             agents: HashMap::new(),
             supplies: Vec::new(),
@@ -161,6 +172,7 @@ impl<'d> Extract<'d> {
             extract.folders.extend(component.children_named("ehrFolder"));
         }
         for folder in extract.folders.clone() {
+            extract.marks.extend(marks(folder));
             for component in folder.children_named("component") {
                 for composition in component.children_named("ehrComposition") {
                     extract.composition(composition);
@@ -172,7 +184,16 @@ impl<'d> Extract<'d> {
 
     fn composition(&mut self, element: Element<'d>) {
         let number = self.compositions.len();
-        self.compositions.push(Composition { element, children: Vec::new(), encounter: None, list: None });
+        self.compositions.push(Composition {
+            element,
+            children: Vec::new(),
+            author: element.child("author"),
+            availability: element.child("availabilityTime"),
+            participants: element.children_named("Participant2").collect(),
+            marks: marks(element),
+            encounter: None,
+            list: None,
+        });
         self.components(element, number, None, 0);
     }
 
@@ -195,6 +216,7 @@ impl<'d> Extract<'d> {
                     target: None,
                     names: Vec::new(),
                     noted: None,
+                    marks: marks(element),
                 });
                 match parent {
                     Some(parent) => self.statements[parent].children.push(number),
@@ -275,24 +297,6 @@ impl<'d> Extract<'d> {
         }
     }
 
-    /// Collects organisations by the name that the directory gives them.
-    pub fn name_organisations(&mut self, c: &Composer<'_>) {
-        let mut names: HashMap<String, Option<Ref>> = HashMap::new();
-        for folder in &self.folders {
-            for agent in folder.descendants().filter(|e| e.name() == "Agent") {
-                let organisation =
-                    agent.child("representedOrganization").or_else(|| agent.child("agentOrganization"));
-                let name = organisation.and_then(|o| o.child("name")).and_then(|n| n.text());
-                let (Some(name), Some(id)) = (name, hl7::guid(agent)) else { continue };
-                let target = c.reference("Organization", &hl7::key(id.text));
-                // Several agents of one organisation each bring it along: the first stands for it.
-                names.entry(name.text.trim().to_owned()).or_insert(Some(target));
-            }
-        }
-        self.organisations =
-            names.into_iter().filter_map(|(name, target)| target.map(|t| (name, t))).collect();
-    }
-
     /// Finds what link sets connect requests to.
     pub fn link(&mut self) {
         for (number, statement) in self.statements.iter().enumerate() {
@@ -324,8 +328,12 @@ impl<'d> Extract<'d> {
 
     /// The problem that a topic is about: the only one with the topic's code.
     pub fn problem_of_topic(&self, topic: &Statement<'d>) -> Option<&Ref> {
-        let code = topic.element.child("code")?.attribute("code")?;
-        match self.problems.get(code.text.trim())?.as_slice() {
+        self.problem_of_code(topic.element.child("code")?.attribute("code")?.text.trim())
+    }
+
+    /// The only problem with a code.
+    pub fn problem_of_code(&self, code: &str) -> Option<&Ref> {
+        match self.problems.get(code)?.as_slice() {
             [only] => self.statements[*only].target.as_ref(),
             _ => None,
         }
@@ -362,11 +370,11 @@ impl<'d> Extract<'d> {
         if statement.element.children_named("Participant").any(named) {
             return self.participants(statement.element, "Participant", |t| t != "AUT");
         }
-        let composition = self.compositions[statement.composition].element;
-        let mut shared = self.participants(composition, "Participant2", |_| true);
-        shared.truncate(1);
-        if composition.child("Participant2").is_none() {
-            shared.extend(composition.child("author").and_then(|a| self.agent(a)));
+        let composition = &self.compositions[statement.composition];
+        let mut shared: Vec<_> =
+            composition.participants.iter().filter_map(|p| self.agent(*p)).take(1).collect();
+        if composition.participants.is_empty() {
+            shared.extend(composition.author.and_then(|a| self.agent(a)));
         }
         shared
     }
@@ -399,13 +407,13 @@ impl<'d> Extract<'d> {
     /// When a statement was entered: what the link set says that makes it a problem,
     /// else the author time of its composition, else the composition's own time.
     pub fn entered(&self, statement: &Statement<'d>) -> Option<Time<'d>> {
-        let composition = self.compositions[statement.composition].element;
+        let composition = &self.compositions[statement.composition];
         let noted = statement.noted.map(|n| self.statements[n].element);
         hl7::first_time(
             &[
                 noted.and_then(|link_set| link_set.child("availabilityTime")),
-                composition.path(&["author", "time"]),
-                composition.child("availabilityTime"),
+                composition.author.and_then(|a| a.child("time")),
+                composition.availability,
             ],
             &self.zone,
         )
@@ -441,6 +449,17 @@ impl<'d> Extract<'d> {
                 within.target.as_ref()
             })
     }
+}
+
+/// The confidentiality markings of an element itself.
+fn marks<'d>(element: Element<'d>) -> Vec<Element<'d>> {
+    element.children_named("confidentialityCode").collect()
+}
+
+/// The agents of a folder's directory.
+pub(crate) fn directory_agents<'d>(folder: Element<'d>) -> impl Iterator<Item = Element<'d>> {
+    let directories = folder.children_named("responsibleParty").filter_map(|r| r.child("agentDirectory"));
+    directories.flat_map(|d| d.children_named("part")).filter_map(|p| p.child("Agent"))
 }
 
 /// `priorMedicationRef` ids of a supply under one relation.

@@ -16,7 +16,7 @@ use crate::write;
 use crate::write::Note;
 
 /// Labels of a supply's text (national adaptor).
-const LABELS: [&str; 5] = [
+const LABELS: [&str; 6] = [
     "Expected Supply Duration: ",
     "Patient Instruction: ",
     "Pharmacy Text: ",
@@ -157,11 +157,22 @@ fn request_body(w: &mut Writer, x: &Extract<'_>, facts: &Facts<'_, '_>) {
     });
     course(w, facts);
     let mut notes: Vec<Note<'_>> = stop_texts;
+    if let Some(time) = facts.stop.and_then(|stop| stopped(x, stop)) {
+        w.mapped(time.leaf);
+        notes.push(Note { text: "Stopped".to_owned(), leaf: time.leaf, time: Some(time) });
+    }
     let instructions = annotations(facts, &mut notes);
     write::notes(w, &notes);
     dosage(w, facts.statement, instructions);
     dispense(w, x, facts);
+    // The profile demands a word on substitution, and the message has none.
+    w.object("substitution", |w| write::absent(w, "_allowedBoolean", "unknown", ()));
     prior(w, x, facts);
+}
+
+/// When a medicine was stopped.
+fn stopped<'d>(x: &Extract<'d>, stop: &Supply<'d>) -> Option<Time<'d>> {
+    available_of(x, stop.element, x.statements[stop.statement].element)
 }
 
 /// `priorPrescription`: what this authorisation follows.
@@ -269,7 +280,9 @@ fn annotations<'d>(facts: &Facts<'_, 'd>, notes: &mut Vec<Note<'d>>) -> Instruct
                     let rest = text.split_whitespace().skip(2).collect::<Vec<_>>().join(" ");
                     notes.push(Note::part(leaf, &rest));
                 }
-                "Patient Instruction: " => instructions.patient.push((leaf, text.to_owned())),
+                "Patient Instruction: " | "Patient Text: " => {
+                    instructions.patient.push((leaf, text.to_owned()))
+                }
                 "Notes: " | "" => notes.push(Note::part(leaf, text)),
                 label => notes.push(Note::part(leaf, &format!("{label}{text}"))),
             }

@@ -95,7 +95,7 @@ pub(crate) fn problem(c: &mut Composer<'_>, x: &Extract<'_>, names: &Names, numb
     }
     let mut markings = confidentiality::of_statement(x, number);
     if let Some(found) = found {
-        markings.add(found.element);
+        markings.add(&found.marks);
     }
     let text = found.and_then(|f| problem_text(f.element));
     let info = text.map(|(_, text)| annotation::problem_info(text)).unwrap_or_default();
@@ -198,7 +198,7 @@ fn dates(w: &mut Writer, x: &Extract<'_>, element: Element<'_>) {
 }
 
 fn people(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
-    let author = x.compositions[statement.composition].element.child("author").and_then(|a| x.agent(a));
+    let author = x.compositions[statement.composition].author.and_then(|a| x.agent(a));
     if let Some((agent, id)) = author
         && let Some(who) = agent.individual()
     {
@@ -224,7 +224,12 @@ fn extensions(
     let refs = component_refs(element);
     let actual = actual_problem(x, found, &refs);
     if let Some((target, from)) = actual {
-        extension(w, &ukcore_extension("ActualProblem"), |w| {
+        // The profile allows only some kinds as the actual problem; others are related content.
+        let name = match target.kind {
+            "Observation" | "AllergyIntolerance" | "Condition" => "ActualProblem",
+            _ => "RelatedClinicalContent",
+        };
+        extension(w, &ukcore_extension(name), |w| {
             w.reference("valueReference", target, (named, from));
         });
     } else {
@@ -272,11 +277,12 @@ fn topic_content(
 ) {
     let Some(own) = &statement.target else { return };
     let Some(code) = found.element.child("code").and_then(|c| c.attribute("code")) else { return };
+    // Where several problems have the code, its topics can't be told apart.
+    if x.problem_of_code(code.text.trim()) != Some(own) {
+        return;
+    }
     for topic in x.topics.get(code.text.trim()).into_iter().flatten() {
         let topic = &x.statements[*topic];
-        if x.problem_of_topic(topic).is_none_or(|problem| problem != own) {
-            continue;
-        }
         let within = x.descendants(topic).into_iter().filter_map(|n| x.statements[n].target.as_ref());
         let entries = within.filter(|t| !matches!(t.kind, "List" | "Condition") && Some(*t) != actual);
         let around = x.encounter(topic).into_iter().chain(&topic.target);

@@ -15,6 +15,9 @@ use crate::{
 /// Name of the adapter.
 pub(crate) const ADAPTER: &str = "gp2gp";
 
+/// Statements after which claims are entered into the ledger, so that they don't pile up.
+const SETTLE_EVERY: usize = 64;
+
 /// Translates one message: XML alone, or in its MIME envelope with attachments.
 pub(crate) fn translate(input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
     let mut c = Composer::new(ADAPTER, context);
@@ -89,22 +92,27 @@ fn record<'d>(
     let id = hl7::guid(extract);
     let key = id.map_or_else(|| format!("extract {number}"), |id| hl7::key(id.text));
     c.begin(&key);
+    // What is written is about twice as long as what is read.
+    c.writer().reserve(extract.span().len().saturating_mul(2));
     let mut x = Extract::read(extract, c, attachments);
     role::assign(&mut x, c);
     x.assign(c);
     x.link();
     x.index_topics();
     problem::note_entries(&mut x);
-    directory::author(c, &mut x);
+    let organisations = directory::agents(c, &mut x);
+    directory::author(c, &mut x, &organisations);
+    x.organisations = organisations.by_name;
     directory::patient(c, &x);
-    directory::agents(c, &mut x);
-    x.name_organisations(c);
     let names = problem::names(&x);
     for composition in 0..x.compositions.len() {
         consultation::write(c, &x, composition);
     }
     for statement in 0..x.statements.len() {
         write_statement(c, &x, &names, statement);
+        if statement % SETTLE_EVERY == 0 {
+            c.settle();
+        }
     }
     c.writer().mapped(id);
     let recipient = directory::recipient(&x);

@@ -95,9 +95,9 @@ fn large_messages_are_put_together_in_any_order() {
     let rest = std::fs::read(folder.join("copc.json")).expect("readable");
     let (main_part, rest_part) = (Gp2gp.part(&main).expect("a part"), Gp2gp.part(&rest).expect("a part"));
     assert_eq!(main_part.group, rest_part.group);
-    assert_eq!(main_part.awaits, [rest_part.id.clone()]);
+    assert_eq!(main_part.awaits, std::slice::from_ref(&rest_part.id));
     let missing = Gp2gp.join(&[(main_part.id.clone(), main.clone())]).expect_err("incomplete");
-    assert_eq!(missing, [rest_part.id.clone()]);
+    assert_eq!(missing, std::slice::from_ref(&rest_part.id));
     let one = [(main_part.id.clone(), main.clone()), (rest_part.id.clone(), rest.clone())];
     let other = [(rest_part.id, rest), (main_part.id, main)];
     let joined = Gp2gp.join(&one).expect("complete");

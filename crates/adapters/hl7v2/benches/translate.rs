@@ -11,6 +11,9 @@ use causeway_adapter_hl7v2::Hl7v2;
 use causeway_core::Ledger;
 use causeway_hl7v2::Message;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const HEAD: &str = "PID|1||AV104772^^^AVH^PI~9990000018^^^NHS^NH||LARKSPUR^EDITH^MARY^^MRS^^L||19420309|2|||14 LANTERN ROW^^ASHBOURNE VALE^VALESHIRE^ZZ99 3VZ^GBR^H||01632960118^PRN^PH~07700900118^PRS^CP||EN|W||||||A||N||||||N\r";
 
 /// An admission of about 1.5 kB.
@@ -23,11 +26,16 @@ fn admission() -> String {
 
 /// A laboratory report of so many results.
 fn report(results: usize) -> String {
-    let mut text = String::from("MSH|^~\\&|WINPATH|ZV801|TIE|ZV801|20261013113000||ORU^R01|AVL20261013008|P|2.4\r");
+    let mut text =
+        String::from("MSH|^~\\&|WINPATH|ZV801|TIE|ZV801|20261013113000||ORU^R01|AVL20261013008|P|2.4\r");
     text.push_str(HEAD);
     text.push_str("OBR|1|R7731^AVH|26L0113377^WINPATH|FBC^Full blood count^WINPATH|||202610122005|||||||202610122030|BLDV&Venous blood|C9900456^ASHDOWN^RUTH^^^DR^^^GMC||||||202610131125||HM|F\r");
     for n in 1..=results {
-        text.push_str(&format!("OBX|{n}|NM|{}-{}^Analyte {n}^LN||{n}.40|mmol/L|3.5-{n}.9|H|||F|||202610122005\r", 1000 + n, n % 10));
+        text.push_str(&format!(
+            "OBX|{n}|NM|{}-{}^Analyte {n}^LN||{n}.40|mmol/L|3.5-{n}.9|H|||F|||202610122005\r",
+            1000 + n,
+            n % 10
+        ));
     }
     text
 }
@@ -91,6 +99,15 @@ fn row(name: &str, input: &str, context: &Context) {
 
 fn main() {
     let context = test_context();
+    // `-- profile` translates and nothing else, for a profiler.
+    if std::env::args().any(|a| a == "profile") {
+        let input = admission();
+        let start = Instant::now();
+        while start.elapsed().as_secs() < 4 {
+            black_box(translate(&Hl7v2, black_box(input.as_bytes()), &context));
+        }
+        return;
+    }
     row("ADT A01", &admission(), &context);
     row("ORU 30 results", &report(30), &context);
     for factor in [1, 4, 16, 64] {

@@ -128,36 +128,48 @@ pub fn appointment<'m>(
         });
         times(&env, w, from, sch, matches!(code, "cancelled" | "waitlist" | "proposed"));
         comment(w, &from.notes);
-        w.array("participant", |w| {
-            let answer = if matches!(code, "pending" | "waitlist") { "needs-action" } else { "accepted" };
-            for patient in patients {
-                participant(w, answer, |w| w.reference("actor", patient, ()));
-            }
-            for (aip, who) in &people {
-                w.element(|w| {
-                    w.array("type", |w| concept_element(&env, w, aip.first(4), "AIP-4"));
-                    w.reference("actor", &who.target, &who.from);
-                    w.fixed("status", answer);
-                });
-            }
-            for who in &places {
-                participant(w, answer, |w| w.reference("actor", &who.target, &who.from));
-            }
-            for aig in &from.resources {
-                if let Some(words) = aig.comp(3, 2).or(aig.comp(3, 1)) {
-                    participant(w, answer, |w| {
-                        w.object("actor", |w| w.leaf("display", words));
-                    });
-                }
-            }
-            if patients.is_empty() && people.is_empty() && places.is_empty() {
-                // FHIR demands a participant; this one says that the source names none.
-                participant(w, "needs-action", |w| {
-                    w.object("actor", |w| w.fixed("display", "no participant is named in the source"));
-                });
-            }
-        });
+        participants(&env, w, from, code, patients, (&people, &places));
     }))
+}
+
+/// Patients, personnel, places and other resources, each as a participant.
+fn participants<'m>(
+    env: &Env<'m>,
+    w: &mut Writer,
+    from: &Sources<'m>,
+    code: &str,
+    patients: &[Ref],
+    (people, places): (&[(Segment<'m>, Who)], &[Who]),
+) {
+    w.array("participant", |w| {
+        let answer = if matches!(code, "pending" | "waitlist") { "needs-action" } else { "accepted" };
+        for patient in patients {
+            participant(w, answer, |w| w.reference("actor", patient, ()));
+        }
+        for (aip, who) in people {
+            w.element(|w| {
+                w.array("type", |w| concept_element(env, w, aip.first(4), "AIP-4"));
+                w.reference("actor", &who.target, &who.from);
+                w.fixed("status", answer);
+            });
+        }
+        for who in places {
+            participant(w, answer, |w| w.reference("actor", &who.target, &who.from));
+        }
+        for aig in &from.resources {
+            if let Some(words) = aig.comp(3, 2).or(aig.comp(3, 1)) {
+                participant(w, answer, |w| {
+                    w.object("actor", |w| w.leaf("display", words));
+                });
+            }
+        }
+        if patients.is_empty() && people.is_empty() && places.is_empty() {
+            // FHIR demands a participant; this one says that the source names none.
+            participant(w, "needs-action", |w| {
+                w.object("actor", |w| w.fixed("display", "no participant is named in the source"));
+            });
+        }
+    });
 }
 
 fn participant(w: &mut Writer, status: &str, actor: impl FnOnce(&mut Writer)) {

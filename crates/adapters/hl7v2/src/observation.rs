@@ -100,13 +100,7 @@ pub fn observation<'m>(
             Some(at) => env.date_time(w, "effectiveDateTime", Some(at)),
             None => effective(&env, w, about.obr),
         }
-        w.array("performer", |w| {
-            performers.iter().for_each(|who| w.reference_element(&who.target, &who.from));
-            let producer = obx.first(15);
-            if let Some(words) = producer.comp(2).leaf().or(producer.comp(1).leaf()) {
-                w.element(|w| w.leaf("display", words));
-            }
-        });
+        performed_by(w, obx, &performers);
         let repeats = obx.field(5).reps().count() > 1;
         let is_text = value::is_text(obx.leaf(2).map_or("", |k| k.text));
         if repeats && is_text {
@@ -133,6 +127,17 @@ pub fn observation<'m>(
             });
         }
     })
+}
+
+/// OBX-16 and OBX-23, and the words of OBX-15.
+fn performed_by(w: &mut Writer, obx: Segment<'_>, performers: &[Who]) {
+    w.array("performer", |w| {
+        performers.iter().for_each(|who| w.reference_element(&who.target, &who.from));
+        let producer = obx.first(15);
+        if let Some(words) = producer.comp(2).leaf().or(producer.comp(1).leaf()) {
+            w.element(|w| w.leaf("display", words));
+        }
+    });
 }
 
 fn code(env: &Env<'_>, w: &mut Writer, obx: Segment<'_>) {

@@ -1,1 +1,89 @@
+#![doc = include_str!("../README.md")]
 
+mod clinical;
+mod codes;
+mod entry;
+mod hl7;
+pub mod limits;
+mod medicine;
+mod message;
+mod narrative;
+mod people;
+mod summary;
+mod write;
+
+use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Sector, Sink};
+use causeway_core::{Issue, Outcome};
+use causeway_terminology::Map;
+use causeway_xml::{Document, decode};
+
+/// GP summaries of the Summary Care Record.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SummaryCareRecord;
+
+impl Adapter for SummaryCareRecord {
+    fn name(&self) -> &'static str {
+        "summary-care-record"
+    }
+
+    fn title(&self) -> &'static str {
+        "Summary Care Record (GP Summary)"
+    }
+
+    fn summary(&self) -> &'static str {
+        "The summary that a general practice sends to the Spine and that others read there"
+    }
+
+    fn sector(&self) -> Sector {
+        Sector::Health
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["REPC_RM150007UK05", "QUPC_IN210000UK04"]
+    }
+
+    fn media_types(&self) -> &'static [&'static str] {
+        &["application/xml", "text/xml"]
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["xml"]
+    }
+
+    fn maps(&self) -> &'static [&'static Map] {
+        &codes::MAPS
+    }
+
+    fn detect(&self, input: &[u8]) -> Detection {
+        let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
+        let has = |name: &str| head.windows(name.len()).any(|w| w == name.as_bytes());
+        for name in ["QUPC_IN210000UK04", "REPC_IN150016UK05", "REPC_RM150007UK05", "QUQI_IN010000UK14"] {
+            if has(name) {
+                return Detection::is(Confidence::Certain, name);
+            }
+        }
+        match has("GPSummary") || has("xhtml:NPfIT:PresentationText") || has("pertinentCREType") {
+            true => Detection::is(Confidence::Likely, "GP Summary"),
+            false => Detection::no(),
+        }
+    }
+
+    fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        let mut composer = Composer::new(self.name(), context);
+        let read = decode(input).and_then(|text| {
+            let document = Document::parse(&text, &mut composer.ledger)?;
+            message::translate(&document, &mut composer, sink);
+            Ok(())
+        });
+        if let Err(error) = read {
+            let all = 0..composer.ledger.next_id();
+            composer.ledger.overrule(all.clone(), Outcome::Rejected, "the message could not be read");
+            composer.ledger.claim_rest(all, Outcome::Rejected, "the message could not be read");
+            if !composer.ledger.is_empty() {
+                composer.flush(sink);
+            }
+            return Err(error.issue());
+        }
+        Ok(())
+    }
+}

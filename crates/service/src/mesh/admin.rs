@@ -100,7 +100,7 @@ async fn clear(state: Shared, mesh: Arc<Mesh>, id: Option<String>) -> Result<(),
     }
     run(state, move |state| {
         let mut revived = mesh.revived.lock().unwrap_or_else(PoisonError::into_inner);
-        revived.retain(|_, (_, m)| id.is_some() && m.new.mailbox_to != id && m.new.mailbox_from != id);
+        revived.retain(|_, (_, m)| id.is_some() && m.new.mailbox_to != id);
         drop(revived);
         Ok(state.engine.reset(id.as_deref(), ACTOR, state.clock.now())?)
     })

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_exchange::{
-    Accept, AcceptOutcome, Answer, Effects, EngineError, IdempotencyKey, MessageId, NewMessage, NewWork, Payload,
-    WorkKind,
+    Accept, AcceptOutcome, Answer, Effects, EngineError, IdempotencyKey, MessageId, NewMessage, NewWork,
+    Payload, WorkKind,
 };
 use causeway_hl7v2::mllp::{Decoder, encode};
 use serde::Deserialize;
@@ -157,7 +157,8 @@ async fn read(
 
 async fn hand_over(state: &Shared, settings: &Settings, frame: Vec<u8>) -> Option<Pending> {
     let mut message = NewMessage::new(new_message_id().ok()?, &settings.sender, "mllp");
-    message.media_type = state.adapter(&settings.format).and_then(|a| a.media_types().first()).map(|m| (*m).to_owned());
+    message.media_type =
+        state.adapter(&settings.format).and_then(|a| a.media_types().first()).map(|m| (*m).to_owned());
     message.headers.insert(FORMAT_HEADER.to_owned(), settings.format.clone());
     let key = IdempotencyKey {
         sender: settings.sender.clone(),
@@ -252,6 +253,7 @@ fn reply(
 ) -> Option<Vec<u8>> {
     let adapter = state.adapter(&settings.format)?;
     let context = state.context(&settings.sender, received, id, false);
-    let made = catch_unwind(AssertUnwindSafe(|| causeway_adapter::translate(adapter, frame, &context))).ok()?;
+    let made =
+        catch_unwind(AssertUnwindSafe(|| causeway_adapter::translate(adapter, frame, &context))).ok()?;
     made.acknowledgement.map(|a| a.bytes)
 }

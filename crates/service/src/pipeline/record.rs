@@ -1,51 +1,106 @@
 //! Record work: the bundles of one message become part of the integrated record.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 use causeway_exchange::{Effects, Lease, Message, NewEvent, Translation};
-use causeway_record::{Applied, Notice, RecordError, SourceMessage};
+use causeway_record::{Applied, Delivery, Notice, RecordError, SourceMessage};
 use serde_json::Value;
 
 use super::worker::{self, End};
 use crate::config::Organisation;
-use crate::limits::{PAGE_ISSUES_MAX, RECORD_LANES};
+use crate::limits::{COMMIT_LANES, PAGE_ISSUES_MAX, WINDOW_BYTES};
 use crate::pages::words::count;
 use crate::state::{AppState, Shared};
 
-/// Applies the leased messages side by side. Two of one person are never leased together: the queue keeps the
-/// later one back.
+/// A leased message, read.
+struct Loaded {
+    lease: Lease,
+    translation: Translation,
+    source: SourceMessage,
+}
+
+/// Applies the leased messages, in windows that share one flush each. Two of one person are never leased
+/// together: the queue keeps the later one back.
 pub(super) fn batch(state: &Shared, leases: Vec<Lease>) {
-    let lanes = leases.len().min(RECORD_LANES);
-    let queue = Mutex::new(leases.into_iter());
+    let mut window = Vec::new();
+    let mut bytes = 0;
+    for lease in leases {
+        let loaded = match load(state, &lease) {
+            Ok((translation, source)) => Loaded { lease, translation, source },
+            Err(end) => {
+                worker::finish(state, &lease, end);
+                continue;
+            }
+        };
+        let size: u64 = loaded.translation.outputs.iter().map(|o| o.bytes.len() as u64).sum();
+        if !window.is_empty() && bytes + size > WINDOW_BYTES {
+            run(state, std::mem::take(&mut window));
+            bytes = 0;
+        }
+        bytes += size;
+        window.push(loaded);
+    }
+    run(state, window);
+}
+
+fn load(state: &AppState, lease: &Lease) -> Result<(Translation, SourceMessage), End> {
+    let id = &lease.item.message;
+    let found = state.engine.message(id).and_then(|m| Ok((m, state.engine.translation(id)?)));
+    match found {
+        Ok((Some(message), Some(translation))) => {
+            let source = source(state, &message, &translation);
+            Ok((translation, source))
+        }
+        Ok(_) => Err(End::park("not-found", "the message has no translation")),
+        Err(error) => Err(End::of(state, lease, &error)),
+    }
+}
+
+/// Applies a window, then writes down each end, side by side as these share flushes too. Where the window as a
+/// whole fails, or one of it makes the program panic, each is applied alone, so that it fails alone.
+fn run(state: &Shared, window: Vec<Loaded>) {
+    let together = (window.len() > 1).then(|| catch_unwind(AssertUnwindSafe(|| many(state, &window))));
+    let Some(Ok(Ok(results))) = together else {
+        for one in &window {
+            worker::one(state, &one.lease, || alone(state, one));
+        }
+        return;
+    };
+    let queue = Mutex::new(window.into_iter().zip(results));
     let work = || {
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(lease) = next else { return };
-            worker::one(state, &lease, || apply(state, &lease));
+            let Some((one, result)) = next else { return };
+            worker::finish(state, &one.lease, end(state, &one.lease, result));
         }
     };
-    if lanes < 2 {
-        return work();
-    }
     std::thread::scope(|scope| {
-        for _ in 0..lanes {
+        for _ in 0..COMMIT_LANES {
             scope.spawn(work);
         }
     });
 }
 
-/// Applies a message's translation. The record knows what it has applied before: again changes nothing.
-fn apply(state: &AppState, lease: &Lease) -> End {
-    let id = &lease.item.message;
-    let found = state.engine.message(id).and_then(|m| Ok((m, state.engine.translation(id)?)));
-    let (message, translation) = match found {
-        Ok((Some(message), Some(translation))) => (message, translation),
-        Ok(_) => return End::park("not-found", "the message has no translation"),
-        Err(error) => return End::of(state, lease, &error),
-    };
-    let source = source(state, &message, &translation);
-    let bundles: Vec<&[u8]> = translation.outputs.iter().map(|o| o.bytes.as_slice()).collect();
-    match state.record.apply_all(&bundles, &source, state.clock.now()) {
+fn bundles(loaded: &Loaded) -> Vec<&[u8]> {
+    loaded.translation.outputs.iter().map(|o| o.bytes.as_slice()).collect()
+}
+
+fn many(state: &AppState, window: &[Loaded]) -> Result<Vec<Result<Applied, RecordError>>, RecordError> {
+    let bundles: Vec<Vec<&[u8]>> = window.iter().map(bundles).collect();
+    let deliveries: Vec<Delivery<'_>> =
+        window.iter().zip(&bundles).map(|(one, bundles)| Delivery { bundles, source: &one.source }).collect();
+    state.record.apply_many(&deliveries, state.clock.now())
+}
+
+fn alone(state: &AppState, one: &Loaded) -> End {
+    let result = state.record.apply_all(&bundles(one), &one.source, state.clock.now());
+    end(state, &one.lease, result)
+}
+
+/// The record knows what it has applied before: again changes nothing.
+fn end(state: &AppState, lease: &Lease, result: Result<Applied, RecordError>) -> End {
+    match result {
         Ok(applied) => End::Done(Box::new(Effects { events: events(&applied), ..Effects::default() })),
         Err(error @ RecordError::Database(_)) => {
             End::retry(state, lease, "record-database", &error.to_string())

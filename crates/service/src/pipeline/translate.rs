@@ -31,6 +31,17 @@ pub(super) struct Done {
     pub(super) persons: Vec<String>,
 }
 
+impl Done {
+    /// The same for a message that a recipient collects: where it stands is the recipient's to say. A translation
+    /// that fails must not take it out of the inbox, nor one that comes late undo the acknowledgement.
+    fn beside_the_inbox(mut self) -> Self {
+        if let End::Done(effects) = &mut self.end {
+            (effects.state, effects.failure) = (None, None);
+        }
+        self
+    }
+}
+
 impl From<End> for Done {
     fn from(end: End) -> Self {
         Self { end, persons: Vec::new() }
@@ -102,7 +113,7 @@ fn guarded(state: &Shared, routes: &Routes, lease: Lease, message: &Message) -> 
         catch_unwind(AssertUnwindSafe(|| translate(state, routes, &lease, message))).unwrap_or_else(|_| {
             End::park("panic", "the program failed on this message; its content is kept").into()
         });
-    (lease, done)
+    (lease, if message.new.inbox { done.beside_the_inbox() } else { done })
 }
 
 /// Commits side by side, in lanes: one person's in one lane.

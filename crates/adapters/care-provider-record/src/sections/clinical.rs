@@ -140,7 +140,6 @@ pub static MEDICATION: Object = Object {
                 "intended",
                 "stopped",
                 "on-hold",
-                "unknown",
                 "not-taken",
             ]),
         ),
@@ -321,7 +320,6 @@ pub static RESULT: Object = Object {
                 "corrected",
                 "cancelled",
                 "entered-in-error",
-                "unknown",
             ]),
         ),
         Field::optional(

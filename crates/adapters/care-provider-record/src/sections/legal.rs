@@ -12,7 +12,7 @@ use crate::sections::whole::ATTACHMENT;
 pub static CAPACITY_CODE: Coding<'static> = section("capacity-assessment", "Mental capacity assessment");
 /// Marks attorneys.
 pub static LPA_CODE: Coding<'static> = section("lasting-power-of-attorney", "Lasting power of attorney");
-static LPA_ROLE: Coding<'static> = Coding::new(ROLES_SYSTEM, "LPA", "Lasting power of attorney");
+static LPA_ROLE: Coding<'static> = Coding::new(ROLES_SYSTEM, "LPA", "Lasting Power of Attorney");
 /// Marks deprivations of liberty.
 pub static DOLS_CODE: Coding<'static> =
     section("deprivation-of-liberty", "Deprivation of liberty safeguards");

@@ -409,7 +409,7 @@ const ADJUSTMENT_BINDS: &[Bind] = &[
     Bind { from: "recordedAt", to: "", kind: Kind::DetailDate },
     detail("recordedBy.role"),
     detail("recordedBy.contact"),
-    bind("status", "status", Kind::CodeOr("active")),
+    bind("status", "status", Kind::Text),
     bind("", "category[]", Kind::FixedCode(&ADJUSTMENT_CODE)),
     bind("requirement", "code", Kind::Concept),
     bind("date", "period.start", Kind::DateTime),

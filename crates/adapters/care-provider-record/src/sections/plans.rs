@@ -10,7 +10,7 @@ use crate::limits;
 use crate::sections::people::PROFESSIONAL_CONTACT;
 
 const PLAN_STATUS: Shape =
-    Shape::Code(&["draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"]);
+    Shape::Code(&["draft", "active", "on-hold", "revoked", "completed", "entered-in-error"]);
 /// Scores are from 1 to 10 (PRSB).
 const SCORE: Shape = Shape::Number { min: 1.0, max: 10.0 };
 

@@ -1,0 +1,131 @@
+//! The way back: a FHIR bundle as a record. A care home receives a discharge like this.
+//!
+//! Every leaf of the bundle is either read into the record or listed in `left_behind` with its FHIR path.
+
+mod fit;
+mod read;
+mod sections;
+mod subject;
+mod taken;
+
+use std::collections::HashMap;
+
+use causeway_adapter::{Context, Encoded};
+use causeway_core::{Issue, IssueCode, Position, Severity, Span};
+use serde_json::{Map, Value, json};
+
+use crate::sections::whole::{RECORD, SCHEMA_ID};
+use taken::Taken;
+
+/// Resources that are the envelope of a bundle and say nothing of the person.
+const ENVELOPE: [&str; 4] = ["Provenance", "MessageHeader", "OperationOutcome", "AuditEvent"];
+
+/// A bundle that is being read.
+#[derive(Debug)]
+pub struct Reader<'v> {
+    /// Its resources, each with what was read of it.
+    pub resources: Vec<Taken<'v>>,
+    /// Resources by full URL and by `Type/id`.
+    by_reference: HashMap<String, usize>,
+    /// What could not be carried.
+    pub left: Vec<Issue>,
+}
+
+impl<'v> Reader<'v> {
+    fn new(bundle: &'v Value) -> Self {
+        let mut reader = Self { resources: Vec::new(), by_reference: HashMap::new(), left: Vec::new() };
+        let entries: Vec<(&str, &'v Value)> = match bundle["resourceType"].as_str() {
+            Some("Bundle") => bundle["entry"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|entry| (entry["fullUrl"].as_str().unwrap_or(""), &entry["resource"]))
+                .collect(),
+            _ => vec![("", bundle)],
+        };
+        for (url, resource) in entries {
+            let Some(kind) = resource["resourceType"].as_str() else { continue };
+            let at = reader.resources.len();
+            let id = resource["id"].as_str().unwrap_or("");
+            reader.by_reference.insert(url.to_owned(), at);
+            reader.by_reference.insert(format!("{kind}/{id}"), at);
+            reader.resources.push(Taken::new(kind, resource));
+        }
+        reader
+    }
+
+    /// The first resource of a type.
+    pub fn first(&self, kind: &str) -> Option<usize> {
+        self.resources.iter().position(|r| r.kind == kind)
+    }
+
+    /// The resource that a reference points to.
+    pub fn target(&self, reference: &Value) -> Option<usize> {
+        let text = reference["reference"].as_str()?;
+        self.by_reference
+            .get(text)
+            .or_else(|| {
+                // An absolute URL ends in Type/id.
+                let mut tail = text.rsplit('/');
+                let (id, kind) = (tail.next()?, tail.next()?);
+                self.by_reference.get(&format!("{kind}/{id}"))
+            })
+            .copied()
+    }
+
+    /// Words for what a reference points to: its display, or the name of the resource.
+    pub fn words(&mut self, reference: &Value) -> Option<String> {
+        if let Some(display) = reference["display"].as_str() {
+            return Some(display.to_owned());
+        }
+        let at = self.target(reference)?;
+        let resource = self.resources.get_mut(at)?;
+        let role = resource.value;
+        match resource.kind {
+            "Organization" | "Location" => resource.text("name"),
+            "Practitioner" | "RelatedPerson" => subject::human_name(resource),
+            "PractitionerRole" => self.words(&role["practitioner"]),
+            _ => None,
+        }
+    }
+
+    /// Lists something as left behind.
+    pub fn leave(&mut self, path: String, why: &'static str) {
+        let issue = Issue::new(Severity::Warning, IssueCode::NotSupported, "left-behind", why);
+        self.left.push(issue.at(Position::new(path, Span::default())));
+    }
+}
+
+/// Encodes a bundle.
+pub fn encode(bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
+    let mut reader = Reader::new(bundle);
+    let Some(patient) = reader.first("Patient") else {
+        let text = "the bundle has no Patient, and a record is always one person's";
+        return Err(Issue::new(Severity::Fatal, IssueCode::Required, "patient-missing", text));
+    };
+    let mut record = Map::new();
+    record.insert("$schema".to_owned(), json!(SCHEMA_ID));
+    subject::record(&mut reader, bundle, &mut record);
+    subject::provider(&mut reader, context, &mut record);
+    let person = subject::patient(&mut reader, patient);
+    record.insert("subject".to_owned(), Value::Object(person));
+    sections::all(&mut reader, &mut record, patient);
+    let fitted = fit::fit(Value::Object(record), &RECORD, &mut reader.left);
+    rest(&mut reader);
+    let mut bytes = serde_json::to_vec_pretty(&fitted).unwrap_or_default();
+    bytes.push(b'\n');
+    Ok(Encoded { bytes, media_type: "application/vnd.causeway.dscr-record+json", left_behind: reader.left })
+}
+
+/// What nobody read.
+fn rest(reader: &mut Reader<'_>) {
+    let mut paths = Vec::new();
+    for resource in &reader.resources {
+        if !ENVELOPE.contains(&resource.kind) {
+            resource.untouched(&mut paths);
+        }
+    }
+    for path in paths {
+        reader.leave(path, "the record has no member for this element");
+    }
+}

@@ -1,0 +1,7 @@
+//! Limits of discharge notices.
+
+/// Bytes at the front of an input in which its kind must show.
+pub const DETECT_BYTES: usize = 64 * 1024;
+
+/// Answers of one questionnaire that are read.
+pub const ANSWERS_MAX: usize = 500;

@@ -1,0 +1,97 @@
+//! The adapter contract, the referral over several notices, and the way back.
+
+use causeway_adapter::contract::{Suite, project_root, test_context};
+use causeway_adapter::{Adapter, translate};
+use causeway_adapter_discharge_notice::DischargeNotice;
+use serde_json::Value;
+
+fn fixture(case: &str) -> Vec<u8> {
+    std::fs::read(project_root().join("fixtures/discharge-notice").join(case).join("input.json"))
+        .expect("fixture")
+}
+
+fn bundle(case: &str) -> Value {
+    let translation = translate(&DischargeNotice, &fixture(case), &test_context());
+    serde_json::from_slice(&translation.outputs[0].json).expect("JSON")
+}
+
+fn resource(bundle: &Value, kind: &str) -> Value {
+    let entries = bundle["entry"].as_array().expect("entries");
+    let found = entries.iter().find(|e| e["resource"]["resourceType"] == kind);
+    found.map(|e| e["resource"].clone()).unwrap_or_default()
+}
+
+#[test]
+fn keeps_the_contract() {
+    Suite::new(&DischargeNotice).folder("fixtures/discharge-notice").check();
+}
+
+#[test]
+fn bundles_pass_the_profile_checker() {
+    for case in ["assessment-notice", "withdrawal", "accepted", "dstu2-assessment-notice", "consent-refused"]
+    {
+        let json = bundle(case).to_string();
+        let report = causeway_profile::check(json.as_bytes());
+        let errors: Vec<_> =
+            report.findings.iter().filter(|f| f.severity == causeway_profile::Severity::Error).collect();
+        assert!(errors.is_empty(), "{case}: {errors:#?}");
+    }
+}
+
+#[test]
+fn one_referral_goes_through_its_states() {
+    let mut ids = Vec::new();
+    for (case, request, task) in [
+        ("assessment-notice", "active", "requested"),
+        ("discharge-notice", "active", "requested"),
+        ("withdrawal", "revoked", "cancelled"),
+    ] {
+        let bundle = bundle(case);
+        let (referral, work) = (resource(&bundle, "ServiceRequest"), resource(&bundle, "Task"));
+        assert_eq!(referral["status"], request, "{case}");
+        assert_eq!(work["status"], task, "{case}");
+        ids.push((referral["id"].clone(), work["id"].clone()));
+    }
+    assert!(ids.windows(2).all(|w| w[0] == w[1]), "the notices are about one referral");
+    let answer = resource(&bundle("rejected"), "Task");
+    assert_eq!(answer["status"], "rejected");
+    assert_eq!(answer["basedOn"][0]["identifier"]["value"], "REF-71003");
+}
+
+#[test]
+fn a_proposed_discharge_is_no_end_of_the_stay() {
+    let bundle = bundle("assessment-notice");
+    assert!(resource(&bundle, "Encounter")["period"]["end"].is_null());
+    assert_eq!(resource(&bundle, "ServiceRequest")["occurrencePeriod"]["end"], "2026-09-28");
+}
+
+#[test]
+fn both_envelopes_tell_the_same() {
+    let (flat, dstu2) = (bundle("assessment-notice"), bundle("dstu2-assessment-notice"));
+    for (kind, element) in
+        [("Patient", "birthDate"), ("Patient", "gender"), ("Encounter", "status"), ("Task", "status")]
+    {
+        assert_eq!(resource(&flat, kind)[element], resource(&dstu2, kind)[element], "{kind}.{element}");
+    }
+}
+
+#[test]
+fn encode_writes_what_it_reads_and_says_what_it_left() {
+    let bundle = bundle("assessment-notice");
+    let encoded = DischargeNotice.encode(&bundle, &test_context()).expect("a notice");
+    let notice: Value = serde_json::from_slice(&encoded.bytes).expect("JSON");
+    assert_eq!(notice["person"]["familyName"], "Larkspur");
+    assert_eq!(notice["admission"]["reason"], "Fracture of neck of femur after a fall");
+    assert_eq!(notice["carer"]["phone"], "01632 960187");
+    let left: Vec<&str> =
+        encoded.left_behind.iter().filter_map(|i| i.position.as_ref()).map(|p| p.path.as_str()).collect();
+    assert!(left.contains(&"QuestionnaireResponse.item"), "{left:?}");
+    let again = translate(&DischargeNotice, &encoded.bytes, &test_context());
+    assert!(!again.rejected(), "{:?}", again.issues);
+}
+
+#[test]
+fn encode_needs_a_person_and_a_stay() {
+    let empty = serde_json::json!({"resourceType": "Bundle", "type": "transaction"});
+    assert!(DischargeNotice.encode(&empty, &test_context()).is_err());
+}

@@ -1,0 +1,56 @@
+//! Limits of deliveries, each with its unit and the reason for it.
+
+/// Seconds that a receiver has to answer, unless its endpoint says otherwise.
+pub const TIMEOUT_SECONDS: u64 = 30;
+/// Longest timeout that an endpoint may set, in seconds: a lease must outlast it.
+pub const TIMEOUT_SECONDS_MAX: u64 = 600;
+/// Seconds that a lease lasts beyond twice the timeout (a token may have to be fetched first).
+pub const LEASE_MARGIN_SECONDS: u64 = 60;
+/// Seconds to open a connection.
+pub const CONNECT_SECONDS: u64 = 10;
+/// Deliveries to one endpoint at a time, unless it says otherwise.
+pub const CONCURRENCY: usize = 4;
+/// Most deliveries to one endpoint at a time.
+pub const CONCURRENCY_MAX: usize = 64;
+/// Hours after which a delivery whose receiver stays away is parked for a person.
+pub const GIVE_UP_HOURS: u32 = 120;
+/// Bytes of a receiver's answer that are read; more is not looked at.
+pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a receiver's answer that are kept for the sender of a passed-on request and its retries.
+pub const KEPT_ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// Issue codes of an answer that are told on the timeline.
+pub const ANSWER_CODES_MAX: usize = 10;
+/// Characters of one such code.
+pub const ANSWER_CODE_CHARS_MAX: usize = 60;
+/// Things that a format could not carry that are told one by one on the timeline; the rest is counted.
+pub const LEFT_BEHIND_MAX: usize = 50;
+/// Milliseconds between two looks for work where nothing rang.
+pub const POLL_MS: u64 = 200;
+/// Seconds between two looks at the endpoints' settings, and at queues that name no endpoint.
+pub const SETTINGS_SECONDS: u64 = 1;
+/// Items read at a time in search of queues that name no endpoint.
+pub const STRANGERS_PAGE: usize = 500;
+/// Seconds before its end at which an access token is replaced.
+pub const TOKEN_MARGIN_SECONDS: i64 = 30;
+/// Seconds that a token counts that doesn't say how long it lasts.
+pub const TOKEN_SECONDS: i64 = 300;
+/// Seconds that a signed assertion is valid (the NHS API platform takes at most five minutes).
+pub const ASSERTION_SECONDS: i64 = 240;
+/// Bytes of a token endpoint's answer.
+pub const TOKEN_BYTES_MAX: usize = 64 * 1024;
+/// Connections to an MLLP receiver that are kept open.
+pub const MLLP_IDLE_MAX: usize = 8;
+/// Messages looked at in one round of the acknowledgement watch.
+pub const WATCH_PAGE: usize = 200;
+/// Milliseconds between two rounds of the acknowledgement watch.
+pub const WATCH_MS: u64 = 500;
+/// Bytes up to which a message is read in search of acknowledgement requests or codes.
+pub const WATCH_BYTES_MAX: u64 = 1024 * 1024;
+/// Messages still being uploaded that the acknowledgement watch comes back to.
+pub const WATCH_PENDING_MAX: usize = 200;
+/// Acknowledgement codes read from one message.
+pub const WATCH_CODES_MAX: usize = 100;
+/// Seconds that a fault destination may hold an answer back.
+pub const FAULT_SECONDS_MAX: u64 = 120;
+/// Bytes that a fault destination takes.
+pub const FAULT_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -1,0 +1,245 @@
+//! What the specification demands and the published sandbox lets pass.
+
+use causeway_service::mesh::{MeshConfig, Mode, TokenMemory};
+
+use crate::client::{Mesh, V2, config, ids, said, serve, token_at};
+use crate::support::{World, call, open_config};
+
+const SHAKE: [(&str, &str); 3] = [("Mex-ClientVersion", "1"), ("Mex-OSName", "x"), ("Mex-OSVersion", "1")];
+
+async fn shake(mesh: &Mesh, token: &str) -> crate::support::Reply {
+    let mut headers = vec![("Authorization", token), ("Accept", V2)];
+    headers.extend_from_slice(&SHAKE);
+    call(&mesh.server, "POST", "/messageexchange/A1", &headers, b"").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_good_once() {
+    let mesh = Mesh::new(Mode::Strict).await;
+    let token = mesh.token("A1");
+    assert_eq!(shake(&mesh, &token).await.status, 200);
+    let again = shake(&mesh, &token).await;
+    assert_eq!((again.status, said(&again).2.as_str()), (403, "Error Duplicated Authentication Token"));
+    assert_eq!(shake(&mesh, &mesh.token("A1")).await.status, 200);
+
+    // The same request three times at once: one message.
+    let token = mesh.token("A1");
+    let headers = [("Authorization", token.as_str()), ("Mex-To", "B1"), ("Mex-WorkflowID", "W")];
+    let send = || call(&mesh.server, "POST", "/messageexchange/A1/outbox", &headers, b"once");
+    let three = tokio::join!(send(), send(), send());
+    let mut statuses = [three.0.status, three.1.status, three.2.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [202, 403, 403]);
+    assert_eq!(mesh.inbox("B1").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_used_token_stays_used_over_a_restart() {
+    for token_memory in [TokenMemory::Engine, TokenMemory::Journal] {
+        let world = World::new();
+        let service = || {
+            let mut service = open_config();
+            service.data_directory.clone_from(&world.directory);
+            service
+        };
+        let mesh = || MeshConfig { token_memory, ..config(Mode::Strict) };
+        let token = token_at("A1", 1, 0);
+        let headers = [("Authorization", token.as_str())];
+        let mut statuses = Vec::new();
+        for _ in 0..2 {
+            let server = serve(&world, service(), mesh()).await;
+            statuses.push(call(&server, "GET", "/messageexchange/A1/inbox", &headers, b"").await.status);
+            server.stop().await.unwrap();
+        }
+        assert_eq!(statuses, [200, 403], "{token_memory:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_good_within_two_hours() {
+    let mesh = Mesh::new(Mode::Strict).await;
+    for (minutes, status) in [(-118, 200), (118, 200), (-122, 403), (122, 403)] {
+        let reply = shake(&mesh, &token_at("A1", 7, minutes)).await;
+        assert_eq!(reply.status, status, "{minutes}");
+    }
+    // The exchange's time may be moved for a test; the clients' clocks stay.
+    mesh.travel("{\"days\": 4}").await;
+    assert_eq!(shake(&mesh, &mesh.token("A1")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_with_a_missing_chunk_waits_for_it() {
+    let mesh = Mesh::new(Mode::Strict).await;
+    let id = mesh.send("W", &[("Mex-Chunk-Range", "1:3")], b"one ").await;
+    assert_eq!(mesh.chunk(&id, "3:3", b"three").await.status, 202);
+    assert_eq!(mesh.inbox("B1").await, Vec::<String>::new());
+    assert_eq!(mesh.track(&id).await["status"], "uploading");
+    assert_eq!(mesh.get("B1", &format!("/inbox/{id}")).await.status, 410);
+    assert_eq!(mesh.acknowledge("B1", &id).await.status, 410);
+    assert_eq!(mesh.chunk(&id, "2:3", b"two ").await.status, 202);
+    assert_eq!(mesh.inbox("B1").await, std::slice::from_ref(&id));
+    let mut whole = Vec::new();
+    for (number, status) in [(1, 206), (2, 206), (3, 200)] {
+        let reply = mesh.get("B1", &format!("/inbox/{id}/{number}")).await;
+        assert_eq!(reply.status, status);
+        assert_eq!(reply.header("mex-chunk-range"), Some(format!("{number}:3").as_str()));
+        whole.extend(reply.body);
+    }
+    assert_eq!(whole, b"one two three");
+    assert_eq!(mesh.get("B1", &format!("/inbox/{id}/4")).await.status, 404);
+    assert_eq!(mesh.get("B1", &format!("/inbox/{id}/0")).await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_acknowledged_is_gone() {
+    let mesh = Mesh::new(Mode::Strict).await;
+    let id = mesh.send("W", &[], b"text").await;
+    assert_eq!(mesh.get("B1", &format!("/inbox/{id}")).await.body, b"text");
+    assert_eq!(mesh.get("B1", &format!("/inbox/{id}")).await.status, 200);
+    assert_eq!(mesh.acknowledge("B1", &id).await.status, 200);
+    assert_eq!(mesh.get("B1", &format!("/inbox/{id}")).await.status, 410);
+    // Idempotent, and it never comes back.
+    assert_eq!(mesh.acknowledge("B1", &id.to_lowercase()).await.status, 200);
+    assert_eq!(mesh.inbox("B1").await, Vec::<String>::new());
+    assert_eq!(mesh.track(&id).await["status"], "acknowledged");
+    assert_eq!(mesh.get("B1", "/count").await.json()["count"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workflows_must_be_registered() {
+    let mesh = Mesh::new(Mode::Strict).await;
+    for (from, to, workflow, status, code) in [
+        ("A1", "B1", "OTHER", 403, "17"),
+        ("A1", "C1", "W2", 417, "17"),
+        ("A1", "NOBODY", "W", 417, "12"),
+        ("A1", "OFF", "W", 417, "12"),
+        ("B1", "A1", "W", 403, "17"),
+        ("B1", "A1", "W_ACK", 202, ""),
+        ("A1", "C1", "W", 202, ""),
+    ] {
+        let headers = [("Mex-To", to), ("Mex-WorkflowID", workflow)];
+        let reply = mesh.post(from, "/outbox", &headers, b"text").await;
+        assert_eq!((reply.status, said(&reply).1.as_str()), (status, code), "{from} {to} {workflow}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uncollected_messages_expire_with_one_report() {
+    let mesh = Mesh::new(Mode::Strict).await;
+    let headers = [("Mex-LocalID", "L1"), ("Mex-Subject", "about something")];
+    let id = mesh.send("W", &headers, b"text").await;
+    mesh.travel("{\"days\": 4, \"hours\": 23}").await;
+    assert_eq!(mesh.inbox("B1").await, std::slice::from_ref(&id));
+    mesh.travel("{\"hours\": 1, \"minutes\": 1}").await;
+    assert_eq!(mesh.inbox("B1").await, Vec::<String>::new());
+    assert_eq!(mesh.get("B1", &format!("/inbox/{id}")).await.status, 410);
+    let tracked = mesh.track(&id).await;
+    assert_eq!(tracked["status"], "undeliverable");
+    assert_eq!((&tracked["status_success"], &tracked["status_code"]), (&false.into(), &"14".into()));
+
+    let [report] = mesh.inbox("A1").await.try_into().unwrap();
+    let reply = mesh.get("A1", &format!("/inbox/{report}")).await;
+    assert_eq!((reply.status, reply.body.len()), (200, 0));
+    for (name, value) in [
+        ("mex-messagetype", "REPORT"),
+        ("mex-chunk-range", "1:0"),
+        ("mex-linkedmsgid", id.as_str()),
+        ("mex-to", "A1"),
+        ("mex-localid", "L1"),
+        ("mex-statuscode", "14"),
+        ("mex-statusevent", "SEND"),
+        ("mex-statusdescription", "Message not collected by recipient after 5 days"),
+        ("mex-statussuccess", "ERROR"),
+        ("mex-subject", "NDR: about something"),
+        ("content-length", "0"),
+    ] {
+        assert_eq!(reply.header(name), Some(value), "{name}");
+    }
+    assert_eq!(reply.header("mex-from"), None);
+
+    // A second round makes no second one, and a report that nobody collects makes none about itself.
+    mesh.travel("{\"minutes\": 1}").await;
+    assert_eq!(mesh.inbox("A1").await, [report]);
+    mesh.travel("{\"days\": 6}").await;
+    assert_eq!(mesh.inbox("A1").await, Vec::<String>::new());
+    assert_eq!(ids(&mesh.get("A1", "/inbox/rich").await.json()).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_is_deleted_after_thirty_days() {
+    let mesh = Mesh::new(Mode::Strict).await;
+    let id = mesh.send("W", &[], b"text").await;
+    assert_eq!(mesh.acknowledge("B1", &id).await.status, 200);
+    let kept = causeway_exchange::MessageId::new(&id).unwrap();
+    let engine = mesh.server.state.engine.clone();
+    mesh.travel("{\"days\": 29}").await;
+    assert_eq!(engine.content(&kept, 10).unwrap().bytes, b"text");
+    mesh.travel("{\"days\": 2}").await;
+    assert_eq!(engine.content(&kept, 10), Err(causeway_exchange::EngineError::ContentDeleted));
+    // What happened to it is still known.
+    assert_eq!(mesh.track(&id).await["status"], "acknowledged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inactive_mailbox_is_closed() {
+    let mesh = Mesh::new(Mode::Strict).await;
+    let reply = mesh.get("OFF", "/inbox").await;
+    assert_eq!((reply.status, said(&reply).2.as_str()), (403, "Request Received from Inactive Mailbox"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_mailboxes_message_is_not_shown() {
+    let mesh = Mesh::new(Mode::Strict).await;
+    let id = mesh.send("W", &[], b"text").await;
+    assert_eq!(mesh.get("C1", &format!("/inbox/{id}")).await.status, 403);
+    assert_eq!(mesh.ask("C1", "HEAD", &format!("/inbox/{id}"), &[], b"").await.status, 404);
+    assert_eq!(mesh.ask("A1", "HEAD", &format!("/inbox/{id}"), &[], b"").await.status, 200);
+    assert_eq!(mesh.get("C1", &format!("/outbox/tracking?messageID={id}")).await.status, 404);
+    assert_eq!(mesh.acknowledge("C1", &id).await.status, 403);
+    assert_eq!(mesh.acknowledge("A1", &id).await.status, 403);
+    assert_eq!(mesh.inbox("B1").await, std::slice::from_ref(&id));
+    let upload = mesh.send("W", &[("Mex-Chunk-Range", "1:2")], b"1").await;
+    let foreign = [("Mex-Chunk-Range", "2:2")];
+    assert_eq!(mesh.post("C1", &format!("/outbox/{upload}/2"), &foreign, b"2").await.status, 403);
+    assert_eq!(mesh.get("B1", "/inbox/NOT-THERE").await.status, 404);
+    assert_eq!(mesh.get("B1", "/inbox/not%20an%20id").await.status, 404);
+
+    // The token is for the mailbox in the address.
+    let token = mesh.token("A1");
+    let headers = [("Authorization", token.as_str()), ("Accept", V2)];
+    let reply = call(&mesh.server, "GET", "/messageexchange/B1/inbox", &headers, b"").await;
+    assert_eq!((reply.status, said(&reply).2.as_str()), (403, "Mailbox id does not match token"));
+    let reply = call(&mesh.server, "GET", "/messageexchange/B1/inbox", &[("Accept", V2)], b"").await;
+    assert_eq!((reply.status, said(&reply).2.as_str()), (403, "Error reading from Authorization header"));
+    let reply = mesh.get("NOBODY", "/inbox").await;
+    assert_eq!((reply.status, said(&reply).1.as_str()), (403, "EPL-151"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_may_want_its_certificate() {
+    let mesh = Mesh::new(Mode::Strict).await;
+    let reply = mesh.get("CERT", "/inbox").await;
+    assert_eq!(
+        (reply.status, said(&reply).2.as_str()),
+        (403, "Client certificate does not belong to mailbox")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn administration_needs_a_test() {
+    let mut service = open_config();
+    service.test_mode = false;
+    let mesh = Mesh::of(config(Mode::Strict), service).await;
+    for (method, path) in [
+        ("DELETE", "/admin/reset"),
+        ("GET", "/admin/mailbox/A1"),
+        ("POST", "/admin/time"),
+        ("GET", "/admin/time"),
+    ] {
+        assert_eq!(call(&mesh.server, method, path, &[], b"{}").await.status, 404, "{path}");
+    }
+    let mut closed = config(Mode::Strict);
+    closed.admin = false;
+    let mesh = Mesh::of(closed, open_config()).await;
+    assert_eq!(call(&mesh.server, "DELETE", "/admin/reset", &[], b"").await.status, 404);
+}
