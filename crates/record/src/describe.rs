@@ -166,9 +166,24 @@ pub(crate) fn detail(map: &Map<String, Value>) -> String {
     let end =
         first_text(map, &["period.end", "executionPeriod.end", "effectivePeriod.end", "abatementDateTime"]);
     if !end.is_empty() {
-        parts.push(format!("until {end}"));
+        parts.push(format!("until {}", in_words(end)));
     }
     cut(parts.join(" "))
+}
+
+/// A FHIR date or time as people write it, at its own precision.
+pub fn in_words(text: &str) -> String {
+    let day = text.get(..10).unwrap_or(text);
+    if let Ok(date) = day.parse::<jiff::civil::Date>() {
+        let clock = text.get(11..16).map(|clock| format!(", {clock}")).unwrap_or_default();
+        return format!("{}{clock}", date.strftime("%-d %B %Y"));
+    }
+    if let Ok(date) = format!("{text}-01").parse::<jiff::civil::Date>()
+        && text.len() == 7
+    {
+        return date.strftime("%B %Y").to_string();
+    }
+    text.to_owned()
 }
 
 /// A quantity with comparator and unit, its digits as told.

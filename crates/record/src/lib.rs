@@ -23,6 +23,7 @@ mod search;
 mod searchset;
 mod sections;
 
+pub use describe::in_words;
 pub use error::{RecordError, Result};
 pub use model::*;
 pub use record::Record;

@@ -47,10 +47,21 @@ pub(crate) fn members(db: &Connection, pid: i64) -> Result<Vec<Member>> {
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let mut out = Vec::new();
     for (patient, rid, replaced_by) in rows {
-        out.push(member(patient, replaced_by, read::by_rid(db, rid)?));
+        let mut told = member(patient, replaced_by, read::by_rid(db, rid)?);
+        told.demographics.general_practice =
+            named(db, std::mem::take(&mut told.demographics.general_practice))?;
+        out.push(told);
     }
     out.sort_by_key(|m| std::cmp::Reverse(rank(m)));
     Ok(out)
+}
+
+/// The name of what a reference points to, where the record knows one: a practice is known by its name.
+fn named(db: &Connection, reference: String) -> Result<String> {
+    let Some((kind, id)) = reference.split_once('/') else { return Ok(reference) };
+    let found = read::current(db, kind, id)?;
+    let name = found.as_ref().and_then(|v| v.resource.get("name")).and_then(Value::as_str).map(str::to_owned);
+    Ok(name.unwrap_or(reference))
 }
 
 fn member(patient: String, replaced_by: String, version: Version) -> Member {
