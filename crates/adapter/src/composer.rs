@@ -1,11 +1,13 @@
 //! Composes bundles: ids, references, `meta`, `Provenance`, and the ledger beside them.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use causeway_core::{Issue, ItemId, Ledger, Outcome, Severity, Sources, limits};
 use causeway_fhir::profiles::default_profile;
 use causeway_fhir::writer::Mark;
 use causeway_fhir::{Ref, Writer, systems};
+use sha1::{Digest, Sha1};
 use uuid::Uuid;
 
 use crate::{Context, Output, Sink};
@@ -35,12 +37,35 @@ pub struct Meta<'a> {
 struct Open {
     id: String,
     /// Ids of the resources written: an id stands for one (type, key).
-    written: HashSet<String>,
+    written: HashSet<String, BuildHasherDefault<IdHasher>>,
     /// The same, in order of writing.
     order: Vec<Ref>,
     start: Mark,
     first_item: ItemId,
 }
+
+/// Ids are UUIDs made by a hash already: their bytes are as even as any hash of them would be.
+#[derive(Debug, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            for (to, from) in word.iter_mut().zip(chunk) {
+                *to = *from;
+            }
+            self.0 = self.0.rotate_left(7) ^ u64::from_le_bytes(word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Room for the first bundle of an input, in bytes: a hospital's admission makes about 20 kB.
+const FIRST_BUNDLE_BYTES: usize = 24 * 1024;
 
 /// Composes the bundles of one translation. One bundle is open at a time.
 #[derive(Debug)]
@@ -58,6 +83,8 @@ pub struct Composer<'c> {
     meta_source: String,
     meta_tags: String,
     received: String,
+    /// SHA-1 of namespace, sender and adapter: the start of every id.
+    id_start: Sha1,
 }
 
 /// Text of a JSON string, quotation marks included.
@@ -88,6 +115,8 @@ impl<'c> Composer<'c> {
             issues: Vec::new(),
             outputs: Vec::new(),
             open: None,
+            id_start: Sha1::new_with_prefix(context.namespace.as_bytes())
+                .chain_update([sender.code.as_str(), "|", adapter, "|"].concat()),
             meta_source: quoted(&context.original),
             meta_tags,
             received: context.received.to_string(),
@@ -96,9 +125,14 @@ impl<'c> Composer<'c> {
 
     /// The id that a resource of this sender with this source key always has.
     pub fn id(&self, kind: &str, key: &str) -> String {
-        let sender = &self.context.sender.code;
-        let name = [sender, "|", self.adapter, "|", kind, "|", key].concat();
-        let id = Uuid::new_v5(&self.context.namespace, name.as_bytes());
+        // UUIDv5 (RFC 9562, 5.5): SHA-1 of namespace and name.
+        let mut hash = self.id_start.clone();
+        hash.update(kind);
+        hash.update("|");
+        hash.update(key);
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
+        let id = uuid::Builder::from_sha1_bytes(bytes).into_uuid();
         id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
     }
 
@@ -119,14 +153,16 @@ impl<'c> Composer<'c> {
         let first_item = self.ledger.next_id();
         let mut head = self.writer.take();
         // Records of one input are much alike, so the last one says how large the next will be.
-        head.reserve(self.outputs.last().map_or(0, |last| last.json.len() + last.json.len() / 8));
+        head.reserve(
+            self.outputs.last().map_or(FIRST_BUNDLE_BYTES, |last| last.json.len() + last.json.len() / 8),
+        );
         head.extend_from_slice(b"{\"resourceType\":\"Bundle\",\"id\":\"");
         head.extend_from_slice(id.as_bytes());
         head.extend_from_slice(b"\",\"type\":\"transaction\",\"timestamp\":\"");
         head.extend_from_slice(self.received.as_bytes());
         head.extend_from_slice(b"\",\"entry\":[");
         self.writer.restore(head);
-        self.open = Some(Open { id, written: HashSet::new(), order: Vec::new(), start, first_item });
+        self.open = Some(Open { id, written: HashSet::default(), order: Vec::new(), start, first_item });
     }
 
     /// Whether a resource with this key has been written into the open bundle.
@@ -187,33 +223,41 @@ impl<'c> Composer<'c> {
         let w = &mut self.writer;
         w.root(kind);
         w.entry(|w| {
-            w.fixed("fullUrl", &target.url());
+            w.verbatim("fullUrl", &["\"urn:uuid:", &target.id, "\""]);
             w.resource_scope(|w| {
-                w.fixed("resourceType", kind);
-                w.fixed("id", &target.id);
-                w.object("meta", |w| {
-                    w.raw("source", source.as_bytes(), ());
-                    let profile = match meta.profile {
-                        Profile::Default => default_profile(kind),
-                        Profile::None => None,
-                        Profile::Url(url) => Some(url),
-                    };
-                    if let Some(url) = profile {
-                        w.array("profile", |w| w.value(url, ()));
+                w.verbatim("resourceType", &["\"", kind, "\",\"id\":\"", &target.id, "\""]);
+                let profile = match meta.profile {
+                    Profile::Default => default_profile(kind),
+                    Profile::None => None,
+                    Profile::Url(url) => Some(url),
+                };
+                match (profile, meta.security.is_empty()) {
+                    (Some(url), true) => {
+                        let parts =
+                            ["{\"source\":", source, ",\"profile\":[\"", url, "\"],\"tag\":", tags, "}"];
+                        w.verbatim("meta", &parts);
                     }
-                    w.array("security", |w| {
-                        for (system, code, display, from) in &meta.security {
-                            w.element(|w| causeway_fhir::Coding::new(system, code, display).body(w, from));
-                        }
-                    });
-                    w.raw("tag", tags.as_bytes(), ());
-                });
+                    (None, true) => w.verbatim("meta", &["{\"source\":", source, ",\"tag\":", tags, "}"]),
+                    (profile, false) => {
+                        w.object("meta", |w| {
+                            w.verbatim("source", &[source]);
+                            if let Some(url) = profile {
+                                w.array("profile", |w| w.value(url, ()));
+                            }
+                            w.array("security", |w| {
+                                for (system, code, display, from) in &meta.security {
+                                    w.element(|w| {
+                                        causeway_fhir::Coding::new(system, code, display).body(w, from)
+                                    });
+                                }
+                            });
+                            w.verbatim("tag", &[tags]);
+                        });
+                    }
+                }
                 f(w);
             });
-            w.object("request", |w| {
-                w.fixed("method", "PUT");
-                w.fixed("url", &format!("{kind}/{}", target.id));
-            });
+            w.verbatim("request", &["{\"method\":\"PUT\",\"url\":\"", kind, "/", &target.id, "\"}"]);
         });
         if let Some(open) = &mut self.open {
             open.written.insert(target.id.clone());

@@ -328,6 +328,12 @@ impl Writer {
         self.claim(from, Outcome::Mapped, "");
     }
 
+    /// JSON of our own making, in pieces that together are one valid value: what every resource has alike.
+    pub fn verbatim(&mut self, key: &str, parts: &[&str]) {
+        self.key(key);
+        parts.iter().for_each(|part| self.out.extend_from_slice(part.as_bytes()));
+    }
+
     /// A boolean.
     pub fn boolean(&mut self, key: &str, value: bool, from: impl Sources) {
         self.trace_sources(&from, key);
