@@ -2,4 +2,5 @@
 
 mod fixtures;
 mod layers;
+mod population;
 mod schema;

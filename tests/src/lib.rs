@@ -1,5 +1,7 @@
 //! Fixture cases: one folder each, `fixtures/ADAPTER/CASE/`.
 
+pub mod population;
+
 use std::path::{Path, PathBuf};
 
 use causeway_adapter::{Adapter, Context, Translation, contract, render};

@@ -5,7 +5,8 @@
 //!
 //! * every matching route adds its destinations, up to and including the first matching route with
 //!   `"last": true` (so a table whose routes all say `last` is first-match; one without it is all-match);
-//! * a destination that two routes name gets one delivery, by the first of them;
+//! * a destination that two routes name gets one delivery of each kind (bundle, document, a format), by the first
+//!   of them;
 //! * no match is not an error here but an empty answer: the broker parks such a message for a person.
 //!
 //! Unknown keys are refused, so a misspelt condition can't widen a route.
@@ -14,6 +15,20 @@ use crate::limits;
 use crate::message::WorkflowFilter;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+
+/// Sends the translated FHIR bundle to a mailbox; what a destination that says nothing else gets. Other values:
+/// [`SEND_DOCUMENT`], or the name of a format that the bundle is written in.
+pub const SEND_BUNDLE: &str = "bundle";
+/// Sends a text that a person can read.
+pub const SEND_DOCUMENT: &str = "document";
+
+fn bundle() -> String {
+    SEND_BUNDLE.to_owned()
+}
+
+fn is_bundle(send: &str) -> bool {
+    send == SEND_BUNDLE
+}
 
 /// One route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +81,9 @@ pub enum Destination {
     Mailbox {
         /// Its id.
         mailbox: String,
+        /// What goes there, see [`SEND_BUNDLE`].
+        #[serde(default = "bundle", skip_serializing_if = "is_bundle")]
+        send: String,
     },
     /// A fixed endpoint (FHIR, MLLP), by the key of its configuration document.
     Endpoint {
@@ -73,9 +91,17 @@ pub enum Destination {
         endpoint: String,
     },
     /// The organisation that the message names as recipient.
-    Recipient {},
+    Recipient {
+        /// What goes to its mailbox, see [`SEND_BUNDLE`]. An endpoint says itself what it takes.
+        #[serde(default = "bundle", skip_serializing_if = "is_bundle")]
+        send: String,
+    },
     /// The practice at which the person is registered.
-    RegisteredPractice {},
+    RegisteredPractice {
+        /// What goes to its mailbox, see [`SEND_BUNDLE`]. An endpoint says itself what it takes.
+        #[serde(default = "bundle", skip_serializing_if = "is_bundle")]
+        send: String,
+    },
     /// The integrated record.
     Record {},
 }
@@ -118,6 +144,8 @@ pub struct Decision<'a> {
     pub route: &'a str,
     /// Where to.
     pub target: Target,
+    /// What goes there: [`SEND_BUNDLE`], [`SEND_DOCUMENT`] or a format's name.
+    pub send: &'a str,
 }
 
 /// What a table says about a message.
@@ -201,10 +229,13 @@ impl Routes {
         for route in self.0.iter().filter(|r| !r.disabled && r.when.holds(facts)) {
             for destination in &route.to {
                 match destination.resolve(facts) {
+                    // One look by a person settles all open destinations of a route.
+                    None if routed.unresolved.contains(&route.id.as_str()) => {}
                     None => routed.unresolved.push(&route.id),
                     Some(target) => {
-                        if seen.insert(target.clone()) {
-                            routed.deliveries.push(Decision { route: &route.id, target });
+                        let send = destination.send();
+                        if seen.insert((target.clone(), send)) {
+                            routed.deliveries.push(Decision { route: &route.id, target, send });
                         }
                     }
                 }
@@ -233,13 +264,20 @@ impl When {
 }
 
 impl Destination {
+    fn send(&self) -> &str {
+        match self {
+            Self::Mailbox { send, .. } | Self::Recipient { send } | Self::RegisteredPractice { send } => send,
+            Self::Endpoint { .. } | Self::Record {} => SEND_BUNDLE,
+        }
+    }
+
     /// Fills in what the message says; `None` where it doesn't.
     fn resolve(&self, facts: &Facts<'_>) -> Option<Target> {
         match self {
-            Self::Mailbox { mailbox } => Some(Target::Mailbox(mailbox.clone())),
+            Self::Mailbox { mailbox, .. } => Some(Target::Mailbox(mailbox.clone())),
             Self::Endpoint { endpoint } => Some(Target::Endpoint(endpoint.clone())),
-            Self::Recipient {} => facts.recipient.map(|r| Target::Organisation(r.to_owned())),
-            Self::RegisteredPractice {} => {
+            Self::Recipient { .. } => facts.recipient.map(|r| Target::Organisation(r.to_owned())),
+            Self::RegisteredPractice { .. } => {
                 facts.registered_practice.map(|p| Target::Organisation(p.to_owned()))
             }
             Self::Record {} => Some(Target::Record),
@@ -286,6 +324,21 @@ mod tests {
         assert_eq!(targets(&facts), (vec![Target::Record, Target::Mailbox("COPY".into())], 1));
         let facts = Facts { recipient: Some("Z99990"), event: "ADT^A01", ..Facts::default() };
         assert_eq!(targets(&facts), (vec![Target::Record, Target::Endpoint("north".into())], 0));
+    }
+
+    #[test]
+    fn one_mailbox_may_get_bundle_and_document() {
+        let routes = Routes::parse(
+            r#"[{"id": "gp", "to": [
+                {"kind": "mailbox", "mailbox": "GP"}, {"kind": "mailbox", "mailbox": "GP", "send": "document"},
+                {"kind": "mailbox", "mailbox": "GP", "send": "bundle"}, {"kind": "recipient", "send": "flat"}]}]"#,
+        )
+        .expect("a table");
+        let routed = routes.route(&Facts { recipient: Some("Z1"), ..Facts::default() });
+        let sent: Vec<_> = routed.deliveries.iter().map(|d| d.send).collect();
+        assert_eq!(sent, ["bundle", "document", "flat"]);
+        let json = serde_json::to_string(routes.as_slice()).expect("json");
+        assert_eq!(Routes::parse(&json), Ok(routes));
     }
 
     #[test]

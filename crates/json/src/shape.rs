@@ -313,7 +313,8 @@ mod tests {
 
     #[test]
     fn each_fault_at_its_place() {
-        let text = r#"{"name":"","count":10,"cost":-1,"parts":[{"@type":"X","code":"c"},{}],"pets":["No","No"]}"#;
+        let text =
+            r#"{"name":"","count":10,"cost":-1,"parts":[{"@type":"X","code":"c"},{}],"pets":["No","No"]}"#;
         let at = |p: &str| p.to_owned();
         assert_eq!(
             faults(text),

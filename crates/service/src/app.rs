@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::problem::Problem;
 use crate::server::{self, Wrap};
 use crate::state::Shared;
-use crate::{doors, fhir, health, limits, maintenance, metrics, pages, pipeline};
+use crate::{delivery, doors, fhir, fhir_messaging, health, limits, maintenance, metrics, onramp, pages, pipeline, scaip, tls};
 
 type Task = Box<dyn FnOnce(Shared, CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
@@ -46,8 +46,12 @@ impl Service {
             .merge(doors::http::router())
             .merge(fhir::router())
             .merge(pages::router())
+            .merge(onramp::router())
+            .merge(scaip::router())
+            .merge(delivery::router())
+            .merge(fhir_messaging::router())
             .layer(middleware::from_fn(pages::rejections_as_problems));
-        Self { state, router, tasks: Vec::new(), wrap: None }
+        Self { state, router, tasks: Vec::new(), wrap: None }.task(delivery::run).task(delivery::watch::run)
     }
 
     /// Adds a door's routes. Their bodies are limited to [`limits::FORM_BYTES_MAX`] where they use axum's
@@ -107,6 +111,11 @@ impl Service {
         let stop = CancellationToken::new();
         let router = self.router();
         let state = self.state.clone();
+        let wrap = match (self.wrap, &state.config.tls) {
+            (Some(wrap), _) => Some(wrap),
+            (None, Some(settings)) => Some(tls::wrap(settings)?),
+            (None, None) => None,
+        };
         let workers = pipeline::start(&state, &stop);
         let tasks = TaskTracker::new();
         tasks.spawn(maintenance::run(state.clone(), stop.clone()));
@@ -119,7 +128,7 @@ impl Service {
             shutdown.await;
             ending.cancel();
         });
-        let result = server::run(state.clone(), listener, router, self.wrap, stop.clone()).await;
+        let result = server::run(state.clone(), listener, router, wrap, stop.clone()).await;
         stop.cancel();
         state.signals.all();
         let deadline = std::time::Duration::from_secs(state.config.limits.drain_seconds);

@@ -36,6 +36,9 @@ pub struct Config {
     /// MLLP listeners.
     #[serde(rename = "mllp")]
     pub mllp_listeners: Vec<crate::mllp::Settings>,
+    /// SCAIP listeners.
+    #[serde(rename = "scaip")]
+    pub scaip_listeners: Vec<crate::scaip::Settings>,
     /// Routes, unless a table is kept with the data (document `route`/`table`).
     #[serde(rename = "route")]
     pub routes: Vec<Route>,
@@ -138,6 +141,7 @@ impl Default for Config {
             limits: Limits::default(),
             organisations: Vec::new(),
             mllp_listeners: Vec::new(),
+            scaip_listeners: Vec::new(),
             routes: Vec::new(),
             endpoints: Vec::new(),
             watches: Vec::new(),

@@ -85,3 +85,18 @@ pub const MLLP_READ_BYTES: usize = 64 * 1024;
 
 /// Seconds that an MLLP connection may be silent between two frames.
 pub const MLLP_IDLE_SECONDS: u64 = 3600;
+
+/// Bytes of one SCAIP message: the largest that the protocol's fields allow is about 2 kB.
+pub const SCAIP_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes read from a SCAIP connection at a time.
+pub const SCAIP_READ_BYTES: usize = 8 * 1024;
+
+/// Seconds that a SCAIP connection may be silent between two messages.
+pub const SCAIP_IDLE_SECONDS: u64 = 300;
+
+/// Seconds for which the same bytes with a reference are a retransmission (at least; at most twice as long).
+pub const SCAIP_REPEAT_SECONDS: i64 = 24 * 60 * 60;
+
+/// Seconds for which the same bytes without a reference are a retransmission (at least; at most twice as long).
+pub const SCAIP_REPEAT_BLIND_SECONDS: i64 = 60;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::config::{Config, Organisation, hex};
 use crate::counters::Counters;
+use crate::fhir_messaging;
 use crate::problem::{Answer, Problem};
 use crate::rate::RateLimiter;
 use crate::signals::Signals;
@@ -121,7 +122,8 @@ impl AppState {
 
     /// The adapter with this name.
     pub fn adapter(&self, name: &str) -> Option<&'static dyn Adapter> {
-        self.adapters.iter().copied().find(|a| a.name() == name)
+        let own = || (name == fhir_messaging::adapter::NAME).then_some(&fhir_messaging::adapter::ADAPTER as &dyn Adapter);
+        self.adapters.iter().copied().find(|a| a.name() == name).or_else(own)
     }
 
     /// Runs a call that blocks on a thread made for it.

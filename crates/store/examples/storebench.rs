@@ -93,8 +93,22 @@ fn measure(producers: u64, seconds: u64, one: &(dyn Fn(u64, u64) + Sync)) -> (f6
     (rate, times.get(times.len() * 99 / 100).copied().unwrap_or_default())
 }
 
+/// Time that the thread with this name has been on a core: what a message costs the one writer, whoever else
+/// uses the machine. Zero where the system doesn't tell.
+fn on_core(name: &str) -> Duration {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let nanoseconds = tasks
+        .filter(|t| std::fs::read_to_string(t.path().join("comm")).is_ok_and(|c| c.trim() == name))
+        .filter_map(|t| std::fs::read_to_string(t.path().join("schedstat")).ok())
+        .filter_map(|s| s.split(' ').next().and_then(|n| n.parse::<u64>().ok()))
+        .sum();
+    Duration::from_nanos(nanoseconds)
+}
+
 fn accepts(directory: &Path, seconds: u64) {
-    println!("producers  raw/s   p99    bare SQLite/s  p99    store/s   p99    store/bare");
+    println!(
+        "producers  raw/s   p99    bare SQLite/s  p99    store/s   p99    store/bare   writer's core µs each: bare store"
+    );
     for producers in [1, 16, 64] {
         let place = directory.join(format!("p{producers}"));
         std::fs::create_dir_all(&place).expect("a directory");
@@ -106,8 +120,10 @@ fn accepts(directory: &Path, seconds: u64) {
             file.sync_data().expect("flushes");
         });
 
-        let bare = Bare::start(&place.join("bare.db"));
-        let bare = measure(producers, seconds, &|_, number| bare.write(number));
+        let writer = Bare::start(&place.join("bare.db"));
+        let bare = measure(producers, seconds, &|_, number| writer.write(number));
+        let bare_core = on_core("bare-writer");
+        drop(writer);
 
         let store = Store::open(Options { reserve: 1, ..Options::new(place.join("store")) }).expect("opens");
         let now = Timestamp::now();
@@ -117,7 +133,15 @@ fn accepts(directory: &Path, seconds: u64) {
         });
         let show = |(rate, p99): (f64, Duration)| format!("{rate:7.0} {:6.2}ms", p99.as_secs_f64() * 1e3);
         let ratio = ours.0 / bare.0;
-        println!("{producers:9} {} {}      {}  {ratio:.2}", show(raw), show(bare), show(ours));
+        let each = |core: Duration, rate: f64| core.as_secs_f64() * 1e6 / (rate * seconds as f64);
+        let (bare_each, store_each) =
+            (each(bare_core, bare.0), each(on_core("causeway-writer"), ours.0));
+        println!(
+            "{producers:9} {} {}      {}  {ratio:.2}   {bare_each:.1} {store_each:.1}",
+            show(raw),
+            show(bare),
+            show(ours)
+        );
         drop(store);
         std::fs::remove_dir_all(&place).expect("removed");
     }
@@ -138,7 +162,8 @@ impl Bare {
         )
         .expect("a schema");
         let (queue, requests) = sync_channel(4_096);
-        std::thread::spawn(move || Self::run(&conn, &requests));
+        let writer = std::thread::Builder::new().name("bare-writer".to_owned());
+        writer.spawn(move || Self::run(&conn, &requests)).expect("a thread");
         Self(queue)
     }
 

@@ -151,7 +151,7 @@ pub fn facts(person: &Person, journey: &Journey) -> Facts {
         date(r.between(from, to) as i16, r.between(1, 12) as i8, r.between(1, 28) as i8)
     };
     let age = person.age_on(date(2026, 1, 1));
-    let mut condition = |f: &mut Facts, what: Coded, onset: Date, note: &'static str| {
+    let condition = |f: &mut Facts, what: Coded, onset: Date, note: &'static str| {
         f.conditions.push(Condition { what, onset, note });
     };
     match journey.kind {

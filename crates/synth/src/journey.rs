@@ -53,6 +53,17 @@ pub struct ResultLine {
     pub flag: &'static str,
 }
 
+/// Forms in which a general practice gives its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GpRecord {
+    /// A hospital reads the structured record (GP Connect, CareConnect STU3).
+    Read,
+    /// The summary is uploaded to Spine (Summary Care Record).
+    Summary,
+    /// The whole record goes to another practice (GP2GP).
+    Transfer,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -76,6 +87,8 @@ pub enum Event {
     Results {
         /// When reported.
         at: DateTime,
+        /// When the sample was taken: the time of the results in every format.
+        collected: DateTime,
         /// Laboratory's report number.
         report: String,
         /// Lines.
@@ -129,6 +142,13 @@ pub enum Event {
         /// CLD outcome.
         outcome: &'static str,
     },
+    /// The general practice's record is given to somebody.
+    GpRecord {
+        /// When.
+        at: DateTime,
+        /// In which form.
+        form: GpRecord,
+    },
     /// A review by the council.
     Review {
         /// Day.
@@ -145,7 +165,7 @@ impl Event {
     pub fn at(&self) -> DateTime {
         match self {
             Event::Alarm { at, .. } | Event::Admission { at, .. } | Event::Results { at, .. } => *at,
-            Event::Discharge { at, .. } => *at,
+            Event::Discharge { at, .. } | Event::GpRecord { at, .. } => *at,
             Event::Request { on, .. } | Event::Review { on, .. } => on.at(9, 0, 0, 0),
             Event::Assessment { from, .. } | Event::Service { from, .. } => from.at(9, 0, 0, 0),
         }
@@ -218,6 +238,7 @@ fn fall(r: &mut Random, start: Date, number: usize) -> Vec<Event> {
         Event::Admission { at: admitted, reason: ("S72.0", "Fracture of neck of femur"), ward: "BEECH" },
         Event::Results {
             at: admitted + 3.hours(),
+            collected: admitted + 30.minutes(),
             report: format!("L{:07}", 2_000_000 + number),
             lines: blood(r),
             corrects: false,
@@ -225,7 +246,31 @@ fn fall(r: &mut Random, start: Date, number: usize) -> Vec<Event> {
         Event::Discharge { at: home.at(14, 30, 0, 0), admitted, destination: "19" },
     ];
     events.extend(reablement(home, true));
+    gp_records(&mut events);
     events
+}
+
+/// Adds when the general practice's record was given to somebody: read on admission, summed up after discharge,
+/// handed on at the end.
+pub fn gp_records(events: &mut Vec<Event>) {
+    let mut given = Vec::new();
+    for event in events.iter() {
+        match event {
+            Event::Admission { at, .. } => {
+                given.push(Event::GpRecord { at: *at + 40.minutes(), form: GpRecord::Read });
+            }
+            Event::Discharge { at, .. } => {
+                let at = (at.date() + days(1)).at(8, 15, 0, 0);
+                given.push(Event::GpRecord { at, form: GpRecord::Summary });
+            }
+            _ => {}
+        }
+    }
+    if let Some(last) = events.iter().map(|e| e.at().date()).max() {
+        given.push(Event::GpRecord { at: (last + days(10)).at(11, 20, 0, 0), form: GpRecord::Transfer });
+    }
+    events.extend(given);
+    events.sort_by_key(Event::at);
 }
 
 /// Blood count and kidney function with values that a fall in old age may show.
@@ -359,6 +404,7 @@ fn carer(start: Date) -> Vec<Event> {
 }
 
 fn supported_living(start: Date) -> Vec<Event> {
+    let summary = (start + days(1)).at(8, 15, 0, 0);
     vec![
         Event::Service {
             from: date(2023, 5, 1),
@@ -369,6 +415,7 @@ fn supported_living(start: Date) -> Vec<Event> {
             outcome: "Continuation of support or services",
         },
         Event::Review { on: start, reason: "Planned", outcome: "Continuation of support or services" },
+        Event::GpRecord { at: summary, form: GpRecord::Summary },
     ]
 }
 
@@ -391,7 +438,7 @@ fn equipment(start: Date) -> Vec<Event> {
 }
 
 fn care_home(start: Date, home: Option<Organisation>) -> Vec<Event> {
-    vec![
+    let mut events = vec![
         Event::Assessment {
             from: start,
             to: start + days(5),
@@ -407,7 +454,9 @@ fn care_home(start: Date, home: Option<Organisation>) -> Vec<Event> {
             provider: home,
             outcome: "Continuation of support or services",
         },
-    ]
+    ];
+    gp_records(&mut events);
+    events
 }
 
 #[cfg(test)]

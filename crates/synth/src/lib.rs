@@ -4,9 +4,12 @@
 //! Everything follows from a seed. NHS numbers are of the 999 range, which is never issued; postcodes lie in
 //! ZZ99, telephone numbers in the ranges kept for drama, organisation codes start with Z.
 
+pub mod clinical;
+pub mod defects;
 pub mod formats;
 pub mod journey;
 pub mod people;
+pub mod plan;
 pub mod random;
 pub mod story;
 

@@ -224,6 +224,11 @@ fn person(seed: u64, number: usize, nhs_number: String) -> Person {
 }
 
 impl Person {
+    /// Number of the telecare unit in the person's home.
+    pub fn controller(&self) -> String {
+        format!("999{:07}", self.number)
+    }
+
     /// Age in whole years on a day.
     pub fn age_on(&self, day: Date) -> i16 {
         let had_birthday = (day.month(), day.day()) >= (self.born.month(), self.born.day());

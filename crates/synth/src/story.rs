@@ -2,7 +2,7 @@
 
 use jiff::civil::{date, datetime};
 
-use crate::journey::{Event, Journey, Kind, ResultLine, reablement};
+use crate::journey::{Event, Journey, Kind, ResultLine, gp_records, reablement};
 use crate::people::{Contact, HOSPITALS, PRACTICES, Person, Sex};
 
 /// Edith Larkspur, who has never lived.
@@ -38,12 +38,14 @@ pub fn edith() -> (Person, Journey) {
         Event::Admission { at: admitted, reason: ("S72.0", "Fracture of neck of femur"), ward: "BEECH" },
         Event::Results {
             at: datetime(2026, 9, 14, 8, 30, 0, 0),
+            collected: datetime(2026, 9, 14, 5, 45, 0, 0),
             report: "L2071002".to_owned(),
             lines: first_blood(),
             corrects: false,
         },
         Event::Results {
             at: datetime(2026, 9, 14, 11, 5, 0, 0),
+            collected: datetime(2026, 9, 14, 5, 45, 0, 0),
             report: "L2071002".to_owned(),
             lines: corrected_blood(),
             corrects: true,
@@ -51,6 +53,7 @@ pub fn edith() -> (Person, Journey) {
         Event::Discharge { at: datetime(2026, 9, 28, 14, 30, 0, 0), admitted, destination: "19" },
     ];
     events.extend(reablement(date(2026, 9, 28), true));
+    gp_records(&mut events);
     let journey = Journey {
         kind: Kind::FallToReablement,
         events,

@@ -42,10 +42,18 @@ impl Node<'_> {
 
 #[derive(Debug)]
 struct Attribute<'a> {
-    /// Local name; empty for a namespace declaration.
-    name: &'a str,
-    value: Cow<'a, str>,
+    value: Value<'a>,
+    /// Number of the local name; [`NONE`] for a namespace declaration.
+    name: u32,
     item: ItemId,
+}
+
+/// A value as it stands in the source, or the number of one that had to be unescaped. A message has hundreds of
+/// thousands, so an attribute is kept at 24 bytes.
+#[derive(Clone, Copy, Debug)]
+enum Value<'a> {
+    Raw(&'a str),
+    Unescaped(u32),
 }
 
 /// A parsed document.
@@ -53,6 +61,8 @@ struct Attribute<'a> {
 pub struct Document<'a> {
     nodes: Vec<Node<'a>>,
     attributes: Vec<Attribute<'a>>,
+    unescaped: Vec<Box<str>>,
+    names: Vec<&'a str>,
     texts: Vec<Cow<'a, str>>,
     namespaces: Vec<Cow<'a, str>>,
 }
@@ -151,7 +161,12 @@ impl<'a> Document<'a> {
 
     pub(crate) fn attribute_at(&self, index: u32) -> Option<(&str, Leaf<'_>)> {
         let found = self.attributes.get(index as usize)?;
-        (!found.name.is_empty()).then_some((found.name, Leaf { text: &found.value, id: found.item }))
+        let name = self.names.get(found.name as usize)?;
+        let text = match found.value {
+            Value::Raw(text) => text,
+            Value::Unescaped(number) => self.unescaped.get(number as usize)?,
+        };
+        Some((name, Leaf { text, id: found.item }))
     }
 
     pub(crate) fn text_leaf(&self, index: u32) -> Option<Leaf<'_>> {
@@ -202,6 +217,8 @@ impl<'a, 'l> Builder<'a, 'l> {
         let document = Document {
             nodes: Vec::with_capacity(guess),
             attributes: Vec::with_capacity(guess),
+            unescaped: Vec::new(),
+            names: Vec::new(),
             texts: Vec::new(),
             namespaces: vec![Cow::Borrowed("")],
         };
@@ -274,6 +291,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             None => {
                 let index = self.paths.names.len() as u32;
                 self.paths.names.push(name.into());
+                self.document.names.push(name);
                 self.names.insert(name, index);
                 index
             }
@@ -394,9 +412,8 @@ impl<'a, 'l> Builder<'a, 'l> {
         };
         let path_name = self.name(if declared.is_some() { name } else { local });
         self.paths.attributes.push(path_name);
-        let local = if declared.is_some() { "" } else { local };
         let siblings = self.document.attributes.get(first..).unwrap_or_default();
-        if declared.is_none() && siblings.iter().any(|other| other.name == local) && prefix.is_empty() {
+        if declared.is_none() && prefix.is_empty() && siblings.iter().any(|other| other.name == path_name) {
             return Err((Fault::Attribute, start));
         }
         if let Some(prefix) = declared {
@@ -412,7 +429,15 @@ impl<'a, 'l> Builder<'a, 'l> {
             };
             self.scope.push((prefix, number as u16));
         }
-        self.document.attributes.push(Attribute { name: local, value, item });
+        let value = match value {
+            Cow::Borrowed(text) => Value::Raw(text),
+            Cow::Owned(text) => {
+                self.document.unescaped.push(text.into_boxed_str());
+                Value::Unescaped((self.document.unescaped.len() - 1) as u32)
+            }
+        };
+        let name = if declared.is_some() { NONE } else { path_name };
+        self.document.attributes.push(Attribute { value, name, item });
         Ok(())
     }
 

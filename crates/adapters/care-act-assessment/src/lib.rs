@@ -1,1 +1,108 @@
+#![doc = include_str!("../README.md")]
 
+mod assessment;
+pub mod limits;
+mod parts;
+mod person;
+mod placement;
+mod plan;
+mod record;
+mod safeguarding;
+pub mod shapes;
+pub mod vocabulary;
+
+use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Sector, Sink};
+use causeway_core::{Issue, IssueCode, Position, Severity, Span};
+use causeway_json::Tree;
+use causeway_terminology::Map;
+
+/// Adapter for the records of socialcaredata.io.
+#[derive(Clone, Copy, Debug)]
+pub struct CareActAssessment;
+
+static MAPS: [&Map; 13] = [
+    &assessment::CATEGORY,
+    &assessment::RESPONSE_STATUS,
+    &assessment::TASK_STATUS,
+    &person::ETHNICITY,
+    &person::GENDER,
+    &person::LANGUAGE,
+    &plan::GOAL_STATUS,
+    &plan::OUTCOME,
+    &plan::STATUS,
+    &safeguarding::EPISODE_TYPE,
+    &safeguarding::EVENT_TYPE,
+    &safeguarding::ORGANISATION_TYPE,
+    &safeguarding::SERVICE_TYPE,
+];
+
+impl Adapter for CareActAssessment {
+    fn name(&self) -> &'static str {
+        "care-act-assessment"
+    }
+
+    fn title(&self) -> &'static str {
+        "Care Act assessments and plans (MAIS, JSON-LD)"
+    }
+
+    fn summary(&self) -> &'static str {
+        "A council shares Care Act assessments and plans, people, safeguarding and placements"
+    }
+
+    fn sector(&self) -> Sector {
+        Sector::SocialCare
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["MAIS draft 2026"]
+    }
+
+    fn media_types(&self) -> &'static [&'static str] {
+        &["application/ld+json"]
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["jsonld"]
+    }
+
+    fn maps(&self) -> &'static [&'static Map] {
+        &MAPS
+    }
+
+    fn detect(&self, input: &[u8]) -> Detection {
+        let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
+        let head = String::from_utf8_lossy(head);
+        let start = head.trim_start_matches('\u{feff}').trim_start();
+        if !start.starts_with(['{', '[']) {
+            return Detection::no();
+        }
+        if head.contains("socialcaredata") || head.contains("SocialCareData") {
+            return Detection::is(Confidence::Certain, "MAIS draft 2026");
+        }
+        let classes = [
+            "CareNeedsAssessment",
+            "CarePlan",
+            "\"Person\"",
+            "ServiceEpisode",
+            "LifeEvent",
+            "\"Placement\"",
+            "Organisation",
+            "Professional",
+            "\"Service\"",
+        ];
+        if head.contains("\"@type\"") && classes.iter().any(|class| head.contains(class)) {
+            return Detection::is(Confidence::Likely, "MAIS draft 2026");
+        }
+        Detection::no()
+    }
+
+    fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        let mut composer = Composer::new(self.name(), context);
+        let tree = Tree::parse(input, &mut composer.ledger).map_err(|error| {
+            Issue::new(Severity::Fatal, IssueCode::Structure, "parse-error", error.text)
+                .at(Position::new("the JSON document", Span::new(error.at, error.at + 1)))
+        })?;
+        record::translate(&tree, &mut composer, sink);
+        Ok(())
+    }
+}

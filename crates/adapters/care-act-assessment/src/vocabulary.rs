@@ -25,22 +25,32 @@ pub fn issue(finding: &Finding<'_>) -> Issue {
         Fault::Missing(name) => {
             ("required-field-missing", IssueCode::Required, format!("the standard requires {name}"))
         }
-        Fault::MissingAny(names) => {
-            ("required-field-missing", IssueCode::Required, format!("one of these is required: {}", names.join(", ")))
-        }
+        Fault::MissingAny(names) => (
+            "required-field-missing",
+            IssueCode::Required,
+            format!("one of these is required: {}", names.join(", ")),
+        ),
         Fault::WrongType => ("wrong-type", IssueCode::Structure, "the value is of another type".to_owned()),
-        Fault::WrongClass => {
-            ("wrong-object-type", IssueCode::Structure, "an object of another class is expected here".to_owned())
-        }
-        Fault::NotAllowed => {
-            ("value-not-allowed", IssueCode::CodeInvalid, "the value is not in the controlled vocabulary".to_owned())
-        }
+        Fault::WrongClass => (
+            "wrong-object-type",
+            IssueCode::Structure,
+            "an object of another class is expected here".to_owned(),
+        ),
+        Fault::NotAllowed => (
+            "value-not-allowed",
+            IssueCode::CodeInvalid,
+            "the value is not in the controlled vocabulary".to_owned(),
+        ),
         Fault::BadForm(name) => ("bad-format", IssueCode::Value, format!("the value is not {name}")),
         Fault::TooShort => ("bad-format", IssueCode::Value, "the text is empty".to_owned()),
         Fault::TooLong => ("bad-format", IssueCode::TooLong, "the text is too long".to_owned()),
         Fault::TooFew => ("too-few-values", IssueCode::Required, "more values are needed".to_owned()),
-        Fault::TooMany => ("too-many-values", IssueCode::TooLong, "there are more values than allowed".to_owned()),
-        Fault::OutOfRange => ("out-of-range", IssueCode::Value, "the number is outside the permitted bounds".to_owned()),
+        Fault::TooMany => {
+            ("too-many-values", IssueCode::TooLong, "there are more values than allowed".to_owned())
+        }
+        Fault::OutOfRange => {
+            ("out-of-range", IssueCode::Value, "the number is outside the permitted bounds".to_owned())
+        }
     };
     let position = match finding.fault {
         Fault::Missing(name) => below(finding.node, name),

@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout)]
 
 use causeway_adapter::contract::test_context;
-use causeway_adapter::{render, translate};
+use causeway_adapter::{Adapter, render, translate};
 use causeway_adapter_care_provider_record::CareProviderRecord;
 
 fn main() -> std::io::Result<()> {
@@ -22,7 +22,23 @@ fn main() -> std::io::Result<()> {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let folder = path.parent().and_then(|p| p.file_name()).unwrap_or_default().to_string_lossy();
         let stem = if stem == "input" { folder.into_owned() } else { stem.into_owned() };
-        let translation = translate(&CareProviderRecord, &std::fs::read(path)?, &context);
+        let bytes = std::fs::read(path)?;
+        if let Ok(bundle) = serde_json::from_slice::<serde_json::Value>(&bytes)
+            && bundle["resourceType"] == "Bundle"
+        {
+            if let Ok(encoded) = CareProviderRecord.encode(&bundle, &context) {
+                std::fs::write(out.join(format!("{stem}.dscr.json")), &encoded.bytes)?;
+                let left: Vec<String> = encoded
+                    .left_behind
+                    .iter()
+                    .map(|i| format!("{}: {}", i.position.as_ref().map_or("", |p| p.path.as_str()), i.text))
+                    .collect();
+                std::fs::write(out.join(format!("{stem}.left.txt")), left.join("\n"))?;
+                println!("{stem}: {} elements left behind", left.len());
+            }
+            continue;
+        }
+        let translation = translate(&CareProviderRecord, &bytes, &context);
         for output in &translation.outputs {
             std::fs::write(out.join(format!("{stem}.r4.json")), &output.json)?;
         }

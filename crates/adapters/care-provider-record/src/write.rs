@@ -187,7 +187,7 @@ pub fn split(path: &str) -> impl Iterator<Item = &str> {
 fn members(w: &mut Writer, from: In<'_>, binds: &[Bind], depth: usize, env: Env<'_>) {
     let mut at = 0;
     while let Some(first) = binds.get(at) {
-        let (name, selector, more) = head(&first.to, depth);
+        let (name, selector, more) = head(first.to, depth);
         let same = |b: &&Bind| head(b.to, depth).0 == name;
         let run = binds.get(at..).unwrap_or_default().iter().take_while(same).count().max(1);
         let group = binds.get(at..at + run).unwrap_or_default();

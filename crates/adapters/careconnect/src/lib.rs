@@ -1,1 +1,93 @@
+#![doc = include_str!("../README.md")]
 
+mod clinical;
+mod codes;
+mod copy;
+mod document;
+mod encode;
+mod extension;
+mod kinds;
+pub mod limits;
+mod medicine;
+mod message;
+mod record;
+mod resource;
+mod rules;
+
+use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Encoded, Sector, Sink};
+use causeway_core::Issue;
+use causeway_json::Tree;
+use causeway_terminology::Map;
+use serde_json::Value;
+
+/// CareConnect and GP Connect resources of FHIR STU3.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CareConnect;
+
+impl Adapter for CareConnect {
+    fn name(&self) -> &'static str {
+        "careconnect"
+    }
+
+    fn title(&self) -> &'static str {
+        "GP Connect and CareConnect (FHIR STU3)"
+    }
+
+    fn summary(&self) -> &'static str {
+        "A general practice's record, appointments and documents, as GP Connect gives them"
+    }
+
+    fn sector(&self) -> Sector {
+        Sector::Health
+    }
+
+    fn versions(&self) -> &'static [&'static str] {
+        &["FHIR STU3 (3.0.2) CareConnect", "GP Connect Access Record: Structured 1.x"]
+    }
+
+    fn media_types(&self) -> &'static [&'static str] {
+        &["application/fhir+json; fhirVersion=3.0", "application/fhir+json"]
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["json"]
+    }
+
+    fn maps(&self) -> &'static [&'static Map] {
+        &codes::MAPS
+    }
+
+    fn detect(&self, input: &[u8]) -> Detection {
+        let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
+        let has = |name: &str| head.windows(name.len()).any(|w| w == name.as_bytes());
+        if !has("\"resourceType\"") {
+            return Detection::no();
+        }
+        if has("/STU3/StructureDefinition/") || has("/STU3/CodeSystem/") {
+            return Detection::is(Confidence::Certain, "FHIR STU3");
+        }
+        // R4 looks alike: only what R4 can't have speaks for STU3.
+        match ["\"ProcedureRequest\"", "\"ReferralRequest\"", "\"assertedDate\"", "\"taken\""]
+            .iter()
+            .any(|name| has(name))
+        {
+            true => Detection::is(Confidence::Likely, "FHIR STU3"),
+            false => Detection::is(Confidence::Possible, "FHIR"),
+        }
+    }
+
+    fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        let mut composer = Composer::new(self.name(), context);
+        let tree = Tree::parse(input, &mut composer.ledger)?;
+        message::translate(&tree, &mut composer, sink);
+        Ok(())
+    }
+
+    fn encodes(&self) -> bool {
+        true
+    }
+
+    fn encode(&self, bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
+        encode::encode(bundle, context)
+    }
+}

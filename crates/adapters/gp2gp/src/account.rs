@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::hl7;
 
 /// Attributes that fix the meaning of an element in the message model and say nothing of a person.
-const STRUCTURAL: [&str; 14] = [
+const STRUCTURAL: [&str; 15] = [
     "classCode",
     "moodCode",
     "typeCode",
@@ -22,6 +22,7 @@ const STRUCTURAL: [&str; 14] = [
     "nullFlavor",
     "mediaType",
     "inverted",
+    "inclusive",
     "type",
 ];
 

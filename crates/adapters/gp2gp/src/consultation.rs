@@ -14,25 +14,32 @@ use crate::{hl7, write};
 
 /// Whether a composition is a consultation, and not merely a holder of other entries.
 pub(crate) fn is_encounter(composition: &Composition<'_>) -> bool {
-    let element = composition.element;
-    let not = element.child("code").is_some_and(|c| hl7::says(c, SNOMED_OID, &NOT_CONSULTATIONS));
-    let components = || element.children_named("component").flat_map(Element::children);
-    let registration =
-        components().next().is_some() && components().all(|c| c.name() == "RegistrationStatement");
-    element.child("code").is_some() && !not && !registration
+    composition.element.child("code").is_some() && !is_holder(composition) && !is_registration(composition)
+}
+
+/// Whether its code says that there was no consultation.
+fn is_holder(composition: &Composition<'_>) -> bool {
+    composition.element.child("code").is_some_and(|c| hl7::says(c, SNOMED_OID, &NOT_CONSULTATIONS))
+}
+
+/// Whether it holds a registration and nothing else.
+fn is_registration(composition: &Composition<'_>) -> bool {
+    let mut components =
+        composition.element.children_named("component").flat_map(Element::children).peekable();
+    components.peek().is_some() && components.all(|c| c.name() == "RegistrationStatement")
 }
 
 /// Writes the encounter of a composition, its place, and its list.
 pub(crate) fn write(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     let composition = &x.compositions[number];
     let (Some(encounter), Some(list)) = (&composition.encounter, &composition.list) else {
-        // Its code says that there was no consultation.
-        if let Some(code) = composition.element.child("code") {
+        let decides = is_holder(composition) && !is_registration(composition);
+        if let Some(code) = composition.element.child("code").filter(|_| decides) {
             c.writer().mapped((code.attribute("code"), code.attribute("codeSystem")));
         }
         return;
     };
-    let place = location(c, composition.element);
+    let place = location(c, x, composition.element);
     let markings = confidentiality::of_composition(x, number);
     let meta = markings.meta(Profile::Default);
     // The key leads to the id that was referred to before.
@@ -158,7 +165,7 @@ struct Place<'d> {
 }
 
 /// Writes the place of a consultation, once for all consultations there.
-fn location<'d>(c: &mut Composer<'_>, composition: Element<'d>) -> Option<Place<'d>> {
+fn location<'d>(c: &mut Composer<'_>, x: &Extract<'d>, composition: Element<'d>) -> Option<Place<'d>> {
     let entity = composition.path(&["location", "locatedEntity"])?;
     let place = entity.child("locatedPlace")?;
     let name = place.child("name").and_then(|n| n.text()).filter(|n| !n.is_blank())?;
@@ -180,16 +187,16 @@ fn location<'d>(c: &mut Composer<'_>, composition: Element<'d>) -> Option<Place<
                 write::concept_element(w, code, "");
             });
         }
-        directory_contact(w, place);
+        directory_contact(w, x, place);
     });
     Some(Place { target, from })
 }
 
 /// `Location.address` is a single one, unlike an organisation's.
-fn directory_contact(w: &mut Writer, place: Element<'_>) {
-    crate::directory::telecoms(w, place);
+fn directory_contact(w: &mut Writer, x: &Extract<'_>, place: Element<'_>) {
+    crate::directory::telecoms(w, place, &x.zone);
     if let Some(address) = place.child("addr") {
-        w.object("address", |w| crate::directory::address_body(w, address));
+        w.object("address", |w| crate::directory::address_body(w, address, &x.zone));
     }
 }
 

@@ -7,6 +7,7 @@ use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, OdsCode, Severity};
 use causeway_fhir::types::{Verification, nhs_number};
 use causeway_fhir::{Ref, Writer, systems};
 use causeway_xml::Element;
+use jiff::tz::TimeZone;
 
 use crate::codes::{GMP_OID, NHS_NUMBER_OID, PRACTICE_OID};
 use crate::extract::{Agent, Extract, patient_key};
@@ -292,26 +293,29 @@ fn write_organisation(
             }
         });
         w.leaf_opt("name", organisation.child("name").and_then(|n| n.text()));
-        contact(w, organisation);
+        contact(w, organisation, &x.zone);
     })
 }
 
 /// `telecom` and `address` of an organisation or place.
-pub(crate) fn contact(w: &mut Writer, holder: Element<'_>) {
-    telecoms(w, holder);
+pub(crate) fn contact(w: &mut Writer, holder: Element<'_>, zone: &TimeZone) {
+    telecoms(w, holder, zone);
     w.array("address", |w| {
         for address in holder.children_named("addr") {
-            w.element(|w| address_body(w, address));
+            w.element(|w| address_body(w, address, zone));
         }
     });
 }
 
 /// `telecom`.
-pub(crate) fn telecoms(w: &mut Writer, holder: Element<'_>) {
+pub(crate) fn telecoms(w: &mut Writer, holder: Element<'_>, zone: &TimeZone) {
     w.array("telecom", |w| {
         for telecom in holder.children_named("telecom") {
             let Some(value) = telecom.attribute("value").filter(|v| !v.is_blank()) else { continue };
-            w.element(|w| telecom_body(w, value, telecom.attribute("use")));
+            w.element(|w| {
+                telecom_body(w, value, telecom.attribute("use"));
+                usable(w, telecom, zone);
+            });
         }
     });
 }
@@ -331,7 +335,17 @@ fn telecom_body(w: &mut Writer, value: Leaf<'_>, usage: Option<Leaf<'_>>) {
     }
 }
 
-pub(crate) fn address_body(w: &mut Writer, address: Element<'_>) {
+/// When a telecom or an address can be used.
+fn usable(w: &mut Writer, of: Element<'_>, zone: &TimeZone) {
+    match hl7::interval(of.child("useablePeriod"), zone) {
+        hl7::Effective::Between(start, end) => write::period(w, "period", start, end),
+        hl7::Effective::At(start) => write::period(w, "period", Some(start), None),
+        hl7::Effective::None => {}
+    }
+}
+
+pub(crate) fn address_body(w: &mut Writer, address: Element<'_>, zone: &TimeZone) {
+    usable(w, address, zone);
     if let Some(usage) = address.attribute("use").filter(|u| u.text.trim() == "WP") {
         w.string("use", "work", usage);
     }

@@ -395,8 +395,11 @@ impl<'d> Extract<'d> {
 
     /// Who stands for a statement's entry: its own author, else who did it.
     pub fn recorder(&self, statement: &Statement<'d>) -> Option<(&Agent, Leaf<'d>)> {
-        let own = self.participants(statement.element, "Participant", |t| t == "AUT").into_iter().next();
-        own.or_else(|| self.performers(statement).into_iter().next())
+        let author = |p: &Element<'_>| p.attribute("typeCode").is_some_and(|t| t.text.trim() == "AUT");
+        match statement.element.children_named("Participant").find(author) {
+            Some(author) => self.agent(author),
+            None => self.performers(statement).into_iter().next(),
+        }
     }
 
     /// Encounter of a statement's composition.

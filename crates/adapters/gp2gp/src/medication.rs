@@ -19,6 +19,7 @@ use crate::write::Note;
 const LABELS: [&str; 6] = [
     "Expected Supply Duration: ",
     "Patient Instruction: ",
+    "Patient Text: ",
     "Pharmacy Text: ",
     "Notes: ",
     "Prescription type: ",
@@ -168,6 +169,18 @@ fn request_body(w: &mut Writer, x: &Extract<'_>, facts: &Facts<'_, '_>) {
     // The profile demands a word on substitution, and the message has none.
     w.object("substitution", |w| write::absent(w, "_allowedBoolean", "unknown", ()));
     prior(w, x, facts);
+}
+
+/// When a medicine was entered: with its composition, or else when it was available.
+fn asserted<'d>(x: &Extract<'d>, facts: &Facts<'_, 'd>) -> Option<Time<'d>> {
+    let composition = &x.compositions[facts.statement.composition];
+    let times = [
+        composition.author.and_then(|a| a.child("time")),
+        composition.availability,
+        facts.supply.element.child("availabilityTime"),
+        facts.statement.element.child("availabilityTime"),
+    ];
+    hl7::first_time(&times, &x.zone)
 }
 
 /// When a medicine was stopped.
@@ -383,7 +396,7 @@ fn statement_resource(
         }
         let (start, end) = covers(x, facts);
         write::period(w, "effectivePeriod", start, end);
-        if let Some(time) = x.entered(facts.statement).or_else(|| available(x, facts)) {
+        if let Some(time) = asserted(x, facts) {
             write::moment(w, "dateAsserted", time);
         }
         let mut notes = Vec::new();

@@ -2,12 +2,12 @@
 
 use causeway_adapter::{Composer, Profile};
 use causeway_core::{Leaf, Outcome};
-use causeway_fhir::types::{concept_fixed, extension};
+use causeway_fhir::types::{Coding, concept_element, concept_fixed, extension};
 use causeway_fhir::{Ref, Writer, systems};
 use causeway_xml::Element;
 
 use crate::annotation;
-use crate::codes::{COMMENT, INTERPRETATION, SNOMED_OID};
+use crate::codes::{COMMENT, INTERPRETATION};
 use crate::confidentiality;
 use crate::extract::{Extract, Kind, Statement};
 use crate::hl7::{self, Effective};
@@ -22,6 +22,7 @@ pub(crate) fn observation(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) 
     let mut notes = observation_notes(x, statement);
     c.resource_with("Observation", &statement.key, &markings.meta(Profile::Default), |w| {
         head(w, x, statement);
+        category(w, x, number);
         if let Some(code) = statement.element.child("code") {
             write::concept(w, "code", code, "record-entry");
         } else {
@@ -52,6 +53,17 @@ fn head(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
         _ => "unknown",
     };
     w.string("status", word, status);
+}
+
+/// What lies within a laboratory report is a laboratory observation.
+fn category(w: &mut Writer, x: &Extract<'_>, number: usize) {
+    if !crate::role::in_laboratory(x, number) {
+        return;
+    }
+    w.array("category", |w| {
+        let laboratory = Coding::new(systems::OBSERVATION_CATEGORY, "laboratory", "Laboratory");
+        concept_element(w, laboratory, ());
+    });
 }
 
 /// A result has the status that its report states.
@@ -147,10 +159,10 @@ pub(crate) fn qualifier_notes<'d>(x: &Extract<'d>, statement: &Statement<'d>) ->
         notes.push(Note { text: format!("{label} : {words}"), leaf, time: None });
     };
     let code = statement.element.child("code");
+    // A request's qualifiers are no episodicity.
+    let code = code.filter(|_| statement.role != Role::SelfReferral);
     let qualifiers =
         code.into_iter().flat_map(|c| c.children_named("qualifier")).filter_map(|q| q.child("name"));
-    let qualifiers =
-        qualifiers.filter(|n| n.attribute("codeSystem").is_some_and(|s| s.text.trim() == SNOMED_OID));
     let episodes: Vec<_> = qualifiers.filter_map(hl7::words).collect();
     if let (Some(link_set), false) = (statement.names.first(), episodes.is_empty())
         && let Some((significance, leaf)) = crate::problem::significance(x.statements[*link_set].element)
@@ -282,6 +294,8 @@ fn bound<'d>(value: Element<'d>) -> Option<Bound<'d>> {
         (false, true) => "<=",
         (false, false) => "<",
     };
+    // That a limit is inclusive is what it is unless the message says otherwise.
+    let inclusive = inclusive.filter(|i| i.text.trim() == "false");
     Some(Bound { end, comparator, inclusive })
 }
 
@@ -381,6 +395,7 @@ pub(crate) fn group(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     let notes = folded_notes(x, statement);
     c.resource_with("Observation", &statement.key, &markings.meta(Profile::Default), |w| {
         head(w, x, statement);
+        category(w, x, number);
         match statement.element.child("code") {
             Some(code) => {
                 write::concept(w, "code", code, "record-entry");
@@ -448,24 +463,77 @@ pub(crate) fn blood_pressure(c: &mut Composer<'_>, x: &Extract<'_>, number: usiz
                 }
             }
         });
+        let absent = absent_measurements(&parts, &mut notes);
         write::notes(w, &notes);
         w.array("component", |w| {
             for part in &parts {
-                w.element(|w| component(w, part.element));
+                w.element(|w| component(w, part.element, &absent));
             }
         });
     });
 }
 
-fn component(w: &mut Writer, part: Element<'_>) {
+/// Labels of a comment that says why one of the two values is absent (national adaptor).
+const ABSENT: [&str; 2] = ["Systolic Measurement Absent: ", "Diastolic Measurement Absent: "];
+
+/// Takes out of comments why a systolic and a diastolic value are absent.
+fn absent_measurements<'d>(parts: &[&Statement<'d>], notes: &mut [Note<'d>]) -> [Option<Note<'d>>; 2] {
+    let lacks = |diastolic: bool| {
+        parts.iter().any(|p| {
+            let code = p.element.child("code");
+            p.element.child("value").is_none() && code.is_some_and(crate::role::is_diastolic) == diastolic
+        })
+    };
+    let lacking = [lacks(false), lacks(true)];
+    if lacking == [false, false] {
+        return [None, None];
+    }
+    let mut found = [None, None];
+    for note in notes {
+        let sections = annotation::sections(&note.text, &ABSENT);
+        let mut rest = annotation::labelled(&sections, "").to_owned();
+        for ((label, slot), lacking) in ABSENT.iter().zip(&mut found).zip(lacking) {
+            let text = annotation::labelled(&sections, label);
+            if !lacking {
+                rest.push_str(if text.is_empty() { "" } else { label });
+                rest.push_str(text);
+                continue;
+            }
+            let (reason, after) = text.split_once([' ', ',', '\n']).unwrap_or((text, ""));
+            if !reason.is_empty() {
+                *slot = Some(Note::part(note.leaf, reason));
+                rest.push_str(after);
+            }
+        }
+        note.text = rest;
+    }
+    found
+}
+
+fn component(w: &mut Writer, part: Element<'_>, absent: &[Option<Note<'_>>; 2]) {
     // A component has no identifier; its id within the resource keeps the source's.
     if let Some(id) = hl7::guid(part) {
         w.leaf("id", id);
     }
-    if let Some(code) = part.child("code") {
+    let code = part.child("code");
+    if let Some(code) = code {
         write::concept(w, "code", code, "");
     }
     value(w, part);
+    let diastolic = code.is_some_and(crate::role::is_diastolic);
+    let reason = if diastolic { &absent[1] } else { &absent[0] };
+    if let Some(reason) = reason.as_ref().filter(|_| part.child("value").is_none()) {
+        w.object("dataAbsentReason", |w| {
+            if reason.text.eq_ignore_ascii_case("unknown") {
+                w.array("coding", |w| {
+                    w.element(|w| {
+                        Coding::new(systems::DATA_ABSENT, "unknown", "Unknown").body(w, reason.leaf)
+                    });
+                });
+            }
+            w.string("text", &reason.text, reason.leaf);
+        });
+    }
 }
 
 /// First words of a line that one sender puts before a quick note: what kind of note it is.

@@ -76,6 +76,13 @@ fn component_refs<'d>(link_set: Element<'d>) -> Vec<Leaf<'d>> {
     refs.filter_map(hl7::guid).collect()
 }
 
+/// Claims what makes a statement the mere name of a problem.
+pub(crate) fn name(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
+    let element = x.statements[number].element;
+    let texts: Vec<Leaf<'_>> = annotation::texts(element).collect();
+    c.writer().mapped((hl7::guid(element), texts));
+}
+
 /// Writes one `Condition`.
 pub(crate) fn problem(c: &mut Composer<'_>, x: &Extract<'_>, names: &Names, number: usize) {
     let statement = &x.statements[number];
@@ -181,7 +188,12 @@ fn dates(w: &mut Writer, x: &Extract<'_>, element: Element<'_>) {
     match (interval.start(), unknown) {
         (Some(start), _) => write::moment(w, "onsetDateTime", start),
         // The source says that the onset is not known: the time of entry is not one.
-        (None, Some(unknown)) => w.mapped(unknown),
+        (None, Some(unknown)) => {
+            // Said otherwise, the time of entry would stand in for it.
+            if !hl7::states(times) && hl7::child_time(element, "availabilityTime", &x.zone).is_some() {
+                w.mapped(unknown);
+            }
+        }
         (None, None) if hl7::states(times) => {}
         (None, None) => {
             if let Some(time) = hl7::child_time(element, "availabilityTime", &x.zone) {
@@ -245,6 +257,9 @@ fn extensions(
             continue;
         }
         content.push((target, leaf));
+        // A heading stands for what is within it.
+        let heading = x.by_id.get(&hl7::key(leaf.text)).map(|n| &x.statements[*n]);
+        w.mapped(heading.filter(|h| h.target.is_none()).and_then(|h| hl7::guid(h.element)));
     }
     for (target, leaf) in content {
         if target.kind == "Condition" {

@@ -144,7 +144,7 @@ fn notes(w: &mut Writer, statement: &Statement<'_>) {
         match known.filter(same) {
             Some(_) => w.mapped(words),
             // Words that say more than the code, such as "two week wait".
-            None => notes.push(Note::part(words, &format!("Priority: {}", words.text.trim()))),
+            None => notes.insert(0, Note::part(words, &format!("Priority: {}", words.text.trim()))),
         }
     }
     write::notes(w, &notes);

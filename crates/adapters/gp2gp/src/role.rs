@@ -193,6 +193,11 @@ pub(crate) fn in_laboratory(x: &Extract<'_>, number: usize) -> bool {
     false
 }
 
+/// Whether a code is that of a diastolic pressure.
+pub(crate) fn is_diastolic(code: Element<'_>) -> bool {
+    hl7::says(code, SNOMED_OID, &codes::DIASTOLIC) || hl7::says(code, READ_OID, &codes::DIASTOLIC_READ)
+}
+
 /// One systolic and one diastolic value and no other observation.
 fn blood_pressure(x: &Extract<'_>, statement: &Statement<'_>) -> bool {
     let mut systolic = 0;
@@ -207,9 +212,7 @@ fn blood_pressure(x: &Extract<'_>, statement: &Statement<'_>) -> bool {
         let Some(code) = code(child) else { return false };
         if hl7::says(code, SNOMED_OID, &codes::SYSTOLIC) || hl7::says(code, READ_OID, &codes::SYSTOLIC_READ) {
             systolic += 1;
-        } else if hl7::says(code, SNOMED_OID, &codes::DIASTOLIC)
-            || hl7::says(code, READ_OID, &codes::DIASTOLIC_READ)
-        {
+        } else if is_diastolic(code) {
             diastolic += 1;
         } else {
             return false;

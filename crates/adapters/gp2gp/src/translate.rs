@@ -122,10 +122,7 @@ fn record<'d>(
 }
 
 fn write_statement(c: &mut Composer<'_>, x: &Extract<'_>, names: &problem::Names, number: usize) {
-    // Whether a participant entered or did something decides where it goes.
-    for participant in x.statements[number].element.children_named("Participant") {
-        c.writer().mapped(participant.attribute("typeCode").filter(|t| t.text.trim() == "AUT"));
-    }
+    participants(c, x, number);
     match x.statements[number].role {
         Role::Observation | Role::SelfReferral => observation::observation(c, x, number),
         Role::Group => observation::group(c, x, number),
@@ -143,7 +140,8 @@ fn write_statement(c: &mut Composer<'_>, x: &Extract<'_>, names: &problem::Names
         Role::Document => document::document(c, x, number),
         Role::Medication => medication::medication(c, x, number),
         Role::Link => link(c, x, number),
-        Role::Nothing | Role::Component | Role::Note | Role::AllergyHeading(_) | Role::ProblemName => {}
+        Role::ProblemName => problem::name(c, x, number),
+        Role::Nothing | Role::Component | Role::Note | Role::AllergyHeading(_) => {}
     }
 }
 
@@ -152,5 +150,28 @@ fn link(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     let element = x.statements[number].element;
     if let Some(code) = element.child("code").filter(|_| element.child("conditionNamed").is_some()) {
         c.writer().mapped((code.attribute("code"), code.attribute("codeSystem")));
+    }
+}
+
+/// Claims the participants' types where they decide anything: who entered an entry and who did it go to
+/// different elements, and some resources have room for one person only.
+fn participants(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
+    let statement = &x.statements[number];
+    let all: Vec<Element<'_>> = statement.element.children_named("Participant").collect();
+    let is_author = |p: &Element<'_>| p.attribute("typeCode").is_some_and(|t| t.text.trim() == "AUT");
+    let Some(author) = all.iter().find(|p| is_author(p)) else { return };
+    let who = |p: Element<'_>| x.agent(p).and_then(|(agent, _)| agent.anyone().cloned());
+    let differs =
+        x.performers(statement).first().and_then(|(agent, _)| agent.anyone()) != who(*author).as_ref();
+    let decides = match statement.role {
+        Role::Allergy | Role::Medication => differs,
+        Role::Referral | Role::Diary | Role::Problem => differs && all.first() == Some(author),
+        Role::Document | Role::Nothing | Role::Note | Role::Component | Role::Link | Role::ProblemName => {
+            false
+        }
+        _ => who(*author).is_some(),
+    };
+    if decides {
+        c.writer().mapped(author.attribute("typeCode"));
     }
 }

@@ -65,7 +65,7 @@ fn accounts_for_the_corpus() {
 fn tells_the_truth_of_the_corpus() {
     let Some(folder) = corpora("gp2gp") else { return };
     let mut suite = Suite::new(&Gp2gp);
-    for name in ["PWTP5.xml", "uat_TC4_Birdi.xml"] {
+    for name in ["PWTP11.xml", "uat_TC4_Birdi.xml", "uat_TC4_Gainsford.xml"] {
         let input = std::fs::read(folder.join("in").join(name)).expect("readable");
         suite = suite.case(name, input);
     }

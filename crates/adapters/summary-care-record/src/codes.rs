@@ -7,8 +7,9 @@ use causeway_terminology::Map;
 
 /// OID of NHS numbers.
 pub(crate) const NHS_NUMBER_OID: &str = "2.16.840.1.113883.2.1.4.1";
-/// Identifier system of GUIDs, as the Summary Care Record FHIR API names it.
-pub(crate) const GUID: &str = "https://tools.ietf.org/html/rfc4122";
+/// Identifier system of the GUIDs by which HL7 v3 messages call their acts. The Summary Care Record FHIR API
+/// names RFC 4122 as their system, which R4 refuses for values that are no URN.
+pub(crate) const GUID: &str = "https://fhir.causeway.example/Id/hl7v3-instance";
 /// How an author took part (HL7 v3).
 pub(crate) const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
 /// In which way somebody took part, as the Summary Care Record FHIR API carries it.

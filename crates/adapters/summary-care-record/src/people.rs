@@ -195,9 +195,17 @@ fn organisation(c: &mut Composer<'_>, agent: Element<'_>, place: &str) -> Option
             }
         });
         write::code_list(w, "type", &[own.and_then(|o| o.child("code"))]);
-        w.leaf_opt("name", own.and_then(|o| o.child("name")).and_then(Element::text));
+        let name = own.and_then(|o| o.child("name")).and_then(Element::text).filter(|n| !n.is_blank());
+        match (name, own.and_then(sds_id)) {
+            (Some(name), _) => w.leaf("name", name),
+            // An organisation has a name or an identifier (R4 org-1); here only its address is known.
+            (None, None) => {
+                w.object("_name", write::absent_reference);
+            }
+            _ => {}
+        }
         let holders: Vec<Element<'_>> = own.into_iter().chain([agent]).collect();
-        contacts(w, &holders);
+        contacts(w, &holders, false);
     }))
 }
 
@@ -211,12 +219,12 @@ fn organisation_id(w: &mut Writer, id: Element<'_>) {
     }
 }
 
-/// `telecom` and `address` from several holders.
-fn contacts(w: &mut Writer, holders: &[Element<'_>]) {
+/// `telecom` and `address` from several holders. `person`: whether it may be a home's.
+fn contacts(w: &mut Writer, holders: &[Element<'_>], person: bool) {
     w.array("telecom", |w| {
         for telecom in holders.iter().flat_map(|h| h.children_named("telecom")) {
             let Some(value) = telecom.attribute("value").filter(|v| !v.is_blank()) else { continue };
-            w.element(|w| telecom_body(w, value, telecom.attribute("use")));
+            w.element(|w| telecom_body(w, value, telecom.attribute("use"), person));
         }
     });
     w.array("address", |w| {
@@ -226,7 +234,7 @@ fn contacts(w: &mut Writer, holders: &[Element<'_>]) {
     });
 }
 
-fn telecom_body(w: &mut Writer, value: Leaf<'_>, usage: Option<Leaf<'_>>) {
+fn telecom_body(w: &mut Writer, value: Leaf<'_>, usage: Option<Leaf<'_>>, person: bool) {
     let text = value.text.trim();
     let (system, number) = match text.split_once(':') {
         Some(("tel", number)) => ("phone", number),
@@ -242,7 +250,8 @@ fn telecom_body(w: &mut Writer, value: Leaf<'_>, usage: Option<Leaf<'_>>) {
     let Some(usage) = usage else { return };
     match usage.text.trim() {
         "WP" => w.string("use", "work", usage),
-        "HP" | "H" | "HV" => w.string("use", "home", usage),
+        // R4 allows no organisation a telecom of a home (org-3).
+        "HP" | "H" | "HV" if person => w.string("use", "home", usage),
         "MC" => w.string("use", "mobile", usage),
         "PG" => w.mapped(usage),
         _ => {}
@@ -295,7 +304,7 @@ fn related(c: &mut Composer<'_>, element: Element<'_>, patient: Option<&Ref>, pl
                 w.element(|w| human_name(w, name));
             }
         });
-        contacts(w, &[element]);
+        contacts(w, &[element], true);
     })
 }
 

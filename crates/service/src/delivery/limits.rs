@@ -54,3 +54,5 @@ pub const WATCH_CODES_MAX: usize = 100;
 pub const FAULT_SECONDS_MAX: u64 = 120;
 /// Bytes that a fault destination takes.
 pub const FAULT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Seconds before the watch is first set up from which on messages count.
+pub const WATCH_START_SECONDS: i64 = 60;

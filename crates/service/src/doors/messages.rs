@@ -129,7 +129,19 @@ fn translation_facts(id: &MessageId, translation: &Translation) -> Value {
 fn view_json(view: &View) -> Value {
     let id = &view.message.new.id;
     let mut body = facts(&view.message);
-    body["translation"] = view.translation.as_ref().map_or(Value::Null, |t| translation_facts(id, t));
+    // A copy written for a mailbox has no translation of its own, but a list of what its form could not carry.
+    let (written, translation) = match &view.translation {
+        Some(t) if t.adapter.is_empty() && view.message.new.door == "broker" => (Some(t), None),
+        other => (None, other.as_ref()),
+    };
+    body["translation"] = translation.map_or(Value::Null, |t| translation_facts(id, t));
+    if let Some(written) = written {
+        let list: Value = serde_json::from_slice(&written.issues).unwrap_or_default();
+        let left = list["issue"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let left = left.iter().filter(|i| i["details"]["coding"][0]["code"] != "all-ok").count();
+        body["written"] =
+            json!({"as": written.format, "leftBehind": left, "list": format!("/messages/{id}/issues")});
+    }
     body["timeline"] = view
         .timeline
         .iter()

@@ -71,12 +71,33 @@ impl Signed {
         result.await.map_err(|_| Refusal::internal())?
     }
 
+    /// The same for a look at a few rows, without another thread where that costs more than the look: the embedded
+    /// engine answers from memory in tens of microseconds, and a journal's entry is one write without a flush.
+    ///
+    /// # Errors
+    /// As [`Signed::run`].
+    pub(super) async fn look<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&AppState, &Call) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<(Call, T), Refusal> {
+        let commits = self.token.is_some() && self.call.mesh.journal.is_none();
+        if commits || !self.call.mesh.embedded {
+            return self.run(work).await;
+        }
+        let Self { call, token } = self;
+        if let Some(token) = token {
+            token.spend(&call)?;
+        }
+        let done = work(&call.state, &call)?;
+        Ok((call, done))
+    }
+
     /// Spends the token.
     ///
     /// # Errors
     /// 403 where it was used before.
     pub(super) async fn spend(self) -> Result<Call, Refusal> {
-        Ok(self.run(|_, _| Ok(())).await?.0)
+        Ok(self.look(|_, _| Ok(())).await?.0)
     }
 }
 
@@ -282,7 +303,7 @@ mod tests {
         let mailbox = Mailbox { id: "A1".into(), password: "p".into(), ..Mailbox::default() };
         let config =
             MeshConfig { mode, shared_key: "k".into(), mailboxes: vec![mailbox], ..MeshConfig::default() };
-        Mesh::new(config, None)
+        Mesh::new(config, None, true)
     }
 
     #[test]

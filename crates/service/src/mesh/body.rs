@@ -66,6 +66,11 @@ impl Start {
         self.start.is_empty()
     }
 
+    /// Bytes of the start.
+    pub(super) fn len(&self) -> usize {
+        self.start.len()
+    }
+
     /// Whether there is more than the start.
     pub(super) fn is_large(&self) -> bool {
         self.rest.is_some()

@@ -24,9 +24,10 @@ use super::body::Outgoing;
 use super::headers;
 use super::limits::{
     CONTINUE_CHARS_MAX, CONTINUE_CHARS_MIN, FILTER_CHARS_MAX, FILTER_CHARS_MIN, INLINE_BYTES_MAX,
-    PAGE_DEFAULT, PAGE_MAX, PAGE_MIN,
+    PACK_BYTES_MIN, PAGE_DEFAULT, PAGE_MAX, PAGE_MIN,
 };
 use super::refusal::{Refusal, Version, json_answer};
+use crate::state::AppState;
 
 /// What a page is asked for with. Numbers are read by hand, so that a wrong one is answered in our own shape.
 #[derive(Debug, Default, Deserialize)]
@@ -147,21 +148,21 @@ pub(super) fn link(mailbox: &str, list: &str, parameters: &[(&str, Option<String
 pub(super) async fn list(signed: Signed, Query(query): Query<PageQuery>) -> Result<Response, Refusal> {
     let limit = query.limit(PAGE_DEFAULT)?;
     let after = query.after()?;
-    let (call, (page, query)) = signed
-        .run(move |state, call| {
-            let inbox = InboxQuery {
-                mailbox: call.mailbox.id.clone(),
-                after: after.seq(call)?,
-                limit,
-                filter: query.filter(call)?,
-            };
-            let mut page = state.engine.inbox(&inbox)?;
-            if inbox.after.is_none() {
-                page.entries.splice(0..0, revived(call, inbox.filter.as_ref()));
-            }
-            Ok((page, query))
-        })
-        .await?;
+    let short = limit <= PAGE_DEFAULT && query.workflow_filter.is_none();
+    let read = move |state: &AppState, call: &Call| {
+        let inbox = InboxQuery {
+            mailbox: call.mailbox.id.clone(),
+            after: after.seq(call)?,
+            limit,
+            filter: query.filter(call)?,
+        };
+        let mut page = state.engine.inbox(&inbox)?;
+        if inbox.after.is_none() {
+            page.entries.splice(0..0, revived(call, inbox.filter.as_ref()));
+        }
+        Ok((page, query))
+    };
+    let (call, (page, query)) = if short { signed.look(read).await? } else { signed.run(read).await? };
     let ids: Vec<&str> = page.entries.iter().map(|e| e.id.as_str()).collect();
     if call.version == Version::V1 {
         return Ok(json_answer(StatusCode::OK, call.version, &json!({ "messages": ids })));
@@ -200,7 +201,7 @@ fn revived(call: &Call, filter: Option<&WorkflowFilter>) -> Vec<InboxEntry> {
 /// `GET /messageexchange/{mailbox}/count`.
 pub(super) async fn count(signed: Signed) -> Result<Response, Refusal> {
     let (call, count) = signed
-        .run(|state, call| {
+        .look(|state, call| {
             let mailbox = call.mailbox.id.clone();
             Ok(state.engine.inbox(&InboxQuery { mailbox, after: None, limit: 1, filter: None })?.waiting)
         })
@@ -227,7 +228,7 @@ pub(super) fn find(call: &Call, id: &str) -> Result<Message, Refusal> {
 /// `HEAD /messageexchange/{mailbox}/inbox/{id}`, for recipient and sender.
 pub(super) async fn head(signed: Signed, Path((_, id)): Path<(String, String)>) -> Result<Response, Refusal> {
     let (_, message) = signed
-        .run(move |_, call| {
+        .look(move |_, call| {
             let message = find(call, &id)?;
             let own = Some(call.mailbox.id.as_str());
             let recipient = message.new.mailbox_to.as_deref() == own;
@@ -264,30 +265,16 @@ pub(super) async fn chunk(
 async fn download(signed: Signed, id: String, number: u32, given: HeaderMap) -> Result<Response, Refusal> {
     let accepts = given.get(header::ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let accepts_gzip = accepts.to_ascii_lowercase().contains("gzip");
-    let (call, (message, content)) = signed
-        .run(move |state, call| {
-            let message = find(call, &id)?;
-            if message.new.mailbox_to.as_deref() != Some(call.mailbox.id.as_str()) {
-                return Err(Refusal::forbidden("Message belongs to another mailbox"));
-            }
-            match headers::status(&call.mesh, &message) {
-                "accepted" => {}
-                // The sandbox lets a message be read again after its acknowledgement.
-                "acknowledged" if !call.is_strict() => {}
-                _ => return Err(Refusal::gone()),
-            }
-            if message.new.kind == MessageKind::Report {
-                return Ok((message, None));
-            }
-            if number > message.chunks {
-                return Err(Refusal::no_message());
-            }
-            let chunk = state.engine.chunk(&message.new.id, number)?;
-            let content =
-                Coded::of(chunk, message.new.content_encoding.as_deref(), call.version, accepts_gzip)?;
-            Ok((message, Some(content)))
-        })
-        .await?;
+    let (call, message) = signed.look(move |_, call| readable(call, &id, number)).await?;
+    let (data, small) = (message.new.kind == MessageKind::Data, message.size <= INLINE_BYTES_MAX as u64);
+    let content = match (data, small && call.mesh.embedded) {
+        (false, _) => None,
+        (true, true) => Some(Coded::read(&call, &message, number, accepts_gzip)?),
+        (true, false) => {
+            let message = message.clone();
+            Some(call.run(move |_, call| Coded::read(call, &message, number, accepts_gzip)).await?)
+        }
+    };
     let mut headers = headers::of_message(&message, number);
     let Some(content) = content else {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -308,6 +295,24 @@ async fn download(signed: Signed, id: String, number: u32, given: HeaderMap) -> 
     Ok((status, headers, content.outgoing.body()).into_response())
 }
 
+/// The message, if the recipient may read this chunk of it.
+fn readable(call: &Call, id: &str, number: u32) -> Result<Message, Refusal> {
+    let message = find(call, id)?;
+    if message.new.mailbox_to.as_deref() != Some(call.mailbox.id.as_str()) {
+        return Err(Refusal::forbidden("Message belongs to another mailbox"));
+    }
+    match headers::status(&call.mesh, &message) {
+        "accepted" => {}
+        // The sandbox lets a message be read again after its acknowledgement.
+        "acknowledged" if !call.is_strict() => {}
+        _ => return Err(Refusal::gone()),
+    }
+    if message.new.kind == MessageKind::Data && number > message.chunks {
+        return Err(Refusal::no_message());
+    }
+    Ok(message)
+}
+
 /// A chunk in the coding that the client takes.
 struct Coded {
     outgoing: Outgoing,
@@ -315,15 +320,17 @@ struct Coded {
 }
 
 impl Coded {
-    fn of(
-        chunk: PayloadReader,
-        stored: Option<&str>,
-        version: Version,
-        accepts_gzip: bool,
-    ) -> Result<Self, Refusal> {
-        let (size, is_gzip) = (chunk.size, stored == Some("gzip"));
-        let pack = version == Version::V2 && accepts_gzip && !is_gzip;
+    fn read(call: &Call, message: &Message, number: u32, accepts_gzip: bool) -> Result<Self, Refusal> {
+        let chunk = call.engine().chunk(&message.new.id, number)?;
+        let (size, is_gzip) = (chunk.size, message.new.content_encoding.as_deref() == Some("gzip"));
+        let worth = size >= PACK_BYTES_MIN || !call.is_strict();
+        let pack = call.version == Version::V2 && accepts_gzip && !is_gzip && worth;
         let unpack = is_gzip && !accepts_gzip;
+        // What unpacks may be of any size and is always streamed.
+        if size <= INLINE_BYTES_MAX as u64 && !unpack {
+            let (bytes, packed) = whole(chunk, pack, call.is_strict())?;
+            return Ok(Self { outgoing: Outgoing::Whole(bytes), gzip: packed || is_gzip });
+        }
         let reader: Box<dyn Read + Send> = if pack {
             // The wire's compression costs a core more than it saves above the fastest level.
             Box::new(GzEncoder::new(chunk.reader, Compression::fast()))
@@ -332,18 +339,22 @@ impl Coded {
         } else {
             chunk.reader
         };
-        let gzip = pack || (is_gzip && !unpack);
-        // What unpacks may be of any size and is always streamed.
-        let outgoing = if size > INLINE_BYTES_MAX as u64 || unpack {
-            Outgoing::Stream(reader, (!pack && !unpack).then_some(size))
-        } else {
-            let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-            let mut reader = reader;
-            reader.read_to_end(&mut bytes).map_err(|_| EngineError::Corrupt("payload"))?;
-            Outgoing::Whole(bytes)
-        };
-        Ok(Self { outgoing, gzip })
+        let length = (!pack && !unpack).then_some(size);
+        Ok(Self { outgoing: Outgoing::Stream(reader, length), gzip: pack || (is_gzip && !unpack) })
     }
+}
+
+/// A small chunk in memory, compressed where that was asked for (and, if `sensible`, makes it smaller).
+fn whole(mut chunk: PayloadReader, pack: bool, sensible: bool) -> Result<(Vec<u8>, bool), Refusal> {
+    let mut bytes = Vec::with_capacity(usize::try_from(chunk.size).unwrap_or(0));
+    chunk.reader.read_to_end(&mut bytes).map_err(|_| EngineError::Corrupt("payload"))?;
+    if !pack {
+        return Ok((bytes, false));
+    }
+    let mut packed = Vec::with_capacity(bytes.len());
+    let read = GzEncoder::new(bytes.as_slice(), Compression::fast()).read_to_end(&mut packed);
+    read.map_err(|_| Refusal::internal())?;
+    if sensible && packed.len() >= bytes.len() { Ok((bytes, false)) } else { Ok((packed, true)) }
 }
 
 /// `PUT /messageexchange/{mailbox}/inbox/{id}/status/acknowledged`. Idempotent.

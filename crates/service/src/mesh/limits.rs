@@ -4,6 +4,11 @@
 pub const CHUNK_BYTES_MAX: u64 = 100 * 1024 * 1024;
 /// Bytes of a body that are held in memory on the way in or out; larger ones are streamed.
 pub const INLINE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes below which a plain message isn't compressed on its way: they fit into a connection's first ten packets
+/// (RFC 6928) and so arrive in one round trip either way.
+pub const PACK_BYTES_MIN: u64 = 14_600;
+/// Bytes of a message that is handed to the engine without another thread.
+pub const QUICK_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of one piece of a streamed download.
 pub const PIECE_BYTES: usize = 64 * 1024;
 /// Pieces that wait between the connection and the engine, either way.

@@ -9,6 +9,10 @@
 //!
 //! A message is one message of the exchange: its id, timeline and audit are the same whichever door shows it. One
 //! with a workflow that a route names is translated too; the recipient's inbox does not depend on how that ends.
+//!
+//! Not here: routing by `NHSNUMBER_DOB_SURNAME` (no national look-up is connected; such a recipient is refused as
+//! unregistered, and is neither kept nor logged), and with it the EPL-152 report; the ONS and CP-IS errors (15, 18);
+//! the sandbox's plug-ins. A chunk that is sent again with other content is refused in sandbox mode too.
 
 mod admin;
 mod auth;
@@ -46,6 +50,8 @@ pub struct Mesh {
     pub(in crate::mesh) config: MeshConfig,
     pub(in crate::mesh) mailboxes: HashMap<String, Arc<Mailbox>>,
     journal: Option<Arc<journal::Journal>>,
+    /// Whether the engine reads in this process, not over a network.
+    pub(in crate::mesh) embedded: bool,
     /// Messages that the sandbox's administrator gave a state that the exchange's rules don't allow (an
     /// acknowledged one made available again), with that state. In memory: it is for tests of clients.
     pub(in crate::mesh) revived: Mutex<BTreeMap<MessageId, (&'static str, Arc<Message>)>>,
@@ -74,9 +80,9 @@ pub enum OpenError {
 }
 
 impl Mesh {
-    fn new(config: MeshConfig, journal: Option<Arc<journal::Journal>>) -> Self {
+    fn new(config: MeshConfig, journal: Option<Arc<journal::Journal>>, embedded: bool) -> Self {
         let mailboxes = config.by_id();
-        Self { config, mailboxes, journal, revived: Mutex::default(), routed: Mutex::default() }
+        Self { config, mailboxes, journal, embedded, revived: Mutex::default(), routed: Mutex::default() }
     }
 }
 
@@ -96,7 +102,8 @@ pub fn open(config: MeshConfig, state: &AppState) -> Result<Mesh, OpenError> {
     if config.canned {
         canned::store(state)?;
     }
-    Ok(Mesh::new(config, journal))
+    let embedded = state.engine.durability().engine.starts_with("SQLite");
+    Ok(Mesh::new(config, journal, embedded))
 }
 
 /// The door's routes. Bodies are not limited by the service's form limit but by [`limits::CHUNK_BYTES_MAX`].

@@ -14,6 +14,7 @@ use causeway_exchange::{
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::auth::{Call, Signed};
@@ -21,9 +22,10 @@ use super::body::{self, Start};
 use super::canned;
 use super::config::Mailbox;
 use super::headers::{Mex, chunk_range, encoding};
+use super::limits::QUICK_BYTES_MAX;
 use super::refusal::{Refusal, Version, json_answer};
 use crate::config::hex;
-use crate::state::Shared;
+use crate::state::{AppState, Shared};
 
 /// Door of a message that came this way.
 const DOOR: &str = "mesh";
@@ -78,14 +80,21 @@ impl Ready {
         if start.is_empty() {
             return Err(Refusal::no_data());
         }
-        let (call, id) = if start.is_large() {
+        let (call, kept) = if start.is_large() {
             let call = signed.spend().await?;
             let payload = start.payload(state).await?;
-            let id = call.run(move |_, call| keep(call, mex, total, &recipient, payload)).await?;
-            (call, id)
+            let kept = call.run(move |_, call| keep(call, mex, total, &recipient, payload)).await?;
+            (call, kept)
         } else {
+            // Handing over a small message is short; only the disk is waited for, and nobody waits on a thread.
+            let quick = total == 1 && start.len() <= QUICK_BYTES_MAX;
             let payload = start.payload(state).await?;
-            signed.run(move |_, call| keep(call, mex, total, &recipient, payload)).await?
+            let keep = move |_: &AppState, call: &Call| keep(call, mex, total, &recipient, payload);
+            if quick { signed.look(keep).await? } else { signed.run(keep).await? }
+        };
+        let id = match kept {
+            Kept::Done(id) => id,
+            Kept::Waiting(waiting) => waiting.finish(&call).await?,
         };
         let key = if call.version == Version::V1 { "messageID" } else { "message_id" };
         Ok(json_answer(StatusCode::ACCEPTED, call.version, &json!({ key: id.as_str() })))
@@ -117,64 +126,76 @@ fn addressed(
     Ok(recipient)
 }
 
+/// How far a message has got.
+enum Kept {
+    /// Durable (or, in canned mode, thrown away).
+    Done(MessageId),
+    /// On its way to the disk; no thread waits for it.
+    Waiting(Waiting),
+}
+
+/// A message on its way to the disk.
+struct Waiting {
+    id: MessageId,
+    outcome: oneshot::Receiver<Result<AcceptOutcome, EngineError>>,
+    translate: bool,
+    /// The same without its key, for the case that the local id was used for something else: MESH lets it repeat.
+    again: Option<Box<Accept>>,
+}
+
 /// Makes a message durable, or the start of one.
-fn keep(
-    call: &Call,
-    mex: Mex,
-    total: u32,
-    recipient: &Mailbox,
-    payload: Payload,
-) -> Result<MessageId, Refusal> {
+fn keep(call: &Call, mex: Mex, total: u32, recipient: &Mailbox, payload: Payload) -> Result<Kept, Refusal> {
     let now = call.state.clock.now();
     let random = Uuid::now_v7().as_bytes().iter().rev().take(3).fold(0, |n, b| n << 8 | u32::from(*b));
     let id = MessageId::mesh_style(now, random);
     if call.mesh.config.canned {
-        return Ok(id);
+        return Ok(Kept::Done(id));
     }
     let mut message = NewMessage::new(id.clone(), call.mailbox.sender(), DOOR);
     message.mailbox_from = Some(call.mailbox.id.clone());
     message.inbox = !recipient.broker;
     mex.describe(&mut message);
-    if total == 1 {
-        let id = whole(call, message, recipient, payload)?;
-        canned::mirror(call, &id)?;
-        return Ok(id);
+    if total > 1 {
+        let upload = Upload { message, total, first: payload, effects: Effects::default() };
+        call.engine().begin_upload(upload, now)?;
+        return Ok(Kept::Done(id));
     }
-    let upload = Upload { message, total, first: payload, effects: Effects::default() };
-    call.engine().begin_upload(upload, now)?;
-    Ok(id)
-}
-
-fn whole(
-    call: &Call,
-    message: NewMessage,
-    recipient: &Mailbox,
-    payload: Payload,
-) -> Result<MessageId, Refusal> {
-    let id = message.id.clone();
-    let (mut effects, key) = (work(call, recipient, message.workflow.as_deref()), retry_key(call, &message));
+    let key = retry_key(call, &message);
+    let mut effects = work(call, recipient, message.workflow.as_deref());
+    let translate = !effects.work.is_empty();
+    let accept = Accept { message, payload, key: None, effects: effects.clone() };
+    let again = key.is_some().then(|| Box::new(accept.clone()));
     if key.is_some() {
         let body = id.as_str().as_bytes().to_vec();
         effects.answer = Some(Answer { status: 202, media_type: "text/plain".to_owned(), body });
     }
-    let translate = !effects.work.is_empty();
-    // Kept for the case that the local id was used for something else: MESH lets it repeat.
-    let again = key.is_some().then(|| (message.clone(), payload.clone(), effects.clone()));
-    let now = call.state.clock.now();
-    let outcome = call.engine().accept(Accept { message, payload, key, effects }, now)?;
-    let id = match (outcome, again) {
-        (AcceptOutcome::Replayed { id, .. } | AcceptOutcome::InProgress { id }, _) => return Ok(id),
-        (AcceptOutcome::Conflict { .. }, Some((message, payload, effects))) => {
-            let effects = Effects { answer: None, ..effects };
-            call.engine().accept(Accept { message, payload, key: None, effects }, now)?;
-            id
+    let (send, outcome) = oneshot::channel();
+    let done = Box::new(move |outcome| drop(send.send(outcome)));
+    call.engine().accept_then(Accept { key, effects, ..accept }, now, done);
+    Ok(Kept::Waiting(Waiting { id, outcome, translate, again }))
+}
+
+impl Waiting {
+    /// Waits for the disk.
+    async fn finish(self, call: &Call) -> Result<MessageId, Refusal> {
+        let outcome = self.outcome.await.map_err(|_| Refusal::internal())??;
+        let id = match (outcome, self.again) {
+            (AcceptOutcome::Replayed { id, .. } | AcceptOutcome::InProgress { id }, _) => return Ok(id),
+            (AcceptOutcome::Conflict { .. }, Some(again)) => {
+                call.run(move |state, _| Ok(state.engine.accept(*again, state.clock.now())?)).await?;
+                self.id
+            }
+            _ => self.id,
+        };
+        if self.translate {
+            call.state.signals.work(WorkKind::Translate);
         }
-        _ => id,
-    };
-    if translate {
-        call.state.signals.work(WorkKind::Translate);
+        if call.mesh.config.mirror_directory.is_some() {
+            let copied = id.clone();
+            call.run(move |_, call| canned::mirror(call, &copied)).await?;
+        }
+        Ok(id)
     }
-    Ok(id)
 }
 
 /// The key under which a repeated message is known, where the operator wants that.

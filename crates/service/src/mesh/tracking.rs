@@ -27,7 +27,7 @@ pub(super) async fn by_message(signed: Signed, Query(query): Query<Tracked>) -> 
     let id = query.message.filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| Refusal::field("messageID", "Field required"))?;
     let (call, message) = signed
-        .run(move |_, call| {
+        .look(move |_, call| {
             let message = inbox::find(call, &id)?;
             let own = message.new.mailbox_from.as_deref() == Some(call.mailbox.id.as_str());
             if own { Ok(message) } else { Err(Refusal::no_message()) }

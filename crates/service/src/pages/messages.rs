@@ -76,7 +76,7 @@ pub fn list(state: &AppState, list: &List) -> Answer {
                 state: message.state.as_str(),
                 items: summary.items,
                 mapped: summary.mapped,
-                translated: translation.is_some(),
+                translated: translation.as_ref().is_some_and(|t| !t.adapter.is_empty()),
                 errors: summary.errors,
                 warnings: summary.warnings,
             }
@@ -162,6 +162,20 @@ struct ExpectationRow {
     overdue: bool,
 }
 
+/// One source item, without its value.
+struct ItemRow {
+    place: String,
+    outcome: String,
+    meaning: String,
+}
+
+/// What the form of a copy for a mailbox could not carry.
+struct LeftBehind {
+    form: String,
+    rows: Vec<IssueRow>,
+    more: usize,
+}
+
 #[derive(Template)]
 #[template(path = "message.html")]
 struct OnePage {
@@ -193,11 +207,15 @@ struct OnePage {
     acknowledgement: Option<String>,
     expectations: Vec<ExpectationRow>,
     timeline: Vec<EventRow>,
+    items_shown: Vec<ItemRow>,
+    left_behind: Option<LeftBehind>,
     derived: Vec<(String, String, String)>,
 }
 
 /// Bundles that the page links to.
 const BUNDLES_SHOWN: usize = 50;
+/// Items of a typed message that the page shows.
+const ITEMS_SHOWN: usize = 60;
 /// Events that the page shows.
 const EVENTS_SHOWN: usize = 150;
 
@@ -243,6 +261,8 @@ pub fn one(state: &AppState, view: &View, operator: bool) -> Answer {
         acknowledgement: translation.and_then(|t| t.acknowledgement.as_ref()).map(|a| a.media_type.clone()),
         expectations: expectations(view),
         timeline: timeline(view),
+        items_shown: items_shown(view),
+        left_behind: left_behind(view),
         derived: view
             .linked
             .iter()
@@ -253,6 +273,35 @@ pub fn one(state: &AppState, view: &View, operator: bool) -> Answer {
             .collect(),
         id,
     })
+}
+
+/// Items of a message that a person typed here: each with what became of it.
+fn items_shown(view: &View) -> Vec<ItemRow> {
+    let typed = view.message.new.door == crate::onramp::DOOR;
+    let Some(translation) = view.translation.as_ref().filter(|_| typed) else { return Vec::new() };
+    let ledger: Value = serde_json::from_slice(&translation.ledger).unwrap_or_default();
+    let items = ledger["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    items
+        .iter()
+        .take(ITEMS_SHOWN)
+        .map(|item| {
+            let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
+            let outcome = text("outcome");
+            let reason = text("reason");
+            let meaning = words::outcome(&outcome);
+            ItemRow {
+                place: text("at"),
+                meaning: if reason.is_empty() { meaning.to_owned() } else { format!("{meaning} Why: {reason}.") },
+                outcome,
+            }
+        })
+        .collect()
+}
+
+fn left_behind(view: &View) -> Option<LeftBehind> {
+    let written = view.translation.as_ref().filter(|t| view.message.new.door == "broker" && t.adapter.is_empty())?;
+    let (rows, more) = issues(&written.issues);
+    Some(LeftBehind { form: written.format.clone(), rows, more })
 }
 
 fn expectations(view: &View) -> Vec<ExpectationRow> {

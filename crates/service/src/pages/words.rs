@@ -2,6 +2,7 @@
 
 use causeway_exchange::State;
 use causeway_fhir::systems;
+pub use causeway_record::in_words as date;
 use jiff::Timestamp;
 
 /// A time for people (London's, to the second) and for machines.
@@ -56,6 +57,9 @@ pub fn event(kind: &str) -> String {
         "recorded" => "Put into the record",
         "record-issue" => "Noted by the record",
         "derived" => "Made from another message",
+        "encoded" => "Written in another form",
+        "left-behind" => "What that form could not carry",
+        "not-written" => "Could not be written in the form that the receiver takes",
         "part-joined" => "Joined with its other parts",
         "acknowledgement-sent" => "Acknowledgement sent back",
         "acknowledgement-came" => "Acknowledgement came",
@@ -100,21 +104,6 @@ pub fn nhs_number(number: &str) -> String {
     }
 }
 
-/// A FHIR date as people write it, at its own precision.
-pub fn date(text: &str) -> String {
-    let day = text.get(..10).unwrap_or(text);
-    if let Ok(date) = day.parse::<jiff::civil::Date>() {
-        let clock = text.get(11..16).map(|clock| format!(", {clock}")).unwrap_or_default();
-        return format!("{}{clock}", date.strftime("%-d %B %Y"));
-    }
-    if let Ok(date) = format!("{text}-01").parse::<jiff::civil::Date>()
-        && text.len() == 7
-    {
-        return date.strftime("%B %Y").to_string();
-    }
-    text.to_owned()
-}
-
 /// What a code system's identifier stands for, where a reader would not know.
 pub fn identifier_system(system: &str) -> String {
     match system {
@@ -144,5 +133,24 @@ mod tests {
         assert_eq!(size(512), "512 bytes");
         assert_eq!((count(1, "error"), count(0, "error")), ("1 error".to_owned(), "0 errors".to_owned()));
         assert_eq!(size(1_500_000), "1.5 MB");
+    }
+}
+
+/// What a resource type is called where its source worded nothing.
+pub fn kind(resource_type: &str) -> &str {
+    match resource_type {
+        "ServiceRequest" => "Request for a service",
+        "EpisodeOfCare" => "Service",
+        "Encounter" => "Contact with a service",
+        "Task" => "Task",
+        "DeviceRequest" => "Equipment",
+        "DocumentReference" => "Document",
+        "QuestionnaireResponse" => "Answers",
+        "MedicationRequest" | "MedicationStatement" => "Medicine",
+        "CarePlan" => "Care plan",
+        "RelatedPerson" => "Related person",
+        "DiagnosticReport" => "Report",
+        "AllergyIntolerance" => "Allergy",
+        other => other,
     }
 }

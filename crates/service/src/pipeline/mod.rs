@@ -11,6 +11,7 @@ mod record;
 mod route;
 mod translate;
 pub mod worker;
+mod written;
 
 use causeway_exchange::{Lease, WorkKind};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,20 @@ pub const UNRESOLVED: &str = "unresolved";
 /// it; a worker that claims deliveries of every destination hands such items to this.
 pub fn route_again(state: &AppState, lease: &Lease) -> End {
     route::again(state, lease)
+}
+
+/// Everything that a translation of this message changes, and the key of the one person it is about: for doors
+/// that translate before they answer. `None` where the program failed.
+pub(crate) fn translated(
+    state: &AppState,
+    message: &causeway_exchange::Message,
+    adapter: &'static dyn causeway_adapter::Adapter,
+    input: &[u8],
+) -> Option<(causeway_exchange::Effects, Option<String>)> {
+    let routes = route::table(state);
+    let detection = adapter.detect(input);
+    let (effects, persons) = translate::effects(state, &routes, message, adapter, &detection, input)?;
+    Some((effects, translate::single(&persons)))
 }
 
 /// Starts the workers. They stop between two claims when `stop` is cancelled and [`crate::signals::Signals::all`] has

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::UNRESOLVED;
 use super::translate::single;
 use super::worker::End;
+use super::written::{self, Written};
 use crate::doors::http::RECIPIENT_HEADER;
 use crate::state::{AppState, new_message_id};
 
@@ -107,15 +108,8 @@ pub(super) fn deliveries(
             recipient: recipient.clone(),
         };
         for decision in routed.deliveries {
-            deliver(
-                state,
-                message,
-                stored,
-                &delivery(decision.route),
-                decision.target,
-                key.as_deref(),
-                effects,
-            );
+            let to = (decision.target, decision.send);
+            deliver(state, message, stored, &delivery(decision.route), to, key.as_deref(), effects);
         }
         for route in routed.unresolved {
             unresolved(&delivery(route), key.as_deref(), effects);
@@ -141,7 +135,7 @@ fn deliver(
     message: &Message,
     output: &StoredOutput,
     delivery: &Delivery,
-    target: Target,
+    (target, send): (Target, &str),
     key: Option<&str>,
     effects: &mut Effects,
 ) {
@@ -153,9 +147,19 @@ fn deliver(
             effects.work.push(work(&endpoint, delivery, key));
         }
         Target::Mailbox(mailbox) => {
-            let text = format!("{} to mailbox {mailbox} by route {}", output.name, delivery.route);
+            let made = match written::write(state, message, output, delivery.output, send) {
+                Ok(made) => made,
+                Err(why) => {
+                    let text = format!("for mailbox {mailbox} by route {}: {why}", delivery.route);
+                    effects.events.push(NewEvent::new(written::NOT_WRITTEN, "causeway", &text));
+                    effects.work.push(work(UNRESOLVED, delivery, key));
+                    return;
+                }
+            };
+            let text =
+                format!("{}{} to mailbox {mailbox} by route {}", output.name, made.words, delivery.route);
             effects.events.push(NewEvent::new("routed", "causeway", &text));
-            if let Some(copy) = copy(message, output, delivery, &mailbox, key) {
+            if let Some(copy) = copy(message, made, &mailbox, key) {
                 effects.messages.push(copy);
             }
         }
@@ -163,12 +167,12 @@ fn deliver(
             let takes = takes(state, &code);
             match (takes.endpoint, takes.mailbox) {
                 (Some(endpoint), _) => {
-                    let target = Target::Endpoint(endpoint);
-                    deliver(state, message, output, delivery, target, key, effects);
+                    let to = (Target::Endpoint(endpoint), send);
+                    deliver(state, message, output, delivery, to, key, effects);
                 }
                 (None, Some(mailbox)) => {
-                    let target = Target::Mailbox(mailbox);
-                    deliver(state, message, output, delivery, target, key, effects);
+                    let to = (Target::Mailbox(mailbox), send);
+                    deliver(state, message, output, delivery, to, key, effects);
                 }
                 (None, None) => unresolved(delivery, key, effects),
             }
@@ -188,23 +192,16 @@ fn derived(message: &Message, mailbox: &str, media_type: &str, bytes: Vec<u8>) -
     Some(Accept { message: new, payload: Payload::Bytes(bytes), key: None, effects: Effects::default() })
 }
 
-fn copy(
-    message: &Message,
-    output: &StoredOutput,
-    delivery: &Delivery,
-    mailbox: &str,
-    key: Option<&str>,
-) -> Option<Accept> {
-    let mut copy = derived(message, mailbox, &output.media_type, output.bytes.clone())?;
+fn copy(message: &Message, made: Written, mailbox: &str, key: Option<&str>) -> Option<Accept> {
+    let mut copy = derived(message, mailbox, &made.media_type, made.bytes)?;
     copy.message.workflow = Some(message.new.workflow.clone().unwrap_or_else(|| WORKFLOW.to_owned()));
     copy.message.local_id = message.new.local_id.clone();
     copy.message.person_key = key.map(str::to_owned);
-    copy.message.file_name = Some(format!("bundle-{}.json", delivery.output + 1));
-    copy.effects.events.push(NewEvent::new(
-        "derived",
-        "causeway",
-        &format!("from message {}", message.new.id),
-    ));
+    copy.message.file_name = Some(made.file_name);
+    let text = format!("from message {}", message.new.id);
+    copy.effects.events.push(NewEvent::new("derived", "causeway", &text));
+    copy.effects.events.extend(made.events);
+    copy.effects.translation = made.left_behind;
     Some(copy)
 }
 
@@ -247,7 +244,11 @@ pub(super) fn again(state: &AppState, lease: &Lease) -> End {
     let key = lease.item.work.order_key.as_deref();
     let mut effects = Effects::default();
     for decision in routes.route(&facts).deliveries.into_iter().filter(|d| d.route == delivery.route) {
-        deliver(state, &message, output, &delivery, decision.target, key, &mut effects);
+        let to = (decision.target, decision.send);
+        deliver(state, &message, output, &delivery, to, key, &mut effects);
+    }
+    if let Some(event) = effects.events.iter().find(|e| e.kind.0 == written::NOT_WRITTEN) {
+        return End::park("not-expressible", &event.detail);
     }
     if effects.work.iter().any(|w| w.destination == UNRESOLVED) || effects.events.is_empty() {
         return End::park("receiver-unknown", "the message names no receiver that is known here");

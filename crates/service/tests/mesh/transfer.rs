@@ -91,13 +91,24 @@ async fn what_the_sender_says_comes_out_again() {
 async fn compression() {
     let mesh = Mesh::new(Mode::Strict).await;
     let gzip = [("Accept-Encoding", "deflate, gzip")];
-    let plain = mesh.send("W", &[], b"plain text").await;
+    let text = "plain text ".repeat(2_000).into_bytes();
+    let plain = mesh.send("W", &[], &text).await;
     let path = format!("/inbox/{plain}");
     let reply = mesh.ask("B1", "GET", &path, &gzip, b"").await;
     assert_eq!(reply.header("content-encoding"), Some("gzip"));
-    assert_eq!(content(&reply), b"plain text");
+    assert_eq!(content(&reply), text);
+    assert!(reply.body.len() < text.len());
     let reply = mesh.ask("B1", "GET", &path, &[("Accept", V1), gzip[0]], b"").await;
-    assert_eq!((reply.header("content-encoding"), reply.body.as_slice()), (None, &b"plain text"[..]));
+    assert_eq!((reply.header("content-encoding"), reply.body.as_slice()), (None, text.as_slice()));
+    // What is tiny, or gets no smaller, goes as it is.
+    let noise: Vec<u8> =
+        (0..20_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 ^ (n % 251) as u8).collect();
+    let noise = packed(&noise);
+    for body in [&b"tiny"[..], &noise] {
+        let id = mesh.send("W", &[], body).await;
+        let reply = mesh.ask("B1", "GET", &format!("/inbox/{id}"), &gzip, b"").await;
+        assert_eq!((reply.header("content-encoding"), reply.body.as_slice()), (None, body));
+    }
 
     // Each chunk is a member of its own, as it was sent.
     let encoded = [("Content-Encoding", "gzip"), ("Mex-Chunk-Range", "1:2")];

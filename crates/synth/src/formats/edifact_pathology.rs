@@ -23,8 +23,8 @@ fn text(text: &str) -> String {
 /// report of its own.
 pub fn of_event(person: &Person, event: &Event) -> Vec<Message> {
     match event {
-        Event::Results { at, report, lines, corrects } => {
-            vec![report_message(person, *at + 1.hour(), report, lines, *corrects)]
+        Event::Results { at, collected, report, lines, corrects } => {
+            vec![report_message(person, *at + 1.hour(), *collected, report, (lines, *corrects))]
         }
         _ => Vec::new(),
     }
@@ -33,12 +33,12 @@ pub fn of_event(person: &Person, event: &Event) -> Vec<Message> {
 fn report_message(
     person: &Person,
     at: DateTime,
+    collected: DateTime,
     report: &str,
-    lines: &[ResultLine],
-    corrects: bool,
+    (lines, corrects): (&[ResultLine], bool),
 ) -> Message {
     let reference = format!("{:08}", person.number * 2 + usize::from(corrects));
-    let segments = segments(person, at, report, lines, corrects);
+    let segments = segments(person, (at, collected), report, lines, corrects);
     let mut out = format!(
         "UNB+UNOB:2+{}:ZZ+{}:ZZ+{}:{}+{reference}++MEDRPT++1'",
         LABORATORY.code,
@@ -69,7 +69,7 @@ fn report_message(
 
 fn segments(
     person: &Person,
-    at: DateTime,
+    (at, collected): (DateTime, DateTime),
     report: &str,
     lines: &[ResultLine],
     corrects: bool,
@@ -79,6 +79,7 @@ fn segments(
         Sex::Male => "1",
     };
     let minute = at.strftime("%Y%m%d%H%M");
+    let taken = collected.strftime("%Y%m%d%H%M");
     let status = if corrects { "CO" } else { "FI" };
     let mut out = vec![
         "BGM+LSR".to_owned(),
@@ -124,7 +125,7 @@ fn segments(
         "SEQ++1".to_owned(),
         "SPC+TSP+:::Venous blood".to_owned(),
         format!("RFF+STI:{report}A"),
-        format!("DTM+SCO:{minute}:203"),
+        format!("DTM+SCO:{taken}:203"),
         "GIS+N".to_owned(),
         "INV+MQ+:::BLOOD TESTS".to_owned(),
         "SEQ++1".to_owned(),

@@ -111,14 +111,20 @@ pub fn of_event(person: &Person, event: &Event) -> Vec<Message> {
             ];
             vec![message(person, "adt-a03.hl7", "Discharge home", *at, &body)]
         }
-        Event::Results { at, report, lines, corrects } => {
-            vec![results(person, *at, report, lines, *corrects)]
+        Event::Results { at, collected, report, lines, corrects } => {
+            vec![results(person, (*at, *collected), report, lines, *corrects)]
         }
         _ => Vec::new(),
     }
 }
 
-fn results(person: &Person, at: DateTime, report: &str, lines: &[ResultLine], corrects: bool) -> Message {
+fn results(
+    person: &Person,
+    (at, collected): (DateTime, DateTime),
+    report: &str,
+    lines: &[ResultLine],
+    corrects: bool,
+) -> Message {
     let status = if corrects { "C" } else { "F" };
     let id = format!("R01{}{}", person.number, stamp(at));
     let mut body = vec![
@@ -129,7 +135,7 @@ fn results(person: &Person, at: DateTime, report: &str, lines: &[ResultLine], co
         format!(
             "OBR|1|{report}|{report}^{}|BLOOD^Blood tests^L|||{}|||||||||C9990001^Wren^Alison^^^Dr||||||{}||CH|{status}\r",
             people::LABORATORY.code,
-            stamp(at),
+            stamp(collected),
             stamp(at)
         ),
     ];
@@ -145,7 +151,7 @@ fn results(person: &Person, at: DateTime, report: &str, lines: &[ResultLine], co
             line.range.0,
             line.range.1,
             line.flag,
-            stamp(at)
+            stamp(collected)
         ));
     }
     let (name, title) = match corrects {

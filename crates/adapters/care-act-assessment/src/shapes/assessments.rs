@@ -23,7 +23,8 @@ static REVIEW: Object = Object {
     any_of: &[],
     classes: &["Review"],
 };
-const REVIEWS: Shape = many(&Shape::Object(&REVIEW), 1);
+static REVIEW_SHAPE: Shape = Shape::Object(&REVIEW);
+const REVIEWS: Shape = many(&REVIEW_SHAPE, 1);
 
 static QUESTION: Object = Object {
     fields: &[
@@ -100,7 +101,11 @@ static ACTOR: Object = Object {
 };
 
 static TIME: Object = Object {
-    fields: &[must("frequency", Shape::Any), must("startDateTime", one(&WHEN)), may("endDateTime", one(&WHEN))],
+    fields: &[
+        must("frequency", Shape::Any),
+        must("startDateTime", one(&WHEN)),
+        may("endDateTime", one(&WHEN)),
+    ],
     any_of: &[],
     classes: &["CareTiming", "CareTime"],
 };

@@ -7,7 +7,8 @@ use super::{DATE, OUTWARD, TEXT, many, may, must, one};
 
 const BOOLEAN: Shape = one(&Shape::Boolean);
 const COUNT: Shape = one(&Shape::Integer { min: 0, max: 1_000 });
-const DAY: Shape = one(&Shape::Form(&DATE));
+static DATE_SHAPE: Shape = Shape::Form(&DATE);
+const DAY: Shape = one(&DATE_SHAPE);
 /// Costs: from nothing to where the standard calls them likely wrong, in pounds a week.
 const COST: Shape = one(&Shape::Number { min: 0.0, max: 100_000.0 });
 const TOTAL: Shape = one(&Shape::Number { min: 100.0, max: 100_000.0 });

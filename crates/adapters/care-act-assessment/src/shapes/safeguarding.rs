@@ -143,7 +143,11 @@ static INVOLVED: Object = Object {
 };
 
 static TIMES: Object = Object {
-    fields: &[must("startDateTime", one(&WHEN)), may("endDateTime", one(&WHEN)), may("frequency", Shape::Any)],
+    fields: &[
+        must("startDateTime", one(&WHEN)),
+        may("endDateTime", one(&WHEN)),
+        may("frequency", Shape::Any),
+    ],
     any_of: &[],
     classes: &["TimeInformation"],
 };
@@ -160,7 +164,12 @@ static MEASUREMENT: Object = Object {
         must("unit", one(&Shape::Token(&["count", "pct", "%", "percent"]))),
         must(
             "type",
-            one(&Shape::Token(&["attendance", "authorisedabsences", "unauthorisedabsences", "caringhoursperweek"])),
+            one(&Shape::Token(&[
+                "attendance",
+                "authorisedabsences",
+                "unauthorisedabsences",
+                "caringhoursperweek",
+            ])),
         ),
     ],
     any_of: &[],

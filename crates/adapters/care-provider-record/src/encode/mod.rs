@@ -14,6 +14,7 @@ use causeway_adapter::{Context, Encoded};
 use causeway_core::{Issue, IssueCode, Position, Severity, Span};
 use serde_json::{Map, Value, json};
 
+use crate::compose::PERTAINS_TO_GOAL;
 use crate::sections::whole::{RECORD, SCHEMA_ID};
 use taken::Taken;
 
@@ -27,31 +28,56 @@ pub struct Reader<'v> {
     pub resources: Vec<Taken<'v>>,
     /// Resources by full URL and by `Type/id`.
     by_reference: HashMap<String, usize>,
+    /// Resources that belong to another: goals to their need, requests to their goal, tasks to what they are about,
+    /// documents to what they are related to.
+    children: HashMap<usize, Vec<usize>>,
     /// What could not be carried.
     pub left: Vec<Issue>,
 }
 
 impl<'v> Reader<'v> {
     fn new(bundle: &'v Value) -> Self {
-        let mut reader = Self { resources: Vec::new(), by_reference: HashMap::new(), left: Vec::new() };
-        let entries: Vec<(&str, &'v Value)> = match bundle["resourceType"].as_str() {
+        let mut reader = Self {
+            resources: Vec::new(),
+            by_reference: HashMap::new(),
+            children: HashMap::new(),
+            left: Vec::new(),
+        };
+        let entries: Vec<(&str, String, &'v Value)> = match bundle["resourceType"].as_str() {
             Some("Bundle") => bundle["entry"]
                 .as_array()
                 .into_iter()
                 .flatten()
-                .map(|entry| (entry["fullUrl"].as_str().unwrap_or(""), &entry["resource"]))
+                .enumerate()
+                .map(|(n, entry)| {
+                    let resource = &entry["resource"];
+                    let kind = resource["resourceType"].as_str().unwrap_or("Resource");
+                    let path = format!("Bundle.entry[{n}].resource.ofType({kind})");
+                    (entry["fullUrl"].as_str().unwrap_or(""), path, resource)
+                })
                 .collect(),
-            _ => vec![("", bundle)],
+            kind => vec![("", kind.unwrap_or("Resource").to_owned(), bundle)],
         };
-        for (url, resource) in entries {
+        for (url, path, resource) in entries {
             let Some(kind) = resource["resourceType"].as_str() else { continue };
             let at = reader.resources.len();
             let id = resource["id"].as_str().unwrap_or("");
             reader.by_reference.insert(url.to_owned(), at);
             reader.by_reference.insert(format!("{kind}/{id}"), at);
-            reader.resources.push(Taken::new(kind, resource));
+            reader.resources.push(Taken::new(kind, path, resource));
+        }
+        for (at, resource) in reader.resources.iter().enumerate() {
+            if let Some(parent) = parent(resource).and_then(|reference| reader.target(reference)) {
+                reader.children.entry(parent).or_default().push(at);
+            }
         }
         reader
+    }
+
+    /// Resources of a type that belong to another, and that no section has read yet.
+    pub fn children(&self, of: usize, kind: &str) -> Vec<usize> {
+        let open = |at: &&usize| self.resources.get(**at).is_some_and(|r| r.kind == kind && !r.placed);
+        self.children.get(&of).into_iter().flatten().filter(open).copied().collect()
     }
 
     /// The first resource of a type.
@@ -93,6 +119,20 @@ impl<'v> Reader<'v> {
     pub fn leave(&mut self, path: String, why: &'static str) {
         let issue = Issue::new(Severity::Warning, IssueCode::NotSupported, "left-behind", why);
         self.left.push(issue.at(Position::new(path, Span::default())));
+    }
+}
+
+/// The reference to what a resource belongs to.
+fn parent<'v>(resource: &Taken<'v>) -> Option<&'v Value> {
+    match resource.kind {
+        "Goal" => resource.value["addresses"].get(0),
+        "Task" => resource.value.get("focus"),
+        "DocumentReference" => resource.value["context"]["related"].get(0),
+        "ServiceRequest" => {
+            let extensions = resource.value["extension"].as_array()?;
+            extensions.iter().find(|e| e["url"].as_str() == Some(PERTAINS_TO_GOAL))?.get("valueReference")
+        }
+        _ => None,
     }
 }
 

@@ -295,10 +295,12 @@ fn extensions(reader: &mut Reader<'_>, at: usize, section: &Section, item: &mut 
                         take(reader, at, &path);
                     }
                 }
-                Kind::FixedExtension(own, coding) if own == url => {
-                    if value["valueCodeableConcept"]["coding"][0]["code"].as_str() == Some(coding.code) {
-                        take(reader, at, &path);
-                    }
+                Kind::FixedExtension(own, coding)
+                    if own == url
+                        && value["valueCodeableConcept"]["coding"][0]["code"].as_str()
+                            == Some(coding.code) =>
+                {
+                    take(reader, at, &path);
                 }
                 _ => {}
             }

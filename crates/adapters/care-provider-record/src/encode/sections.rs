@@ -121,10 +121,7 @@ fn special(reader: &mut Reader<'_>, at: usize, section: &Section, item: &mut Map
 
 /// The document of a legal item: the DocumentReference that names the item as related.
 fn legal_document(reader: &mut Reader<'_>, owner: usize, item: &mut Map<String, Value>) {
-    let found = of_kind(reader, "DocumentReference").into_iter().find(|at| {
-        let related = reader.resources.get(*at).map(|r| &r.value["context"]["related"][0]);
-        related.and_then(|related| reader.target(related)) == Some(owner)
-    });
+    let found = reader.children(owner, "DocumentReference").first().copied();
     let Some(at) = found else { return };
     let document = read::item(reader, at, &whole::DOCUMENTS, usize::MAX);
     if let Some(resource) = reader.resources.get_mut(at) {
@@ -253,18 +250,13 @@ fn plan(reader: &mut Reader<'_>, record: &mut Map<String, Value>, patient: usize
             reader.resources.get(*at).and_then(|r| read::marker(r.value)) == Some(plans::NEED_CODE.code)
         })
         .collect();
-    let goals = of_kind(reader, "Goal");
-    let mut orphans = goals.clone();
     for need in needs {
         let mut item = read::item(reader, need, &plans::NEEDS, patient);
-        let mut own = Vec::new();
-        for goal in &goals {
-            let addressed = reader.resources.get(*goal).map(|r| &r.value["addresses"][0]);
-            if addressed.and_then(|reference| reader.target(reference)) == Some(need) {
-                own.push(Value::Object(goal_item(reader, *goal, patient)));
-                orphans.retain(|orphan| orphan != goal);
-            }
-        }
+        let own: Vec<Value> = reader
+            .children(need, "Goal")
+            .into_iter()
+            .map(|goal| Value::Object(goal_item(reader, goal, patient)))
+            .collect();
         if !own.is_empty() {
             item.insert("goals".to_owned(), Value::Array(own));
         }
@@ -301,14 +293,9 @@ fn goal_item(reader: &mut Reader<'_>, goal: usize, patient: usize) -> Map<String
     let mut item = read::item(reader, goal, &plans::GOALS, patient);
     references(reader, goal, "addresses", "");
     let mut actions = Vec::new();
-    for request in of_kind(reader, "ServiceRequest") {
+    for request in reader.children(goal, "ServiceRequest") {
         let list = reader.resources.get(request).and_then(|r| r.value["extension"].as_array());
-        let index = list.and_then(|all| {
-            all.iter().position(|e| {
-                e["url"].as_str() == Some(PERTAINS_TO_GOAL)
-                    && reader.target(&e["valueReference"]) == Some(goal)
-            })
-        });
+        let index = list.and_then(|all| all.iter().position(|e| e["url"].as_str() == Some(PERTAINS_TO_GOAL)));
         let Some(index) = index else { continue };
         let action = read::item(reader, request, &plans::ACTIONS, patient);
         if let Some(resource) = reader.resources.get_mut(request) {
@@ -360,10 +347,7 @@ fn contingencies(reader: &mut Reader<'_>, record: &mut Map<String, Value>, patie
 
 /// The review of a plan: the Task whose focus it is.
 fn review(reader: &mut Reader<'_>, plan: usize, item: &mut Map<String, Value>, patient: usize) {
-    let found = of_kind(reader, "Task").into_iter().find(|at| {
-        let focus = reader.resources.get(*at).map(|r| &r.value["focus"]);
-        focus.and_then(|focus| reader.target(focus)) == Some(plan)
-    });
+    let found = reader.children(plan, "Task").first().copied();
     let Some(at) = found else { return };
     let task = read::item(reader, at, &plans::REVIEWS, patient);
     if let Some(resource) = reader.resources.get_mut(at) {

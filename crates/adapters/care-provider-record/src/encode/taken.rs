@@ -18,6 +18,8 @@ const ENVELOPE_META: [&str; 5] = ["profile", "source", "tag", "lastUpdated", "ve
 pub struct Taken<'v> {
     /// Resource type.
     pub kind: &'v str,
+    /// FHIR path of the resource within its bundle: by place and not by id, for ids may be anything.
+    pub path: String,
     /// The resource.
     pub value: &'v Value,
     used: HashSet<String>,
@@ -27,8 +29,8 @@ pub struct Taken<'v> {
 
 impl<'v> Taken<'v> {
     /// Nothing read yet.
-    pub fn new(kind: &'v str, value: &'v Value) -> Self {
-        Self { kind, value, used: HashSet::new(), placed: false }
+    pub fn new(kind: &'v str, path: String, value: &'v Value) -> Self {
+        Self { kind, path, value, used: HashSet::new(), placed: false }
     }
 
     /// The value at a path as the tables write it, with its plain path (`dosage[0].text`).
@@ -82,15 +84,13 @@ impl<'v> Taken<'v> {
         }
     }
 
-    /// Paths of leaves that were not read, with the resource's type and id before them.
+    /// FHIR paths of leaves that were not read; the path of the resource where nothing of it was.
     pub fn untouched(&self, into: &mut Vec<String>) {
-        let id = self.value["id"].as_str().unwrap_or("");
-        let root = format!("{}/{id}", self.kind);
         if !self.placed && self.used.is_empty() {
-            into.push(root);
+            into.push(self.path.clone());
             return;
         }
-        self.walk(self.value, &mut String::new(), &root, into, 0);
+        self.walk(self.value, &mut String::new(), &self.path, into, 0);
     }
 
     fn walk(&self, value: &Value, path: &mut String, root: &str, into: &mut Vec<String>, depth: usize) {
@@ -126,7 +126,7 @@ impl<'v> Taken<'v> {
                 }
             }
             Value::Null => {}
-            _ => into.push(format!("{root} {path}")),
+            _ => into.push(format!("{root}.{path}")),
         }
     }
 }

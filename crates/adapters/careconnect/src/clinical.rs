@@ -1,0 +1,265 @@
+//! Allergies, conditions, immunisations, observations, reports, requests, procedures, family history.
+
+use causeway_core::{IssueCode, Outcome};
+use causeway_fhir::types::{concept, ukcore_extension};
+use causeway_fhir::{Coding, Writer};
+use causeway_json::Node;
+use causeway_terminology::Map;
+
+use crate::codes::{
+    ALLERGY_CLINICAL, ALLERGY_VERIFICATION, CLINICAL_STATUS, EVENT_STATUS, REQUEST_STATUS,
+    VERIFICATION_STATUS,
+};
+use crate::copy::warning;
+use crate::extension::value;
+use crate::resource::{Part, absent};
+
+/// An element with code of its own. Whether it was one of these.
+pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: Node<'t>) -> bool {
+    match (p.stu3, name) {
+        ("AllergyIntolerance", "clinicalStatus") => {
+            if p.lifted.allergy_end.is_none() {
+                coded(w, name, &ALLERGY_CLINICAL, node);
+            }
+        }
+        ("AllergyIntolerance", "verificationStatus") => coded(w, name, &ALLERGY_VERIFICATION, node),
+        ("Condition", "clinicalStatus") => coded(w, name, &CLINICAL_STATUS, node),
+        ("Condition", "verificationStatus") => coded(w, name, &VERIFICATION_STATUS, node),
+        ("Immunization", "status") => immunisation_status(p, w, node),
+        ("Immunization", "notGiven") => w.mapped(node.leaf()),
+        ("Immunization", "practitioner") => performers(p, w, "performer", node, "function"),
+        ("Immunization", "explanation") => explanation(p, w, node),
+        ("Immunization", "vaccinationProtocol") => protocols(p, w, node),
+        ("FamilyMemberHistory", "gender") => gender(w, node),
+        ("Observation", "related") => related(p, w, node),
+        ("Observation", "component") => components(p, w, node),
+        ("DiagnosticReport", "performer") => report_performers(p, w, node),
+        ("ProcedureRequest" | "ReferralRequest", "status") => status(w, &REQUEST_STATUS, node),
+        ("Procedure" | "Communication", "status") => event_status(p, w, node),
+        ("Procedure" | "Communication", "notDone") => w.mapped(node.leaf()),
+        ("Procedure", "performer") => performers(p, w, "performer", node, "function"),
+        _ => return false,
+    }
+    true
+}
+
+/// What such a resource gains.
+pub(crate) fn additions(p: &Part<'_, '_>, w: &mut Writer) {
+    match p.stu3 {
+        "AllergyIntolerance" => {
+            if let Some(ext) = p.lifted.encounter {
+                w.mapped(ext.leaf_of("url"));
+                if let Some(target) = value(ext) {
+                    p.copy.member(w, "encounter", target);
+                }
+            }
+            if let Some(end) = p.lifted.allergy_end {
+                ended(p, w, end);
+            }
+        }
+        "Immunization" => {
+            if let Some(ext) = p.lifted.recorded {
+                w.mapped(ext.leaf_of("url"));
+                if let Some(time) = value(ext).filter(|_| p.node.get("recorded").is_none()) {
+                    p.copy.member(w, "recorded", time);
+                }
+            }
+            if p.node.get("date").is_none() {
+                absent(w, "_occurrenceDateTime");
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The clinical status of an allergy that ended: UK Core has the end beside it.
+fn ended<'t>(p: &Part<'_, 't>, w: &mut Writer, end: Node<'t>) {
+    w.object("clinicalStatus", |w| {
+        w.array("extension", |w| {
+            w.element(|w| {
+                if let Some(inner) = end.get("extension") {
+                    p.copy.field(w, end, "extension", inner);
+                }
+                if let Some(url) = end.leaf_of("url") {
+                    w.string("url", &ukcore_extension("AllergyIntoleranceEnd"), url);
+                }
+            });
+        });
+        if let Some(status) = p.node.get("clinicalStatus") {
+            w.array("coding", |w| coding(w, &ALLERGY_CLINICAL, status));
+        }
+    });
+}
+
+fn coding(w: &mut Writer, map: &Map, node: Node<'_>) {
+    if let Some((leaf, target)) = node.leaf().and_then(|l| Some((l, map.lookup(l.text)?))) {
+        w.element(|w| Coding::new(target.system, target.code, target.display).body(w, leaf));
+    }
+}
+
+/// A flat status as a concept; a code that R4 does not have is left out and told.
+fn coded(w: &mut Writer, key: &str, map: &Map, node: Node<'_>) {
+    let Some(leaf) = node.leaf() else { return };
+    match map.lookup(leaf.text) {
+        Some(target) => {
+            concept(w, key, Coding::new(target.system, target.code, target.display), leaf);
+        }
+        None => {
+            let text = "R4 has no such status; the element was left out";
+            w.issue(Some(leaf.id), warning(IssueCode::CodeInvalid, "status-unknown", text));
+            w.claim(leaf, Outcome::Unsupported, "R4 has no such status; kept only in the original");
+        }
+    }
+}
+
+/// A status by a table; one that is not in it becomes "unknown", which every one of these lists has.
+fn status(w: &mut Writer, map: &Map, node: Node<'_>) {
+    let Some(leaf) = node.leaf() else { return };
+    match map.lookup(leaf.text) {
+        Some(target) => w.string("status", target.code, leaf),
+        None => {
+            let text = "the status is not in STU3's list; it was carried as not known";
+            w.issue(Some(leaf.id), warning(IssueCode::CodeInvalid, "status-unknown", text));
+            w.string("status", "unknown", leaf);
+        }
+    }
+}
+
+fn said(p: &Part<'_, '_>, name: &str) -> bool {
+    p.node.get(name).and_then(Node::boolean) == Some(true)
+}
+
+fn immunisation_status(p: &Part<'_, '_>, w: &mut Writer, node: Node<'_>) {
+    let Some(leaf) = node.leaf() else { return };
+    match said(p, "notGiven") && leaf.text != "entered-in-error" {
+        true => {
+            w.string("status", "not-done", p.node.leaf_of("notGiven"));
+            w.claim(leaf, Outcome::Structural, "");
+        }
+        false => w.string("status", leaf.text, leaf),
+    }
+}
+
+fn event_status(p: &Part<'_, '_>, w: &mut Writer, node: Node<'_>) {
+    match said(p, "notDone") && node.text() != "entered-in-error" {
+        true => {
+            w.string("status", "not-done", p.node.leaf_of("notDone"));
+            w.claim(node.leaf(), Outcome::Structural, "");
+        }
+        false => status(w, &EVENT_STATUS, node),
+    }
+}
+
+/// Performers whose `role` has another name.
+fn performers<'t>(p: &Part<'_, 't>, w: &mut Writer, key: &str, node: Node<'t>, role: &str) {
+    w.array(key, |w| {
+        for performer in node.elements() {
+            w.element(|w| {
+                for (name, child) in performer.members() {
+                    let key = if name == "role" { role } else { name };
+                    p.copy.field(w, performer, key, child);
+                }
+            });
+        }
+    });
+}
+
+/// Performers of a report: R4 has the references alone.
+fn report_performers<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
+    w.array("performer", |w| {
+        for performer in node.elements() {
+            let actor = performer.get("actor").unwrap_or(performer);
+            w.element(|w| p.copy.body(w, actor));
+        }
+    });
+    for role in node.elements().filter_map(|performer| performer.get("role")) {
+        p.copy.lost(w, role, "R4 has no role of a report's performer; kept only in the original");
+    }
+}
+
+fn explanation<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
+    if let Some(reasons) = node.get("reason") {
+        p.copy.member(w, "reasonCode", reasons);
+    }
+    let mut refusals = node.get("reasonNotGiven").into_iter().flat_map(Node::elements);
+    if let Some(first) = refusals.next() {
+        p.copy.member(w, "statusReason", first);
+    }
+    for more in refusals {
+        p.copy.lost(w, more, "R4 has one reason for not giving; the others are kept only in the original");
+    }
+}
+
+fn protocols<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
+    w.array("protocolApplied", |w| {
+        for protocol in node.elements() {
+            w.element(|w| {
+                for (name, child) in protocol.members() {
+                    match name {
+                        "doseSequence" => p.copy.member(w, "doseNumberPositiveInt", child),
+                        "seriesDoses" => p.copy.member(w, "seriesDosesPositiveInt", child),
+                        "series" | "authority" | "targetDisease" | "extension" | "id" => {
+                            p.copy.field(w, protocol, name, child);
+                        }
+                        _ => p.copy.lost(
+                            w,
+                            child,
+                            "R4 has no such element of a protocol; kept only in the original",
+                        ),
+                    }
+                }
+                if protocol.get("doseSequence").is_none() {
+                    absent(w, "_doseNumberString");
+                }
+            });
+        }
+    });
+}
+
+fn gender(w: &mut Writer, node: Node<'_>) {
+    if let Some(leaf) = node.leaf() {
+        let system = "http://hl7.org/fhir/administrative-gender";
+        concept(w, "sex", Coding::new(system, leaf.text, ""), leaf);
+    }
+}
+
+/// What an observation is related to, by the kind of relation.
+fn related<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
+    const KINDS: [(&str, &str); 2] = [("has-member", "hasMember"), ("derived-from", "derivedFrom")];
+    for (kind, key) in KINDS {
+        w.array(key, |w| {
+            for relation in node.elements() {
+                let own = relation.string_of("type").unwrap_or("has-member");
+                if own == kind {
+                    w.mapped(relation.leaf_of("type"));
+                    if let Some(target) = relation.get("target") {
+                        p.copy.element(w, target);
+                    }
+                }
+            }
+        });
+    }
+    for relation in node.elements() {
+        let own = relation.string_of("type").unwrap_or("has-member");
+        if !KINDS.iter().any(|(kind, _)| *kind == own) {
+            let text = "R4 has no such relation between observations; it was kept only in the original";
+            let at = relation.leaf_of("type").map(|l| l.id);
+            w.issue(at, warning(IssueCode::NotSupported, "relation-not-carried", text));
+        }
+    }
+}
+
+fn components<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
+    w.array("component", |w| {
+        for component in node.elements() {
+            w.element(|w| {
+                for (name, child) in component.members() {
+                    match name {
+                        "interpretation" => p.copy.list(w, name, child),
+                        _ => p.copy.field(w, component, name, child),
+                    }
+                }
+            });
+        }
+    });
+}

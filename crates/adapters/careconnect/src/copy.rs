@@ -1,0 +1,153 @@
+//! Copies what STU3 and R4 have alike: values with their digits, references resolved, systems renamed.
+
+use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity};
+use causeway_fhir::{Writer, systems};
+use causeway_json::{Kind, Node};
+
+use crate::record::Record;
+use crate::{codes, extension};
+
+/// What copying needs to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Copier<'r, 't> {
+    pub record: &'r Record<'t>,
+    /// Code of the sender, for identifiers of what lies elsewhere.
+    pub sender: &'r str,
+}
+
+/// A warning, for [`Writer::issue`].
+pub(crate) fn warning(code: IssueCode, rule: &'static str, text: &'static str) -> Issue {
+    Issue::new(Severity::Warning, code, rule, text)
+}
+
+impl<'t> Copier<'_, 't> {
+    /// A member under a key, as it is.
+    pub fn member(self, w: &mut Writer, key: &str, node: Node<'t>) {
+        match node.kind() {
+            Kind::Object => {
+                w.object(key, |w| self.body(w, node));
+            }
+            Kind::Array => {
+                w.array(key, |w| node.elements().for_each(|e| self.element(w, e)));
+            }
+            Kind::Null => {}
+            _ => self.scalar(w, key, node),
+        }
+    }
+
+    /// A string, number or boolean under a key.
+    pub fn scalar(self, w: &mut Writer, key: &str, node: Node<'t>) {
+        let Some(leaf) = node.leaf() else { return };
+        match node.kind() {
+            Kind::Text => w.string(key, leaf.text, leaf),
+            Kind::Number => w.number(key, leaf.text, leaf),
+            _ => w.boolean(key, leaf.text == "true", leaf),
+        }
+    }
+
+    /// A value within an array.
+    pub fn element(self, w: &mut Writer, node: Node<'t>) {
+        match (node.kind(), node.leaf()) {
+            (Kind::Object, _) => {
+                w.element(|w| self.body(w, node));
+            }
+            (Kind::Text, Some(leaf)) => w.value(leaf.text, leaf),
+            (Kind::Number | Kind::True | Kind::False, Some(leaf)) => {
+                w.raw_value(leaf.text.as_bytes(), leaf);
+            }
+            (Kind::Null, _) => w.raw_value(b"null", ()),
+            _ => {}
+        }
+    }
+
+    /// A member whose R4 element repeats: one value becomes a list of one.
+    pub fn list(self, w: &mut Writer, key: &str, node: Node<'t>) {
+        match node.kind() {
+            Kind::Array => self.member(w, key, node),
+            _ => {
+                w.array(key, |w| self.element(w, node));
+            }
+        }
+    }
+
+    /// The members of an object, written into an open one.
+    pub fn body(self, w: &mut Writer, node: Node<'t>) {
+        if node.get("reference").is_some_and(|r| r.kind() == Kind::Text) {
+            self.reference(w, node);
+            return;
+        }
+        for (name, child) in node.members() {
+            self.field(w, node, name, child);
+        }
+    }
+
+    /// One member of an object, by what its name means in every data type.
+    pub fn field(self, w: &mut Writer, owner: Node<'t>, name: &str, child: Node<'t>) {
+        match name {
+            "extension" | "modifierExtension" => extension::list(self, w, name, child),
+            "system" => self.system(w, owner, child),
+            "fhir_comments" => {}
+            _ => self.member(w, name, child),
+        }
+    }
+
+    /// `system`, renamed where R4 or UK Core renamed it.
+    fn system(self, w: &mut Writer, owner: Node<'t>, node: Node<'t>) {
+        let Some(leaf) = node.leaf() else { return };
+        if leaf.text.ends_with("/CareConnect-ConditionCategory-1") {
+            // UK Core keeps two of the codes; the others are HL7's own.
+            let own = matches!(owner.string_of("code"), Some("presenting-complaint" | "co-morbidity"));
+            let url = match own {
+                true => "https://fhir.hl7.org.uk/CodeSystem/UKCore-ConditionCategory",
+                false => systems::CONDITION_CATEGORY,
+            };
+            w.string("system", url, leaf);
+            return;
+        }
+        w.string("system", &codes::system(leaf.text), leaf);
+    }
+
+    /// The content of a `Reference`: within the record by its id; elsewhere as the sender names it.
+    pub fn reference(self, w: &mut Writer, node: Node<'t>) {
+        let Some(leaf) = node.leaf_of("reference") else { return };
+        match self.record.find(leaf.text).map(|e| e.target.as_ref()) {
+            Some(Some(target)) => w.reference_body(target, leaf),
+            Some(None) => {
+                let text = "the resource that is referred to is of a type that is not carried";
+                w.issue(Some(leaf.id), warning(IssueCode::NotSupported, "reference-not-carried", text));
+                w.claim(leaf, Outcome::Unsupported, "refers to a resource that is not carried");
+            }
+            None => self.outside(w, leaf, node),
+        }
+        for (name, child) in node.members().filter(|(name, _)| *name != "reference") {
+            // What the sender's server calls the target is told below where it lies outside.
+            self.field(w, node, name, child);
+        }
+    }
+
+    /// A reference to what lies outside of the input, with the identifier that this exchange gives to such ids.
+    fn outside(self, w: &mut Writer, leaf: Leaf<'t>, node: Node<'t>) {
+        w.string("reference", leaf.text, leaf);
+        let mut parts = leaf.text.rsplit('/');
+        let (Some(id), Some(kind)) = (parts.next(), parts.next()) else { return };
+        let relative = !leaf.text.contains(':') && parts.next().is_none();
+        if relative && node.get("identifier").is_none() {
+            w.object("identifier", |w| {
+                w.string("system", &systems::local(self.sender, kind), leaf);
+                w.string("value", id, leaf);
+            });
+        }
+    }
+
+    /// A `Reference` to the target of a wrapper (`{"agent": {…}}`), under a key.
+    pub fn unwrapped(self, w: &mut Writer, key: &str, node: Node<'t>, part: &str) {
+        if let Some(inner) = node.get(part) {
+            self.member(w, key, inner);
+        }
+    }
+
+    /// Everything below a node has no place in R4.
+    pub fn lost(self, w: &mut Writer, node: Node<'t>, reason: &'static str) {
+        w.claim(node.leaves(), Outcome::Unsupported, reason);
+    }
+}

@@ -1,0 +1,253 @@
+//! What the whole input says of its parts: entries, their keys and references, and what makes it refusable.
+
+use std::collections::HashMap;
+
+use causeway_adapter::Composer;
+use causeway_core::{Issue, IssueCode, NhsNumber, NhsNumberError, Severity, When};
+use causeway_fhir::{Ref, systems};
+use causeway_json::{Kind as JsonKind, Node};
+
+use crate::kinds;
+
+/// One resource of the input.
+#[derive(Debug)]
+pub(crate) struct Entry<'t> {
+    pub resource: Node<'t>,
+    /// Its STU3 type.
+    pub stu3: &'t str,
+    /// Where it will be written; `None` where it won't.
+    pub target: Option<Ref>,
+    /// The key of `target`.
+    pub key: String,
+}
+
+/// The resources of an input and how they are found.
+#[derive(Debug)]
+pub(crate) struct Record<'t> {
+    pub entries: Vec<Entry<'t>>,
+    /// By `Type/id` and by `fullUrl`.
+    index: HashMap<String, usize>,
+    /// How many resources without an id were named alike.
+    nameless: HashMap<String, usize>,
+    /// Whether the input is one person's record, whole in itself (a collection, as GP Connect gives it).
+    pub whole: bool,
+    /// The entry of the patient, where there is one.
+    pub patient: Option<usize>,
+}
+
+/// Why an input is refused as a whole.
+#[derive(Debug)]
+pub(crate) struct Refusal(pub Issue);
+
+fn refusal(code: IssueCode, rule: &'static str, text: impl Into<String>, at: Node<'_>) -> Refusal {
+    Refusal(Issue::new(Severity::Error, code, rule, text.into()).at(at.position()))
+}
+
+impl<'t> Record<'t> {
+    /// Reads what a document holds.
+    ///
+    /// # Errors
+    /// Where it is no record, or one that must not be carried on.
+    pub fn read(c: &Composer<'_>, root: Node<'t>) -> Result<Self, Refusal> {
+        let kind = root.string_of("resourceType").unwrap_or("");
+        if kind.is_empty() {
+            let text = "the document is no FHIR resource: it has no resourceType";
+            return Err(refusal(IssueCode::Structure, "resource-type-absent", text, root));
+        }
+        let mut record =
+            Self { entries: Vec::new(), index: HashMap::new(), nameless: HashMap::new(), whole: false, patient: None };
+        if kind == "Bundle" {
+            record.whole = root.string_of("type") == Some("collection");
+            for entry in root.get("entry").into_iter().flat_map(Node::elements) {
+                let Some(resource) = entry.get("resource").filter(|r| r.is_object()) else { continue };
+                record.add(c, resource, entry.string_of("fullUrl"))?;
+            }
+        } else {
+            record.add(c, root, None)?;
+        }
+        record.one_patient(root)?;
+        record.check(root)?;
+        Ok(record)
+    }
+
+    fn add(&mut self, c: &Composer<'_>, resource: Node<'t>, url: Option<&str>) -> Result<(), Refusal> {
+        let stu3 = resource.string_of("resourceType").unwrap_or("");
+        if !kinds::known(stu3) {
+            let at = resource.get("resourceType").unwrap_or(resource);
+            let text = "FHIR STU3 has no such resource type, or it holds no record; the input was refused";
+            return Err(refusal(IssueCode::NotSupported, "resource-type-unknown", text, at));
+        }
+        if self.entries.len() >= crate::limits::ENTRIES_MAX {
+            let text = "the bundle has more resources than are read";
+            return Err(refusal(IssueCode::TooLong, "entries-too-many", text, resource));
+        }
+        let at = self.entries.len();
+        let mut key = match resource.string_of("id") {
+            Some(id) => id.to_owned(),
+            None => without_id(resource),
+        };
+        let kind = kinds::of(stu3).map(|k| k.name);
+        // Those without an id and alike in name are told apart by their order.
+        if resource.string_of("id").is_none() {
+            let alike = self.nameless.entry(format!("{stu3}|{key}")).or_insert(0);
+            *alike += 1;
+            if *alike > 1 {
+                key = format!("{key}|{alike}");
+            }
+        }
+        // Two STU3 types become ServiceRequest: the same id in both must stay two.
+        let key = if stu3 == "ReferralRequest" { format!("referral|{key}") } else { key };
+        if let Some(id) = resource.string_of("id") {
+            self.index.entry(format!("{stu3}/{id}")).or_insert(at);
+        }
+        if let Some(url) = url {
+            self.index.entry(url.to_owned()).or_insert(at);
+        }
+        if stu3 == "Patient" && self.patient.is_none() {
+            self.patient = Some(at);
+        }
+        let target = kind.map(|kind| c.reference(kind, &key));
+        self.entries.push(Entry { resource, stu3, target, key });
+        Ok(())
+    }
+
+    /// The entry that a reference names, within this input.
+    pub fn find(&self, reference: &str) -> Option<&Entry<'t>> {
+        let direct = self.index.get(reference).or_else(|| {
+            // With a version or a server in front: `https://…/Patient/1/_history/2`.
+            let plain = reference.split("/_history/").next().unwrap_or(reference);
+            let mut parts = plain.rsplit('/');
+            let (id, kind) = (parts.next()?, parts.next()?);
+            self.index.get(&format!("{kind}/{id}"))
+        });
+        direct.and_then(|at| self.entries.get(*at))
+    }
+
+    fn one_patient(&self, root: Node<'_>) -> Result<(), Refusal> {
+        let mut patients = self.entries.iter().filter(|e| e.stu3 == "Patient");
+        let first = patients.next();
+        if let Some(second) = patients.next() {
+            let at = second.resource.get("id").unwrap_or(second.resource);
+            let text = "the record holds two patients; which of them its facts concern can't be relied on";
+            return Err(refusal(IssueCode::BusinessRule, "patient-repeated", text, at));
+        }
+        let Some(first) = first else {
+            if self.whole {
+                let at = root.get("type").unwrap_or(root);
+                let text = "the record holds no patient";
+                return Err(refusal(IssueCode::Required, "patient-absent", text, at));
+            }
+            return Ok(());
+        };
+        for value in nhs_numbers(first.resource) {
+            let Err(error) = NhsNumber::parse(value.text()) else { continue };
+            if !placeholder(value.text(), error) {
+                let text = format!("{error}; the record was refused");
+                return Err(refusal(IssueCode::Value, "nhs-number-invalid", text, value));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every date is one, and in a whole record every reference leads somewhere.
+    fn check(&self, root: Node<'t>) -> Result<(), Refusal> {
+        let mut open = vec![root];
+        while let Some(node) = open.pop() {
+            match node.kind() {
+                JsonKind::Object | JsonKind::Array => {
+                    let start = open.len();
+                    open.extend(node.children());
+                    if let Some(added) = open.get_mut(start..) {
+                        added.reverse();
+                    }
+                }
+                JsonKind::Text => self.check_text(node)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn check_text(&self, node: Node<'_>) -> Result<(), Refusal> {
+        let (name, text) = (node.name(), node.text());
+        if is_date(name) && When::iso(text, &causeway_core::london()).is_err() {
+            let text = "the date or time is not valid; the record was refused";
+            return Err(refusal(IssueCode::Value, "date-invalid", text, node));
+        }
+        let local = self.whole && name == "reference" && !text.starts_with('#') && !text.contains("://");
+        if local && self.find(text).is_none() {
+            let text = "the reference leads to nothing in the record; the record was refused";
+            return Err(refusal(IssueCode::NotFound, "reference-dangling", text, node));
+        }
+        Ok(())
+    }
+}
+
+/// Key of a resource that the sender gave no id: what it is about.
+fn without_id(resource: Node<'_>) -> String {
+    let code = resource.get("code").and_then(|c| c.get("coding")).and_then(|c| c.elements().next());
+    let code = code.and_then(|c| c.string_of("code")).unwrap_or("");
+    format!("without id|{code}|{}", resource.string_of("title").unwrap_or(""))
+}
+
+/// Values of a patient's identifiers that are called NHS numbers.
+pub(crate) fn nhs_numbers<'t>(patient: Node<'t>) -> impl Iterator<Item = Node<'t>> {
+    patient
+        .get("identifier")
+        .into_iter()
+        .flat_map(Node::elements)
+        .filter(|i| crate::codes::system(i.string_of("system").unwrap_or("")) == systems::NHS_NUMBER)
+        .filter_map(|i| i.get("value"))
+}
+
+/// Whether what stands in the place of an NHS number is plainly none: a template that nobody filled, or a filler.
+/// It is carried without being called an NHS number; anything else that fails is refused.
+pub(crate) fn placeholder(text: &str, error: NhsNumberError) -> bool {
+    match error {
+        NhsNumberError::Filler => true,
+        NhsNumberError::Shape => !text.chars().any(|c| c.is_ascii_digit()) || text.contains("{{"),
+        NhsNumberError::CheckDigit => {
+            let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_digit).collect();
+            digits.windows(2).all(|pair| matches!(pair, [a, b] if (a + 1 - b'0') % 10 == b - b'0'))
+        }
+    }
+}
+
+/// Names of elements that hold a date or a time of a date, in any resource or data type of STU3.
+fn is_date(name: &str) -> bool {
+    matches!(
+        name,
+        "abatementDateTime"
+            | "assertedDate"
+            | "authored"
+            | "authoredOn"
+            | "birthDate"
+            | "collectedDateTime"
+            | "created"
+            | "date"
+            | "dateAsserted"
+            | "dateTime"
+            | "deceasedDateTime"
+            | "effectiveDateTime"
+            | "end"
+            | "expirationDate"
+            | "indexed"
+            | "issued"
+            | "lastOccurrence"
+            | "lastUpdated"
+            | "occurrenceDateTime"
+            | "onset"
+            | "onsetDateTime"
+            | "performedDateTime"
+            | "received"
+            | "receivedTime"
+            | "sent"
+            | "start"
+            | "time"
+            | "valueDate"
+            | "valueDateTime"
+            | "valueInstant"
+            | "whenHandedOver"
+            | "whenPrepared"
+    )
+}

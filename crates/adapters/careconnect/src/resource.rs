@@ -1,0 +1,291 @@
+//! Writes one resource: its elements by their rules, and what it gains or loses beside them.
+
+use causeway_adapter::{Composer, Meta, Profile};
+use causeway_core::{ItemId, Outcome};
+use causeway_fhir::types::extension;
+use causeway_fhir::{Writer, systems};
+use causeway_json::Node;
+
+use crate::copy::Copier;
+use crate::extension::{Lifted, of_resource};
+use crate::kinds::{self, Kind};
+use crate::record::{Entry, nhs_numbers};
+use crate::rules::{Rule, rule};
+use crate::{clinical, codes, document, medicine};
+
+/// A resource that is being written.
+pub(crate) struct Part<'r, 't> {
+    pub copy: Copier<'r, 't>,
+    pub node: Node<'t>,
+    pub stu3: &'t str,
+    pub kind: &'static Kind,
+    pub lifted: Lifted<'t>,
+}
+
+/// Writes the resource of an entry.
+pub(crate) fn write(c: &mut Composer<'_>, copy: Copier<'_, '_>, entry: &Entry<'_>) {
+    let Some(kind) = kinds::of(entry.stu3) else {
+        let reason = "a resource of this type is not carried; kept only in the original";
+        c.claim(entry.resource.leaves(), Outcome::Unsupported, reason);
+        return;
+    };
+    let meta = Meta { profile: Profile::Default, security: security(entry.resource) };
+    let part = Part {
+        copy,
+        node: entry.resource,
+        stu3: entry.stu3,
+        kind,
+        lifted: Lifted::of(entry.resource, entry.stu3),
+    };
+    let Some(target) = entry.target.clone() else { return };
+    c.resource_at(target, &entry.key, &meta, |w| {
+        w.mapped((entry.resource.leaf_of("resourceType"), entry.resource.leaf_of("id")));
+        part.body(w);
+    });
+}
+
+type Label<'t> = (&'t str, &'t str, &'t str, Vec<ItemId>);
+
+/// `meta.security`: never lost. Its systems are those of R4 already, or moved.
+fn security<'t>(resource: Node<'t>) -> Vec<Label<'t>> {
+    let labels = resource.get("meta").and_then(|m| m.get("security"));
+    labels
+        .into_iter()
+        .flat_map(Node::elements)
+        .map(|label| {
+            let system = label.string_of("system").unwrap_or("");
+            let system = match system {
+                "http://hl7.org/fhir/v3/Confidentiality" => systems::CONFIDENTIALITY,
+                "http://hl7.org/fhir/v3/ActCode" => systems::ACT_CODE,
+                other => other,
+            };
+            let text = |name| label.string_of(name).unwrap_or("");
+            (system, text("code"), text("display"), label.leaves().iter().map(|l| l.id).collect())
+        })
+        .collect()
+}
+
+impl<'t> Part<'_, 't> {
+    fn body(&self, w: &mut Writer) {
+        self.contained(w);
+        of_resource(self.copy, w, self.node, &self.lifted);
+        self.identifiers(w);
+        for (name, node) in self.node.members() {
+            self.element(w, name, node);
+        }
+        self.notes(w);
+        self.additions(w);
+        self.meta(w);
+    }
+
+    fn element(&self, w: &mut Writer, name: &str, node: Node<'t>) {
+        match rule(self.stu3, name) {
+            Rule::Same => self.placed(w, name, name, node),
+            Rule::Name(to) => self.placed(w, to, name, node),
+            Rule::Unwrap(to, part) => self.copy.unwrapped(w, to, node, part),
+            Rule::First(to) => {
+                if let Some(first) = node.elements().next() {
+                    self.copy.member(w, to, first);
+                }
+            }
+            Rule::Own => {
+                let _ = medicine::element(self, w, name, node)
+                    || clinical::element(self, w, name, node)
+                    || document::element(self, w, name, node);
+            }
+            Rule::Lost(reason) => self.copy.lost(w, node, reason),
+            Rule::Note => {}
+        }
+    }
+
+    /// An element under its R4 name, as a list where R4 repeats it and as the first of a list where it does not.
+    fn placed(&self, w: &mut Writer, key: &str, name: &str, node: Node<'t>) {
+        if name == "text" || name == "modifierExtension" || name == "language" {
+            self.copy.field(w, self.node, name, node);
+            return;
+        }
+        let bare = key.strip_prefix('_').unwrap_or(key);
+        if key == "note" {
+            return;
+        }
+        if !self.kind.elements.contains(&bare) {
+            self.copy.lost(w, node, "R4 has no such element here; kept only in the original");
+            return;
+        }
+        match (self.kind.lists.contains(&bare), node.is_array()) {
+            (true, false) => self.copy.list(w, key, node),
+            (false, true) => {
+                if let Some(first) = node.elements().next() {
+                    self.copy.member(w, key, first);
+                }
+            }
+            _ => self.copy.member(w, key, node),
+        }
+    }
+
+    /// Notes, and texts that become notes, in source order.
+    fn notes(&self, w: &mut Writer) {
+        if !self.kind.elements.contains(&"note") {
+            return;
+        }
+        w.array("note", |w| {
+            for (name, node) in self.node.members() {
+                match rule(self.stu3, name) {
+                    Rule::Note => {
+                        if let Some(leaf) = node.leaf() {
+                            w.element(|w| w.string("text", leaf.text, leaf));
+                        }
+                    }
+                    _ if name == "note" => match node.is_array() {
+                        true => node.elements().for_each(|n| self.copy.element(w, n)),
+                        false => self.copy.element(w, node),
+                    },
+                    _ => {}
+                }
+            }
+        });
+    }
+
+    /// `identifier`: the sender's, and the id by which the sender's system knows the resource.
+    fn identifiers(&self, w: &mut Writer) {
+        if !self.kind.elements.contains(&"identifier") {
+            return;
+        }
+        let own = self.node.get("identifier");
+        let single = !self.kind.lists.contains(&"identifier");
+        let list: Vec<Node<'t>> = match own {
+            Some(list) if list.is_array() => list.elements().collect(),
+            Some(one) => vec![one],
+            None => Vec::new(),
+        };
+        let id = self.node.leaf_of("id");
+        let told =
+            id.is_some_and(|id| list.iter().any(|i| i.string_of("value").is_some_and(|v| same(v, id.text))));
+        let numbers: Vec<u32> = match self.stu3 {
+            "Patient" => nhs_numbers(self.node).map(Node::index).collect(),
+            _ => Vec::new(),
+        };
+        if single {
+            if let Some(first) = list.first() {
+                self.copy.member(w, "identifier", *first);
+            } else if let Some(id) = id {
+                w.object("identifier", |w| self.local_id(w, id));
+            }
+            return;
+        }
+        w.array("identifier", |w| {
+            for identifier in &list {
+                let number = identifier.get("value").filter(|v| numbers.contains(&v.index()));
+                w.element(|w| match number {
+                    Some(number) => self.nhs_number(w, *identifier, number),
+                    None => self.copy.body(w, *identifier),
+                });
+            }
+            if let Some(id) = id.filter(|_| !told) {
+                w.element(|w| self.local_id(w, id));
+            }
+        });
+    }
+
+    fn local_id(&self, w: &mut Writer, id: causeway_core::Leaf<'t>) {
+        w.fixed("system", &systems::local(self.copy.sender, self.stu3));
+        w.leaf("value", id);
+    }
+
+    /// An NHS number as the source states it; a placeholder is not called one.
+    fn nhs_number(&self, w: &mut Writer, identifier: Node<'t>, number: Node<'t>) {
+        if causeway_core::NhsNumber::parse(number.text()).is_ok() {
+            self.copy.body(w, identifier);
+            return;
+        }
+        let text = "what stands as NHS number is a placeholder; it was carried without being called one";
+        let issue = crate::copy::warning(causeway_core::IssueCode::Value, "nhs-number-placeholder", text);
+        w.issue(number.leaf().map(|l| l.id), issue);
+        w.fixed("system", &systems::local(self.copy.sender, "patient-number-unverified"));
+        if let Some(leaf) = number.leaf() {
+            w.leaf("value", leaf);
+        }
+        let reason = "said of a number that is a placeholder; kept only in the original";
+        for (name, node) in identifier.members().filter(|(name, _)| *name != "value") {
+            if name != "system" {
+                self.copy.lost(w, node, reason);
+            }
+        }
+        w.mapped(identifier.leaf_of("system"));
+    }
+
+    /// Resources within the resource.
+    fn contained(&self, w: &mut Writer) {
+        w.array("contained", |w| {
+            for inner in self.node.get("contained").into_iter().flat_map(Node::elements) {
+                let stu3 = inner.string_of("resourceType").unwrap_or("");
+                let Some(kind) = kinds::of(stu3) else {
+                    self.copy.lost(w, inner, "a resource of this type is not carried; kept in the original");
+                    continue;
+                };
+                let part =
+                    Part { copy: self.copy, node: inner, stu3, kind, lifted: Lifted::of(inner, stu3) };
+                w.element(|w| {
+                    if let Some(leaf) = inner.leaf_of("resourceType") {
+                        w.string("resourceType", kind.name, leaf);
+                    }
+                    w.leaf_opt("id", inner.leaf_of("id"));
+                    if inner.get("contained").is_none() {
+                        part.inner(w);
+                    }
+                });
+            }
+        });
+    }
+
+    fn inner(&self, w: &mut Writer) {
+        of_resource(self.copy, w, self.node, &self.lifted);
+        if let Some(own) = self.node.get("identifier").filter(|_| self.kind.elements.contains(&"identifier")) {
+            self.placed(w, "identifier", "identifier", own);
+        }
+        for (name, node) in self.node.members() {
+            self.element(w, name, node);
+        }
+        self.notes(w);
+        self.additions(w);
+        self.meta(w);
+    }
+
+    /// What R4 or UK Core demands or has as an element, and STU3 had elsewhere.
+    fn additions(&self, w: &mut Writer) {
+        medicine::additions(self, w);
+        clinical::additions(self, w);
+        document::additions(self, w);
+    }
+
+    /// `meta` is the exchange's own; what the sender's said of its own copy stays in the original.
+    fn meta(&self, w: &mut Writer) {
+        let Some(meta) = self.node.get("meta") else { return };
+        if let Some(profile) = meta.get("profile") {
+            w.claim(profile.leaves(), Outcome::Structural, "");
+        }
+        for name in ["versionId", "lastUpdated", "tag"] {
+            if let Some(node) = meta.get(name) {
+                self.copy.lost(w, node, "said of the sender's own copy; kept only in the original");
+            }
+        }
+    }
+}
+
+/// Whether an identifier's value is the resource's id: the same but for case and hyphens.
+fn same(value: &str, id: &str) -> bool {
+    let plain = |t: &str| t.bytes().filter(|b| *b != b'-').map(|b| b.to_ascii_lowercase()).collect::<Vec<_>>();
+    plain(value) == plain(id)
+}
+
+/// The extension that says that a required value is not known, under the element's name.
+pub(crate) fn absent(w: &mut Writer, key: &str) {
+    w.object(key, absent_body);
+}
+
+/// Its content.
+pub(crate) fn absent_body(w: &mut Writer) {
+    w.array("extension", |w| {
+        extension(w, codes::DATA_ABSENT, |w| w.fixed("valueCode", "unknown"));
+    });
+}

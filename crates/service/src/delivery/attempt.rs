@@ -1,0 +1,332 @@
+//! One attempt: read, send, and write down what came of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use causeway_exchange::{
+    AckKind, AckOutcome, Effects, Failure, Lease, NewAudit, NewEvent, NextStep, Settle, State, WorkKind, WorkQuery,
+};
+use causeway_exchange::retry::Backoff;
+use jiff::{SignedDuration, Timestamp};
+use rustls::ClientConfig;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use super::answer::{Sent, Verdict};
+use super::circuit::{Circuit, Whose, patient};
+use super::config::{Endpoint, Fault, Kind, Retry};
+use super::mllp::Lines;
+use super::oauth::Tokens;
+use super::parcel::{Parcel, load};
+use super::{http, mllp, watch};
+use crate::config::hex;
+use crate::fhir_messaging;
+use crate::pipeline::worker::{self, End};
+use crate::state::{AppState, Shared};
+
+/// Seconds after which a client is built anew, so that replaced certificates come into use.
+const LINK_SECONDS: u64 = 300;
+
+/// What the worker remembers while the process runs. Nothing depends on it: after a restart it is learnt anew.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    circuits: std::sync::Mutex<HashMap<String, Circuit>>,
+    links: Mutex<HashMap<String, Arc<Link>>>,
+    tokens: Tokens,
+}
+
+#[derive(Debug)]
+struct Link {
+    endpoint: Endpoint,
+    made: Instant,
+    client: reqwest::Client,
+    tls: Option<Arc<ClientConfig>>,
+    lines: Lines,
+}
+
+impl Outbox {
+    /// Looks at or changes what is known of an endpoint.
+    pub(super) fn circuit<T>(&self, endpoint: &str, f: impl FnOnce(&mut Circuit) -> T) -> T {
+        let mut circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
+        f(circuits.entry(endpoint.to_owned()).or_default())
+    }
+
+    async fn link(&self, endpoint: &Endpoint) -> Result<Arc<Link>, Verdict> {
+        let mut links = self.links.lock().await;
+        if let Some(link) = links.get(&endpoint.name)
+            && link.endpoint == *endpoint
+            && link.made.elapsed() < Duration::from_secs(LINK_SECONDS)
+        {
+            return Ok(link.clone());
+        }
+        let said = |text: &str| Verdict::later("settings", text, Whose::Endpoint);
+        let client = http::client(endpoint).await.map_err(|text| said(&text))?;
+        let tls = match (&endpoint.ca, endpoint.kind) {
+            (Some(ca), Kind::Mllp) => {
+                let (ca, certificate, key) = (ca.clone(), endpoint.certificate.clone(), endpoint.key.clone());
+                let made = tokio::task::spawn_blocking(move || {
+                    crate::tls::client_config(&ca, certificate.as_deref().zip(key.as_deref()))
+                });
+                let made = made.await.map_err(|_| said("TLS can't be set up"))?;
+                Some(Arc::new(made.map_err(|e| said(&e.to_string()))?))
+            }
+            _ => None,
+        };
+        let link = Link { endpoint: endpoint.clone(), made: Instant::now(), client, tls, lines: Lines::default() };
+        let link = Arc::new(link);
+        links.insert(endpoint.name.clone(), link.clone());
+        Ok(link)
+    }
+
+    async fn transmit(&self, state: &AppState, endpoint: &Endpoint, parcel: &Parcel, body: &[u8]) -> Sent {
+        let link = match self.link(endpoint).await {
+            Ok(link) => link,
+            Err(verdict) => return verdict.into(),
+        };
+        match endpoint.kind {
+            Kind::Fhir | Kind::Http => {
+                http::send(&link.client, &self.tokens, endpoint, parcel, body, state.clock.now()).await
+            }
+            Kind::Mllp => mllp::send(&link.lines, link.tls.clone(), endpoint, body).await.into(),
+            Kind::Fault => Verdict::refused("endpoint-fault", "a fault endpoint can't lead to another").into(),
+        }
+    }
+
+    /// With what goes wrong on the way.
+    async fn with_fault(
+        &self,
+        state: &AppState,
+        fault: &Endpoint,
+        target: &Endpoint,
+        lease: &Lease,
+        parcel: &Parcel,
+    ) -> Sent {
+        let first = lease.item.attempts <= 1;
+        let wait = Duration::from_secs(fault.fault_seconds);
+        let put_off = |code: &str, detail: &str| {
+            let after = SignedDuration::try_from(wait).ok();
+            let (code, detail) = (code.to_owned(), detail.to_owned());
+            Sent::from(Verdict::Later { code, detail, whose: Whose::Message, after })
+        };
+        let whole = parcel.bytes.as_slice();
+        match fault.fault {
+            Some(Fault::Delay) => {
+                tokio::time::sleep(wait).await;
+                self.transmit(state, target, parcel, whole).await
+            }
+            Some(Fault::Refuse) if first => put_off("fault-refuse", "put off on purpose, nothing was sent"),
+            Some(Fault::Reorder) if first && lease.item.id.0 % 2 == 0 => {
+                put_off("fault-reorder", "put off on purpose, so that others overtake it")
+            }
+            Some(Fault::Duplicate) => {
+                drop(self.transmit(state, target, parcel, whole).await);
+                self.transmit(state, target, parcel, whole).await
+            }
+            Some(Fault::Drop) if first => {
+                drop(self.transmit(state, target, parcel, whole).await);
+                put_off("fault-drop", "sent, and the answer dropped on purpose")
+            }
+            Some(Fault::Truncate) if first => {
+                let half = whole.get(..whole.len() / 2).unwrap_or(whole);
+                drop(self.transmit(state, target, parcel, half).await);
+                put_off("fault-truncate", "half of it sent on purpose")
+            }
+            _ => self.transmit(state, target, parcel, whole).await,
+        }
+    }
+}
+
+/// Attempts one delivery and writes down how it ended.
+pub(super) async fn run(state: &Shared, outbox: &Outbox, endpoints: &[Endpoint], endpoint: &Endpoint, lease: Lease) {
+    let target = match endpoint.through.as_deref().filter(|_| endpoint.kind == Kind::Fault) {
+        None => Some(endpoint),
+        Some(through) => endpoints.iter().find(|e| e.name == through),
+    };
+    let Some(target) = target.cloned() else {
+        let end = End::park("endpoint-unknown", "the endpoint behind the fault endpoint is not known");
+        return finish(state, lease, end).await;
+    };
+    let lease = Arc::new(lease);
+    let loading = {
+        let (state, target, lease) = (state.clone(), target.clone(), lease.clone());
+        tokio::task::spawn_blocking(move || load(&state, &target, &lease))
+    };
+    let parcel = match loading.await {
+        Ok(Ok(parcel)) => parcel,
+        Ok(Err(end)) => return finish(state, (*lease).clone(), end).await,
+        Err(_) => {
+            let end = End::park("panic", "the program failed on this delivery; the message is kept");
+            return finish(state, (*lease).clone(), end).await;
+        }
+    };
+    let started = Instant::now();
+    let sent = if endpoint.kind == Kind::Fault {
+        outbox.with_fault(state, endpoint, &target, &lease, &parcel).await
+    } else {
+        outbox.transmit(state, &target, &parcel, &parcel.bytes).await
+    };
+    let took = started.elapsed();
+    let now = state.clock.now();
+    let step = step(state, outbox, endpoint, &lease, &sent.verdict, now);
+    let writing = {
+        let (state, endpoint, lease) = (state.clone(), endpoint.clone(), lease.clone());
+        tokio::task::spawn_blocking(move || {
+            let end = conclude(&state, &endpoint, &lease, &parcel, sent, step, took);
+            worker::finish(&state, &lease, end);
+            settle_state(&state, &lease);
+        })
+    };
+    if writing.await.is_err() {
+        let end = End::park("panic", "the program failed on the answer to this delivery");
+        finish(state, (*lease).clone(), end).await;
+    }
+}
+
+pub(super) async fn finish(state: &Shared, lease: Lease, end: End) {
+    let state = state.clone();
+    drop(tokio::task::spawn_blocking(move || worker::finish(&state, &lease, end)).await);
+}
+
+/// A number drawn evenly enough to spread retries.
+fn jitter() -> u32 {
+    (Uuid::now_v7().as_u128() & u128::from(u32::MAX)) as u32
+}
+
+/// What next, and what the failure or success says of the endpoint.
+fn step(
+    state: &AppState,
+    outbox: &Outbox,
+    endpoint: &Endpoint,
+    lease: &Lease,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> NextStep {
+    let Verdict::Later { whose, after, .. } = verdict else {
+        outbox.circuit(&endpoint.name, Circuit::answered);
+        return NextStep::Park;
+    };
+    let (retry, item, jitter) = (endpoint.retry, lease.item.id.0, jitter());
+    let whose = outbox.circuit(&endpoint.name, |c| c.failed(item, *whose, retry, *after, now, jitter));
+    next(retry, state.config.limits.attempts, lease, whose, *after, now, jitter)
+}
+
+fn next(
+    retry: Retry,
+    attempts: u32,
+    lease: &Lease,
+    whose: Whose,
+    after: Option<SignedDuration>,
+    now: Timestamp,
+    jitter: u32,
+) -> NextStep {
+    let tried = lease.item.attempts.max(1);
+    let backoff = patient(retry);
+    if whose != Whose::Endpoint {
+        return Backoff { max_attempts: attempts, ..backoff }.next(tried, now, false, after, jitter);
+    }
+    let patience = SignedDuration::from_hours(i64::from(retry.give_up_hours));
+    // Released by a person after that time, it is tried once more at least.
+    if now.duration_since(lease.item.queued_at) >= patience && tried > 1 {
+        return NextStep::Park;
+    }
+    backoff.next(tried, now, false, after, jitter)
+}
+
+fn conclude(
+    state: &AppState,
+    endpoint: &Endpoint,
+    lease: &Lease,
+    parcel: &Parcel,
+    sent: Sent,
+    next: NextStep,
+    took: Duration,
+) -> End {
+    let id = &lease.item.message;
+    let passed_on = parcel.delivery.route == fhir_messaging::ROUTE;
+    let mut effects =
+        Effects { expectations: watch::expected(state, endpoint, lease, parcel), ..Effects::default() };
+    let settle = |kind, outcome, code: &str| Settle { message: id.clone(), kind, outcome, code: code.to_owned() };
+    let watched = !effects.expectations.is_empty() || watch::is_watched(state, id);
+    match sent.verdict {
+        Verdict::Taken { code, detail, infrastructure } => {
+            let text = format!("{detail} after {} ms, {} bytes sent", took.as_millis(), parcel.bytes.len());
+            effects.events.clone_from(&parcel.events);
+            effects.events.push(NewEvent::new("delivered", &endpoint.name, &text));
+            effects.audit.push(audit(endpoint, lease, parcel, &code));
+            if watched {
+                effects.settled.push(settle(AckKind::Transport, AckOutcome::Positive, &code));
+                if let Some(outcome) = infrastructure {
+                    effects.settled.push(settle(AckKind::Infrastructure, outcome, &code));
+                }
+            }
+            if passed_on {
+                let kept = sent.received.as_ref().and_then(super::answer::Received::keep);
+                effects.answer = Some(kept.unwrap_or_else(fhir_messaging::answer::taken));
+            }
+            End::Done(Box::new(effects))
+        }
+        Verdict::Refused { code, detail } => {
+            if watched && (sent.received.is_some() || code.starts_with("mllp-")) {
+                effects.settled.push(settle(AckKind::Transport, AckOutcome::Negative, &code));
+            }
+            if passed_on {
+                let kept = sent.received.as_ref().and_then(super::answer::Received::keep);
+                effects.answer = Some(kept.unwrap_or_else(|| fhir_messaging::answer::failed(&code)));
+            }
+            End::Failed(Box::new(Failure { code, detail, next: NextStep::Park, effects }))
+        }
+        Verdict::Later { code, detail, .. } => {
+            if passed_on && next == NextStep::Park {
+                effects.answer = Some(fhir_messaging::answer::failed(&code));
+            }
+            End::Failed(Box::new(Failure { code, detail, next, effects }))
+        }
+    }
+}
+
+fn audit(endpoint: &Endpoint, lease: &Lease, parcel: &Parcel, code: &str) -> NewAudit {
+    let detail = json!({
+        "endpoint": endpoint.name,
+        "route": parcel.delivery.route,
+        "answer": code,
+        "sha256": hex(&Sha256::digest(&parcel.bytes)),
+        "bytes": parcel.bytes.len(),
+        "requestId": parcel.request_id,
+        "replay": lease.item.work.replay,
+    });
+    NewAudit {
+        actor: "causeway".to_owned(),
+        action: "message-delivered".to_owned(),
+        entity: lease.item.message.to_string(),
+        detail: detail.to_string(),
+    }
+}
+
+/// When nothing of a message is left to deliver, it is delivered.
+fn settle_state(state: &AppState, lease: &Lease) {
+    let id = &lease.item.message;
+    let open = WorkQuery {
+        kind: Some(WorkKind::Deliver),
+        message: Some(id.clone()),
+        limit: 1,
+        ..WorkQuery::default()
+    };
+    let result = state.engine.work(&open).and_then(|left| {
+        let message = state.engine.message(id)?;
+        let ready = message.is_some_and(|m| {
+            matches!(m.state, State::Accepted | State::Translated) && m.state.may_become(State::Delivered)
+        });
+        if left.is_empty() && ready {
+            let effects = Effects { state: Some(State::Delivered), ..Effects::default() };
+            state.engine.apply(id, effects, state.clock.now())?;
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        tracing::warn!(error = %error, "the state of a delivered message could not be written");
+    }
+    state.signals.progressed();
+}

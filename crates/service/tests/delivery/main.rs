@@ -1,0 +1,25 @@
+//! Deliveries, FHIR messaging, acknowledgements and TLS, from the outside: real sockets, the real store.
+
+#[path = "../it/line_adapter.rs"]
+mod lines;
+#[path = "../it/support.rs"]
+#[allow(dead_code)]
+mod support;
+
+mod duplicates;
+mod endpoints;
+mod faults;
+mod hardening;
+mod messaging;
+mod mllp;
+mod notes;
+mod oauth;
+mod outage;
+mod receiver;
+mod watch;
+
+/// The adapters of these tests, under the name by which the shared support knows them.
+mod line_adapter {
+    /// The line format, and one that can be written.
+    pub static ADAPTERS: &[&dyn causeway_adapter::Adapter] = &[&crate::lines::Lines, &crate::notes::Notes];
+}

@@ -1,0 +1,316 @@
+//! A generated population through every adapter, the profile checker and the record, in one run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use causeway_adapter::{Adapter, Context, Sender, Translation};
+use causeway_core::{Outcome as Became, Severity};
+use causeway_fhir::systems;
+use causeway_record::{Delivery, PersonQuery, Record, SourceMessage};
+use causeway_synth::defects::Outcome;
+use causeway_synth::plan::{Expected, Planned, people_and_journeys, write_plan};
+use causeway_synth::{Kind, Message, Organisation};
+use jiff::Timestamp;
+
+/// Messages that share a flush of the record.
+const BATCH: usize = 250;
+/// Faults that are kept word by word; the others are counted.
+const FAULTS_KEPT: usize = 40;
+
+/// Figures of one format.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Format {
+    /// Messages.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Source items.
+    pub items: u64,
+    /// Bundles.
+    pub bundles: u64,
+    /// Resources within them.
+    pub resources: u64,
+}
+
+/// What a run found.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// People.
+    pub people: usize,
+    /// By format.
+    pub formats: BTreeMap<&'static str, Format>,
+    /// Formats that are generated and have no adapter in the list.
+    pub without_adapter: BTreeMap<&'static str, u64>,
+    /// Warnings of right messages by format and rule.
+    pub warnings: BTreeMap<(String, String), u64>,
+    /// Faults, the first of them.
+    pub faults: Vec<String>,
+    /// How many faults there were.
+    pub fault_count: u64,
+    /// Labelled defects that were found as expected.
+    pub defects: u64,
+    /// Persons of the record.
+    pub persons: u64,
+    /// Patients of all persons.
+    pub patients: u64,
+    /// Persons with a fact that several sources tell.
+    pub grouped: u64,
+    /// Resources of the record.
+    pub resources: u64,
+    /// Time to translate, to check and to apply.
+    pub took: [Duration; 3],
+}
+
+struct Held {
+    bundles: Vec<Vec<u8>>,
+    source: SourceMessage,
+}
+
+fn system(organisation: Organisation) -> &'static str {
+    match organisation.scheme {
+        "cqc" => systems::CQC_LOCATION,
+        "cassr" => systems::CASSR,
+        _ => systems::ODS_ORGANISATION,
+    }
+}
+
+/// When a message is received: when it is sent.
+fn received(message: &Message) -> Timestamp {
+    let zoned = causeway_core::london().to_zoned_datetime(message.at);
+    zoned.map(|z| z.timestamp()).unwrap_or_default()
+}
+
+/// The context in which the exchange would translate a message.
+pub fn context(message: &Message) -> Context {
+    let sender = Sender {
+        system: system(message.sender).to_owned(),
+        code: message.sender.code.to_owned(),
+        name: message.sender.name.to_owned(),
+    };
+    Context::new(sender, received(message), format!("urn:causeway:generated:{}", message.name))
+}
+
+fn adapter(format: &str) -> Option<&'static dyn Adapter> {
+    causeway::ADAPTERS.iter().find(|a| a.name() == format).copied()
+}
+
+impl Run {
+    fn fault(&mut self, text: impl FnOnce() -> String) {
+        self.fault_count += 1;
+        if self.faults.len() < FAULTS_KEPT {
+            self.faults.push(text());
+        }
+    }
+
+    /// Sends a population through everything and looks at the record afterwards.
+    ///
+    /// # Panics
+    /// Where the record's file can't be written.
+    pub fn of(seed: u64, people: usize, record: &Record) -> Self {
+        let mut run = Self { people, ..Self::default() };
+        let mut held: Vec<Held> = Vec::new();
+        for planned in write_plan(seed, people) {
+            let Some(adapter) = adapter(planned.message.format) else {
+                *run.without_adapter.entry(planned.message.format).or_default() += 1;
+                continue;
+            };
+            held.extend(run.one(adapter, &planned));
+            if held.len() >= BATCH {
+                run.apply(record, &mut held);
+            }
+        }
+        run.apply(record, &mut held);
+        run.look(seed, record);
+        run
+    }
+
+    fn one(&mut self, adapter: &dyn Adapter, planned: &Planned) -> Option<Held> {
+        let message = &planned.message;
+        let context = context(message);
+        let started = Instant::now();
+        let translation = causeway_adapter::translate(adapter, &message.bytes, &context);
+        self.took[0] += started.elapsed();
+        let started = Instant::now();
+        self.profile(planned, &translation);
+        self.took[1] += started.elapsed();
+        let unexplained = translation.ledger.totals().of(Became::Unexplained);
+        if unexplained > 0 {
+            self.fault(|| format!("{}: {unexplained} items unexplained", planned.path));
+        }
+        match planned.expected {
+            Expected::Taken => self.taken(planned, &translation),
+            Expected::Defect { rule, outcome, .. } => self.defect(planned, &translation, rule, outcome),
+        }
+        let source = SourceMessage {
+            message: planned.path.clone(),
+            sender_code: message.sender.code.to_owned(),
+            sender_system: system(message.sender).to_owned(),
+            sender_name: message.sender.name.to_owned(),
+            adapter: adapter.name().to_owned(),
+            received: received(message),
+            partial: translation.rejected(),
+            notices: Vec::new(),
+        };
+        let bundles = translation.outputs.into_iter().map(|o| o.json).collect();
+        Some(Held { bundles, source })
+    }
+
+    fn profile(&mut self, planned: &Planned, translation: &Translation) {
+        for output in &translation.outputs {
+            for finding in causeway_profile::check(&output.json).findings {
+                if finding.severity == causeway_profile::Severity::Error {
+                    self.fault(|| {
+                        format!("{}: {} [{}] {}", planned.path, finding.path, finding.rule, finding.text)
+                    });
+                }
+            }
+        }
+    }
+
+    fn taken(&mut self, planned: &Planned, translation: &Translation) {
+        let format = self.formats.entry(planned.message.format).or_default();
+        format.messages += 1;
+        format.bytes += planned.message.bytes.len() as u64;
+        format.items += translation.ledger.len() as u64;
+        format.bundles += translation.outputs.len() as u64;
+        format.resources += translation.outputs.iter().map(|o| u64::from(o.resources)).sum::<u64>();
+        for issue in &translation.issues {
+            match issue.severity {
+                Severity::Fatal | Severity::Error => {
+                    let place = issue.position.as_ref().map_or("", |p| p.path.as_str()).to_owned();
+                    self.fault(|| format!("{}: {place} [{}] {}", planned.path, issue.rule, issue.text));
+                }
+                Severity::Warning => {
+                    let key = (planned.message.format.to_owned(), issue.rule.to_string());
+                    *self.warnings.entry(key).or_default() += 1;
+                }
+                Severity::Information => {}
+            }
+        }
+        if translation.outputs.is_empty() {
+            self.fault(|| format!("{}: nothing came of it", planned.path));
+        }
+    }
+
+    fn defect(&mut self, planned: &Planned, translation: &Translation, rule: &str, outcome: Outcome) {
+        let before = self.fault_count;
+        if !translation.issues.iter().any(|issue| issue.rule == rule) {
+            let raised: BTreeSet<String> = translation.issues.iter().map(|i| i.rule.to_string()).collect();
+            self.fault(|| format!("{}: {rule} was not raised, but {raised:?}", planned.path));
+        }
+        let rejected = translation.ledger.totals().of(Became::Rejected);
+        let holds = |nhs: &String| {
+            translation.outputs.iter().any(|o| String::from_utf8_lossy(&o.json).contains(nhs.as_str()))
+        };
+        let right = match outcome {
+            Outcome::Refused => translation.outputs.is_empty() && rejected > 0,
+            Outcome::NeighboursUnharmed => {
+                rejected > 0 && planned.nhs_numbers.get(1).is_some_and(holds)
+            }
+            Outcome::ItemLeftOut | Outcome::Carried => !translation.outputs.is_empty(),
+        };
+        if !right {
+            let bundles = translation.outputs.len();
+            self.fault(|| {
+                format!("{}: expected {outcome:?}, but {bundles} bundles and {rejected} items rejected", planned.path)
+            });
+        }
+        self.defects += u64::from(self.fault_count == before);
+    }
+
+    fn apply(&mut self, record: &Record, held: &mut Vec<Held>) {
+        let started = Instant::now();
+        let slices: Vec<Vec<&[u8]>> =
+            held.iter().map(|h| h.bundles.iter().map(Vec::as_slice).collect()).collect();
+        let deliveries: Vec<Delivery<'_>> = held
+            .iter()
+            .zip(&slices)
+            .map(|(h, bundles)| Delivery { bundles, source: &h.source })
+            .collect();
+        let now = held.last().map(|h| h.source.received).unwrap_or_default();
+        let applied = record.apply_many(&deliveries, now).unwrap_or_else(|e| panic!("the record: {e}"));
+        for (result, held) in applied.iter().zip(held.iter()) {
+            match result {
+                Ok(applied) if applied.refused > 0 => {
+                    let refused = applied.refused;
+                    self.fault(|| {
+                        format!("{}: the record refused {refused} resources: {:?}", held.source.message, applied.issues)
+                    });
+                }
+                Ok(_) => {}
+                Err(error) => self.fault(|| format!("{}: {error}", held.source.message)),
+            }
+        }
+        held.clear();
+        self.took[2] += started.elapsed();
+    }
+
+    /// Every person is one, and nobody is two.
+    fn look(&mut self, seed: u64, record: &Record) {
+        for (person, journey) in people_and_journeys(seed, self.people) {
+            let nhs = &person.nhs_number;
+            let query = PersonQuery { text: nhs.clone(), ..PersonQuery::default() };
+            let rows = record.persons(&query).unwrap_or_default();
+            let [row] = rows.as_slice() else {
+                self.fault(|| format!("person {}: {} persons of the record", person.number, rows.len()));
+                continue;
+            };
+            let Ok(Some(view)) = record.person(&row.id) else {
+                self.fault(|| format!("person {}: not to be read", person.number));
+                continue;
+            };
+            self.patients += view.members.len() as u64;
+            let stranger = view.members.iter().find(|m| {
+                !m.demographics.nhs_number.is_empty() && m.demographics.nhs_number != *nhs
+            });
+            if stranger.is_some() {
+                self.fault(|| format!("person {}: joined with another", person.number));
+            }
+            let grouped = record.groups(&row.id).is_ok_and(|groups| !groups.is_empty());
+            self.grouped += u64::from(grouped);
+            if journey.kind == Kind::FallToReablement && !grouped {
+                self.fault(|| format!("person {}: no fact of two sources was recognised", person.number));
+            }
+        }
+        let figures = record.figures().unwrap_or_else(|e| panic!("the record: {e}"));
+        self.persons = figures.persons;
+        self.resources = figures.resources;
+    }
+
+    /// What it found, in lines.
+    pub fn summary(&self) -> String {
+        let mut out = format!("{} people\n", self.people);
+        let mut line = |text: String| {
+            out.push_str(&text);
+            out.push('\n');
+        };
+        for (name, f) in &self.formats {
+            line(format!(
+                "  {name:22} {:>8} messages {:>7.1} MB {:>10} items {:>8} bundles {:>9} resources",
+                f.messages,
+                f.bytes as f64 / 1e6,
+                f.items,
+                f.bundles,
+                f.resources
+            ));
+        }
+        for (name, count) in &self.without_adapter {
+            line(format!("  {name:22} {count:>8} messages, and no adapter in the list"));
+        }
+        for ((format, rule), count) in &self.warnings {
+            line(format!("  warning {format} {rule}: {count}"));
+        }
+        line(format!("  labelled defects found as expected: {}", self.defects));
+        line(format!(
+            "  record: {} persons from {} patients, {} with a fact of several sources, {} resources",
+            self.persons, self.patients, self.grouped, self.resources
+        ));
+        let [translate, check, apply] = self.took.map(|t| t.as_secs_f64());
+        line(format!("  translate {translate:.1} s, check {check:.1} s, apply {apply:.1} s"));
+        line(format!("  faults: {}", self.fault_count));
+        for fault in &self.faults {
+            line(format!("    {fault}"));
+        }
+        out
+    }
+}
