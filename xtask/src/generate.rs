@@ -52,7 +52,8 @@ fn files(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
     let table = table();
     files.insert(PathBuf::from("docs/adapters.md"), format!("# Adapters\n\n{table}\n{}", details()));
     let readme = std::fs::read_to_string(root.join("README.md")).map_err(|e| format!("README.md: {e}"))?;
-    let (before, rest) = readme.split_once(README_START).ok_or("README.md: the marks of the adapter table are missing")?;
+    let (before, rest) =
+        readme.split_once(README_START).ok_or("README.md: the marks of the adapter table are missing")?;
     let (_, after) = rest.split_once(README_END).ok_or("README.md: the end mark is missing")?;
     files.insert(PathBuf::from("README.md"), format!("{before}{README_START}\n{table}{README_END}{after}"));
     for adapter in ADAPTERS {

@@ -1,6 +1,7 @@
 //! Chores of the project: `cargo run -p xtask -- SUBCOMMAND`. One module and one line in `COMMANDS` per subcommand.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod generate;
 mod profile_tables;
 
 use std::process::ExitCode;
@@ -13,6 +14,11 @@ struct Command {
 }
 
 const COMMANDS: &[Command] = &[
+    Command {
+        name: "generate",
+        help: "[--check]  write (or compare) docs/ and the table of adapters in the README",
+        run: generate::run,
+    },
     Command {
         name: "profile-tables",
         help: "[--check] [--fhir DIR] [--r4 DIR]  write (or compare) the tables of crates/profile/data",
