@@ -41,12 +41,14 @@ pub struct Run {
     pub formats: BTreeMap<&'static str, Format>,
     /// Formats that are generated and have no adapter in the list.
     pub without_adapter: BTreeMap<&'static str, u64>,
-    /// Warnings of right messages by format and rule.
-    pub warnings: BTreeMap<(String, String), u64>,
+    /// Warnings of right messages by format and rule: how many, and where the first was.
+    pub warnings: BTreeMap<(String, String), (u64, String)>,
     /// Faults, the first of them.
     pub faults: Vec<String>,
     /// How many faults there were.
     pub fault_count: u64,
+    /// Right messages that reached no person of the record, by format.
+    pub unattached: BTreeMap<String, u64>,
     /// Labelled defects that were found as expected.
     pub defects: u64,
     /// Persons of the record.
@@ -109,7 +111,13 @@ impl Run {
     pub fn of(seed: u64, people: usize, record: &Record) -> Self {
         let mut run = Self { people, ..Self::default() };
         let mut held: Vec<Held> = Vec::new();
+        let mut counted = false;
         for planned in write_plan(seed, people) {
+            if !counted && planned.expected != Expected::Taken {
+                run.apply(record, &mut held);
+                run.count(record);
+                counted = true;
+            }
             let Some(adapter) = adapter(planned.message.format) else {
                 *run.without_adapter.entry(planned.message.format).or_default() += 1;
                 continue;
@@ -182,7 +190,9 @@ impl Run {
                 }
                 Severity::Warning => {
                     let key = (planned.message.format.to_owned(), issue.rule.to_string());
-                    *self.warnings.entry(key).or_default() += 1;
+                    let place = issue.position.as_ref().map_or("", |p| p.path.as_str());
+                    let first = || (0, format!("{} {place}", planned.path));
+                    self.warnings.entry(key).or_insert_with(first).0 += 1;
                 }
                 Severity::Information => {}
             }
@@ -199,20 +209,23 @@ impl Run {
             self.fault(|| format!("{}: {rule} was not raised, but {raised:?}", planned.path));
         }
         let rejected = translation.ledger.totals().of(Became::Rejected);
+        let withheld = translation.ledger.totals().of(Became::Withheld);
         let holds = |nhs: &String| {
             translation.outputs.iter().any(|o| String::from_utf8_lossy(&o.json).contains(nhs.as_str()))
         };
         let right = match outcome {
             Outcome::Refused => translation.outputs.is_empty() && rejected > 0,
-            Outcome::NeighboursUnharmed => {
-                rejected > 0 && planned.nhs_numbers.get(1).is_some_and(holds)
-            }
+            Outcome::NeighboursUnharmed => rejected > 0 && planned.nhs_numbers.last().is_some_and(holds),
+            Outcome::Withheld => withheld > 0 && planned.nhs_numbers.last().is_some_and(holds),
             Outcome::ItemLeftOut | Outcome::Carried => !translation.outputs.is_empty(),
         };
         if !right {
             let bundles = translation.outputs.len();
             self.fault(|| {
-                format!("{}: expected {outcome:?}, but {bundles} bundles and {rejected} items rejected", planned.path)
+                format!(
+                    "{}: expected {outcome:?}, but {bundles} bundles and {rejected} items rejected",
+                    planned.path
+                )
             });
         }
         self.defects += u64::from(self.fault_count == before);
@@ -222,11 +235,8 @@ impl Run {
         let started = Instant::now();
         let slices: Vec<Vec<&[u8]>> =
             held.iter().map(|h| h.bundles.iter().map(Vec::as_slice).collect()).collect();
-        let deliveries: Vec<Delivery<'_>> = held
-            .iter()
-            .zip(&slices)
-            .map(|(h, bundles)| Delivery { bundles, source: &h.source })
-            .collect();
+        let deliveries: Vec<Delivery<'_>> =
+            held.iter().zip(&slices).map(|(h, bundles)| Delivery { bundles, source: &h.source }).collect();
         let now = held.last().map(|h| h.source.received).unwrap_or_default();
         let applied = record.apply_many(&deliveries, now).unwrap_or_else(|e| panic!("the record: {e}"));
         for (result, held) in applied.iter().zip(held.iter()) {
@@ -234,8 +244,14 @@ impl Run {
                 Ok(applied) if applied.refused > 0 => {
                     let refused = applied.refused;
                     self.fault(|| {
-                        format!("{}: the record refused {refused} resources: {:?}", held.source.message, applied.issues)
+                        format!(
+                            "{}: the record refused {refused} resources: {:?}",
+                            held.source.message, applied.issues
+                        )
                     });
+                }
+                Ok(applied) if applied.persons.is_empty() && !held.bundles.is_empty() => {
+                    *self.unattached.entry(held.source.adapter.clone()).or_default() += 1;
                 }
                 Ok(_) => {}
                 Err(error) => self.fault(|| format!("{}: {error}", held.source.message)),
@@ -252,7 +268,16 @@ impl Run {
             let query = PersonQuery { text: nhs.clone(), ..PersonQuery::default() };
             let rows = record.persons(&query).unwrap_or_default();
             let [row] = rows.as_slice() else {
-                self.fault(|| format!("person {}: {} persons of the record", person.number, rows.len()));
+                let patients: Vec<String> = rows
+                    .iter()
+                    .filter_map(|row| record.person(&row.id).ok().flatten())
+                    .map(|view| {
+                        view.members.iter().map(|m| m.source.message.clone()).collect::<Vec<_>>().join(", ")
+                    })
+                    .collect();
+                self.fault(|| {
+                    format!("person {}: {} persons of the record: {patients:?}", person.number, rows.len())
+                });
                 continue;
             };
             let Ok(Some(view)) = record.person(&row.id) else {
@@ -260,9 +285,10 @@ impl Run {
                 continue;
             };
             self.patients += view.members.len() as u64;
-            let stranger = view.members.iter().find(|m| {
-                !m.demographics.nhs_number.is_empty() && m.demographics.nhs_number != *nhs
-            });
+            let stranger = view
+                .members
+                .iter()
+                .find(|m| !m.demographics.nhs_number.is_empty() && m.demographics.nhs_number != *nhs);
             if stranger.is_some() {
                 self.fault(|| format!("person {}: joined with another", person.number));
             }
@@ -272,9 +298,17 @@ impl Run {
                 self.fault(|| format!("person {}: no fact of two sources was recognised", person.number));
             }
         }
+    }
+
+    /// Before the spoiled messages come, there are as many persons as people.
+    fn count(&mut self, record: &Record) {
         let figures = record.figures().unwrap_or_else(|e| panic!("the record: {e}"));
         self.persons = figures.persons;
         self.resources = figures.resources;
+        let (persons, people) = (figures.persons, self.people);
+        if persons != people as u64 {
+            self.fault(|| format!("{people} people became {persons} persons of the record"));
+        }
     }
 
     /// What it found, in lines.
@@ -297,8 +331,11 @@ impl Run {
         for (name, count) in &self.without_adapter {
             line(format!("  {name:22} {count:>8} messages, and no adapter in the list"));
         }
-        for ((format, rule), count) in &self.warnings {
-            line(format!("  warning {format} {rule}: {count}"));
+        for ((format, rule), (count, first)) in &self.warnings {
+            line(format!("  warning {format} {rule}: {count}, first {first}"));
+        }
+        for (format, count) in &self.unattached {
+            line(format!("  {format}: {count} messages reached no person"));
         }
         line(format!("  labelled defects found as expected: {}", self.defects));
         line(format!(

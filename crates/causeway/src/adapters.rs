@@ -5,13 +5,16 @@ use causeway_adapter::Adapter;
 
 /// Every adapter: social care first, then alphabetical.
 pub static ADAPTERS: &[&dyn Adapter] = &[
+    &causeway_adapter_care_act_assessment::CareActAssessment,
     &causeway_adapter_client_level_data::ClientLevelData,
     &causeway_adapter_council_case_extract::CouncilCaseExtract,
     &causeway_adapter_discharge_notice::DischargeNotice,
     &causeway_adapter_telecare_alarm::TelecareAlarm,
+    &causeway_adapter_careconnect::CareConnect,
     &causeway_adapter_edifact_pathology::EdifactPathology,
     &causeway_adapter_gp2gp::Gp2gp,
     &causeway_adapter_hl7v2::Hl7v2,
+    &causeway_adapter_summary_care_record::SummaryCareRecord,
 ];
 
 #[cfg(test)]

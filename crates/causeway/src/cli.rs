@@ -10,7 +10,8 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use crate::{
-    ADAPTERS, bench, client, demo, detect, doctor, explain, input, remote, serve, translate, translator,
+    ADAPTERS, bench, client, demo, detect, doctor, explain, input, notes, remote, serve, translate,
+    translator,
 };
 
 /// Something was refused; the rest was done.
@@ -172,10 +173,13 @@ pub struct Where {
 
 /// Arguments of `send`.
 #[derive(Args, Debug)]
+#[command(subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
 pub struct SendArgs {
+    #[command(subcommand)]
+    what: Option<SendWhat>,
     /// The message.
-    #[arg(value_name = "FILE")]
-    path: PathBuf,
+    #[arg(value_name = "FILE", required = true)]
+    path: Option<PathBuf>,
     #[command(flatten)]
     exchange: Where,
     /// Media type; that of the format detected unless given.
@@ -184,6 +188,29 @@ pub struct SendArgs {
     /// Key under which a retry gets the first answer again.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+}
+
+/// What else may be sent.
+#[derive(Subcommand, Debug)]
+pub enum SendWhat {
+    /// Write a care note and send it as a care provider's record.
+    CareNote {
+        /// The note.
+        #[command(flatten)]
+        note: notes::NoteArgs,
+        /// Where to.
+        #[command(flatten)]
+        exchange: Where,
+    },
+    /// Send care notes from a table (CSV), a row each.
+    CareNotes {
+        /// The table.
+        #[command(flatten)]
+        notes: notes::NotesArgs,
+        /// Where to.
+        #[command(flatten)]
+        exchange: Where,
+    },
 }
 
 /// Arguments of `messages`.
@@ -329,13 +356,28 @@ fn exchange(at: &Where) -> client::Exchange {
 }
 
 fn run_send(args: &SendArgs) -> Result<u8, String> {
-    let bytes = std::fs::read(&args.path).map_err(|e| format!("{}: {e}", args.path.display()))?;
+    let sent = match &args.what {
+        None => return run_send_file(args),
+        Some(SendWhat::CareNote { note, exchange: at }) => {
+            client_runtime()?.block_on(notes::send_one(note, &exchange(at)))
+        }
+        Some(SendWhat::CareNotes { notes: table, exchange: at }) => {
+            client_runtime()?.block_on(notes::send_table(table, &exchange(at)))
+        }
+    };
+    let (text, good) = sent?;
+    print(&text);
+    Ok(if good { 0 } else { EXIT_REFUSED })
+}
+
+fn run_send_file(args: &SendArgs) -> Result<u8, String> {
+    let path = args.path.as_ref().ok_or("which file?")?;
+    let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let detected =
         detect::choose(ADAPTERS, None, &bytes).ok().and_then(|(a, _)| a.media_types().first().copied());
     let media_type = args.media_type.as_deref().or(detected).unwrap_or("application/octet-stream");
     let sending = exchange(&args.exchange);
-    let (text, good) =
-        client_runtime()?.block_on(sending.send(&args.path, media_type, args.key.as_deref()))?;
+    let (text, good) = client_runtime()?.block_on(sending.send(path, media_type, args.key.as_deref()))?;
     print(&text);
     Ok(if good { 0 } else { EXIT_REFUSED })
 }

@@ -30,6 +30,10 @@ impl Exchange {
 
     async fn json(&self, request: reqwest::RequestBuilder) -> Result<Value, String> {
         let answer = request.send().await.map_err(|_| format!("{} does not answer", self.server))?;
+        self.read(answer).await
+    }
+
+    async fn read(&self, answer: reqwest::Response) -> Result<Value, String> {
         let status = answer.status();
         let body: Value = answer.json().await.unwrap_or_default();
         if status.is_success() {
@@ -91,21 +95,46 @@ impl Exchange {
         key: Option<&str>,
     ) -> Result<(String, bool), String> {
         let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let mut request = self
-            .request(reqwest::Method::POST, "/messages")?
-            .header("Content-Type", media_type)
-            .header("Prefer", "respond-sync")
-            .body(bytes);
-        if let Some(key) = key {
-            request = request.header("Idempotency-Key", key);
-        }
-        let body = self.json(request).await?;
+        let (body, _) = self.post(bytes, media_type, key, true).await?;
         let good = body["translation"]["errors"].as_u64() == Some(0);
         Ok((message_text(&body), good))
     }
+
+    /// Sends a message; with `wait` the answer tells of its translation. Also whether it was sent before.
+    ///
+    /// # Errors
+    /// What the exchange answers where it refuses.
+    pub async fn post(
+        &self,
+        bytes: Vec<u8>,
+        media_type: &str,
+        key: Option<&str>,
+        wait: bool,
+    ) -> Result<(Value, bool), String> {
+        let mut request =
+            self.request(reqwest::Method::POST, "/messages")?.header("Content-Type", media_type).body(bytes);
+        if wait {
+            request = request.header("Prefer", "respond-sync");
+        }
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        let answer = request.send().await.map_err(|_| format!("{} does not answer", self.server))?;
+        let replayed = answer.headers().contains_key("causeway-replayed");
+        let body = self.read(answer).await?;
+        // A replayed answer is the first one: ask how the message stands now.
+        match body["id"].as_str().filter(|_| replayed && wait) {
+            Some(id) => {
+                let now = self.json(self.request(reqwest::Method::GET, &format!("/messages/{id}"))?).await?;
+                Ok((now, replayed))
+            }
+            None => Ok((body, replayed)),
+        }
+    }
 }
 
-fn message_text(body: &Value) -> String {
+/// A message for people.
+pub fn message_text(body: &Value) -> String {
     let word = |key: &str| body[key].as_str().unwrap_or("");
     let mut out = format!("{}  {}\n", word("id"), word("state"));
     out.push_str(&format!(

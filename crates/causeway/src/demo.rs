@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use causeway_exchange::route::{Route, Routes, SEND_BUNDLE, SEND_DOCUMENT};
 use causeway_service::config::{CodeSystem, Config, Organisation};
+use causeway_service::onramp::note::{self, Raw};
 use causeway_synth::formats::{client_level_data, messages};
 use causeway_synth::people::{
     ALARM_CENTRE, CARE_HOMES, COUNCIL, HOME_CARE, HOSPITALS, LABORATORY, PRACTICES,
@@ -52,16 +54,73 @@ fn organisations() -> Vec<Organisation> {
                 _ => CodeSystem::Ods,
             },
             name: o.name.to_owned(),
-            mailbox: Some(format!("MB{}", o.code.replace('-', ""))),
+            mailbox: Some(mailbox(*o)),
             ..Organisation::default()
         })
         .collect()
+}
+
+fn mailbox(organisation: causeway_synth::Organisation) -> String {
+    format!("MB{}", organisation.code.replace('-', ""))
+}
+
+/// Who gets what: social care is told in its own forms, and tells others.
+fn routes() -> Result<Vec<Route>, String> {
+    let to =
+        |organisation, send: &str| json!({"kind": "mailbox", "mailbox": mailbox(organisation), "send": send});
+    let table = json!([
+        {"id": "discharge-to-social-care", "when": {"format": ["hl7v2"], "event": ["ADT^A03"]},
+         "to": [to(COUNCIL, "discharge-notice"), to(HOME_CARE, "care-provider-record")]},
+        {"id": "results-to-practice", "when": {"format": ["edifact-pathology"]},
+         "to": [to(PRACTICES[0], SEND_BUNDLE), to(PRACTICES[0], SEND_DOCUMENT)]},
+        {"id": "care-notes-to-practice-and-hospital", "when": {"format": ["care-provider-record"], "sender": [HOME_CARE.code]},
+         "to": [to(PRACTICES[0], SEND_BUNDLE), to(PRACTICES[0], SEND_DOCUMENT), to(HOSPITALS[0], SEND_BUNDLE)]},
+    ]);
+    Ok(Routes::parse(&table.to_string()).map_err(|e| e.to_string())?.as_slice().to_vec())
+}
+
+/// What the home care worker sees a week after she came home, as typed into the form.
+fn care_note(person: &causeway_synth::Person) -> Option<Message> {
+    let mut raw = Raw::default();
+    let born = person.born.to_string();
+    for (name, value) in [
+        ("nhs_number", person.nhs_number.as_str()),
+        ("first_name", &person.given),
+        ("family_name", &person.family),
+        ("date_of_birth", &born),
+        ("address_line_1", &person.street),
+        ("postcode", &person.postcode),
+        ("home_cqc_id", HOME_CARE.code),
+        ("home_name", HOME_CARE.name),
+        ("date", "2026-10-05"),
+        ("time", "09:30"),
+        ("kind", "mobility"),
+        (
+            "note",
+            "Gets up with one person's help and walks to the kitchen with her frame. Yesterday she needed two.",
+        ),
+        ("written_by", "Jo Fenwick"),
+        ("role", "Reablement worker"),
+    ] {
+        raw.set(name, value);
+    }
+    let note = note::check(&raw, jiff::civil::datetime(2026, 12, 31, 0, 0, 0, 0)).ok()?;
+    Some(Message {
+        format: "care-provider-record",
+        name: "care-note-mobility.dscr.json".to_owned(),
+        title: "A change in mobility, typed into the care-note form".to_owned(),
+        sender: HOME_CARE,
+        media_type: note::MEDIA_TYPE,
+        at: jiff::civil::datetime(2026, 10, 5, 9, 40, 0, 0),
+        bytes: note.json,
+    })
 }
 
 /// Every message of the story, in the order of sending.
 pub fn story() -> Vec<Message> {
     let (person, journey) = edith();
     let mut all = messages(&person, &journey);
+    all.extend(care_note(&person));
     all.push(client_level_data::file(&[(&person, &journey)], jiff::civil::date(2026, 12, 31)));
     all.sort_by_key(|m| m.at);
     all
@@ -92,12 +151,14 @@ pub async fn run(options: Options) -> Result<bool, String> {
 }
 
 async fn prepare(options: &Options, data: PathBuf) -> Result<serve::Ready, String> {
+    let routes = routes()?;
     let config = |listen: &str| Config {
         listen: listen.to_owned(),
         data_directory: data.clone(),
         open: true,
         test_mode: true,
         organisations: organisations(),
+        routes: routes.clone(),
         ..Config::default()
     };
     match &options.listen {
@@ -140,14 +201,16 @@ async fn tell(base: &str, options: &Options) -> Result<bool, String> {
         }
         crossings.push(crossing);
     }
+    let arrived = arrived(&client, base, &crossings).await?;
     let record = record(&client, base, &person.nhs_number).await?;
     let complete = crossings.iter().all(|c| unexplained(c) == 0 && c.body["translation"]["errors"] == 0);
     if options.json {
         print(&format!(
             "{}\n",
-            serde_json::to_string_pretty(&summary(base, &crossings, &record)).unwrap_or_default()
+            serde_json::to_string_pretty(&summary(base, &crossings, &arrived, &record)).unwrap_or_default()
         ));
     } else {
+        print(&arrived_text(&arrived));
         print(&record_text(&record));
     }
     Ok(complete)
@@ -214,6 +277,68 @@ fn crossing_text(crossing: &Crossing) -> String {
     )
 }
 
+/// One message that waits in a mailbox.
+#[derive(Debug)]
+struct Arrival {
+    mailbox: String,
+    organisation: String,
+    id: String,
+    title: String,
+    form: String,
+    /// Elements of the bundle that the form could not carry; `None` where the bundle itself arrived.
+    left_behind: Option<u64>,
+}
+
+/// What the routes made of each crossing.
+async fn arrived(
+    client: &reqwest::Client,
+    base: &str,
+    crossings: &[Crossing],
+) -> Result<Vec<Arrival>, String> {
+    let names: Vec<(String, String)> =
+        organisations().into_iter().filter_map(|o| Some((o.mailbox?, o.name))).collect();
+    let mut arrivals = Vec::new();
+    for crossing in crossings {
+        for id in crossing.body["derived"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            let request = client.get(format!("{base}/messages/{id}")).header("Accept", "application/json");
+            let answer = request.send().await.map_err(|e| e.to_string())?;
+            let body: Value = answer.json().await.map_err(|e| e.to_string())?;
+            let Some(mailbox) = body["mailboxTo"].as_str() else { continue };
+            arrivals.push(Arrival {
+                organisation: names
+                    .iter()
+                    .find(|(known, _)| known == mailbox)
+                    .map_or_else(String::new, |(_, name)| name.clone()),
+                mailbox: mailbox.to_owned(),
+                id: id.to_owned(),
+                title: crossing.message.title.clone(),
+                form: body["written"]["as"].as_str().unwrap_or("FHIR bundle").to_owned(),
+                left_behind: body["written"]["leftBehind"].as_u64(),
+            });
+        }
+    }
+    arrivals.sort_by(|a, b| a.mailbox.cmp(&b.mailbox));
+    Ok(arrivals)
+}
+
+fn arrived_text(arrivals: &[Arrival]) -> String {
+    let mut out = "What waits in whose mailbox:\n".to_owned();
+    let mut last = "";
+    for arrival in arrivals {
+        if arrival.mailbox != last {
+            out.push_str(&format!("  {} ({})\n", arrival.organisation, arrival.mailbox));
+            last = &arrival.mailbox;
+        }
+        let loss = match arrival.left_behind {
+            None => "nothing left behind".to_owned(),
+            Some(count) => format!("{count} elements left behind, listed at /messages/{}", arrival.id),
+        };
+        out.push_str(&format!("    {} as {}: {loss}\n", arrival.title, arrival.form));
+    }
+    out.push('\n');
+    out
+}
+
 /// The person's record, once every message has reached it.
 async fn record(client: &reqwest::Client, base: &str, nhs_number: &str) -> Result<Value, String> {
     let get = |path: String| {
@@ -268,7 +393,7 @@ fn record_text(record: &Value) -> String {
     )
 }
 
-fn summary(base: &str, crossings: &[Crossing], record: &Value) -> Value {
+fn summary(base: &str, crossings: &[Crossing], arrived: &[Arrival], record: &Value) -> Value {
     let list: Vec<Value> = crossings
         .iter()
         .map(|c| {
@@ -286,6 +411,10 @@ fn summary(base: &str, crossings: &[Crossing], record: &Value) -> Value {
         "messages": list.len(),
         "unexplained": crossings.iter().map(unexplained).sum::<u64>(),
         "crossings": list,
+        "arrived": arrived
+            .iter()
+            .map(|a| json!({"mailbox": a.mailbox, "id": a.id, "of": a.title, "as": a.form, "leftBehind": a.left_behind}))
+            .collect::<Vec<_>>(),
         "record": {"patients": record["patients"], "resources": kinds},
         "base": base,
     })

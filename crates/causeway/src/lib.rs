@@ -9,6 +9,7 @@ pub mod detect;
 pub mod doctor;
 pub mod explain;
 pub mod input;
+pub mod notes;
 pub mod remote;
 pub mod serve;
 pub mod translate;

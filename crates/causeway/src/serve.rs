@@ -8,8 +8,8 @@ use std::sync::Arc;
 use causeway_record::Record;
 use causeway_service::app::Service;
 use causeway_service::config::Config;
-use causeway_service::mllp;
 use causeway_service::state::{Adapters, AppState, Shared};
+use causeway_service::{mllp, scaip, tls};
 use causeway_store::{Options, Store};
 use tokio::net::TcpListener;
 
@@ -52,9 +52,17 @@ pub async fn prepare(config: Config, adapters: Adapters) -> Result<Ready, String
     );
     let mut service = Service::new(state.clone());
     for settings in state.config.mllp_listeners.clone() {
-        let listener = TcpListener::bind(&settings.listen).await.map_err(|e| format!("{}: {e}", settings.listen))?;
+        let listener =
+            TcpListener::bind(&settings.listen).await.map_err(|e| format!("{}: {e}", settings.listen))?;
         tracing::info!(address = settings.listen, sender = settings.sender, "MLLP listener");
         service = service.task(move |state, stop| mllp::serve(state, stop, listener, settings, None));
+    }
+    for settings in state.config.scaip_listeners.clone() {
+        let listener =
+            TcpListener::bind(&settings.listen).await.map_err(|e| format!("{}: {e}", settings.listen))?;
+        let wrap = settings.tls.as_ref().map(tls::wrap).transpose().map_err(|e| e.to_string())?;
+        tracing::info!(address = settings.listen, sender = settings.sender, "SCAIP listener");
+        service = service.task(move |state, stop| scaip::serve(state, stop, listener, settings, wrap));
     }
     Ok(Ready { service, state, listener, address })
 }

@@ -19,7 +19,10 @@ use tokio_util::task::TaskTracker;
 use crate::problem::Problem;
 use crate::server::{self, Wrap};
 use crate::state::Shared;
-use crate::{delivery, doors, fhir, fhir_messaging, health, limits, maintenance, metrics, onramp, pages, pipeline, scaip, tls};
+use crate::{
+    delivery, doors, fhir, fhir_messaging, health, limits, maintenance, metrics, onramp, pages, pipeline,
+    scaip, tls,
+};
 
 type Task = Box<dyn FnOnce(Shared, CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 

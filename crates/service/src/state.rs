@@ -122,7 +122,10 @@ impl AppState {
 
     /// The adapter with this name.
     pub fn adapter(&self, name: &str) -> Option<&'static dyn Adapter> {
-        let own = || (name == fhir_messaging::adapter::NAME).then_some(&fhir_messaging::adapter::ADAPTER as &dyn Adapter);
+        let own = || {
+            (name == fhir_messaging::adapter::NAME)
+                .then_some(&fhir_messaging::adapter::ADAPTER as &dyn Adapter)
+        };
         self.adapters.iter().copied().find(|a| a.name() == name).or_else(own)
     }
 

@@ -72,7 +72,8 @@ fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'s
 }
 
 fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|_| TlsError::File { what: "private key", path: path.to_owned() })
+    PrivateKeyDer::from_pem_file(path)
+        .map_err(|_| TlsError::File { what: "private key", path: path.to_owned() })
 }
 
 fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
@@ -95,9 +96,9 @@ pub fn server_config(settings: &Settings) -> Result<ServerConfig, TlsError> {
     let builder = match &settings.client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities(path)?), provider());
             let verifier =
-                if settings.client_required { verifier } else { verifier.allow_unauthenticated() };
+                WebPkiClientVerifier::builder_with_provider(Arc::new(authorities(path)?), provider());
+            let verifier = if settings.client_required { verifier } else { verifier.allow_unauthenticated() };
             builder.with_client_cert_verifier(verifier.build().map_err(|e| said(&e))?)
         }
     };
@@ -166,7 +167,9 @@ impl Kept {
                     current.stamps = now;
                     tracing::info!("certificates reloaded");
                 }
-                Err(error) => tracing::error!(error = %error, "new certificates can't be used, the old ones stay"),
+                Err(error) => {
+                    tracing::error!(error = %error, "new certificates can't be used, the old ones stay")
+                }
             }
         }
         current.config.clone()

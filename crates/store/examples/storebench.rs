@@ -93,21 +93,26 @@ fn measure(producers: u64, seconds: u64, one: &(dyn Fn(u64, u64) + Sync)) -> (f6
     (rate, times.get(times.len() * 99 / 100).copied().unwrap_or_default())
 }
 
-/// Time that the thread with this name has been on a core: what a message costs the one writer, whoever else
-/// uses the machine. Zero where the system doesn't tell.
-fn on_core(name: &str) -> Duration {
-    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let nanoseconds = tasks
-        .filter(|t| std::fs::read_to_string(t.path().join("comm")).is_ok_and(|c| c.trim() == name))
-        .filter_map(|t| std::fs::read_to_string(t.path().join("schedstat")).ok())
-        .filter_map(|s| s.split(' ').next().and_then(|n| n.parse::<u64>().ok()))
-        .sum();
-    Duration::from_nanos(nanoseconds)
+/// What the thread with this name has cost: microseconds on a core, and bytes written. Unlike a rate, neither
+/// depends on who else uses the machine. Zero where the system doesn't tell.
+fn cost(name: &str) -> [f64; 2] {
+    let mut cost = [0.0; 2];
+    for task in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let read = |file| std::fs::read_to_string(task.path().join(file)).unwrap_or_default();
+        if read("comm").trim() == name {
+            let (time, written) = (read("schedstat"), read("io"));
+            let written = written.lines().find_map(|l| l.strip_prefix("wchar: "));
+            let number = |text: Option<&str>| text.and_then(|n| n.parse().ok()).unwrap_or(0.0);
+            cost[0] += number(time.split(' ').next()) / 1e3;
+            cost[1] += number(written);
+        }
+    }
+    cost
 }
 
 fn accepts(directory: &Path, seconds: u64) {
     println!(
-        "producers  raw/s   p99    bare SQLite/s  p99    store/s   p99    store/bare   writer's core µs each: bare store"
+        "producers  raw/s   p99    bare SQLite/s  p99    store/s   p99    store/bare   writer, each message: bare, store"
     );
     for producers in [1, 16, 64] {
         let place = directory.join(format!("p{producers}"));
@@ -122,10 +127,15 @@ fn accepts(directory: &Path, seconds: u64) {
 
         let writer = Bare::start(&place.join("bare.db"));
         let bare = measure(producers, seconds, &|_, number| writer.write(number));
-        let bare_core = on_core("bare-writer");
+        let bare_commits = COMMITS.swap(0, Ordering::Relaxed);
+        let bare_cost = cost("bare-writer");
         drop(writer);
 
-        let store = Store::open(Options { reserve: 1, ..Options::new(place.join("store")) }).expect("opens");
+        let mut options = Options { reserve: 1, ..Options::new(place.join("store")) };
+        if let Some(w) = std::env::var("BW").ok().and_then(|w| w.parse().ok()) {
+            options.batch_wait = Duration::from_micros(w);
+        }
+        let store = Store::open(options).expect("opens");
         let now = Timestamp::now();
         let ours = measure(producers, seconds, &|_, number| {
             let outcome = store.accept(letter(number), now).expect("accepts");
@@ -133,14 +143,19 @@ fn accepts(directory: &Path, seconds: u64) {
         });
         let show = |(rate, p99): (f64, Duration)| format!("{rate:7.0} {:6.2}ms", p99.as_secs_f64() * 1e3);
         let ratio = ours.0 / bare.0;
-        let each = |core: Duration, rate: f64| core.as_secs_f64() * 1e6 / (rate * seconds as f64);
-        let (bare_each, store_each) =
-            (each(bare_core, bare.0), each(on_core("causeway-writer"), ours.0));
+        let commits = store.metrics().expect("metrics").commits;
+        let each = |cost: [f64; 2], rate: f64, commits: u64| {
+            let messages = rate * seconds as f64;
+            let batch = messages / commits as f64;
+            format!("{:.1} µs {:.1} kB 1/{batch:.1} commit", cost[0] / messages, cost[1] / messages / 1e3)
+        };
         println!(
-            "{producers:9} {} {}      {}  {ratio:.2}   {bare_each:.1} {store_each:.1}",
+            "{producers:9} {} {}      {}  {ratio:.2}   {}, {}",
             show(raw),
             show(bare),
-            show(ours)
+            show(ours),
+            each(bare_cost, bare.0, bare_commits),
+            each(cost("causeway-writer"), ours.0, commits)
         );
         drop(store);
         std::fs::remove_dir_all(&place).expect("removed");
@@ -148,6 +163,9 @@ fn accepts(directory: &Path, seconds: u64) {
 }
 
 type Row = (u64, Vec<u8>, SyncSender<()>);
+
+/// Commits of the bare writer.
+static COMMITS: AtomicU64 = AtomicU64::new(0);
 
 /// The least that keeps a queue in SQLite.
 struct Bare(SyncSender<Row>);
@@ -170,6 +188,7 @@ impl Bare {
     fn run(conn: &Connection, requests: &Receiver<Row>) {
         while let Ok(first) = requests.recv() {
             let batch: Vec<Row> = std::iter::once(first).chain(requests.try_iter().take(255)).collect();
+            COMMITS.fetch_add(1, Ordering::Relaxed);
             conn.execute_batch("BEGIN IMMEDIATE").expect("begins");
             for (number, payload, _) in &batch {
                 conn.prepare_cached("INSERT INTO m(id, payload) VALUES (?1, ?2)")

@@ -3,7 +3,7 @@
 use crate::blobs::hex;
 use crate::fault::{Result, db, is_constraint};
 use crate::prepare::{Part, ReadyAccept, ReadyEffects, ReadyTranslation, sha256};
-use crate::rows::{Rest, stored};
+use crate::rows::{Rest, made_keys, part_key, stored};
 use crate::writer::{Tx, cut};
 use causeway_exchange::effects::EventKind;
 use causeway_exchange::engine::inbox_lifetime;
@@ -52,14 +52,29 @@ impl Tx<'_> {
         if let Some(body) = &ready.body {
             self.insert_part(seq, body)?;
         }
+        let mut effects = ready.effects;
+        // No key, no answer to keep; with one, both are one row.
+        let answer = effects.plain.answer.take();
         if let Some(key) = &ready.key {
+            let answer = answer.as_ref();
             self.run(
-                "INSERT INTO idempotency(sender, request_id, owner, message, sha256, at) VALUES (?1,?2,?3,?4,?5,?6)",
-                params![key.sender, key.request_id, seq, message.id.as_str(), digest, self.now],
+                "INSERT INTO idempotency(sender, request_id, owner, message, sha256, at, status, media_type, body)
+                 VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+                params![
+                    key.sender,
+                    key.request_id,
+                    seq,
+                    message.id.as_str(),
+                    digest,
+                    self.now,
+                    answer.map(|a| a.status),
+                    answer.map(|a| &a.media_type),
+                    answer.map(|a| &a.body)
+                ],
             )?;
         }
         self.arrived(seq, &message, &digest)?;
-        self.effects(seq, &message.id, ready.effects)?;
+        self.effects(seq, &message.id, effects)?;
         Ok(AcceptOutcome::Accepted { seq: seq.cast_unsigned() })
     }
 
@@ -98,11 +113,12 @@ impl Tx<'_> {
         let waiting = if uploading { 2 } else { i64::from(message.inbox) };
         let expires = (waiting > 0).then(|| self.now.saturating_add(lifetime()));
         let inserted = self.conn.prepare_cached(
-            "INSERT INTO message(id, kind, state, waiting, inbox, sender, door, mailbox_from, mailbox_to, workflow,
+            "INSERT INTO message(seq, id, kind, state, waiting, inbox, sender, door, mailbox_from, mailbox_to, workflow,
                local_id, correlation_id, person_key, linked, received_at, changed_at, expires_at, size, sha256,
                chunks, present, rest)
-             VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?15,?16,?17,?18,?19,?20,?21)",
+             VALUES (?22,?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?15,?16,?17,?18,?19,?20,?21)",
         );
+        let seq = self.head.message + 1;
         let result = inserted.and_then(|mut s| {
             s.execute(params![
                 message.id.as_str(),
@@ -126,19 +142,26 @@ impl Tx<'_> {
                 start.chunks,
                 if uploading { 1 } else { start.chunks },
                 Rest::of(message),
+                seq,
             ])
         });
         match result {
-            Ok(_) => Ok(self.conn.last_insert_rowid()),
+            Ok(_) => {
+                self.head.message = seq;
+                Ok(seq)
+            }
             Err(e) if is_constraint(&e) => Err(EngineError::IdInUse),
             Err(e) => Err(db(&e)),
         }
     }
 
     pub(crate) fn insert_part(&self, owner: i64, part: &Part) -> Result<()> {
+        let key = part_key(owner, part.role, part.number).ok_or(EngineError::Invalid("too many parts"))?;
         self.run(
-            "INSERT INTO part(owner, role, number, name, media_type, sha256, size, bytes) VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
+            "INSERT INTO part(id, owner, role, number, name, media_type, sha256, size, bytes)
+             VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
             params![
+                key,
                 owner,
                 part.role,
                 part.number,
@@ -233,7 +256,7 @@ impl Tx<'_> {
     }
 
     fn keep_translation(&mut self, owner: i64, id: &MessageId, translation: &ReadyTranslation) -> Result<()> {
-        let replaced = self.run("DELETE FROM part WHERE owner=?1 AND role<>'body'", [owner])?;
+        let replaced = self.run("DELETE FROM part WHERE id BETWEEN ?1 AND ?2", made_keys(owner))?;
         if replaced > 0 {
             self.note("causeway", "translation-replaced", id.as_str(), &translation.adapter)?;
         }
@@ -250,7 +273,7 @@ impl Tx<'_> {
     }
 
     /// Queues work; behind earlier work of its key where it has one.
-    pub(crate) fn queue(&self, owner: i64, work: &NewWork) -> Result<()> {
+    pub(crate) fn queue(&mut self, owner: i64, work: &NewWork) -> Result<()> {
         let behind = match &work.order_key {
             None => false,
             Some(key) => self
@@ -262,9 +285,10 @@ impl Tx<'_> {
                 .is_some(),
         };
         let due = work.not_before.map_or(self.now, jiff::Timestamp::as_microsecond);
+        self.head.work += 1;
         self.run(
-            "INSERT INTO work(owner, kind, destination, order_key, state, not_before, token, attempts, replay,
-               queued_at, detail) VALUES (?1,?2,?3,?4,?5,?6,0,0,?7,?8,?9)",
+            "INSERT INTO work(id, owner, kind, destination, order_key, state, not_before, token, attempts, replay,
+               queued_at, detail) VALUES (?10,?1,?2,?3,?4,?5,?6,0,0,?7,?8,?9)",
             params![
                 owner,
                 work.kind.as_str(),
@@ -274,7 +298,8 @@ impl Tx<'_> {
                 due,
                 work.replay,
                 self.now,
-                work.detail
+                work.detail,
+                self.head.work
             ],
         )
         .map(|_| ())
@@ -295,7 +320,7 @@ impl Tx<'_> {
     }
 
     /// An acknowledgement came: the first one stands, each is on the timeline.
-    pub(crate) fn settle(&self, settle: &Settle) -> Result<()> {
+    pub(crate) fn settle(&mut self, settle: &Settle) -> Result<()> {
         let held = self.held(&settle.message)?;
         let outcome = if settle.outcome == AckOutcome::Positive { "positive" } else { "negative" };
         self.run(

@@ -15,11 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(sha256: &Checksum) -> String {
-    use std::fmt::Write as _;
-    sha256.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    sha256.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Files that a request in flight is about to name; they must not be removed.

@@ -30,7 +30,12 @@ struct Place {
 impl Tx<'_> {
     /// Leases due items: those whose lease ran out first, then by due time.
     pub(crate) fn claim(&mut self, claim: &Claim) -> Result<Vec<Lease>> {
-        let at = if claim.destination.is_some() { " AND destination=?4" } else { " AND ?4 IS NULL" };
+        let at = match claim.destination.as_deref() {
+            None => " AND ?4 IS NULL",
+            Some("") => " AND destination=?4",
+            // The second condition is that of index `work_ready_at`.
+            Some(_) => " AND destination=?4 AND destination<>''",
+        };
         let mut ids: Vec<i64> = Vec::new();
         for sql in [
             format!(

@@ -29,8 +29,8 @@ pub(crate) fn message(conn: &Connection, id: &MessageId) -> Result<Option<Messag
 
 /// The pieces of a message's content, in order.
 pub(crate) fn pieces(conn: &Connection, owner: u64) -> Result<Vec<Piece>> {
-    let sql = format!("SELECT {} FROM part WHERE owner=?1 AND role='body' ORDER BY number", rows::PIECE);
-    rows::all(conn, &sql, [owner.cast_signed()], rows::piece)
+    let sql = format!("SELECT {} FROM part WHERE id BETWEEN ?1 AND ?2 ORDER BY id", rows::PIECE);
+    rows::all(conn, &sql, rows::body_keys(owner.cast_signed()), rows::piece)
 }
 
 /// A page of an inbox. Reads only the index `message_waiting`, which holds nothing but waiting messages.
@@ -75,7 +75,7 @@ fn inbox_entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<InboxEntry> {
 
 /// A search; each condition that is given becomes one of the statement's.
 pub(crate) fn search(conn: &Connection, query: &MessageQuery) -> Result<Vec<Message>> {
-    let mut sql = format!("SELECT {} FROM message WHERE 1=1", rows::MESSAGE);
+    let mut sql = String::new();
     let mut values: Vec<Value> = Vec::new();
     let mut add = |condition: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -98,7 +98,14 @@ pub(crate) fn search(conn: &Connection, query: &MessageQuery) -> Result<Vec<Mess
     let (beyond, order) = if query.oldest_first { ("seq >", "ASC") } else { ("seq <", "DESC") };
     add(beyond, query.after.map(|s| Value::Integer(s.cast_signed())));
     let limit = query.limit.clamp(1, MAX_SEARCH_PAGE);
-    sql.push_str(&format!(" ORDER BY seq {order} LIMIT {limit}"));
+    // A mailbox's waiting messages and its others have an index each; the two are merged in their order.
+    let arm = |condition: &str| format!("SELECT {} FROM message WHERE {condition}{sql}", rows::MESSAGE);
+    let sql = if query.mailbox_to.is_some() {
+        format!("{} UNION ALL {}", arm("waiting = 1"), arm("waiting <> 1 AND mailbox_to IS NOT NULL"))
+    } else {
+        arm("1=1")
+    };
+    let sql = format!("{sql} ORDER BY seq {order} LIMIT {limit}");
     rows::all(conn, &sql, params_from_iter(values), rows::message)
 }
 
@@ -198,9 +205,9 @@ impl Shared {
     /// One chunk as a stream.
     pub(crate) fn chunk(self: &Arc<Self>, id: &MessageId, number: u32) -> Result<PayloadReader> {
         let found = self.readable(id)?;
-        let sql = format!("SELECT {} FROM part WHERE owner=?1 AND role='body' AND number=?2", rows::PIECE);
-        let params = params![found.seq.cast_signed(), number];
-        let one = self.read(|conn| rows::all(conn, &sql, params, rows::piece))?;
+        let sql = format!("SELECT {} FROM part WHERE id=?1", rows::PIECE);
+        let key = rows::part_key(found.seq.cast_signed(), "body", i64::from(number));
+        let one = self.read(|conn| rows::all(conn, &sql, [key], rows::piece))?;
         let Some(piece) = one.first() else { return Err(EngineError::NotFound("chunk")) };
         let (size, digest) = (piece.size, piece.sha256);
         self.stream(one, size, digest)
@@ -240,10 +247,10 @@ impl Shared {
                 .and_then(|mut s| s.query_row([owner], translation_head).optional())
                 .map_err(|e| db(&e))?;
             let sql = format!(
-                "SELECT {}, role, name, media_type FROM part WHERE owner=?1 AND role<>'body' ORDER BY role, number",
+                "SELECT {}, role, name, media_type FROM part WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
                 rows::PIECE
             );
-            let parts = rows::all(&tx, &sql, [owner], |r| {
+            let parts = rows::all(&tx, &sql, rows::made_keys(owner), |r| {
                 let texts: (String, String, String) = (r.get(5)?, r.get(6)?, r.get(7)?);
                 Ok((rows::piece(r)?, texts))
             })?;

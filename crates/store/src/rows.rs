@@ -202,6 +202,42 @@ pub(crate) fn audit(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
     })
 }
 
+/// Bits of a part's key below its role: more than an upload has chunks or a translation outputs.
+const PART_NUMBER_BITS: u32 = 17;
+/// Bits of a part's key below its owner.
+const PART_OWNER_BITS: u32 = 20;
+
+/// Place of a role among a message's parts; what a translation made comes after the body.
+fn role_place(role: &str) -> i64 {
+    match role {
+        "body" => 0,
+        "acknowledgement" => 1,
+        "issues" => 2,
+        "ledger" => 3,
+        _ => 4,
+    }
+}
+
+/// Key of a part: parts lie in the order of their owner, role and number, so nothing else need index them.
+/// `None` where a number is beyond what a key holds.
+pub(crate) fn part_key(owner: i64, role: &str, number: i64) -> Option<i64> {
+    let fits =
+        (0..1 << (62 - PART_OWNER_BITS)).contains(&owner) && (0..1 << PART_NUMBER_BITS).contains(&number);
+    fits.then_some((owner << PART_OWNER_BITS) | (role_place(role) << PART_NUMBER_BITS) | number)
+}
+
+/// First and last possible key of a message's body.
+pub(crate) fn body_keys(owner: i64) -> [i64; 2] {
+    let first = owner << PART_OWNER_BITS;
+    [first, first + (1 << PART_NUMBER_BITS) - 1]
+}
+
+/// First and last possible key of what a translation made of a message.
+pub(crate) fn made_keys(owner: i64) -> [i64; 2] {
+    let first = owner << PART_OWNER_BITS;
+    [first + (1 << PART_NUMBER_BITS), first + (1 << PART_OWNER_BITS) - 1]
+}
+
 /// One stored piece of content.
 pub(crate) struct Piece {
     pub(crate) row: i64,

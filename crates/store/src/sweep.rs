@@ -93,11 +93,15 @@ impl Tx<'_> {
 
     /// Deletes a message's content and translation; the files it named.
     fn drop_content(&self, owner: i64) -> Result<Vec<Checksum>> {
-        let files =
-            rows::all(self.conn, "SELECT sha256 FROM part WHERE owner=?1 AND bytes IS NULL", [owner], |r| {
-                r.get(0)
-            })?;
-        self.run("DELETE FROM part WHERE owner=?1", [owner])?;
+        let ([first, _], [_, last]) = (rows::body_keys(owner), rows::made_keys(owner));
+        let keys = [first, last];
+        let files = rows::all(
+            self.conn,
+            "SELECT sha256 FROM part WHERE id BETWEEN ?1 AND ?2 AND +bytes IS NULL",
+            keys,
+            |r| r.get(0),
+        )?;
+        self.run("DELETE FROM part WHERE id BETWEEN ?1 AND ?2", keys)?;
         self.run("DELETE FROM translation WHERE owner=?1", [owner])?;
         Ok(files)
     }

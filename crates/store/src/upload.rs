@@ -41,8 +41,8 @@ impl Tx<'_> {
             return Err(EngineError::ChunkOutOfRange);
         }
         let earlier = self.first(
-            "SELECT sha256 FROM part WHERE owner=?1 AND role='body' AND number=?2",
-            params![held.seq, part.number],
+            "SELECT sha256 FROM part WHERE id=?1",
+            [rows::part_key(held.seq, part.role, part.number)],
             |r| r.get::<_, Checksum>(0),
         )?;
         match earlier {
@@ -103,14 +103,18 @@ impl Tx<'_> {
     }
 
     /// Gives a message a new sequence at the end; everything that belongs to it follows.
-    fn renumber(&self, old: i64) -> Result<i64> {
-        let next = self
-            .first("SELECT seq + 1 FROM sqlite_sequence WHERE name='message'", [], |r| r.get::<_, i64>(0))?
-            .ok_or(EngineError::NotFound("sequence"))?;
+    fn renumber(&mut self, old: i64) -> Result<i64> {
+        self.head.message += 1;
+        let next = self.head.message;
         self.run("UPDATE message SET seq=?2 WHERE seq=?1", params![old, next])?;
-        // AUTOINCREMENT only looks at inserts, so the counter is moved by hand.
-        self.run("UPDATE sqlite_sequence SET seq=?1 WHERE name='message'", [next])?;
-        for table in ["part", "event", "work", "expectation", "idempotency", "translation"] {
+        let [body, _] = rows::body_keys(old);
+        let [_, made] = rows::made_keys(old);
+        let [moved, _] = rows::body_keys(next);
+        self.run(
+            "UPDATE part SET id=id+?3, owner=?4 WHERE id BETWEEN ?1 AND ?2",
+            params![body, made, moved - body, next],
+        )?;
+        for table in ["event", "work", "expectation", "idempotency", "translation"] {
             self.run(&format!("UPDATE {table} SET owner=?2 WHERE owner=?1"), params![old, next])?;
         }
         Ok(next)

@@ -22,23 +22,48 @@ pub(crate) struct Head {
     pub(crate) token: i64,
     pub(crate) audit_seq: i64,
     pub(crate) audit_hash: Checksum,
+    /// Last numbers given to a message, an event and a work item; never given again.
+    pub(crate) message: i64,
+    pub(crate) event: i64,
+    pub(crate) work: i64,
 }
 
 impl Head {
     pub(crate) fn load(conn: &Connection) -> Result<Self> {
-        conn.query_row("SELECT high_water, token, audit_seq, audit_hash FROM meta", [], |r| {
-            Ok(Self { high_water: r.get(0)?, token: r.get(1)?, audit_seq: r.get(2)?, audit_hash: r.get(3)? })
+        let sql =
+            "SELECT high_water, token, audit_seq, audit_hash, message_seq, event_seq, work_seq FROM meta";
+        conn.query_row(sql, [], |r| {
+            Ok(Self {
+                high_water: r.get(0)?,
+                token: r.get(1)?,
+                audit_seq: r.get(2)?,
+                audit_hash: r.get(3)?,
+                message: r.get(4)?,
+                event: r.get(5)?,
+                work: r.get(6)?,
+            })
         })
         .map_err(|e| db(&e))
     }
 
     fn save(&self, conn: &Connection) -> Result<()> {
-        conn.prepare_cached("UPDATE meta SET high_water=?1, token=?2, audit_seq=?3, audit_hash=?4")
-            .and_then(|mut s| {
-                s.execute(params![self.high_water, self.token, self.audit_seq, self.audit_hash])
-            })
-            .map(|_| ())
-            .map_err(|e| db(&e))
+        conn.prepare_cached(
+            "UPDATE meta SET high_water=?1, token=?2, audit_seq=?3, audit_hash=?4, message_seq=?5, event_seq=?6,
+               work_seq=?7",
+        )
+        .and_then(|mut s| {
+            s.execute(params![
+                self.high_water,
+                self.token,
+                self.audit_seq,
+                self.audit_hash,
+                self.message,
+                self.event,
+                self.work
+            ])
+        })
+        .map(|_| ())
+        .map_err(|e| db(&e))
     }
 }
 
@@ -138,11 +163,12 @@ impl Tx<'_> {
     }
 
     /// A timeline event.
-    pub(crate) fn event(&self, owner: i64, kind: &str, actor: &str, detail: &str) -> Result<()> {
+    pub(crate) fn event(&mut self, owner: i64, kind: &str, actor: &str, detail: &str) -> Result<()> {
         let detail = cut(detail);
+        self.head.event += 1;
         self.run(
-            "INSERT INTO event(owner, at, kind, actor, detail) VALUES (?1,?2,?3,?4,?5)",
-            params![owner, self.now, kind, actor, detail],
+            "INSERT INTO event(owner, seq, at, kind, actor, detail) VALUES (?1,?2,?3,?4,?5,?6)",
+            params![owner, self.head.event, self.now, kind, actor, detail],
         )
         .map(|_| ())
     }

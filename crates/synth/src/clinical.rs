@@ -168,9 +168,19 @@ pub fn facts(person: &Person, journey: &Journey) -> Facts {
             f.medicines.push(repeat(MEMANTINE, "Take one at night", 28, past(&mut r, 2024, 2025)));
         }
         Kind::FallToReablement => {
-            condition(&mut f, FRAILTY, past(&mut r, 2023, 2025), "Electronic frailty index and clinical judgement");
+            condition(
+                &mut f,
+                FRAILTY,
+                past(&mut r, 2023, 2025),
+                "Electronic frailty index and clinical judgement",
+            );
             condition(&mut f, OSTEOPOROSIS, past(&mut r, 2018, 2022), "On DEXA scan");
-            f.medicines.push(repeat(ALENDRONIC, "Take one on the same day each week", 4, past(&mut r, 2022, 2025)));
+            f.medicines.push(repeat(
+                ALENDRONIC,
+                "Take one on the same day each week",
+                4,
+                past(&mut r, 2022, 2025),
+            ));
         }
         _ => {}
     }

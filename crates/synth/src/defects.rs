@@ -21,6 +21,8 @@ pub enum Outcome {
     Refused,
     /// The record is refused and its neighbours in the file are unharmed.
     NeighboursUnharmed,
+    /// The record is held back, by a rule on purpose, and its neighbours are unharmed.
+    Withheld,
     /// The item alone is refused or left out; the rest of the record goes on.
     ItemLeftOut,
     /// Everything is carried, with a notice.
@@ -54,7 +56,7 @@ pub struct Defect {
 }
 
 use Edit::{All, First};
-use Outcome::{Carried, ItemLeftOut, NeighboursUnharmed, Refused};
+use Outcome::{Carried, ItemLeftOut, NeighboursUnharmed, Refused, Withheld};
 
 /// The defects of one format, all of messages whose name ends so.
 struct Group {
@@ -68,7 +70,12 @@ const TELECARE: Group = Group {
     of: "alarm.scaip",
     list: &[
         ("device-type-missing", &[First("<dty>0005</dty>", "")], "scaip-mandatory-tag", Refused),
-        ("controller-missing", &[First("<cid>", "<cix>"), First("</cid>", "</cix>")], "scaip-mandatory-tag", Refused),
+        (
+            "controller-missing",
+            &[First("<cid>", "<cix>"), First("</cid>", "</cix>")],
+            "scaip-mandatory-tag",
+            Refused,
+        ),
         ("device-type-unknown", &[First("<dty>0005", "<dty>0099")], "scaip-device-type", Carried),
         ("status-unknown", &[First("<stc>0009", "<stc>0999")], "scaip-status", Carried),
         ("location-unknown", &[First("<lco>002", "<lco>777")], "scaip-location", Carried),
@@ -96,9 +103,14 @@ const ADMISSION: Group = Group {
         ("patient-missing", &[First("\rPID|", "\rZID|")], "pid-missing", Refused),
         ("nhs-number-check-digit", &[First("{nhs}^^^NHS", "{bad-nhs}^^^NHS")], "nhs-number-invalid", Carried),
         ("birth-date-impossible", &[First("|{born-compact}|", "|19421345|")], "date-invalid", ItemLeftOut),
-        ("admission-method-unknown", &[First("^{hospital}|21|", "^{hospital}|X9|")], "code-unknown", Carried),
+        ("gender-unknown", &[First("|{born-compact}|{sex}|", "|{born-compact}|Q|")], "code-unknown", Carried),
         ("escape-unknown", &[First("|{family}^", "|{family}\\Q\\^")], "escape-unknown", Carried),
-        ("message-type-unknown", &[First("|ADT^A01^ADT_A01|", "|ZZZ^Z01^ZZZ_Z01|")], "message-type-unsupported", Refused),
+        (
+            "message-type-unknown",
+            &[First("|ADT^A01^ADT_A01|", "|ZZZ^Z01^ZZZ_Z01|")],
+            "message-type-partial",
+            Carried,
+        ),
     ],
 };
 
@@ -107,13 +119,18 @@ const PATHOLOGY: Group = Group {
     of: "nhs003.edi",
     list: &[
         ("end-reference-differs", &[First("UNZ+1+", "UNZ+1+9")], "interchange-reference-differs", Refused),
-        ("segment-count-wrong", &[First("UNT+", "UNT+9")], "segment-count-differs", Refused),
-        ("patient-missing", &[First("S07+07'", "")], "patient-missing", Refused),
+        ("segment-count-wrong", &[First("UNT+", "UNT+9")], "segment-count-differs", Carried),
+        ("patient-missing", &[First("'PNA+PAT", "'PNX+PAT")], "patient-missing", Refused),
         ("nhs-number-check-digit", &[First("PAT+{nhs}", "PAT+{bad-nhs}")], "nhs-number-invalid", Carried),
-        ("birth-date-impossible", &[First("DTM+329:{born-compact}", "DTM+329:19421345")], "date-invalid", ItemLeftOut),
+        (
+            "birth-date-impossible",
+            &[First("DTM+329:{born-compact}", "DTM+329:19421345")],
+            "date-invalid",
+            ItemLeftOut,
+        ),
         ("status-unknown", &[First("STS++FI'RFF+ASL", "STS++ZZ'RFF+ASL")], "code-unknown", Carried),
         ("code-list-unknown", &[First(":911::", ":999::")], "code-list-unknown", Carried),
-        ("message-type-unknown", &[First("MEDRPT:0:1:RT:NHS003", "ORDERS:0:1:RT:NHS003")], "message-type", Refused),
+        ("message-type-unknown", &[First("RT:NHS003", "RT:NHS009")], "message-type", Refused),
     ],
 };
 
@@ -121,16 +138,26 @@ const CLIENT_LEVEL_DATA: Group = Group {
     format: "client-level-data",
     of: ".csv",
     list: &[
-        ("safeguarding-row", &[First("Reablement assessment", "Safeguarding enquiry")], "alert-safeguarding", NeighboursUnharmed),
+        (
+            "safeguarding-row",
+            &[First("Reablement assessment", "Safeguarding enquiry")],
+            "alert-safeguarding",
+            NeighboursUnharmed,
+        ),
         ("nhs-number-check-digit", &[All("{nhs}", "{bad-nhs}")], "nhs-number-check-digit", Carried),
         ("child", &[All("{born-british}", "01/05/2015")], "child", NeighboursUnharmed),
         ("date-impossible", &[First("31/12/2026", "31/02/2026")], "date-invalid", ItemLeftOut),
         ("event-type-unknown", &[First(",Request,", ",Enquiry,")], "event-type-unknown", NeighboursUnharmed),
         ("value-in-capitals", &[First("Service user", "SERVICE USER")], "value-case-only", Carried),
-        ("value-unknown", &[First("Owner occupier or shared ownership scheme", "Lives on a boat")], "value-unknown", Carried),
-        ("cell-too-many", &[First("{nhs},", "{nhs},,")], "row-cell-count", NeighboursUnharmed),
+        (
+            "value-unknown",
+            &[First("Owner occupier or shared ownership scheme", "Lives on a boat")],
+            "value-unknown",
+            Carried,
+        ),
+        ("cell-missing", &[First("{nhs},", "")], "row-cell-count", NeighboursUnharmed),
         ("council-code", &[First("\r\n998,", "\r\n99X,")], "la-code-invalid", NeighboursUnharmed),
-        ("quotation-mark-open", &[First("\r\n998,", "\r\n\"998,")], "row-broken", NeighboursUnharmed),
+        ("quotation-mark-open", &[First("\r\n998,", "\r\n\"998,")], "row-cell-count", NeighboursUnharmed),
         ("null-as-words", &[First(",Female,", ",NULL,")], "null-literal", ItemLeftOut),
     ],
 };
@@ -139,15 +166,35 @@ const CASE_EXTRACT: Group = Group {
     format: "council-case-extract",
     of: ".csv",
     list: &[
-        ("restricted", &[First(",A,{sex},British,,,N", ",A,{sex},British,,,Y")], "person-restricted", NeighboursUnharmed),
-        ("restricted-blank", &[First(",A,{sex},British,,,N", ",A,{sex},British,,,")], "restricted-not-stated", NeighboursUnharmed),
+        (
+            "restricted",
+            &[First(",A,{sex},British,,,N", ",A,{sex},British,,,Y")],
+            "person-restricted",
+            NeighboursUnharmed,
+        ),
+        (
+            "restricted-blank",
+            &[First(",A,{sex},British,,,N", ",A,{sex},British,,,")],
+            "restricted-not-stated",
+            NeighboursUnharmed,
+        ),
         ("child", &[First(",A,{sex},British", ",C,{sex},British")], "child", NeighboursUnharmed),
         ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-invalid", ItemLeftOut),
         ("birth-date-filler", &[First("{born-british}", "01/01/1900")], "date-filler", ItemLeftOut),
-        ("name-differs", &[First(",{given}", ",Q. {given}")], "name-conflict", Carried),
+        ("name-differs", &[First(" {family},", " Otherwood,")], "name-conflict", Carried),
         ("gender-unknown", &[First(",A,{sex},British", ",A,9,British")], "gender-unknown", ItemLeftOut),
-        ("orphan-visit", &[First("{council},Reablement", "999999,Reablement")], "person-absent", NeighboursUnharmed),
-        ("heading-unclear", &[First("visit_type,planned_datetime", "visit_kind,planned_datetime")], "heading-unclear", Refused),
+        (
+            "orphan-visit",
+            &[First("{council},Reablement", "999999,Reablement")],
+            "person-absent",
+            NeighboursUnharmed,
+        ),
+        (
+            "heading-unclear",
+            &[First("visit_type,planned_datetime", "visit_kind,planned_datetime")],
+            "heading-unclear",
+            Refused,
+        ),
     ],
 };
 
@@ -162,7 +209,12 @@ const NOTICE: Group = Group {
         ("consent-refused", &[First("\"given\": true", "\"given\": false")], "consent-refused", Carried),
         ("type-wrong", &[First("\"given\": true", "\"given\": \"yes\"")], "wrong-type", ItemLeftOut),
         ("gender-unknown", &[First("\"gender\": \"", "\"gender\": \"not ")], "gender-unknown", ItemLeftOut),
-        ("member-twice", &[First("\"person\": {", "\"noticeType\": \"discharge\", \"person\": {")], "member-twice", ItemLeftOut),
+        (
+            "member-twice",
+            &[First("\"person\": {", "\"noticeType\": \"discharge\", \"person\": {")],
+            "member-twice",
+            ItemLeftOut,
+        ),
     ],
 };
 
@@ -172,13 +224,43 @@ const PROVIDER: Group = Group {
     list: &[
         ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-check-digit", ItemLeftOut),
         ("risk-category-unknown", &[First("\"accidents\"", "\"stairs\"")], "schema-value", ItemLeftOut),
-        ("service-without-description", &[First("\"description\": \"Reablement", "\"note\": \"Reablement")], "schema-required", ItemLeftOut),
-        ("silent-default", &[First("\"risks\": [", "\"legal\": {\"dnacprInPlace\": \"No\"}, \"risks\": [")], "silent-default", ItemLeftOut),
-        ("about-me-old", &[First("\"lastUpdated\": \"2026", "\"lastUpdated\": \"2024")], "about-me-old", Carried),
-        ("contact-shares-number", &[First("\"roles\": [", "\"nhsNumber\": \"{nhs}\", \"roles\": [")], "nhs-number-shared", ItemLeftOut),
+        (
+            "service-without-description",
+            &[First("\"description\": \"Reablement", "\"note\": \"Reablement")],
+            "schema-required",
+            ItemLeftOut,
+        ),
+        (
+            "silent-default",
+            &[First("\"risks\": [", "\"legal\": {\"dnacprInPlace\": \"No\"}, \"risks\": [")],
+            "silent-default",
+            ItemLeftOut,
+        ),
+        (
+            "about-me-old",
+            &[First("\"lastUpdated\": \"2026", "\"lastUpdated\": \"2024")],
+            "about-me-old",
+            Carried,
+        ),
+        (
+            "contact-shares-number",
+            &[First("\"roles\": [", "\"nhsNumber\": \"{nhs}\", \"roles\": [")],
+            "nhs-number-shared",
+            ItemLeftOut,
+        ),
         ("subject-missing", &[First("\"subject\": {", "\"somebody\": {")], "subject-missing", Refused),
-        ("member-twice", &[First("\"version\": 2", "\"version\": 2, \"version\": 3")], "member-twice", ItemLeftOut),
-        ("member-unknown", &[First("\"aboutMe\": {", "\"aboutMe\": {\"shoeSize\": \"5\",")], "member-unknown", ItemLeftOut),
+        (
+            "member-twice",
+            &[First("\"version\": 2", "\"version\": 2, \"version\": 3")],
+            "member-twice",
+            ItemLeftOut,
+        ),
+        (
+            "member-unknown",
+            &[First("\"aboutMe\": {", "\"aboutMe\": {\"shoeSize\": \"5\",")],
+            "member-unknown",
+            ItemLeftOut,
+        ),
     ],
 };
 
@@ -187,10 +269,33 @@ const EXTRACT: Group = Group {
     of: "gp2gp.xml",
     list: &[
         ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-invalid", Carried),
-        ("date-impossible", &[First("<availabilityTime value=\"20260", "<availabilityTime value=\"20269")], "date-invalid", ItemLeftOut),
-        ("document-type", &[First("<RCMR_IN030000UK06 ", "<!DOCTYPE x [<!ENTITY a \"a\">]><RCMR_IN030000UK06 ")], "xml-doctype", Refused),
-        ("problem-without-name", &[First("<namedStatementRef classCode=\"OBS\" moodCode=\"EVN\"><id root=\"", "<namedStatementRef classCode=\"OBS\" moodCode=\"EVN\"><id root=\"00000000-")], "problem-name-not-found", Carried),
-        ("not-an-extract", &[All("RCMR_IN030000UK06", "RCMR_IN990000UK06"), All("EhrExtract", "EhrNothing")], "not-an-extract", Refused),
+        (
+            "date-impossible",
+            &[First("<availabilityTime value=\"20260", "<availabilityTime value=\"20269")],
+            "date-invalid",
+            ItemLeftOut,
+        ),
+        (
+            "document-type",
+            &[First("<RCMR_IN030000UK06 ", "<!DOCTYPE x [<!ENTITY a \"a\">]><RCMR_IN030000UK06 ")],
+            "xml-doctype",
+            Refused,
+        ),
+        (
+            "problem-without-name",
+            &[First(
+                "<namedStatementRef classCode=\"OBS\" moodCode=\"EVN\"><id root=\"",
+                "<namedStatementRef classCode=\"OBS\" moodCode=\"EVN\"><id root=\"00000000-",
+            )],
+            "problem-name-not-found",
+            Carried,
+        ),
+        (
+            "not-an-extract",
+            &[All("RCMR_IN030000UK06", "RCMR_IN990000UK06"), All("EhrExtract", "EhrNothing")],
+            "not-an-extract",
+            Refused,
+        ),
     ],
 };
 
@@ -199,15 +304,107 @@ const SUMMARY: Group = Group {
     of: "summary-care-record.xml",
     list: &[
         ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-invalid", Refused),
-        ("date-impossible", &[First("<low value=\"20", "<low value=\"2099")], "time-invalid", ItemLeftOut),
-        ("act-unknown", &[All("UKCT_MT144042UK01.Diagnosis", "UKCT_MT144042UK01.Surmise")], "act-unknown", Carried),
+        ("date-impossible", &[First("<low value=\"20", "<low value=\"20XX")], "time-invalid", ItemLeftOut),
+        (
+            "act-unknown",
+            &[All("UKCT_MT144042UK01.Diagnosis", "UKCT_MT144042UK01.Surmise")],
+            "act-unknown",
+            Carried,
+        ),
         ("no-summary", &[All("GPSummary", "GPGreeting")], "summary-absent", Refused),
+    ],
+};
+
+const STRUCTURED: Group = Group {
+    format: "careconnect",
+    of: "gp-connect.json",
+    list: &[
+        ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-invalid", Refused),
+        (
+            "reference-dangling",
+            &[First("\"reference\": \"Practitioner/", "\"reference\": \"Practitioner/X")],
+            "reference-dangling",
+            Refused,
+        ),
+        ("birth-date-impossible", &[First("\"{born}\"", "\"1942-13-45\"")], "date-invalid", Refused),
+        (
+            "patient-missing",
+            &[First("\"resourceType\": \"Patient\"", "\"resourceType\": \"Basic\"")],
+            "patient-absent",
+            Refused,
+        ),
+        (
+            "resource-type-unknown",
+            &[First("\"resourceType\": \"List\"", "\"resourceType\": \"Lists\"")],
+            "resource-type-unknown",
+            Refused,
+        ),
+        (
+            "member-twice",
+            &[First("\"active\": true,", "\"active\": true, \"active\": false,")],
+            "json-member-repeated",
+            Refused,
+        ),
+    ],
+};
+
+const ASSESSMENT: Group = Group {
+    format: "care-act-assessment",
+    of: "care-act-assessment.jsonld",
+    list: &[
+        (
+            "person-missing",
+            &[First("\"personId\": {", "\"somebody\": {")],
+            "required-field-missing",
+            NeighboursUnharmed,
+        ),
+        (
+            "status-unknown",
+            &[First("\"status\": \"active\"", "\"status\": \"running\"")],
+            "value-not-allowed",
+            NeighboursUnharmed,
+        ),
+        (
+            "date-form",
+            &[First("\"dateCompleted\": \"2026", "\"dateCompleted\": \"in 2026")],
+            "bad-format",
+            NeighboursUnharmed,
+        ),
+        (
+            "type-wrong",
+            &[First("\"advocateRequired\": false", "\"advocateRequired\": \"no\"")],
+            "wrong-type",
+            NeighboursUnharmed,
+        ),
+        (
+            "answer-type-unknown",
+            &[First("\"answerType\": \"String\"", "\"answerType\": \"Poem\"")],
+            "value-not-allowed",
+            NeighboursUnharmed,
+        ),
+        ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-check-digit", Carried),
+        (
+            "consent-refused",
+            &[First("\"consentToInformationSharing\": true", "\"consentToInformationSharing\": false")],
+            "consent-refused",
+            Withheld,
+        ),
     ],
 };
 
 static ALL_DEFECTS: LazyLock<Vec<Defect>> = LazyLock::new(|| {
     let groups = [
-        TELECARE, CASE_EXTRACT, CLIENT_LEVEL_DATA, PROVIDER, NOTICE, PATHOLOGY, EXTRACT, ADMISSION, SUMMARY,
+        TELECARE,
+        CASE_EXTRACT,
+        CLIENT_LEVEL_DATA,
+        PROVIDER,
+        NOTICE,
+        ASSESSMENT,
+        PATHOLOGY,
+        EXTRACT,
+        ADMISSION,
+        STRUCTURED,
+        SUMMARY,
     ];
     let defects = groups.iter().flat_map(|group| {
         group.list.iter().map(|(name, edits, rule, outcome)| Defect {

@@ -221,7 +221,7 @@ pub fn journey(seed: u64, person: &Person) -> Journey {
         Kind::Carer => "Social support: Support to unpaid carer",
         Kind::CareHome => "Support with memory and cognition",
         Kind::Equipment => "Physical support: Access and mobility only",
-        _ => "Physical Support: Personal care support",
+        _ => "Physical support: Personal care support",
     };
     let cares_for =
         (kind == Kind::Carer && person.number > 0).then(|| format!("{}", 4_400_000 + person.number - 1));
@@ -414,7 +414,11 @@ fn supported_living(start: Date) -> Vec<Event> {
             provider: Some(crate::people::HOME_CARE),
             outcome: "Continuation of support or services",
         },
-        Event::Review { on: start, reason: "Planned", outcome: "Continuation of support or services" },
+        Event::Review {
+            on: start,
+            reason: "Planned: Review of long term support",
+            outcome: "Continuation of support or services",
+        },
         Event::GpRecord { at: summary, form: GpRecord::Summary },
     ]
 }

@@ -224,9 +224,9 @@ fn person(seed: u64, number: usize, nhs_number: String) -> Person {
 }
 
 impl Person {
-    /// Number of the telecare unit in the person's home.
+    /// Number of the telecare unit in the person's home: twelve digits, so that nobody takes it for an NHS number.
     pub fn controller(&self) -> String {
-        format!("999{:07}", self.number)
+        format!("77{:010}", self.number)
     }
 
     /// Age in whole years on a day.

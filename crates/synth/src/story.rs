@@ -57,7 +57,7 @@ pub fn edith() -> (Person, Journey) {
     let journey = Journey {
         kind: Kind::FallToReablement,
         events,
-        support_reason: "Physical Support: Personal care support",
+        support_reason: "Physical support: Personal care support",
         cares_for: None,
     };
     (person, journey)

@@ -58,6 +58,7 @@ fn one(record: &mut Record<'_, '_, '_>, section: &'static Section, item: In<'_>)
     let system = record.system.clone();
     let written = record.write(section, item, "", |w| match section.resource {
         "RelatedPerson" => related(w, item, &system),
+        "Flag" if section.gate != Gate::Open => flag_status(w, item, received, &zone),
         "EpisodeOfCare" => {
             if !item.has("status") {
                 episode_status(w, item, received, &zone);
@@ -97,6 +98,13 @@ fn related(w: &mut Writer, item: In<'_>, system: &str) {
             types::identifier(w, system, uid);
         }
     });
+}
+
+/// The status of a legal or safeguarding flag: inactive once its end has passed.
+fn flag_status(w: &mut Writer, item: In<'_>, received: i64, zone: &jiff::tz::TimeZone) {
+    let end = item.leaf("endDate").or(item.leaf("endedDateTime"));
+    let over = end.filter(|leaf| When::iso(leaf.text, zone).is_ok_and(|when| when.earliest() <= received));
+    w.string("status", if over.is_some() { "inactive" } else { "active" }, over);
 }
 
 /// The status of a service that states none: from its dates and the time of receipt.

@@ -172,7 +172,8 @@ pub static CODED_OBJECT: Object = Object {
     classes: &[],
 };
 
-static PERSON_OBJECT: Object = Object {
+/// A worker or other person.
+pub static PERSON_OBJECT: Object = Object {
     fields: &[
         Field::required("name", "name", NAME),
         Field::optional("role", "role", SHORT),

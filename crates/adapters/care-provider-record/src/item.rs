@@ -56,9 +56,14 @@ impl<'t> In<'t> {
     }
 
     fn has_leaf(self) -> bool {
-        if self.node.leaf().is_some_and(|leaf| !leaf.is_blank()) {
-            return true;
-        }
-        self.node.leaves().iter().any(|leaf| !leaf.is_blank())
+        any_leaf(self.node)
+    }
+}
+
+/// Whether a value says something; as deep as the document, whose depth is limited.
+fn any_leaf(node: Node<'_>) -> bool {
+    match node.leaf() {
+        Some(leaf) => !leaf.is_blank(),
+        None => node.children().any(any_leaf),
     }
 }

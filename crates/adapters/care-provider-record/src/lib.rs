@@ -5,7 +5,7 @@ pub mod bind;
 mod checks;
 mod compose;
 mod encode;
-mod forms;
+pub mod forms;
 mod item;
 pub mod limits;
 mod record;
@@ -61,7 +61,7 @@ impl Adapter for CareProviderRecord {
         if !head.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
             return Detection::no();
         }
-        if head.contains("dscr-record") {
+        if head.contains("schema/dscr-record-0.1") || head.contains("\"dscr-record/0.1\"") {
             return Detection::is(Confidence::Certain, "dscr-record/0.1");
         }
         let parts = ["\"recordUid\"", "\"subject\"", "\"provider\""];

@@ -46,6 +46,7 @@ fn says_what_is_wrong() {
         ("nhs-number-check-digit", &["nhs-number-check-digit"]),
         ("periods-backwards", &["end-before-start"]),
         ("silent-defaults", &["silent-default"]),
+        ("steady-steps-reablement", &[]),
         ("still-resident-elsewhere", &["two-homes-open", "status-from-dates"]),
         ("subject-missing", &["subject-missing"]),
         ("subject-unidentified", &["subject-unidentified"]),

@@ -2,7 +2,7 @@
 
 mod common;
 
-use causeway_adapter::contract::test_context;
+use causeway_adapter::contract::{Random, test_context};
 use causeway_adapter::{Adapter, translate};
 use causeway_adapter_care_provider_record::{CareProviderRecord, SCHEMA};
 use serde_json::{Value, json};
@@ -118,13 +118,14 @@ fn discharge() -> Value {
             "code": {"text": "Haemoglobin"}, "effectiveDateTime": "2026-08-25",
             "valueQuantity": {"value": 103, "unit": "g/L"}, "method": {"text": "Analyser"}}},
         {"fullUrl": "urn:uuid:7", "resource": {"resourceType": "MedicationStatement", "id": "7", "status": "active", "subject": {"reference": "urn:uuid:1"},
-            "medicationCodeableConcept": {"text": "Paracetamol 500mg tablets"}, "dosage": [{"text": "Two tablets up to four times a day"}]}},
+            "medicationReference": {"reference": "urn:uuid:11"}, "dosage": [{"text": "Two tablets up to four times a day"}]}},
         {"fullUrl": "urn:uuid:8", "resource": {"resourceType": "RelatedPerson", "id": "8", "patient": {"reference": "urn:uuid:1"},
             "name": [{"family": "Larkspur", "given": ["Hazel"]}], "telecom": [{"system": "phone", "value": "01632 960555"}],
             "relationship": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": "DAUC"}]}]}},
         {"fullUrl": "urn:uuid:9", "resource": {"resourceType": "DocumentReference", "id": "9", "status": "current", "subject": {"reference": "urn:uuid:1"},
             "type": {"text": "Discharge letter"}, "content": [{"attachment": {"contentType": "application/pdf", "url": "https://hospital.example/l/1"}}]}},
-        {"fullUrl": "urn:uuid:10", "resource": {"resourceType": "ImagingStudy", "id": "10", "status": "available", "subject": {"reference": "urn:uuid:1"}}}
+        {"fullUrl": "urn:uuid:10", "resource": {"resourceType": "ImagingStudy", "id": "10", "status": "available", "subject": {"reference": "urn:uuid:1"}}},
+        {"fullUrl": "urn:uuid:11", "resource": {"resourceType": "Medication", "id": "11", "code": {"text": "Paracetamol 500mg tablets"}}}
     ]})
 }
 
@@ -140,6 +141,7 @@ fn a_care_home_receives_a_discharge() {
     assert_eq!(record["conditions"][0]["condition"]["code"], "5913000");
     assert_eq!(record["allergies"][0]["comment"], "Told by daughter");
     assert_eq!(record["investigationResults"][0]["value"]["value"], 103);
+    assert_eq!(record["medications"][0]["medication"]["text"], "Paracetamol 500mg tablets");
     assert_eq!(record["medications"][0]["dosage"], "Two tablets up to four times a day");
     assert_eq!(record["personalContacts"][0]["name"], "Hazel Larkspur");
     assert_eq!(record["documents"][0]["contentType"], "application/pdf");
@@ -169,4 +171,37 @@ fn a_care_home_receives_a_discharge() {
 fn a_bundle_without_a_person_is_no_record() {
     let bundle = json!({"resourceType": "Bundle", "entry": []});
     assert!(CareProviderRecord.encode(&bundle, &test_context()).is_err());
+}
+
+/// Broken bundles: no panic, and what is written keeps the schema as far as the person goes.
+#[test]
+fn survives_broken_bundles() {
+    let (_, input) = common::cases().into_iter().find(|(name, _)| name == "edith-larkspur").expect("case");
+    let there = translate(&CareProviderRecord, &input, &common::open_context());
+    let mut random = Random(11);
+    let mut read = 0;
+    for seed in [there.outputs[0].json.clone(), discharge().to_string().into_bytes()] {
+        for _ in 0..2_000 {
+            let mutant = random.mutate(&seed);
+            if let Ok(bundle) = serde_json::from_slice::<Value>(&mutant) {
+                read += 1;
+                let _ = CareProviderRecord.encode(&bundle, &test_context());
+            }
+        }
+    }
+    assert!(read > 100, "{read}");
+}
+
+#[test]
+fn a_role_that_points_to_itself_leads_nowhere() {
+    let bundle = json!({"resourceType": "Bundle", "entry": [
+        {"fullUrl": "urn:uuid:1", "resource": {"resourceType": "Patient", "id": "1"}},
+        {"fullUrl": "urn:uuid:2", "resource": {"resourceType": "PractitionerRole", "id": "2",
+            "practitioner": {"reference": "urn:uuid:2"}}},
+        {"fullUrl": "urn:uuid:3", "resource": {"resourceType": "Flag", "id": "3", "status": "active",
+            "code": {"text": "x"}, "author": {"reference": "urn:uuid:2"}}}
+    ]});
+    let encoded = CareProviderRecord.encode(&bundle, &test_context()).expect("encoded");
+    let record: Value = serde_json::from_slice(&encoded.bytes).expect("JSON");
+    assert_eq!(record["alerts"][0]["alert"]["text"], "x");
 }

@@ -19,12 +19,12 @@ pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: No
     match (p.stu3, name) {
         ("AllergyIntolerance", "clinicalStatus") => {
             if p.lifted.allergy_end.is_none() {
-                coded(w, name, &ALLERGY_CLINICAL, node);
+                coded(p, w, name, &ALLERGY_CLINICAL, node);
             }
         }
-        ("AllergyIntolerance", "verificationStatus") => coded(w, name, &ALLERGY_VERIFICATION, node),
-        ("Condition", "clinicalStatus") => coded(w, name, &CLINICAL_STATUS, node),
-        ("Condition", "verificationStatus") => coded(w, name, &VERIFICATION_STATUS, node),
+        ("AllergyIntolerance", "verificationStatus") => coded(p, w, name, &ALLERGY_VERIFICATION, node),
+        ("Condition", "clinicalStatus") => coded(p, w, name, &CLINICAL_STATUS, node),
+        ("Condition", "verificationStatus") => coded(p, w, name, &VERIFICATION_STATUS, node),
         ("Immunization", "status") => immunisation_status(p, w, node),
         ("Immunization", "notGiven") => w.mapped(node.leaf()),
         ("Immunization", "practitioner") => performers(p, w, "performer", node, "function"),
@@ -98,8 +98,12 @@ fn coding(w: &mut Writer, map: &Map, node: Node<'_>) {
 }
 
 /// A flat status as a concept; a code that R4 does not have is left out and told.
-fn coded(w: &mut Writer, key: &str, map: &Map, node: Node<'_>) {
-    let Some(leaf) = node.leaf() else { return };
+fn coded<'t>(p: &Part<'_, 't>, w: &mut Writer, key: &str, map: &Map, node: Node<'t>) {
+    let Some(leaf) = node.leaf() else {
+        // Against STU3, but as R4 has it already.
+        p.copy.member(w, key, node);
+        return;
+    };
     match map.lookup(leaf.text) {
         Some(target) => {
             concept(w, key, Coding::new(target.system, target.code, target.display), leaf);

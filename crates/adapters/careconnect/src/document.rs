@@ -6,7 +6,7 @@ use causeway_fhir::{Coding, Writer, systems};
 use causeway_json::Node;
 
 use crate::extension::value;
-use crate::resource::Part;
+use crate::resource::{Part, absent};
 
 /// An element with code of its own. Whether it was one of these.
 pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: Node<'t>) -> bool {
@@ -22,6 +22,7 @@ pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: No
         }
         ("Encounter", "diagnosis") => diagnoses(p, w, node),
         ("QuestionnaireResponse", "questionnaire") => questionnaire(p, w, node),
+        ("QuestionnaireResponse", "item") => items(p, w, node),
         ("HealthcareService", "programName") => {
             w.array("program", |w| {
                 for leaf in node.elements().filter_map(Node::leaf) {
@@ -78,9 +79,8 @@ fn communication(p: &Part<'_, '_>, w: &mut Writer) {
         return;
     }
     let own = p.node.get("extension").into_iter().flat_map(Node::elements);
-    let own = own.filter(|e| {
-        crate::codes::extension_name(e.string_of("url").unwrap_or("")) == "NHSCommunication"
-    });
+    let own =
+        own.filter(|e| crate::codes::extension_name(e.string_of("url").unwrap_or("")) == "NHSCommunication");
     w.array("communication", |w| {
         for ext in own {
             let language = crate::extension::part(ext, "language").and_then(value);
@@ -175,6 +175,44 @@ fn questionnaire(p: &Part<'_, '_>, w: &mut Writer, node: Node<'_>) {
         ),
     }
     let _ = p;
+}
+
+/// Items, within items and answers too. One without a link id, against both versions, says so.
+fn items<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
+    w.array("item", |w| {
+        for item in node.elements() {
+            w.element(|w| {
+                for (name, child) in item.members() {
+                    match name {
+                        "item" => items(p, w, child),
+                        "answer" => answers(p, w, child),
+                        "subject" => {
+                            p.copy.lost(w, child, "R4 has no subject of an item; kept in the original")
+                        }
+                        _ => p.copy.field(w, item, name, child),
+                    }
+                }
+                if item.leaf_of("linkId").is_none() {
+                    absent(w, "_linkId");
+                }
+            });
+        }
+    });
+}
+
+fn answers<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
+    w.array("answer", |w| {
+        for answer in node.elements() {
+            w.element(|w| {
+                for (name, child) in answer.members() {
+                    match name {
+                        "item" => items(p, w, child),
+                        _ => p.copy.field(w, answer, name, child),
+                    }
+                }
+            });
+        }
+    });
 }
 
 fn udi<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {

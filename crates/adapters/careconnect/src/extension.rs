@@ -36,7 +36,9 @@ impl<'t> Lifted<'t> {
                 ("AllergyIntolerance", "encounter-associatedEncounter") => &mut found.encounter,
                 ("Immunization", "DateRecorded") => &mut found.recorded,
                 // UK Core has the end beside the clinical status; without one it stays where it is.
-                ("AllergyIntolerance", "AllergyIntoleranceEnd") if resource.get("clinicalStatus").is_some() => {
+                ("AllergyIntolerance", "AllergyIntoleranceEnd")
+                    if resource.get("clinicalStatus").is_some() =>
+                {
                     &mut found.allergy_end
                 }
                 ("Appointment", "AppointmentCancellationReason") => &mut found.cancellation,
@@ -111,7 +113,7 @@ pub(crate) fn of_resource<'t>(copy: Copier<'_, 't>, w: &mut Writer, resource: No
 /// One extension.
 fn one<'t>(copy: Copier<'_, 't>, w: &mut Writer, ext: Node<'t>) {
     let url = ext.leaf_of("url");
-    let target = url.and_then(|u| codes::extension_url(u.text));
+    let target = url.and_then(|u| codes::extension_url(u.text)).filter(|_| fits(copy, ext));
     let name = target.and(url).map_or("", |u| extension_name(u.text));
     w.element(|w| {
         match (url, target) {
@@ -127,6 +129,21 @@ fn one<'t>(copy: Copier<'_, 't>, w: &mut Writer, ext: Node<'t>) {
             _ => rest(copy, w, ext),
         }
     });
+}
+
+/// Whether UK Core's extension can hold what CareConnect's holds; where it can't, CareConnect's stays.
+fn fits(copy: Copier<'_, '_>, ext: Node<'_>) -> bool {
+    match extension_name(ext.string_of("url").unwrap_or("")) {
+        "NHSCommunication" => part(ext, "language").is_some(),
+        "ActualProblem" => {
+            let reference = ext.get("valueReference").and_then(|r| r.string_of("reference"));
+            let target = reference.and_then(|r| copy.record.find(r)).map(|e| e.stu3);
+            target.is_none_or(|kind| {
+                matches!(kind, "AllergyIntolerance" | "Condition" | "Observation" | "FamilyMemberHistory")
+            })
+        }
+        _ => true,
+    }
 }
 
 /// Everything of an extension but its URL.

@@ -72,6 +72,7 @@ impl Adapter for CareConnect {
             .any(|name| has(name))
         {
             true => Detection::is(Confidence::Likely, "FHIR STU3"),
+            false if has("terminology.hl7.org/") || has("/StructureDefinition/UKCore-") => Detection::no(),
             false => Detection::is(Confidence::Possible, "FHIR"),
         }
     }

@@ -9,8 +9,9 @@ use crate::copy::{Copier, warning};
 use crate::extension::{part, value};
 use crate::resource::{Part, absent};
 
-/// Extension by which HL7 carries an element of STU3 that R4 does not have.
-const ON_BEHALF_OF: &str = "http://hl7.org/fhir/3.0/StructureDefinition/extension-MedicationRequest.requester.onBehalfOf";
+/// Extension for the organisation on whose behalf somebody asked, which R4 has no element for. HL7's own
+/// extensions for elements of STU3 are not valid within R4.
+const ON_BEHALF_OF: &str = "https://fhir.causeway.example/StructureDefinition/requester-on-behalf-of";
 
 /// An element with code of its own. Whether it was one of these.
 pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: Node<'t>) -> bool {
@@ -137,7 +138,8 @@ fn status(p: &Part<'_, '_>, w: &mut Writer, node: Node<'_>) {
     match p.node.leaf_of("taken").filter(|t| t.text == "n") {
         Some(taken) => {
             w.string("status", "not-taken", taken);
-            w.lossy(leaf, "R4 has one status, and says by it that the medicine is not taken");
+            let reason = "R4 has one status, and says by it that the medicine is not taken";
+            w.claim(leaf, Outcome::Unsupported, reason);
         }
         None => w.string("status", leaf.text, leaf),
     }

@@ -76,15 +76,18 @@ fn structure(c: &mut Composer<'_>, root: Node<'_>) {
         return;
     }
     for (name, node) in root.members() {
-        if name != "entry" {
-            c.claim(node.leaves(), Outcome::Structural, "");
-            continue;
-        }
-        for entry in node.elements() {
-            for (name, node) in entry.members().filter(|(name, _)| *name != "resource") {
-                let _ = name;
-                c.claim(node.leaves(), Outcome::Structural, "");
+        match name {
+            "entry" => {
+                let around = |e: Node<'_>| {
+                    let parts = e.members().filter(|(name, _)| *name != "resource");
+                    parts.flat_map(|(_, node)| node.leaves()).map(|l| l.id).collect::<Vec<_>>()
+                };
+                let items: Vec<u32> = node.elements().flat_map(around).collect();
+                c.claim(items, Outcome::Structural, "");
             }
+            // It decides what the output is called and how strict reading is.
+            "type" | "resourceType" => c.claim(node.leaves(), Outcome::Mapped, ""),
+            _ => c.claim(node.leaves(), Outcome::Structural, ""),
         }
     }
 }

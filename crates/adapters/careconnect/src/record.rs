@@ -54,8 +54,13 @@ impl<'t> Record<'t> {
             let text = "the document is no FHIR resource: it has no resourceType";
             return Err(refusal(IssueCode::Structure, "resource-type-absent", text, root));
         }
-        let mut record =
-            Self { entries: Vec::new(), index: HashMap::new(), nameless: HashMap::new(), whole: false, patient: None };
+        let mut record = Self {
+            entries: Vec::new(),
+            index: HashMap::new(),
+            nameless: HashMap::new(),
+            whole: false,
+            patient: None,
+        };
         if kind == "Bundle" {
             record.whole = root.string_of("type") == Some("collection");
             for entry in root.get("entry").into_iter().flat_map(Node::elements) {

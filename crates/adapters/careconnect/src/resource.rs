@@ -223,8 +223,7 @@ impl<'t> Part<'_, 't> {
                     self.copy.lost(w, inner, "a resource of this type is not carried; kept in the original");
                     continue;
                 };
-                let part =
-                    Part { copy: self.copy, node: inner, stu3, kind, lifted: Lifted::of(inner, stu3) };
+                let part = Part { copy: self.copy, node: inner, stu3, kind, lifted: Lifted::of(inner, stu3) };
                 w.element(|w| {
                     if let Some(leaf) = inner.leaf_of("resourceType") {
                         w.string("resourceType", kind.name, leaf);
@@ -240,7 +239,8 @@ impl<'t> Part<'_, 't> {
 
     fn inner(&self, w: &mut Writer) {
         of_resource(self.copy, w, self.node, &self.lifted);
-        if let Some(own) = self.node.get("identifier").filter(|_| self.kind.elements.contains(&"identifier")) {
+        if let Some(own) = self.node.get("identifier").filter(|_| self.kind.elements.contains(&"identifier"))
+        {
             self.placed(w, "identifier", "identifier", own);
         }
         for (name, node) in self.node.members() {
@@ -274,7 +274,8 @@ impl<'t> Part<'_, 't> {
 
 /// Whether an identifier's value is the resource's id: the same but for case and hyphens.
 fn same(value: &str, id: &str) -> bool {
-    let plain = |t: &str| t.bytes().filter(|b| *b != b'-').map(|b| b.to_ascii_lowercase()).collect::<Vec<_>>();
+    let plain =
+        |t: &str| t.bytes().filter(|b| *b != b'-').map(|b| b.to_ascii_lowercase()).collect::<Vec<_>>();
     plain(value) == plain(id)
 }
 

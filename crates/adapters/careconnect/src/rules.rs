@@ -22,7 +22,8 @@ pub(crate) enum Rule {
 
 use Rule::{First, Lost, Name, Note, Own, Same, Unwrap};
 
-const DEFINITION: &str = "R4 refers to definitions by canonical URL; the reference is kept only in the original";
+const DEFINITION: &str =
+    "R4 refers to definitions by canonical URL; the reference is kept only in the original";
 
 /// The rule of a top-level element of an STU3 resource.
 pub(crate) fn rule(stu3: &str, element: &str) -> Rule {
@@ -33,7 +34,9 @@ pub(crate) fn rule(stu3: &str, element: &str) -> Rule {
         ("DocumentReference", "context") => Own,
         (_, "context") => Name("encounter"),
         _ => match stu3 {
-            "AllergyIntolerance" | "Condition" | "Immunization" | "FamilyMemberHistory" => record(stu3, element),
+            "AllergyIntolerance" | "Condition" | "Immunization" | "FamilyMemberHistory" => {
+                record(stu3, element)
+            }
             "MedicationRequest" | "MedicationStatement" | "MedicationDispense" | "Medication" => {
                 medicine(stu3, element)
             }
@@ -51,7 +54,9 @@ fn record(stu3: &str, element: &str) -> Rule {
         ("AllergyIntolerance" | "Condition", "clinicalStatus" | "verificationStatus") => Own,
         ("AllergyIntolerance" | "Condition", "assertedDate") => Name("recordedDate"),
         ("Immunization", "date") => Name("occurrenceDateTime"),
-        ("Immunization", "status" | "notGiven" | "practitioner" | "explanation" | "vaccinationProtocol") => Own,
+        ("Immunization", "status" | "notGiven" | "practitioner" | "explanation" | "vaccinationProtocol") => {
+            Own
+        }
         ("FamilyMemberHistory", "gender") => Own,
         ("FamilyMemberHistory", "notDoneReason") => Name("dataAbsentReason"),
         ("FamilyMemberHistory", "definition") => Lost(DEFINITION),
@@ -121,7 +126,7 @@ fn place(stu3: &str, element: &str) -> Rule {
         ("Appointment", "indication") => Name("reasonReference"),
         ("Appointment", "incomingReferral") => Name("basedOn"),
         ("QuestionnaireResponse", "parent") => Name("partOf"),
-        ("QuestionnaireResponse", "questionnaire") => Own,
+        ("QuestionnaireResponse", "questionnaire" | "item") => Own,
         ("Binary", "content") => Name("data"),
         ("Device", "model") => Name("modelNumber"),
         ("Device", "udi" | "version") => Own,

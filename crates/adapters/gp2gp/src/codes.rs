@@ -51,14 +51,12 @@ pub(crate) const COMMENT: Coding<'static> = Coding::new(SNOMED, "37331000000100"
 pub(crate) const REPORT: Coding<'static> = Coding::new(SNOMED, "721981007", "Diagnostic studies report");
 
 /// Composition codes that say that there was no consultation.
-pub(crate) const NOT_CONSULTATIONS: [&str; 4] =
-    ["196401000000100", "196391000000103", "109341000000100", "196381000000100"];
+pub(crate) const NOT_CONSULTATIONS: [&str; 3] = ["196401000000100", "196391000000103", "109341000000100"];
 /// Codes of a systolic blood pressure, SNOMED CT.
-pub(crate) const SYSTOLIC: [&str; 4] = ["72313002", "163030003", "271649006", "407554009"];
+pub(crate) const SYSTOLIC: [&str; 3] = ["72313002", "163030003", "271649006"];
 /// Codes of a systolic blood pressure, Read.
 pub(crate) const SYSTOLIC_READ: [&str; 2] = ["2469.00", "2469."];
 /// Codes of a diastolic blood pressure, SNOMED CT.
-pub(crate) const DIASTOLIC: [&str; 5] =
-    ["1091811000000102", "163031004", "271650006", "400975005", "407555005"];
+pub(crate) const DIASTOLIC: [&str; 3] = ["1091811000000102", "163031004", "271650006"];
 /// Codes of a diastolic blood pressure, Read.
 pub(crate) const DIASTOLIC_READ: [&str; 2] = ["246A.00", "246A."];

@@ -313,6 +313,9 @@ impl<'d> Extract<'d> {
     /// Indexes topics and problems by their codes.
     pub fn index_topics(&mut self) {
         for (number, statement) in self.statements.iter().enumerate() {
+            if statement.role != Role::Topic && statement.names.is_empty() {
+                continue;
+            }
             let Some(code) = statement.element.child("code").and_then(|c| c.attribute("code")) else {
                 continue;
             };

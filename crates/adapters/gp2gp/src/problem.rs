@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use causeway_adapter::{Composer, Profile};
 use causeway_core::{Issue, IssueCode, Leaf, Severity};
-use causeway_fhir::types::{Coding, concept_body, concept_fixed, extension, ukcore_extension};
+use causeway_fhir::types::{Coding, concept_body, extension, ukcore_extension};
 use causeway_fhir::{Ref, Writer, systems};
 use causeway_xml::Element;
 
@@ -111,11 +111,6 @@ pub(crate) fn problem(c: &mut Composer<'_>, x: &Extract<'_>, names: &Names, numb
         w.array("extension", |w| extensions(w, x, names, statement, found, (&info, leaf)));
         write::identifiers(w, &x.ids, element);
         clinical_status(w, element);
-        concept_fixed(
-            w,
-            "verificationStatus",
-            Coding::new(systems::CONDITION_VERIFICATION, "unconfirmed", "Unconfirmed"),
-        );
         w.array("category", |w| {
             w.element(|w| {
                 w.array("coding", |w| {

@@ -44,9 +44,8 @@ fn main() -> std::io::Result<()> {
         let context = Context::new(sender, received, "urn:uuid:00000000-0000-5000-8000-000000000000");
         let translation = causeway_adapter::translate(&SummaryCareRecord, &input, &context);
         let many = translation.outputs.len() > 1;
-        let write = |ending: String, bytes: &[u8]| {
-            std::fs::write(format!("{}.{ending}", target.display()), bytes)
-        };
+        let write =
+            |ending: String, bytes: &[u8]| std::fs::write(format!("{}.{ending}", target.display()), bytes);
         for (number, output) in translation.outputs.iter().enumerate() {
             let suffix = if many { format!("{}.r4.json", number + 1) } else { "r4.json".to_owned() };
             write(suffix, &output.json)?;

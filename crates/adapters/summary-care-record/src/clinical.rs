@@ -6,7 +6,7 @@ use causeway_fhir::{Coding, Writer, systems};
 use causeway_xml::Element;
 
 use crate::codes::{CLINICAL_STATUS, EVENT_STATUS, OBSERVATION_STATUS};
-use crate::entry::{Parts, Participant, write_participants};
+use crate::entry::{Participant, Parts, write_participants};
 use crate::hl7::Effective;
 use crate::write;
 
@@ -75,12 +75,9 @@ pub(crate) fn allergy(w: &mut Writer, p: &Parts<'_, '_>) {
     let still = completed.filter(|_| p.effective.end().is_none() && p.negation.is_none());
     match still {
         // The act of recording is complete; an allergy that a summary lists without an end is held to last.
-        Some(leaf) => concept(
-            w,
-            "clinicalStatus",
-            Coding::new(systems::ALLERGY_CLINICAL, "active", "Active"),
-            leaf,
-        ),
+        Some(leaf) => {
+            concept(w, "clinicalStatus", Coding::new(systems::ALLERGY_CLINICAL, "active", "Active"), leaf)
+        }
         None => statuses(w, p, systems::ALLERGY_CLINICAL, systems::ALLERGY_VERIFICATION),
     }
     write::code(w, "code", act.child("code"));

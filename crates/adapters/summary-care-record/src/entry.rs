@@ -195,7 +195,7 @@ impl<'d> Parts<'_, 'd> {
         match &self.scope.patient {
             Some(target) => w.reference(patient, target, ()),
             None => {
-                w.object(patient, write::absent_reference);
+                w.object(patient, write::absent);
             }
         }
     }
@@ -293,9 +293,10 @@ fn detail_note(w: &mut Writer, detail: Element<'_>) {
         _ => return,
     };
     let label = detail.child("code");
-    let supporting =
-        label.and_then(|l| l.attribute("code")).is_some_and(|c| c.text.trim() == "SupportingText");
-    match label.and_then(|l| l.attribute("displayName")).filter(|_| !supporting) {
+    let supporting = label.and_then(|l| l.attribute("code")).filter(|c| c.text.trim() == "SupportingText");
+    let labelled = label.and_then(|l| l.attribute("displayName"));
+    w.mapped(supporting.and_then(|code| labelled.map(|_| code)));
+    match labelled.filter(|_| supporting.is_none()) {
         Some(label) => {
             items.push(label.id);
             w.string("text", &format!("{}: {}", label.text.trim(), text.trim()), items);

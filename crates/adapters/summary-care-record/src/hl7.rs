@@ -68,7 +68,11 @@ pub(crate) fn unreadable<'d>(element: Element<'d>, zone: &TimeZone) -> Option<Le
     let bad = |e: Element<'d>| {
         e.attribute("value").filter(|l| !l.is_blank() && when(l.text.trim(), zone).is_none())
     };
-    element.children().filter(|c| matches!(c.name(), "low" | "high" | "center")).chain([element]).find_map(bad)
+    element
+        .children()
+        .filter(|c| matches!(c.name(), "low" | "high" | "center"))
+        .chain([element])
+        .find_map(bad)
 }
 
 /// The first `id` that is a GUID: `root` without `extension`.

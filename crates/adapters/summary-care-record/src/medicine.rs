@@ -22,7 +22,7 @@ fn medicine(w: &mut Writer, act: Element<'_>) {
     let name = act.child("consumable").and_then(|c| c.descendants().find(|e| e.name() == "name"));
     w.object("medicationCodeableConcept", |w| match name.and_then(Element::text) {
         Some(name) => w.leaf("text", name),
-        None => write::absent_reference(w),
+        None => write::absent(w),
     });
 }
 
@@ -48,6 +48,10 @@ pub(crate) fn request(w: &mut Writer, p: &Parts<'_, '_>) {
     };
     concept(w, "courseOfTherapyType", Coding::new(COURSE, code, words), ());
     w.array("dosageInstruction", |w| dosage(w, act));
+    // UK Core demands a word on substitution, and the message has none.
+    w.object("substitution", |w| {
+        w.object("_allowedBoolean", write::absent);
+    });
     w.object("dispenseRequest", |w| {
         if let Some(end) = p.effective.end() {
             write::period(w, "validityPeriod", None, Some(end));
@@ -103,7 +107,7 @@ pub(crate) fn administration(w: &mut Writer, p: &Parts<'_, '_>) {
     match p.effective.start() {
         Some(_) => write::effective(w, "effective", p.effective),
         None => {
-            w.object("_effectiveDateTime", write::absent_reference);
+            w.object("_effectiveDateTime", write::absent);
         }
     }
     w.array("reasonReference", |w| p.link_elements(w));

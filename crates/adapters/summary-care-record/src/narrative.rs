@@ -57,17 +57,88 @@ fn body(value: Element<'_>) -> Element<'_> {
 
 /// Elements that FHIR allows in a narrative.
 const ELEMENTS: [&str; 54] = [
-    "p", "br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "span", "b", "em", "i", "strong", "small", "big",
-    "tt", "dfn", "code", "q", "samp", "kbd", "var", "cite", "abbr", "acronym", "sub", "sup", "ul", "ol",
-    "li", "dl", "dt", "dd", "pre", "table", "caption", "colgroup", "col", "thead", "tfoot", "tbody", "tr",
-    "th", "td", "hr", "blockquote", "address", "bdo", "ins", "del", "a", "img", "label",
+    "p",
+    "br",
+    "div",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "span",
+    "b",
+    "em",
+    "i",
+    "strong",
+    "small",
+    "big",
+    "tt",
+    "dfn",
+    "code",
+    "q",
+    "samp",
+    "kbd",
+    "var",
+    "cite",
+    "abbr",
+    "acronym",
+    "sub",
+    "sup",
+    "ul",
+    "ol",
+    "li",
+    "dl",
+    "dt",
+    "dd",
+    "pre",
+    "table",
+    "caption",
+    "colgroup",
+    "col",
+    "thead",
+    "tfoot",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "hr",
+    "blockquote",
+    "address",
+    "bdo",
+    "ins",
+    "del",
+    "a",
+    "img",
+    "label",
 ];
 
 /// Attributes that FHIR allows in a narrative and that can do no harm.
 const ATTRIBUTES: [&str; 24] = [
-    "id", "class", "title", "lang", "dir", "summary", "colspan", "rowspan", "span", "headers", "scope",
-    "abbr", "axis", "align", "valign", "width", "border", "frame", "rules", "cellspacing", "cellpadding",
-    "char", "charoff", "alt",
+    "id",
+    "class",
+    "title",
+    "lang",
+    "dir",
+    "summary",
+    "colspan",
+    "rowspan",
+    "span",
+    "headers",
+    "scope",
+    "abbr",
+    "axis",
+    "align",
+    "valign",
+    "width",
+    "border",
+    "frame",
+    "rules",
+    "cellspacing",
+    "cellpadding",
+    "char",
+    "charoff",
+    "alt",
 ];
 
 /// XHTML of a section, and the items that it came from.
@@ -87,7 +158,8 @@ impl Sources for Div {
 impl Div {
     /// Serialises the content of a section.
     pub fn new(content: &[Content<'_>]) -> Self {
-        let mut div = Self { html: String::new(), items: Vec::new(), lost: Vec::new(), says_something: false };
+        let mut div =
+            Self { html: String::new(), items: Vec::new(), lost: Vec::new(), says_something: false };
         for part in content {
             div.content(*part, 0);
         }

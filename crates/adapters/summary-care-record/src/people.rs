@@ -63,7 +63,7 @@ pub(crate) fn patient(
 pub(crate) struct Agent {
     /// A role, a person's relation, or a device.
     pub target: Ref,
-    }
+}
 
 impl Agent {
     fn of(target: Ref) -> Option<Self> {
@@ -141,7 +141,7 @@ fn role(c: &mut Composer<'_>, agent: Element<'_>, place: &str) -> Ref {
     };
     if c.has("PractitionerRole", &key) {
         let target = c.reference("PractitionerRole", &key);
-        c.writer().mapped(sds_id(agent).map(|(root, value)| (root, value)));
+        c.writer().mapped(sds_id(agent));
         return target;
     }
     c.resource("PractitionerRole", &key, |w| {
@@ -174,7 +174,7 @@ fn practitioner(c: &mut Composer<'_>, person: Element<'_>, place: &str) -> Ref {
 /// A later mention of somebody whom the directory's id names: the id is carried by the reference, the rest was
 /// said before.
 fn repeated(c: &mut Composer<'_>, kind: &'static str, key: &str, element: Element<'_>) -> Ref {
-    c.writer().mapped(sds_id(element).map(|(root, value)| (root, value)));
+    c.writer().mapped(sds_id(element));
     c.reference(kind, key)
 }
 
@@ -200,7 +200,7 @@ fn organisation(c: &mut Composer<'_>, agent: Element<'_>, place: &str) -> Option
             (Some(name), _) => w.leaf("name", name),
             // An organisation has a name or an identifier (R4 org-1); here only its address is known.
             (None, None) => {
-                w.object("_name", write::absent_reference);
+                w.object("_name", write::absent);
             }
             _ => {}
         }
@@ -294,7 +294,7 @@ fn related(c: &mut Composer<'_>, element: Element<'_>, patient: Option<&Ref>, pl
         match patient {
             Some(patient) => w.reference("patient", patient, ()),
             None => {
-                w.object("patient", write::absent_reference);
+                w.object("patient", write::absent);
             }
         }
         write::code_list(w, "relationship", &[element.child("code")]);

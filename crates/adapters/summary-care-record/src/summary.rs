@@ -135,16 +135,16 @@ fn composition(
                 w.leaf("value", id);
             }
         });
-        write::status(w, &COMPOSITION_STATUS, root, "final");
+        write::status(w, &COMPOSITION_STATUS, root, "preliminary");
         if !write::code(w, "type", root.child("code")) {
-            w.object("type", write::absent_reference);
+            w.object("type", write::absent);
         }
         let category = root.path(&["pertinentInformation1", "pertinentRootCREType", "code"]);
         write::code_list(w, "category", &[category]);
         match &scope.patient {
             Some(patient) => w.reference("subject", patient, ()),
             None => {
-                w.object("subject", write::absent_reference);
+                w.object("subject", write::absent);
             }
         }
         dates(w, root, scope);
@@ -153,7 +153,7 @@ fn composition(
                 w.reference_element(author, ());
             }
             if authors.is_empty() {
-                w.element(write::absent_reference);
+                w.element(write::absent);
             }
         });
         if !w_title(w, root, &sections) {
@@ -188,7 +188,7 @@ fn dates(w: &mut Writer, root: Element<'_>, scope: &Scope) {
     match authored.or(effective) {
         Some(time) => write::moment(w, "date", time),
         None => {
-            w.object("_date", write::absent_reference);
+            w.object("_date", write::absent);
         }
     }
     if let Some(time) = authored.and(effective) {
@@ -218,6 +218,8 @@ struct Planned<'e, 'd> {
     text: Option<usize>,
     category: Option<Element<'d>>,
     entries: Vec<&'e Ref>,
+    /// Items whose words decided that the entries are here.
+    named: Vec<u32>,
 }
 
 /// Which heading an entry belongs under, where the name of its category does not say it.
@@ -229,30 +231,33 @@ const HEADINGS: [(&str, &str); 3] = [
 
 /// Files the entries under the sections of the text; categories without a section get one of their own.
 fn plan<'e, 'd>(sections: &[Section<'d>], entries: &'e [Entry<'d>]) -> Vec<Planned<'e, 'd>> {
-    let mut planned: Vec<Planned<'e, 'd>> =
-        (0..sections.len()).map(|at| Planned { text: Some(at), category: None, entries: Vec::new() }).collect();
+    let mut planned: Vec<Planned<'e, 'd>> = (0..sections.len())
+        .map(|at| Planned { text: Some(at), category: None, entries: Vec::new(), named: Vec::new() })
+        .collect();
     let titles: Vec<String> = sections.iter().map(|s| s.title().0.to_lowercase()).collect();
     let mut places: HashMap<(String, &str), usize> = HashMap::new();
     for entry in entries {
         let Some(target) = &entry.target else { continue };
-        let words = entry.category.and_then(|c| c.attribute("displayName"));
-        let words = words.map_or_else(String::new, |w| w.text.trim().to_lowercase());
-        let code = entry.category.and_then(|c| c.attribute("code")).map_or("", |c| c.text.trim());
+        let leaf = entry.category.and_then(|c| c.attribute("displayName")).filter(|w| !w.is_blank());
+        let leaf = leaf.or_else(|| entry.category.and_then(|c| c.attribute("code")));
+        let words = leaf.map_or_else(String::new, |w| w.text.trim().to_lowercase());
         let heading = HEADINGS.iter().find(|(name, _)| *name == entry.name).map_or("", |(_, id)| *id);
-        let at = *places.entry((format!("{words}|{code}"), heading)).or_insert_with(|| {
-            let by_id = sections.iter().position(|s| {
-                !heading.is_empty() && s.id().is_some_and(|id| id.text.trim() == heading)
-            });
-            let by_title =
-                || titles.iter().position(|t| heading.is_empty() && !words.is_empty() && *t == words);
-            by_id.or_else(by_title).unwrap_or_else(|| {
-                planned.push(Planned { text: None, category: None, entries: Vec::new() });
+        let by_id = || {
+            let here = |s: &Section<'_>| s.id().is_some_and(|id| id.text.trim() == heading);
+            sections.iter().position(|s| !heading.is_empty() && here(s))
+        };
+        let found = by_id();
+        let by_title = || titles.iter().position(|t| heading.is_empty() && !words.is_empty() && *t == words);
+        let at = *places.entry((words.clone(), heading)).or_insert_with(|| {
+            found.or_else(by_title).unwrap_or_else(|| {
+                planned.push(Planned { text: None, category: None, entries: Vec::new(), named: Vec::new() });
                 planned.len() - 1
             })
         });
         if let Some(section) = planned.get_mut(at) {
             section.category = section.category.or(entry.category);
             section.entries.push(target);
+            section.named.extend(leaf.filter(|_| found.is_none()).map(|l| l.id));
         }
     }
     planned
@@ -280,6 +285,7 @@ fn section(w: &mut Writer, planned: &Planned<'_, '_>, sections: &[Section<'_>]) 
                 }
             });
         });
+        w.mapped(&planned.named);
         let before = w.mark();
         if let Some(div) = div {
             div.write(w);
@@ -299,7 +305,8 @@ fn section(w: &mut Writer, planned: &Planned<'_, '_>, sections: &[Section<'_>]) 
 fn empty(w: &mut Writer) {
     w.object("text", |w| {
         w.fixed("status", "empty");
-        let words = "<div xmlns=\"http://www.w3.org/1999/xhtml\">Nothing follows this heading in the summary.</div>";
+        let words =
+            "<div xmlns=\"http://www.w3.org/1999/xhtml\">Nothing follows this heading in the summary.</div>";
         w.fixed("div", words);
     });
 }
@@ -313,8 +320,16 @@ pub(crate) fn account(c: &mut Composer<'_>, root: Element<'_>) {
         }
         for (name, leaf) in element.attributes() {
             match name {
-                "classCode" | "moodCode" | "typeCode" | "determinerCode" | "contextControlCode"
-                | "contextConductionInd" | "inversionInd" | "negationInd" | "type" | "schemaLocation" => {
+                "classCode"
+                | "moodCode"
+                | "typeCode"
+                | "determinerCode"
+                | "contextControlCode"
+                | "contextConductionInd"
+                | "inversionInd"
+                | "negationInd"
+                | "type"
+                | "schemaLocation" => {
                     c.claim(leaf, Outcome::Structural, "");
                 }
                 "nullFlavor" => {

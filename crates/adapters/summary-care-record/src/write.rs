@@ -4,8 +4,8 @@ use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity};
 use causeway_fhir::types::{extension, ukcore_extension};
 use causeway_fhir::writer::decimal;
 use causeway_fhir::{Writer, systems};
-use causeway_terminology::ucum::ucum;
 use causeway_terminology::Map;
+use causeway_terminology::ucum::ucum;
 use causeway_xml::Element;
 
 use crate::codes;
@@ -151,8 +151,8 @@ pub(crate) fn period(w: &mut Writer, key: &str, start: Option<Time<'_>>, end: Op
     });
 }
 
-/// The extension of a reference that is required and that the source does not give.
-pub(crate) fn absent_reference(w: &mut Writer) {
+/// The extension of a value that is required and that the source does not give.
+pub(crate) fn absent(w: &mut Writer) {
     w.array("extension", |w| {
         extension(w, "http://hl7.org/fhir/StructureDefinition/data-absent-reason", |w| {
             w.fixed("valueCode", "unknown");

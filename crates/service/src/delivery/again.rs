@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use causeway_exchange::{
-    Accept, AcceptOutcome, Effects, IdempotencyKey, Message, MessageId, NewAudit, NewEvent, NewMessage, NewWork,
-    Payload, WorkKind,
+    Accept, AcceptOutcome, Effects, IdempotencyKey, Message, MessageId, NewAudit, NewEvent, NewMessage,
+    NewWork, Payload, WorkKind,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -82,7 +82,10 @@ async fn deliver(
     let ordered = state.blocking(move |s| -> Result<usize, Problem> {
         let known = config::all(s)?;
         if order.endpoints.is_empty() || order.endpoints.iter().any(|n| !known.iter().any(|e| e.name == *n)) {
-            return Err(Problem::invalid("endpoint-unknown", "name endpoints that are set up; nothing was changed"));
+            return Err(Problem::invalid(
+                "endpoint-unknown",
+                "name endpoints that are set up; nothing was changed",
+            ));
         }
         let translation = s.engine.translation(&id)?;
         let count = translation.as_ref().map_or(0, |t| t.outputs.len());
@@ -150,13 +153,7 @@ async fn replace(
     Ok(created(status, &new, &first.new.id))
 }
 
-fn corrected(
-    first: &Message,
-    headers: &HeaderMap,
-    body: Bytes,
-    actor: &str,
-    reason: &str,
-) -> Answer<Accept> {
+fn corrected(first: &Message, headers: &HeaderMap, body: Bytes, actor: &str, reason: &str) -> Answer<Accept> {
     let old = &first.new;
     let mut message = NewMessage::new(new_message_id()?, &old.sender, "http");
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
@@ -188,7 +185,8 @@ fn corrected(
         }),
         ..Effects::default()
     };
-    let key = IdempotencyKey { sender: old.sender.clone(), request_id: format!("replace-{}-{digest}", old.id) };
+    let key =
+        IdempotencyKey { sender: old.sender.clone(), request_id: format!("replace-{}-{digest}", old.id) };
     Ok(Accept { message, payload: Payload::Bytes(body.to_vec()), key: Some(key), effects })
 }
 

@@ -118,7 +118,8 @@ impl Said {
             && code.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_' || b == b'-' || b == b'/');
         // Digits only where they can be no identifier of a person: response codes have three to five.
         let number = (3..=5).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_digit());
-        if (shaped || number) && self.codes.len() < ANSWER_CODES_MAX && !self.codes.iter().any(|c| c == code) {
+        if (shaped || number) && self.codes.len() < ANSWER_CODES_MAX && !self.codes.iter().any(|c| c == code)
+        {
             self.codes.push(code.to_owned());
         }
     }
@@ -147,7 +148,12 @@ pub(super) fn of_http(received: &Received, fhir: bool) -> Verdict {
     let said = if fhir { Said::read(&received.body) } else { Said::default() };
     let detail = format!("the receiver answered {status}{}", said.words());
     let code = format!("http-{status}");
-    let later = |whose| Verdict::Later { code: code.clone(), detail: detail.clone(), whose, after: received.retry_after };
+    let later = |whose| Verdict::Later {
+        code: code.clone(),
+        detail: detail.clone(),
+        whose,
+        after: received.retry_after,
+    };
     match status {
         200..=299 if said.response.as_deref() == Some("fatal-error") => {
             Verdict::Refused { code: "response-fatal-error".to_owned(), detail }
@@ -162,7 +168,8 @@ pub(super) fn of_http(received: &Received, fhir: bool) -> Verdict {
             Verdict::Refused { code: "outcome-error".to_owned(), detail }
         }
         200..=299 => {
-            let infrastructure = said.response.as_deref().filter(|r| *r == "ok").map(|_| AckOutcome::Positive);
+            let infrastructure =
+                said.response.as_deref().filter(|r| *r == "ok").map(|_| AckOutcome::Positive);
             Verdict::Taken { code: status.to_string(), detail, infrastructure }
         }
         // Processed before: for a sender as good as done (BaRS Core, transactional integrity).
@@ -184,12 +191,8 @@ mod tests {
     use super::*;
 
     fn verdict(status: u16, body: &str, fhir: bool) -> String {
-        let received = Received {
-            status,
-            media_type: String::new(),
-            retry_after: None,
-            body: body.as_bytes().to_vec(),
-        };
+        let received =
+            Received { status, media_type: String::new(), retry_after: None, body: body.as_bytes().to_vec() };
         match of_http(&received, fhir) {
             Verdict::Taken { code, .. } => format!("taken {code}"),
             Verdict::Later { whose, .. } => format!("later {whose:?}"),
@@ -200,7 +203,9 @@ mod tests {
     #[test]
     fn answers() {
         let outcome = |severity: &str, code: &str| {
-            format!(r#"{{"resourceType":"OperationOutcome","issue":[{{"severity":"{severity}","code":"{code}"}}]}}"#)
+            format!(
+                r#"{{"resourceType":"OperationOutcome","issue":[{{"severity":"{severity}","code":"{code}"}}]}}"#
+            )
         };
         let bundle = |code: &str| {
             format!(

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use causeway_exchange::{
-    AckKind, AckOutcome, Effects, Failure, Lease, NewAudit, NewEvent, NextStep, Settle, State, WorkKind, WorkQuery,
-};
 use causeway_exchange::retry::Backoff;
+use causeway_exchange::{
+    AckKind, AckOutcome, Effects, EngineError, Failure, Lease, MessageId, NewAudit, NewEvent, NextStep,
+    Settle, State, WorkItem, WorkKind, WorkQuery,
+};
 use jiff::{SignedDuration, Timestamp};
 use rustls::ClientConfig;
 use serde_json::json;
@@ -75,7 +76,8 @@ impl Outbox {
             }
             _ => None,
         };
-        let link = Link { endpoint: endpoint.clone(), made: Instant::now(), client, tls, lines: Lines::default() };
+        let link =
+            Link { endpoint: endpoint.clone(), made: Instant::now(), client, tls, lines: Lines::default() };
         let link = Arc::new(link);
         links.insert(endpoint.name.clone(), link.clone());
         Ok(link)
@@ -91,7 +93,9 @@ impl Outbox {
                 http::send(&link.client, &self.tokens, endpoint, parcel, body, state.clock.now()).await
             }
             Kind::Mllp => mllp::send(&link.lines, link.tls.clone(), endpoint, body).await.into(),
-            Kind::Fault => Verdict::refused("endpoint-fault", "a fault endpoint can't lead to another").into(),
+            Kind::Fault => {
+                Verdict::refused("endpoint-fault", "a fault endpoint can't lead to another").into()
+            }
         }
     }
 
@@ -118,7 +122,7 @@ impl Outbox {
                 self.transmit(state, target, parcel, whole).await
             }
             Some(Fault::Refuse) if first => put_off("fault-refuse", "put off on purpose, nothing was sent"),
-            Some(Fault::Reorder) if first && lease.item.id.0 % 2 == 0 => {
+            Some(Fault::Reorder) if first && lease.item.id.0.is_multiple_of(2) => {
                 put_off("fault-reorder", "put off on purpose, so that others overtake it")
             }
             Some(Fault::Duplicate) => {
@@ -140,7 +144,13 @@ impl Outbox {
 }
 
 /// Attempts one delivery and writes down how it ended.
-pub(super) async fn run(state: &Shared, outbox: &Outbox, endpoints: &[Endpoint], endpoint: &Endpoint, lease: Lease) {
+pub(super) async fn run(
+    state: &Shared,
+    outbox: &Outbox,
+    endpoints: &[Endpoint],
+    endpoint: &Endpoint,
+    lease: Lease,
+) {
     let target = match endpoint.through.as_deref().filter(|_| endpoint.kind == Kind::Fault) {
         None => Some(endpoint),
         Some(through) => endpoints.iter().find(|e| e.name == through),
@@ -248,13 +258,19 @@ fn conclude(
     let passed_on = parcel.delivery.route == fhir_messaging::ROUTE;
     let mut effects =
         Effects { expectations: watch::expected(state, endpoint, lease, parcel), ..Effects::default() };
-    let settle = |kind, outcome, code: &str| Settle { message: id.clone(), kind, outcome, code: code.to_owned() };
+    let settle =
+        |kind, outcome, code: &str| Settle { message: id.clone(), kind, outcome, code: code.to_owned() };
     let watched = !effects.expectations.is_empty() || watch::is_watched(state, id);
     match sent.verdict {
         Verdict::Taken { code, detail, infrastructure } => {
             let text = format!("{detail} after {} ms, {} bytes sent", took.as_millis(), parcel.bytes.len());
             effects.events.clone_from(&parcel.events);
             effects.events.push(NewEvent::new("delivered", &endpoint.name, &text));
+            // The last one that is open: the state changes in the same transaction.
+            let open = open(state, id, 2).is_ok_and(|list| list.iter().all(|item| item.id == lease.item.id));
+            if open && matches!(parcel.message.state, State::Accepted | State::Translated) {
+                effects.state = Some(State::Delivered);
+            }
             effects.audit.push(audit(endpoint, lease, parcel, &code));
             if watched {
                 effects.settled.push(settle(AckKind::Transport, AckOutcome::Positive, &code));
@@ -305,20 +321,20 @@ fn audit(endpoint: &Endpoint, lease: &Lease, parcel: &Parcel, code: &str) -> New
     }
 }
 
-/// When nothing of a message is left to deliver, it is delivered.
+/// Deliveries of a message that are in the queue.
+fn open(state: &AppState, id: &MessageId, limit: usize) -> Result<Vec<WorkItem>, EngineError> {
+    let query =
+        WorkQuery { kind: Some(WorkKind::Deliver), message: Some(id.clone()), limit, ..WorkQuery::default() };
+    state.engine.work(&query)
+}
+
+/// When nothing of a message is left to deliver, it is delivered. Where two deliveries ended at once, each saw the
+/// other still open: so it is looked at again.
 fn settle_state(state: &AppState, lease: &Lease) {
     let id = &lease.item.message;
-    let open = WorkQuery {
-        kind: Some(WorkKind::Deliver),
-        message: Some(id.clone()),
-        limit: 1,
-        ..WorkQuery::default()
-    };
-    let result = state.engine.work(&open).and_then(|left| {
+    let result = open(state, id, 1).and_then(|left| {
         let message = state.engine.message(id)?;
-        let ready = message.is_some_and(|m| {
-            matches!(m.state, State::Accepted | State::Translated) && m.state.may_become(State::Delivered)
-        });
+        let ready = message.is_some_and(|m| matches!(m.state, State::Accepted | State::Translated));
         if left.is_empty() && ready {
             let effects = Effects { state: Some(State::Delivered), ..Effects::default() };
             state.engine.apply(id, effects, state.clock.now())?;
@@ -329,4 +345,42 @@ fn settle_state(state: &AppState, lease: &Lease) {
         tracing::warn!(error = %error, "the state of a delivered message could not be written");
     }
     state.signals.progressed();
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_exchange::{NewWork, WorkId, WorkState};
+
+    use super::*;
+
+    fn lease(attempts: u32) -> Lease {
+        let item = WorkItem {
+            id: WorkId(1),
+            message: MessageId::mesh_style(Timestamp::UNIX_EPOCH, 1),
+            work: NewWork::new(WorkKind::Deliver, "r"),
+            state: WorkState::Leased,
+            attempts,
+            queued_at: Timestamp::UNIX_EPOCH,
+            last_error: None,
+        };
+        Lease { item, token: 1, until: Timestamp::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn patience_has_an_end_and_a_messages_fault_has_a_number() {
+        let retry = Retry { first_seconds: 4, cap_seconds: 900, give_up_hours: 24 };
+        let after = |attempts, whose, hours| {
+            let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+            match next(retry, 5, &lease(attempts), whose, None, now, u32::MAX) {
+                NextStep::Retry(at) => Some(at.duration_since(now).as_secs()),
+                NextStep::Park => None,
+            }
+        };
+        assert_eq!(after(1, Whose::Endpoint, 0), Some(4));
+        assert_eq!(after(90, Whose::Endpoint, 23), Some(900), "many attempts are no reason to give up");
+        assert_eq!(after(90, Whose::Endpoint, 24), None);
+        assert_eq!(after(1, Whose::Endpoint, 48), Some(4), "released by a person");
+        assert_eq!(after(4, Whose::Message, 48), Some(32));
+        assert_eq!(after(5, Whose::Message, 0), None);
+    }
 }

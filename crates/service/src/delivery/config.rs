@@ -207,7 +207,9 @@ impl Endpoint {
                 Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(()),
                 _ => bad("the address is no http or https URL"),
             },
-            Kind::Mllp if self.mllp_address().1.rsplit_once(':').is_none() => bad("the address is no host:port"),
+            Kind::Mllp if self.mllp_address().1.rsplit_once(':').is_none() => {
+                bad("the address is no host:port")
+            }
             Kind::Mllp => Ok(()),
             Kind::Fault if self.through.is_none() || self.fault.is_none() => {
                 bad("a fault endpoint needs `through` and `fault`")

@@ -90,7 +90,11 @@ async fn fault(
         "error" => outcome(StatusCode::INTERNAL_SERVER_ERROR, "exception", "REC_SERVER_ERROR"),
         "drop" => broken(0),
         "truncate" => broken(40),
-        _ => return Err(Problem::not_found("fault; there are accept, delay, refuse, throttle, early, duplicate, reject, error, drop and truncate")),
+        _ => {
+            return Err(Problem::not_found(
+                "fault; there are accept, delay, refuse, throttle, early, duplicate, reject, error, drop and truncate",
+            ));
+        }
     };
     for name in ["x-request-id", "x-correlation-id"] {
         if let Some(value) = headers.get(name) {

@@ -30,7 +30,8 @@ pub(super) async fn client(endpoint: &Endpoint) -> Result<reqwest::Client, Strin
         .timeout(Duration::from_secs(endpoint.timeout_seconds))
         .user_agent(concat!("causeway/", env!("CARGO_PKG_VERSION")));
     if let (Some(certificate), Some(key)) = (&endpoint.certificate, &endpoint.key) {
-        let mut pem = tokio::fs::read(certificate).await.map_err(|_| "the client certificate can't be read")?;
+        let mut pem =
+            tokio::fs::read(certificate).await.map_err(|_| "the client certificate can't be read")?;
         pem.push(b'\n');
         pem.extend(tokio::fs::read(key).await.map_err(|_| "the client certificate's key can't be read")?);
         let identity =
@@ -53,9 +54,13 @@ pub(super) async fn read(mut response: reqwest::Response, limit: usize) -> reqwe
     Ok(body)
 }
 
-fn retry_after(response: &reqwest::Response) -> Option<SignedDuration> {
-    let seconds = response.headers().get("retry-after")?.to_str().ok()?.trim().parse::<u32>().ok()?;
-    Some(SignedDuration::from_secs(i64::from(seconds)))
+/// Seconds, or a date (RFC 9110, 10.2.3).
+fn retry_after(value: &str, now: jiff::Timestamp) -> Option<SignedDuration> {
+    if let Ok(seconds) = value.parse::<u32>() {
+        return Some(SignedDuration::from_secs(i64::from(seconds)));
+    }
+    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+    Some(at.duration_since(now).max(SignedDuration::ZERO))
 }
 
 fn failure(error: &reqwest::Error) -> Verdict {
@@ -131,14 +136,33 @@ async fn once(
         Err(error) => return failure(&error).into(),
     };
     let status = response.status().as_u16();
-    let retry_after = retry_after(&response);
-    let media_type = response.headers().get("content-type").and_then(|v| v.to_str().ok());
-    let media_type = media_type.unwrap_or(if fhir { MEDIA_TYPE } else { "" }).to_owned();
+    let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::trim);
+    let retry_after = header("retry-after").and_then(|value| retry_after(value, now));
+    let media_type = header("content-type").unwrap_or(if fhir { MEDIA_TYPE } else { "" }).to_owned();
     match read(response, ANSWER_BYTES_MAX).await {
         Ok(body) => {
             let received = Received { status, media_type, retry_after, body };
             Sent { verdict: of_http(&received, fhir), received: Some(received) }
         }
         Err(error) => failure(&error).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now: jiff::Timestamp = "2026-11-02T09:30:00Z".parse().unwrap();
+        for (value, seconds) in [
+            ("120", Some(120)),
+            ("Mon, 02 Nov 2026 09:31:00 GMT", Some(60)),
+            ("Mon, 02 Nov 2026 09:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            assert_eq!(retry_after(value, now).map(|d| d.as_secs()), seconds, "{value}");
+        }
     }
 }

@@ -25,7 +25,7 @@ pub const ANSWER_CODE_CHARS_MAX: usize = 60;
 /// Things that a format could not carry that are told one by one on the timeline; the rest is counted.
 pub const LEFT_BEHIND_MAX: usize = 50;
 /// Milliseconds between two looks for work where nothing rang.
-pub const POLL_MS: u64 = 200;
+pub const POLL_MS: u64 = 500;
 /// Seconds between two looks at the endpoints' settings, and at queues that name no endpoint.
 pub const SETTINGS_SECONDS: u64 = 1;
 /// Items read at a time in search of queues that name no endpoint.

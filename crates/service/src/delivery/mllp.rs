@@ -35,7 +35,8 @@ async fn connect(endpoint: &Endpoint, tls: Option<Arc<ClientConfig>>) -> std::io
     stream.set_nodelay(true)?;
     let Some(config) = tls.filter(|_| secure) else { return Ok(Box::new(stream)) };
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(std::io::Error::other)?;
+    let name =
+        ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(std::io::Error::other)?;
     Ok(Box::new(TlsConnector::from(config).connect(name, stream).await?))
 }
 
@@ -106,7 +107,9 @@ async fn talk(lines: &Lines, tls: Option<Arc<ClientConfig>>, endpoint: &Endpoint
             Ok(answer) => {
                 let verdict = of_ack(frame, &answer);
                 let mut lines = lines.0.lock().await;
-                if lines.len() < MLLP_IDLE_MAX && !matches!(verdict, Verdict::Later { whose: Whose::Unknown, .. }) {
+                if lines.len() < MLLP_IDLE_MAX
+                    && !matches!(verdict, Verdict::Later { whose: Whose::Unknown, .. })
+                {
                     lines.push(stream);
                 }
                 return verdict;
@@ -115,7 +118,11 @@ async fn talk(lines: &Lines, tls: Option<Arc<ClientConfig>>, endpoint: &Endpoint
             // a second copy is one with the same control id, which the receiver must know.
             Err(Broken::Stale) => continue,
             Err(Broken::Lost) => {
-                return Verdict::later("answer-lost", "the connection broke before an acknowledgement", Whose::Unknown);
+                return Verdict::later(
+                    "answer-lost",
+                    "the connection broke before an acknowledgement",
+                    Whose::Unknown,
+                );
             }
             Err(Broken::TooLong) => {
                 return Verdict::refused("answer-too-long", "the acknowledgement is longer than the limit");
@@ -127,9 +134,9 @@ async fn talk(lines: &Lines, tls: Option<Arc<ClientConfig>>, endpoint: &Endpoint
 /// A field of the first segment of this name. Field 1 of MSH is its separator, so MSH counts one less.
 pub(super) fn field<'m>(message: &'m [u8], segment: &[u8], number: usize) -> Option<&'m str> {
     let separator = *message.get(3).filter(|_| message.starts_with(b"MSH"))?;
-    let line = message.split(|b| matches!(b, b'\r' | b'\n')).find(|line| {
-        line.strip_prefix(segment).is_some_and(|rest| rest.first() == Some(&separator))
-    })?;
+    let line = message
+        .split(|b| matches!(b, b'\r' | b'\n'))
+        .find(|line| line.strip_prefix(segment).is_some_and(|rest| rest.first() == Some(&separator)))?;
     let at = if segment == b"MSH" { number.checked_sub(1)? } else { number };
     std::str::from_utf8(line.split(|b| *b == separator).nth(at)?).ok()
 }
@@ -139,7 +146,7 @@ fn of_ack(sent: &[u8], answer: &[u8]) -> Verdict {
     let Some(code) = field(answer, b"MSA", 1) else {
         return Verdict::later("no-msa", "the answer holds no acknowledgement", Whose::Unknown);
     };
-    if field(answer, b"MSA", 2) != field(sent, b"MSH", 10) {
+    if field(answer, b"MSA", 2).unwrap_or_default() != field(sent, b"MSH", 10).unwrap_or_default() {
         return Verdict::later("other-msa", "the acknowledgement is of another message", Whose::Unknown);
     }
     let Some(meaning) = hl7_meaning(code) else {
@@ -168,11 +175,14 @@ mod tests {
     #[test]
     fn acknowledgements() {
         let sent = b"MSH|^~\\&|A|B|C|D|20260101||ADT^A01|M1|P|2.4\rPID|1";
-        let word = |ack: &str| match of_ack(sent, format!("MSH|^~\\&|C|D|A|B|||ACK|9|P|2.4\r{ack}").as_bytes()) {
-            Verdict::Taken { code, infrastructure, .. } => format!("taken {code} {}", infrastructure.is_some()),
-            Verdict::Later { code, whose, .. } => format!("later {code} {whose:?}"),
-            Verdict::Refused { code, .. } => format!("refused {code}"),
-        };
+        let word =
+            |ack: &str| match of_ack(sent, format!("MSH|^~\\&|C|D|A|B|||ACK|9|P|2.4\r{ack}").as_bytes()) {
+                Verdict::Taken { code, infrastructure, .. } => {
+                    format!("taken {code} {}", infrastructure.is_some())
+                }
+                Verdict::Later { code, whose, .. } => format!("later {code} {whose:?}"),
+                Verdict::Refused { code, .. } => format!("refused {code}"),
+            };
         for (ack, expected) in [
             ("MSA|AA|M1", "taken AA true"),
             ("MSA|CA|M1\rERR|1", "taken CA false"),

@@ -108,7 +108,8 @@ async fn fetch(
     if let Some(scope) = scope {
         form.push(("scope", scope));
     }
-    let mut encoded = reqwest::Url::parse("form:").map_err(|_| refused("the request could not be written"))?;
+    let mut encoded =
+        reqwest::Url::parse("form:").map_err(|_| refused("the request could not be written"))?;
     encoded.query_pairs_mut().extend_pairs(form);
     let body = encoded.query().unwrap_or_default().to_owned();
     let request = client
@@ -118,7 +119,8 @@ async fn fetch(
         .body(body);
     let response = request.send().await.map_err(|_| refused("the token endpoint did not answer"))?;
     let status = response.status().as_u16();
-    let body = http::read(response, TOKEN_BYTES_MAX).await.map_err(|_| refused("the token's answer broke off"))?;
+    let body =
+        http::read(response, TOKEN_BYTES_MAX).await.map_err(|_| refused("the token's answer broke off"))?;
     if !(200..300).contains(&status) {
         return Err(refused(&format!("the token endpoint answered {status}")));
     }
@@ -133,10 +135,13 @@ async fn fetch(
 }
 
 async fn assertion(endpoint: &Endpoint, now: Timestamp) -> Result<String, Verdict> {
-    let Auth::Oauth2 { token_url, client_id, key_file, key_id, algorithm, audience, .. } = &endpoint.auth else {
+    let Auth::Oauth2 { token_url, client_id, key_file, key_id, algorithm, audience, .. } = &endpoint.auth
+    else {
         return Err(refused("no client credentials are set"));
     };
-    let pem = tokio::fs::read(key_file).await.map_err(|_| refused("the file with the signing key can't be read"))?;
+    let pem = tokio::fs::read(key_file)
+        .await
+        .map_err(|_| refused("the file with the signing key can't be read"))?;
     let (algorithm, key) = match algorithm {
         Algorithm::RS512 => (jsonwebtoken::Algorithm::RS512, EncodingKey::from_rsa_pem(&pem)),
         Algorithm::RS384 => (jsonwebtoken::Algorithm::RS384, EncodingKey::from_rsa_pem(&pem)),

@@ -98,9 +98,9 @@ fn output(
         return Err(End::park("not-readable", "the translated bundle can't be read"));
     };
     let context: Context = state.context(&message.new.sender, message.received_at, &message.new.id, false);
-    let encoded = adapter.encode(&bundle, &context).map_err(|issue| {
-        End::park("not-expressible", &format!("{} ({})", issue.text, issue.rule))
-    })?;
+    let encoded = adapter
+        .encode(&bundle, &context)
+        .map_err(|issue| End::park("not-expressible", &format!("{} ({})", issue.text, issue.rule)))?;
     let left = encoded.left_behind.len();
     let text = format!("written as {}; {left} elements of the bundle left behind", adapter.title());
     events.push(NewEvent::new("encoded", adapter.name(), &text));

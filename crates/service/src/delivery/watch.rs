@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use causeway_exchange::watch::{Meaning, Requested, Watches, hl7_meaning, itk_meaning};
 use causeway_exchange::{
-    AckKind, AckOutcome, Effects, EngineError, Expectation, Lease, Message, MessageId, MessageKind, MessageQuery,
-    NewEvent, NewExpectation, Settle, State,
+    AckKind, AckOutcome, Effects, EngineError, Expectation, Lease, Message, MessageId, MessageKind,
+    MessageQuery, NewEvent, NewExpectation, Settle, State,
 };
 use jiff::{SignedDuration, Timestamp};
 use quick_xml::events::Event;
@@ -260,7 +260,10 @@ struct Said {
 impl Said {
     fn reference(&mut self, text: &str) {
         let text = text.rsplit(['/', ':']).next().unwrap_or(text);
-        if !text.is_empty() && self.references.len() < WATCH_CODES_MAX && !self.references.iter().any(|r| r == text) {
+        if !text.is_empty()
+            && self.references.len() < WATCH_CODES_MAX
+            && !self.references.iter().any(|r| r == text)
+        {
             self.references.push(text.to_owned());
         }
     }
@@ -407,7 +410,11 @@ fn settle(
         0 => "an acknowledgement that nothing waits for".to_owned(),
         _ => format!("an acknowledgement of {settled} expected"),
     };
-    state.engine.record_event(&message.new.id, NewEvent::new("acknowledgement", "causeway", &text), state.clock.now())
+    state.engine.record_event(
+        &message.new.id,
+        NewEvent::new("acknowledgement", "causeway", &text),
+        state.clock.now(),
+    )
 }
 
 #[cfg(test)]
@@ -420,7 +427,7 @@ mod tests {
         assert_eq!(requested(json), Requested { infrastructure: false, business: true });
         let xml = br#"<extension url="BusAckRequested"><valueBoolean value="false"/></extension><extension url="InfAckRequested"><valueBoolean value="true"/></extension>"#;
         assert_eq!(requested(xml), Requested { infrastructure: true, business: false });
-        assert_eq!(requested(b"MSH|^~\\&|A|B|C|D|1||ADT^A01|M|P|2.4|||AL|AL\r").infrastructure, true);
+        assert!(requested(b"MSH|^~\\&|A|B|C|D|1||ADT^A01|M|P|2.4|||AL|AL\r").infrastructure);
         assert_eq!(requested(b"MSH|^~\\&|A|B|C|D|1||ADT^A01|M|P|2.4|||AL|NE\r"), Requested::default());
     }
 

@@ -169,8 +169,8 @@ pub async fn commit(state: &Shared, accept: Accept) -> Answer<AcceptOutcome> {
     Ok(outcome?)
 }
 
-/// The answer kept for retries.
-fn first_answer(id: &MessageId) -> Kept {
+/// The answer kept for retries, by whichever door they come.
+pub(crate) fn first_answer(id: &MessageId) -> Kept {
     let body = json!({
         "id": id.as_str(),
         "state": "accepted",

@@ -81,18 +81,28 @@ impl Adapter for FhirR4 {
         let mut ledger = Ledger::new();
         let tree = Tree::parse(input, &mut ledger)?;
         if tree.duplicates().next().is_some() {
-            return Err(fatal(IssueCode::Structure, "json-member-twice", "a member of an object occurs twice"));
+            return Err(fatal(
+                IssueCode::Structure,
+                "json-member-twice",
+                "a member of an object occurs twice",
+            ));
         }
         let mut bundle: Value = serde_json::from_slice(input)
             .map_err(|_| fatal(IssueCode::Structure, "json-syntax", "the document can't be read"))?;
         let event = header(&bundle).map(event);
         let event = event.ok_or_else(|| {
-            fatal(IssueCode::Structure, "not-a-message", "this is no message Bundle of FHIR R4 with its MessageHeader first")
+            fatal(
+                IssueCode::Structure,
+                "not-a-message",
+                "this is no message Bundle of FHIR R4 with its MessageHeader first",
+            )
         })?;
         if bundle["entry"].as_array().is_none_or(|e| e.len() > ENTRIES_MAX) {
             return Err(fatal(IssueCode::TooLong, "entries", "the Bundle has too many entries"));
         }
-        let claimed = claims(tree.root(), &mut ledger);
+        for issue in claims(tree.root(), &mut ledger) {
+            sink.issue(issue);
+        }
         let all = ledger.next_id();
         ledger.claim_rest(0..all, Outcome::Mapped, "");
         let resources = identify(&mut bundle, context);
@@ -101,35 +111,43 @@ impl Adapter for FhirR4 {
         let label = "message".to_owned();
         let json = bundle.to_string().into_bytes();
         sink.ledger(ledger);
-        if claimed {
-            sink.issue(Issue::new(
-                Severity::Warning,
-                IssueCode::NotSupported,
-                "entry-request",
-                "requests within a message are not carried out; they stay in the original",
-            ));
-        }
         sink.output(Output { json, id, label, event, recipient: None, resources });
         Ok(())
     }
 }
 
-/// Claims what doesn't go through as it is. Says whether there was a request in an entry.
-fn claims(root: Node<'_>, ledger: &mut Ledger) -> bool {
-    let mut requests = false;
+/// Claims what doesn't go through as it is, and says so.
+fn claims(root: Node<'_>, ledger: &mut Ledger) -> Vec<Issue> {
+    let (mut requests, mut empty) = (false, false);
     for entry in root.get("entry").into_iter().flat_map(Node::elements) {
+        let resource = entry.get("resource");
+        if resource.and_then(|r| r.string_of("resourceType")).is_none() {
+            empty = true;
+            for leaf in entry.leaves() {
+                ledger.claim(leaf.id, Outcome::Rejected, "an entry without a resource");
+            }
+            continue;
+        }
         for name in ["request", "response", "search"] {
             for leaf in entry.get(name).map(Node::leaves).unwrap_or_default() {
                 requests = true;
                 ledger.claim(leaf.id, Outcome::Unsupported, "not carried out within a message");
             }
         }
-        let meta = entry.get("resource").and_then(|r| r.get("meta"));
+        let meta = resource.and_then(|r| r.get("meta"));
         if let Some(leaf) = meta.and_then(|m| m.leaf_of("source")) {
             ledger.claim(leaf.id, Outcome::Unsupported, "the source is the original that is kept");
         }
     }
-    requests
+    let request = requests.then(|| {
+        let text = "requests within a message are not carried out; they stay in the original";
+        Issue::new(Severity::Warning, IssueCode::NotSupported, "entry-request", text)
+    });
+    let nothing = empty.then(|| {
+        let text = "an entry of the Bundle has no resource";
+        Issue::new(Severity::Error, IssueCode::Structure, "entry-without-resource", text)
+    });
+    request.into_iter().chain(nothing).collect()
 }
 
 fn own_id(context: &Context, kind: &str, key: &str) -> String {
@@ -142,6 +160,7 @@ fn identify(bundle: &mut Value, context: &Context) -> u32 {
     let Some(entries) = bundle["entry"].as_array_mut() else { return 0 };
     let mut names: HashMap<String, String> = HashMap::new();
     let mut targets = Vec::new();
+    entries.retain(|entry| entry["resource"]["resourceType"].is_string());
     for (number, entry) in entries.iter_mut().enumerate() {
         let Some(entry) = entry.as_object_mut() else { continue };
         for name in ["request", "response", "search"] {
@@ -179,7 +198,7 @@ fn name(
     let id = own_id(context, &kind, &key);
     let url = format!("urn:uuid:{id}");
     if !full.is_empty() {
-        names.entry(full).or_insert_with(|| url.clone());
+        names.entry(full.clone()).or_insert_with(|| url.clone());
     }
     if !own.is_empty() {
         names.entry(format!("{kind}/{own}")).or_insert_with(|| url.clone());
@@ -187,7 +206,9 @@ fn name(
     resource.insert("id".to_owned(), Value::String(id));
     let meta = resource.entry("meta").or_insert_with(|| json!({}));
     if let Some(meta) = meta.as_object_mut() {
-        meta.insert("source".to_owned(), Value::String(format!("{}#{kind}/{key}", context.original)));
+        // Its own name in the message: the way back to the place in the original.
+        let place = if full.is_empty() { format!("{kind}/{key}") } else { full.clone() };
+        meta.insert("source".to_owned(), Value::String(format!("{}#{place}", context.original)));
     }
     entry.insert("fullUrl".to_owned(), Value::String(url.clone()));
     Some(url)

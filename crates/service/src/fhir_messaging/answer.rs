@@ -84,7 +84,12 @@ impl Refusal {
 
     /// No answer in time; the message is kept and goes on.
     pub(super) fn timeout() -> Self {
-        Self::new(408, "REC", "timeout", "the receiver did not answer in time; the message is kept and goes on")
+        Self::new(
+            408,
+            "REC",
+            "timeout",
+            "the receiver did not answer in time; the message is kept and goes on",
+        )
     }
 
     /// What a failed attempt to pass the message on means for the sender.
@@ -98,8 +103,15 @@ impl Refusal {
             (_, Some(status @ 400..=499)) => {
                 Self::new(status, "REC", "processing", "the receiver refused the message")
             }
-            ("token" | "settings", _) => Self::new(503, "PROXY", "transient", "the receiver can't be spoken to"),
-            _ => Self::new(503, "REC", "transient", "the receiver is not available; the message is kept and goes on"),
+            ("token" | "settings", _) => {
+                Self::new(503, "PROXY", "transient", "the receiver can't be spoken to")
+            }
+            _ => Self::new(
+                503,
+                "REC",
+                "transient",
+                "the receiver is not available; the message is kept and goes on",
+            ),
         }
     }
 
@@ -173,7 +185,8 @@ pub(crate) fn failed(code: &str) -> Answer {
 /// The response message to a request that is now ours or in a mailbox.
 pub(super) fn response(id: &MessageId, request: &Value, now: Timestamp) -> Answer {
     let header = &request["entry"][0]["resource"];
-    let own = |what: &str| Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{}#{what}", original_uri(id)).as_bytes());
+    let own =
+        |what: &str| Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{}#{what}", original_uri(id)).as_bytes());
     let header_id = own("response-header").hyphenated().to_string();
     let mut answer = json!({
         "resourceType": "MessageHeader",

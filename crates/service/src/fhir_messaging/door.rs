@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use causeway_exchange::{
-    Accept, AcceptOutcome, Effects, IdempotencyKey, Message, MessageId, NewEvent, NewMessage, NewWork, Payload,
-    State as Stand, WorkKind, WorkQuery, WorkState,
+    Accept, AcceptOutcome, Effects, IdempotencyKey, Message, MessageId, NewEvent, NewMessage, NewWork,
+    Payload, State as Stand, WorkKind, WorkQuery, WorkState,
 };
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Value, json};
@@ -103,7 +103,8 @@ async fn read(state: &Shared, body: Body) -> Result<Vec<u8>, Refusal> {
     let idle = Duration::from_secs(state.config.limits.body_idle_seconds);
     let collected = tokio::time::timeout(idle, Limited::new(body, limit).collect()).await;
     let collected = collected.map_err(|_| Refusal::send(408, "timeout", "the content came too slowly"))?;
-    let bytes = collected.map_err(|_| Refusal::send(400, "too-long", "the content broke off or is too long"))?;
+    let bytes =
+        collected.map_err(|_| Refusal::send(400, "too-long", "the content broke off or is too long"))?;
     Ok(bytes.to_bytes().to_vec())
 }
 
@@ -160,7 +161,10 @@ fn prepare(
         Target::Mailbox(mailbox) => {
             effects.answer = Some(answer::response(&message.id, request, now));
             let copy = copy(&message, &bytes, mailbox, person)?;
-            let text = format!("to mailbox {} by its target identifier", copy.message.mailbox_to.as_deref().unwrap_or(""));
+            let text = format!(
+                "to mailbox {} by its target identifier",
+                copy.message.mailbox_to.as_deref().unwrap_or("")
+            );
             effects.events.push(NewEvent::new("routed", "causeway", &text));
             effects.messages.push(copy);
         }

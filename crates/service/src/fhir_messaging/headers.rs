@@ -74,7 +74,11 @@ impl Headers {
         if let Some(accept) = headers.get("accept") {
             let accept = accept.to_str().unwrap_or_default();
             if !acceptable(accept) {
-                return Err(Refusal::send(406, "not-supported", "only application/fhir+json of version 1 is written"));
+                return Err(Refusal::send(
+                    406,
+                    "not-supported",
+                    "only application/fhir+json of version 1 is written",
+                ));
             }
         }
         let media = text(headers, "content-type")?.split(';').next().unwrap_or_default().trim();

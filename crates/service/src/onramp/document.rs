@@ -27,22 +27,43 @@ const BEHIND: [&str; 7] =
     ["Patient", "Organization", "Practitioner", "PractitionerRole", "Location", "Provenance", "Basic"];
 /// Elements that join resources and say nothing of the person.
 const PLUMBING: [&str; 11] = [
-    "resourceType", "id", "meta", "text", "subject", "patient", "for", "language", "implicitRules", "contained",
+    "resourceType",
+    "id",
+    "meta",
+    "text",
+    "subject",
+    "patient",
+    "for",
+    "language",
+    "implicitRules",
+    "contained",
     "status",
 ];
 /// Elements that come first, in this order.
 const FIRST: [&str; 16] = [
-    "code", "type", "category", "title", "description", "event", "effectiveDateTime", "effectivePeriod", "date",
-    "period", "onsetDateTime", "authoredOn", "valueString", "valueQuantity", "valueCodeableConcept", "reasonCode",
+    "code",
+    "type",
+    "category",
+    "title",
+    "description",
+    "event",
+    "effectiveDateTime",
+    "effectivePeriod",
+    "date",
+    "period",
+    "onsetDateTime",
+    "authoredOn",
+    "valueString",
+    "valueQuantity",
+    "valueCodeableConcept",
+    "reasonCode",
 ];
 
 /// Writes a bundle as text. `from` is who sent the message, `received` when it came, both for the first lines.
 pub fn render(bundle: &Value, from: &str, received: &str) -> Document {
     let entries = bundle["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let resources: Vec<(&str, &Value)> = entries
-        .iter()
-        .map(|e| (e["fullUrl"].as_str().unwrap_or_default(), &e["resource"]))
-        .collect();
+    let resources: Vec<(&str, &Value)> =
+        entries.iter().map(|e| (e["fullUrl"].as_str().unwrap_or_default(), &e["resource"])).collect();
     let mut page = Page { out: String::new(), resources, left: Vec::new(), full: false };
     page.line("CARE INFORMATION");
     page.line("Prototype: synthetic data. Not for clinical use.");
@@ -54,7 +75,9 @@ pub fn render(bundle: &Value, from: &str, received: &str) -> Document {
         page.resource(at);
     }
     page.line("");
-    page.line("This text was made from a structured message. What it does not carry is listed with the message.");
+    page.line(
+        "This text was made from a structured message. What it does not carry is listed with the message.",
+    );
     Document { text: page.out, left_behind: page.left }
 }
 
@@ -75,7 +98,9 @@ fn clean(text: &str) -> String {
 fn label(name: &str) -> String {
     match name {
         "code" => return "What".to_owned(),
-        "effectiveDateTime" | "effectivePeriod" | "date" | "period" | "occurrencePeriod" => return "When".to_owned(),
+        "effectiveDateTime" | "effectivePeriod" | "date" | "period" | "occurrencePeriod" => {
+            return "When".to_owned();
+        }
         "valueString" | "valueQuantity" | "valueCodeableConcept" | "valueBoolean" | "valueDateTime" => {
             return "Finding".to_owned();
         }
@@ -119,7 +144,8 @@ impl Page<'_> {
             }
             self.line("");
             self.line("PERSON");
-            let mut carried = vec!["name", "birthDate", "address", "telecom", "gender", "generalPractitioner"];
+            let mut carried =
+                vec!["name", "birthDate", "address", "telecom", "gender", "generalPractitioner"];
             for (name, label) in [
                 ("name", "Name"),
                 ("birthDate", "Born"),
@@ -166,7 +192,8 @@ impl Page<'_> {
         if resource["meta"]["security"].as_array().into_iter().flatten().any(|s| s["code"] == "R") {
             self.line("  Restricted: share with those only who need it");
         }
-        let mut names: Vec<&str> = resource.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect();
+        let mut names: Vec<&str> =
+            resource.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect();
         names.sort_by_key(|name| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
         if let Some(status) = resource["status"].as_str().filter(|s| *s != "final") {
             self.line(&format!("  Status: {}", clean(status)));
@@ -186,7 +213,10 @@ impl Page<'_> {
                 None => self.leave(&format!("{kind}.{name}"), "the text has no place for this element"),
             }
             if has_code(value, 0) {
-                self.leave(&format!("{kind}.{name}.coding"), "the text has the words of the code and not the code");
+                self.leave(
+                    &format!("{kind}.{name}.coding"),
+                    "the text has the words of the code and not the code",
+                );
             }
         }
     }
@@ -213,6 +243,9 @@ impl Page<'_> {
     fn object(&self, name: &str, object: &Map<String, Value>, depth: usize) -> Option<String> {
         let text = |key: &str| object.get(key).and_then(Value::as_str);
         if name == "extension" {
+            if let Some(named) = self.named_value(object, depth) {
+                return Some(named);
+            }
             let end = text("url").and_then(|url| url.rsplit(['/', '#']).next()).unwrap_or_default();
             let members = object.iter().filter(|(key, _)| *key != "url");
             let said: Vec<String> = members.filter_map(|(key, v)| self.words(key, v, depth + 1)).collect();
@@ -222,7 +255,8 @@ impl Page<'_> {
             return Some(words.to_owned());
         }
         if object.contains_key("coding") {
-            let codings = object.get("coding").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let codings =
+                object.get("coding").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             let word = |c: &Value| c["display"].as_str().or(c["code"].as_str()).map(str::to_owned);
             return codings.iter().find_map(word);
         }
@@ -257,6 +291,21 @@ impl Page<'_> {
         (!said.is_empty()).then(|| said.join(", "))
     }
 
+    /// An extension of a `name` and a `value` (a detail that FHIR has no element for).
+    fn named_value(&self, object: &Map<String, Value>, depth: usize) -> Option<String> {
+        let parts = object.get("extension")?.as_array().filter(|parts| parts.len() == 2)?;
+        let part = |url: &str| {
+            let found = parts.iter().find(|p| p["url"] == url)?.as_object()?;
+            found.iter().filter(|(key, _)| *key != "url").find_map(|(key, v)| self.words(key, v, depth + 1))
+        };
+        let name = part("name")?;
+        let name = match name.as_str() {
+            "recordedBy.role" => "Role of the writer".to_owned(),
+            other => label(other.rsplit('.').next().unwrap_or(other)),
+        };
+        Some(format!("{name}: {}", part("value")?))
+    }
+
     /// The name of what a reference leads to, within the bundle.
     fn named(&self, reference: &str) -> Option<&str> {
         let (_, found) = self.resources.iter().find(|(url, r)| {
@@ -268,7 +317,8 @@ impl Page<'_> {
 
 fn looks_like_date(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let digits = |from: usize, to: usize| bytes.get(from..to).is_some_and(|b| b.iter().all(u8::is_ascii_digit));
+    let digits =
+        |from: usize, to: usize| bytes.get(from..to).is_some_and(|b| b.iter().all(u8::is_ascii_digit));
     digits(0, 4)
         && bytes.get(4) == Some(&b'-')
         && digits(5, 7)
@@ -329,7 +379,8 @@ mod tests {
         ] {
             assert!(made.text.contains(words), "{words}: {}", made.text);
         }
-        let left: Vec<_> = made.left_behind.iter().filter_map(|i| i.position.as_ref()).map(|p| &*p.path).collect();
+        let left: Vec<_> =
+            made.left_behind.iter().filter_map(|i| i.position.as_ref()).map(|p| &*p.path).collect();
         assert_eq!(left, ["Patient.identifier", "Observation.code.coding", "Observation.identifier"]);
     }
 

@@ -8,8 +8,8 @@ use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use causeway_exchange::{
-    Accept, AcceptOutcome, Answer as Kept, Effects, IdempotencyKey, MessageId, NewAudit, NewMessage, NewWork,
-    Payload, State as Stand, WorkKind,
+    Accept, AcceptOutcome, Effects, IdempotencyKey, MessageId, NewAudit, NewMessage, NewWork, Payload,
+    State as Stand, WorkKind,
 };
 use jiff::civil::DateTime;
 use serde::Deserialize;
@@ -20,7 +20,7 @@ use super::limits::FORM_SECONDS;
 use super::note::{self, CareNote, FIELDS, Fault, KINDS, Raw};
 use crate::caller::{self, Caller};
 use crate::config::CodeSystem;
-use crate::doors::http::commit;
+use crate::doors::http::{commit, first_answer};
 use crate::pages::{Frame, render};
 use crate::problem::{Answer, Problem};
 use crate::state::{AppState, Shared, new_message_id};
@@ -167,7 +167,12 @@ fn page(
         ),
         choices: KINDS
             .iter()
-            .map(|k| Choice { id: format!("kind-{}", k.code), code: k.code, words: k.words, chosen: k.code == kind })
+            .map(|k| Choice {
+                id: format!("kind-{}", k.code),
+                code: k.code,
+                words: k.words,
+                chosen: k.code == kind,
+            })
             .collect(),
         kind_error: faults.iter().find(|f| f.field == "kind").map(|f| f.text.clone()),
     })?;
@@ -239,7 +244,7 @@ pub(super) async fn accept(
     let id = message.id.clone();
     let effects = Effects {
         work: vec![NewWork::new(WorkKind::Translate, "")],
-        answer: Some(Kept { status: StatusCode::SEE_OTHER.as_u16(), media_type: String::new(), body: Vec::new() }),
+        answer: Some(first_answer(&id)),
         audit: vec![NewAudit {
             actor: sender.to_owned(),
             action: "care-note-written".to_owned(),

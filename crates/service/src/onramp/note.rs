@@ -60,7 +60,13 @@ pub const FIELDS: [Field; 15] = [
         "mobility",
         40,
     ),
-    field("note", "Note", "What you saw or did, in your words", "Needs one person's help to stand", NOTE_CHARS_MAX),
+    field(
+        "note",
+        "Note",
+        "What you saw or did, in your words",
+        "Needs one person's help to stand",
+        NOTE_CHARS_MAX,
+    ),
     field("weight_kg", "Weight in kilograms", "Only for a note about weight, like 61.4", "", 6),
     field("written_by", "Your name", "Who wrote the note", "Jo Fenwick", 70),
     field("role", "Your role", "Such as care assistant", "Care assistant", 150),
@@ -178,8 +184,12 @@ impl Check<'_> {
             if value.chars().count() > field.max {
                 let text = format!("{} can have at most {} characters", field.label, field.max);
                 self.fault(field.name, text);
-            } else if value.chars().any(|c| c.is_control() && !(field.name == "note" && matches!(c, '\n' | '\t'))) {
-                let text = format!("{} holds a character that can't be kept, such as a line break", field.label);
+            } else if value
+                .chars()
+                .any(|c| c.is_control() && !(field.name == "note" && matches!(c, '\n' | '\t')))
+            {
+                let text =
+                    format!("{} holds a character that can't be kept, such as a line break", field.label);
                 self.fault(field.name, text);
             }
         }
@@ -303,8 +313,9 @@ impl Check<'_> {
             self.fault("kind", "Choose the kind of note");
             return None;
         }
-        let found =
-            KINDS.into_iter().find(|k| k.code.eq_ignore_ascii_case(value) || k.words.eq_ignore_ascii_case(value));
+        let found = KINDS
+            .into_iter()
+            .find(|k| k.code.eq_ignore_ascii_case(value) || k.words.eq_ignore_ascii_case(value));
         if found.is_none() {
             let codes: Vec<&str> = KINDS.iter().map(|k| k.code).collect();
             self.fault("kind", format!("The kind must be one of: {}", codes.join(", ")));
@@ -446,13 +457,24 @@ mod tests {
         let names: Vec<_> = empty.iter().map(|f| f.field).collect();
         assert_eq!(
             names,
-            ["first_name", "family_name", "date_of_birth", "home_cqc_id", "date", "kind", "note", "written_by"]
+            [
+                "first_name",
+                "family_name",
+                "date_of_birth",
+                "home_cqc_id",
+                "date",
+                "kind",
+                "note",
+                "written_by"
+            ]
         );
     }
 
     #[test]
     fn faults_quote_nothing() {
-        for fault in check(&raw(&[("nhs_number", "9990000019"), ("kind", "Zebra"), ("date", "Zebra")]), now()).unwrap_err() {
+        for fault in check(&raw(&[("nhs_number", "9990000019"), ("kind", "Zebra"), ("date", "Zebra")]), now())
+            .unwrap_err()
+        {
             assert!(!fault.text.contains("Zebra") && !fault.text.contains("9990000019"));
         }
     }

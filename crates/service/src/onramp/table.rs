@@ -103,7 +103,10 @@ fn columns(header: &[String]) -> Result<Vec<Option<&'static Field>>, TableError>
 fn note(row: &Cut, columns: &[Option<&'static Field>], now: DateTime) -> Result<CareNote, Vec<Fault>> {
     let fault = |field: &'static str, text: &str| Err(vec![Fault { field, text: text.to_owned() }]);
     if row.open_quote {
-        return fault("note", "A quotation mark is opened and not closed; the rest of the file was read as this cell");
+        return fault(
+            "note",
+            "A quotation mark is opened and not closed; the rest of the file was read as this cell",
+        );
     }
     let mut raw = Raw::default();
     for (at, cell) in row.cells.iter().enumerate() {
@@ -215,7 +218,9 @@ mod tests {
         read(format!("{HEADER}\r\n{body}").as_bytes(), now())
             .unwrap()
             .into_iter()
-            .map(|r| (r.number, r.note.map_or_else(|f| f.into_iter().map(|f| f.field).collect(), |_| Vec::new())))
+            .map(|r| {
+                (r.number, r.note.map_or_else(|f| f.into_iter().map(|f| f.field).collect(), |_| Vec::new()))
+            })
             .collect()
     }
 
@@ -241,7 +246,8 @@ mod tests {
 
     #[test]
     fn semicolons_tabs_marks_and_windows_text() {
-        let table = format!("\u{feff}{}\n9990000018;1-9990000101;1/11/2026;mood;Gai;Jo", HEADER.replace(',', ";"));
+        let table =
+            format!("\u{feff}{}\n9990000018;1-9990000101;1/11/2026;mood;Gai;Jo", HEADER.replace(',', ";"));
         assert!(read(table.as_bytes(), now()).unwrap()[0].note.is_ok());
         let mut table = format!("{HEADER}\n9990000018,1-9990000101,1/11/2026,mood,caf").into_bytes();
         table.extend_from_slice(b"\xe9,Jo\n");
@@ -258,7 +264,8 @@ mod tests {
         assert_eq!(read(b"note,note\n", now()), Err(TableError::Twice("note")));
         assert_eq!(read(b"note\n", now()), Err(TableError::Missing("home_cqc_id")));
         assert_eq!(read(&vec![b'a'; FILE_BYTES_MAX + 1], now()), Err(TableError::TooLarge));
-        let row = format!("{HEADER}\n{}", "9990000018,1-9990000101,1/11/2026,daily,a,b\n".repeat(ROWS_MAX + 1));
+        let row =
+            format!("{HEADER}\n{}", "9990000018,1-9990000101,1/11/2026,daily,a,b\n".repeat(ROWS_MAX + 1));
         assert_eq!(read(row.as_bytes(), now()), Err(TableError::TooLong));
     }
 }

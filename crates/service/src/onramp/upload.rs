@@ -144,7 +144,8 @@ async fn take(state: &Shared, caller: &Caller, rows: Vec<Row>) -> Vec<Line> {
     let mut lines = Vec::with_capacity(rows.len());
     let mut working = JoinSet::new();
     for Row { number, note } in rows {
-        let ready = note.and_then(|note| sender(caller, &note).map(|s| (note, s)).map_err(|fault| vec![fault]));
+        let ready =
+            note.and_then(|note| sender(caller, &note).map(|s| (note, s)).map_err(|fault| vec![fault]));
         let (note, sender) = match ready {
             Ok(ready) => ready,
             Err(faults) => {
@@ -162,7 +163,9 @@ async fn take(state: &Shared, caller: &Caller, rows: Vec<Row>) -> Vec<Line> {
             let key = note.uid.clone();
             let end = match accept(&state, &sender, note, key).await {
                 Ok((AcceptOutcome::Accepted { .. }, id)) => End::Taken(id),
-                Ok((AcceptOutcome::Replayed { id, .. } | AcceptOutcome::InProgress { id }, _)) => End::Before(id),
+                Ok((AcceptOutcome::Replayed { id, .. } | AcceptOutcome::InProgress { id }, _)) => {
+                    End::Before(id)
+                }
                 Ok((AcceptOutcome::Conflict { .. }, _)) => {
                     End::Failed("another message has the same id".to_owned())
                 }
@@ -185,7 +188,9 @@ fn done(mut lines: Vec<Line>, html: bool) -> Answer {
     let refused = lines.len() - taken - before;
     if !html {
         let rows: Vec<Value> = lines.iter().map(line_json).collect();
-        return Ok(Json(json!({"taken": taken, "before": before, "refused": refused, "rows": rows})).into_response());
+        return Ok(
+            Json(json!({"taken": taken, "before": before, "refused": refused, "rows": rows})).into_response()
+        );
     }
     // What needs a person comes first.
     lines.sort_by_key(|line| (matches!(line.end, End::Taken(_) | End::Before(_)), line.row));

@@ -41,7 +41,7 @@ struct ListPage {
 }
 
 /// The name of an organisation, or its code.
-pub(super) fn organisation(state: &AppState, code: &str) -> String {
+pub(crate) fn organisation(state: &AppState, code: &str) -> String {
     match state.config.organisation(code) {
         Some(known) if !known.name.is_empty() => format!("{} ({})", known.name, known.code),
         _ if code.is_empty() => "Causeway".to_owned(),
@@ -291,7 +291,11 @@ fn items_shown(view: &View) -> Vec<ItemRow> {
             let meaning = words::outcome(&outcome);
             ItemRow {
                 place: text("at"),
-                meaning: if reason.is_empty() { meaning.to_owned() } else { format!("{meaning} Why: {reason}.") },
+                meaning: if reason.is_empty() {
+                    meaning.to_owned()
+                } else {
+                    format!("{meaning} Why: {reason}.")
+                },
                 outcome,
             }
         })
@@ -299,7 +303,8 @@ fn items_shown(view: &View) -> Vec<ItemRow> {
 }
 
 fn left_behind(view: &View) -> Option<LeftBehind> {
-    let written = view.translation.as_ref().filter(|t| view.message.new.door == "broker" && t.adapter.is_empty())?;
+    let written =
+        view.translation.as_ref().filter(|t| view.message.new.door == "broker" && t.adapter.is_empty())?;
     let (rows, more) = issues(&written.issues);
     Some(LeftBehind { form: written.format.clone(), rows, more })
 }

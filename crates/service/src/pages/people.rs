@@ -182,7 +182,11 @@ impl From<&Entry> for EntryRow {
     fn from(entry: &Entry) -> Self {
         let reference = entry.key.reference();
         Self {
-            title: if entry.title.is_empty() { words::kind(&entry.key.kind).to_owned() } else { entry.title.clone() },
+            title: if entry.title.is_empty() {
+                words::kind(&entry.key.kind).to_owned()
+            } else {
+                entry.title.clone()
+            },
             detail: entry.detail.clone(),
             date: words::date(&entry.date),
             status: entry.status.clone(),

@@ -10,6 +10,7 @@ use causeway_exchange::{Message, NewEvent, StoredOutput, Translation};
 use serde_json::Value;
 
 use crate::onramp::{document, limits::LEFT_BEHIND_EVENTS};
+use crate::pages::messages::organisation;
 use crate::pages::words::{Moment, count};
 use crate::state::AppState;
 
@@ -53,19 +54,26 @@ pub(super) fn write(
     let bundle: Value =
         serde_json::from_slice(&output.bytes).map_err(|_| "the bundle can't be read".to_owned())?;
     if send == SEND_DOCUMENT {
-        let from = state.config.organisation(&message.new.sender).map_or("", |o| o.name.as_str());
-        let from = format!("{from} ({})", message.new.sender);
-        let made = document::render(&bundle, from.trim(), &Moment::from(message.received_at).words);
+        let from = organisation(state, &message.new.sender);
+        let made = document::render(&bundle, &from, &Moment::from(message.received_at).words);
         let file_name = format!("document-{number}.txt");
         let bytes = made.text.into_bytes();
-        return Ok(finish(bytes, document::MEDIA_TYPE, file_name, "readable text", SEND_DOCUMENT, &made.left_behind));
+        return Ok(finish(
+            bytes,
+            document::MEDIA_TYPE,
+            file_name,
+            "readable text",
+            SEND_DOCUMENT,
+            &made.left_behind,
+        ));
     }
     let adapter = state
         .adapter(send)
         .filter(|a| a.encodes())
         .ok_or_else(|| format!("no adapter writes the format {send}"))?;
     let context = state.context(&message.new.sender, message.received_at, &message.new.id, false);
-    let made = adapter.encode(&bundle, &context).map_err(|issue| format!("{} ({})", issue.text, issue.rule))?;
+    let made =
+        adapter.encode(&bundle, &context).map_err(|issue| format!("{} ({})", issue.text, issue.rule))?;
     let extension = adapter.extensions().first().copied().unwrap_or("bin");
     let file_name = format!("{send}-{number}.{extension}");
     Ok(finish(made.bytes, made.media_type, file_name, adapter.title(), send, &made.left_behind))
@@ -105,17 +113,57 @@ fn finish(
 
 /// The elements left behind, each path once: `Encounter.hospitalization, Patient.contact (2)`.
 fn summary(left: &[Issue]) -> String {
-    let mut paths: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut paths: BTreeMap<String, u64> = BTreeMap::new();
     for issue in left {
-        *paths.entry(issue.position.as_ref().map_or("the bundle", |p| &p.path)).or_default() += 1;
+        let path = issue.position.as_ref().map_or_else(|| "the bundle".to_owned(), |p| short(&p.path));
+        *paths.entry(path).or_default() += 1;
     }
     let mut words: Vec<String> = paths
         .iter()
         .take(LEFT_BEHIND_EVENTS)
-        .map(|(path, n)| if *n == 1 { (*path).to_owned() } else { format!("{path} ({n})") })
+        .map(|(path, n)| if *n == 1 { path.clone() } else { format!("{path} ({n})") })
         .collect();
     if paths.len() > LEFT_BEHIND_EVENTS {
         words.push(format!("{} others, listed with the message made", paths.len() - LEFT_BEHIND_EVENTS));
     }
     words.join(", ")
+}
+
+/// `Observation.referenceRange.low` of `Bundle.entry[5].resource.ofType(Observation).referenceRange[0].low`.
+fn short(path: &str) -> String {
+    let path = path.split_once(".resource.ofType(").map_or(path, |(_, rest)| rest).replace(')', "");
+    let mut out = String::with_capacity(path.len());
+    let mut within = false;
+    for c in path.chars() {
+        match c {
+            '[' => within = true,
+            ']' => within = false,
+            c if !within => out.push(c),
+            _ => {}
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_core::{IssueCode, Position, Severity, Span};
+
+    use super::*;
+
+    #[test]
+    fn paths_are_named_once_without_their_numbers() {
+        let at = |path: &str| {
+            let issue = Issue::new(Severity::Information, IssueCode::NotSupported, "left-behind", "");
+            issue.at(Position::new(path, Span::default()))
+        };
+        let mut left = vec![
+            at("Bundle.entry[5].resource.ofType(Observation).referenceRange[0].low"),
+            at("Bundle.entry[6].resource.ofType(Observation).referenceRange[1].low"),
+            at("Patient.contact"),
+        ];
+        assert_eq!(summary(&left), "Observation.referenceRange.low (2), Patient.contact");
+        left.extend((0..20).map(|n| at(&format!("X.a{n}"))));
+        assert!(summary(&left).ends_with("12 others, listed with the message made"));
+    }
 }

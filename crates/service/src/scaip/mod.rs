@@ -20,8 +20,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use causeway_adapter::Translation;
 use causeway_exchange::{
-    Accept, AcceptOutcome, Answer as Kept, Effects, EngineError, IdempotencyKey, MessageId, NewMessage, NewWork,
-    Payload, WorkKind,
+    Accept, AcceptOutcome, Answer as Kept, Effects, EngineError, IdempotencyKey, MessageId, NewMessage,
+    NewWork, Payload, WorkKind,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -261,7 +261,9 @@ async fn take(state: &Shared, sender: &str, format: &str, door: &str, message: V
     let reply = look.as_ref().map(|l| l.reply.clone()).unwrap_or_default();
     match keep(state, sender, format, door, id, received, message, has_reference(&reply)).await {
         Ok(()) => match look {
-            Some(Read { known: false, .. }) => Answered { reply: Own::NotTreated.reply(&reply), failed: false },
+            Some(Read { known: false, .. }) => {
+                Answered { reply: Own::NotTreated.reply(&reply), failed: false }
+            }
             Some(_) => Answered { reply, failed: false },
             None => busy(&reply),
         },
@@ -309,7 +311,8 @@ fn known(state: &AppState, made: &Translation) -> bool {
         let entries = bundle["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
         entries.iter().map(|e| &e["resource"]["subject"]).all(|subject| {
             let identifier = &subject["identifier"];
-            let (Some(system), Some(value)) = (identifier["system"].as_str(), identifier["value"].as_str()) else {
+            let (Some(system), Some(value)) = (identifier["system"].as_str(), identifier["value"].as_str())
+            else {
                 return true;
             };
             let params = [("identifier".to_owned(), format!("{system}|{value}"))];

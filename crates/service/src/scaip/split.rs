@@ -95,7 +95,9 @@ impl Splitter {
                 return self.tag_ended();
             }
             State::Tag(None) => {}
-            State::Comment if self.seen().len() >= 7 && self.seen().ends_with(b"-->") => self.state = State::Text,
+            State::Comment if self.seen().len() >= 7 && self.seen().ends_with(b"-->") => {
+                self.state = State::Text
+            }
             State::CData if self.seen().ends_with(b"]]>") => self.state = State::Text,
             State::Instruction if self.seen().ends_with(b"?>") => self.state = State::Text,
             State::Comment | State::CData | State::Instruction => {}
@@ -171,14 +173,14 @@ mod tests {
     #[test]
     fn messages_end_with_their_root() {
         assert_eq!(cut("<mrq><cid>1</cid></mrq>"), ["<mrq><cid>1</cid></mrq>"]);
-        assert_eq!(cut("<?xml version=\"1.0\"?>\n<mrq/>\n<scaip a='>'></scaip >"), [
-            "<?xml version=\"1.0\"?>\n<mrq/>",
-            "\n<scaip a='>'></scaip >"
-        ]);
-        assert_eq!(cut("<mrq><!-- </mrq> --><![CDATA[</mrq>]]><cid>1</mrq><mrq>"), [
-            "<mrq><!-- </mrq> --><![CDATA[</mrq>]]><cid>1</mrq>",
-            "rest <mrq>"
-        ]);
+        assert_eq!(
+            cut("<?xml version=\"1.0\"?>\n<mrq/>\n<scaip a='>'></scaip >"),
+            ["<?xml version=\"1.0\"?>\n<mrq/>", "\n<scaip a='>'></scaip >"]
+        );
+        assert_eq!(
+            cut("<mrq><!-- </mrq> --><![CDATA[</mrq>]]><cid>1</mrq><mrq>"),
+            ["<mrq><!-- </mrq> --><![CDATA[</mrq>]]><cid>1</mrq>", "rest <mrq>"]
+        );
         assert_eq!(cut("<mrq><mrq></mrq></mrq>"), ["<mrq><mrq></mrq></mrq>"]);
         assert_eq!(cut("<!DOCTYPE x SYSTEM \"a>b\"><mrq></mrq>"), ["<!DOCTYPE x SYSTEM \"a>b\"><mrq></mrq>"]);
         assert_eq!(cut("hello"), ["rest hello"]);

@@ -17,7 +17,8 @@ async fn three_at_once_are_one_delivery() {
     const ROUNDS: u32 = 20;
     let world = World::new();
     let receiver = Receiver::start(|_, _| ok()).await;
-    let target = endpoint(json!({"name": "r", "kind": "fhir", "address": receiver.url(), "targets": [THEIRS]}));
+    let target =
+        endpoint(json!({"name": "r", "kind": "fhir", "address": receiver.url(), "targets": [THEIRS]}));
     // The messages passed on have their own delivery; the others go by route.
     let mut config = with_endpoints(open_config(), vec![target]);
     config.routes = serde_json::from_value(json!([{"id": "lines", "when": {"format": ["lines"]},
@@ -36,8 +37,11 @@ async fn three_at_once_are_one_delivery() {
         // HTTP: the first answer again.
         let body = about(round, &format!("http {round}"));
         let key = format!("key-{round}");
-        let headers =
-            [("Content-Type", "text/x-lines"), ("Causeway-Sender", "ZZ901"), ("Idempotency-Key", key.as_str())];
+        let headers = [
+            ("Content-Type", "text/x-lines"),
+            ("Causeway-Sender", "ZZ901"),
+            ("Idempotency-Key", key.as_str()),
+        ];
         let one = || call(&server, "POST", "/messages", &headers, body.as_bytes());
         let (a, b, c) = tokio::join!(one(), one(), one());
         assert!([&a, &b, &c].iter().all(|r| r.status == 202 && r.json()["id"] == a.json()["id"]));

@@ -19,8 +19,18 @@ async fn answers_and_what_becomes_of_them() {
     let cases: Vec<(&str, &str, Vec<Told>, Result<usize, (&str, usize)>)> = vec![
         ("http", "taken at once", vec![ok()], Ok(1)),
         ("fhir", "taken at once", vec![ok()], Ok(1)),
-        ("http", "busy, then taken", vec![(503, after(), String::new()), (429, after(), String::new()), ok()], Ok(3)),
-        ("fhir", "too early, then done before", vec![outcome(425, "transient"), outcome(409, "duplicate")], Ok(2)),
+        (
+            "http",
+            "busy, then taken",
+            vec![(503, after(), String::new()), (429, after(), String::new()), ok()],
+            Ok(3),
+        ),
+        (
+            "fhir",
+            "too early, then done before",
+            vec![outcome(425, "transient"), outcome(409, "duplicate")],
+            Ok(2),
+        ),
         ("fhir", "broken off, then done before", vec![status(0), outcome(409, "duplicate")], Ok(2)),
         ("http", "failing a few times", vec![status(500), status(500), status(500), ok()], Ok(4)),
         ("http", "malformed", vec![status(400)], Err(("http-400", 1))),
@@ -82,7 +92,8 @@ async fn what_is_sent_is_the_bundle_the_original_or_another_format() {
         let got = receiver.got();
         assert_eq!(got[0].header("content-type"), media);
         assert!(got[0].text().starts_with(start), "{what}: {}", got[0].text());
-        let left = message["timeline"].to_string().contains("Bundle.entry[0].resource.gender: notes hold no gender");
+        let left =
+            message["timeline"].to_string().contains("Bundle.entry[0].resource.gender: notes hold no gender");
         assert_eq!(left, what == "notes", "{message:#}");
         server.stop().await.unwrap();
     }
@@ -94,7 +105,8 @@ async fn a_destination_nobody_knows_waits_for_a_person_and_goes_on_when_it_is_se
     let receiver = Receiver::start(|_, _| ok()).await;
     let mut config = open_config();
     config.routes =
-        serde_json::from_value(json!([{"id": "x", "to": [{"kind": "endpoint", "endpoint": "late"}]}])).unwrap();
+        serde_json::from_value(json!([{"id": "x", "to": [{"kind": "endpoint", "endpoint": "late"}]}]))
+            .unwrap();
     let server = world.serve(config).await;
     let id = send(&server, AGNES).await;
     let message = until(&server, &id, "work-parked").await;
@@ -118,7 +130,10 @@ async fn one_endpoint_that_hangs_holds_up_no_other() {
     let quick_one = Receiver::start(|_, _| ok()).await;
     let mut config = with_endpoints(
         open_config(),
-        vec![endpoint(quick("slow", "http", &slow.url())), endpoint(quick("quick", "http", &quick_one.url()))],
+        vec![
+            endpoint(quick("slow", "http", &slow.url())),
+            endpoint(quick("quick", "http", &quick_one.url())),
+        ],
     );
     config.routes = serde_json::from_value(json!([{"id": "both", "to": [
         {"kind": "endpoint", "endpoint": "slow"}, {"kind": "endpoint", "endpoint": "quick"}]}]))
@@ -137,8 +152,10 @@ async fn an_operator_delivers_again_to_chosen_endpoints_and_replaces_a_message()
     let world = World::new();
     let first = Receiver::start(|_, _| ok()).await;
     let second = Receiver::start(|_, _| ok()).await;
-    let endpoints =
-        vec![endpoint(quick("first", "http", &first.url())), endpoint(quick("second", "http", &second.url()))];
+    let endpoints = vec![
+        endpoint(quick("first", "http", &first.url())),
+        endpoint(quick("second", "http", &second.url())),
+    ];
     let server = world.serve(with_endpoints(closed_config(), endpoints)).await;
     let sender = [("Content-Type", "text/x-lines"), ("Authorization", "Bearer token-901")];
     let operator = [("Content-Type", "application/json"), ("Authorization", "Bearer token-900")];
@@ -151,8 +168,12 @@ async fn an_operator_delivers_again_to_chosen_endpoints_and_replaces_a_message()
     assert_eq!(call(&server, "POST", &path, &sender, order.as_bytes()).await.status, 415);
     let named = [("Content-Type", "application/json"), ("Authorization", "Bearer token-901")];
     assert_eq!(call(&server, "POST", &path, &named, order.as_bytes()).await.status, 403);
-    for bad in [json!({"endpoints": ["nobody"], "note": "x"}), json!({"endpoints": ["second"], "note": " "}),
-                json!({"endpoints": [], "note": "x"}), json!({"endpoints": ["second"], "note": "x", "bundle": 9})] {
+    for bad in [
+        json!({"endpoints": ["nobody"], "note": "x"}),
+        json!({"endpoints": ["second"], "note": " "}),
+        json!({"endpoints": [], "note": "x"}),
+        json!({"endpoints": ["second"], "note": "x", "bundle": 9}),
+    ] {
         let reply = call(&server, "POST", &path, &operator, bad.to_string().as_bytes()).await;
         assert!(matches!(reply.status, 400 | 404), "{bad}: {}", reply.status);
     }
@@ -163,7 +184,11 @@ async fn an_operator_delivers_again_to_chosen_endpoints_and_replaces_a_message()
 
     let path = format!("/messages/{id}/replace");
     let corrected = AGNES.replace("0.4 m/s", "0.6 m/s");
-    let fix = [("Content-Type", "text/x-lines"), ("Authorization", "Bearer token-900"), ("Causeway-Reason", "unit was wrong")];
+    let fix = [
+        ("Content-Type", "text/x-lines"),
+        ("Authorization", "Bearer token-900"),
+        ("Causeway-Reason", "unit was wrong"),
+    ];
     assert_eq!(call(&server, "POST", &path, &fix[..2], corrected.as_bytes()).await.status, 400);
     assert_eq!(call(&server, "POST", &path, &sender, corrected.as_bytes()).await.status, 403);
     let made = call(&server, "POST", &path, &fix, corrected.as_bytes()).await;
@@ -175,7 +200,9 @@ async fn an_operator_delivers_again_to_chosen_endpoints_and_replaces_a_message()
     assert!(got[1].text().contains("0.6 m/s"));
     let look = [("Accept", "application/json"), ("Authorization", "Bearer token-900")];
     let old = call(&server, "GET", &format!("/messages/{id}"), &look, b"").await.json();
-    assert!(old["timeline"].to_string().contains("\"replaced\"") && old["derived"].to_string().contains(&new));
+    assert!(
+        old["timeline"].to_string().contains("\"replaced\"") && old["derived"].to_string().contains(&new)
+    );
     let new = call(&server, "GET", &format!("/messages/{new}"), &look, b"").await.json();
     assert_eq!((new["sender"].as_str(), new["linked"].as_str()), (Some("ZZ901"), Some(id.as_str())));
     server.stop().await.unwrap();

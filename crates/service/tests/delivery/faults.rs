@@ -9,11 +9,15 @@ use crate::support::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_is_tested_by_a_fault_endpoint() {
-    for (fault, requests) in [("delay", 1), ("refuse", 1), ("duplicate", 2), ("drop", 2), ("truncate", 2), ("reorder", 1)] {
+    for (fault, requests) in
+        [("delay", 1), ("refuse", 1), ("duplicate", 2), ("drop", 2), ("truncate", 2), ("reorder", 1)]
+    {
         let world = World::new();
         let receiver = Receiver::start(|got, _| if got.json().is_null() { status(400) } else { ok() }).await;
-        let faulty = endpoint(json!({"name": "faulty", "kind": "fault", "fault": fault, "through": "r", "fault_seconds": 1,
-            "retry": {"first_seconds": 0, "cap_seconds": 1, "give_up_hours": 1}}));
+        let faulty = endpoint(
+            json!({"name": "faulty", "kind": "fault", "fault": fault, "through": "r", "fault_seconds": 1,
+            "retry": {"first_seconds": 0, "cap_seconds": 1, "give_up_hours": 1}}),
+        );
         let target = endpoint(json!({"name": "r", "kind": "fhir", "address": receiver.url()}));
         let server = world.serve(with_endpoints(open_config(), vec![faulty, target])).await;
         let started = Instant::now();
@@ -50,7 +54,14 @@ async fn a_sender_is_tested_by_the_fault_routes() {
         let reply = call(&server, "POST", &format!("/fault/{mode}"), &ids, b"{}").await;
         assert_eq!((reply.status, reply.json()["issue"][0]["code"].as_str()), (status, Some(code)), "{mode}");
         assert_eq!(reply.header("x-request-id"), Some(ids[0].1));
-        assert_eq!(reply.header("retry-after"), match status { 503 => Some("7"), 429 => Some("2"), _ => None });
+        assert_eq!(
+            reply.header("retry-after"),
+            match status {
+                503 => Some("7"),
+                429 => Some("2"),
+                _ => None,
+            }
+        );
         assert!(!mode.starts_with("delay") || started.elapsed() >= Duration::from_secs(1));
     }
     let dropped = call(&server, "POST", "/fault/drop", &ids, b"{}").await;

@@ -148,9 +148,11 @@ async fn mllp_in_and_out_within_tls() {
             }
         }
     });
-    let target = endpoint(json!({"name": "r", "kind": "mllp", "address": format!("mllps://localhost:{port}"),
+    let target = endpoint(
+        json!({"name": "r", "kind": "mllp", "address": format!("mllps://localhost:{port}"),
         "ca": directory.join("ca.pem"), "certificate": directory.join("client.pem"), "key": directory.join("client-key.pem"),
-        "send": "original"}));
+        "send": "original"}),
+    );
     let state = world.state(with_endpoints(open_config(), vec![target]));
     // In.
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -217,7 +219,8 @@ async fn bodies_that_are_too_long_or_drip_are_refused_and_nothing_is_accepted() 
     let mut slow = Vec::new();
     for number in 0..100 {
         let mut stream = TcpStream::connect(server.address()).await.unwrap();
-        let mut head = "POST /fhir/$process-message HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n".to_owned();
+        let mut head =
+            "POST /fhir/$process-message HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n".to_owned();
         for (name, value) in bars(100 + number, OURS) {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -1,6 +1,7 @@
 //! Deliveries, FHIR messaging, acknowledgements and TLS, from the outside: real sockets, the real store.
 
 #[path = "../it/line_adapter.rs"]
+#[allow(dead_code)]
 mod lines;
 #[path = "../it/support.rs"]
 #[allow(dead_code)]

@@ -45,7 +45,8 @@ pub fn referral(what: &str) -> String {
 }
 
 pub fn bars(id: u32, to: &str) -> Vec<(String, String)> {
-    let organisation = json!({"resourceType": "Organization", "identifier": [{"value": "ZZ901"}]}).to_string();
+    let organisation =
+        json!({"resourceType": "Organization", "identifier": [{"value": "ZZ901"}]}).to_string();
     [
         ("Content-Type", "application/fhir+json".to_owned()),
         ("Accept", "application/fhir+json; version=1.0.0".to_owned()),
@@ -108,18 +109,32 @@ async fn what_is_refused_and_how() {
         ("target without value", change("NHSD-Target-Identifier", Some(&half)), &good, bad_request),
         ("no organisation", change("NHSD-End-User-Organisation", None), &good, bad_request),
         ("organisation not FHIR", change("NHSD-End-User-Organisation", Some(&half)), &good, bad_request),
-        ("other version", change("Accept", Some("application/fhir+json; version=2.0.0")), &good,
-         (406, "SEND_NOT_ACCEPTABLE", "not-supported")),
+        (
+            "other version",
+            change("Accept", Some("application/fhir+json; version=2.0.0")),
+            &good,
+            (406, "SEND_NOT_ACCEPTABLE", "not-supported"),
+        ),
         ("unknown target", bars(1, "999"), &good, (404, "PROXY_NOT_FOUND", "not-found")),
         ("not JSON", bars(1, OURS), "{", bad_request),
-        ("no message", bars(1, OURS), "{\"resourceType\":\"Bundle\",\"type\":\"collection\"}",
-         (422, "SEND_UNPROCESSABLE_ENTITY", "invalid")),
-        ("STU3 header", bars(1, OURS),
-         r#"{"resourceType":"Bundle","type":"message","entry":[{"resource":{"resourceType":"MessageHeader","event":{"code":"x"}}}]}"#,
-         (422, "SEND_UNPROCESSABLE_ENTITY", "invalid")),
-        ("a member twice", bars(1, OURS),
-         r#"{"resourceType":"Bundle","type":"message","type":"message","entry":[{"resource":{"resourceType":"MessageHeader","eventUri":"x"}}]}"#,
-         (422, "SEND_UNPROCESSABLE_ENTITY", "invalid")),
+        (
+            "no message",
+            bars(1, OURS),
+            "{\"resourceType\":\"Bundle\",\"type\":\"collection\"}",
+            (422, "SEND_UNPROCESSABLE_ENTITY", "invalid"),
+        ),
+        (
+            "STU3 header",
+            bars(1, OURS),
+            r#"{"resourceType":"Bundle","type":"message","entry":[{"resource":{"resourceType":"MessageHeader","event":{"code":"x"}}}]}"#,
+            (422, "SEND_UNPROCESSABLE_ENTITY", "invalid"),
+        ),
+        (
+            "a member twice",
+            bars(1, OURS),
+            r#"{"resourceType":"Bundle","type":"message","type":"message","entry":[{"resource":{"resourceType":"MessageHeader","eventUri":"x"}}]}"#,
+            (422, "SEND_UNPROCESSABLE_ENTITY", "invalid"),
+        ),
     ];
     for (what, headers, body, expected) in cases {
         let reply = post(&server, &headers, body).await;
@@ -148,9 +163,17 @@ async fn a_message_to_us_becomes_part_of_the_record_and_is_done_once() {
     let reply = post(&server, &bars(1, OURS), &referral("Knee assessment")).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let header = reply.json()["entry"][0]["resource"].clone();
-    assert_eq!(header["response"], json!({"identifier": "5f3c7a52-0000-4000-8000-000000000001", "code": "ok"}));
+    assert_eq!(
+        header["response"],
+        json!({"identifier": "5f3c7a52-0000-4000-8000-000000000001", "code": "ok"})
+    );
     assert_eq!(header["eventCoding"]["code"], "servicerequest-request");
-    assert!(causeway_profile::check_value(&reply.json()).findings.iter().all(|f| f.severity != causeway_profile::Severity::Error));
+    assert!(
+        causeway_profile::check_value(&reply.json())
+            .findings
+            .iter()
+            .all(|f| f.severity != causeway_profile::Severity::Error)
+    );
 
     let list = get(&server, "/messages").await.json();
     let id = list["messages"][0]["id"].as_str().unwrap().to_owned();
@@ -210,8 +233,10 @@ async fn a_message_is_passed_on_as_it_is_and_the_answer_comes_back() {
     let answer = json!({"resourceType": "Bundle", "type": "message", "entry": [
         {"resource": {"resourceType": "MessageHeader", "response": {"identifier": "x", "code": "ok"}}}]});
     let body = answer.to_string();
-    let receiver =
-        Receiver::start(move |_, _| (200, vec![("content-type", "application/fhir+json".to_owned())], body.clone())).await;
+    let receiver = Receiver::start(move |_, _| {
+        (200, vec![("content-type", "application/fhir+json".to_owned())], body.clone())
+    })
+    .await;
     let server = world.serve(passed_on(&receiver, 32)).await;
     let reply = post(&server, &bars(1, THEIRS), &referral("x")).await;
     assert_eq!((reply.status, reply.json()), (200, answer));
@@ -269,10 +294,25 @@ async fn a_receiver_that_is_busy_is_told_and_the_message_goes_on() {
     receiver.until(2).await;
     when("done", || queued(&server).is_empty().then_some(())).await;
     assert_eq!(error(&post(&server, &bars(1, THEIRS), &referral("x")).await).2, "duplicate");
-    let id = MessageId::new(get(&server, "/messages").await.json()["messages"][0]["id"].as_str().unwrap()).unwrap();
+    let id = MessageId::new(get(&server, "/messages").await.json()["messages"][0]["id"].as_str().unwrap())
+        .unwrap();
     when("delivered", || {
         (server.state.engine.message(&id).unwrap().unwrap().state.as_str() == "delivered").then_some(())
     })
     .await;
     server.stop().await.unwrap();
+}
+
+#[test]
+fn the_pass_through_keeps_the_adapters_contract() {
+    causeway_adapter::contract::Suite::new(&causeway_service::fhir_messaging::adapter::ADAPTER)
+        .case("referral", referral("Knee assessment"))
+        .case("names", r##"{"resourceType":"Bundle","type":"message","entry":[
+            {"resource":{"resourceType":"MessageHeader","eventUri":"https://x.example/event","source":{"endpoint":"a"},
+                "focus":[{"reference":"https://x.example/Task/1/_history/2"},{"reference":"Patient/gone"}]},
+             "request":{"method":"DELETE","url":"Patient/1"}},
+            {"fullUrl":"https://x.example/Task/1","resource":{"resourceType":"Task","status":"requested","intent":"order",
+                "contained":[{"resourceType":"Patient","id":"c"}],"for":{"reference":"#c"}}},
+            {"fullUrl":"urn:uuid:5f3c7a52-0000-4000-8000-000000000009"}]}"##)
+        .check();
 }

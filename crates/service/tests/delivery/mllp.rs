@@ -34,7 +34,11 @@ async fn receiver(codes: &'static [&'static str]) -> (String, Arc<Mutex<Vec<Vec<
                     let Ok(length @ 1..) = stream.read(&mut buffer).await else { return };
                     decoder.extend(&buffer[..length]);
                     while let Ok(Some(frame)) = decoder.frame() {
-                        let at = { let mut seen = seen.lock().unwrap(); seen.push(frame); seen.len() - 1 };
+                        let at = {
+                            let mut seen = seen.lock().unwrap();
+                            seen.push(frame);
+                            seen.len() - 1
+                        };
                         let code = codes[at.min(codes.len() - 1)];
                         if code == "-" {
                             return;
@@ -81,7 +85,9 @@ async fn acknowledgements_decide() {
 async fn connections_are_kept_and_one_that_was_closed_costs_nothing() {
     let world = World::new();
     let (address, frames, connections) = receiver(&["AA"]).await;
-    let target = endpoint(json!({"name": "r", "kind": "mllp", "address": address, "send": "original", "concurrency": 1}));
+    let target = endpoint(
+        json!({"name": "r", "kind": "mllp", "address": address, "send": "original", "concurrency": 1}),
+    );
     let server = world.serve(with_endpoints(open_config(), vec![target])).await;
     for number in 0..10 {
         let id = send(&server, &hl7(&number.to_string())).await;

@@ -47,8 +47,12 @@ impl Adapter for Notes {
             lines.push('\n');
             if !resource["gender"].is_null() {
                 let place = format!("Bundle.entry[{at}].resource.gender");
-                let issue =
-                    Issue::new(Severity::Warning, IssueCode::NotSupported, "no-gender", "notes hold no gender");
+                let issue = Issue::new(
+                    Severity::Warning,
+                    IssueCode::NotSupported,
+                    "no-gender",
+                    "notes hold no gender",
+                );
                 left_behind.push(issue.at(Position::new(place, Span::new(0, 0))));
             }
         }

@@ -41,7 +41,8 @@ async fn an_assertion_is_signed_and_its_token_is_used_until_it_is_refused() {
         let world = World::new();
         let keys = keys(algorithm);
         let tokens = Receiver::start(|_, at| {
-            let body = json!({"access_token": format!("token-{at}"), "expires_in": "599", "token_type": "Bearer"});
+            let body =
+                json!({"access_token": format!("token-{at}"), "expires_in": "599", "token_type": "Bearer"});
             (200, vec![("content-type", "application/json".to_owned())], body.to_string())
         })
         .await;
@@ -49,7 +50,11 @@ async fn an_assertion_is_signed_and_its_token_is_used_until_it_is_refused() {
         let bad = withdrawn.clone();
         let receiver = Receiver::start(move |got, _| {
             let refused = bad.lock().unwrap().contains(&got.header("authorization"));
-            if refused || !got.header("authorization").starts_with("Bearer token-") { status(401) } else { ok() }
+            if refused || !got.header("authorization").starts_with("Bearer token-") {
+                status(401)
+            } else {
+                ok()
+            }
         })
         .await;
         let target = secured(&world, algorithm, &receiver.url(), &tokens.url(), &keys);
@@ -79,14 +84,26 @@ async fn an_assertion_is_signed_and_its_token_is_used_until_it_is_refused() {
             let header = jsonwebtoken::decode_header(&assertion).unwrap();
             assert_eq!(header.kid.as_deref(), Some("key-1"));
             let (alg, key) = match algorithm {
-                "ES384" => (jsonwebtoken::Algorithm::ES384, DecodingKey::from_ec_pem(keys.public.as_bytes()).unwrap()),
-                "RS384" => (jsonwebtoken::Algorithm::RS384, DecodingKey::from_rsa_pem(keys.public.as_bytes()).unwrap()),
-                _ => (jsonwebtoken::Algorithm::RS512, DecodingKey::from_rsa_pem(keys.public.as_bytes()).unwrap()),
+                "ES384" => (
+                    jsonwebtoken::Algorithm::ES384,
+                    DecodingKey::from_ec_pem(keys.public.as_bytes()).unwrap(),
+                ),
+                "RS384" => (
+                    jsonwebtoken::Algorithm::RS384,
+                    DecodingKey::from_rsa_pem(keys.public.as_bytes()).unwrap(),
+                ),
+                _ => (
+                    jsonwebtoken::Algorithm::RS512,
+                    DecodingKey::from_rsa_pem(keys.public.as_bytes()).unwrap(),
+                ),
             };
             let mut validation = Validation::new(alg);
             validation.set_audience(&[tokens.url()]);
             let claims = jsonwebtoken::decode::<Value>(&assertion, &key, &validation).unwrap().claims;
-            assert_eq!((claims["iss"].as_str(), claims["sub"].as_str()), (Some("causeway-test"), Some("causeway-test")));
+            assert_eq!(
+                (claims["iss"].as_str(), claims["sub"].as_str()),
+                (Some("causeway-test"), Some("causeway-test"))
+            );
             let lasts = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
             assert!(lasts > 0 && lasts <= 300);
             ids.push(claims["jti"].as_str().unwrap().to_owned());
@@ -100,19 +117,26 @@ async fn an_assertion_is_signed_and_its_token_is_used_until_it_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_from_a_file_and_a_token_endpoint_that_refuses() {
     let world = World::new();
-    let receiver = Receiver::start(|got, _| if got.header("authorization") == "Bearer sesame" { ok() } else { status(401) }).await;
+    let receiver =
+        Receiver::start(
+            |got, _| if got.header("authorization") == "Bearer sesame" { ok() } else { status(401) },
+        )
+        .await;
     let file = world.directory.join("token");
     std::fs::write(&file, "sesame\n").unwrap();
-    let target = endpoint(json!({"name": "r", "address": receiver.url(), "auth": {"method": "bearer", "token_file": file}}));
+    let target = endpoint(
+        json!({"name": "r", "address": receiver.url(), "auth": {"method": "bearer", "token_file": file}}),
+    );
     let server = world.serve(with_endpoints(open_config(), vec![target])).await;
     let id = send(&server, AGNES).await;
     until(&server, &id, "delivered").await;
     server.stop().await.unwrap();
 
     let world = World::new();
-    let tokens = Receiver::start(|_, at| if at < 2 { status(400) } else {
-        (200, Vec::new(), json!({"access_token": "t"}).to_string())
-    }).await;
+    let tokens = Receiver::start(|_, at| {
+        if at < 2 { status(400) } else { (200, Vec::new(), json!({"access_token": "t"}).to_string()) }
+    })
+    .await;
     let target = secured(&world, "ES384", &receiver.url(), &tokens.url(), &keys("ES384"));
     let server = world.serve(with_endpoints(open_config(), vec![target])).await;
     let id = send(&server, AGNES).await;

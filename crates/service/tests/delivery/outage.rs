@@ -70,7 +70,8 @@ async fn down_for_a_day_then_drained_in_order_without_a_storm() {
 async fn poison_parks_its_own_person_and_no_other() {
     let world = World::new();
     const PEOPLE: u32 = 100;
-    let receiver = Receiver::start(|got, _| if got.text().contains("poison") { status(500) } else { ok() }).await;
+    let receiver =
+        Receiver::start(|got, _| if got.text().contains("poison") { status(500) } else { ok() }).await;
     let target = endpoint(json!({"name": "r", "kind": "fhir", "address": receiver.url(), "concurrency": 8,
         "retry": {"first_seconds": 0, "cap_seconds": 0, "give_up_hours": 1}}));
     let server = world.serve(with_endpoints(open_config(), vec![target])).await;

@@ -36,7 +36,10 @@ async fn a_delivery_is_watched_and_its_answer_settles_it() {
     let ok_message = json!({"resourceType": "Bundle", "entry": [
         {"resource": {"resourceType": "MessageHeader", "response": {"code": "ok"}}}]})
     .to_string();
-    let receiver = Receiver::start(move |_, at| if at == 0 { status(503) } else { (200, Vec::new(), ok_message.clone()) }).await;
+    let receiver = Receiver::start(
+        move |_, at| if at == 0 { status(503) } else { (200, Vec::new(), ok_message.clone()) },
+    )
+    .await;
     let target = endpoint(json!({"name": "r", "kind": "fhir", "address": receiver.url(),
         "acknowledgements": ["infrastructure", "business"],
         "retry": {"first_seconds": 0, "cap_seconds": 0, "give_up_hours": 1}}));
@@ -46,8 +49,11 @@ async fn a_delivery_is_watched_and_its_answer_settles_it() {
     let list = server.state.engine.expectations(&id).unwrap();
     assert_eq!(
         outcomes(&list),
-        [(AckKind::Transport, Some("200".to_owned())), (AckKind::Infrastructure, Some("200".to_owned())),
-         (AckKind::Business, None)]
+        [
+            (AckKind::Transport, Some("200".to_owned())),
+            (AckKind::Infrastructure, Some("200".to_owned())),
+            (AckKind::Business, None)
+        ]
     );
     // The business acknowledgement never comes: after its time it is a person's.
     server.state.clock.advance(SignedDuration::from_hours(5)).unwrap();
@@ -138,5 +144,30 @@ async fn without_a_table_nothing_is_watched() {
     let id = in_mailbox(&server, "LETTER2", "LETTER", "BOXA", "BOXB", "x");
     follow(&server.state).unwrap();
     assert!(server.state.engine.expectations(&id).unwrap().is_empty());
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_hl7_acknowledgement_that_comes_as_a_message_settles() {
+    let world = World::new();
+    let server = world.serve(watched(open_config())).await;
+    let hl7 = |from: &str, to: &str, id: &str, workflow: &str, body: &str| {
+        let mut message = NewMessage::new(MessageId::new(id).unwrap(), from, "mesh");
+        message.mailbox_from = Some(from.to_owned());
+        message.mailbox_to = Some(to.to_owned());
+        message.inbox = true;
+        message.media_type = Some("x-application/hl7-v2+er7".to_owned());
+        message.workflow = Some(workflow.to_owned());
+        let payload = Payload::Bytes(body.as_bytes().to_vec());
+        let accept = Accept { message, payload, key: None, effects: Effects::default() };
+        server.state.engine.accept(accept, server.state.clock.now()).unwrap();
+    };
+    hl7("ZZ901", "ZZ902", "ADT1", "LETTER", "MSH|^~\\&|A|B|C|D|20260101||ADT^A01|M77|P|2.4|||AL|AL\rPID|1");
+    follow(&server.state).unwrap();
+    hl7("ZZ902", "ZZ901", "MSA1", "OTHER", "MSH|^~\\&|C|D|A|B|20260101||ACK|N1|P|2.4\rMSA|AE|M77");
+    follow(&server.state).unwrap();
+    let list = server.state.engine.expectations(&MessageId::new("ADT1").unwrap()).unwrap();
+    let expected = [(AckKind::Transport, None), (AckKind::Infrastructure, Some("AE".to_owned()))];
+    assert_eq!(outcomes(&list), expected);
     server.stop().await.unwrap();
 }

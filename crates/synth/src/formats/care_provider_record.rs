@@ -20,7 +20,8 @@ pub fn of_event(person: &Person, event: &Event) -> Vec<Message> {
     let Some(stay) = Stay::of(component) else { return Vec::new() };
     // A service of earlier years is told by a record of today.
     let since = *from;
-    let told = if from.year() < 2026 { date(2026, 3, 1) + ((person.number % 28) as i64).days() } else { *from };
+    let told =
+        if from.year() < 2026 { date(2026, 3, 1) + ((person.number % 28) as i64).days() } else { *from };
     let (first, later) = (told.at(15, 0, 0, 0), (told + 21.days()).at(18, 30, 0, 0));
     let sender = *provider;
     let file = format!("record-{}", stay.word);
@@ -31,7 +32,11 @@ pub fn of_event(person: &Person, event: &Event) -> Vec<Message> {
     };
     let mut messages = vec![print(1, first, &format!("{} opens its record", sender.name))];
     if stay.word != "home-support" {
-        messages.push(print(2, later, &format!("{}: three weeks of notes, and a change in mobility", sender.name)));
+        messages.push(print(
+            2,
+            later,
+            &format!("{}: three weeks of notes, and a change in mobility", sender.name),
+        ));
     }
     messages
 }
@@ -143,7 +148,8 @@ fn subject(person: &Person) -> Value {
 fn about_me(person: &Person, told: Date) -> Value {
     let mut r = Random::new(0xAB07, person.number as u64);
     let important = ["My garden", "My dog Bracken", "Cricket on the radio", "Chapel on Sundays"];
-    let worth = ["I was a bus conductor for thirty years", "I taught infants", "I built boats", "I keep bees"];
+    let worth =
+        ["I was a bus conductor for thirty years", "I taught infants", "I built boats", "I keep bees"];
     json!({
         "recordUid": "AM-1",
         "version": 1,
@@ -202,8 +208,8 @@ fn daily_notes(person: &Person, told: Date) -> Vec<Value> {
         }));
         if day % 7 == 0 {
             weight -= r.between(0, 6);
-            let value: Value = serde_json::from_str(&format!("{}.{}", weight / 10, weight % 10))
-                .unwrap_or_default();
+            let value: Value =
+                serde_json::from_str(&format!("{}.{}", weight / 10, weight % 10)).unwrap_or_default();
             notes.push(json!({
                 "recordUid": format!("WT-{day}"), "version": 1, "dateTime": offset(at + 20.minutes()),
                 "topic": {"code": "27113001", "display": "Body weight"},

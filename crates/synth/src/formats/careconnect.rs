@@ -85,7 +85,12 @@ impl Structured<'_> {
             lists.push(self.list(title, code, items));
             resources.extend(made);
         };
-        add("Allergies and adverse reactions", "886921000000105", "AllergyIntolerance", self.allergies(facts));
+        add(
+            "Allergies and adverse reactions",
+            "886921000000105",
+            "AllergyIntolerance",
+            self.allergies(facts),
+        );
         let medicines = facts.medicines.iter().flat_map(|m| self.medicine(m)).collect();
         add("Medications and medical devices", "933361000000108", "MedicationStatement", medicines);
         add("Problems", "717711000000103", "Condition", self.problems(facts));
@@ -146,10 +151,12 @@ impl Structured<'_> {
             "subject": self.patient(), "date": offset(self.at),
         });
         match entry.is_empty() {
-            true => list["emptyReason"] = json!({"coding": [{
-                "system": "https://fhir.nhs.uk/STU3/CodeSystem/CareConnect-ListEmptyReasonCode-1",
-                "code": "no-content-recorded", "display": "No Content Recorded",
-            }]}),
+            true => {
+                list["emptyReason"] = json!({"coding": [{
+                    "system": "https://fhir.nhs.uk/STU3/CodeSystem/CareConnect-ListEmptyReasonCode-1",
+                    "code": "no-content-recorded", "display": "No Content Recorded",
+                }]})
+            }
             false => list["entry"] = Value::from(entry),
         }
         list
@@ -237,7 +244,8 @@ impl Structured<'_> {
             "quantity": {"value": medicine.quantity, "unit": medicine.unit},
             "expectedSupplyDuration": {"value": medicine.days, "unit": "day", "system": "http://unitsofmeasure.org", "code": "d"},
         });
-        let mut statement = self.start("MedicationStatement", "MedicationStatement", &format!("statement {name}"));
+        let mut statement =
+            self.start("MedicationStatement", "MedicationStatement", &format!("statement {name}"));
         statement["extension"] = json!([{
             "url": format!("{PROFILES}Extension-CareConnect-GPC-PrescribingAgency-1"),
             "valueCodeableConcept": {"coding": [{
@@ -306,9 +314,7 @@ impl Structured<'_> {
             quantity(format!("{}.{}", consultation.weight / 10, consultation.weight % 10), "kg");
         let reading = Coded { read: "", snomed: "163020007", text: "O/E - blood pressure reading" };
         let mut pressure = start("pressure", &reading);
-        let part = |what: Coded, value: i64| {
-            json!({"code": concept(&what), "valueQuantity": quantity(value.to_string(), "mmHg")})
-        };
+        let part = |what: Coded, value: i64| json!({"code": concept(&what), "valueQuantity": quantity(value.to_string(), "mmHg")});
         let systolic = Coded { read: "2469.", snomed: "72313002", text: "Systolic blood pressure" };
         let diastolic = Coded { read: "246A.", snomed: "1091811000000102", text: "Diastolic blood pressure" };
         pressure["component"] =

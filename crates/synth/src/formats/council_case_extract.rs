@@ -14,8 +14,7 @@ const TELEPHONES: &str = "telephone_number_id,telephone_number,telephone_number_
 const VISITS: &str = "visit_id,person_id,visit_type,planned_datetime,actual_datetime,reason_not_planned,reason_visit_not_made,seen_alone_flag,completed_flag,org_id,worker_id,cp_registration_id,cp_visit_schedule_step_id,cp_visit_schedule_days,cp_visit_on_time";
 const NOTES: &str = "id,person_id,note_type,title,created_on,created_by,last_updated_by,note";
 const WORKERS: &str = "id,first_names,last_names,system_user_id,email_address,accessible,context_code";
-const RELATIONSHIPS: &str =
-    "personal_relationship_id,person_id,other_person_id,description,family_category";
+const RELATIONSHIPS: &str = "personal_relationship_id,person_id,other_person_id,description,family_category";
 
 fn quoted(cell: &str) -> String {
     if cell.contains([',', '"', '\n']) {
@@ -35,7 +34,8 @@ fn given(person: &Person) -> String {
 
 /// The extract of a day about people and their journeys, all tables one after the other.
 pub fn file(people: &[(&Person, &Journey)], at: DateTime) -> Message {
-    let mut tables = [PERSONS, ADDRESSES, TELEPHONES, VISITS, NOTES, WORKERS, RELATIONSHIPS].map(String::from);
+    let mut tables =
+        [PERSONS, ADDRESSES, TELEPHONES, VISITS, NOTES, WORKERS, RELATIONSHIPS].map(String::from);
     tables.iter_mut().for_each(|table| table.push_str("\r\n"));
     let [persons, addresses, telephones, visits, notes, workers, relationships] = &mut tables;
     workers.push_str("501,Imogen,Vale,ivale,ivale@council.invalid,Y,A\r\n");
@@ -103,6 +103,12 @@ fn rows_of_journey(
             visits,
             &format!("61{number:06},{id},{what} visit,{0} 10:00,{0} 10:20,,,,Y,ORG7,501,,,,", day(on)),
         );
-        line(notes, &format!("41{number:06},{id},Visit,{what},{} 16:05,ivale,ivale,\"Seen at home, \"\"as before\"\"\"", day(on)));
+        line(
+            notes,
+            &format!(
+                "41{number:06},{id},Visit,{what},{} 16:05,ivale,ivale,\"Seen at home, \"\"as before\"\"\"",
+                day(on)
+            ),
+        );
     }
 }

@@ -7,10 +7,16 @@ use crate::Message;
 use crate::journey::{Event, ResultLine};
 use crate::people::{LABORATORY, Person, Sex};
 
-/// Escapes what EDIFACT would read as syntax.
+/// Escapes what EDIFACT would read as syntax; letters that character set B lacks lose their accents, as
+/// laboratories write them.
 fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
+        let c = match c {
+            'â' => 'a',
+            'Â' => 'A',
+            other => other,
+        };
         if matches!(c, '?' | '\'' | '+' | ':') {
             out.push('?');
         }

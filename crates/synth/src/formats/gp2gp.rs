@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use jiff::civil::DateTime;
 
 use super::{guid, message, xml};
-use crate::clinical::{Allergy, Coded, Condition, Consultation, Facts, Immunisation, Medicine, consultations, facts};
+use crate::clinical::{
+    Allergy, Coded, Condition, Consultation, Facts, Immunisation, Medicine, consultations, facts,
+};
 use crate::journey::{GpRecord, ResultLine};
 use crate::people::{PRACTICES, Person};
 use crate::random::Random;
@@ -52,7 +54,8 @@ pub fn extract(person: &Person, journey: &Journey, at: DateTime, bytes: usize) -
     }
     x.tail();
     let names = ("gp2gp.xml", "Her whole GP record, on changing practice");
-    let title = if person.sex == crate::Sex::Male { "His whole GP record, on changing practice" } else { names.1 };
+    let title =
+        if person.sex == crate::Sex::Male { "His whole GP record, on changing practice" } else { names.1 };
     message(person, KIND, (names.0, title), (person.practice, at), out)
 }
 
@@ -112,11 +115,15 @@ impl Extract<'_> {
         let (practice, nhs) = (self.person.practice, &self.person.nhs_number);
         let other = PRACTICES.iter().find(|p| **p != practice).map_or("", |p| p.code);
         let device = |asid: &str| {
-            format!("<device classCode=\"DEV\" determinerCode=\"INSTANCE\"><id root=\"1.2.826.0.1285.0.2.0.107\" extension=\"{asid}\"/></device>")
+            format!(
+                "<device classCode=\"DEV\" determinerCode=\"INSTANCE\"><id root=\"1.2.826.0.1285.0.2.0.107\" extension=\"{asid}\"/></device>"
+            )
         };
         let (to, from) = (device("999999999902"), device("999999999901"));
         let organisation = |code: &str| {
-            format!("<AgentOrgSDS classCode=\"AGNT\"><agentOrganizationSDS classCode=\"ORG\" determinerCode=\"INSTANCE\"><id root=\"1.2.826.0.1285.0.1.10\" extension=\"{code}\"/></agentOrganizationSDS></AgentOrgSDS>")
+            format!(
+                "<AgentOrgSDS classCode=\"AGNT\"><agentOrganizationSDS classCode=\"ORG\" determinerCode=\"INSTANCE\"><id root=\"1.2.826.0.1285.0.1.10\" extension=\"{code}\"/></agentOrganizationSDS></AgentOrgSDS>"
+            )
         };
         let system = from.replace("<device ", "<agentSystemSDS ").replace("</device>", "</agentSystemSDS>");
         let (message, extract, folder) = (self.id(), self.id(), self.id());
@@ -234,7 +241,8 @@ impl Extract<'_> {
 
     fn immunisation(&mut self, immunisation: &Immunisation) {
         let at = format!("{}1500", immunisation.on.strftime("%Y%m%d"));
-        let text = format!("[Manufacturer: Imagined Biologicals], [Batch Number: {}], Left arm", immunisation.batch);
+        let text =
+            format!("[Manufacturer: Imagined Biologicals], [Batch Number: {}], Left arm", immunisation.batch);
         self.composition(("25671000000102", "Surgery Consultation Note"), &at, |x| {
             x.observation(&immunisation.what, &at, &annotation(&text));
         });
@@ -283,7 +291,8 @@ impl Extract<'_> {
         let coded = |code: &str, words: &str| {
             format!("<code code=\"{code}\" codeSystem=\"{SNOMED}\" displayName=\"{words}\"/>")
         };
-        let (laboratory, specimen) = (coded("16488004", "Laboratory reporting"), coded("123038009", "Specimen"));
+        let (laboratory, specimen) =
+            (coded("16488004", "Laboratory reporting"), coded("123038009", "Specimen"));
         self.composition(("24591000000103", "Other report"), &at, |x| {
             x.compound(("CLUSTER", &laboratory), &at, |x| {
                 x.compound(("CLUSTER", &specimen), &at, |x| {
@@ -339,7 +348,8 @@ impl Extract<'_> {
             "<quantity value=\"{0}\" unit=\"1\"><translation value=\"{0}\"><originalText>{1}</originalText></translation></quantity>",
             medicine.quantity, medicine.unit
         );
-        let kind = format!("<code code=\"394823007\" codeSystem=\"{SNOMED}\" displayName=\"NHS Prescription\"/>");
+        let kind =
+            format!("<code code=\"394823007\" codeSystem=\"{SNOMED}\" displayName=\"NHS Prescription\"/>");
         let authorise = format!(
             "<component typeCode=\"COMP\"><ehrSupplyAuthorise classCode=\"SPLY\" moodCode=\"INT\"><id root=\"{plan}\"/>{kind}<statusCode code=\"{status}\"/><effectiveTime><low value=\"{at}\"/>{high}</effectiveTime><availabilityTime value=\"{at}\"/><repeatNumber value=\"{}\"/>{quantity}<pertinentInformation typeCode=\"PERT\"><pertinentSupplyAnnotation classCode=\"OBS\" moodCode=\"EVN\"><text>Expected Supply Duration: {} day</text></pertinentSupplyAnnotation></pertinentInformation></ehrSupplyAuthorise></component>",
             if medicine.repeat { 6 } else { 0 },

@@ -55,7 +55,12 @@ fn pd1(person: &Person) -> String {
 
 fn nk1(person: &Person) -> String {
     let kin = &person.next_of_kin;
-    format!("NK1|1|{}^{}|{}||{}\r", text(&kin.family), text(&kin.given), kin.relationship, kin.phone)
+    let relationship = match kin.relationship {
+        "Spouse" => "SPO",
+        "Neighbour" => "NBR",
+        _ => "CHD",
+    };
+    format!("NK1|1|{}^{}|{relationship}||{}\r", text(&kin.family), text(&kin.given), kin.phone)
 }
 
 fn visit(person: &Person) -> String {

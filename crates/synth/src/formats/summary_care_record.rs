@@ -85,7 +85,8 @@ fn narrative(facts: &Facts, at: DateTime) -> String {
             rows.map(|m| [british(m.first), m.what.text.to_owned(), m.dose.to_owned()]).collect(),
         )
     };
-    let diagnoses = facts.conditions.iter().map(|c| [british(c.onset), c.what.text.to_owned(), c.note.to_owned()]);
+    let diagnoses =
+        facts.conditions.iter().map(|c| [british(c.onset), c.what.text.to_owned(), c.note.to_owned()]);
     [
         "<h2>General Practice Summary</h2>".to_owned(),
         format!("<p>Time of summary creation {}</p>", at.strftime("%H.%M %d-%b-%Y")),
@@ -121,7 +122,9 @@ fn group((category, words): (&str, &str), acts: Vec<String>) -> String {
 
 fn entries(person: &Person, facts: &Facts, sent: &str) -> String {
     let author = |sent: &str| {
-        format!("<author typeCode=\"AUT\" contextControlCode=\"OP\"><time value=\"{sent}\"/><UKCT_MT160018UK01.AgentPersonSDS classCode=\"AGNT\"><id root=\"1.2.826.0.1285.0.2.0.67\" extension=\"999990401000\"/><agentPersonSDS classCode=\"PSN\" determinerCode=\"INSTANCE\"><id root=\"1.2.826.0.1285.0.2.0.65\" extension=\"999990401001\"/><name>Dr Tamsin Sorrel</name></agentPersonSDS></UKCT_MT160018UK01.AgentPersonSDS></author>")
+        format!(
+            "<author typeCode=\"AUT\" contextControlCode=\"OP\"><time value=\"{sent}\"/><UKCT_MT160018UK01.AgentPersonSDS classCode=\"AGNT\"><id root=\"1.2.826.0.1285.0.2.0.67\" extension=\"999990401000\"/><agentPersonSDS classCode=\"PSN\" determinerCode=\"INSTANCE\"><id root=\"1.2.826.0.1285.0.2.0.65\" extension=\"999990401001\"/><name>Dr Tamsin Sorrel</name></agentPersonSDS></UKCT_MT160018UK01.AgentPersonSDS></author>"
+        )
     };
     let act = |name: &str, class: &str, what: &Coded, status: &str, day: Date| {
         let id = guid(person, &format!("scr {name} {} {day}", what.text));
@@ -159,7 +162,9 @@ fn medicine(person: &Person, medicine: &Medicine) -> String {
     };
     let status = if medicine.stopped.is_some() { "completed" } else { "active" };
     let id = guid(person, &format!("scr {kind} {}", medicine.what.text));
-    let high = medicine.stopped.map_or(String::new(), |(on, _)| format!("<high value=\"{}\"/>", on.strftime("%Y%m%d")));
+    let high = medicine
+        .stopped
+        .map_or(String::new(), |(on, _)| format!("<high value=\"{}\"/>", on.strftime("%Y%m%d")));
     format!(
         "<{name} classCode=\"SBADM\" moodCode=\"RQO\"><id root=\"{id}\"/><statusCode code=\"{status}\"/><effectiveTime><low value=\"{}\"/>{high}</effectiveTime><consumable typeCode=\"CSM\" contextControlCode=\"OP\"><manufacturedProduct classCode=\"MANU\"><manufacturedManufacturedMaterial classCode=\"MMAT\" determinerCode=\"KIND\">{}</manufacturedManufacturedMaterial></manufacturedProduct></consumable><pertinentInformation2 typeCode=\"PERT\" contextConductionInd=\"true\"><templateId root=\"2.16.840.1.113883.2.1.3.2.4.18.2\" extension=\"CSAB_RM-NPfITUK10.pertinentInformation2\"/><seperatableInd value=\"false\"/><pertinentDosageInstructions classCode=\"OBS\" moodCode=\"EVN\"><code code=\"DI\" codeSystem=\"2.16.840.1.113883.2.1.3.2.4.17.30\"/><value>{}</value></pertinentDosageInstructions></pertinentInformation2></{name}>",
         medicine.first.strftime("%Y%m%d"),

@@ -104,13 +104,20 @@ impl<'v> Reader<'v> {
         if let Some(display) = reference["display"].as_str() {
             return Some(display.to_owned());
         }
-        let at = self.target(reference)?;
+        let mut at = self.target(reference)?;
+        let resource = self.resources.get(at)?;
+        if resource.kind == "PractitionerRole" {
+            // One step and no more: a role that points to itself would lead nowhere.
+            let who = &resource.value["practitioner"];
+            if let Some(display) = who["display"].as_str() {
+                return Some(display.to_owned());
+            }
+            at = self.target(who)?;
+        }
         let resource = self.resources.get_mut(at)?;
-        let role = resource.value;
         match resource.kind {
             "Organization" | "Location" => resource.text("name"),
             "Practitioner" | "RelatedPerson" => subject::human_name(resource),
-            "PractitionerRole" => self.words(&role["practitioner"]),
             _ => None,
         }
     }

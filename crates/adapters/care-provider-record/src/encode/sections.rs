@@ -79,8 +79,23 @@ fn push_at(record: &mut Map<String, Value>, path: &str, item: Map<String, Value>
     }
 }
 
+/// The medicine of a statement that refers to a Medication.
+fn referred_medicine(reader: &mut Reader<'_>, at: usize, item: &mut Map<String, Value>) {
+    let Some(reference) = reader.resources.get(at).map(|r| &r.value["medicationReference"]) else { return };
+    let Some(medicine) = reader.target(reference) else { return };
+    if let Some(coded) = read::concept(reader, medicine, "code") {
+        item.insert("medication".to_owned(), coded);
+        if let Some(resource) = reader.resources.get_mut(at) {
+            resource.take("medicationReference");
+        }
+    }
+}
+
 /// What the tables don't say.
 fn special(reader: &mut Reader<'_>, at: usize, section: &Section, item: &mut Map<String, Value>) {
+    if section.resource.starts_with("Medication") && !item.contains_key("medication") {
+        referred_medicine(reader, at, item);
+    }
     let Some(resource) = reader.resources.get_mut(at) else { return };
     match section.resource {
         "RelatedPerson" => {
@@ -113,6 +128,10 @@ fn special(reader: &mut Reader<'_>, at: usize, section: &Section, item: &mut Map
     }
     if section.resource == "AdverseEvent" {
         item.entry("harm").or_insert_with(|| json!(true));
+    }
+    if section.resource == "Flag" && section.gate != crate::bind::Gate::Open {
+        // It follows from the end.
+        resource.take("status");
     }
     if section.gate == crate::bind::Gate::Legal {
         legal_document(reader, at, item);

@@ -16,11 +16,7 @@ const LISTS: [(&str, &str, &str); 5] = [
 ];
 
 /// Adds the lists that the record does not have, for what it holds.
-pub(crate) fn complete(
-    out: &mut Vec<Value>,
-    entries: &[(&str, &Map<String, Value>)],
-    context: &Context,
-) {
+pub(crate) fn complete(out: &mut Vec<Value>, entries: &[(&str, &Map<String, Value>)], context: &Context) {
     let says = |list: &Map<String, Value>, code: &str| {
         let codings = list.get("code").and_then(|c| c["coding"].as_array());
         codings.into_iter().flatten().any(|c| c["code"] == code)

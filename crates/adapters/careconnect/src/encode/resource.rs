@@ -44,7 +44,8 @@ fn profile(stu3: &str) -> Option<String> {
             Some(format!("https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-{stu3}-1"))
         }
         "Condition" => Some(
-            "https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-GPC-ProblemHeader-Condition-1".to_owned(),
+            "https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-GPC-ProblemHeader-Condition-1"
+                .to_owned(),
         ),
         "Appointment" | "Slot" => {
             Some(format!("https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-{stu3}-1"))
@@ -227,7 +228,8 @@ impl Stu3<'_> {
             ("Immunization", "_occurrenceDateTime") => {}
             ("Immunization", "occurrenceString") => self.leave(name, "STU3 has a date here and no words"),
             ("Immunization", "recorded") => {
-                let url = "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-DateRecorded-1";
+                let url =
+                    "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-DateRecorded-1";
                 self.add_extension(json!({"url": url, "valueDateTime": child}));
             }
             ("Immunization", "status") => {
@@ -317,8 +319,14 @@ impl Stu3<'_> {
             }
             (
                 "MedicationRequest",
-                "doNotPerform" | "reportedBoolean" | "reportedReference" | "performer" | "performerType"
-                | "instantiatesCanonical" | "instantiatesUri" | "insurance",
+                "doNotPerform"
+                | "reportedBoolean"
+                | "reportedReference"
+                | "performer"
+                | "performerType"
+                | "instantiatesCanonical"
+                | "instantiatesUri"
+                | "insurance",
             ) => self.leave(name, R4_ONLY),
             ("MedicationStatement", "status") => {
                 let taken = child != "not-taken";
@@ -391,7 +399,10 @@ impl Stu3<'_> {
                 self.put("comment", json!(texts.join("\n")));
                 for (number, note) in child.as_array().into_iter().flatten().enumerate() {
                     for part in note.as_object().into_iter().flat_map(Map::keys).filter(|k| *k != "text") {
-                        self.leave(&format!("note[{number}].{part}"), "STU3 has the words of a comment alone");
+                        self.leave(
+                            &format!("note[{number}].{part}"),
+                            "STU3 has the words of a comment alone",
+                        );
                     }
                 }
             }
@@ -419,7 +430,9 @@ impl Stu3<'_> {
             }
             ("DiagnosticReport", "conclusionCode") => self.copy("codedDiagnosis", name, child),
             ("DiagnosticReport", "media") => self.copy("image", name, child),
-            ("DiagnosticReport", "resultsInterpreter") | ("Specimen", "condition") => self.leave(name, R4_ONLY),
+            ("DiagnosticReport", "resultsInterpreter") | ("Specimen", "condition") => {
+                self.leave(name, R4_ONLY)
+            }
             _ => self.copy(name, name, child),
         }
     }
@@ -456,8 +469,15 @@ impl Stu3<'_> {
             "performerType" if referral => self.copy("specialty", name, child),
             "requisition" if referral => self.copy("groupIdentifier", name, child),
             "performer" => self.first(name, name, child),
-            "orderDetail" | "quantityQuantity" | "quantityRatio" | "quantityRange" | "locationCode"
-            | "locationReference" | "insurance" | "patientInstruction" | "instantiatesCanonical"
+            "orderDetail"
+            | "quantityQuantity"
+            | "quantityRatio"
+            | "quantityRange"
+            | "locationCode"
+            | "locationReference"
+            | "insurance"
+            | "patientInstruction"
+            | "instantiatesCanonical"
             | "instantiatesUri" => self.leave(name, R4_ONLY),
             "doNotPerform" | "specimen" | "bodySite" if referral => self.leave(name, R4_ONLY),
             _ => self.copy(name, name, child),
@@ -511,9 +531,8 @@ impl Stu3<'_> {
 
     /// Languages that CareConnect's own extension says already are not said twice.
     fn languages(&mut self, name: &str, child: &Value) {
-        let told = self.extensions.iter().any(|x| {
-            x["url"].as_str().is_some_and(|u| u.contains("NHSCommunication"))
-        });
+        let told =
+            self.extensions.iter().any(|x| x["url"].as_str().is_some_and(|u| u.contains("NHSCommunication")));
         if !told {
             self.copy(name, name, child);
         }
@@ -547,13 +566,11 @@ impl Stu3<'_> {
 
     /// What STU3 demands and R4 does not.
     fn finish(&mut self, resource: &Map<String, Value>, stu3: &str) {
-        if stu3 == "Immunization" {
-            if !resource.contains_key("primarySource") {
-                // STU3 demands it, and the record does not say.
-                let url = crate::codes::DATA_ABSENT;
-                let absent = json!({"extension": [{"url": url, "valueCode": "unknown"}]});
-                self.put("_primarySource", absent);
-            }
+        if stu3 == "Immunization" && !resource.contains_key("primarySource") {
+            // STU3 demands it, and the record does not say.
+            let url = crate::codes::DATA_ABSENT;
+            let absent = json!({"extension": [{"url": url, "valueCode": "unknown"}]});
+            self.put("_primarySource", absent);
         }
         if stu3 == "DocumentReference" && !self.out.contains_key("indexed") {
             // STU3 demands when it was indexed; the date that is there is the nearest that is known.

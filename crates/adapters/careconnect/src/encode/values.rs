@@ -63,7 +63,8 @@ pub(crate) fn system(url: &str) -> Option<String> {
     }
     SYSTEMS
         .codes()
-        .find(|(source, target)| target.code == url && !source.ends_with(".html"))
+        .filter(|(source, _)| !source.ends_with(".html") && !source.starts_with("http://fhir.nhs.net/"))
+        .find(|(_, target)| target.code == url)
         .map(|(source, _)| source.to_owned())
 }
 
