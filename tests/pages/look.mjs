@@ -44,7 +44,7 @@ while (queue.length && seen.size < PAGES_MAX) {
     ?? [...(await answer.text()).matchAll(/href="([^"]+)"/g)].map((m) => m[1].replaceAll("&amp;", "&"));
   for (const link of links) {
     const url = new URL(link, base + path);
-    if (url.origin === base && !/\/(original|ledger|issues|bundles|acknowledgement)(\/|$)/.test(url.pathname)) queue.push(url.pathname + url.search);
+    if (url.origin === base && !/\/(original|ledger|issues|bundles|acknowledgement)(\/|$)|\.csv$/.test(url.pathname)) queue.push(url.pathname + url.search);
   }
   if (shots) await page.screenshot({ path: `${shots}/${String(seen.size).padStart(2, "0")}${kind(path).replace(/\W+/g, "-")}.png`, fullPage: true });
   await page.close();
@@ -62,6 +62,77 @@ while (queue.length && seen.size < PAGES_MAX) {
   const focused = await live.evaluate(() => document.activeElement?.tagName ?? "");
   if (!["A", "BUTTON", "INPUT", "SUMMARY", "SELECT"].includes(focused)) faults.push(`${path}: Tab leads to ${focused}`);
   await live.close();
+}
+
+// The care note: by keyboard alone and without JavaScript, wrong first, then right; axe looks at each answer.
+async function axeOf(page, what) {
+  // Scripts are off in this context, but not for us.
+  const copy = await scripted.newPage();
+  await copy.route("**/care-note*", async (route) => route.fulfill({ contentType: "text/html", body: await page.content() }));
+  await copy.goto(base + "/care-note", { waitUntil: "networkidle" });
+  await copy.evaluate(axe);
+  const result = await copy.evaluate(() => axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
+  for (const v of result.violations) faults.push(`${what}: axe ${v.impact} ${v.id}: ${v.help} (${v.nodes[0].target})`);
+  if (shots) await page.screenshot({ path: `${shots}/form-${what.replace(/\W+/g, "-")}.png`, fullPage: true });
+  await copy.close();
+}
+async function tabTo(page, selector) {
+  const target = await page.locator(selector).getAttribute("id");
+  for (let presses = 0; presses < 60; presses++) {
+    await page.keyboard.press("Tab");
+    if (await page.locator(":focus").getAttribute("id").catch(() => null) === target) return;
+  }
+  faults.push(`care note: ${selector} is not reached by keyboard`);
+}
+{
+  const page = await plain.newPage();
+  await page.goto(base + "/care-note", { waitUntil: "networkidle" });
+  const send = async () => {
+    await page.locator("main form button").focus();
+    await Promise.all([page.waitForLoadState("networkidle"), page.keyboard.press("Enter")]);
+    await page.waitForLoadState("networkidle");
+  };
+  await tabTo(page, "#nhs_number");
+  await page.keyboard.type("999 000 0019");
+  await send();
+  await axeOf(page, "care note with mistakes");
+  const told = await page.locator(".problem a").count();
+  if (told < 5) faults.push(`care note: ${told} mistakes told`);
+  if (await page.locator("#nhs_number").inputValue() !== "999 000 0019") faults.push("care note: what was typed is lost");
+  await page.locator(".problem a").first().focus();
+  await page.keyboard.press("Enter");
+  await page.locator("#nhs_number").fill("");
+  for (const [id, text] of [["nhs_number", "999 000 0018"], ["home_cqc_id", "1-9990000201"], ["date", "1/10/2026"], ["time", "9:30"]]) {
+    await tabTo(page, `#${id}`);
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.keyboard.type(text);
+  }
+  await tabTo(page, "#kind-daily");
+  await page.keyboard.press("Space");
+  await page.keyboard.press("ArrowDown");
+  if (!await page.locator("#kind-mobility").isChecked()) faults.push("care note: the kind is not chosen by arrow keys");
+  for (const [id, text] of [["note", "Needs one person's help to stand"], ["written_by", "Jo Fenwick"]]) {
+    await tabTo(page, `#${id}`);
+    await page.keyboard.type(text);
+  }
+  await send();
+  const at = new URL(page.url()).pathname;
+  if (!/^\/messages\/[0-9a-f]+$/i.test(at)) faults.push(`care note: sent, and at ${at}`);
+  if (!(await page.locator("main").innerText()).includes("Each item, in the order of the note")) faults.push("care note: what became of it is not shown");
+  if (shots) await page.screenshot({ path: `${shots}/form-sent.png`, fullPage: true });
+  await axeOf(page, "care note sent");
+
+  await page.goto(base + "/care-notes", { waitUntil: "networkidle" });
+  const rows = "nhs_number,home_cqc_id,date,kind,note,written_by\n9990000018,1-9990000201,2/10/2026,mood,Sang,Jo\n1,x,soon,mood,,\n";
+  await page.locator("#file").setInputFiles({ name: "notes.csv", mimeType: "text/csv", buffer: Buffer.from(rows) });
+  await send();
+  if (!(await page.locator("h1").innerText()).includes("Some notes were not taken")) faults.push("care notes: the table's end is not told");
+  await axeOf(page, "care notes sent");
+  await page.goto(base + "/care-notes", { waitUntil: "networkidle" });
+  await send();
+  await axeOf(page, "care notes without a file");
+  await page.close();
+  console.log("care note: typed by keyboard without JavaScript, refused, put right, sent; a table sent");
 }
 await browser.close();
 const pages = [...seen.values()].filter((p) => p !== "not a page");

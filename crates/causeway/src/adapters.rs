@@ -6,6 +6,7 @@ use causeway_adapter::Adapter;
 /// Every adapter: social care first, then alphabetical.
 pub static ADAPTERS: &[&dyn Adapter] = &[
     &causeway_adapter_care_act_assessment::CareActAssessment,
+    &causeway_adapter_care_provider_record::CareProviderRecord,
     &causeway_adapter_client_level_data::ClientLevelData,
     &causeway_adapter_council_case_extract::CouncilCaseExtract,
     &causeway_adapter_discharge_notice::DischargeNotice,

@@ -33,6 +33,9 @@ pub struct Settings {
     /// Whether a client without a certificate is refused.
     #[serde(default = "yes")]
     pub client_required: bool,
+    /// Whether the MLLP listeners speak TLS with these certificates too.
+    #[serde(default)]
+    pub mllp: bool,
 }
 
 fn yes() -> bool {

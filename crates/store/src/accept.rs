@@ -73,14 +73,13 @@ impl Tx<'_> {
                 ],
             )?;
         }
-        self.arrived(seq, &message, &digest)?;
+        self.arrived(&message, &digest)?;
         self.effects(seq, &message.id, effects)?;
         Ok(AcceptOutcome::Accepted { seq: seq.cast_unsigned() })
     }
 
-    /// Event, audit entry and count of a message that has arrived whole.
-    pub(crate) fn arrived(&mut self, seq: i64, message: &NewMessage, digest: &Checksum) -> Result<()> {
-        self.event(seq, EventKind::ACCEPTED, &message.sender, &message.door)?;
+    /// Audit entry and count of a message that has arrived whole. Its row tells the `accepted` event.
+    pub(crate) fn arrived(&mut self, message: &NewMessage, digest: &Checksum) -> Result<()> {
         let detail = format!("sha256={}", hex(digest));
         self.note(&message.sender, "message-accepted", message.id.as_str(), &detail)?;
         self.after.accepted += 1;
@@ -115,10 +114,11 @@ impl Tx<'_> {
         let inserted = self.conn.prepare_cached(
             "INSERT INTO message(seq, id, kind, state, waiting, inbox, sender, door, mailbox_from, mailbox_to, workflow,
                local_id, correlation_id, person_key, linked, received_at, changed_at, expires_at, size, sha256,
-               chunks, present, rest)
-             VALUES (?22,?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?15,?16,?17,?18,?19,?20,?21)",
+               chunks, present, rest, accepted_event)
+             VALUES (?22,?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?15,?16,?17,?18,?19,?20,?21,?23)",
         );
         let seq = self.head.message + 1;
+        let event = (!uploading).then_some(self.head.event + 1);
         let result = inserted.and_then(|mut s| {
             s.execute(params![
                 message.id.as_str(),
@@ -143,11 +143,13 @@ impl Tx<'_> {
                 if uploading { 1 } else { start.chunks },
                 Rest::of(message),
                 seq,
+                event,
             ])
         });
         match result {
             Ok(_) => {
                 self.head.message = seq;
+                self.head.event += i64::from(event.is_some());
                 Ok(seq)
             }
             Err(e) if is_constraint(&e) => Err(EngineError::IdInUse),

@@ -142,8 +142,11 @@ impl Engine for Store {
         self.shared.read(|conn| {
             rows::all(
                 conn,
-                "SELECT e.seq, e.at, m.id, e.kind, e.actor, e.detail FROM message m JOIN event e ON e.owner=m.seq
-                 WHERE m.id=?1 OR m.linked=?1 ORDER BY e.seq",
+                "WITH told AS MATERIALIZED (SELECT * FROM message WHERE id=?1 UNION ALL
+                   SELECT * FROM message WHERE linked=?1 AND id<>?1)
+                 SELECT e.seq, e.at, m.id, e.kind, e.actor, e.detail FROM told m JOIN event e ON e.owner=m.seq
+                 UNION ALL SELECT accepted_event, received_at, id, 'accepted', sender, door FROM told
+                 WHERE accepted_event IS NOT NULL ORDER BY 1",
                 [id.as_str()],
                 |r| {
                     Ok(Event {
@@ -280,7 +283,8 @@ impl Engine for Store {
     }
 
     fn expire(&self, now: Timestamp) -> Result<Vec<MessageId>> {
-        self.writer.call(now, |tx| tx.expire())
+        let mailboxes: Vec<String> = lock(&self.shared.mailboxes).keys().cloned().collect();
+        self.writer.call(now, move |tx| tx.expire(&mailboxes))
     }
 
     fn purge(&self, retention: SignedDuration, now: Timestamp) -> Result<usize> {

@@ -183,8 +183,9 @@ CREATE INDEX audit_entity ON audit(entity, seq);
 
 /// Version 2: fewer pages and statements for each accept. The writer numbers messages, events and work itself
 /// (`AUTOINCREMENT` reads and writes a table of its own at every insert), a part's key is calculated from its owner
-/// (`rows::part_key`), an event lies under its message, and messages that no longer wait have an index apart from
-/// the inbox's.
+/// (`rows::part_key`), an event lies under its message, the acceptance is told by the message's own row, messages
+/// that no longer wait have an index apart from the inbox's. Times rise with `seq`, so that expiry needs only the
+/// oldest of each mailbox and retention only the oldest parts.
 const V2: &str = "
 ALTER TABLE meta ADD COLUMN message_seq INTEGER NOT NULL DEFAULT 0;  -- last number given to a message
 ALTER TABLE meta ADD COLUMN event_seq INTEGER NOT NULL DEFAULT 0;    -- to an event
@@ -221,19 +222,19 @@ CREATE TABLE message_2(
   content_deleted_at INTEGER,
   failure_code TEXT,
   failure_text TEXT,
-  rest TEXT NOT NULL                -- what is only passed through, as JSON
+  rest TEXT NOT NULL,               -- what is only passed through, as JSON
+  accepted_event INTEGER            -- place of its acceptance among the events; NULL before, or where the event is a row
 ) STRICT;
-INSERT INTO message_2 SELECT * FROM message;
+INSERT INTO message_2 SELECT *, NULL FROM message;
 DROP TABLE message;
 ALTER TABLE message_2 RENAME TO message;
 CREATE INDEX message_waiting ON message(mailbox_to, seq, workflow, id) WHERE waiting = 1;
-CREATE INDEX message_expiry ON message(expires_at) WHERE waiting > 0;
+CREATE INDEX message_upload ON message(expires_at) WHERE waiting = 2;
 CREATE INDEX message_past ON message(mailbox_to, seq) WHERE mailbox_to IS NOT NULL AND waiting <> 1;
 CREATE INDEX message_from ON message(mailbox_from, seq) WHERE mailbox_from IS NOT NULL;
 CREATE INDEX message_local ON message(local_id, seq) WHERE local_id IS NOT NULL;
 CREATE INDEX message_linked ON message(linked) WHERE linked IS NOT NULL;
 CREATE INDEX message_person ON message(person_key, seq) WHERE person_key IS NOT NULL;
-CREATE INDEX message_content ON message(received_at) WHERE content_deleted_at IS NULL;
 
 CREATE TABLE part_2(
   id INTEGER PRIMARY KEY,           -- rows::part_key(owner, role, number)

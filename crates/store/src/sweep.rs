@@ -3,7 +3,7 @@
 
 use crate::accept::Start;
 use crate::blobs::hex;
-use crate::fault::Result;
+use crate::fault::{Result, db};
 use crate::prepare::sha256;
 use crate::rows;
 use crate::writer::Tx;
@@ -23,16 +23,37 @@ fn report_id(original: &MessageId) -> Result<MessageId> {
 }
 
 impl Tx<'_> {
-    pub(crate) fn expire(&mut self) -> Result<Vec<MessageId>> {
+    /// Ends what waited too long in these mailboxes, and uploads that stood still.
+    pub(crate) fn expire(&mut self, mailboxes: &[String]) -> Result<Vec<MessageId>> {
         let sql = format!(
-            "SELECT {} FROM message WHERE waiting > 0 AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2",
+            "SELECT {} FROM message WHERE waiting = 2 AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2",
             rows::MESSAGE
         );
-        let due = rows::all(self.conn, &sql, params![self.now, MAX_SWEEP], rows::message)?;
+        let mut due = rows::all(self.conn, &sql, params![self.now, MAX_SWEEP], rows::message)?;
+        for mailbox in mailboxes {
+            let left = MAX_SWEEP.saturating_sub(due.len());
+            if left == 0 {
+                break;
+            }
+            due.extend(self.overstayed(mailbox, left)?);
+        }
         for message in &due {
             self.expire_one(message)?;
         }
         Ok(due.into_iter().map(|m| m.new.id).collect())
+    }
+
+    /// A mailbox's oldest messages as far as their time is over: what came later expires later.
+    fn overstayed(&self, mailbox: &str, limit: usize) -> Result<Vec<Message>> {
+        let sql = format!(
+            "SELECT {} FROM message INDEXED BY message_waiting WHERE mailbox_to=?1 AND waiting=1 ORDER BY seq",
+            rows::MESSAGE
+        );
+        let mut statement = self.conn.prepare_cached(&sql).map_err(|e| db(&e))?;
+        let oldest = statement.query_map([mailbox], rows::message).map_err(|e| db(&e))?;
+        let now = crate::queue::at_us(self.now)?;
+        let over = |m: &rusqlite::Result<Message>| m.as_ref().map_or(true, |m| m.expires_at.is_some_and(|e| e <= now));
+        oldest.take_while(over).take(limit).collect::<rusqlite::Result<_>>().map_err(|e| db(&e))
     }
 
     fn expire_one(&mut self, message: &Message) -> Result<()> {
@@ -65,20 +86,14 @@ impl Tx<'_> {
         report.subject = Some(format!("NDR: {}", original.subject.as_deref().unwrap_or_default()));
         report.linked = Some(original.id.clone());
         let start = Start { state: State::Accepted, chunks: 0, size: 0, sha256: sha256(&[]) };
-        let seq = self.insert_message(&report, &start)?;
+        self.insert_message(&report, &start)?;
         self.change_state(&report.id, None, Some(failure))?;
-        self.arrived(seq, &report, &start.sha256)
+        self.arrived(&report, &start.sha256)
     }
 
     /// Deletes old content. Returns how many messages, and the files that may now be unnamed.
     pub(crate) fn purge(&mut self, before: i64) -> Result<(usize, Vec<Checksum>)> {
-        let due: Vec<(i64, String)> = rows::all(
-            self.conn,
-            "SELECT seq, id FROM message m WHERE content_deleted_at IS NULL AND received_at < ?1 AND waiting = 0
-               AND NOT EXISTS (SELECT 1 FROM work w WHERE w.owner = m.seq) ORDER BY received_at LIMIT ?2",
-            params![before, MAX_SWEEP],
-            |r| Ok((r.get(0)?, r.get(1)?)),
-        )?;
+        let due = self.outlived(before)?;
         let mut files = Vec::new();
         for (seq, id) in &due {
             files.extend(self.drop_content(*seq)?);
@@ -89,6 +104,31 @@ impl Tx<'_> {
         self.run("DELETE FROM idempotency WHERE at < ?1", [before])?;
         self.run("DELETE FROM once WHERE until < ?1", [self.now])?;
         Ok((due.len(), files))
+    }
+
+    /// Messages received before this that have content and that nothing waits for, oldest first.
+    fn outlived(&self, before: i64) -> Result<Vec<(i64, String)>> {
+        let mut due = Vec::new();
+        let mut from = 0i64;
+        while due.len() < MAX_SWEEP {
+            let owner = self.first("SELECT owner FROM part WHERE id >= ?1 ORDER BY id LIMIT 1", [from], |r| r.get(0))?;
+            let Some(owner) = owner else { break };
+            let [_, last] = rows::made_keys(owner);
+            from = last + 1;
+            let found = self.first(
+                "SELECT id, received_at < ?2, waiting = 0 AND NOT EXISTS (SELECT 1 FROM work w WHERE w.owner = seq)
+                 FROM message WHERE seq=?1",
+                params![owner, before],
+                |r| Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, bool>(2)?)),
+            )?;
+            match found {
+                Some((id, true, true)) => due.push((owner, id)),
+                // Times rise with the sequence.
+                Some((_, false, _)) => break,
+                Some((_, true, false)) | None => {}
+            }
+        }
+        Ok(due)
     }
 
     /// Deletes a message's content and translation; the files it named.

@@ -85,19 +85,21 @@ impl Tx<'_> {
         // Its place in the order is that of its completion: a page that was read before must not miss it.
         let seq = self.renumber(held.seq)?;
         let waiting = i64::from(message.new.inbox);
+        self.head.event += 1;
         self.run(
             "UPDATE message SET state='accepted', waiting=?2, size=?3, sha256=?4, received_at=?5, changed_at=?5,
-               expires_at=?6 WHERE seq=?1",
+               expires_at=?6, accepted_event=?7 WHERE seq=?1",
             params![
                 seq,
                 waiting,
                 whole.0.cast_signed(),
                 whole.1,
                 self.now,
-                (waiting > 0).then(|| self.now.saturating_add(lifetime()))
+                (waiting > 0).then(|| self.now.saturating_add(lifetime())),
+                self.head.event
             ],
         )?;
-        self.arrived(seq, &message.new, &whole.1)?;
+        self.arrived(&message.new, &whole.1)?;
         self.effects(seq, id, effects)?;
         Ok(seq.cast_unsigned())
     }

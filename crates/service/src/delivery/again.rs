@@ -6,12 +6,14 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use causeway_core::NhsNumber;
 use causeway_exchange::{
     Accept, AcceptOutcome, Effects, IdempotencyKey, Message, MessageId, NewAudit, NewEvent, NewMessage,
     NewWork, Payload, WorkKind,
 };
+use causeway_fhir::systems::NHS_NUMBER;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::config;
@@ -22,7 +24,7 @@ use crate::doors::messages::id_of;
 use crate::limits;
 use crate::pipeline::Delivery;
 use crate::problem::{Answer, Problem};
-use crate::state::{Shared, new_message_id};
+use crate::state::{AppState, Shared, new_message_id};
 
 /// Header that says why a message is replaced.
 pub const REASON_HEADER: &str = "causeway-reason";
@@ -65,6 +67,21 @@ struct Order {
     note: String,
 }
 
+/// The key under which deliveries about the one person of a bundle keep their order.
+fn person(state: &AppState, bundle: &[u8]) -> Option<String> {
+    let bundle: Value = serde_json::from_slice(bundle).ok()?;
+    let mut patients = bundle["entry"]
+        .as_array()?
+        .iter()
+        .map(|e| &e["resource"])
+        .filter(|r| r["resourceType"] == "Patient");
+    let (patient, None) = (patients.next()?, patients.next()) else { return None };
+    let identifiers = patient["identifier"].as_array()?;
+    let number = identifiers.iter().filter(|i| i["system"] == NHS_NUMBER);
+    let number = number.filter_map(|i| NhsNumber::parse(i["value"].as_str()?).ok()).next()?;
+    Some(state.person_digest(number))
+}
+
 /// `POST /messages/{id}/deliver`: a new delivery of the same translation to chosen endpoints.
 async fn deliver(
     State(state): State<Shared>,
@@ -88,7 +105,8 @@ async fn deliver(
             ));
         }
         let translation = s.engine.translation(&id)?;
-        let count = translation.as_ref().map_or(0, |t| t.outputs.len());
+        let outputs = translation.map(|t| t.outputs).unwrap_or_default();
+        let count = outputs.len();
         let chosen = match order.bundle {
             None => 0..count,
             Some(number) if (1..=count).contains(&number) => number - 1..number,
@@ -100,7 +118,7 @@ async fn deliver(
                 let delivery =
                     Delivery { output, route: ROUTE.to_owned(), event: String::new(), recipient: None };
                 let mut item = NewWork::new(WorkKind::Deliver, endpoint);
-                item.order_key = message.new.person_key.clone();
+                item.order_key = outputs.get(output).and_then(|o| person(s, &o.bytes));
                 item.detail = json!(delivery).to_string();
                 item.replay = true;
                 work.push(item);

@@ -1,7 +1,7 @@
 //! Endpoints: where and how messages are delivered. From the configuration file (`[[endpoint]]`) or from documents
 //! of kind `endpoint`; a document goes before a table of the same name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use causeway_exchange::{AckKind, EngineError};
@@ -275,6 +275,16 @@ pub fn all(state: &AppState) -> Result<Vec<Endpoint>, EngineError> {
         .collect();
     all.extend(documents.iter().filter_map(|(name, _, json)| of_document(name, json)));
     Ok(all)
+}
+
+/// Names that are set up, also those whose document can't be used.
+///
+/// # Errors
+/// What the engine says.
+pub(super) fn names(state: &AppState) -> Result<BTreeSet<String>, EngineError> {
+    let documents = state.engine.configs(DOCUMENT)?;
+    let file = state.config.endpoints.iter().map(|e| e.name.clone());
+    Ok(file.chain(documents.into_iter().map(|(name, ..)| name)).collect())
 }
 
 /// The endpoint of this name.

@@ -46,6 +46,8 @@ pub fn router() -> Router<Shared> {
 #[derive(Default)]
 struct Queues {
     endpoints: Arc<Vec<Endpoint>>,
+    /// Names that are set up: what is addressed to one whose settings are broken just waits.
+    names: BTreeSet<String>,
     read: Option<Instant>,
     last: Option<WorkId>,
     seen: BTreeSet<String>,
@@ -139,10 +141,13 @@ impl Queues {
             return;
         }
         let last = self.last;
-        let read = state.blocking(move |s| Ok::<_, EngineError>((config::all(s)?, destinations(s, last)?)));
+        let read = state.blocking(move |s| {
+            Ok::<_, EngineError>((config::all(s)?, config::names(s)?, destinations(s, last)?))
+        });
         match read.await {
-            Ok((endpoints, (destinations, last))) => {
+            Ok((endpoints, names, (destinations, last))) => {
                 self.endpoints = Arc::new(endpoints);
+                self.names = names;
                 self.seen.extend(destinations);
                 self.last = last;
                 self.read = Some(Instant::now());
@@ -154,7 +159,7 @@ impl Queues {
     /// Parks what is addressed to an endpoint that isn't there: a person releases it when it is.
     async fn park_strangers(&self, state: &Shared) {
         for name in self.seen.iter().filter(|n| *n != UNRESOLVED) {
-            if self.endpoints.iter().any(|e| e.name == *name) {
+            if self.names.contains(name) {
                 continue;
             }
             let stranger = Endpoint { name: name.clone(), ..Endpoint::default() };

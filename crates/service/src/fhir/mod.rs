@@ -40,7 +40,8 @@ pub fn base(state: &AppState, headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|h| h.to_str().ok()).filter(|host| {
         host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'))
     });
-    format!("http://{}/fhir", host.unwrap_or("localhost"))
+    let scheme = if state.config.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{}/fhir", host.unwrap_or("localhost"))
 }
 
 /// Refuses what we can't answer in: only JSON is written.

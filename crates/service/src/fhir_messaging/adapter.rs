@@ -16,6 +16,8 @@ use uuid::Uuid;
 pub const NAME: &str = "fhir-r4";
 /// Entries of one Bundle.
 const ENTRIES_MAX: usize = 10_000;
+/// Bytes from the start within which a MessageHeader must be named.
+const DETECT_BYTES: usize = 16 * 1024;
 /// Levels of a resource: what the JSON reader lets through.
 const DEPTH_MAX: usize = 130;
 
@@ -70,6 +72,11 @@ impl Adapter for FhirR4 {
     }
 
     fn detect(&self, input: &[u8]) -> Detection {
+        // The header comes first: other JSON isn't read whole to find that it is none.
+        let start = input.get(..DETECT_BYTES.min(input.len())).unwrap_or_default();
+        if !start.windows(13).any(|w| w == b"MessageHeader") {
+            return Detection::no();
+        }
         let Ok(bundle) = serde_json::from_slice::<Value>(input) else { return Detection::no() };
         match header(&bundle) {
             Some(header) => Detection::is(Confidence::Likely, format!("4.0.1 {}", event(header)).trim_end()),

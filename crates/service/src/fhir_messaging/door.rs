@@ -112,10 +112,10 @@ fn describe(caller: &Caller, headers: &HeaderMap, said: &Headers) -> Result<NewM
     let mut message = NewMessage::new(new_message_id()?, &caller.organisation.code, DOOR);
     message.media_type = Some(MEDIA_TYPE.to_owned());
     message.local_id = Some(said.request_id.clone());
-    message.correlation_id = Some(said.correlation_id.clone());
+    let correlation = headers.get(CORRELATION_ID).and_then(|v| v.to_str().ok());
+    message.correlation_id = Some(correlation.map_or_else(|| said.correlation_id.clone(), str::to_owned));
     message.headers.insert(FORMAT_HEADER.to_owned(), adapter::NAME.to_owned());
-    message.headers.insert(REQUEST_ID.to_owned(), said.request_id.clone());
-    for name in FORWARDED.iter().chain(&["accept"]) {
+    for name in FORWARDED.iter().chain(&["accept", REQUEST_ID]) {
         if let Some(value) = headers.get(*name).and_then(|v| v.to_str().ok()) {
             message.headers.insert((*name).to_owned(), value.to_owned());
         }

@@ -18,22 +18,22 @@ use super::tracking::{expiry, iso, party};
 /// `GET /messageexchange/{mailbox}/inbox/rich`.
 pub(super) async fn inbox(signed: Signed, Query(query): Query<PageQuery>) -> Result<Response, Refusal> {
     let limit = query.limit(RICH_PAGE_DEFAULT)?.min(RICH_PAGE_MAX);
-    page(signed, query, Box::Inbox, limit).await
+    page(signed, query, Side::Inbox, limit).await
 }
 
 /// `GET /messageexchange/{mailbox}/outbox/rich`.
 pub(super) async fn outbox(signed: Signed, Query(query): Query<PageQuery>) -> Result<Response, Refusal> {
     let limit = query.limit(RICH_PAGE_DEFAULT)?.min(RICH_PAGE_DEFAULT);
-    page(signed, query, Box::Outbox, limit).await
+    page(signed, query, Side::Outbox, limit).await
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Box {
+enum Side {
     Inbox,
     Outbox,
 }
 
-async fn page(signed: Signed, query: PageQuery, which: Box, limit: usize) -> Result<Response, Refusal> {
+async fn page(signed: Signed, query: PageQuery, which: Side, limit: usize) -> Result<Response, Refusal> {
     let after = query.after()?;
     let given = match &query.start_time {
         None => None,
@@ -55,8 +55,8 @@ async fn page(signed: Signed, query: PageQuery, which: Box, limit: usize) -> Res
                 ..MessageQuery::default()
             };
             match which {
-                Box::Inbox => (search.mailbox_to, search.inbox) = (own, Some(true)),
-                Box::Outbox => search.mailbox_from = own,
+                Side::Inbox => (search.mailbox_to, search.inbox) = (own, Some(true)),
+                Side::Outbox => search.mailbox_from = own,
             }
             Ok((state.engine.search(&search)?, since))
         })
@@ -64,7 +64,7 @@ async fn page(signed: Signed, query: PageQuery, which: Box, limit: usize) -> Res
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|m| m.seq);
-    let name = if which == Box::Inbox { "inbox/rich" } else { "outbox/rich" };
+    let name = if which == Side::Inbox { "inbox/rich" } else { "outbox/rich" };
     let link = |from: Option<u64>| {
         let parameters = [
             ("start_time", Some(iso(since))),
@@ -75,7 +75,7 @@ async fn page(signed: Signed, query: PageQuery, which: Box, limit: usize) -> Res
     };
     let messages: Vec<Value> = found
         .iter()
-        .filter(|m| which == Box::Outbox || m.state != causeway_exchange::State::Uploading)
+        .filter(|m| which == Side::Outbox || m.state != causeway_exchange::State::Uploading)
         .map(|m| entry(&call.mesh, m, which))
         .collect();
     let mut body = json!({
@@ -98,7 +98,7 @@ fn start_time(text: &str) -> Option<Timestamp> {
     })
 }
 
-fn entry(mesh: &Mesh, message: &Message, which: Box) -> Value {
+fn entry(mesh: &Mesh, message: &Message, which: Side) -> Value {
     let new = &message.new;
     let code = headers::failure(message).map(|f| f.code);
     let mut body = json!({
@@ -119,7 +119,7 @@ fn entry(mesh: &Mesh, message: &Message, which: Box) -> Value {
     }
     match code {
         Some(code) => body["status_code"] = json!(code),
-        None if which == Box::Outbox => body["status_code"] = json!(""),
+        None if which == Side::Outbox => body["status_code"] = json!(""),
         None => {}
     }
     body

@@ -62,6 +62,17 @@ pub async fn serve(
     settings: Settings,
     wrap: Option<Wrap>,
 ) {
+    let wrap = match (wrap, state.config.tls.as_ref().filter(|tls| tls.mllp)) {
+        (None, Some(tls)) => match crate::tls::wrap(tls) {
+            Ok(wrap) => Some(wrap),
+            Err(error) => {
+                // Never in clear what was to be within TLS.
+                tracing::error!(error = %error, "the MLLP listener is not served");
+                return;
+            }
+        },
+        (wrap, _) => wrap,
+    };
     let room = Arc::new(Semaphore::new(state.config.limits.connections));
     let tracker = TaskTracker::new();
     let settings = Arc::new(settings);

@@ -13,10 +13,14 @@ fn quick(name: &str, kind: &str, address: &str) -> Value {
            "retry": {"first_seconds": 0, "cap_seconds": 0, "give_up_hours": 1}})
 }
 
+/// Kind of endpoint, what it is about, the answers, and the end: taken after so many requests, or parked with a code
+/// after so many.
+type Case = (&'static str, &'static str, Vec<Told>, Result<usize, (&'static str, usize)>);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_and_what_becomes_of_them() {
     let after = || vec![("retry-after", "0".to_owned())];
-    let cases: Vec<(&str, &str, Vec<Told>, Result<usize, (&str, usize)>)> = vec![
+    let cases: Vec<Case> = vec![
         ("http", "taken at once", vec![ok()], Ok(1)),
         ("fhir", "taken at once", vec![ok()], Ok(1)),
         (

@@ -51,6 +51,7 @@ fn settings(directory: &Path, client_ca: bool) -> tls::Settings {
         key: directory.join("server-key.pem"),
         client_ca: client_ca.then(|| directory.join("ca.pem")),
         client_required: true,
+        mllp: false,
     }
 }
 

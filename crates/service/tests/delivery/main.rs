@@ -1,5 +1,8 @@
 //! Deliveries, FHIR messaging, acknowledgements and TLS, from the outside: real sockets, the real store.
 
+// Figures are told where a person runs a test alone.
+#![allow(clippy::print_stderr)]
+
 #[path = "../it/line_adapter.rs"]
 #[allow(dead_code)]
 mod lines;

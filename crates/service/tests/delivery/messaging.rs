@@ -86,6 +86,9 @@ fn config() -> Config {
     config
 }
 
+/// What it is about, headers, body, and the answer: status, code, issue.
+type Case<'a> = (&'a str, Vec<(String, String)>, &'a str, (u16, &'a str, &'a str));
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_and_how() {
     let world = World::new();
@@ -99,7 +102,7 @@ async fn what_is_refused_and_how() {
     let (good, bad_request) = (referral("x"), (400, "SEND_BAD_REQUEST", "invalid"));
     let no_json = STANDARD.encode("no");
     let half = STANDARD.encode("{\"system\":\"x\"}");
-    let cases: Vec<(&str, Vec<(String, String)>, &str, (u16, &str, &str))> = vec![
+    let cases: Vec<Case<'_>> = vec![
         ("no request id", change("X-Request-Id", None), &good, bad_request),
         ("no GUID", change("X-Request-Id", Some("12")), &good, bad_request),
         ("no correlation id", change("X-Correlation-Id", None), &good, bad_request),
@@ -315,4 +318,26 @@ fn the_pass_through_keeps_the_adapters_contract() {
                 "contained":[{"resourceType":"Patient","id":"c"}],"for":{"reference":"#c"}}},
             {"fullUrl":"urn:uuid:5f3c7a52-0000-4000-8000-000000000009"}]}"##)
         .check();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_at_the_plain_http_door_is_known_too_and_can_be_translated_again() {
+    let world = World::new();
+    let server = world.serve(config()).await;
+    let headers = [("Content-Type", "application/fhir+json"), ("Causeway-Sender", "ZZ901")];
+    let reply = call(&server, "POST", "/messages", &headers, referral("Hip").as_bytes()).await;
+    let id = reply.json()["id"].as_str().unwrap().to_owned();
+    let message = until(&server, &id, "recorded").await;
+    assert_eq!(message["translation"]["adapter"], "fhir-r4");
+    let form = [("Content-Type", "application/x-www-form-urlencoded"), ("Causeway-Sender", "ZZ901")];
+    let again = call(&server, "POST", &format!("/messages/{id}/replay"), &form, b"note=again&confirm=yes").await;
+    assert_eq!(again.status, 303, "{}", again.text());
+    let recorded = |m: &Value| m["timeline"].as_array().unwrap().iter().filter(|e| e["event"] == "recorded").count();
+    for _ in 0..500 {
+        if recorded(&get(&server, &format!("/messages/{id}")).await.json()) == 2 {
+            return server.stop().await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("not translated again");
 }

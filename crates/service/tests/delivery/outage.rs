@@ -94,3 +94,40 @@ async fn poison_parks_its_own_person_and_no_other() {
     assert_eq!(receiver.got().iter().filter(|g| g.person() == nhs_number(poisoned)).count(), 5);
     server.stop().await.unwrap();
 }
+
+/// `cargo test -p causeway-service --release --test delivery deliveries_per_second -- --ignored --nocapture`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn deliveries_per_second() {
+    const MESSAGES: u32 = 2000;
+    for concurrency in [1, 4, 16] {
+        let world = World::new();
+        let receiver = Receiver::start(|_, _| ok()).await;
+        let mut target = json!({"name": "r", "kind": "fhir", "address": receiver.url(), "concurrency": concurrency,
+            "retry": {"first_seconds": 3600, "cap_seconds": 3600}});
+        target["address"] = json!("http://127.0.0.1:1/");
+        let server = world.serve(with_endpoints(open_config(), vec![endpoint(target.clone())])).await;
+        for person in 0..MESSAGES {
+            send(&server, &about(person, "1")).await;
+        }
+        // `work` gives pages of a thousand.
+        when("queued", || {
+            let gauges = server.state.engine.metrics().unwrap().queues;
+            let deliver = gauges.into_iter().find(|g| g.kind == causeway_exchange::WorkKind::Deliver)?;
+            (deliver.ready + deliver.waiting == u64::from(MESSAGES)).then_some(())
+        })
+        .await;
+        target["address"] = json!(receiver.url());
+        target["retry"] = json!({"first_seconds": 0, "cap_seconds": 0});
+        let now = server.state.clock.now();
+        server.state.engine.put_config("endpoint", "r", Some(&target.to_string()), None, "test", now).unwrap();
+        server.state.clock.advance(SignedDuration::from_hours(2)).unwrap();
+        server.state.signals.all();
+        receiver.until(1).await;
+        let started = std::time::Instant::now();
+        when("drained", || queued(&server).is_empty().then_some(())).await;
+        let rate = f64::from(MESSAGES) / started.elapsed().as_secs_f64();
+        eprintln!("{concurrency} at a time: {rate:.0} deliveries/s");
+        server.stop().await.unwrap();
+    }
+}
