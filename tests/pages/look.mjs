@@ -89,8 +89,7 @@ async function tabTo(page, selector) {
   await page.goto(base + "/care-note", { waitUntil: "networkidle" });
   const send = async () => {
     await page.locator("main form button").focus();
-    await Promise.all([page.waitForLoadState("networkidle"), page.keyboard.press("Enter")]);
-    await page.waitForLoadState("networkidle");
+    await Promise.all([page.waitForNavigation({ waitUntil: "networkidle" }), page.keyboard.press("Enter")]);
   };
   await tabTo(page, "#nhs_number");
   await page.keyboard.type("999 000 0019");

@@ -6,14 +6,20 @@ use std::time::{Duration, Instant};
 use causeway_adapter::{Adapter, Context, Sender, Translation};
 use causeway_core::{Outcome as Became, Severity};
 use causeway_fhir::systems;
-use causeway_record::{Delivery, PersonQuery, Record, SourceMessage};
+use causeway_record::{Delivery, PersonQuery, PersonView, Record, SearchOptions, SourceMessage};
 use causeway_synth::defects::Outcome;
+use causeway_synth::formats::messages;
+use causeway_synth::people::COUNCIL;
 use causeway_synth::plan::{Expected, Planned, people_and_journeys, write_plan};
-use causeway_synth::{Kind, Message, Organisation};
+use causeway_synth::{Event, Journey, Kind, Message, Organisation, Person};
 use jiff::Timestamp;
 
 /// Messages that share a flush of the record.
 const BATCH: usize = 250;
+/// Formats that name a person by an identifier and send no Patient.
+const WITHOUT_PATIENT: [&str; 2] = ["telecare-alarm", "care-act-assessment"];
+/// Code of a fall detector's alarm.
+const ALARM: &str = "0005";
 /// Faults that are kept word by word; the others are counted.
 const FAULTS_KEPT: usize = 40;
 
@@ -47,8 +53,6 @@ pub struct Run {
     pub faults: Vec<String>,
     /// How many faults there were.
     pub fault_count: u64,
-    /// Right messages that reached no person of the record, by format.
-    pub unattached: BTreeMap<String, u64>,
     /// Labelled defects that were found as expected.
     pub defects: u64,
     /// Persons of the record.
@@ -250,9 +254,6 @@ impl Run {
                         )
                     });
                 }
-                Ok(applied) if applied.persons.is_empty() && !held.bundles.is_empty() => {
-                    *self.unattached.entry(held.source.adapter.clone()).or_default() += 1;
-                }
                 Ok(_) => {}
                 Err(error) => self.fault(|| format!("{}: {error}", held.source.message)),
             }
@@ -292,11 +293,55 @@ impl Run {
             if stranger.is_some() {
                 self.fault(|| format!("person {}: joined with another", person.number));
             }
+            self.sources(&person, &journey, &view);
+            self.reached(record, &row.id, &view.display_patient, &journey);
             let grouped = record.groups(&row.id).is_ok_and(|groups| !groups.is_empty());
             self.grouped += u64::from(grouped);
             if journey.kind == Kind::FallToReablement && !grouped {
                 self.fault(|| format!("person {}: no fact of two sources was recognised", person.number));
             }
+        }
+    }
+
+    /// Every organisation that sent a message with a Patient has one among the person's.
+    fn sources(&mut self, person: &Person, journey: &Journey, view: &PersonView) {
+        let mut senders: BTreeSet<&str> = messages(person, journey)
+            .iter()
+            .filter(|m| !WITHOUT_PATIENT.contains(&m.format) && adapter(m.format).is_some())
+            .map(|m| m.sender.code)
+            .collect();
+        senders.insert(COUNCIL.code);
+        for member in &view.members {
+            senders.remove(member.source.organisation_code.as_str());
+        }
+        if !senders.is_empty() {
+            self.fault(|| format!("person {}: {senders:?} did not join", person.number));
+        }
+    }
+
+    /// Sources that name the person by an identifier alone, and send no Patient, have reached the person too.
+    fn reached(&mut self, record: &Record, person: &str, patient: &str, journey: &Journey) {
+        let count = |kind: &str, rest: &[(&str, &str)]| {
+            let own = [("patient", patient)];
+            let all = own.iter().chain(rest);
+            let params: Vec<(String, String)> =
+                all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            record.search(kind, &params, &SearchOptions::default()).map_or(0, |page| page.matches.len())
+        };
+        let alarms = journey.events.iter().filter(|e| matches!(e, Event::Alarm { .. })).count();
+        let plans = journey
+            .events
+            .iter()
+            .filter(|e| matches!(e, Event::Assessment { description: "Care Act assessment", .. }));
+        let (alarms, plans) = (alarms, plans.count());
+        let found = (count("Observation", &[("code", ALARM)]), count("CarePlan", &[]));
+        if found.0 < alarms || found.1 < plans {
+            self.fault(|| {
+                format!(
+                    "{person}: {} of {alarms} alarms and {} of {plans} plans reached the person",
+                    found.0, found.1
+                )
+            });
         }
     }
 
@@ -333,9 +378,6 @@ impl Run {
         }
         for ((format, rule), (count, first)) in &self.warnings {
             line(format!("  warning {format} {rule}: {count}, first {first}"));
-        }
-        for (format, count) in &self.unattached {
-            line(format!("  {format}: {count} messages reached no person"));
         }
         line(format!("  labelled defects found as expected: {}", self.defects));
         line(format!(

@@ -9,7 +9,7 @@ use causeway_record::Record;
 use causeway_service::app::Service;
 use causeway_service::config::Config;
 use causeway_service::state::{Adapters, AppState, Shared};
-use causeway_service::{mllp, scaip, tls};
+use causeway_service::{mesh, mllp, scaip, tls};
 use causeway_store::{Options, Store};
 use tokio::net::TcpListener;
 
@@ -56,6 +56,9 @@ pub async fn prepare(config: Config, adapters: Adapters) -> Result<Ready, String
             TcpListener::bind(&settings.listen).await.map_err(|e| format!("{}: {e}", settings.listen))?;
         tracing::info!(address = settings.listen, sender = settings.sender, "MLLP listener");
         service = service.task(move |state, stop| mllp::serve(state, stop, listener, settings, None));
+    }
+    if let Some(settings) = state.config.mesh.clone() {
+        service = service.door(mesh::router(mesh::open(settings, &state).map_err(|e| e.to_string())?));
     }
     for settings in state.config.scaip_listeners.clone() {
         let listener =

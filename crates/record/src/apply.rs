@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::facts::Times;
 use crate::identity::{self, Act};
 use crate::model::{Applied, Key, SourceMessage};
-use crate::{index, limits, policy};
+use crate::{index, limits, logical, policy};
 
 pub(crate) use crate::bundle::parse_all;
 
@@ -203,14 +203,26 @@ impl Work<'_> {
         if delete {
             return self.delete(key, standing);
         }
-        let patient = index::patient_of(&key.kind, &resource);
+        let mut patient = index::patient_of(&key.kind, &resource);
+        let named = if patient.is_empty() { logical::identifier_of(&resource) } else { None };
+        if let Some(named) = &named {
+            let own = standing.as_ref().map_or("", |known| known.patient.as_str());
+            patient = logical::patient(self.db, named, own)?.unwrap_or_default();
+        }
         if !patient.is_empty() {
             self.concerned.insert(patient.clone());
         }
+        let waits = named.filter(|_| patient.is_empty()).map(|named| (key.clone(), named));
         match standing {
-            None => self.create(key, patient, resource),
-            Some(known) => self.update(key, patient, resource, known),
+            None => self.create(key, patient, resource)?,
+            Some(known) => self.update(key, patient, resource, known)?,
         }
+        if let Some((key, named)) = waits
+            && let Some(standing) = self.standing(&key)?
+        {
+            logical::wait(self.db, standing.rid, &named)?;
+        }
+        Ok(())
     }
 
     fn is_same_sender(&self, source: i64) -> Result<bool> {

@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::error::{RecordError, Result};
 use crate::index::fold;
 use crate::limits;
+use crate::logical;
 use crate::matching::{Basis, Verdict, judge, shared_basis};
 
 const ACROSS: &str = "a source asks to merge its Patient with another source's; nothing was merged";
@@ -153,7 +154,8 @@ fn is_apart(db: &Connection, patient: &str, other: &str) -> Result<bool> {
 
 /// Takes in what a new version of a Patient says about who it is.
 pub(crate) fn refresh(act: &mut Act<'_>, patient: &str, rid: i64, map: &Map<String, Value>) -> Result<()> {
-    let changed = store_identifiers(act.db, patient, &identifiers_of(map))?;
+    let identifiers = identifiers_of(map);
+    let changed = store_identifiers(act.db, patient, &identifiers)?;
     let birth_date = map.get("birthDate").and_then(Value::as_str).unwrap_or("");
     let families = families_of(map);
     let known = pid_of(act.db, patient)?;
@@ -180,7 +182,8 @@ pub(crate) fn refresh(act: &mut Act<'_>, patient: &str, rid: i64, map: &Map<Stri
         }
     }
     take_links(act, patient, map)?;
-    join_candidates(act, patient)
+    join_candidates(act, patient)?;
+    logical::attach(act.db, &identifiers)
 }
 
 /// Stores the identifiers; gives whether any that was known is gone.

@@ -11,6 +11,7 @@ mod groups;
 mod identity;
 mod index;
 pub mod limits;
+mod logical;
 mod matching;
 mod model;
 mod params;

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::error::{RecordError, Result};
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1];
+const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -188,6 +188,17 @@ CREATE TABLE review(
 CREATE INDEX review_open ON review(number) WHERE closed IS NULL;
 CREATE INDEX review_patient ON review(patient);
 CREATE INDEX review_other ON review(other_patient);
+";
+
+/// Version 2: what is told of a Patient by identifier alone and waits for one.
+const V2: &str = "
+CREATE TABLE awaiting(
+  rid INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,               -- nhs, old-nhs, local
+  system TEXT NOT NULL,
+  value TEXT NOT NULL
+) STRICT;
+CREATE INDEX awaiting_value ON awaiting(value, system, kind);
 ";
 
 /// Sets a connection up and brings the schema to the newest version.

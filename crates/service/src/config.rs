@@ -50,6 +50,8 @@ pub struct Config {
     pub watches: Vec<causeway_exchange::watch::Watch>,
     /// FHIR messaging.
     pub messaging: crate::fhir_messaging::Settings,
+    /// The MESH API, where mailboxes are served.
+    pub mesh: Option<crate::mesh::MeshConfig>,
     /// Certificates of the HTTP door.
     pub tls: Option<crate::tls::Settings>,
 }
@@ -146,6 +148,7 @@ impl Default for Config {
             endpoints: Vec::new(),
             watches: Vec::new(),
             messaging: crate::fhir_messaging::Settings::default(),
+            mesh: None,
             tls: None,
         }
     }

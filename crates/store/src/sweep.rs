@@ -52,7 +52,9 @@ impl Tx<'_> {
         let mut statement = self.conn.prepare_cached(&sql).map_err(|e| db(&e))?;
         let oldest = statement.query_map([mailbox], rows::message).map_err(|e| db(&e))?;
         let now = crate::queue::at_us(self.now)?;
-        let over = |m: &rusqlite::Result<Message>| m.as_ref().map_or(true, |m| m.expires_at.is_some_and(|e| e <= now));
+        let over = |m: &rusqlite::Result<Message>| {
+            m.as_ref().map_or(true, |m| m.expires_at.is_some_and(|e| e <= now))
+        };
         oldest.take_while(over).take(limit).collect::<rusqlite::Result<_>>().map_err(|e| db(&e))
     }
 
@@ -111,7 +113,10 @@ impl Tx<'_> {
         let mut due = Vec::new();
         let mut from = 0i64;
         while due.len() < MAX_SWEEP {
-            let owner = self.first("SELECT owner FROM part WHERE id >= ?1 ORDER BY id LIMIT 1", [from], |r| r.get(0))?;
+            let owner =
+                self.first("SELECT owner FROM part WHERE id >= ?1 ORDER BY id LIMIT 1", [from], |r| {
+                    r.get(0)
+                })?;
             let Some(owner) = owner else { break };
             let [_, last] = rows::made_keys(owner);
             from = last + 1;

@@ -212,7 +212,7 @@ fn person(seed: u64, number: usize, nhs_number: String) -> Person {
         sex,
         born,
         street,
-        town: *r.of::<&'static str>(&TOWNS),
+        town: r.of::<&'static str>(&TOWNS),
         postcode,
         phone: format!("01632 960{:03}", r.between(0, 999)),
         practice: *r.of(&PRACTICES),

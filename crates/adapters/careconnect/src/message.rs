@@ -49,6 +49,12 @@ fn write(c: &mut Composer<'_>, root: Node<'_>, record: &Record<'_>) {
         return;
     };
     c.begin(&format!("{}|{}", subject.stu3, subject.key));
+    for id in &record.repeated {
+        let text =
+            "two resources of a type have the same id; both were kept, and references lead to the first";
+        let issue = Issue::new(Severity::Warning, IssueCode::Duplicate, "source-id-repeated", text);
+        c.issue(issue.at(id.position()));
+    }
     for entry in &record.entries {
         resource::write(c, copy, entry);
     }

@@ -27,8 +27,10 @@ pub(crate) struct Record<'t> {
     pub entries: Vec<Entry<'t>>,
     /// By `Type/id` and by `fullUrl`.
     index: HashMap<String, usize>,
-    /// How many resources without an id were named alike.
-    nameless: HashMap<String, usize>,
+    /// How many resources had this type and key.
+    seen: HashMap<String, usize>,
+    /// Ids that another resource of the type had already.
+    pub repeated: Vec<Node<'t>>,
     /// Whether the input is one person's record, whole in itself (a collection, as GP Connect gives it).
     pub whole: bool,
     /// The entry of the patient, where there is one.
@@ -57,7 +59,8 @@ impl<'t> Record<'t> {
         let mut record = Self {
             entries: Vec::new(),
             index: HashMap::new(),
-            nameless: HashMap::new(),
+            seen: HashMap::new(),
+            repeated: Vec::new(),
             whole: false,
             patient: None,
         };
@@ -92,16 +95,17 @@ impl<'t> Record<'t> {
             None => without_id(resource),
         };
         let kind = kinds::of(stu3).map(|k| k.name);
-        // Those without an id and alike in name are told apart by their order.
-        if resource.string_of("id").is_none() {
-            let alike = self.nameless.entry(format!("{stu3}|{key}")).or_insert(0);
-            *alike += 1;
-            if *alike > 1 {
-                key = format!("{key}|{alike}");
-            }
-        }
         // Two STU3 types become ServiceRequest: the same id in both must stay two.
-        let key = if stu3 == "ReferralRequest" { format!("referral|{key}") } else { key };
+        if stu3 == "ReferralRequest" {
+            key = format!("referral|{key}");
+        }
+        // Those alike in id, or in name without an id, are told apart by their order.
+        let alike = self.seen.entry(format!("{stu3}|{key}")).or_insert(0);
+        *alike += 1;
+        if *alike > 1 {
+            key = format!("{key}#{alike}");
+            self.repeated.extend(resource.get("id"));
+        }
         if let Some(id) = resource.string_of("id") {
             self.index.entry(format!("{stu3}/{id}")).or_insert(at);
         }
@@ -116,16 +120,11 @@ impl<'t> Record<'t> {
         Ok(())
     }
 
-    /// The entry that a reference names, within this input.
+    /// The entry that a reference names, within this input: as it stands, or without the version that it names.
     pub fn find(&self, reference: &str) -> Option<&Entry<'t>> {
-        let direct = self.index.get(reference).or_else(|| {
-            // With a version or a server in front: `https://…/Patient/1/_history/2`.
-            let plain = reference.split("/_history/").next().unwrap_or(reference);
-            let mut parts = plain.rsplit('/');
-            let (id, kind) = (parts.next()?, parts.next()?);
-            self.index.get(&format!("{kind}/{id}"))
-        });
-        direct.and_then(|at| self.entries.get(*at))
+        let plain = reference.split("/_history/").next().unwrap_or(reference);
+        let at = self.index.get(reference).or_else(|| self.index.get(plain))?;
+        self.entries.get(*at)
     }
 
     fn one_patient(&self, root: Node<'_>) -> Result<(), Refusal> {
@@ -179,8 +178,10 @@ impl<'t> Record<'t> {
             let text = "the date or time is not valid; the record was refused";
             return Err(refusal(IssueCode::Value, "date-invalid", text, node));
         }
-        let local = self.whole && name == "reference" && !text.starts_with('#') && !text.contains("://");
-        if local && self.find(text).is_none() {
+        // What is called by a URN alone can be nowhere else.
+        let here =
+            text.starts_with("urn:uuid:") || (self.whole && !text.starts_with('#') && !text.contains("://"));
+        if name == "reference" && here && self.find(text).is_none() {
             let text = "the reference leads to nothing in the record; the record was refused";
             return Err(refusal(IssueCode::NotFound, "reference-dangling", text, node));
         }

@@ -175,7 +175,7 @@ impl<'t> Part<'_, 't> {
         }
         w.array("identifier", |w| {
             for identifier in &list {
-                let number = identifier.get("value").filter(|v| numbers.contains(&v.index()));
+                let number = identifier.get("value").filter(|v| numbers.binary_search(&v.index()).is_ok());
                 w.element(|w| match number {
                     Some(number) => self.nhs_number(w, *identifier, number),
                     None => self.copy.body(w, *identifier),

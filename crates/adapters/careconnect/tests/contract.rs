@@ -115,14 +115,17 @@ fn refusals_have_a_rule_and_a_place() {
 
 #[test]
 fn every_bundle_is_valid() {
-    for case in ["structured-record", "medicines", "partial-dates", "documents", "confidential"] {
-        for output in fixture(case).outputs {
+    let folder = project_root().join("fixtures/careconnect");
+    let mut faults = Vec::new();
+    for case in std::fs::read_dir(folder).expect("fixtures").flatten() {
+        let case = case.file_name().to_string_lossy().into_owned();
+        for output in fixture(&case).outputs {
             let report = causeway_profile::check(&output.json);
             let bad = |f: &&causeway_profile::Finding| f.severity == causeway_profile::Severity::Error;
-            let errors: Vec<_> = report.findings.iter().filter(bad).map(|f| format!("{f:?}")).collect();
-            assert_eq!(errors, Vec::<String>::new(), "{case}");
+            faults.extend(report.findings.iter().filter(bad).map(|f| format!("{case}: {f:?}")));
         }
     }
+    assert_eq!(faults, Vec::<String>::new());
 }
 
 fn files(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
@@ -160,5 +163,23 @@ fn accounts_for_the_corpora() {
             let issue = translation.issues.iter().find(|i| i.severity >= causeway_core::Severity::Error);
             assert!(issue.is_some_and(|i| i.position.is_some()), "{name}: no refusal with a place");
         }
+    }
+}
+
+#[test]
+fn tells_the_truth_of_the_corpora() {
+    let mut suite = Suite::new(&CareConnect);
+    let mut found = 0;
+    for (folder, name) in [
+        ("careconnect-stu3", "medicus_structured_record.stu3.json"),
+        ("careconnect-stu3", "uat_TC7_Gainsford.stu3.json"),
+        ("stu3-to-r4", "specification/MedicationRequest.json"),
+    ] {
+        let Some(corpora) = corpora(folder) else { continue };
+        suite = suite.case(name, std::fs::read(corpora.join("in").join(name)).expect("readable"));
+        found += 1;
+    }
+    if found > 0 {
+        suite.tells_the_truth();
     }
 }

@@ -37,6 +37,24 @@ pub(crate) struct Scope {
     pub patient: Option<Ref>,
     /// Entries by GUID, so that one can refer to another.
     pub targets: HashMap<String, Ref>,
+    /// How many entries of a kind had this id.
+    pub seen: HashMap<(&'static str, String), usize>,
+}
+
+impl Scope {
+    /// Key of an entry. Two of a kind with one id are two entries: the second is told apart, and told.
+    fn key(&mut self, c: &mut Composer<'_>, kind: &'static str, act: Element<'_>) -> String {
+        let key = people::record_key(act);
+        let times = self.seen.entry((kind, key.clone())).or_insert(0);
+        *times += 1;
+        if *times == 1 {
+            return key;
+        }
+        let text = "two entries of a kind have the same id; both were kept, and references lead to the first";
+        let issue = write::warning(IssueCode::Duplicate, "source-id-repeated", text);
+        c.issue_at(hl7::guid(act).map_or(act.items().start, |id| id.id), issue);
+        format!("{key}#{times}")
+    }
 }
 
 /// The resource types that entries become, so that names from the table are static.
@@ -96,7 +114,7 @@ pub(crate) fn write(c: &mut Composer<'_>, scope: &mut Scope, entries: &mut [Entr
     }
 }
 
-fn one(c: &mut Composer<'_>, scope: &Scope, entry: &Entry<'_>) -> Option<Ref> {
+fn one(c: &mut Composer<'_>, scope: &mut Scope, entry: &Entry<'_>) -> Option<Ref> {
     let act = entry.act;
     let (kind, unknown) = kind(act, entry.name);
     let first = act.items().start;
@@ -126,7 +144,8 @@ fn one(c: &mut Composer<'_>, scope: &Scope, entry: &Entry<'_>) -> Option<Ref> {
         let text = "the time is no date; the entry was carried without it";
         c.issue_at(bad.id, write::warning(IssueCode::Value, "time-invalid", text));
     }
-    let key = people::record_key(act);
+    let key = scope.key(c, kind, act);
+    let scope = &*scope;
     let parts = Parts {
         entry,
         scope,

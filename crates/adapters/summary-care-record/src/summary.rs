@@ -26,7 +26,7 @@ pub(crate) struct Refusal {
 pub(crate) fn translate(c: &mut Composer<'_>, root: Element<'_>) -> Result<(), Refusal> {
     let patient = who(c, root)?;
     let zone = c.context.zone.clone();
-    let mut scope = Scope { zone, patient: None, targets: HashMap::new() };
+    let mut scope = Scope { zone, patient: None, targets: HashMap::new(), seen: HashMap::new() };
     match patient {
         Some((holder, number, from)) => scope.patient = Some(people::patient(c, holder, &number, from)),
         None => c.issue_at(
@@ -234,7 +234,13 @@ fn plan<'e, 'd>(sections: &[Section<'d>], entries: &'e [Entry<'d>]) -> Vec<Plann
     let mut planned: Vec<Planned<'e, 'd>> = (0..sections.len())
         .map(|at| Planned { text: Some(at), category: None, entries: Vec::new(), named: Vec::new() })
         .collect();
-    let titles: Vec<String> = sections.iter().map(|s| s.title().0.to_lowercase()).collect();
+    let (mut titles, mut ids) = (HashMap::new(), HashMap::new());
+    for (at, section) in sections.iter().enumerate() {
+        titles.entry(section.title().0.to_lowercase()).or_insert(at);
+        if let Some(id) = section.id() {
+            ids.entry(id.text.trim()).or_insert(at);
+        }
+    }
     let mut places: HashMap<(String, &str), usize> = HashMap::new();
     for entry in entries {
         let Some(target) = &entry.target else { continue };
@@ -242,12 +248,8 @@ fn plan<'e, 'd>(sections: &[Section<'d>], entries: &'e [Entry<'d>]) -> Vec<Plann
         let leaf = leaf.or_else(|| entry.category.and_then(|c| c.attribute("code")));
         let words = leaf.map_or_else(String::new, |w| w.text.trim().to_lowercase());
         let heading = HEADINGS.iter().find(|(name, _)| *name == entry.name).map_or("", |(_, id)| *id);
-        let by_id = || {
-            let here = |s: &Section<'_>| s.id().is_some_and(|id| id.text.trim() == heading);
-            sections.iter().position(|s| !heading.is_empty() && here(s))
-        };
-        let found = by_id();
-        let by_title = || titles.iter().position(|t| heading.is_empty() && !words.is_empty() && *t == words);
+        let found = ids.get(heading).copied().filter(|_| !heading.is_empty());
+        let by_title = || titles.get(&words).copied().filter(|_| heading.is_empty() && !words.is_empty());
         let at = *places.entry((words.clone(), heading)).or_insert_with(|| {
             found.or_else(by_title).unwrap_or_else(|| {
                 planned.push(Planned { text: None, category: None, entries: Vec::new(), named: Vec::new() });

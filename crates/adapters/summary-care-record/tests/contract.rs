@@ -120,15 +120,17 @@ fn refusals_have_a_rule_and_a_place() {
 
 #[test]
 fn every_bundle_is_valid() {
-    for case in ["medicines-and-allergies", "who-said-it", "other-sections", "measurements", "partial-dates"]
-    {
-        for output in fixture(case).outputs {
+    let folder = project_root().join("fixtures/summary-care-record");
+    let mut faults = Vec::new();
+    for case in std::fs::read_dir(folder).expect("fixtures").flatten() {
+        let case = case.file_name().to_string_lossy().into_owned();
+        for output in fixture(&case).outputs {
             let report = causeway_profile::check(&output.json);
             let bad = |f: &&causeway_profile::Finding| f.severity == causeway_profile::Severity::Error;
-            let errors: Vec<_> = report.findings.iter().filter(bad).map(|f| format!("{f:?}")).collect();
-            assert_eq!(errors, Vec::<String>::new(), "{case}");
+            faults.extend(report.findings.iter().filter(bad).map(|f| format!("{case}: {f:?}")));
         }
     }
+    assert_eq!(faults, Vec::<String>::new());
 }
 
 fn files(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
@@ -166,5 +168,30 @@ fn accounts_for_the_corpora() {
         assert!(translation.outputs.is_empty(), "{name}: a record was given");
         let issue = translation.issues.iter().find(|i| i.severity >= causeway_core::Severity::Error);
         assert!(issue.is_some_and(|i| i.position.is_some()), "{name}: no refusal with a place");
+    }
+}
+
+#[test]
+fn tells_the_truth_of_the_corpora() {
+    let Some(corpora) = corpora("summary-care-record") else { return };
+    let mut suite = Suite::new(&SummaryCareRecord);
+    for name in [
+        "success.xml",
+        "init_upload_success.xml",
+        "sections/lifestyle/example.xml",
+        "sections/html_parser/emoji.xml",
+    ] {
+        suite = suite.case(name, std::fs::read(corpora.join("in").join(name)).expect("readable"));
+    }
+    suite.tells_the_truth();
+}
+
+#[test]
+fn two_patients_interleaved_stay_apart() {
+    let alone: Vec<_> =
+        ["medicines-and-allergies", "who-said-it"].map(|case| fixture(case).outputs).into_iter().collect();
+    for _ in 0..100 {
+        assert!(fixture("medicines-and-allergies").outputs == alone[0]);
+        assert!(fixture("who-said-it").outputs == alone[1]);
     }
 }

@@ -5,6 +5,7 @@ mod apply;
 mod groups;
 mod identity;
 mod kill;
+mod logical;
 mod reading;
 mod search;
 mod sections;

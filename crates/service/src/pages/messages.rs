@@ -207,6 +207,8 @@ struct OnePage {
     acknowledgement: Option<String>,
     expectations: Vec<ExpectationRow>,
     timeline: Vec<EventRow>,
+    /// Whose note it is, where it was typed here.
+    typed_for: Option<String>,
     items_shown: Vec<ItemRow>,
     left_behind: Option<LeftBehind>,
     derived: Vec<(String, String, String)>,
@@ -261,6 +263,7 @@ pub fn one(state: &AppState, view: &View, operator: bool) -> Answer {
         acknowledgement: translation.and_then(|t| t.acknowledgement.as_ref()).map(|a| a.media_type.clone()),
         expectations: expectations(view),
         timeline: timeline(view),
+        typed_for: (message.new.door == crate::onramp::DOOR).then(|| message.new.sender.clone()),
         items_shown: items_shown(view),
         left_behind: left_behind(view),
         derived: view

@@ -6,6 +6,7 @@ mod fhir;
 mod html;
 mod line_adapter;
 mod look;
+mod onramp;
 mod pages;
 mod pipeline;
 mod server;

@@ -11,7 +11,7 @@ use causeway_core::{Issue, IssueCode, Position, Severity, Span};
 use serde_json::{Map, Value, json};
 
 /// Resource types of a GP Connect structured record, or of its appointments and documents.
-const CARRIED: [&str; 23] = [
+const CARRIED: [&str; 24] = [
     "AllergyIntolerance",
     "Appointment",
     "Condition",
@@ -32,6 +32,7 @@ const CARRIED: [&str; 23] = [
     "PractitionerRole",
     "QuestionnaireResponse",
     "RelatedPerson",
+    "Schedule",
     "ServiceRequest",
     "Slot",
     "Specimen",

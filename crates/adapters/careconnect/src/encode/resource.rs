@@ -47,7 +47,7 @@ fn profile(stu3: &str) -> Option<String> {
             "https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-GPC-ProblemHeader-Condition-1"
                 .to_owned(),
         ),
-        "Appointment" | "Slot" => {
+        "Appointment" | "Schedule" | "Slot" => {
             Some(format!("https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-{stu3}-1"))
         }
         _ => Some(format!("https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-GPC-{stu3}-1")),
@@ -498,7 +498,7 @@ impl Stu3<'_> {
             ("Encounter", "diagnosis") => self.renamed(name, name, child, ("use", "role")),
             ("Encounter", "appointment") => self.first(name, name, child),
             ("Encounter", "serviceType" | "reasonReference") => self.leave(name, R4_ONLY),
-            ("Appointment" | "Slot", "serviceCategory") => self.first(name, name, child),
+            ("Appointment" | "Schedule" | "Slot", "serviceCategory") => self.first(name, name, child),
             ("Appointment", "cancelationReason") => {
                 let words = child["text"].as_str().or_else(|| child["coding"][0]["display"].as_str());
                 let url = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-GPConnect-AppointmentCancellationReason-1";

@@ -1,0 +1,86 @@
+//! Facts whose Patient is told by an identifier alone: a telecare unit knows the number of its controller, a
+//! council's assessment the NHS number, and neither sends a Patient.
+//!
+//! Such a fact belongs to the person who has the identifier, if that is one person. Until there is one it waits;
+//! where two persons have it (a unit that a couple shares) it waits for ever and is shown to nobody: nothing is
+//! guessed.
+
+use rusqlite::{Connection, params};
+use serde_json::{Map, Value};
+
+use crate::error::Result;
+use crate::identity::{Identifier, identifiers_of};
+use crate::index::walk;
+use crate::params::PATIENT;
+
+/// The identifier of the Patient that a resource is about, where it names one and no resource.
+pub(crate) fn identifier_of(map: &Map<String, Value>) -> Option<Identifier> {
+    let mut found = Vec::new();
+    for path in PATIENT {
+        walk(map, path, &mut |value| {
+            let of_patient = value.get("type").and_then(Value::as_str) == Some("Patient");
+            if of_patient && value.get("reference").is_none() {
+                found.extend(value.get("identifier").cloned());
+            }
+        });
+    }
+    let mut holder = Map::new();
+    holder.insert("identifier".to_owned(), Value::Array(found));
+    let known = identifiers_of(&holder);
+    match known.as_slice() {
+        [one] => Some(one.clone()),
+        _ => None,
+    }
+}
+
+/// The Patients that have an identifier, if they are all one person; `own` first where it is one of them.
+pub(crate) fn patient(db: &Connection, identifier: &Identifier, own: &str) -> Result<Option<String>> {
+    let mut find = db.prepare_cached(
+        "SELECT i.patient, m.pid FROM identity i JOIN member m ON m.patient=i.patient
+         WHERE i.value=?1 AND i.system=?2 AND i.kind=?3 ORDER BY i.patient",
+    )?;
+    let rows = find
+        .query_map(params![identifier.value, identifier.system, identifier.kind], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let Some((first, pid)) = rows.first() else { return Ok(None) };
+    if rows.iter().any(|(_, other)| other != pid) {
+        return Ok(None);
+    }
+    let own = rows.iter().map(|(patient, _)| patient).find(|patient| patient.as_str() == own);
+    Ok(Some(own.unwrap_or(first).clone()))
+}
+
+/// Lets a resource wait for whoever has the identifier.
+pub(crate) fn wait(db: &Connection, rid: i64, identifier: &Identifier) -> Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO awaiting VALUES(?1,?2,?3,?4)")?.execute(params![
+        rid,
+        identifier.kind,
+        identifier.system,
+        identifier.value
+    ])?;
+    Ok(())
+}
+
+/// Gives what waits for one of these identifiers to the person who has it now.
+pub(crate) fn attach(db: &Connection, identifiers: &[Identifier]) -> Result<()> {
+    for identifier in identifiers {
+        let key = params![identifier.value, identifier.system, identifier.kind];
+        let mut find = db.prepare_cached(
+            "SELECT rid FROM awaiting WHERE value=?1 AND system=?2 AND kind=?3 ORDER BY rid",
+        )?;
+        let waiting: Vec<i64> = find.query_map(key, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        if waiting.is_empty() {
+            continue;
+        }
+        let Some(patient) = patient(db, identifier, "")? else { continue };
+        for rid in waiting {
+            db.prepare_cached("UPDATE resource SET patient=?2 WHERE rid=?1")?
+                .execute(params![rid, patient])?;
+            db.prepare_cached("UPDATE fact SET patient=?2 WHERE rid=?1")?.execute(params![rid, patient])?;
+            db.prepare_cached("DELETE FROM awaiting WHERE rid=?1")?.execute([rid])?;
+        }
+    }
+    Ok(())
+}
