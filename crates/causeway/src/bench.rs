@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use causeway_exchange::{WorkQuery, WorkState};
 use causeway_service::config::Config;
 use causeway_synth::formats::{client_level_data, messages};
 use causeway_synth::journey::journey;
@@ -12,7 +14,7 @@ use causeway_synth::{Message, population};
 use tokio::task::JoinSet;
 
 use crate::cli::print;
-use crate::{ADAPTERS, serve};
+use crate::{ADAPTERS, load, serve};
 
 /// How to measure.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +23,8 @@ pub struct Options {
     pub messages: usize,
     /// Invented people behind the messages.
     pub people: usize,
+    /// Seconds of each figure of the table of durable accepts; 0 leaves it out.
+    pub seconds: u64,
 }
 
 /// Seconds that each translation measurement takes at least.
@@ -36,19 +40,119 @@ const FLUSH_BYTES: usize = 5 * 1024;
 pub async fn run(options: Options) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
     print("All figures are of this machine and this run; compare only within it.\n\n");
+    if options.seconds > 0 {
+        accepts(folder.path(), Duration::from_secs(options.seconds)).await?;
+    }
+    if options.messages == 0 {
+        return Ok(());
+    }
     translate(options.people);
     let flush = flush_rate(folder.path()).map_err(|e| format!("flush floor: {e}"))?;
     print(&format!(
         "\nFlush floor: {flush:.0} writes of 5 kB per second, each flushed, one after the other\n"
     ));
-    let load = load(options);
-    for connections in [1, 16] {
+    let load = journeys(options);
+    print("\nThe whole path over HTTP: accepted, translated, kept in the record\n");
+    for connections in [1, 16, 64] {
         path(folder.path(), &load, connections).await?;
     }
+    poison(folder.path(), &load).await
+}
+
+/// Durable accepts of 5 kB through the HTTP door, beside the floors of the same run. The translation workers do
+/// not run: their work is queued with each accept, as always, and stays there.
+async fn accepts(folder: &Path, time: Duration) -> Result<(), String> {
+    print(
+        "Durable accepts of 5 kB messages, per second (p99 in ms). All columns share the cores with their client.\n\
+         raw: write and fdatasync, a file for each thread. bare: SQLite with group commit, one table and one event\n\
+         row, called by threads. bare HTTP: the same behind POST with the same HTTP library and nothing else.\n\n",
+    );
+    print(&format!(
+        "  {:>11}  {:>16} {:>16} {:>16} {:>16}  {:>8} {:>9}\n",
+        "connections", "raw", "bare", "bare HTTP", "POST /messages", "to bare", "to b. HTTP"
+    ));
+    for connections in [1, 16, 64] {
+        let place = folder.join(format!("accepts{connections}"));
+        std::fs::create_dir_all(&place).map_err(|e| e.to_string())?;
+        let raw = load::raw(&place, connections, time)?;
+        let bare = load::Bare::start(&place.join("bare.db"))?;
+        let floor = load::in_threads(connections, time, &|_, number| bare.write(number));
+        let bare = load::Bare::start(&place.join("bare-http.db"))?;
+        let http = door(load::bare_door(bare), None, connections, time).await?;
+        let ready = serve::prepare(config(place.join("data")), ADAPTERS).await?;
+        let ours = door(ready.service.router(), Some(ready.state), connections, time).await?;
+        let show = |rate: &load::Rate| format!("{:.0} ({:.1})", rate.per_second, rate.within(0.99));
+        print(&format!(
+            "  {connections:>11}  {:>16} {:>16} {:>16} {:>16}  {:>7.0}% {:>8.0}%\n",
+            show(&raw),
+            show(&floor),
+            show(&http),
+            show(&ours),
+            100.0 * ours.per_second / floor.per_second,
+            100.0 * ours.per_second / http.per_second,
+        ));
+        drop(std::fs::remove_dir_all(&place));
+    }
+    print("\n");
     Ok(())
 }
 
-fn load(options: Options) -> Vec<Message> {
+/// Serves a router on a port of its own and measures it: with the exchange's own accept loop where there is a state.
+async fn door(
+    router: axum::Router,
+    state: Option<causeway_service::Shared>,
+    connections: u64,
+    time: Duration,
+) -> Result<load::Rate, String> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|e| e.to_string())?;
+    let address = listener.local_addr().map_err(|e| e.to_string())?;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let ending = stop.clone();
+    let server = match state {
+        Some(state) => tokio::spawn(causeway_service::server::run(state, listener, router, None, ending)),
+        None => {
+            let serving = axum::serve(listener, router);
+            tokio::spawn(async move { serving.with_graceful_shutdown(ending.cancelled_owned()).await })
+        }
+    };
+    let rate = load::over_http(address, connections, time).await;
+    stop.cancel();
+    server.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+    rate
+}
+
+fn config(data_directory: PathBuf) -> Config {
+    Config { listen: "127.0.0.1:0".to_owned(), data_directory, open: true, ..Config::default() }
+}
+
+/// The whole path with one message in a hundred that no adapter can read, beside the same without: good traffic must
+/// keep its rate, and every bad one must be parked with its cause.
+async fn poison(folder: &Path, good: &[Message]) -> Result<(), String> {
+    let mut mixed = Vec::with_capacity(good.len() + good.len() / 100);
+    for (number, message) in good.iter().enumerate() {
+        mixed.push(message.clone());
+        if number % 100 == 50 {
+            let mut bad = message.clone();
+            bad.bytes = load::noise(number as u64);
+            mixed.push(bad);
+        }
+    }
+    let bad = mixed.len() - good.len();
+    let (clean, parked) = whole(&folder.join("clean"), good, 16).await?;
+    let (dirty, parked_bad) = whole(&folder.join("poison"), &mixed, 16).await?;
+    let rate = good.len() as f64 / dirty.through;
+    let baseline = good.len() as f64 / clean.through;
+    print(&format!(
+        "\nPoison: {bad} unreadable messages among {} good ones: good ones {rate:.0}/s, without poison {baseline:.0}/s \
+         ({:.0} %); parked with a cause {} of {bad}\n",
+        good.len(),
+        100.0 * rate / baseline,
+        parked_bad.saturating_sub(parked),
+    ));
+    Ok(())
+}
+
+fn journeys(options: Options) -> Vec<Message> {
     let mut all = Vec::new();
     for person in population(11, usize::MAX.min(200_000)) {
         all.extend(messages(&person, &journey(11, &person)));
@@ -122,15 +226,30 @@ fn flush_rate(folder: &Path) -> std::io::Result<f64> {
 
 /// Accept and the whole path over HTTP.
 async fn path(folder: &Path, load: &[Message], connections: usize) -> Result<(), String> {
-    let config = Config {
-        listen: "127.0.0.1:0".to_owned(),
-        data_directory: folder.join(format!("c{connections}")),
-        open: true,
-        ..Config::default()
-    };
-    let ready = serve::prepare(config, ADAPTERS).await?;
+    let (run, _) = whole(&folder.join(format!("c{connections}")), load, connections).await?;
+    print(&format!(
+        "{connections:>3} connections: {:.0} durable accepts/s (p50 {:.1} ms, p99 {:.1} ms); {:.0} messages/s through to the record\n",
+        run.accepted.per_second,
+        run.accepted.within(0.5),
+        run.accepted.within(0.99),
+        load.len() as f64 / run.through,
+    ));
+    Ok(())
+}
+
+/// One run of the whole path.
+struct Run {
+    accepted: load::Rate,
+    /// Seconds until nothing was left to do.
+    through: f64,
+}
+
+/// Sends all messages to an exchange of their own and waits until nothing is left to do; how many are parked with a
+/// cause.
+async fn whole(data: &Path, load: &[Message], connections: usize) -> Result<(Run, u64), String> {
+    let ready = serve::prepare(config(data.to_owned()), ADAPTERS).await?;
     let state = ready.state.clone();
-    let base = format!("http://{}", ready.address);
+    let address = ready.address;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(ready.run(async move {
         drop(stopped.await);
@@ -138,7 +257,7 @@ async fn path(folder: &Path, load: &[Message], connections: usize) -> Result<(),
     let started = Instant::now();
     let mut tasks = JoinSet::new();
     for part in load.chunks(load.len().div_ceil(connections).max(1)) {
-        tasks.spawn(send_all(base.clone(), part.to_vec()));
+        tasks.spawn(send_all(address, part.to_vec()));
     }
     let mut times = Vec::new();
     while let Some(part) = tasks.join_next().await {
@@ -152,38 +271,25 @@ async fn path(folder: &Path, load: &[Message], connections: usize) -> Result<(),
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let whole = started.elapsed().as_secs_f64();
-    times.sort_by(f64::total_cmp);
-    let at = |share: f64| {
-        times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1))).copied()
-    };
-    print(&format!(
-        "{connections:>3} connections: {:.0} durable accepts/s (p50 {:.1} ms, p99 {:.1} ms); {:.0} messages/s through to the record\n",
-        load.len() as f64 / accepted,
-        at(0.5).unwrap_or(0.0) * 1e3,
-        at(0.99).unwrap_or(0.0) * 1e3,
-        load.len() as f64 / whole,
-    ));
+    let through = started.elapsed().as_secs_f64();
+    let query = WorkQuery { state: Some(WorkState::Parked), limit: usize::MAX, ..WorkQuery::default() };
+    let parked = state.engine.work(&query).map_err(|e| e.to_string())?;
+    let parked = parked.iter().filter(|w| w.last_error.is_some()).count() as u64;
     // Fails only where the server has ended by itself.
     let _ = stop.send(());
-    server.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
+    server.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+    Ok((Run { accepted: load::Rate::of(times, accepted), through }, parked))
 }
 
-async fn send_all(base: String, part: Vec<Message>) -> Result<Vec<f64>, String> {
-    let client = crate::demo::client()?;
+async fn send_all(address: SocketAddr, part: Vec<Message>) -> Result<Vec<f64>, String> {
+    let mut client = load::Client::connect(address).await.map_err(|e| e.to_string())?;
     let mut times = Vec::with_capacity(part.len());
     for message in part {
+        let request = load::request(message.media_type, message.sender.code, &message.bytes);
         let started = Instant::now();
-        let answer = client
-            .post(format!("{base}/messages"))
-            .header("Content-Type", message.media_type)
-            .header("Causeway-Sender", message.sender.code)
-            .body(message.bytes)
-            .send()
-            .await
-            .map_err(|e| e.to_string())?;
-        if !answer.status().is_success() {
-            return Err(format!("{}: {}", message.name, answer.status()));
+        let status = client.send(&request).await.map_err(|e| e.to_string())?;
+        if !(200..300).contains(&status) {
+            return Err(format!("{}: {status}", message.name));
         }
         times.push(started.elapsed().as_secs_f64());
     }

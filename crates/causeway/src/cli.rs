@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use crate::{
-    ADAPTERS, bench, client, demo, detect, doctor, explain, input, notes, remote, serve, translate,
+    ADAPTERS, bench, client, demo, detect, doctor, explain, generate, input, notes, remote, serve, translate,
     translator,
 };
 
@@ -50,6 +50,8 @@ pub enum Command {
     Messages(MessagesArgs),
     /// Show one message of a running exchange with its whole timeline.
     Message(MessageArgs),
+    /// Write invented people, their journeys and their messages in every format, with what is expected of each.
+    Generate(GenerateArgs),
     /// Check whether accepted means durable on this machine's disk.
     Doctor(DoctorArgs),
     /// The writer that `doctor` kills.
@@ -238,6 +240,20 @@ pub struct MessageArgs {
     json: bool,
 }
 
+/// Arguments of `generate`.
+#[derive(Args, Debug)]
+pub struct GenerateArgs {
+    /// Invented people.
+    #[arg(long, default_value_t = 100)]
+    people: usize,
+    /// Seed: the same seed writes the same files.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where to write.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
 /// Arguments of `doctor`.
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
@@ -270,6 +286,9 @@ pub struct BenchArgs {
     /// Invented people behind the translation figures.
     #[arg(long, default_value_t = 200)]
     people: usize,
+    /// Seconds of each figure of the table of durable accepts; 0 leaves it out.
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
 }
 
 /// Arguments of `translator`.
@@ -320,6 +339,11 @@ fn run(command: Command) -> Result<u8, String> {
             print(&client_runtime()?.block_on(exchange(&args.exchange).message(&args.id, args.json))?);
             Ok(0)
         }
+        Command::Generate(args) => {
+            let count = generate::run(args.people, args.seed, &args.out)?;
+            print(&format!("{count} messages about {} people in {}\n", args.people, args.out.display()));
+            Ok(0)
+        }
         Command::Doctor(args) => {
             let checks = doctor::Checks { folder: args.data, kills: args.kills, cuts: args.cuts };
             doctor::run(&checks).map(|good| if good { 0 } else { EXIT_REFUSED })
@@ -329,7 +353,8 @@ fn run(command: Command) -> Result<u8, String> {
         }
         Command::Bench(args) => {
             serve::start_process(false);
-            let options = bench::Options { messages: args.messages, people: args.people };
+            let options =
+                bench::Options { messages: args.messages, people: args.people, seconds: args.seconds };
             runtime()?.block_on(bench::run(options))?;
             Ok(0)
         }

@@ -278,16 +278,40 @@ impl Parts {
         true
     }
 
-    /// Puts each group together, or says which parts are missing.
+    /// Puts each group together, or says which parts are missing. The order in which the files were named does
+    /// not matter. Parts are looked for in one folder first, for the files of several exchanges may carry one
+    /// conversation id; what is incomplete there is put together across folders.
     pub fn join(self, adapters: &'static [&'static dyn Adapter]) -> Vec<Joined> {
         let mut joined = Vec::new();
-        for ((name, _), files) in self.groups {
+        for ((name, _), mut files) in self.groups {
             let Some(adapter) = adapters.iter().find(|a| a.name() == name) else { continue };
-            let stem = files.first().map(|f| f.stem.clone()).unwrap_or_default();
-            let path = files.first().map(|f| f.path.clone()).unwrap_or_default();
-            let parts: Vec<_> = files.into_iter().map(|f| (f.id, f.bytes)).collect();
-            joined.push((name.to_owned(), adapter.join(&parts).map(|bytes| (bytes, stem, path))));
+            files.sort_by(|a, b| (&a.stem, &a.path).cmp(&(&b.stem, &b.path)));
+            let mut folders: BTreeMap<PathBuf, Vec<PartFile>> = BTreeMap::new();
+            for file in files {
+                let folder = file.path.parent().map(Path::to_path_buf).unwrap_or_default();
+                folders.entry(folder).or_default().push(file);
+            }
+            let mut rest = Vec::new();
+            for (_, files) in folders {
+                match together(*adapter, &files) {
+                    Ok(whole) => joined.push((name.to_owned(), Ok(whole))),
+                    Err(_) => rest.extend(files),
+                }
+            }
+            if !rest.is_empty() {
+                joined.push((name.to_owned(), together(*adapter, &rest)));
+            }
         }
         joined
     }
+}
+
+fn together(adapter: &dyn Adapter, files: &[PartFile]) -> Result<(Vec<u8>, PathBuf, PathBuf), Vec<String>> {
+    let parts: Vec<_> = files.iter().map(|f| (f.id.clone(), f.bytes.clone())).collect();
+    let whole = adapter.join(&parts)?;
+    // Named after the part that announces the others, where one does.
+    let announces = |f: &&PartFile| adapter.part(&f.bytes).is_some_and(|p| !p.awaits.is_empty());
+    let lead = files.iter().find(announces).or_else(|| files.first());
+    let (stem, path) = lead.map(|f| (f.stem.clone(), f.path.clone())).unwrap_or_default();
+    Ok((whole, stem, path))
 }

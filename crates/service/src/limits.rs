@@ -39,8 +39,17 @@ pub const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 pub const TRANSLATE_WORKERS: usize = 2;
 /// Messages of different people whose results are committed side by side (they share one flush).
 pub const COMMIT_LANES: usize = 16;
-/// Hours that a message of several parts waits for the missing ones before a person is asked.
-pub const PARTS_WAIT_HOURS: i64 = 24;
+/// Hours that a message of several parts waits for the missing ones before a person is asked. The parts
+/// of a GP record may come days apart, over a weekend and bank holidays.
+pub const PARTS_WAIT_HOURS: i64 = 240;
+/// Work items of one part that are looked at: its own, and one per wake-up.
+pub const PARTS_MAX_WORK: usize = 16;
+/// Missing parts that are named to a person.
+pub const PARTS_NAMED: usize = 20;
+/// Characters of a part's id that are shown.
+pub const PART_ID_CHARS_SHOWN: usize = 64;
+/// Milliseconds after which the last part of a message looks again whether the leading one is free.
+pub const LOOK_AGAIN_MS: i64 = 250;
 /// Parts of one message.
 pub const PARTS_MAX: usize = 10_000;
 /// Ratio to which a compressed body may grow.

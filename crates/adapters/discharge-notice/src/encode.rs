@@ -1,10 +1,13 @@
 //! Writes a FHIR bundle as a flat notice, and says what the data set has no place for.
 
+use std::collections::HashSet;
+
 use causeway_adapter::{Context, Encoded};
 use causeway_core::{Issue, IssueCode, Position, Severity, Span};
 use causeway_fhir::systems;
 use serde_json::{Map, Value, json};
 
+use crate::limits::ELEMENT_DEPTH_MAX;
 use crate::notice::refusal;
 
 /// Writes a notice from a bundle with a Patient and an Encounter: a discharge notice where the stay has ended, an
@@ -13,7 +16,7 @@ use crate::notice::refusal;
 /// # Errors
 /// Where the bundle has no Patient or no Encounter.
 pub fn encode(bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
-    let mut reader = Reader { resources: Vec::new(), used: Vec::new() };
+    let mut reader = Reader { resources: Vec::new(), used: HashSet::new() };
     for entry in bundle["entry"].as_array().into_iter().flatten() {
         reader.resources.push((entry["fullUrl"].as_str().unwrap_or_default().to_owned(), &entry["resource"]));
     }
@@ -46,7 +49,7 @@ pub fn encode(bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
     notice.insert("issued".to_owned(), json!(context.received.to_string()));
     let person = reader.person(patient);
     notice.insert("person".to_owned(), person);
-    let hospital = reader.hospital(stay);
+    let hospital = reader.hospital(stay, patient);
     notice.insert("hospital".to_owned(), hospital);
     let admission = reader.admission(stay, discharged);
     notice.insert("admission".to_owned(), admission);
@@ -67,8 +70,8 @@ fn put(object: &mut Map<String, Value>, name: &str, value: Option<String>) {
 
 struct Reader<'b> {
     resources: Vec<(String, &'b Value)>,
-    /// Resource and top-level element that went into the notice.
-    used: Vec<(usize, String)>,
+    /// Resource and element (`name[0].family`) that went into the notice, with all below it.
+    used: HashSet<(usize, String)>,
 }
 
 impl<'b> Reader<'b> {
@@ -76,23 +79,27 @@ impl<'b> Reader<'b> {
         self.resources.iter().position(|(_, r)| r["resourceType"] == kind)
     }
 
-    fn use_element(&mut self, resource: usize, element: &str) {
-        self.used.push((resource, element.to_owned()));
+    fn use_element(&mut self, resource: usize, element: impl Into<String>) {
+        self.used.insert((resource, element.into()));
     }
 
-    /// The text at the end of a path; of arrays the first element. The top-level element counts as carried.
+    /// The text at the end of a path; of arrays the first element. It counts as carried.
     fn text(&mut self, resource: usize, path: &[&str]) -> Option<String> {
         let mut value = self.resources.get(resource)?.1;
+        let mut plain = String::new();
         for name in path {
             value = &value[*name];
+            if !plain.is_empty() {
+                plain.push('.');
+            }
+            plain.push_str(name);
             if value.is_array() {
                 value = &value[0];
+                plain.push_str("[0]");
             }
         }
         let text = value.as_str()?.to_owned();
-        if let Some(top) = path.first() {
-            self.use_element(resource, top);
-        }
+        self.use_element(resource, plain);
         Some(text)
     }
 
@@ -105,17 +112,19 @@ impl<'b> Reader<'b> {
 
     fn person(&mut self, at: usize) -> Value {
         let mut person = Map::new();
-        let patient = self.resources[at].1;
-        for identifier in patient["identifier"].as_array().into_iter().flatten() {
+        let Some((_, patient)) = self.resources.get(at).copied() else { return Value::Null };
+        for (number, identifier) in patient["identifier"].as_array().into_iter().flatten().enumerate() {
             let value = identifier["value"].as_str().map(str::to_owned);
             if identifier["system"] == systems::NHS_NUMBER {
                 put(&mut person, "nhsNumber", value);
                 let status = &identifier["extension"][0]["valueCodeableConcept"]["coding"][0]["code"];
                 put(&mut person, "nhsNumberStatus", status.as_str().map(str::to_owned));
+                // The number's own member says its system, the code of its status says the rest.
+                self.use_element(at, format!("identifier[{number}]"));
             } else if !person.contains_key("hospitalId") {
                 put(&mut person, "hospitalId", value);
+                self.use_element(at, format!("identifier[{number}].value"));
             }
-            self.use_element(at, "identifier");
         }
         for (name, path) in [
             ("familyName", &["name", "family"][..]),
@@ -134,30 +143,42 @@ impl<'b> Reader<'b> {
             flat.insert("lines".to_owned(), json!(lines));
             put(&mut flat, "postcode", address["postalCode"].as_str().map(str::to_owned));
             person.insert("address".to_owned(), Value::Object(flat));
-            self.use_element(at, "address");
+            for name in ["line", "city", "district", "postalCode"] {
+                self.use_element(at, format!("address[0].{name}"));
+            }
         }
         self.reach(at, &mut person);
         Value::Object(person)
     }
 
     fn reach(&mut self, at: usize, into: &mut Map<String, Value>) {
-        for point in self.resources[at].1["telecom"].as_array().into_iter().flatten() {
+        let Some((_, resource)) = self.resources.get(at).copied() else { return };
+        for (number, point) in resource["telecom"].as_array().into_iter().flatten().enumerate() {
             let name = match point["system"].as_str() {
                 Some("email") => "email",
                 _ => "phone",
             };
             if !into.contains_key(name) {
                 put(into, name, point["value"].as_str().map(str::to_owned));
+                self.use_element(at, format!("telecom[{number}].value"));
+                if matches!(point["system"].as_str(), Some("phone" | "email")) {
+                    self.use_element(at, format!("telecom[{number}].system"));
+                }
             }
-            self.use_element(at, "telecom");
         }
     }
 
-    fn hospital(&mut self, stay: usize) -> Value {
+    /// The stay's own hospital; where the stay names none, the one that keeps the person's record.
+    fn hospital(&mut self, stay: usize, patient: usize) -> Value {
         let mut hospital = Map::new();
-        let reference = self.text(stay, &["serviceProvider", "reference"]);
+        let reference = self
+            .text(stay, &["serviceProvider", "reference"])
+            .or_else(|| self.text(patient, &["managingOrganization", "reference"]));
         if let Some(at) = self.target(reference) {
             let code = self.text(at, &["identifier", "value"]);
+            if self.resources.get(at).is_some_and(|(_, o)| o["identifier"][0]["system"] == systems::ODS_ORGANISATION) {
+                self.use_element(at, "identifier[0].system");
+            }
             put(&mut hospital, "siteCode", code);
             let name = self.text(at, &["name"]);
             put(&mut hospital, "name", name);
@@ -207,7 +228,7 @@ impl<'b> Reader<'b> {
         (!carer.is_empty()).then_some(Value::Object(carer))
     }
 
-    /// Each top-level element of each resource that has no place in the data set.
+    /// Each element of each resource that has no place in the data set.
     fn left_behind(&self) -> Vec<Issue> {
         // Written anew by whoever reads the notice, or plumbing between the resources.
         const PLUMBING: [&str; 8] =
@@ -218,16 +239,44 @@ impl<'b> Reader<'b> {
             if kind == "Provenance" {
                 continue;
             }
-            for element in resource.as_object().into_iter().flat_map(Map::keys) {
-                let used = self.used.iter().any(|(at, name)| *at == number && name == element);
-                if used || PLUMBING.contains(&element.as_str()) {
-                    continue;
+            for (name, value) in resource.as_object().into_iter().flatten() {
+                if !PLUMBING.contains(&name.as_str()) {
+                    self.leaves(number, kind, name, value, 0, &mut left);
                 }
-                let text = "a discharge notice has no place for this element";
-                let issue = Issue::new(Severity::Information, IssueCode::NotSupported, "left-behind", text);
-                left.push(issue.at(Position::new(format!("{kind}.{element}"), Span::default())));
             }
         }
         left
+    }
+
+    /// The leaves of an element that were not carried.
+    fn leaves(
+        &self,
+        resource: usize,
+        kind: &str,
+        path: &str,
+        value: &Value,
+        depth: usize,
+        left: &mut Vec<Issue>,
+    ) {
+        if self.used.contains(&(resource, path.to_owned())) {
+            return;
+        }
+        match value {
+            Value::Array(list) if depth < ELEMENT_DEPTH_MAX => {
+                for (index, item) in list.iter().enumerate() {
+                    self.leaves(resource, kind, &format!("{path}[{index}]"), item, depth + 1, left);
+                }
+            }
+            Value::Object(object) if depth < ELEMENT_DEPTH_MAX => {
+                for (name, member) in object {
+                    self.leaves(resource, kind, &format!("{path}.{name}"), member, depth + 1, left);
+                }
+            }
+            _ => {
+                let text = "a discharge notice has no place for this element";
+                let issue = Issue::new(Severity::Information, IssueCode::NotSupported, "left-behind", text);
+                left.push(issue.at(Position::new(format!("{kind}.{path}"), Span::default())));
+            }
+        }
     }
 }

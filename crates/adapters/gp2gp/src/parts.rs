@@ -274,13 +274,18 @@ fn mime_piece(input: &[u8]) -> Option<Piece> {
 pub(crate) fn part(input: &[u8]) -> Option<Part> {
     let piece = piece(input)?;
     let envelope = &piece.envelope;
-    let awaits: Vec<String> =
-        envelope.references.iter().filter(|r| !r.mid.is_empty()).map(|r| r.mid.clone()).collect();
+    // Systems write the same id in capitals here and in small letters there.
+    let announced = envelope.references.iter().filter(|r| !r.mid.is_empty());
+    let awaits: Vec<String> = announced.map(|r| r.mid.to_ascii_uppercase()).collect();
     let whole = !is_json(input) && awaits.is_empty() && envelope.action.starts_with("RCMR_");
     if whole || envelope.conversation.is_empty() {
         return None;
     }
-    Some(Part { group: envelope.conversation.clone(), id: envelope.message.clone(), awaits })
+    Some(Part {
+        group: envelope.conversation.to_ascii_uppercase(),
+        id: envelope.message.to_ascii_uppercase(),
+        awaits,
+    })
 }
 
 /// Puts the messages of a conversation together.

@@ -205,6 +205,14 @@ fn jitter() -> u32 {
     (Uuid::now_v7().as_u128() & u128::from(u32::MAX)) as u32
 }
 
+/// What next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Step {
+    next: NextStep,
+    /// How often it has failed in a row for the message's own sake, this time included.
+    tries: Option<u32>,
+}
+
 /// What next, and what the failure or success says of the endpoint.
 fn step(
     state: &AppState,
@@ -213,14 +221,24 @@ fn step(
     lease: &Lease,
     verdict: &Verdict,
     now: Timestamp,
-) -> NextStep {
+) -> Step {
     let Verdict::Later { whose, after, .. } = verdict else {
         outbox.circuit(&endpoint.name, Circuit::answered);
-        return NextStep::Park;
+        return Step { next: NextStep::Park, tries: None };
     };
     let (retry, item, jitter) = (endpoint.retry, lease.item.id.0, jitter());
     let whose = outbox.circuit(&endpoint.name, |c| c.failed(item, *whose, retry, *after, now, jitter));
     next(retry, state.config.limits.attempts, lease, whose, *after, now, jitter)
+}
+
+/// What a failure's text begins with where it is the message's own: the queue keeps no second count of attempts,
+/// and those that failed because the endpoint was away must not count against the message.
+const TRY: &str = "try ";
+
+fn tries_before(lease: &Lease) -> u32 {
+    let last = lease.item.last_error.as_ref().filter(|_| lease.item.attempts > 1);
+    let count = last.and_then(|(_, text)| text.strip_prefix(TRY)?.split(' ').next()?.parse().ok());
+    count.unwrap_or(0)
 }
 
 fn next(
@@ -231,18 +249,18 @@ fn next(
     after: Option<SignedDuration>,
     now: Timestamp,
     jitter: u32,
-) -> NextStep {
+) -> Step {
     let tried = lease.item.attempts.max(1);
     let backoff = patient(retry);
-    if whose != Whose::Endpoint {
-        return Backoff { max_attempts: attempts, ..backoff }.next(tried, now, false, after, jitter);
-    }
     let patience = SignedDuration::from_hours(i64::from(retry.give_up_hours));
     // Released by a person after that time, it is tried once more at least.
-    if now.duration_since(lease.item.queued_at) >= patience && tried > 1 {
-        return NextStep::Park;
+    let over = now.duration_since(lease.item.queued_at) >= patience && tried > 1;
+    if whose == Whose::Endpoint {
+        return Step { next: backoff.next(tried, now, over, after, jitter), tries: None };
     }
-    backoff.next(tried, now, false, after, jitter)
+    let tries = tries_before(lease) + 1;
+    let backoff = Backoff { max_attempts: attempts, ..backoff };
+    Step { next: backoff.next(tries, now, over, after, jitter), tries: Some(tries) }
 }
 
 fn conclude(
@@ -251,7 +269,7 @@ fn conclude(
     lease: &Lease,
     parcel: &Parcel,
     sent: Sent,
-    next: NextStep,
+    step: Step,
     took: Duration,
 ) -> End {
     let id = &lease.item.message;
@@ -295,10 +313,14 @@ fn conclude(
             End::Failed(Box::new(Failure { code, detail, next: NextStep::Park, effects }))
         }
         Verdict::Later { code, detail, .. } => {
-            if passed_on && next == NextStep::Park {
+            if passed_on && step.next == NextStep::Park {
                 effects.answer = Some(fhir_messaging::answer::failed(&code));
             }
-            End::Failed(Box::new(Failure { code, detail, next, effects }))
+            let detail = match step.tries {
+                Some(tries) => format!("{TRY}{tries} of {}: {detail}", state.config.limits.attempts),
+                None => detail,
+            };
+            End::Failed(Box::new(Failure { code, detail, next: step.next, effects }))
         }
     }
 }
@@ -369,18 +391,25 @@ mod tests {
     #[test]
     fn patience_has_an_end_and_a_messages_fault_has_a_number() {
         let retry = Retry { first_seconds: 4, cap_seconds: 900, give_up_hours: 24 };
-        let after = |attempts, whose, hours| {
+        let after = |attempts, last: &str, whose, hours| {
             let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
-            match next(retry, 5, &lease(attempts), whose, None, now, u32::MAX) {
+            let mut lease = lease(attempts);
+            lease.item.last_error = Some(("x".to_owned(), last.to_owned()));
+            let step = next(retry, 5, &lease, whose, None, now, u32::MAX);
+            let pause = match step.next {
                 NextStep::Retry(at) => Some(at.duration_since(now).as_secs()),
                 NextStep::Park => None,
-            }
+            };
+            (pause, step.tries)
         };
-        assert_eq!(after(1, Whose::Endpoint, 0), Some(4));
-        assert_eq!(after(90, Whose::Endpoint, 23), Some(900), "many attempts are no reason to give up");
-        assert_eq!(after(90, Whose::Endpoint, 24), None);
-        assert_eq!(after(1, Whose::Endpoint, 48), Some(4), "released by a person");
-        assert_eq!(after(4, Whose::Message, 48), Some(32));
-        assert_eq!(after(5, Whose::Message, 0), None);
+        assert_eq!(after(1, "", Whose::Endpoint, 0), (Some(4), None));
+        assert_eq!(after(90, "", Whose::Endpoint, 23), (Some(900), None), "many attempts are no reason to give up");
+        assert_eq!(after(90, "", Whose::Endpoint, 24), (None, None));
+        assert_eq!(after(1, "", Whose::Endpoint, 48), (Some(4), None), "released by a person");
+        assert_eq!(after(30, "the receiver can't be reached", Whose::Message, 1), (Some(4), Some(1)));
+        assert_eq!(after(4, "try 3 of 5: http-500", Whose::Message, 1), (Some(32), Some(4)));
+        assert_eq!(after(5, "try 4 of 5: http-500", Whose::Message, 0), (None, Some(5)));
+        assert_eq!(after(1, "try 5 of 5: http-500", Whose::Message, 0), (Some(4), Some(1)), "released");
+        assert_eq!(after(3, "try 1 of 5: http-500", Whose::Message, 24), (None, Some(2)));
     }
 }

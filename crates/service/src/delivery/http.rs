@@ -115,10 +115,10 @@ async fn once(
         .header("x-request-id", &parcel.request_id)
         .header("x-correlation-id", &parcel.correlation_id);
     if fhir {
-        let accept = fhir_messaging::forwarded(&parcel.message, "accept");
+        let accept = parcel.forwarded("accept");
         request = request.header("accept", accept.unwrap_or("application/fhir+json; version=1.0.0"));
         for name in fhir_messaging::FORWARDED {
-            if let Some(value) = fhir_messaging::forwarded(&parcel.message, name) {
+            if let Some(value) = parcel.forwarded(name) {
                 request = request.header(*name, value);
             }
         }

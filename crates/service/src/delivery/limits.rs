@@ -4,7 +4,8 @@
 pub const TIMEOUT_SECONDS: u64 = 30;
 /// Longest timeout that an endpoint may set, in seconds: a lease must outlast it.
 pub const TIMEOUT_SECONDS_MAX: u64 = 600;
-/// Seconds that a lease lasts beyond twice the timeout (a token may have to be fetched first).
+/// Seconds that a lease lasts beyond four times the timeout (a token may have to be fetched first, and all of it
+/// once more where the token was withdrawn).
 pub const LEASE_MARGIN_SECONDS: u64 = 60;
 /// Seconds to open a connection.
 pub const CONNECT_SECONDS: u64 = 10;

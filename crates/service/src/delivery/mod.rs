@@ -102,7 +102,7 @@ async fn claim(state: &Shared, endpoint: &Endpoint, room: usize) -> Vec<Lease> {
         return Vec::new();
     }
     let name = endpoint.name.clone();
-    let seconds = endpoint.timeout_seconds * 2 + endpoint.fault_seconds + limits::LEASE_MARGIN_SECONDS;
+    let seconds = endpoint.timeout_seconds * 4 + endpoint.fault_seconds + limits::LEASE_MARGIN_SECONDS;
     let claimed = state.blocking(move |s| -> Result<Vec<Lease>, EngineError> {
         if !any(s, &name)? {
             return Ok(Vec::new());

@@ -1,6 +1,7 @@
 //! Access tokens by client credentials with a signed assertion (RFC 7523): cached until shortly before their end.
 
 use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{EncodingKey, Header};
@@ -39,9 +40,12 @@ enum Seconds {
     Text(String),
 }
 
+/// A token and its end.
+type Kept = Arc<Mutex<Option<(String, Timestamp)>>>;
+
 /// Tokens by endpoint.
 #[derive(Default)]
-pub(super) struct Tokens(Mutex<HashMap<String, (String, Timestamp)>>);
+pub(super) struct Tokens(std::sync::Mutex<HashMap<String, Kept>>);
 
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -56,7 +60,11 @@ fn refused(detail: &str) -> Verdict {
 impl Tokens {
     /// Forgets the token of an endpoint that refused it.
     pub(super) async fn forget(&self, endpoint: &str) {
-        self.0.lock().await.remove(endpoint);
+        *self.of(endpoint).lock().await = None;
+    }
+
+    fn of(&self, endpoint: &str) -> Kept {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(endpoint.to_owned()).or_default().clone()
     }
 
     /// The value of the `Authorization` header.
@@ -75,8 +83,9 @@ impl Tokens {
             }
             Auth::Oauth2 { .. } => {
                 // Held while fetching: many deliveries at once ask for one token.
-                let mut tokens = self.0.lock().await;
-                if let Some((token, until)) = tokens.get(&endpoint.name)
+                let kept = self.of(&endpoint.name);
+                let mut kept = kept.lock().await;
+                if let Some((token, until)) = kept.as_ref()
                     && *until > now
                 {
                     return Ok(Some(format!("Bearer {token}")));
@@ -84,7 +93,7 @@ impl Tokens {
                 let (token, seconds) = fetch(client, endpoint, now).await?;
                 let lasts = SignedDuration::from_secs((seconds - TOKEN_MARGIN_SECONDS).max(0));
                 let until = now.checked_add(lasts).unwrap_or(now);
-                tokens.insert(endpoint.name.clone(), (token.clone(), until));
+                *kept = Some((token.clone(), until));
                 Ok(Some(format!("Bearer {token}")))
             }
         }

@@ -31,6 +31,13 @@ pub(super) struct Parcel {
     pub(super) events: Vec<NewEvent>,
 }
 
+impl Parcel {
+    /// A header that the sender set and that goes with a message that is passed on as it came.
+    pub(super) fn forwarded(&self, name: &str) -> Option<&str> {
+        fhir_messaging::forwarded(&self.message, name).filter(|_| self.delivery.route == fhir_messaging::ROUTE)
+    }
+}
+
 /// Reads and, where asked for, encodes.
 pub(super) fn load(state: &AppState, endpoint: &Endpoint, lease: &Lease) -> Result<Parcel, End> {
     let Ok(delivery) = serde_json::from_str::<Delivery>(&lease.item.work.detail) else {

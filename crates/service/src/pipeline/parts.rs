@@ -7,34 +7,48 @@ use std::collections::BTreeMap;
 use causeway_adapter::{Adapter, Detection, Part};
 use causeway_exchange::route::Routes;
 use causeway_exchange::{
-    Effects, EngineError, Failure, Lease, Message, MessageId, NewEvent, NextStep, State,
+    Effects, EngineError, Failure, Lease, Message, MessageId, NewEvent, NewWork, NextStep, State,
+    WorkItem, WorkKind, WorkQuery, WorkState,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::content;
 use super::translate::{self, Done};
 use super::worker::End;
-use crate::limits::PARTS_MAX;
+use crate::limits::{LOOK_AGAIN_MS, PART_ID_CHARS_SHOWN, PARTS_MAX, PARTS_MAX_WORK, PARTS_NAMED};
 use crate::state::AppState;
 
 /// Kind of the documents.
 const KIND: &str = "parts";
 /// Attempts to change a document that others change too.
 const ATTEMPTS: u32 = 100;
+/// Code of the failure while parts are awaited.
+const WAITING: &str = "waiting-for-parts";
+/// Code of the failure after which a person is asked.
+const MISSING: &str = "parts-missing";
+/// Event of a part that became part of a translated message.
+const JOINED: &str = "part-joined";
 
 /// One message of several parts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Group {
     adapter: String,
-    /// Part id to message.
+    /// Part id to message: the first that brought it.
     parts: BTreeMap<String, MessageId>,
+    /// Messages that brought a part again.
+    #[serde(default)]
+    repeats: Vec<MessageId>,
     /// Parts announced by others.
     awaits: Vec<String>,
-    /// The message whose part announced the others: it carries the translation.
+    /// Parts that announce others.
+    #[serde(default)]
+    announcers: Vec<String>,
+    /// The message that carries the translation, once the whole could be put together.
     root: Option<MessageId>,
-    /// Translated.
-    done: bool,
+    /// The part whose work sees to it that the root is translated, where the root itself did not come last.
+    #[serde(default)]
+    waker: Option<MessageId>,
 }
 
 impl Group {
@@ -42,8 +56,46 @@ impl Group {
         self.awaits.iter().all(|id| self.parts.contains_key(id))
     }
 
-    fn root(&self) -> Option<&MessageId> {
-        self.root.as_ref().or_else(|| self.parts.values().next())
+    fn missing(&self) -> Vec<&str> {
+        self.awaits.iter().filter(|id| !self.parts.contains_key(*id)).map(String::as_str).collect()
+    }
+
+    /// The message of the part that announces others and that nobody announces, whichever came first.
+    fn lead(&self) -> Option<&MessageId> {
+        let announced = |id: &String| self.awaits.contains(id);
+        let own = self.announcers.iter().filter(|id| !announced(id)).min();
+        let id = own.or_else(|| self.parts.keys().find(|id| !announced(id)))?;
+        self.parts.get(id)
+    }
+
+    fn members(&self) -> impl Iterator<Item = &MessageId> {
+        self.parts.values().chain(&self.repeats)
+    }
+
+    /// Enters a part that a message brought. Whether that changed anything.
+    fn enter(&mut self, adapter: &str, part: &Part, message: &MessageId) -> bool {
+        if self.parts.len() + self.repeats.len() >= PARTS_MAX {
+            return false;
+        }
+        match self.parts.get(&part.id) {
+            Some(first) if first == message => {}
+            Some(_) if self.repeats.contains(message) => return false,
+            Some(_) => {
+                self.repeats.push(message.clone());
+                return true;
+            }
+            None => drop(self.parts.insert(part.id.clone(), message.clone())),
+        }
+        adapter.clone_into(&mut self.adapter);
+        for awaited in &part.awaits {
+            if !self.awaits.contains(awaited) && self.awaits.len() < PARTS_MAX {
+                self.awaits.push(awaited.clone());
+            }
+        }
+        if !part.awaits.is_empty() && !self.announcers.contains(&part.id) {
+            self.announcers.push(part.id.clone());
+        }
+        true
     }
 }
 
@@ -79,48 +131,143 @@ fn update(state: &AppState, key: &str, change: impl Fn(&mut Group) -> bool) -> R
     Err(EngineError::Storage("parts document is contended".to_owned()))
 }
 
-/// Takes one part: waits for the others, or translates the whole where it was the last.
-pub(super) fn take(
-    state: &AppState,
-    routes: &Routes,
-    lease: &Lease,
-    message: &Message,
-    adapter: &'static dyn Adapter,
-    detection: &Detection,
-    part: Part,
-) -> Done {
-    let key = key(state, message, adapter, &part.group);
-    let id = message.new.id.clone();
-    let registered = update(state, &key, |group| {
-        let known =
-            group.parts.get(&part.id) == Some(&id) && part.awaits.iter().all(|a| group.awaits.contains(a));
-        if known || group.parts.len() >= PARTS_MAX {
-            return false;
+/// The work on one part.
+pub(super) struct Work<'a> {
+    pub(super) state: &'a AppState,
+    pub(super) routes: &'a Routes,
+    pub(super) lease: &'a Lease,
+    pub(super) message: &'a Message,
+    pub(super) adapter: &'static dyn Adapter,
+    pub(super) detection: &'a Detection,
+}
+
+impl Work<'_> {
+    /// Takes one part: waits for the others, or sees to it that the whole is translated. Only the work of the
+    /// leading message translates, so that this happens once, however many parts find the group complete.
+    pub(super) fn take(&self, part: &Part) -> Done {
+        self.place(part).unwrap_or_else(|error| End::of(self.state, self.lease, &error).into())
+    }
+
+    fn place(&self, part: &Part) -> Result<Done, EngineError> {
+        let (state, id) = (self.state, &self.message.new.id);
+        let key = key(state, self.message, self.adapter, &part.group);
+        let known = |group: &Group| {
+            group.parts.get(&part.id) == Some(id) && part.awaits.iter().all(|a| group.awaits.contains(a))
+        };
+        let group = update(state, &key, |group| !known(group) && group.enter(self.adapter.name(), part, id))?;
+        if let Some(root) = &group.root
+            && root != id
+            && state.engine.translation(root)?.is_some()
+        {
+            return Ok(self.joined(&group, root)?.into());
         }
-        group.adapter = adapter.name().to_owned();
-        group.parts.insert(part.id.clone(), id.clone());
-        for awaited in &part.awaits {
-            if !group.awaits.contains(awaited) && group.awaits.len() < PARTS_MAX {
-                group.awaits.push(awaited.clone());
+        let whole = if group.complete() { gather(state, self.adapter, &group)? } else { None };
+        let Some(whole) = whole else { return Ok(wait(state, self.message, &group).into()) };
+        let group = update(state, &key, |group| {
+            let root = group.root.is_none().then(|| group.lead().cloned()).flatten();
+            let settles = root.is_some();
+            group.root = root.or_else(|| group.root.take());
+            let wakes = group.waker.is_none() && group.root.as_ref() != Some(id);
+            if wakes {
+                group.waker = Some(id.clone());
+            }
+            settles || wakes
+        })?;
+        match &group.root {
+            None => Ok(End::park("parts", "no part leads the others").into()),
+            Some(root) if root == id => self.translate(&group, &whole),
+            Some(root) if group.waker.as_ref() == Some(id) => Ok(self.wake(&group, root)?.into()),
+            // The waker's own work ends only after the root was woken, also where the process is killed.
+            Some(root) => Ok(self.joined(&group, root)?.into()),
+        }
+    }
+
+    /// Translates the whole under the leading message; the others are told that they are part of it.
+    fn translate(&self, group: &Group, whole: &[u8]) -> Result<Done, EngineError> {
+        let (state, root) = (self.state, &self.message.new.id);
+        // A wait that ends after the group was translated; a replay is asked for by a person.
+        if !self.lease.item.work.replay && state.engine.translation(root)?.is_some() {
+            return Ok(End::Done(Box::default()).into());
+        }
+        let made =
+            translate::effects(state, self.routes, self.message, self.adapter, self.detection, whole);
+        let (effects, persons) = made.ok_or_else(unanswered)?;
+        for other in group.members().filter(|other| *other != root) {
+            let Some(message) = state.engine.message(other)? else { continue };
+            if !is_joined(state, other)? {
+                state.engine.apply(other, joined(group, root, &message), state.clock.now())?;
+            }
+            self.release(other)?;
+        }
+        Ok(Done { end: End::Done(Box::new(effects)), persons })
+    }
+
+    /// Has the leading message's work done now. It waits for parts, or a person was asked about it.
+    fn wake(&self, group: &Group, root: &MessageId) -> Result<End, EngineError> {
+        let state = self.state;
+        let now = state.clock.now();
+        if state.engine.translation(root)?.is_none() && !self.release(root)? {
+            let query = WorkQuery {
+                kind: Some(WorkKind::Translate),
+                message: Some(root.clone()),
+                limit: PARTS_MAX_WORK,
+                ..WorkQuery::default()
+            };
+            let mut items = state.engine.work(&query)?;
+            let any = !items.is_empty();
+            items.retain(|i| i.state != WorkState::Parked);
+            let due = |at: Option<Timestamp>| at.is_none_or(|at| at <= now);
+            if items.iter().any(|i| i.state == WorkState::Leased || due(i.work.not_before)) {
+                // It may have looked before this part was entered: look again when it has ended.
+                return Ok(again(now));
+            }
+            let waits = |i: &WorkItem| i.last_error.as_ref().is_some_and(|(code, _)| code == WAITING);
+            if any && !items.iter().any(waits) {
+                // It stands for another reason, and finds the parts complete when it goes on.
+                return self.joined(group, root);
+            }
+            let effects =
+                Effects { work: vec![NewWork::new(WorkKind::Translate, "")], ..Effects::default() };
+            state.engine.apply(root, effects, now)?;
+        }
+        state.signals.work(WorkKind::Translate);
+        self.joined(group, root)
+    }
+
+    /// Takes the translation work of a message back from the person who was asked. Whether there was any.
+    fn release(&self, of: &MessageId) -> Result<bool, EngineError> {
+        let query = WorkQuery {
+            kind: Some(WorkKind::Translate),
+            state: Some(WorkState::Parked),
+            message: Some(of.clone()),
+            limit: PARTS_MAX_WORK,
+            ..WorkQuery::default()
+        };
+        let now = self.state.clock.now();
+        let mut released = false;
+        for item in self.state.engine.work(&query)? {
+            let waited = item.last_error.as_ref().is_some_and(|(code, _)| code == MISSING);
+            if waited {
+                match self.state.engine.unpark(item.id, "causeway", now, now) {
+                    Ok(()) => released = true,
+                    // Someone else was faster.
+                    Err(EngineError::NotFound(_)) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
-        if group.root.is_none() && !part.awaits.is_empty() {
-            group.root = Some(id.clone());
+        if released {
+            self.state.signals.work(WorkKind::Translate);
         }
-        true
-    });
-    let group = match registered {
-        Ok(group) => group,
-        Err(error) => return End::of(state, lease, &error).into(),
-    };
-    if group.done {
-        return joined_end(group.root(), &id).into();
+        Ok(released)
     }
-    let whole = if group.complete() { gather(state, adapter, &group) } else { Ok(None) };
-    match whole {
-        Ok(Some(whole)) => finish(state, routes, lease, message, adapter, detection, (&key, group, &whole)),
-        Ok(None) => wait(state, message, group.parts.len(), group.awaits.len()).into(),
-        Err(error) => End::of(state, lease, &error).into(),
+
+    /// The end of a part's own work: it needs no translation of its own.
+    fn joined(&self, group: &Group, root: &MessageId) -> Result<End, EngineError> {
+        if root == &self.message.new.id || is_joined(self.state, &self.message.new.id)? {
+            return Ok(End::Done(Box::default()));
+        }
+        Ok(End::Done(Box::new(joined(group, root, self.message))))
     }
 }
 
@@ -141,80 +288,61 @@ fn gather(state: &AppState, adapter: &dyn Adapter, group: &Group) -> Result<Opti
     Ok(adapter.join(&parts).ok())
 }
 
-fn finish(
-    state: &AppState,
-    routes: &Routes,
-    lease: &Lease,
-    message: &Message,
-    adapter: &'static dyn Adapter,
-    detection: &Detection,
-    (key, group, whole): (&str, Group, &[u8]),
-) -> Done {
-    let now = state.clock.now();
-    let id = &message.new.id;
-    let outcome = (|| -> Result<Done, EngineError> {
-        let Some(root) = group.root() else {
-            return Ok(End::park("parts", "no part leads the others").into());
-        };
-        let done = if root == id {
-            let (effects, persons) = translate::effects(state, routes, message, adapter, detection, whole)
-                .ok_or_else(unanswered)?;
-            Done { end: End::Done(Box::new(effects)), persons }
-        } else {
-            let leader = state.engine.message(root)?.ok_or(EngineError::NotFound("message"))?;
-            // Done before where a worker was killed after it: then nothing is delivered twice.
-            if leader.state == State::Accepted {
-                let (effects, _) = translate::effects(state, routes, &leader, adapter, detection, whole)
-                    .ok_or_else(unanswered)?;
-                let kinds: Vec<_> = effects.work.iter().map(|w| w.kind).collect();
-                state.engine.apply(root, effects, now)?;
-                kinds.into_iter().for_each(|kind| state.signals.work(kind));
-            }
-            joined_end(Some(root), id).into()
-        };
-        for other in group.parts.values().filter(|other| *other != root && *other != id) {
-            if state.engine.message(other)?.is_some_and(|m| m.state == State::Accepted) {
-                state.engine.apply(other, joined(Some(root)), now)?;
-            }
-        }
-        if root != id {
-            update(state, key, |group| !std::mem::replace(&mut group.done, true))?;
-        }
-        Ok(done)
-    })();
-    outcome.unwrap_or_else(|error| End::of(state, lease, &error).into())
-}
-
-fn joined(root: Option<&MessageId>) -> Effects {
-    let text = root.map_or_else(String::new, |root| format!("translated as a part of message {root}"));
+/// What a part's own message says once it is part of a translated one. Where a message in an inbox stands is its
+/// recipient's to say.
+fn joined(group: &Group, root: &MessageId, part: &Message) -> Effects {
+    let repeats = if group.repeats.contains(&part.new.id) { "; the same part had come before" } else { "" };
+    let text = format!("translated as a part of message {root}{repeats}");
     Effects {
-        state: Some(State::Translated),
-        events: vec![NewEvent::new("part-joined", "causeway", &text)],
+        state: (!part.new.inbox).then_some(State::Translated),
+        events: vec![NewEvent::new(JOINED, "causeway", &text)],
         ..Effects::default()
     }
 }
 
-/// The end of a part's own work: it needs no translation of its own. The leading message may have been
-/// translated by another worker meanwhile; its state stays as it is.
-fn joined_end(root: Option<&MessageId>, id: &MessageId) -> End {
-    let effects = if root == Some(id) { Effects::default() } else { joined(root) };
-    End::Done(Box::new(effects))
+fn is_joined(state: &AppState, id: &MessageId) -> Result<bool, EngineError> {
+    Ok(state.engine.timeline(id)?.iter().any(|e| e.event.kind.0 == JOINED))
 }
 
-/// Waits for the others: the next part wakes nothing, for it translates the whole itself. When the time is
-/// over, a person is asked.
-fn wait(state: &AppState, message: &Message, have: usize, awaited: usize) -> End {
+/// Waits for the others. When the time is over, a person is asked; a part that comes later still completes it.
+fn wait(state: &AppState, message: &Message, group: &Group) -> End {
+    let missing = named(&group.missing());
     let wait = SignedDuration::from_hours(state.config.limits.parts_wait_hours);
-    let deadline = message.received_at.checked_add(wait).unwrap_or(jiff::Timestamp::MAX);
+    let deadline = message.received_at.checked_add(wait).unwrap_or(Timestamp::MAX);
     if state.clock.now() >= deadline {
-        return End::park("parts-missing", "parts of this message did not come in time");
+        return End::park(MISSING, &format!("did not come in time: {missing}"));
     }
     End::Failed(Box::new(Failure {
-        code: "waiting-for-parts".to_owned(),
-        detail: format!("{have} parts are here, {awaited} more were announced in all"),
+        code: WAITING.to_owned(),
+        detail: format!("parts here: {}; not here yet: {missing}", group.parts.len()),
         next: NextStep::Retry(deadline),
         effects: Effects::default(),
     }))
+}
+
+/// Looks again soon.
+fn again(now: Timestamp) -> End {
+    End::Failed(Box::new(Failure {
+        code: WAITING.to_owned(),
+        detail: "all parts are here; the leading message is being worked on".to_owned(),
+        next: NextStep::Retry(now + SignedDuration::from_millis(LOOK_AGAIN_MS)),
+        effects: Effects::default(),
+    }))
+}
+
+/// Part ids as words for a person: only what an id is made of, and not thousands of them.
+fn named(ids: &[&str]) -> String {
+    if ids.is_empty() {
+        return "the part that announces the others".to_owned();
+    }
+    let clean = |id: &str| {
+        let kept = id.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        kept.take(PART_ID_CHARS_SHOWN).collect::<String>()
+    };
+    let shown: Vec<String> = ids.iter().take(PARTS_NAMED).map(|id| clean(id)).collect();
+    let more = ids.len().saturating_sub(PARTS_NAMED);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{rest}", shown.join(", "))
 }
 
 /// The whole content that a message's translation was made from: joined from its parts where it has some.
@@ -229,7 +357,7 @@ pub fn joined_content(
 ) -> Result<Vec<u8>, EngineError> {
     let Some(part) = adapter.part(&own) else { return Ok(own) };
     let (_, group) = load(state, &key(state, message, adapter, &part.group))?;
-    if !group.complete() || group.root() != Some(&message.new.id) {
+    if !group.complete() || group.root.as_ref() != Some(&message.new.id) {
         return Ok(own);
     }
     Ok(gather(state, adapter, &group)?.unwrap_or(own))

@@ -169,7 +169,8 @@ fn translate(state: &AppState, routes: &Routes, lease: &Lease, message: &Message
             .into();
     };
     if let Some(part) = adapter.part(&input) {
-        return parts::take(state, routes, lease, message, adapter, &detection, part);
+        let work = parts::Work { state, routes, lease, message, adapter, detection: &detection };
+        return work.take(&part);
     }
     match effects(state, routes, message, adapter, &detection, &input) {
         Some((effects, persons)) => Done { end: End::Done(Box::new(effects)), persons },

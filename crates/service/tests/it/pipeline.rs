@@ -179,7 +179,7 @@ async fn parts_wait_for_each_other() {
 
     let alone = send(&server, "LINE|1\nPART|G3|1|2\nPAT|9990000018|Quillfeather|Agnes|1942|female").await;
     until(&server, &alone, "work-retry").await;
-    server.state.clock.advance(SignedDuration::from_hours(25)).unwrap();
+    server.state.clock.advance(SignedDuration::from_hours(241)).unwrap();
     maintenance::run_once(&server.state).unwrap();
     until(&server, &alone, "work-parked").await;
     server.stop().await.unwrap();
