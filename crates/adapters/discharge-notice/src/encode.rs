@@ -112,7 +112,7 @@ impl<'b> Reader<'b> {
 
     fn person(&mut self, at: usize) -> Value {
         let mut person = Map::new();
-        let Some((_, patient)) = self.resources.get(at).copied() else { return Value::Null };
+        let Some(patient) = self.resources.get(at).map(|(_, r)| *r) else { return Value::Null };
         for (number, identifier) in patient["identifier"].as_array().into_iter().flatten().enumerate() {
             let value = identifier["value"].as_str().map(str::to_owned);
             if identifier["system"] == systems::NHS_NUMBER {
@@ -152,7 +152,7 @@ impl<'b> Reader<'b> {
     }
 
     fn reach(&mut self, at: usize, into: &mut Map<String, Value>) {
-        let Some((_, resource)) = self.resources.get(at).copied() else { return };
+        let Some(resource) = self.resources.get(at).map(|(_, r)| *r) else { return };
         for (number, point) in resource["telecom"].as_array().into_iter().flatten().enumerate() {
             let name = match point["system"].as_str() {
                 Some("email") => "email",
@@ -176,7 +176,11 @@ impl<'b> Reader<'b> {
             .or_else(|| self.text(patient, &["managingOrganization", "reference"]));
         if let Some(at) = self.target(reference) {
             let code = self.text(at, &["identifier", "value"]);
-            if self.resources.get(at).is_some_and(|(_, o)| o["identifier"][0]["system"] == systems::ODS_ORGANISATION) {
+            if self
+                .resources
+                .get(at)
+                .is_some_and(|(_, o)| o["identifier"][0]["system"] == systems::ODS_ORGANISATION)
+            {
                 self.use_element(at, "identifier[0].system");
             }
             put(&mut hospital, "siteCode", code);
