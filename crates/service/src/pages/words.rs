@@ -113,6 +113,25 @@ pub fn identifier_system(system: &str) -> String {
     }
 }
 
+/// What a resource type is called where its source worded nothing.
+pub fn kind(resource_type: &str) -> &str {
+    match resource_type {
+        "ServiceRequest" => "Request for a service",
+        "EpisodeOfCare" => "Service",
+        "Encounter" => "Contact with a service",
+        "Task" => "Task",
+        "DeviceRequest" => "Equipment",
+        "DocumentReference" => "Document",
+        "QuestionnaireResponse" => "Answers",
+        "MedicationRequest" | "MedicationStatement" => "Medicine",
+        "CarePlan" => "Care plan",
+        "RelatedPerson" => "Related person",
+        "DiagnosticReport" => "Report",
+        "AllergyIntolerance" => "Allergy",
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,24 +152,5 @@ mod tests {
         assert_eq!(size(512), "512 bytes");
         assert_eq!((count(1, "error"), count(0, "error")), ("1 error".to_owned(), "0 errors".to_owned()));
         assert_eq!(size(1_500_000), "1.5 MB");
-    }
-}
-
-/// What a resource type is called where its source worded nothing.
-pub fn kind(resource_type: &str) -> &str {
-    match resource_type {
-        "ServiceRequest" => "Request for a service",
-        "EpisodeOfCare" => "Service",
-        "Encounter" => "Contact with a service",
-        "Task" => "Task",
-        "DeviceRequest" => "Equipment",
-        "DocumentReference" => "Document",
-        "QuestionnaireResponse" => "Answers",
-        "MedicationRequest" | "MedicationStatement" => "Medicine",
-        "CarePlan" => "Care plan",
-        "RelatedPerson" => "Related person",
-        "DiagnosticReport" => "Report",
-        "AllergyIntolerance" => "Allergy",
-        other => other,
     }
 }
