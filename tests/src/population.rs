@@ -49,6 +49,8 @@ pub struct Run {
     pub without_adapter: BTreeMap<&'static str, u64>,
     /// Warnings of right messages by format and rule: how many, and where the first was.
     pub warnings: BTreeMap<(String, String), (u64, String)>,
+    /// Warnings of the profile checker on what came of right messages, in the same way.
+    pub profile_warnings: BTreeMap<(String, String), (u64, String)>,
     /// Faults, the first of them.
     pub faults: Vec<String>,
     /// How many faults there were.
@@ -170,6 +172,13 @@ impl Run {
     fn profile(&mut self, planned: &Planned, translation: &Translation) {
         for output in &translation.outputs {
             for finding in causeway_profile::check(&output.json).findings {
+                if finding.severity == causeway_profile::Severity::Warning
+                    && planned.expected == Expected::Taken
+                {
+                    let key = (planned.message.format.to_owned(), finding.rule.clone());
+                    let first = || (0, format!("{} {}", planned.path, finding.path));
+                    self.profile_warnings.entry(key).or_insert_with(first).0 += 1;
+                }
                 if finding.severity == causeway_profile::Severity::Error {
                     self.fault(|| {
                         format!("{}: {} [{}] {}", planned.path, finding.path, finding.rule, finding.text)
@@ -378,6 +387,9 @@ impl Run {
         }
         for ((format, rule), (count, first)) in &self.warnings {
             line(format!("  warning {format} {rule}: {count}, first {first}"));
+        }
+        for ((format, rule), (count, first)) in &self.profile_warnings {
+            line(format!("  profile warning {format} {rule}: {count}, first {first}"));
         }
         line(format!("  labelled defects found as expected: {}", self.defects));
         line(format!(

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use causeway_exchange::{WorkQuery, WorkState};
+use causeway_exchange::{MessageQuery, State, WorkQuery, WorkState};
 use causeway_service::config::Config;
 use causeway_synth::formats::{client_level_data, messages};
 use causeway_synth::journey::journey;
@@ -29,6 +29,9 @@ pub struct Options {
 
 /// Seconds that each translation measurement takes at least.
 const MEASURE_SECONDS: f64 = 0.5;
+
+/// People that a load is made from at most.
+const PEOPLE_MAX: usize = 200_000;
 
 /// Bytes of one write of the flush floor: about one message.
 const FLUSH_BYTES: usize = 5 * 1024;
@@ -126,7 +129,7 @@ fn config(data_directory: PathBuf) -> Config {
 }
 
 /// The whole path with one message in a hundred that no adapter can read, beside the same without: good traffic must
-/// keep its rate, and every bad one must be parked with its cause.
+/// keep its rate, and every bad one must be kept aside with its cause.
 async fn poison(folder: &Path, good: &[Message]) -> Result<(), String> {
     let mut mixed = Vec::with_capacity(good.len() + good.len() / 100);
     for (number, message) in good.iter().enumerate() {
@@ -144,7 +147,7 @@ async fn poison(folder: &Path, good: &[Message]) -> Result<(), String> {
     let baseline = good.len() as f64 / clean.through;
     print(&format!(
         "\nPoison: {bad} unreadable messages among {} good ones: good ones {rate:.0}/s, without poison {baseline:.0}/s \
-         ({:.0} %); parked with a cause {} of {bad}\n",
+         ({:.0} %); kept aside with a cause {} of {bad}\n",
         good.len(),
         100.0 * rate / baseline,
         parked_bad.saturating_sub(parked),
@@ -154,7 +157,7 @@ async fn poison(folder: &Path, good: &[Message]) -> Result<(), String> {
 
 fn journeys(options: Options) -> Vec<Message> {
     let mut all = Vec::new();
-    for person in population(11, usize::MAX.min(200_000)) {
+    for person in population(11, PEOPLE_MAX) {
         all.extend(messages(&person, &journey(11, &person)));
         if all.len() >= options.messages {
             break;
@@ -244,8 +247,8 @@ struct Run {
     through: f64,
 }
 
-/// Sends all messages to an exchange of their own and waits until nothing is left to do; how many are parked with a
-/// cause.
+/// Sends all messages to an exchange of their own and waits until nothing is left to do; how many are parked,
+/// or in error, with a cause.
 async fn whole(data: &Path, load: &[Message], connections: usize) -> Result<(Run, u64), String> {
     let ready = serve::prepare(config(data.to_owned()), ADAPTERS).await?;
     let state = ready.state.clone();
@@ -275,6 +278,9 @@ async fn whole(data: &Path, load: &[Message], connections: usize) -> Result<(Run
     let query = WorkQuery { state: Some(WorkState::Parked), limit: usize::MAX, ..WorkQuery::default() };
     let parked = state.engine.work(&query).map_err(|e| e.to_string())?;
     let parked = parked.iter().filter(|w| w.last_error.is_some()).count() as u64;
+    let query = MessageQuery { state: Some(State::Error), limit: usize::MAX, ..MessageQuery::default() };
+    let refused = state.engine.search(&query).map_err(|e| e.to_string())?;
+    let parked = parked + refused.iter().filter(|m| m.failure.is_some()).count() as u64;
     // Fails only where the server has ended by itself.
     let _ = stop.send(());
     server.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;

@@ -196,23 +196,27 @@ pub struct SendArgs {
 #[derive(Subcommand, Debug)]
 pub enum SendWhat {
     /// Write a care note and send it as a care provider's record.
-    CareNote {
-        /// The note.
-        #[command(flatten)]
-        note: notes::NoteArgs,
-        /// Where to.
-        #[command(flatten)]
-        exchange: Where,
-    },
+    CareNote(Box<CareNoteArgs>),
     /// Send care notes from a table (CSV), a row each.
-    CareNotes {
-        /// The table.
-        #[command(flatten)]
-        notes: notes::NotesArgs,
-        /// Where to.
-        #[command(flatten)]
-        exchange: Where,
-    },
+    CareNotes(Box<CareNotesArgs>),
+}
+
+/// Arguments of `send care-note`.
+#[derive(Args, Debug)]
+pub struct CareNoteArgs {
+    #[command(flatten)]
+    note: notes::NoteArgs,
+    #[command(flatten)]
+    exchange: Where,
+}
+
+/// Arguments of `send care-notes`.
+#[derive(Args, Debug)]
+pub struct CareNotesArgs {
+    #[command(flatten)]
+    notes: notes::NotesArgs,
+    #[command(flatten)]
+    exchange: Where,
 }
 
 /// Arguments of `messages`.
@@ -383,11 +387,11 @@ fn exchange(at: &Where) -> client::Exchange {
 fn run_send(args: &SendArgs) -> Result<u8, String> {
     let sent = match &args.what {
         None => return run_send_file(args),
-        Some(SendWhat::CareNote { note, exchange: at }) => {
-            client_runtime()?.block_on(notes::send_one(note, &exchange(at)))
+        Some(SendWhat::CareNote(args)) => {
+            client_runtime()?.block_on(notes::send_one(&args.note, &exchange(&args.exchange)))
         }
-        Some(SendWhat::CareNotes { notes: table, exchange: at }) => {
-            client_runtime()?.block_on(notes::send_table(table, &exchange(at)))
+        Some(SendWhat::CareNotes(args)) => {
+            client_runtime()?.block_on(notes::send_table(&args.notes, &exchange(&args.exchange)))
         }
     };
     let (text, good) = sent?;

@@ -1,12 +1,13 @@
 //! `causeway doctor`: does "accepted" mean durable on this machine? Measures the flush, kills a writer without
 //! warning, and, where it may (root, with `mkfs.ext4` and loop mounts), cuts the power of a disk in a file.
 
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use causeway_exchange::{Accept, Effects, Engine, MessageId, NewMessage, Payload};
+use causeway_exchange::{Accept, Effects, Engine, InboxQuery, MessageId, NewMessage, Payload};
 use causeway_store::{Options, Store};
 use jiff::Timestamp;
 
@@ -25,6 +26,10 @@ pub struct Checks {
 
 /// Bytes of a message that the writer accepts.
 const MESSAGE_BYTES: usize = 5_000;
+/// Mailbox of the writer's messages.
+const MAILBOX: &str = "DOCTOR";
+/// Messages of one page of it.
+const PAGE: usize = 5_000;
 /// Producers of the writer.
 const PRODUCERS: usize = 16;
 /// Megabytes of the disk in a file.
@@ -125,7 +130,7 @@ fn produce(store: &Store, round: u32, producer: usize) -> Result<(), String> {
         let id = format!("R{round}-{producer}-{n}");
         let name = MessageId::new(&id).map_err(|e| e.to_string())?;
         let mut message = NewMessage::new(name, "ZZ901", "doctor");
-        message.mailbox_to = Some("DOCTOR".to_owned());
+        message.mailbox_to = Some(MAILBOX.to_owned());
         message.inbox = true;
         let one =
             Accept { message, payload: Payload::Bytes(content(&id)), key: None, effects: Effects::default() };
@@ -140,11 +145,26 @@ struct Round {
     accepted: usize,
     lost: usize,
     corrupt: usize,
+    /// In the inbox more than once.
+    double: usize,
+}
+
+impl Round {
+    const NONE: Self = Self { accepted: 0, lost: 0, corrupt: 0, double: 0 };
+
+    fn is_good(&self) -> bool {
+        self.lost + self.corrupt + self.double == 0
+    }
+
+    fn words(&self) -> String {
+        let Self { accepted, lost, corrupt, double } = self;
+        format!("{accepted} accepted, {lost} lost, {corrupt} corrupt, {double} double")
+    }
 }
 
 fn check(directory: &Path, accepted: &[String]) -> Result<Round, String> {
     let store = open(directory, true)?;
-    let mut round = Round { accepted: accepted.len(), lost: 0, corrupt: 0 };
+    let mut round = Round { accepted: accepted.len(), ..Round::NONE };
     for id in accepted {
         match MessageId::new(id).and_then(|id| store.content(&id, u64::MAX)) {
             Ok(read) if read.bytes == content(id) => {}
@@ -156,7 +176,23 @@ fn check(directory: &Path, accepted: &[String]) -> Result<Round, String> {
     if audit.broken_at.is_some() {
         round.corrupt += 1;
     }
+    round.double = doubles(&store)?;
     Ok(round)
+}
+
+/// Ids that the inbox tells more than once.
+fn doubles(store: &Store) -> Result<usize, String> {
+    let mut seen = HashSet::new();
+    let mut double = 0;
+    let mut query = InboxQuery { mailbox: MAILBOX.to_owned(), after: None, limit: PAGE, filter: None };
+    loop {
+        let page = store.inbox(&query).map_err(|e| e.to_string())?;
+        double += page.entries.into_iter().filter(|e| !seen.insert(e.id.to_string())).count();
+        query.after = page.next;
+        if query.after.is_none() {
+            return Ok(double);
+        }
+    }
 }
 
 struct Writing {
@@ -201,11 +237,8 @@ fn kills(folder: &Path, rounds: u32) -> Result<bool, String> {
         return Ok(true);
     }
     let result = check(&directory, &accepted)?;
-    print(&format!(
-        "kill -9     {rounds} rounds, {} accepted, {} lost, {} corrupt\n",
-        result.accepted, result.lost, result.corrupt
-    ));
-    Ok(result.lost + result.corrupt == 0)
+    print(&format!("kill -9     {rounds} rounds, {}\n", result.words()));
+    Ok(result.is_good())
 }
 
 /// Cuts the power of a disk in a file: stops the writer, takes the ids it called accepted, copies the file (what
@@ -221,17 +254,14 @@ fn power_cuts(folder: &Path, rounds: u32) -> Result<Option<bool>, String> {
     }
     let durable = cut_rounds(folder, rounds, true)?;
     let control = cut_rounds(folder, rounds.min(5), false)?;
-    print(&format!(
-        "power cut   {rounds} rounds, {} accepted, {} lost, {} corrupt\n",
-        durable.accepted, durable.lost, durable.corrupt
-    ));
+    print(&format!("power cut   {rounds} rounds, {}\n", durable.words()));
     print(&format!(
         "            control without flush: {} accepted, {} lost{}\n",
         control.accepted,
         control.lost,
         if control.lost == 0 { " (the method shows nothing on this machine)" } else { ", as it must" }
     ));
-    Ok(Some(durable.lost + durable.corrupt == 0))
+    Ok(Some(durable.is_good()))
 }
 
 fn tool(name: &str, arguments: &[&std::ffi::OsStr]) -> bool {
@@ -262,12 +292,13 @@ fn may_mount(folder: &Path) -> bool {
 }
 
 fn cut_rounds(folder: &Path, rounds: u32, flush: bool) -> Result<Round, String> {
-    let mut sum = Round { accepted: 0, lost: 0, corrupt: 0 };
+    let mut sum = Round::NONE;
     for round in 0..rounds {
         let result = cut(folder, round, flush)?;
         sum.accepted += result.accepted;
         sum.lost += result.lost;
         sum.corrupt += result.corrupt;
+        sum.double += result.double;
     }
     Ok(sum)
 }

@@ -129,7 +129,11 @@ fn answer(bytes: &[u8]) -> Option<(u16, usize)> {
 ///
 /// # Errors
 /// The first answer that is none.
-pub async fn over_http(address: std::net::SocketAddr, connections: u64, time: Duration) -> Result<Rate, String> {
+pub async fn over_http(
+    address: std::net::SocketAddr,
+    connections: u64,
+    time: Duration,
+) -> Result<Rate, String> {
     let started = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for connection in 0..connections {
@@ -236,9 +240,11 @@ impl Bare {
     /// Writes and waits for the commit.
     pub fn write(&self, number: u64) {
         let (done, wait): (_, Receiver<bool>) = sync_channel(1);
-        let tell = Box::new(move |good| drop(done.send(good)));
+        let tell = Box::new(move |good| {
+            let _ = done.send(good);
+        });
         self.submit(number, Bytes::from(noise(number)), tell);
-        drop(wait.recv());
+        let _ = wait.recv();
     }
 }
 
@@ -263,7 +269,10 @@ pub fn bare_door(bare: Bare) -> Router {
     async fn take(State(state): State<Arc<(Bare, std::sync::atomic::AtomicU64)>>, body: Bytes) -> StatusCode {
         let number = state.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (send, receive) = oneshot::channel();
-        state.0.submit(number, body, Box::new(move |good| drop(send.send(good))));
+        let tell = Box::new(move |good| {
+            let _ = send.send(good);
+        });
+        state.0.submit(number, body, tell);
         if receive.await == Ok(true) { StatusCode::ACCEPTED } else { StatusCode::INTERNAL_SERVER_ERROR }
     }
     let state = Arc::new((bare, std::sync::atomic::AtomicU64::new(0)));

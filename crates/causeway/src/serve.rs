@@ -72,7 +72,7 @@ pub async fn prepare(config: Config, adapters: Adapters) -> Result<Ready, String
 
 fn open(config: Config, adapters: Adapters) -> Result<Shared, String> {
     let data = config.data_directory.clone();
-    let store = Store::open(Options::new(&data.join("exchange"))).map_err(|e| said(&data, &e))?;
+    let store = Store::open(Options::new(data.join("exchange"))).map_err(|e| said(&data, &e))?;
     let record = Record::open(data.join("record.sqlite")).map_err(|e| said(&data, &e))?;
     AppState::new(config, Arc::new(store), Arc::new(record), adapters).map_err(|e| said(&data, &e))
 }

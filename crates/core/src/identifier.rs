@@ -16,6 +16,17 @@ pub enum NhsNumberError {
     Filler,
 }
 
+impl NhsNumberError {
+    /// Id of the rule that is broken, the same in every adapter's issues.
+    pub fn rule(self) -> &'static str {
+        match self {
+            Self::Shape => "nhs-number-shape",
+            Self::CheckDigit => "nhs-number-check-digit",
+            Self::Filler => "nhs-number-filler",
+        }
+    }
+}
+
 /// An NHS number that passes the modulus 11 check. That says nothing of whether it was ever issued or
 /// belongs to the person beside it: verification is a status of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -171,6 +171,12 @@ pub trait Engine: Send + Sync {
     /// [`EngineError::StaleLease`] (nothing changed).
     fn complete(&self, lease: &Lease, effects: Effects, now: Timestamp) -> Result<()>;
 
+    /// Finishes several items, each in a transaction of its own as far as it can fail; one flush may serve them
+    /// all. An outcome for each, in order.
+    fn complete_all(&self, ends: Vec<(Lease, Effects)>, now: Timestamp) -> Vec<Result<()>> {
+        ends.into_iter().map(|(lease, effects)| self.complete(&lease, effects, now)).collect()
+    }
+
     /// Records a failure and what next.
     ///
     /// # Errors

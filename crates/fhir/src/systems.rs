@@ -61,6 +61,9 @@ pub const DATA_ABSENT: &str = "http://terminology.hl7.org/CodeSystem/data-absent
 /// Root of HL7 v2 tables; the table number, four digits, follows.
 pub const HL7_V2_TABLE: &str = "http://terminology.hl7.org/CodeSystem/v2-";
 
+/// Language tags. Source: BCP 47.
+pub const BCP_47: &str = "urn:ietf:bcp:47";
+
 /// Root of what this project defines itself.
 pub const CAUSEWAY: &str = "https://fhir.causeway.example";
 /// Issue rules of this project.
@@ -71,6 +74,8 @@ pub const TAG_SOURCE: &str = "https://fhir.causeway.example/CodeSystem/source-sy
 pub const TAG_PROVENANCE: &str = "https://fhir.causeway.example/CodeSystem/provenance-organisation";
 /// Identifier of an original message: its SHA-256 or the exchange's id.
 pub const ORIGINAL: &str = "https://fhir.causeway.example/Id/original";
+/// What a source calls an NHS number and is none: see [`crate::types::stated_nhs_number`]. Nobody may match by it.
+pub const STATED_NHS_NUMBER: &str = "https://fhir.causeway.example/Id/stated-nhs-number";
 /// CQC location id.
 pub const CQC_LOCATION: &str = "https://fhir.causeway.example/Id/cqc-location";
 /// Council code (CASSR).

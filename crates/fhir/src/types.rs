@@ -1,7 +1,7 @@
 //! FHIR data types, written through [`Writer`]. Each function writes one value and nothing where there is
 //! nothing to say.
 
-use causeway_core::{Leaf, NhsNumber, Sources, When};
+use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, NhsNumberError, Severity, Sources, When};
 
 use crate::profiles::UKCORE;
 use crate::systems;
@@ -62,6 +62,9 @@ pub fn concept_text(w: &mut Writer, key: &str, text: Leaf<'_>) {
 pub fn concept_fixed(w: &mut Writer, key: &str, coding: Coding<'_>) {
     w.object(key, |w| concept_body(w, coding, ()));
 }
+
+/// URL of the extension that says why a value is absent. Source: FHIR R4, data-absent-reason.
+pub const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 
 /// An extension with a value that `f` writes; left out where `f` writes nothing.
 pub fn extension(w: &mut Writer, url: &str, f: impl FnOnce(&mut Writer)) -> bool {
@@ -157,6 +160,36 @@ pub fn nhs_number(
         });
         w.fixed("system", systems::NHS_NUMBER);
         w.string("value", number.as_str(), from);
+    });
+}
+
+/// The content of an `Identifier` for what a source calls an NHS number and is none, with the warning that says
+/// so. `called` is the item that calls it one, where the source has such an item.
+///
+/// Every adapter that goes on with such a person uses this, so that the value is never lost and never taken for an
+/// NHS number. Its use is `temp`, because FHIR lets a reader take any other identifier as permanent and match by it.
+pub fn invalid_nhs_number(w: &mut Writer, value: Leaf<'_>, called: impl Sources, error: NhsNumberError) {
+    let text = format!("{error}; it was kept as stated, and not as an NHS number");
+    w.issue(Some(value.id), Issue::new(Severity::Warning, IssueCode::Value, error.rule(), text));
+    stated_nhs_number(w, value, called);
+}
+
+/// As [`invalid_nhs_number`], where the warning has been given already.
+pub fn stated_nhs_number(w: &mut Writer, value: Leaf<'_>, called: impl Sources) {
+    if value.is_blank() {
+        return;
+    }
+    w.fixed("use", "temp");
+    w.object("type", |w| w.string("text", "NHS number as stated, not valid", called));
+    w.fixed("system", systems::STATED_NHS_NUMBER);
+    w.leaf("value", value);
+}
+
+/// The extension that says why an element has no value, within the element that has none. `code` is one of
+/// [`systems::DATA_ABSENT`]: `unknown`, `not-asked` ….
+pub fn data_absent(w: &mut Writer, code: &str, from: impl Sources) {
+    w.array("extension", |w| {
+        extension(w, DATA_ABSENT_REASON, |w| w.string("valueCode", code, from));
     });
 }
 

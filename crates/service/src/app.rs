@@ -41,7 +41,8 @@ impl std::fmt::Debug for Service {
 }
 
 impl Service {
-    /// The HTTP door, FHIR API, pages, health and metrics; the translation and record workers.
+    /// The HTTP door, FHIR API and messaging, pages, health and metrics; the workers that translate, record and
+    /// deliver; the acknowledgement watch. TLS where the configuration says so.
     pub fn new(state: Shared) -> Self {
         let router = Router::new()
             .route("/health", get(health::health))

@@ -5,6 +5,9 @@
 pub const MESSAGE_BYTES_MAX: u64 = causeway_core::limits::INPUT_BYTES_MAX as u64;
 /// Bytes of a message that are held in memory on the way in; a larger one is streamed to the engine.
 pub const INLINE_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes that are hashed on the connection's own thread (0.1 ms at most); more goes to another thread. Also the most
+/// that is reserved for a body before it comes.
+pub const HASH_AT_ONCE_BYTES: usize = 64 * 1024;
 /// Bytes of a form or a search body.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
 /// Open connections; more wait in the listener's backlog.
@@ -37,8 +40,6 @@ pub const POLL_MS: u64 = 1_000;
 pub const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 /// Translations done side by side.
 pub const TRANSLATE_WORKERS: usize = 2;
-/// Messages of different people whose results are committed side by side (they share one flush).
-pub const COMMIT_LANES: usize = 16;
 /// Hours that a message of several parts waits for the missing ones before a person is asked. The parts
 /// of a GP record may come days apart, over a weekend and bank holidays.
 pub const PARTS_WAIT_HOURS: i64 = 240;
@@ -48,8 +49,10 @@ pub const PARTS_MAX_WORK: usize = 16;
 pub const PARTS_NAMED: usize = 20;
 /// Characters of a part's id that are shown.
 pub const PART_ID_CHARS_SHOWN: usize = 64;
-/// Milliseconds after which the last part of a message looks again whether the leading one is free.
-pub const LOOK_AGAIN_MS: i64 = 250;
+/// Milliseconds after which a part looks again whether the leading one is translated, doubled each time.
+pub const LOOK_AGAIN_MS: i64 = 50;
+/// Doublings of that pause: up to 14 minutes.
+pub const LOOK_AGAIN_DOUBLINGS_MAX: u32 = 14;
 /// Parts of one message.
 pub const PARTS_MAX: usize = 10_000;
 /// Ratio to which a compressed body may grow.

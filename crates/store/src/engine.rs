@@ -6,7 +6,7 @@ use crate::blobs::lock;
 use crate::fault::{Result, db};
 use crate::limits::MAX_DERIVED_DEPTH;
 use crate::queue::Claim;
-use crate::{check, read, rows};
+use crate::{check, read, rows, writer};
 use causeway_exchange::engine::{Done, Metrics};
 use causeway_exchange::limits::{MAX_CHUNKS, MAX_CLAIM, MAX_SEARCH_PAGE};
 use causeway_exchange::{
@@ -212,6 +212,19 @@ impl Engine for Store {
         let effects = self.shared.ready_effects(effects, TOP)?;
         let (id, token) = (lease.item.id, lease.token);
         self.writer.wait(now, effects.may_be_refused(), move |tx| tx.complete(id, token, effects))
+    }
+
+    fn complete_all(&self, ends: Vec<(Lease, Effects)>, now: Timestamp) -> Vec<Result<()>> {
+        // All are queued before the first is waited for, so that they share commits.
+        let waits: Vec<_> = ends
+            .into_iter()
+            .map(|(lease, effects)| {
+                let effects = self.shared.ready_effects(effects, TOP)?;
+                let (id, token, guarded) = (lease.item.id, lease.token, effects.may_be_refused());
+                Ok(self.writer.begin(now, guarded, move |tx| tx.complete(id, token, effects)))
+            })
+            .collect();
+        waits.into_iter().map(|wait| wait.and_then(writer::answer)).collect()
     }
 
     fn fail(&self, lease: &Lease, failure: Failure, now: Timestamp) -> Result<()> {

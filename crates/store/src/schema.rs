@@ -316,3 +316,45 @@ pub(crate) fn migrate(conn: &mut Connection) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{V1, VERSION, migrate, version};
+    use rusqlite::Connection;
+
+    #[test]
+    fn what_version_1_kept_is_kept() {
+        let mut conn = Connection::open_in_memory().expect("opens");
+        conn.execute_batch(V1).expect("version 1");
+        conn.execute_batch(
+            "PRAGMA user_version = 1;
+             INSERT INTO message(id, kind, state, waiting, inbox, sender, door, mailbox_to, received_at, changed_at,
+               expires_at, size, sha256, chunks, present, rest)
+             VALUES ('M1', 'data', 'accepted', 1, 1, 'ZZ901', 'mesh', 'B', 5, 5, 9, 1, x'00', 1, 1, '{}'),
+                    ('M2', 'data', 'accepted', 1, 1, 'ZZ901', 'mesh', 'B', 6, 6, 9, 1, x'00', 1, 1, '{}');
+             DELETE FROM message WHERE id='M2';
+             INSERT INTO part(owner, role, number, name, media_type, sha256, size, bytes)
+             VALUES (1, 'ledger', 1, '', '', x'02', 1, x'02'), (1, 'body', 1, '', '', x'01', 1, x'01');
+             INSERT INTO event(owner, at, kind, actor, detail) VALUES (1, 5, 'accepted', 'ZZ901', 'mesh');
+             INSERT INTO work(owner, kind, destination, state, not_before, token, attempts, replay, queued_at, detail)
+             VALUES (1, 'deliver', 'd', 'ready', 0, 0, 0, 0, 5, '');",
+        )
+        .expect("data of version 1");
+        migrate(&mut conn).expect("migrates");
+        assert_eq!(version(&conn), Ok(VERSION));
+        let text = |sql: &str| conn.query_row(sql, [], |r| r.get::<_, String>(0)).expect("a row");
+        // Numbers that were given are not given again, not even that of a message that is gone.
+        assert_eq!(text("SELECT message_seq || ' ' || event_seq || ' ' || work_seq FROM meta"), "2 1 1");
+        assert_eq!(text("SELECT seq || id || mailbox_to || rest FROM message"), "1M1B{}");
+        assert_eq!(
+            text("SELECT group_concat(role || id || hex(bytes), ' ') FROM (SELECT * FROM part ORDER BY id)"),
+            {
+                let key = |role| crate::rows::part_key(1, role, 1).expect("a key");
+                format!("body{}01 ledger{}02", key("body"), key("ledger"))
+            }
+        );
+        assert_eq!(text("SELECT seq || kind || detail FROM event WHERE owner=1"), "1acceptedmesh");
+        assert_eq!(text("SELECT id || destination FROM work"), "1d");
+        assert_eq!(text("PRAGMA integrity_check"), "ok");
+    }
+}

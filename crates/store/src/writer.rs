@@ -284,12 +284,27 @@ impl Writer {
         guarded: bool,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        answer(self.begin(now, guarded, work))
+    }
+
+    /// Queues a request; [`answer`] waits for its commit.
+    pub(crate) fn begin<T: Send + 'static>(
+        &self,
+        now: Timestamp,
+        guarded: bool,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Receiver<Result<T>> {
         let (answer, wait) = sync_channel(1);
         self.submit(now, guarded, work, move |result| {
             let _ = answer.send(result);
         });
-        wait.recv().unwrap_or_else(|_| Err(EngineError::Stopped("writer has ended".to_owned())))
+        wait
     }
+}
+
+/// Waits for the outcome of a request that was begun.
+pub(crate) fn answer<T>(wait: Receiver<Result<T>>) -> Result<T> {
+    wait.recv().unwrap_or_else(|_| Err(EngineError::Stopped("writer has ended".to_owned())))
 }
 
 impl Drop for Writer {

@@ -101,7 +101,12 @@ const ADMISSION: Group = Group {
     list: &[
         ("version-unknown", &[First("|P|2.4|", "|P|3.0|")], "version-unsupported", Refused),
         ("patient-missing", &[First("\rPID|", "\rZID|")], "pid-missing", Refused),
-        ("nhs-number-check-digit", &[First("{nhs}^^^NHS", "{bad-nhs}^^^NHS")], "nhs-number-invalid", Carried),
+        (
+            "nhs-number-check-digit",
+            &[First("{nhs}^^^NHS", "{bad-nhs}^^^NHS")],
+            "nhs-number-check-digit",
+            Carried,
+        ),
         ("birth-date-impossible", &[First("|{born-compact}|", "|19421345|")], "date-invalid", ItemLeftOut),
         ("gender-unknown", &[First("|{born-compact}|{sex}|", "|{born-compact}|Q|")], "code-unknown", Carried),
         ("escape-unknown", &[First("|{family}^", "|{family}\\Q\\^")], "escape-unknown", Carried),
@@ -121,7 +126,7 @@ const PATHOLOGY: Group = Group {
         ("end-reference-differs", &[First("UNZ+1+", "UNZ+1+9")], "interchange-reference-differs", Refused),
         ("segment-count-wrong", &[First("UNT+", "UNT+9")], "segment-count-differs", Carried),
         ("patient-missing", &[First("'PNA+PAT", "'PNX+PAT")], "patient-missing", Refused),
-        ("nhs-number-check-digit", &[First("PAT+{nhs}", "PAT+{bad-nhs}")], "nhs-number-invalid", Carried),
+        ("nhs-number-check-digit", &[First("PAT+{nhs}", "PAT+{bad-nhs}")], "nhs-number-check-digit", Carried),
         (
             "birth-date-impossible",
             &[First("DTM+329:{born-compact}", "DTM+329:19421345")],
@@ -179,7 +184,7 @@ const CASE_EXTRACT: Group = Group {
             NeighboursUnharmed,
         ),
         ("child", &[First(",A,{sex},British", ",C,{sex},British")], "child", NeighboursUnharmed),
-        ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-invalid", ItemLeftOut),
+        ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-check-digit", ItemLeftOut),
         ("birth-date-filler", &[First("{born-british}", "01/01/1900")], "date-filler", ItemLeftOut),
         ("name-differs", &[First(" {family},", " Otherwood,")], "name-conflict", Carried),
         ("gender-unknown", &[First(",A,{sex},British", ",A,9,British")], "gender-unknown", ItemLeftOut),
@@ -204,7 +209,7 @@ const NOTICE: Group = Group {
     list: &[
         ("type-unknown", &[First("\"discharge\"", "\"departure\"")], "value-not-allowed", Refused),
         ("person-missing", &[First("\"person\": {", "\"patient\": {")], "required-field-missing", Refused),
-        ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-invalid", Carried),
+        ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-check-digit", Carried),
         ("birth-date-impossible", &[First("{born}", "1942-13-45")], "bad-format", ItemLeftOut),
         ("consent-refused", &[First("\"given\": true", "\"given\": false")], "consent-refused", Carried),
         ("type-wrong", &[First("\"given\": true", "\"given\": \"yes\"")], "wrong-type", ItemLeftOut),
@@ -268,7 +273,7 @@ const EXTRACT: Group = Group {
     format: "gp2gp",
     of: "gp2gp.xml",
     list: &[
-        ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-invalid", Carried),
+        ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-check-digit", Carried),
         (
             "date-impossible",
             &[First("<availabilityTime value=\"20260", "<availabilityTime value=\"20269")],
@@ -303,7 +308,7 @@ const SUMMARY: Group = Group {
     format: "summary-care-record",
     of: "summary-care-record.xml",
     list: &[
-        ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-invalid", Refused),
+        ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-check-digit", Refused),
         ("date-impossible", &[First("<low value=\"20", "<low value=\"20XX")], "time-invalid", ItemLeftOut),
         (
             "act-unknown",
@@ -319,7 +324,7 @@ const STRUCTURED: Group = Group {
     format: "careconnect",
     of: "gp-connect.json",
     list: &[
-        ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-invalid", Refused),
+        ("nhs-number-check-digit", &[First("{nhs}", "{bad-nhs}")], "nhs-number-check-digit", Refused),
         (
             "reference-dangling",
             &[First("\"reference\": \"Practitioner/", "\"reference\": \"Practitioner/X")],

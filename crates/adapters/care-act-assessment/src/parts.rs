@@ -57,11 +57,10 @@ pub fn when(w: &mut Writer, leaf: Leaf<'_>, zone: &TimeZone) -> Option<When> {
     Some(when)
 }
 
-/// The content of an `Identifier`. An NHS number that fails its check is kept without a system: nobody matches by it.
+/// The content of an `Identifier`. An NHS number that fails its check is kept as stated: nobody matches by it.
 pub fn identifier_body(w: &mut Writer, id: Node<'_>, patient: bool) {
     let (Some(value), system) = (leaf(id, "value"), leaf(id, "system")) else { return };
     if system.is_some_and(|s| s.text.trim() == systems::NHS_NUMBER) {
-        let text = "the check digit of the NHS number is wrong; it was kept, and not as an NHS number";
         match NhsNumber::parse(value.text) {
             Ok(number) => {
                 if patient {
@@ -79,12 +78,7 @@ pub fn identifier_body(w: &mut Writer, id: Node<'_>, patient: bool) {
                 w.string("system", systems::NHS_NUMBER, system);
                 w.string("value", number.as_str(), value);
             }
-            Err(_) => {
-                warn(w, value, IssueCode::Value, "nhs-number-check-digit", text);
-                w.object("type", |w| w.string("text", "NHS number with a wrong check digit", system));
-                w.leaf("value", value);
-                w.lossy((value, system), text);
-            }
+            Err(error) => types::invalid_nhs_number(w, value, system, error),
         }
         return;
     }

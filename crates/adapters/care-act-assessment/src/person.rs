@@ -3,7 +3,7 @@
 use causeway_adapter::Composer;
 use causeway_core::{IssueCode, Leaf, Outcome, Precision, When};
 use causeway_fhir::types::{self, ukcore_extension};
-use causeway_fhir::{Coding, Ref, Writer};
+use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_json::Node;
 use causeway_json::shape::token;
 use causeway_terminology::Map;
@@ -20,7 +20,6 @@ pub static ETHNICITY: Map = Map::new("mais-ethnicity", include_str!("../maps/eth
 pub static LANGUAGE: Map = Map::new("mais-language", include_str!("../maps/language.csv"));
 
 const ROLE_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-RoleCode";
-const BCP_47: &str = "urn:ietf:bcp:47";
 
 /// Properties demanded of a subject of care from which on a person is held to be one.
 const DEMANDED_MIN: usize = 4;
@@ -210,7 +209,7 @@ fn language(w: &mut Writer, language: Node<'_>) {
     let (Some(tag), Some(code)) = (tag(language), leaf(language, "languageCode")) else { return };
     w.element(|w| {
         w.array("extension", |w| parts::detail(w, "proficiencyLevel", language));
-        types::concept(w, "language", Coding::new(BCP_47, tag, ""), code);
+        types::concept(w, "language", Coding::new(systems::BCP_47, tag, ""), code);
     });
 }
 

@@ -7,7 +7,7 @@ use crate::bind::{Gate, Section};
 use crate::item::In;
 use crate::record::{Record, label};
 use crate::sections::{LISTS, legal, notes, people, plans, whole};
-use crate::{about_me, subject, write};
+use crate::{about_me, write};
 
 const LEGAL_CLOSED: &str = "legal information is passed on only with option legal-items";
 const SAFEGUARDING_CLOSED: &str = "safeguarding concerns are passed on only with option safeguarding-items";
@@ -91,7 +91,9 @@ fn related(w: &mut Writer, item: In<'_>, system: &str) {
                 Ok(sound) => {
                     w.element(|w| types::identifier_body(w, systems::NHS_NUMBER, sound.as_str(), number));
                 }
-                Err(_) => subject::unsound_number(w, number),
+                Err(error) => {
+                    w.element(|w| types::invalid_nhs_number(w, number, (), error));
+                }
             }
         }
         if let Some(uid) = item.leaf("recordUid") {

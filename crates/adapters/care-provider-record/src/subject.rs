@@ -1,6 +1,6 @@
 //! The person and the provider.
 
-use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, Outcome, Severity};
+use causeway_core::{Leaf, NhsNumber, Outcome};
 use causeway_fhir::types::{self, Verification, ukcore_extension};
 use causeway_fhir::{Coding, Ref, Writer, systems};
 
@@ -15,9 +15,6 @@ use crate::write::{self, Env};
 pub const GENDER_IDENTITY: &str = "http://hl7.org/fhir/StructureDefinition/patient-genderIdentity";
 /// R4's extension for the need of an interpreter.
 pub const INTERPRETER: &str = "http://hl7.org/fhir/StructureDefinition/patient-interpreterRequired";
-
-/// Language tags.
-pub const BCP_47: &str = "urn:ietf:bcp:47";
 
 /// Members of the subject that are sensitive: held back unless option `sensitive-items`.
 pub const SENSITIVE: [(&str, Coding<'static>); 2] = [
@@ -91,7 +88,6 @@ pub fn record(record: &mut Record<'_, '_, '_>, key: &str) {
 /// The person as Patient.
 pub fn patient(record: &mut Record<'_, '_, '_>, key: &str) {
     let Some(subject) = record.root.get("subject") else { return };
-    let number = number(record.root);
     let provider = record.provider.clone();
     let context = record.c.context;
     let owner = provider_code(record.root).map_or(context.sender.code.as_str(), |leaf| leaf.text);
@@ -99,7 +95,7 @@ pub fn patient(record: &mut Record<'_, '_, '_>, key: &str) {
     record.c.resource("Patient", key, |w| {
         let env = Env { zone: &context.zone, system: &own_system };
         w.array("extension", |w| extensions(w, subject));
-        w.array("identifier", |w| identifiers(w, subject, number, &own_system));
+        w.array("identifier", |w| identifiers(w, subject, &own_system));
         names(w, subject);
         w.array("telecom", |w| {
             for phone in subject.list("telephones") {
@@ -119,7 +115,7 @@ pub fn patient(record: &mut Record<'_, '_, '_>, key: &str) {
         if let Some(language) = subject.leaf("firstLanguage") {
             w.array("communication", |w| {
                 w.element(|w| {
-                    types::concept(w, "language", Coding::new(BCP_47, language.text, ""), language);
+                    types::concept(w, "language", Coding::new(systems::BCP_47, language.text, ""), language);
                     w.boolean("preferred", true, ());
                 });
             });
@@ -157,11 +153,13 @@ fn extensions(w: &mut Writer, subject: In<'_>) {
     }
 }
 
-fn identifiers(w: &mut Writer, subject: In<'_>, number: Option<NhsNumber>, own_system: &str) {
+fn identifiers(w: &mut Writer, subject: In<'_>, own_system: &str) {
     if let Some(leaf) = subject.leaf("nhsNumber") {
-        match number {
-            Some(number) => types::nhs_number(w, number, leaf, Verification::PresentNotTraced, ()),
-            None => unsound_number(w, leaf),
+        match NhsNumber::parse(leaf.text) {
+            Ok(number) => types::nhs_number(w, number, leaf, Verification::PresentNotTraced, ()),
+            Err(error) => {
+                w.element(|w| types::invalid_nhs_number(w, leaf, (), error));
+            }
         }
     }
     for other in subject.list("localIdentifiers") {
@@ -175,17 +173,6 @@ fn identifiers(w: &mut Writer, subject: In<'_>, number: Option<NhsNumber>, own_s
             });
         }
     }
-}
-
-/// A number that fails its check is no NHS number: it is kept as an identifier of no system, which nobody matches by.
-pub fn unsound_number(w: &mut Writer, leaf: Leaf<'_>) {
-    let text = "the check digit of the NHS number is wrong; it was kept, and not as an NHS number";
-    w.issue(Some(leaf.id), Issue::new(Severity::Warning, IssueCode::Value, "nhs-number-check-digit", text));
-    w.element(|w| {
-        w.object("type", |w| w.fixed("text", "NHS number with a wrong check digit"));
-        w.leaf("value", leaf);
-    });
-    w.lossy(leaf, text);
 }
 
 fn names(w: &mut Writer, subject: In<'_>) {

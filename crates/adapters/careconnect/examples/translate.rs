@@ -1,7 +1,7 @@
 //! Translates files into a folder: `NAME.r4.json` (or `NAME.1.r4.json` and so on), `NAME.ledger.json` and
 //! `NAME.issues.json`. Files below a folder keep their path.
 //!
-//! `cargo run -p causeway-adapter-careconnect --example translate -- OUT FOLDER`
+//! `cargo run -p causeway-adapter-careconnect --example careconnect-translate -- OUT FOLDER`
 #![allow(clippy::print_stderr, clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};

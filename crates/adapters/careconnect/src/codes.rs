@@ -46,8 +46,6 @@ pub(crate) static MAPS: [&Map; 9] = [
 
 /// Root of HL7's terminology.
 pub(crate) const TERMINOLOGY: &str = "http://terminology.hl7.org/CodeSystem/";
-/// Extension that says why a value is absent.
-pub(crate) const DATA_ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 
 /// The R4 URL of a system that STU3 names.
 pub(crate) fn system(url: &str) -> Cow<'_, str> {

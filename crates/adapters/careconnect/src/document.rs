@@ -90,7 +90,7 @@ fn communication(p: &Part<'_, '_>, w: &mut Writer) {
             let two_letters = |t: &str| t.len() == 2 && t.bytes().all(|b| b.is_ascii_lowercase());
             let Some(code) = code.filter(|c| two_letters(c.text)) else { continue };
             w.element(|w| {
-                concept(w, "language", Coding::new("urn:ietf:bcp:47", code.text, ""), code);
+                concept(w, "language", Coding::new(systems::BCP_47, code.text, ""), code);
                 if let Some(preferred) = preferred {
                     p.copy.member(w, "preferred", preferred);
                 }

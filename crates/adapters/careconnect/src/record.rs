@@ -147,7 +147,7 @@ impl<'t> Record<'t> {
             let Err(error) = NhsNumber::parse(value.text()) else { continue };
             if !placeholder(value.text(), error) {
                 let text = format!("{error}; the record was refused");
-                return Err(refusal(IssueCode::Value, "nhs-number-invalid", text, value));
+                return Err(refusal(IssueCode::Value, error.rule(), text, value));
             }
         }
         Ok(())

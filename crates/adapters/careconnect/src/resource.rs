@@ -2,7 +2,7 @@
 
 use causeway_adapter::{Composer, Meta, Profile};
 use causeway_core::{ItemId, Outcome};
-use causeway_fhir::types::extension;
+use causeway_fhir::types::{data_absent, invalid_nhs_number};
 use causeway_fhir::{Writer, systems};
 use causeway_json::Node;
 
@@ -11,7 +11,7 @@ use crate::extension::{Lifted, of_resource};
 use crate::kinds::{self, Kind};
 use crate::record::{Entry, nhs_numbers};
 use crate::rules::{Rule, rule};
-use crate::{clinical, codes, document, medicine};
+use crate::{clinical, document, medicine};
 
 /// A resource that is being written.
 pub(crate) struct Part<'r, 't> {
@@ -194,24 +194,17 @@ impl<'t> Part<'_, 't> {
 
     /// An NHS number as the source states it; a placeholder is not called one.
     fn nhs_number(&self, w: &mut Writer, identifier: Node<'t>, number: Node<'t>) {
-        if causeway_core::NhsNumber::parse(number.text()).is_ok() {
+        let (Err(error), Some(leaf)) = (causeway_core::NhsNumber::parse(number.text()), number.leaf()) else {
             self.copy.body(w, identifier);
             return;
-        }
-        let text = "what stands as NHS number is a placeholder; it was carried without being called one";
-        let issue = crate::copy::warning(causeway_core::IssueCode::Value, "nhs-number-placeholder", text);
-        w.issue(number.leaf().map(|l| l.id), issue);
-        w.fixed("system", &systems::local(self.copy.sender, "patient-number-unverified"));
-        if let Some(leaf) = number.leaf() {
-            w.leaf("value", leaf);
-        }
+        };
+        invalid_nhs_number(w, leaf, identifier.leaf_of("system"), error);
         let reason = "said of a number that is a placeholder; kept only in the original";
         for (name, node) in identifier.members().filter(|(name, _)| *name != "value") {
             if name != "system" {
                 self.copy.lost(w, node, reason);
             }
         }
-        w.mapped(identifier.leaf_of("system"));
     }
 
     /// Resources within the resource.
@@ -286,7 +279,5 @@ pub(crate) fn absent(w: &mut Writer, key: &str) {
 
 /// Its content.
 pub(crate) fn absent_body(w: &mut Writer) {
-    w.array("extension", |w| {
-        extension(w, codes::DATA_ABSENT, |w| w.fixed("valueCode", "unknown"));
-    });
+    data_absent(w, "unknown", ());
 }

@@ -104,7 +104,7 @@ fn refusals_have_a_rule_and_a_place() {
         ("two-patients", "patient-repeated"),
         ("dangling-reference", "reference-dangling"),
         ("impossible-date", "date-invalid"),
-        ("wrong-nhs-number", "nhs-number-invalid"),
+        ("wrong-nhs-number", "nhs-number-check-digit"),
     ] {
         let translation = fixture(case);
         assert!(translation.outputs.is_empty(), "{case}");

@@ -34,10 +34,11 @@ pub fn person(file: &mut File<'_>, row: &Row<'_>, person: &Person, council: &Ref
             gender_text(w, gender);
         });
         w.array("identifier", |w| {
-            if let Some(nhs) = person.nhs {
+            let leaf = row.cell(Column::NhsNumber);
+            match person.nhs {
                 // CLD asserts a number and says nothing of a trace: 02, never 01.
-                let leaf = row.cell(Column::NhsNumber);
-                types::nhs_number(w, nhs, leaf, Verification::PresentNotTraced, ());
+                Some(nhs) => types::nhs_number(w, nhs, leaf, Verification::PresentNotTraced, ()),
+                None => stated_number(w, leaf),
             }
             council_id(w, row, person);
         });
@@ -68,6 +69,13 @@ pub fn person(file: &mut File<'_>, row: &Row<'_>, person: &Person, council: &Ref
             }
         });
     }))
+}
+
+/// A number that is no NHS number; the row's reading has told it.
+fn stated_number(w: &mut Writer, leaf: Option<Leaf<'_>>) {
+    if let Some(leaf) = leaf {
+        w.element(|w| types::stated_nhs_number(w, leaf, ()));
+    }
 }
 
 fn ethnicity(w: &mut Writer, row: &Row<'_>) {
@@ -158,11 +166,13 @@ fn related_person(file: &mut File<'_>, row: &Row<'_>, person: &Person, link: Opt
             });
         }
         w.array("identifier", |w| {
-            // UK Core allows the verification status on a Patient's number only.
-            if let Some(nhs) = person.nhs {
-                w.element(|w| {
-                    types::identifier_body(w, systems::NHS_NUMBER, nhs.as_str(), row.cell(Column::NhsNumber));
-                });
+            let leaf = row.cell(Column::NhsNumber);
+            match person.nhs {
+                // UK Core allows the verification status on a Patient's number only.
+                Some(nhs) => {
+                    w.element(|w| types::identifier_body(w, systems::NHS_NUMBER, nhs.as_str(), leaf));
+                }
+                None => stated_number(w, leaf),
             }
             council_id(w, row, person);
         });
@@ -171,15 +181,7 @@ fn related_person(file: &mut File<'_>, row: &Row<'_>, person: &Person, link: Opt
                 types::reference_by_identifier(w, "patient", "Patient", &person.id_system, link.text, link)
             }
             None => {
-                w.object("patient", |w| {
-                    w.array("extension", |w| {
-                        types::extension(
-                            w,
-                            "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
-                            |w| w.fixed("valueCode", "unknown"),
-                        );
-                    });
-                });
+                w.object("patient", |w| types::data_absent(w, "unknown", ()));
             }
         }
         w.array("relationship", |w| {

@@ -159,9 +159,6 @@ impl Person {
         if let Some(rule) = rule {
             file.tell(row, Column::NhsNumber, &rule);
         }
-        if self.nhs.is_none() {
-            self.fate(Column::NhsNumber, (Outcome::Rejected, "not a valid NHS number"));
-        }
     }
 
     fn read_key(&mut self, file: &mut File<'_>, row: &Row<'_>) {

@@ -50,9 +50,9 @@ rules! {
     EVENT_TYPE_MISSING Error Required "event-type-missing" "the event type is missing (DHSC check -1); the row was refused";
     EVENT_TYPE_UNKNOWN Error CodeInvalid "event-type-unknown" "the event type is none of request, assessment, service and review (DHSC check -2); the row was refused";
     // Identity.
-    NHS_SHAPE Error Value "nhs-number-shape" "the NHS number does not have ten digits; it was not translated";
-    NHS_CHECK Error Value "nhs-number-check-digit" "the check digit of the NHS number is wrong; it was not translated";
-    NHS_FILLER Error Value "nhs-number-filler" "the NHS number is a filler of ten equal digits; it was not translated";
+    NHS_SHAPE Warning Value "nhs-number-shape" "the NHS number does not have ten digits; it was kept as stated, and not as an NHS number";
+    NHS_CHECK Warning Value "nhs-number-check-digit" "the check digit of the NHS number is wrong; it was kept as stated, and not as an NHS number";
+    NHS_FILLER Warning Value "nhs-number-filler" "the NHS number is a filler of ten equal digits; it was kept as stated, and not as an NHS number";
     NHS_SPREADSHEET Warning Value "nhs-number-spreadsheet" "the NHS number is written as a spreadsheet's number with an exponent; all its digits were there";
     NHS_SPACED Information Value "nhs-number-spaced" "the NHS number is written with blanks or hyphens";
     NHS_MISSING Warning Required "nhs-number-missing" "the NHS number is missing (DHSC check -1)";

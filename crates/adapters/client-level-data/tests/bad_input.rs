@@ -70,10 +70,10 @@ const CASES: &[Case] = &[
     // Identity.
     ("nhs-number-spaced", "Request", "NHS Number", &[("NHS Number", "999 000 0018")], Told),
     ("nhs-number-spreadsheet", "Request", "NHS Number", &[("NHS Number", "9.990000018E9")], Told),
-    ("nhs-number-shape", "Request", "NHS Number", &[("NHS Number", "9.99E+09")], CellRefused),
-    ("nhs-number-shape", "Request", "NHS Number", &[("NHS Number", "999000001")], CellRefused),
-    ("nhs-number-check-digit", "Request", "NHS Number", &[("NHS Number", "9990000019")], CellRefused),
-    ("nhs-number-filler", "Request", "NHS Number", &[("NHS Number", "0000000000")], CellRefused),
+    ("nhs-number-shape", "Request", "NHS Number", &[("NHS Number", "9.99E+09")], Told),
+    ("nhs-number-shape", "Request", "NHS Number", &[("NHS Number", "999000001")], Told),
+    ("nhs-number-check-digit", "Request", "NHS Number", &[("NHS Number", "9990000019")], Told),
+    ("nhs-number-filler", "Request", "NHS Number", &[("NHS Number", "0000000000")], Told),
     ("nhs-number-missing", "Request", "NHS Number", &[("NHS Number", "")], Told),
     (
         "la-person-id-missing",

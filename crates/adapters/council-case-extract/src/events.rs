@@ -9,16 +9,8 @@ use crate::person::{self, system};
 use crate::rules;
 use crate::tables::Row;
 
-const ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
-
 fn absent(w: &mut Writer, key: &str, why: &str) {
-    w.object(key, |w| absent_extension(w, why));
-}
-
-fn absent_extension(w: &mut Writer, why: &str) {
-    w.array("extension", |w| {
-        types::extension(w, ABSENT, |w| w.fixed("valueCode", why));
-    });
+    w.object(key, |w| types::data_absent(w, why, ()));
 }
 
 /// A worker as Practitioner, where the extract has one of this id.
@@ -151,7 +143,7 @@ pub fn note(c: &mut Composer<'_>, extract: &Extract<'_>, row: &Row<'_>, patient:
         w.array("content", |w| {
             w.element(|w| {
                 w.object("attachment", |w| {
-                    absent_extension(w, "masked");
+                    types::data_absent(w, "masked", ());
                     w.leaf_opt("title", row.cell("title"));
                 });
             });

@@ -1,7 +1,7 @@
 //! A person: Patient with telephones and addresses.
 
 use causeway_adapter::Composer;
-use causeway_core::{Leaf, NhsNumber, Outcome, When};
+use causeway_core::{Leaf, NhsNumber, NhsNumberError, Outcome, When};
 use causeway_fhir::types::{self, Verification};
 use causeway_fhir::{Coding, Ref, Writer, systems};
 
@@ -30,8 +30,14 @@ pub fn write(c: &mut Composer<'_>, extract: &Extract<'_>, person: &Person) -> Op
     Some(c.resource("Patient", row.text("person_id"), |w| {
         nationality(w, row);
         w.array("identifier", |w| {
-            if let Some(nhs) = nhs {
-                types::nhs_number(w, nhs, row.cell("nhs_id"), Verification::PresentNotTraced, ());
+            match nhs {
+                Some((leaf, Ok(number))) => {
+                    types::nhs_number(w, number, leaf, Verification::PresentNotTraced, ());
+                }
+                Some((leaf, Err(error))) => {
+                    w.element(|w| types::invalid_nhs_number(w, leaf, (), error));
+                }
+                None => {}
             }
             if let Some(id) = row.cell("person_id") {
                 types::identifier(w, &ids.0, id);
@@ -130,24 +136,18 @@ fn telephone(w: &mut Writer, row: &Row<'_>) {
     });
 }
 
-fn nhs_number(c: &mut Composer<'_>, row: &Row<'_>) -> Option<NhsNumber> {
+fn nhs_number<'a>(
+    c: &mut Composer<'_>,
+    row: &Row<'a>,
+) -> Option<(Leaf<'a>, Result<NhsNumber, NhsNumberError>)> {
     let leaf = row.cell("nhs_id")?;
     // The column is numeric in the council's database, so leading zeros are lost on the way.
     let digits = leaf.text.bytes().all(|b| b.is_ascii_digit()) && (7..10).contains(&leaf.text.len());
     let padded = digits.then(|| NhsNumber::parse(&format!("{:0>10}", leaf.text)).ok()).flatten();
-    match NhsNumber::parse(leaf.text).ok().or(padded) {
-        Some(number) => {
-            if padded.is_some() {
-                c.issue_at(leaf.id, rules::NHS_PADDED.issue());
-            }
-            Some(number)
-        }
-        None => {
-            c.issue_at(leaf.id, rules::NHS.issue());
-            c.claim(leaf, Outcome::Rejected, "not a valid NHS number");
-            None
-        }
+    if padded.is_some() {
+        c.issue_at(leaf.id, rules::NHS_PADDED.issue());
     }
+    Some((leaf, padded.map_or_else(|| NhsNumber::parse(leaf.text), Ok)))
 }
 
 fn born(c: &mut Composer<'_>, row: &Row<'_>) -> Option<When> {

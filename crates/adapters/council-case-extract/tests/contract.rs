@@ -32,7 +32,7 @@ fn bad_input_is_told_at_its_place() {
         ("orphans-and-merges", "legacy-id", "dm_visits row 5, person_id"),
         ("orphans-and-merges", "related-person-absent", "dm_personal_relationships row 7, other_person_id"),
         ("orphans-and-merges", "related-to-self", "dm_personal_relationships row 8, other_person_id"),
-        ("doubtful-values", "nhs-number-invalid", "dm_persons row 2, nhs_id"),
+        ("doubtful-values", "nhs-number-check-digit", "dm_persons row 2, nhs_id"),
         ("doubtful-values", "name-conflict", "dm_persons row 2, full_name"),
         ("doubtful-values", "date-filler", "dm_persons row 2, date_of_birth"),
         ("doubtful-values", "gender-unknown", "dm_persons row 2, gender"),

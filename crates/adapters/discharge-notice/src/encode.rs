@@ -113,15 +113,19 @@ impl<'b> Reader<'b> {
     fn person(&mut self, at: usize) -> Value {
         let mut person = Map::new();
         let Some(patient) = self.resources.get(at).map(|(_, r)| *r) else { return Value::Null };
-        for (number, identifier) in patient["identifier"].as_array().into_iter().flatten().enumerate() {
+        let identifiers = patient["identifier"].as_array().map(Vec::as_slice).unwrap_or_default();
+        // The notice has one member for the number as stated, sound or not.
+        let sound = identifiers.iter().any(|i| i["system"] == systems::NHS_NUMBER);
+        for (number, identifier) in identifiers.iter().enumerate() {
             let value = identifier["value"].as_str().map(str::to_owned);
-            if identifier["system"] == systems::NHS_NUMBER {
+            let stated = identifier["system"] == systems::STATED_NHS_NUMBER;
+            if identifier["system"] == systems::NHS_NUMBER || (stated && !sound) {
                 put(&mut person, "nhsNumber", value);
                 let status = &identifier["extension"][0]["valueCodeableConcept"]["coding"][0]["code"];
                 put(&mut person, "nhsNumberStatus", status.as_str().map(str::to_owned));
                 // The number's own member says its system, the code of its status says the rest.
                 self.use_element(at, format!("identifier[{number}]"));
-            } else if !person.contains_key("hospitalId") {
+            } else if !stated && !person.contains_key("hospitalId") {
                 put(&mut person, "hospitalId", value);
                 self.use_element(at, format!("identifier[{number}].value"));
             }

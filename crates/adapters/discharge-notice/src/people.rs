@@ -77,7 +77,7 @@ fn spoken(w: &mut Writer, language: Leaf<'_>) {
     w.element(|w| {
         w.object("language", |w| {
             w.array("coding", |w| {
-                w.element(|w| Coding::new("urn:ietf:bcp:47", tag, "").body(w, language));
+                w.element(|w| Coding::new(systems::BCP_47, tag, "").body(w, language));
             });
             if tag != language.text {
                 w.leaf("text", language);
@@ -122,11 +122,7 @@ fn identifiers(w: &mut Writer, person: &Person<'_>, sender: &str) {
                 None => types::nhs_number(w, number, leaf, Verification::PresentNotTraced, ()),
             },
             Err(error) => {
-                let issue =
-                    Issue::new(Severity::Warning, IssueCode::Value, "nhs-number-invalid", error.to_string());
-                w.issue(Some(leaf.id), issue);
-                // Kept as what the sender wrote, under no system that would make it an NHS number.
-                types::identifier(w, &systems::local(sender, "stated-nhs-number"), leaf);
+                w.element(|w| types::invalid_nhs_number(w, leaf, (), error));
             }
         }
         if let Some(leaf) = person.nhs_number_status.filter(|_| status.is_none()) {

@@ -1,7 +1,7 @@
 //! Translates files into a folder: `NAME.r4.json` (or `NAME.1.r4.json` and so on), `NAME.ledger.json`,
 //! `NAME.issues.json` and, where the sender asked for one, `NAME.ack.edi`.
 //!
-//! `cargo run -p causeway-adapter-edifact-pathology --example translate -- OUT FILE…`
+//! `cargo run -p causeway-adapter-edifact-pathology --example edifact-pathology-translate -- OUT FILE…`
 #![allow(clippy::print_stderr, clippy::print_stdout)]
 
 use std::path::Path;

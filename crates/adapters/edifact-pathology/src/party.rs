@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use causeway_adapter::Composer;
 use causeway_core::{IssueCode, ItemId, Leaf, Outcome};
+use causeway_fhir::types::data_absent;
 use causeway_fhir::{Ref, Writer, systems};
 
 use crate::codes::{PARTY_CODE_LIST, joined_parts, warning};
@@ -255,14 +256,7 @@ fn references(w: &mut Writer, party: &Read<'_, '_>, sender: &str) {
 fn reference_body(w: &mut Writer, rff: &causeway_edifact::View<'_>, sender: &str) {
     let (qualifier, Some(value)) = (rff.get(1, 1), rff.get(1, 2)) else { return };
     if value.text.trim() == "UNKNOWN" {
-        w.object("_value", |w| {
-            w.array("extension", |w| {
-                w.element(|w| {
-                    w.fixed("url", "http://hl7.org/fhir/StructureDefinition/data-absent-reason");
-                    w.string("valueCode", "unknown", value);
-                });
-            });
-        });
+        w.object("_value", |w| data_absent(w, "unknown", value));
         w.claim(qualifier, Outcome::Structural, "");
         return;
     }
@@ -286,14 +280,7 @@ pub(crate) fn destinations(w: &mut Writer, parties: &[Read<'_, '_>], sender: &st
                     );
                 }
                 None => {
-                    w.object("_endpoint", |w| {
-                        w.array("extension", |w| {
-                            w.element(|w| {
-                                w.fixed("url", "http://hl7.org/fhir/StructureDefinition/data-absent-reason");
-                                w.fixed("valueCode", "unknown");
-                            });
-                        });
-                    });
+                    w.object("_endpoint", |w| data_absent(w, "unknown", ()));
                 }
             }
             w.object("receiver", |w| {

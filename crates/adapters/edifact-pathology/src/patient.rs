@@ -58,8 +58,7 @@ fn key(report: &Report<'_>, reference: &str) -> String {
     }
 }
 
-/// PNA-2: the official identifier (OPI) is an NHS number if it passes the check; else it is what the sender
-/// calls the patient. The message says nothing of tracing, so a number is "present but not traced".
+/// PNA-2: the official identifier (OPI) is an NHS number if it passes the check; else it is kept as stated. The message says nothing of tracing, so a number is "present but not traced".
 fn official(w: &mut Writer, person: &View<'_>, sender: &str) {
     let Some(value) = person.get(2, 1).filter(|l| !l.is_blank()) else { return };
     let qualifier = person.get(2, 2);
@@ -67,17 +66,12 @@ fn official(w: &mut Writer, person: &View<'_>, sender: &str) {
         match NhsNumber::parse(value.text) {
             Ok(number) => {
                 types::nhs_number(w, number, (value, qualifier), Verification::PresentNotTraced, ());
-                return;
             }
-            Err(_) => w.issue(
-                Some(value.id),
-                warning(
-                    IssueCode::Value,
-                    "nhs-number-invalid",
-                    "the official identifier of the patient is no valid NHS number; it was kept as a local identifier",
-                ),
-            ),
+            Err(error) => {
+                w.element(|w| types::invalid_nhs_number(w, value, qualifier, error));
+            }
         }
+        return;
     }
     local(w, qualifier, Some(value), sender);
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use causeway_adapter::{Composer, Profile};
 use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, OdsCode, Severity};
-use causeway_fhir::types::{Verification, nhs_number};
+use causeway_fhir::types::{Verification, invalid_nhs_number, nhs_number};
 use causeway_fhir::{Ref, Writer, systems};
 use causeway_xml::Element;
 use jiff::tz::TimeZone;
@@ -45,13 +45,8 @@ fn patient_identifier(w: &mut Writer, id: Element<'_>) {
             return;
         }
         Err(error) if official => {
-            let issue = Issue::new(
-                Severity::Warning,
-                IssueCode::Value,
-                "nhs-number-invalid",
-                format!("{error}; it was kept as an identifier and not as an NHS number"),
-            );
-            w.issue(Some(value.id), issue);
+            w.element(|w| invalid_nhs_number(w, value, root, error));
+            return;
         }
         _ => {
             let issue = Issue::new(

@@ -1,47 +1,9 @@
 //! Reading HL7 v3 data types (ISO 21090's forerunner, NPfIT MIM): II, CD, TS, IVL_TS.
 
-use causeway_core::{Leaf, When};
+use causeway_core::Leaf;
 use causeway_xml::Element;
+pub(crate) use causeway_xml::hl7v3::{Effective, Time, guid, key, original_text, time, when};
 use jiff::tz::TimeZone;
-
-/// A point in time with the item that states it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Time<'d> {
-    pub when: When,
-    pub leaf: Leaf<'d>,
-}
-
-/// When something was true or done.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Effective<'d> {
-    None,
-    At(Time<'d>),
-    Between(Option<Time<'d>>, Option<Time<'d>>),
-}
-
-impl<'d> Effective<'d> {
-    /// The earlier end, or the point.
-    pub fn start(self) -> Option<Time<'d>> {
-        match self {
-            Self::None => None,
-            Self::At(time) => Some(time),
-            Self::Between(start, _) => start,
-        }
-    }
-}
-
-/// TS. Senders whose records hold a day only fill the time with `000000`: that is a day.
-pub(crate) fn when(text: &str, zone: &TimeZone) -> Option<When> {
-    let when = When::hl7(text, zone).ok()?;
-    let filled = text.len() == 14 && text.ends_with("000000");
-    Some(if filled { when.to_day() } else { when })
-}
-
-/// The `value` of an element as a point in time.
-pub(crate) fn time<'d>(element: Option<Element<'d>>, zone: &TimeZone) -> Option<Time<'d>> {
-    let leaf = element?.attribute("value")?;
-    when(leaf.text.trim(), zone).map(|when| Time { when, leaf })
-}
 
 /// A child's `value` as a point in time.
 pub(crate) fn child_time<'d>(parent: Element<'d>, name: &str, zone: &TimeZone) -> Option<Time<'d>> {
@@ -84,20 +46,6 @@ pub(crate) fn effective<'d>(statement: Element<'d>, zone: &TimeZone) -> Effectiv
     }
 }
 
-/// The first `id` that is a GUID: `root` without `extension`.
-pub(crate) fn guid<'d>(element: Element<'d>) -> Option<Leaf<'d>> {
-    element
-        .children_named("id")
-        .filter(|id| id.attribute("extension").is_none())
-        .find_map(|id| id.attribute("root"))
-        .filter(|root| !root.is_blank())
-}
-
-/// Ids are compared in upper case.
-pub(crate) fn key(id: &str) -> String {
-    id.trim().to_ascii_uppercase()
-}
-
 /// The `code` attribute of a child.
 pub(crate) fn child_code<'d>(parent: Element<'d>, name: &str) -> Option<Leaf<'d>> {
     parent.child(name)?.attribute("code")
@@ -106,11 +54,6 @@ pub(crate) fn child_code<'d>(parent: Element<'d>, name: &str) -> Option<Leaf<'d>
 /// The words of a CD: what the author wrote, else the code's own.
 pub(crate) fn words<'d>(code: Element<'d>) -> Option<Leaf<'d>> {
     original_text(code).or_else(|| code.attribute("displayName")).filter(|l| !l.is_blank())
-}
-
-/// `originalText` of a CD.
-pub(crate) fn original_text<'d>(code: Element<'d>) -> Option<Leaf<'d>> {
-    code.child("originalText").and_then(|t| t.text())
 }
 
 /// A CD's own code and each of its translations.
@@ -165,18 +108,6 @@ pub(crate) fn dedent(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_filled_midnight_is_a_day() {
-        let zone = causeway_core::london();
-        assert_eq!(when("20120517000000", &zone).map(|w| w.fhir()).as_deref(), Some("2012-05-17"));
-        assert_eq!(
-            when("201205170000", &zone).map(|w| w.fhir()).as_deref(),
-            Some("2012-05-17T00:00:00+01:00")
-        );
-        assert_eq!(when("1970", &zone).map(|w| w.fhir()).as_deref(), Some("1970"));
-        assert!(when("2012-5", &zone).is_none());
-    }
 
     #[test]
     fn concepts_and_descriptions() {

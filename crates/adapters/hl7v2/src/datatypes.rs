@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use causeway_core::{IssueCode, Leaf, NhsNumber, Outcome, Sources};
 use causeway_fhir::systems;
-use causeway_fhir::types::{Verification, nhs_number};
+use causeway_fhir::types::{Verification, invalid_nhs_number, nhs_number};
 use causeway_fhir::{Coding, Writer};
 use causeway_hl7v2::Part;
 
@@ -88,15 +88,12 @@ impl<'m> Cx<'m> {
             // The type only repeats what the authority says.
             w.claim(self.part.comp(5).leaf(), Outcome::Structural, "");
         }
-        let Some(number) = self.number() else {
-            let text =
-                "what the source calls an NHS number is none; it was kept without the NHS number's system";
-            env.warn(w, self.id.id, IssueCode::Value, "nhs-number-invalid", text);
-            w.element(|w| {
-                w.object("type", |w| w.string("text", "NHS number as sent, not valid", (named, kind)));
-                w.leaf("value", self.id);
-            });
-            return;
+        let number = match NhsNumber::parse(self.id.text) {
+            Ok(number) => number,
+            Err(error) => {
+                w.element(|w| invalid_nhs_number(w, self.id, (named, kind), error));
+                return;
+            }
         };
         // Welsh senders put the status where HL7 has the check digit; two digits are never a check digit.
         let own = self.part.comp(2).leaf().filter(|l| l.text.len() == 2);

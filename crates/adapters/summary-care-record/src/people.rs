@@ -2,7 +2,7 @@
 
 use causeway_adapter::Composer;
 use causeway_core::{Leaf, NhsNumber, NhsNumberError};
-use causeway_fhir::types::{Verification, nhs_number};
+use causeway_fhir::types::{Verification, invalid_nhs_number, nhs_number};
 use causeway_fhir::{Ref, Writer, systems};
 use causeway_xml::Element;
 
@@ -23,8 +23,8 @@ pub(crate) fn number<'d>(
 pub(crate) enum Number<'d> {
     /// An NHS number.
     Nhs(NhsNumber),
-    /// What stands in its place and is none.
-    Other(Leaf<'d>),
+    /// What stands in its place and is none, and why it is none.
+    Other(Leaf<'d>, NhsNumberError),
 }
 
 /// Writes `Patient`: the summary knows no more than the number.
@@ -36,16 +36,13 @@ pub(crate) fn patient(
 ) -> Ref {
     let key = match number {
         Number::Nhs(number) => number.as_str().to_owned(),
-        Number::Other(value) => format!("not an NHS number|{}", value.text.trim()),
+        Number::Other(value, _) => format!("not an NHS number|{}", value.text.trim()),
     };
     c.resource("Patient", &key, |w| {
         w.array("identifier", |w| match number {
             Number::Nhs(number) => nhs_number(w, *number, from, Verification::PresentNotTraced, ()),
-            Number::Other(value) => {
-                w.element(|w| {
-                    w.string("system", &format!("urn:oid:{}", codes::NHS_NUMBER_OID), from.0);
-                    w.leaf("value", *value);
-                });
+            Number::Other(value, error) => {
+                w.element(|w| invalid_nhs_number(w, *value, from.0, *error));
             }
         });
         let parts = holder.child("patientPerson").or_else(|| holder.child("patientPatient"));

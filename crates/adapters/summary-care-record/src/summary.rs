@@ -68,15 +68,10 @@ fn who<'d>(c: &mut Composer<'_>, root: Element<'d>) -> Result<Who<'d>, Refusal> 
     };
     let number = match number {
         Ok(number) => Number::Nhs(number),
-        Err(error) if entry::find(root).is_empty() => {
-            let text = format!("{error}; the text was carried, its patient without an NHS number");
-            let issue = Issue::new(Severity::Warning, IssueCode::Value, "nhs-number-invalid", text);
-            c.issue_at(value.id, issue);
-            Number::Other(value)
-        }
+        Err(error) if entry::find(root).is_empty() => Number::Other(value, error),
         Err(error) => {
             let text = format!("{error}; the summary was refused");
-            let issue = Issue::new(Severity::Error, IssueCode::Value, "nhs-number-invalid", text);
+            let issue = Issue::new(Severity::Error, IssueCode::Value, error.rule(), text);
             return Err(Refusal { issue, about: Some(value.id) });
         }
     };

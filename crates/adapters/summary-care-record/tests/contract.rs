@@ -109,7 +109,7 @@ fn refusals_have_a_rule_and_a_place() {
     for (case, rule) in [
         ("access-refused", "spine-access-refused"),
         ("record-not-found", "spine-record-not-found"),
-        ("wrong-nhs-number", "nhs-number-invalid"),
+        ("wrong-nhs-number", "nhs-number-check-digit"),
     ] {
         let translation = fixture(case);
         assert!(translation.outputs.is_empty(), "{case}");

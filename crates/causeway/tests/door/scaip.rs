@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{World, open};
+use crate::world::{World, open, state_in};
 
 const KNOWN: &str = "<mrq><ref>A1</ref><cid>4471002</cid><dty>0005</dty><stc>0010</stc></mrq>";
 
@@ -160,4 +160,73 @@ async fn a_sender_that_is_too_fast_is_told_busy() {
     let answers = talk(door.address, &[&pulses]).await;
     assert_eq!(numbers(&answers), ["0", "0", "0", "6", "6", "6"]);
     door.stop.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_can_be_kept_the_unit_is_told_to_hold() {
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(state_in(open(), folder.path(), None));
+    let state = state_in(open(), folder.path(), Some(u64::MAX));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let settings = Settings {
+        listen: address.to_string(),
+        sender: "ZT901".to_owned(),
+        format: "telecare-alarm".to_owned(),
+        tls: None,
+    };
+    let stop = CancellationToken::new();
+    tokio::spawn(serve(state, stop.clone(), listener, settings, None));
+    let answers = talk(address, &[KNOWN]).await;
+    assert_eq!(numbers(&answers), ["4"], "{answers}");
+    assert!(answers.contains("<ref>A1</ref>"));
+    stop.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn within_tls() {
+    use std::sync::Arc;
+
+    use causeway_service::tls;
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::rustls::pki_types::ServerName;
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+    let world = World::new(open()).await;
+    resident(&world).await;
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (certificate, key) = (folder.path().join("server.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).expect("a file");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
+    let tls = tls::Settings { certificate, key, client_ca: None, client_required: false, mllp: false };
+    let wrap = tls::wrap(&tls).expect("TLS");
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let settings = Settings {
+        listen: address.to_string(),
+        sender: "ZT901".to_owned(),
+        format: "telecare-alarm".to_owned(),
+        tls: Some(tls),
+    };
+    let stop = CancellationToken::new();
+    tokio::spawn(serve(world.state.clone(), stop.clone(), listener, settings, Some(wrap)));
+
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).expect("an authority");
+    let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let stream = TcpStream::connect(address).await.expect("connects");
+    let name = ServerName::try_from("localhost").expect("a name");
+    let mut stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await.expect("TLS");
+    stream.write_all(KNOWN.as_bytes()).await.expect("writes");
+    let mut answer = vec![0; 200];
+    let length = tokio::time::timeout(Duration::from_secs(20), stream.read(&mut answer)).await;
+    let length = length.expect("in time").expect("an answer");
+    assert_eq!(numbers(&String::from_utf8_lossy(&answer[..length])), ["0"]);
+
+    let plain = talk(address, &[KNOWN]).await;
+    assert!(!plain.contains("<snu>"), "plain text gets no reply");
+    stop.cancel();
 }

@@ -22,11 +22,16 @@ pub struct World {
 pub fn state(config: Config) -> (Shared, tempfile::TempDir) {
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let folder = tempfile::tempdir().expect("a folder");
-    let engine = Store::open(Options::new(folder.path().join("exchange"))).expect("a store");
-    let record = Record::open(folder.path().join("record.sqlite")).expect("a record");
-    let state =
-        AppState::new(config, Arc::new(engine), Arc::new(record), causeway::ADAPTERS).expect("a state");
-    (state, folder)
+    (state_in(config, folder.path(), None), folder)
+}
+
+/// A state in a folder; with `reserve`, that many bytes must stay free on its disk.
+pub fn state_in(config: Config, folder: &std::path::Path, reserve: Option<u64>) -> Shared {
+    let mut options = Options::new(folder.join("exchange"));
+    options.reserve = reserve.unwrap_or(options.reserve);
+    let engine = Store::open(options).expect("a store");
+    let record = Record::open(folder.join("record.sqlite")).expect("a record");
+    AppState::new(config, Arc::new(engine), Arc::new(record), causeway::ADAPTERS).expect("a state")
 }
 
 impl World {

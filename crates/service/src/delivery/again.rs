@@ -70,11 +70,8 @@ struct Order {
 /// The key under which deliveries about the one person of a bundle keep their order.
 fn person(state: &AppState, bundle: &[u8]) -> Option<String> {
     let bundle: Value = serde_json::from_slice(bundle).ok()?;
-    let mut patients = bundle["entry"]
-        .as_array()?
-        .iter()
-        .map(|e| &e["resource"])
-        .filter(|r| r["resourceType"] == "Patient");
+    let mut patients =
+        bundle["entry"].as_array()?.iter().map(|e| &e["resource"]).filter(|r| r["resourceType"] == "Patient");
     let (patient, None) = (patients.next()?, patients.next()) else { return None };
     let identifiers = patient["identifier"].as_array()?;
     let number = identifiers.iter().filter(|i| i["system"] == NHS_NUMBER);

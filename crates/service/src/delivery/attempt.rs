@@ -403,7 +403,11 @@ mod tests {
             (pause, step.tries)
         };
         assert_eq!(after(1, "", Whose::Endpoint, 0), (Some(4), None));
-        assert_eq!(after(90, "", Whose::Endpoint, 23), (Some(900), None), "many attempts are no reason to give up");
+        assert_eq!(
+            after(90, "", Whose::Endpoint, 23),
+            (Some(900), None),
+            "many attempts are no reason to give up"
+        );
         assert_eq!(after(90, "", Whose::Endpoint, 24), (None, None));
         assert_eq!(after(1, "", Whose::Endpoint, 48), (Some(4), None), "released by a person");
         assert_eq!(after(30, "the receiver can't be reached", Whose::Message, 1), (Some(4), Some(1)));

@@ -62,7 +62,7 @@ pub async fn run(state: Shared, stop: CancellationToken) {
     let mut progress = state.signals.progress();
     while !stop.is_cancelled() {
         let rung = state.signals.rung(WorkKind::Deliver);
-        queues.refresh(&state).await;
+        queues.refresh(&state, &outbox).await;
         for endpoint in queues.endpoints.iter() {
             let room = outbox.circuit(&endpoint.name, |c| c.room(state.clock.now(), endpoint.concurrency));
             for lease in claim(&state, endpoint, room).await {
@@ -135,7 +135,7 @@ fn any(state: &AppState, destination: &str) -> Result<bool, EngineError> {
 
 impl Queues {
     /// Reads the endpoints, and which destinations newly queued items have.
-    async fn refresh(&mut self, state: &Shared) {
+    async fn refresh(&mut self, state: &Shared, outbox: &Outbox) {
         let pause = Duration::from_secs(limits::SETTINGS_SECONDS);
         if self.read.is_some_and(|read| read.elapsed() < pause) {
             return;
@@ -146,6 +146,10 @@ impl Queues {
         });
         match read.await {
             Ok((endpoints, names, (destinations, last))) => {
+                // What was learnt of an endpoint says nothing of it under other settings.
+                for changed in endpoints.iter().filter(|e| !self.endpoints.contains(e)) {
+                    outbox.circuit(&changed.name, circuit::Circuit::answered);
+                }
                 self.endpoints = Arc::new(endpoints);
                 self.names = names;
                 self.seen.extend(destinations);

@@ -34,7 +34,8 @@ pub(super) struct Parcel {
 impl Parcel {
     /// A header that the sender set and that goes with a message that is passed on as it came.
     pub(super) fn forwarded(&self, name: &str) -> Option<&str> {
-        fhir_messaging::forwarded(&self.message, name).filter(|_| self.delivery.route == fhir_messaging::ROUTE)
+        fhir_messaging::forwarded(&self.message, name)
+            .filter(|_| self.delivery.route == fhir_messaging::ROUTE)
     }
 }
 

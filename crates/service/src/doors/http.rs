@@ -9,8 +9,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use causeway_exchange::engine::Done;
 use causeway_exchange::{
-    Accept, AcceptOutcome, Answer as Kept, Effects, IdempotencyKey, MessageId, NewMessage, NewWork,
+    Accept, AcceptOutcome, Answer as Kept, Effects, IdempotencyKey, MessageId, NewMessage, NewWork, Payload,
     State as Stand, WorkKind,
 };
 use serde_json::json;
@@ -62,13 +63,15 @@ async fn accept(State(state): State<Shared>, headers: HeaderMap, body: Body) -> 
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-long", "message-too-large", text));
     }
     let payload = upload::take(&state, body).await?;
-    if matches!(&payload, causeway_exchange::Payload::Bytes(bytes) if bytes.is_empty()) {
+    if matches!(&payload, Payload::Bytes(bytes) if bytes.is_empty()) {
         return Err(Problem::invalid("empty", "the message has no content"));
     }
     let id = message.id.clone();
+    let first = first_answer(&id);
     let effects = Effects {
         work: vec![NewWork::new(WorkKind::Translate, "")],
-        answer: Some(first_answer(&id)),
+        // Without a key nobody can ask for it again.
+        answer: key.is_some().then(|| first.clone()),
         ..Effects::default()
     };
     let outcome = commit(&state, Accept { message, payload, key, effects }).await?;
@@ -78,9 +81,9 @@ async fn accept(State(state): State<Shared>, headers: HeaderMap, body: Body) -> 
             if wants_result(&headers) {
                 return wait(&state, &caller, &id).await;
             }
-            Ok(answer(&id, &first_answer(&id), false))
+            Ok(answer(&id, first, false))
         }
-        AcceptOutcome::Replayed { id, answer: kept } => Ok(answer(&id, &kept, true)),
+        AcceptOutcome::Replayed { id, answer: kept } => Ok(answer(&id, kept, true)),
         AcceptOutcome::InProgress { .. } => Err(Problem::new(
             StatusCode::TOO_EARLY,
             "transient",
@@ -153,20 +156,29 @@ fn idempotency_key(caller: &Caller, headers: &HeaderMap) -> Answer<Option<Idempo
 pub async fn commit(state: &Shared, accept: Accept) -> Answer<AcceptOutcome> {
     let (send, receive) = oneshot::channel();
     let now = state.clock.now();
-    // Handing over may block for a moment where the engine's queue is full.
-    let engine = state.engine.clone();
-    let handed = tokio::task::spawn_blocking(move || {
-        engine.accept_then(
-            accept,
-            now,
-            Box::new(move |outcome| {
-                drop(send.send(outcome));
-            }),
-        );
-    });
-    handed.await.map_err(|_| Problem::internal())?;
+    let done: Done = Box::new(move |outcome| drop(send.send(outcome)));
+    if is_small(&accept) {
+        // Handing over costs less than going to another thread. Where the engine's queue is full it waits, and
+        // that is wanted: what waits behind it could not be accepted sooner.
+        state.engine.accept_then(accept, now, done);
+    } else {
+        // Hashing, and content that is flushed into a file before the engine names it.
+        let engine = state.engine.clone();
+        let handed = tokio::task::spawn_blocking(move || engine.accept_then(accept, now, done));
+        handed.await.map_err(|_| Problem::internal())?;
+    }
     let outcome = receive.await.map_err(|_| Problem::internal())?;
     Ok(outcome?)
+}
+
+/// Whether all that the engine must hash is hashed in less time than a change of threads takes.
+fn is_small(accept: &Accept) -> bool {
+    let small = match &accept.payload {
+        Payload::None => true,
+        Payload::Bytes(bytes) => bytes.len() <= limits::HASH_AT_ONCE_BYTES,
+        Payload::Staged(_) => false,
+    };
+    small && accept.effects.messages.is_empty() && accept.effects.translation.is_none()
 }
 
 /// The answer kept for retries, by whichever door they come.
@@ -183,9 +195,9 @@ pub(crate) fn first_answer(id: &MessageId) -> Kept {
     }
 }
 
-fn answer(id: &MessageId, kept: &Kept, replayed: bool) -> Response {
+fn answer(id: &MessageId, kept: Kept, replayed: bool) -> Response {
     let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::ACCEPTED);
-    let mut response = (status, kept.body.clone()).into_response();
+    let mut response = (status, kept.body).into_response();
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&kept.media_type) {
         headers.insert(header::CONTENT_TYPE, value);

@@ -3,13 +3,13 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::StatusCode;
 use causeway_exchange::Payload;
 use http_body_util::BodyExt as _;
 use tokio::sync::mpsc;
 
-use crate::limits::INLINE_BYTES_MAX;
+use crate::limits::{HASH_AT_ONCE_BYTES, INLINE_BYTES_MAX};
 use crate::problem::{Answer, Problem};
 use crate::state::Shared;
 
@@ -50,7 +50,8 @@ async fn piece(body: &mut Body, idle: Duration) -> Answer<Option<Bytes>> {
 pub(super) async fn take(state: &Shared, mut body: Body) -> Answer<Payload> {
     let limit = state.config.limits.message_bytes;
     let idle = Duration::from_secs(state.config.limits.body_idle_seconds);
-    let mut start = Vec::new();
+    let announced = usize::try_from(HttpBody::size_hint(&body).lower()).unwrap_or(usize::MAX);
+    let mut start = Vec::with_capacity(announced.min(HASH_AT_ONCE_BYTES));
     while let Some(data) = piece(&mut body, idle).await? {
         if (start.len() + data.len()) as u64 > limit {
             return Err(too_large(limit));

@@ -119,6 +119,9 @@ pub async fn send(
     if key_of(&state, &caller, &given).is_none() {
         return shown(&state, &caller, Some(STALE.to_owned()));
     }
+    if file.is_empty() {
+        return shown(&state, &caller, Some("Choose the CSV file first".to_owned()));
+    }
     let rows = match table::read(&file, now(&state)) {
         Ok(rows) if rows.is_empty() => {
             let text = "The file has no notes: write them below the first row, without # in front".to_owned();

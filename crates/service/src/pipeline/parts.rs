@@ -7,16 +7,18 @@ use std::collections::BTreeMap;
 use causeway_adapter::{Adapter, Detection, Part};
 use causeway_exchange::route::Routes;
 use causeway_exchange::{
-    Effects, EngineError, Failure, Lease, Message, MessageId, NewEvent, NewWork, NextStep, State,
-    WorkItem, WorkKind, WorkQuery, WorkState,
+    Effects, EngineError, Failure, Lease, Message, MessageId, NewEvent, NewWork, NextStep, State, WorkItem,
+    WorkKind, WorkQuery, WorkState,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::content;
-use super::translate::{self, Done};
+use super::translate;
 use super::worker::End;
-use crate::limits::{LOOK_AGAIN_MS, PART_ID_CHARS_SHOWN, PARTS_MAX, PARTS_MAX_WORK, PARTS_NAMED};
+use crate::limits::{
+    LOOK_AGAIN_DOUBLINGS_MAX, LOOK_AGAIN_MS, PART_ID_CHARS_SHOWN, PARTS_MAX, PARTS_MAX_WORK, PARTS_NAMED,
+};
 use crate::state::AppState;
 
 /// Kind of the documents.
@@ -144,11 +146,11 @@ pub(super) struct Work<'a> {
 impl Work<'_> {
     /// Takes one part: waits for the others, or sees to it that the whole is translated. Only the work of the
     /// leading message translates, so that this happens once, however many parts find the group complete.
-    pub(super) fn take(&self, part: &Part) -> Done {
-        self.place(part).unwrap_or_else(|error| End::of(self.state, self.lease, &error).into())
+    pub(super) fn take(&self, part: &Part) -> End {
+        self.place(part).unwrap_or_else(|error| End::of(self.state, self.lease, &error))
     }
 
-    fn place(&self, part: &Part) -> Result<Done, EngineError> {
+    fn place(&self, part: &Part) -> Result<End, EngineError> {
         let (state, id) = (self.state, &self.message.new.id);
         let key = key(state, self.message, self.adapter, &part.group);
         let known = |group: &Group| {
@@ -157,12 +159,12 @@ impl Work<'_> {
         let group = update(state, &key, |group| !known(group) && group.enter(self.adapter.name(), part, id))?;
         if let Some(root) = &group.root
             && root != id
-            && state.engine.translation(root)?.is_some()
+            && group.waker.as_ref().is_some_and(|waker| waker != id)
         {
-            return Ok(self.joined(&group, root)?.into());
+            return self.joined(&group, root);
         }
         let whole = if group.complete() { gather(state, self.adapter, &group)? } else { None };
-        let Some(whole) = whole else { return Ok(wait(state, self.message, &group).into()) };
+        let Some(whole) = whole else { return Ok(wait(state, self.message, &group)) };
         let group = update(state, &key, |group| {
             let root = group.root.is_none().then(|| group.lead().cloned()).flatten();
             let settles = root.is_some();
@@ -174,24 +176,23 @@ impl Work<'_> {
             settles || wakes
         })?;
         match &group.root {
-            None => Ok(End::park("parts", "no part leads the others").into()),
+            None => Ok(End::park("parts", "no part leads the others")),
             Some(root) if root == id => self.translate(&group, &whole),
-            Some(root) if group.waker.as_ref() == Some(id) => Ok(self.wake(&group, root)?.into()),
-            // The waker's own work ends only after the root was woken, also where the process is killed.
-            Some(root) => Ok(self.joined(&group, root)?.into()),
+            Some(root) if group.waker.as_ref() == Some(id) => self.wake(&group, root),
+            // The waker sees to it: its work ends only after the root's, also where the process is killed.
+            Some(root) => self.joined(&group, root),
         }
     }
 
     /// Translates the whole under the leading message; the others are told that they are part of it.
-    fn translate(&self, group: &Group, whole: &[u8]) -> Result<Done, EngineError> {
+    fn translate(&self, group: &Group, whole: &[u8]) -> Result<End, EngineError> {
         let (state, root) = (self.state, &self.message.new.id);
         // A wait that ends after the group was translated; a replay is asked for by a person.
         if !self.lease.item.work.replay && state.engine.translation(root)?.is_some() {
-            return Ok(End::Done(Box::default()).into());
+            return Ok(End::Done(Box::default()));
         }
-        let made =
-            translate::effects(state, self.routes, self.message, self.adapter, self.detection, whole);
-        let (effects, persons) = made.ok_or_else(unanswered)?;
+        let made = translate::effects(state, self.routes, self.message, self.adapter, self.detection, whole);
+        let (effects, _) = made.ok_or_else(unanswered)?;
         for other in group.members().filter(|other| *other != root) {
             let Some(message) = state.engine.message(other)? else { continue };
             if !is_joined(state, other)? {
@@ -199,7 +200,7 @@ impl Work<'_> {
             }
             self.release(other)?;
         }
-        Ok(Done { end: End::Done(Box::new(effects)), persons })
+        Ok(End::Done(Box::new(effects)))
     }
 
     /// Has the leading message's work done now. It waits for parts, or a person was asked about it.
@@ -219,15 +220,14 @@ impl Work<'_> {
             let due = |at: Option<Timestamp>| at.is_none_or(|at| at <= now);
             if items.iter().any(|i| i.state == WorkState::Leased || due(i.work.not_before)) {
                 // It may have looked before this part was entered: look again when it has ended.
-                return Ok(again(now));
+                return Ok(self.again());
             }
             let waits = |i: &WorkItem| i.last_error.as_ref().is_some_and(|(code, _)| code == WAITING);
-            if any && !items.iter().any(waits) {
+            if any && (items.is_empty() || !items.iter().all(waits)) {
                 // It stands for another reason, and finds the parts complete when it goes on.
                 return self.joined(group, root);
             }
-            let effects =
-                Effects { work: vec![NewWork::new(WorkKind::Translate, "")], ..Effects::default() };
+            let effects = Effects { work: vec![NewWork::new(WorkKind::Translate, "")], ..Effects::default() };
             state.engine.apply(root, effects, now)?;
         }
         state.signals.work(WorkKind::Translate);
@@ -262,12 +262,29 @@ impl Work<'_> {
         Ok(released)
     }
 
-    /// The end of a part's own work: it needs no translation of its own.
+    /// The end of a part's own work: it needs no translation of its own. It says that it is part of the whole only
+    /// once that is translated, so that it says it once: until then the leading message's work does.
     fn joined(&self, group: &Group, root: &MessageId) -> Result<End, EngineError> {
-        if root == &self.message.new.id || is_joined(self.state, &self.message.new.id)? {
+        let id = &self.message.new.id;
+        if self.state.engine.translation(root)?.is_none() {
+            return Ok(self.again());
+        }
+        if is_joined(self.state, id)? {
             return Ok(End::Done(Box::default()));
         }
         Ok(End::Done(Box::new(joined(group, root, self.message))))
+    }
+
+    /// Looks again: soon, then after growing pauses, for the leading message may wait for a person.
+    fn again(&self) -> End {
+        let doublings = self.lease.item.attempts.min(LOOK_AGAIN_DOUBLINGS_MAX);
+        let pause = SignedDuration::from_millis(LOOK_AGAIN_MS << doublings);
+        End::Failed(Box::new(Failure {
+            code: WAITING.to_owned(),
+            detail: "all parts are here; the leading message is being worked on".to_owned(),
+            next: NextStep::Retry(self.state.clock.now() + pause),
+            effects: Effects::default(),
+        }))
     }
 }
 
@@ -316,16 +333,6 @@ fn wait(state: &AppState, message: &Message, group: &Group) -> End {
         code: WAITING.to_owned(),
         detail: format!("parts here: {}; not here yet: {missing}", group.parts.len()),
         next: NextStep::Retry(deadline),
-        effects: Effects::default(),
-    }))
-}
-
-/// Looks again soon.
-fn again(now: Timestamp) -> End {
-    End::Failed(Box::new(Failure {
-        code: WAITING.to_owned(),
-        detail: "all parts are here; the leading message is being worked on".to_owned(),
-        next: NextStep::Retry(now + SignedDuration::from_millis(LOOK_AGAIN_MS)),
         effects: Effects::default(),
     }))
 }

@@ -1,7 +1,6 @@
 //! Record work: the bundles of one message become part of the integrated record.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
 
 use causeway_exchange::{Effects, Lease, Message, NewEvent, Translation};
 use causeway_record::{Applied, Delivery, Notice, RecordError, SourceMessage};
@@ -9,7 +8,7 @@ use serde_json::Value;
 
 use super::worker::{self, End};
 use crate::config::Organisation;
-use crate::limits::{COMMIT_LANES, PAGE_ISSUES_MAX, WINDOW_BYTES};
+use crate::limits::{PAGE_ISSUES_MAX, WINDOW_BYTES};
 use crate::pages::words::count;
 use crate::state::{AppState, Shared};
 
@@ -57,7 +56,7 @@ fn load(state: &AppState, lease: &Lease) -> Result<(Translation, SourceMessage),
     }
 }
 
-/// Applies a window, then writes down each end, side by side as these share flushes too. Where the window as a
+/// Applies a window, then writes down all ends together, as these share flushes too. Where the window as a
 /// whole fails, or one of it makes the program panic, each is applied alone, so that it fails alone.
 fn run(state: &Shared, window: Vec<Loaded>) {
     let together = (window.len() > 1).then(|| catch_unwind(AssertUnwindSafe(|| many(state, &window))));
@@ -67,19 +66,11 @@ fn run(state: &Shared, window: Vec<Loaded>) {
         }
         return;
     };
-    let queue = Mutex::new(window.into_iter().zip(results));
-    let work = || {
-        loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((one, result)) = next else { return };
-            worker::finish(state, &one.lease, end(state, &one.lease, result));
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..COMMIT_LANES {
-            scope.spawn(work);
-        }
+    let ends = window.into_iter().zip(results).map(|(one, result)| {
+        let end = end(state, &one.lease, result);
+        (one.lease, end)
     });
+    worker::finish_all(state, ends.collect());
 }
 
 fn bundles(loaded: &Loaded) -> Vec<&[u8]> {

@@ -1,6 +1,5 @@
 //! Translation work: read, detect, translate, check, route, keep.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -21,35 +20,21 @@ use super::worker::{self, End};
 use super::{RECORD, content, detect, parts, route};
 use crate::config::hex;
 use crate::doors::http::FORMAT_HEADER;
-use crate::limits::{COMMIT_LANES, WINDOW_BYTES};
+use crate::limits::WINDOW_BYTES;
 use crate::pages::words::count;
 use crate::state::{AppState, Shared};
 
-/// One message translated, and whom it is about.
-pub(super) struct Done {
-    pub(super) end: End,
-    pub(super) persons: Vec<String>,
-}
-
-impl Done {
-    /// The same for a message that a recipient collects: where it stands is the recipient's to say. A translation
-    /// that fails must not take it out of the inbox, nor one that comes late undo the acknowledgement.
-    fn beside_the_inbox(mut self) -> Self {
-        if let End::Done(effects) = &mut self.end {
-            (effects.state, effects.failure) = (None, None);
-        }
-        self
+/// An end for a message that a recipient collects: where it stands is the recipient's to say. A translation that fails
+/// must not take it out of the inbox, nor one that comes late undo the acknowledgement.
+fn beside_the_inbox(mut end: End) -> End {
+    if let End::Done(effects) = &mut end {
+        (effects.state, effects.failure) = (None, None);
     }
+    end
 }
 
-impl From<End> for Done {
-    fn from(end: End) -> Self {
-        Self { end, persons: Vec::new() }
-    }
-}
-
-/// Translates the leased messages: the work of the processor side by side, the commits side by side as well
-/// (they share one flush), but those of one person in the order in which the messages were accepted.
+/// Translates the leased messages: the work of the processor side by side, the ends written together (they
+/// share flushes) in the order in which the messages were accepted.
 pub(super) fn batch(state: &Shared, leases: Vec<Lease>) {
     let routes = route::table(state);
     let mut window = Vec::new();
@@ -79,7 +64,7 @@ pub(super) fn batch(state: &Shared, leases: Vec<Lease>) {
 
 fn run(state: &Shared, routes: &Routes, window: Vec<(Lease, Message)>) {
     let threads = state.config.limits.translate_workers.min(window.len());
-    let mut done: Vec<(Lease, Done)> = if threads < 2 {
+    let done: Vec<(Lease, End)> = if threads < 2 {
         window.into_iter().map(|(lease, message)| guarded(state, routes, lease, &message)).collect()
     } else {
         let queue = Mutex::new(window.into_iter().enumerate());
@@ -100,81 +85,36 @@ fn run(state: &Shared, routes: &Routes, window: Vec<(Lease, Message)>) {
         results.sort_by_key(|(at, _)| *at);
         results.into_iter().map(|(_, result)| result).collect()
     };
-    // A message about several people keeps its place among all: what came before it is committed before.
-    while !done.is_empty() {
-        let until = done.iter().position(|(_, d)| d.persons.len() > 1).unwrap_or(done.len()).max(1);
-        let rest = done.split_off(until.min(done.len()));
-        commit(state, std::mem::replace(&mut done, rest));
-    }
+    // Written in this order, so that what a person's messages ask for is queued in theirs.
+    worker::finish_all(state, done);
 }
 
-fn guarded(state: &Shared, routes: &Routes, lease: Lease, message: &Message) -> (Lease, Done) {
-    let done =
-        catch_unwind(AssertUnwindSafe(|| translate(state, routes, &lease, message))).unwrap_or_else(|_| {
-            End::park("panic", "the program failed on this message; its content is kept").into()
-        });
-    (lease, if message.new.inbox { done.beside_the_inbox() } else { done })
+fn guarded(state: &Shared, routes: &Routes, lease: Lease, message: &Message) -> (Lease, End) {
+    let done = catch_unwind(AssertUnwindSafe(|| translate(state, routes, &lease, message)))
+        .unwrap_or_else(|_| End::park("panic", "the program failed on this message; its content is kept"));
+    (lease, if message.new.inbox { beside_the_inbox(done) } else { done })
 }
 
-/// Commits side by side, in lanes: one person's in one lane.
-fn commit(state: &Shared, done: Vec<(Lease, Done)>) {
-    let mut lanes: Vec<Vec<(Lease, End)>> = Vec::new();
-    let mut of_person: HashMap<String, usize> = HashMap::new();
-    for (at, (lease, done)) in done.into_iter().enumerate() {
-        let person = done.persons.into_iter().next();
-        let lane = match person.as_ref().and_then(|p| of_person.get(p)) {
-            Some(lane) => *lane,
-            None if lanes.len() < COMMIT_LANES => {
-                lanes.push(Vec::new());
-                lanes.len() - 1
-            }
-            None => at % COMMIT_LANES,
-        };
-        if let Some(person) = person {
-            of_person.insert(person, lane);
-        }
-        if let Some(lane) = lanes.get_mut(lane) {
-            lane.push((lease, done.end));
-        }
-    }
-    if lanes.len() == 1 {
-        for (lease, end) in lanes.pop().unwrap_or_default() {
-            worker::finish(state, &lease, end);
-        }
-        return;
-    }
-    std::thread::scope(|scope| {
-        for lane in lanes {
-            scope.spawn(move || {
-                for (lease, end) in lane {
-                    worker::finish(state, &lease, end);
-                }
-            });
-        }
-    });
-}
-
-fn translate(state: &AppState, routes: &Routes, lease: &Lease, message: &Message) -> Done {
+fn translate(state: &AppState, routes: &Routes, lease: &Lease, message: &Message) -> End {
     let input = match content::read(state, message) {
         Ok(content) => content.bytes,
         Err(causeway_exchange::EngineError::Invalid(what)) => {
-            return refused(state, message, "unreadable", what).into();
+            return refused(state, message, "unreadable", what);
         }
-        Err(error) => return End::of(state, lease, &error).into(),
+        Err(error) => return End::of(state, lease, &error),
     };
     let hint = message.new.headers.get(FORMAT_HEADER).map(String::as_str);
     let found = detect::detect(state, &input, message.new.media_type.as_deref(), hint);
     let Some((adapter, detection)) = found else {
-        return refused(state, message, "unrecognised", "no adapter knows this format; the message is kept")
-            .into();
+        return refused(state, message, "unrecognised", "no adapter knows this format; the message is kept");
     };
     if let Some(part) = adapter.part(&input) {
         let work = parts::Work { state, routes, lease, message, adapter, detection: &detection };
         return work.take(&part);
     }
     match effects(state, routes, message, adapter, &detection, &input) {
-        Some((effects, persons)) => Done { end: End::Done(Box::new(effects)), persons },
-        None => End::await_service(state, "translator", "the translator did not answer").into(),
+        Some((effects, _)) => End::Done(Box::new(effects)),
+        None => End::await_service(state, "translator", "the translator did not answer"),
     }
 }
 

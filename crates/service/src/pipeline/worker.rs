@@ -155,11 +155,35 @@ impl End {
     }
 }
 
+/// Writes down how several items ended; those that are done share flushes.
+pub fn finish_all(state: &AppState, ends: Vec<(Lease, End)>) {
+    let mut done = Vec::new();
+    let mut leases = Vec::new();
+    for (lease, end) in ends {
+        match end {
+            End::Done(effects) => {
+                leases.push((lease.clone(), kinds(&effects)));
+                done.push((lease, *effects));
+            }
+            other => finish(state, &lease, other),
+        }
+    }
+    let written = state.engine.complete_all(done, state.clock.now());
+    for ((lease, kinds), written) in leases.into_iter().zip(written) {
+        wrote(state, &lease, kinds, written);
+    }
+    state.signals.progressed();
+}
+
+fn kinds(effects: &Effects) -> Vec<WorkKind> {
+    effects.work.iter().map(|w| w.kind).collect()
+}
+
 /// Writes down how an item ended.
 pub fn finish(state: &AppState, lease: &Lease, end: End) {
     let now = state.clock.now();
-    let kinds: Vec<WorkKind> = match &end {
-        End::Done(effects) => effects.work.iter().map(|w| w.kind).collect(),
+    let kinds = match &end {
+        End::Done(effects) => kinds(effects),
         _ => Vec::new(),
     };
     let written = match end {
@@ -176,6 +200,12 @@ pub fn finish(state: &AppState, lease: &Lease, end: End) {
         }
         End::Left => Ok(()),
     };
+    wrote(state, lease, kinds, written);
+    state.signals.progressed();
+}
+
+/// Wakes who goes on after an item, or says why its end could not be written.
+fn wrote(state: &AppState, lease: &Lease, kinds: Vec<WorkKind>, written: Result<(), EngineError>) {
     match written {
         Ok(()) => kinds.into_iter().for_each(|kind| state.signals.work(kind)),
         Err(EngineError::StaleLease) => tracing::warn!("a lease ran out before its work was done"),
@@ -185,11 +215,10 @@ pub fn finish(state: &AppState, lease: &Lease, end: End) {
             if !error.is_transient()
                 && let End::Failed(failure) = End::park("result-refused", &error.to_string())
             {
-                drop(state.engine.fail(lease, *failure, now));
+                drop(state.engine.fail(lease, *failure, state.clock.now()));
             }
         }
     }
-    state.signals.progressed();
 }
 
 /// Runs one item and writes down how it ended; a panic parks it and harms no other.

@@ -330,9 +330,11 @@ async fn a_message_at_the_plain_http_door_is_known_too_and_can_be_translated_aga
     let message = until(&server, &id, "recorded").await;
     assert_eq!(message["translation"]["adapter"], "fhir-r4");
     let form = [("Content-Type", "application/x-www-form-urlencoded"), ("Causeway-Sender", "ZZ901")];
-    let again = call(&server, "POST", &format!("/messages/{id}/replay"), &form, b"note=again&confirm=yes").await;
+    let again =
+        call(&server, "POST", &format!("/messages/{id}/replay"), &form, b"note=again&confirm=yes").await;
     assert_eq!(again.status, 303, "{}", again.text());
-    let recorded = |m: &Value| m["timeline"].as_array().unwrap().iter().filter(|e| e["event"] == "recorded").count();
+    let recorded =
+        |m: &Value| m["timeline"].as_array().unwrap().iter().filter(|e| e["event"] == "recorded").count();
     for _ in 0..500 {
         if recorded(&get(&server, &format!("/messages/{id}")).await.json()) == 2 {
             return server.stop().await.unwrap();

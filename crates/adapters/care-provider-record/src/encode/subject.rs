@@ -11,7 +11,7 @@ use super::{Reader, read};
 use crate::bind::SECTION;
 use crate::sections::people::{ETHNICITY, GENDER};
 use crate::sections::whole::RECORD_CODE;
-use crate::subject::{BCP_47, GENDER_IDENTITY, INTERPRETER, SENSITIVE};
+use crate::subject::{GENDER_IDENTITY, INTERPRETER, SENSITIVE};
 
 /// Id, version and date of the record: from our own Basic, or from the bundle.
 pub fn record(reader: &mut Reader<'_>, bundle: &Value, record: &mut Map<String, Value>) {
@@ -131,7 +131,7 @@ pub fn patient(reader: &mut Reader<'_>, at: usize) -> Map<String, Value> {
     if resource.value["deceasedBoolean"] == json!(false) {
         resource.take("deceasedBoolean");
     }
-    if resource.value["communication"][0]["language"]["coding"][0]["system"] == BCP_47
+    if resource.value["communication"][0]["language"]["coding"][0]["system"] == systems::BCP_47
         && let Some(code) = resource.text("communication[].language.coding[].code")
     {
         for part in ["language.coding[0].system", "language.coding[0].display", "preferred"] {

@@ -568,7 +568,7 @@ impl Stu3<'_> {
     fn finish(&mut self, resource: &Map<String, Value>, stu3: &str) {
         if stu3 == "Immunization" && !resource.contains_key("primarySource") {
             // STU3 demands it, and the record does not say.
-            let url = crate::codes::DATA_ABSENT;
+            let url = causeway_fhir::types::DATA_ABSENT_REASON;
             let absent = json!({"extension": [{"url": url, "valueCode": "unknown"}]});
             self.put("_primarySource", absent);
         }
