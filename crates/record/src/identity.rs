@@ -61,7 +61,9 @@ pub(crate) fn identifiers_of(map: &Map<String, Value>) -> Vec<Identifier> {
             let kind = if old { "old-nhs" } else { "nhs" };
             Identifier { kind: kind.into(), system: system.into(), value: number.as_str().into() }
         } else {
-            if system.is_empty() || text("use") == "temp" || is_filler(value) {
+            // A number that a source states as an NHS number and that fails its check joins nobody.
+            let stated = system == causeway_fhir::systems::STATED_NHS_NUMBER;
+            if system.is_empty() || stated || text("use") == "temp" || is_filler(value) {
                 continue;
             }
             Identifier { kind: "local".into(), system: system.into(), value: value.into() }

@@ -69,7 +69,7 @@ fn nhs_numbers_are_verified_only_where_the_source_says_so() {
     assert_eq!(status("PID|1||9990000018^01^^NHS^NH||X^Y"), "01");
     assert_eq!(status(&format!("PID|1||9990000018^^^NHS||X^Y{}03", "|".repeat(27))), "03");
     let wrong = patient(&message("2.4", "", "PID|1||9990000019^^^NHS||X^Y"));
-    assert!(wrong["identifier"][0].get("system").is_none());
+    assert_eq!(wrong["identifier"][0]["system"], causeway_fhir::systems::STATED_NHS_NUMBER);
     let two = patient(&message("2.4", "", "PID|1||9990000018^^^NHS~9990000026^^^NHS||X^Y"));
     assert!(two["identifier"][1].get("system").is_none());
 }

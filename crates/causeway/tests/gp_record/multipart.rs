@@ -43,7 +43,8 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
 /// Posts a part; its message's id.
 async fn post(client: &reqwest::Client, base: &str, bytes: Vec<u8>) -> String {
     let request = client.post(format!("{base}/messages")).header("Causeway-Sender", PRACTICE);
-    let answer = request.header("Content-Type", "application/json").body(bytes).send().await.expect("an answer");
+    let answer =
+        request.header("Content-Type", "application/json").body(bytes).send().await.expect("an answer");
     assert!(answer.status().is_success(), "{}", answer.status());
     let body: Value = answer.json().await.expect("JSON");
     body["id"].as_str().expect("an id").to_owned()
@@ -58,16 +59,21 @@ fn count(view: &Value, event: &str) -> usize {
     view["timeline"].as_array().into_iter().flatten().filter(|e| e["event"] == event).count()
 }
 
+/// Longest pause between two looks at a message.
+const PAUSE_MAX: Duration = Duration::from_millis(320);
+
 /// Waits until a message has an event.
 async fn until(client: &reqwest::Client, base: &str, id: &str, event: &str) -> Value {
     let start = Instant::now();
+    let mut pause = Duration::from_millis(10);
     loop {
         let found = view(client, base, &format!("/messages/{id}")).await;
         if count(&found, event) > 0 {
             return found;
         }
         assert!(start.elapsed() < Duration::from_secs(60), "no event {event}: {found:#}");
-        tokio::time::sleep(Duration::from_millis(15)).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
     }
 }
 
@@ -103,9 +109,16 @@ async fn joined(client: &reqwest::Client, base: &str, ids: &[String], lead: usiz
     assert_eq!(whole["translation"]["ledger"]["unexplained"], 0);
     for id in ids.iter().filter(|id| *id != root) {
         let part = until(client, base, id, "part-joined").await;
-        assert_eq!((&part["state"], count(&part, "part-joined")), (&Value::from("translated"), 1), "{part:#}");
+        assert_eq!(
+            (&part["state"], count(&part, "part-joined")),
+            (&Value::from("translated"), 1),
+            "{part:#}"
+        );
         assert!(part["translation"].is_null(), "only the whole is translated");
-        assert!(part["timeline"].to_string().contains(root.as_str()), "it does not lead to the whole: {part:#}");
+        assert!(
+            part["timeline"].to_string().contains(root.as_str()),
+            "it does not lead to the whole: {part:#}"
+        );
     }
     plain(view(client, base, &format!("/messages/{root}/bundles/1")).await, root)
 }
@@ -190,7 +203,9 @@ fn is_whole(bundle: &Value) {
     );
     let unsplit = causeway_adapter::translate(gp2gp_adapter(), &message::unsplit(), &context);
     let unsplit: Value = serde_json::from_slice(&unsplit.outputs[0].json).expect("JSON");
-    for kind in ["Observation", "Condition", "MedicationRequest", "Encounter", "DiagnosticReport", "Immunization"] {
+    for kind in
+        ["Observation", "Condition", "MedicationRequest", "Encounter", "DiagnosticReport", "Immunization"]
+    {
         let ids = |b: &Value| resources(b, kind).iter().map(|r| r["id"].clone()).collect::<Vec<_>>();
         assert_eq!(ids(bundle), ids(&unsplit), "{kind}");
         assert!(!ids(bundle).is_empty(), "{kind}");
@@ -216,8 +231,12 @@ async fn a_part_four_days_late_completes_the_message() {
             }
             world.state.clock.advance(SignedDuration::from_hours(4 * 24)).expect("test mode");
             maintenance::run_once(&world.state).expect("a round");
-            assert_eq!(view(&world.client, &base, "/parked").await["parked"].as_array().map(Vec::len), Some(0));
-            ids[late] = post(&world.client, &base, filled(&parts[late], &format!("{name}-late-{late}"))).await;
+            assert_eq!(
+                view(&world.client, &base, "/parked").await["parked"].as_array().map(Vec::len),
+                Some(0)
+            );
+            ids[late] =
+                post(&world.client, &base, filled(&parts[late], &format!("{name}-late-{late}"))).await;
             let bundle = joined(&world.client, &base, &ids, lead(&parts)).await;
             if name == "own" {
                 assert_eq!(&bundle, known.get_or_insert_with(|| bundle.clone()), "part {late} late");

@@ -89,8 +89,10 @@ async fn a_record_again_changes_nothing_and_a_newer_one_supersedes() {
 
     // The newer record: its last consultation is gone, a weight is corrected, one consultation is new.
     let count = old.matches("<ehrComposition ").count();
-    let gone = (0..count).rev().find(|n| old[composition(&old, *n)].contains("Body weight")).expect("a weight");
-    let changed = (0..gone).rev().find(|n| old[composition(&old, *n)].contains("Body weight")).expect("another");
+    let gone =
+        (0..count).rev().find(|n| old[composition(&old, *n)].contains("Body weight")).expect("a weight");
+    let changed =
+        (0..gone).rev().find(|n| old[composition(&old, *n)].contains("Body weight")).expect("another");
     let gone_text = old[composition(&old, gone)].to_owned();
     let changed_text = old[composition(&old, changed)].to_owned();
     let encounter_gone = find(&world, "ZP401", "Encounter", &first_id(&gone_text, "ehrComposition"));
@@ -132,7 +134,8 @@ async fn a_record_again_changes_nothing_and_a_newer_one_supersedes() {
 
     // The older one arrives late: it takes nothing back.
     let state = record.figures().expect("figures");
-    let (_, late) = send(&world, "ZP402", "application/xml", old.replace("ZP401", "ZP402").into_bytes()).await;
+    let (_, late) =
+        send(&world, "ZP402", "application/xml", old.replace("ZP401", "ZP402").into_bytes()).await;
     assert!(late.contains("0 new, 0 changed") || late.contains("nothing changed"), "{late}");
     assert_eq!(record.figures().expect("figures").versions, state.versions);
 }
@@ -189,7 +192,8 @@ async fn the_same_result_from_laboratory_and_practice_is_one_group_with_both_sou
         assert_eq!(told, BTreeSet::from([("ZL701", "edifact-pathology"), ("ZP401", "gp2gp")]));
         // Each leads to its own resource, which is kept whole.
         for member in &group.members {
-            let kept = record.read_resource(&member.key.kind, &member.key.id).expect("a record").expect("kept");
+            let kept =
+                record.read_resource(&member.key.kind, &member.key.id).expect("a record").expect("kept");
             assert!(kept.is_current());
         }
     }

@@ -11,7 +11,17 @@ use crate::support::*;
 async fn every_page_is_well_made() {
     let world = World::new();
     let server = world.serve(open_config()).await;
-    for path in ["/", "/messages/", "/people/", "/overdue", "/parked", "/adapters", "/accessibility", "/care-note", "/care-notes"] {
+    for path in [
+        "/",
+        "/messages/",
+        "/people/",
+        "/overdue",
+        "/parked",
+        "/adapters",
+        "/accessibility",
+        "/care-note",
+        "/care-notes",
+    ] {
         let reply = page(&server, path).await;
         assert_eq!(reply.status, 200, "{path}");
         html::check(path, &reply.text());
