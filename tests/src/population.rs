@@ -72,6 +72,8 @@ pub struct Run {
 struct Held {
     bundles: Vec<Vec<u8>>,
     source: SourceMessage,
+    /// Whether it is a right message.
+    right: bool,
 }
 
 fn system(organisation: Organisation) -> &'static str {
@@ -166,7 +168,7 @@ impl Run {
             notices: Vec::new(),
         };
         let bundles = translation.outputs.into_iter().map(|o| o.json).collect();
-        Some(Held { bundles, source })
+        Some(Held { bundles, source, right: planned.expected == Expected::Taken })
     }
 
     fn profile(&mut self, planned: &Planned, translation: &Translation) {
@@ -262,6 +264,12 @@ impl Run {
                             held.source.message, applied.issues
                         )
                     });
+                }
+                // A fact of one person must never become another's.
+                Ok(applied)
+                    if held.right && applied.issues.iter().any(|issue| issue.rule == "subject-changed") =>
+                {
+                    self.fault(|| format!("{}: facts changed their person", held.source.message));
                 }
                 Ok(_) => {}
                 Err(error) => self.fault(|| format!("{}: {error}", held.source.message)),

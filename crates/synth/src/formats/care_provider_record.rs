@@ -81,6 +81,11 @@ impl Stay {
     }
 }
 
+/// An item's uid: unique at the provider, as MODS has it, and the same in every version of the record.
+fn uid(person: &Person, stay: &Stay, item: &str) -> String {
+    format!("{item}-{}-{}", stay.word, person.number)
+}
+
 fn by() -> Value {
     json!({"name": RECORDED_BY, "role": "Senior carer"})
 }
@@ -99,20 +104,20 @@ fn record(
         "recordedAt": offset(told.at(14, 30, 0, 0)),
         "provider": {"cqcLocationId": provider.code, "name": provider.name},
         "subject": subject(person),
-        "aboutMe": about_me(person, told),
-        "personalContacts": contacts(person),
+        "aboutMe": about_me(person, stay, told),
+        "personalContacts": contacts(person, stay),
         "risks": [{
-            "recordUid": "RK-1", "version": 1, "category": "accidents",
+            "recordUid": uid(person, stay, "RK-1"), "version": 1, "category": "accidents",
             "risk": {"code": "129839007", "display": "At risk for falls"},
             "startDate": start, "triggers": ["Getting up in the dark"],
             "mitigation": "Night light, clear floor, pendant within reach", "recordedBy": by(),
         }],
         "services": [{
-            "recordUid": "SV-1", "version": 1, "description": stay.description, "status": "active",
+            "recordUid": uid(person, stay, "SV-1"), "version": 1, "description": stay.description, "status": "active",
             "startDate": start, "fundingSource": "Ashmarsh Council",
         }],
         "individualRequirements": [{
-            "recordUid": "IR-1", "version": version, "kind": "mobility",
+            "recordUid": uid(person, stay, "IR-1"), "version": version, "kind": "mobility",
             "requirement": {"text": if version == 1 { stay.before } else { stay.after }},
             "date": if version == 1 { told.to_string() } else { (told + 20.days()).to_string() },
             "recordedBy": by(),
@@ -120,7 +125,7 @@ fn record(
     });
     if version > 1 {
         value["recordedAt"] = Value::from(offset((told + 21.days()).at(18, 0, 0, 0)));
-        value["dailyNotes"] = Value::from(daily_notes(person, told));
+        value["dailyNotes"] = Value::from(daily_notes(person, stay, told));
     }
     value
 }
@@ -145,13 +150,13 @@ fn subject(person: &Person) -> Value {
     subject
 }
 
-fn about_me(person: &Person, told: Date) -> Value {
+fn about_me(person: &Person, stay: &Stay, told: Date) -> Value {
     let mut r = Random::new(0xAB07, person.number as u64);
     let important = ["My garden", "My dog Bracken", "Cricket on the radio", "Chapel on Sundays"];
     let worth =
         ["I was a bus conductor for thirty years", "I taught infants", "I built boats", "I keep bees"];
     json!({
-        "recordUid": "AM-1",
+        "recordUid": uid(person, stay, "AM-1"),
         "version": 1,
         "mostImportant": format!("{}, and that {} rings on Sundays.", r.of(&important), person.next_of_kin.given),
         "importantPeople": format!("{}, {}.", person.next_of_kin.given, relationship(person)),
@@ -172,7 +177,7 @@ fn relationship(person: &Person) -> String {
     }
 }
 
-fn contacts(person: &Person) -> Value {
+fn contacts(person: &Person, stay: &Stay) -> Value {
     let kin = &person.next_of_kin;
     let code = match kin.relationship {
         "Daughter" => "DAUC",
@@ -181,7 +186,7 @@ fn contacts(person: &Person) -> Value {
         _ => "NBOR",
     };
     json!([{
-        "recordUid": "PC-1", "version": 1,
+        "recordUid": uid(person, stay, "PC-1"), "version": 1,
         "name": format!("{} {}", kin.given, kin.family),
         "relationshipCode": code, "relationship": kin.relationship,
         "roles": ["NOK"], "telephone": kin.phone,
@@ -189,7 +194,7 @@ fn contacts(person: &Person) -> Value {
 }
 
 /// A note each day, and a weight each week.
-fn daily_notes(person: &Person, told: Date) -> Vec<Value> {
+fn daily_notes(person: &Person, stay: &Stay, told: Date) -> Vec<Value> {
     let mut r = Random::new(0xDA11, person.number as u64);
     let texts = [
         "Ate well and asked for marmalade.",
@@ -203,7 +208,7 @@ fn daily_notes(person: &Person, told: Date) -> Vec<Value> {
     for day in 0..20i64 {
         let at = (told + day.days()).at(8, 10, 0, 0);
         notes.push(json!({
-            "recordUid": format!("DN-{day}"), "version": 1, "dateTime": offset(at),
+            "recordUid": uid(person, stay, &format!("DN-{day}")), "version": 1, "dateTime": offset(at),
             "topic": {"text": "Morning"}, "text": r.of(&texts), "recordedBy": by(),
         }));
         if day % 7 == 0 {
@@ -211,7 +216,7 @@ fn daily_notes(person: &Person, told: Date) -> Vec<Value> {
             let value: Value =
                 serde_json::from_str(&format!("{}.{}", weight / 10, weight % 10)).unwrap_or_default();
             notes.push(json!({
-                "recordUid": format!("WT-{day}"), "version": 1, "dateTime": offset(at + 20.minutes()),
+                "recordUid": uid(person, stay, &format!("WT-{day}")), "version": 1, "dateTime": offset(at + 20.minutes()),
                 "topic": {"code": "27113001", "display": "Body weight"},
                 "measurement": {"value": value, "unit": "kg", "unitCode": "kg"},
             }));
