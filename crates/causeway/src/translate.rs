@@ -313,5 +313,15 @@ fn together(adapter: &dyn Adapter, files: &[PartFile]) -> Result<(Vec<u8>, PathB
     let announces = |f: &&PartFile| adapter.part(&f.bytes).is_some_and(|p| !p.awaits.is_empty());
     let lead = files.iter().find(announces).or_else(|| files.first());
     let (stem, path) = lead.map(|f| (f.stem.clone(), f.path.clone())).unwrap_or_default();
+    let stem = folder_of_parts(&stem, &path, files.len()).unwrap_or(stem);
     Ok((whole, stem, path))
+}
+
+/// A folder below the one that was named, and that holds the parts of one message and nothing else, is that
+/// message: its name is the message's.
+fn folder_of_parts(stem: &Path, path: &Path, parts: usize) -> Option<PathBuf> {
+    let below = stem.parent().filter(|folder| !folder.as_os_str().is_empty())?;
+    let present =
+        std::fs::read_dir(path.parent()?).ok()?.flatten().filter(|entry| entry.path().is_file()).count();
+    (present == parts).then(|| below.to_path_buf())
 }

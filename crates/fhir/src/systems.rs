@@ -75,7 +75,7 @@ pub const TAG_PROVENANCE: &str = "https://fhir.causeway.example/CodeSystem/prove
 /// Identifier of an original message: its SHA-256 or the exchange's id.
 pub const ORIGINAL: &str = "https://fhir.causeway.example/Id/original";
 /// What a source calls an NHS number and is none: see [`crate::types::stated_nhs_number`]. Nobody may match by it.
-pub const STATED_NHS_NUMBER: &str = "https://fhir.causeway.example/Id/stated-nhs-number";
+pub const STATED_NHS_NUMBER: &str = "https://fhir.causeway.example/Id/number-not-valid";
 /// CQC location id.
 pub const CQC_LOCATION: &str = "https://fhir.causeway.example/Id/cqc-location";
 /// Council code (CASSR).

@@ -132,7 +132,7 @@ async fn a_record_again_changes_nothing_and_a_newer_one_supersedes() {
     assert_eq!(patient(&world, &persons[0].id).len(), 2, "one Patient of each practice");
     assert_eq!(record.figures().expect("figures").persons, of_other.persons);
 
-    // The older one arrives late: it takes nothing back.
+    // The other practice sends its own again: nothing changes.
     let state = record.figures().expect("figures");
     let (_, late) =
         send(&world, "ZP402", "application/xml", old.replace("ZP401", "ZP402").into_bytes()).await;
