@@ -38,7 +38,7 @@ pub fn write(record: &mut Record<'_, '_, '_>) {
 
 fn response(record: &mut Record<'_, '_, '_>, about: In<'_>) {
     let key = match about.leaf("recordUid") {
-        Some(uid) => format!("aboutMe|{}", uid.text),
+        Some(uid) => format!("{}|aboutMe|{}", record.patient.id, uid.text),
         None => format!("{}|aboutMe", record.patient.id),
     };
     let (patient, context, system) = (record.patient.clone(), record.c.context, record.system.clone());

@@ -128,7 +128,7 @@ fn episode_status(w: &mut Writer, item: In<'_>, received: i64, zone: &jiff::tz::
 /// A professional contact: the name as Practitioner, the rest as PractitionerRole.
 fn professional(record: &mut Record<'_, '_, '_>, item: In<'_>) -> Ref {
     let key = match item.leaf("recordUid") {
-        Some(uid) => uid.text.to_owned(),
+        Some(uid) => format!("{}|{}", record.patient.id, uid.text),
         None => format!("{}|{}", record.patient.id, item.node.pointer()),
     };
     let practitioner = record.c.resource("Practitioner", &key, |w| {
@@ -230,7 +230,7 @@ fn activities(w: &mut Writer, actions: &[Ref]) {
 
 fn write_action(record: &mut Record<'_, '_, '_>, action: In<'_>, goal: Option<&Ref>) -> Ref {
     let key = match action.leaf("recordUid") {
-        Some(uid) => format!("actions|{}", uid.text),
+        Some(uid) => format!("{}|actions|{}", record.patient.id, uid.text),
         None => format!("{}|{}", record.patient.id, action.node.pointer()),
     };
     let (patient, context, system) = (record.patient.clone(), record.c.context, record.system.clone());

@@ -135,8 +135,9 @@ impl Record<'_, '_, '_> {
         part: &str,
         more: impl FnOnce(&mut Writer),
     ) -> Ref {
+        // An item's id is unique within its record at most: two people of one home may both have an `IR-1`.
         let key = match item.leaf("recordUid") {
-            Some(uid) => format!("{}|{}{part}", section.path, uid.text),
+            Some(uid) => format!("{}|{}|{}{part}", self.patient.id, section.path, uid.text),
             None => format!("{}{part}|{}", self.patient.id, item.node.pointer()),
         };
         let meta = label(section.restricted);

@@ -126,3 +126,26 @@ fn a_large_file_is_refused_alone() {
         translate(&CareProviderRecord, record("data:image/jpeg;base64,AAAA").as_bytes(), &test_context());
     assert_eq!(uri.issues[0].rule, "schema-format");
 }
+
+#[test]
+fn items_of_two_people_with_one_id_stay_two() {
+    let record = |uid: &str, family: &str| {
+        format!(
+            r#"{{"$schema":"dscr-record/0.1","recordUid":"{uid}","version":1,
+                "provider":{{"cqcLocationId":"1-9990000101","name":"Larchwood House"}},
+                "subject":{{"familyName":"{family}","givenName":"Iris","dateOfBirth":"1940-01-01",
+                    "address":{{"line1":"1 Mill Rise","postcode":"ZZ99 1AA"}}}},
+                "dailyNotes":[{{"recordUid":"N-1","dateTime":"2026-10-01T09:00:00Z","text":"Slept well"}}]}}"#
+        )
+    };
+    let ids = |input: String| {
+        let context = causeway_adapter::contract::test_context();
+        let made = causeway_adapter::translate(&CareProviderRecord, input.as_bytes(), &context);
+        let bundle: serde_json::Value = serde_json::from_slice(&made.outputs[0].json).expect("JSON");
+        let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
+        let note = entries.iter().find(|e| e["resource"]["resourceType"] == "Observation").cloned();
+        note.expect("a note")["resource"]["id"].clone()
+    };
+    assert_ne!(ids(record("R-1", "Ashgrove")), ids(record("R-2", "Fernsby")));
+    assert_eq!(ids(record("R-1", "Ashgrove")), ids(record("R-1", "Ashgrove")));
+}
