@@ -170,8 +170,10 @@ pub fn relationship(c: &mut Composer<'_>, extract: &Extract<'_>, row: &Row<'_>, 
             None
         }
         Some(other) if other.refused.is_some() => {
+            // Even the number of a person who is not published would say that they are known to the council.
             c.issue_at(other_id.id, rules::OTHER_WITHHELD.issue());
-            None
+            c.ledger.overrule(row.items.clone(), Outcome::Withheld, rules::OTHER_WITHHELD.text);
+            return;
         }
         Some(other) => extract.rows.get(other.row),
     };

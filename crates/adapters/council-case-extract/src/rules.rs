@@ -53,7 +53,7 @@ rules! {
     DISPLAY_TWICE Warning Conflict "display-address-repeated" "the person has another display address that has not ended; both were kept";
     ADDRESS_TWICE Warning Conflict "open-address-repeated" "the person has another address that has not ended; both were kept";
     OTHER_ABSENT Warning NotFound "related-person-absent" "the related person is not in the extract; only the id was kept";
-    OTHER_WITHHELD Warning Suppressed "related-person-withheld" "the related person's record is not published, so only the id was kept";
+    OTHER_WITHHELD Warning Suppressed "related-person-withheld" "the related person's record is not published, so the relationship was withheld";
     SELF_RELATED Error Conflict "related-to-self" "the person is related to themselves; the row was refused";
     CHARSET Information Structure "charset-guessed" "the row is not UTF-8 and was read as Windows-1252";
 }
