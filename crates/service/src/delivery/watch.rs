@@ -1,6 +1,8 @@
 //! The acknowledgement watch: what is expected of a delivered or collected message, by when, and the settling of
 //! what comes in (ITK3 acknowledgements on `…_ACK` workflows, HL7 acknowledgements that come as messages).
 
+use std::sync::{Mutex, PoisonError};
+
 use std::time::Duration;
 
 use causeway_exchange::watch::{Meaning, Requested, Watches, hl7_meaning, itk_meaning};
@@ -142,6 +144,9 @@ pub async fn run(state: Shared, stop: CancellationToken) {
 /// # Errors
 /// What the engine says.
 pub fn follow(state: &AppState) -> Result<(), EngineError> {
+    // Two at once would both see a message that nothing is expected of yet, and expect it twice.
+    static FOLLOWING: Mutex<()> = Mutex::new(());
+    let _one = FOLLOWING.lock().unwrap_or_else(PoisonError::into_inner);
     let watches = table(state);
     if watches.0.is_empty() {
         return Ok(());
