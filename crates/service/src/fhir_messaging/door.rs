@@ -229,9 +229,6 @@ async fn wait(state: &Shared, id: &MessageId, key: &IdempotencyKey) -> Result<Re
 }
 
 fn stands(state: &AppState, id: &MessageId, key: &IdempotencyKey) -> Result<Stands, Problem> {
-    if let Some(AcceptOutcome::Replayed { answer, .. }) = state.engine.lookup(key)? {
-        return Ok(Stands::Answered(answer));
-    }
     let query = WorkQuery {
         kind: Some(WorkKind::Deliver),
         message: Some(id.clone()),
@@ -243,5 +240,10 @@ fn stands(state: &AppState, id: &MessageId, key: &IdempotencyKey) -> Result<Stan
         let ours = item.work.detail.contains(ROUTE);
         item.last_error.filter(|_| tried && ours).map(|(code, _)| code)
     });
+    // Looked up last: failure and answer are one transaction, so an answer that was not there before the queue was
+    // read may be there now, and it is the receiver's own.
+    if let Some(AcceptOutcome::Replayed { answer, .. }) = state.engine.lookup(key)? {
+        return Ok(Stands::Answered(answer));
+    }
     Ok(failed.map_or(Stands::Open, Stands::Failed))
 }
