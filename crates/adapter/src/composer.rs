@@ -1,6 +1,6 @@
 //! Composes bundles: ids, references, `meta`, `Provenance`, and the ledger beside them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use causeway_core::{Issue, ItemId, Ledger, Outcome, Severity, Sources, limits};
@@ -40,6 +40,8 @@ struct Open {
     written: HashSet<String, BuildHasherDefault<IdHasher>>,
     /// The same, in order of writing.
     order: Vec<Ref>,
+    /// How often an id has been asked for beyond the first time: where the search for a free one begins.
+    repeats: HashMap<String, u32>,
     start: Mark,
     first_item: ItemId,
 }
@@ -162,7 +164,14 @@ impl<'c> Composer<'c> {
         head.extend_from_slice(self.received.as_bytes());
         head.extend_from_slice(b"\",\"entry\":[");
         self.writer.restore(head);
-        self.open = Some(Open { id, written: HashSet::default(), order: Vec::new(), start, first_item });
+        self.open = Some(Open {
+            id,
+            written: HashSet::default(),
+            order: Vec::new(),
+            repeats: HashMap::new(),
+            start,
+            first_item,
+        });
     }
 
     /// Whether a resource with this key has been written into the open bundle.
@@ -274,8 +283,19 @@ impl<'c> Composer<'c> {
             "source-id-repeated",
             format!("two records of the source that become {kind} have the same id; both were kept"),
         ));
-        let mut candidates = (2..).map(|n| self.id(kind, &format!("{key}#{n}")));
-        let id = candidates.find(|id| !self.has_id(id)).unwrap_or_default();
+        // Thousands of records may share one id, so the search goes on where it ended the last time.
+        let own = self.id(kind, key);
+        let mut number = self.open.as_ref().and_then(|open| open.repeats.get(&own)).copied().unwrap_or(1);
+        let id = loop {
+            number = number.saturating_add(1);
+            let id = self.id(kind, &format!("{key}#{number}"));
+            if number == u32::MAX || !self.has_id(&id) {
+                break id;
+            }
+        };
+        if let Some(open) = &mut self.open {
+            open.repeats.insert(own, number);
+        }
         Ref { kind, id }
     }
 
@@ -312,6 +332,7 @@ impl<'c> Composer<'c> {
         if let Some(open) = &mut self.open {
             for gone in open.order.drain(checkpoint.1.min(open.order.len())..) {
                 open.written.remove(&gone.id);
+                open.repeats.clear();
             }
         }
     }

@@ -8,6 +8,7 @@ pub mod composer;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod render;
+pub mod rule;
 
 use std::io::Read;
 
@@ -16,6 +17,7 @@ use causeway_terminology::Map;
 use serde_json::Value;
 
 pub use composer::{Composer, Meta, Profile};
+pub use rule::Rule;
 
 /// Which side of care speaks a format. Social care comes first wherever adapters are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -263,8 +265,15 @@ pub trait Adapter: Sync {
     /// issue in the sink, and its neighbours go on.
     fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue>;
 
-    /// Translates a stream. Formats of many records override this to run in bounded memory; the others read
-    /// it whole, up to [`limits::INPUT_BYTES_MAX`].
+    /// Whether [`Adapter::stream`] runs in bounded memory, handing each stretch of the source over when it is done,
+    /// and each bundle stands for itself: then an input of any size can be translated, and its bundles be kept,
+    /// routed and recorded a few at a time.
+    fn streams(&self) -> bool {
+        false
+    }
+
+    /// Translates a stream. Formats of many records override this (and [`Adapter::streams`]) to run in bounded
+    /// memory; the others read it whole, up to [`limits::INPUT_BYTES_MAX`].
     ///
     /// # Errors
     /// As [`Adapter::translate`]; also where the stream fails or is too long.

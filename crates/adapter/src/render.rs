@@ -1,5 +1,7 @@
 //! Ledgers and issues as JSON, in the form that files, pages and scoring tools read.
 
+use std::io::Write as _;
+
 use causeway_core::{Issue, Item, Ledger, Outcome, Totals};
 use causeway_fhir::systems::CAUSEWAY_ISSUE;
 use serde_json::{Map, Value, json};
@@ -12,6 +14,21 @@ pub fn totals_json(totals: &Totals) -> Value {
         object.insert(outcome.word().to_owned(), json!(totals.of(outcome)));
     }
     Value::Object(object)
+}
+
+/// Writes one item as [`ledger_json`] has it, without FHIR paths: for ledgers that are written as they come.
+pub fn write_item(ledger: &Ledger, item: &Item, out: &mut Vec<u8>) {
+    let quote = causeway_fhir::writer::quote_into;
+    out.extend_from_slice(b"{\"at\":");
+    quote(out, &item.place.render(ledger.outline()));
+    // Writing into memory does not fail.
+    drop(write!(out, ",\"bytes\":[{},{}],\"outcome\":", item.span.start, item.span.end));
+    quote(out, item.outcome.word());
+    if !item.reason.is_empty() {
+        out.extend_from_slice(b",\"reason\":");
+        quote(out, item.reason);
+    }
+    out.push(b'}');
 }
 
 /// The whole ledger as JSON: totals, `unexplained`, and the items with place, bytes, outcome, reason and (in
@@ -91,4 +108,30 @@ pub fn issue_json(issue: &Issue) -> Value {
         object["location"] = json!([position.path]);
     }
     object
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_core::{Place, Span};
+
+    use super::*;
+
+    #[test]
+    fn items_written_one_by_one_are_those_of_the_whole_ledger() {
+        let mut ledger = Ledger::new();
+        ledger.set_outline(std::sync::Arc::new(vec!["a \"name\"".to_owned(), "zwei\u{1}".to_owned()]));
+        for (column, reason) in [(0, ""), (1, "held \\ back"), (7, "")] {
+            let id = ledger.add(Place::Cell { row: 2, column }, Span::new(4, 9));
+            ledger.claim(id, Outcome::Withheld, reason);
+        }
+        let mut text = b"[".to_vec();
+        for (number, item) in ledger.items().iter().enumerate() {
+            if number > 0 {
+                text.push(b',');
+            }
+            write_item(&ledger, item, &mut text);
+        }
+        text.push(b']');
+        assert_eq!(String::from_utf8(text).unwrap(), ledger_json(&ledger)["items"].to_string());
+    }
 }

@@ -33,8 +33,14 @@ const MEASURE_SECONDS: f64 = 0.5;
 /// People that a load is made from at most.
 const PEOPLE_MAX: usize = 200_000;
 
+/// Longest turn of one column of the table of accepts.
+const ACCEPT_TURN: Duration = Duration::from_secs(1);
+
 /// Bytes of one write of the flush floor: about one message.
 const FLUSH_BYTES: usize = 5 * 1024;
+
+/// Pairs of runs with and without poison; an odd number, so that there is a middle one.
+const POISON_ROUNDS: usize = 7;
 
 /// Runs all measurements and prints them.
 ///
@@ -77,13 +83,24 @@ async fn accepts(folder: &Path, time: Duration) -> Result<(), String> {
     for connections in [1, 16, 64] {
         let place = folder.join(format!("accepts{connections}"));
         std::fs::create_dir_all(&place).map_err(|e| e.to_string())?;
-        let raw = load::raw(&place, connections, time)?;
         let bare = load::Bare::start(&place.join("bare.db"))?;
-        let floor = load::in_threads(connections, time, &|_, number| bare.write(number));
-        let bare = load::Bare::start(&place.join("bare-http.db"))?;
-        let http = door(load::bare_door(bare), None, connections, time).await?;
+        let http = load::Bare::start(&place.join("bare-http.db"))?;
+        let http = Door::open(load::bare_door(http), None).await?;
         let ready = serve::prepare(config(place.join("data")), ADAPTERS).await?;
-        let ours = door(ready.service.router(), Some(ready.state), connections, time).await?;
+        let ours = Door::open(ready.service.router(), Some(ready.state)).await?;
+        let mut rates: [Vec<load::Rate>; 4] = Default::default();
+        // By turns: what else the machine does falls on all.
+        let turn = time.min(ACCEPT_TURN);
+        for number in 0..time.as_secs().div_ceil(turn.as_secs().max(1)) {
+            let first = number << 32;
+            rates[0].push(load::raw(&place, connections, turn)?);
+            rates[1].push(load::in_threads(connections, turn, &|_, number| bare.write(first + number)));
+            rates[2].push(load::over_http(http.address, connections, turn).await?);
+            rates[3].push(load::over_http(ours.address, connections, turn).await?);
+        }
+        http.close().await?;
+        ours.close().await?;
+        let [raw, floor, http, ours] = rates.map(load::Rate::together);
         let show = |rate: &load::Rate| format!("{:.0} ({:.1})", rate.per_second, rate.within(0.99));
         print(&format!(
             "  {connections:>11}  {:>16} {:>16} {:>16} {:>16}  {:>7.0}% {:>8.0}%\n",
@@ -100,28 +117,34 @@ async fn accepts(folder: &Path, time: Duration) -> Result<(), String> {
     Ok(())
 }
 
-/// Serves a router on a port of its own and measures it: with the exchange's own accept loop where there is a state.
-async fn door(
-    router: axum::Router,
-    state: Option<causeway_service::Shared>,
-    connections: u64,
-    time: Duration,
-) -> Result<load::Rate, String> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|e| e.to_string())?;
-    let address = listener.local_addr().map_err(|e| e.to_string())?;
-    let stop = tokio_util::sync::CancellationToken::new();
-    let ending = stop.clone();
-    let server = match state {
-        Some(state) => tokio::spawn(causeway_service::server::run(state, listener, router, None, ending)),
-        None => {
-            let serving = axum::serve(listener, router);
-            tokio::spawn(async move { serving.with_graceful_shutdown(ending.cancelled_owned()).await })
-        }
-    };
-    let rate = load::over_http(address, connections, time).await;
-    stop.cancel();
-    server.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
-    rate
+/// A router that is served on a port of its own.
+struct Door {
+    address: SocketAddr,
+    stop: tokio_util::sync::CancellationToken,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Door {
+    /// With the exchange's own accept loop where there is a state.
+    async fn open(router: axum::Router, state: Option<causeway_service::Shared>) -> Result<Self, String> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|e| e.to_string())?;
+        let address = listener.local_addr().map_err(|e| e.to_string())?;
+        let stop = tokio_util::sync::CancellationToken::new();
+        let ending = stop.clone();
+        let server = match state {
+            Some(state) => tokio::spawn(causeway_service::server::run(state, listener, router, None, ending)),
+            None => {
+                let serving = axum::serve(listener, router);
+                tokio::spawn(async move { serving.with_graceful_shutdown(ending.cancelled_owned()).await })
+            }
+        };
+        Ok(Self { address, stop, server })
+    }
+
+    async fn close(self) -> Result<(), String> {
+        self.stop.cancel();
+        self.server.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
+    }
 }
 
 fn config(data_directory: PathBuf) -> Config {
@@ -141,16 +164,34 @@ async fn poison(folder: &Path, good: &[Message]) -> Result<(), String> {
         }
     }
     let bad = mixed.len() - good.len();
-    let (clean, parked) = whole(&folder.join("clean"), good, 16).await?;
-    let (dirty, parked_bad) = whole(&folder.join("poison"), &mixed, 16).await?;
-    let rate = good.len() as f64 / dirty.through;
-    let baseline = good.len() as f64 / clean.through;
+    // In turns, and the second of a pair first in the next: what else the machine does falls on both.
+    let (mut clean, mut dirty, mut aside) = (Vec::new(), Vec::new(), 0);
+    for round in 0..POISON_ROUNDS {
+        for poisoned in [round % 2 == 1, round % 2 == 0] {
+            let place = folder.join(format!("poison{round}{poisoned}"));
+            let (run, parked) = whole(&place, if poisoned { &mixed } else { good }, 16).await?;
+            drop(std::fs::remove_dir_all(&place));
+            // Of good messages nothing may be kept aside, so this counts the bad ones.
+            aside += if poisoned { parked } else { 0 };
+            if poisoned { &mut dirty } else { &mut clean }.push(good.len() as f64 / run.through);
+        }
+    }
+    let shares: Vec<f64> = clean.iter().zip(&dirty).map(|(c, d)| 100.0 * d / c).collect();
+    let median = |all: &[f64]| {
+        let mut all = all.to_vec();
+        all.sort_by(f64::total_cmp);
+        all.get(all.len() / 2).copied().unwrap_or_default()
+    };
     print(&format!(
-        "\nPoison: {bad} unreadable messages among {} good ones: good ones {rate:.0}/s, without poison {baseline:.0}/s \
-         ({:.0} %); kept aside with a cause {} of {bad}\n",
+        "\nPoison: {bad} unreadable messages among {} good ones, {POISON_ROUNDS} pairs of runs: good ones {:.0}/s, without \
+         poison {:.0}/s (medians; {:.0} % in the median pair, {:.0} to {:.0}); kept aside with a cause {aside} of {}\n",
         good.len(),
-        100.0 * rate / baseline,
-        parked_bad.saturating_sub(parked),
+        median(&dirty),
+        median(&clean),
+        median(&shares),
+        shares.iter().copied().fold(f64::INFINITY, f64::min),
+        shares.iter().copied().fold(0.0, f64::max),
+        bad * POISON_ROUNDS,
     ));
     Ok(())
 }
@@ -260,7 +301,8 @@ async fn whole(data: &Path, load: &[Message], connections: usize) -> Result<(Run
     let started = Instant::now();
     let mut tasks = JoinSet::new();
     for part in load.chunks(load.len().div_ceil(connections).max(1)) {
-        tasks.spawn(send_all(address, part.to_vec()));
+        let part = part.to_vec();
+        tasks.spawn_blocking(move || send_all(address, part));
     }
     let mut times = Vec::new();
     while let Some(part) = tasks.join_next().await {
@@ -287,13 +329,13 @@ async fn whole(data: &Path, load: &[Message], connections: usize) -> Result<(Run
     Ok((Run { accepted: load::Rate::of(times, accepted), through }, parked))
 }
 
-async fn send_all(address: SocketAddr, part: Vec<Message>) -> Result<Vec<f64>, String> {
-    let mut client = load::Client::connect(address).await.map_err(|e| e.to_string())?;
+fn send_all(address: SocketAddr, part: Vec<Message>) -> Result<Vec<f64>, String> {
+    let mut client = load::Client::connect(address).map_err(|e| e.to_string())?;
     let mut times = Vec::with_capacity(part.len());
     for message in part {
         let request = load::request(message.media_type, message.sender.code, &message.bytes);
         let started = Instant::now();
-        let status = client.send(&request).await.map_err(|e| e.to_string())?;
+        let status = client.send(&request).map_err(|e| e.to_string())?;
         if !(200..300).contains(&status) {
             return Err(format!("{}: {status}", message.name));
         }

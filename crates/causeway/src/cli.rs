@@ -1,7 +1,8 @@
 //! The command line.
 
+use std::collections::HashSet;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use causeway_core::{Issue, IssueCode, Severity};
@@ -107,7 +108,8 @@ pub struct ServeArgs {
 #[derive(Args, Debug)]
 #[command(
     after_help = "For an input STEM.xxx it writes STEM.r4.json (or STEM.1.r4.json, STEM.2.r4.json … where one input \
-gives several bundles), STEM.ledger.json, STEM.issues.json and STEM.ack.xxx where the format has an acknowledgement.\n\n\
+gives several bundles), STEM.ledger.json, STEM.issues.json and STEM.ack.xxx where the format has an acknowledgement. \
+Inputs of one STEM keep their ending, or their folder, in the name, and the summary says so.\n\n\
 Exit: 0 all translated, 1 something was rejected (the rest is written), 2 wrong call, 3 nothing could be read."
 )]
 pub struct Translate {
@@ -453,7 +455,8 @@ fn run_translate(args: &Translate) -> Result<u8, String> {
     if inputs.is_empty() {
         return Err("no files there".to_owned());
     }
-    let mut run = Run { args, parts: translate::Parts::default(), read: 0, refused: 0 };
+    let mut run =
+        Run { args, parts: translate::Parts::default(), named: HashSet::new(), read: 0, refused: 0 };
     for one in &inputs {
         let bytes = std::fs::read(&one.path).map_err(|e| format!("{}: {e}", one.path.display()))?;
         match detect::choose(ADAPTERS, args.how.format.as_deref(), &bytes) {
@@ -478,13 +481,26 @@ fn run_translate(args: &Translate) -> Result<u8, String> {
 struct Run<'a> {
     args: &'a Translate,
     parts: translate::Parts,
+    /// Where outputs of this run have gone.
+    named: HashSet<PathBuf>,
     read: usize,
     refused: usize,
 }
 
 impl Run<'_> {
-    fn base(&self, one: &input::Input) -> Option<PathBuf> {
-        self.args.out.as_ref().map(|out| out.join(&one.stem))
+    /// Where the outputs of an input go: never where those of another have gone, even if nothing in their paths tells
+    /// the two apart.
+    fn base(&mut self, one: &input::Input) -> Option<PathBuf> {
+        let wanted = self.args.out.as_ref()?.join(&one.stem);
+        let mut base = wanted.clone();
+        let mut number = 1;
+        while !self.named.insert(base.clone()) {
+            number += 1;
+            let mut name = wanted.file_name().unwrap_or_default().to_os_string();
+            name.push(format!("-{number}"));
+            base = wanted.with_file_name(name);
+        }
+        Some(base)
     }
 
     fn translate(
@@ -500,7 +516,7 @@ impl Run<'_> {
         let base = self.base(one);
         let report = translate::one(adapter, version, bytes, &context, base.as_deref())
             .map_err(|e| format!("{}: {e}", one.path.display()))?;
-        self.count(&report, one);
+        self.count(&report, one, base.as_deref());
         Ok(())
     }
 
@@ -515,21 +531,27 @@ impl Run<'_> {
         let base = self.base(one);
         let report = translate::unrecognised(bytes, base.as_deref(), issue)
             .map_err(|e| format!("{}: {e}", one.path.display()))?;
-        self.count(&report, one);
+        self.count(&report, one, base.as_deref());
         Ok(())
     }
 
-    fn count(&mut self, report: &translate::Report, one: &input::Input) {
+    fn count(&mut self, report: &translate::Report, one: &input::Input, base: Option<&Path>) {
         self.read += usize::from(!report.unreadable);
         self.refused += usize::from(report.rejected());
         print(&translate::summary(&one.path.display().to_string(), report));
+        if let (Some(base), Some(out)) = (base, &self.args.out)
+            && let Ok(name) = base.strip_prefix(out)
+            && (one.apart || name != one.stem)
+        {
+            print(&format!("  written as {}\n", name.display()));
+        }
     }
 
     fn join(&mut self) -> Result<(), String> {
         for (name, joined) in std::mem::take(&mut self.parts).join(ADAPTERS) {
             match joined {
                 Ok((bytes, stem, path)) => {
-                    let one = input::Input { path, stem };
+                    let one = input::Input { path, stem, apart: false };
                     if let Ok((adapter, version)) = detect::choose(ADAPTERS, Some(&name), &bytes) {
                         self.translate(adapter, version, &bytes, &one)?;
                     }

@@ -2,7 +2,8 @@
 //! rate is compared with are here too: raw flushes, and the least that keeps a queue in SQLite.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -14,8 +15,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use rusqlite::Connection;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 /// Bytes of a message.
@@ -38,6 +37,12 @@ impl Rate {
     pub fn of(mut times: Vec<f64>, seconds: f64) -> Self {
         times.sort_by(f64::total_cmp);
         Self { per_second: times.len() as f64 / seconds, times }
+    }
+
+    /// Several turns as one.
+    pub fn together(turns: Vec<Self>) -> Self {
+        let seconds: f64 = turns.iter().map(|t| t.times.len() as f64 / t.per_second).sum();
+        Self::of(turns.into_iter().flat_map(|t| t.times).collect(), seconds)
     }
 
     /// Milliseconds within which this share was answered.
@@ -78,6 +83,7 @@ pub fn request(media_type: &str, sender: &str, body: &[u8]) -> Vec<u8> {
 pub struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
+    piece: [u8; 4096],
 }
 
 impl Client {
@@ -85,18 +91,18 @@ impl Client {
     ///
     /// # Errors
     /// Where nobody listens.
-    pub async fn connect(address: std::net::SocketAddr) -> std::io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
+    pub fn connect(address: std::net::SocketAddr) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(4096) })
+        Ok(Self { stream, buffer: Vec::with_capacity(4096), piece: [0; 4096] })
     }
 
     /// Sends a request and waits for the answer's end; its status.
     ///
     /// # Errors
     /// Where the connection ends or the answer is not one with a length.
-    pub async fn send(&mut self, request: &[u8]) -> std::io::Result<u16> {
-        self.stream.write_all(request).await?;
+    pub fn send(&mut self, request: &[u8]) -> std::io::Result<u16> {
+        self.stream.write_all(request)?;
         self.buffer.clear();
         loop {
             if let Some((status, whole)) = answer(&self.buffer)
@@ -104,7 +110,8 @@ impl Client {
             {
                 return Ok(status);
             }
-            let read = self.stream.read_buf(&mut self.buffer).await?;
+            let read = self.stream.read(&mut self.piece)?;
+            self.buffer.extend_from_slice(self.piece.get(..read).unwrap_or_default());
             if read == 0 || self.buffer.len() > ANSWER_BYTES_MAX {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());
             }
@@ -125,7 +132,8 @@ fn answer(bytes: &[u8]) -> Option<(u16, usize)> {
     Some((status, end + 4 + length))
 }
 
-/// Sends over so many connections for so long; every answer must be a success.
+/// Sends over so many connections for so long; every answer must be a success. Each connection has a thread of its own,
+/// as each caller of the bare writer has.
 ///
 /// # Errors
 /// The first answer that is none.
@@ -134,30 +142,40 @@ pub async fn over_http(
     connections: u64,
     time: Duration,
 ) -> Result<Rate, String> {
-    let started = Instant::now();
-    let mut tasks = tokio::task::JoinSet::new();
-    for connection in 0..connections {
-        tasks.spawn(async move {
-            let mut client = Client::connect(address).await.map_err(|e| e.to_string())?;
-            let mut times = Vec::new();
-            while started.elapsed() < time {
-                let number = connection << 40 | times.len() as u64;
-                let request = request("application/octet-stream", "ZV801", &noise(number));
-                let begun = Instant::now();
-                let status = client.send(&request).await.map_err(|e| e.to_string())?;
-                if !(200..300).contains(&status) {
-                    return Err(format!("answered {status}"));
-                }
-                times.push(begun.elapsed().as_secs_f64());
-            }
-            Ok::<_, String>(times)
+    let sent = tokio::task::spawn_blocking(move || {
+        let started = Instant::now();
+        let times: Result<Vec<Vec<f64>>, String> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..connections)
+                .map(|connection| scope.spawn(move || one_connection(address, connection, started, time)))
+                .collect();
+            all.into_iter()
+                .map(|t| t.join().map_err(|_| "a connection's thread failed".to_owned())?)
+                .collect()
         });
-    }
+        Ok(Rate::of(times?.concat(), started.elapsed().as_secs_f64()))
+    });
+    sent.await.map_err(|e| e.to_string())?
+}
+
+fn one_connection(
+    address: std::net::SocketAddr,
+    connection: u64,
+    started: Instant,
+    time: Duration,
+) -> Result<Vec<f64>, String> {
+    let mut client = Client::connect(address).map_err(|e| e.to_string())?;
     let mut times = Vec::new();
-    while let Some(one) = tasks.join_next().await {
-        times.extend(one.map_err(|e| e.to_string())??);
+    while started.elapsed() < time {
+        let number = connection << 40 | times.len() as u64;
+        let request = request("application/octet-stream", "ZV801", &noise(number));
+        let begun = Instant::now();
+        let status = client.send(&request).map_err(|e| e.to_string())?;
+        if !(200..300).contains(&status) {
+            return Err(format!("answered {status}"));
+        }
+        times.push(begun.elapsed().as_secs_f64());
     }
-    Ok(Rate::of(times, started.elapsed().as_secs_f64()))
+    Ok(times)
 }
 
 /// Runs threads that each do one durable write after the other.
@@ -297,9 +315,12 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move { axum::serve(listener, bare_door(bare)).await });
-        let mut client = Client::connect(address).await.expect("connects");
-        for _ in 0..2 {
-            assert_eq!(client.send(&request("text/plain", "ZV801", b"x")).await.expect("answers"), 202);
-        }
+        let asked = tokio::task::spawn_blocking(move || {
+            let mut client = Client::connect(address).expect("connects");
+            for _ in 0..2 {
+                assert_eq!(client.send(&request("text/plain", "ZV801", b"x")).expect("answers"), 202);
+            }
+        });
+        asked.await.expect("no panic");
     }
 }

@@ -23,6 +23,8 @@ pub struct Report {
     pub issues: [usize; 3],
     /// The first issues, for the summary.
     pub first: Vec<Issue>,
+    /// Files of an earlier run that were replaced.
+    pub replaced: usize,
     /// Nothing could be read.
     pub unreadable: bool,
     /// The answer to the sender, if the format has one: whether it is positive.
@@ -76,9 +78,9 @@ impl Files {
     }
 
     fn write(&mut self, ending: &str, bytes: &[u8]) {
-        if let Some(path) = self.path(ending)
-            && let Err(error) = std::fs::write(path, bytes)
-        {
+        let Some(path) = self.path(ending) else { return };
+        self.report.replaced += usize::from(path.exists());
+        if let Err(error) = std::fs::write(path, bytes) {
             self.failed.get_or_insert(error);
         }
     }
@@ -88,6 +90,7 @@ impl Files {
         let file = match &mut self.ledger {
             Some(file) => file,
             None => {
+                self.report.replaced += usize::from(path.exists());
                 let mut file = BufWriter::new(File::create(path)?);
                 file.write_all(b"{\"items\":[")?;
                 self.ledger.insert(file)
@@ -235,6 +238,9 @@ pub fn summary(name: &str, report: &Report) -> String {
         } else {
             "  answer to the sender: refused\n"
         });
+    }
+    if report.replaced > 0 {
+        out.push_str(&format!("  replaced {} file(s) of an earlier run\n", report.replaced));
     }
     for issue in &report.first {
         let at = issue.position.as_ref().map(|p| format!(" at {p}")).unwrap_or_default();

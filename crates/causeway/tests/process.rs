@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use causeway_synth::formats::hl7v2;
+use causeway_synth::formats::{client_level_data, hl7v2};
 use causeway_synth::journey::journey;
 use causeway_synth::people::population;
 use serde_json::Value;
@@ -216,4 +216,82 @@ fn broker_and_translator_work_as_separate_processes() {
         let body = translated(&client, &broker.base, &id).await;
         assert!(body["translation"].is_object(), "it was not translated when the translator came back");
     });
+}
+
+/// People in the file that is streamed.
+const PEOPLE_IN_FILE: usize = 300;
+
+/// A council's file with limits so small that it is streamed, kept in pieces and recorded in many slices.
+fn streamed_file(folder: &Path) -> (Vec<u8>, String) {
+    let people = population(3, PEOPLE_IN_FILE);
+    let journeys: Vec<_> = people.iter().map(|person| journey(3, person)).collect();
+    let pairs: Vec<_> = people.iter().zip(&journeys).collect();
+    let file = client_level_data::file(&pairs, jiff::civil::date(2026, 12, 31)).bytes;
+    let config = folder.join("causeway.toml");
+    std::fs::write(&config, "[limits]\nhead_bytes = 20000\nspill_bytes = 60000\n").expect("written");
+    (file, config.to_string_lossy().into_owned())
+}
+
+async fn send_file(client: &reqwest::Client, base: &str, file: Vec<u8>) -> String {
+    let request = client.post(format!("{base}/messages")).header("Content-Type", "text/csv");
+    let answer = request.header("Causeway-Sender", "ZZ901").body(file).send().await.expect("an answer");
+    let body: Value = answer.json().await.expect("JSON");
+    body["id"].as_str().expect("an id").to_owned()
+}
+
+/// How often an event is on a message's timeline.
+fn times(message: &Value, event: &str) -> usize {
+    message["timeline"].as_array().into_iter().flatten().filter(|e| e["event"] == event).count()
+}
+
+/// Waits for an event; for so long at most.
+async fn seen(client: &reqwest::Client, base: &str, id: &str, event: &str, most: Duration) -> Value {
+    let deadline = Instant::now() + most;
+    loop {
+        let body = state(client, base, id).await;
+        if times(&body, event) > 0 || Instant::now() > deadline {
+            return body;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[test]
+fn a_streamed_file_survives_kills() {
+    let (runtime, client) = (runtime(), client());
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, config) = streamed_file(folder.path());
+    let data = |name: &str| folder.path().join(name);
+    let mut interrupted = 0;
+    let mut run = |name: &str, kills: usize| -> (Value, String) {
+        let mut process = Process::serve(&data(name), &["--config", &config]);
+        let id = runtime.block_on(send_file(&client, &process.base, file.clone()));
+        // First while it is translated, then while it goes into the record.
+        for kill in 0..kills {
+            let event = if kill == 0 { "none" } else { "translated" };
+            let most = Duration::from_millis(if kill == 0 { 60 } else { 60_000 });
+            runtime.block_on(seen(&client, &process.base, &id, event, most));
+            std::thread::sleep(Duration::from_millis(kill as u64 * 83 % 400));
+            let before = runtime.block_on(state(&client, &process.base, &id));
+            process.kill();
+            interrupted += usize::from(times(&before, "translated") == 1 && times(&before, "recorded") == 0);
+            process = Process::serve(&data(name), &["--config", &config]);
+        }
+        let most = Duration::from_secs(120);
+        let message = runtime.block_on(seen(&client, &process.base, &id, "recorded", most));
+        drop(process);
+        let record = causeway_record::Record::open(data(name).join("record.sqlite")).expect("opens");
+        (message, format!("{:?} {:?}", record.figures().expect("figures"), record.types().expect("types")))
+    };
+    let (message, figures) = run("undisturbed", 0);
+    let (disturbed, after_kills) = run("disturbed", rounds() + 2);
+    for message in [&message, &disturbed] {
+        assert_eq!(times(message, "recorded"), 1, "{message:#}");
+        assert_eq!(times(message, "translated"), 1, "{message:#}");
+        assert_eq!(message["translation"]["ledger"]["unexplained"], 0);
+    }
+    assert_eq!(message["translation"]["ledger"], disturbed["translation"]["ledger"]);
+    assert_eq!(message["translation"]["bundleCount"], disturbed["translation"]["bundleCount"]);
+    assert!(interrupted > 0, "no kill came while it went into the record");
+    assert_eq!(figures, after_kills, "the record holds the same, each once");
 }

@@ -1,6 +1,6 @@
 //! What a step changes: one value, applied in one transaction.
 
-use crate::message::{Accept, Checksum, MessageId};
+use crate::message::{Accept, Checksum, MessageId, Staged};
 use crate::state::State;
 use crate::work::{NewExpectation, NewWork, Settle};
 use jiff::Timestamp;
@@ -61,6 +61,73 @@ pub struct Translation {
     pub acknowledgement: Option<StoredOutput>,
     /// Counts for lists, without opening the ledger.
     pub summary: TranslationSummary,
+    /// What is too large to be held in memory, in pieces: then `outputs` is empty, and `ledger` has the totals only.
+    pub pieces: Vec<Piece>,
+}
+
+impl Translation {
+    /// Outputs, wherever they are.
+    #[must_use]
+    pub fn output_count(&self) -> u64 {
+        let pieces = self.pieces_of(PieceKind::Outputs).map(|p| p.count).sum::<u64>();
+        pieces + self.outputs.len() as u64
+    }
+
+    /// The pieces of a kind, in order.
+    pub fn pieces_of(&self, kind: PieceKind) -> impl Iterator<Item = &Piece> {
+        self.pieces.iter().filter(move |p| p.kind == kind)
+    }
+}
+
+/// What a piece of a translation holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PieceKind {
+    /// Outputs.
+    Outputs,
+    /// Items of the ledger.
+    Ledger,
+}
+
+/// Several outputs, or items of the ledger, of a translation that is too large for memory. What it looks like within
+/// is the service's affair; an engine keeps its bytes, with the translation and as long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// What it holds.
+    pub kind: PieceKind,
+    /// Number of its first output or item, from 0.
+    pub first: u64,
+    /// How many it holds.
+    pub count: u64,
+    /// Its bytes, made durable by [`crate::Engine::stage`] before the translation names them.
+    pub content: Staged,
+}
+
+/// A translation without the bytes of its outputs: see [`crate::Engine::translation_head`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TranslationHead {
+    /// All but the outputs, which are left empty.
+    pub translation: Translation,
+    /// The outputs that are kept one by one, in order; none where they are in pieces.
+    pub outputs: Vec<OutputFacts>,
+}
+
+impl TranslationHead {
+    /// Outputs, wherever they are.
+    #[must_use]
+    pub fn output_count(&self) -> u64 {
+        self.translation.output_count() + self.outputs.len() as u64
+    }
+}
+
+/// What is known of an output without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFacts {
+    /// Name.
+    pub name: String,
+    /// Media type.
+    pub media_type: String,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// One stored output.

@@ -1,12 +1,15 @@
 //! The engine: what keeps messages, queues, audit and configuration. Two engines stand behind this trait
-//! (SQLite embedded, PostgreSQL for scale-out); `contract` holds both to the same twelve clauses.
+//! (SQLite embedded, PostgreSQL for scale-out); `contract` holds both to the same thirteen clauses.
 //!
 //! Calls block until the data is flushed; asynchronous callers use [`Engine::accept_then`] or a blocking
 //! thread. Time is always given by the caller: no engine reads the clock for a decision, so five days can
 //! pass in one call. An engine remembers the highest time it was ever given (also over a restart) and reads
 //! an earlier one as that: a clock that steps back steals no lease and shows no event before its cause.
 
-use crate::effects::{AuditCheck, AuditEntry, Effects, Event, NewAudit, NewEvent, Translation};
+use crate::effects::{
+    AuditCheck, AuditEntry, Effects, Event, NewAudit, NewEvent, PieceKind, StoredOutput, Translation,
+    TranslationHead,
+};
 use crate::error::EngineError;
 use crate::limits;
 use crate::message::{
@@ -23,6 +26,9 @@ pub type Result<T> = std::result::Result<T, EngineError>;
 
 /// Called with an accept's outcome, after the commit, on the engine's own thread: must not block.
 pub type Done = Box<dyn FnOnce(Result<AcceptOutcome>) + Send>;
+
+/// Called with an acknowledgement's outcome, as [`Done`] is with an accept's.
+pub type Acknowledged = Box<dyn FnOnce(Result<bool>) + Send>;
 
 /// Keeps messages. Every method that changes something answers after the change is committed and flushed.
 pub trait Engine: Send + Sync {
@@ -50,6 +56,9 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// [`EngineError::TooLarge`] above `limit` bytes, [`EngineError::SpaceLow`], read errors as `Storage`.
     fn stage(&self, content: &mut dyn Read, limit: u64) -> Result<Staged>;
+
+    /// Gives staged content up that nothing will name; what a message names meanwhile stays.
+    fn unstage(&self, content: &[Staged]) -> Result<()>;
 
     // ---- chunked upload ----
 
@@ -99,6 +108,14 @@ pub trait Engine: Send + Sync {
     /// One chunk (from 1) as a stream, verified before the first byte.
     fn chunk(&self, id: &MessageId, number: u32) -> Result<PayloadReader>;
 
+    /// The same of a message that the caller has just read, which saves reading it again.
+    ///
+    /// # Errors
+    /// As [`Engine::chunk`], judged by the message as given.
+    fn chunk_of(&self, message: &Message, number: u32) -> Result<PayloadReader> {
+        self.chunk(&message.new.id, number)
+    }
+
     /// The whole content in memory.
     ///
     /// # Errors
@@ -113,11 +130,25 @@ pub trait Engine: Send + Sync {
         Ok(Content { bytes, sha256: payload.sha256 })
     }
 
-    /// The translation kept with a message; every part verified.
+    /// The translation kept with a message; every part verified. Its pieces are named and not read: see
+    /// [`Engine::piece`].
     fn translation(&self, id: &MessageId) -> Result<Option<Translation>>;
+
+    /// The same without the outputs' bytes: for lists and pages.
+    fn translation_head(&self, id: &MessageId) -> Result<Option<TranslationHead>>;
+
+    /// One output (from 0) of a translation that is not in pieces, verified. `None` where there is no such output.
+    fn output(&self, id: &MessageId, number: u64) -> Result<Option<StoredOutput>>;
+
+    /// The bytes of one piece (from 0 within its kind) of a message's translation, verified. `None` where there is no
+    /// such piece.
+    fn piece(&self, id: &MessageId, kind: PieceKind, number: u32) -> Result<Option<Vec<u8>>>;
 
     /// What happened to a message, and to those derived from it, in commit order.
     fn timeline(&self, id: &MessageId) -> Result<Vec<Event>>;
+
+    /// The same within bounds: a message's first `limit` events, and the first `limit` of those derived from it.
+    fn timeline_start(&self, id: &MessageId, limit: usize) -> Result<Vec<Event>>;
 
     /// Messages by any of their properties, paged (tracking, sent box, rich boxes, lists).
     fn search(&self, query: &MessageQuery) -> Result<Vec<Message>>;
@@ -134,6 +165,18 @@ pub trait Engine: Send + Sync {
     /// [`EngineError::NotFound`] also where the message isn't addressed to `mailbox`;
     /// [`EngineError::Transition`] after expiry.
     fn acknowledge(&self, mailbox: &str, id: &MessageId, actor: &str, now: Timestamp) -> Result<bool>;
+
+    /// The same without waiting: `done` gets the outcome after the commit.
+    fn acknowledge_then(
+        &self,
+        mailbox: &str,
+        id: &MessageId,
+        actor: &str,
+        now: Timestamp,
+        done: Acknowledged,
+    ) {
+        done(self.acknowledge(mailbox, id, actor, now));
+    }
 
     // ---- steps outside the queue ----
 

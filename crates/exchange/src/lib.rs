@@ -20,8 +20,8 @@ pub mod watch;
 pub mod work;
 
 pub use effects::{
-    Answer, AuditBreak, AuditCheck, AuditEntry, Effects, Event, EventKind, NewAudit, NewEvent, StoredOutput,
-    Translation, TranslationSummary,
+    Answer, AuditBreak, AuditCheck, AuditEntry, Effects, Event, EventKind, NewAudit, NewEvent, OutputFacts,
+    Piece, PieceKind, StoredOutput, Translation, TranslationHead, TranslationSummary,
 };
 pub use engine::Engine;
 pub use engine::{BackupReport, Done, Durability, MailboxGauge, Metrics, QueueGauge, VerifyReport};

@@ -272,6 +272,9 @@ pub struct Settle {
     pub message: MessageId,
     /// Which.
     pub kind: AckKind,
+    /// Who gave it, spelt as the expectation spells it ([`NewExpectation::from`]): of several receivers of one message
+    /// each answers for itself. `None` settles what is expected of anybody.
+    pub from: Option<String>,
     /// What it said. The first one stands; a later one is on the timeline only.
     pub outcome: AckOutcome,
     /// Its code (`20013`, `AA`, `200`).

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::facts::Times;
 use crate::identity::{self, Act};
 use crate::model::{Applied, Key, SourceMessage};
-use crate::{index, limits, logical, policy};
+use crate::{bundle, index, limits, logical, policy};
 
 pub(crate) use crate::bundle::parse_all;
 
@@ -96,6 +96,21 @@ pub(crate) fn apply(
         work.notices()?;
     }
     work.finish()
+}
+
+/// Whether exactly these bundles of a message were applied before.
+pub(crate) fn is_applied(db: &Connection, bundles: &[&[u8]], message: &SourceMessage) -> Result<bool> {
+    let mut find = db.prepare_cached(
+        "SELECT 1 FROM source s JOIN message m ON m.source=s.source JOIN applied a ON a.mid=m.mid
+         WHERE s.system=?1 AND s.code=?2 AND s.adapter=?3 AND m.id=?4 AND a.digest=?5",
+    )?;
+    Ok(find.exists(params![
+        message.sender_system,
+        message.sender_code,
+        message.adapter,
+        message.message,
+        bundle::digest(bundles)
+    ])?)
 }
 
 fn source_row(db: &Connection, message: &SourceMessage) -> Result<i64> {

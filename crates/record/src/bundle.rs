@@ -36,15 +36,12 @@ pub(crate) struct Parsed {
 
 /// Reads all bundles of a message.
 pub(crate) fn parse_all(bundles: &[&[u8]]) -> Result<Parsed> {
-    let mut digest = Sha256::new();
-    let mut parsed =
-        Parsed { entries: Vec::new(), issues: Vec::new(), refused: 0, unresolved: 0, digest: [0; 32] };
+    let digest = digest(bundles);
+    let mut parsed = Parsed { entries: Vec::new(), issues: Vec::new(), refused: 0, unresolved: 0, digest };
     for bytes in bundles {
         if bytes.len() > limits::BUNDLE_BYTES_MAX {
             return Err(RecordError::Bundle("it is larger than the limit".to_owned()));
         }
-        digest.update((bytes.len() as u64).to_be_bytes());
-        digest.update(bytes);
         let bundle: Value = serde_json::from_slice(bytes).map_err(|e| {
             RecordError::Bundle(format!("not JSON at line {}, column {}", e.line(), e.column()))
         })?;
@@ -53,8 +50,17 @@ pub(crate) fn parse_all(bundles: &[&[u8]]) -> Result<Parsed> {
         };
         read_bundle(bundle, &mut parsed)?;
     }
-    parsed.digest = digest.finalize().into();
     Ok(parsed)
+}
+
+/// SHA-256 of bundles that are applied together: each with its length in front.
+pub(crate) fn digest(bundles: &[&[u8]]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for bytes in bundles {
+        digest.update((bytes.len() as u64).to_be_bytes());
+        digest.update(bytes);
+    }
+    digest.finalize().into()
 }
 
 fn read_bundle(mut bundle: Map<String, Value>, parsed: &mut Parsed) -> Result<()> {

@@ -117,7 +117,26 @@ pub(crate) fn title(kind: &str, map: &Map<String, Value>) -> String {
             first_text(map, &["description", "content.attachment.title", "type.text", "type.coding.display"]);
         return cut(text.to_owned());
     }
+    if kind == "Immunization" {
+        return cut(vaccine(map).to_owned());
+    }
     cut(first_text(map, TITLES).to_owned())
+}
+
+/// A vaccine in words. Where the source did not say which one it was (FHIR wants a code all the same), the words of
+/// the procedure: UK Core keeps them in an extension.
+fn vaccine(map: &Map<String, Value>) -> &str {
+    let text = first_text(map, &["vaccineCode.text"]);
+    if !text.is_empty() {
+        return text;
+    }
+    let extensions = map.get("extension").and_then(Value::as_array).into_iter().flatten();
+    let procedure = extensions.filter_map(Value::as_object).find(|e| {
+        e.get("url").and_then(Value::as_str).is_some_and(|url| url.contains("VaccinationProcedure"))
+    });
+    let words = procedure
+        .map_or("", |e| first_text(e, &["valueCodeableConcept.text", "valueCodeableConcept.coding.display"]));
+    if words.is_empty() { first_text(map, TITLES) } else { words }
 }
 
 fn name(map: &Map<String, Value>) -> String {
@@ -135,6 +154,9 @@ fn name(map: &Map<String, Value>) -> String {
 /// Value, dose, outcome and the like.
 pub(crate) fn detail(map: &Map<String, Value>) -> String {
     let mut parts = Vec::new();
+    if map.get("doNotPerform").and_then(Value::as_bool) == Some(true) {
+        parts.push("not to be done".to_owned());
+    }
     parts.extend(quantity(map));
     for component in map.get("component").and_then(Value::as_array).into_iter().flatten() {
         let Some(component) = component.as_object() else { continue };
@@ -200,7 +222,67 @@ pub(crate) fn date(map: &Map<String, Value>) -> String {
     first_text(map, DATES).to_owned()
 }
 
-/// Status as told: the plain one, or the clinical one.
+/// Status as told: the plain one, or the clinical one. That something was refuted outweighs either; a diagnosis that
+/// is not certain says so too.
 pub(crate) fn status(map: &Map<String, Value>) -> String {
-    first_text(map, &["clinicalStatus.coding.code", "status", "lifecycleStatus"]).to_owned()
+    let status = first_text(map, &["clinicalStatus.coding.code", "status", "lifecycleStatus"]);
+    let verified = first_text(map, &["verificationStatus.coding.code"]);
+    let is_condition = map.get("resourceType").and_then(Value::as_str) == Some("Condition");
+    match verified {
+        "refuted" | "entered-in-error" => verified.to_owned(),
+        "unconfirmed" | "provisional" | "differential" if is_condition && !status.is_empty() => {
+            format!("{status}, {verified}")
+        }
+        "unconfirmed" | "provisional" | "differential" if is_condition => verified.to_owned(),
+        _ => status.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{detail, status, title};
+    use serde_json::{Map, Value, json};
+
+    fn of(value: Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_refuted_problem_does_not_look_active() {
+        let problem = |verified: &str| {
+            of(json!({
+                "resourceType": "Condition",
+                "clinicalStatus": {"coding": [{"code": "active"}]},
+                "verificationStatus": {"coding": [{"code": verified}]},
+            }))
+        };
+        assert_eq!(status(&problem("confirmed")), "active");
+        assert_eq!(status(&problem("refuted")), "refuted");
+        assert_eq!(status(&problem("provisional")), "active, provisional");
+        let mut allergy = problem("unconfirmed");
+        allergy.insert("resourceType".to_owned(), json!("AllergyIntolerance"));
+        assert_eq!(status(&allergy), "active", "which GP systems say of all");
+    }
+
+    #[test]
+    fn a_vaccination_is_called_by_what_the_source_worded() {
+        let mut given = of(json!({
+            "vaccineCode": {"coding": [{"code": "UNK", "display": "unknown"}]},
+            "extension": [{
+                "url": "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-VaccinationProcedure",
+                "valueCodeableConcept": {"coding": [{"display": "First shingles vaccination"}]},
+            }],
+        }));
+        assert_eq!(title("Immunization", &given), "First shingles vaccination");
+        given.remove("extension");
+        assert_eq!(title("Immunization", &given), "unknown");
+        given.insert("vaccineCode".to_owned(), json!({"text": "Shingles vaccine"}));
+        assert_eq!(title("Immunization", &given), "Shingles vaccine");
+    }
+
+    #[test]
+    fn what_is_not_to_be_done_says_so_first() {
+        let request = of(json!({"doNotPerform": true, "reasonCode": [{"text": "patient's wish"}]}));
+        assert_eq!(detail(&request), "not to be done patient's wish");
+    }
 }

@@ -12,6 +12,10 @@ pub const ID_CHARS_MAX: usize = 64;
 pub const READERS_KEPT: usize = 8;
 /// How long a connection waits for a lock, in milliseconds.
 pub const BUSY_MILLIS: u64 = 10_000;
+/// Pages in the write-ahead log before it is copied back (32 MB): pages that many bundles change are written back once.
+pub const CHECKPOINT_PAGES: u32 = 8_192;
+/// Bytes to which the write-ahead log file is cut after a checkpoint.
+pub const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
 /// Prepared statements kept per connection.
 pub const STATEMENTS_KEPT: usize = 96;
 /// Page size of a search where the caller names none, in resources.

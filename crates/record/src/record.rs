@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use serde_json::Value;
 
@@ -29,6 +30,8 @@ pub struct Record {
 fn configure(db: &Connection) -> Result<()> {
     db.busy_timeout(Duration::from_millis(limits::BUSY_MILLIS))?;
     db.set_prepared_statement_cache_capacity(limits::STATEMENTS_KEPT);
+    // Else SQLite may compile a kept statement anew for each value that is bound.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.execute_batch("PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-32768;")?;
     Ok(())
 }
@@ -49,6 +52,8 @@ impl Record {
         configure(&db)?;
         db.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
         db.execute_batch("PRAGMA synchronous=FULL;")?;
+        db.query_row(&format!("PRAGMA wal_autocheckpoint={}", limits::CHECKPOINT_PAGES), [], |_| Ok(()))?;
+        db.query_row(&format!("PRAGMA journal_size_limit={}", limits::JOURNAL_BYTES), [], |_| Ok(()))?;
         schema::migrate(&mut db)?;
         Ok(Self { path, writer: Mutex::new(db), readers: Mutex::new(Vec::new()) })
     }
@@ -91,6 +96,15 @@ impl Record {
     /// The bytes are no bundle, or the database failed; nothing was changed then.
     pub fn apply(&self, bundle: &[u8], source: &SourceMessage, now: Timestamp) -> Result<Applied> {
         self.apply_all(&[bundle], source, now)
+    }
+
+    /// Whether exactly these bundles, applied together, of this message are in the record: without reading them. A
+    /// message that is applied in several calls goes on after an interruption where this says no.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn is_applied(&self, bundles: &[&[u8]], source: &SourceMessage) -> Result<bool> {
+        self.read(|db| apply::is_applied(db, bundles, source))
     }
 
     /// Applies the bundles of one message in one transaction: use this where a message makes several bundles

@@ -1,7 +1,7 @@
 //! Serves only the MESH door over the embedded engine, for clients' and the sandbox's own tests:
 //!
 //! `meshd [listen=127.0.0.1:8700] [data=DIR] [mode=strict|sandbox] [auth=full|canned|none] [store=kept|canned]
-//! [mirror=DIR] [key=TestKey] [memory=engine|journal] [config=FILE]`
+//! [mirror=DIR] [key=TestKey] [memory=auto|engine|journal] [config=FILE] [tls_cert=FILE tls_key=FILE]`
 //!
 //! Without `config=` it has the mailboxes and workflows of the published sandbox (X26ABC1 to X26ABC3, password
 //! `password`), and 80 pairs of mailboxes for measurements (LOADA1, LOADB1, …).
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use causeway_record::Record;
 use causeway_service::mesh::{self, AuthMode, Mailbox, MeshConfig, Mode, TokenMemory};
-use causeway_service::{AppState, Config, Service};
+use causeway_service::{AppState, Config, Service, tls};
 use causeway_store::{Options, Store};
 use tokio::net::TcpListener;
 
@@ -62,6 +62,7 @@ async fn serve() -> Result<(), Failure> {
     config.mailboxes = mailboxes();
     let mut service = Config { listen: "127.0.0.1:8700".to_owned(), test_mode: true, ..Config::default() };
     service.data_directory = std::env::temp_dir().join("causeway-meshd");
+    let (mut certificate, mut key) = (None, None);
     for argument in std::env::args().skip(1) {
         let (name, value) = argument.split_once('=').ok_or("arguments are NAME=VALUE")?;
         match (name, value) {
@@ -76,11 +77,19 @@ async fn serve() -> Result<(), Failure> {
             ("store", "canned") => config.canned = true,
             ("mirror", _) => config.mirror_directory = Some(value.into()),
             ("key", _) => config.shared_key = value.into(),
+            ("memory", "auto") => config.token_memory = TokenMemory::Auto,
             ("memory", "engine") => config.token_memory = TokenMemory::Engine,
             ("memory", "journal") => config.token_memory = TokenMemory::Journal,
+            ("tls_cert", _) => certificate = Some(value.into()),
+            ("tls_key", _) => key = Some(value.into()),
             ("config", _) => config = toml::from_str(&std::fs::read_to_string(value)?)?,
             _ => return Err(format!("{name}={value} is not known").into()),
         }
+    }
+    if let (Some(certificate), Some(key)) = (certificate, key) {
+        let settings =
+            tls::Settings { certificate, key, client_ca: None, client_required: true, mllp: false };
+        service.tls = Some(settings);
     }
     let data = service.data_directory.clone();
     let store = Store::open(Options::new(data.join("exchange")))?;

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -154,31 +155,42 @@ pub async fn serve(
     Service::new(state).serve(listener, shutdown).await
 }
 
+/// What a page tells the browser that shows it.
+const PAGE_HEADERS: &[(&str, &str)] = &[
+    ("referrer-policy", "same-origin"),
+    ("x-frame-options", "DENY"),
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+         frame-ancestors 'none'",
+    ),
+];
+
 /// Counts and logs each request by its route's pattern, never by its path or content, and sets the headers
 /// that every answer has.
 async fn observe(State(state): State<Shared>, request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
     let mut response = next.run(request).await;
     let took = started.elapsed();
     let status = response.status().as_u16();
-    state.counters.request(&route, status, took);
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let mesh_api = route.starts_with("/messageexchange/");
+    state.counters.request(route, status, took);
     tracing::info!(%method, route, status, took_us = took.as_micros() as u64, "request");
     let headers = response.headers_mut();
-    for (name, value) in [
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "same-origin"),
-        ("x-frame-options", "DENY"),
-        (
-            "content-security-policy",
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
-             frame-ancestors 'none'",
-        ),
-    ] {
+    // What only a browser heeds is for pages: a client of the exchange pays for each header that it reads.
+    let page = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if !page && mesh_api {
+        // MESH names the headers of its answers, and its clients sign each request: no browser comes here.
+        return response;
+    }
+    let for_pages = if page { PAGE_HEADERS } else { &[] };
+    for (name, value) in for_pages.iter().chain(&[("x-content-type-options", "nosniff")]) {
         headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
     }
     // Care records have no business in a cache; the style sheet says otherwise itself.
-    headers.entry(axum::http::header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }

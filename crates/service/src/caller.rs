@@ -1,5 +1,8 @@
-//! Who is calling: an organisation, by bearer token, by Basic sign-in (browsers), or, in demonstration mode,
-//! by its own word. And the rule that a disclosure is audited before it is made.
+//! Who is calling: an organisation, by client certificate, by bearer token, by Basic sign-in (browsers), or, in
+//! demonstration mode, by its own word. And the rule that a disclosure is audited before it is made.
+
+use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -10,9 +13,11 @@ use causeway_exchange::{Message, NewAudit};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
+use crate::certificate;
 use crate::config::Organisation;
 use crate::counters::Counters;
 use crate::problem::{Answer, Problem};
+use crate::server::Peer;
 use crate::state::{AppState, Shared};
 
 /// Header in which a sender names itself: ODS, CQC location or CASSR code.
@@ -25,10 +30,21 @@ const VISITOR: &str = "DEMO";
 pub struct Caller {
     /// Who.
     pub organisation: Organisation,
-    /// Whether a token proved it, rather than its own word in demonstration mode.
+    /// Whether a certificate or token proved it, rather than its own word in demonstration mode.
     pub proven: bool,
     /// Whether it named itself at all; doors demand it.
     pub named: bool,
+}
+
+/// The client certificate of a request's connection in DER, where TLS asked for one and verified it.
+#[derive(Clone, Debug, Default)]
+pub struct Shown(pub Option<Arc<[u8]>>);
+
+impl<S: Sync> FromRequestParts<S> for Shown {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.extensions.get::<Peer>().and_then(|peer| peer.certificate.clone())))
+    }
 }
 
 impl Caller {
@@ -56,15 +72,27 @@ impl Caller {
     /// Finds out who is calling.
     ///
     /// # Errors
-    /// 401 without or with a wrong token, 403 where the named sender isn't the one that the token proves.
-    pub fn of(state: &AppState, headers: &HeaderMap) -> Answer<Self> {
+    /// 401 without or with a wrong token, 403 where the named sender isn't the one that the token proves, or the
+    /// token isn't of the organisation whose certificate the connection showed.
+    pub fn of(state: &AppState, shown: &Shown, headers: &HeaderMap) -> Answer<Self> {
         let claimed = headers.get(SENDER).map(|v| v.to_str().unwrap_or_default().trim());
         let (user, token) = credentials(headers)?;
         let claimed = claimed.or(user.as_deref()).filter(|c| !c.is_empty());
-        if let Some(token) = token {
-            let organisation = by_token(state, &token).ok_or_else(unauthorized)?;
+        let holder = by_certificate(state, shown.0.as_deref());
+        let bearer = match token {
+            Some(token) => Some(by_token(state, &token).ok_or_else(unauthorized)?),
+            None => None,
+        };
+        if let (Some(holder), Some(bearer)) = (holder, bearer)
+            && holder.code != bearer.code
+        {
+            return Err(forbidden("the token belongs to another organisation than the client certificate"));
+        }
+        if let Some(organisation) = holder.or(bearer) {
             if claimed.is_some_and(|code| !code.eq_ignore_ascii_case(&organisation.code)) {
-                return Err(forbidden("the token belongs to another organisation than the one named"));
+                return Err(forbidden(
+                    "the token or certificate belongs to another organisation than the one named",
+                ));
             }
             return Ok(Self { organisation: organisation.clone(), proven: true, named: true });
         }
@@ -105,7 +133,8 @@ impl Caller {
 impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Problem> {
-        Self::of(state, &parts.headers)
+        let Ok(shown) = Shown::from_request_parts(parts, state).await;
+        Self::of(state, &shown, &parts.headers)
     }
 }
 
@@ -147,6 +176,22 @@ fn by_token<'s>(state: &'s AppState, token: &str) -> Option<&'s Organisation> {
         found |= equal;
     }
     bool::from(found).then(|| state.config.organisations.get(at as usize)).flatten()
+}
+
+/// The organisation that a verified client certificate belongs to: the one that names its fingerprint, else the one
+/// that names its common name. No secret is compared here.
+pub(crate) fn by_certificate<'s>(state: &'s AppState, der: Option<&[u8]>) -> Option<&'s Organisation> {
+    let der = der?;
+    let all = &state.config.organisations;
+    if !all.iter().any(Organisation::names_certificate) {
+        return None;
+    }
+    let fingerprint = certificate::fingerprint(der);
+    let exact = all.iter().find(|o| o.certificate_digest() == Some(fingerprint));
+    exact.or_else(|| {
+        let name = certificate::common_name(der)?;
+        all.iter().find(|o| o.certificate_name.as_ref().is_some_and(|n| n.eq_ignore_ascii_case(&name)))
+    })
 }
 
 /// Writes that something is about to be disclosed. Where that can't be written, nothing is disclosed.

@@ -62,6 +62,12 @@ pub struct Config {
 pub struct Limits {
     /// Bytes of one message.
     pub message_bytes: u64,
+    /// Bytes of one message whose format is translated in memory.
+    pub whole_bytes: u64,
+    /// Bytes by which the format of a larger message is detected.
+    pub head_bytes: u64,
+    /// Bytes of bundles and ledger that a translation holds in memory.
+    pub spill_bytes: u64,
     /// Open connections.
     pub connections: usize,
     /// Seconds in which a request's header must have come.
@@ -109,6 +115,11 @@ pub struct Organisation {
     pub name: String,
     /// SHA-256 of its bearer token, in hexadecimal.
     pub token_sha256: Option<String>,
+    /// SHA-256 of its client certificate in DER, in hexadecimal, with or without colons: who shows it is this
+    /// organisation, without a token.
+    pub certificate_sha256: Option<String>,
+    /// Common name of its client certificate's subject. Every authority of `tls.client_ca` can then vouch for it.
+    pub certificate_name: Option<String>,
     /// May see every message, the queues and the people.
     pub operator: bool,
     /// Adapter options switched on for its messages.
@@ -157,7 +168,10 @@ impl Default for Config {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            message_bytes: limits::MESSAGE_BYTES_MAX,
+            message_bytes: limits::MESSAGE_BYTES,
+            whole_bytes: limits::WHOLE_BYTES_MAX,
+            head_bytes: limits::HEAD_BYTES,
+            spill_bytes: limits::SPILL_BYTES,
             connections: limits::CONNECTIONS_MAX,
             header_read_seconds: limits::HEADER_READ_SECONDS,
             body_idle_seconds: limits::BODY_IDLE_SECONDS,
@@ -192,6 +206,12 @@ impl Config {
         if self.limits.message_bytes > limits::MESSAGE_BYTES_MAX {
             return bad(format!("limits.message_bytes is above {}", limits::MESSAGE_BYTES_MAX));
         }
+        if self.limits.whole_bytes > limits::WHOLE_BYTES_MAX {
+            return bad(format!("limits.whole_bytes is above {}", limits::WHOLE_BYTES_MAX));
+        }
+        if self.limits.head_bytes == 0 || self.limits.spill_bytes == 0 {
+            return bad("limits.head_bytes and spill_bytes must be at least 1".to_owned());
+        }
         if self.limits.connections == 0 || self.limits.translate_workers == 0 || self.limits.attempts == 0 {
             return bad("limits.connections, translate_workers and attempts must be at least 1".to_owned());
         }
@@ -204,6 +224,33 @@ impl Config {
             }
             if organisation.token_sha256.as_deref().is_some_and(|hex| digest_of_hex(hex).is_none()) {
                 return bad(format!("token_sha256 of {} is not 64 hexadecimal digits", organisation.code));
+            }
+            if organisation.certificate_sha256.is_some() && organisation.certificate_digest().is_none() {
+                return bad(format!(
+                    "certificate_sha256 of {} is not 64 hexadecimal digits",
+                    organisation.code
+                ));
+            }
+            if organisation.certificate_name.as_deref().is_some_and(|name| name.trim().is_empty()) {
+                return bad(format!("certificate_name of {} is empty", organisation.code));
+            }
+            let same = |other: &Organisation| {
+                let digest = organisation.certificate_digest();
+                let name = organisation.certificate_name.as_deref();
+                (digest.is_some() && other.certificate_digest() == digest)
+                    || other
+                        .certificate_name
+                        .as_deref()
+                        .zip(name)
+                        .is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
+            };
+            if let Some(other) = self.organisations.iter().take(number).find(|other| same(other)) {
+                let codes = format!("{} and {}", other.code, organisation.code);
+                return bad(format!("{codes} name the same client certificate"));
+            }
+            if organisation.names_certificate() && self.tls.as_ref().is_none_or(|t| t.client_ca.is_none()) {
+                let code = &organisation.code;
+                return bad(format!("{code} names a client certificate, and tls.client_ca asks for none"));
             }
             if let Some(zone) = &organisation.zone
                 && jiff::tz::TimeZone::get(zone).is_err()
@@ -274,6 +321,16 @@ impl Organisation {
         Sender { system: self.system.url().to_owned(), code: self.code.clone(), name: self.name.clone() }
     }
 
+    /// Whether it names a client certificate of its own.
+    pub fn names_certificate(&self) -> bool {
+        self.certificate_sha256.is_some() || self.certificate_name.is_some()
+    }
+
+    /// Fingerprint of its client certificate.
+    pub fn certificate_digest(&self) -> Option<[u8; 32]> {
+        digest_of_hex(&self.certificate_sha256.as_deref()?.replace(':', ""))
+    }
+
     /// Digest of its token.
     pub fn token_digest(&self) -> Option<[u8; 32]> {
         digest_of_hex(self.token_sha256.as_deref()?)
@@ -315,6 +372,10 @@ mod tests {
             "[[organisation]]\ncode = \"ZZ901\"\ntoken_sha256 = \"12\"",
             "[[organisation]]\ncode = \"ZZ901\"\nzone = \"Mars/Base\"",
             "[[organisation]]\ncode = \"ZZ901\"\n[[organisation]]\ncode = \"ZZ901\"",
+            "[[organisation]]\ncode = \"ZZ901\"\ncertificate_sha256 = \"12\"",
+            "[[organisation]]\ncode = \"ZZ901\"\ncertificate_name = \"a\"",
+            "[tls]\ncertificate = \"c\"\nkey = \"k\"\nclient_ca = \"a\"\n[[organisation]]\ncode = \"ZZ901\"\n\
+             certificate_name = \"a\"\n[[organisation]]\ncode = \"ZZ902\"\ncertificate_name = \"A\"",
             "[[route]]\nid = \"nowhere\"\nto = []",
             "[[route]]\nid = \"a\"\nwhen = { senders = [\"X\"] }\nto = [{ kind = \"record\" }]",
             "[limits]\nconnections = 0",

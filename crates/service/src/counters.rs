@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// Upper bounds of the duration buckets, in seconds.
 pub const BUCKETS_SECONDS: [f64; 10] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0];
 
@@ -42,16 +44,58 @@ pub struct Counters {
     pub throttled: AtomicU64,
     /// Audit entries that could not be written, each a disclosure refused.
     pub audit_failures: AtomicU64,
-    requests: Mutex<BTreeMap<(String, u16), Histogram>>,
+    requests: Mutex<BTreeMap<String, BTreeMap<u16, Histogram>>>,
     translations: Mutex<BTreeMap<(&'static str, &'static str), Histogram>>,
     items: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
+    away: Mutex<BTreeMap<String, Away>>,
+}
+
+/// Why deliveries to an endpoint wait for the endpoint's sake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Away {
+    /// Short code: `connect`, `http-503`, `http-401`, `token`.
+    pub code: String,
+    /// One sentence.
+    pub detail: String,
+    /// Since when this is so.
+    pub since: Timestamp,
+}
+
+impl Away {
+    /// Whether a person has to put something right before it goes on, for waiting won't.
+    pub fn needs_person(&self) -> bool {
+        matches!(self.code.as_str(), "http-401" | "http-403" | "token" | "settings")
+    }
 }
 
 impl Counters {
+    /// An endpoint failed for its own sake. The first failure of a kind tells since when.
+    pub fn endpoint_away(&self, endpoint: &str, code: &str, detail: &str, now: Timestamp) {
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = away.get(endpoint).filter(|a| a.code == code).map_or(now, |a| a.since);
+        let (code, detail) = (code.to_owned(), detail.to_owned());
+        away.insert(endpoint.to_owned(), Away { code, detail, since });
+    }
+
+    /// An endpoint answered, or its settings changed.
+    pub fn endpoint_back(&self, endpoint: &str) {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).remove(endpoint);
+    }
+
+    /// Endpoints that are away, as far as this process has seen.
+    pub fn endpoints_away(&self) -> BTreeMap<String, Away> {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Counts a request by its route's pattern.
     pub fn request(&self, route: &str, status: u16, took: Duration) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        requests.entry((route.to_owned(), status)).or_default().observe(took);
+        // The key is made only where the route is new.
+        let found = match requests.get_mut(route) {
+            Some(found) => found,
+            None => requests.entry(route.to_owned()).or_default(),
+        };
+        found.entry(status).or_default().observe(took);
     }
 
     /// Counts a translation by its adapter and how it ended.
@@ -72,7 +116,7 @@ impl Counters {
     }
 
     /// Requests so far, by route and status.
-    pub fn requests(&self) -> BTreeMap<(String, u16), Histogram> {
+    pub fn requests(&self) -> BTreeMap<String, BTreeMap<u16, Histogram>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod caller;
+mod certificate;
 pub mod clock;
 pub mod config;
 pub mod counters;

@@ -1,8 +1,32 @@
 //! The service's limits, each with its unit and the reason for it. Those that an operator may set are
 //! defaults here and fields of [`crate::config::Limits`].
 
-/// Bytes of one message: what the adapters take ([`causeway_core::limits::INPUT_BYTES_MAX`]).
-pub const MESSAGE_BYTES_MAX: u64 = causeway_core::limits::INPUT_BYTES_MAX as u64;
+/// Bytes of one message, where its adapter streams: places in a source are 32-bit.
+pub const MESSAGE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024 - 1;
+/// Bytes of one message unless the operator says otherwise: a council's quarter of 1,000,000 rows has 250 to 500 MB.
+pub const MESSAGE_BYTES: u64 = 1024 * 1024 * 1024;
+/// Bytes of one message that is translated in memory: what adapters that do not stream take
+/// ([`causeway_core::limits::INPUT_BYTES_MAX`]).
+pub const WHOLE_BYTES_MAX: u64 = causeway_core::limits::INPUT_BYTES_MAX as u64;
+/// Bytes of a message by which its format is detected where there are more; a smaller one is read whole.
+pub const HEAD_BYTES: u64 = 4 * 1024 * 1024;
+/// Bytes of bundles and ledger that a translation holds in memory; beyond it, what an adapter streams is kept in
+/// pieces.
+pub const SPILL_BYTES: u64 = 16 * 1024 * 1024;
+/// Bytes of one piece before it is packed, give or take one bundle.
+pub const PIECE_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of one piece when it is unpacked: a piece and the largest bundle.
+pub const PIECE_UNPACKED_MAX: u64 = PIECE_BYTES as u64 + WHOLE_BYTES_MAX;
+/// Bytes of bundles that go into the record in one transaction, of those that come in pieces.
+pub const RECORD_BATCH_BYTES: usize = 1024 * 1024;
+/// Seconds after which the work on a translation in pieces writes down how far it is.
+pub const SLICE_SECONDS: u64 = 30;
+/// Bundles of one message that wait for a person each because the record refuses them; more are counted.
+pub const REFUSED_BUNDLES_MAX: u64 = 100;
+/// Bundles that one answer lists.
+pub const BUNDLES_LISTED: usize = 1_000;
+/// Events of a message, and of those derived from it, that are told of it.
+pub const EVENTS_TOLD: usize = 1_000;
 /// Bytes of a message that are held in memory on the way in; a larger one is streamed to the engine.
 pub const INLINE_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes that are hashed on the connection's own thread (0.1 ms at most); more goes to another thread. Also the most
@@ -38,6 +62,8 @@ pub const LEASE_SECONDS: i64 = 600;
 pub const POLL_MS: u64 = 1_000;
 /// Bytes of messages that one window of a batch holds in memory at a time; a larger message goes alone.
 pub const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
+/// Bytes of messages that are translated in one window: what is made of a table is about twenty times as much.
+pub const TRANSLATE_WINDOW_BYTES: u64 = 4 * 1024 * 1024;
 /// Translations done side by side.
 pub const TRANSLATE_WORKERS: usize = 2;
 /// Hours that a message of several parts waits for the missing ones before a person is asked. The parts
@@ -94,6 +120,10 @@ pub const MLLP_IN_FLIGHT: usize = 256;
 
 /// Bytes read from an MLLP connection at a time.
 pub const MLLP_READ_BYTES: usize = 64 * 1024;
+
+/// Bytes of a frame whose answer is written on the connection's own thread (about a millisecond); for more, the
+/// translation that it takes would hold up other connections and goes to another thread.
+pub const MLLP_ANSWER_AT_ONCE_BYTES: usize = 32 * 1024;
 
 /// Seconds that an MLLP connection may be silent between two frames.
 pub const MLLP_IDLE_SECONDS: u64 = 3600;

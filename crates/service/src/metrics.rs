@@ -154,9 +154,15 @@ fn service(page: &mut Page, state: &AppState) {
     );
     page.one("audit_failures_total", "counter", "Disclosures refused.", read(&counters.audit_failures));
     page.head("request_seconds", "histogram", "Requests by route and status.");
-    for ((route, status), histogram) in counters.requests() {
-        let status = status.to_string();
-        page.histogram("request_seconds", &[("route", &route), ("status", &status)], &histogram);
+    for (route, by_status) in counters.requests() {
+        for (status, histogram) in by_status {
+            let status = status.to_string();
+            page.histogram("request_seconds", &[("route", &route), ("status", &status)], &histogram);
+        }
+    }
+    page.head("endpoint_away", "gauge", "Endpoints whose deliveries wait for the endpoint's sake, by cause.");
+    for (endpoint, away) in counters.endpoints_away() {
+        page.line("endpoint_away", &[("endpoint", &endpoint), ("cause", &away.code)], 1);
     }
     page.head("translation_seconds", "histogram", "Translations by adapter and end.");
     for ((adapter, end), histogram) in counters.translations() {

@@ -2,6 +2,7 @@
 
 use crate::blobs::hex;
 use crate::fault::{Result, db, is_constraint};
+use crate::inbox::Change;
 use crate::prepare::{Part, ReadyAccept, ReadyEffects, ReadyTranslation, sha256};
 use crate::rows::{Rest, made_keys, part_key, stored};
 use crate::writer::{Tx, cut};
@@ -73,20 +74,25 @@ impl Tx<'_> {
                 ],
             )?;
         }
-        self.arrived(&message, &digest)?;
+        self.arrived(seq, &message, &digest)?;
         self.effects(seq, &message.id, effects)?;
         Ok(AcceptOutcome::Accepted { seq: seq.cast_unsigned() })
     }
 
     /// Audit entry and count of a message that has arrived whole. Its row tells the `accepted` event.
-    pub(crate) fn arrived(&mut self, message: &NewMessage, digest: &Checksum) -> Result<()> {
+    pub(crate) fn arrived(&mut self, seq: i64, message: &NewMessage, digest: &Checksum) -> Result<()> {
         let detail = format!("sha256={}", hex(digest));
         self.note(&message.sender, "message-accepted", message.id.as_str(), &detail)?;
         self.after.accepted += 1;
         if message.inbox
             && let Some(mailbox) = &message.mailbox_to
         {
-            self.after.mailboxes.push((mailbox.clone(), 1));
+            self.after.inboxes.push(Change::Add {
+                mailbox: mailbox.clone(),
+                seq,
+                id: message.id.clone(),
+                workflow: message.workflow.clone(),
+            });
         }
         Ok(())
     }
@@ -237,7 +243,8 @@ impl Tx<'_> {
         }
         let ends = to.is_final() || to == State::Error;
         if ends && held.waiting == 1 {
-            self.after.mailboxes.extend(held.mailbox_to.map(|m| (m, -1)));
+            let seq = held.seq;
+            self.after.inboxes.extend(held.mailbox_to.map(|mailbox| Change::Remove { mailbox, seq }));
         }
         let waiting = if ends { 0 } else { held.waiting };
         self.run(
@@ -326,10 +333,12 @@ impl Tx<'_> {
         let held = self.held(&settle.message)?;
         let outcome = if settle.outcome == AckOutcome::Positive { "positive" } else { "negative" };
         self.run(
-            "UPDATE expectation SET outcome=?3, settled_at=?4, code=?5 WHERE owner=?1 AND kind=?2 AND outcome IS NULL",
-            params![held.seq, settle.kind.as_str(), outcome, self.now, settle.code],
+            "UPDATE expectation SET outcome=?3, settled_at=?4, code=?5
+             WHERE owner=?1 AND kind=?2 AND outcome IS NULL AND (?6 IS NULL OR expected_from=?6)",
+            params![held.seq, settle.kind.as_str(), outcome, self.now, settle.code, settle.from],
         )?;
-        let detail = format!("{} {outcome} {}", settle.kind.as_str(), settle.code);
+        let from = settle.from.as_ref().map(|from| format!(" from {from}")).unwrap_or_default();
+        let detail = format!("{} {outcome} {}{from}", settle.kind.as_str(), settle.code);
         self.event(held.seq, EventKind::SETTLED, "causeway", &detail)
     }
 

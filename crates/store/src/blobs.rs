@@ -50,6 +50,8 @@ pub(crate) struct Blobs {
     root: PathBuf,
     reserve: u64,
     pins: Pins,
+    /// Files that callers staged and that no request has named yet.
+    staged: Mutex<HashMap<Checksum, Pin>>,
     /// Held while files are removed or copied for a backup.
     removal: Mutex<()>,
     next: AtomicU64,
@@ -72,7 +74,14 @@ impl Blobs {
         }
         sync_dir(&root)?;
         sync_dir(data)?;
-        Ok(Self { root, reserve, pins: Pins::default(), removal: Mutex::new(()), next: AtomicU64::new(0) })
+        Ok(Self {
+            root,
+            reserve,
+            pins: Pins::default(),
+            staged: Mutex::default(),
+            removal: Mutex::new(()),
+            next: AtomicU64::new(0),
+        })
     }
 
     /// Where the content with this digest is.
@@ -100,6 +109,17 @@ impl Blobs {
     pub(crate) fn pin(&self, sha256: Checksum) -> Pin {
         *lock(&self.pins).entry(sha256).or_insert(0) += 1;
         Pin { pins: Arc::clone(&self.pins), sha256 }
+    }
+
+    /// Keeps a staged file until a request names it or its caller gives it up.
+    pub(crate) fn keep_staged(&self, pin: Pin) {
+        lock(&self.staged).insert(pin.sha256, pin);
+    }
+
+    /// Lets a staged file go: the request that names it has a pin of its own, or nothing will name it.
+    pub(crate) fn release_staged(&self, sha256: &Checksum) {
+        let released = lock(&self.staged).remove(sha256);
+        drop(released);
     }
 
     /// Writes content whose digest is known. It is written again where it exists already, which also heals a

@@ -1,6 +1,6 @@
 //! Checking everything, backing it up, and the gauges.
 
-use crate::blobs::{Blobs, hex, lock, sync_dir};
+use crate::blobs::{Blobs, hex, sync_dir};
 use crate::fault::{Result, db, io};
 use crate::prepare::sha256;
 use crate::rows;
@@ -12,7 +12,6 @@ use causeway_exchange::message::Checksum;
 use causeway_exchange::{AuditEntry, BackupReport, EngineError, VerifyReport, WorkKind};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -160,16 +159,9 @@ pub(crate) fn sweep_orphans(conn: &Connection, blobs: &Blobs) -> Result<usize> {
     Ok(orphans.len())
 }
 
-/// Waiting messages by mailbox.
-pub(crate) fn mailbox_counts(conn: &Connection) -> Result<BTreeMap<String, u64>> {
-    let sql = "SELECT mailbox_to, count(*) FROM message WHERE waiting=1 GROUP BY mailbox_to";
-    Ok(rows::all(conn, sql, [], |r| Ok((r.get(0)?, rows::count(r, 1)?)))?.into_iter().collect())
-}
-
 /// Counters and gauges.
 pub(crate) fn metrics(shared: &Shared) -> Result<Metrics> {
     let stats = &shared.stats;
-    let counts = lock(&shared.mailboxes).clone();
     let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let mut metrics = Metrics {
         accepted: load(&stats.accepted),
@@ -187,13 +179,9 @@ pub(crate) fn metrics(shared: &Shared) -> Result<Metrics> {
     };
     shared.read(|conn| {
         metrics.queues = WorkKind::ALL.into_iter().map(|k| queue(conn, k)).collect::<Result<_>>()?;
-        for (mailbox, waiting) in counts {
-            let oldest = rows::all(
-                conn,
-                "SELECT received_at FROM message WHERE mailbox_to=?1 AND waiting=1 ORDER BY seq LIMIT 1",
-                [&mailbox],
-                |r| rows::time(r, 0),
-            )?;
+        for (mailbox, waiting, oldest) in shared.inboxes.counts() {
+            let sql = "SELECT received_at FROM message WHERE seq=?1";
+            let oldest = rows::all(conn, sql, [oldest.cast_signed()], |r| rows::time(r, 0))?;
             metrics.mailboxes.push(MailboxGauge { mailbox, waiting, oldest: oldest.first().copied() });
         }
         let one = |sql: &str| conn.query_row(sql, [], |r| rows::count(r, 0)).map_err(|e| db(&e));

@@ -2,18 +2,18 @@
 
 use crate::Store;
 use crate::accept::earlier_outcome;
-use crate::blobs::lock;
 use crate::fault::{Result, db};
 use crate::limits::MAX_DERIVED_DEPTH;
 use crate::queue::Claim;
-use crate::{check, read, rows, writer};
-use causeway_exchange::engine::{Done, Metrics};
+use crate::{check, made, read, rows, writer};
+use causeway_exchange::engine::{Acknowledged, Done, Metrics};
 use causeway_exchange::limits::{MAX_CHUNKS, MAX_CLAIM, MAX_SEARCH_PAGE};
+use causeway_exchange::message::Checksum;
 use causeway_exchange::{
     Accept, AcceptOutcome, AckKind, AuditCheck, AuditEntry, BackupReport, ChunkOutcome, Durability, Effects,
-    Engine, EngineError, Event, EventKind, Expectation, Failure, IdempotencyKey, InboxPage, InboxQuery,
-    Lease, Message, MessageId, MessageQuery, NewAudit, NewEvent, NewWork, Payload, PayloadReader, Staged,
-    State, Translation, Upload, VerifyReport, WorkId, WorkItem, WorkKind, WorkQuery,
+    Engine, EngineError, Event, Expectation, Failure, IdempotencyKey, InboxPage, InboxQuery, Lease, Message,
+    MessageId, MessageQuery, NewAudit, NewWork, Payload, PayloadReader, PieceKind, Staged, State,
+    StoredOutput, Translation, TranslationHead, Upload, VerifyReport, WorkId, WorkItem, WorkKind, WorkQuery,
 };
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
@@ -56,8 +56,16 @@ impl Engine for Store {
         self.shared.admit()?;
         let (staged, pin) =
             self.shared.blobs.put_stream(content, limit).inspect_err(|e| self.shared.stop_if_failed(e))?;
-        lock(&self.staged).push(pin);
+        self.shared.blobs.keep_staged(pin);
         Ok(staged)
+    }
+
+    fn unstage(&self, content: &[Staged]) -> Result<()> {
+        for one in content {
+            self.shared.blobs.release_staged(&one.sha256);
+        }
+        let files: Vec<_> = content.iter().map(|one| one.sha256).collect();
+        self.drop_files(&files)
     }
 
     fn begin_upload(&self, upload: Upload, now: Timestamp) -> Result<()> {
@@ -134,8 +142,28 @@ impl Engine for Store {
         self.shared.chunk(id, number)
     }
 
+    fn chunk_of(&self, message: &Message, number: u32) -> Result<PayloadReader> {
+        self.shared.chunk_of(message, number)
+    }
+
     fn translation(&self, id: &MessageId) -> Result<Option<Translation>> {
         self.shared.translation(id)
+    }
+
+    fn translation_head(&self, id: &MessageId) -> Result<Option<TranslationHead>> {
+        self.shared.translation_head(id)
+    }
+
+    fn output(&self, id: &MessageId, number: u64) -> Result<Option<StoredOutput>> {
+        self.shared.output(id, number)
+    }
+
+    fn piece(&self, id: &MessageId, kind: PieceKind, number: u32) -> Result<Option<Vec<u8>>> {
+        self.shared.piece(id, kind, number)
+    }
+
+    fn timeline_start(&self, id: &MessageId, limit: usize) -> Result<Vec<Event>> {
+        self.shared.timeline_start(id, limit)
     }
 
     fn timeline(&self, id: &MessageId) -> Result<Vec<Event>> {
@@ -148,31 +176,34 @@ impl Engine for Store {
                  UNION ALL SELECT accepted_event, received_at, id, 'accepted', sender, door FROM told
                  WHERE accepted_event IS NOT NULL ORDER BY 1",
                 [id.as_str()],
-                |r| {
-                    Ok(Event {
-                        seq: rows::count(r, 0)?,
-                        at: rows::time(r, 1)?,
-                        message: rows::stored(2, r.get_ref(2)?.as_str()?, |t| MessageId::new(t).ok())?,
-                        event: NewEvent { kind: EventKind(r.get(3)?), actor: r.get(4)?, detail: r.get(5)? },
-                    })
-                },
+                made::event,
             )
         })
     }
 
     fn search(&self, query: &MessageQuery) -> Result<Vec<Message>> {
-        self.shared.read(|conn| read::search(conn, query))
+        self.shared.search(query)
     }
 
     fn inbox(&self, query: &InboxQuery) -> Result<InboxPage> {
-        let mut page = self.shared.read(|conn| read::inbox(conn, query))?;
-        page.waiting = self.shared.waiting(&query.mailbox);
-        Ok(page)
+        Ok(self.shared.inboxes.page(query))
     }
 
     fn acknowledge(&self, mailbox: &str, id: &MessageId, actor: &str, now: Timestamp) -> Result<bool> {
         let (mailbox, id, actor) = (mailbox.to_owned(), id.clone(), actor.to_owned());
         self.writer.wait(now, false, move |tx| tx.acknowledge(&mailbox, &id, &actor))
+    }
+
+    fn acknowledge_then(
+        &self,
+        mailbox: &str,
+        id: &MessageId,
+        actor: &str,
+        now: Timestamp,
+        done: Acknowledged,
+    ) {
+        let (mailbox, id, actor) = (mailbox.to_owned(), id.clone(), actor.to_owned());
+        self.writer.submit(now, false, move |tx| tx.acknowledge(&mailbox, &id, &actor), done);
     }
 
     fn apply(&self, id: &MessageId, effects: Effects, now: Timestamp) -> Result<()> {
@@ -209,9 +240,12 @@ impl Engine for Store {
     }
 
     fn complete(&self, lease: &Lease, effects: Effects, now: Timestamp) -> Result<()> {
+        let replaced = self.shared.replaced_files(lease, &effects)?;
         let effects = self.shared.ready_effects(effects, TOP)?;
         let (id, token) = (lease.item.id, lease.token);
-        self.writer.wait(now, effects.may_be_refused(), move |tx| tx.complete(id, token, effects))
+        self.writer.wait(now, effects.may_be_refused(), move |tx| tx.complete(id, token, effects))?;
+        self.forget(&replaced);
+        Ok(())
     }
 
     fn complete_all(&self, ends: Vec<(Lease, Effects)>, now: Timestamp) -> Vec<Result<()>> {
@@ -219,12 +253,18 @@ impl Engine for Store {
         let waits: Vec<_> = ends
             .into_iter()
             .map(|(lease, effects)| {
+                let replaced = self.shared.replaced_files(&lease, &effects)?;
                 let effects = self.shared.ready_effects(effects, TOP)?;
                 let (id, token, guarded) = (lease.item.id, lease.token, effects.may_be_refused());
-                Ok(self.writer.begin(now, guarded, move |tx| tx.complete(id, token, effects)))
+                Ok((self.writer.begin(now, guarded, move |tx| tx.complete(id, token, effects)), replaced))
             })
             .collect();
-        waits.into_iter().map(|wait| wait.and_then(writer::answer)).collect()
+        let end = |(wait, replaced): (_, Vec<_>)| {
+            writer::answer(wait)?;
+            self.forget(&replaced);
+            Ok(())
+        };
+        waits.into_iter().map(|wait: Result<_>| wait.and_then(end)).collect()
     }
 
     fn fail(&self, lease: &Lease, failure: Failure, now: Timestamp) -> Result<()> {
@@ -296,8 +336,8 @@ impl Engine for Store {
     }
 
     fn expire(&self, now: Timestamp) -> Result<Vec<MessageId>> {
-        let mailboxes: Vec<String> = lock(&self.shared.mailboxes).keys().cloned().collect();
-        self.writer.call(now, move |tx| tx.expire(&mailboxes))
+        let shared = Arc::clone(&self.shared);
+        self.writer.call(now, move |tx| tx.expire(&shared.inboxes))
     }
 
     fn purge(&self, retention: SignedDuration, now: Timestamp) -> Result<usize> {
@@ -314,19 +354,11 @@ impl Engine for Store {
     }
 
     fn config(&self, kind: &str, key: &str) -> Result<Option<(u64, String)>> {
-        self.shared.read(|conn| {
-            conn.prepare_cached(
-                "SELECT version, json FROM config WHERE kind=?1 AND key=?2 AND json IS NOT NULL",
-            )
-            .and_then(|mut s| s.query_row([kind, key], |r| Ok((rows::count(r, 0)?, r.get(1)?))).optional())
-            .map_err(|e| db(&e))
-        })
+        Ok(self.shared.documents.one(kind, key))
     }
 
     fn configs(&self, kind: &str) -> Result<Vec<(String, u64, String)>> {
-        let sql = "SELECT key, version, json FROM config WHERE kind=?1 AND json IS NOT NULL ORDER BY key";
-        self.shared
-            .read(|conn| rows::all(conn, sql, [kind], |r| Ok((r.get(0)?, rows::count(r, 1)?, r.get(2)?))))
+        Ok(self.shared.documents.of_kind(kind))
     }
 
     fn put_config(
@@ -392,6 +424,14 @@ impl Engine for Store {
         let (mailbox, actor) = (mailbox.map(str::to_owned), actor.to_owned());
         let files = self.writer.call(now, move |tx| tx.reset(mailbox.as_deref(), &actor))?;
         self.drop_files(&files)
+    }
+}
+
+impl Store {
+    /// Removes content files that a committed change no longer names. One that can't be removed now is swept at the
+    /// next open: the change itself stands.
+    fn forget(&self, files: &[Checksum]) {
+        let _ = self.drop_files(files);
     }
 }
 

@@ -6,9 +6,13 @@
 mod accept;
 mod blobs;
 mod check;
+mod checkpoint;
+mod documents;
 mod engine;
 mod fault;
+mod inbox;
 pub mod limits;
+mod made;
 mod prepare;
 mod queue;
 mod read;
@@ -30,7 +34,7 @@ use causeway_exchange::message::Checksum;
 use causeway_exchange::{Durability, EngineError};
 use std::fs::{self, File};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// The embedded engine. Dropping it finishes what is queued and checkpoints the log.
 pub struct Store {
@@ -38,8 +42,6 @@ pub struct Store {
     writer: Writer,
     shared: Arc<Shared>,
     durability: Durability,
-    /// Content staged by callers that no message names yet.
-    staged: Mutex<Vec<blobs::Pin>>,
     _lock: File,
 }
 
@@ -76,10 +78,11 @@ impl Store {
             schema: schema::version(&conn)?,
         };
         let head = Head::load(&conn)?;
-        let mailboxes = check::mailbox_counts(&conn)?;
-        let shared = Arc::new(Shared::new(options, blobs, mailboxes));
+        let inboxes = inbox::Inboxes::load(&conn)?;
+        let documents = documents::Documents::load(&conn)?;
+        let shared = Arc::new(Shared::new(options, blobs, inboxes, documents)?);
         let writer = Writer::start(conn, head, Arc::clone(&shared))?;
-        Ok(Self { writer, shared, durability, staged: Mutex::new(Vec::new()), _lock: lock })
+        Ok(Self { writer, shared, durability, _lock: lock })
     }
 
     /// Opens a backup in place of lost data: copies it into an empty directory, checks every byte, opens it.

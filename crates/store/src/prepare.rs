@@ -4,9 +4,12 @@
 use crate::blobs::Pin;
 use crate::fault::Result;
 use crate::limits;
+use crate::rows;
 use crate::shared::Shared;
 use causeway_exchange::message::Checksum;
-use causeway_exchange::{Accept, Effects, EngineError, NewMessage, Payload, StoredOutput, Translation};
+use causeway_exchange::{
+    Accept, Effects, EngineError, NewMessage, Payload, Piece, PieceKind, Staged, StoredOutput, Translation,
+};
 use causeway_exchange::{IdempotencyKey, TranslationSummary};
 use sha2::{Digest, Sha256};
 
@@ -92,24 +95,40 @@ impl Shared {
         match payload {
             Payload::None => Ok(None),
             Payload::Bytes(bytes) => self.ready_part("body", number, bytes).map(Some),
-            Payload::Staged(staged) => {
-                let pin = self.blobs.pin(staged.sha256);
-                let found = std::fs::metadata(self.blobs.path(&staged.sha256)).map(|m| m.len());
-                if found.ok() != Some(staged.size) {
-                    return Err(EngineError::NotFound("staged content"));
-                }
-                Ok(Some(Part {
-                    role: "body",
-                    number,
-                    name: String::new(),
-                    media_type: String::new(),
-                    sha256: staged.sha256,
-                    size: staged.size,
-                    bytes: None,
-                    _pin: Some(pin),
-                }))
+            Payload::Staged(staged) => self.ready_staged("body", number, &staged).map(Some),
+        }
+    }
+
+    /// Staged content for a row of this role.
+    fn ready_staged(&self, role: &'static str, number: i64, staged: &Staged) -> Result<Part> {
+        let pin = self.blobs.pin(staged.sha256);
+        self.blobs.release_staged(&staged.sha256);
+        let found = std::fs::metadata(self.blobs.path(&staged.sha256)).map(|m| m.len());
+        if found.ok() != Some(staged.size) {
+            return Err(EngineError::NotFound("staged content"));
+        }
+        Ok(Part {
+            role,
+            number,
+            name: String::new(),
+            media_type: String::new(),
+            sha256: staged.sha256,
+            size: staged.size,
+            bytes: None,
+            _pin: Some(pin),
+        })
+    }
+
+    /// A translation's pieces, numbered within their kind. Where they lie in the whole is in their name.
+    fn ready_pieces(&self, pieces: &[Piece], parts: &mut Vec<Part>) -> Result<()> {
+        for kind in [PieceKind::Outputs, PieceKind::Ledger] {
+            for (number, piece) in (1..).zip(pieces.iter().filter(|p| p.kind == kind)) {
+                let mut part = self.ready_staged(rows::piece_role(kind), number, &piece.content)?;
+                part.name = format!("{} {}", piece.first, piece.count);
+                parts.push(part);
             }
         }
+        Ok(())
     }
 
     pub(crate) fn ready_accept(&self, accept: Accept, depth: usize) -> Result<ReadyAccept> {
@@ -134,7 +153,7 @@ impl Shared {
     }
 
     fn ready_translation(&self, translation: Translation) -> Result<ReadyTranslation> {
-        let mut parts = Vec::with_capacity(translation.outputs.len() + 3);
+        let mut parts = Vec::with_capacity(translation.outputs.len() + translation.pieces.len() + 3);
         let mut output = |role, number, output: StoredOutput| {
             let mut part = self.ready_part(role, number, output.bytes)?;
             part.name = output.name;
@@ -150,6 +169,7 @@ impl Shared {
         }
         parts.push(self.ready_part("ledger", 1, translation.ledger)?);
         parts.push(self.ready_part("issues", 1, translation.issues)?);
+        self.ready_pieces(&translation.pieces, &mut parts)?;
         Ok(ReadyTranslation {
             adapter: translation.adapter,
             format: translation.format,

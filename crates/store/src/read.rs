@@ -1,19 +1,18 @@
 //! Reading: messages, pages, and content that is verified before a byte of it leaves.
 
-use crate::blobs::{lock, read_some};
+use crate::blobs::read_some;
 use crate::fault::{Result, db, io};
 use crate::limits;
 use crate::prepare::sha256;
 use crate::rows::{self, Piece};
 use crate::shared::Shared;
-use causeway_exchange::limits::{MAX_INBOX_PAGE, MAX_INBOX_SCAN, MAX_SEARCH_PAGE};
+use causeway_exchange::limits::MAX_SEARCH_PAGE;
 use causeway_exchange::message::Checksum;
 use causeway_exchange::{
-    EngineError, InboxEntry, InboxPage, InboxQuery, Message, MessageId, MessageQuery, PayloadReader, State,
-    StoredOutput, Translation, WorkItem, WorkQuery,
+    EngineError, Message, MessageId, MessageQuery, PayloadReader, State, WorkItem, WorkQuery,
 };
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -33,48 +32,8 @@ pub(crate) fn pieces(conn: &Connection, owner: u64) -> Result<Vec<Piece>> {
     rows::all(conn, &sql, rows::body_keys(owner.cast_signed()), rows::piece)
 }
 
-/// A page of an inbox. Reads only the index `message_waiting`, which holds nothing but waiting messages.
-pub(crate) fn inbox(conn: &Connection, query: &InboxQuery) -> Result<InboxPage> {
-    let limit = query.limit.clamp(1, MAX_INBOX_PAGE);
-    let scan = if query.filter.is_some() { MAX_INBOX_SCAN } else { limit };
-    let mut page = InboxPage::default();
-    let mut statement = conn
-        .prepare_cached(
-            "SELECT seq, id, workflow FROM message INDEXED BY message_waiting
-             WHERE mailbox_to=?1 AND waiting=1 AND seq>?2 ORDER BY seq LIMIT ?3",
-        )
-        .map_err(|e| db(&e))?;
-    let after = query.after.unwrap_or(0).cast_signed();
-    // One more than may be used tells whether there is a next page.
-    let mut found = statement.query(params![query.mailbox, after, scan + 1]).map_err(|e| db(&e))?;
-    let (mut seen, mut last) = (0usize, 0u64);
-    while let Some(row) = found.next().map_err(|e| db(&e))? {
-        if seen == scan || page.entries.len() == limit {
-            page.next = Some(last);
-            break;
-        }
-        seen += 1;
-        let entry = inbox_entry(row).map_err(|e| db(&e))?;
-        last = entry.seq;
-        let passes =
-            query.filter.as_ref().is_none_or(|f| f.matches(entry.workflow.as_deref().unwrap_or_default()));
-        if passes {
-            page.entries.push(entry);
-        }
-    }
-    Ok(page)
-}
-
-fn inbox_entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<InboxEntry> {
-    Ok(InboxEntry {
-        seq: rows::count(row, 0)?,
-        id: rows::stored(1, row.get_ref(1)?.as_str()?, |t| MessageId::new(t).ok())?,
-        workflow: row.get(2)?,
-    })
-}
-
-/// A search; each condition that is given becomes one of the statement's.
-pub(crate) fn search(conn: &Connection, query: &MessageQuery) -> Result<Vec<Message>> {
+/// A search's conditions as SQL, each beginning with ` AND `, and their values.
+fn conditions(query: &MessageQuery) -> (String, Vec<Value>) {
     let mut sql = String::new();
     let mut values: Vec<Value> = Vec::new();
     let mut add = |condition: &str, value: Option<Value>| {
@@ -95,18 +54,60 @@ pub(crate) fn search(conn: &Connection, query: &MessageQuery) -> Result<Vec<Mess
     add("inbox =", query.inbox.map(|i| Value::Integer(i64::from(i))));
     add("received_at >=", query.since.map(|t| Value::Integer(t.as_microsecond())));
     add("received_at <", query.until.map(|t| Value::Integer(t.as_microsecond())));
-    let (beyond, order) = if query.oldest_first { ("seq >", "ASC") } else { ("seq <", "DESC") };
-    add(beyond, query.after.map(|s| Value::Integer(s.cast_signed())));
-    let limit = query.limit.clamp(1, MAX_SEARCH_PAGE);
-    // A mailbox's waiting messages and its others have an index each; the two are merged in their order.
-    let arm = |condition: &str| format!("SELECT {} FROM message WHERE {condition}{sql}", rows::MESSAGE);
-    let sql = if query.mailbox_to.is_some() {
-        format!("{} UNION ALL {}", arm("waiting = 1"), arm("waiting <> 1 AND mailbox_to IS NOT NULL"))
-    } else {
-        arm("1=1")
-    };
-    let sql = format!("{sql} ORDER BY seq {order} LIMIT {limit}");
-    rows::all(conn, &sql, params_from_iter(values), rows::message)
+    add(
+        if query.oldest_first { "seq >" } else { "seq <" },
+        query.after.map(|s| Value::Integer(s.cast_signed())),
+    );
+    (sql, values)
+}
+
+impl Shared {
+    /// A search. Of a mailbox, what waits is found by the inbox and what no longer waits by its index; the two are
+    /// merged in their order.
+    pub(crate) fn search(&self, query: &MessageQuery) -> Result<Vec<Message>> {
+        let limit = query.limit.clamp(1, MAX_SEARCH_PAGE);
+        let order = if query.oldest_first { "ASC" } else { "DESC" };
+        let (conditions, values) = conditions(query);
+        let select = |place: &str| format!("SELECT {} FROM message WHERE {place}{conditions}", rows::MESSAGE);
+        let Some(mailbox) = &query.mailbox_to else {
+            let sql = format!("{} ORDER BY seq {order} LIMIT {limit}", select("1=1"));
+            return self.read(|conn| rows::all(conn, &sql, params_from_iter(&values), rows::message));
+        };
+        let past = format!(
+            "{} ORDER BY seq {order} LIMIT {limit}",
+            select("waiting <> 1 AND mailbox_to IS NOT NULL")
+        );
+        let one = select(&format!("waiting = 1 AND seq = ?{}", values.len() + 1));
+        // What was answered before this is in the inbox or no longer waits; both are read of one state.
+        let mut sequences =
+            self.inboxes.sequences(mailbox, query.after, !query.oldest_first, MAX_SEARCH_PAGE);
+        self.read(|conn| {
+            let tx = conn.unchecked_transaction().map_err(|e| db(&e))?;
+            let mut found = rows::all(&tx, &past, params_from_iter(&values), rows::message)?;
+            let mut left = limit;
+            while let Some(last) = sequences.last().copied() {
+                for seq in &sequences {
+                    let with = values.iter().cloned().chain([Value::Integer(seq.cast_signed())]);
+                    let waiting = rows::all(&tx, &one, params_from_iter(with), rows::message)?;
+                    left = left.saturating_sub(waiting.len());
+                    found.extend(waiting);
+                    if left == 0 {
+                        break;
+                    }
+                }
+                if left == 0 || sequences.len() < MAX_SEARCH_PAGE {
+                    break;
+                }
+                sequences = self.inboxes.sequences(mailbox, Some(last), !query.oldest_first, MAX_SEARCH_PAGE);
+            }
+            found.sort_by_key(|m| m.seq);
+            if !query.oldest_first {
+                found.reverse();
+            }
+            found.truncate(limit);
+            Ok(found)
+        })
+    }
 }
 
 /// Work items in commit order.
@@ -171,7 +172,7 @@ impl Shared {
     }
 
     /// Verified bytes of a part that is small by nature (outputs, ledger).
-    fn whole(&self, piece: &Piece) -> Result<Vec<u8>> {
+    pub(crate) fn whole(&self, piece: &Piece) -> Result<Vec<u8>> {
         if !piece.in_file {
             return self.row_bytes(piece);
         }
@@ -183,13 +184,7 @@ impl Shared {
     /// A message whose content can be read.
     fn readable(&self, id: &MessageId) -> Result<Message> {
         let found = self.read(|conn| message(conn, id))?.ok_or(EngineError::NotFound("message"))?;
-        if found.content_deleted_at.is_some() {
-            return Err(EngineError::ContentDeleted);
-        }
-        if found.state == State::Uploading {
-            return Err(EngineError::WrongState(found.state));
-        }
-        Ok(found)
+        has_content(&found).map(|()| found)
     }
 
     /// A message's content as a stream.
@@ -205,12 +200,25 @@ impl Shared {
     /// One chunk as a stream.
     pub(crate) fn chunk(self: &Arc<Self>, id: &MessageId, number: u32) -> Result<PayloadReader> {
         let found = self.readable(id)?;
-        let sql = format!("SELECT {} FROM part WHERE id=?1", rows::PIECE);
+        self.chunk_of(&found, number)
+    }
+
+    /// One chunk of a message that was just read.
+    pub(crate) fn chunk_of(self: &Arc<Self>, found: &Message, number: u32) -> Result<PayloadReader> {
+        has_content(found)?;
+        let sql = format!("SELECT {}, bytes FROM part WHERE id=?1", rows::PIECE);
         let key = rows::part_key(found.seq.cast_signed(), "body", i64::from(number));
-        let one = self.read(|conn| rows::all(conn, &sql, [key], rows::piece))?;
-        let Some(piece) = one.first() else { return Err(EngineError::NotFound("chunk")) };
+        let one = self.read(|conn| {
+            rows::all(conn, &sql, [key], |r| Ok((rows::piece(r)?, r.get::<_, Option<Vec<u8>>>("bytes")?)))
+        })?;
+        let Some((piece, bytes)) = one.into_iter().next() else { return Err(EngineError::NotFound("chunk")) };
         let (size, digest) = (piece.size, piece.sha256);
-        self.stream(one, size, digest)
+        // Nearly every message's is in its row: one read, and verified at once.
+        let Some(bytes) = bytes else { return self.stream(vec![piece], size, digest) };
+        if sha256(&bytes) != digest {
+            return Err(self.corrupt("payload"));
+        }
+        Ok(PayloadReader { size, sha256: digest, reader: Box::new(Cursor::new(bytes)) })
     }
 
     fn stream(self: &Arc<Self>, pieces: Vec<Piece>, size: u64, digest: Checksum) -> Result<PayloadReader> {
@@ -234,58 +242,17 @@ impl Shared {
         let reader = Verified { shared: Arc::clone(self), pieces: pieces.into(), open: None };
         Ok(PayloadReader { size, sha256: digest, reader: Box::new(reader) })
     }
-
-    /// The translation kept with a message.
-    pub(crate) fn translation(&self, id: &MessageId) -> Result<Option<Translation>> {
-        let (head, parts) = self.read(|conn| {
-            // Both statements see the same state of the database.
-            let tx = conn.unchecked_transaction().map_err(|e| db(&e))?;
-            let found = message(&tx, id)?.ok_or(EngineError::NotFound("message"))?;
-            let owner = found.seq.cast_signed();
-            let head = tx
-                .prepare_cached("SELECT adapter, format, version, summary FROM translation WHERE owner=?1")
-                .and_then(|mut s| s.query_row([owner], translation_head).optional())
-                .map_err(|e| db(&e))?;
-            let sql = format!(
-                "SELECT {}, role, name, media_type FROM part WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
-                rows::PIECE
-            );
-            let parts = rows::all(&tx, &sql, rows::made_keys(owner), |r| {
-                let texts: (String, String, String) = (r.get(5)?, r.get(6)?, r.get(7)?);
-                Ok((rows::piece(r)?, texts))
-            })?;
-            Ok((head, parts))
-        })?;
-        let Some(mut translation) = head else { return Ok(None) };
-        for (piece, (role, name, media_type)) in parts {
-            let bytes = self.whole(&piece)?;
-            match role.as_str() {
-                "ledger" => translation.ledger = bytes,
-                "issues" => translation.issues = bytes,
-                "acknowledgement" => {
-                    translation.acknowledgement = Some(StoredOutput { name, media_type, bytes })
-                }
-                _ => translation.outputs.push(StoredOutput { name, media_type, bytes }),
-            }
-        }
-        Ok(Some(translation))
-    }
-
-    /// Waiting messages of a mailbox.
-    pub(crate) fn waiting(&self, mailbox: &str) -> u64 {
-        lock(&self.mailboxes).get(mailbox).copied().unwrap_or(0)
-    }
 }
 
-fn translation_head(row: &rusqlite::Row<'_>) -> rusqlite::Result<Translation> {
-    let summary = rows::stored(3, row.get_ref(3)?.as_str()?, |t| serde_json::from_str(t).ok())?;
-    Ok(Translation {
-        adapter: row.get(0)?,
-        format: row.get(1)?,
-        version: row.get(2)?,
-        summary,
-        ..Translation::default()
-    })
+/// Whether a message's content is there to be read.
+fn has_content(found: &Message) -> Result<()> {
+    if found.content_deleted_at.is_some() {
+        return Err(EngineError::ContentDeleted);
+    }
+    if found.state == State::Uploading {
+        return Err(EngineError::WrongState(found.state));
+    }
+    Ok(())
 }
 
 /// The first chunk number of 1 to `total` that isn't there.

@@ -4,7 +4,7 @@ use crate::fault::{Result, db};
 use causeway_exchange::message::Checksum;
 use causeway_exchange::{
     AckKind, AckOutcome, AuditEntry, Expectation, Message, MessageId, MessageKind, NewAudit, NewExpectation,
-    NewMessage, NewWork, State, WorkId, WorkItem, WorkKind, WorkState,
+    NewMessage, NewWork, PieceKind, State, WorkId, WorkItem, WorkKind, WorkState,
 };
 use jiff::Timestamp;
 use rusqlite::types::{ToSqlOutput, Type};
@@ -62,7 +62,8 @@ fn word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> r
     stored(column, row.get_ref(column)?.as_str()?, parse)
 }
 
-fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<MessageId> {
+/// A stored message id.
+pub(crate) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<MessageId> {
     word(row, column, |t| MessageId::new(t).ok())
 }
 
@@ -214,7 +215,22 @@ fn role_place(role: &str) -> i64 {
         "acknowledgement" => 1,
         "issues" => 2,
         "ledger" => 3,
+        OUTPUT_PIECE => 5,
+        LEDGER_PIECE => 6,
         _ => 4,
+    }
+}
+
+/// Role of a content file that holds several outputs.
+pub(crate) const OUTPUT_PIECE: &str = "outputs";
+/// Role of a content file that holds a stretch of the ledger.
+pub(crate) const LEDGER_PIECE: &str = "ledger-items";
+
+/// The role of a kind of piece.
+pub(crate) fn piece_role(kind: PieceKind) -> &'static str {
+    match kind {
+        PieceKind::Outputs => OUTPUT_PIECE,
+        PieceKind::Ledger => LEDGER_PIECE,
     }
 }
 

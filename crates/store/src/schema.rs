@@ -5,7 +5,7 @@ use causeway_exchange::EngineError;
 use rusqlite::Connection;
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1, V2];
+const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -295,6 +295,13 @@ CREATE INDEX work_leased ON work(kind, lease_until) WHERE state = 'leased';
 CREATE INDEX work_parked ON work(id) WHERE state = 'parked';
 CREATE INDEX work_lane ON work(kind, destination, order_key, id) WHERE order_key IS NOT NULL;
 CREATE INDEX work_owner ON work(owner);
+";
+
+/// Version 3: the inboxes' order is kept in memory (`inbox`); the index only tells at open what waits, and grows at its
+/// end.
+const V3: &str = "
+DROP INDEX message_waiting;
+CREATE INDEX message_waiting ON message(seq, mailbox_to, workflow, id) WHERE waiting = 1;
 ";
 
 /// The version of the data.

@@ -1,11 +1,13 @@
 //! What the writer, the readers and the callers share.
 
 use crate::blobs::{Blobs, lock};
+use crate::documents::Documents;
 use crate::fault::{Result, db, io};
+use crate::inbox::Inboxes;
 use crate::limits;
 use causeway_exchange::EngineError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -29,6 +31,8 @@ pub struct Options {
     pub batch_wait: Duration,
     /// Largest content kept in the row, in bytes.
     pub inline: usize,
+    /// Pages in the write-ahead log before it is copied back.
+    pub checkpoint_pages: u32,
     /// Most database pages (4 kB each); `None` without a limit.
     pub max_pages: Option<u32>,
 }
@@ -44,6 +48,7 @@ impl Options {
             max_batch: limits::MAX_BATCH,
             batch_wait: limits::BATCH_WAIT,
             inline: limits::INLINE_BYTES,
+            checkpoint_pages: limits::CHECKPOINT_PAGES,
             max_pages: None,
         }
     }
@@ -72,22 +77,44 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) blobs: Blobs,
     pub(crate) stats: Stats,
-    /// Waiting messages by mailbox, so that counts cost nothing.
-    pub(crate) mailboxes: Mutex<BTreeMap<String, u64>>,
+    /// Waiting messages by mailbox.
+    pub(crate) inboxes: Inboxes,
+    /// Configuration documents.
+    pub(crate) documents: Documents,
     readers: Mutex<Vec<Connection>>,
     stopped: Mutex<Option<String>>,
+    opened: Instant,
+    /// When space was last looked for and found, in milliseconds since `opened`; 0: not.
+    looked: AtomicU64,
+    /// The database's file, for flushing it. After the connections: closing any handle of a file gives up all locks
+    /// that the process has on it (POSIX).
+    database: File,
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options, blobs: Blobs, mailboxes: BTreeMap<String, u64>) -> Self {
-        Self {
+    pub(crate) fn new(
+        options: Options,
+        blobs: Blobs,
+        inboxes: Inboxes,
+        documents: Documents,
+    ) -> Result<Self> {
+        Ok(Self {
+            database: File::open(options.database()).map_err(|e| io(&e))?,
             options,
             blobs,
             stats: Stats::default(),
-            mailboxes: Mutex::new(mailboxes),
+            inboxes,
+            documents,
             readers: Mutex::new(Vec::new()),
             stopped: Mutex::new(None),
-        }
+            opened: Instant::now(),
+            looked: AtomicU64::new(0),
+        })
+    }
+
+    /// Flushes the database's file.
+    pub(crate) fn flush(&self) -> Result<()> {
+        self.database.sync_data().map_err(|e| EngineError::Stopped(format!("flush failed ({})", e.kind())))
     }
 
     /// Why accepting has stopped, if it has.
@@ -105,7 +132,15 @@ impl Shared {
         if let Some(why) = self.stopped() {
             return Err(EngineError::Stopped(why));
         }
-        self.blobs.check_space().inspect_err(|_| {
+        // Space that was there a moment ago is there: a look costs as much as the hash of a message.
+        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        let looked = self.looked.load(Ordering::Relaxed);
+        if looked > 0 && now.saturating_sub(looked) < limits::SPACE_LOOK_MS {
+            return Ok(());
+        }
+        let found = self.blobs.check_space();
+        self.looked.store(if found.is_ok() { now } else { 0 }, Ordering::Relaxed);
+        found.inspect_err(|_| {
             self.stats.refused_space.fetch_add(1, Ordering::Relaxed);
         })
     }
@@ -144,6 +179,8 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
     let conn = Connection::open_with_flags(path, flags).map_err(|e| db(&e))?;
     conn.busy_timeout(Duration::from_secs(10)).map_err(|e| db(&e))?;
     conn.set_prepared_statement_cache_capacity(limits::CACHED_STATEMENTS);
+    // Else SQLite may compile a kept statement anew for each value that is bound.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(|e| db(&e))?;
     Ok(conn)
 }
 
@@ -152,6 +189,8 @@ pub(crate) fn open_writer(options: &Options) -> Result<Connection> {
     let conn = Connection::open(options.database()).map_err(|e| db(&e))?;
     conn.busy_timeout(Duration::from_secs(10)).map_err(|e| db(&e))?;
     conn.set_prepared_statement_cache_capacity(limits::CACHED_STATEMENTS);
+    // Else SQLite may compile a kept statement anew for each value that is bound.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(|e| db(&e))?;
     let pragma =
         |name: &str, value: &dyn rusqlite::ToSql| conn.pragma_update(None, name, value).map_err(|e| db(&e));
     let mode: String =
@@ -161,8 +200,8 @@ pub(crate) fn open_writer(options: &Options) -> Result<Connection> {
     }
     pragma("synchronous", if options.flush { &"FULL" } else { &"NORMAL" })?;
     pragma("cache_size", &-limits::CACHE_KIB)?;
-    conn.pragma_update_and_check(None, "wal_autocheckpoint", limits::CHECKPOINT_PAGES, |_| Ok(()))
-        .map_err(|e| db(&e))?;
+    // `checkpoint` does it.
+    conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(())).map_err(|e| db(&e))?;
     conn.pragma_update_and_check(None, "journal_size_limit", limits::JOURNAL_BYTES.cast_signed(), |_| Ok(()))
         .map_err(|e| db(&e))?;
     if let Some(pages) = options.max_pages {

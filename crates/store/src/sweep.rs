@@ -3,7 +3,9 @@
 
 use crate::accept::Start;
 use crate::blobs::hex;
-use crate::fault::{Result, db};
+use crate::documents::DocumentChange;
+use crate::fault::Result;
+use crate::inbox::{Change, Inboxes};
 use crate::prepare::sha256;
 use crate::rows;
 use crate::writer::Tx;
@@ -23,19 +25,19 @@ fn report_id(original: &MessageId) -> Result<MessageId> {
 }
 
 impl Tx<'_> {
-    /// Ends what waited too long in these mailboxes, and uploads that stood still.
-    pub(crate) fn expire(&mut self, mailboxes: &[String]) -> Result<Vec<MessageId>> {
+    /// Ends what waited too long, and uploads that stood still.
+    pub(crate) fn expire(&mut self, inboxes: &Inboxes) -> Result<Vec<MessageId>> {
         let sql = format!(
             "SELECT {} FROM message WHERE waiting = 2 AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2",
             rows::MESSAGE
         );
         let mut due = rows::all(self.conn, &sql, params![self.now, MAX_SWEEP], rows::message)?;
-        for mailbox in mailboxes {
+        for mailbox in inboxes.mailboxes() {
             let left = MAX_SWEEP.saturating_sub(due.len());
             if left == 0 {
                 break;
             }
-            due.extend(self.overstayed(mailbox, left)?);
+            self.overstayed(&inboxes.sequences(&mailbox, None, false, left), &mut due)?;
         }
         for message in &due {
             self.expire_one(message)?;
@@ -43,19 +45,19 @@ impl Tx<'_> {
         Ok(due.into_iter().map(|m| m.new.id).collect())
     }
 
-    /// A mailbox's oldest messages as far as their time is over: what came later expires later.
-    fn overstayed(&self, mailbox: &str, limit: usize) -> Result<Vec<Message>> {
-        let sql = format!(
-            "SELECT {} FROM message INDEXED BY message_waiting WHERE mailbox_to=?1 AND waiting=1 ORDER BY seq",
-            rows::MESSAGE
-        );
-        let mut statement = self.conn.prepare_cached(&sql).map_err(|e| db(&e))?;
-        let oldest = statement.query_map([mailbox], rows::message).map_err(|e| db(&e))?;
+    /// Of a mailbox's oldest messages those whose time is over: what came later expires later.
+    fn overstayed(&self, oldest: &[u64], due: &mut Vec<Message>) -> Result<()> {
+        let sql = format!("SELECT {} FROM message WHERE seq=?1 AND waiting=1", rows::MESSAGE);
         let now = crate::queue::at_us(self.now)?;
-        let over = |m: &rusqlite::Result<Message>| {
-            m.as_ref().map_or(true, |m| m.expires_at.is_some_and(|e| e <= now))
-        };
-        oldest.take_while(over).take(limit).collect::<rusqlite::Result<_>>().map_err(|e| db(&e))
+        for seq in oldest {
+            match self.first(&sql, [seq.cast_signed()], rows::message)? {
+                Some(one) if one.expires_at.is_some_and(|e| e <= now) => due.push(one),
+                Some(_) => break,
+                // Collected by an earlier request of this commit.
+                None => {}
+            }
+        }
+        Ok(())
     }
 
     fn expire_one(&mut self, message: &Message) -> Result<()> {
@@ -88,9 +90,9 @@ impl Tx<'_> {
         report.subject = Some(format!("NDR: {}", original.subject.as_deref().unwrap_or_default()));
         report.linked = Some(original.id.clone());
         let start = Start { state: State::Accepted, chunks: 0, size: 0, sha256: sha256(&[]) };
-        self.insert_message(&report, &start)?;
+        let seq = self.insert_message(&report, &start)?;
         self.change_state(&report.id, None, Some(failure))?;
-        self.arrived(&report, &start.sha256)
+        self.arrived(seq, &report, &start.sha256)
     }
 
     /// Deletes old content. Returns how many messages, and the files that may now be unnamed.
@@ -222,6 +224,8 @@ impl Tx<'_> {
         let detail =
             json.map_or_else(|| "removed".to_owned(), |j| format!("sha256={}", hex(&sha256(j.as_bytes()))));
         self.note(actor, "configuration-changed", &format!("{kind}/{key}"), &detail)?;
+        let document = json.map(|json| (version + 1, json.to_owned()));
+        self.after.documents.push(DocumentChange { kind: kind.to_owned(), key: key.to_owned(), document });
         Ok(version + 1)
     }
 
@@ -239,8 +243,9 @@ impl Tx<'_> {
                 self.first("SELECT mailbox_to FROM message WHERE seq=?1 AND waiting=1", [seq], |r| {
                     r.get::<_, Option<String>>(0)
                 })?;
-            self.after.mailboxes.extend(waiting.flatten().map(|m| (m, -1)));
-            files.extend(self.drop_content(*seq)?);
+            let seq = *seq;
+            self.after.inboxes.extend(waiting.flatten().map(|mailbox| Change::Remove { mailbox, seq }));
+            files.extend(self.drop_content(seq)?);
             for table in ["event", "work", "expectation", "idempotency"] {
                 self.run(&format!("DELETE FROM {table} WHERE owner=?1"), [seq])?;
             }

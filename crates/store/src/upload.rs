@@ -99,7 +99,7 @@ impl Tx<'_> {
                 self.head.event
             ],
         )?;
-        self.arrived(&message.new, &whole.1)?;
+        self.arrived(seq, &message.new, &whole.1)?;
         self.effects(seq, id, effects)?;
         Ok(seq.cast_unsigned())
     }
@@ -144,6 +144,8 @@ impl Tx<'_> {
             self.settle(&Settle {
                 message: id.clone(),
                 kind: AckKind::Transport,
+                // A message lies in one mailbox.
+                from: None,
                 outcome: AckOutcome::Positive,
                 code: "collected".to_owned(),
             })?;

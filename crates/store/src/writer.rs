@@ -2,8 +2,10 @@
 //! flush; one that may be refused half-way has its own savepoint, so that it takes nothing of the others with
 //! it. Answers leave after the commit.
 
-use crate::blobs::lock;
+use crate::checkpoint::Checkpointer;
+use crate::documents::DocumentChange;
 use crate::fault::{Result, db};
+use crate::inbox::Change;
 use crate::limits;
 use crate::shared::Shared;
 use causeway_exchange::message::Checksum;
@@ -70,8 +72,10 @@ impl Head {
 /// What becomes visible outside the database once the commit is done.
 #[derive(Default)]
 pub(crate) struct Aftermath {
-    /// Changes of the mailboxes' counts.
-    pub(crate) mailboxes: Vec<(String, i64)>,
+    /// Changes of the inboxes.
+    pub(crate) inboxes: Vec<Change>,
+    /// Changes of the configuration.
+    pub(crate) documents: Vec<DocumentChange>,
     pub(crate) accepted: u64,
     pub(crate) duplicates: u64,
     pub(crate) acknowledged: u64,
@@ -80,7 +84,8 @@ pub(crate) struct Aftermath {
 
 impl Aftermath {
     fn absorb(&mut self, other: Self) {
-        self.mailboxes.extend(other.mailboxes);
+        self.inboxes.extend(other.inboxes);
+        self.documents.extend(other.documents);
         self.accepted += other.accepted;
         self.duplicates += other.duplicates;
         self.acknowledged += other.acknowledged;
@@ -93,18 +98,8 @@ impl Aftermath {
         stats.duplicates.fetch_add(self.duplicates, Ordering::Relaxed);
         stats.acknowledged.fetch_add(self.acknowledged, Ordering::Relaxed);
         stats.expired.fetch_add(self.expired, Ordering::Relaxed);
-        if self.mailboxes.is_empty() {
-            return;
-        }
-        let mut counts = lock(&shared.mailboxes);
-        for (mailbox, change) in self.mailboxes {
-            let count = counts.get(&mailbox).copied().unwrap_or(0).saturating_add_signed(change);
-            if count == 0 {
-                counts.remove(&mailbox);
-            } else {
-                counts.insert(mailbox, count);
-            }
-        }
+        shared.inboxes.apply(self.inboxes);
+        shared.documents.apply(self.documents);
     }
 }
 
@@ -244,9 +239,10 @@ impl Writer {
     /// Starts the thread with its connection.
     pub(crate) fn start(conn: Connection, head: Head, shared: Arc<Shared>) -> Result<Self> {
         let (queue, requests) = sync_channel(limits::QUEUE_REQUESTS);
+        let checkpointer = Checkpointer::start(Arc::clone(&shared))?;
         let thread = std::thread::Builder::new()
             .name("causeway-writer".to_owned())
-            .spawn(move || Loop { conn, head, shared, last: 1 }.run(&requests))
+            .spawn(move || Loop { conn, head, shared, checkpointer, last: 1 }.run(&requests))
             .map_err(|e| crate::fault::io(&e))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -320,7 +316,9 @@ struct Loop {
     conn: Connection,
     head: Head,
     shared: Arc<Shared>,
-    /// Requests in the last batch: as many callers are likely to come back.
+    checkpointer: Checkpointer,
+    /// Requests in the last batch. As many callers are likely to come back; half of them are waited for, as the
+    /// others prepare theirs while these are written.
     last: usize,
 }
 
@@ -331,6 +329,7 @@ impl Loop {
             self.last = batch.len();
             self.process(batch);
         }
+        drop(self.checkpointer);
         // A clean end leaves an empty log; after a crash the next open replays it.
         let _ = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
     }
@@ -343,7 +342,7 @@ impl Loop {
             match requests.try_recv() {
                 Ok(job) => batch.push(job),
                 Err(TryRecvError::Disconnected) => break,
-                Err(TryRecvError::Empty) if batch.len() >= self.last => break,
+                Err(TryRecvError::Empty) if batch.len() * 2 >= self.last => break,
                 Err(TryRecvError::Empty) => {
                     let left = until.saturating_duration_since(Instant::now());
                     match requests.recv_timeout(left) {
@@ -381,6 +380,9 @@ impl Loop {
         }
         for job in batch {
             job.answer(outcome.clone());
+        }
+        if outcome.is_ok() {
+            self.checkpointer.after_commit(&self.conn, &self.shared);
         }
     }
 

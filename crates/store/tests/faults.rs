@@ -315,3 +315,45 @@ fn large_chunks_are_streamed() {
     }
     assert_eq!(payload.reader.read(&mut buffer).expect("the end"), 0);
 }
+
+/// The write-ahead log is copied back beside the writer: it stays within its limit under load, grows while a reader
+/// holds what it has seen, and shrinks when the reader has gone. What was accepted is there all the while.
+#[test]
+fn the_log_is_copied_beside_the_writer() {
+    const PAGES: u32 = 100;
+    let folder = Folder::new();
+    let store = Store::open(Options { checkpoint_pages: PAGES, ..folder.options() }).expect("opens");
+    let log = || std::fs::metadata(folder.data().join("causeway.db-wal")).map_or(0, |m| m.len());
+    let accept = |from: u32, to: u32| {
+        for n in from..to {
+            store.accept(letter(&format!("M{n}"), 5_000), now()).expect("accepts");
+        }
+    };
+    accept(0, 600);
+    // 600 messages are 10 MB of log; a file once grown is not cut, so its size is the most that it ever held.
+    let most = u64::from(PAGES) * 4_096 * u64::from(causeway_store::limits::CHECKPOINT_LOG_TIMES + 1);
+    assert!(log() < most, "the log is {} bytes", log());
+
+    let reader = folder.database();
+    reader.execute_batch("BEGIN").expect("begins");
+    let count = |reader: &rusqlite::Connection| {
+        reader.query_row("SELECT count(*) FROM message", [], |r| r.get::<_, u32>(0)).expect("a count")
+    };
+    assert_eq!(count(&reader), 600);
+    accept(600, 1_100);
+    assert!(log() > most, "a reader holds the log, so it must have grown: {} bytes", log());
+    assert_eq!(count(&reader), 600, "the reader sees what it saw");
+    reader.execute_batch("COMMIT").expect("ends");
+    drop(reader);
+    accept(1_100, 1_300);
+    // Begun anew: its length stays, its first frames are of now.
+    let copied = folder.database();
+    let (frames, _): (i64, i64) =
+        copied.query_row("PRAGMA wal_checkpoint(NOOP)", [], |r| Ok((r.get(1)?, r.get(2)?))).expect("a look");
+    assert!(frames < i64::from(PAGES) * i64::from(causeway_store::limits::CHECKPOINT_LOG_TIMES), "{frames}");
+    assert_eq!(store.verify().expect("verifies").messages, 1_300);
+    drop(store);
+    let store = Store::open(folder.options()).expect("opens again");
+    let query = InboxQuery { mailbox: "B".to_owned(), after: None, limit: 1, filter: None };
+    assert_eq!(store.inbox(&query).expect("a page").waiting, 1_300);
+}

@@ -136,6 +136,7 @@ const PATHOLOGY: Group = Group {
         ("status-unknown", &[First("STS++FI'RFF+ASL", "STS++ZZ'RFF+ASL")], "code-unknown", Carried),
         ("code-list-unknown", &[First(":911::", ":999::")], "code-list-unknown", Carried),
         ("message-type-unknown", &[First("RT:NHS003", "RT:NHS009")], "message-type", Refused),
+        ("message-is-an-order", &[First("+MEDRPT:", "+ORDERS:")], "message-type", Refused),
     ],
 };
 
@@ -329,7 +330,7 @@ const STRUCTURED: Group = Group {
             "reference-dangling",
             &[First("\"reference\": \"Practitioner/", "\"reference\": \"Practitioner/X")],
             "reference-dangling",
-            Refused,
+            Carried,
         ),
         ("birth-date-impossible", &[First("\"{born}\"", "\"1942-13-45\"")], "date-invalid", Refused),
         (

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use jiff::civil::date;
 
 use crate::defects::{self, Defect};
+use crate::formats::care_provider_record::telecare_registration;
 use crate::formats::{client_level_data, council_case_extract, messages};
 use crate::{Journey, Kind, Message, Person, journey, population};
 
@@ -90,7 +91,9 @@ impl Plan {
             self.ready.extend(defects::all().iter().filter_map(|defect| spoiled(self.seed, defect)));
             return;
         };
-        self.ready.extend(messages(person, journey).into_iter().map(|message| Planned {
+        // Whoever has a telecare unit is known by its controller before it raises an alarm.
+        let registered = telecare_registration(person, journey);
+        self.ready.extend(registered.into_iter().chain(messages(person, journey)).map(|message| Planned {
             path: format!("person/{:05}/{}/{}", person.number, message.format, message.name),
             people: vec![person.number],
             nhs_numbers: vec![person.nhs_number.clone()],
@@ -137,4 +140,28 @@ fn spoiled(seed: u64, defect: &'static Defect) -> Option<Planned> {
         expected: Expected::Defect { name: defect.name, rule: defect.rule, outcome: defect.outcome },
         message,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_controller_is_known_before_it_raises_an_alarm() {
+        let text = |planned: &Planned| String::from_utf8_lossy(&planned.message.bytes).into_owned();
+        let plan: Vec<Planned> = write_plan(7, 40).filter(|p| p.expected == Expected::Taken).collect();
+        let alarms: Vec<usize> =
+            (0..plan.len()).filter(|at| plan[*at].message.format == "telecare-alarm").collect();
+        assert!(!alarms.is_empty());
+        for at in alarms {
+            let alarm = text(&plan[at]);
+            let controller = alarm.split("<cid>").nth(1).and_then(|rest| rest.split('<').next()).unwrap();
+            let known = plan[..at].iter().any(|earlier| {
+                earlier.nhs_numbers == plan[at].nhs_numbers
+                    && earlier.message.at < plan[at].message.at
+                    && text(earlier).contains(&format!("\"value\": \"{controller}\""))
+            });
+            assert!(known, "{}", plan[at].path);
+        }
+    }
 }

@@ -57,7 +57,7 @@ fn item(w: &mut Writer, owner: Node<'_>, name: &str, member: Node<'_>, path: &st
     w.element(|w| {
         let before = w.mark();
         w.fixed("linkId", path);
-        w.fixed("text", name);
+        w.fixed("text", &words(name));
         let inside = w.mark();
         if member.is_object() {
             w.array("item", |w| {
@@ -76,6 +76,31 @@ fn item(w: &mut Writer, owner: Node<'_>, name: &str, member: Node<'_>, path: &st
     });
 }
 
+/// A property's name as a person reads it: `outOfLAReason` is "Out of LA reason".
+fn words(name: &str) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    let mut out = String::with_capacity(name.len() + 8);
+    for (at, letter) in letters.iter().copied().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| letters.get(at)).copied();
+        let after = letters.get(at + 1).copied();
+        let capital = letter.is_uppercase();
+        let starts =
+            capital && before.is_some_and(|b| !b.is_uppercase() || after.is_some_and(|a| a.is_lowercase()));
+        if starts {
+            out.push(' ');
+        }
+        // Capitals beside each other are an abbreviation, and stay.
+        let lone = !before.is_some_and(|c| c.is_uppercase()) && !after.is_some_and(|c| c.is_uppercase())
+            || after.is_some_and(|c| c.is_lowercase());
+        match (at, capital && lone) {
+            (0, _) => out.extend(letter.to_uppercase()),
+            (_, true) => out.extend(letter.to_lowercase()),
+            _ => out.push(letter),
+        }
+    }
+    out
+}
+
 fn answer(w: &mut Writer, value: Node<'_>) {
     let Some(leaf) = value.leaf() else { return };
     w.element(|w| match value.kind() {
@@ -83,4 +108,21 @@ fn answer(w: &mut Writer, value: Node<'_>) {
         Kind::True | Kind::False => w.boolean("valueBoolean", leaf.text == "true", leaf),
         _ => w.leaf("valueString", leaf),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn names_are_read_as_words() {
+        for (name, expected) in [
+            ("isPreferredLocationLocal", "Is preferred location local"),
+            ("outOfLAReason", "Out of LA reason"),
+            ("providerURN", "Provider URN"),
+            ("pets", "Pets"),
+        ] {
+            assert_eq!(words(name), expected);
+        }
+    }
 }

@@ -41,8 +41,11 @@ pub fn translate(tree: &Tree<'_>, c: &mut Composer<'_>, sink: &mut dyn Sink) {
         refuse_all(c, sink, root, text, "subject-missing");
         return;
     }
-    for finding in shape::check(root, &Shape::Object(&RECORD)) {
-        c.issue(refusals::issue(&finding));
+    let findings = shape::check(root, &Shape::Object(&RECORD));
+    for issue in refusals::issues(&findings) {
+        c.issue(issue);
+    }
+    for finding in findings {
         let missing = matches!(finding.fault, Fault::Missing(_) | Fault::MissingAny(_));
         if let Some(unit) = refusals::unit(finding.node, missing) {
             refuse(c, &mut refused, unit, REFUSED);

@@ -3,7 +3,9 @@
 
 use causeway_core::{Issue, IssueCode, Position, Severity};
 use causeway_json::Node;
-use causeway_json::shape::{Fault, Finding};
+use causeway_json::shape::{Fault, Finding, Object, Shape};
+
+use crate::sections::whole::RECORD;
 
 /// Ids of the rules that the schema makes; what else is checked has other ids.
 pub const SCHEMA_RULES: [&str; 7] = [
@@ -16,10 +18,42 @@ pub const SCHEMA_RULES: [&str; 7] = [
     "schema-range",
 ];
 
-/// The issue of a finding, at its JSON pointer.
-pub fn issue(finding: &Finding<'_>) -> Issue {
-    let (code, rule, text) = words(finding.fault);
+/// Both parts of the name of the person whom a record is about.
+const NAME_PARTS: [&str; 2] = ["familyName", "givenName"];
+
+/// The findings as issues, one for each thing that somebody has to put right.
+pub fn issues(findings: &[Finding<'_>]) -> Vec<Issue> {
+    let lacks = |finding: &Finding<'_>, name: &str| {
+        findings.iter().any(|other| {
+            other.node.index() == finding.node.index()
+                && matches!(other.fault, Fault::Missing(missing) if missing == name)
+        })
+    };
+    let mut issues = Vec::with_capacity(findings.len());
+    for finding in findings {
+        let Fault::Missing(name) = finding.fault else {
+            issues.push(issue(finding, None));
+            continue;
+        };
+        // Nobody says that a family name and a first name are missing: the name is.
+        if NAME_PARTS.contains(&name) && NAME_PARTS.iter().all(|part| lacks(finding, part)) {
+            if name == NAME_PARTS[0] {
+                issues.push(issue(finding, Some("name")));
+            }
+            continue;
+        }
+        issues.push(issue(finding, None));
+    }
+    issues
+}
+
+/// The issue of a finding, at its JSON pointer. `called` is what is missing, where that is not its member alone.
+fn issue(finding: &Finding<'_>, called: Option<&'static str>) -> Issue {
     let node = finding.node;
+    let (code, rule, mut text) = words(finding.fault, node);
+    if let Some(called) = called {
+        text = missing(called);
+    }
     let position = match finding.fault {
         Fault::Missing(name) => Position::new(format!("{}/{name}", node.pointer()), node.span()),
         _ => node.position(),
@@ -27,16 +61,47 @@ pub fn issue(finding: &Finding<'_>) -> Issue {
     Issue::new(Severity::Error, code, rule, text).at(position)
 }
 
-fn words(fault: Fault) -> (IssueCode, &'static str, String) {
+fn missing(what: &str) -> String {
+    format!("{what} is missing")
+}
+
+/// What a member is in words, without what the schema adds for those who write software; its name where the schema
+/// does not know it.
+fn about(node: Node<'_>, name: &'static str) -> &'static str {
+    let object = object_at(node).into_iter().flat_map(|object| object.fields);
+    let about = object.clone().find(|field| field.name == name).map_or(name, |field| field.about);
+    about.split([',', ';', ':', '(']).next().map_or(name, str::trim)
+}
+
+/// The object of the schema that a node must look like.
+fn object_at(node: Node<'_>) -> Option<&'static Object> {
+    let mut chain: Vec<Node<'_>> = std::iter::successors(Some(node), |n| n.parent()).collect();
+    chain.reverse();
+    let mut shape = Shape::Object(&RECORD);
+    for step in chain.iter().skip(1) {
+        shape = match shape {
+            Shape::List { of, .. } | Shape::Values { of, .. } => *of,
+            Shape::Object(object) => object.fields.iter().find(|f| f.name == step.name())?.shape,
+            _ => return None,
+        };
+    }
+    match shape {
+        Shape::Object(object) => Some(object),
+        _ => None,
+    }
+}
+
+fn words(fault: Fault, node: Node<'_>) -> (IssueCode, &'static str, String) {
     match fault {
-        Fault::Missing(name) => {
-            (IssueCode::Required, "schema-required", format!("{name} must be given and is not"))
+        Fault::Missing(name) => (IssueCode::Required, "schema-required", missing(about(node, name))),
+        Fault::MissingAny(names) => {
+            let called: Vec<&str> = names.iter().map(|name| about(node, name)).collect();
+            (
+                IssueCode::Required,
+                "schema-required",
+                format!("one of these must be given: {}", called.join(", ")),
+            )
         }
-        Fault::MissingAny(names) => (
-            IssueCode::Required,
-            "schema-required",
-            format!("one of these must be given: {}", names.join(", ")),
-        ),
         Fault::WrongType | Fault::WrongClass => (
             IssueCode::Structure,
             "schema-type",

@@ -176,8 +176,13 @@ fn identifiers(w: &mut Writer, subject: In<'_>, own_system: &str) {
 }
 
 fn names(w: &mut Writer, subject: In<'_>) {
+    let named = ["familyName", "givenName", "middleNames", "title", "suffix"];
     w.array("name", |w| {
         w.element(|w| {
+            // A use alone names nobody.
+            if !named.iter().any(|name| subject.get(name).is_some()) {
+                return;
+            }
             w.fixed("use", "official");
             w.leaf_opt("family", subject.leaf("familyName"));
             w.array("given", |w| {

@@ -44,6 +44,7 @@ fn says_what_is_wrong() {
         ("minimal", &[]),
         ("multimedia-without-file", &["schema-required"]),
         ("nhs-number-check-digit", &["nhs-number-check-digit"]),
+        ("note-by-number-alone", &["schema-required"]),
         ("periods-backwards", &["end-before-start"]),
         ("silent-defaults", &["silent-default"]),
         ("steady-steps-reablement", &[]),
@@ -70,6 +71,29 @@ fn says_what_is_wrong() {
         let positions = translation.issues.iter().filter(|i| i.position.is_none()).count();
         assert_eq!(positions, 0, "{case}: an issue without a position");
     }
+}
+
+#[test]
+fn what_is_missing_of_a_person_is_told_once_for_each_thing_in_plain_words() {
+    let (_, input) =
+        common::cases().into_iter().find(|(name, _)| name == "note-by-number-alone").expect("case");
+    let translation = translate(&CareProviderRecord, &input, &test_context());
+    let told: Vec<_> = translation
+        .issues
+        .iter()
+        .map(|i| (i.text.as_ref(), i.position.as_ref().map_or("", |p| p.path.as_str())))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("name is missing", "/subject/familyName"),
+            ("date of birth is missing", "/subject/dateOfBirth"),
+            ("usual address is missing", "/subject/address"),
+        ]
+    );
+    let text = String::from_utf8_lossy(&translation.outputs[0].json).into_owned();
+    assert!(text.contains("refused her tablets"));
+    assert!(!text.contains("\"official\""), "nobody is called by a use alone");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use causeway_terminology::Map;
 
 use crate::codes::{
     ALLERGY_CLINICAL, ALLERGY_VERIFICATION, CLINICAL_STATUS, EVENT_STATUS, REQUEST_STATUS,
-    VERIFICATION_STATUS,
+    VERIFICATION_STATUS, extension_name,
 };
 use crate::copy::warning;
 use crate::extension::value;
@@ -27,6 +27,7 @@ pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: No
         ("Condition", "verificationStatus") => coded(p, w, name, &VERIFICATION_STATUS, node),
         ("Immunization", "status") => immunisation_status(p, w, node),
         ("Immunization", "notGiven") => w.mapped(node.leaf()),
+        ("Immunization", "vaccineCode") => vaccine(p, w, Some(node)),
         ("Immunization", "practitioner") => performers(p, w, "performer", node, "function"),
         ("Immunization", "explanation") => explanation(p, w, node),
         ("Immunization", "vaccinationProtocol") => protocols(p, w, node),
@@ -66,6 +67,9 @@ pub(crate) fn additions(p: &Part<'_, '_>, w: &mut Writer) {
             }
             if p.node.get("date").is_none() {
                 absent(w, "_occurrenceDateTime");
+            }
+            if p.node.get("vaccineCode").is_none() {
+                vaccine(p, w, None);
             }
         }
         _ => {}
@@ -142,6 +146,37 @@ fn immunisation_status(p: &Part<'_, '_>, w: &mut Writer, node: Node<'_>) {
         }
         false => w.string("status", leaf.text, leaf),
     }
+}
+
+/// GP Connect says in an extension what was given and leaves the product `UNK`: the procedure's words go beside it,
+/// or a reader of the vaccine's name would see "unknown".
+fn vaccine<'t>(p: &Part<'_, 't>, w: &mut Writer, code: Option<Node<'t>>) {
+    let named = code.is_some_and(|code| {
+        let known = |c: Node<'_>| {
+            !c.string_of("system").is_some_and(|system| system.ends_with("NullFlavor"))
+                && c.string_of("display").is_some()
+        };
+        code.get("text").is_some() || code.get("coding").into_iter().flat_map(Node::elements).any(known)
+    });
+    let procedure =
+        p.node.get("extension").into_iter().flat_map(Node::elements).find(|ext| {
+            ext.string_of("url").is_some_and(|url| extension_name(url) == "VaccinationProcedure")
+        });
+    let words = procedure.and_then(value).and_then(wording).filter(|_| !named);
+    w.object("vaccineCode", |w| {
+        if let Some(code) = code {
+            p.copy.body(w, code);
+        }
+        w.leaf_opt("text", words);
+    });
+}
+
+/// The words of a concept: its text, else those of the coding that the user chose, else of the first.
+fn wording(concept: Node<'_>) -> Option<causeway_core::Leaf<'_>> {
+    let displays = || concept.get("coding").into_iter().flat_map(Node::elements);
+    let chosen = displays().filter(|c| c.get("userSelected").and_then(Node::boolean) == Some(true));
+    let mut shown = chosen.chain(displays()).filter_map(|c| c.leaf_of("display"));
+    concept.leaf_of("text").or_else(|| shown.next())
 }
 
 fn event_status(p: &Part<'_, '_>, w: &mut Writer, node: Node<'_>) {

@@ -117,11 +117,47 @@ impl<'t> Copier<'_, 't> {
                 w.issue(Some(leaf.id), warning(IssueCode::NotSupported, "reference-not-carried", text));
                 w.claim(leaf, Outcome::Unsupported, "refers to a resource that is not carried");
             }
+            None if self.record.dangling(leaf.text) => self.dangling(w, leaf, node),
             None => self.outside(w, leaf, node),
         }
         for (name, child) in node.members().filter(|(name, _)| *name != "reference") {
             // What the sender's server calls the target is told below where it lies outside.
             self.field(w, node, name, child);
+        }
+    }
+
+    /// A reference that leads to nothing in a record that should hold its target: what refers stays, and says by
+    /// identifier and in words what is missing. A medicine that is missing is an error, for nobody can tell what
+    /// was prescribed.
+    fn dangling(self, w: &mut Writer, leaf: Leaf<'t>, node: Node<'t>) {
+        let mut parts = leaf.text.rsplit('/');
+        let (id, kind) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+        if node.get("identifier").is_none() {
+            w.object("identifier", |w| match kind {
+                "" => {
+                    w.fixed("system", "urn:ietf:rfc:3986");
+                    w.string("value", leaf.text, leaf);
+                }
+                _ => {
+                    w.string("system", &systems::local(self.sender, kind), leaf);
+                    w.string("value", id, leaf);
+                }
+            });
+        }
+        let missing = "the target of the reference is not in the record; only its identifier was kept";
+        w.lossy(leaf, missing);
+        if node.name() == "medicationReference" {
+            if node.get("display").is_none() {
+                w.fixed("display", "not in the record that was sent");
+            }
+            let text = "the medicine that is referred to is not in the record, so what it is can't be told; the \
+                        rest of the entry was carried";
+            let issue = Issue::new(Severity::Error, IssueCode::NotFound, "reference-dangling", text);
+            w.issue(Some(leaf.id), issue);
+        } else {
+            let text = "the reference leads to nothing in the record; what refers was carried, with the \
+                        identifier of what is missing";
+            w.issue(Some(leaf.id), warning(IssueCode::NotFound, "reference-dangling", text));
         }
     }
 

@@ -153,7 +153,7 @@ impl<'t> Record<'t> {
         Ok(())
     }
 
-    /// Every date is one, and in a whole record every reference leads somewhere.
+    /// Every date is one, and no reference says that something is about another person.
     fn check(&self, root: Node<'t>) -> Result<(), Refusal> {
         let mut open = vec![root];
         while let Some(node) = open.pop() {
@@ -178,15 +178,27 @@ impl<'t> Record<'t> {
             let text = "the date or time is not valid; the record was refused";
             return Err(refusal(IssueCode::Value, "date-invalid", text, node));
         }
-        // What is called by a URN alone can be nowhere else.
-        let here =
-            text.starts_with("urn:uuid:") || (self.whole && !text.starts_with('#') && !text.contains("://"));
-        if name == "reference" && here && self.find(text).is_none() {
-            let text = "the reference leads to nothing in the record; the record was refused";
-            return Err(refusal(IssueCode::NotFound, "reference-dangling", text, node));
+        if name == "reference" && self.dangling(text) && names_the_person(node) {
+            let text = "the reference names a person who is not in the record; whom the facts concern can't be \
+                        relied on, and the record was refused";
+            return Err(refusal(IssueCode::NotFound, "patient-reference-dangling", text, node));
         }
         Ok(())
     }
+
+    /// Whether a reference must lead to a resource of this input and leads to none. What is called by a URN alone
+    /// can be nowhere else; in a record that is whole in itself everything is here.
+    pub fn dangling(&self, reference: &str) -> bool {
+        let here = reference.starts_with("urn:uuid:")
+            || (self.whole && !reference.starts_with('#') && !reference.contains("://"));
+        here && self.find(reference).is_none()
+    }
+}
+
+/// Whether a reference says whom something is about.
+fn names_the_person(reference: Node<'_>) -> bool {
+    let element = reference.parent().map_or("", Node::name);
+    matches!(element, "subject" | "patient") || reference.text().starts_with("Patient/")
 }
 
 /// Key of a resource that the sender gave no id: what it is about.

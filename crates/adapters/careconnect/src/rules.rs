@@ -54,9 +54,10 @@ fn record(stu3: &str, element: &str) -> Rule {
         ("AllergyIntolerance" | "Condition", "clinicalStatus" | "verificationStatus") => Own,
         ("AllergyIntolerance" | "Condition", "assertedDate") => Name("recordedDate"),
         ("Immunization", "date") => Name("occurrenceDateTime"),
-        ("Immunization", "status" | "notGiven" | "practitioner" | "explanation" | "vaccinationProtocol") => {
-            Own
-        }
+        (
+            "Immunization",
+            "status" | "notGiven" | "practitioner" | "explanation" | "vaccinationProtocol" | "vaccineCode",
+        ) => Own,
         ("FamilyMemberHistory", "gender") => Own,
         ("FamilyMemberHistory", "notDoneReason") => Name("dataAbsentReason"),
         ("FamilyMemberHistory", "definition") => Lost(DEFINITION),

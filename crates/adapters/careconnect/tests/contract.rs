@@ -3,6 +3,7 @@
 use causeway_adapter::contract::{Suite, corpora, project_root, test_context};
 use causeway_adapter::{Translation, translate};
 use causeway_adapter_careconnect::CareConnect;
+use causeway_core::Severity;
 use serde_json::Value;
 
 fn fixture(case: &str) -> Translation {
@@ -102,7 +103,7 @@ fn labels_and_precision_stay() {
 fn refusals_have_a_rule_and_a_place() {
     for (case, rule) in [
         ("two-patients", "patient-repeated"),
-        ("dangling-reference", "reference-dangling"),
+        ("person-not-in-record", "patient-reference-dangling"),
         ("impossible-date", "date-invalid"),
         ("wrong-nhs-number", "nhs-number-check-digit"),
     ] {
@@ -111,6 +112,37 @@ fn refusals_have_a_rule_and_a_place() {
         let issue = translation.issues.iter().find(|i| i.rule == rule).expect(case);
         assert!(issue.position.is_some(), "{case}");
     }
+}
+
+#[test]
+fn a_vaccine_is_called_by_the_words_of_the_source() {
+    let given = resources(&fixture("vaccinations"), "Immunization");
+    let words: Vec<_> = given.iter().map(|i| i["vaccineCode"]["text"].as_str()).collect();
+    let procedure = Some("Administration of seasonal influenza vaccine");
+    assert_eq!(words, [procedure, Some("Flu jab, nasal"), None, procedure]);
+    assert_eq!(given[2]["vaccineCode"]["coding"][0]["display"], "Fernvax suspension for injection");
+    assert_eq!(given[3]["status"], "not-done");
+    assert_eq!(given[3]["statusReason"]["text"], "Declined by the person");
+}
+
+#[test]
+fn a_reference_to_nothing_harms_no_neighbour() {
+    let record = fixture("dangling-reference");
+    assert_eq!(record.outputs.len(), 1);
+    let missing = |severity| {
+        let told = record.issues.iter().filter(|i| i.rule == "reference-dangling" && i.severity == severity);
+        told.filter_map(|i| i.position.as_ref()).map(|p| p.path.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(missing(Severity::Error), ["/entry/5/resource/medicationReference/reference"]);
+    assert_eq!(missing(Severity::Warning).len(), 3, "{:?}", record.issues);
+    let request = &resources(&record, "MedicationRequest")[0];
+    assert_eq!(request["medicationReference"]["display"], "not in the record that was sent");
+    assert!(request["medicationReference"]["reference"].is_null());
+    assert!(request["medicationReference"]["identifier"]["value"].is_string());
+    assert_eq!(request["dosageInstruction"][0]["text"], "One to be taken each day");
+    let condition = &resources(&record, "Condition")[0];
+    assert_eq!(condition["code"]["coding"][0]["display"], "Type 2 diabetes mellitus");
+    assert!(condition["asserter"]["identifier"]["value"].is_string());
 }
 
 #[test]
@@ -159,7 +191,9 @@ fn accounts_for_the_corpora() {
             let input = std::fs::read(&path).expect("readable");
             let translation = translate(&CareConnect, &input, &test_context());
             let name = path.display();
-            assert!(translation.outputs.is_empty(), "{name}: a record was given");
+            // One medicine that is missing is an error, and no reason to keep a whole record from its reader.
+            let kept = path.ends_with("dangling_reference.stu3.json");
+            assert_eq!(translation.outputs.is_empty(), !kept, "{name}: a record was given");
             let issue = translation.issues.iter().find(|i| i.severity >= causeway_core::Severity::Error);
             assert!(issue.is_some_and(|i| i.position.is_some()), "{name}: no refusal with a place");
         }

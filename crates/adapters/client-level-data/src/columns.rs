@@ -112,6 +112,8 @@ pub struct Heading {
     pub names: Vec<String>,
     /// Place of each column in the source.
     source: [Option<u16>; Column::COUNT],
+    /// One past the place of the last heading that is not blank.
+    width: usize,
     /// What is unusual about it.
     pub issues: Vec<Issue>,
 }
@@ -128,8 +130,13 @@ impl Heading {
     /// missed is missing, or where a column is missing beside a heading that is not known: it may be that
     /// column under another name, and which one would be a guess.
     pub fn read<'a>(cells: impl Iterator<Item = &'a str>) -> Result<Self, Issue> {
-        let mut heading =
-            Self { places: Vec::new(), names: Vec::new(), source: [None; Column::COUNT], issues: Vec::new() };
+        let mut heading = Self {
+            places: Vec::new(),
+            names: Vec::new(),
+            source: [None; Column::COUNT],
+            width: 0,
+            issues: Vec::new(),
+        };
         let mut spelt_otherwise = false;
         let mut unknown = 0;
         for (at, cell) in cells.enumerate() {
@@ -145,6 +152,9 @@ impl Heading {
                 }
             } else if !cell.trim().is_empty() {
                 unknown += 1;
+            }
+            if !cell.trim().is_empty() {
+                heading.width = at + 1;
             }
             heading.places.push(column);
             heading.names.push(
@@ -204,6 +214,11 @@ impl Heading {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Number of columns that have a heading, up to the last one: blank cells after it are a spreadsheet's.
+    pub fn width(&self) -> usize {
+        self.width
     }
 
     /// Place of a column in the source.

@@ -21,6 +21,7 @@ mod person;
 mod records;
 pub mod rules;
 mod service;
+mod shift;
 mod task;
 pub mod terms;
 mod translate;
@@ -65,6 +66,10 @@ impl Adapter for ClientLevelData {
 
     fn translate(&self, mut input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
         translate::stream(self.name(), &mut input, context, sink)
+    }
+
+    fn streams(&self) -> bool {
+        true
     }
 
     fn stream(&self, input: &mut dyn Read, context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {

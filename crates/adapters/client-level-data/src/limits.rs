@@ -9,6 +9,9 @@ pub const BUFFER_BYTES: usize = 4 * RECORD_BYTES_MAX;
 /// Columns of one record that are looked at.
 pub const COLUMNS_MAX: usize = 256;
 
+/// Commas without quotation marks in one row that are looked for among its values; see `shift`.
+pub const SHIFT_MAX: usize = 4;
+
 /// Rows of one file; row numbers are 32-bit.
 pub const ROWS_MAX: u32 = 50_000_000;
 

@@ -375,7 +375,7 @@ fn spreadsheet(text: &str) -> Option<String> {
 
 /// The form of a postcode: area and district, then a digit and two letters. Form only; whether it was issued
 /// is for a directory to say.
-fn is_postcode(text: &str) -> bool {
+pub fn is_postcode(text: &str) -> bool {
     let compact: Vec<u8> = text.bytes().filter(|b| *b != b' ').map(|b| b.to_ascii_uppercase()).collect();
     if !(5..=7).contains(&compact.len()) {
         return false;

@@ -2,40 +2,9 @@
 //! (`−1` blank and mandatory, `−2` to `−6` invalid, `−7` a value of release 1) stand in the sentences where
 //! they apply. Source: DHSC data-quality procedure for client level data.
 
-use causeway_core::{Issue, IssueCode, Severity};
+pub use causeway_adapter::Rule;
 
-/// A rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// Stable id.
-    pub id: &'static str,
-    /// How serious a breach is: `Error` where a cell or a row is refused.
-    pub severity: Severity,
-    /// Kind of issue.
-    pub code: IssueCode,
-    /// What is told.
-    pub text: &'static str,
-}
-
-impl Rule {
-    /// The issue, without a position.
-    pub fn issue(&self) -> Issue {
-        Issue::new(self.severity, self.code, self.id, self.text)
-    }
-}
-
-macro_rules! rules {
-    ($($name:ident $severity:ident $code:ident $id:literal $text:literal;)*) => {
-        $(
-            #[doc = $text]
-            pub const $name: Rule = Rule { id: $id, severity: Severity::$severity, code: IssueCode::$code, text: $text };
-        )*
-        /// All rules, for the documentation and the tests.
-        pub const ALL: &[Rule] = &[$($name,)*];
-    };
-}
-
-rules! {
+causeway_adapter::rules! {
     // Rows that must not be there.
     SAFEGUARDING Error BusinessRule "alert-safeguarding" "the row tells of safeguarding, which must not be in client level data; the row was refused, and the council's data controller should be told";
     DOLS Error BusinessRule "alert-deprivation-of-liberty" "the row tells of a deprivation of liberty safeguard, which must not be in client level data; the row was refused, and the council's data controller should be told";
@@ -45,6 +14,7 @@ rules! {
     // Rows that can't be used.
     ROW_BROKEN Error Structure "row-broken" "the row can't be read: it is too long, or a quotation mark is never closed; it was refused";
     ROW_CELLS Error Structure "row-cell-count" "the row has more or fewer cells than the heading, so its cells may stand in the wrong columns; it was refused";
+    ROW_SHIFTED Error Structure "row-shifted" "from here on the cells of the row do not fit their columns, and would fit if a value before them held a comma: a comma stands in it without quotation marks; the row was refused";
     LA_CODE Error Value "la-code-invalid" "the council's code is missing or does not have three digits (DHSC check -2); the row was refused";
     NO_IDENTIFIER Error Required "person-identifier-missing" "the row has neither a person id of the council nor a usable NHS number; it was refused";
     EVENT_TYPE_MISSING Error Required "event-type-missing" "the event type is missing (DHSC check -1); the row was refused";

@@ -13,7 +13,7 @@ use crate::limits::{ROWS_MAX, ROWS_PER_BUNDLE_MAX, ROWS_PER_FLUSH};
 use crate::person::{BLOCK, Person, Role};
 use crate::records::{self, Records, View};
 use crate::rules::{self, Rule};
-use crate::{alert, demographics, values};
+use crate::{alert, demographics, shift, values};
 
 /// The person of the rows at hand.
 enum Current {
@@ -104,7 +104,9 @@ impl Run<'_> {
                 ));
             }
             match event {
-                records::Event::Broken => self.refuse_line(number, records.span(), &rules::ROW_BROKEN),
+                records::Event::Broken => {
+                    self.refuse_line(number, records.span(), WHOLE_ROW, &rules::ROW_BROKEN);
+                }
                 _ => self.record(records, number, sink),
             }
             // A file of nothing but refused rows must be handed over too.
@@ -133,25 +135,30 @@ impl Run<'_> {
         self.rows_since_flush = 0;
     }
 
-    /// A line of which nothing can be used: one item for all of it.
-    fn refuse_line(&mut self, row: u32, span: Span, rule: &Rule) {
+    /// A line of which nothing can be used: one item for all of it. `column` is where the fault shows.
+    fn refuse_line(&mut self, row: u32, span: Span, column: u16, rule: &Rule) {
         self.rows_since_flush += 1;
         let id = self.file.c.ledger.add(Place::Cell { row, column: WHOLE_ROW }, span);
         self.file.c.claim(id, Outcome::Rejected, "the row could not be read");
-        self.file.c.issue_at(id, rule.issue());
+        self.file.tell_at(Place::Cell { row, column }, span, rule);
     }
 
     fn record(&mut self, records: &Records<'_>, number: u32, sink: &mut dyn Sink) {
-        let width = self.file.heading.places.len();
-        let surplus = (width..records.len()).any(|cell| !records.text(cell).trim().is_empty());
-        if records.len() < width || surplus {
+        let heading = &self.file.heading;
+        let beyond = heading.places.len()..records.len();
+        let surplus = beyond.into_iter().any(|cell| !records.text(cell).trim().is_empty());
+        if records.len() < heading.width() || surplus {
             let blank = (0..records.len()).all(|cell| records.text(cell).trim().is_empty());
             if !blank {
-                self.refuse_line(number, records.span(), &rules::ROW_CELLS);
+                self.refuse_line(number, records.span(), WHOLE_ROW, &rules::ROW_CELLS);
             }
             return;
         }
         let view = records.view();
+        if let Some(place) = shift::first_moved(heading, view, records.len()) {
+            self.refuse_line(number, records.span(), place as u16, &rules::ROW_SHIFTED);
+            return;
+        }
         let same = self.same_person(view);
         if !same || self.rows_in_group >= ROWS_PER_BUNDLE_MAX {
             // Items of the ledger are valid until it is handed over: before this row's are entered.

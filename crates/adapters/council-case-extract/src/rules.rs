@@ -1,37 +1,8 @@
 //! The rules whose breach is told: a stable id, how serious it is, and a fixed sentence.
 
-use causeway_core::{Issue, IssueCode, Severity};
+pub use causeway_adapter::Rule;
 
-/// A rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// Stable id.
-    pub id: &'static str,
-    /// How serious a breach is: `Error` where a cell or a row is refused.
-    pub severity: Severity,
-    /// Kind of issue.
-    pub code: IssueCode,
-    /// What is told.
-    pub text: &'static str,
-}
-
-impl Rule {
-    /// The issue, without a position.
-    pub fn issue(&self) -> Issue {
-        Issue::new(self.severity, self.code, self.id, self.text)
-    }
-}
-
-macro_rules! rules {
-    ($($name:ident $severity:ident $code:ident $id:literal $text:literal;)*) => {
-        $(
-            #[doc = $text]
-            pub const $name: Rule = Rule { id: $id, severity: Severity::$severity, code: IssueCode::$code, text: $text };
-        )*
-    };
-}
-
-rules! {
+causeway_adapter::rules! {
     ROW_BROKEN Error Structure "row-broken" "the row can't be read: it is too long, or a quotation mark is never closed; it was refused";
     ROW_CELLS Error Structure "row-cell-count" "the row has more or fewer cells than its heading; it was refused";
     RESTRICTED Error Suppressed "person-restricted" "the person's record is restricted: it was not published and belongs in a manual queue";
@@ -56,4 +27,17 @@ rules! {
     OTHER_WITHHELD Warning Suppressed "related-person-withheld" "the related person's record is not published, so the relationship was withheld";
     SELF_RELATED Error Conflict "related-to-self" "the person is related to themselves; the row was refused";
     CHARSET Information Structure "charset-guessed" "the row is not UTF-8 and was read as Windows-1252";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_texts_are_sentences() {
+        for (at, rule) in ALL.iter().enumerate() {
+            assert!(ALL.iter().skip(at + 1).all(|other| other.id != rule.id), "{}", rule.id);
+            assert!(!rule.text.ends_with('.') && !rule.text.is_empty(), "{}", rule.id);
+        }
+    }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Investigation<'s> {
 /// One report, read.
 #[derive(Debug, Default)]
 pub(crate) struct Report<'s> {
+    /// `MEDRPT` (UNH S009 0065).
+    pub kind: Option<Leaf<'s>>,
     /// `NHS002`, `NHS003` or `NHS004` (UNH S009 0057).
     pub variant: Option<Leaf<'s>>,
     /// Document name (BGM).
@@ -102,6 +104,7 @@ pub(crate) fn read<'s>(source: &'s Source<'_>, message: &Message) -> Report<'s> 
     let mut report = Report { items: items(source, message), ..Report::default() };
     if let Some(unh) = source.view(message.header) {
         report.head = unh.first();
+        report.kind = unh.get(2, 1);
         report.variant = unh.get(2, 5);
         let variant = report.variant.map(|l| l.id);
         report.structural.extend(unh.leaves().map(|l| l.id).filter(|id| Some(*id) != variant));

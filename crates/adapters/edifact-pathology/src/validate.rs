@@ -33,7 +33,16 @@ pub(crate) fn check(report: &Report<'_>) -> Result<(), Refusal> {
     let required = |rule, text, at: Option<ItemId>| {
         Err(Refusal::new(IssueCode::Required, rule, text, at.or(report.head)))
     };
-    let variant = report.variant.map_or("", |l| l.text);
+    // The association code alone does not make a report: an order (ORDERS) names the same one.
+    if report.kind.map_or("", |l| l.text.trim()) != "MEDRPT" {
+        return Err(Refusal::new(
+            IssueCode::NotSupported,
+            "message-type",
+            "the message is no report (MEDRPT) but of another type; other types are not read",
+            report.kind.map(|l| l.id).or(report.head),
+        ));
+    }
+    let variant = report.variant.map_or("", |l| l.text.trim());
     if !matches!(variant, "NHS002" | "NHS003" | "NHS004") {
         return Err(Refusal::new(
             IssueCode::NotSupported,

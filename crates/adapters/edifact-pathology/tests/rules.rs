@@ -66,6 +66,19 @@ fn the_requester_of_a_screening_is_not_its_recipient() {
 }
 
 #[test]
+fn another_message_type_is_no_report_whatever_its_association_code() {
+    let (translation, all) = run("not-a-report");
+    let labels: Vec<_> = translation.outputs.iter().map(|o| o.label.as_str()).collect();
+    assert_eq!(labels, ["message 1", "message 3"]);
+    assert_eq!(of(&all, "DiagnosticReport").len(), 2);
+    let issue = translation.issues.iter().find(|i| i.rule == "message-type").expect("an issue");
+    let span = issue.position.as_ref().expect("a position").span;
+    assert_eq!(span.of(&input("not-a-report")), b"ORDERS");
+    let answer = String::from_utf8(translation.acknowledgement.expect("an answer").bytes).expect("text");
+    assert!(answer.contains("NMR+AGO:2+MR'\nFTX+ERD+++"), "{answer}");
+}
+
+#[test]
 fn comparators_and_what_is_no_number() {
     let (_, all) = run("comparators");
     for (name, comparator) in [("Low", "<"), ("Estimated filtration rate", ">"), ("C reactive protein", "<=")]

@@ -194,6 +194,7 @@ fn kind(env: &Env<'_>, w: &mut Writer, sch: Segment<'_>) {
             w.leaf_opt("text", part.comp(2).leaf());
         });
     } else {
+        codes::unknown_code(env, w, leaf);
         concept(env, w, "appointmentType", part, "SCH-8");
     }
 }
@@ -253,6 +254,9 @@ fn times<'m>(env: &Env<'m>, w: &mut Writer, from: &Sources<'m>, sch: Segment<'m>
     if let Some(minutes) = minutes.filter(|m| *m > 0) {
         w.number("minutesDuration", &minutes.to_string(), (amount, unit));
     } else if let Some(amount) = amount {
+        let text =
+            "the duration is no number of minutes, or its unit is not known; it was kept as it was sent";
+        env.warn(w, amount.id, causeway_core::IssueCode::Value, "duration-unclear", text);
         w.object("_minutesDuration", |w| source_code(w, Some(amount)));
     }
 }

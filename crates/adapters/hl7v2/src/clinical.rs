@@ -1,11 +1,14 @@
 //! AL1, DG1, PR1: allergies, diagnoses, procedures.
 
+use causeway_core::Leaf;
 use causeway_fhir::types::{concept_fixed, extension};
 use causeway_fhir::{Coding, Ref, Writer, systems};
-use causeway_hl7v2::Segment;
+use causeway_hl7v2::{Part, Segment};
+use causeway_terminology::Target;
 
 use crate::codes::{concept, concept_element};
-use crate::env::{absent, source_code_element};
+use crate::env::{Env, absent, source_code_element};
+use crate::maps;
 use crate::patient::Patient;
 use crate::people::Ctx;
 
@@ -33,11 +36,17 @@ pub fn allergy<'m>(ctx: &mut Ctx<'_, '_, 'm>, al1: Segment<'m>, patient: &Patien
             _ => None,
         });
         w.array("extension", |w| {
-            for (name, leaf) in [
-                ("AL1-2", kind.filter(|_| category.is_none())),
-                ("AL1-4", severity.filter(|_| known.is_none())),
+            // HL7 table 0127: MA and MC, miscellaneous, have no category; 0128: U says that it is not known.
+            for (name, leaf, silent) in [
+                ("AL1-2", kind.filter(|_| category.is_none()), &["MA", "MC"][..]),
+                ("AL1-4", severity.filter(|_| known.is_none()), &["U"]),
             ] {
-                crate::env::source_value(w, name, leaf);
+                match leaf {
+                    Some(leaf) if !silent.contains(&leaf.text) => {
+                        crate::codes::unknown_value(&env, w, name, leaf);
+                    }
+                    leaf => crate::env::source_value(w, name, leaf),
+                }
             }
             env.deletions(w, al1);
         });
@@ -47,7 +56,10 @@ pub fn allergy<'m>(ctx: &mut Ctx<'_, '_, 'm>, al1: Segment<'m>, patient: &Patien
                 w.value(category, kind);
             }
         });
-        concept(&env, w, "code", code, "AL1-3");
+        match none_known(code) {
+            Some((target, said)) => no_allergy(&env, w, code, target, said),
+            None => concept(&env, w, "code", code, "AL1-3"),
+        }
         w.reference("patient", &patient.target, ());
         env.date_time(w, "onsetDateTime", al1.leaf(6));
         w.array("reaction", |w| {
@@ -74,6 +86,34 @@ pub fn allergy<'m>(ctx: &mut Ctx<'_, '_, 'm>, al1: Segment<'m>, patient: &Patien
             });
         });
     });
+}
+
+/// What an AL1-3 means that names no substance and says that no allergy is known, with the item that says so: written as
+/// any other code, it would count as an allergy. A code of SNOMED CT says it by itself.
+fn none_known<'m>(code: Part<'m>) -> Option<(&'static Target, Leaf<'m>)> {
+    let comp = |n| code.comp(n).leaf();
+    if comp(3).is_some_and(|system| crate::codes::is_snomed(system.text)) {
+        return None;
+    }
+    let meaning = |leaf: Leaf<'m>| {
+        let words = leaf.text.trim().trim_end_matches('.').to_ascii_uppercase();
+        maps::NO_KNOWN_ALLERGY.lookup(&words).map(|target| (target, leaf))
+    };
+    [comp(2), comp(1)].into_iter().flatten().find_map(meaning)
+}
+
+/// The code of such an entry: SNOMED CT's, beside the sender's own code and words.
+fn no_allergy(env: &Env<'_>, w: &mut Writer, code: Part<'_>, target: &Target, said: Leaf<'_>) {
+    let comp = |n| code.comp(n).leaf();
+    w.object("code", |w| {
+        w.array("coding", |w| {
+            w.element(|w| Coding::new(target.system, target.code, target.display).body(w, said));
+            crate::codes::coding(env, w, [comp(1), comp(2), comp(3), comp(7)], "AL1-3");
+        });
+        w.leaf_opt("text", comp(2).or(comp(1)));
+    });
+    let text = "the entry says that no allergy is known; it names no substance, and its code says so";
+    env.inform(w, said.id, "no-known-allergy", text);
 }
 
 /// A diagnosis that was written: the resource, and what the encounter says of it.
@@ -133,6 +173,7 @@ pub fn diagnosis<'m>(
                 crate::env::source_value(w, "DG1-5", dg1.leaf(5));
             }
             if let Some(kind) = dg1.leaf(6).filter(|k| !matches!(k.text, "A" | "W" | "F")) {
+                crate::codes::unknown_code(&env, w, kind);
                 source_code_element(w, kind);
             }
         });

@@ -47,6 +47,13 @@ pub fn coding_system<'a>(env: &Env<'_>, name: &str) -> Cow<'a, str> {
     Cow::Owned(env.local(name))
 }
 
+/// Whether the name of a coding system means SNOMED CT.
+pub fn is_snomed(name: &str) -> bool {
+    maps::CODING_SYSTEMS
+        .lookup(&name.to_ascii_uppercase())
+        .is_some_and(|t| t.system == causeway_fhir::systems::SNOMED)
+}
+
 /// The content of a `CodeableConcept` from a CE or CWE: both codings and the text. A code without a coding
 /// system is the sender's own, in a system named after the field; `field` is that name.
 pub fn concept_body(env: &Env<'_>, w: &mut Writer, part: Part<'_>, field: &str) {
@@ -71,7 +78,13 @@ pub fn concept_body(env: &Env<'_>, w: &mut Writer, part: Part<'_>, field: &str) 
     }
 }
 
-fn coding(env: &Env<'_>, w: &mut Writer, [id, text, system, version]: [Option<Leaf<'_>>; 4], field: &str) {
+/// One coding of a CE or CWE within an open array: code, words, name of the system, version.
+pub fn coding(
+    env: &Env<'_>,
+    w: &mut Writer,
+    [id, text, system, version]: [Option<Leaf<'_>>; 4],
+    field: &str,
+) {
     let Some(id) = id.filter(|id| is_code(id.text)) else { return };
     // A first component with blanks and no coding system is words, not a code.
     if system.is_none() && id.text.contains(' ') && text.is_none() {
@@ -129,6 +142,23 @@ pub fn mapped_body(env: &Env<'_>, w: &mut Writer, map: &Map, part: Part<'_>, fie
 pub fn unknown_code(env: &Env<'_>, w: &mut Writer, code: Leaf<'_>) {
     let text = "the code is not in the table of this item; it was kept as the source's own";
     env.warn(w, code.id, IssueCode::CodeInvalid, "code-unknown", text);
+}
+
+/// A code that is not in its table and whose element has no place for another: it is kept with the name of the item,
+/// within an open extension array.
+pub fn unknown_value(env: &Env<'_>, w: &mut Writer, name: &str, code: Leaf<'_>) {
+    unknown_code(env, w, code);
+    crate::env::source_value(w, name, Some(code));
+}
+
+/// An indicator that the person or the visit is protected: `Y` is a label of the resource and written there, `N`
+/// says that there is none, and anything else must not pass for it.
+pub fn protection(env: &Env<'_>, w: &mut Writer, name: &str, leaf: Option<Leaf<'_>>) {
+    match leaf {
+        Some(leaf) if leaf.text == "N" => w.mapped(leaf),
+        Some(leaf) if leaf.text != "Y" => unknown_value(env, w, name, leaf),
+        _ => {}
+    }
 }
 
 /// A `code` element by a mapping table. Where the table does not know it, the source's code stands in an

@@ -259,7 +259,13 @@ pub fn name(env: &Env<'_>, w: &mut Writer, part: Part<'_>, default: Option<&str>
         });
         match (fixed, kind) {
             (Some(code), kind) => w.string("use", code, kind),
-            (None, Some(kind)) => source_code(w, Some(kind)),
+            (None, Some(kind)) => {
+                // HL7 table 0200: U, unspecified, says nothing.
+                if kind.text != "U" {
+                    crate::codes::unknown_code(env, w, kind);
+                }
+                source_code(w, Some(kind));
+            }
             (None, None) => {
                 if let Some(code) = default {
                     w.fixed("use", code);
@@ -312,7 +318,12 @@ pub fn address(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
         });
         match of {
             Some((key, code)) => w.string(key, code, kind),
-            None => source_code(w, kind),
+            None => {
+                if let Some(kind) = kind {
+                    crate::codes::unknown_code(env, w, kind);
+                }
+                source_code(w, kind);
+            }
         }
         let street = part.comp(1);
         w.array("line", |w| {
@@ -333,7 +344,7 @@ pub fn address(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
 }
 
 /// A telephone number or electronic address (XTN) as elements of an array.
-pub fn telecom(w: &mut Writer, part: Part<'_>, default: &str) {
+pub fn telecom(env: &Env<'_>, w: &mut Writer, part: Part<'_>, default: &str) {
     let comp = |n| part.comp(n).leaf();
     let (kind, equipment) = (comp(2), comp(3));
     let number = comp(1).or(comp(12));
@@ -344,7 +355,7 @@ pub fn telecom(w: &mut Writer, part: Part<'_>, default: &str) {
     });
     if let Some(text) = text {
         w.element(|w| {
-            contact_kind(w, kind, equipment, text.contains('@'), default);
+            contact_kind(env, w, kind, equipment, text.contains('@'), default);
             match number {
                 Some(leaf) => w.leaf("value", leaf),
                 None => w.string("value", &text, &pieces),
@@ -363,6 +374,7 @@ pub fn telecom(w: &mut Writer, part: Part<'_>, default: &str) {
 }
 
 fn contact_kind(
+    env: &Env<'_>,
     w: &mut Writer,
     kind: Option<Leaf<'_>>,
     equipment: Option<Leaf<'_>>,
@@ -391,6 +403,7 @@ fn contact_kind(
             equipment.filter(|_| by_equipment.is_none()),
         ];
         for leaf in left.into_iter().flatten() {
+            crate::codes::unknown_code(env, w, leaf);
             crate::env::source_code_element(w, leaf);
         }
     });

@@ -157,6 +157,10 @@ fn statuses(env: &Env<'_>, w: &mut Writer, txa: Segment<'_>, trigger: &str) {
     let known = availability.filter(|l| matches!(l.text, "AV" | "CA" | "OB"));
     w.string("status", status, known);
     if let Some(leaf) = availability.filter(|_| known.is_none()) {
+        // UN, unavailable, is in HL7 table 0273 and says nothing of the reference.
+        if leaf.text != "UN" {
+            codes::unknown_code(env, w, leaf);
+        }
         w.object("_status", |w| source_code(w, Some(leaf)));
     }
     mapped_code(env, w, "docStatus", &maps::DOCUMENT_STATUS, txa.leaf(17));

@@ -175,6 +175,7 @@ fn extensions(env: &Env<'_>, w: &mut Writer, from: &Sources<'_>) {
     if let Some(pv2) = from.pv2 {
         source_value(w, "PV2-8", pv2.leaf(8));
         source_value(w, "PV2-9", pv2.leaf(9));
+        codes::protection(env, w, "PV2-22", pv2.leaf(22));
         env.deletions(w, pv2);
     }
 }
@@ -223,7 +224,8 @@ fn class(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
 /// PV1-4, where it is no admission method, and PV1-18.
 fn kinds(env: &Env<'_>, w: &mut Writer, pv1: Segment<'_>) {
     w.array("type", |w| {
-        if pv1.leaf(4).is_some_and(|l| maps::ADMISSION_METHOD.lookup(l.text).is_none()) {
+        if let Some(leaf) = pv1.leaf(4).filter(|l| maps::ADMISSION_METHOD.lookup(l.text).is_none()) {
+            codes::unknown_code(env, w, leaf);
             concept_element(env, w, pv1.first(4), "PV1-4");
         }
         concept_element(env, w, pv1.first(18), "PV1-18");
@@ -239,7 +241,10 @@ fn service_type(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
             });
             w.leaf_opt("text", part.comp(2).leaf());
         }
-        None => codes::concept_body(env, w, part, "PV1-10"),
+        None => {
+            codes::unknown_code(env, w, leaf);
+            codes::concept_body(env, w, part, "PV1-10");
+        }
     });
 }
 

@@ -34,6 +34,8 @@ maps! {
     TREATMENT_FUNCTION = "treatment-function";
     /// NK1-3 to `RelatedPerson.relationship`.
     RELATIONSHIP = "relationship";
+    /// AL1-3 that says that no allergy is known, by its words in capitals.
+    NO_KNOWN_ALLERGY = "no-known-allergy";
     /// OBX-8 to `Observation.interpretation`.
     ABNORMAL_FLAG = "abnormal-flag";
     /// OBX-11 to `Observation.status`.

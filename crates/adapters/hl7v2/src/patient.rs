@@ -78,8 +78,8 @@ pub fn patient<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>, fallback: &str
             pid.field(9).reps().for_each(|part| name(&env, w, part, None));
         });
         w.array("telecom", |w| {
-            pid.field(13).reps().for_each(|part| telecom(w, part, "home"));
-            pid.field(14).reps().for_each(|part| telecom(w, part, "work"));
+            pid.field(13).reps().for_each(|part| telecom(&env, w, part, "home"));
+            pid.field(14).reps().for_each(|part| telecom(&env, w, part, "work"));
         });
         codes::mapped_code(&env, w, "gender", &maps::GENDER, pid.leaf(8));
         birth(&env, w, pid);
@@ -196,6 +196,7 @@ fn extensions(env: &Env<'_>, w: &mut Writer, from: &Sources<'_>) {
             codes::unknown_code(env, w, language);
             source_value(w, "PID-15", Some(language));
         }
+        codes::protection(env, w, "PD1-12", from.pd1.and_then(|pd1| pd1.leaf(12)));
         for arv in &from.restrictions {
             source_value(w, "ARV-2", arv.leaf(2));
             source_value(w, "ARV-3", arv.leaf(3));

@@ -48,8 +48,8 @@ pub fn related<'m>(ctx: &mut Ctx<'_, '_, 'm>, nk1: Segment<'m>, patient: &Patien
             }
         });
         w.array("telecom", |w| {
-            nk1.field(5).reps().for_each(|part| telecom(w, part, "home"));
-            nk1.field(6).reps().for_each(|part| telecom(w, part, "work"));
+            nk1.field(5).reps().for_each(|part| telecom(&env, w, part, "home"));
+            nk1.field(6).reps().for_each(|part| telecom(&env, w, part, "work"));
         });
         mapped_code(&env, w, "gender", &maps::GENDER, nk1.leaf(15));
         env.date(w, "birthDate", nk1.leaf(16));
@@ -73,6 +73,7 @@ fn contact_role(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
             w.leaf_opt("text", part.comp(2).leaf());
         });
     } else {
+        crate::codes::unknown_code(env, w, leaf);
         crate::codes::concept_element(env, w, part, "contact-role");
     }
 }

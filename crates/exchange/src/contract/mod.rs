@@ -1,4 +1,4 @@
-//! The twelve clauses that every engine passes. An engine's tests give a [`Place`] (where its data is, and how
+//! The thirteen clauses that every engine passes. An engine's tests give a [`Place`] (where its data is, and how
 //! to damage it) and expand [`crate::contract_tests`]: one named test per clause.
 //!
 //! | # | clause |
@@ -15,14 +15,17 @@
 //! | 10 | refuses early when space is short |
 //! | 11 | online backup, verified restore, schema version |
 //! | 12 | reports its durability |
+//! | 13 | keeps a large translation in pieces, read and verified one at a time |
 
 mod accepting;
 mod keeping;
 mod moving;
+mod pieces;
 
 pub use accepting::{accept_is_atomic, chunks_are_durable, idempotency, order_and_pages};
 pub use keeping::{backup_and_schema, integrity, refuses_when_space_is_short, reports_durability};
 pub use moving::{acknowledgement_is_final, expiry_and_retention, leases_and_parking, replay_is_flagged};
+pub use pieces::translation_in_pieces;
 
 use crate::effects::Effects;
 use crate::engine::Engine;
@@ -56,7 +59,7 @@ macro_rules! contract_tests {
         $crate::contract_tests!(@each $place;
             accept_is_atomic, idempotency, chunks_are_durable, order_and_pages, acknowledgement_is_final,
             leases_and_parking, expiry_and_retention, replay_is_flagged, integrity,
-            refuses_when_space_is_short, backup_and_schema, reports_durability);
+            refuses_when_space_is_short, backup_and_schema, reports_durability, translation_in_pieces);
     };
     (@each $place:expr; $($clause:ident),*) => {
         $(#[test]

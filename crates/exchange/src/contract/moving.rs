@@ -41,6 +41,7 @@ pub fn acknowledgement_is_final(place: &dyn Place) {
     let settle = Settle {
         message: m.clone(),
         kind: AckKind::Infrastructure,
+        from: Some("B".into()),
         outcome: AckOutcome::Positive,
         code: "20013".into(),
     };
@@ -54,6 +55,44 @@ pub fn acknowledgement_is_final(place: &dyn Place) {
     assert_eq!(queue.len(), 1);
     engine.handle_overdue(queue[0].id, "a person", "telephoned", hours(27)).expect("handles");
     assert!(engine.overdue(None, 10).expect("queue").is_empty());
+    each_receiver_answers_for_itself(&*engine);
+}
+
+/// Of several receivers of one message, the answer of one settles what is expected of that one only.
+fn each_receiver_answers_for_itself(engine: &dyn Engine) {
+    let m = id("M3");
+    let mut one = accept(NewMessage::new(m.clone(), "A99990", "http"), b"x");
+    one.effects.expectations = ["NORTH", "SOUTH", "WEST"]
+        .into_iter()
+        .map(|from| NewExpectation {
+            kind: AckKind::Infrastructure,
+            from: from.into(),
+            reference: "REF3".into(),
+            deadline: hours(24),
+        })
+        .collect();
+    engine.accept(one, start()).expect("accepts");
+    let settle = |from: Option<&str>, outcome, code: &str| {
+        let (from, code) = (from.map(str::to_owned), code.to_owned());
+        let settle = Settle { message: m.clone(), kind: AckKind::Infrastructure, from, outcome, code };
+        let effects = Effects { settled: vec![settle], ..Effects::default() };
+        engine.apply(&m, effects, hours(4)).expect("settles");
+        let list = engine.expectations(&m).expect("reads");
+        list.into_iter().map(|e| (e.expected.from, e.settled.map(|(_, _, code)| code))).collect::<Vec<_>>()
+    };
+    let row = |from: &str, code: Option<&str>| (from.to_owned(), code.map(str::to_owned));
+    let after = settle(Some("SOUTH"), AckOutcome::Negative, "AE");
+    assert_eq!(after, [row("NORTH", None), row("SOUTH", Some("AE")), row("WEST", None)]);
+    let after = settle(Some("EAST"), AckOutcome::Positive, "AA");
+    assert_eq!(
+        after,
+        [row("NORTH", None), row("SOUTH", Some("AE")), row("WEST", None)],
+        "of nobody expected"
+    );
+    let after = settle(Some("SOUTH"), AckOutcome::Positive, "AA");
+    assert_eq!(after[1], row("SOUTH", Some("AE")), "the first one stands");
+    let after = settle(None, AckOutcome::Positive, "AA");
+    assert_eq!(after, [row("NORTH", Some("AA")), row("SOUTH", Some("AE")), row("WEST", Some("AA"))]);
 }
 
 fn keyed(key: &str) -> Vec<NewWork> {

@@ -8,8 +8,8 @@ use axum::routing::post;
 use axum::{Json, Router};
 use causeway_core::NhsNumber;
 use causeway_exchange::{
-    Accept, AcceptOutcome, Effects, IdempotencyKey, Message, MessageId, NewAudit, NewEvent, NewMessage,
-    NewWork, Payload, WorkKind,
+    Accept, AcceptOutcome, Effects, EngineError, IdempotencyKey, Message, MessageId, NewAudit, NewEvent,
+    NewMessage, NewWork, Payload, WorkKind,
 };
 use causeway_fhir::systems::NHS_NUMBER;
 use serde::Deserialize;
@@ -17,12 +17,13 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::config;
+use super::limits::BUNDLES_AT_ONCE;
 use crate::caller::{self, Caller};
 use crate::config::hex;
 use crate::doors::http::commit;
 use crate::doors::messages::id_of;
 use crate::limits;
-use crate::pipeline::Delivery;
+use crate::pipeline::{Delivery, pieces};
 use crate::problem::{Answer, Problem};
 use crate::state::{AppState, Shared, new_message_id};
 
@@ -101,21 +102,32 @@ async fn deliver(
                 "name endpoints that are set up; nothing was changed",
             ));
         }
-        let translation = s.engine.translation(&id)?;
-        let outputs = translation.map(|t| t.outputs).unwrap_or_default();
-        let count = outputs.len();
+        let head = s.engine.translation_head(&id)?.unwrap_or_default();
+        let count = usize::try_from(head.output_count()).unwrap_or(usize::MAX);
         let chosen = match order.bundle {
             None => 0..count,
             Some(number) if (1..=count).contains(&number) => number - 1..number,
             Some(_) => return Err(Problem::not_found("bundle of this message")),
         };
+        if chosen.len() > BUNDLES_AT_ONCE {
+            let text = format!(
+                "the message has {count} bundles, and at most {BUNDLES_AT_ONCE} are ordered at once; name a bundle, or \
+                 translate the message again: that delivers all of them where routes say"
+            );
+            return Err(Problem::invalid("too-many-bundles", text));
+        }
+        let keys = chosen.clone().map(|output| {
+            let bundle = pieces::bundle(s, &id, &head.translation, output as u64)?;
+            Ok(bundle.and_then(|o| person(s, &o.bytes)))
+        });
+        let keys = keys.collect::<Result<Vec<_>, EngineError>>()?;
         let mut work = Vec::new();
         for endpoint in &order.endpoints {
-            for output in chosen.clone() {
+            for (output, key) in chosen.clone().zip(&keys) {
                 let delivery =
                     Delivery { output, route: ROUTE.to_owned(), event: String::new(), recipient: None };
                 let mut item = NewWork::new(WorkKind::Deliver, endpoint);
-                item.order_key = outputs.get(output).and_then(|o| person(s, &o.bytes));
+                item.order_key.clone_from(key);
                 item.detail = json!(delivery).to_string();
                 item.replay = true;
                 work.push(item);

@@ -142,8 +142,9 @@ impl Said {
     }
 }
 
-/// Reads an HTTP answer. With `fhir`, its body counts as well as its status.
-pub(super) fn of_http(received: &Received, fhir: bool) -> Verdict {
+/// Reads an HTTP answer. With `fhir`, its body counts as well as its status. `passed_on` is a request whose sender
+/// waits for the answer: a 403 may then be about whom its own headers name, and is the sender's to hear.
+pub(super) fn of_http(received: &Received, fhir: bool, passed_on: bool) -> Verdict {
     let status = received.status;
     let said = if fhir { Said::read(&received.body) } else { Said::default() };
     let detail = format!("the receiver answered {status}{}", said.words());
@@ -178,6 +179,16 @@ pub(super) fn of_http(received: &Received, fhir: bool) -> Verdict {
             detail: "the receiver has had it before".to_owned(),
             infrastructure: None,
         },
+        // It is us whom the receiver doesn't know or let in: the next message would fare no better.
+        401 | 403 if status == 401 || !passed_on => Verdict::Later {
+            code: code.clone(),
+            detail: format!(
+                "the receiver refuses our credentials ({status}{}): look at the endpoint's token, key or certificate",
+                said.words()
+            ),
+            whose: Whose::Endpoint,
+            after: received.retry_after,
+        },
         425 => later(Whose::Message),
         429 | 502 | 503 => later(Whose::Endpoint),
         408 | 504 => later(Whose::Unknown),
@@ -191,9 +202,13 @@ mod tests {
     use super::*;
 
     fn verdict(status: u16, body: &str, fhir: bool) -> String {
+        told(status, body, fhir, false)
+    }
+
+    fn told(status: u16, body: &str, fhir: bool, passed_on: bool) -> String {
         let received =
             Received { status, media_type: String::new(), retry_after: None, body: body.as_bytes().to_vec() };
-        match of_http(&received, fhir) {
+        match of_http(&received, fhir, passed_on) {
             Verdict::Taken { code, .. } => format!("taken {code}"),
             Verdict::Later { whose, .. } => format!("later {whose:?}"),
             Verdict::Refused { code, .. } => format!("refused {code}"),
@@ -224,6 +239,8 @@ mod tests {
             (409, outcome("error", "conflict"), true, "refused http-409"),
             (409, outcome("error", "duplicate"), false, "refused http-409"),
             (400, String::new(), true, "refused http-400"),
+            (401, outcome("error", "login"), true, "later Endpoint"),
+            (403, String::new(), false, "later Endpoint"),
             (404, String::new(), false, "refused http-404"),
             (422, outcome("error", "invalid"), true, "refused http-422"),
             (302, String::new(), false, "refused http-302"),
@@ -237,6 +254,8 @@ mod tests {
         ] {
             assert_eq!(verdict(status, &body, fhir), expected, "{status} {body}");
         }
+        assert_eq!(told(401, "", true, true), "later Endpoint", "our credentials, whoever asks");
+        assert_eq!(told(403, "", true, true), "refused http-403", "the sender's to hear");
     }
 
     #[test]

@@ -222,12 +222,19 @@ fn step(
     verdict: &Verdict,
     now: Timestamp,
 ) -> Step {
-    let Verdict::Later { whose, after, .. } = verdict else {
+    let Verdict::Later { code, detail, whose: verdict_whose, after } = verdict else {
         outbox.circuit(&endpoint.name, Circuit::answered);
+        state.counters.endpoint_back(&endpoint.name);
         return Step { next: NextStep::Park, tries: None };
     };
     let (retry, item, jitter) = (endpoint.retry, lease.item.id.0, jitter());
-    let whose = outbox.circuit(&endpoint.name, |c| c.failed(item, *whose, retry, *after, now, jitter));
+    let whose =
+        outbox.circuit(&endpoint.name, |c| c.failed(item, *verdict_whose, retry, *after, now, jitter));
+    match (verdict_whose, whose) {
+        (_, Whose::Endpoint) => state.counters.endpoint_away(&endpoint.name, code, detail, now),
+        (Whose::Message, _) => state.counters.endpoint_back(&endpoint.name),
+        _ => {}
+    }
     next(retry, state.config.limits.attempts, lease, whose, *after, now, jitter)
 }
 
@@ -276,9 +283,11 @@ fn conclude(
     let passed_on = parcel.delivery.route == fhir_messaging::ROUTE;
     let mut effects =
         Effects { expectations: watch::expected(state, endpoint, lease, parcel), ..Effects::default() };
-    let settle =
-        |kind, outcome, code: &str| Settle { message: id.clone(), kind, outcome, code: code.to_owned() };
-    let watched = !effects.expectations.is_empty() || watch::is_watched(state, id);
+    let settle = |kind, outcome, code: &str| {
+        let from = Some(endpoint.name.clone());
+        Settle { message: id.clone(), kind, from, outcome, code: code.to_owned() }
+    };
+    let watched = !effects.expectations.is_empty() || watch::is_watched(state, id, &endpoint.name);
     match sent.verdict {
         Verdict::Taken { code, detail, infrastructure } => {
             let text = format!("{detail} after {} ms, {} bytes sent", took.as_millis(), parcel.bytes.len());

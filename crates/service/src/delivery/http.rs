@@ -86,12 +86,12 @@ pub(super) async fn send(
     now: jiff::Timestamp,
 ) -> Sent {
     let first = once(client, tokens, endpoint, parcel, body, now).await;
-    let expired = first.received.as_ref().is_some_and(|r| r.status == 401)
+    let refused = first.received.as_ref().is_some_and(|r| matches!(r.status, 401 | 403))
         && matches!(endpoint.auth, Auth::Oauth2 { .. });
-    if !expired {
+    if !refused {
         return first;
     }
-    // A token may be withdrawn before its time: one try with a new one.
+    // A token may be withdrawn, or be given other rights, before its time: one try with a new one.
     tokens.forget(&endpoint.name).await;
     once(client, tokens, endpoint, parcel, body, now).await
 }
@@ -142,7 +142,8 @@ async fn once(
     match read(response, ANSWER_BYTES_MAX).await {
         Ok(body) => {
             let received = Received { status, media_type, retry_after, body };
-            Sent { verdict: of_http(&received, fhir), received: Some(received) }
+            let passed_on = parcel.delivery.route == fhir_messaging::ROUTE;
+            Sent { verdict: of_http(&received, fhir, passed_on), received: Some(received) }
         }
         Err(error) => failure(&error).into(),
     }

@@ -57,3 +57,6 @@ pub const FAULT_SECONDS_MAX: u64 = 120;
 pub const FAULT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Seconds before the watch is first set up from which on messages count.
 pub const WATCH_START_SECONDS: i64 = 60;
+
+/// Bundles of one message that a person may order to be delivered again at once.
+pub const BUNDLES_AT_ONCE: usize = 1_000;

@@ -149,6 +149,10 @@ impl Queues {
                 // What was learnt of an endpoint says nothing of it under other settings.
                 for changed in endpoints.iter().filter(|e| !self.endpoints.contains(e)) {
                     outbox.circuit(&changed.name, circuit::Circuit::answered);
+                    state.counters.endpoint_back(&changed.name);
+                }
+                for gone in self.endpoints.iter().filter(|e| !names.contains(&e.name)) {
+                    state.counters.endpoint_back(&gone.name);
                 }
                 self.endpoints = Arc::new(endpoints);
                 self.names = names;

@@ -2,7 +2,7 @@
 
 use causeway_adapter::Context;
 use causeway_exchange::watch::Requested;
-use causeway_exchange::{Lease, Message, NewEvent, Translation};
+use causeway_exchange::{Lease, Message, NewEvent, StoredOutput};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use super::limits::LEFT_BEHIND_MAX;
 use super::watch;
 use crate::fhir_messaging;
 use crate::pipeline::worker::End;
-use crate::pipeline::{Delivery, read_content};
+use crate::pipeline::{Delivery, pieces, read_content};
 use crate::state::{AppState, original_uri};
 
 /// A message ready to be sent to one endpoint.
@@ -58,12 +58,17 @@ pub(super) fn load(state: &AppState, endpoint: &Endpoint, lease: &Lease) -> Resu
             message.new.media_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
         (content.bytes, media_type)
     } else {
-        let translation = match state.engine.translation(id) {
-            Ok(Some(translation)) => translation,
+        let translation = match state.engine.translation_head(id) {
+            Ok(Some(head)) => head.translation,
             Ok(None) => return Err(End::park("not-found", "the message has no translation")),
             Err(error) => return Err(End::of(state, lease, &error)),
         };
-        output(state, endpoint, &message, &translation, &delivery, &mut events)?
+        let output = match pieces::bundle(state, id, &translation, delivery.output as u64) {
+            Ok(Some(output)) => output,
+            Ok(None) => return Err(End::park("not-found", "the translation no longer has this output")),
+            Err(error) => return Err(End::of(state, lease, &error)),
+        };
+        encode(state, endpoint, &message, output, &mut events)?
     };
     let name = if lease.item.work.replay {
         format!("{id}|{}|{}|{}", delivery.output, endpoint.name, lease.item.id.0)
@@ -85,19 +90,15 @@ pub(super) fn load(state: &AppState, endpoint: &Endpoint, lease: &Lease) -> Resu
     })
 }
 
-fn output(
+fn encode(
     state: &AppState,
     endpoint: &Endpoint,
     message: &Message,
-    translation: &Translation,
-    delivery: &Delivery,
+    output: StoredOutput,
     events: &mut Vec<NewEvent>,
 ) -> Result<(Vec<u8>, String), End> {
-    let Some(output) = translation.outputs.get(delivery.output) else {
-        return Err(End::park("not-found", "the translation no longer has this output"));
-    };
     if endpoint.send == "bundle" {
-        return Ok((output.bytes.clone(), output.media_type.clone()));
+        return Ok((output.bytes, output.media_type));
     }
     let Some(adapter) = state.adapter(&endpoint.send) else {
         return Err(End::park("format-unknown", "the endpoint asks for a format that no adapter writes"));

@@ -111,8 +111,10 @@ pub(super) fn expected(
         .collect()
 }
 
-pub(super) fn is_watched(state: &AppState, id: &MessageId) -> bool {
-    state.engine.expectations(id).is_ok_and(|list| list.iter().any(|e| e.settled.is_none()))
+/// Whether an answer of this endpoint is still waited for.
+pub(super) fn is_watched(state: &AppState, id: &MessageId, endpoint: &str) -> bool {
+    let open = |e: &Expectation| e.settled.is_none() && e.expected.from == endpoint;
+    state.engine.expectations(id).is_ok_and(|list| list.iter().any(open))
 }
 
 /// How far the watch has read.
@@ -248,6 +250,7 @@ fn expect_collection(state: &AppState, watches: &Watches, message: &Message) -> 
         effects.settled.push(Settle {
             message: message.new.id.clone(),
             kind: AckKind::Transport,
+            from: Some(mailbox.to_owned()),
             outcome: AckOutcome::Positive,
             code: "collected".to_owned(),
         });
@@ -402,6 +405,7 @@ fn settle(
                 let settle = Settle {
                     message: expectation.message.clone(),
                     kind: meaning.kind,
+                    from: Some(expectation.expected.from.clone()),
                     outcome: meaning.outcome,
                     code: (*code).clone(),
                 };

@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{messages, upload};
-use crate::caller::Caller;
+use crate::caller::{Caller, Shown};
 use crate::limits;
 use crate::problem::{Answer, Problem};
 use crate::state::{Shared, new_message_id};
@@ -48,8 +48,8 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Answer<Option<&'h str>> {
     Ok(Some(value.trim()).filter(|v| !v.is_empty()))
 }
 
-async fn accept(State(state): State<Shared>, headers: HeaderMap, body: Body) -> Answer {
-    let caller = Caller::of(&state, &headers)?;
+async fn accept(State(state): State<Shared>, shown: Shown, headers: HeaderMap, body: Body) -> Answer {
+    let caller = Caller::of(&state, &shown, &headers)?;
     if !caller.named {
         return Err(Problem::invalid("sender-missing", "Causeway-Sender must name the sending organisation"));
     }

@@ -1,14 +1,15 @@
 //! What is known of messages: `GET /messages`, `/messages/{id}` and the parts of it. The same addresses give
 //! a page to a browser.
 
+use axum::body::Body;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use causeway_exchange::{
-    Event, Expectation, Message, MessageId, MessageQuery, NewWork, State as Stand, StoredOutput, Translation,
-    WorkKind,
+    Event, Expectation, Message, MessageId, MessageQuery, NewWork, OutputFacts, PieceKind, State as Stand,
+    Translation, TranslationHead, WorkKind,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,7 +17,9 @@ use serde_json::{Value, json};
 use crate::caller::{self, Caller};
 use crate::config::hex;
 use crate::limits;
+use crate::mesh::body::Outgoing;
 use crate::pages;
+use crate::pipeline::pieces;
 use crate::problem::{Answer, Problem};
 use crate::state::Shared;
 
@@ -25,6 +28,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/messages/{id}", get(one))
         .route("/messages/{id}/ledger", get(ledger))
         .route("/messages/{id}/issues", get(issues))
+        .route("/messages/{id}/bundles", get(bundles))
         .route("/messages/{id}/bundles/{number}", get(bundle))
         .route("/messages/{id}/acknowledgement", get(acknowledgement))
         .route("/messages/{id}/original", get(original))
@@ -37,9 +41,11 @@ pub(super) fn router() -> Router<Shared> {
 pub struct View {
     /// The message.
     pub message: Message,
-    /// Its translation.
-    pub translation: Option<Translation>,
-    /// What happened to it and to those derived from it.
+    /// Its translation, without the bundles.
+    pub translation: Option<TranslationHead>,
+    /// The first of its bundles: names and sizes, up to [`limits::BUNDLES_LISTED`].
+    pub bundles: Vec<OutputFacts>,
+    /// What happened to it and to those derived from it: of each the first [`limits::EVENTS_TOLD`].
     pub timeline: Vec<Event>,
     /// Acknowledgements that are waited for.
     pub expectations: Vec<Expectation>,
@@ -62,12 +68,16 @@ pub async fn view(state: &Shared, caller: &Caller, id: &MessageId) -> Answer<Vie
                 ..MessageQuery::default()
             };
             // The timeline first and the message last: each is then at least as new as what tells of it.
-            let timeline = s.engine.timeline(&wanted)?;
+            let timeline = s.engine.timeline_start(&wanted, limits::EVENTS_TOLD)?;
             let expectations = s.engine.expectations(&wanted)?;
             let linked = s.engine.search(&query)?;
-            let translation = s.engine.translation(&wanted)?;
+            let translation = s.engine.translation_head(&wanted)?;
+            let listed = limits::BUNDLES_LISTED;
+            let bundles =
+                translation.as_ref().map(|t| pieces::facts(s, &wanted, t, 0, listed)).transpose()?;
+            let bundles = bundles.unwrap_or_default();
             let message = s.engine.message(&wanted)?;
-            Ok(message.map(|message| View { message, translation, timeline, expectations, linked }))
+            Ok(message.map(|message| View { message, translation, bundles, timeline, expectations, linked }))
         })
         .await?;
     loaded.filter(|view| caller.may_see(&view.message)).ok_or_else(|| Problem::not_found("message"))
@@ -104,24 +114,39 @@ fn facts(message: &Message) -> Value {
     })
 }
 
-fn translation_facts(id: &MessageId, translation: &Translation) -> Value {
-    let ledger: Value = serde_json::from_slice(&translation.ledger).unwrap_or_default();
-    let bundles: Vec<Value> = translation
-        .outputs
-        .iter()
-        .enumerate()
-        .map(|(at, output)| {
-            json!({"name": output.name, "bytes": output.bytes.len(), "href": format!("/messages/{id}/bundles/{}", at + 1)})
+/// A list of bundles, `from` being the number of the first, from 0.
+fn bundle_list(id: &MessageId, from: u64, bundles: &[OutputFacts]) -> Vec<Value> {
+    (from + 1..)
+        .zip(bundles)
+        .map(|(number, output)| {
+            json!({"name": output.name, "bytes": output.size, "href": format!("/messages/{id}/bundles/{number}")})
         })
-        .collect();
+        .collect()
+}
+
+/// Where a list of bundles goes on, if it does.
+fn bundles_after(id: &MessageId, listed: u64, count: u64) -> Option<String> {
+    (listed < count).then(|| format!("/messages/{id}/bundles?from={}", listed + 1))
+}
+
+fn translation_facts(id: &MessageId, head: &TranslationHead, bundles: &[OutputFacts]) -> Value {
+    let translation = &head.translation;
+    // Only the totals are wanted of what may be a large document.
+    #[derive(Deserialize)]
+    struct Totals {
+        totals: Value,
+    }
+    let totals = serde_json::from_slice::<Totals>(&translation.ledger).map_or(Value::Null, |t| t.totals);
     json!({
         "adapter": translation.adapter,
         "format": translation.format,
         "program": translation.version,
-        "ledger": ledger["totals"],
+        "ledger": totals,
         "errors": translation.summary.errors,
         "warnings": translation.summary.warnings,
-        "bundles": bundles,
+        "bundles": bundle_list(id, 0, bundles),
+        "bundleCount": head.output_count(),
+        "moreBundles": bundles_after(id, bundles.len() as u64, head.output_count()),
         "acknowledgement": translation.acknowledgement.as_ref().map(|_| format!("/messages/{id}/acknowledgement")),
     })
 }
@@ -131,10 +156,12 @@ fn view_json(view: &View) -> Value {
     let mut body = facts(&view.message);
     // A copy written for a mailbox has no translation of its own, but a list of what its form could not carry.
     let (written, translation) = match &view.translation {
-        Some(t) if t.adapter.is_empty() && view.message.new.door == "broker" => (Some(t), None),
+        Some(t) if t.translation.adapter.is_empty() && view.message.new.door == "broker" => {
+            (Some(&t.translation), None)
+        }
         other => (None, other.as_ref()),
     };
-    body["translation"] = translation.map_or(Value::Null, |t| translation_facts(id, t));
+    body["translation"] = translation.map_or(Value::Null, |t| translation_facts(id, t, &view.bundles));
     if let Some(written) = written {
         let list: Value = serde_json::from_slice(&written.issues).unwrap_or_default();
         let left = list["issue"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -243,8 +270,8 @@ pub async fn list(
                 .into_iter()
                 .map(|m| {
                     let small = html && m.size <= limits::LIST_MESSAGE_BYTES_MAX;
-                    let translation = if small { s.engine.translation(&m.new.id)? } else { None };
-                    Ok((m, translation.map(light)))
+                    let head = if small { s.engine.translation_head(&m.new.id)? } else { None };
+                    Ok((m, head.map(|head| light(head.translation))))
                 })
                 .collect::<Result<Vec<_>, Problem>>()
         })
@@ -263,22 +290,16 @@ pub async fn list(
 
 /// A translation without its contents, for lists.
 fn light(translation: Translation) -> Translation {
-    Translation {
-        outputs: Vec::new(),
-        ledger: Vec::new(),
-        issues: Vec::new(),
-        acknowledgement: None,
-        ..translation
-    }
+    Translation { ledger: Vec::new(), issues: Vec::new(), acknowledgement: None, ..translation }
 }
 
-/// Loads only a message's translation, if the caller may see the message.
-async fn translation(state: &Shared, caller: &Caller, id: &str) -> Answer<(MessageId, Translation)> {
+/// Loads only a message's translation, without its bundles, if the caller may see the message.
+async fn translation(state: &Shared, caller: &Caller, id: &str) -> Answer<(MessageId, TranslationHead)> {
     let id = id_of(id)?;
     let wanted = id.clone();
     let (message, translation) = state
         .blocking(move |s| -> Result<_, Problem> {
-            Ok((s.engine.message(&wanted)?, s.engine.translation(&wanted)?))
+            Ok((s.engine.message(&wanted)?, s.engine.translation_head(&wanted)?))
         })
         .await?;
     message.filter(|m| caller.may_see(m)).ok_or_else(|| Problem::not_found("message"))?;
@@ -286,35 +307,93 @@ async fn translation(state: &Shared, caller: &Caller, id: &str) -> Answer<(Messa
     Ok((id, translation))
 }
 
-fn typed(media_type: &str, bytes: Vec<u8>) -> Response {
-    let mut response = bytes.into_response();
+fn typed(media_type: &str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     let value = HeaderValue::from_str(media_type)
         .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
     response.headers_mut().insert(header::CONTENT_TYPE, value);
     response
 }
 
-async fn ledger(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
-    let (_, translation) = translation(&state, &caller, &id).await?;
-    Ok(typed("application/json", translation.ledger))
+/// Which page of a ledger that is in pieces.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct LedgerQuery {
+    page: u32,
+}
+
+/// The ledger. One that is too large for memory has its items on pages, each with the totals of all.
+async fn ledger(
+    State(state): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(query): Query<LedgerQuery>,
+) -> Answer {
+    let (id, TranslationHead { translation, .. }) = translation(&state, &caller, &id).await?;
+    let pages = translation.pieces_of(PieceKind::Ledger).count();
+    if pages == 0 {
+        return Ok(typed("application/json", translation.ledger));
+    }
+    let page = query.page.max(1);
+    let wanted = id.clone();
+    let items = state.blocking(move |s| pieces::items(s, &wanted, page - 1)).await?;
+    let items = items.ok_or_else(|| Problem::not_found("page of this ledger"))?;
+    let head: Value = serde_json::from_slice(&translation.ledger).map_err(|_| Problem::internal())?;
+    let next = (u64::from(page) < pages as u64).then(|| format!("/messages/{id}/ledger?page={}", page + 1));
+    let head = json!({"totals": head["totals"], "unexplained": head["unexplained"], "page": page, "pages": pages,
+                      "next": next});
+    let mut text = head.to_string().into_bytes();
+    // The items are JSON already: they take the place of the closing brace.
+    text.pop();
+    text.reserve(items.len() + 16);
+    text.extend_from_slice(b",\"items\":[");
+    text.extend_from_slice(&items);
+    text.extend_from_slice(b"]}");
+    Ok(typed("application/json", text))
 }
 
 async fn issues(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
-    let (_, translation) = translation(&state, &caller, &id).await?;
-    Ok(typed(crate::fhir::MEDIA_TYPE, translation.issues))
+    let (_, head) = translation(&state, &caller, &id).await?;
+    Ok(typed(crate::fhir::MEDIA_TYPE, head.translation.issues))
+}
+
+/// From which bundle a list begins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct BundlesQuery {
+    from: u64,
+}
+
+/// A page of the list of bundles.
+async fn bundles(
+    State(state): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(query): Query<BundlesQuery>,
+) -> Answer {
+    let (id, head) = translation(&state, &caller, &id).await?;
+    let from = query.from.max(1) - 1;
+    let wanted = id.clone();
+    let count = head.output_count();
+    let found =
+        state.blocking(move |s| pieces::facts(s, &wanted, &head, from, limits::BUNDLES_LISTED)).await?;
+    let next = bundles_after(&id, from + found.len() as u64, count).filter(|_| !found.is_empty());
+    Ok(Json(json!({"bundleCount": count, "bundles": bundle_list(&id, from, &found), "next": next}))
+        .into_response())
 }
 
 async fn bundle(
     State(state): State<Shared>,
     caller: Caller,
-    Path((id, number)): Path<(String, usize)>,
+    Path((id, number)): Path<(String, u64)>,
 ) -> Answer {
-    let (id, mut translation) = translation(&state, &caller, &id).await?;
-    let at = number.checked_sub(1).filter(|at| *at < translation.outputs.len());
+    let (id, head) = translation(&state, &caller, &id).await?;
+    let at = number.checked_sub(1).filter(|at| *at < head.output_count());
     let at = at.ok_or_else(|| Problem::not_found("bundle of this message"))?;
     let detail = json!({"part": "bundle", "number": number});
     caller::audit(&state, &caller, "message-read", id.to_string(), detail).await?;
-    let output: StoredOutput = translation.outputs.swap_remove(at);
+    let output = state.blocking(move |s| pieces::bundle(s, &id, &head.translation, at)).await?;
+    let output = output.ok_or_else(|| Problem::not_found("bundle of this message"))?;
     Ok(typed(&output.media_type, output.bytes))
 }
 
@@ -358,7 +437,7 @@ async fn replay(
 }
 
 async fn acknowledgement(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
-    let (id, translation) = translation(&state, &caller, &id).await?;
+    let (id, TranslationHead { translation, .. }) = translation(&state, &caller, &id).await?;
     let found =
         translation.acknowledgement.ok_or_else(|| Problem::not_found("acknowledgement of this message"))?;
     let detail = json!({"part": "acknowledgement"});
@@ -373,12 +452,13 @@ async fn original(State(state): State<Shared>, caller: Caller, Path(id): Path<St
     let message = message.filter(|m| caller.may_see(m)).ok_or_else(|| Problem::not_found("message"))?;
     let detail = json!({"part": "original", "sha256": hex(&message.sha256)});
     caller::audit(&state, &caller, "message-read", id.to_string(), detail).await?;
-    let limit = state.config.limits.message_bytes;
-    let content = state.blocking(move |s| s.engine.content(&id, limit)).await?;
+    let content = state.blocking(move |s| s.engine.payload(&id)).await?;
     // Shown as text or downloaded, never run: an original may be any file.
     let declared = message.new.media_type.as_deref().unwrap_or("application/octet-stream");
     let active = declared.contains("html") || declared.contains("svg") || declared.contains("script");
-    let mut response = typed(if active { "text/plain; charset=utf-8" } else { declared }, content.bytes);
+    let media_type = if active { "text/plain; charset=utf-8" } else { declared };
+    let body = Outgoing::Stream(content.reader, Some(content.size)).body();
+    let mut response = typed(media_type, body);
     if let Some(encoding) =
         message.new.content_encoding.as_deref().and_then(|e| HeaderValue::from_str(e).ok())
     {

@@ -19,6 +19,16 @@ const COMMON: [(&str, &str); 6] = [
     ("_security", "token"),
     ("_source", "uri"),
 ];
+/// Messages that Booking and Referral defines and that name what they are (BaRS Core 1.2). Any other FHIR R4 message is
+/// taken in the same way.
+const MESSAGES: [&str; 6] = [
+    "https://fhir.nhs.uk/MessageDefinition/bars-message-booking-request",
+    "https://fhir.nhs.uk/MessageDefinition/bars-message-booking-request-cancelled",
+    "https://fhir.nhs.uk/MessageDefinition/bars-message-servicerequest-request-cancelled",
+    "https://fhir.nhs.uk/MessageDefinition/bars-message-servicerequest-request-referral",
+    "https://fhir.nhs.uk/MessageDefinition/bars-message-servicerequest-response-validation-full",
+    "https://fhir.nhs.uk/MessageDefinition/bars-message-servicerequest-response-validation-interim",
+];
 /// Types that are about nobody.
 const IMPERSONAL: [&str; 8] = [
     "Patient",
@@ -85,7 +95,39 @@ pub fn statement(state: &AppState, types: &[(String, u64)], base: &str) -> Value
                 },
             },
             "resource": kinds.into_iter().map(resource).collect::<Vec<_>>(),
+            "operation": [{
+                "name": "process-message",
+                "definition": "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message",
+                "documentation": "Takes message Bundles, with the headers of Booking and Referral.",
+            }],
         }],
+        "messaging": [messaging(state, base)],
+    })
+}
+
+/// What `$process-message` takes, and where.
+fn messaging(state: &AppState, base: &str) -> Value {
+    let supported: Vec<Value> =
+        MESSAGES.iter().map(|definition| json!({"mode": "receiver", "definition": definition})).collect();
+    let retention = causeway_exchange::engine::retention().as_mins();
+    json!({
+        "endpoint": [{
+            "protocol": {
+                "system": "http://terminology.hl7.org/CodeSystem/message-transport",
+                "code": "http",
+            },
+            "address": format!("{base}/$process-message"),
+        }],
+        // How long a retry is known for one.
+        "reliableCache": retention,
+        "documentation": format!(
+            "POST a message Bundle of FHIR R4 whose MessageHeader comes first and names its event \
+             (booking-request, servicerequest-request and servicerequest-response of message-events-bars, or any other). \
+             The target identifier says for whom it is: {} of our own services, an endpoint, or an organisation with a \
+             mailbox. A retry with the same ids gets 409 with issue duplicate when the first was done.",
+            state.config.messaging.services.len()
+        ),
+        "supportedMessage": supported,
     })
 }
 

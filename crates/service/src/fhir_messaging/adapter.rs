@@ -1,4 +1,5 @@
-//! FHIR R4 message Bundles that come in as they are: nothing is translated, only identity is made sure of.
+//! FHIR R4 Bundles that come in as they are: messages, documents and collections. Nothing is translated, only identity
+//! is made sure of. Requests (transaction, batch) and answers (searchset, history) are no records and not taken.
 //!
 //! Each resource gets the id that its sender's resource always has, references within the Bundle follow, and
 //! `meta.source` leads to the original. Everything else stays as it came.
@@ -16,8 +17,12 @@ use uuid::Uuid;
 pub const NAME: &str = "fhir-r4";
 /// Entries of one Bundle.
 const ENTRIES_MAX: usize = 10_000;
-/// Bytes from the start within which a MessageHeader must be named.
+/// Bytes from the start within which a Bundle must show what it is.
 const DETECT_BYTES: usize = 16 * 1024;
+/// Bytes from the start within which a document or collection must show that it is of R4.
+const DETECT_VERSION_BYTES: usize = 256 * 1024;
+/// What R4 has and STU3 can't have: HL7's own code systems of R4, UK Core.
+const R4_MARKS: [&[u8]; 2] = [b"terminology.hl7.org/", b"/StructureDefinition/UKCore-"];
 /// Levels of a resource: what the JSON reader lets through.
 const DEPTH_MAX: usize = 130;
 
@@ -48,15 +53,55 @@ pub(super) fn event(header: &Value) -> String {
     code.unwrap_or_default().to_owned()
 }
 
+/// A Bundle that is taken: what it is, and what happened. `None` for any other.
+fn kind(bundle: &Value) -> Option<(&'static str, String)> {
+    if let Some(header) = header(bundle) {
+        return Some(("message", event(header)));
+    }
+    if bundle["resourceType"] != "Bundle" {
+        return None;
+    }
+    let first = &bundle["entry"][0]["resource"];
+    match bundle["type"].as_str() {
+        Some("document") if first["resourceType"] == "Composition" => {
+            let code = first["type"]["coding"][0]["code"].as_str().unwrap_or("document");
+            Some(("document", code.to_owned()))
+        }
+        Some("collection") if first["resourceType"].is_string() => {
+            Some(("collection", "collection".to_owned()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a media type says that the content is FHIR of this version (`fhirVersion=4.0`, FHIR R4 3.1.0.2.1).
+pub(crate) fn declared(media_type: &str) -> bool {
+    media_type
+        .split(';')
+        .skip(1)
+        .filter_map(|p| p.trim().split_once('='))
+        .any(|(name, value)| name.eq_ignore_ascii_case("fhirVersion") && value.trim_matches('"') == "4.0")
+}
+
+/// What a Bundle is whose sender says that it is of R4; `None` where it is none that is taken.
+pub(crate) fn as_declared(input: &[u8]) -> Option<Detection> {
+    let bundle: Value = serde_json::from_slice(input).ok()?;
+    kind(&bundle).map(|(_, event)| detection(&event))
+}
+
+fn detection(event: &str) -> Detection {
+    Detection::is(Confidence::Likely, format!("4.0.1 {event}").trim_end())
+}
+
 impl Adapter for FhirR4 {
     fn name(&self) -> &'static str {
         NAME
     }
     fn title(&self) -> &'static str {
-        "FHIR R4 message"
+        "FHIR R4"
     }
     fn summary(&self) -> &'static str {
-        "Systems that send FHIR R4 messages (Booking and Referral and others) to $process-message."
+        "Systems that have FHIR R4 already: messages (Booking and Referral and others), documents, collections."
     }
     fn sector(&self) -> Sector {
         Sector::Health
@@ -72,15 +117,22 @@ impl Adapter for FhirR4 {
     }
 
     fn detect(&self, input: &[u8]) -> Detection {
-        // The header comes first: other JSON isn't read whole to find that it is none.
-        let start = input.get(..DETECT_BYTES.min(input.len())).unwrap_or_default();
-        if !start.windows(13).any(|w| w == b"MessageHeader") {
+        // Other JSON isn't read whole to find that it is none.
+        let within = |bytes: usize, what: &[u8]| {
+            let start = input.get(..bytes.min(input.len())).unwrap_or_default();
+            start.windows(what.len()).any(|w| w == what)
+        };
+        let message = within(DETECT_BYTES, b"MessageHeader");
+        // Documents and collections of STU3 look the same: only what it can't have speaks for R4.
+        let marked = || R4_MARKS.iter().any(|mark| within(DETECT_VERSION_BYTES, mark));
+        let marked_bundle = || within(DETECT_BYTES, b"\"Bundle\"") && marked();
+        if !message && !marked_bundle() {
             return Detection::no();
         }
         let Ok(bundle) = serde_json::from_slice::<Value>(input) else { return Detection::no() };
-        match header(&bundle) {
-            Some(header) => Detection::is(Confidence::Likely, format!("4.0.1 {}", event(header)).trim_end()),
-            None => Detection::no(),
+        match kind(&bundle) {
+            Some((what, event)) if what == "message" || marked() => detection(&event),
+            _ => Detection::no(),
         }
     }
 
@@ -96,12 +148,12 @@ impl Adapter for FhirR4 {
         }
         let mut bundle: Value = serde_json::from_slice(input)
             .map_err(|_| fatal(IssueCode::Structure, "json-syntax", "the document can't be read"))?;
-        let event = header(&bundle).map(event);
-        let event = event.ok_or_else(|| {
+        let (what, event) = kind(&bundle).ok_or_else(|| {
             fatal(
                 IssueCode::Structure,
-                "not-a-message",
-                "this is no message Bundle of FHIR R4 with its MessageHeader first",
+                "not-a-record",
+                "this is no FHIR R4 message with its MessageHeader first, document with its Composition first, or \
+                 collection",
             )
         })?;
         if bundle["entry"].as_array().is_none_or(|e| e.len() > ENTRIES_MAX) {
@@ -115,7 +167,7 @@ impl Adapter for FhirR4 {
         let resources = identify(&mut bundle, context);
         let id = own_id(context, "Bundle", bundle["id"].as_str().unwrap_or(&context.original));
         bundle["id"] = Value::String(id.clone());
-        let label = "message".to_owned();
+        let label = what.to_owned();
         let json = bundle.to_string().into_bytes();
         sink.ledger(ledger);
         sink.output(Output { json, id, label, event, recipient: None, resources });
@@ -138,7 +190,7 @@ fn claims(root: Node<'_>, ledger: &mut Ledger) -> Vec<Issue> {
         for name in ["request", "response", "search"] {
             for leaf in entry.get(name).map(Node::leaves).unwrap_or_default() {
                 requests = true;
-                ledger.claim(leaf.id, Outcome::Unsupported, "not carried out within a message");
+                ledger.claim(leaf.id, Outcome::Unsupported, "not carried out within a record");
             }
         }
         let meta = resource.and_then(|r| r.get("meta"));
@@ -147,7 +199,7 @@ fn claims(root: Node<'_>, ledger: &mut Ledger) -> Vec<Issue> {
         }
     }
     let request = requests.then(|| {
-        let text = "requests within a message are not carried out; they stay in the original";
+        let text = "requests within a Bundle are not carried out; they stay in the original";
         Issue::new(Severity::Warning, IssueCode::NotSupported, "entry-request", text)
     });
     let nothing = empty.then(|| {

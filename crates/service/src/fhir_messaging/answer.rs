@@ -97,6 +97,13 @@ impl Refusal {
         let status = code.strip_prefix("http-").and_then(|s| s.parse::<u16>().ok());
         match (code, status) {
             ("timeout", _) | (_, Some(408 | 504)) => Self::timeout(),
+            // The receiver doesn't know us; that is nothing that the sender could put right.
+            (_, Some(401)) => Self::new(
+                503,
+                "PROXY",
+                "transient",
+                "the receiver does not let us in; the message is kept and goes on",
+            ),
             (_, Some(425)) => Self::too_early(),
             (_, Some(429)) => Self::new(429, "REC", "throttled", "the receiver asks for fewer requests"),
             (_, Some(500)) => Self::new(500, "REC", "exception", "the receiver failed"),

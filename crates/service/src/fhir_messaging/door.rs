@@ -19,7 +19,7 @@ use super::answer::{self, Refusal};
 use super::headers::Headers;
 use super::target::{self, Target};
 use super::{BODY_BYTES_MAX, CORRELATION_ID, DOOR, FORWARDED, REQUEST_ID, ROUTE};
-use crate::caller::Caller;
+use crate::caller::{Caller, Shown};
 use crate::doors::http::{FORMAT_HEADER, commit};
 use crate::fhir::MEDIA_TYPE;
 use crate::pipeline::{self, Delivery};
@@ -30,8 +30,13 @@ use crate::state::{AppState, Shared, new_message_id};
 const WORKFLOW: &str = "FHIR_MESSAGE";
 
 /// Takes one message. The two ids come back with every answer, whatever it is.
-pub(super) async fn process_message(State(state): State<Shared>, headers: HeaderMap, body: Body) -> Response {
-    let mut response = match take(&state, &headers, body).await {
+pub(super) async fn process_message(
+    State(state): State<Shared>,
+    shown: Shown,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let mut response = match take(&state, &shown, &headers, body).await {
         Ok(response) => response,
         Err(refusal) => refusal.into_response(),
     };
@@ -43,8 +48,8 @@ pub(super) async fn process_message(State(state): State<Shared>, headers: Header
     response
 }
 
-async fn take(state: &Shared, headers: &HeaderMap, body: Body) -> Result<Response, Refusal> {
-    let caller = Caller::of(state, headers)?;
+async fn take(state: &Shared, shown: &Shown, headers: &HeaderMap, body: Body) -> Result<Response, Refusal> {
+    let caller = Caller::of(state, shown, headers)?;
     if !caller.named {
         return Err(Refusal::bad_request("Causeway-Sender must name the sending organisation"));
     }

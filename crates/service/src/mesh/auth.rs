@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::Mesh;
-use super::config::{AuthMode, Mailbox, Mode, Secret, TokenMemory};
+use super::config::{AuthMode, Mailbox, Mode, Secret};
+use super::journal::Spent;
 use super::limits::{TOKEN_MEMORY_HOURS, TOKEN_WINDOW_HOURS};
 use super::refusal::{Refusal, Version};
 use crate::config::hex;
@@ -137,20 +138,21 @@ impl Call {
 
 impl Used {
     fn spend(&self, call: &Call) -> Result<(), Refusal> {
-        let fresh = match (&call.mesh.config.token_memory, &call.mesh.journal) {
-            (TokenMemory::Journal, Some(journal)) => {
-                journal.spend(&self.digest, self.at).map_err(|error| {
-                    tracing::error!(kind = ?error.kind(), "token journal not written");
-                    Refusal::internal()
-                })?
-            }
-            _ => {
-                let now = call.state.clock.now();
-                let until = now.saturating_add(SignedDuration::from_hours(TOKEN_MEMORY_HOURS)).unwrap_or(now);
-                call.engine().use_once(SCOPE, &hex(&self.digest), until, now)?
-            }
+        let Some(journal) = &call.mesh.journal else {
+            let now = call.state.clock.now();
+            let until = now.saturating_add(SignedDuration::from_hours(TOKEN_MEMORY_HOURS)).unwrap_or(now);
+            let fresh = call.engine().use_once(SCOPE, &hex(&self.digest), until, now)?;
+            return if fresh { Ok(()) } else { Err(Refusal::forbidden(USED)) };
         };
-        if fresh { Ok(()) } else { Err(Refusal::forbidden(USED)) }
+        match journal.spend(&self.digest, self.at) {
+            Ok(Spent::Now) => Ok(()),
+            Ok(Spent::Before) => Err(Refusal::forbidden(USED)),
+            Ok(Spent::Unknown) => Err(Refusal::forbidden(INVALID)),
+            Err(error) => {
+                tracing::error!(kind = ?error.kind(), "token journal not written");
+                Err(Refusal::internal())
+            }
+        }
     }
 }
 

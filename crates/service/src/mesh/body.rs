@@ -149,7 +149,7 @@ impl Read for Pieces {
 }
 
 /// Content of an answer.
-pub(super) enum Outgoing {
+pub(crate) enum Outgoing {
     /// All of it.
     Whole(Vec<u8>),
     /// Read while it is sent; with its length where that is known.
@@ -158,7 +158,7 @@ pub(super) enum Outgoing {
 
 impl Outgoing {
     /// As a body. A stream is read on a blocking thread, no faster than the client takes it.
-    pub(super) fn body(self) -> Body {
+    pub(crate) fn body(self) -> Body {
         let (mut reader, length) = match self {
             Self::Whole(bytes) => return Body::from(bytes),
             Self::Stream(reader, length) => (reader, length),

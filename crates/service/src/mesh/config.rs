@@ -50,7 +50,7 @@ impl Default for MeshConfig {
             shared_key: Secret::default(),
             environment: "local".to_owned(),
             build_label: env!("CARGO_PKG_VERSION").to_owned(),
-            token_memory: TokenMemory::Engine,
+            token_memory: TokenMemory::Auto,
             admin: false,
             canned: false,
             mirror_directory: None,
@@ -84,16 +84,18 @@ pub enum AuthMode {
     None,
 }
 
-/// Where used tokens are remembered.
+/// Where used tokens are remembered. Either way a used token stays used over a crash and a power cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenMemory {
-    /// With the messages: a used token stays used over a restart and for every broker of one database. One
-    /// commit for each request.
+    /// In the journal where the engine is this process's own (SQLite), else in the engine.
     #[default]
+    Auto,
+    /// With the messages, for every broker of one database. One commit for each request.
     Engine,
-    /// In this process, and in a journal file beside the data that is flushed once a second: a used token stays
-    /// used over a crash of the process; a power cut may forget those of the last second. One broker only.
+    /// In this process, and in a journal file beside the data; no flush for a request. After a power cut the tokens
+    /// of the last minutes are refused, used or not: a client whose clock is right is let in again within three
+    /// minutes of the cut. One broker only.
     Journal,
 }
 

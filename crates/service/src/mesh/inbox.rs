@@ -1,4 +1,4 @@
-//! The inbox: pages, counts, download, acknowledgement.
+//! The inbox: pages, counts, download.
 
 use std::io::Read;
 use std::sync::PoisonError;
@@ -10,8 +10,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway_exchange::{
-    EngineError, InboxEntry, InboxQuery, Message, MessageId, MessageKind, PayloadReader, State as Stand,
-    WorkflowFilter,
+    EngineError, InboxEntry, InboxQuery, Message, MessageId, MessageKind, PayloadReader, WorkflowFilter,
 };
 use flate2::Compression;
 use flate2::read::{GzEncoder, MultiGzDecoder};
@@ -321,7 +320,7 @@ struct Coded {
 
 impl Coded {
     fn read(call: &Call, message: &Message, number: u32, accepts_gzip: bool) -> Result<Self, Refusal> {
-        let chunk = call.engine().chunk(&message.new.id, number)?;
+        let chunk = call.engine().chunk_of(message, number)?;
         let (size, is_gzip) = (chunk.size, message.new.content_encoding.as_deref() == Some("gzip"));
         let worth = size >= PACK_BYTES_MIN || !call.is_strict();
         let pack = call.version == Version::V2 && accepts_gzip && !is_gzip && worth;
@@ -355,37 +354,6 @@ fn whole(mut chunk: PayloadReader, pack: bool, sensible: bool) -> Result<(Vec<u8
     let read = GzEncoder::new(bytes.as_slice(), Compression::fast()).read_to_end(&mut packed);
     read.map_err(|_| Refusal::internal())?;
     if sensible && packed.len() >= bytes.len() { Ok((bytes, false)) } else { Ok((packed, true)) }
-}
-
-/// `PUT /messageexchange/{mailbox}/inbox/{id}/status/acknowledged`. Idempotent.
-pub(super) async fn acknowledge(
-    signed: Signed,
-    Path((_, id)): Path<(String, String)>,
-) -> Result<Response, Refusal> {
-    let (call, message) = signed
-        .run(move |state, call| {
-            let message = find(call, &id)?;
-            if message.new.mailbox_to.as_deref() != Some(call.mailbox.id.as_str()) {
-                return Err(Refusal::forbidden("Message belongs to another mailbox"));
-            }
-            call.mesh.revived.lock().unwrap_or_else(PoisonError::into_inner).remove(&message.new.id);
-            if call.mesh.config.canned || message.state == Stand::Acknowledged {
-                return Ok(message);
-            }
-            let actor = call.mailbox.sender();
-            match state.engine.acknowledge(&call.mailbox.id, &message.new.id, actor, state.clock.now()) {
-                Ok(_) => {}
-                Err(EngineError::Transition { .. }) if !call.is_strict() => {}
-                Err(error) => return Err(error.into()),
-            }
-            Ok(message)
-        })
-        .await?;
-    call.state.signals.progressed();
-    if call.version == Version::V2 {
-        return Ok(StatusCode::OK.into_response());
-    }
-    Ok(json_answer(StatusCode::OK, call.version, &json!({"messageId": message.new.id.as_str()})))
 }
 
 #[cfg(test)]

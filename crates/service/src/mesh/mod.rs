@@ -4,8 +4,9 @@
 //! `service.door(mesh::router(mesh::open(config, &state)?))` plugs it in.
 //!
 //! * [`config`]: mailboxes, mode, keys. Strict mode is the specification, sandbox mode the published sandbox.
-//! * `auth`: the token, its window and its one use (`journal` remembers used ones without a flush).
-//! * `send`, `inbox`, `rich`, `tracking`, `lookup`, `admin`: the addresses; `refusal`: what errors look like.
+//! * `auth`: the token, its window and its one use (`journal` remembers used ones without a flush for each).
+//! * `send`, `inbox`, `acknowledge`, `rich`, `tracking`, `lookup`, `admin`: the addresses; `refusal`: what errors
+//!   look like.
 //!
 //! A message is one message of the exchange: its id, timeline and audit are the same whichever door shows it. One
 //! with a workflow that a route names is translated too; the recipient's inbox does not depend on how that ends.
@@ -14,9 +15,10 @@
 //! unregistered, and is neither kept nor logged), and with it the EPL-152 report; the ONS and CP-IS errors (15, 18);
 //! the sandbox's plug-ins. A chunk that is sent again with other content is refused in sandbox mode too.
 
+mod acknowledge;
 mod admin;
 mod auth;
-mod body;
+pub(crate) mod body;
 mod canned;
 pub mod config;
 mod headers;
@@ -92,17 +94,17 @@ impl Mesh {
 /// [`OpenError`].
 pub fn open(config: MeshConfig, state: &AppState) -> Result<Mesh, OpenError> {
     config.validate()?;
+    let embedded = state.engine.durability().engine.starts_with("SQLite");
     let journal = match (config.mode, config.token_memory) {
-        (Mode::Strict, TokenMemory::Journal) => {
-            let path = state.config.data_directory.join("mesh-tokens.log");
-            Some(journal::Journal::open(&path, Timestamp::now())?)
-        }
-        _ => None,
+        (Mode::Strict, TokenMemory::Journal) => true,
+        (Mode::Strict, TokenMemory::Auto) => embedded,
+        _ => false,
     };
+    let path = state.config.data_directory.join("mesh-tokens.log");
+    let journal = journal.then(|| journal::Journal::open(&path, Timestamp::now())).transpose()?;
     if config.canned {
         canned::store(state)?;
     }
-    let embedded = state.engine.durability().engine.starts_with("SQLite");
     Ok(Mesh::new(config, journal, embedded))
 }
 
@@ -124,7 +126,7 @@ pub fn router(mesh: Mesh) -> Router<Shared> {
         .route("/messageexchange/{mailbox}/inbox/rich", get(rich::inbox))
         .route("/messageexchange/{mailbox}/inbox/{id}", get(inbox::message).head(inbox::head))
         .route("/messageexchange/{mailbox}/inbox/{id}/{chunk}", get(inbox::chunk))
-        .route("/messageexchange/{mailbox}/inbox/{id}/status/acknowledged", put(inbox::acknowledge))
+        .route("/messageexchange/{mailbox}/inbox/{id}/status/acknowledged", put(acknowledge::message))
         .route("/messageexchange/{mailbox}/outbox", post(send::message))
         .route("/messageexchange/{mailbox}/outbox/rich", get(rich::outbox))
         .route("/messageexchange/{mailbox}/outbox/tracking", get(tracking::by_message))

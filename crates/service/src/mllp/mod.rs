@@ -23,7 +23,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::hex;
+use crate::caller;
+use crate::config::{Organisation, hex};
 use crate::doors::http::FORMAT_HEADER;
 use crate::limits;
 use crate::server::{Stream, Wrap};
@@ -110,7 +111,17 @@ async fn connection(
         Some(wrap) => {
             let limit = Duration::from_secs(state.config.limits.header_read_seconds);
             match tokio::time::timeout(limit, wrap(stream)).await {
-                Ok(Ok((stream, _))) => stream,
+                Ok(Ok((stream, certificate))) => {
+                    if !may_send(state, settings, certificate.as_deref()) {
+                        tracing::warn!(
+                            %peer,
+                            sender = settings.sender,
+                            "an MLLP connection with another organisation's certificate was not taken"
+                        );
+                        return;
+                    }
+                    stream
+                }
                 _ => return,
             }
         }
@@ -123,6 +134,15 @@ async fn connection(
     tracing::debug!(%peer, end = read, "MLLP connection ended");
 }
 
+/// Whether a connection with this client certificate, or none, may send as the listener's organisation: where that
+/// one names its certificate it must be shown, and one that another organisation names never counts.
+fn may_send(state: &Shared, settings: &Settings, certificate: Option<&[u8]>) -> bool {
+    match caller::by_certificate(state, certificate) {
+        Some(holder) => holder.code.eq_ignore_ascii_case(&settings.sender),
+        None => !state.config.organisation(&settings.sender).is_some_and(Organisation::names_certificate),
+    }
+}
+
 /// Reads frames and hands them to the engine, in order. Says why it ended.
 async fn read(
     state: &Shared,
@@ -131,7 +151,8 @@ async fn read(
     send: mpsc::Sender<Pending>,
     stop: CancellationToken,
 ) -> &'static str {
-    let max = usize::try_from(state.config.limits.message_bytes).unwrap_or(usize::MAX);
+    let max = usize::try_from(state.config.limits.message_bytes.min(state.config.limits.whole_bytes))
+        .unwrap_or(usize::MAX);
     let mut decoder = Decoder::new(max.min(causeway_hl7v2::limits::FRAME_BYTES_MAX));
     let mut buffer = vec![0; limits::MLLP_READ_BYTES];
     loop {
@@ -210,9 +231,20 @@ async fn answer(
 ) {
     let mut out = Vec::new();
     while let Some(pending) = receive.recv().await {
-        let Pending { outcome, id, frame, received } = pending;
+        let Pending { mut outcome, id, frame, received } = pending;
+        let outcome = match outcome.try_recv() {
+            Ok(outcome) => Ok(outcome),
+            Err(_) => {
+                // What is ready doesn't wait for the commit of what came after it.
+                if !out.is_empty() && writer.write_all(&out).await.is_err() {
+                    break;
+                }
+                out.clear();
+                outcome.await
+            }
+        };
         let Some((id, received)) = durable(state, outcome, id, received).await else { break };
-        if let Some(reply) = reply(state, settings, &id, received, &frame) {
+        if let Some(reply) = reply(state, settings, &id, received, frame).await {
             encode(&reply, &mut out);
         }
         // Answers that are ready together go out together.
@@ -230,11 +262,11 @@ async fn answer(
 /// The message's id and time once it is durable.
 async fn durable(
     state: &Shared,
-    outcome: oneshot::Receiver<Result<AcceptOutcome, EngineError>>,
+    outcome: Result<Result<AcceptOutcome, EngineError>, oneshot::error::RecvError>,
     id: MessageId,
     received: jiff::Timestamp,
 ) -> Option<(MessageId, jiff::Timestamp)> {
-    match outcome.await {
+    match outcome {
         Ok(Ok(AcceptOutcome::Accepted { .. })) => {
             state.signals.work(WorkKind::Translate);
             Some((id, received))
@@ -255,16 +287,23 @@ async fn durable(
 
 /// The format's own answer; `None` where the message asks for none. Translation follows from the bytes alone, so
 /// this is the answer that the worker keeps with the message a moment later.
-fn reply(
+async fn reply(
     state: &Shared,
     settings: &Settings,
     id: &MessageId,
     received: jiff::Timestamp,
-    frame: &[u8],
+    frame: Vec<u8>,
 ) -> Option<Vec<u8>> {
     let adapter = state.adapter(&settings.format)?;
     let context = state.context(&settings.sender, received, id, false);
-    let made =
-        catch_unwind(AssertUnwindSafe(|| causeway_adapter::translate(adapter, frame, &context))).ok()?;
-    made.acknowledgement.map(|a| a.bytes)
+    let large = frame.len() > limits::MLLP_ANSWER_AT_ONCE_BYTES;
+    let make = move || {
+        let made =
+            catch_unwind(AssertUnwindSafe(|| causeway_adapter::translate(adapter, &frame, &context))).ok()?;
+        made.acknowledgement.map(|a| a.bytes)
+    };
+    match large {
+        true => tokio::task::spawn_blocking(make).await.ok()?,
+        false => make(),
+    }
 }

@@ -3,10 +3,10 @@
 use askama::Template;
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
-use causeway_adapter::render as ledger_render;
-use causeway_core::{Ledger, text::Decoded};
+use causeway_adapter::{Acknowledgement, Output, Sink, render as ledger_render};
+use causeway_core::{Issue, Ledger, Outcome, Place, Span, text::Decoded};
 use causeway_exchange::{EngineError, Message};
 use serde::Deserialize;
 use serde_json::json;
@@ -75,24 +75,54 @@ struct Explained {
     issues: Vec<u8>,
 }
 
+/// Keeps the account of a translation and lets the bundles go.
+#[derive(Default)]
+struct Account(Ledger);
+
+impl Sink for Account {
+    fn output(&mut self, _: Output) {}
+    fn issue(&mut self, _: Issue) {}
+    fn ledger(&mut self, ledger: Ledger) {
+        if self.0.is_empty() {
+            self.0 = ledger;
+        } else {
+            self.0.append(ledger);
+        }
+    }
+    fn acknowledgement(&mut self, _: Acknowledgement) {}
+}
+
 fn explain(state: &AppState, message: &Message) -> Result<Explained, Problem> {
-    let translation = state.engine.translation(&message.new.id)?;
-    let translation = translation.ok_or_else(|| Problem::not_found("translation of this message yet"))?;
+    let head = state.engine.translation_head(&message.new.id)?;
+    let translation = head.ok_or_else(|| Problem::not_found("translation of this message yet"))?.translation;
+    if !translation.pieces.is_empty() {
+        let id = &message.new.id;
+        let text = format!(
+            "this message is too large to be shown side by side; what became of each of its items is in pages at \
+             /messages/{id}/ledger, its bundles are at /messages/{id}/bundles"
+        );
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-long", "too-large-to-explain", text));
+    }
     let adapter = state
         .adapter(&translation.adapter)
         .ok_or_else(|| Problem::not_found("translation: no adapter knows this message's format"))?;
     if message.size > PAGE_MESSAGE_BYTES_MAX {
         return Err(EngineError::TooLarge(PAGE_MESSAGE_BYTES_MAX).into());
     }
-    let own = pipeline::read_content(state, message)?.bytes;
+    let own = pipeline::read_content_within(state, message, PAGE_MESSAGE_BYTES_MAX)?.bytes;
     let input = pipeline::joined_content(state, message, adapter, own)?;
     let context = state.context(&message.new.sender, message.received_at, &message.new.id, true);
-    let made = causeway_adapter::translate(adapter, &input, &context);
+    let mut account = Account::default();
+    // What can't be read at all is one rejected item: the adapter's issue is with the translation already.
+    if adapter.translate(&input, &context, &mut account).is_err() && account.0.is_empty() {
+        let id = account.0.add(Place::Whole, Span::new(0, input.len()));
+        account.0.claim(id, Outcome::Rejected, "the input could not be read");
+    }
     Ok(Explained {
         adapter: adapter.name(),
         format: translation.format,
         input,
-        ledger: made.ledger,
+        ledger: account.0,
         issues: translation.issues,
     })
 }

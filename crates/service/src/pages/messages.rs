@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use causeway_exchange::{EventKind, Message, State};
+use causeway_exchange::{EventKind, Message, State, TranslationHead};
 use serde_json::Value;
 
 use super::words::{self, Moment};
@@ -203,7 +203,9 @@ struct OnePage {
     issues: Vec<IssueRow>,
     issues_more: usize,
     bundles: Vec<(usize, String, String)>,
-    bundles_more: usize,
+    bundles_more: u64,
+    /// Whether the ledger is too large for one document, and the message too large for the page side by side.
+    ledger_paged: bool,
     acknowledgement: Option<String>,
     expectations: Vec<ExpectationRow>,
     timeline: Vec<EventRow>,
@@ -228,9 +230,9 @@ const EVENTS_SHOWN: usize = 150;
 pub fn one(state: &AppState, view: &View, operator: bool) -> Answer {
     let message = &view.message;
     let id = message.new.id.to_string();
-    let translation = view.translation.as_ref();
+    let translation = view.translation.as_ref().map(|head| &head.translation);
+    let count = view.translation.as_ref().map_or(0, TranslationHead::output_count);
     let (issues, issues_more) = issues(translation.map_or(&[], |t| &t.issues));
-    let outputs = translation.map(|t| t.outputs.as_slice()).unwrap_or_default();
     render(&OnePage {
         frame: Frame::new(format!("Message {}", short(&id)), "/messages/"),
         state: message.state.as_str(),
@@ -255,11 +257,12 @@ pub fn one(state: &AppState, view: &View, operator: bool) -> Answer {
         issues,
         issues_more,
         bundles: (1..)
-            .zip(outputs)
+            .zip(&view.bundles)
             .take(BUNDLES_SHOWN)
-            .map(|(n, o)| (n, o.name.clone(), words::size(o.bytes.len() as u64)))
+            .map(|(n, o)| (n, o.name.clone(), words::size(o.size)))
             .collect(),
-        bundles_more: outputs.len().saturating_sub(BUNDLES_SHOWN),
+        bundles_more: count.saturating_sub(BUNDLES_SHOWN as u64),
+        ledger_paged: translation.is_some_and(|t| !t.pieces.is_empty()),
         acknowledgement: translation.and_then(|t| t.acknowledgement.as_ref()).map(|a| a.media_type.clone()),
         expectations: expectations(view),
         timeline: timeline(view),
@@ -281,8 +284,8 @@ pub fn one(state: &AppState, view: &View, operator: bool) -> Answer {
 /// Items of a message that a person typed here: each with what became of it.
 fn items_shown(view: &View) -> Vec<ItemRow> {
     let typed = view.message.new.door == crate::onramp::DOOR;
-    let Some(translation) = view.translation.as_ref().filter(|_| typed) else { return Vec::new() };
-    let ledger: Value = serde_json::from_slice(&translation.ledger).unwrap_or_default();
+    let Some(head) = view.translation.as_ref().filter(|_| typed) else { return Vec::new() };
+    let ledger: Value = serde_json::from_slice(&head.translation.ledger).unwrap_or_default();
     let items = ledger["items"].as_array().map(Vec::as_slice).unwrap_or_default();
     items
         .iter()
@@ -306,8 +309,8 @@ fn items_shown(view: &View) -> Vec<ItemRow> {
 }
 
 fn left_behind(view: &View) -> Option<LeftBehind> {
-    let written =
-        view.translation.as_ref().filter(|t| view.message.new.door == "broker" && t.adapter.is_empty())?;
+    let head = view.translation.as_ref().filter(|_| view.message.new.door == "broker")?;
+    let written = Some(&head.translation).filter(|t| t.adapter.is_empty())?;
     let (rows, more) = issues(&written.issues);
     Some(LeftBehind { form: written.format.clone(), rows, more })
 }

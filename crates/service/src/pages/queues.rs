@@ -163,11 +163,33 @@ fn parked_row(item: &WorkItem) -> ParkedRow {
     }
 }
 
+/// An endpoint whose deliveries wait for its own sake.
+struct AwayRow {
+    endpoint: String,
+    code: String,
+    detail: String,
+    since: Moment,
+    needs_person: bool,
+}
+
+fn away_rows(state: &Shared) -> Vec<AwayRow> {
+    let away = state.counters.endpoints_away().into_iter();
+    away.map(|(endpoint, away)| AwayRow {
+        endpoint,
+        needs_person: away.needs_person(),
+        code: away.code,
+        detail: away.detail,
+        since: away.since.into(),
+    })
+    .collect()
+}
+
 #[derive(Template)]
 #[template(path = "parked.html")]
 struct ParkedPage {
     frame: Frame,
     rows: Vec<ParkedRow>,
+    away: Vec<AwayRow>,
 }
 
 #[derive(Template)]
@@ -191,9 +213,16 @@ pub(super) async fn parked(State(state): State<Shared>, caller: Caller, headers:
                        "cause": r.code, "detail": r.detail, "attempts": r.attempts, "queued": r.queued.exact})
             })
             .collect();
-        return Ok(Json(json!({"parked": rows})).into_response());
+        let away: Vec<Value> = away_rows(&state)
+            .iter()
+            .map(|a| {
+                json!({"endpoint": a.endpoint, "cause": a.code, "detail": a.detail, "since": a.since.exact,
+                       "needsPerson": a.needs_person})
+            })
+            .collect();
+        return Ok(Json(json!({"parked": rows, "endpointsAway": away})).into_response());
     }
-    render(&ParkedPage { frame: Frame::new("Parked work", "/parked"), rows })
+    render(&ParkedPage { frame: Frame::new("Parked work", "/parked"), rows, away: away_rows(&state) })
 }
 
 pub(super) async fn parked_one(

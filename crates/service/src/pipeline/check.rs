@@ -13,6 +13,9 @@ pub(crate) const TAG_CHECK: &str = "https://fhir.causeway.example/CodeSystem/che
 /// The tag's code.
 pub(crate) const TAG_INVALID: &str = "r4-invalid";
 
+/// Persons that are noted of one translation.
+const PERSONS_NOTED: usize = 2;
+
 /// What the check says of one translation.
 #[derive(Debug, Default)]
 pub(crate) struct Checked {
@@ -24,13 +27,13 @@ pub(crate) struct Checked {
     pub(crate) warnings: u64,
     /// Resources marked.
     pub(crate) marked: u64,
-    /// Digests of the persons in it, without repetition.
+    /// Digests of the first persons in it, without repetition: two are enough to know that it is about several.
     pub(crate) persons: Vec<String>,
 }
 
 impl Checked {
     /// Checks one bundle; gives its bytes back, changed only where a resource had to be marked.
-    pub(crate) fn bundle(&mut self, state: &AppState, number: usize, json: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn bundle(&mut self, state: &AppState, number: u64, json: Vec<u8>) -> Vec<u8> {
         let Ok(mut bundle) = serde_json::from_slice::<Value>(&json) else {
             self.errors += 1;
             self.issues.push(issue("error", "r4/json", "the bundle is not readable as JSON", number, ""));
@@ -68,10 +71,13 @@ impl Checked {
     }
 
     fn note_persons(&mut self, state: &AppState, bundle: &Value) {
+        if self.persons.len() >= PERSONS_NOTED {
+            return;
+        }
         let entries = bundle["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
         for patient in entries.iter().map(|e| &e["resource"]).filter(|r| r["resourceType"] == "Patient") {
             let digest = person_of(state, patient);
-            if !self.persons.contains(&digest) {
+            if self.persons.len() < PERSONS_NOTED && !self.persons.contains(&digest) {
                 self.persons.push(digest);
             }
         }
@@ -113,7 +119,7 @@ fn mark(bundle: &mut Value, entry: usize) -> bool {
     true
 }
 
-fn issue(severity: &str, rule: &str, text: &str, number: usize, path: &str) -> Value {
+fn issue(severity: &str, rule: &str, text: &str, number: u64, path: &str) -> Value {
     let mut issue = json!({
         "severity": severity,
         "code": if rule.starts_with("r4/") { "structure" } else { "invariant" },

@@ -2,6 +2,7 @@
 
 use causeway_adapter::{Adapter, Confidence, Detection};
 
+use crate::fhir_messaging::adapter;
 use crate::state::AppState;
 
 /// The adapter that is surest; of equals, the one whose media type was declared, then the first listed.
@@ -19,8 +20,14 @@ pub fn detect(
         return Some((adapter, adapter.detect(input)));
     }
     let declared = media_type.map(|m| m.split(';').next().unwrap_or(m).trim());
+    // Said by the sender in so many words: FHIR R4. (Its version can't be seen in every Bundle.)
+    let own: &'static dyn Adapter = &adapter::ADAPTER;
+    if media_type.is_some_and(adapter::declared)
+        && let Some(found) = adapter::as_declared(input)
+    {
+        return Some((own, found));
+    }
     let mut best: Option<(&'static dyn Adapter, Detection, bool)> = None;
-    let own: &'static dyn Adapter = &crate::fhir_messaging::adapter::ADAPTER;
     for adapter in state.adapters.iter().copied().chain([own]) {
         let found = adapter.detect(input);
         let own = declared.is_some_and(|d| adapter.media_types().iter().any(|m| m.eq_ignore_ascii_case(d)));

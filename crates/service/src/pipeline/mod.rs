@@ -4,11 +4,15 @@
 //! its lease and does the same again.
 
 mod check;
+mod collect;
 mod content;
 mod detect;
+mod made;
 mod parts;
+pub(crate) mod pieces;
 mod record;
 mod route;
+mod slices;
 mod translate;
 pub mod worker;
 mod written;
@@ -20,13 +24,19 @@ use crate::limits;
 use crate::state::{AppState, Shared};
 use worker::{End, Worker, Workers};
 
-pub use content::read as read_content;
+pub use content::{read as read_content, read_within as read_content_within};
 pub use detect::detect;
 pub use parts::joined_content;
 pub use route::Delivery;
 
 /// Destination of record work.
 pub const RECORD: &str = "record";
+/// Destination of record work on a translation in pieces.
+pub const RECORD_PIECES: &str = "record-pieces";
+/// Destination of translation work on a message that is streamed.
+pub const STREAMED: &str = "streamed";
+/// Destination of the work that sends a translation in pieces where routes say.
+pub const SPREAD: &str = "spread";
 /// Destination of deliveries that a route asks for and whose receiver is not known: parked for a person,
 /// and routed again when released.
 pub const UNRESOLVED: &str = "unresolved";
@@ -47,24 +57,42 @@ pub(crate) fn translated(
 ) -> Option<(causeway_exchange::Effects, Option<String>)> {
     let routes = route::table(state);
     let detection = adapter.detect(input);
-    let (effects, persons) = translate::effects(state, &routes, message, adapter, &detection, input)?;
-    Some((effects, translate::single(&persons)))
+    let gate = collect::Gate::default();
+    let job = collect::Job { state, routes: &routes, message, adapter, lease: None, gate: &gate };
+    let made = made::effects(&job, &detection, made::Input::Whole(input)).ok()?;
+    Some((made.effects, made::single(&made.persons)))
 }
 
 /// Starts the workers. They stop between two claims when `stop` is cancelled and [`crate::signals::Signals::all`] has
 /// been called.
 pub(crate) fn start(state: &Shared, stop: &CancellationToken) -> Workers {
     let mut workers = Workers::default();
-    workers.add(
-        Worker::new("translate", WorkKind::Translate, limits::CLAIM_MESSAGES),
-        state,
-        stop,
-        |s, leases| {
-            translate::batch(s, leases);
-        },
-    );
-    workers.add(Worker::new("record", WorkKind::Record, limits::CLAIM_MESSAGES), state, stop, |s, leases| {
+    let translate = Worker::new("translate", WorkKind::Translate, limits::CLAIM_MESSAGES).destination("");
+    workers.add(translate, state, stop, |s, leases| {
+        translate::batch(s, leases);
+    });
+    let record = Worker::new("record", WorkKind::Record, limits::CLAIM_MESSAGES).destination(RECORD);
+    workers.add(record, state, stop, |s, leases| {
         record::batch(s, leases);
+    });
+    // What is large takes its time: workers of its own see to it that nothing else waits for it.
+    let ending = stop.clone();
+    let streamed = Worker::new("translate-streamed", WorkKind::Translate, 1).destination(STREAMED);
+    workers.add(streamed, state, stop, move |s, leases| {
+        leases.into_iter().for_each(|lease| translate::streamed(s, lease, &ending));
+    });
+    let ending = stop.clone();
+    let pieces = Worker::new("record-pieces", WorkKind::Record, 1).destination(RECORD_PIECES);
+    workers.add(pieces, state, stop, move |s, leases| {
+        for lease in leases {
+            worker::one(s, &lease, || slices::record(s, &lease, &ending));
+        }
+    });
+    let spread = Worker::new("spread", WorkKind::Translate, 1).destination(SPREAD);
+    workers.add(spread, state, stop, |s, leases| {
+        for lease in leases {
+            worker::one(s, &lease, || slices::spread(s, &lease));
+        }
     });
     let unresolved = Worker::new("unresolved", WorkKind::Deliver, 1).destination(UNRESOLVED);
     workers.add(unresolved, state, stop, |s, leases| {

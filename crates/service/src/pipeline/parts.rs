@@ -13,8 +13,9 @@ use causeway_exchange::{
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::collect::{Broken, Gate, Job};
 use super::content;
-use super::translate;
+use super::made::{self, Input, Unmade};
 use super::worker::End;
 use crate::limits::{
     LOOK_AGAIN_DOUBLINGS_MAX, LOOK_AGAIN_MS, PART_ID_CHARS_SHOWN, PARTS_MAX, PARTS_MAX_WORK, PARTS_NAMED,
@@ -191,8 +192,17 @@ impl Work<'_> {
         if !self.lease.item.work.replay && state.engine.translation(root)?.is_some() {
             return Ok(End::Done(Box::default()));
         }
-        let made = translate::effects(state, self.routes, self.message, self.adapter, self.detection, whole);
-        let (effects, _) = made.ok_or_else(unanswered)?;
+        let gate = Gate::default();
+        let job = Job {
+            state,
+            routes: self.routes,
+            message: self.message,
+            adapter: self.adapter,
+            lease: Some(self.lease),
+            gate: &gate,
+        };
+        let made = made::effects(&job, self.detection, Input::Whole(whole));
+        let effects = made.map_err(unmade)?.effects;
         for other in group.members().filter(|other| *other != root) {
             let Some(message) = state.engine.message(other)? else { continue };
             if !is_joined(state, other)? {
@@ -290,7 +300,7 @@ impl Work<'_> {
 
 /// The whole put together from its parts; `None` where the adapter still misses some.
 fn gather(state: &AppState, adapter: &dyn Adapter, group: &Group) -> Result<Option<Vec<u8>>, EngineError> {
-    let limit = state.config.limits.message_bytes;
+    let limit = state.config.limits.whole_bytes;
     let mut parts = Vec::with_capacity(group.parts.len());
     let mut total = 0;
     for (name, id) in &group.parts {
@@ -370,7 +380,12 @@ pub fn joined_content(
     Ok(gather(state, adapter, &group)?.unwrap_or(own))
 }
 
-/// An adapter in another process could not be reached: transient, so the work is tried again.
-fn unanswered() -> EngineError {
-    EngineError::Storage("the translator did not answer".to_owned())
+/// Why there is no translation, as an error of the work. An adapter in another process that could not be reached is
+/// transient, so the work is tried again.
+fn unmade(why: Unmade) -> EngineError {
+    match why {
+        Unmade::Unanswered => EngineError::Storage("the translator did not answer".to_owned()),
+        Unmade::Broken(Broken::Failed(error)) => error,
+        Unmade::Broken(Broken::Stopped) => EngineError::StaleLease,
+    }
 }

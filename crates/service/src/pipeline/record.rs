@@ -100,7 +100,8 @@ fn end(state: &AppState, lease: &Lease, result: Result<Applied, RecordError>) ->
     }
 }
 
-fn events(applied: &Applied) -> Vec<NewEvent> {
+/// What is told of bundles that were applied.
+pub(super) fn events(applied: &Applied) -> Vec<NewEvent> {
     if applied.repeated {
         return vec![NewEvent::new("recorded", "record", "this was in the record already; nothing changed")];
     }
@@ -119,14 +120,21 @@ fn events(applied: &Applied) -> Vec<NewEvent> {
     let text =
         format!("resources: {}; about {}", parts.join(", "), count(applied.persons.len() as u64, "person"));
     let mut events = vec![NewEvent::new("recorded", "record", &text)];
-    for issue in applied.issues.iter().take(PAGE_ISSUES_MAX) {
-        let text = format!("{}: {} ({})", issue.severity.code(), issue.text, issue.rule);
-        events.push(NewEvent::new("record-issue", "record", &text));
-    }
+    events.extend(issue_events(applied, PAGE_ISSUES_MAX));
     events
 }
 
-fn source(state: &AppState, message: &Message, translation: &Translation) -> SourceMessage {
+/// The first issues of bundles that were applied, as events.
+pub(super) fn issue_events(applied: &Applied, most: usize) -> Vec<NewEvent> {
+    let event = |issue: &causeway_core::Issue| {
+        let text = format!("{}: {} ({})", issue.severity.code(), issue.text, issue.rule);
+        NewEvent::new("record-issue", "record", &text)
+    };
+    applied.issues.iter().take(most).map(event).collect()
+}
+
+/// The message as the record knows it.
+pub(super) fn source(state: &AppState, message: &Message, translation: &Translation) -> SourceMessage {
     let code = &message.new.sender;
     let known = state.config.organisation(code).cloned().or_else(|| Organisation::of_code(code));
     let organisation = known.unwrap_or_default();
@@ -161,8 +169,10 @@ fn notices(issues: &[u8]) -> Vec<Notice> {
             code: i["details"]["coding"][0]["code"].as_str().unwrap_or_default().to_owned(),
             text: i["details"]["text"].as_str().unwrap_or_default().to_owned(),
         })
-        .take(PAGE_ISSUES_MAX)
         .collect();
+    // Each is told of everybody in the message, so each once.
+    notices.sort_unstable_by(|a, b| (&a.code, &a.text).cmp(&(&b.code, &b.text)));
     notices.dedup();
+    notices.truncate(PAGE_ISSUES_MAX);
     notices
 }

@@ -1,6 +1,7 @@
 //! Where translated bundles go: mailbox copies, deliveries, and what nobody is known to take.
 
-use causeway_adapter::Adapter;
+use std::collections::BTreeMap;
+
 use causeway_exchange::route::{Facts, Routes, Target};
 use causeway_exchange::{
     Accept, Effects, Lease, Message, NewEvent, NewMessage, NewWork, Payload, StoredOutput, WorkKind,
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::UNRESOLVED;
-use super::translate::single;
+use super::pieces::{self, Entry};
 use super::worker::End;
 use super::written::{self, Written};
 use crate::doors::http::RECIPIENT_HEADER;
@@ -74,53 +75,124 @@ fn takes(state: &AppState, organisation: &str) -> Takes {
     .unwrap_or_default()
 }
 
-/// Adds the deliveries of every output to the effects.
-#[allow(clippy::too_many_arguments)]
-pub(super) fn deliveries(
-    state: &AppState,
-    routes: &Routes,
-    message: &Message,
-    adapter: &dyn Adapter,
-    made: &causeway_adapter::Translation,
-    outputs: &[StoredOutput],
-    persons: &[String],
-    effects: &mut Effects,
-) {
-    let key = single(persons);
-    for (number, (output, stored)) in made.outputs.iter().zip(outputs).enumerate() {
-        // What the content says comes before what the sender said at the door.
-        let recipient =
-            output.recipient.clone().or_else(|| message.new.headers.get(RECIPIENT_HEADER).cloned());
-        let facts = Facts {
-            sender: &message.new.sender,
-            format: adapter.name(),
-            workflow: message.new.workflow.as_deref().unwrap_or_default(),
-            event: &output.event,
-            recipient: recipient.as_deref(),
-            // Nobody but the national service may say where a person is registered; it is not connected.
-            registered_practice: None,
-        };
-        let routed = routes.route(&facts);
-        let delivery = |route: &str| Delivery {
-            output: number,
-            route: route.to_owned(),
-            event: output.event.clone(),
-            recipient: recipient.clone(),
-        };
-        for decision in routed.deliveries {
-            let to = (decision.target, decision.send);
-            deliver(state, message, stored, &delivery(decision.route), to, key.as_deref(), effects);
-        }
-        for route in routed.unresolved {
-            unresolved(&delivery(route), key.as_deref(), effects);
-        }
+/// What routes ask of an output.
+fn facts<'a>(message: &'a Message, format: &'a str, event: &'a str, recipient: Option<&'a str>) -> Facts<'a> {
+    Facts {
+        sender: &message.new.sender,
+        format,
+        workflow: message.new.workflow.as_deref().unwrap_or_default(),
+        event,
+        recipient,
+        // Nobody but the national service may say where a person is registered; it is not connected.
+        registered_practice: None,
     }
 }
 
-fn unresolved(delivery: &Delivery, key: Option<&str>, effects: &mut Effects) {
-    let text = format!("route {}: the receiver is not known", delivery.route);
-    effects.events.push(NewEvent::new("route-unresolved", "causeway", &text));
-    effects.work.push(work(UNRESOLVED, delivery, key));
+/// Whom an output is for. What the content says comes before what the sender said at the door.
+fn recipient<'a>(message: &'a Message, entry: &'a Entry) -> Option<&'a str> {
+    let stated = message.new.headers.get(RECIPIENT_HEADER).map(String::as_str);
+    entry.recipient.as_deref().or(stated)
+}
+
+/// Whether a route takes an output anywhere but to the record.
+pub(super) fn goes_anywhere(routes: &Routes, message: &Message, format: &str, entry: &Entry) -> bool {
+    let routed = routes.route(&facts(message, format, &entry.event, recipient(message, entry)));
+    !routed.unresolved.is_empty() || routed.deliveries.iter().any(|d| d.target != Target::Record)
+}
+
+/// How the timeline tells of deliveries.
+pub(super) enum Tell {
+    /// Each one.
+    Each,
+    /// How many of a kind, with the same words: a timeline has no room for a million.
+    Together(BTreeMap<(&'static str, String), u64>),
+}
+
+/// Where outputs of one message go.
+pub(super) struct Outgoing<'a> {
+    pub(super) state: &'a AppState,
+    pub(super) message: &'a Message,
+    /// Key under which work about one person keeps its order.
+    pub(super) key: Option<&'a str>,
+    pub(super) effects: &'a mut Effects,
+    pub(super) tell: Tell,
+}
+
+impl Outgoing<'_> {
+    /// Adds the deliveries of outputs; `first` is the number of the first.
+    pub(super) fn all(&mut self, routes: &Routes, format: &str, first: u64, entries: &[Entry]) {
+        for (number, entry) in (first..).zip(entries) {
+            let recipient = recipient(self.message, entry);
+            let routed = routes.route(&facts(self.message, format, &entry.event, recipient));
+            let delivery = |route: &str| Delivery {
+                output: usize::try_from(number).unwrap_or(usize::MAX),
+                route: route.to_owned(),
+                event: entry.event.clone(),
+                recipient: recipient.map(str::to_owned),
+            };
+            for decision in routed.deliveries {
+                self.deliver(&entry.output, &delivery(decision.route), decision.target, decision.send);
+            }
+            for route in routed.unresolved {
+                self.unresolved(&delivery(route));
+            }
+        }
+    }
+
+    /// An event about an output, whose name may stand in front of what is the same for many.
+    fn tell(&mut self, kind: &'static str, name: &str, text: String) {
+        match &mut self.tell {
+            Tell::Each => {
+                self.effects.events.push(NewEvent::new(
+                    kind,
+                    "causeway",
+                    format!("{name}{text}").trim_start(),
+                ));
+            }
+            Tell::Together(counts) => *counts.entry((kind, text)).or_default() += 1,
+        }
+    }
+
+    fn unresolved(&mut self, delivery: &Delivery) {
+        let text = format!("route {}: the receiver is not known", delivery.route);
+        self.tell("route-unresolved", "", text);
+        self.effects.work.push(work(UNRESOLVED, delivery, self.key));
+    }
+
+    fn deliver(&mut self, output: &StoredOutput, delivery: &Delivery, target: Target, send: &str) {
+        match target {
+            Target::Record => {}
+            Target::Endpoint(endpoint) => {
+                let text = format!(" to endpoint {endpoint} by route {}", delivery.route);
+                self.tell("routed", &output.name, text);
+                self.effects.work.push(work(&endpoint, delivery, self.key));
+            }
+            Target::Mailbox(mailbox) => {
+                let made = match written::write(self.state, self.message, output, delivery.output, send) {
+                    Ok(made) => made,
+                    Err(why) => {
+                        let text = format!("for mailbox {mailbox} by route {}: {why}", delivery.route);
+                        self.tell(written::NOT_WRITTEN, "", text);
+                        self.effects.work.push(work(UNRESOLVED, delivery, self.key));
+                        return;
+                    }
+                };
+                let text = format!("{} to mailbox {mailbox} by route {}", made.words, delivery.route);
+                self.tell("routed", &output.name, text);
+                if let Some(copy) = copy(self.message, made, &mailbox, self.key) {
+                    self.effects.messages.push(copy);
+                }
+            }
+            Target::Organisation(code) => {
+                let takes = takes(self.state, &code);
+                match (takes.endpoint, takes.mailbox) {
+                    (Some(endpoint), _) => self.deliver(output, delivery, Target::Endpoint(endpoint), send),
+                    (None, Some(mailbox)) => self.deliver(output, delivery, Target::Mailbox(mailbox), send),
+                    (None, None) => self.unresolved(delivery),
+                }
+            }
+        }
+    }
 }
 
 fn work(destination: &str, delivery: &Delivery, key: Option<&str>) -> NewWork {
@@ -128,56 +200,6 @@ fn work(destination: &str, delivery: &Delivery, key: Option<&str>) -> NewWork {
     work.order_key = key.map(str::to_owned);
     work.detail = json!(delivery).to_string();
     work
-}
-
-fn deliver(
-    state: &AppState,
-    message: &Message,
-    output: &StoredOutput,
-    delivery: &Delivery,
-    (target, send): (Target, &str),
-    key: Option<&str>,
-    effects: &mut Effects,
-) {
-    match target {
-        Target::Record => {}
-        Target::Endpoint(endpoint) => {
-            let text = format!("{} to endpoint {endpoint} by route {}", output.name, delivery.route);
-            effects.events.push(NewEvent::new("routed", "causeway", &text));
-            effects.work.push(work(&endpoint, delivery, key));
-        }
-        Target::Mailbox(mailbox) => {
-            let made = match written::write(state, message, output, delivery.output, send) {
-                Ok(made) => made,
-                Err(why) => {
-                    let text = format!("for mailbox {mailbox} by route {}: {why}", delivery.route);
-                    effects.events.push(NewEvent::new(written::NOT_WRITTEN, "causeway", &text));
-                    effects.work.push(work(UNRESOLVED, delivery, key));
-                    return;
-                }
-            };
-            let text =
-                format!("{}{} to mailbox {mailbox} by route {}", output.name, made.words, delivery.route);
-            effects.events.push(NewEvent::new("routed", "causeway", &text));
-            if let Some(copy) = copy(message, made, &mailbox, key) {
-                effects.messages.push(copy);
-            }
-        }
-        Target::Organisation(code) => {
-            let takes = takes(state, &code);
-            match (takes.endpoint, takes.mailbox) {
-                (Some(endpoint), _) => {
-                    let to = (Target::Endpoint(endpoint), send);
-                    deliver(state, message, output, delivery, to, key, effects);
-                }
-                (None, Some(mailbox)) => {
-                    let to = (Target::Mailbox(mailbox), send);
-                    deliver(state, message, output, delivery, to, key, effects);
-                }
-                (None, None) => unresolved(delivery, key, effects),
-            }
-        }
-    }
 }
 
 /// A message in a mailbox's inbox, derived from another.
@@ -223,29 +245,24 @@ pub(super) fn again(state: &AppState, lease: &Lease) -> End {
         return End::park("instructions", "the instructions of this delivery can't be read");
     };
     let id = &lease.item.message;
-    let found = state.engine.message(id).and_then(|m| Ok((m, state.engine.translation(id)?)));
+    let found = state.engine.message(id).and_then(|m| Ok((m, state.engine.translation_head(id)?)));
     let (message, translation) = match found {
-        Ok((Some(message), Some(translation))) => (message, translation),
+        Ok((Some(message), Some(head))) => (message, head.translation),
         Ok(_) => return End::park("not-found", "the message has no translation"),
         Err(error) => return End::of(state, lease, &error),
     };
-    let Some(output) = translation.outputs.get(delivery.output) else {
-        return End::park("not-found", "the translation no longer has this output");
+    let output = match pieces::bundle(state, id, &translation, delivery.output as u64) {
+        Ok(Some(output)) => output,
+        Ok(None) => return End::park("not-found", "the translation no longer has this output"),
+        Err(error) => return End::of(state, lease, &error),
     };
-    let facts = Facts {
-        sender: &message.new.sender,
-        format: &translation.adapter,
-        workflow: message.new.workflow.as_deref().unwrap_or_default(),
-        event: &delivery.event,
-        recipient: delivery.recipient.as_deref(),
-        registered_practice: None,
-    };
+    let facts = facts(&message, &translation.adapter, &delivery.event, delivery.recipient.as_deref());
     let routes = table(state);
-    let key = lease.item.work.order_key.as_deref();
     let mut effects = Effects::default();
+    let key = lease.item.work.order_key.as_deref();
+    let mut out = Outgoing { state, message: &message, key, effects: &mut effects, tell: Tell::Each };
     for decision in routes.route(&facts).deliveries.into_iter().filter(|d| d.route == delivery.route) {
-        let to = (decision.target, decision.send);
-        deliver(state, &message, output, &delivery, to, key, &mut effects);
+        out.deliver(&output, &delivery, decision.target, decision.send);
     }
     if let Some(event) = effects.events.iter().find(|e| e.kind.0 == written::NOT_WRITTEN) {
         return End::park("not-expressible", &event.detail);

@@ -1,27 +1,25 @@
 //! Translation work: read, detect, translate, check, route, keep.
 
+use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::Instant;
 
-use causeway_adapter::{Adapter, Detection, render};
-use causeway_core::{Issue, IssueCode, Outcome, Severity};
+use causeway_adapter::render;
+use causeway_core::{Issue, IssueCode, Severity};
 use causeway_exchange::route::Routes;
 use causeway_exchange::{
-    Effects, Lease, Message, NewAudit, NewEvent, NewWork, State, StoredOutput, Translation,
-    TranslationSummary, WorkKind,
+    Effects, EngineError, Lease, Message, NewEvent, NewWork, State, Translation, TranslationSummary, WorkKind,
 };
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
-use super::check::Checked;
+use super::collect::{Broken, Gate, Gated, Job};
+use super::made::{Input, Made, Unmade, effects};
 use super::worker::{self, End};
-use super::{RECORD, content, detect, parts, route};
-use crate::config::hex;
+use super::{STREAMED, content, detect, parts, route};
 use crate::doors::http::FORMAT_HEADER;
-use crate::limits::WINDOW_BYTES;
-use crate::pages::words::count;
+use crate::limits::TRANSLATE_WINDOW_BYTES;
 use crate::state::{AppState, Shared};
 
 /// An end for a message that a recipient collects: where it stands is the recipient's to say. A translation that fails
@@ -40,19 +38,14 @@ pub(super) fn batch(state: &Shared, leases: Vec<Lease>) {
     let mut window = Vec::new();
     let mut bytes = 0;
     for lease in leases {
-        let message = match state.engine.message(&lease.item.message) {
-            Ok(Some(message)) => message,
-            Ok(None) => {
-                worker::finish(state, &lease, End::park("not-found", "the message is not there"));
-                continue;
-            }
-            Err(error) => {
-                let end = End::of(state, &lease, &error);
+        let message = match message(state, &lease) {
+            Ok(message) => message,
+            Err(end) => {
                 worker::finish(state, &lease, end);
                 continue;
             }
         };
-        if !window.is_empty() && bytes + message.size > WINDOW_BYTES {
+        if !window.is_empty() && bytes + message.size > TRANSLATE_WINDOW_BYTES {
             run(state, &routes, std::mem::take(&mut window));
             bytes = 0;
         }
@@ -62,10 +55,32 @@ pub(super) fn batch(state: &Shared, leases: Vec<Lease>) {
     run(state, &routes, window);
 }
 
+/// Translates one message that is streamed. It takes its time, so it has a worker of its own; where the service
+/// stops meanwhile, it is translated anew at the next start.
+pub(super) fn streamed(state: &Shared, lease: Lease, stop: &CancellationToken) {
+    let end = match message(state, &lease) {
+        Ok(message) => {
+            let routes = route::table(state);
+            let (_, end) = guarded(state, &routes, lease.clone(), &message, Some(stop));
+            end
+        }
+        Err(end) => end,
+    };
+    worker::finish(state, &lease, end);
+}
+
+fn message(state: &AppState, lease: &Lease) -> Result<Message, End> {
+    match state.engine.message(&lease.item.message) {
+        Ok(Some(message)) => Ok(message),
+        Ok(None) => Err(End::park("not-found", "the message is not there")),
+        Err(error) => Err(End::of(state, lease, &error)),
+    }
+}
+
 fn run(state: &Shared, routes: &Routes, window: Vec<(Lease, Message)>) {
     let threads = state.config.limits.translate_workers.min(window.len());
     let done: Vec<(Lease, End)> = if threads < 2 {
-        window.into_iter().map(|(lease, message)| guarded(state, routes, lease, &message)).collect()
+        window.into_iter().map(|(lease, message)| guarded(state, routes, lease, &message, None)).collect()
     } else {
         let queue = Mutex::new(window.into_iter().enumerate());
         let results = Mutex::new(Vec::new());
@@ -75,7 +90,7 @@ fn run(state: &Shared, routes: &Routes, window: Vec<(Lease, Message)>) {
                     loop {
                         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                         let Some((at, (lease, message))) = next else { return };
-                        let result = guarded(state, routes, lease, &message);
+                        let result = guarded(state, routes, lease, &message, None);
                         results.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
                     }
                 });
@@ -89,32 +104,85 @@ fn run(state: &Shared, routes: &Routes, window: Vec<(Lease, Message)>) {
     worker::finish_all(state, done);
 }
 
-fn guarded(state: &Shared, routes: &Routes, lease: Lease, message: &Message) -> (Lease, End) {
-    let done = catch_unwind(AssertUnwindSafe(|| translate(state, routes, &lease, message)))
+fn guarded(
+    state: &Shared,
+    routes: &Routes,
+    lease: Lease,
+    message: &Message,
+    stop: Option<&CancellationToken>,
+) -> (Lease, End) {
+    let done = catch_unwind(AssertUnwindSafe(|| translate(state, routes, &lease, message, stop)))
         .unwrap_or_else(|_| End::park("panic", "the program failed on this message; its content is kept"));
     (lease, if message.new.inbox { beside_the_inbox(done) } else { done })
 }
 
-fn translate(state: &AppState, routes: &Routes, lease: &Lease, message: &Message) -> End {
-    let input = match content::read(state, message) {
-        Ok(content) => content.bytes,
-        Err(causeway_exchange::EngineError::Invalid(what)) => {
-            return refused(state, message, "unreadable", what);
-        }
-        Err(error) => return End::of(state, lease, &error),
+fn translate(
+    state: &AppState,
+    routes: &Routes,
+    lease: &Lease,
+    message: &Message,
+    stop: Option<&CancellationToken>,
+) -> End {
+    let failed = |error| match error {
+        EngineError::Invalid(what) => refused(state, message, "unreadable", what),
+        error => End::of(state, lease, &error),
+    };
+    let limits = &state.config.limits;
+    let mut source = match content::open(state, message, limits.message_bytes) {
+        Ok(source) => source,
+        Err(error) => return failed(error),
     };
     let hint = message.new.headers.get(FORMAT_HEADER).map(String::as_str);
-    let found = detect::detect(state, &input, message.new.media_type.as_deref(), hint);
-    let Some((adapter, detection)) = found else {
+    let detect = |input: &[u8]| detect::detect(state, input, message.new.media_type.as_deref(), hint);
+    let mut input = Vec::new();
+    // One byte more than may be held tells whether there is more.
+    if let Err(error) = source.read_up_to(&mut input, limits.head_bytes + 1) {
+        return failed(error);
+    }
+    let gate = Gate::new(stop);
+    let job = |adapter| Job { state, routes, message, adapter, lease: Some(lease), gate: &gate };
+    if input.len() as u64 > limits.head_bytes {
+        if let Some((adapter, detection)) = detect(&input).filter(|(adapter, _)| adapter.streams()) {
+            if lease.item.work.destination != STREAMED {
+                let mut work = NewWork::new(WorkKind::Translate, STREAMED);
+                work.replay = lease.item.work.replay;
+                return End::Done(Box::new(Effects { work: vec![work], ..Effects::default() }));
+            }
+            let mut reader = Gated { gate: &gate, reader: input.as_slice().chain(source) };
+            let made = effects(&job(adapter), &detection, Input::Stream(&mut reader));
+            return end(state, message, lease, made);
+        }
+        if let Err(error) = source.read_up_to(&mut input, limits.whole_bytes + 1) {
+            return failed(error);
+        }
+        if input.len() as u64 > limits.whole_bytes {
+            let text = format!(
+                "a message of this format is translated in memory, up to limits.whole_bytes = {} bytes; it is kept",
+                limits.whole_bytes
+            );
+            return End::park("too-large", &text);
+        }
+    }
+    let Some((adapter, detection)) = detect(&input) else {
         return refused(state, message, "unrecognised", "no adapter knows this format; the message is kept");
     };
     if let Some(part) = adapter.part(&input) {
         let work = parts::Work { state, routes, lease, message, adapter, detection: &detection };
         return work.take(&part);
     }
-    match effects(state, routes, message, adapter, &detection, &input) {
-        Some((effects, _)) => End::Done(Box::new(effects)),
-        None => End::await_service(state, "translator", "the translator did not answer"),
+    end(state, message, lease, effects(&job(adapter), &detection, Input::Whole(&input)))
+}
+
+/// The end of a message's translation, or why it has none.
+fn end(state: &AppState, message: &Message, lease: &Lease, made: Result<Made, Unmade>) -> End {
+    match made {
+        Ok(made) => End::Done(Box::new(made.effects)),
+        Err(Unmade::Unanswered) => End::await_service(state, "translator", "the translator did not answer"),
+        Err(Unmade::Broken(Broken::Stopped)) => End::Left,
+        Err(Unmade::Broken(Broken::Failed(EngineError::Invalid(what)))) => {
+            refused(state, message, "unreadable", what)
+        }
+        Err(Unmade::Broken(Broken::Failed(error))) => End::of(state, lease, &error),
     }
 }
 
@@ -148,180 +216,4 @@ fn refused(state: &AppState, message: &Message, rule: &'static str, text: &'stat
         events: vec![NewEvent::new(rule, "causeway", text)],
         ..Effects::default()
     }))
-}
-
-/// Everything that a translation of this input changes, and the digests of the persons it is about. `None` where
-/// the program failed and not the input (an adapter in another process could not be reached): try again.
-pub(super) fn effects(
-    state: &AppState,
-    routes: &Routes,
-    message: &Message,
-    adapter: &'static dyn Adapter,
-    detection: &Detection,
-    input: &[u8],
-) -> Option<(Effects, Vec<String>)> {
-    let context = state.context(&message.new.sender, message.received_at, &message.new.id, false);
-    let started = Instant::now();
-    let mut made = causeway_adapter::translate(adapter, input, &context);
-    let took = started.elapsed();
-    if made.unreadable && made.issues.last().is_some_and(|i| i.code == IssueCode::Exception) {
-        state.counters.translation(adapter.name(), "failed", took);
-        return None;
-    }
-    let end = if made.unreadable {
-        "unreadable"
-    } else if made.rejected() {
-        "partly"
-    } else {
-        "whole"
-    };
-    state.counters.translation(adapter.name(), end, took);
-
-    let mut checked = Checked::default();
-    let mut outputs = Vec::with_capacity(made.outputs.len());
-    for (number, output) in made.outputs.iter_mut().enumerate() {
-        let bytes = checked.bundle(state, number, std::mem::take(&mut output.json));
-        let name =
-            if output.label.is_empty() { format!("bundle {}", number + 1) } else { output.label.clone() };
-        outputs.push(StoredOutput { name, media_type: crate::fhir::MEDIA_TYPE.to_owned(), bytes });
-    }
-    let summary = summary(state, adapter, &made, &checked);
-    let mut effects =
-        Effects { events: events(adapter, detection, &made, &checked, &summary), ..Effects::default() };
-    effects.audit.push(translated_audit(adapter, message, &outputs, &summary));
-    effects.state = Some(if made.unreadable { State::Error } else { State::Translated });
-    if made.unreadable {
-        let text = made.issues.last().map_or_else(String::new, |i| i.text.to_string());
-        effects.failure = Some(("unreadable".to_owned(), text));
-    }
-    if !outputs.is_empty() {
-        let mut work = NewWork::new(WorkKind::Record, RECORD);
-        work.order_key = single(&checked.persons);
-        effects.work.push(work);
-        route::deliveries(state, routes, message, adapter, &made, &outputs, &checked.persons, &mut effects);
-    }
-    let acknowledgement = made.acknowledgement.map(|ack| StoredOutput {
-        name: format!("acknowledgement.{}", ack.extension),
-        media_type: ack.media_type.to_owned(),
-        bytes: ack.bytes,
-    });
-    if let Some(acknowledgement) = &acknowledgement {
-        route::acknowledge(message, acknowledgement, &mut effects);
-    }
-    let mut outcome = render::operation_outcome(&made.issues, made.issues_dropped);
-    if !checked.issues.is_empty()
-        && let Some(list) = outcome["issue"].as_array_mut()
-    {
-        if made.issues.is_empty() && made.issues_dropped == 0 {
-            list.clear();
-        }
-        list.append(&mut checked.issues);
-    }
-    effects.translation = Some(Translation {
-        adapter: adapter.name().to_owned(),
-        format: format!("{} {}", adapter.title(), detection.version).trim_end().to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        outputs,
-        ledger: render::ledger_json(&made.ledger).to_string().into_bytes(),
-        issues: outcome.to_string().into_bytes(),
-        acknowledgement,
-        summary,
-    });
-    Some((effects, checked.persons))
-}
-
-/// The key under which work about exactly one person keeps its order.
-pub(super) fn single(persons: &[String]) -> Option<String> {
-    match persons {
-        [one] => Some(one.clone()),
-        _ => None,
-    }
-}
-
-fn summary(
-    state: &AppState,
-    adapter: &'static dyn Adapter,
-    made: &causeway_adapter::Translation,
-    checked: &Checked,
-) -> TranslationSummary {
-    let totals = made.ledger.totals();
-    for outcome in Outcome::ALL {
-        state.counters.items(adapter.name(), outcome.word(), totals.of(outcome));
-    }
-    let of = |least: Severity, most: Severity| {
-        made.issues.iter().filter(|i| i.severity >= least && i.severity <= most).count() as u64
-    };
-    let rejected = of(Severity::Error, Severity::Fatal);
-    TranslationSummary {
-        records: made.outputs.len() as u64 + u64::from(made.unreadable),
-        rejected,
-        items: totals.total(),
-        mapped: totals.of(Outcome::Mapped),
-        unexplained: totals.of(Outcome::Unexplained),
-        errors: rejected + checked.errors,
-        warnings: of(Severity::Warning, Severity::Warning) + checked.warnings,
-    }
-}
-
-fn events(
-    adapter: &dyn Adapter,
-    detection: &Detection,
-    made: &causeway_adapter::Translation,
-    checked: &Checked,
-    summary: &TranslationSummary,
-) -> Vec<NewEvent> {
-    let totals = made.ledger.totals();
-    let parts: Vec<String> = Outcome::ALL
-        .into_iter()
-        .filter(|o| totals.of(*o) > 0)
-        .map(|o| format!("{} {}", totals.of(o), o.word()))
-        .collect();
-    let kind = if made.unreadable { "unreadable" } else { "translated" };
-    let detail = format!(
-        "{} {}: {}, {} ({}), {}, {}",
-        adapter.title(),
-        detection.version,
-        count(made.outputs.len() as u64, "bundle"),
-        count(totals.total(), "source item"),
-        parts.join(", "),
-        count(summary.errors, "error"),
-        count(summary.warnings, "warning"),
-    );
-    let mut events = vec![NewEvent::new(kind, adapter.name(), &detail)];
-    if checked.marked > 0 {
-        let detail = format!(
-            "{} marked, for breaking a rule of FHIR R4; nothing was dropped",
-            count(checked.marked, "resource")
-        );
-        events.push(NewEvent::new("check-failed", "causeway", &detail));
-    }
-    events
-}
-
-fn translated_audit(
-    adapter: &dyn Adapter,
-    message: &Message,
-    outputs: &[StoredOutput],
-    summary: &TranslationSummary,
-) -> NewAudit {
-    // One digest over all outputs proves later which translation was current; a list could be a million long.
-    let mut all = Sha256::new();
-    for output in outputs {
-        all.update(Sha256::digest(&output.bytes));
-    }
-    let detail: Value = json!({
-        "adapter": adapter.name(),
-        "program": env!("CARGO_PKG_VERSION"),
-        "original": hex(&message.sha256),
-        "outputs": outputs.len(),
-        "outputsDigest": hex(&all.finalize()),
-        "items": summary.items,
-        "unexplained": summary.unexplained,
-    });
-    NewAudit {
-        actor: "causeway".to_owned(),
-        action: "message-translated".to_owned(),
-        entity: message.new.id.to_string(),
-        detail: detail.to_string(),
-    }
 }

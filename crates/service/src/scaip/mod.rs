@@ -32,7 +32,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Shown};
 use crate::config::hex;
 use crate::doors::http::FORMAT_HEADER;
 use crate::limits;
@@ -102,8 +102,13 @@ pub fn router() -> Router<Shared> {
     Router::new().route("/scaip", post(over_http).layer(DefaultBodyLimit::max(limits::SCAIP_BYTES_MAX)))
 }
 
-async fn over_http(State(state): State<Shared>, headers: HeaderMap, body: Bytes) -> Answer<Response> {
-    let caller = Caller::of(&state, &headers)?;
+async fn over_http(
+    State(state): State<Shared>,
+    shown: Shown,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer<Response> {
+    let caller = Caller::of(&state, &shown, &headers)?;
     if !caller.named {
         return Err(Problem::invalid("sender-missing", "Causeway-Sender must name the sending organisation"));
     }

@@ -9,7 +9,7 @@ use causeway_service::app::Service;
 use causeway_service::mllp::{self, Settings};
 use causeway_service::testing::TestServer;
 use causeway_service::tls;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls_pki_types::ServerName;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,12 +20,12 @@ use crate::messaging::{OURS, bars, post, referral};
 use crate::receiver::*;
 use crate::support::*;
 
-struct Authority {
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pub pem: String,
 }
 
-fn authority() -> Authority {
+pub fn authority() -> Authority {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -35,9 +35,15 @@ fn authority() -> Authority {
 
 impl Authority {
     /// Writes a certificate for localhost and its key.
-    fn issue(&self, directory: &Path, name: &str) -> Vec<u8> {
+    pub fn issue(&self, directory: &Path, name: &str) -> Vec<u8> {
+        self.issue_named(directory, name, "localhost")
+    }
+
+    /// The same, with this common name of its subject.
+    pub fn issue_named(&self, directory: &Path, name: &str, common: &str) -> Vec<u8> {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, common);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         std::fs::write(directory.join(format!("{name}.pem")), certificate.pem()).unwrap();
         std::fs::write(directory.join(format!("{name}-key.pem")), key.serialize_pem()).unwrap();
@@ -45,7 +51,7 @@ impl Authority {
     }
 }
 
-fn settings(directory: &Path, client_ca: bool) -> tls::Settings {
+pub fn settings(directory: &Path, client_ca: bool) -> tls::Settings {
     tls::Settings {
         certificate: directory.join("server.pem"),
         key: directory.join("server-key.pem"),

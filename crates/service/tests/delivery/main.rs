@@ -10,6 +10,9 @@ mod lines;
 #[allow(dead_code)]
 mod support;
 
+mod bundles;
+mod certificates;
+mod credentials;
 mod duplicates;
 mod endpoints;
 mod faults;

@@ -1,7 +1,7 @@
 //! Acknowledgements that are expected, come, or don't.
 
 use causeway_exchange::watch::Watch;
-use causeway_exchange::{Accept, AckKind, Effects, Expectation, MessageId, NewMessage, Payload};
+use causeway_exchange::{Accept, AckKind, AckOutcome, Effects, Expectation, MessageId, NewMessage, Payload};
 use causeway_service::config::{Config, Organisation};
 use causeway_service::delivery::watch::follow;
 use causeway_service::testing::TestServer;
@@ -62,6 +62,54 @@ async fn a_delivery_is_watched_and_its_answer_settles_it() {
     assert_eq!(overdue.len(), 1);
     assert_eq!(overdue[0].expected.kind, AckKind::Business);
     until(&server, id.as_str(), "acknowledgement-overdue").await;
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_receivers_each_answers_for_itself() {
+    let world = World::new();
+    let ok_message = json!({"resourceType": "Bundle", "entry": [
+        {"resource": {"resourceType": "MessageHeader", "response": {"code": "ok"}}}]})
+    .to_string();
+    let north = Receiver::start(move |_, _| (200, Vec::new(), ok_message.clone())).await;
+    let south = Receiver::start(|_, at| if at == 0 { status(503) } else { status(422) }).await;
+    let target = |name: &str, receiver: &Receiver| {
+        endpoint(json!({"name": name, "kind": "fhir", "address": receiver.url(),
+            "acknowledgements": ["infrastructure"],
+            "retry": {"first_seconds": 2, "cap_seconds": 2, "give_up_hours": 1}}))
+    };
+    let mut config =
+        watched(with_endpoints(open_config(), vec![target("north", &north), target("south", &south)]));
+    config.routes = serde_json::from_value(json!([{"id": "both", "to": [
+        {"kind": "endpoint", "endpoint": "north"}, {"kind": "endpoint", "endpoint": "south"}]}]))
+    .unwrap();
+    let server = world.serve(config).await;
+    let id = send_letter(&server).await;
+    until(&server, id.as_str(), "delivered").await;
+    south.until(1).await;
+    let list = || {
+        let mut list: Vec<_> = server.state.engine.expectations(&id).unwrap();
+        list.sort_by(|a, b| a.expected.from.cmp(&b.expected.from));
+        let row = |e: Expectation| {
+            (e.expected.from, e.expected.kind, e.settled.map(|(outcome, _, code)| (outcome, code)))
+        };
+        list.into_iter().map(row).collect::<Vec<_>>()
+    };
+    let row = |from: &str, kind, settled: Option<(AckOutcome, &str)>| {
+        (from.to_owned(), kind, settled.map(|(outcome, code)| (outcome, code.to_owned())))
+    };
+    let (transport, infrastructure) = (AckKind::Transport, AckKind::Infrastructure);
+    let taken = Some((AckOutcome::Positive, "200"));
+    let all = when("four expectations", || Some(list()).filter(|l| l.len() == 4)).await;
+    let north = [row("north", transport, taken), row("north", infrastructure, taken)];
+    assert_eq!(all[..2], north);
+    assert_eq!(all[2..], [row("south", transport, None), row("south", infrastructure, None)]);
+    // Then it refuses: its own, and only its own, is negative.
+    until(&server, id.as_str(), "work-parked").await;
+    let all = list();
+    assert_eq!(all[..2], north);
+    let refused = Some((AckOutcome::Negative, "http-422"));
+    assert_eq!(all[2..], [row("south", transport, refused), row("south", infrastructure, None)]);
     server.stop().await.unwrap();
 }
 

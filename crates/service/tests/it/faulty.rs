@@ -32,6 +32,7 @@ impl Engine for Faulty {
         fn accept_then(&self, accept: Accept, now: Timestamp, done: Done) -> ();
         fn lookup(&self, key: &IdempotencyKey) -> Result<Option<AcceptOutcome>>;
         fn stage(&self, content: &mut dyn Read, limit: u64) -> Result<Staged>;
+        fn unstage(&self, content: &[Staged]) -> Result<()>;
         fn begin_upload(&self, upload: Upload, now: Timestamp) -> Result<()>;
         fn put_chunk(&self, id: &MessageId, number: u32, content: Payload, now: Timestamp) -> Result<ChunkOutcome>;
         fn finish_upload(&self, id: &MessageId, lenient: bool, expect: Option<[u8; 32]>, effects: Effects, now: Timestamp) -> Result<u64>;
@@ -39,7 +40,11 @@ impl Engine for Faulty {
         fn payload(&self, id: &MessageId) -> Result<PayloadReader>;
         fn chunk(&self, id: &MessageId, number: u32) -> Result<PayloadReader>;
         fn translation(&self, id: &MessageId) -> Result<Option<Translation>>;
+        fn translation_head(&self, id: &MessageId) -> Result<Option<TranslationHead>>;
+        fn output(&self, id: &MessageId, number: u64) -> Result<Option<StoredOutput>>;
+        fn piece(&self, id: &MessageId, kind: PieceKind, number: u32) -> Result<Option<Vec<u8>>>;
         fn timeline(&self, id: &MessageId) -> Result<Vec<Event>>;
+        fn timeline_start(&self, id: &MessageId, limit: usize) -> Result<Vec<Event>>;
         fn search(&self, query: &MessageQuery) -> Result<Vec<Message>>;
         fn inbox(&self, query: &InboxQuery) -> Result<InboxPage>;
         fn acknowledge(&self, mailbox: &str, id: &MessageId, actor: &str, now: Timestamp) -> Result<bool>;

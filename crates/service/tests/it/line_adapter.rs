@@ -2,11 +2,12 @@
 //!
 //! `LINE|version`, then records that begin with `PAT|number|family|given|born|gender`, followed by
 //! `OBS|date|what|value`, `CARE|date|what`, `TO|code`, `NOTE|anything` (not carried), `BAD|why` (refused),
-//! `HELD|what` (withheld), `LAX|what` (makes a resource that breaks R4), `PANIC`. `PART|group|id|awaited…` as
-//! the second line makes the input a part.
+//! `HELD|what` (withheld), `LAX|what` (makes a resource that breaks R4), `RAW|text` (an output of just this text),
+//! `PANIC`. `PART|group|id|awaited…` as the second line makes the input a part.
 
 use causeway_adapter::{
-    Acknowledgement, Adapter, Composer, Confidence, Context, Detection, Meta, Part, Profile, Sector, Sink,
+    Acknowledgement, Adapter, Composer, Confidence, Context, Detection, Meta, Output, Part, Profile, Sector,
+    Sink,
 };
 use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, Outcome, Place, Severity, Span, When};
 use causeway_fhir::types::{self, Verification};
@@ -149,6 +150,10 @@ impl Adapter for Lines {
     fn extensions(&self) -> &'static [&'static str] {
         &["lines"]
     }
+    /// Each record stands for itself, so a long input may be kept in pieces.
+    fn streams(&self) -> bool {
+        true
+    }
     fn detect(&self, input: &[u8]) -> Detection {
         match input.strip_prefix(b"LINE|") {
             Some(rest) => {
@@ -174,6 +179,7 @@ impl Adapter for Lines {
         let lines = read(text, &mut composer);
         let mut person = None;
         let mut recipient = None;
+        let mut raw = Vec::new();
         let mut records = 0;
         for line in &lines {
             let end = line.first + line.fields.len() as u32;
@@ -189,6 +195,12 @@ impl Adapter for Lines {
                 ("OBS", Some(of)) => observation(&mut composer, line, of, Some("final")),
                 ("LAX", Some(of)) => observation(&mut composer, line, of, None),
                 ("CARE", Some(of)) => care(&mut composer, line, of),
+                ("RAW", _) => {
+                    let (json, label) = (line.text(1).as_bytes().to_vec(), "raw".to_owned());
+                    let (id, event) = (String::new(), String::new());
+                    raw.push(Output { json, id, label, event, recipient: None, resources: 0 });
+                    composer.claim(line.leaf(1), Outcome::Mapped, "");
+                }
                 ("TO", _) => {
                     recipient = Some(line.text(1).to_owned());
                     composer.claim(line.leaf(1), Outcome::Mapped, "");
@@ -229,6 +241,7 @@ impl Adapter for Lines {
         let all = composer.ledger.next_id();
         composer.flush_rest(all);
         composer.flush(sink);
+        raw.into_iter().for_each(|output| sink.output(output));
         sink.acknowledgement(Acknowledgement {
             bytes: format!("ACK|{records}\n").into_bytes(),
             media_type: "text/x-lines",

@@ -4,6 +4,7 @@ mod doors;
 mod faulty;
 mod fhir;
 mod html;
+mod large;
 mod line_adapter;
 mod look;
 mod onramp;

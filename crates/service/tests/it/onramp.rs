@@ -73,7 +73,8 @@ async fn a_home_writes_for_itself_and_the_log_names_nobody() {
     assert!(audit.iter().any(|a| a.audit.action == "care-note-written" && a.audit.actor == HOME));
 
     let log = logged();
-    for secret in ["Wilhelmina", "Oakapple", "barcarolles", "Zebedee", "1931"] {
+    // The year alone may be a number of anything; the log is that of all tests.
+    for secret in ["Wilhelmina", "Oakapple", "barcarolles", "Zebedee", "/1931", "2F1931", "1931-05-04"] {
         assert!(!log.contains(secret), "the log names {secret}");
     }
     server.stop().await.unwrap();

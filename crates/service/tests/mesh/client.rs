@@ -61,7 +61,9 @@ pub struct Mesh {
 }
 
 /// A service with the door, of a world.
-pub async fn serve(world: &World, service: Config, mesh: MeshConfig) -> TestServer {
+pub async fn serve(world: &World, mut service: Config, mesh: MeshConfig) -> TestServer {
+    // The journal of used tokens lies beside the engine's data.
+    service.data_directory.clone_from(&world.directory);
     let state: Shared = world.state(service);
     let door = mesh::router(mesh::open(mesh, &state).unwrap());
     TestServer::start_service(state.clone(), Service::new(state).door(door)).await.unwrap()

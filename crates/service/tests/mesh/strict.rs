@@ -35,23 +35,63 @@ async fn a_token_is_good_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_used_token_stays_used_over_a_restart() {
-    for token_memory in [TokenMemory::Engine, TokenMemory::Journal] {
+    for token_memory in [TokenMemory::Engine, TokenMemory::Journal, TokenMemory::Auto] {
         let world = World::new();
-        let service = || {
-            let mut service = open_config();
-            service.data_directory.clone_from(&world.directory);
-            service
-        };
         let mesh = || MeshConfig { token_memory, ..config(Mode::Strict) };
         let token = token_at("A1", 1, 0);
         let headers = [("Authorization", token.as_str())];
         let mut statuses = Vec::new();
         for _ in 0..2 {
-            let server = serve(&world, service(), mesh()).await;
+            let server = serve(&world, open_config(), mesh()).await;
             statuses.push(call(&server, "GET", "/messageexchange/A1/inbox", &headers, b"").await.status);
             server.stop().await.unwrap();
         }
         assert_eq!(statuses, [200, 403], "{token_memory:?}");
+    }
+}
+
+/// The journal of used tokens flushes none of its own: after another start of the machine it can't know which tokens
+/// of the last minutes were used, and refuses them all.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_power_cut_no_token_that_may_have_been_used_is_good() {
+    // In the place of a token's minute: the record names the start of the machine (`journal`).
+    const BOOT: i64 = i64::MIN;
+    let world = World::new();
+    let inbox = async |token: &str| {
+        let server = serve(&world, open_config(), config(Mode::Strict)).await;
+        let headers = [("Authorization", token), ("Accept", V2)];
+        let reply = call(&server, "GET", "/messageexchange/A1/inbox", &headers, b"").await;
+        server.stop().await.unwrap();
+        (reply.status, said(&reply).2)
+    };
+    assert_eq!(inbox(&token_at("A1", 1, 0)).await.0, 200);
+    let path = world.directory.join("mesh-tokens.log");
+    let mut journal = std::fs::read(&path).unwrap();
+    journal.extend(BOOT.to_be_bytes());
+    journal.extend([7; 8]);
+    std::fs::write(&path, journal).unwrap();
+    let refused = (403, "Invalid Authentication Token".to_owned());
+    // Neither one that was used nor one that was not.
+    assert_eq!(inbox(&token_at("A1", 1, 0)).await, refused);
+    assert_eq!(inbox(&token_at("A1", 2, 0)).await, refused);
+    // Some minutes later tokens are good again, once.
+    let later = token_at("A1", 3, 5);
+    assert_eq!(inbox(&later).await.0, 200);
+    assert_eq!(inbox(&later).await, (403, "Error Duplicated Authentication Token".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anothers_message_is_not_acknowledged() {
+    for mode in [Mode::Strict, Mode::Sandbox] {
+        let mesh = Mesh::new(mode).await;
+        let id = mesh.send("W", &[], b"text").await;
+        assert_eq!(mesh.acknowledge("C1", &id).await.status, 403, "{mode:?}");
+        assert_eq!(mesh.acknowledge("A1", &id).await.status, 403, "{mode:?}");
+        for none in ["20260302090000000000_00C0DE", "no-id-at-all!"] {
+            assert_eq!(mesh.acknowledge("B1", none).await.status, 404, "{mode:?}");
+        }
+        assert_eq!(mesh.inbox("B1").await, std::slice::from_ref(&id));
+        assert_eq!(mesh.acknowledge("B1", &id).await.status, 200, "{mode:?}");
     }
 }
 

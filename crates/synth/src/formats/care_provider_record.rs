@@ -5,9 +5,9 @@ use jiff::civil::{Date, DateTime, date};
 use serde_json::{Value, json};
 
 use super::{message, offset};
-use crate::people::{Organisation, Person, Sex};
+use crate::people::{ALARM_CENTRE, Organisation, Person, Sex};
 use crate::random::Random;
-use crate::{Event, Message};
+use crate::{Event, Journey, Message};
 
 const KIND: (&str, &str) = ("care-provider-record", "application/vnd.causeway.dscr-record+json");
 const CONTROLLER: &str = "https://fhir.causeway.example/Id/telecare-controller";
@@ -40,6 +40,36 @@ pub fn of_event(person: &Person, event: &Event) -> Vec<Message> {
     }
     messages
 }
+
+/// The record by which an alarm receiving centre tells, weeks before the first alarm of a journey, whose controller it
+/// looks after: without it an alarm belongs to nobody and is answered with 5. `None` where nothing raises an alarm.
+pub fn telecare_registration(person: &Person, journey: &Journey) -> Option<Message> {
+    let alarm = journey.events.iter().find_map(|event| match event {
+        Event::Alarm { at, .. } => Some(*at),
+        _ => None,
+    })?;
+    let installed = alarm.date() - TELECARE_DAYS_BEFORE.days();
+    let at = installed.at(16, 0, 0, 0);
+    let value = json!({
+        "$schema": "https://fhir.causeway.example/schema/dscr-record-0.1.json",
+        "recordUid": format!("telecare-{}", person.number),
+        "version": 1,
+        "recordedAt": offset(at),
+        "provider": {"odsCode": ALARM_CENTRE.code, "name": ALARM_CENTRE.name},
+        "subject": subject(person),
+        "services": [{
+            "recordUid": format!("SV-telecare-{}", person.number), "version": 1,
+            "description": "Telecare: pendant and fall detector", "status": "active",
+            "startDate": installed.to_string(),
+        }],
+    });
+    let title = format!("{} installs telecare and registers its controller", ALARM_CENTRE.name);
+    let name = ("record-telecare-v1.json", title.as_str());
+    Some(message(person, KIND, name, (ALARM_CENTRE, at), format!("{value:#}\n")))
+}
+
+/// Days from the installation of a telecare unit to the first alarm.
+const TELECARE_DAYS_BEFORE: i64 = 30;
 
 /// What kind of service a record is about.
 struct Stay {
