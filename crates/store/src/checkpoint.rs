@@ -6,7 +6,7 @@
 //! the thread doesn't keep up, the log grows to a limit and then the writer does it all, as SQLite would.
 
 use crate::fault::{Result, db, io};
-use crate::limits::{CHECKPOINT_LOG_TIMES, CHECKPOINT_REST_PART};
+use crate::limits::{BUSY_WAIT, CHECKPOINT_LOG_TIMES, CHECKPOINT_REST_PART, SHRINK_WAIT};
 use crate::shared::{Shared, open_writer};
 use causeway_exchange::EngineError;
 use rusqlite::Connection;
@@ -30,6 +30,18 @@ impl Log {
         conn.prepare_cached(sql)
             .and_then(|mut s| s.query_row([], |r| Ok(Self { frames: r.get(1)?, copied: r.get(2)? })))
             .map_err(|e| db(&e))
+    }
+}
+
+/// Copies the whole log and cuts its file, where no reader holds it. What fails is tried again with the next refusal.
+pub(crate) fn shrink(conn: &Connection, shared: &Shared) {
+    let cut = conn
+        .busy_timeout(SHRINK_WAIT)
+        .map_err(|e| db(&e))
+        .and_then(|()| Log::after(conn, "PRAGMA wal_checkpoint(TRUNCATE)"));
+    let restored = conn.busy_timeout(BUSY_WAIT).map_err(|e| db(&e));
+    if let Err(EngineError::Stopped(why)) = cut.map(drop).and(restored) {
+        shared.stop(&why);
     }
 }
 

@@ -28,13 +28,13 @@ const _: () = assert!(TOP < MAX_DERIVED_DEPTH);
 
 impl Engine for Store {
     fn accept(&self, accept: Accept, now: Timestamp) -> Result<AcceptOutcome> {
-        self.shared.admit()?;
+        self.admit()?;
         let ready = self.shared.ready_accept(accept, TOP)?;
         self.writer.wait(now, ready.may_be_refused(), move |tx| tx.accept(ready))
     }
 
     fn accept_then(&self, accept: Accept, now: Timestamp, done: Done) {
-        match self.shared.admit().and_then(|()| self.shared.ready_accept(accept, TOP)) {
+        match self.admit().and_then(|()| self.shared.ready_accept(accept, TOP)) {
             Ok(ready) => self.writer.submit(now, ready.may_be_refused(), move |tx| tx.accept(ready), done),
             Err(error) => done(Err(error)),
         }
@@ -53,7 +53,7 @@ impl Engine for Store {
     }
 
     fn stage(&self, content: &mut dyn Read, limit: u64) -> Result<Staged> {
-        self.shared.admit()?;
+        self.admit()?;
         let (staged, pin) =
             self.shared.blobs.put_stream(content, limit).inspect_err(|e| self.shared.stop_if_failed(e))?;
         self.shared.blobs.keep_staged(pin);
@@ -69,7 +69,7 @@ impl Engine for Store {
     }
 
     fn begin_upload(&self, upload: Upload, now: Timestamp) -> Result<()> {
-        self.shared.admit()?;
+        self.admit()?;
         if upload.total == 0 || upload.total > MAX_CHUNKS {
             return Err(EngineError::ChunkOutOfRange);
         }
@@ -89,7 +89,7 @@ impl Engine for Store {
         content: Payload,
         now: Timestamp,
     ) -> Result<ChunkOutcome> {
-        self.shared.admit()?;
+        self.admit()?;
         let part = self
             .shared
             .ready_payload(i64::from(number), content)?
@@ -106,7 +106,7 @@ impl Engine for Store {
         effects: Effects,
         now: Timestamp,
     ) -> Result<u64> {
-        self.shared.admit()?;
+        self.admit()?;
         let found = self.message(id)?.ok_or(EngineError::NotFound("message"))?;
         let mut whole = Sha256::new();
         let (mut size, mut chunks) = (0u64, 0i64);

@@ -113,6 +113,21 @@ impl Store {
         Ok(store)
     }
 
+    /// Refuses new content where space is short or accepting has stopped. Where space is short, the write-ahead log
+    /// gives up what it can: else a log that grew under load could keep the space that it waits for.
+    fn admit(&self) -> Result<()> {
+        self.shared.admit().inspect_err(|error| {
+            if matches!(error, EngineError::SpaceLow { .. }) && self.shared.ask_to_shrink() {
+                self.shrink();
+            }
+        })
+    }
+
+    /// Wakes the writer, which shrinks the log where it was asked to.
+    fn shrink(&self) {
+        self.writer.submit(jiff::Timestamp::UNIX_EPOCH, false, |_| Ok(()), |_: Result<()>| {});
+    }
+
     /// Removes content files that no message names any more, after the commit that took the names away.
     fn drop_files(&self, files: &[Checksum]) -> Result<()> {
         if files.is_empty() {
@@ -140,6 +155,37 @@ mod tests {
     use super::{Options, Store};
     use causeway_exchange::{Accept, Effects, Engine, EngineError, MessageId, NewMessage, Payload};
     use jiff::Timestamp;
+
+    #[test]
+    fn the_log_gives_up_its_space_where_space_is_short() {
+        let directory = std::env::temp_dir().join(format!("causeway-store-shrink-{}", std::process::id()));
+        let store = Store::open(Options { reserve: 1, ..Options::new(&directory) }).expect("opens");
+        let accept = Accept {
+            message: NewMessage::new(MessageId::new("M1").expect("an id"), "A99990", "http"),
+            payload: Payload::Bytes(vec![b'x'; 500_000]),
+            key: None,
+            effects: Effects::default(),
+        };
+        store.accept(accept, Timestamp::UNIX_EPOCH).expect("accepts");
+        let log = || std::fs::metadata(directory.join("causeway.db-wal")).map_or(0, |m| m.len());
+        assert!(log() > 500_000);
+        assert!(store.shared.ask_to_shrink(), "asked for the first time");
+        assert!(!store.shared.ask_to_shrink(), "not again at once");
+        store.shrink();
+        for _ in 0..200 {
+            if log() == 0 {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        assert_eq!(log(), 0);
+        assert_eq!(
+            store.content(&MessageId::new("M1").expect("an id"), 500_000).expect("content").bytes.len(),
+            500_000
+        );
+        drop(store);
+        std::fs::remove_dir_all(directory).expect("removed");
+    }
 
     #[test]
     fn a_failed_flush_stops_accepting_and_reading_goes_on() {

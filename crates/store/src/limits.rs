@@ -15,6 +15,12 @@ pub const QUEUE_REQUESTS: usize = 4_096;
 pub const SPACE_RESERVE_BYTES: u64 = 256 * 1024 * 1024;
 /// Milliseconds for which a look at the free space holds. A disk of 5 GB/s writes 50 MB in them, a fifth of the reserve.
 pub const SPACE_LOOK_MS: u64 = 10;
+/// Least milliseconds between two attempts to shrink the log where space is short.
+pub const SHRINK_EVERY_MS: u64 = 500;
+/// Longest that such an attempt waits for readers.
+pub const SHRINK_WAIT: Duration = Duration::from_millis(100);
+/// Longest that a connection waits for another's lock.
+pub const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// Connections kept open for reading.
 pub const READERS: usize = 8;
 /// Pages in the write-ahead log before it is copied back (32 MB).

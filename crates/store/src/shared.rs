@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How the engine is opened.
@@ -86,6 +86,10 @@ pub(crate) struct Shared {
     opened: Instant,
     /// When space was last looked for and found, in milliseconds since `opened`; 0: not.
     looked: AtomicU64,
+    /// When the log was last asked to give up its space, in milliseconds since `opened`; 0: never.
+    asked: AtomicU64,
+    /// Whether the writer is to shrink the log.
+    pub(crate) shrink: AtomicBool,
     /// The database's file, for flushing it. After the connections: closing any handle of a file gives up all locks
     /// that the process has on it (POSIX).
     database: File,
@@ -109,6 +113,8 @@ impl Shared {
             stopped: Mutex::new(None),
             opened: Instant::now(),
             looked: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+            shrink: AtomicBool::new(false),
         })
     }
 
@@ -133,7 +139,7 @@ impl Shared {
             return Err(EngineError::Stopped(why));
         }
         // Space that was there a moment ago is there: a look costs as much as the hash of a message.
-        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        let now = self.running_ms();
         let looked = self.looked.load(Ordering::Relaxed);
         if looked > 0 && now.saturating_sub(looked) < limits::SPACE_LOOK_MS {
             return Ok(());
@@ -143,6 +149,23 @@ impl Shared {
         found.inspect_err(|_| {
             self.stats.refused_space.fetch_add(1, Ordering::Relaxed);
         })
+    }
+
+    /// Milliseconds since open, at least one.
+    fn running_ms(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// Asks for the log to be shrunk; whether the writer is to be woken for it: not more often than
+    /// [`limits::SHRINK_EVERY_MS`].
+    pub(crate) fn ask_to_shrink(&self) -> bool {
+        let (now, asked) = (self.running_ms(), self.asked.load(Ordering::Relaxed));
+        if asked > 0 && now.saturating_sub(asked) < limits::SHRINK_EVERY_MS {
+            return false;
+        }
+        self.asked.store(now, Ordering::Relaxed);
+        self.shrink.store(true, Ordering::Relaxed);
+        true
     }
 
     /// Runs a read on a connection of its own. A damaged database is an error of the read, not of the engine.
@@ -177,7 +200,7 @@ impl Shared {
 pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(|e| db(&e))?;
-    conn.busy_timeout(Duration::from_secs(10)).map_err(|e| db(&e))?;
+    conn.busy_timeout(limits::BUSY_WAIT).map_err(|e| db(&e))?;
     conn.set_prepared_statement_cache_capacity(limits::CACHED_STATEMENTS);
     // Else SQLite may compile a kept statement anew for each value that is bound.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(|e| db(&e))?;
@@ -187,7 +210,7 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
 /// The writer's connection.
 pub(crate) fn open_writer(options: &Options) -> Result<Connection> {
     let conn = Connection::open(options.database()).map_err(|e| db(&e))?;
-    conn.busy_timeout(Duration::from_secs(10)).map_err(|e| db(&e))?;
+    conn.busy_timeout(limits::BUSY_WAIT).map_err(|e| db(&e))?;
     conn.set_prepared_statement_cache_capacity(limits::CACHED_STATEMENTS);
     // Else SQLite may compile a kept statement anew for each value that is bound.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(|e| db(&e))?;

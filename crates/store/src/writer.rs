@@ -2,7 +2,7 @@
 //! flush; one that may be refused half-way has its own savepoint, so that it takes nothing of the others with
 //! it. Answers leave after the commit.
 
-use crate::checkpoint::Checkpointer;
+use crate::checkpoint::{self, Checkpointer};
 use crate::documents::DocumentChange;
 use crate::fault::{Result, db};
 use crate::inbox::Change;
@@ -383,6 +383,9 @@ impl Loop {
         }
         if outcome.is_ok() {
             self.checkpointer.after_commit(&self.conn, &self.shared);
+        }
+        if self.shared.shrink.swap(false, Ordering::Relaxed) {
+            checkpoint::shrink(&self.conn, &self.shared);
         }
     }
 
