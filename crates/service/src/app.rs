@@ -176,16 +176,11 @@ async fn observe(State(state): State<Shared>, request: Request, next: Next) -> R
     let took = started.elapsed();
     let status = response.status().as_u16();
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    let mesh_api = route.starts_with("/messageexchange/");
     state.counters.request(route, status, took);
     tracing::info!(%method, route, status, took_us = took.as_micros() as u64, "request");
     let headers = response.headers_mut();
     // What only a browser heeds is for pages: a client of the exchange pays for each header that it reads.
     let page = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    if !page && mesh_api {
-        // MESH names the headers of its answers, and its clients sign each request: no browser comes here.
-        return response;
-    }
     let for_pages = if page { PAGE_HEADERS } else { &[] };
     for (name, value) in for_pages.iter().chain(&[("x-content-type-options", "nosniff")]) {
         headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));

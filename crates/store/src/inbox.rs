@@ -4,6 +4,7 @@
 //! waits is few beside what was: it is read once at open and followed commit by commit; a page of an inbox then costs
 //! no read of the database. About 100 bytes for each waiting message.
 
+use crate::blobs::lock;
 use crate::fault::Result;
 use crate::rows;
 use causeway_exchange::limits::{MAX_INBOX_PAGE, MAX_INBOX_SCAN};
@@ -13,13 +14,10 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex};
 
-use crate::blobs::lock;
-
 /// A waiting message as a page shows it.
-#[derive(Clone)]
-pub(crate) struct Waiting {
-    pub(crate) id: MessageId,
-    pub(crate) workflow: Option<Arc<str>>,
+struct Waiting {
+    id: MessageId,
+    workflow: Option<Arc<str>>,
 }
 
 /// One mailbox's waiting messages by commit sequence.
