@@ -24,7 +24,7 @@ impl Rule {
     }
 }
 
-/// Makes a constant of each rule, `NAME Severity IssueCode "id" "sentence";`, and `ALL` of them.
+/// Makes a constant of each rule, `NAME Severity IssueCode "id" "sentence";`, `ALL` of them, and a test of the table.
 #[macro_export]
 macro_rules! rules {
     ($($name:ident $severity:ident $code:ident $id:literal $text:literal;)*) => {
@@ -39,6 +39,15 @@ macro_rules! rules {
         )*
         /// All rules, for the documentation and the tests.
         pub const ALL: &[$crate::Rule] = &[$($name,)*];
+
+        #[cfg(test)]
+        #[test]
+        fn ids_are_unique_and_texts_are_sentences() {
+            for (at, rule) in ALL.iter().enumerate() {
+                assert!(ALL.iter().skip(at + 1).all(|other| other.id != rule.id), "{}", rule.id);
+                assert!(!rule.text.ends_with('.') && !rule.text.is_empty(), "{}", rule.id);
+            }
+        }
     };
 }
 
