@@ -38,9 +38,10 @@ fn layer(name: &str) -> Option<u8> {
         "causeway-adapter" => 4,
         "causeway-exchange" | "causeway-record" | "causeway-synth" => 6,
         "causeway-store" => 7,
-        "causeway-service" => 8,
-        "causeway" => 9,
-        "causeway-tests" | "xtask" | "causeway-oracle" => 10,
+        "causeway-access" => 8,
+        "causeway-service" => 9,
+        "causeway" => 10,
+        "causeway-tests" | "xtask" | "causeway-oracle" => 11,
         _ if name.starts_with("causeway-adapter-") => 5,
         _ => return None,
     })
