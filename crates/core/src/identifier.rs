@@ -33,20 +33,20 @@ impl NhsNumberError {
 pub struct NhsNumber([u8; 10]);
 
 impl NhsNumber {
-    /// Reads ten digits; blanks and hyphens between them are allowed.
+    /// Reads ten digits; what only spaces them out ([`is_spacing`]) may stand before, between and behind them.
     ///
     /// # Errors
     /// [`NhsNumberError`] says which rule is broken.
     pub fn parse(text: &str) -> Result<Self, NhsNumberError> {
         let mut digits = [0u8; 10];
         let mut count = 0;
-        for byte in text.trim().bytes() {
-            match byte {
-                b'0'..=b'9' => {
-                    *digits.get_mut(count).ok_or(NhsNumberError::Shape)? = byte;
+        for character in text.chars() {
+            match character {
+                '0'..='9' => {
+                    *digits.get_mut(count).ok_or(NhsNumberError::Shape)? = character as u8;
                     count += 1;
                 }
-                b' ' | b'-' => {}
+                _ if is_spacing(character) => {}
                 _ => return Err(NhsNumberError::Shape),
             }
         }
@@ -79,6 +79,12 @@ impl NhsNumber {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// Whether a text that is an NHS number holds more than its ten digits: the digits are certain, and the sender
+    /// should know. ASCII blanks around it, which every format pads with, do not count.
+    pub fn is_spaced(text: &str) -> bool {
+        text.trim_matches(' ').len() != 10
+    }
+
     /// Whether it lies in the range that is never issued and kept for tests (999 …).
     pub fn is_test(self) -> bool {
         self.0.starts_with(b"999")
@@ -90,6 +96,27 @@ impl fmt::Debug for NhsNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("NhsNumber(..)")
     }
+}
+
+/// Whether a character only spaces an identifier out or stays from copying it: white space of any script, hyphens and
+/// dashes, zero-width characters, direction marks, a byte order mark, control characters (fixed-width exports pad with
+/// NUL).
+pub fn is_spacing(character: char) -> bool {
+    character.is_whitespace()
+        || character.is_control()
+        || matches!(
+            character,
+            '-' | '\u{ad}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2010}'..='\u{2015}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}'
+                | '\u{2212}'
+                | '\u{fe58}'
+                | '\u{fe63}'
+                | '\u{feff}'
+                | '\u{ff0d}'
+        )
 }
 
 macro_rules! code {
@@ -157,6 +184,25 @@ mod tests {
         assert_eq!(NhsNumber::parse("999000001"), Err(NhsNumberError::Shape));
         assert_eq!(NhsNumber::parse("9.99000001E9"), Err(NhsNumberError::Shape));
         assert_eq!(NhsNumber::parse("0000000000"), Err(NhsNumberError::Filler));
+    }
+
+    #[test]
+    fn what_only_spaces_the_digits_out() {
+        let plain = NhsNumber::parse("9990000018").unwrap();
+        for space in [
+            " ", "\u{a0}", "\u{2007}", "\u{2009}", "\u{202f}", "\u{3000}", "\u{200b}", "\u{200d}", "\u{200e}", "\u{200f}",
+            "\u{202a}", "\u{202c}", "\u{2066}", "\u{2069}", "\u{feff}", "\u{ad}", "-", "\u{2010}", "\u{2011}", "\u{2013}",
+            "\u{2212}", "\t", "\r\n", "\0",
+        ] {
+            let text = format!("{space}999{space}000{space}0018{space}");
+            assert_eq!(NhsNumber::parse(&text), Ok(plain), "{space:?}");
+            assert!(NhsNumber::is_spaced(&text), "{space:?}");
+        }
+        assert!(!NhsNumber::is_spaced(" 9990000018 "));
+        for other in [".", ",", "/", "_", "'", "\u{ff10}", "x"] {
+            let text = format!("999{other}0000018");
+            assert_eq!(NhsNumber::parse(&text), Err(NhsNumberError::Shape), "{other:?}");
+        }
     }
 
     #[test]

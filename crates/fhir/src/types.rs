@@ -143,9 +143,33 @@ impl Verification {
     }
 }
 
+/// Tells that an NHS number was written with more than its digits, where it was.
+pub fn tell_spaced(w: &mut Writer, value: Leaf<'_>) {
+    if NhsNumber::is_spaced(value.text) {
+        let text = "the NHS number is written with blanks, hyphens or characters that do not show; its digits were read";
+        w.issue(
+            Some(value.id),
+            Issue::new(Severity::Information, IssueCode::Value, "nhs-number-spaced", text),
+        );
+    }
+}
+
 /// The NHS number as an element of `Patient.identifier`, with its verification status. A number that a source
-/// merely asserts is "present but not traced" (02).
+/// merely asserts is "present but not traced" (02). `value` is the item that states it, `from` what else calls it one.
 pub fn nhs_number(
+    w: &mut Writer,
+    number: NhsNumber,
+    value: Leaf<'_>,
+    from: impl Sources,
+    status: Verification,
+    status_from: impl Sources,
+) {
+    tell_spaced(w, value);
+    nhs_number_told(w, number, (value, from), status, status_from);
+}
+
+/// As [`nhs_number`], where the adapter tells of the number's form itself.
+pub fn nhs_number_told(
     w: &mut Writer,
     number: NhsNumber,
     from: impl Sources,

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use causeway_core::{Issue, ItemId, Leaf, Ledger, Outcome, Sources, When};
+use causeway_core::{Issue, IssueCode, ItemId, Leaf, Ledger, Outcome, Severity, Sources, When};
 
 /// A reference to a resource of the same bundle, or to one known by identifier alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -278,13 +278,15 @@ impl Writer {
 
     /// A string within an array.
     pub fn value(&mut self, text: &str, from: impl Sources) {
-        if text.is_empty() {
+        if !self.has_text(text, &from) {
             return;
         }
         let depth = self.enter_element();
         self.trace_sources(&from, "");
         self.comma();
-        self.quote(text);
+        if self.quote(text) {
+            self.dropped(&from);
+        }
         self.claim(from, Outcome::Mapped, "");
         self.leave_element(depth, true);
     }
@@ -297,14 +299,41 @@ impl Writer {
 
     /// A string that comes from source items: as it was, or derived. Empty text is not written and claims
     /// nothing.
+    ///
+    /// Control characters that FHIR forbids in a string are left out; the items are claimed as mapped with loss, and an
+    /// issue names the first of them. A text of nothing else is not written.
     pub fn string(&mut self, key: &str, text: &str, from: impl Sources) {
-        if text.is_empty() {
+        if !self.has_text(text, &from) {
             return;
         }
         self.trace_sources(&from, key);
         self.key(key);
-        self.quote(text);
+        if self.quote(text) {
+            self.dropped(&from);
+        }
         self.claim(from, Outcome::Mapped, "");
+    }
+
+    /// Whether a text holds anything that may be written; one of forbidden control characters alone is told.
+    fn has_text(&mut self, text: &str, from: &impl Sources) -> bool {
+        // Most text begins with a letter or a digit, and is decided by its first byte.
+        let only_controls = text.bytes().all(|b| b <= b' ') && text.bytes().any(forbidden);
+        if only_controls {
+            self.dropped(from);
+        }
+        !text.is_empty() && !only_controls
+    }
+
+    /// Says of items that control characters were left out of their text.
+    fn dropped(&mut self, from: &impl Sources) {
+        self.lossy(from, "control characters that FHIR forbids in a text were left out");
+        let mut first = None;
+        from.each(&mut |item| first = first.or(Some(item)));
+        let told = |(item, issue): &(Option<ItemId>, Issue)| *item == first && issue.rule == "control-character";
+        if first.is_some() && !self.issues.iter().rev().take(ISSUES_COMPARED).any(told) {
+            let text = "the value holds control characters, which FHIR forbids in a text; they were left out";
+            self.issue(first, Issue::new(Severity::Warning, IssueCode::Value, "control-character", text));
+        }
     }
 
     /// The text of a source item, with blanks cut off both ends.
@@ -396,14 +425,22 @@ impl Writer {
         self.claim(from, Outcome::Mapped, "");
     }
 
-    fn quote(&mut self, text: &str) {
-        quote_into(&mut self.out, text);
+    fn quote(&mut self, text: &str) -> bool {
+        quote_into(&mut self.out, text)
     }
 }
 
-/// Writes a JSON string. Control characters that FHIR forbids in strings (all below U+0020 except tab, line
-/// feed and carriage return) are written escaped; checkers report them.
-pub fn quote_into(out: &mut Vec<u8>, text: &str) {
+/// How many of the last issues are compared with a new one of control characters: an item may be written several times.
+const ISSUES_COMPARED: usize = 16;
+
+/// A control character that FHIR forbids in strings: all below U+0020 except tab, line feed and carriage return.
+fn forbidden(byte: u8) -> bool {
+    byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')
+}
+
+/// Writes a JSON string. Control characters that FHIR forbids in strings are left out; returns whether there were any.
+pub fn quote_into(out: &mut Vec<u8>, text: &str) -> bool {
+    let mut dropped = false;
     out.reserve(text.len() + 2);
     out.push(b'"');
     let mut rest = text.as_bytes();
@@ -418,12 +455,13 @@ pub fn quote_into(out: &mut Vec<u8>, text: &str) {
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
-            _ => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            _ => dropped = true,
         }
         rest = after;
     }
     out.extend_from_slice(rest);
     out.push(b'"');
+    dropped
 }
 
 /// Offset of the first byte that JSON needs escaped. Eight bytes are looked at together: a byte needs it where
@@ -560,10 +598,31 @@ mod tests {
     }
 
     #[test]
+    fn control_characters_are_left_out_and_told() {
+        let mut ledger = Ledger::new();
+        for _ in 0..3 {
+            ledger.add(Place::Whole, Span::default());
+        }
+        let mut w = Writer::new(false);
+        w.element(|w| {
+            w.string("family", "Thistle\u{0}wood\u{1f}", 0u32);
+            w.string("text", "\u{0}\u{0} \u{7}", 1u32);
+            w.array("given", |w| w.value("A\tB\r\nC\u{1}", 2u32));
+            w.fixed("use", "offi\u{2}cial");
+        });
+        assert_eq!(w.bytes(), br#"{"family":"Thistlewood","given":["A\tB\r\nC"],"use":"official"}"#);
+        let issues = w.take_issues();
+        assert!(issues.iter().all(|(_, issue)| issue.rule == "control-character"));
+        assert_eq!(issues.iter().filter_map(|(item, _)| *item).collect::<Vec<_>>(), [0, 1, 2]);
+        w.settle(&mut ledger);
+        assert!(ledger.items().iter().all(|i| i.outcome == Outcome::MappedWithLoss));
+    }
+
+    #[test]
     fn strings_are_escaped() {
         let mut out = Vec::new();
-        quote_into(&mut out, "a\"b\\c\nd\u{1}é");
-        assert_eq!(out, "\"a\\\"b\\\\c\\nd\\u0001é\"".as_bytes());
+        assert!(!quote_into(&mut out, "a\"b\\c\ndé"));
+        assert_eq!(out, "\"a\\\"b\\\\c\\ndé\"".as_bytes());
         // Every byte at every place of a word, against the plain reading of the rule.
         for byte in (0..=0x7F_u8).chain([0x80, 0xA2, 0xDC, 0xFF]) {
             for at in 0..17 {

@@ -75,6 +75,7 @@ pub fn identifier_body(w: &mut Writer, id: Node<'_>, patient: bool) {
                         });
                     });
                 }
+                types::tell_spaced(w, value);
                 w.string("system", systems::NHS_NUMBER, system);
                 w.string("value", number.as_str(), value);
             }

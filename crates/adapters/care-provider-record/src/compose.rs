@@ -89,6 +89,7 @@ fn related(w: &mut Writer, item: In<'_>, system: &str) {
             match NhsNumber::parse(number.text) {
                 // UK Core has the verification status for Patient alone.
                 Ok(sound) => {
+                    types::tell_spaced(w, number);
                     w.element(|w| types::identifier_body(w, systems::NHS_NUMBER, sound.as_str(), number));
                 }
                 Err(error) => {

@@ -156,7 +156,7 @@ fn extensions(w: &mut Writer, subject: In<'_>) {
 fn identifiers(w: &mut Writer, subject: In<'_>, own_system: &str) {
     if let Some(leaf) = subject.leaf("nhsNumber") {
         match NhsNumber::parse(leaf.text) {
-            Ok(number) => types::nhs_number(w, number, leaf, Verification::PresentNotTraced, ()),
+            Ok(number) => types::nhs_number(w, number, leaf, (), Verification::PresentNotTraced, ()),
             Err(error) => {
                 w.element(|w| types::invalid_nhs_number(w, leaf, (), error));
             }

@@ -2,7 +2,7 @@
 
 use causeway_adapter::{Composer, Meta, Profile};
 use causeway_core::{ItemId, Outcome};
-use causeway_fhir::types::{data_absent, invalid_nhs_number};
+use causeway_fhir::types::{data_absent, invalid_nhs_number, tell_spaced};
 use causeway_fhir::{Writer, systems};
 use causeway_json::Node;
 
@@ -194,9 +194,19 @@ impl<'t> Part<'_, 't> {
 
     /// An NHS number as the source states it; a placeholder is not called one.
     fn nhs_number(&self, w: &mut Writer, identifier: Node<'t>, number: Node<'t>) {
-        let (Err(error), Some(leaf)) = (causeway_core::NhsNumber::parse(number.text()), number.leaf()) else {
-            self.copy.body(w, identifier);
-            return;
+        let Some(leaf) = number.leaf() else { return };
+        let error = match causeway_core::NhsNumber::parse(number.text()) {
+            Ok(digits) => {
+                tell_spaced(w, leaf);
+                for (name, child) in identifier.members() {
+                    match name {
+                        "value" => w.string("value", digits.as_str(), leaf),
+                        _ => self.copy.field(w, identifier, name, child),
+                    }
+                }
+                return;
+            }
+            Err(error) => error,
         };
         invalid_nhs_number(w, leaf, identifier.leaf_of("system"), error);
         let reason = "said of a number that is a placeholder; kept only in the original";

@@ -37,7 +37,7 @@ pub fn person(file: &mut File<'_>, row: &Row<'_>, person: &Person, council: &Ref
             let leaf = row.cell(Column::NhsNumber);
             match person.nhs {
                 // CLD asserts a number and says nothing of a trace: 02, never 01.
-                Some(nhs) => types::nhs_number(w, nhs, leaf, Verification::PresentNotTraced, ()),
+                Some(nhs) => types::nhs_number_told(w, nhs, leaf, Verification::PresentNotTraced, ()),
                 None => stated_number(w, leaf),
             }
             council_id(w, row, person);

@@ -144,7 +144,7 @@ impl Person {
         let rule = match NhsNumber::parse(leaf.text) {
             Ok(number) => {
                 self.nhs = Some(number);
-                (leaf.text.len() != 10).then_some(rules::NHS_SPACED)
+                NhsNumber::is_spaced(leaf.text).then_some(rules::NHS_SPACED)
             }
             Err(error) => {
                 self.nhs = spreadsheet(leaf.text).and_then(|digits| NhsNumber::parse(&digits).ok());

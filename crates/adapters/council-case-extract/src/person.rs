@@ -32,7 +32,7 @@ pub fn write(c: &mut Composer<'_>, extract: &Extract<'_>, person: &Person) -> Op
         w.array("identifier", |w| {
             match nhs {
                 Some((leaf, Ok(number))) => {
-                    types::nhs_number(w, number, leaf, Verification::PresentNotTraced, ());
+                    types::nhs_number(w, number, leaf, (), Verification::PresentNotTraced, ());
                 }
                 Some((leaf, Err(error))) => {
                     w.element(|w| types::invalid_nhs_number(w, leaf, (), error));

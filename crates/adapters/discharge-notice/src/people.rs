@@ -118,8 +118,8 @@ fn identifiers(w: &mut Writer, person: &Person<'_>, sender: &str) {
         let status = person.nhs_number_status.and_then(|s| Verification::from_code(s.text).map(|v| (s, v)));
         match NhsNumber::parse(leaf.text) {
             Ok(number) => match status {
-                Some((from, status)) => types::nhs_number(w, number, leaf, status, from),
-                None => types::nhs_number(w, number, leaf, Verification::PresentNotTraced, ()),
+                Some((from, status)) => types::nhs_number(w, number, leaf, (), status, from),
+                None => types::nhs_number(w, number, leaf, (), Verification::PresentNotTraced, ()),
             },
             Err(error) => {
                 w.element(|w| types::invalid_nhs_number(w, leaf, (), error));

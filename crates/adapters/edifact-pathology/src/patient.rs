@@ -65,7 +65,7 @@ fn official(w: &mut Writer, person: &View<'_>, sender: &str) {
     if qualifier.is_some_and(|q| q.text.trim() == "OPI") {
         match NhsNumber::parse(value.text) {
             Ok(number) => {
-                types::nhs_number(w, number, (value, qualifier), Verification::PresentNotTraced, ());
+                types::nhs_number(w, number, value, qualifier, Verification::PresentNotTraced, ());
             }
             Err(error) => {
                 w.element(|w| types::invalid_nhs_number(w, value, qualifier, error));

@@ -41,7 +41,7 @@ fn patient_identifier(w: &mut Writer, id: Element<'_>) {
     let official = root.text.trim() == NHS_NUMBER_OID;
     match NhsNumber::parse(value.text) {
         Ok(number) if official => {
-            nhs_number(w, number, (root, value), Verification::PresentNotTraced, ());
+            nhs_number(w, number, value, root, Verification::PresentNotTraced, ());
             return;
         }
         Err(error) if official => {

@@ -102,7 +102,7 @@ impl<'m> Cx<'m> {
             Some((verification, leaf)) => (verification, Some(leaf)),
             None => (Verification::PresentNotTraced, None),
         };
-        nhs_number(w, number, (self.id, named, kind), verification, from);
+        nhs_number(w, number, self.id, (named, kind), verification, from);
     }
 
     /// Writes an NHS number that contradicts the one written before: FHIR has room for one.

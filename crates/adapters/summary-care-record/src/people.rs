@@ -40,7 +40,7 @@ pub(crate) fn patient(
     };
     c.resource("Patient", &key, |w| {
         w.array("identifier", |w| match number {
-            Number::Nhs(number) => nhs_number(w, *number, from, Verification::PresentNotTraced, ()),
+            Number::Nhs(number) => nhs_number(w, *number, from.1, from.0, Verification::PresentNotTraced, ()),
             Number::Other(value, error) => {
                 w.element(|w| invalid_nhs_number(w, *value, from.0, *error));
             }

@@ -63,7 +63,7 @@ fn patient(composer: &mut Composer<'_>, line: &Line<'_>) -> Ref {
     let key = line.text(1).to_owned();
     composer.resource("Patient", &key, |w| {
         w.array("identifier", |w| match NhsNumber::parse(line.text(1)) {
-            Ok(number) => types::nhs_number(w, number, line.leaf(1), Verification::PresentNotTraced, ()),
+            Ok(number) => types::nhs_number(w, number, line.leaf(1), (), Verification::PresentNotTraced, ()),
             Err(_) => types::identifier(w, "https://line.example/Id", line.leaf(1)),
         });
         w.array("name", |w| {
