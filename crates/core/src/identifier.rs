@@ -190,9 +190,9 @@ mod tests {
     fn what_only_spaces_the_digits_out() {
         let plain = NhsNumber::parse("9990000018").unwrap();
         for space in [
-            " ", "\u{a0}", "\u{2007}", "\u{2009}", "\u{202f}", "\u{3000}", "\u{200b}", "\u{200d}", "\u{200e}", "\u{200f}",
-            "\u{202a}", "\u{202c}", "\u{2066}", "\u{2069}", "\u{feff}", "\u{ad}", "-", "\u{2010}", "\u{2011}", "\u{2013}",
-            "\u{2212}", "\t", "\r\n", "\0",
+            " ", "\u{a0}", "\u{2007}", "\u{2009}", "\u{202f}", "\u{3000}", "\u{200b}", "\u{200d}",
+            "\u{200e}", "\u{200f}", "\u{202a}", "\u{202c}", "\u{2066}", "\u{2069}", "\u{feff}", "\u{ad}",
+            "-", "\u{2010}", "\u{2011}", "\u{2013}", "\u{2212}", "\t", "\r\n", "\0",
         ] {
             let text = format!("{space}999{space}000{space}0018{space}");
             assert_eq!(NhsNumber::parse(&text), Ok(plain), "{space:?}");

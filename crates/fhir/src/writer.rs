@@ -329,7 +329,8 @@ impl Writer {
         self.lossy(from, "control characters that FHIR forbids in a text were left out");
         let mut first = None;
         from.each(&mut |item| first = first.or(Some(item)));
-        let told = |(item, issue): &(Option<ItemId>, Issue)| *item == first && issue.rule == "control-character";
+        let told =
+            |(item, issue): &(Option<ItemId>, Issue)| *item == first && issue.rule == "control-character";
         if first.is_some() && !self.issues.iter().rev().take(ISSUES_COMPARED).any(told) {
             let text = "the value holds control characters, which FHIR forbids in a text; they were left out";
             self.issue(first, Issue::new(Severity::Warning, IssueCode::Value, "control-character", text));
