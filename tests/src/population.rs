@@ -163,6 +163,8 @@ impl Run {
             sender_system: system(message.sender).to_owned(),
             sender_name: message.sender.name.to_owned(),
             adapter: adapter.name().to_owned(),
+            sector: adapter.format().sector,
+            telling: adapter.format().telling,
             received: received(message),
             partial: translation.rejected(),
             notices: Vec::new(),

@@ -71,11 +71,11 @@ fn table() -> String {
         let ways = if a.encodes() { "reads, writes" } else { "reads" };
         out.push_str(&format!(
             "| [{}](crates/adapters/{}/README.md) `{}` | {} | {} | {ways} |\n",
-            a.title(),
+            a.format().title,
             a.name(),
             a.name(),
-            a.sector().words(),
-            a.versions().join(", "),
+            a.format().sector.words(),
+            a.format().versions.join(", "),
         ));
     }
     out.replace("](crates", "](/crates")
@@ -84,8 +84,8 @@ fn table() -> String {
 fn details() -> String {
     let mut out = String::new();
     for a in ADAPTERS {
-        out.push_str(&format!("\n## {}\n\n{}\n\n", a.title(), a.summary()));
-        out.push_str(&format!("* media types: {}\n", a.media_types().join(", ")));
+        out.push_str(&format!("\n## {}\n\n{}\n\n", a.format().title, a.format().summary));
+        out.push_str(&format!("* media types: {}\n", a.format().media_types.join(", ")));
         if !a.maps().is_empty() {
             let maps: Vec<_> = a.maps().iter().map(|m| format!("[{0}](maps/{0}.json)", m.name)).collect();
             out.push_str(&format!("* mapping tables: {}\n", maps.join(", ")));

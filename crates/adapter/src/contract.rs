@@ -118,11 +118,11 @@ impl<'a> Suite<'a> {
         let name = self.adapter.name();
         let kebab = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         assert!(name.bytes().all(kebab), "{name}: not kebab-case");
-        for text in [self.adapter.title(), self.adapter.summary()] {
+        for text in [self.adapter.format().title, self.adapter.format().summary] {
             assert!(!text.is_empty(), "{name}: no title or summary");
         }
-        assert!(!self.adapter.versions().is_empty(), "{name}: no versions");
-        assert!(!self.adapter.media_types().is_empty(), "{name}: no media types");
+        assert!(!self.adapter.format().versions.is_empty(), "{name}: no versions");
+        assert!(!self.adapter.format().media_types.is_empty(), "{name}: no media types");
         for map in self.adapter.maps() {
             assert_eq!(map.faults(), Vec::<String>::new(), "{name}: mapping table");
         }

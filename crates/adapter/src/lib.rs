@@ -13,29 +13,32 @@ pub mod rule;
 use std::io::Read;
 
 use causeway_core::{Issue, IssueCode, Ledger, Outcome, Place, Severity, Span, limits};
+pub use causeway_core::{Sector, Telling};
 use causeway_terminology::Map;
 use serde_json::Value;
 
 pub use composer::{Composer, Meta, Profile};
 pub use rule::Rule;
 
-/// Which side of care speaks a format. Social care comes first wherever adapters are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Sector {
-    /// Councils, care homes, home care, telecare.
-    SocialCare,
-    /// NHS providers, general practice, laboratories.
-    Health,
-}
-
-impl Sector {
-    /// Words for lists and pages.
-    pub fn words(self) -> &'static str {
-        match self {
-            Sector::SocialCare => "social care",
-            Sector::Health => "health",
-        }
-    }
+/// A format as it is listed: what is true of every message of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// Kebab-case name, the folder's name: `client-level-data`.
+    pub name: &'static str,
+    /// The format's own name: `Adult Social Care Client Level Data`.
+    pub title: &'static str,
+    /// One line: who sends it and what for.
+    pub summary: &'static str,
+    /// Which side of care speaks it.
+    pub sector: Sector,
+    /// How a later message of a source relates to its earlier ones.
+    pub telling: Telling,
+    /// Versions or releases that are read.
+    pub versions: &'static [&'static str],
+    /// Media types on the wire, most specific first.
+    pub media_types: &'static [&'static str],
+    /// File endings that are usual, without dot.
+    pub extensions: &'static [&'static str],
 }
 
 /// Who sent a message, as the exchange knows it (not as the message claims).
@@ -241,20 +244,14 @@ pub struct Encoded {
 
 /// Translates one record format to FHIR R4 (UK Core), and back where that makes sense.
 pub trait Adapter: Sync {
-    /// Kebab-case name, the folder's name: `client-level-data`.
-    fn name(&self) -> &'static str;
-    /// The format's own name: `Adult Social Care Client Level Data`.
-    fn title(&self) -> &'static str;
-    /// One line: who sends it and what for.
-    fn summary(&self) -> &'static str;
-    /// Which side of care.
-    fn sector(&self) -> Sector;
-    /// Versions or releases that it reads.
-    fn versions(&self) -> &'static [&'static str];
-    /// Media types on the wire, most specific first.
-    fn media_types(&self) -> &'static [&'static str];
-    /// File endings that are usual, without dot.
-    fn extensions(&self) -> &'static [&'static str];
+    /// The facts of the format: each adapter has one `FORMAT`.
+    fn format(&self) -> &'static Format;
+
+    /// Its name.
+    fn name(&self) -> &'static str {
+        self.format().name
+    }
+
     /// Whether input is of this format. Looks at no more than it must.
     fn detect(&self, input: &[u8]) -> Detection;
 

@@ -24,7 +24,7 @@ mod tests {
 
     #[test]
     fn social_care_first_then_alphabetical_and_unique() {
-        let order: Vec<_> = ADAPTERS.iter().map(|a| (a.sector(), a.name())).collect();
+        let order: Vec<_> = ADAPTERS.iter().map(|a| (a.format().sector, a.name())).collect();
         let mut sorted = order.clone();
         sorted.sort_unstable();
         sorted.dedup();

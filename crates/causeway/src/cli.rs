@@ -404,8 +404,9 @@ fn run_send(args: &SendArgs) -> Result<u8, String> {
 fn run_send_file(args: &SendArgs) -> Result<u8, String> {
     let path = args.path.as_ref().ok_or("which file?")?;
     let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let detected =
-        detect::choose(ADAPTERS, None, &bytes).ok().and_then(|(a, _)| a.media_types().first().copied());
+    let detected = detect::choose(ADAPTERS, None, &bytes)
+        .ok()
+        .and_then(|(a, _)| a.format().media_types.first().copied());
     let media_type = args.media_type.as_deref().or(detected).unwrap_or("application/octet-stream");
     let sending = exchange(&args.exchange);
     let (text, good) = client_runtime()?.block_on(sending.send(path, media_type, args.key.as_deref()))?;
@@ -577,7 +578,7 @@ fn run_explain(args: &Explain) -> Result<u8, String> {
     context.explain = true;
     context.options.clone_from(&args.how.options);
     let translation = causeway_adapter::translate(adapter, &bytes, &context);
-    print(&format!("{} {version}\n\n", adapter.title()));
+    print(&format!("{} {version}\n\n", adapter.format().title));
     print(&explain::text(&explain::lines(&bytes, &translation)));
     for issue in &translation.issues {
         let at = issue.position.as_ref().map(|p| format!(" at {p}")).unwrap_or_default();
@@ -598,8 +599,8 @@ fn adapters_text(as_json: bool) -> String {
         let list: Vec<_> = ADAPTERS
             .iter()
             .map(|a| {
-                json!({"name": a.name(), "title": a.title(), "sector": a.sector().words(), "summary": a.summary(),
-                    "versions": a.versions(), "mediaTypes": a.media_types(), "encodes": a.encodes(),
+                json!({"name": a.name(), "title": a.format().title, "sector": a.format().sector.words(), "summary": a.format().summary,
+                    "versions": a.format().versions, "mediaTypes": a.format().media_types, "encodes": a.encodes(),
                     "maps": a.maps().iter().map(|m| m.name).collect::<Vec<_>>()})
             })
             .collect();
@@ -608,13 +609,18 @@ fn adapters_text(as_json: bool) -> String {
     let mut out = String::new();
     let mut sector = None;
     for a in ADAPTERS {
-        if sector != Some(a.sector()) {
-            out.push_str(&format!("{}\n", a.sector().words()));
-            sector = Some(a.sector());
+        if sector != Some(a.format().sector) {
+            out.push_str(&format!("{}\n", a.format().sector.words()));
+            sector = Some(a.format().sector);
         }
         let ways = if a.encodes() { "reads and writes" } else { "reads" };
-        out.push_str(&format!("  {:24} {} ({ways} {})\n", a.name(), a.title(), a.versions().join(", ")));
-        out.push_str(&format!("  {:24} {}\n", "", a.summary()));
+        out.push_str(&format!(
+            "  {:24} {} ({ways} {})\n",
+            a.name(),
+            a.format().title,
+            a.format().versions.join(", ")
+        ));
+        out.push_str(&format!("  {:24} {}\n", "", a.format().summary));
     }
     out
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use causeway_adapter::{
-    Acknowledgement, Adapter, Context, Detection, Encoded, Output, Part, Sector, Sender, Sink, Translation,
+    Acknowledgement, Adapter, Context, Detection, Encoded, Format, Output, Part, Sender, Sink, Translation,
 };
 use causeway_core::{Issue, IssueCode, Ledger, Outcome, Outline, Place, Position, Severity, Span};
 use causeway_terminology::Map;
@@ -294,26 +294,8 @@ fn unavailable() -> Issue {
 }
 
 impl Adapter for Remote {
-    fn name(&self) -> &'static str {
-        self.local.name()
-    }
-    fn title(&self) -> &'static str {
-        self.local.title()
-    }
-    fn summary(&self) -> &'static str {
-        self.local.summary()
-    }
-    fn sector(&self) -> Sector {
-        self.local.sector()
-    }
-    fn versions(&self) -> &'static [&'static str] {
-        self.local.versions()
-    }
-    fn media_types(&self) -> &'static [&'static str] {
-        self.local.media_types()
-    }
-    fn extensions(&self) -> &'static [&'static str] {
-        self.local.extensions()
+    fn format(&self) -> &'static Format {
+        self.local.format()
     }
     fn detect(&self, input: &[u8]) -> Detection {
         self.local.detect(input)

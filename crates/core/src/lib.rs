@@ -3,6 +3,7 @@
 //!
 //! Nothing here reads a clock, a file, a socket or randomness.
 
+pub mod format;
 pub mod identifier;
 pub mod issue;
 pub mod ledger;
@@ -11,6 +12,7 @@ pub mod place;
 pub mod text;
 pub mod when;
 
+pub use format::{Sector, Telling};
 pub use identifier::{CassrCode, CqcLocationId, NhsNumber, NhsNumberError, OdsCode};
 pub use issue::{Issue, IssueCode, Severity};
 pub use ledger::{Item, ItemId, Leaf, Ledger, Outcome, Sources, Totals};

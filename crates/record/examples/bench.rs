@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use causeway_core::NhsNumber;
+use causeway_core::{NhsNumber, Sector, Telling};
 use causeway_record::{Delivery, Record, Result, SearchOptions, SourceMessage};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -64,6 +64,8 @@ fn source(adapter: &str, message: String) -> SourceMessage {
         sender_system: "https://fhir.nhs.uk/Id/ods-organization-code".into(),
         sender_name: String::new(),
         adapter: adapter.into(),
+        sector: Sector::Health,
+        telling: if adapter == "gp2gp" { Telling::Whole } else { Telling::Event },
         received: Timestamp::UNIX_EPOCH,
         partial: false,
         notices: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use causeway_core::{Issue, IssueCode, Severity};
+use causeway_core::{Issue, IssueCode, Severity, Telling};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Map, Value};
@@ -114,9 +114,13 @@ pub(crate) fn is_applied(db: &Connection, bundles: &[&[u8]], message: &SourceMes
 }
 
 fn source_row(db: &Connection, message: &SourceMessage) -> Result<i64> {
+    let (sector, telling) = (message.sector.code(), message.telling.code());
+    db.prepare_cached(
+        "INSERT INTO source(system, code, adapter, sector, telling) VALUES(?1,?2,?3,?4,?5)
+         ON CONFLICT DO UPDATE SET sector=?4, telling=?5 WHERE sector<>?4 OR telling<>?5",
+    )?
+    .execute(params![message.sender_system, message.sender_code, message.adapter, sector, telling])?;
     let key = params![message.sender_system, message.sender_code, message.adapter];
-    db.prepare_cached("INSERT OR IGNORE INTO source(system, code, adapter) VALUES(?1,?2,?3)")?
-        .execute(key)?;
     let mut find =
         db.prepare_cached("SELECT source FROM source WHERE system=?1 AND code=?2 AND adapter=?3")?;
     Ok(find.query_row(key, |row| row.get(0))?)
@@ -284,7 +288,7 @@ impl Work<'_> {
         if known.received > self.received {
             return self.take_late(key, resource, &known);
         }
-        let resource = if policy::is_partial_update(&key.kind, &resource, &self.message.adapter) {
+        let resource = if policy::is_partial_update(&key.kind, self.message.telling) {
             match self.content(rid, known.version)? {
                 Some(content) => policy::overlay(content, resource),
                 None => resource,
@@ -421,10 +425,7 @@ impl Work<'_> {
     /// Whether a later whole record of this source and Patient is known: what only the older one holds has
     /// been taken out.
     fn is_behind_snapshot(&self, kind: &str, patient: &str) -> Result<bool> {
-        if patient.is_empty()
-            || !policy::is_snapshot(&self.message.adapter)
-            || !policy::can_be_superseded(kind)
-        {
+        if patient.is_empty() || self.message.telling != Telling::Whole || !policy::can_be_superseded(kind) {
             return Ok(false);
         }
         let mut find = self
@@ -435,7 +436,7 @@ impl Work<'_> {
 
     /// Ends what an older whole record of the same source and person held and this one does not.
     fn supersede(&mut self) -> Result<()> {
-        if !policy::is_snapshot(&self.message.adapter) {
+        if self.message.telling != Telling::Whole {
             return Ok(());
         }
         for patient in self.concerned.clone() {

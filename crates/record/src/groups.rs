@@ -98,7 +98,7 @@ impl Sets {
 /// Key and source of a resource.
 pub(crate) fn label(db: &Connection, rid: i64) -> Result<(Key, Source)> {
     let mut find = db.prepare_cached(
-        "SELECT r.type, r.id, s.code, s.system, m.name, s.adapter, m.received, m.id
+        "SELECT r.type, r.id, s.code, s.system, m.name, s.adapter, m.received, m.id, s.sector, s.telling
          FROM resource r JOIN version v ON v.rid=r.rid AND v.version=r.version
          JOIN message m ON m.mid=v.mid JOIN source s ON s.source=m.source WHERE r.rid=?1",
     )?;

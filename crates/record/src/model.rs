@@ -1,6 +1,6 @@
 //! What goes in and what comes out, as plain values that a page or an API can serialise.
 
-use causeway_core::Issue;
+use causeway_core::{Issue, Sector, Telling};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub struct Notice {
 }
 
 /// The message that a bundle was made from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceMessage {
     /// Id of the message in the exchange: leads to the original.
     pub message: String,
@@ -28,6 +28,10 @@ pub struct SourceMessage {
     pub sender_name: String,
     /// Adapter that translated it.
     pub adapter: String,
+    /// Which side of care speaks its format.
+    pub sector: Sector,
+    /// What its format leaves out of a message.
+    pub telling: Telling,
     /// When the exchange received it: decides which of two messages is the later.
     pub received: Timestamp,
     /// Whether it announces that parts of it are missing: then nothing is superseded for being absent.
@@ -172,6 +176,12 @@ pub struct Source {
     pub organisation: String,
     /// The system or format that it came through: the adapter.
     pub system: String,
+    /// Which side of care speaks that format.
+    #[serde(skip)]
+    pub sector: Sector,
+    /// What that format leaves out of a message.
+    #[serde(skip)]
+    pub telling: Telling,
     /// When the exchange received it.
     pub received: Timestamp,
     /// Message id that leads to the original.

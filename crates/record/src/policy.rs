@@ -1,44 +1,25 @@
-//! What differs by adapter: how an update is to be read, and whether a message is a whole record.
+//! What differs by format: how an update is to be read, and what a whole record ends.
 
+use causeway_core::Telling;
 use causeway_fhir::systems;
 use serde_json::{Map, Value};
 
-/// Adapters whose updates leave out what did not change. HL7 v2.4 chapter 2.10: a field that is empty is
-/// unchanged, one that holds `""` is deleted.
-const PARTIAL_UPDATES: &[&str] = &["hl7v2"];
-/// Types to which that applies: what an ADT message tells again and again of the same thing.
+/// Types of which a format that tells what changed ([`Telling::Delta`]) leaves out the rest: what an ADT message
+/// tells again and again of the same thing.
 const PARTIAL_TYPES: &[&str] = &["Patient", "Encounter"];
-/// Adapters whose message is the whole record that a source holds of a person: what an older one held and the
-/// newer does not was taken out there.
-const SNAPSHOTS: &[&str] = &["gp2gp"];
 /// Types that a snapshot does not supersede for being absent: the person themselves, and how facts came here.
 const NEVER_SUPERSEDED: &[&str] = &["Patient", "Provenance"];
 /// Elements of which only one of several forms may be present.
 const CHOICES: &[&str] = &["deceased", "multipleBirth"];
-
-/// Whether a message of this adapter is a whole record.
-pub(crate) fn is_snapshot(adapter: &str) -> bool {
-    SNAPSHOTS.contains(&adapter)
-}
 
 /// Whether a snapshot supersedes resources of this type.
 pub(crate) fn can_be_superseded(kind: &str) -> bool {
     !NEVER_SUPERSEDED.contains(&kind)
 }
 
-/// The adapter that a resource's own tag names, else that of its message.
-fn adapter_of<'a>(resource: &'a Map<String, Value>, adapter: &'a str) -> &'a str {
-    let tags = resource.get("meta").and_then(|m| m.get("tag")).and_then(Value::as_array);
-    tags.into_iter()
-        .flatten()
-        .find(|tag| tag.get("system").and_then(Value::as_str) == Some(systems::TAG_SOURCE))
-        .and_then(|tag| tag.get("code").and_then(Value::as_str))
-        .unwrap_or(adapter)
-}
-
-/// Whether an update of this resource tells only what changed.
-pub(crate) fn is_partial_update(kind: &str, resource: &Map<String, Value>, adapter: &str) -> bool {
-    PARTIAL_TYPES.contains(&kind) && PARTIAL_UPDATES.contains(&adapter_of(resource, adapter))
+/// Whether an update of this type tells only what changed.
+pub(crate) fn is_partial_update(kind: &str, telling: Telling) -> bool {
+    telling == Telling::Delta && PARTIAL_TYPES.contains(&kind)
 }
 
 /// An update that tells only what changed, laid over what was known, per top-level element: an element that

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
+use causeway_core::{Sector, Telling};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Map, Value, json};
@@ -15,7 +16,7 @@ use crate::{identity, limits};
 const VERSION_COLUMNS: &str = "r.type, r.id, v.version, v.state, v.at,
   coalesce(v.content, (SELECT c.content FROM version c WHERE c.rid=v.rid AND c.version<v.version
     AND c.state='told' AND c.content IS NOT NULL ORDER BY c.version DESC LIMIT 1)),
-  s.code, s.system, m.name, s.adapter, m.received, m.id";
+  s.code, s.system, m.name, s.adapter, m.received, m.id, s.sector, s.telling";
 
 /// Joins of [`VERSION_COLUMNS`].
 const VERSION_TABLES: &str = "resource r JOIN version v ON v.rid=r.rid
@@ -31,7 +32,7 @@ pub(crate) fn count_at(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     Ok(row.get::<_, i64>(column)?.unsigned_abs())
 }
 
-/// A source from six columns: code, system, name, adapter, received, message.
+/// A source from eight columns: code, system, name, adapter, received, message, sector, telling.
 pub(crate) fn source_of(row: &Row<'_>, from: usize) -> rusqlite::Result<Source> {
     let code: String = row.get(from)?;
     let name: String = row.get(from + 2)?;
@@ -42,6 +43,8 @@ pub(crate) fn source_of(row: &Row<'_>, from: usize) -> rusqlite::Result<Source> 
         system: row.get(from + 3)?,
         received: time(row.get(from + 4)?),
         message: row.get(from + 5)?,
+        sector: Sector::of(&row.get::<_, String>(from + 6)?).unwrap_or(Sector::Health),
+        telling: Telling::of(&row.get::<_, String>(from + 7)?).unwrap_or(Telling::Event),
     })
 }
 
@@ -135,7 +138,7 @@ pub(crate) fn history_bundle(db: &Connection, kind: &str, id: &str, base: &str) 
 /// Messages that told or confirmed a resource.
 pub(crate) fn origin(db: &Connection, kind: &str, id: &str) -> Result<Vec<Origin>> {
     let mut list = db.prepare_cached(
-        "SELECT s.code, s.system, m.name, s.adapter, m.received, m.id,
+        "SELECT s.code, s.system, m.name, s.adapter, m.received, m.id, s.sector, s.telling,
            (SELECT max(v.version) FROM version v WHERE v.rid=r.rid AND v.mid=m.mid) AS made,
            EXISTS(SELECT 1 FROM version v WHERE v.rid=r.rid AND v.version=r.version AND v.mid=m.mid) AS stands
          FROM resource r JOIN mention n ON n.rid=r.rid JOIN message m ON m.mid=n.mid
@@ -143,7 +146,7 @@ pub(crate) fn origin(db: &Connection, kind: &str, id: &str) -> Result<Vec<Origin
          WHERE r.type=?1 AND r.id=?2 ORDER BY stands DESC, m.received DESC, m.mid DESC",
     )?;
     let rows =
-        list.query_map([kind, id], |row| Ok(Origin { source: source_of(row, 0)?, version: row.get(6)? }))?;
+        list.query_map([kind, id], |row| Ok(Origin { source: source_of(row, 0)?, version: row.get(8)? }))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

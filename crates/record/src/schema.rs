@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::error::{RecordError, Result};
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1, V2, V3];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -204,6 +204,16 @@ CREATE INDEX awaiting_value ON awaiting(value, system, kind);
 /// Version 3: persons by name are found without looking at every Patient.
 const V3: &str = "
 CREATE INDEX member_rid ON member(rid);
+";
+
+/// Version 4: what the format of a source says of its messages; before, the adapter's name stood for it.
+const V4: &str = "
+ALTER TABLE source ADD COLUMN sector TEXT NOT NULL DEFAULT 'health';   -- causeway_core::Sector
+ALTER TABLE source ADD COLUMN telling TEXT NOT NULL DEFAULT 'event';   -- causeway_core::Telling
+UPDATE source SET sector = 'social-care' WHERE adapter IN ('care-act-assessment', 'care-provider-record',
+  'client-level-data', 'council-case-extract', 'discharge-notice', 'telecare-alarm');
+UPDATE source SET telling = 'whole' WHERE adapter = 'gp2gp';
+UPDATE source SET telling = 'delta' WHERE adapter = 'hl7v2';
 ";
 
 /// Sets a connection up and brings the schema to the newest version.

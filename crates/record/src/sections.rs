@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use causeway_core::{Sector, Telling};
 use rusqlite::Connection;
 use serde_json::{Map, Value};
 
@@ -9,15 +10,6 @@ use crate::error::Result;
 use crate::facts::Times;
 use crate::model::{Entry, ExpectedSource, Notice, OtherSource, Section, Sections, SourceSummary, Version};
 use crate::{dates, describe, facts, groups, identity, limits, person, policy, read};
-
-/// Adapters through which social care speaks.
-const SOCIAL_CARE: &[&str] = &[
-    "care-act-assessment",
-    "care-provider-record",
-    "client-level-data",
-    "council-case-extract",
-    "telecare-alarm",
-];
 
 /// Code, heading, and whether it is social care's, in the order of display.
 const SECTIONS: &[(&str, &str, bool)] = &[
@@ -60,8 +52,8 @@ const NO_KNOWN_ALLERGY: &[&str] = &[
 ];
 
 /// The section of a resource; `None` for what is no entry of its own.
-fn section_of(kind: &str, map: &Map<String, Value>, adapter: &str) -> Option<&'static str> {
-    let social = SOCIAL_CARE.contains(&adapter);
+fn section_of(kind: &str, map: &Map<String, Value>, sector: Sector) -> Option<&'static str> {
+    let social = sector == Sector::SocialCare;
     let has_code = |code: &str| {
         let mut found = false;
         for path in ["code.coding.code", "type.coding.code", "category.coding.code", "questionnaire"] {
@@ -156,7 +148,7 @@ pub(crate) fn sections(db: &Connection, id: &str, expected: &[ExpectedSource]) -
 fn load(rid: i64, version: Version, times: &Times) -> Option<Loaded> {
     let map = version.resource.as_object()?;
     let kind = version.key.kind.as_str();
-    let section = section_of(kind, map, &version.source.system)?;
+    let section = section_of(kind, map, version.source.sector)?;
     let mut denies = None;
     if kind == "AllergyIntolerance" {
         let mut none = false;
@@ -340,7 +332,7 @@ fn overall_gaps(
 /// Every source of these Patients, the latest heard first.
 fn sources(db: &Connection, patients: &[String]) -> Result<Vec<SourceSummary>> {
     let mut list = db.prepare_cached(
-        "SELECT s.code, s.system, m.name, s.adapter, m.received, m.id, m.mid, s.source
+        "SELECT s.code, s.system, m.name, s.adapter, m.received, m.id, s.sector, s.telling, m.mid, s.source
          FROM resource r INDEXED BY resource_patient JOIN mention n ON n.rid=r.rid JOIN message m ON m.mid=n.mid
          JOIN source s ON s.source=m.source WHERE r.patient=?1
          GROUP BY m.mid",
@@ -356,7 +348,7 @@ fn sources(db: &Connection, patients: &[String]) -> Result<Vec<SourceSummary>> {
     for patient in patients {
         let mut rows = list.query([patient])?;
         while let Some(row) = rows.next()? {
-            let (mid, source): (i64, i64) = (row.get(6)?, row.get(7)?);
+            let (mid, source): (i64, i64) = (row.get(8)?, row.get(9)?);
             let label = read::source_of(row, 0)?;
             let is_newer =
                 latest.get(&source).is_none_or(|(_, known)| known.latest.received <= label.received);
@@ -372,7 +364,7 @@ fn sources(db: &Connection, patients: &[String]) -> Result<Vec<SourceSummary>> {
             summary.resources +=
                 count.query_row(rusqlite::params![patient, source], |row| read::count_at(row, 0))?;
             // A whole record replaces what an older one announced; other messages add to each other.
-            let only = policy::is_snapshot(&summary.latest.system).then_some(mid);
+            let only = (summary.latest.telling == Telling::Whole).then_some(mid);
             let rows = notices.query_map(rusqlite::params![patient, source, only], |row| {
                 Ok(Notice { code: row.get(0)?, text: row.get(1)? })
             })?;

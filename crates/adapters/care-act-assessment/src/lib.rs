@@ -11,7 +11,7 @@ mod safeguarding;
 pub mod shapes;
 pub mod vocabulary;
 
-use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Sector, Sink};
+use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Format, Sector, Sink, Telling};
 use causeway_core::{Issue, IssueCode, Position, Severity, Span};
 use causeway_json::Tree;
 use causeway_terminology::Map;
@@ -36,33 +36,21 @@ static MAPS: [&Map; 13] = [
     &safeguarding::SERVICE_TYPE,
 ];
 
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "care-act-assessment",
+    title: "Care Act assessments and plans (MAIS, JSON-LD)",
+    summary: "A council shares Care Act assessments and plans, people, safeguarding and placements",
+    sector: Sector::SocialCare,
+    telling: Telling::Event,
+    versions: &["MAIS draft 2026"],
+    media_types: &["application/ld+json"],
+    extensions: &["jsonld"],
+};
+
 impl Adapter for CareActAssessment {
-    fn name(&self) -> &'static str {
-        "care-act-assessment"
-    }
-
-    fn title(&self) -> &'static str {
-        "Care Act assessments and plans (MAIS, JSON-LD)"
-    }
-
-    fn summary(&self) -> &'static str {
-        "A council shares Care Act assessments and plans, people, safeguarding and placements"
-    }
-
-    fn sector(&self) -> Sector {
-        Sector::SocialCare
-    }
-
-    fn versions(&self) -> &'static [&'static str] {
-        &["MAIS draft 2026"]
-    }
-
-    fn media_types(&self) -> &'static [&'static str] {
-        &["application/ld+json"]
-    }
-
-    fn extensions(&self) -> &'static [&'static str] {
-        &["jsonld"]
+    fn format(&self) -> &'static Format {
+        &FORMAT
     }
 
     fn maps(&self) -> &'static [&'static Map] {

@@ -14,7 +14,9 @@ pub mod sections;
 mod subject;
 mod write;
 
-use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Encoded, Sector, Sink};
+use causeway_adapter::{
+    Adapter, Composer, Confidence, Context, Detection, Encoded, Format, Sector, Sink, Telling,
+};
 use causeway_core::Issue;
 use causeway_json::Tree;
 use serde_json::Value;
@@ -26,33 +28,21 @@ pub const SCHEMA: &str = include_str!("../schema/dscr-record.schema.json");
 #[derive(Clone, Copy, Debug)]
 pub struct CareProviderRecord;
 
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "care-provider-record",
+    title: "Digital social care record (MODS, PRSB)",
+    summary: "A care home or home care provider shares a person's record, and receives a discharge as one",
+    sector: Sector::SocialCare,
+    telling: Telling::Event,
+    versions: &["dscr-record/0.1"],
+    media_types: &["application/vnd.causeway.dscr-record+json", "application/json"],
+    extensions: &["dscr.json", "json"],
+};
+
 impl Adapter for CareProviderRecord {
-    fn name(&self) -> &'static str {
-        "care-provider-record"
-    }
-
-    fn title(&self) -> &'static str {
-        "Digital social care record (MODS, PRSB)"
-    }
-
-    fn summary(&self) -> &'static str {
-        "A care home or home care provider shares a person's record, and receives a discharge as one"
-    }
-
-    fn sector(&self) -> Sector {
-        Sector::SocialCare
-    }
-
-    fn versions(&self) -> &'static [&'static str] {
-        &["dscr-record/0.1"]
-    }
-
-    fn media_types(&self) -> &'static [&'static str] {
-        &["application/vnd.causeway.dscr-record+json", "application/json"]
-    }
-
-    fn extensions(&self) -> &'static [&'static str] {
-        &["dscr.json", "json"]
+    fn format(&self) -> &'static Format {
+        &FORMAT
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

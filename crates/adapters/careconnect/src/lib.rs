@@ -14,7 +14,9 @@ mod record;
 mod resource;
 mod rules;
 
-use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Encoded, Sector, Sink};
+use causeway_adapter::{
+    Adapter, Composer, Confidence, Context, Detection, Encoded, Format, Sector, Sink, Telling,
+};
 use causeway_core::Issue;
 use causeway_json::Tree;
 use causeway_terminology::Map;
@@ -24,33 +26,21 @@ use serde_json::Value;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CareConnect;
 
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "careconnect",
+    title: "GP Connect and CareConnect (FHIR STU3)",
+    summary: "A general practice's record, appointments and documents, as GP Connect gives them",
+    sector: Sector::Health,
+    telling: Telling::Event,
+    versions: &["FHIR STU3 (3.0.2) CareConnect", "GP Connect Access Record: Structured 1.x"],
+    media_types: &["application/fhir+json; fhirVersion=3.0", "application/fhir+json"],
+    extensions: &["json"],
+};
+
 impl Adapter for CareConnect {
-    fn name(&self) -> &'static str {
-        "careconnect"
-    }
-
-    fn title(&self) -> &'static str {
-        "GP Connect and CareConnect (FHIR STU3)"
-    }
-
-    fn summary(&self) -> &'static str {
-        "A general practice's record, appointments and documents, as GP Connect gives them"
-    }
-
-    fn sector(&self) -> Sector {
-        Sector::Health
-    }
-
-    fn versions(&self) -> &'static [&'static str] {
-        &["FHIR STU3 (3.0.2) CareConnect", "GP Connect Access Record: Structured 1.x"]
-    }
-
-    fn media_types(&self) -> &'static [&'static str] {
-        &["application/fhir+json; fhirVersion=3.0", "application/fhir+json"]
-    }
-
-    fn extensions(&self) -> &'static [&'static str] {
-        &["json"]
+    fn format(&self) -> &'static Format {
+        &FORMAT
     }
 
     fn maps(&self) -> &'static [&'static Map] {

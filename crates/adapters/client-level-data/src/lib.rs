@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use causeway_adapter::{Adapter, Confidence, Context, Detection, Sector, Sink};
+use causeway_adapter::{Adapter, Confidence, Context, Detection, Format, Sector, Sink, Telling};
 use causeway_core::Issue;
 use causeway_terminology::Map;
 
@@ -31,33 +31,21 @@ pub mod values;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClientLevelData;
 
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "client-level-data",
+    title: "Adult Social Care Client Level Data",
+    summary: "Councils send their requests, assessments, services and reviews of adults each quarter.",
+    sector: Sector::SocialCare,
+    telling: Telling::Event,
+    versions: &["Release 1", "Release 2"],
+    media_types: &["text/csv"],
+    extensions: &["csv"],
+};
+
 impl Adapter for ClientLevelData {
-    fn name(&self) -> &'static str {
-        "client-level-data"
-    }
-
-    fn title(&self) -> &'static str {
-        "Adult Social Care Client Level Data"
-    }
-
-    fn summary(&self) -> &'static str {
-        "Councils send their requests, assessments, services and reviews of adults each quarter."
-    }
-
-    fn sector(&self) -> Sector {
-        Sector::SocialCare
-    }
-
-    fn versions(&self) -> &'static [&'static str] {
-        &["Release 1", "Release 2"]
-    }
-
-    fn media_types(&self) -> &'static [&'static str] {
-        &["text/csv"]
-    }
-
-    fn extensions(&self) -> &'static [&'static str] {
-        &["csv"]
+    fn format(&self) -> &'static Format {
+        &FORMAT
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

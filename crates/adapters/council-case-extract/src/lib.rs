@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Sector, Sink};
+use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Format, Sector, Sink, Telling};
 use causeway_core::{Issue, Outcome};
 
 mod events;
@@ -18,33 +18,21 @@ use tables::Table;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CouncilCaseExtract;
 
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "council-case-extract",
+    title: "Council case-management extract",
+    summary: "Tables of a council's case-management system: people, addresses, visits, notes, relationships.",
+    sector: Sector::SocialCare,
+    telling: Telling::Event,
+    versions: &["Mosaic-shaped tables"],
+    media_types: &["text/csv"],
+    extensions: &["csv"],
+};
+
 impl Adapter for CouncilCaseExtract {
-    fn name(&self) -> &'static str {
-        "council-case-extract"
-    }
-
-    fn title(&self) -> &'static str {
-        "Council case-management extract"
-    }
-
-    fn summary(&self) -> &'static str {
-        "Tables of a council's case-management system: people, addresses, visits, notes, relationships."
-    }
-
-    fn sector(&self) -> Sector {
-        Sector::SocialCare
-    }
-
-    fn versions(&self) -> &'static [&'static str] {
-        &["Mosaic-shaped tables"]
-    }
-
-    fn media_types(&self) -> &'static [&'static str] {
-        &["text/csv"]
-    }
-
-    fn extensions(&self) -> &'static [&'static str] {
-        &["csv"]
+    fn format(&self) -> &'static Format {
+        &FORMAT
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

@@ -8,7 +8,9 @@ mod notice;
 mod people;
 mod write;
 
-use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Encoded, Sector, Sink};
+use causeway_adapter::{
+    Adapter, Composer, Confidence, Context, Detection, Encoded, Format, Sector, Sink, Telling,
+};
 use causeway_core::{Issue, IssueCode, Outcome, Severity};
 use causeway_json::Tree;
 use causeway_terminology::Map;
@@ -20,33 +22,21 @@ pub struct DischargeNotice;
 
 static MAPS: [&Map; 2] = [&notice::EVENT, &write::ADMISSION_TYPE];
 
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "discharge-notice",
+    title: "Hospital to council discharge notice",
+    summary: "A hospital tells a council that a person may need care after discharge, and the council answers",
+    sector: Sector::SocialCare,
+    telling: Telling::Event,
+    versions: &["discharge-notice/0.1", "sc-fhir-5.3 (FHIR DSTU2)"],
+    media_types: &["application/vnd.causeway.discharge-notice+json", "application/json+fhir"],
+    extensions: &["json"],
+};
+
 impl Adapter for DischargeNotice {
-    fn name(&self) -> &'static str {
-        "discharge-notice"
-    }
-
-    fn title(&self) -> &'static str {
-        "Hospital to council discharge notice"
-    }
-
-    fn summary(&self) -> &'static str {
-        "A hospital tells a council that a person may need care after discharge, and the council answers"
-    }
-
-    fn sector(&self) -> Sector {
-        Sector::SocialCare
-    }
-
-    fn versions(&self) -> &'static [&'static str] {
-        &["discharge-notice/0.1", "sc-fhir-5.3 (FHIR DSTU2)"]
-    }
-
-    fn media_types(&self) -> &'static [&'static str] {
-        &["application/vnd.causeway.discharge-notice+json", "application/json+fhir"]
-    }
-
-    fn extensions(&self) -> &'static [&'static str] {
-        &["json"]
+    fn format(&self) -> &'static Format {
+        &FORMAT
     }
 
     fn maps(&self) -> &'static [&'static Map] {

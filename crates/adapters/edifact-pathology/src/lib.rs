@@ -13,7 +13,7 @@ mod report;
 mod specimen;
 mod validate;
 
-use causeway_adapter::{Adapter, Confidence, Context, Detection, Sector, Sink};
+use causeway_adapter::{Adapter, Confidence, Context, Detection, Format, Sector, Sink, Telling};
 use causeway_core::Issue;
 use causeway_terminology::Map;
 
@@ -21,33 +21,21 @@ use causeway_terminology::Map;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EdifactPathology;
 
+/// The format.
+pub const FORMAT: Format = Format {
+    name: interchange::NAME,
+    title: "Pathology, imaging and screening reports (EDIFACT MEDRPT)",
+    summary: "Laboratories, imaging departments and screening hubs send reports to general practices, mostly over MESH",
+    sector: Sector::Health,
+    telling: Telling::Event,
+    versions: &["NHS002", "NHS003", "NHS004"],
+    media_types: &["application/edifact", "application/EDIFACT"],
+    extensions: &["edi", "edifact", "dat"],
+};
+
 impl Adapter for EdifactPathology {
-    fn name(&self) -> &'static str {
-        interchange::NAME
-    }
-
-    fn title(&self) -> &'static str {
-        "Pathology, imaging and screening reports (EDIFACT MEDRPT)"
-    }
-
-    fn summary(&self) -> &'static str {
-        "Laboratories, imaging departments and screening hubs send reports to general practices, mostly over MESH"
-    }
-
-    fn sector(&self) -> Sector {
-        Sector::Health
-    }
-
-    fn versions(&self) -> &'static [&'static str] {
-        &["NHS002", "NHS003", "NHS004"]
-    }
-
-    fn media_types(&self) -> &'static [&'static str] {
-        &["application/edifact", "application/EDIFACT"]
-    }
-
-    fn extensions(&self) -> &'static [&'static str] {
-        &["edi", "edifact", "dat"]
+    fn format(&self) -> &'static Format {
+        &FORMAT
     }
 
     fn detect(&self, input: &[u8]) -> Detection {
@@ -57,7 +45,7 @@ impl Adapter for EdifactPathology {
         if !["UNA", "UNB", "UNH"].iter().any(|tag| head.starts_with(tag)) || !head.contains("MEDRPT") {
             return Detection::no();
         }
-        match self.versions().iter().find(|version| head.contains(**version)) {
+        match FORMAT.versions.iter().find(|version| head.contains(**version)) {
             Some(version) => Detection::is(Confidence::Certain, *version),
             None => Detection::is(Confidence::Possible, "MEDRPT"),
         }

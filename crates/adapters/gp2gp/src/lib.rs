@@ -25,7 +25,7 @@ mod skeleton;
 mod translate;
 mod write;
 
-use causeway_adapter::{Adapter, Confidence, Context, Detection, Part, Sector, Sink};
+use causeway_adapter::{Adapter, Confidence, Context, Detection, Format, Part, Sector, Sink, Telling};
 use causeway_core::Issue;
 use causeway_terminology::Map;
 
@@ -33,28 +33,23 @@ use causeway_terminology::Map;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Gp2gp;
 
+/// The format.
+pub const FORMAT: Format = Format {
+    name: translate::ADAPTER,
+    title: "GP2GP EHR Extract",
+    summary: "The whole record of a patient, sent from one general practice to the next",
+    sector: Sector::Health,
+    telling: Telling::Whole,
+    versions: &["RCMR_IN030000UK06", "RCMR_IN030000UK07", "COPC_IN000001UK01 (parts)"],
+    media_types: &["application/xml", "multipart/related", "text/xml"],
+    extensions: &["xml", "mime"],
+};
+
 impl Adapter for Gp2gp {
-    fn name(&self) -> &'static str {
-        translate::ADAPTER
+    fn format(&self) -> &'static Format {
+        &FORMAT
     }
-    fn title(&self) -> &'static str {
-        "GP2GP EHR Extract"
-    }
-    fn summary(&self) -> &'static str {
-        "The whole record of a patient, sent from one general practice to the next"
-    }
-    fn sector(&self) -> Sector {
-        Sector::Health
-    }
-    fn versions(&self) -> &'static [&'static str] {
-        &["RCMR_IN030000UK06", "RCMR_IN030000UK07", "COPC_IN000001UK01 (parts)"]
-    }
-    fn media_types(&self) -> &'static [&'static str] {
-        &["application/xml", "multipart/related", "text/xml"]
-    }
-    fn extensions(&self) -> &'static [&'static str] {
-        &["xml", "mime"]
-    }
+
     fn detect(&self, input: &[u8]) -> Detection {
         let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
         let has = |name: &str| head.windows(name.len()).any(|w| w == name.as_bytes());

@@ -21,7 +21,7 @@ mod report;
 mod translate;
 mod value;
 
-use causeway_adapter::{Adapter, Confidence, Context, Detection, Sector, Sink};
+use causeway_adapter::{Adapter, Confidence, Context, Detection, Format, Sector, Sink, Telling};
 use causeway_core::Issue;
 use causeway_hl7v2::{Delimiters, Piece, pieces};
 use causeway_terminology::Map;
@@ -30,33 +30,21 @@ use causeway_terminology::Map;
 #[derive(Clone, Copy, Debug)]
 pub struct Hl7v2;
 
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "hl7v2",
+    title: "HL7 version 2",
+    summary: "Hospital systems: admissions, transfers, discharges, appointments, results and documents",
+    sector: Sector::Health,
+    telling: Telling::Delta,
+    versions: &["2.3", "2.3.1", "2.4", "2.5", "2.5.1"],
+    media_types: &["application/hl7-v2", "x-application/hl7-v2+er7", "text/hl7v2"],
+    extensions: &["hl7", "er7"],
+};
+
 impl Adapter for Hl7v2 {
-    fn name(&self) -> &'static str {
-        "hl7v2"
-    }
-
-    fn title(&self) -> &'static str {
-        "HL7 version 2"
-    }
-
-    fn summary(&self) -> &'static str {
-        "Hospital systems: admissions, transfers, discharges, appointments, results and documents"
-    }
-
-    fn sector(&self) -> Sector {
-        Sector::Health
-    }
-
-    fn versions(&self) -> &'static [&'static str] {
-        &["2.3", "2.3.1", "2.4", "2.5", "2.5.1"]
-    }
-
-    fn media_types(&self) -> &'static [&'static str] {
-        &["application/hl7-v2", "x-application/hl7-v2+er7", "text/hl7v2"]
-    }
-
-    fn extensions(&self) -> &'static [&'static str] {
-        &["hl7", "er7"]
+    fn format(&self) -> &'static Format {
+        &FORMAT
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

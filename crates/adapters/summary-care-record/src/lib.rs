@@ -12,7 +12,7 @@ mod people;
 mod summary;
 mod write;
 
-use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Sector, Sink};
+use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Format, Sector, Sink, Telling};
 use causeway_core::{Issue, Outcome};
 use causeway_terminology::Map;
 use causeway_xml::{Document, decode};
@@ -21,33 +21,21 @@ use causeway_xml::{Document, decode};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SummaryCareRecord;
 
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "summary-care-record",
+    title: "Summary Care Record (GP Summary)",
+    summary: "The summary that a general practice sends to the Spine and that others read there",
+    sector: Sector::Health,
+    telling: Telling::Event,
+    versions: &["REPC_RM150007UK05", "QUPC_IN210000UK04"],
+    media_types: &["application/xml", "text/xml"],
+    extensions: &["xml"],
+};
+
 impl Adapter for SummaryCareRecord {
-    fn name(&self) -> &'static str {
-        "summary-care-record"
-    }
-
-    fn title(&self) -> &'static str {
-        "Summary Care Record (GP Summary)"
-    }
-
-    fn summary(&self) -> &'static str {
-        "The summary that a general practice sends to the Spine and that others read there"
-    }
-
-    fn sector(&self) -> Sector {
-        Sector::Health
-    }
-
-    fn versions(&self) -> &'static [&'static str] {
-        &["REPC_RM150007UK05", "QUPC_IN210000UK04"]
-    }
-
-    fn media_types(&self) -> &'static [&'static str] {
-        &["application/xml", "text/xml"]
-    }
-
-    fn extensions(&self) -> &'static [&'static str] {
-        &["xml"]
+    fn format(&self) -> &'static Format {
+        &FORMAT
     }
 
     fn maps(&self) -> &'static [&'static Map] {

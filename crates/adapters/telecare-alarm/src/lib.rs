@@ -5,7 +5,7 @@ mod message;
 mod reply;
 mod write;
 
-use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Sector, Sink};
+use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Format, Sector, Sink, Telling};
 use causeway_core::{Issue, Outcome};
 use causeway_terminology::Map;
 use causeway_xml::{Document, decode};
@@ -16,33 +16,21 @@ pub struct TelecareAlarm;
 
 static MAPS: [&Map; 3] = [&write::DEVICE_TYPE, &write::STATUS, &write::LOCATION];
 
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "telecare-alarm",
+    title: "Telecare alarm (SCAIP)",
+    summary: "A telecare unit tells an alarm receiving centre of an alarm, a reset or a fault",
+    sector: Sector::SocialCare,
+    telling: Telling::Event,
+    versions: &["SS 91100:2014", "CLC/TS 50134-9"],
+    media_types: &["application/scaip+xml"],
+    extensions: &["scaip", "xml"],
+};
+
 impl Adapter for TelecareAlarm {
-    fn name(&self) -> &'static str {
-        "telecare-alarm"
-    }
-
-    fn title(&self) -> &'static str {
-        "Telecare alarm (SCAIP)"
-    }
-
-    fn summary(&self) -> &'static str {
-        "A telecare unit tells an alarm receiving centre of an alarm, a reset or a fault"
-    }
-
-    fn sector(&self) -> Sector {
-        Sector::SocialCare
-    }
-
-    fn versions(&self) -> &'static [&'static str] {
-        &["SS 91100:2014", "CLC/TS 50134-9"]
-    }
-
-    fn media_types(&self) -> &'static [&'static str] {
-        &["application/scaip+xml"]
-    }
-
-    fn extensions(&self) -> &'static [&'static str] {
-        &["scaip", "xml"]
+    fn format(&self) -> &'static Format {
+        &FORMAT
     }
 
     fn maps(&self) -> &'static [&'static Map] {

@@ -102,3 +102,31 @@ fn social_care_comes_first_and_every_entry_names_its_source() {
         [("ZZ3", 6), ("ZZ2", 6), ("ZZ1", 8)]
     );
 }
+
+#[test]
+fn a_section_follows_the_sector_of_the_format_and_not_a_name() {
+    use causeway_core::Sector;
+    let s = scratch();
+    let about = |p: &str| json!({"reference": format!("urn:uuid:{p}")});
+    for (id, sector, section) in
+        [("a", Sector::SocialCare, "services-and-care"), ("b", Sector::Health, "referrals")]
+    {
+        let mut told = message(id, &format!("ZZ-{id}"), "some-format", 0);
+        told.sector = sector;
+        let (patient_id, request) = (format!("p-{id}"), format!("r-{id}"));
+        let number = number(if id == "a" { 1 } else { 2 });
+        apply(
+            &s.record,
+            &told,
+            &[
+                patient(&patient_id, &number, "Ashdown", "1941-02-03"),
+                json!({"resourceType": "ServiceRequest", "id": request, "status": "active", "intent": "order",
+                "subject": about(&patient_id), "code": {"text": "Assessment before discharge"}}),
+            ],
+        );
+        let person = s.record.person_of(&patient_id).unwrap().unwrap();
+        let sections = s.record.sections(&person, &[]).unwrap().unwrap();
+        let found = sections.sections.iter().find(|s| s.entries.iter().any(|e| e.key.id == request)).unwrap();
+        assert_eq!(found.code, section);
+    }
+}

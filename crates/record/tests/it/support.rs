@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use causeway_core::NhsNumber;
+use causeway_core::{NhsNumber, Sector, Telling};
 use causeway_record::{Applied, Record, SearchOptions, SearchPage, SourceMessage};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -55,6 +55,15 @@ pub fn at(minute: i64) -> Timestamp {
     Timestamp::from_second(1_750_000_000 + minute * 60).unwrap()
 }
 
+/// Formats of these tests that social care speaks.
+const SOCIAL: &[&str] = &[
+    "care-act-assessment",
+    "care-provider-record",
+    "client-level-data",
+    "discharge-notice",
+    "telecare-alarm",
+];
+
 /// A message of a sender through an adapter, received in some minute.
 pub fn message(id: &str, sender: &str, adapter: &str, minute: i64) -> SourceMessage {
     SourceMessage {
@@ -63,6 +72,12 @@ pub fn message(id: &str, sender: &str, adapter: &str, minute: i64) -> SourceMess
         sender_system: "https://fhir.nhs.uk/Id/ods-organization-code".to_owned(),
         sender_name: format!("Organisation {sender}"),
         adapter: adapter.to_owned(),
+        sector: if SOCIAL.contains(&adapter) { Sector::SocialCare } else { Sector::Health },
+        telling: match adapter {
+            "gp2gp" => Telling::Whole,
+            "hl7v2" => Telling::Delta,
+            _ => Telling::Event,
+        },
         received: at(minute),
         partial: false,
         notices: Vec::new(),

@@ -111,7 +111,7 @@ fn encode(
         .encode(&bundle, &context)
         .map_err(|issue| End::park("not-expressible", &format!("{} ({})", issue.text, issue.rule)))?;
     let left = encoded.left_behind.len();
-    let text = format!("written as {}; {left} elements of the bundle left behind", adapter.title());
+    let text = format!("written as {}; {left} elements of the bundle left behind", adapter.format().title);
     events.push(NewEvent::new("encoded", adapter.name(), &text));
     for issue in encoded.left_behind.iter().take(LEFT_BEHIND_MAX) {
         let at = issue.position.as_ref().map(|p| p.path.as_str()).unwrap_or_default();

@@ -69,7 +69,15 @@ pub fn statement(state: &AppState, types: &[(String, u64)], base: &str) -> Value
     let reads: Vec<String> = state
         .adapters
         .iter()
-        .map(|a| format!("* {} (`{}`, {}): {}", a.title(), a.name(), a.versions().join(", "), a.summary()))
+        .map(|a| {
+            format!(
+                "* {} (`{}`, {}): {}",
+                a.format().title,
+                a.name(),
+                a.format().versions.join(", "),
+                a.format().summary
+            )
+        })
         .collect();
     json!({
         "resourceType": "CapabilityStatement",

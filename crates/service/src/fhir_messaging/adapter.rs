@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use causeway_adapter::{Adapter, Confidence, Context, Detection, Output, Sector, Sink};
+use causeway_adapter::{Adapter, Confidence, Context, Detection, Format, Output, Sector, Sink, Telling};
 use causeway_core::{Issue, IssueCode, Ledger, Outcome, Severity};
 use causeway_fhir::systems;
 use causeway_json::{Node, Tree};
@@ -93,27 +93,21 @@ fn detection(event: &str) -> Detection {
     Detection::is(Confidence::Likely, format!("4.0.1 {event}").trim_end())
 }
 
+/// The format.
+pub const FORMAT: Format = Format {
+    name: NAME,
+    title: "FHIR R4",
+    summary: "Systems that have FHIR R4 already: messages (Booking and Referral and others), documents, collections.",
+    sector: Sector::Health,
+    telling: Telling::Event,
+    versions: &["4.0.1"],
+    media_types: &["application/fhir+json"],
+    extensions: &["json"],
+};
+
 impl Adapter for FhirR4 {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-    fn title(&self) -> &'static str {
-        "FHIR R4"
-    }
-    fn summary(&self) -> &'static str {
-        "Systems that have FHIR R4 already: messages (Booking and Referral and others), documents, collections."
-    }
-    fn sector(&self) -> Sector {
-        Sector::Health
-    }
-    fn versions(&self) -> &'static [&'static str] {
-        &["4.0.1"]
-    }
-    fn media_types(&self) -> &'static [&'static str] {
-        &["application/fhir+json"]
-    }
-    fn extensions(&self) -> &'static [&'static str] {
-        &["json"]
+    fn format(&self) -> &'static Format {
+        &FORMAT
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

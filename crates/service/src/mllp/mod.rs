@@ -190,7 +190,7 @@ async fn read(
 async fn hand_over(state: &Shared, settings: &Settings, frame: Vec<u8>) -> Option<Pending> {
     let mut message = NewMessage::new(new_message_id().ok()?, &settings.sender, "mllp");
     message.media_type =
-        state.adapter(&settings.format).and_then(|a| a.media_types().first()).map(|m| (*m).to_owned());
+        state.adapter(&settings.format).and_then(|a| a.format().media_types.first()).map(|m| (*m).to_owned());
     message.headers.insert(FORMAT_HEADER.to_owned(), settings.format.clone());
     let key = IdempotencyKey {
         sender: settings.sender.clone(),

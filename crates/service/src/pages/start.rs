@@ -43,7 +43,7 @@ pub(super) async fn page(State(state): State<Shared>, caller: Caller) -> Answer 
         parked: metrics.queues.iter().map(|q| q.parked).sum(),
         overdue: metrics.expectations_overdue,
         adapters: state.adapters.len(),
-        social: state.adapters.iter().filter(|a| a.sector() == Sector::SocialCare).count(),
+        social: state.adapters.iter().filter(|a| a.format().sector == Sector::SocialCare).count(),
         engine: format!("{}, {}", durability.engine, durability.mode),
         durable: durability.durable,
         open: state.config.open,
@@ -72,7 +72,7 @@ struct Adapters {
 /// Social care first, then by name.
 fn sorted(state: &Shared) -> Vec<&'static dyn Adapter> {
     let mut all = state.adapters.to_vec();
-    all.sort_by_key(|a| (a.sector(), a.name()));
+    all.sort_by_key(|a| (a.format().sector, a.name()));
     all
 }
 
@@ -82,8 +82,8 @@ pub(super) async fn adapters(State(state): State<Shared>, headers: HeaderMap) ->
         let rows: Vec<Value> = all
             .iter()
             .map(|a| {
-                json!({"name": a.name(), "title": a.title(), "summary": a.summary(), "sector": a.sector().words(),
-                       "versions": a.versions(), "mediaTypes": a.media_types(), "extensions": a.extensions(),
+                json!({"name": a.name(), "title": a.format().title, "summary": a.format().summary, "sector": a.format().sector.words(),
+                       "versions": a.format().versions, "mediaTypes": a.format().media_types, "extensions": a.format().extensions,
                        "writes": a.encodes(), "mappingTables": a.maps().len()})
             })
             .collect();
@@ -93,11 +93,11 @@ pub(super) async fn adapters(State(state): State<Shared>, headers: HeaderMap) ->
         .into_iter()
         .map(|a| AdapterRow {
             name: a.name(),
-            title: a.title(),
-            summary: a.summary(),
-            sector: a.sector().words(),
-            versions: a.versions().join(", "),
-            media_types: a.media_types().join(", "),
+            title: a.format().title,
+            summary: a.format().summary,
+            sector: a.format().sector.words(),
+            versions: a.format().versions.join(", "),
+            media_types: a.format().media_types.join(", "),
             writes: a.encodes(),
             tables: a.maps().len(),
         })

@@ -30,7 +30,8 @@ pub fn detect(
     let mut best: Option<(&'static dyn Adapter, Detection, bool)> = None;
     for adapter in state.adapters.iter().copied().chain([own]) {
         let found = adapter.detect(input);
-        let own = declared.is_some_and(|d| adapter.media_types().iter().any(|m| m.eq_ignore_ascii_case(d)));
+        let own =
+            declared.is_some_and(|d| adapter.format().media_types.iter().any(|m| m.eq_ignore_ascii_case(d)));
         if found.confidence == Confidence::No || (found.confidence == Confidence::Possible && !own) {
             continue;
         }

@@ -122,7 +122,7 @@ pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) ->
     }
     effects.translation = Some(Translation {
         adapter: adapter.name().to_owned(),
-        format: format!("{} {}", adapter.title(), detection.version).trim_end().to_owned(),
+        format: format!("{} {}", adapter.format().title, detection.version).trim_end().to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ledger: ledger(&made, &items, pages),
         issues: issues(&mut made).to_string().into_bytes(),
@@ -228,7 +228,7 @@ fn events(
     let kind = if unreadable { "unreadable" } else { "translated" };
     let detail = format!(
         "{} {}: {}, {} ({}), {}, {}",
-        adapter.title(),
+        adapter.format().title,
         detection.version,
         count(made.count, "bundle"),
         count(totals.total(), "source item"),

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use causeway_adapter::{Adapter, Sector, Telling};
 use causeway_exchange::{Effects, Lease, Message, NewEvent, Translation};
 use causeway_record::{Applied, Delivery, Notice, RecordError, SourceMessage};
 use serde_json::Value;
@@ -139,12 +140,15 @@ pub(super) fn source(state: &AppState, message: &Message, translation: &Translat
     let known = state.config.organisation(code).cloned().or_else(|| Organisation::of_code(code));
     let organisation = known.unwrap_or_default();
     let notices = notices(&translation.issues);
+    let format = state.adapter(&translation.adapter).map(Adapter::format);
     SourceMessage {
         message: message.new.id.to_string(),
         sender_code: code.clone(),
         sender_system: organisation.system.url().to_owned(),
         sender_name: organisation.name,
         adapter: translation.adapter.clone(),
+        sector: format.map_or(Sector::Health, |f| f.sector),
+        telling: format.map_or(Telling::Event, |f| f.telling),
         received: message.received_at,
         // Only what is known to be missing stops a later extract from superseding what it no longer tells; a
         // withheld item or a reference that leads nowhere does not.

@@ -74,9 +74,9 @@ pub(super) fn write(
     let context = state.context(&message.new.sender, message.received_at, &message.new.id, false);
     let made =
         adapter.encode(&bundle, &context).map_err(|issue| format!("{} ({})", issue.text, issue.rule))?;
-    let extension = adapter.extensions().first().copied().unwrap_or("bin");
+    let extension = adapter.format().extensions.first().copied().unwrap_or("bin");
     let file_name = format!("{send}-{number}.{extension}");
-    Ok(finish(made.bytes, made.media_type, file_name, adapter.title(), send, &made.left_behind))
+    Ok(finish(made.bytes, made.media_type, file_name, adapter.format().title, send, &made.left_behind))
 }
 
 fn finish(

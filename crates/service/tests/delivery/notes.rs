@@ -1,34 +1,29 @@
 //! A format that can be written: one line for each resource of a bundle; gender is left behind.
 
-use causeway_adapter::{Adapter, Context, Detection, Encoded, Sector, Sink};
+use causeway_adapter::{Adapter, Context, Detection, Encoded, Format, Sector, Sink, Telling};
 use causeway_core::{Issue, IssueCode, Position, Severity, Span};
 use serde_json::Value;
 
 #[derive(Debug)]
 pub struct Notes;
 
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "notes",
+    title: "Notes",
+    summary: "For tests.",
+    sector: Sector::SocialCare,
+    telling: Telling::Event,
+    versions: &["1"],
+    media_types: &["text/x-notes"],
+    extensions: &["notes"],
+};
+
 impl Adapter for Notes {
-    fn name(&self) -> &'static str {
-        "notes"
+    fn format(&self) -> &'static Format {
+        &FORMAT
     }
-    fn title(&self) -> &'static str {
-        "Notes"
-    }
-    fn summary(&self) -> &'static str {
-        "For tests."
-    }
-    fn sector(&self) -> Sector {
-        Sector::SocialCare
-    }
-    fn versions(&self) -> &'static [&'static str] {
-        &["1"]
-    }
-    fn media_types(&self) -> &'static [&'static str] {
-        &["text/x-notes"]
-    }
-    fn extensions(&self) -> &'static [&'static str] {
-        &["notes"]
-    }
+
     fn detect(&self, _: &[u8]) -> Detection {
         Detection::no()
     }

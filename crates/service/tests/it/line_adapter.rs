@@ -6,8 +6,8 @@
 //! `PANIC`. `PART|group|id|awaited…` as the second line makes the input a part.
 
 use causeway_adapter::{
-    Acknowledgement, Adapter, Composer, Confidence, Context, Detection, Meta, Output, Part, Profile, Sector,
-    Sink,
+    Acknowledgement, Adapter, Composer, Confidence, Context, Detection, Format, Meta, Output, Part, Profile,
+    Sector, Sink, Telling,
 };
 use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, Outcome, Place, Severity, Span, When};
 use causeway_fhir::types::{self, Verification};
@@ -128,28 +128,23 @@ fn issue(
     composer.issue_at(at, Issue::new(severity, code, rule, text));
 }
 
+/// The format.
+pub const FORMAT: Format = Format {
+    name: "lines",
+    title: "Line format",
+    summary: "Councils of a made-up country, for tests.",
+    sector: Sector::SocialCare,
+    telling: Telling::Event,
+    versions: &["1", "2"],
+    media_types: &["text/x-lines"],
+    extensions: &["lines"],
+};
+
 impl Adapter for Lines {
-    fn name(&self) -> &'static str {
-        "lines"
+    fn format(&self) -> &'static Format {
+        &FORMAT
     }
-    fn title(&self) -> &'static str {
-        "Line format"
-    }
-    fn summary(&self) -> &'static str {
-        "Councils of a made-up country, for tests."
-    }
-    fn sector(&self) -> Sector {
-        Sector::SocialCare
-    }
-    fn versions(&self) -> &'static [&'static str] {
-        &["1", "2"]
-    }
-    fn media_types(&self) -> &'static [&'static str] {
-        &["text/x-lines"]
-    }
-    fn extensions(&self) -> &'static [&'static str] {
-        &["lines"]
-    }
+
     /// Each record stands for itself, so a long input may be kept in pieces.
     fn streams(&self) -> bool {
         true
