@@ -4,21 +4,20 @@
 //! An adapter is pure and deterministic. It reads what is broken as far as it can, accounts for every source
 //! item, and never guesses.
 
+pub mod common;
 pub mod composer;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod render;
-pub mod rule;
 
 use std::io::Read;
 
-use causeway_core::{Issue, IssueCode, Ledger, Outcome, Place, Severity, Span, limits};
-pub use causeway_core::{Sector, Telling};
+use causeway_core::{Issue, Ledger, Outcome, Place, Severity, Span, limits};
 use causeway_terminology::Map;
 use serde_json::Value;
 
+pub use causeway_core::{Rule, Sector, Telling, rule, rules};
 pub use composer::{Composer, Meta, Profile};
-pub use rule::Rule;
 
 /// A format as it is listed: what is true of every message of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -277,18 +276,16 @@ pub trait Adapter: Sync {
     fn stream(&self, input: &mut dyn Read, context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
         let mut bytes = Vec::new();
         let limit = limits::INPUT_BYTES_MAX as u64;
-        input.take(limit + 1).read_to_end(&mut bytes).map_err(|_| {
-            Issue::new(
-                Severity::Fatal,
-                IssueCode::Exception,
-                "input-read",
-                "the input could not be read to its end",
-            )
-        })?;
+        input.take(limit + 1).read_to_end(&mut bytes).map_err(|_| common::INPUT_READ.issue())?;
         if bytes.len() as u64 > limit {
             return Err(too_long());
         }
         self.translate(&bytes, context, sink)
+    }
+
+    /// The rules whose breach it tells, one table or several; those that formats share are in [`common`].
+    fn rules(&self) -> &'static [&'static [Rule]] {
+        &[]
     }
 
     /// The mapping tables that it uses.
@@ -319,23 +316,13 @@ pub trait Adapter: Sync {
     /// # Errors
     /// An issue where the bundle can't be expressed at all, or the format has no encoder.
     fn encode(&self, _bundle: &Value, _context: &Context) -> Result<Encoded, Issue> {
-        Err(Issue::new(
-            Severity::Fatal,
-            IssueCode::NotSupported,
-            "no-encoder",
-            "this format is read and not written by Causeway",
-        ))
+        Err(common::NO_ENCODER.issue())
     }
 }
 
 /// The issue of an input beyond [`limits::INPUT_BYTES_MAX`].
 pub fn too_long() -> Issue {
-    Issue::new(
-        Severity::Fatal,
-        IssueCode::TooLong,
-        "input-too-long",
-        format!("the input is longer than {} MiB", limits::INPUT_BYTES_MAX / 1024 / 1024),
-    )
+    common::INPUT_TOO_LONG.with(&(limits::INPUT_BYTES_MAX / 1024 / 1024).to_string())
 }
 
 /// Translates an input and collects everything. Where nothing could be read, the whole input is one rejected

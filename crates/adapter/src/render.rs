@@ -34,26 +34,46 @@ pub fn write_item(ledger: &Ledger, item: &Item, out: &mut Vec<u8>) {
 /// The whole ledger as JSON: totals, `unexplained`, and the items with place, bytes, outcome, reason and (in
 /// explain mode) the FHIR paths they went to. No values of the source.
 pub fn ledger_json(ledger: &Ledger) -> Value {
-    let mut paths = ledger.paths().to_vec();
-    paths.sort_by_key(|(item, _)| *item);
-    let mut paths = paths.into_iter().peekable();
-    let items: Vec<Value> = ledger
-        .items()
-        .iter()
-        .zip(0..)
-        .map(|(item, id)| {
-            let mut to = Vec::new();
-            while let Some((_, path)) = paths.next_if(|(about, _)| *about <= id) {
-                to.push(path.into_string());
-            }
-            item_json(ledger, item, to)
-        })
-        .collect();
+    let items: Vec<Value> = with_paths(ledger).map(|(item, to)| item_json(ledger, item, to)).collect();
     let totals = ledger.totals();
     json!({
         "totals": totals_json(&totals),
         "unexplained": totals.of(Outcome::Unexplained),
         "items": items,
+    })
+}
+
+/// The ledger as a table of tab-separated columns, made to be read and compared line by line: place, outcome, reason,
+/// and (in explain mode) the FHIR paths it went to, in order, `;` between. The first line has the totals. No values of
+/// the source.
+pub fn ledger_tsv(ledger: &Ledger) -> String {
+    let totals = ledger.totals();
+    let counts: Vec<String> = Outcome::ALL
+        .into_iter()
+        .filter(|outcome| totals.of(*outcome) > 0)
+        .map(|outcome| format!("{} {}", totals.of(outcome), outcome.word()))
+        .collect();
+    let mut out = format!("# {} items: {}\nplace\toutcome\treason\tto\n", totals.total(), counts.join(", "));
+    for (item, to) in with_paths(ledger) {
+        let cells = [&item.place.render(ledger.outline()), item.outcome.word(), item.reason, &to.join("; ")];
+        let cells = cells.map(|cell| cell.replace(['\t', '\r', '\n'], " "));
+        out.push_str(cells.join("\t").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// Items with the FHIR paths that they went to.
+fn with_paths(ledger: &Ledger) -> impl Iterator<Item = (&Item, Vec<String>)> {
+    let mut paths = ledger.paths().to_vec();
+    paths.sort_by_key(|(item, _)| *item);
+    let mut paths = paths.into_iter().peekable();
+    ledger.items().iter().zip(0..).map(move |(item, id)| {
+        let mut to = Vec::new();
+        while let Some((_, path)) = paths.next_if(|(about, _)| *about <= id) {
+            to.push(path.into_string());
+        }
+        (item, to)
     })
 }
 
@@ -119,7 +139,7 @@ mod tests {
     #[test]
     fn items_written_one_by_one_are_those_of_the_whole_ledger() {
         let mut ledger = Ledger::new();
-        ledger.set_outline(std::sync::Arc::new(vec!["a \"name\"".to_owned(), "zwei\u{1}".to_owned()]));
+        ledger.set_outline(std::sync::Arc::new(vec!["a \"name\"".to_owned(), "zwei\t".to_owned()]));
         for (column, reason) in [(0, ""), (1, "held \\ back"), (7, "")] {
             let id = ledger.add(Place::Cell { row: 2, column }, Span::new(4, 9));
             ledger.claim(id, Outcome::Withheld, reason);

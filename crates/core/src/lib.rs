@@ -9,6 +9,7 @@ pub mod issue;
 pub mod ledger;
 pub mod limits;
 pub mod place;
+pub mod rule;
 pub mod text;
 pub mod when;
 
@@ -17,6 +18,7 @@ pub use identifier::{CassrCode, CqcLocationId, NhsNumber, NhsNumberError, OdsCod
 pub use issue::{Issue, IssueCode, Severity};
 pub use ledger::{Item, ItemId, Leaf, Ledger, Outcome, Sources, Totals};
 pub use place::{Outline, Place, Position, Span};
+pub use rule::Rule;
 pub use when::{Offset, Precision, When, WhenError};
 
 /// The time zone of the United Kingdom, with its whole history of summer times.

@@ -1,0 +1,10 @@
+//! Rules that formats share: what is told alike whatever the format.
+
+crate::rules! {
+    INPUT_READ Fatal Exception "input-read" "the input could not be read to its end"
+        "send it again; if it fails again, tell the operator";
+    INPUT_TOO_LONG Fatal TooLong "input-too-long" "the input is longer than {} MiB"
+        "send it in smaller parts";
+    NO_ENCODER Fatal NotSupported "no-encoder" "this format is read and not written by Causeway"
+        "choose a route in a format that is written: `causeway adapters` lists them";
+}
