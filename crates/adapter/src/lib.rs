@@ -9,6 +9,7 @@ pub mod composer;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod render;
+pub mod table;
 
 use std::io::Read;
 

@@ -119,6 +119,30 @@ pub fn is_spacing(character: char) -> bool {
         )
 }
 
+/// Whether a text is a number in the scientific notation of a spreadsheet (`4.47E+06`): what was an identifier of digits
+/// has lost digits, and two people may have become one. Codes such as `12E5` are none.
+pub fn is_scientific(text: &str) -> bool {
+    let text = text.trim();
+    let Some((mantissa, exponent)) = text.split_once(['E', 'e']) else { return false };
+    let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+    let (whole, fraction) = match mantissa.split_once(['.', ',']) {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    let signed = exponent.strip_prefix('+');
+    digits(whole)
+        && fraction.is_none_or(digits)
+        && digits(signed.unwrap_or(exponent))
+        && (fraction.is_some() || signed.is_some())
+}
+
+/// The digits of a whole number that a program wrote as a decimal (`4471002.0`); `None` where it is not so written.
+pub fn point_zero(text: &str) -> Option<&str> {
+    let (whole, fraction) = text.trim().split_once('.')?;
+    let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+    (digits(whole) && digits(fraction) && fraction.bytes().all(|b| b == b'0')).then_some(whole)
+}
+
 macro_rules! code {
     ($(#[$meta:meta])* $name:ident, $what:literal, $test:expr) => {
         $(#[$meta])*
@@ -220,6 +244,21 @@ mod tests {
     #[test]
     fn the_number_is_not_printed_by_debug() {
         assert_eq!(format!("{:?}", NhsNumber::parse("9990000018").unwrap()), "NhsNumber(..)");
+    }
+
+    #[test]
+    fn numbers_that_a_spreadsheet_wrote() {
+        for text in ["4.47E+06", "4,47E+06", "4E+06", "4.471002e6", " 4.47E+06 ", "1.0E10"] {
+            assert!(is_scientific(text), "{text}");
+        }
+        for text in ["4471002", "12E5", "E10", "4.47", "A1.5E+3", "4.47E", "4.47E+", "1.5E+3X", "", "8E02"] {
+            assert!(!is_scientific(text), "{text}");
+        }
+        assert_eq!(point_zero("4471002.0"), Some("4471002"));
+        assert_eq!(point_zero("2.00"), Some("2"));
+        for text in ["4471002", "2.5", ".0", "2.", "1.2.0", "A.0"] {
+            assert_eq!(point_zero(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub const OTHER_VALUE: u8 = 255;
 struct Known {
     nhs: u32,
     born: u32,
+    name: u32,
     period: u32,
     gender: u8,
     values: [u8; TRACKED],
@@ -46,6 +47,23 @@ pub struct Contradictions {
     pub gender: bool,
     /// Another date of birth.
     pub born: bool,
+    /// Another name.
+    pub name: bool,
+}
+
+/// What a row states of a person.
+#[derive(Clone, Copy, Debug)]
+pub struct Stated<'a, P> {
+    /// NHS number.
+    pub nhs: Option<&'a str>,
+    /// Date of birth.
+    pub born: Option<(i16, u8, u8)>,
+    /// Identifies the reporting period.
+    pub period: P,
+    /// Number of a gender, 0 where not stated.
+    pub gender: u8,
+    /// What of the name tells two people apart.
+    pub name: Option<&'a str>,
 }
 
 /// The memory of one file.
@@ -83,32 +101,24 @@ fn differs<T: Copy + PartialEq + Default>(known: &mut T, stated: T) -> bool {
 
 impl Census {
     /// Enters a person and tells what contradicts earlier rows.
-    ///
-    /// `period` identifies the reporting period; `gender` is the number of a value, 0 where not stated.
-    pub fn person(
-        &mut self,
-        key: &str,
-        nhs: Option<&str>,
-        born: Option<(i16, u8, u8)>,
-        period: impl Hash,
-        gender: u8,
-    ) -> Contradictions {
+    pub fn person(&mut self, key: &str, stated: &Stated<'_, impl Hash>) -> Contradictions {
         let id = hash(key);
         if self.people.len() >= PEOPLE_MAX && !self.people.contains_key(&id) {
             self.limited = true;
             return Contradictions::default();
         }
         let known = self.people.entry(id).or_default();
-        let period = short(Some(period));
+        let period = short(Some(&stated.period));
         if known.period != period {
             known.period = period;
             known.values = [0; TRACKED];
         }
         Contradictions {
-            nhs: differs(&mut known.nhs, short(nhs)),
-            born: differs(&mut known.born, short(born)),
-            gender: differs(&mut known.gender, gender),
-            ids: nhs.is_some_and(|nhs| *self.by_nhs.entry(hash(nhs)).or_insert(id) != id),
+            nhs: differs(&mut known.nhs, short(stated.nhs)),
+            born: differs(&mut known.born, short(stated.born)),
+            gender: differs(&mut known.gender, stated.gender),
+            name: differs(&mut known.name, short(stated.name)),
+            ids: stated.nhs.is_some_and(|nhs| *self.by_nhs.entry(hash(nhs)).or_insert(id) != id),
         }
     }
 
@@ -198,14 +208,18 @@ mod tests {
     #[test]
     fn contradictions_are_told_once_stated() {
         let mut census = Census::default();
-        assert_eq!(census.person("998/1", None, None, 1, 0), Contradictions::default());
-        assert_eq!(census.person("998/1", Some("9990000018"), None, 1, 2), Contradictions::default());
-        let found = census.person("998/1", Some("9990000026"), Some((1942, 3, 9)), 1, 1);
-        assert_eq!(found, Contradictions { nhs: true, ids: false, gender: true, born: false });
-        assert!(census.person("998/2", Some("9990000018"), None, 1, 0).ids);
+        let stated = |nhs, born, period, gender, name| Stated { nhs, born, period, gender, name };
+        let nothing = stated(None, None, 1, 0, None);
+        assert_eq!(census.person("998/1", &nothing), Contradictions::default());
+        let first = stated(Some("9990000018"), None, 1, 2, Some("larkspur e"));
+        assert_eq!(census.person("998/1", &first), Contradictions::default());
+        let second = stated(Some("9990000026"), Some((1942, 3, 9)), 1, 1, Some("barley o"));
+        let found = census.person("998/1", &second);
+        assert_eq!(found, Contradictions { nhs: true, gender: true, name: true, ..Default::default() });
+        assert!(census.person("998/2", &Stated { gender: 0, name: None, ..first }).ids);
         assert!(!census.characteristic("998/1", 0, 3));
         assert!(census.characteristic("998/1", 0, 4));
-        census.person("998/1", None, None, 2, 0);
+        census.person("998/1", &Stated { period: 2, ..nothing });
         assert!(!census.characteristic("998/1", 0, 4));
     }
 }

@@ -1,5 +1,8 @@
 //! The fifty columns, and how a heading row is read.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use causeway_core::{Issue, IssueCode, Severity};
 
 macro_rules! columns {
@@ -92,10 +95,25 @@ impl Column {
 
     /// The column of a heading, whatever its capitals, blanks, hyphens and underscores.
     fn of(heading: &str) -> Option<Self> {
-        let folded = fold(heading);
-        Self::ALL.into_iter().find(|column| fold(column.heading()) == folded)
+        static FOLDED: LazyLock<HashMap<String, Column>> =
+            LazyLock::new(|| Column::ALL.into_iter().map(|c| (fold(c.heading()), c)).collect());
+        if heading.len() > HEADING_BYTES_MAX {
+            return None;
+        }
+        FOLDED.get(&fold(causeway_adapter::table::bare(heading))).copied()
     }
 }
+
+/// Whether a cell names a column.
+pub fn names_a_column(cell: &str) -> bool {
+    Column::of(cell).is_some()
+}
+
+/// Bytes of a cell that may name a column, with what a spreadsheet leaves around it.
+const HEADING_BYTES_MAX: usize = 128;
+
+/// How many cells that name columns make a row a heading.
+pub const HEADING_CELLS: usize = 8;
 
 /// Letters and digits only, in lower case.
 fn fold(heading: &str) -> String {

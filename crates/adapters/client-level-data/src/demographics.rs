@@ -93,7 +93,7 @@ fn gender_text(w: &mut Writer, gender: Option<Coded<'_>>) {
 }
 
 fn council_id(w: &mut Writer, row: &Row<'_>, person: &Person) {
-    if let Some(id) = row.cell(Column::LaPersonId) {
+    if let Some(id) = row.cell(Column::LaPersonId).filter(|_| person.own_id) {
         types::identifier(w, &person.id_system, id);
     }
 }

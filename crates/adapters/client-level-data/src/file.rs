@@ -137,6 +137,7 @@ pub struct File<'c> {
     date_form: Option<Form>,
     date_mixed_told: bool,
     charset_told: bool,
+    point_zero_told: bool,
     /// Day of receipt.
     pub today: Option<When>,
 }
@@ -169,6 +170,7 @@ impl<'c> File<'c> {
             date_form: None,
             date_mixed_told: false,
             charset_told: false,
+            point_zero_told: false,
             today,
         }
     }
@@ -204,6 +206,13 @@ impl<'c> File<'c> {
     pub fn tell_charset(&mut self, row: u32, span: Span) {
         if !std::mem::replace(&mut self.charset_told, true) {
             self.tell_at(Place::Cell { row, column: WHOLE_ROW }, span, &rules::CHARSET);
+        }
+    }
+
+    /// Tells once for each file that whole numbers are written as decimals.
+    pub fn tell_point_zero(&mut self, item: ItemId) {
+        if !std::mem::replace(&mut self.point_zero_told, true) {
+            self.c.issue_at(item, rules::POINT_ZERO.issue());
         }
     }
 

@@ -72,12 +72,17 @@ impl Adapter for ClientLevelData {
 /// By the heading row, and the release by the first row.
 fn detect(input: &[u8]) -> Detection {
     let mut head = input.get(..limits::RECORD_BYTES_MAX.min(input.len())).unwrap_or_default();
+    let start = head;
     let Ok(mut records) = records::Records::new(&mut head) else { return Detection::no() };
     if !matches!(records.advance(), Ok(records::Event::Record)) {
         return Detection::no();
     }
     let Ok(heading) = columns::Heading::read((0..records.len()).map(|cell| records.text(cell))) else {
-        return Detection::no();
+        // What is client level data but for its shape is told what is wrong with it.
+        return match causeway_adapter::table::hint(start, columns::names_a_column, columns::HEADING_CELLS) {
+            Some(_) => Detection::is(Confidence::Possible, ""),
+            None => Detection::no(),
+        };
     };
     let mut version = "";
     if matches!(records.advance(), Ok(records::Event::Record)) {

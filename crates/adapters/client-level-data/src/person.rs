@@ -1,6 +1,7 @@
 //! Who a row is about: the columns that are the same on every row of one person, checked once and written once
 //! for each bundle.
 
+use causeway_core::identifier::{is_scientific, point_zero};
 use causeway_core::{Leaf, NhsNumber, NhsNumberError, OdsCode, Outcome, When};
 use causeway_fhir::systems;
 
@@ -59,6 +60,8 @@ pub struct Person {
     pub id_system: String,
     /// Source key of the person: council and id, or NHS number.
     pub key: String,
+    /// Whether the council's id stands for this person: not where it is rounded, or another person's.
+    pub own_id: bool,
     /// NHS number, where it is sound.
     pub nhs: Option<NhsNumber>,
     /// Ends of the reporting period.
@@ -104,6 +107,7 @@ impl Person {
             la_code: String::new(),
             id_system: String::new(),
             key: String::new(),
+            own_id: true,
             nhs: None,
             period: (None, None),
             born: None,
@@ -149,6 +153,7 @@ impl Person {
             Err(error) => {
                 self.nhs = spreadsheet(leaf.text).and_then(|digits| NhsNumber::parse(&digits).ok());
                 Some(match error {
+                    _ if self.nhs.is_some() && point_zero(leaf.text).is_some() => rules::NHS_POINT_ZERO,
                     _ if self.nhs.is_some() => rules::NHS_SPREADSHEET,
                     NhsNumberError::Shape => rules::NHS_SHAPE,
                     NhsNumberError::CheckDigit => rules::NHS_CHECK,
@@ -163,6 +168,13 @@ impl Person {
 
     fn read_key(&mut self, file: &mut File<'_>, row: &Row<'_>) {
         match (row.cell(Column::LaPersonId), &self.nhs) {
+            (Some(id), None) if is_scientific(id.text) => self.refuse(&rules::ID_ROUNDED, Column::LaPersonId),
+            (Some(id), Some(nhs)) if is_scientific(id.text) => {
+                self.key = format!("nhs/{}", nhs.as_str());
+                self.own_id = false;
+                self.fate(Column::LaPersonId, (Outcome::Rejected, "digits of the id are lost"));
+                file.tell(row, Column::LaPersonId, &rules::ID_NOT_USED);
+            }
             (Some(id), _) => self.key = format!("{}/{}", self.la_code, id.text),
             (None, Some(nhs)) => {
                 self.key = format!("nhs/{}", nhs.as_str());
@@ -277,11 +289,30 @@ impl Person {
     }
 
     /// Compares with earlier rows of the file.
-    fn compare(&self, file: &mut File<'_>, row: &Row<'_>, gender: u8) {
+    fn compare(&mut self, file: &mut File<'_>, row: &Row<'_>, gender: u8) {
         let period = (self.period.0.map(|d| d.ymd()), self.period.1.map(|d| d.ymd()));
         let nhs = self.nhs.as_ref().map(NhsNumber::as_str);
         let born = self.born.map(|d| d.ymd());
-        let found = file.census.person(&self.key, nhs, born, period, gender);
+        let name = name_of(row);
+        let stated = crate::census::Stated { nhs, born, period, gender, name: name.as_deref() };
+        let found = file.census.person(&self.key, &stated);
+        if self.own_id && [found.nhs, found.born, found.gender, found.name].iter().filter(|c| **c).count() > 1
+        {
+            // Kept apart by what tells them apart, which is the same when the file comes again.
+            let whole = |column| row.cell(column).map_or("", |leaf| leaf.text);
+            self.key = format!(
+                "{}|another|{}|{}|{}",
+                self.key,
+                born.map_or(String::new(), |(y, m, d)| format!("{y}-{m}-{d}")),
+                whole(Column::LastName),
+                whole(Column::FirstName)
+            );
+            let _ = file.census.person(&self.key, &stated);
+            self.own_id = false;
+            self.fate(Column::LaPersonId, (Outcome::Rejected, "the id is an earlier person's in this file"));
+            file.tell(row, Column::LaPersonId, &rules::TWO_PEOPLE);
+            return;
+        }
         for (breach, column, rule) in [
             (found.nhs, Column::NhsNumber, &rules::TWO_NHS),
             (found.ids, Column::LaPersonId, &rules::TWO_IDS),
@@ -304,6 +335,9 @@ impl Person {
                     column,
                     (Outcome::Unsupported, "links belong to carers, and the person is none"),
                 );
+            } else if is_scientific(leaf.text) {
+                file.tell(row, column, &rules::LINKED_ROUNDED);
+                self.fate(column, (Outcome::Rejected, "digits of the id are lost"));
             } else if Some(leaf.text) == own {
                 file.tell(row, column, &rules::LINKED_SELF);
                 self.fate(column, (Outcome::Rejected, "the linked person is the carer"));
@@ -361,10 +395,21 @@ impl Person {
     }
 }
 
+/// What of a person's name tells two people apart: the family name and the first letter of the given name.
+fn name_of(row: &Row<'_>) -> Option<String> {
+    let letters = |column| {
+        let text = row.cell(column).map_or("", |leaf| leaf.text);
+        text.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect::<String>()
+    };
+    let (last, first) = (letters(Column::LastName), letters(Column::FirstName));
+    let initial = first.chars().next()?;
+    (!last.is_empty()).then(|| format!("{last} {initial}"))
+}
+
 /// The digits of a number that a spreadsheet wrote: `9.990000018E9`, `9990000018.0`. `None` where digits are
 /// missing: they can't be known.
 fn spreadsheet(text: &str) -> Option<String> {
-    if let Some(digits) = text.strip_suffix(".0") {
+    if let Some(digits) = point_zero(text) {
         return Some(digits.to_owned());
     }
     let (mantissa, exponent) = text.split_once(['E', 'e'])?;

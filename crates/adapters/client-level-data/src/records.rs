@@ -102,6 +102,11 @@ impl<'r> Records<'r> {
         Ok(records)
     }
 
+    /// What is in the buffer now: before the first record is read, the head of the file.
+    pub fn head(&self) -> &[u8] {
+        &self.buffer
+    }
+
     /// Sees to it that a whole record of the greatest length is in the buffer, or the stream's end.
     fn fill(&mut self) -> Result<(), Issue> {
         if self.ended || self.buffer.len() - self.next > RECORD_BYTES_MAX {

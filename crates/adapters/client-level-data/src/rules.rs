@@ -23,8 +23,14 @@ causeway_adapter::rules! {
     NHS_SHAPE Warning Value "nhs-number-shape" "the NHS number does not have ten digits; it was kept as stated, and not as an NHS number";
     NHS_CHECK Warning Value "nhs-number-check-digit" "the check digit of the NHS number is wrong; it was kept as stated, and not as an NHS number";
     NHS_FILLER Warning Value "nhs-number-filler" "the NHS number is a filler of ten equal digits; it was kept as stated, and not as an NHS number";
-    NHS_SPREADSHEET Warning Value "nhs-number-spreadsheet" "the NHS number is written as a spreadsheet's number with an exponent; all its digits were there";
-    NHS_SPACED Information Value "nhs-number-spaced" "the NHS number is written with blanks or hyphens";
+    NHS_SPREADSHEET Warning Value "nhs-number-spreadsheet" "the NHS number is written in a spreadsheet's scientific notation; all its digits were there";
+    NHS_POINT_ZERO Information Value "nhs-number-point-zero" "a program wrote the NHS number as a decimal with .0 behind it; all its digits were there";
+    NHS_SPACED Information Value "nhs-number-spaced" "the NHS number is written with blanks, hyphens or characters that do not show; its digits were read";
+    ID_ROUNDED Error Value "person-id-rounded" "the council's person id is in a spreadsheet's scientific notation, so digits of it are lost and several people may have it; without a usable NHS number the row was refused; make the file again with this column as text";
+    ID_NOT_USED Error Value "person-id-rounded-not-used" "the council's person id is in a spreadsheet's scientific notation, so digits of it are lost and several people may have it; the person goes by the NHS number alone; make the file again with this column as text";
+    LINKED_ROUNDED Error Value "linked-person-id-rounded" "the linked person's id is in a spreadsheet's scientific notation, so digits of it are lost; the link was not translated; make the file again with this column as text";
+    TWO_PEOPLE Error Conflict "person-id-of-two-people" "an earlier row has the same council person id with another name, gender, date of birth or NHS number, at least two of them: these are two people, who were kept apart, and the id was left with the first";
+    POINT_ZERO Information Value "number-point-zero" "whole numbers are written as decimals with .0 behind them, as some programs do with a column that has an empty cell; the digits were read; told once";
     NHS_MISSING Warning Required "nhs-number-missing" "the NHS number is missing (DHSC check -1)";
     LA_ID_MISSING Warning Required "la-person-id-missing" "the council's person id is missing (DHSC check -1); the NHS number stands in for it";
     TWO_NHS Warning Conflict "la-person-id-two-nhs-numbers" "the same council person id stands beside another NHS number elsewhere in the file";
@@ -79,6 +85,7 @@ causeway_adapter::rules! {
     LINKED_ABSENT Warning NotFound "linked-person-absent" "the linked person is nowhere else in the file; where that person is no client of the council, the link should not be there";
     LINKED_NONE Warning Required "linked-person-missing" "a carer known by association is linked with no person";
     // The file.
+    HEADING_AGAIN Warning Structure "heading-repeated" "the row is the heading again, as in files that were put together; it holds no record";
     CHARSET Information Structure "charset-guessed" "the file is not UTF-8 throughout; such rows were read as Windows-1252; told once";
     PEOPLE_MANY Warning TooLong "checks-across-rows-limited" "the file holds more people, links or events than checks across rows can remember; later ones were not compared";
 }

@@ -2,10 +2,11 @@
 
 use std::io::Read;
 
-use causeway_adapter::{Composer, Context, Sink};
+use causeway_adapter::{Composer, Context, Sink, table};
+use causeway_core::identifier::point_zero;
 use causeway_core::{Issue, IssueCode, Leaf, Outcome, Place, Severity, Span};
 
-use crate::columns::{Column, Heading};
+use crate::columns::{Column, HEADING_CELLS, Heading, names_a_column};
 use crate::event::{self, Event, Kind};
 use crate::file::{File, Row, WHOLE_ROW, is_null};
 use crate::group::Group;
@@ -42,7 +43,11 @@ pub fn stream(
     while is_blank_record(&mut records)? {
         number += 1;
     }
-    let heading = Heading::read((0..records.len()).map(|cell| records.text(cell)))?;
+    let heading = Heading::read((0..records.len()).map(|cell| records.text(cell)));
+    let heading = heading.map_err(|issue| {
+        // The head of the file is still in the buffer after its first record.
+        table::hint(records.head(), names_a_column, HEADING_CELLS).unwrap_or(issue)
+    })?;
     let mut composer = Composer::new(name, context);
     for cell in 0..records.len() {
         if !records.text(cell).trim().is_empty() {
@@ -155,6 +160,14 @@ impl Run<'_> {
             return;
         }
         let view = records.view();
+        if is_heading_again(heading, view) {
+            self.rows_since_flush += 1;
+            let id = self.file.c.ledger.add(Place::Cell { row: number, column: WHOLE_ROW }, records.span());
+            self.file.c.claim(id, Outcome::Structural, "");
+            let place = Place::Cell { row: number, column: WHOLE_ROW };
+            self.file.tell_at(place, records.span(), &rules::HEADING_AGAIN);
+            return;
+        }
         if let Some(place) = shift::first_moved(heading, view, records.len()) {
             self.refuse_line(number, records.span(), place as u16, &rules::ROW_SHIFTED);
             return;
@@ -304,6 +317,32 @@ impl Run<'_> {
     }
 }
 
+/// Whether a row repeats the heading, as files that were put together do: the cells of the columns that no row can do
+/// without name them.
+fn is_heading_again(heading: &Heading, view: View<'_>) -> bool {
+    let names = |column: Column| {
+        let cell = heading.at(column).map_or("", |place| view.text(usize::from(place)).trim());
+        // Nearly every cell here begins with a digit or is short, and needs no look-up.
+        cell.len() > 4 && !cell.starts_with(|c: char| c.is_ascii_digit()) && names_a_column(cell)
+    };
+    [Column::LaCode, Column::NhsNumber, Column::EventType].into_iter().all(names)
+}
+
+/// A cell of a column of whole numbers without the `.0` that a program wrote behind it.
+fn whole(file: &mut File<'_>, column: Column, leaf: Leaf<'_>) -> Option<usize> {
+    const WHOLE: [Column; 6] = [
+        Column::LaCode,
+        Column::LaPersonId,
+        Column::Linked1,
+        Column::Linked2,
+        Column::Linked3,
+        Column::CaredFor,
+    ];
+    let digits = point_zero(leaf.text).filter(|_| WHOLE.contains(&column))?;
+    file.tell_point_zero(leaf.id);
+    Some(digits.len())
+}
+
 /// Enters the cells of a record into the ledger. `None` where the row is blank.
 fn enter<'a>(file: &mut File<'_>, view: View<'a>, span: Span, number: u32) -> Option<Row<'a>> {
     let first = file.c.ledger.next_id();
@@ -325,7 +364,10 @@ fn enter<'a>(file: &mut File<'_>, view: View<'a>, span: Span, number: u32) -> Op
             continue;
         }
         if let Some(slot) = row.cells.get_mut(column as usize) {
-            *slot = Some(Leaf { text, id });
+            let leaf = Leaf { text, id };
+            // The digits stand at the front of the text.
+            let digits = whole(file, column, leaf).and_then(|len| text.get(..len));
+            *slot = Some(leaf.with(digits.unwrap_or(text)));
         }
     }
     row.items = first..file.c.ledger.next_id();

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use causeway_adapter::Composer;
+use causeway_adapter::table::hint;
+use causeway_core::identifier::{is_scientific, point_zero};
 use causeway_core::{Issue, IssueCode, Leaf, Outcome, Place, Severity, When};
 
 use crate::limits::{ROWS_MAX, ROWS_PER_PERSON_MAX};
 use crate::records::Record;
 use crate::rules::{self, Rule};
-use crate::tables::{Heading, Names, Row, Table, heading};
+use crate::tables::{HEADING_CELLS, Heading, Names, Row, Table, heading, names_a_column};
 
 /// A person of the extract.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub struct Person {
     pub row: usize,
     /// Why the record is not published, if it is not.
     pub refused: Option<&'static Rule>,
+    /// Whether another person of the extract has the same id, so that whose the other rows are can't be told.
+    pub shared: bool,
     /// Numbers of the rows of other tables that belong to it, in source order.
     pub rows: Vec<usize>,
 }
@@ -46,8 +50,9 @@ fn fatal(rule: &'static str, text: impl Into<std::borrow::Cow<'static, str>>) ->
 /// Enters all cells into the ledger and makes rows of them.
 ///
 /// # Errors
-/// A fatal issue where a heading is unclear, or there is none, or there are too many rows.
-pub fn rows<'a>(c: &mut Composer<'_>, records: &'a [Record<'a>]) -> Result<Vec<Row<'a>>, Issue> {
+/// A fatal issue where a heading is unclear, or there is none, or there are too many rows. `head` is the beginning of
+/// the extract, where the reason is looked for.
+pub fn rows<'a>(c: &mut Composer<'_>, head: &[u8], records: &'a [Record<'a>]) -> Result<Vec<Row<'a>>, Issue> {
     if records.len() > ROWS_MAX {
         return Err(fatal("rows-too-many", format!("the extract has more than {ROWS_MAX} rows")));
     }
@@ -60,10 +65,9 @@ pub fn rows<'a>(c: &mut Composer<'_>, records: &'a [Record<'a>]) -> Result<Vec<R
                 kinds.push(true);
             }
             None if headings.is_empty() && !record.is_blank() => {
-                return Err(fatal(
-                    "heading-missing",
-                    "the extract does not begin with the heading of a table",
-                ));
+                let none =
+                    || fatal("heading-missing", "the extract does not begin with the heading of a table");
+                return Err(hint(head, names_a_column, HEADING_CELLS).unwrap_or_else(none));
             }
             None => kinds.push(false),
         }
@@ -76,6 +80,7 @@ pub fn rows<'a>(c: &mut Composer<'_>, records: &'a [Record<'a>]) -> Result<Vec<R
     let mut current = names.0.iter();
     let mut heading = None;
     let mut rows = Vec::new();
+    let mut point_zero_told = false;
     for ((record, number), is_heading) in records.iter().zip(1u32..).zip(kinds) {
         if is_heading {
             heading = current.next();
@@ -86,10 +91,15 @@ pub fn rows<'a>(c: &mut Composer<'_>, records: &'a [Record<'a>]) -> Result<Vec<R
         } else if let Some(heading) = heading
             && !record.is_blank()
         {
-            rows.extend(enter(c, record, number, heading));
+            rows.extend(enter(c, record, number, heading, &mut point_zero_told));
         }
     }
     Ok(rows)
+}
+
+/// Whether a column holds whole numbers: ids and counts.
+fn is_whole(column: &str) -> bool {
+    column == "id" || column.ends_with("_id") || column.ends_with("_id_legacy") || column.ends_with("_days")
 }
 
 fn enter<'a>(
@@ -97,6 +107,7 @@ fn enter<'a>(
     record: &'a Record<'a>,
     number: u32,
     heading: &Heading,
+    point_zero_told: &mut bool,
 ) -> Option<Row<'a>> {
     let width = heading.places.len();
     let surplus = record.cells.iter().skip(width).any(|cell| !cell.text.trim().is_empty());
@@ -118,6 +129,16 @@ fn enter<'a>(
             c.claim(id, Outcome::Withheld, "the words stand for no value");
             continue;
         }
+        let column = heading.table.columns().get(*place).copied().unwrap_or("");
+        let text = match point_zero(text).filter(|_| is_whole(column)) {
+            Some(digits) => {
+                if !std::mem::replace(point_zero_told, true) {
+                    c.issue_at(id, rules::POINT_ZERO.issue());
+                }
+                digits
+            }
+            None => text,
+        };
         cells.push((*place, Leaf { text, id }));
     }
     if record.guessed {
@@ -154,10 +175,22 @@ impl<'a> Extract<'a> {
     fn person(&mut self, c: &mut Composer<'_>, at: usize) {
         let Some(row) = self.rows.get(at) else { return };
         let id = row.text("person_id");
+        let earlier = self.by_id.get(id).copied();
         let refused = if id.is_empty() {
             Some(("person_id", &rules::PERSON_ID))
-        } else if self.by_id.contains_key(id) {
-            Some(("person_id", &rules::PERSON_TWICE))
+        } else if is_scientific(id) {
+            Some(("person_id", &rules::ID_ROUNDED))
+        } else if let Some(number) = earlier {
+            let first = self.people.get(number).and_then(|first| self.rows.get(first.row));
+            match first.is_some_and(|first| are_two(first, row)) {
+                true => {
+                    if let Some(first) = self.people.get_mut(number) {
+                        first.shared = true;
+                    }
+                    Some(("person_id", &rules::TWO_PEOPLE))
+                }
+                false => Some(("person_id", &rules::PERSON_TWICE)),
+            }
         } else {
             match (row.text("restricted"), row.text("context_flag")) {
                 ("N" | "n", "A" | "a") => None,
@@ -172,7 +205,7 @@ impl<'a> Extract<'a> {
             c.issue_at(row.at(column), rule.issue());
             c.ledger.overrule(row.items.clone(), Outcome::Rejected, rule.text);
         }
-        if id.is_empty() || self.by_id.contains_key(id) {
+        if id.is_empty() || earlier.is_some() || is_scientific(id) {
             return;
         }
         let number = self.people.len();
@@ -180,7 +213,12 @@ impl<'a> Extract<'a> {
         if let Some(legacy) = row.cell("person_id_legacy") {
             self.by_legacy.entry(legacy.text).or_insert(number);
         }
-        self.people.push(Person { row: at, refused: refused.map(|(_, rule)| rule), rows: Vec::new() });
+        self.people.push(Person {
+            row: at,
+            refused: refused.map(|(_, rule)| rule),
+            shared: false,
+            rows: Vec::new(),
+        });
     }
 
     fn attach(&mut self, c: &mut Composer<'_>, at: usize) {
@@ -189,6 +227,10 @@ impl<'a> Extract<'a> {
             c.issue_at(row.at("person_id"), rule.issue());
             c.ledger.overrule(row.items.clone(), Outcome::Rejected, rule.text);
         };
+        if is_scientific(row.text("person_id")) {
+            refuse(c, &rules::ID_ROUNDED);
+            return;
+        }
         let Some((number, legacy)) = self.find(row.text("person_id")) else {
             refuse(c, if row.text("person_id").is_empty() { &rules::PERSON_ID } else { &rules::ORPHAN });
             return;
@@ -200,6 +242,8 @@ impl<'a> Extract<'a> {
         if let Some(rule) = person.refused {
             // Told once, at the person.
             c.ledger.overrule(row.items.clone(), Outcome::Rejected, rule.text);
+        } else if person.shared {
+            refuse(c, &rules::ID_SHARED);
         } else if person.rows.len() >= ROWS_PER_PERSON_MAX {
             refuse(c, &rules::TOO_MANY);
         } else {
@@ -232,6 +276,19 @@ impl<'a> Extract<'a> {
         }
         self.users.get(id).or_else(|| self.workers.get(id)).and_then(|at| self.rows.get(*at))
     }
+}
+
+/// Whether two rows of persons tell of two people: at least two of name, gender, date of birth and NHS number differ.
+fn are_two(one: &Row<'_>, other: &Row<'_>) -> bool {
+    let plain = |row: &Row<'_>, column: &str| {
+        let text = row.text(column).chars().filter(|c| c.is_alphanumeric());
+        text.flat_map(char::to_lowercase).collect::<String>()
+    };
+    let name = |row: &Row<'_>| plain(row, "last_name") + &plain(row, "first_name");
+    let differ = |one: String, other: String| !one.is_empty() && !other.is_empty() && one != other;
+    let columns = ["gender", "date_of_birth", "nhs_id"];
+    let differing = columns.iter().filter(|column| differ(plain(one, column), plain(other, column))).count();
+    differing + usize::from(differ(name(one), name(other))) > 1
 }
 
 /// Reads a date cell; tells and refuses what is no date.

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Format, Sector, Sink, Telling};
+use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Format, Sector, Sink, Telling, table};
 use causeway_core::{Issue, Outcome};
 
 mod events;
@@ -41,6 +41,11 @@ impl Adapter for CouncilCaseExtract {
         let first = records.iter().find(|record| !record.is_blank());
         match first.map(|record| tables::heading(record, 1)) {
             Some(Ok(Some(heading))) => Detection::is(Confidence::Certain, heading.table.name()),
+            // What is such an extract but for its shape is told what is wrong with it.
+            Some(Err(_)) => Detection::is(Confidence::Possible, ""),
+            _ if table::hint(head, tables::names_a_column, tables::HEADING_CELLS).is_some() => {
+                Detection::is(Confidence::Possible, "")
+            }
             _ => Detection::no(),
         }
     }
@@ -48,7 +53,8 @@ impl Adapter for CouncilCaseExtract {
     fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
         let records = records::read(input);
         let mut c = Composer::new(self.name(), context);
-        let rows = extract::rows(&mut c, &records)?;
+        let head = input.get(..limits::HEAD_BYTES.min(input.len())).unwrap_or_default();
+        let rows = extract::rows(&mut c, head, &records)?;
         let extract = Extract::join(&mut c, rows);
         for person in extract.people.iter().filter(|person| person.refused.is_none()) {
             let Some(row) = extract.rows.get(person.row) else { continue };

@@ -11,6 +11,10 @@ causeway_adapter::rules! {
     CONTEXT Error Value "context-not-stated" "whether the person is an adult or a child is not stated; the record was refused";
     PERSON_ID Error Required "person-id-missing" "the row names no person; it was refused";
     PERSON_TWICE Error Duplicate "person-repeated" "another row has the same person id; this one was refused and nothing was merged";
+    TWO_PEOPLE Error Conflict "person-id-of-two-people" "an earlier row has the same person id with another name, gender, date of birth or NHS number, at least two of them: these are two people; this one was refused and nothing was merged";
+    ID_SHARED Error Conflict "person-id-shared" "two people of the extract have this id, so whose row this is can't be told; it was refused";
+    ID_ROUNDED Error Value "person-id-rounded" "the person's id is in a spreadsheet's scientific notation, so digits of it are lost and several people may have it; the row was refused; make the file again with this column as text";
+    POINT_ZERO Information Value "number-point-zero" "whole numbers are written as decimals with .0 behind them, as some programs do with a column that has an empty cell; the digits were read; told once";
     ID_TWICE Warning Duplicate "row-id-repeated" "another row of the table has the same id or none either; both were kept";
     ORPHAN Error NotFound "person-absent" "the row belongs to a person who is not in the extract; it was refused";
     TOO_MANY Error TooLong "rows-of-person-too-many" "the person has more rows than are translated; this one was refused";

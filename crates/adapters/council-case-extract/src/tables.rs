@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use causeway_core::{Issue, IssueCode, ItemId, Leaf, Outline, Place, Severity};
 
+use causeway_adapter::table::bare;
+
 use crate::records::Record;
 
 /// A table of the extract. Source: table and column names as a London council's production code reads them.
@@ -160,14 +162,22 @@ pub struct Heading {
     pub places: Vec<usize>,
 }
 
-/// Whether a record is meant as a heading: two of its cells name columns.
+/// How many cells that name columns make a row a heading: a value such as "title" alone makes none.
+pub const HEADING_CELLS: usize = 2;
+
+/// Whether a cell names a column of any table.
+pub fn names_a_column(text: &str) -> bool {
+    if text.len() > 64 {
+        return false;
+    }
+    let name = bare(text).to_ascii_lowercase();
+    Table::ALL.into_iter().any(|table| table.columns().contains(&name.as_str()))
+}
+
+/// Whether a record is meant as a heading.
 fn is_heading(record: &Record<'_>) -> bool {
-    let known = |text: &str| {
-        let name = text.trim().to_ascii_lowercase();
-        Table::ALL.into_iter().any(|table| table.columns().contains(&name.as_str()))
-    };
-    // A value such as "title" alone makes no heading.
-    record.cells.iter().filter(|cell| cell.text.len() <= 64 && known(&cell.text)).take(2).count() == 2
+    let known = record.cells.iter().filter(|cell| names_a_column(&cell.text));
+    known.take(HEADING_CELLS).count() == HEADING_CELLS
 }
 
 /// Reads a heading row; `None` where the record is none.
@@ -179,7 +189,10 @@ pub fn heading(record: &Record<'_>, row: u32) -> Result<Option<Heading>, Issue> 
     if record.broken || !is_heading(record) {
         return Ok(None);
     }
-    let names: Vec<String> = record.cells.iter().map(|cell| cell.text.trim().to_ascii_lowercase()).collect();
+    let mut names: Vec<String> =
+        record.cells.iter().map(|cell| bare(&cell.text).to_ascii_lowercase()).collect();
+    // A spreadsheet makes all rows as wide as the widest: blank cells at the end name no column.
+    names.truncate(names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1));
     let has = |column: &&str| names.iter().any(|name| name == column);
     let unclear =
         |text: String| Err(Issue::new(Severity::Fatal, IssueCode::Structure, "heading-unclear", text));

@@ -76,6 +76,85 @@ fn a_heading_in_doubt_refuses_the_extract() {
     }
 }
 
+const PERSONS: &str = "person_id,context_flag,restricted,first_name,last_name,nhs_id,date_of_birth,gender";
+const VISITS: &str = "visit_id,person_id,visit_type,actual_datetime";
+
+fn told(text: &str) -> (Translation, Vec<&'static str>) {
+    let found = translate(&CouncilCaseExtract, text.as_bytes(), &test_context());
+    let rules = found.issues.iter().map(|i| i.rule).collect();
+    (found, rules)
+}
+
+#[test]
+fn what_a_spreadsheet_does_to_an_extract() {
+    let person = "88,A,N,Ada,Fennimore,9990000042,04/05/1951,F";
+    let plain = told(&format!("{PERSONS}\n{person}\n{VISITS}\n1,88,Home,01/02/2026\n"));
+    assert_eq!(plain.0.outputs.len(), 1, "{:?}", plain.1);
+    // All rows as wide as the widest, a byte order mark read as text, blanks and quotation marks around names.
+    let wide = format!("{PERSONS},,\n{person},,\n{VISITS},,,,\n1,88,Home,01/02/2026,,,,\n");
+    let marked = format!("\u{ef}\u{bb}\u{bf}{PERSONS}\n{person}\n{VISITS}\n1,88,Home,01/02/2026\n");
+    let blanks = format!(
+        "\u{feff}\u{feff}\" Person_ID\u{a0}\"{}\n{person}\n{VISITS}\n1,88,Home,01/02/2026\n",
+        PERSONS.trim_start_matches("person_id")
+    );
+    // Whole numbers as decimals.
+    let decimal = format!(
+        "{PERSONS}\n{}\n{VISITS}\n1.0,88.0,Home,01/02/2026\n",
+        person.replace("88,", "88.0,").replace("42,", "42.0,")
+    );
+    for (what, text, rules) in [
+        ("wide", wide, vec![]),
+        ("marked", marked, vec![]),
+        ("blanks", blanks, vec![]),
+        ("decimal", decimal, vec!["number-point-zero"]),
+    ] {
+        let found = told(&text);
+        assert_eq!(found.1, rules, "{what}");
+        let json = |t: &Translation| {
+            t.outputs.iter().map(|o| String::from_utf8_lossy(&o.json).into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(json(&found.0), json(&plain.0), "{what}");
+    }
+}
+
+#[test]
+fn two_people_on_one_id_never_become_one() {
+    let visits = format!("{VISITS}\n1,88,Home,01/02/2026\n");
+    let rows = |first: &str, second: &str| format!("{PERSONS}\n{first}\n{second}\n{visits}");
+    let first = "88,A,N,Ada,Fennimore,,04/05/1951,F";
+    let (found, rules) = told(&rows(first, "88,A,N,Oscar,Barley,,17/08/1960,M"));
+    assert_eq!(rules, ["person-id-of-two-people", "person-id-shared"]);
+    let text = String::from_utf8_lossy(&found.outputs[0].json).into_owned();
+    assert!(text.contains("Fennimore") && !text.contains("Barley") && !text.contains("Encounter"));
+    // The same person twice stays one, with the rows that are theirs.
+    let (found, rules) = told(&rows(first, "88,A,N,Ada,Fennimore,,04/05/1951,F"));
+    assert_eq!(rules, ["person-repeated"]);
+    assert!(String::from_utf8_lossy(&found.outputs[0].json).contains("Encounter"));
+    // A rounded id is nobody's.
+    let (found, rules) = told(
+        &rows("8.8E+06,A,N,Ada,Fennimore,,04/05/1951,F", "9,A,N,Oscar,Barley,,17/08/1960,M")
+            .replace("1,88,", "1,8.8E+06,"),
+    );
+    assert_eq!(rules, ["person-id-rounded", "person-id-rounded"]);
+    assert!(!found.outputs.iter().any(|o| String::from_utf8_lossy(&o.json).contains("Fennimore")));
+}
+
+#[test]
+fn why_no_heading_is_found() {
+    let heading = PERSONS;
+    for (text, rule) in [
+        (heading.replace(',', ";"), "heading-separator"),
+        (heading.replace(',', "\t"), "heading-separator"),
+        (format!("Extract of May\n\n{heading}\n"), "heading-not-first"),
+        (format!("sep=,\n{heading}\n"), "heading-separator-line"),
+    ] {
+        let (found, rules) = told(&text);
+        assert!(found.unreadable && rules == [rule], "{rules:?} for {rule}");
+        use causeway_adapter::{Adapter, Confidence};
+        assert_eq!(CouncilCaseExtract.detect(text.as_bytes()).confidence, Confidence::Possible, "{rule}");
+    }
+}
+
 /// `cargo test --release -p causeway-adapter-council-case-extract -- --ignored`
 #[test]
 #[ignore = "a minute; run with --release"]
