@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
-use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Format, Sector, Sink, Telling, table};
+use causeway_adapter::{
+    Adapter, Composer, Confidence, Context, Detection, Format, Sector, Sink, Telling, table,
+};
 use causeway_core::{Issue, Outcome};
 
 mod events;
