@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::error::{RecordError, Result};
-use crate::limits;
 use crate::model::Key;
+use crate::paths::{first_text, walk};
+use crate::{dates, limits};
 
 /// Beginning of a reference within a bundle.
 pub(crate) const URN: &str = "urn:uuid:";
@@ -20,6 +21,11 @@ pub(crate) struct Incoming {
     pub resource: Map<String, Value>,
     /// Whether the entry asks for its deletion.
     pub delete: bool,
+    /// Number of its bundle within the message.
+    pub bundle: usize,
+    /// When what it tells happened or was written down at its source, in microseconds since 1970, where the message
+    /// says so: the time of a Provenance of the source's own.
+    pub event: Option<i64>,
 }
 
 /// The bundles of one message, read.
@@ -38,7 +44,7 @@ pub(crate) struct Parsed {
 pub(crate) fn parse_all(bundles: &[&[u8]]) -> Result<Parsed> {
     let digest = digest(bundles);
     let mut parsed = Parsed { entries: Vec::new(), issues: Vec::new(), refused: 0, unresolved: 0, digest };
-    for bytes in bundles {
+    for (number, bytes) in bundles.iter().enumerate() {
         if bytes.len() > limits::BUNDLE_BYTES_MAX {
             return Err(RecordError::Bundle("it is larger than the limit".to_owned()));
         }
@@ -48,7 +54,7 @@ pub(crate) fn parse_all(bundles: &[&[u8]]) -> Result<Parsed> {
         let Value::Object(bundle) = bundle else {
             return Err(RecordError::Bundle("not a JSON object".to_owned()));
         };
-        read_bundle(bundle, &mut parsed)?;
+        read_bundle(bundle, number, &mut parsed)?;
     }
     Ok(parsed)
 }
@@ -63,7 +69,7 @@ pub(crate) fn digest(bundles: &[&[u8]]) -> [u8; 32] {
     digest.finalize().into()
 }
 
-fn read_bundle(mut bundle: Map<String, Value>, parsed: &mut Parsed) -> Result<()> {
+fn read_bundle(mut bundle: Map<String, Value>, number: usize, parsed: &mut Parsed) -> Result<()> {
     if bundle.get("resourceType").and_then(Value::as_str) != Some("Bundle") {
         return Err(RecordError::Bundle("resourceType is not Bundle".to_owned()));
     }
@@ -82,7 +88,7 @@ fn read_bundle(mut bundle: Map<String, Value>, parsed: &mut Parsed) -> Result<()
             refuse(parsed, "entry-not-an-object", "an entry of the bundle is not an object");
             continue;
         };
-        read_entry(entry, &mut urls, parsed);
+        read_entry(entry, number, &mut urls, parsed);
     }
     for incoming in parsed.entries.iter_mut().skip(start) {
         for value in incoming.resource.values_mut() {
@@ -95,16 +101,40 @@ fn read_bundle(mut bundle: Map<String, Value>, parsed: &mut Parsed) -> Result<()
             });
         }
     }
+    date_events(parsed.entries.get_mut(start..).unwrap_or_default());
     Ok(())
 }
 
-fn read_entry(mut entry: Map<String, Value>, urls: &mut HashMap<String, String>, parsed: &mut Parsed) {
+/// Gives each entry of a bundle its event's time. A Provenance that names an original as its entity is the exchange's
+/// own and tells when the message was received, not when anything happened. Where the source's names no entry, its time
+/// holds for the bundle if it is the only one.
+fn date_events(entries: &mut [Incoming]) {
+    let mut by_target: HashMap<String, i64> = HashMap::new();
+    let mut all = Vec::new();
+    for entry in entries.iter().filter(|e| e.key.kind == "Provenance" && !e.resource.contains_key("entity")) {
+        let told = first_text(&entry.resource, &["recorded"]);
+        let Some((at, _)) = dates::range(told) else { continue };
+        all.push(at);
+        walk(&entry.resource, "target.reference", &mut |value| {
+            by_target.extend(value.as_str().map(|target| (target.to_owned(), at)));
+        });
+    }
+    let only = match all.as_slice() {
+        [one] => Some(*one),
+        _ => None,
+    };
+    for entry in entries {
+        entry.event = by_target.get(&entry.key.reference()).copied().or(only);
+    }
+}
+
+fn read_entry(mut entry: Map<String, Value>, bundle: usize, urls: &mut HashMap<String, String>, parsed: &mut Parsed) {
     let request = entry.get("request").and_then(Value::as_object);
     let method = request.and_then(|r| r.get("method")).and_then(Value::as_str).unwrap_or("PUT");
     if method == "DELETE" {
         let target = request.and_then(|r| r.get("url")).and_then(Value::as_str).and_then(key_of);
         match target {
-            Some(key) => parsed.entries.push(Incoming { key, resource: Map::new(), delete: true }),
+            Some(key) => parsed.entries.push(Incoming { key, resource: Map::new(), delete: true, bundle, event: None }),
             None => {
                 refuse(parsed, "delete-without-target", "an entry asks for a deletion but names no resource")
             }
@@ -135,7 +165,7 @@ fn read_entry(mut entry: Map<String, Value>, urls: &mut HashMap<String, String>,
     if !full_url.is_empty() {
         urls.insert(full_url, key.reference());
     }
-    parsed.entries.push(Incoming { key, resource, delete: false });
+    parsed.entries.push(Incoming { key, resource, delete: false, bundle, event: None });
 }
 
 fn refuse(parsed: &mut Parsed, rule: &'static str, text: &'static str) {

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::index::{first_text, walk};
+use crate::paths::{first_text, walk};
 use crate::limits;
 
 /// Where the wording of what it is about is found, the best first.

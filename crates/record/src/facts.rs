@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::dates;
-use crate::index::{first_text, walk};
+use crate::paths::{first_text, walk};
 use crate::model::Key;
 
 /// Times of results that have none of their own: when the specimen was collected, else when the report says,

@@ -5,47 +5,37 @@
 //!
 //! 1. What a user said: joined, or kept apart for ever.
 //! 2. What a source said of its own Patients: merged (`Patient.link` replaced-by or replaces, HL7 v2 A40).
-//! 3. A valid NHS number in common, unless both date of birth and family name contradict each other.
+//! 3. A valid NHS number in common.
 //! 4. A superseded NHS number (`use` old, or ended) in common, only where date of birth and family name agree.
-//! 5. A local identifier (system and value) in common, unless the NHS numbers differ, or both date of birth
-//!    and family name contradict each other.
+//! 5. A local identifier (system and value) in common, unless the NHS numbers differ.
 //!
-//! Two persons are joined only if no pair of their Patients speaks against it. Every refusal becomes a review
-//! for a person; every decision is recorded with its reason.
+//! From 2 on, what contradicts holds the two apart and asks a person: see [`crate::matching`]. Two persons are joined
+//! only if no pair of their Patients speaks against it, unless a user joined that one with one that agrees.
+//!
+//! A source that tells another human under an identifier it gave before (another NHS number, or two of name, date of
+//! birth and sex) is not believed without a person either: the new telling becomes a Patient of its own, so that
+//! what was told before stays with whom it was told of ([`alias_id`]).
+//!
+//! Every refusal becomes a review for a person; every decision is recorded with its reason. Look-alikes without an
+//! identifier in common are offered as a review and never joined.
 
 use causeway_core::{Issue, IssueCode, NhsNumber, Severity};
 use causeway_fhir::systems;
-use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::error::{RecordError, Result};
-use crate::index::fold;
 use crate::limits;
-use crate::logical;
-use crate::matching::{Basis, Verdict, judge, shared_basis};
+use crate::matching::{self, Basis, Known, Refusal, judge};
+use crate::paths::{first_text, fold, walk};
+use crate::tables::{Decided, Identifier, Raised, Tables, Who, Word};
 
 const ACROSS: &str = "a source asks to merge its Patient with another source's; nothing was merged";
-
-/// Who acts, when, because of what.
-#[derive(Debug)]
-pub(crate) struct Act<'a> {
-    pub db: &'a Connection,
-    pub at: i64,
-    pub actor: &'a str,
-    pub message: &'a str,
-    pub issues: Vec<Issue>,
-}
-
-/// An identifier by which Patients are joined.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Identifier {
-    /// `nhs`, `old-nhs` or `local`.
-    pub kind: String,
-    pub system: String,
-    pub value: String,
-}
+/// Reason and sentence where a source tells somebody else under an identifier that it gave before.
+pub(crate) const SOMEONE_ELSE: Refusal = (
+    "identity-changed-at-source",
+    "a source now tells another NHS number, or two of name, date of birth and sex differently, under its own identifier; what it told before and what it tells now are held apart",
+);
 
 /// The identifiers of a Patient that can join it. NHS numbers that fail their check, fillers and values
 /// without a system join nothing.
@@ -85,19 +75,37 @@ fn is_filler(value: &str) -> bool {
     }
 }
 
-/// Family names of a Patient, folded; of a double-barrelled name also its parts.
-fn families_of(map: &Map<String, Value>) -> String {
-    let mut out: Vec<String> = Vec::new();
-    for name in map.get("name").and_then(Value::as_array).into_iter().flatten() {
-        let family = fold(name.get("family").and_then(Value::as_str).unwrap_or(""));
-        for part in std::iter::once(family.as_str()).chain(family.split('-')) {
-            let part: String = part.chars().filter(|c| c.is_alphanumeric()).collect();
-            if !part.is_empty() && !out.contains(&part) {
-                out.push(part);
-            }
+/// Words in place of a name that is not known yet.
+const NO_NAME: &[&str] =
+    &["baby", "infant", "newborn", "boy", "girl", "twin", "one", "two", "male", "female", "unknown", "of", "unnamed"];
+
+/// What is compared of a Patient.
+pub(crate) fn known_of(map: &Map<String, Value>, identifiers: &[Identifier]) -> Known {
+    let mut known = Known {
+        birth_date: first_text(map, &["birthDate"]).to_owned(),
+        sex: first_text(map, &["gender"]).to_owned(),
+        ..Known::default()
+    };
+    let add = |to: &mut Vec<String>, text: &str| {
+        let text: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+        if !text.is_empty() && !NO_NAME.contains(&text.as_str()) && !to.contains(&text) {
+            to.push(text);
         }
-    }
-    out.join("\n")
+    };
+    walk(map, "name.family", &mut |value| {
+        let family = fold(value.as_str().unwrap_or(""));
+        std::iter::once(family.as_str()).chain(family.split('-')).for_each(|part| add(&mut known.families, part));
+    });
+    walk(map, "name.given", &mut |value| {
+        fold(value.as_str().unwrap_or("")).split([' ', '-', '.']).for_each(|part| add(&mut known.givens, part));
+    });
+    let postcode = fold(first_text(map, &["address.postalCode"]));
+    known.postcode = postcode.chars().filter(|c| c.is_alphanumeric()).collect();
+    let of = |kind: &str| {
+        identifiers.iter().filter(|i| i.kind == kind).map(|i| i.value.clone()).collect::<Vec<_>>()
+    };
+    (known.numbers, known.old_numbers) = (of("nhs"), of("old-nhs"));
+    known
 }
 
 /// Patients that the resource says it was replaced by (first) or replaces (second).
@@ -117,449 +125,452 @@ fn links_of(map: &Map<String, Value>) -> (Vec<String>, Vec<String>) {
     out
 }
 
-/// The person of a Patient: its number.
-pub(crate) fn pid_of(db: &Connection, patient: &str) -> Result<Option<i64>> {
-    let mut find = db.prepare_cached("SELECT pid FROM member WHERE patient=?1")?;
-    Ok(find.query_row([patient], |row| row.get(0)).optional()?)
-}
-
-/// The person of a Patient: its id.
-pub(crate) fn person_of(db: &Connection, patient: &str) -> Result<Option<String>> {
-    match pid_of(db, patient)? {
-        Some(pid) => Ok(Some(person_id(db, pid)?)),
-        None => Ok(None),
-    }
-}
-
-/// Id of a person.
-pub(crate) fn person_id(db: &Connection, pid: i64) -> Result<String> {
-    Ok(db.prepare_cached("SELECT id FROM person WHERE pid=?1")?.query_row([pid], |row| row.get(0))?)
-}
-
-/// Number of the person with an id; where it was merged, of the one that it is part of now.
-pub(crate) fn pid_of_id(db: &Connection, person: &str) -> Result<Option<i64>> {
-    let mut find = db.prepare_cached("SELECT coalesce(merged_into, pid) FROM person WHERE id=?1")?;
-    Ok(find.query_row([person], |row| row.get(0)).optional()?)
-}
-
-/// Patients of a person.
-pub(crate) fn members(db: &Connection, pid: i64) -> Result<Vec<String>> {
-    let mut list = db.prepare_cached("SELECT patient FROM member WHERE pid=?1 ORDER BY patient")?;
-    let rows = list.query_map([pid], |row| row.get(0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-fn is_apart(db: &Connection, patient: &str, other: &str) -> Result<bool> {
-    let mut find = db.prepare_cached("SELECT 1 FROM apart WHERE patient=?1 AND other=?2")?;
-    Ok(find.exists([patient, other])?)
-}
-
-/// Takes in what a new version of a Patient says about who it is.
-pub(crate) fn refresh(act: &mut Act<'_>, patient: &str, rid: i64, map: &Map<String, Value>) -> Result<()> {
-    let identifiers = identifiers_of(map);
-    let changed = store_identifiers(act.db, patient, &identifiers)?;
-    let birth_date = map.get("birthDate").and_then(Value::as_str).unwrap_or("");
-    let families = families_of(map);
-    let known = pid_of(act.db, patient)?;
-    match known {
-        None => {
-            let pid = new_person(act, patient)?;
-            act.db
-                // The survivor of a merge may have come before this Patient and named it.
-                .prepare_cached(
-                    "INSERT INTO member VALUES(?1,?2,?3, coalesce((SELECT other FROM together
-                     WHERE patient=?1 AND reason='replaced-by' ORDER BY other LIMIT 1),''),?4,?5)",
-                )?
-                .execute(params![patient, pid, rid, birth_date, families])?;
-            let person = person_id(act.db, pid)?;
-            decide(act, "created", &person, "", patient, "new-patient", "a source told of a new Patient")?;
-        }
-        Some(pid) => {
-            act.db
-                .prepare_cached("UPDATE member SET rid=?2, birth_date=?3, families=?4 WHERE patient=?1")?
-                .execute(params![patient, rid, birth_date, families])?;
-            if changed {
-                leave_if_unsupported(act, patient, pid)?;
-            }
-        }
-    }
-    take_links(act, patient, map)?;
-    join_candidates(act, patient)?;
-    logical::attach(act.db, &identifiers)
-}
-
-/// Stores the identifiers; gives whether any that was known is gone.
-fn store_identifiers(db: &Connection, patient: &str, now: &[Identifier]) -> Result<bool> {
-    let mut list =
-        db.prepare_cached("SELECT kind, system, value FROM identity WHERE patient=?1 ORDER BY 1, 2, 3")?;
-    let known = list
-        .query_map([patient], |row| {
-            Ok(Identifier { kind: row.get(0)?, system: row.get(1)?, value: row.get(2)? })
-        })?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    let gone: Vec<_> = known.iter().filter(|k| !now.contains(k)).collect();
-    for old in &gone {
-        db.prepare_cached("DELETE FROM identity WHERE patient=?1 AND kind=?2 AND system=?3 AND value=?4")?
-            .execute(params![patient, old.kind, old.system, old.value])?;
-    }
-    let mut add = db.prepare_cached("INSERT INTO identity VALUES(?1,?2,?3,?4)")?;
-    for new in now.iter().filter(|n| !known.contains(n)) {
-        add.execute(params![patient, new.kind, new.system, new.value])?;
-    }
-    let new_number = now.iter().any(|n| n.kind == "nhs" && !known.contains(n));
-    Ok(!gone.is_empty() || (new_number && !known.is_empty()))
-}
-
-/// Makes the person of a Patient that stands alone. Its id follows from the Patient's; where that person had
-/// been merged away and nothing belongs to it, it stands again.
-fn new_person(act: &Act<'_>, patient: &str) -> Result<i64> {
+/// The id under which the record keeps somebody else whom a source tells under a Patient's id: the first such, the
+/// second and so on.
+pub(crate) fn alias_id(patient: &str, number: usize) -> String {
     let namespace = Uuid::new_v5(&Uuid::NAMESPACE_URL, systems::CAUSEWAY.as_bytes());
-    for number in 0u32.. {
-        let name =
-            if number == 0 { format!("person|{patient}") } else { format!("person|{patient}|{number}") };
-        let id = Uuid::new_v5(&namespace, name.as_bytes()).to_string();
-        let mut find =
-            act.db.prepare_cached("SELECT pid, merged_into IS NOT NULL FROM person WHERE id=?1")?;
-        let found: Option<(i64, bool)> = find.query_row([&id], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
-        match found {
-            None => {
-                act.db
-                    .prepare_cached("INSERT INTO person(id, created, merged_into) VALUES(?1,?2,NULL)")?
-                    .execute(params![id, act.at])?;
-                return Ok(act.db.last_insert_rowid());
-            }
-            Some((pid, true)) => {
-                act.db.prepare_cached("UPDATE person SET merged_into=NULL WHERE pid=?1")?.execute([pid])?;
-                return Ok(pid);
-            }
-            Some((_, false)) => {}
-        }
+    Uuid::new_v5(&namespace, format!("patient|{patient}|{number}").as_bytes()).to_string()
+}
+
+/// Who acts, when, because of what, on which tables.
+pub(crate) struct Act<'a, T: Tables> {
+    pub tables: &'a T,
+    pub who: Who<'a>,
+    pub issues: Vec<Issue>,
+}
+
+impl<'a, T: Tables> Act<'a, T> {
+    pub(crate) fn new(tables: &'a T, who: Who<'a>) -> Self {
+        Self { tables, who, issues: Vec::new() }
     }
-    Err(RecordError::Damaged)
-}
 
-/// Whether a source's or a user's word, or an identifier, holds the Patient in its person; if nothing does any
-/// more, or its NHS number now contradicts the others, it leaves and someone is told.
-fn leave_if_unsupported(act: &mut Act<'_>, patient: &str, pid: i64) -> Result<()> {
-    let others: Vec<String> = members(act.db, pid)?.into_iter().filter(|m| m != patient).collect();
-    if others.is_empty() {
-        return Ok(());
-    }
-    let mut supported = false;
-    let mut against = false;
-    for other in &others {
-        match shared_basis(act.db, patient, other)? {
-            Some(basis) => match judge(act.db, patient, other, basis)? {
-                Verdict::Join => supported = true,
-                Verdict::Refuse(..) => against = true,
-            },
-            None => against |= matches!(judge(act.db, patient, other, Basis::Local)?, Verdict::Refuse(..)),
-        }
-    }
-    if supported && !against {
-        return Ok(());
-    }
-    let before = person_id(act.db, pid)?;
-    let after = separate(act, patient)?;
-    let text = "the identifiers of the Patient changed, so that they no longer hold it in this person";
-    decide(act, "left", &before, &after, patient, "identifier-changed", text)?;
-    review(act, "identifier-changed", text, patient, others.first().map_or("", String::as_str))
-}
-
-/// Moves a Patient into a person of its own; gives that person's id.
-fn separate(act: &Act<'_>, patient: &str) -> Result<String> {
-    let pid = new_person(act, patient)?;
-    act.db.prepare_cached("UPDATE member SET pid=?2 WHERE patient=?1")?.execute(params![patient, pid])?;
-    person_id(act.db, pid)
-}
-
-/// Takes in a source's merges of its own Patients.
-fn take_links(act: &mut Act<'_>, patient: &str, map: &Map<String, Value>) -> Result<()> {
-    let (replaced_by, replaces) = links_of(map);
-    let gone_for = replaced_by.iter().map(|survivor| (patient.to_owned(), survivor.clone()));
-    let pairs: Vec<_> =
-        gone_for.chain(replaces.iter().map(|gone| (gone.clone(), patient.to_owned()))).collect();
-    for (gone, survivor) in pairs {
-        if gone == survivor || is_apart(act.db, &gone, &survivor)? {
-            continue;
-        }
-        let other = if gone == patient { &survivor } else { &gone };
-        if !same_sender(act.db, patient, other)? {
-            review(act, "merge-across-sources", ACROSS, patient, other)?;
-            continue;
-        }
-        for (a, b, reason) in [(&gone, &survivor, "replaced-by"), (&survivor, &gone, "replaces")] {
-            act.db
-                .prepare_cached("INSERT OR IGNORE INTO together VALUES(?1,?2,?3)")?
-                .execute(params![a, b, reason])?;
-        }
-        act.db
-            .prepare_cached("UPDATE member SET replaced_by=?2 WHERE patient=?1")?
-            .execute(params![gone, survivor])?;
-    }
-    Ok(())
-}
-
-/// Whether two Patients come from one sender, or the other is not known yet.
-fn same_sender(db: &Connection, patient: &str, other: &str) -> Result<bool> {
-    let mut find = db.prepare_cached(
-        "SELECT s.system, s.code FROM resource r JOIN source s ON s.source=r.source
-         WHERE r.type='Patient' AND r.id=?1",
-    )?;
-    let mut sender =
-        |id: &str| find.query_row([id], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?))).optional();
-    let (a, b) = (sender(patient)?, sender(other)?);
-    Ok(b.is_none() || a == b)
-}
-
-/// Whether a user joined the two, or their own common sender did. The other Patient may have come after the
-/// merge that named it.
-fn may_be_together(db: &Connection, patient: &str, other: &str) -> Result<bool> {
-    let mut find = db.prepare_cached("SELECT reason FROM together WHERE patient=?1 AND other=?2")?;
-    let reason: String = find.query_row([patient, other], |r| r.get(0))?;
-    Ok(reason == "user-merge" || same_sender(db, patient, other)?)
-}
-
-/// Joins a Patient with everyone whom something says it is.
-fn join_candidates(act: &mut Act<'_>, patient: &str) -> Result<()> {
-    for (other, basis) in candidates(act.db, patient)? {
-        let (Some(mine), Some(theirs)) = (pid_of(act.db, patient)?, pid_of(act.db, &other)?) else {
-            continue;
+    /// Takes in what a new version of a Patient says about who it is.
+    pub(crate) fn refresh(&mut self, patient: &str, rid: i64, map: &Map<String, Value>) -> Result<Vec<Identifier>> {
+        let identifiers = identifiers_of(map);
+        let now = known_of(map, &identifiers);
+        let before = self.tables.known(patient)?;
+        let person = self.tables.person_of(patient)?;
+        let new_in = match person {
+            None => Some(self.new_person(patient)?),
+            Some(_) => None,
         };
-        if mine == theirs {
-            continue;
+        self.tables.keep_known(patient, rid, &now, new_in)?;
+        self.tables.keep_identifiers(patient, &identifiers)?;
+        match (new_in, person) {
+            (Some(new), _) => {
+                let id = self.tables.person_id(new)?;
+                self.decide("created", &id, "", patient, "new-patient", "a source told of a new Patient")?;
+            }
+            (_, Some(person)) if before.as_ref() != Some(&now) => self.leave_if_unsupported(patient, person)?,
+            _ => {}
         }
-        if basis == Basis::Together && !may_be_together(act.db, patient, &other)? {
-            review(act, "merge-across-sources", ACROSS, patient, &other)?;
-            continue;
+        self.take_links(patient, map)?;
+        self.join_candidates(patient)?;
+        if new_in.is_some() || before.as_ref() != Some(&now) {
+            self.offer_look_alikes(patient, &now)?;
         }
-        match judge_persons(act.db, (mine, patient), (theirs, &other), basis)? {
-            Some((reason, text)) => refuse(act, (mine, patient), (theirs, &other), reason, text)?,
-            None => {
-                let (keep, give) = keeper(act.db, mine, theirs, patient, &other)?;
-                join(act, keep, give, patient, basis.reason(), basis.text())?;
+        Ok(identifiers)
+    }
+
+    /// Makes the person of a Patient that stands alone. Its id follows from the Patient's; where that person had
+    /// been merged away and nothing belongs to it, it stands again.
+    fn new_person(&self, patient: &str) -> Result<i64> {
+        let namespace = Uuid::new_v5(&Uuid::NAMESPACE_URL, systems::CAUSEWAY.as_bytes());
+        for number in 0u32.. {
+            let name =
+                if number == 0 { format!("person|{patient}") } else { format!("person|{patient}|{number}") };
+            let id = Uuid::new_v5(&namespace, name.as_bytes()).to_string();
+            match self.tables.person_with_id(&id)? {
+                None => return self.tables.add_person(&id, self.who.at),
+                Some((person, true)) => {
+                    self.tables.revive(person)?;
+                    return Ok(person);
+                }
+                Some((_, false)) => {}
             }
         }
+        Err(RecordError::Damaged)
     }
-    Ok(())
-}
 
-/// Patients with something in common, the strongest reason first.
-fn candidates(db: &Connection, patient: &str) -> Result<Vec<(String, Basis)>> {
-    let mut list = db.prepare_cached(
-        "SELECT other, 1 FROM together WHERE patient=?1
-         UNION ALL
-         SELECT b.patient, CASE WHEN a.kind='local' THEN 4 WHEN a.kind='nhs' AND b.kind='nhs' THEN 2 ELSE 3 END
-         FROM identity a JOIN identity b ON b.value=a.value AND b.system=a.system
-         WHERE a.patient=?1 AND b.patient<>?1
-         ORDER BY 2, 1 LIMIT ?2",
-    )?;
-    let rows = list.query_map(params![patient, limits::MEMBERS_MAX as i64], |row| {
-        Ok((row.get::<_, String>(0)?, Basis::of_rank(row.get(1)?)))
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// What speaks against joining two persons, if anything: any pair of their Patients may object.
-fn judge_persons(
-    db: &Connection,
-    mine: (i64, &str),
-    theirs: (i64, &str),
-    basis: Basis,
-) -> Result<Option<(&'static str, &'static str)>> {
-    let (ours, others) = (members(db, mine.0)?, members(db, theirs.0)?);
-    if ours.len() + others.len() > limits::MEMBERS_MAX {
-        return Ok(Some(("too-many-patients", "more Patients would be one person than is believable")));
-    }
-    for a in &ours {
-        for b in &others {
-            if is_apart(db, a, b)? {
-                return Ok(Some((
-                    "kept-apart",
-                    "a user declared two of the Patients to be different people",
-                )));
+    /// Whether somebody's word or an identifier holds the Patient in its person; if nothing does any more, or what
+    /// is told of it now contradicts the others, it leaves and someone is told.
+    fn leave_if_unsupported(&mut self, patient: &str, person: i64) -> Result<()> {
+        let others: Vec<String> =
+            self.tables.patients(person)?.into_iter().filter(|m| m != patient).collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let (mut supported, mut against) = (false, None);
+        for other in &others {
+            let basis = self.tables.basis(patient, other)?;
+            match self.objection(patient, &others, other, basis.unwrap_or(Basis::Local))? {
+                None => supported |= basis.is_some(),
+                Some(_) if against.is_none() => against = Some(other.clone()),
+                Some(_) => {}
             }
-            if basis == Basis::Together {
+        }
+        if supported && against.is_none() {
+            return Ok(());
+        }
+        let before = self.tables.person_id(person)?;
+        let after = self.separate(patient)?;
+        let text = "what is told of the Patient changed, so that nothing holds it in this person any more";
+        self.decide("left", &before, &after, patient, "identifier-changed", text)?;
+        let other = against.as_ref().or(others.first()).map_or("", String::as_str);
+        self.ask("identifier-changed", text, patient, other)
+    }
+
+    /// What speaks against a pair, with the numbers of the whole other side in mind.
+    fn objection(&self, patient: &str, others: &[String], other: &str, basis: Basis) -> Result<Option<Refusal>> {
+        if basis != Basis::User && self.tables.is_alias(patient, other)? {
+            return Ok(Some(SOMEONE_ELSE));
+        }
+        let (Some(one), Some(two)) = (self.tables.known(patient)?, self.tables.known(other)?) else {
+            return Ok(None);
+        };
+        let differ = one.numbers_differ(&two) && !self.any_has_number(others, &one)?;
+        let Some(refusal) = judge(&one, &two, basis, differ) else { return Ok(None) };
+        // A user may have said that the other is one with somebody who agrees.
+        for third in others.iter().filter(|third| *third != other) {
+            if self.tables.word(other, third)? == Some(Word::User)
+                && let Some(agreeing) = self.tables.known(third)?
+                && agreeing.contradiction(&one).is_none()
+                && !agreeing.numbers_differ(&one)
+            {
+                return Ok(None);
+            }
+        }
+        Ok(Some(refusal))
+    }
+
+    fn any_has_number(&self, patients: &[String], known: &Known) -> Result<bool> {
+        for patient in patients {
+            let Some(other) = self.tables.known(patient)? else { continue };
+            let shares = |n: &String| other.numbers.contains(n) || other.old_numbers.contains(n);
+            if known.numbers.iter().any(shares) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Moves a Patient into a person of its own; gives that person's id.
+    fn separate(&self, patient: &str) -> Result<String> {
+        let person = self.new_person(patient)?;
+        self.tables.place(patient, person)?;
+        self.tables.person_id(person)
+    }
+
+    /// Takes in a source's merges of its own Patients. Of two merges in opposite directions the later one says who
+    /// survives.
+    fn take_links(&mut self, patient: &str, map: &Map<String, Value>) -> Result<()> {
+        let (replaced_by, replaces) = links_of(map);
+        let gone_for = replaced_by.iter().map(|survivor| (patient.to_owned(), survivor.clone()));
+        let pairs: Vec<_> =
+            gone_for.chain(replaces.iter().map(|gone| (gone.clone(), patient.to_owned()))).collect();
+        for (gone, survivor) in pairs {
+            if gone == survivor || self.tables.is_apart(&gone, &survivor)? {
                 continue;
             }
-            let named = a == mine.1 && b == theirs.1;
-            let basis = if named { basis } else { shared_basis(db, a, b)?.unwrap_or(basis.weaker()) };
-            if let Verdict::Refuse(reason, text) = judge(db, a, b, basis)? {
-                return Ok(Some((reason, text)));
+            let other = if gone == patient { &survivor } else { &gone };
+            if !self.tables.same_sender(patient, other)? {
+                self.ask("merge-across-sources", ACROSS, patient, other)?;
+                continue;
+            }
+            if matches!(self.tables.word(&gone, &survivor)?, None | Some(Word::Replaces)) {
+                self.tables.set_word(&gone, &survivor, Some(Word::ReplacedBy))?;
+            }
+            if self.tables.replaced_by(&survivor)? == gone {
+                self.tables.set_replaced_by(&survivor, "")?;
+            }
+            self.tables.set_replaced_by(&gone, &survivor)?;
+        }
+        Ok(())
+    }
+
+    /// Joins a Patient with everyone whom something says it is.
+    fn join_candidates(&mut self, patient: &str) -> Result<()> {
+        for (other, basis) in self.tables.candidates(patient)? {
+            let (Some(mine), Some(theirs)) = (self.tables.person_of(patient)?, self.tables.person_of(&other)?)
+            else {
+                continue;
+            };
+            if mine == theirs {
+                continue;
+            }
+            // The other Patient may have come after the merge that named it.
+            if basis == Basis::Merge && !self.tables.same_sender(patient, &other)? {
+                self.ask("merge-across-sources", ACROSS, patient, &other)?;
+                continue;
+            }
+            match self.judge_persons((mine, patient), (theirs, &other), basis)? {
+                Some(refusal) => self.refuse((mine, patient), (theirs, &other), refusal)?,
+                None => {
+                    let (keep, give) = self.keeper(mine, theirs, patient, &other)?;
+                    self.join(keep, give, patient, basis.reason(), basis.text())?;
+                }
             }
         }
+        Ok(())
     }
-    Ok(None)
-}
 
-/// Which of two persons stays: the one whose Patient survives a merge, else the older.
-fn keeper(db: &Connection, mine: i64, theirs: i64, patient: &str, other: &str) -> Result<(i64, i64)> {
-    let mut find = db.prepare_cached("SELECT replaced_by FROM member WHERE patient=?1")?;
-    let replaced_by: String = find.query_row([patient], |r| r.get(0))?;
-    if replaced_by == other {
-        return Ok((theirs, mine));
-    }
-    let replaced_by: String = find.query_row([other], |r| r.get(0))?;
-    Ok(if replaced_by == patient || mine < theirs { (mine, theirs) } else { (theirs, mine) })
-}
-
-/// Joins two persons.
-fn join(act: &mut Act<'_>, keep: i64, give: i64, patient: &str, reason: &str, text: &str) -> Result<()> {
-    let (kept, given) = (person_id(act.db, keep)?, person_id(act.db, give)?);
-    act.db.prepare_cached("UPDATE member SET pid=?1 WHERE pid=?2")?.execute([keep, give])?;
-    act.db
-        .prepare_cached("UPDATE person SET merged_into=?1 WHERE pid=?2 OR merged_into=?2")?
-        .execute([keep, give])?;
-    act.db
-        .prepare_cached(
-            "UPDATE review SET closed=?2, outcome='joined' WHERE closed IS NULL
-             AND patient IN (SELECT patient FROM member WHERE pid=?1)
-             AND other_patient IN (SELECT patient FROM member WHERE pid=?1)",
-        )?
-        .execute([keep, act.at])?;
-    let kind = if reason == "source-merge" || reason == "user-merge" { "merged" } else { "joined" };
-    decide(act, kind, &kept, &given, patient, reason, text)
-}
-
-fn refuse(
-    act: &mut Act<'_>,
-    mine: (i64, &str),
-    theirs: (i64, &str),
-    reason: &'static str,
-    text: &'static str,
-) -> Result<()> {
-    // What a user decided needs no second look.
-    if reason == "kept-apart" {
-        return Ok(());
-    }
-    if !raise(act, reason, text, mine.1, theirs.1)? {
-        return Ok(());
-    }
-    let (a, b) = (person_id(act.db, mine.0)?, person_id(act.db, theirs.0)?);
-    decide(act, "refused", &a, &b, mine.1, reason, text)?;
-    act.issues.push(Issue::new(Severity::Warning, IssueCode::Conflict, reason, text));
-    Ok(())
-}
-
-/// Raises a review and an issue.
-fn review(
-    act: &mut Act<'_>,
-    reason: &'static str,
-    text: &'static str,
-    patient: &str,
-    other: &str,
-) -> Result<()> {
-    if raise(act, reason, text, patient, other)? {
-        act.issues.push(Issue::new(Severity::Warning, IssueCode::Conflict, reason, text));
-    }
-    Ok(())
-}
-
-/// Enters a review unless the same pair has one for the same reason, in either order; gives whether it is new.
-fn raise(act: &Act<'_>, reason: &str, text: &str, patient: &str, other: &str) -> Result<bool> {
-    let (first, second) =
-        if patient <= other || other.is_empty() { (patient, other) } else { (other, patient) };
-    let added = act
-        .db
-        .prepare_cached(
-            "INSERT OR IGNORE INTO review(at, reason, text, patient, other_patient, message, closed, outcome)
-             VALUES(?1,?2,?3,?4,?5,?6,NULL,'')",
-        )?
-        .execute(params![act.at, reason, text, first, second, act.message])?;
-    Ok(added == 1)
-}
-
-/// Records a decision.
-fn decide(
-    act: &Act<'_>,
-    kind: &str,
-    person: &str,
-    other: &str,
-    patient: &str,
-    reason: &str,
-    text: &str,
-) -> Result<()> {
-    act.db
-        .prepare_cached(
-            "INSERT INTO decision(at, kind, person, other, patient, reason, text, actor, message)
-             VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
-        )?
-        .execute(params![act.at, kind, person, other, patient, reason, text, act.actor, act.message])?;
-    Ok(())
-}
-
-fn user_act<'a>(db: &'a Connection, actor: &'a str, now: Timestamp) -> Act<'a> {
-    Act { db, at: now.as_microsecond(), actor, message: "", issues: Vec::new() }
-}
-
-/// Takes a Patient out of its person for good.
-pub(crate) fn unmerge(
-    db: &Connection,
-    patient: &str,
-    reason: &str,
-    actor: &str,
-    now: Timestamp,
-) -> Result<String> {
-    let act = user_act(db, actor, now);
-    let pid = pid_of(db, patient)?.ok_or(RecordError::NotFound)?;
-    let others: Vec<String> = members(db, pid)?.into_iter().filter(|m| m != patient).collect();
-    if others.is_empty() {
-        return Err(RecordError::Identity("the Patient is alone in its person".to_owned()));
-    }
-    let before = person_id(db, pid)?;
-    for other in &others {
-        for (a, b) in [(patient, other.as_str()), (other.as_str(), patient)] {
-            db.prepare_cached("INSERT OR IGNORE INTO apart VALUES(?1,?2)")?.execute([a, b])?;
-            db.prepare_cached("DELETE FROM together WHERE patient=?1 AND other=?2")?.execute([a, b])?;
-            db.prepare_cached("UPDATE member SET replaced_by='' WHERE patient=?1 AND replaced_by=?2")?
-                .execute([a, b])?;
+    /// What speaks against joining two persons, if anything: any pair of their Patients may object.
+    fn judge_persons(&self, mine: (i64, &str), theirs: (i64, &str), basis: Basis) -> Result<Option<Refusal>> {
+        let (ours, others) = (self.tables.patients(mine.0)?, self.tables.patients(theirs.0)?);
+        if ours.len() + others.len() > limits::MEMBERS_MAX {
+            return Ok(Some(("too-many-patients", "more Patients would be one person than is believable")));
         }
+        let mut found = None;
+        for a in &ours {
+            for b in &others {
+                if self.tables.is_apart(a, b)? {
+                    let text = "a user declared two of the Patients to be different people";
+                    return Ok(Some(("kept-apart", text)));
+                }
+                if found.is_some() || basis == Basis::User {
+                    continue;
+                }
+                let named = a == mine.1 && b == theirs.1;
+                let basis =
+                    if named { basis } else { self.tables.basis(a, b)?.unwrap_or(if basis == Basis::Merge { Basis::Merge } else { Basis::Local }) };
+                found = self.objection(a, &others, b, basis)?;
+                if found.is_some() && self.objection(b, &ours, a, basis)?.is_none() {
+                    found = None;
+                }
+            }
+        }
+        Ok(found)
     }
-    let after = separate(&act, patient)?;
-    decide(&act, "unmerged", &before, &after, patient, "user-unmerge", reason)?;
-    Ok(after)
+
+    /// Which of two persons stays: the one whose Patient survives a merge, else the older.
+    fn keeper(&self, mine: i64, theirs: i64, patient: &str, other: &str) -> Result<(i64, i64)> {
+        if self.tables.replaced_by(patient)? == other {
+            return Ok((theirs, mine));
+        }
+        let survives = self.tables.replaced_by(other)? == patient;
+        Ok(if survives || mine < theirs { (mine, theirs) } else { (theirs, mine) })
+    }
+
+    /// Joins two persons.
+    fn join(&mut self, keep: i64, give: i64, patient: &str, reason: &str, text: &str) -> Result<()> {
+        let (kept, given) = (self.tables.person_id(keep)?, self.tables.person_id(give)?);
+        self.tables.merge(keep, give)?;
+        self.tables.close_within(keep, self.who.at)?;
+        let merged = [Basis::Merge.reason(), Basis::User.reason()].contains(&reason);
+        self.decide(if merged { "merged" } else { "joined" }, &kept, &given, patient, reason, text)
+    }
+
+    fn refuse(&mut self, mine: (i64, &str), theirs: (i64, &str), refusal: Refusal) -> Result<()> {
+        let (reason, text) = refusal;
+        // What a user decided needs no second look.
+        if reason == "kept-apart" || !self.raise(reason, text, mine.1, theirs.1, 0)? {
+            return Ok(());
+        }
+        let (a, b) = (self.tables.person_id(mine.0)?, self.tables.person_id(theirs.0)?);
+        self.decide("refused", &a, &b, mine.1, reason, text)
+    }
+
+    /// Offers to a person whoever looks like this Patient and has no identifier in common with it.
+    fn offer_look_alikes(&mut self, patient: &str, now: &Known) -> Result<()> {
+        for other in self.tables.alike(patient, now)? {
+            if self.tables.person_of(&other)? == self.tables.person_of(patient)?
+                || self.tables.is_apart(patient, &other)?
+                || self.tables.basis(patient, &other)?.is_some()
+                || self.tables.is_alias(patient, &other)?
+            {
+                continue;
+            }
+            let Some(known) = self.tables.known(&other)? else { continue };
+            let score = matching::likeness(now, &known);
+            if score >= matching::LOOK_ALIKE {
+                let text = "two Patients look like one person but have no identifier in common; they were not joined";
+                self.raise_quietly("look-alike", text, patient, &other, score)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Raises a review with its issue.
+    fn ask(&mut self, reason: &'static str, text: &'static str, patient: &str, other: &str) -> Result<()> {
+        self.raise(reason, text, patient, other, 0).map(drop)
+    }
+
+    fn raise(
+        &mut self,
+        reason: &'static str,
+        text: &'static str,
+        patient: &str,
+        other: &str,
+        score: i64,
+    ) -> Result<bool> {
+        let new = self.raise_quietly(reason, text, patient, other, score)?;
+        if new {
+            self.issues.push(Issue::new(Severity::Warning, IssueCode::Conflict, reason, text));
+        }
+        Ok(new)
+    }
+
+    fn raise_quietly(&self, reason: &str, text: &str, patient: &str, other: &str, score: i64) -> Result<bool> {
+        self.tables.raise(&self.who, &Raised { reason, text, patient, other, score })
+    }
+
+    /// Records that a source told somebody else under a Patient's id, whom the record keeps as another Patient.
+    pub(crate) fn hold_apart(&mut self, patient: &str, alias: &str) -> Result<()> {
+        let person = |patient: &str| -> Result<String> {
+            match self.tables.person_of(patient)? {
+                Some(person) => self.tables.person_id(person),
+                None => Ok(String::new()),
+            }
+        };
+        let (a, b) = (person(patient)?, person(alias)?);
+        if self.raise(SOMEONE_ELSE.0, SOMEONE_ELSE.1, patient, alias, 0)? {
+            self.decide("refused", &a, &b, alias, SOMEONE_ELSE.0, SOMEONE_ELSE.1)?;
+        }
+        Ok(())
+    }
+
+    fn decide(
+        &self,
+        kind: &str,
+        person: &str,
+        other: &str,
+        patient: &str,
+        reason: &str,
+        text: &str,
+    ) -> Result<()> {
+        self.tables.decide(&self.who, &Decided { kind, person, other, patient, reason, text })
+    }
 }
 
-/// Joins two persons because a user says so.
-pub(crate) fn merge_by_user(
-    db: &Connection,
-    patient: &str,
-    other: &str,
-    reason: &str,
-    actor: &str,
-    now: Timestamp,
-) -> Result<String> {
-    let mut act = user_act(db, actor, now);
-    let mine = pid_of(db, patient)?.ok_or(RecordError::NotFound)?;
-    let theirs = pid_of(db, other)?.ok_or(RecordError::NotFound)?;
-    if mine == theirs {
-        return Err(RecordError::Identity("the Patients are one person already".to_owned()));
-    }
-    for (a, b) in [(mine, theirs), (theirs, mine)] {
-        db.prepare_cached(
-            "DELETE FROM apart WHERE patient IN (SELECT patient FROM member WHERE pid=?1)
-             AND other IN (SELECT patient FROM member WHERE pid=?2)",
-        )?
-        .execute([a, b])?;
-    }
-    for (a, b) in [(patient, other), (other, patient)] {
-        db.prepare_cached("INSERT OR REPLACE INTO together VALUES(?1,?2,'user-merge')")?.execute([a, b])?;
-    }
-    let (keep, give) = (mine.min(theirs), mine.max(theirs));
-    join(&mut act, keep, give, patient, "user-merge", reason)?;
-    person_id(db, keep)
-}
+// ---- What a user decides.
 
-/// Closes a review.
-pub(crate) fn close_review(
-    db: &Connection,
-    number: i64,
-    outcome: &str,
-    actor: &str,
-    now: Timestamp,
-) -> Result<()> {
-    let closed = db
-        .prepare_cached("UPDATE review SET closed=?2, outcome=?3 WHERE number=?1 AND closed IS NULL")?
-        .execute(params![number, now.as_microsecond(), format!("{outcome} ({actor})")])?;
-    if closed == 1 { Ok(()) } else { Err(RecordError::NotFound) }
+impl<T: Tables> Act<'_, T> {
+    fn standing(&self, patient: &str) -> Result<i64> {
+        self.tables.person_of(patient)?.ok_or(RecordError::NotFound)
+    }
+
+    /// Takes a Patient out of its person for good.
+    pub(crate) fn unmerge(&mut self, patient: &str, reason: &str) -> Result<String> {
+        let person = self.standing(patient)?;
+        let others: Vec<String> =
+            self.tables.patients(person)?.into_iter().filter(|m| m != patient).collect();
+        if others.is_empty() {
+            return Err(RecordError::Identity("the Patient is alone in its person".to_owned()));
+        }
+        let before = self.tables.person_id(person)?;
+        for other in &others {
+            self.tables.set_apart(patient, other, true)?;
+            self.tables.set_word(patient, other, None)?;
+            for (a, b) in [(patient, other.as_str()), (other.as_str(), patient)] {
+                if self.tables.replaced_by(a)? == b {
+                    self.tables.set_replaced_by(a, "")?;
+                }
+            }
+        }
+        let after = self.separate(patient)?;
+        self.decide("unmerged", &before, &after, patient, "user-unmerge", reason)?;
+        Ok(after)
+    }
+
+    /// Joins two persons because a user says so.
+    pub(crate) fn merge_by_user(&mut self, patient: &str, other: &str, reason: &str) -> Result<String> {
+        let (mine, theirs) = (self.standing(patient)?, self.standing(other)?);
+        if mine == theirs {
+            return Err(RecordError::Identity("the Patients are one person already".to_owned()));
+        }
+        for a in self.tables.patients(mine)? {
+            for b in self.tables.patients(theirs)? {
+                self.tables.set_apart(&a, &b, false)?;
+            }
+        }
+        self.tables.set_word(patient, other, Some(Word::User))?;
+        let (keep, give) = (mine.min(theirs), mine.max(theirs));
+        self.join(keep, give, patient, Basis::User.reason(), reason)?;
+        self.tables.person_id(keep)
+    }
+
+    /// Keeps the two Patients of a review apart for good, with all of their persons' Patients.
+    fn keep_apart(&mut self, patient: &str, other: &str, reason: &str) -> Result<()> {
+        let (mine, theirs) = (self.standing(patient)?, self.standing(other)?);
+        if mine == theirs {
+            self.unmerge(patient, reason)?;
+            return Ok(());
+        }
+        for a in self.tables.patients(mine)? {
+            for b in self.tables.patients(theirs)? {
+                self.tables.set_apart(&a, &b, true)?;
+            }
+        }
+        let (a, b) = (self.tables.person_id(mine)?, self.tables.person_id(theirs)?);
+        self.decide("kept-apart", &a, &b, patient, "user-kept-apart", reason)
+    }
+
+    /// Answers a review: the two are one person, are two people, or it is closed without either.
+    pub(crate) fn answer(&mut self, number: i64, answer: crate::Answer, reason: &str) -> Result<()> {
+        let review = self.tables.review(number)?.filter(|r| r.open).ok_or(RecordError::NotFound)?;
+        match answer {
+            crate::Answer::SamePerson => drop(self.merge_by_user(&review.patient, &review.other, reason)?),
+            crate::Answer::DifferentPeople => self.keep_apart(&review.patient, &review.other, reason)?,
+            crate::Answer::Close => {}
+        }
+        let outcome = format!("{}: {reason} ({})", answer.word(), self.who.actor);
+        self.tables.set_closed(number, self.who.at, Some(&outcome))?;
+        Ok(())
+    }
+
+    /// Takes back how a review was answered and opens it again. Patients that the answer had joined are parted, those
+    /// that it had kept apart may be joined again.
+    pub(crate) fn undo(&mut self, number: i64, reason: &str) -> Result<()> {
+        let review = self.tables.review(number)?.filter(|r| !r.open).ok_or(RecordError::NotFound)?;
+        let (patient, other) = (review.patient.as_str(), review.other.as_str());
+        let (mine, theirs) = (self.standing(patient)?, self.standing(other)?);
+        let mut after = String::new();
+        if mine == theirs && self.tables.word(patient, other)? == Some(Word::User) {
+            self.tables.set_word(patient, other, None)?;
+            // Whatever came with the second goes with it: what nothing but the user's word held.
+            let members = self.tables.patients(mine)?;
+            let moving = self.held_with(other, patient, &members)?;
+            after = self.separate(other)?;
+            let person = self.standing(other)?;
+            for member in moving.iter().filter(|m| *m != other) {
+                self.tables.place(member, person)?;
+            }
+        } else if mine != theirs {
+            for a in self.tables.patients(mine)? {
+                for b in self.tables.patients(theirs)? {
+                    self.tables.set_apart(&a, &b, false)?;
+                }
+            }
+        }
+        self.tables.set_closed(number, self.who.at, None)?;
+        let before = self.tables.person_id(mine)?;
+        self.decide("undone", &before, &after, other, "user-undo", reason)
+    }
+
+    /// The Patients that hang together with one by basis, without going through another.
+    fn held_with(&self, start: &str, without: &str, members: &[String]) -> Result<Vec<String>> {
+        let mut held = vec![start.to_owned()];
+        let mut at = 0;
+        while let Some(current) = held.get(at).cloned() {
+            for next in members.iter().filter(|m| *m != without) {
+                if !held.contains(next)
+                    && let Some(basis) = self.tables.basis(&current, next)?
+                    && self.objection(&current, members, next, basis)?.is_none()
+                    // What hangs together with the first as well stays there.
+                    && !self.agrees(next, without)?
+                {
+                    held.push(next.clone());
+                }
+            }
+            at += 1;
+        }
+        Ok(held)
+    }
+
+    fn agrees(&self, a: &str, b: &str) -> Result<bool> {
+        Ok(match self.tables.basis(a, b)? {
+            Some(basis) => self.objection(a, &[b.to_owned()], b, basis)?.is_none(),
+            None => false,
+        })
+    }
 }

@@ -34,6 +34,8 @@ pub const EVERYTHING_MAX: usize = 50_000;
 pub const EVERYTHING_STEPS: usize = 3;
 /// Most Patient resources that one person may join; more is a sign of a filler identifier.
 pub const MEMBERS_MAX: usize = 200;
+/// Most Patients of one day of birth, or of one name, that are compared as look-alikes.
+pub const ALIKE_MAX: usize = 60;
 /// Longest text kept in an index, in characters.
 pub const INDEX_CHARS_MAX: usize = 200;
 /// Most rows of a list of persons, decisions or reviews.

@@ -310,6 +310,8 @@ pub struct Review {
     pub reason: String,
     /// In a sentence.
     pub text: String,
+    /// Likeness in points where that is the reason, else 0.
+    pub score: i64,
     /// Patient resource that was not joined.
     pub patient: String,
     /// Patient resource that it was compared with; empty where none.
@@ -324,6 +326,29 @@ pub struct Review {
     pub closed: Option<Timestamp>,
     /// By whom and how it was closed.
     pub outcome: String,
+}
+
+/// How a user answers a review of identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Both Patients are one person: they are joined.
+    SamePerson,
+    /// They are two people: they are kept apart for good.
+    DifferentPeople,
+    /// Looked at; nothing changes.
+    Close,
+}
+
+impl Answer {
+    /// The word stored and shown.
+    pub fn word(self) -> &'static str {
+        match self {
+            Answer::SamePerson => "same person",
+            Answer::DifferentPeople => "different people",
+            Answer::Close => "closed",
+        }
+    }
 }
 
 /// A person with everything that the sources tell of them.

@@ -35,6 +35,10 @@ pub(crate) fn overlay(mut known: Map<String, Value>, update: Map<String, Value>)
         remove(&mut known, &path);
     }
     forget_deletions(&mut known, &update);
+    // Who survives a merge stands, whatever an earlier merge in the other direction said.
+    if has_link(&update, "replaces") && has_link(&known, "replaced-by") {
+        known.shift_remove("active");
+    }
     let known_labels = known.get("meta").and_then(|m| m.get("security")).cloned();
     let known_status = known.get("status").cloned();
     let mut out = lay_over(known, update);
@@ -45,6 +49,11 @@ pub(crate) fn overlay(mut known: Map<String, Value>, update: Map<String, Value>)
         out.insert("status".to_owned(), status);
     }
     out
+}
+
+fn has_link(patient: &Map<String, Value>, kind: &str) -> bool {
+    let links = patient.get("link").and_then(Value::as_array).into_iter().flatten();
+    links.into_iter().any(|link| link.get("type").and_then(Value::as_str) == Some(kind))
 }
 
 /// Statuses of a visit that is not over.

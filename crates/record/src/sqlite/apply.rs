@@ -1,6 +1,6 @@
 //! Applying the bundles of one message, in one transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use causeway_core::{Issue, IssueCode, Severity, Telling};
 use jiff::Timestamp;
@@ -11,10 +11,12 @@ use crate::bundle::{Incoming, Parsed, URN, content_digest, each_reference};
 use crate::error::Result;
 use crate::facts::Times;
 use crate::identity::{self, Act};
+use crate::matching::Known;
 use crate::model::{Applied, Key, SourceMessage};
-use crate::{bundle, index, limits, logical, policy};
+use crate::tables::{Tables, Who};
+use crate::{bundle, limits, paths, policy};
 
-pub(crate) use crate::bundle::parse_all;
+use super::{index, logical, people};
 
 struct Work<'a> {
     db: &'a Connection,
@@ -31,6 +33,8 @@ struct Work<'a> {
     patients: Vec<(String, i64, Map<String, Value>)>,
     /// Patients whom anything in the message is about.
     concerned: BTreeSet<String>,
+    /// Patients of whom the source now tells somebody else, with the id that this one has in the record.
+    held: Vec<(String, String)>,
 }
 
 /// What is known of a resource.
@@ -43,6 +47,8 @@ struct Standing {
     state: String,
     /// When the message of the standing version was received.
     received: i64,
+    /// When it happened, where the message said so.
+    event: Option<i64>,
     digest: Option<Vec<u8>>,
 }
 
@@ -75,15 +81,17 @@ pub(crate) fn apply(
         times: Times::default(),
         patients: Vec::new(),
         concerned: BTreeSet::new(),
+        held: Vec::new(),
     };
     if first == 0 {
         work.out.repeated = true;
         work.out.unchanged = parsed.entries.len() as u64;
-        work.concerned.extend(parsed.entries.iter().map(|e| index::patient_of(&e.key.kind, &e.resource)));
+        work.concerned.extend(parsed.entries.iter().map(|e| paths::patient_of(&e.key.kind, &e.resource)));
     } else {
         if parsed.unresolved > 0 {
             work.resolve(&mut parsed.entries)?;
         }
+        work.tell_apart(&mut parsed.entries)?;
         work.times = Times::of(parsed.entries.iter().map(|e| (&e.key, &e.resource)));
         // Patients first: whom the rest is about must be known.
         let (people, rest): (Vec<_>, Vec<_>) =
@@ -181,9 +189,110 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Whom the message is about where its source told somebody else under the same id before: see
+    /// [`crate::identity`]. That one's Patient, and what the bundle tells of them, gets the id that the record keeps
+    /// for them.
+    fn tell_apart(&mut self, entries: &mut [Incoming]) -> Result<()> {
+        let mut told: HashMap<String, Known> = HashMap::new();
+        let mut others: HashMap<(usize, String), String> = HashMap::new();
+        let people = entries.iter().filter(|e| e.key.kind == "Patient" && !e.delete);
+        for entry in people {
+            let identifiers = identity::identifiers_of(&entry.resource);
+            let now = identity::known_of(&entry.resource, &identifiers);
+            let at = entry.event.unwrap_or(self.received).min(self.received);
+            if let Some(id) = self.id_of(&entry.key.id, &now, at, &told)? {
+                others.insert((entry.bundle, entry.key.id.clone()), id.clone());
+                told.insert(id, now);
+            } else {
+                told.insert(entry.key.id.clone(), now);
+            }
+        }
+        let any_known: bool =
+            self.db.prepare_cached("SELECT EXISTS(SELECT 1 FROM alias)")?.query_row([], |r| r.get(0))?;
+        if others.is_empty() && !any_known {
+            return Ok(());
+        }
+        for entry in entries {
+            let mut patient = paths::patient_of(&entry.key.kind, &entry.resource);
+            if entry.key.kind == "Provenance" {
+                patient.clear();
+            }
+            let bundle = entry.bundle;
+            if !patient.is_empty() && !told.contains_key(&patient) && !others.contains_key(&(bundle, patient.clone()))
+                && let Some(latest) = people::aliases(self.db, &patient)?.into_iter().next()
+                && latest != patient
+            {
+                others.insert((bundle, patient), latest);
+            }
+            if entry.key.kind == "Patient"
+                && let Some(id) = others.get(&(bundle, entry.key.id.clone()))
+            {
+                entry.resource.insert("id".to_owned(), Value::String(id.clone()));
+                entry.key.id.clone_from(id);
+            }
+            for value in entry.resource.values_mut() {
+                each_reference(value, &mut |text| {
+                    if let Some(id) = text.strip_prefix("Patient/")
+                        && let Some(other) = others.get(&(bundle, id.to_owned()))
+                    {
+                        *text = format!("Patient/{other}");
+                    }
+                    true
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The id under which the record keeps whom a message tells under a Patient's id, where it is not that one.
+    fn id_of(
+        &mut self,
+        patient: &str,
+        now: &Known,
+        at: i64,
+        told: &HashMap<String, Known>,
+    ) -> Result<Option<String>> {
+        let known = |id: &str| -> Result<Option<Known>> {
+            Ok(match told.get(id) {
+                Some(known) => Some(known.clone()),
+                None => self.db.known(id)?,
+            })
+        };
+        let Some(first) = known(patient)? else { return Ok(None) };
+        let aliases = people::aliases(self.db, patient)?;
+        if aliases.is_empty() && !first.is_someone_else(now) {
+            return Ok(None);
+        }
+        let standing = self.standing(&Key::new("Patient", patient))?;
+        if let Some(standing) = &standing
+            && standing.source != self.source
+            && !self.is_same_sender(standing.source)?
+        {
+            return Ok(None);
+        }
+        // Who was told of last comes first: a message that tells nothing to compare is about them.
+        let mut chosen = None;
+        for id in &aliases {
+            if known(id)?.is_none_or(|known| !known.is_someone_else(now)) {
+                chosen = Some(id.clone());
+                break;
+            }
+        }
+        let new = chosen.is_none();
+        let number = aliases.iter().filter(|id| *id != patient).count() + 1;
+        let id = chosen.unwrap_or_else(|| identity::alias_id(patient, number));
+        if new {
+            let first_at = standing.map_or(at, |s| s.event.unwrap_or(s.received));
+            people::use_alias(self.db, patient, patient, first_at)?;
+            self.held.push((patient.to_owned(), id.clone()));
+        }
+        people::use_alias(self.db, patient, &id, at)?;
+        Ok((id != patient).then_some(id))
+    }
+
     fn standing(&self, key: &Key) -> Result<Option<Standing>> {
         let mut find = self.db.prepare_cached(
-            "SELECT r.rid, r.source, r.patient, r.version, r.last, r.state, m.received, v.digest
+            "SELECT r.rid, r.source, r.patient, r.version, r.last, r.state, m.received, v.event, v.digest
              FROM resource r JOIN version v ON v.rid=r.rid AND v.version=r.version JOIN message m ON m.mid=v.mid
              WHERE r.type=?1 AND r.id=?2",
         )?;
@@ -196,7 +305,8 @@ impl Work<'_> {
                 last: row.get(4)?,
                 state: row.get(5)?,
                 received: row.get(6)?,
-                digest: row.get(7)?,
+                event: row.get(7)?,
+                digest: row.get(8)?,
             })
         });
         Ok(row.optional()?)
@@ -204,7 +314,9 @@ impl Work<'_> {
 
     /// Takes one resource in, or refuses it.
     fn take(&mut self, incoming: Incoming) -> Result<()> {
-        let Incoming { key, resource, delete } = incoming;
+        let Incoming { key, resource, delete, event, .. } = incoming;
+        // A clock that runs ahead must not keep later news out.
+        let event = event.map(|at| at.min(self.received));
         let standing = self.standing(&key)?;
         if let Some(known) = &standing
             && known.source != self.source
@@ -220,9 +332,9 @@ impl Work<'_> {
             return Ok(());
         }
         if delete {
-            return self.delete(key, standing);
+            return self.delete(key, standing, event);
         }
-        let mut patient = index::patient_of(&key.kind, &resource);
+        let mut patient = paths::patient_of(&key.kind, &resource);
         let named = if patient.is_empty() { logical::identifier_of(&resource) } else { None };
         if let Some(named) = &named {
             let own = standing.as_ref().map_or("", |known| known.patient.as_str());
@@ -233,8 +345,8 @@ impl Work<'_> {
         }
         let waits = named.filter(|_| patient.is_empty()).map(|named| (key.clone(), named));
         match standing {
-            None => self.create(key, patient, resource)?,
-            Some(known) => self.update(key, patient, resource, known)?,
+            None => self.create(key, patient, resource, event)?,
+            Some(known) => self.update(key, patient, resource, known, event)?,
         }
         if let Some((key, named)) = waits
             && let Some(standing) = self.standing(&key)?
@@ -252,7 +364,13 @@ impl Work<'_> {
         Ok(find.exists([source, self.source])?)
     }
 
-    fn create(&mut self, key: Key, patient: String, resource: Map<String, Value>) -> Result<()> {
+    fn create(
+        &mut self,
+        key: Key,
+        patient: String,
+        resource: Map<String, Value>,
+        event: Option<i64>,
+    ) -> Result<()> {
         let late = self.is_behind_snapshot(&key.kind, &patient)?;
         let state = if late { "late" } else { "told" };
         let withdrawn = policy::is_withdrawn(&key.kind, &resource);
@@ -264,7 +382,7 @@ impl Work<'_> {
             .execute(params![key.kind, key.id, self.source, patient, state, withdrawn, self.at])?;
         let rid = self.db.last_insert_rowid();
         let digest = content_digest(&key.kind, &resource)?;
-        self.add_version(rid, 1, state, &digest, &resource)?;
+        self.add_version(rid, 1, state, event, &digest, &resource)?;
         if late {
             self.out.late.push(key);
             return Ok(());
@@ -283,10 +401,11 @@ impl Work<'_> {
         patient: String,
         resource: Map<String, Value>,
         known: Standing,
+        event: Option<i64>,
     ) -> Result<()> {
         let rid = known.rid;
-        if known.received > self.received {
-            return self.take_late(key, resource, &known);
+        if self.is_late(&known, event) {
+            return self.take_late(key, resource, &known, event);
         }
         let resource = if policy::is_partial_update(&key.kind, self.message.telling) {
             match self.content(rid, known.version)? {
@@ -313,7 +432,7 @@ impl Work<'_> {
         }
         let withdrawn = policy::is_withdrawn(&key.kind, &resource);
         let version = known.last + 1;
-        self.add_version(rid, version, "told", &digest, &resource)?;
+        self.add_version(rid, version, "told", event, &digest, &resource)?;
         self.db
             .prepare_cached(
                 "UPDATE resource SET source=?2, patient=?3, version=?4, last=?4, state='told', withdrawn=?5,
@@ -330,7 +449,13 @@ impl Work<'_> {
     }
 
     /// Keeps what an older message told after a newer one: in the history, unless it is known already.
-    fn take_late(&mut self, key: Key, resource: Map<String, Value>, known: &Standing) -> Result<()> {
+    fn take_late(
+        &mut self,
+        key: Key,
+        resource: Map<String, Value>,
+        known: &Standing,
+        event: Option<i64>,
+    ) -> Result<()> {
         let digest = content_digest(&key.kind, &resource)?;
         let mut find = self.db.prepare_cached("SELECT 1 FROM version WHERE rid=?1 AND digest=?2")?;
         if find.exists(params![known.rid, digest])? {
@@ -339,7 +464,7 @@ impl Work<'_> {
             return Ok(());
         }
         let version = known.last + 1;
-        self.add_version(known.rid, version, "late", &digest, &resource)?;
+        self.add_version(known.rid, version, "late", event, &digest, &resource)?;
         self.db
             .prepare_cached("UPDATE resource SET last=?2 WHERE rid=?1")?
             .execute(params![known.rid, version])?;
@@ -347,9 +472,18 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn delete(&mut self, key: Key, standing: Option<Standing>) -> Result<()> {
+    /// Whether a later state is known: by the time of the event where both tell it, else by when the exchange received
+    /// them.
+    fn is_late(&self, known: &Standing, event: Option<i64>) -> bool {
+        match (known.event, event) {
+            (Some(then), Some(now)) if then != now => then > now,
+            _ => known.received > self.received,
+        }
+    }
+
+    fn delete(&mut self, key: Key, standing: Option<Standing>, event: Option<i64>) -> Result<()> {
         match standing {
-            Some(known) if known.state == "told" && known.received <= self.received => {
+            Some(known) if known.state == "told" && !self.is_late(&known, event) => {
                 self.end(known.rid, known.last, "deleted")?;
                 self.concerned.insert(known.patient);
                 self.out.updated.push(key);
@@ -361,7 +495,7 @@ impl Work<'_> {
 
     /// Ends a resource: a version without content, out of every index.
     fn end(&self, rid: i64, last: i64, state: &str) -> Result<()> {
-        self.db.prepare_cached("INSERT INTO version VALUES(?1,?2,?3,?4,?5,NULL,NULL)")?.execute(params![
+        self.db.prepare_cached("INSERT INTO version(rid, version, state, at, mid) VALUES(?1,?2,?3,?4,?5)")?.execute(params![
             rid,
             last + 1,
             state,
@@ -380,13 +514,16 @@ impl Work<'_> {
         rid: i64,
         version: i64,
         state: &str,
+        event: Option<i64>,
         digest: &[u8; 32],
         resource: &Map<String, Value>,
     ) -> Result<()> {
         let content = serde_json::to_string(resource)?;
         self.db
-            .prepare_cached("INSERT INTO version VALUES(?1,?2,?3,?4,?5,?6,?7)")?
-            .execute(params![rid, version, state, self.at, self.mid, digest, content])?;
+            .prepare_cached(
+                "INSERT INTO version(rid, version, state, at, mid, digest, content, event) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+            )?
+            .execute(params![rid, version, state, self.at, self.mid, digest, content, event])?;
         self.mention(rid)
     }
 
@@ -406,15 +543,14 @@ impl Work<'_> {
 
     /// Persons of the Patients that changed.
     fn identify(&mut self) -> Result<()> {
-        let mut act = Act {
-            db: self.db,
-            at: self.at,
-            actor: "record",
-            message: &self.message.message,
-            issues: Vec::new(),
-        };
+        let who = Who { at: self.at, actor: "record", message: &self.message.message };
+        let mut act = Act::new(self.db, who);
         for (patient, rid, map) in std::mem::take(&mut self.patients) {
-            identity::refresh(&mut act, &patient, rid, &map)?;
+            let identifiers = act.refresh(&patient, rid, &map)?;
+            logical::attach(self.db, &identifiers)?;
+        }
+        for (patient, alias) in std::mem::take(&mut self.held) {
+            act.hold_apart(&patient, &alias)?;
         }
         let room = limits::ISSUES_MAX.saturating_sub(self.out.issues.len());
         self.out.issues_left_out += act.issues.len().saturating_sub(room) as u64;
@@ -491,7 +627,7 @@ impl Work<'_> {
         let mut unknown = false;
         let mut persons = BTreeSet::new();
         for patient in self.concerned.iter().filter(|p| !p.is_empty()) {
-            match identity::person_of(self.db, patient)? {
+            match people::person_of(self.db, patient)? {
                 Some(person) => drop(persons.insert(person)),
                 None => unknown = true,
             }

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::model::{SearchOptions, SearchPage};
-use crate::search::{Include, Query};
-use crate::{limits, params, read};
+use crate::{limits, params};
+
+use super::read;
+use super::search::{Include, Query};
 
 #[allow(clippy::too_many_arguments, reason = "the parts of one answer, used here only")]
 pub(crate) fn answer(

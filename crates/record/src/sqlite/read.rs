@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 use crate::bundle::key_of;
 use crate::error::{RecordError, Result};
 use crate::model::{Figures, Key, Origin, Source, Version, VersionState};
-use crate::{identity, limits};
+use crate::limits;
+
+use super::people;
 
 /// Columns of [`version_of`]; the version that gives the content is the newest that has one.
 const VERSION_COLUMNS: &str = "r.type, r.id, v.version, v.state, v.at,
@@ -200,7 +202,7 @@ pub(crate) fn withdrawn(db: &Connection, patients: &[String]) -> Result<u64> {
 
 /// Everything of the person of a Patient.
 pub(crate) fn everything_of_patient(db: &Connection, patient: &str, base: &str) -> Result<Option<Value>> {
-    match identity::pid_of(db, patient)? {
+    match people::pid_of(db, patient)? {
         Some(pid) => everything(db, pid, base).map(Some),
         None => Ok(None),
     }
@@ -208,14 +210,14 @@ pub(crate) fn everything_of_patient(db: &Connection, patient: &str, base: &str) 
 
 /// Everything of a person.
 pub(crate) fn everything_of_person(db: &Connection, person: &str, base: &str) -> Result<Option<Value>> {
-    match identity::pid_of_id(db, person)? {
+    match people::pid_of_id(db, person)? {
         Some(pid) => everything(db, pid, base).map(Some),
         None => Ok(None),
     }
 }
 
 fn everything(db: &Connection, pid: i64, base: &str) -> Result<Value> {
-    let patients = identity::members(db, pid)?;
+    let patients = people::members(db, pid)?;
     let (rows, more) = rows_of(db, &patients, limits::EVERYTHING_MAX)?;
     let mut taken: HashSet<i64> = rows.iter().copied().collect();
     let mut queue: VecDeque<(i64, usize)> = rows.iter().map(|rid| (*rid, 0)).collect();

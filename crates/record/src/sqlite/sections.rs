@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use crate::error::Result;
 use crate::facts::Times;
 use crate::model::{Entry, ExpectedSource, Notice, OtherSource, Section, Sections, SourceSummary, Version};
-use crate::{dates, describe, facts, groups, identity, limits, person, policy, read};
+use crate::{dates, demographics, describe, facts, limits, policy};
+
+use super::{groups, people, person, read};
 
 /// Code, heading, and whether it is social care's, in the order of display.
 const SECTIONS: &[(&str, &str, bool)] = &[
@@ -57,7 +59,7 @@ fn section_of(kind: &str, map: &Map<String, Value>, sector: Sector) -> Option<&'
     let has_code = |code: &str| {
         let mut found = false;
         for path in ["code.coding.code", "type.coding.code", "category.coding.code", "questionnaire"] {
-            crate::index::walk(map, path, &mut |v| found |= v.as_str().is_some_and(|t| t.ends_with(code)));
+            crate::paths::walk(map, path, &mut |v| found |= v.as_str().is_some_and(|t| t.ends_with(code)));
         }
         found
     };
@@ -119,8 +121,8 @@ struct Loaded {
 
 /// The sections of a person; `None` where there is none.
 pub(crate) fn sections(db: &Connection, id: &str, expected: &[ExpectedSource]) -> Result<Option<Sections>> {
-    let Some(pid) = identity::pid_of_id(db, id)? else { return Ok(None) };
-    let patients = identity::members(db, pid)?;
+    let Some(pid) = people::pid_of_id(db, id)? else { return Ok(None) };
+    let patients = people::members(db, pid)?;
     let (rows, more) = read::rows_of(db, &patients, limits::EVERYTHING_MAX)?;
     let mut gaps = Vec::new();
     let versions = rows
@@ -142,7 +144,7 @@ pub(crate) fn sections(db: &Connection, id: &str, expected: &[ExpectedSource]) -
     }
     let mut unique = HashSet::new();
     gaps.retain(|n| unique.insert((n.code.clone(), n.text.clone())));
-    Ok(Some(Sections { person: identity::person_id(db, pid)?, sections: arranged(loaded), sources, gaps }))
+    Ok(Some(Sections { person: people::person_id(db, pid)?, sections: arranged(loaded), sources, gaps }))
 }
 
 fn load(rid: i64, version: Version, times: &Times) -> Option<Loaded> {
@@ -152,7 +154,7 @@ fn load(rid: i64, version: Version, times: &Times) -> Option<Loaded> {
     let mut denies = None;
     if kind == "AllergyIntolerance" {
         let mut none = false;
-        crate::index::walk(map, "code.coding.code", &mut |v| {
+        crate::paths::walk(map, "code.coding.code", &mut |v| {
             none |= v.as_str().is_some_and(|code| NO_KNOWN_ALLERGY.contains(&code));
         });
         denies = Some(none);
@@ -172,7 +174,7 @@ fn load(rid: i64, version: Version, times: &Times) -> Option<Loaded> {
             },
             status: describe::status(map),
             corrected: policy::is_corrected(map),
-            security: person::labels(map),
+            security: demographics::labels(map),
             version: version.version,
             key: version.key.clone(),
             source: version.source.clone(),
@@ -187,7 +189,7 @@ fn emptied(version: &Version, map: &Map<String, Value>) -> Option<Notice> {
     if version.key.kind != "List" {
         return None;
     }
-    let code = crate::index::first_text(map, &["emptyReason.coding.code"]);
+    let code = crate::paths::first_text(map, &["emptyReason.coding.code"]);
     let text = match code {
         "withheld" => "a source withholds a list of this person",
         "notasked" => "a source has not asked for what a list of this person would hold",

@@ -11,10 +11,12 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
 
 use crate::error::{RecordError, Result};
-use crate::index::fold;
+use crate::paths::fold;
 use crate::model::{SearchOptions, SearchPage};
 use crate::params::{self, Kind, Param};
-use crate::{bundle, dates, identity, limits, read, searchset};
+use crate::{bundle, dates, limits};
+
+use super::{people, read, searchset};
 
 /// A search as understood.
 #[derive(Debug, Default)]
@@ -262,8 +264,8 @@ fn persons_of(db: &Connection, references: &[String]) -> Result<Vec<String>> {
     let mut out: Vec<String> = Vec::new();
     for reference in references {
         let id = bundle::key_of(reference).map_or_else(|| reference.clone(), |key| key.id);
-        let found = match identity::pid_of(db, &id)? {
-            Some(pid) => identity::members(db, pid)?,
+        let found = match people::pid_of(db, &id)? {
+            Some(pid) => people::members(db, pid)?,
             None => vec![id],
         };
         out.extend(found.into_iter().filter(|p| !out.contains(p)).collect::<Vec<_>>());
@@ -571,7 +573,7 @@ mod tests {
     #[test]
     fn no_search_walks_over_other_people() {
         let mut db = Connection::open_in_memory().unwrap();
-        crate::schema::migrate(&mut db).unwrap();
+        crate::sqlite::schema::migrate(&mut db).unwrap();
         let cases: &[(&str, &[(&str, &str)])] = &[
             ("Observation", &[("patient", "p1")]),
             (

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 
 use crate::error::Result;
 use crate::model::{Group, Key, OtherSource, Source};
-use crate::{identity, read};
+
+use super::{people, read};
 
 /// One resource's row under one key.
 struct Row {
@@ -108,8 +109,8 @@ pub(crate) fn label(db: &Connection, rid: i64) -> Result<(Key, Source)> {
 
 /// Groups of a person.
 pub(crate) fn of_person(db: &Connection, person: &str) -> Result<Vec<Group>> {
-    let Some(pid) = identity::pid_of_id(db, person)? else { return Ok(Vec::new()) };
-    let patients = identity::members(db, pid)?;
+    let Some(pid) = people::pid_of_id(db, person)? else { return Ok(Vec::new()) };
+    let patients = people::members(db, pid)?;
     let mut out = Vec::new();
     for rids in rows(db, &patients)? {
         let mut members = Vec::new();

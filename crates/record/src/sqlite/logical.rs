@@ -9,9 +9,10 @@ use rusqlite::{Connection, params};
 use serde_json::{Map, Value};
 
 use crate::error::Result;
-use crate::identity::{Identifier, identifiers_of};
-use crate::index::walk;
+use crate::identity::identifiers_of;
+use crate::paths::walk;
 use crate::params::PATIENT;
+use crate::tables::Identifier;
 
 /// The identifier of the Patient that a resource is about, where it names one and no resource.
 pub(crate) fn identifier_of(map: &Map<String, Value>) -> Option<Identifier> {

@@ -1,11 +1,14 @@
 //! The tables, as numbered migrations kept in `PRAGMA user_version`.
 
 use rusqlite::Connection;
+use serde_json::{Map, Value};
 
 use crate::error::{RecordError, Result};
+use crate::identity;
+use crate::tables::Tables;
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -216,6 +219,26 @@ UPDATE source SET telling = 'whole' WHERE adapter = 'gp2gp';
 UPDATE source SET telling = 'delta' WHERE adapter = 'hl7v2';
 ";
 
+/// Version 5: more of a Patient is compared; two whom a source told under one id are kept as two; the event's time; what
+/// the page of a person reads without looking at the rest.
+const V5: &str = "
+ALTER TABLE member ADD COLUMN givens TEXT NOT NULL DEFAULT '';    -- folded, with a line feed between
+ALTER TABLE member ADD COLUMN sex TEXT NOT NULL DEFAULT '';
+ALTER TABLE member ADD COLUMN postcode TEXT NOT NULL DEFAULT '';
+ALTER TABLE member ADD COLUMN look TEXT NOT NULL DEFAULT '';      -- first family and given name
+CREATE INDEX member_born ON member(birth_date);
+CREATE INDEX member_look ON member(look);
+ALTER TABLE review ADD COLUMN score INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE version ADD COLUMN event INTEGER;                      -- when it happened, as the message says
+CREATE TABLE alias(                 -- Patients that one source told under one id though they are two people
+  patient TEXT NOT NULL,            -- the id as told
+  alias TEXT NOT NULL,              -- the id that the record gave to the other
+  used INTEGER NOT NULL,            -- event's time of the latest message about this one
+  PRIMARY KEY(patient, alias)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX alias_alias ON alias(alias);
+";
+
 /// Sets a connection up and brings the schema to the newest version.
 pub(crate) fn migrate(db: &mut Connection) -> Result<()> {
     let found: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -225,8 +248,27 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<()> {
     for (number, sql) in (1u32..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
         let tx = db.transaction()?;
         tx.execute_batch(sql)?;
+        if number == 5 && found > 0 {
+            compare_more(&tx)?;
+        }
         tx.pragma_update(None, "user_version", number)?;
         tx.commit()?;
+    }
+    Ok(())
+}
+
+/// Fills what version 5 compares of the Patients that are known.
+fn compare_more(db: &Connection) -> Result<()> {
+    let mut list = db.prepare(
+        "SELECT m.patient, m.rid, v.content FROM member m JOIN resource r ON r.rid=m.rid
+         JOIN version v ON v.rid=r.rid AND v.version=r.version WHERE v.content IS NOT NULL",
+    )?;
+    let mut rows = list.query([])?;
+    while let Some(row) = rows.next()? {
+        let (patient, rid, content): (String, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let map: Map<String, Value> = serde_json::from_str(&content)?;
+        let known = identity::known_of(&map, &identity::identifiers_of(&map));
+        db.keep_known(&patient, rid, &known, None)?;
     }
     Ok(())
 }

@@ -1,4 +1,18 @@
-//! The record: one file, one writer, readers apart.
+//! The record in SQLite: one file, one writer, readers apart. What is decided is decided by the rules beside this
+//! room; here is what they ask and change.
+
+mod apply;
+mod groups;
+mod index;
+mod logical;
+mod people;
+mod person;
+mod read;
+mod schema;
+mod search;
+mod searchset;
+mod sections;
+
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,12 +24,13 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use serde_json::Value;
 
 use crate::error::Result;
-use crate::model::ExpectedSource;
+use crate::identity::Act;
 use crate::model::{
-    Applied, Decision, Delivery, Figures, Group, Origin, PersonQuery, PersonRow, PersonView, Review,
-    SearchOptions, SearchPage, Sections, SourceMessage, Version,
+    Answer, Applied, Decision, Delivery, ExpectedSource, Figures, Group, Origin, PersonQuery, PersonRow,
+    PersonView, Review, SearchOptions, SearchPage, Sections, SourceMessage, Version,
 };
-use crate::{apply, groups, identity, limits, person, read, schema, search, sections};
+use crate::tables::Who;
+use crate::{bundle, limits};
 
 /// The integrated record in one SQLite file. Thread-safe: calls that change it take turns, readers see the
 /// last committed state and wait for nobody. Every change is one transaction that is flushed before the call
@@ -116,7 +131,7 @@ impl Record {
     /// # Errors
     /// One of them is no bundle, or the database failed; nothing was changed then.
     pub fn apply_all(&self, bundles: &[&[u8]], source: &SourceMessage, now: Timestamp) -> Result<Applied> {
-        let parsed = apply::parse_all(bundles)?;
+        let parsed = bundle::parse_all(bundles)?;
         self.write(|db| apply::apply(db, parsed, source, now))
     }
 
@@ -126,7 +141,7 @@ impl Record {
     /// # Errors
     /// The database failed; nothing was changed then.
     pub fn apply_many(&self, deliveries: &[Delivery<'_>], now: Timestamp) -> Result<Vec<Result<Applied>>> {
-        let parsed: Vec<_> = deliveries.iter().map(|d| apply::parse_all(d.bundles)).collect();
+        let parsed: Vec<_> = deliveries.iter().map(|d| bundle::parse_all(d.bundles)).collect();
         self.write(|db| {
             let one = |(delivery, parsed): (&Delivery<'_>, Result<_>)| match parsed {
                 Ok(parsed) => apply::apply(db, parsed, delivery.source, now).map(Ok),
@@ -223,7 +238,7 @@ impl Record {
     /// # Errors
     /// The database failed.
     pub fn person_of(&self, patient: &str) -> Result<Option<String>> {
-        self.read(|db| identity::person_of(db, patient))
+        self.read(|db| people::person_of(db, patient))
     }
 
     /// A list of persons.
@@ -256,7 +271,7 @@ impl Record {
     /// # Errors
     /// There is no such Patient, or it is alone already.
     pub fn unmerge(&self, patient: &str, reason: &str, actor: &str, now: Timestamp) -> Result<String> {
-        self.write(|db| identity::unmerge(db, patient, reason, actor, now))
+        self.decide(actor, now, |act| act.unmerge(patient, reason))
     }
 
     /// Joins the persons of two Patients because a user says that they are one. Gives the person.
@@ -271,7 +286,7 @@ impl Record {
         actor: &str,
         now: Timestamp,
     ) -> Result<String> {
-        self.write(|db| identity::merge_by_user(db, patient, other, reason, actor, now))
+        self.decide(actor, now, |act| act.merge_by_user(patient, other, reason))
     }
 
     /// Identity decisions about a person, or about all where `person` is empty; newest first.
@@ -290,12 +305,47 @@ impl Record {
         self.read(|db| person::reviews(db, open_only, limit))
     }
 
-    /// Closes a review. To join the two, call [`Record::merge`] as well.
+    /// What a user decides about who is who, in one transaction.
+    fn decide<T>(
+        &self,
+        actor: &str,
+        now: Timestamp,
+        f: impl FnOnce(&mut Act<'_, Connection>) -> Result<T>,
+    ) -> Result<T> {
+        let who = Who { at: now.as_microsecond(), actor, message: "" };
+        self.write(|db| f(&mut Act::new(db, who)))
+    }
+
+    /// One review.
     ///
     /// # Errors
-    /// There is no such review that is open.
-    pub fn close_review(&self, number: i64, outcome: &str, actor: &str, now: Timestamp) -> Result<()> {
-        self.write(|db| identity::close_review(db, number, outcome, actor, now))
+    /// The database failed.
+    pub fn review(&self, number: i64) -> Result<Option<Review>> {
+        self.read(|db| person::review(db, number))
+    }
+
+    /// Answers an open review: joins the two, keeps them apart for good, or closes it.
+    ///
+    /// # Errors
+    /// There is no such review that is open, or it names no two Patients where the answer needs them.
+    pub fn answer_review(
+        &self,
+        number: i64,
+        answer: Answer,
+        reason: &str,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.decide(actor, now, |act| act.answer(number, answer, reason))
+    }
+
+    /// Takes the answer of a review back: what it joined is parted, what it kept apart may be joined again, and it is
+    /// open again.
+    ///
+    /// # Errors
+    /// There is no such review that was answered.
+    pub fn undo_review(&self, number: i64, reason: &str, actor: &str, now: Timestamp) -> Result<()> {
+        self.decide(actor, now, |act| act.undo(number, reason))
     }
 
     /// The FHIR types of which there is anything, with how many stand.
