@@ -128,13 +128,20 @@ fn date_events(entries: &mut [Incoming]) {
     }
 }
 
-fn read_entry(mut entry: Map<String, Value>, bundle: usize, urls: &mut HashMap<String, String>, parsed: &mut Parsed) {
+fn read_entry(
+    mut entry: Map<String, Value>,
+    bundle: usize,
+    urls: &mut HashMap<String, String>,
+    parsed: &mut Parsed,
+) {
     let request = entry.get("request").and_then(Value::as_object);
     let method = request.and_then(|r| r.get("method")).and_then(Value::as_str).unwrap_or("PUT");
     if method == "DELETE" {
         let target = request.and_then(|r| r.get("url")).and_then(Value::as_str).and_then(key_of);
         match target {
-            Some(key) => parsed.entries.push(Incoming { key, resource: Map::new(), delete: true, bundle, event: None }),
+            Some(key) => {
+                parsed.entries.push(Incoming { key, resource: Map::new(), delete: true, bundle, event: None })
+            }
             None => {
                 refuse(parsed, "delete-without-target", "an entry asks for a deletion but names no resource")
             }

@@ -157,4 +157,3 @@ pub(crate) fn differences(members: &[Member]) -> Vec<Difference> {
     }
     out
 }
-

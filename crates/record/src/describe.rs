@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::paths::{first_text, walk};
 use crate::limits;
+use crate::paths::{first_text, walk};
 
 /// Where the wording of what it is about is found, the best first.
 const TITLES: &[&str] = &[

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::dates;
-use crate::paths::{first_text, walk};
 use crate::model::Key;
+use crate::paths::{first_text, walk};
 
 /// Times of results that have none of their own: when the specimen was collected, else when the report says,
 /// else when the report was issued. A laboratory tells the time there and not with each result.

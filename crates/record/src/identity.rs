@@ -76,8 +76,10 @@ fn is_filler(value: &str) -> bool {
 }
 
 /// Words in place of a name that is not known yet.
-const NO_NAME: &[&str] =
-    &["baby", "infant", "newborn", "boy", "girl", "twin", "one", "two", "male", "female", "unknown", "of", "unnamed"];
+const NO_NAME: &[&str] = &[
+    "baby", "infant", "newborn", "boy", "girl", "twin", "one", "two", "male", "female", "unknown", "of",
+    "unnamed",
+];
 
 /// What is compared of a Patient.
 pub(crate) fn known_of(map: &Map<String, Value>, identifiers: &[Identifier]) -> Known {
@@ -94,10 +96,14 @@ pub(crate) fn known_of(map: &Map<String, Value>, identifiers: &[Identifier]) -> 
     };
     walk(map, "name.family", &mut |value| {
         let family = fold(value.as_str().unwrap_or(""));
-        std::iter::once(family.as_str()).chain(family.split('-')).for_each(|part| add(&mut known.families, part));
+        std::iter::once(family.as_str())
+            .chain(family.split('-'))
+            .for_each(|part| add(&mut known.families, part));
     });
     walk(map, "name.given", &mut |value| {
-        fold(value.as_str().unwrap_or("")).split([' ', '-', '.']).for_each(|part| add(&mut known.givens, part));
+        fold(value.as_str().unwrap_or(""))
+            .split([' ', '-', '.'])
+            .for_each(|part| add(&mut known.givens, part));
     });
     let postcode = fold(first_text(map, &["address.postalCode"]));
     known.postcode = postcode.chars().filter(|c| c.is_alphanumeric()).collect();
@@ -145,7 +151,12 @@ impl<'a, T: Tables> Act<'a, T> {
     }
 
     /// Takes in what a new version of a Patient says about who it is.
-    pub(crate) fn refresh(&mut self, patient: &str, rid: i64, map: &Map<String, Value>) -> Result<Vec<Identifier>> {
+    pub(crate) fn refresh(
+        &mut self,
+        patient: &str,
+        rid: i64,
+        map: &Map<String, Value>,
+    ) -> Result<Vec<Identifier>> {
         let identifiers = identifiers_of(map);
         let now = known_of(map, &identifiers);
         let before = self.tables.known(patient)?;
@@ -161,7 +172,9 @@ impl<'a, T: Tables> Act<'a, T> {
                 let id = self.tables.person_id(new)?;
                 self.decide("created", &id, "", patient, "new-patient", "a source told of a new Patient")?;
             }
-            (_, Some(person)) if before.as_ref() != Some(&now) => self.leave_if_unsupported(patient, person)?,
+            (_, Some(person)) if before.as_ref() != Some(&now) => {
+                self.leave_if_unsupported(patient, person)?
+            }
             _ => {}
         }
         self.take_links(patient, map)?;
@@ -221,7 +234,13 @@ impl<'a, T: Tables> Act<'a, T> {
     }
 
     /// What speaks against a pair, with the numbers of the whole other side in mind.
-    fn objection(&self, patient: &str, others: &[String], other: &str, basis: Basis) -> Result<Option<Refusal>> {
+    fn objection(
+        &self,
+        patient: &str,
+        others: &[String],
+        other: &str,
+        basis: Basis,
+    ) -> Result<Option<Refusal>> {
         if basis != Basis::User && self.tables.is_alias(patient, other)? {
             return Ok(Some(SOMEONE_ELSE));
         }
@@ -291,7 +310,8 @@ impl<'a, T: Tables> Act<'a, T> {
     /// Joins a Patient with everyone whom something says it is.
     fn join_candidates(&mut self, patient: &str) -> Result<()> {
         for (other, basis) in self.tables.candidates(patient)? {
-            let (Some(mine), Some(theirs)) = (self.tables.person_of(patient)?, self.tables.person_of(&other)?)
+            let (Some(mine), Some(theirs)) =
+                (self.tables.person_of(patient)?, self.tables.person_of(&other)?)
             else {
                 continue;
             };
@@ -331,8 +351,15 @@ impl<'a, T: Tables> Act<'a, T> {
                     continue;
                 }
                 let named = a == mine.1 && b == theirs.1;
-                let basis =
-                    if named { basis } else { self.tables.basis(a, b)?.unwrap_or(if basis == Basis::Merge { Basis::Merge } else { Basis::Local }) };
+                let basis = if named {
+                    basis
+                } else {
+                    self.tables.basis(a, b)?.unwrap_or(if basis == Basis::Merge {
+                        Basis::Merge
+                    } else {
+                        Basis::Local
+                    })
+                };
                 found = self.objection(a, &others, b, basis)?;
                 if found.is_some() && self.objection(b, &ours, a, basis)?.is_none() {
                     found = None;
@@ -410,7 +437,14 @@ impl<'a, T: Tables> Act<'a, T> {
         Ok(new)
     }
 
-    fn raise_quietly(&self, reason: &str, text: &str, patient: &str, other: &str, score: i64) -> Result<bool> {
+    fn raise_quietly(
+        &self,
+        reason: &str,
+        text: &str,
+        patient: &str,
+        other: &str,
+        score: i64,
+    ) -> Result<bool> {
         self.tables.raise(&self.who, &Raised { reason, text, patient, other, score })
     }
 

@@ -302,7 +302,8 @@ fn nearly_same_day(a: &str, b: &str) -> bool {
     if a.len() != 10 || b.len() != 10 || a == b {
         return false;
     }
-    let parts = |day: &str| Some((day.get(..4)?.to_owned(), day.get(5..7)?.to_owned(), day.get(8..)?.to_owned()));
+    let parts =
+        |day: &str| Some((day.get(..4)?.to_owned(), day.get(5..7)?.to_owned(), day.get(8..)?.to_owned()));
     let swapped = match (parts(a), parts(b)) {
         (Some((y, m, d)), Some((z, n, e))) => y == z && m == e && d == n,
         _ => false,
@@ -337,12 +338,32 @@ mod tests {
             ("year only", known("thistlewood", "walter", "1971", "female"), None),
             ("fields exchanged", known("beatrice", "thistlewood", "1971-04-12", "female"), None),
             ("name not told", known("larch", "", "1971-04-12", "male"), None),
-            ("brother", known("thistlewood", "walter", "1971-04-12", "male"), Some("given-name-and-sex-contradict")),
-            ("brother, same letter", known("thistlewood", "bernard", "1971-04-12", "male"), Some("given-name-and-sex-contradict")),
-            ("brother, birth not told", known("thistlewood", "walter", "", "male"), Some("given-name-and-sex-contradict")),
+            (
+                "brother",
+                known("thistlewood", "walter", "1971-04-12", "male"),
+                Some("given-name-and-sex-contradict"),
+            ),
+            (
+                "brother, same letter",
+                known("thistlewood", "bernard", "1971-04-12", "male"),
+                Some("given-name-and-sex-contradict"),
+            ),
+            (
+                "brother, birth not told",
+                known("thistlewood", "walter", "", "male"),
+                Some("given-name-and-sex-contradict"),
+            ),
             ("another woman", known("larch", "susan", "1971-04-12", "female"), Some("names-contradict")),
-            ("birth alone", known("thistlewood", "beatrice", "1971-12-04", "female"), Some("birth-date-contradicts")),
-            ("birth and family", known("larch", "beatrice", "1930-01-01", "female"), Some("demographics-contradict")),
+            (
+                "birth alone",
+                known("thistlewood", "beatrice", "1971-12-04", "female"),
+                Some("birth-date-contradicts"),
+            ),
+            (
+                "birth and family",
+                known("larch", "beatrice", "1930-01-01", "female"),
+                Some("demographics-contradict"),
+            ),
         ];
         for (name, other, expected) in cases {
             assert_eq!(she.contradiction(&other).map(|r| r.0), expected, "{name}");
@@ -383,7 +404,10 @@ mod tests {
         assert!(!offered(with(known("thistlewood", "walter", "1971-04-12", "male"), "zz995ab")));
         assert!(!offered(with(known("thistlewood", "susan", "1971-04-12", "female"), "zz995ab")));
         assert!(!offered(with(known("thistlewood", "beatrice", "1971-04-12", "male"), "zz995ab")));
-        assert!(!offered(with(known("thistlewood", "beatrice", "1998-07-30", "female"), "zz995ab")), "her daughter");
+        assert!(
+            !offered(with(known("thistlewood", "beatrice", "1998-07-30", "female"), "zz995ab")),
+            "her daughter"
+        );
         assert!(!offered(known("thistlewood", "beatrice", "", "female")));
     }
 }

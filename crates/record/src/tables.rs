@@ -167,7 +167,10 @@ pub(crate) mod contract {
         assert_eq!(tables.person_of("p1").unwrap(), Some(one));
         assert_eq!(tables.person_of("nobody").unwrap(), None);
         let known = tables.known("p1").unwrap().unwrap();
-        assert_eq!((known.givens.len(), known.sex.as_str(), known.numbers.as_slice()), (2, "female", &["a".to_owned()][..]));
+        assert_eq!(
+            (known.givens.len(), known.sex.as_str(), known.numbers.as_slice()),
+            (2, "female", &["a".to_owned()][..])
+        );
         tables.merge(one, two).unwrap();
         assert_eq!(tables.patients(one).unwrap(), ["p1", "p2"]);
         assert_eq!(tables.person_with_id("person-of-p2").unwrap(), Some((two, true)));
@@ -206,7 +209,10 @@ pub(crate) mod contract {
         add(tables, "p2", 2, "b");
         let raised = Raised { reason: "why", text: "A sentence.", patient: "p2", other: "p1", score: 11 };
         assert!(tables.raise(&who(), &raised).unwrap());
-        assert!(!tables.raise(&who(), &Raised { patient: "p1", other: "p2", ..raised }).unwrap(), "either order");
+        assert!(
+            !tables.raise(&who(), &Raised { patient: "p1", other: "p2", ..raised }).unwrap(),
+            "either order"
+        );
         let review = tables.review(1).unwrap().unwrap();
         assert_eq!((review.patient.as_str(), review.other.as_str(), review.open), ("p1", "p2", true));
         assert!(tables.set_closed(1, 2, Some("done")).unwrap());

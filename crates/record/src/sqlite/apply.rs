@@ -218,7 +218,9 @@ impl Work<'_> {
                 patient.clear();
             }
             let bundle = entry.bundle;
-            if !patient.is_empty() && !told.contains_key(&patient) && !others.contains_key(&(bundle, patient.clone()))
+            if !patient.is_empty()
+                && !told.contains_key(&patient)
+                && !others.contains_key(&(bundle, patient.clone()))
                 && let Some(latest) = people::aliases(self.db, &patient)?.into_iter().next()
                 && latest != patient
             {
@@ -495,13 +497,9 @@ impl Work<'_> {
 
     /// Ends a resource: a version without content, out of every index.
     fn end(&self, rid: i64, last: i64, state: &str) -> Result<()> {
-        self.db.prepare_cached("INSERT INTO version(rid, version, state, at, mid) VALUES(?1,?2,?3,?4,?5)")?.execute(params![
-            rid,
-            last + 1,
-            state,
-            self.at,
-            self.mid
-        ])?;
+        self.db
+            .prepare_cached("INSERT INTO version(rid, version, state, at, mid) VALUES(?1,?2,?3,?4,?5)")?
+            .execute(params![rid, last + 1, state, self.at, self.mid])?;
         self.db
             .prepare_cached("UPDATE resource SET version=?2, last=?2, state=?3, updated=?4 WHERE rid=?1")?
             .execute(params![rid, last + 1, state, self.at])?;

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::error::Result;
 use crate::identity::identifiers_of;
-use crate::paths::walk;
 use crate::params::PATIENT;
+use crate::paths::walk;
 use crate::tables::Identifier;
 
 /// The identifier of the Patient that a resource is about, where it names one and no resource.

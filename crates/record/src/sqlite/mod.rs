@@ -13,7 +13,6 @@ mod search;
 mod searchset;
 mod sections;
 
-
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -131,7 +131,8 @@ impl Tables for Connection {
     }
 
     fn place(&self, patient: &str, person: i64) -> Result<()> {
-        self.prepare_cached("UPDATE member SET pid=?2 WHERE patient=?1")?.execute(params![patient, person])?;
+        self.prepare_cached("UPDATE member SET pid=?2 WHERE patient=?1")?
+            .execute(params![patient, person])?;
         Ok(())
     }
 
@@ -165,7 +166,8 @@ impl Tables for Connection {
 
     fn keep_known(&self, patient: &str, rid: i64, known: &Known, new_in: Option<i64>) -> Result<()> {
         let (families, givens) = (known.families.join("\n"), known.givens.join("\n"));
-        let told = params![patient, rid, known.birth_date, families, givens, known.sex, known.postcode, look(known)];
+        let told =
+            params![patient, rid, known.birth_date, families, givens, known.sex, known.postcode, look(known)];
         match new_in {
             None => self
                 .prepare_cached(
@@ -268,10 +270,8 @@ impl Tables for Connection {
              EXCEPT SELECT ?1 ORDER BY 1",
         )?;
         let born = if known.birth_date.len() == 10 { known.birth_date.as_str() } else { "" };
-        let rows = list.query_map(
-            params![patient, born, look(known), limits::ALIKE_MAX as i64],
-            |row| row.get(0),
-        )?;
+        let rows =
+            list.query_map(params![patient, born, look(known), limits::ALIKE_MAX as i64], |row| row.get(0))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -339,11 +339,10 @@ impl Tables for Connection {
     }
 
     fn review(&self, number: i64) -> Result<Option<Reviewed>> {
-        let mut find = self
-            .prepare_cached("SELECT patient, other_patient, closed IS NULL FROM review WHERE number=?1")?;
-        let row = find.query_row([number], |r| {
-            Ok(Reviewed { patient: r.get(0)?, other: r.get(1)?, open: r.get(2)? })
-        });
+        let mut find =
+            self.prepare_cached("SELECT patient, other_patient, closed IS NULL FROM review WHERE number=?1")?;
+        let row = find
+            .query_row([number], |r| Ok(Reviewed { patient: r.get(0)?, other: r.get(1)?, open: r.get(2)? }));
         Ok(row.optional()?)
     }
 
@@ -377,7 +376,17 @@ impl Tables for Connection {
             "INSERT INTO decision(at, kind, person, other, patient, reason, text, actor, message)
              VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
         )?
-        .execute(params![who.at, kind, person, other, patient, reason, text, who.actor, who.message])?;
+        .execute(params![
+            who.at,
+            kind,
+            person,
+            other,
+            patient,
+            reason,
+            text,
+            who.actor,
+            who.message
+        ])?;
         Ok(())
     }
 }

@@ -6,8 +6,8 @@ use causeway_core::NhsNumber;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 
-use crate::error::Result;
 use crate::demographics::{chosen, differences, member, rank};
+use crate::error::Result;
 use crate::limits;
 use crate::model::{Decision, Member, PersonQuery, PersonRow, PersonView, Review};
 use crate::paths::fold;

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::bundle::key_of;
 use crate::error::{RecordError, Result};
-use crate::model::{Figures, Key, Origin, Source, Version, VersionState};
 use crate::limits;
+use crate::model::{Figures, Key, Origin, Source, Version, VersionState};
 
 use super::people;
 

@@ -11,9 +11,9 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
 
 use crate::error::{RecordError, Result};
-use crate::paths::fold;
 use crate::model::{SearchOptions, SearchPage};
 use crate::params::{self, Kind, Param};
+use crate::paths::fold;
 use crate::{bundle, dates, limits};
 
 use super::{people, read, searchset};

@@ -66,8 +66,18 @@ fn who_is_joined_and_who_is_not() {
             2,
             vec!["given-name-and-sex-contradict"],
         ),
-        ("sex alone", vec![a("p1", &n1), named("p2", &n1, "Ashdown", "Testa", "male", "1941-02-03")], 1, vec![]),
-        ("known as", vec![a("p1", &n1), named("p2", &n1, "Ashdown", "Queenie", "female", "1941-02-03")], 1, vec![]),
+        (
+            "sex alone",
+            vec![a("p1", &n1), named("p2", &n1, "Ashdown", "Testa", "male", "1941-02-03")],
+            1,
+            vec![],
+        ),
+        (
+            "known as",
+            vec![a("p1", &n1), named("p2", &n1, "Ashdown", "Queenie", "female", "1941-02-03")],
+            1,
+            vec![],
+        ),
         (
             "another woman of that day",
             vec![a("p1", &n1), named("p2", &n1, "Larch", "Susan", "female", "1941-02-03")],
@@ -284,8 +294,10 @@ fn merges_chain_and_one_of_two_who_differ_is_asked_about() {
     assert_ne!(of("x1"), of("x2"));
     assert_eq!(of("x1"), of("x1"));
     // A user confirms it, takes it back, and keeps them apart for good.
-    let review = s.record.reviews(true, 10).unwrap().into_iter().find(|r| r.reason == "merge-contradicts").unwrap();
-    let answer = |answer| s.record.answer_review(review.number, answer, "seen in person", "privacy-officer", at(20));
+    let review =
+        s.record.reviews(true, 10).unwrap().into_iter().find(|r| r.reason == "merge-contradicts").unwrap();
+    let answer =
+        |answer| s.record.answer_review(review.number, answer, "seen in person", "privacy-officer", at(20));
     answer(Answer::SamePerson).unwrap();
     assert_eq!(of("x1"), of("x2"));
     assert!(answer(Answer::SamePerson).is_err(), "it is closed");
@@ -297,7 +309,8 @@ fn merges_chain_and_one_of_two_who_differ_is_asked_about() {
     assert_ne!(of("x1"), of("x2"));
     let outcome = s.record.review(review.number).unwrap().unwrap().outcome;
     assert_eq!(outcome, "different people: seen in person (privacy-officer)");
-    let kinds: Vec<String> = s.record.decisions(&of("x1").unwrap(), 10).unwrap().into_iter().map(|d| d.kind).collect();
+    let kinds: Vec<String> =
+        s.record.decisions(&of("x1").unwrap(), 10).unwrap().into_iter().map(|d| d.kind).collect();
     assert_eq!(kinds, ["kept-apart", "undone", "merged", "refused", "created"]);
 }
 
@@ -308,7 +321,8 @@ fn a_source_that_tells_somebody_else_under_its_identifier_moves_nobody_s_facts()
     let ida = || with_local(named("p1", &n2, "Beech", "Ida", "female", "1950-01-01"), "H771");
     for arrives_late in [false, true] {
         let s = scratch();
-        let send = |n: i64, all: &[Value]| apply(&s.record, &message(&format!("m{n}"), "ZZ1", "hl7v2", n), all);
+        let send =
+            |n: i64, all: &[Value]| apply(&s.record, &message(&format!("m{n}"), "ZZ1", "hl7v2", n), all);
         let first = [walter(), observation("o1", "p1", "Haemoglobin", "2025-06-01", "61")];
         let second = [ida(), observation("o2", "p1", "Haemoglobin", "2025-07-01", "131")];
         if arrives_late {
@@ -355,7 +369,8 @@ fn the_event_s_time_decides_and_not_arrival() {
     send(1, &told("Ashdown", "2025-06-01T09:00:00Z"));
     let out = send(2, &told("Beech", "2025-05-01T09:00:00Z"));
     assert!(out.late.iter().any(|k| k.id == "p1"));
-    let family = || s.record.read_resource("Patient", "p1").unwrap().unwrap().resource["name"][0]["family"].clone();
+    let family =
+        || s.record.read_resource("Patient", "p1").unwrap().unwrap().resource["name"][0]["family"].clone();
     assert_eq!(family(), "Ashdown");
     assert_eq!(s.record.history("Patient", "p1").unwrap().len(), 2, "kept in the history");
     // A clock that runs ahead keeps nothing out.
