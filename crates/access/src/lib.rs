@@ -2,3 +2,16 @@
 //! what is withheld, and the audit events that tell of it.
 //!
 //! Everything that decides is pure: facts come in, a decision with the seven steps that led to it goes out.
+
+pub mod choices;
+pub mod decide;
+pub mod event;
+pub mod labels;
+pub mod policy;
+pub mod relationship;
+pub mod restricted;
+pub mod sections;
+pub mod withhold;
+
+pub use decide::{Asker, Decision, Item, Obligation, OrganisationFacts, Reach, Request, decide};
+pub use policy::{PolicyError, PolicySet};

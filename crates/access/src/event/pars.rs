@@ -1,0 +1,103 @@
+//! An event for NHS England's Patient Audit Record Service (England-AuditEvent-PARS 0.0.2, draft): slicing of agents by
+//! `who.type` and of entities by type, both closed, so an agent or entity that fits no slice is an error.
+
+use serde_json::{Value, json};
+
+use super::{Act, Event};
+
+/// What the exchange is called in PARS.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// Product id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// ODS code of the organisation that runs the exchange: the second organisation where it is another.
+    pub interaction: String,
+    /// `Endpoint` (the profile) or `Device` (the published examples, which break the profile's slicing).
+    pub device_type: String,
+}
+
+impl Default for Product {
+    fn default() -> Self {
+        Self {
+            id: "CAUSEWAY-PROTOTYPE".to_owned(),
+            name: "Causeway".to_owned(),
+            interaction: "urn:causeway:interaction:record-access".to_owned(),
+            device_type: "Endpoint".to_owned(),
+        }
+    }
+}
+
+/// The AuditEvent for PARS; `None` where the profile has no place for the event: no NHS number, no request id, or a
+/// caller without a code.
+pub fn pars(event: &Event, product: &Product) -> Option<Value> {
+    if event.nhs_number.is_empty() || event.request.is_empty() || event.client.value.is_empty() {
+        return None;
+    }
+    let (subtype, action) = match event.act {
+        Act::Read => ("read", "R"),
+        Act::VersionRead => ("vread", "R"),
+        Act::Query => ("search-type", "E"),
+        Act::Create => ("create", "C"),
+        Act::Update => ("update", "U"),
+        Act::Delete => ("delete", "D"),
+        Act::Export => ("read", "R"),
+        _ => return None,
+    };
+    let product_identifier = json!({"system": "https://fhir.nhs.uk/Id/product-id", "value": product.id});
+    let person = event.user.as_ref().filter(|u| u.audience == "person");
+    let staff = event.user.as_ref().filter(|u| u.audience == "staff" && !u.who.value.is_empty());
+    let mut agents = vec![json!({
+        "who": {"type": "Organization", "identifier": {"system": event.client.system, "value": event.client.value},
+            "display": if event.client.name.is_empty() { &event.client.value } else { &event.client.name }},
+        "requestor": person.is_none() && staff.is_none(),
+    })];
+    if person.is_some() {
+        agents.push(json!({"who": {"type": "Patient", "identifier": nhs_number(&event.nhs_number),
+            "display": "the person"}, "requestor": true}));
+    }
+    if let Some(user) = staff {
+        agents.push(json!({"who": {"type": "Practitioner",
+            "identifier": {"system": user.who.system, "value": user.who.value}, "display": user.who.name},
+            "requestor": true}));
+        if !user.role.is_empty() {
+            agents.push(json!({"who": {"type": "PractitionerRole",
+                "identifier": {"system": user.role_system, "value": user.role}, "display": user.role_name},
+                "requestor": false}));
+        }
+    }
+    agents.push(json!({"who": {"type": product.device_type, "identifier": product_identifier, "display": product.name},
+        "requestor": false}));
+    let entity_type = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
+    Some(json!({
+        "resourceType": "AuditEvent",
+        "id": event.id,
+        "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest"},
+        "subtype": [{"system": "http://hl7.org/fhir/restful-interaction", "code": subtype}],
+        "action": action,
+        "recorded": event.recorded.to_string(),
+        "outcome": if event.refused.is_empty() { "0" } else { "4" },
+        "agent": agents,
+        "source": {
+            "observer": {"type": "Device", "identifier": product_identifier, "display": product.name},
+            "type": [{"system": "http://terminology.hl7.org/CodeSystem/security-source-type", "code": "4"}],
+        },
+        "entity": [
+            {"what": {"identifier": nhs_number(&event.nhs_number)}, "type": {"system": entity_type, "code": "1"},
+                "role": {"system": "http://terminology.hl7.org/CodeSystem/object-role", "code": "1"}},
+            {"what": {"identifier": {"system": "https://fhir.causeway.example/Id/x-request-id", "value": event.request}},
+                "type": {"system": "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType",
+                    "code": "XrequestId"}},
+            {"what": {"identifier": product_identifier},
+                "type": {"system": "http://hl7.org/fhir/resource-types", "code": "Endpoint"},
+                "name": product.name,
+                "detail": [{"type": "productIdentifier", "valueString": product.id},
+                    {"type": "interactionIdentifier", "valueString": product.interaction}]},
+        ],
+    }))
+}
+
+fn nhs_number(value: &str) -> Value {
+    json!({"system": "https://fhir.nhs.uk/Id/nhs-number", "value": value})
+}
