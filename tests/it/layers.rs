@@ -153,5 +153,6 @@ fn the_dependency_tree_stays_lean_and_clean() {
     for single in ["rustls", "hyper", "libsqlite3-sys", "serde_json"] {
         assert!(packages.iter().filter(|(name, _)| *name == single).count() <= 1, "{single} is there twice");
     }
-    assert!(packages.len() <= 340, "{} packages: look for what is not needed", packages.len());
+    // Some sixty of these come with the policy language (`cedar-policy`): an engine of our own would be worse.
+    assert!(packages.len() <= 380, "{} packages: look for what is not needed", packages.len());
 }

@@ -171,8 +171,11 @@ pub struct PolicySet {
     schema: Schema,
     entities: Entities,
     authorizer: Authorizer,
-    depths: Mutex<HashMap<String, HashMap<String, (Depth, Vec<String>)>>>,
+    depths: Mutex<HashMap<String, BySection>>,
 }
+
+/// Depth and the rules that gave it, by section.
+type BySection = HashMap<String, (Depth, Vec<String>)>;
 
 impl std::fmt::Debug for PolicySet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
