@@ -300,7 +300,13 @@ impl Decision {
 
     fn push(&mut self, n: usize, outcome: Outcome, rules: Vec<String>, because: String) {
         let question = QUESTIONS.get(n).copied().unwrap_or_default();
-        self.steps.push(Step { number: u8::try_from(n + 1).unwrap_or(u8::MAX), question, outcome, rules, because });
+        self.steps.push(Step {
+            number: u8::try_from(n + 1).unwrap_or(u8::MAX),
+            question,
+            outcome,
+            rules,
+            because,
+        });
     }
 
     fn rest(&mut self) {
@@ -402,8 +408,12 @@ impl Decision {
             step.rules = held.keys().cloned().collect::<BTreeSet<_>>().into_iter().collect();
             step.because = format!("{} items held back", held.values().sum::<usize>());
         }
-        let answer =
-            self.policies.ask(&self.role, "disclose", ("Record", "person"), Facts::new().flag("audited", durable));
+        let answer = self.policies.ask(
+            &self.role,
+            "disclose",
+            ("Record", "person"),
+            Facts::new().flag("audited", durable),
+        );
         let because = self.because(&answer, "the access could not be written down, so nothing is shown");
         if let Some(step) = self.steps.get_mut(6) {
             step.outcome = if answer.permit { Outcome::Passed } else { Outcome::Refused };

@@ -42,7 +42,10 @@ pub fn of(resource: &Value, restricted: &Restricted) -> Labels {
     if restricted_code(resource, restricted) {
         labels.insert("legally-restricted".to_owned());
     }
-    if matches!(resource["resourceType"].as_str(), Some("Flag" | "DetectedIssue" | "RiskAssessment" | "Condition")) {
+    if matches!(
+        resource["resourceType"].as_str(),
+        Some("Flag" | "DetectedIssue" | "RiskAssessment" | "Condition")
+    ) {
         let mut codes = false;
         walk(&resource["code"], &mut |name, value| {
             codes |= name == "code" && value.as_str().is_some_and(|c| SAFEGUARDING.contains(&c));
@@ -86,7 +89,8 @@ pub(crate) fn restricted_code(resource: &Value, restricted: &Restricted) -> bool
                 return false;
             }
             let reference = map.contains_key("reference");
-            map.iter().any(|(name, value)| !(reference && name == "display") && restricted_code(value, restricted))
+            map.iter()
+                .any(|(name, value)| !(reference && name == "display") && restricted_code(value, restricted))
         }
         Value::String(text) => restricted.names(&text.to_lowercase()),
         _ => false,

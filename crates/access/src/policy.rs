@@ -298,9 +298,13 @@ impl PolicySet {
     pub(crate) fn ask(&self, role: &str, action: &str, resource: (&str, &str), facts: Facts) -> Answer {
         let refused = Answer { permit: false, rules: Vec::new() };
         let Ok(context) = Context::from_pairs(facts.0) else { return refused };
-        let Ok(request) =
-            Request::new(uid("Role", role), uid("Action", action), uid(resource.0, resource.1), context, None)
-        else {
+        let Ok(request) = Request::new(
+            uid("Role", role),
+            uid("Action", action),
+            uid(resource.0, resource.1),
+            context,
+            None,
+        ) else {
             return refused;
         };
         let response = self.authorizer.is_authorized(&request, &self.policies, &self.entities);
@@ -366,7 +370,8 @@ impl PolicySet {
         }
         let cells = |set: &Self| -> BTreeMap<(String, String), Depth> {
             let rows = set.sections.iter();
-            rows.flat_map(|row| row.cells.iter().map(|(role, d)| ((row.code.clone(), role.clone()), *d))).collect()
+            rows.flat_map(|row| row.cells.iter().map(|(role, d)| ((row.code.clone(), role.clone()), *d)))
+                .collect()
         };
         let (old, new) = (cells(self), cells(newer));
         for (at, depth) in &new {

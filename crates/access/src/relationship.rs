@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use jiff::civil::Date;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -131,7 +131,8 @@ pub fn derive(facts: &[Told<'_>]) -> Vec<Relationship> {
         let kind = resource["resourceType"].as_str().unwrap_or_default();
         let id = format!("{kind}/{}", resource["id"].as_str().unwrap_or_default());
         let mut add = |kind: Kind, holder: &str, start: Option<Timestamp>, end: Option<Timestamp>| {
-            let known = out.iter().any(|r| r.kind == kind && r.holder == holder && (r.start, r.end) == (start, end));
+            let known =
+                out.iter().any(|r| r.kind == kind && r.holder == holder && (r.start, r.end) == (start, end));
             if !holder.is_empty() && !known {
                 out.push(Relationship {
                     kind,
@@ -148,7 +149,10 @@ pub fn derive(facts: &[Told<'_>]) -> Vec<Relationship> {
         let code = |reference: &Value| -> String {
             match reference["identifier"]["value"].as_str() {
                 Some(value) => value.to_owned(),
-                None => codes.get(reference["reference"].as_str().unwrap_or_default()).cloned().unwrap_or_default(),
+                None => codes
+                    .get(reference["reference"].as_str().unwrap_or_default())
+                    .cloned()
+                    .unwrap_or_default(),
             }
         };
         match kind {
@@ -163,8 +167,10 @@ pub fn derive(facts: &[Told<'_>]) -> Vec<Relationship> {
             }
             "Encounter" => {
                 let (start, end) = period(&resource["period"]);
-                let open =
-                    matches!(resource["status"].as_str(), Some("in-progress" | "arrived" | "triaged" | "onleave"));
+                let open = matches!(
+                    resource["status"].as_str(),
+                    Some("in-progress" | "arrived" | "triaged" | "onleave")
+                );
                 let named = code(&resource["serviceProvider"]);
                 let holder = if named.is_empty() { by } else { &named };
                 // One that is over is kept with its end, so that a page can say since when there is none.
@@ -202,12 +208,12 @@ fn codes(facts: &[Told<'_>]) -> HashMap<String, String> {
             continue;
         }
         let identifiers = resource["identifier"].as_array().into_iter().flatten();
-        let best = identifiers.filter_map(|i| Some((i["system"].as_str()?, i["value"].as_str()?))).min_by_key(
-            |(system, _)| {
+        let best = identifiers
+            .filter_map(|i| Some((i["system"].as_str()?, i["value"].as_str()?)))
+            .min_by_key(|(system, _)| {
                 let known = ["/ods-", "cqc-", "cassr-", "sds-"];
                 known.iter().position(|k| system.contains(k)).unwrap_or(known.len())
-            },
-        );
+            });
         if let Some((_, value)) = best {
             codes.insert(format!("{kind}/{}", resource["id"].as_str().unwrap_or_default()), value.to_owned());
         }

@@ -14,8 +14,10 @@ pub fn section_of<'a>(resource: &Value, record_section: &'a str, adapter: &str) 
         "Patient" => return "demographics",
         "Provenance" => return "provenance",
         "AuditEvent" => return "access-log",
-        "Practitioner" | "PractitionerRole" | "Organization" | "Location" | "HealthcareService" | "Medication"
-        | "Substance" | "Questionnaire" | "Endpoint" | "Group" | "Schedule" | "Slot" => return "directory",
+        "Practitioner" | "PractitionerRole" | "Organization" | "Location" | "HealthcareService"
+        | "Medication" | "Substance" | "Questionnaire" | "Endpoint" | "Group" | "Schedule" | "Slot" => {
+            return "directory";
+        }
         _ => {}
     }
     if adapter == OWN_READINGS {

@@ -104,9 +104,34 @@ const CONTAINERS: &[&str] = &[
 
 /// Elements of a container by which it holds others.
 const HOLDS: &[&str] = &[
-    "entry", "section", "target", "result", "activity", "participant", "content", "diagnosis", "related", "member",
-    "addresses", "goal", "finding", "problem", "imagingStudy", "media", "contained", "account", "referralRequest",
-    "what", "entity", "focus", "supportingInfo", "item", "hasMember", "specimen", "condition", "location",
+    "entry",
+    "section",
+    "target",
+    "result",
+    "activity",
+    "participant",
+    "content",
+    "diagnosis",
+    "related",
+    "member",
+    "addresses",
+    "goal",
+    "finding",
+    "problem",
+    "imagingStudy",
+    "media",
+    "contained",
+    "account",
+    "referralRequest",
+    "what",
+    "entity",
+    "focus",
+    "supportingInfo",
+    "item",
+    "hasMember",
+    "specimen",
+    "condition",
+    "location",
     "reasonReference",
 ];
 
@@ -193,7 +218,8 @@ impl Withheld {
         if !fact.message.is_empty() {
             self.messages.insert(fact.message.to_owned());
         }
-        let only_confidential = !rules.is_empty() && rules.iter().all(|r| r == "item-confidential" || r == "item-safety-only");
+        let only_confidential =
+            !rules.is_empty() && rules.iter().all(|r| r == "item-confidential" || r == "item-safety-only");
         own_words(fact.resource, if only_confidential { &mut self.soft_words } else { &mut self.words });
     }
 
@@ -549,11 +575,11 @@ fn kind_is_opaque(kind: &str, resource: &Value) -> bool {
         "Binary" => opaque(resource),
         "DocumentReference" => {
             let contents = resource["content"].as_array().into_iter().flatten();
-            contents.map(|c| &c["attachment"]).any(|a| (a.get("data").is_some() || a.get("url").is_some()) && opaque(a))
+            contents
+                .map(|c| &c["attachment"])
+                .any(|a| (a.get("data").is_some() || a.get("url").is_some()) && opaque(a))
         }
-        "DiagnosticReport" => {
-            resource["presentedForm"].as_array().into_iter().flatten().any(opaque)
-        }
+        "DiagnosticReport" => resource["presentedForm"].as_array().into_iter().flatten().any(opaque),
         "Media" => opaque(&resource["content"]),
         _ => false,
     }

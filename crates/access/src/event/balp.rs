@@ -61,7 +61,9 @@ fn shape(act: Act) -> Shape {
     match act {
         Act::Read => rest("Read", (REST, "read", "read"), "R", DESTINATION, SOURCE, RECIPIENT),
         Act::VersionRead => rest("Read", (REST, "vread", "vread"), "R", DESTINATION, SOURCE, RECIPIENT),
-        Act::Query => rest("Query", (REST, "search-type", "search-type"), "E", SOURCE, DESTINATION, RECIPIENT),
+        Act::Query => {
+            rest("Query", (REST, "search-type", "search-type"), "E", SOURCE, DESTINATION, RECIPIENT)
+        }
         Act::Create => rest("Create", (REST, "create", "create"), "C", SOURCE, DESTINATION, AUTHOR),
         Act::Update => rest("Update", (REST, "update", "update"), "U", SOURCE, DESTINATION, AUTHOR),
         Act::Delete => rest("Delete", (REST, "delete", "delete"), "D", APPLICATION, CUSTODIAN, AUTHOR),
@@ -130,7 +132,8 @@ fn who(party: &Party) -> Value {
 /// The AuditEvent.
 pub fn balp(event: &Event) -> Value {
     let shape = shape(event.act);
-    let server = json!({"identifier": {"system": "urn:ietf:rfc:3986", "value": event.server}, "display": "Causeway"});
+    let server =
+        json!({"identifier": {"system": "urn:ietf:rfc:3986", "value": event.server}, "display": "Causeway"});
     let address = if event.address.is_empty() { "unknown" } else { &event.address };
     let mut client = json!({
         "type": concept(shape.client), "who": who(&event.client), "requestor": event.user.is_none(),
@@ -198,7 +201,8 @@ fn entities(event: &Event) -> Vec<Value> {
             what["reference"] = format!("Patient/{}", event.patient).into();
         }
         if !event.nhs_number.is_empty() {
-            what["identifier"] = json!({"system": "https://fhir.nhs.uk/Id/nhs-number", "value": event.nhs_number});
+            what["identifier"] =
+                json!({"system": "https://fhir.nhs.uk/Id/nhs-number", "value": event.nhs_number});
         }
         let mut patient = json!({"what": what, "type": coding((ENTITY_TYPE, "1", "Person")),
             "role": coding((OBJECT_ROLE, "1", "Patient"))});

@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use causeway_access::choices::{Choice, Choices};
-use causeway_access::decide::{ExtractRequest, Form, Interface, Item, Obligation, Outcome, Reach, decide_extract};
+use causeway_access::decide::{
+    ExtractRequest, Form, Interface, Item, Obligation, Outcome, Reach, decide_extract,
+};
 use causeway_access::labels::Labels;
 use causeway_access::policy::{Depth, PolicySet, built_in_files};
 use causeway_access::relationship::{Kind, Told, best, derive};
@@ -53,7 +55,8 @@ fn ig_02_and_ig_03_every_cell_of_the_matrix() {
             // The researcher is refused as a whole, whatever the matrix says.
             let expected = if role.code == "R1860" { Depth::None } else { expected };
             // Oversight sees name and log only.
-            let oversight = role.code == "R0001" && !["demographics", "access-log"].contains(&row.code.as_str());
+            let oversight =
+                role.code == "R0001" && !["demographics", "access-log"].contains(&row.code.as_str());
             let expected = if oversight { Depth::None } else { expected };
             assert_eq!(decision.depth(&row.code), expected, "{} × {}", role.code, row.code);
         }
@@ -81,8 +84,12 @@ fn ig_03_care_home_manager_and_council_technician() {
     technician.kind = None;
     let decision = technician.decide();
     assert!(decision.permit);
-    let seen: Vec<_> =
-        policies().sections.iter().filter(|r| decision.depth(&r.code) != Depth::None).map(|r| r.code.clone()).collect();
+    let seen: Vec<_> = policies()
+        .sections
+        .iter()
+        .filter(|r| decision.depth(&r.code) != Depth::None)
+        .map(|r| r.code.clone())
+        .collect();
     assert_eq!(seen, ["demographics", "contact-details"]);
 }
 
@@ -259,7 +266,10 @@ fn ig_23_safeguarding() {
     for role in ["person", "carer"] {
         let mut decision = Ask::of(role).decide();
         for label in ["alleged-perpetrator", "marac", "third-party", "safeguarding"] {
-            assert!(matches!(decision.item("alerts", &labels(&[label])), Item::Withhold { .. }), "{role} {label}");
+            assert!(
+                matches!(decision.item("alerts", &labels(&[label])), Item::Withhold { .. }),
+                "{role} {label}"
+            );
         }
         assert_eq!(decision.depth("safeguarding"), Depth::None);
     }
@@ -349,7 +359,11 @@ fn truth_table() {
         assert_eq!(ask.decide().permit, *care, "{name}: direct care");
         for (use_, expected) in uses.iter().zip(expected) {
             for gp in [false, true] {
-                assert_eq!(extract(&choices(flags), *use_, gp, true, false), *expected, "{name}: {use_:?}, GP {gp}");
+                assert_eq!(
+                    extract(&choices(flags), *use_, gp, true, false),
+                    *expected,
+                    "{name}: {use_:?}, GP {gp}"
+                );
             }
         }
     }
@@ -358,7 +372,10 @@ fn truth_table() {
     for use_ in uses {
         assert!(extract(&type_one, use_, false, false, false), "{use_:?}: other sources are unaffected");
         assert_eq!(extract(&type_one, use_, true, true, false), use_.2, "{use_:?}: GP rows");
-        assert!(!extract(&type_one, use_, true, false, false), "{use_:?}: consent that does not cover the GP");
+        assert!(
+            !extract(&type_one, use_, true, false, false),
+            "{use_:?}: consent that does not cover the GP"
+        );
     }
     let mut care = Ask::of("R8000");
     care.choices = type_one;
@@ -368,7 +385,8 @@ fn truth_table() {
         assert!(!extract(&Choices::default(), use_, false, true, true), "{use_:?}: restricted");
     }
     let mut files = built_in_files();
-    let head = files["policy.toml"].replace("pseudonymised_restricted = \"leave-out\"", "pseudonymised_restricted = \"include\"");
+    let head = files["policy.toml"]
+        .replace("pseudonymised_restricted = \"leave-out\"", "pseudonymised_restricted = \"include\"");
     files.insert("policy.toml".to_owned(), head);
     let other = PolicySet::load(&files).unwrap();
     let request = ExtractRequest {
@@ -449,13 +467,18 @@ fn policy_files_that_are_wrong_are_named() {
 fn another_version_is_compared_line_by_line() {
     let set = policies();
     let mut files = built_in_files();
-    let head = files["policy.toml"].replace("restricted-2026-11", "restricted-2026-06").replace("2026.11.1", "2026.06.1");
+    let head = files["policy.toml"]
+        .replace("restricted-2026-11", "restricted-2026-06")
+        .replace("2026.11.1", "2026.06.1");
     files.insert("policy.toml".to_owned(), head);
-    let matrix = files["matrix.csv"].replacen("documents,Documents,whole,whole", "documents,Documents,whole,none", 1);
+    let matrix =
+        files["matrix.csv"].replacen("documents,Documents,whole,whole", "documents,Documents,whole,none", 1);
     files.insert("matrix.csv".to_owned(), matrix);
     let other = Arc::new(PolicySet::load(&files).unwrap());
     let lines = set.differences(&other).join("\n");
-    for part in ["version 2026.11.1 → 2026.06.1", "matrix documents × R8001: whole → none", "GRI-1: given back"] {
+    for part in
+        ["version 2026.11.1 → 2026.06.1", "matrix documents × R8001: whole → none", "GRI-1: given back"]
+    {
         assert!(lines.contains(part), "{part} in {lines}");
     }
     assert!(set.differences(&set).is_empty());

@@ -20,7 +20,9 @@ fn now() -> Timestamp {
 
 fn policies() -> Arc<PolicySet> {
     static SET: std::sync::OnceLock<Arc<PolicySet>> = std::sync::OnceLock::new();
-    Arc::clone(SET.get_or_init(|| Arc::new(PolicySet::built_in().expect("the built-in set loads and is valid"))))
+    Arc::clone(
+        SET.get_or_init(|| Arc::new(PolicySet::built_in().expect("the built-in set loads and is valid"))),
+    )
 }
 
 fn choices(on: &[Choice]) -> Choices {

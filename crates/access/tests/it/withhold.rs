@@ -80,14 +80,26 @@ fn shown(record: &[Value], withheld: &Withheld) -> Vec<Value> {
 }
 
 const TELLING: &[&str] = &[
-    "STD-", "sexual", "Condition/secret", "hidden-result", "Riverside", "Quill", "Encounter/visit", "Doxycycline", "recall",
-    "Organization/clinic", "VHJlYXRlZCBmb3", "JVBERi0",
+    "STD-",
+    "sexual",
+    "Condition/secret",
+    "hidden-result",
+    "Riverside",
+    "Quill",
+    "Encounter/visit",
+    "Doxycycline",
+    "recall",
+    "Organization/clinic",
+    "VHJlYXRlZCBmb3",
+    "JVBERi0",
 ];
 
 #[test]
 fn ig_10_and_ig_11_nothing_tells_of_a_restricted_item() {
     let record = record();
-    for role in ["R8000", "R8001", "R8003", "R8004", "R8014", "care-home-manager", "care-worker", "carer", "system"] {
+    for role in
+        ["R8000", "R8001", "R8003", "R8004", "R8014", "care-home-manager", "care-worker", "carer", "system"]
+    {
         let mut decision = Ask::of(role).decide();
         let withheld = Withheld::of(&facts(&record), &mut decision);
         let text = serde_json::to_string(&shown(&record, &withheld)).unwrap();
@@ -110,8 +122,14 @@ fn ig_11_what_has_nothing_to_do_with_it_stays() {
     let withheld = Withheld::of(&facts(&record), &mut decision);
     let left: Vec<String> = shown(&record, &withheld).iter().map(key).collect();
     for stays in [
-        "Patient/p", "Condition/asthma", "Encounter/ordinary", "List/problems", "Observation/pressure",
-        "DiagnosticReport/report", "Provenance/from", "CarePlan/plan",
+        "Patient/p",
+        "Condition/asthma",
+        "Encounter/ordinary",
+        "List/problems",
+        "Observation/pressure",
+        "DiagnosticReport/report",
+        "Provenance/from",
+        "CarePlan/plan",
     ] {
         assert!(left.contains(&stays.to_owned()), "{stays} in {left:?}");
     }
@@ -145,7 +163,8 @@ fn ig_10_another_version_of_the_policy_gives_back_what_this_one_hid() {
 
 #[test]
 fn ig_12_a_common_item_called_confidential_hides_only_itself() {
-    let confidential = json!([{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}]);
+    let confidential =
+        json!([{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}]);
     let record = vec![
         json!({"resourceType": "Observation", "id": "a", "meta": {"security": confidential}, "code": {"text": "Blood pressure"}}),
         json!({"resourceType": "Observation", "id": "b", "code": {"text": "Blood pressure"}}),
@@ -180,8 +199,10 @@ fn ig_23_flags_about_others_are_not_in_the_view_of_person_or_carer() {
         json!({"resourceType": "Flag", "id": "f2", "code": {"text": "Household includes alleged perpetrator"}}),
         json!({"resourceType": "Flag", "id": "f3", "code": {"text": "Needs an interpreter"}}),
     ];
-    let facts: Vec<Fact<'_>> =
-        record.iter().map(|resource| Fact { resource, section: "alerts", adapter: "hl7v2", message: "" }).collect();
+    let facts: Vec<Fact<'_>> = record
+        .iter()
+        .map(|resource| Fact { resource, section: "alerts", adapter: "hl7v2", message: "" })
+        .collect();
     for role in ["person", "carer"] {
         let mut decision = Ask::of(role).decide();
         let withheld = Withheld::of(&facts, &mut decision);
