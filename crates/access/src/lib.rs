@@ -5,7 +5,7 @@
 
 pub mod choices;
 pub mod decide;
-pub mod event;
+pub mod audit_event;
 pub mod labels;
 pub mod policy;
 pub mod relationship;

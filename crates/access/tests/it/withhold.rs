@@ -194,7 +194,7 @@ fn ig_03_a_summary_has_the_active_and_the_last_three_contacts() {
 
 #[test]
 fn ig_23_flags_about_others_are_not_in_the_view_of_person_or_carer() {
-    let record = vec![
+    let record = [
         json!({"resourceType": "Flag", "id": "f1", "code": {"text": "Adult safeguarding referral"}}),
         json!({"resourceType": "Flag", "id": "f2", "code": {"text": "Household includes alleged perpetrator"}}),
         json!({"resourceType": "Flag", "id": "f3", "code": {"text": "Needs an interpreter"}}),
