@@ -3,9 +3,9 @@
 //!
 //! Everything that decides is pure: facts come in, a decision with the seven steps that led to it goes out.
 
+pub mod audit_event;
 pub mod choices;
 pub mod decide;
-pub mod audit_event;
 pub mod labels;
 pub mod policy;
 pub mod relationship;
