@@ -85,6 +85,9 @@ pub struct Source<'a> {
     pub components: Vec<Component<'a>>,
     /// Faulty segments, in order.
     pub faults: Vec<Fault>,
+    /// Components with a line end within, by index: CR and LF are no characters of the syntax (ISO 9735), and stand there
+    /// where something wrapped the text. They are taken out, but for free text, where they may be the sender's.
+    pub wrapped: Vec<usize>,
     base: ItemId,
 }
 
@@ -186,6 +189,12 @@ impl<'a> Source<'a> {
         })
     }
 
+    /// The first component with a line end within, to hang an issue on, and how many there are.
+    pub fn first_wrapped(&self) -> Option<(ItemId, usize)> {
+        let first = u32::try_from(*self.wrapped.first()?).ok()?;
+        Some((self.base.saturating_add(first), self.wrapped.len()))
+    }
+
     /// Enters every component into a ledger, in source order; padding (a component of blanks) is structural.
     /// Call it once, after [`crate::group`]: leaves of views carry item numbers from then on.
     pub fn enter(&mut self, ledger: &mut Ledger) {
@@ -244,6 +253,10 @@ impl<'a> Scan<'a> {
             if byte == release {
                 released = true;
                 self.at += 1;
+                // What is released is the next character of the syntax.
+                while self.bytes.get(self.at).is_some_and(|b| is_line_end(*b)) {
+                    self.at += 1;
+                }
                 if self.at >= self.bytes.len() {
                     fault = Some(FaultKind::DanglingRelease);
                     break;
@@ -312,7 +325,8 @@ impl<'a> Scan<'a> {
     ) {
         let raw = self.text.get(start..end).unwrap_or_default();
         if element == 0 && component == 1 {
-            let bytes = raw.trim_ascii_end().as_bytes();
+            let whole = unwrapped(raw);
+            let bytes = whole.trim_ascii_end().as_bytes();
             let fits = |b: &u8| b.is_ascii_uppercase() || b.is_ascii_digit();
             if let [a, b, c] = bytes
                 && bytes.iter().all(fits)
@@ -324,12 +338,31 @@ impl<'a> Scan<'a> {
         if raw.is_empty() {
             return;
         }
-        let text = match self.source.separators.release {
-            Some(release) if released => Cow::Owned(unescape(raw, char::from(release))),
-            _ => Cow::Borrowed(raw),
+        let wrapped = raw.bytes().any(is_line_end);
+        // FTX C108: lines of free text.
+        let free = element == 4 && *tag == Some(*b"FTX");
+        let raw = if wrapped && !free { unwrapped(raw) } else { Cow::Borrowed(raw) };
+        let text = match (self.source.separators.release, raw) {
+            (Some(release), raw) if released => Cow::Owned(unescape(&raw, char::from(release))),
+            (_, raw) => raw,
         };
+        if wrapped {
+            self.source.wrapped.push(self.source.components.len());
+        }
         let span = Span::new(self.decoded.source_offset(start), self.decoded.source_offset(end));
         self.source.components.push(Component { text, span, element: element.max(1), component });
+    }
+}
+
+fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+/// A text without its line ends.
+fn unwrapped(text: &str) -> Cow<'_, str> {
+    match text.bytes().any(is_line_end) {
+        true => Cow::Owned(text.replace(['\r', '\n'], "")),
+        false => Cow::Borrowed(text),
     }
 }
 
@@ -339,7 +372,7 @@ fn unescape(raw: &str, release: char) -> String {
     let mut chars = raw.chars();
     while let Some(c) = chars.next() {
         if c == release {
-            out.extend(chars.next());
+            out.extend(chars.find(|c| !matches!(c, '\r' | '\n')));
         } else {
             out.push(c);
         }
@@ -368,6 +401,25 @@ mod tests {
         assert_eq!(nad.components[1].span.of(input), b"ST JAMES?'S");
         assert_eq!(source.view(2).unwrap().text(2, 1), "1");
         assert_eq!(source.view(2).unwrap().get(1, 1), None);
+    }
+
+    #[test]
+    fn line_ends_within_elements_are_taken_out() {
+        let text = "SEQ++1'\r\nIN\r\nV+MQ+44I\r\n5.:911'NAD+SLA+++O?\r\n'BRI\nEN'FTX+SPC+++first\r\nsecond:thi?\n?rd'UNT+4+1'";
+        let wrapped = Decoded::utf8_or_windows_1252(text.as_bytes());
+        let source = read(&wrapped);
+        assert!(source.faults.is_empty(), "{:?}", source.faults);
+        let at = |segment: usize, element, component| {
+            source.view(segment).unwrap().text(element, component).to_owned()
+        };
+        assert_eq!(
+            source.segments.iter().map(|s| s.tag).collect::<Vec<_>>(),
+            [*b"SEQ", *b"INV", *b"NAD", *b"FTX", *b"UNT"]
+        );
+        assert_eq!((at(1, 2, 1), at(2, 4, 1)), ("44I5.".to_owned(), "O'BRIEN".to_owned()));
+        assert_eq!((at(3, 4, 1), at(3, 4, 2)), ("first\r\nsecond".to_owned(), "thi?rd".to_owned()));
+        assert_eq!(source.wrapped.len(), 4);
+        assert_eq!(source.components[source.wrapped[0]].text, "44I5.");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::acknowledgement::{self, Verdict};
 use crate::codes::warning;
 use crate::message;
 use crate::report;
+use crate::rules;
 use crate::validate::{self, Refusal};
 
 /// The adapter's name.
@@ -33,6 +34,9 @@ pub(crate) fn translate(input: &[u8], context: &Context, sink: &mut dyn Sink) ->
     source.enter(&mut c.ledger);
     if let Some((at, issue)) = charset {
         raise(&mut c, source.view(at).and_then(|v| v.first()), issue);
+    }
+    if let Some((at, _)) = source.first_wrapped() {
+        c.issue_at(at, rules::LINE_END.issue());
     }
     service_segments(&mut c, &source);
     let mut answer = String::new();

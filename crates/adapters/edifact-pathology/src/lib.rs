@@ -10,6 +10,7 @@ mod moment;
 mod party;
 mod patient;
 mod report;
+mod rules;
 mod specimen;
 mod validate;
 
@@ -42,7 +43,9 @@ impl Adapter for EdifactPathology {
         let head = input.get(..input.len().min(DETECT_BYTES)).unwrap_or_default();
         let head = String::from_utf8_lossy(head);
         let head = head.trim_start_matches('\u{feff}').trim_start();
-        if !["UNA", "UNB", "UNH"].iter().any(|tag| head.starts_with(tag)) || !head.contains("MEDRPT") {
+        if !["UNA", "UNB", "UNH"].iter().any(|tag| head.starts_with(tag))
+            || !["MEDRPT", "NHSRSR"].iter().any(|kind| head.contains(kind))
+        {
             return Detection::no();
         }
         match FORMAT.versions.iter().find(|version| head.contains(**version)) {

@@ -155,6 +155,8 @@ fn report_status(w: &mut Writer, report: &Report<'_>) {
     match said {
         Some(leaf) if unspecified && finals => w.string("status", "final", leaf),
         None if finals => w.fixed("status", "final"),
+        // A supplement: R4 has a status for it, of reports alone.
+        Some(leaf) if leaf.text.trim() == "SR" => w.string("status", "appended", leaf),
         said => codes::status(w, said),
     }
 }

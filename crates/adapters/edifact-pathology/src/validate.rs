@@ -34,7 +34,10 @@ pub(crate) fn check(report: &Report<'_>) -> Result<(), Refusal> {
         Err(Refusal::new(IssueCode::Required, rule, text, at.or(report.head)))
     };
     // The association code alone does not make a report: an order (ORDERS) names the same one.
-    if report.kind.map_or("", |l| l.text.trim()) != "MEDRPT" {
+    let kind = report.kind.map_or("", |l| l.text.trim());
+    let variant = report.variant.map_or("", |l| l.text.trim());
+    // Imaging departments also send their reports (NHS002) as a type of its own.
+    if kind != "MEDRPT" && (kind, variant) != ("NHSRSR", "NHS002") {
         return Err(Refusal::new(
             IssueCode::NotSupported,
             "message-type",
@@ -42,7 +45,6 @@ pub(crate) fn check(report: &Report<'_>) -> Result<(), Refusal> {
             report.kind.map(|l| l.id).or(report.head),
         ));
     }
-    let variant = report.variant.map_or("", |l| l.text.trim());
     if !matches!(variant, "NHS002" | "NHS003" | "NHS004") {
         return Err(Refusal::new(
             IssueCode::NotSupported,
@@ -99,6 +101,10 @@ fn investigation(variant: &str, inv: &View<'_>, rsl: Option<&View<'_>>) -> Resul
     }
     if let Some(rsl) = rsl.filter(|rsl| rsl.text(1, 1) == "CV") {
         let (code, words) = (code_of(rsl, 2, 3), has_words(rsl, 2, 3));
+        if code.is_none() && !words {
+            let text = "a coded result (RSL) has neither code nor description";
+            return refuse("result-empty", text, rsl.first());
+        }
         if code.is_some() && !words && (words_needed || !list_known(rsl, 2, 3)) {
             let text = "a coded result (RSL) has no description";
             return refuse("result-text-missing", text, code);

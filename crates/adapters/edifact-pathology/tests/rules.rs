@@ -170,3 +170,66 @@ fn it_knows_its_own_format() {
     }
     assert!(translate(&EdifactPathology, b"nothing of the kind", &test_context()).unreadable);
 }
+
+fn changed(case: &str, change: impl Fn(String) -> String) -> (Translation, Vec<Value>) {
+    let text = change(String::from_utf8(input(case)).expect("text"));
+    let translation = translate(&EdifactPathology, text.as_bytes(), &test_context());
+    let resources = translation.outputs.iter().flat_map(|output| {
+        let bundle: Value = serde_json::from_slice(&output.json).expect("JSON");
+        let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
+        entries.into_iter().map(|mut entry| entry["resource"].take())
+    });
+    let resources = resources.collect();
+    (translation, resources)
+}
+
+#[test]
+fn an_interchange_that_was_wrapped_gives_the_same_bundle() {
+    let one_line = |text: String| text.replace(['\r', '\n'], "");
+    let plain = changed("after-a-fall", one_line);
+    for (width, end) in [(80, "\r\n"), (35, "\n"), (61, "\r"), (12, "\r\n")] {
+        let wrapped = changed("after-a-fall", |text| {
+            let text: Vec<char> = one_line(text).chars().collect();
+            let lines: Vec<String> = text.chunks(width).map(|line| line.iter().collect()).collect();
+            lines.join(end)
+        });
+        let told: Vec<_> = wrapped.0.issues.iter().filter(|i| i.rule == "line-end-in-element").collect();
+        assert_eq!(told.len(), 1, "{width}");
+        // Free text keeps its line ends: they may be the sender's.
+        let flat =
+            |all: &[Value]| serde_json::to_string(all).expect("JSON").replace("\\r", "").replace("\\n", "");
+        assert_eq!(flat(&wrapped.1), flat(&plain.1), "{width}");
+    }
+}
+
+#[test]
+fn a_supplementary_report_is_appended() {
+    let (translation, all) = changed("several-ranges", |text| text.replace("STS++PR'", "STS++SR'"));
+    assert_eq!(of(&all, "DiagnosticReport")[0]["status"], "appended");
+    assert!(of(&all, "Observation").iter().any(|o| o["status"] == "amended"));
+    let at = |i: &causeway_core::Issue| i.position.as_ref().is_some_and(|p| p.path.contains("STS"));
+    assert!(!translation.issues.iter().any(at), "{:?}", translation.issues);
+}
+
+#[test]
+fn imaging_has_a_message_type_of_its_own() {
+    let imaging = |text: String| text.replace("MEDRPT:0:1:RT:NHS003", "NHSRSR:0:1:RT:NHS002");
+    let (translation, all) = changed("after-a-fall", imaging);
+    assert_eq!(of(&all, "DiagnosticReport").len(), 1, "{:?}", translation.issues);
+    let text = imaging(String::from_utf8(input("after-a-fall")).expect("text"));
+    assert_eq!(EdifactPathology.detect(text.as_bytes()).confidence, Confidence::Certain);
+    let (translation, _) =
+        changed("after-a-fall", |text| text.replace("MEDRPT:0:1:RT:NHS003", "NHSRSR:0:1:RT:NHS003"));
+    assert!(translation.outputs.is_empty());
+}
+
+#[test]
+fn a_coded_result_without_code_and_words_is_refused() {
+    let (translation, _) = changed("screening", |text| {
+        let start = text.find("RSL+CV+").expect("a coded result");
+        let end = start + text[start..].find('\'').expect("an end");
+        format!("{}RSL+CV{}", &text[..start], &text[end..])
+    });
+    assert!(translation.outputs.is_empty());
+    assert!(translation.issues.iter().any(|i| i.rule == "result-empty"), "{:?}", translation.issues);
+}
