@@ -33,8 +33,8 @@ fn layer(name: &str) -> Option<u8> {
     Some(match name {
         "causeway-core" => 0,
         "causeway-hl7v2" | "causeway-edifact" | "causeway-xml" | "causeway-json" | "causeway-fhir" => 1,
-        "causeway-terminology" => 2,
-        "causeway-profile" => 3,
+        "causeway-terminology" | "causeway-mime" => 2,
+        "causeway-profile" | "causeway-hl7v3" => 3,
         "causeway-adapter" => 4,
         "causeway-exchange" | "causeway-record" | "causeway-synth" => 6,
         "causeway-store" => 7,

@@ -22,7 +22,6 @@
 mod element;
 mod error;
 mod escape;
-pub mod hl7v3;
 pub mod limits;
 mod outline;
 mod parse;

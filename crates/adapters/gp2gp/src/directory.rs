@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use crate::codes::{GMP_OID, NHS_NUMBER_OID, PRACTICE_OID};
 use crate::extract::{Agent, Extract, patient_key};
 use crate::{hl7, write};
+use causeway_hl7v3::party::human_name;
 
 /// OID of ODS codes as the Spine uses them.
 const ODS_OID: &str = "1.2.826.0.1285.0.1.10";
@@ -237,21 +238,6 @@ fn agent_identifiers(w: &mut Writer, x: &Extract<'_>, agent: Element<'_>) {
                 w.leaf("value", root);
             }
             None => {}
-        });
-    }
-}
-
-fn human_name(w: &mut Writer, name: Element<'_>) {
-    if let Some(kind) = name.attribute("use").filter(|u| u.text.trim() == "L") {
-        w.string("use", "official", kind);
-    }
-    w.leaf_opt("text", name.text());
-    w.leaf_opt("family", name.child("family").and_then(|f| f.text()));
-    for (part, key) in [("given", "given"), ("prefix", "prefix"), ("suffix", "suffix")] {
-        w.array(key, |w| {
-            for text in name.children_named(part).filter_map(|p| p.text()) {
-                w.value(text.text.trim(), text);
-            }
         });
     }
 }

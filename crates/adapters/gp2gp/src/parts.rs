@@ -9,11 +9,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use causeway_adapter::{Composer, Part};
 use causeway_core::{Issue, IssueCode, ItemId, Ledger, Outcome, Outline, Place, Position, Severity, Span};
+use causeway_mime::ebxml::{self, Envelope, Reference};
+use causeway_mime::{self as mime, MimePart};
 
 use crate::document::{Attachment, Attachments};
-use crate::ebxml::{self, Envelope, Reference};
 use crate::limits;
-use crate::mime::{self, MimePart};
 
 /// A message ready to be translated.
 #[derive(Debug)]
@@ -412,5 +412,5 @@ fn assemble(main: &Piece, carried: Vec<(Reference, Vec<Vec<u8>>)>) -> Vec<u8> {
     }
     let mut all = vec![(xml("ebxml"), main.raw_envelope.clone()), (xml("payload"), payload)];
     all.append(&mut parts);
-    mime::write(&all)
+    mime::write("causeway-gp2gp", &all)
 }

@@ -48,9 +48,7 @@ pub(crate) fn system(oid: &str) -> Option<Cow<'static, str>> {
         "1.2.826.0.1285.0.2.0.67" => "https://fhir.nhs.uk/Id/sds-role-profile-id",
         "1.2.826.0.1285.0.2.0.107" => "https://fhir.nhs.uk/Id/nhsSpineASID",
         _ => {
-            let shaped = oid.split('.').count() > 2
-                && oid.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
-            return shaped.then(|| systems::of_oid(oid));
+            return causeway_hl7v3::write::is_oid(oid).then(|| systems::of_oid(oid));
         }
     };
     Some(Cow::Borrowed(known))

@@ -7,6 +7,7 @@ use causeway_fhir::{Ref, Writer, systems};
 use causeway_xml::Element;
 
 use crate::{codes, hl7, write};
+use causeway_hl7v3::party::{contacts, human_name};
 
 /// The NHS number of an element with `id` children: the item, and whether it can be believed.
 pub(crate) fn number<'d>(
@@ -213,76 +214,6 @@ fn organisation_id(w: &mut Writer, id: Element<'_>) {
             w.leaf("value", value);
         }
         _ => write::identifier_body(w, id),
-    }
-}
-
-/// `telecom` and `address` from several holders. `person`: whether it may be a home's.
-fn contacts(w: &mut Writer, holders: &[Element<'_>], person: bool) {
-    w.array("telecom", |w| {
-        for telecom in holders.iter().flat_map(|h| h.children_named("telecom")) {
-            let Some(value) = telecom.attribute("value").filter(|v| !v.is_blank()) else { continue };
-            w.element(|w| telecom_body(w, value, telecom.attribute("use"), person));
-        }
-    });
-    w.array("address", |w| {
-        for address in holders.iter().flat_map(|h| h.children_named("addr")) {
-            w.element(|w| address_body(w, address));
-        }
-    });
-}
-
-fn telecom_body(w: &mut Writer, value: Leaf<'_>, usage: Option<Leaf<'_>>, person: bool) {
-    let text = value.text.trim();
-    let (system, number) = match text.split_once(':') {
-        Some(("tel", number)) => ("phone", number),
-        Some(("mailto", number)) => ("email", number),
-        Some(("fax", number)) => ("fax", number),
-        Some(("http" | "https", _)) => ("url", text),
-        _ if usage.is_some_and(|u| u.text.trim() == "PG") => ("pager", text),
-        _ if text.bytes().all(|b| b.is_ascii_digit() || b" +()-".contains(&b)) => ("phone", text),
-        _ => ("other", text),
-    };
-    w.string("system", system, value);
-    w.string("value", number.trim(), value);
-    let Some(usage) = usage else { return };
-    match usage.text.trim() {
-        "WP" => w.string("use", "work", usage),
-        // R4 allows no organisation a telecom of a home (org-3).
-        "HP" | "H" | "HV" if person => w.string("use", "home", usage),
-        "MC" => w.string("use", "mobile", usage),
-        "PG" => w.mapped(usage),
-        _ => {}
-    }
-}
-
-fn address_body(w: &mut Writer, address: Element<'_>) {
-    if let Some(usage) = address.attribute("use").filter(|u| u.text.trim() == "WP") {
-        w.string("use", "work", usage);
-    }
-    w.leaf_opt("text", address.text());
-    w.array("line", |w| {
-        for line in address.children_named("streetAddressLine").filter_map(Element::text) {
-            w.value(line.text.trim(), line);
-        }
-    });
-    for (part, key) in [("city", "city"), ("county", "district"), ("country", "country")] {
-        w.leaf_opt(key, address.child(part).and_then(Element::text));
-    }
-    w.leaf_opt("postalCode", address.child("postalCode").and_then(Element::text));
-}
-
-fn human_name(w: &mut Writer, name: Element<'_>) {
-    if let Some(usage) = name.attribute("use").filter(|u| u.text.trim() == "L") {
-        w.string("use", "official", usage);
-    }
-    w.leaf_opt("text", name.text());
-    w.leaf_opt("family", name.child("family").and_then(Element::text));
-    for (part, key) in [("given", "given"), ("prefix", "prefix"), ("suffix", "suffix")] {
-        w.array(key, |w| {
-            for text in name.children_named(part).filter_map(Element::text) {
-                w.value(text.text.trim(), text);
-            }
-        });
     }
 }
 

@@ -4,10 +4,14 @@ use crate::limits;
 
 /// One part, as offsets into the input.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct MimePart<'a> {
+pub struct MimePart<'a> {
+    /// Its headers, with their line ends.
     pub headers: &'a str,
+    /// Where they begin in the input.
     pub headers_at: usize,
+    /// Its body, as it stands (still encoded).
     pub body: &'a [u8],
+    /// Where it begins in the input.
     pub body_at: usize,
 }
 
@@ -39,13 +43,13 @@ fn parameter<'a>(value: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// Whether input looks like a MIME entity: a MIME header or a boundary at its start.
-pub(crate) fn is_mime(input: &[u8]) -> bool {
+pub fn is_mime(input: &[u8]) -> bool {
     let head = input.get(..input.len().min(64)).unwrap_or_default().to_ascii_lowercase();
     head.starts_with(b"mime-version:") || head.starts_with(b"content-type:") || head.starts_with(b"--")
 }
 
 /// The parts of a multipart entity; empty where it has no readable boundary.
-pub(crate) fn split(input: &[u8]) -> Vec<MimePart<'_>> {
+pub fn split(input: &[u8]) -> Vec<MimePart<'_>> {
     let Some(boundary) = boundary(input) else { return Vec::new() };
     let mark = [b"--", boundary.as_bytes()].concat();
     let mut starts = Vec::new();
@@ -62,7 +66,7 @@ pub(crate) fn split(input: &[u8]) -> Vec<MimePart<'_>> {
 }
 
 fn boundary(input: &[u8]) -> Option<String> {
-    let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
+    let head = input.get(..input.len().min(limits::HEAD_BYTES)).unwrap_or_default();
     let head = String::from_utf8_lossy(head);
     if let Some(rest) = head.strip_prefix("--") {
         return Some(rest.lines().next()?.trim_end().to_owned()).filter(|b| !b.is_empty());
@@ -112,10 +116,11 @@ fn blank_line(bytes: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-/// Writes a multipart entity from parts (headers without line ends, and body).
-pub(crate) fn write(parts: &[(Vec<String>, Vec<u8>)]) -> Vec<u8> {
+/// Writes a multipart entity from parts (headers without line ends, and body). The boundary is `mark` with a number that
+/// occurs in no body.
+pub fn write(mark: &str, parts: &[(Vec<String>, Vec<u8>)]) -> Vec<u8> {
     let occurs = |mark: &str| parts.iter().any(|(_, body)| contains(body, mark.as_bytes()));
-    let boundary = (0..).map(|n| format!("causeway-gp2gp-{n}")).find(|b| !occurs(&format!("--{b}")));
+    let boundary = (0..).map(|n| format!("{mark}-{n}")).find(|b| !occurs(&format!("--{b}")));
     let boundary = boundary.unwrap_or_default();
     let mut out = Vec::new();
     let head = format!(
@@ -150,16 +155,16 @@ mod tests {
             (vec!["Content-ID: <a>".to_owned()], b"<x/>".to_vec()),
             (
                 vec!["Content-Disposition: attachment; filename=\"n.txt\"".to_owned()],
-                b"--causeway-gp2gp-0\r\nline\n".to_vec(),
+                b"--causeway-0\r\nline\n".to_vec(),
             ),
         ];
-        let bytes = write(&parts);
+        let bytes = write("causeway", &parts);
         assert!(is_mime(&bytes));
         let read = split(&bytes);
         assert_eq!(read.len(), 2);
         assert_eq!((read[0].id(), read[0].body), ("a", b"<x/>".as_slice()));
         assert_eq!(read[1].parameter("Content-Disposition", "filename"), Some("n.txt"));
-        assert_eq!(read[1].body, b"--causeway-gp2gp-0\r\nline\n");
+        assert_eq!(read[1].body, b"--causeway-0\r\nline\n");
         assert_eq!(bytes.get(read[0].body_at..read[0].body_at + 4), Some(b"<x/>".as_slice()));
     }
 

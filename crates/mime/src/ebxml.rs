@@ -5,15 +5,18 @@ use causeway_xml::{Document, decode};
 
 /// One reference of the manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reference {
+pub struct Reference {
     /// Content id of a part of the same message.
     pub cid: String,
     /// Id of another message that carries it.
     pub mid: String,
     /// Id of the document that it is.
     pub document: String,
+    /// Name of its file.
     pub file_name: String,
+    /// Its media type, as the description says.
     pub content_type: String,
+    /// Whether it is packed with gzip.
     pub compressed: bool,
     /// Whether it holds the part of the extract that was taken out of the payload.
     pub skeleton: bool,
@@ -23,15 +26,19 @@ pub(crate) struct Reference {
 
 /// An envelope.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Envelope {
+pub struct Envelope {
+    /// Conversation id.
     pub conversation: String,
+    /// Message id.
     pub message: String,
+    /// Interaction id.
     pub action: String,
+    /// The manifest.
     pub references: Vec<Reference>,
 }
 
 /// Reads an envelope; `None` where it is none.
-pub(crate) fn read(bytes: &[u8]) -> Option<Envelope> {
+pub fn read(bytes: &[u8]) -> Option<Envelope> {
     let decoded = decode(bytes).ok()?;
     let mut ledger = Ledger::new();
     let document = Document::parse(&decoded, &mut ledger).ok()?;
@@ -63,7 +70,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Envelope> {
 }
 
 /// Reads the description of an attachment: `Filename="…" ContentType=… Compressed=… …`, or the name alone.
-pub(crate) fn describe(text: &str) -> Reference {
+pub fn describe(text: &str) -> Reference {
     let text = text.trim();
     let mut reference = Reference::default();
     let Some(at) = text.find("Filename=") else {

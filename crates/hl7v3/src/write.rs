@@ -1,0 +1,246 @@
+//! HL7 v3 data types as FHIR: `Identifier`, `Coding`, `Period`, `Quantity`, `dateTime`.
+
+use std::borrow::Cow;
+
+use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity, When};
+use causeway_fhir::types::{extension, ukcore_extension};
+use causeway_fhir::writer::decimal;
+use causeway_fhir::{Writer, systems};
+use causeway_terminology::ucum::ucum;
+use causeway_xml::Element;
+use jiff::tz::TimeZone;
+
+use crate::code::{self, SNOMED_OID, Sctid};
+use crate::time::{Effective, Time};
+
+/// The FHIR URI of an OID, by a format's own table or [`systems::of_oid`]; `None` where the text is no OID.
+pub type SystemOf = fn(&str) -> Option<Cow<'static, str>>;
+
+/// [`systems::of_oid`], for every text: for formats that have no table of their own.
+pub fn any_system(oid: &str) -> Option<Cow<'static, str>> {
+    Some(systems::of_oid(oid))
+}
+
+/// Whether a text has the form of an OID: numbers with dots between, three or more.
+pub fn is_oid(text: &str) -> bool {
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    text.split('.').count() > 2 && text.split('.').all(number)
+}
+
+/// The elements of `identifier` from all ids of an element: a GUID is the sender's own, an extension belongs to its
+/// root.
+pub fn identifier_elements(w: &mut Writer, guid_system: &str, system: SystemOf, element: Element<'_>) {
+    for id in element.children_named("id") {
+        w.element(|w| identifier_body(w, guid_system, system, id));
+    }
+}
+
+/// The content of an `Identifier`.
+pub fn identifier_body(w: &mut Writer, guid_system: &str, system: SystemOf, id: Element<'_>) {
+    match (id.attribute("root"), id.attribute("extension")) {
+        (Some(root), Some(value)) if !value.is_blank() => {
+            if let Some(uri) = system(root.text.trim()) {
+                w.string("system", &uri, root);
+            }
+            w.leaf("value", value);
+        }
+        (Some(root), None) if !root.is_blank() => {
+            w.fixed("system", guid_system);
+            w.leaf("value", root);
+        }
+        _ => {}
+    }
+}
+
+/// `coding` of a CD: its own code and every translation.
+pub fn codings(w: &mut Writer, system: SystemOf, cd: Element<'_>) {
+    w.array("coding", |w| {
+        for part in code::codes(cd) {
+            coding(w, system, part);
+        }
+    });
+}
+
+/// One code as an element of `coding`. Returns whether it is of SNOMED CT. The id of a SNOMED CT description is never
+/// a `code`: it goes into the extension of UK Core. A code system that is no OID is told.
+pub fn coding(w: &mut Writer, system: SystemOf, part: Element<'_>) -> bool {
+    let (Some(value), oid) = (part.attribute("code"), part.attribute("codeSystem")) else { return false };
+    if value.is_blank() {
+        return false;
+    }
+    let snomed = oid.is_some_and(|s| s.text.trim() == SNOMED_OID);
+    let kind = if snomed { code::sctid(value.text.trim()) } else { Sctid::Other };
+    w.element(|w| {
+        if kind == Sctid::Description {
+            w.array("extension", |w| description(w, value));
+        }
+        if let Some(oid) = oid.filter(|o| !o.is_blank()) {
+            match system(oid.text.trim()) {
+                Some(uri) => w.string("system", &uri, oid),
+                None => w.issue(
+                    Some(oid.id),
+                    Issue::new(
+                        Severity::Warning,
+                        IssueCode::CodeInvalid,
+                        "code-system-unknown",
+                        "the code system is no OID; the code was kept without it",
+                    ),
+                ),
+            }
+        }
+        if kind != Sctid::Description {
+            w.leaf("code", value);
+        }
+        w.leaf_opt("display", part.attribute("displayName").filter(|d| !d.is_blank()));
+    });
+    snomed && kind != Sctid::Other
+}
+
+/// The id of a SNOMED CT description (UK Core extension CodingSCTDescId).
+fn description(w: &mut Writer, code: Leaf<'_>) {
+    w.element(|w| {
+        w.array("extension", |w| {
+            extension(w, "descriptionId", |w| {
+                w.object("valueIdentifier", |w| {
+                    w.fixed("system", systems::SNOMED);
+                    w.leaf("value", code);
+                });
+            });
+        });
+        w.fixed("url", &ukcore_extension("CodingSCTDescId"));
+    });
+}
+
+/// `…DateTime` for a point, `…Period` for ends, under a stem (`effective`, `onset`, `occurrence`).
+pub fn effective(w: &mut Writer, stem: &str, effective: Effective<'_>) {
+    match effective {
+        Effective::None => {}
+        Effective::At(time) => moment(w, &format!("{stem}DateTime"), time),
+        Effective::Between(start, end) => period(w, &format!("{stem}Period"), start, end),
+    }
+}
+
+/// As [`effective`], but a beginning alone is a point, as messages write it that state no end on purpose.
+pub fn effective_or_start(w: &mut Writer, stem: &str, effective: Effective<'_>) {
+    match effective {
+        Effective::Between(start, Some(end)) => period(w, &format!("{stem}Period"), start, Some(end)),
+        other => {
+            if let Some(time) = other.start() {
+                moment(w, &format!("{stem}DateTime"), time);
+            }
+        }
+    }
+}
+
+/// `Period` from what is known of its ends.
+pub fn period(w: &mut Writer, key: &str, start: Option<Time<'_>>, end: Option<Time<'_>>) {
+    w.object(key, |w| {
+        if let Some(start) = start {
+            moment(w, "start", start);
+        }
+        if let Some(end) = end {
+            moment(w, "end", end);
+        }
+    });
+}
+
+/// A FHIR `dateTime`, with an issue where the local time is in doubt.
+pub fn moment(w: &mut Writer, key: &str, time: Time<'_>) {
+    if let Some(doubt) = time.when.doubt() {
+        let issue = Issue::new(Severity::Warning, IssueCode::Value, "local-time-doubtful", doubt);
+        w.issue(Some(time.leaf.id), issue);
+    }
+    w.date_time(key, &time.when, time.leaf);
+}
+
+/// A FHIR `instant`, where the source is exact enough. Here the digits count as they stand, `000000` too.
+pub fn instant(w: &mut Writer, key: &str, time: Option<Time<'_>>, zone: &TimeZone) {
+    let Some(time) = time else { return };
+    let stated = When::hl7(time.leaf.text, zone).unwrap_or(time.when);
+    match stated.fhir_instant() {
+        Some(text) => w.string(key, &text, time.leaf),
+        None => w.claim(
+            time.leaf,
+            Outcome::Unsupported,
+            "an instant needs a time of day, which the source does not state",
+        ),
+    }
+}
+
+/// The unit of a PQ: its own, or where that is `1` the words of its translation.
+fn unit<'d>(quantity: Element<'d>) -> Option<Leaf<'d>> {
+    let own = quantity.attribute("unit").filter(|u| !u.is_blank());
+    let words = quantity.child("translation").and_then(code::original_text).filter(|u| !u.is_blank());
+    match own {
+        Some(own) if own.text.trim() != "1" => Some(own),
+        _ => words,
+    }
+}
+
+/// Whether a PQ has a number that FHIR can hold.
+pub fn is_number(quantity: Element<'_>) -> bool {
+    quantity.attribute("value").is_some_and(|v| decimal(v.text).is_some())
+}
+
+/// The content of a `Quantity`. `comparator` may be empty. `inherited` is the unit of the value that a
+/// reference range belongs to.
+pub fn quantity(
+    w: &mut Writer,
+    pq: Element<'_>,
+    comparator: (&str, Option<Leaf<'_>>),
+    inherited: Option<Element<'_>>,
+) {
+    let Some(value) = pq.attribute("value") else { return };
+    let Some(digits) = decimal(value.text) else { return };
+    w.number("value", &digits, value);
+    if !comparator.0.is_empty() {
+        w.string("comparator", comparator.0, comparator.1);
+    }
+    let Some(found) = unit(pq).or_else(|| inherited.and_then(unit)) else { return };
+    w.leaf("unit", found);
+    if let Some(code) = ucum(found.text) {
+        w.fixed("system", systems::UCUM);
+        w.fixed("code", code);
+    }
+    // `1` beside the real unit decides nothing once it is known to be `1`.
+    if let Some(own) = pq.attribute("unit").filter(|u| u.text.trim() == "1") {
+        w.mapped(own);
+    }
+}
+
+/// A physical quantity under a key: the amount and unit that the author wrote, which HL7 keeps in `translation` where the
+/// unit is no UCUM unit. Returns whether there was one.
+pub fn authored_quantity(w: &mut Writer, key: &str, quantity: Element<'_>) -> bool {
+    let own = quantity.attribute("value");
+    let translation = quantity.child("translation");
+    let written = translation.and_then(|t| t.attribute("value"));
+    let Some(value) = written.or(own).filter(|v| !v.is_blank()) else { return false };
+    let Some(digits) = decimal(value.text) else {
+        let text = "the amount is no decimal number; it was kept only in the original";
+        w.issue(Some(value.id), Issue::new(Severity::Warning, IssueCode::Value, "amount-invalid", text));
+        return false;
+    };
+    if let (Some(own), Some(written)) = (own, written) {
+        if decimal(own.text) != decimal(written.text) {
+            let text = "the amount and its translation differ; the one with the author's unit was carried";
+            w.issue(Some(own.id), Issue::new(Severity::Warning, IssueCode::Conflict, "amounts-differ", text));
+        }
+        w.claim(own, Outcome::Unsupported, "the amount is carried from its translation");
+    }
+    let words = translation.and_then(code::original_text);
+    let unit = quantity.attribute("unit").filter(|u| !matches!(u.text.trim(), "" | "1"));
+    w.object(key, |w| {
+        w.number("value", &digits, value);
+        match (words, unit) {
+            (Some(words), _) => w.leaf("unit", words),
+            (None, Some(unit)) => {
+                w.leaf("unit", unit);
+                if let Some(code) = ucum(unit.text) {
+                    w.fixed("system", systems::UCUM);
+                    w.string("code", code, unit);
+                }
+            }
+            _ => {}
+        }
+    })
+}
