@@ -6,7 +6,9 @@
 pub mod audit_event;
 pub mod choices;
 pub mod decide;
+pub mod document;
 pub mod labels;
+pub mod misuse;
 pub mod policy;
 pub mod relationship;
 pub mod restricted;

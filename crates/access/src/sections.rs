@@ -6,21 +6,20 @@ use serde_json::Value;
 /// Adapter of the readings that people take themselves.
 pub const OWN_READINGS: &str = "personal-readings";
 
-/// The section for access of a resource. `record_section` is the record's own (empty where it has none for it), `adapter`
-/// the one that translated it. An unknown section is refused by the matrix.
-pub fn section_of<'a>(resource: &Value, record_section: &'a str, adapter: &str) -> &'a str {
+/// Adapters through which social care speaks.
+const SOCIAL_CARE: &[&str] = &[
+    "care-act-assessment",
+    "care-provider-record",
+    "client-level-data",
+    "council-case-extract",
+    "telecare-alarm",
+];
+
+/// The section for access of a resource. `adapter` is the one that translated it. What the matrix has no row for is refused.
+pub fn section_of(resource: &Value, adapter: &str) -> &'static str {
     let kind = resource["resourceType"].as_str().unwrap_or_default();
-    match kind {
-        "Patient" => return "demographics",
-        "Provenance" => return "provenance",
-        "AuditEvent" => return "access-log",
-        "Practitioner" | "PractitionerRole" | "Organization" | "Location" | "HealthcareService"
-        | "Medication" | "Substance" | "Questionnaire" | "Endpoint" | "Group" | "Schedule" | "Slot" => {
-            return "directory";
-        }
-        _ => {}
-    }
-    if adapter == OWN_READINGS {
+    let social = SOCIAL_CARE.contains(&adapter);
+    if adapter == OWN_READINGS && !matches!(kind, "Patient" | "Provenance" | "RelatedPerson") {
         return "own-readings";
     }
     if is_safeguarding(resource) {
@@ -29,15 +28,66 @@ pub fn section_of<'a>(resource: &Value, record_section: &'a str, adapter: &str) 
     if is_care_note(resource, adapter) {
         return "care-notes";
     }
-    match record_section {
-        // What the record gives no section of its own: lists and containers, decided by what is in them.
-        "" => match kind {
-            "List" => "provenance",
-            "Binary" | "Composition" | "DocumentReference" => "documents",
-            _ => "other",
-        },
-        known => known,
+    match kind {
+        "Patient" => "demographics",
+        // A list orders facts that are entries themselves.
+        "Provenance" | "List" | "MessageHeader" => "provenance",
+        "AuditEvent" => "access-log",
+        "Practitioner" | "PractitionerRole" | "Organization" | "Location" | "HealthcareService"
+        | "Medication" | "Substance" | "Questionnaire" | "Endpoint" | "Schedule" | "Slot" => "directory",
+        "QuestionnaireResponse" | "Composition" | "CarePlan" | "DocumentReference" | "Observation"
+            if says_about_me(resource) =>
+        {
+            "about-me"
+        }
+        "EpisodeOfCare" => "services-and-care",
+        "ServiceRequest" if social => "services-and-care",
+        "Task" if social => "assessments",
+        "QuestionnaireResponse" | "RiskAssessment" | "ClinicalImpression" => "assessments",
+        "Condition" if social => "support-reasons",
+        "RelatedPerson" => "carers-and-contacts",
+        "Device" | "DeviceRequest" | "DeviceUseStatement" | "SupplyRequest" | "SupplyDelivery" => "equipment",
+        "Flag" | "DetectedIssue" => "alerts",
+        "Consent" => "choices",
+        "AllergyIntolerance" => "allergies",
+        "MedicationRequest" | "MedicationStatement" | "MedicationDispense" | "MedicationAdministration" => {
+            "medicines"
+        }
+        "Condition" => "problems",
+        "Observation" if is_accommodation(resource) => "accommodation",
+        "Observation" if social => "assessments",
+        "Observation" | "DiagnosticReport" | "Specimen" | "ImagingStudy" => "results",
+        "Immunization" | "ImmunizationRecommendation" => "vaccinations",
+        "Procedure" => "procedures",
+        "Encounter" | "Appointment" | "AppointmentResponse" | "Communication" | "CommunicationRequest" => {
+            "encounters"
+        }
+        "ServiceRequest" => "referrals",
+        "DocumentReference" | "DocumentManifest" | "Composition" | "Media" | "Binary" => "documents",
+        "CarePlan" | "CareTeam" | "Goal" | "Task" | "NutritionOrder" => "plans",
+        _ => "other",
     }
+}
+
+fn says_about_me(resource: &Value) -> bool {
+    let mut found = false;
+    crate::labels::walk(resource, &mut |name, value| {
+        found |= matches!(name, "code" | "questionnaire")
+            && value.as_str().is_some_and(|t| t == "1515851000000101" || t.ends_with("about-me"));
+    });
+    found
+}
+
+fn is_accommodation(resource: &Value) -> bool {
+    let mut found = false;
+    crate::labels::walk(&resource["code"], &mut |name, value| {
+        found |= matches!(name, "text" | "display")
+            && value.as_str().is_some_and(|t| {
+                let lower = t.to_lowercase();
+                ["accommodation", "housing", "place of residence"].iter().any(|word| lower.contains(word))
+            });
+    });
+    found
 }
 
 fn is_safeguarding(resource: &Value) -> bool {

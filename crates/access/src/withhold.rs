@@ -23,8 +23,6 @@ use crate::{labels, sections};
 pub struct Fact<'a> {
     /// The resource as it stands.
     pub resource: &'a Value,
-    /// The record's own section; empty where it has none.
-    pub section: &'a str,
     /// Adapter that translated it.
     pub adapter: &'a str,
     /// Message that told it.
@@ -168,7 +166,7 @@ impl Withheld {
         let policies = std::sync::Arc::clone(decision.policies());
         out.words.extend(policies.restricted.terms().cloned());
         for fact in facts {
-            let section = sections::section_of(fact.resource, fact.section, fact.adapter);
+            let section = sections::section_of(fact.resource, fact.adapter);
             let labels = labels::of(fact.resource, &policies.restricted);
             match decision.item(section, &labels) {
                 Item::Show => {}
@@ -609,7 +607,7 @@ pub fn held_for_role(facts: &[Fact<'_>], withheld: &Withheld) -> BTreeMap<String
     let mut out = BTreeMap::new();
     for fact in facts {
         if withheld.hidden.get(&key(fact.resource)) == Some(&Why::Role) {
-            let section = sections::section_of(fact.resource, fact.section, fact.adapter);
+            let section = sections::section_of(fact.resource, fact.adapter);
             *out.entry(section.to_owned()).or_default() += 1;
         }
     }

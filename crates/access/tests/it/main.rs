@@ -3,6 +3,7 @@
 mod decision;
 mod events;
 mod fsh;
+mod misuse;
 mod withhold;
 
 use std::collections::BTreeSet;

@@ -49,21 +49,7 @@ fn record() -> Vec<Value> {
 }
 
 fn facts(record: &[Value]) -> Vec<Fact<'_>> {
-    record
-        .iter()
-        .map(|resource| {
-            let section = match resource["resourceType"].as_str().unwrap() {
-                "Condition" => "problems",
-                "MedicationRequest" => "medicines",
-                "Observation" | "DiagnosticReport" => "results",
-                "DocumentReference" => "documents",
-                "Encounter" | "Appointment" => "encounters",
-                "CarePlan" => "plans",
-                _ => "",
-            };
-            Fact { resource, section, adapter: "careconnect", message: "m1" }
-        })
-        .collect()
+    record.iter().map(|resource| Fact { resource, adapter: "careconnect", message: "m1" }).collect()
 }
 
 /// What a reader gets.
@@ -199,10 +185,8 @@ fn ig_23_flags_about_others_are_not_in_the_view_of_person_or_carer() {
         json!({"resourceType": "Flag", "id": "f2", "code": {"text": "Household includes alleged perpetrator"}}),
         json!({"resourceType": "Flag", "id": "f3", "code": {"text": "Needs an interpreter"}}),
     ];
-    let facts: Vec<Fact<'_>> = record
-        .iter()
-        .map(|resource| Fact { resource, section: "alerts", adapter: "hl7v2", message: "" })
-        .collect();
+    let facts: Vec<Fact<'_>> =
+        record.iter().map(|resource| Fact { resource, adapter: "hl7v2", message: "" }).collect();
     for role in ["person", "carer"] {
         let mut decision = Ask::of(role).decide();
         let withheld = Withheld::of(&facts, &mut decision);
