@@ -1,5 +1,5 @@
 //! Documents that follow from the code: the table of adapters in the README and in `docs/adapters.md`, and every
-//! mapping table as a FHIR ConceptMap under `docs/maps`.
+//! mapping table as a FHIR ConceptMap under `docs/maps`; and the table of types that the FHIRPath engine reads.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,36 @@ fn files(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
             files.insert(PathBuf::from(format!("docs/maps/{}.json", map.name)), json + "\n");
         }
     }
+    let types = std::fs::read_to_string(root.join("crates/profile/data/r4.tsv"))
+        .map_err(|e| format!("crates/profile/data/r4.tsv: {e}"))?;
+    files.insert(PathBuf::from("crates/fhirpath/data/r4-types.tsv"), fhirpath_types(&types));
     Ok(files)
+}
+
+/// Types, elements, whether they repeat, and their types, without what only the profile checker needs.
+fn fhirpath_types(table: &str) -> String {
+    let mut out = String::from(
+        "# HL7 FHIR R4 4.0.1: types and elements. HL7 publishes FHIR under CC0. Made by `xtask generate`: don't edit.\n",
+    );
+    for line in table.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        match fields.as_slice() {
+            ["T", name, base, kind, ..] => out.push_str(&format!("T\t{name}\t{base}\t{kind}\n")),
+            ["e", name, _, max, types, ..] => {
+                let mut codes: Vec<&str> = Vec::new();
+                for entry in types.split_whitespace() {
+                    let code = entry.split(['(', '{']).next().unwrap_or_default();
+                    if !code.is_empty() && !codes.contains(&code) {
+                        codes.push(code);
+                    }
+                }
+                let many = if matches!(*max, "0" | "1") { "1" } else { "*" };
+                out.push_str(&format!("e\t{name}\t{many}\t{}\n", codes.join(" ")));
+            }
+            _ => {}
+        }
+    }
+    out
 }
 
 fn table() -> String {
