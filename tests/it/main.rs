@@ -2,5 +2,6 @@
 
 mod fixtures;
 mod layers;
+mod poison;
 mod population;
 mod schema;

@@ -8,6 +8,7 @@ pub mod common;
 pub mod composer;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod isolation;
 pub mod render;
 pub mod table;
 

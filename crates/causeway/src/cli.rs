@@ -7,13 +7,15 @@ use std::process::ExitCode;
 
 use causeway_core::{Issue, IssueCode, Severity};
 use causeway_service::config::Config;
+use causeway_service::state::Adapters;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use crate::{
-    ADAPTERS, bench, client, demo, detect, doctor, explain, generate, input, notes, remote, serve, translate,
-    translator,
+    ADAPTERS, bench, client, demo, detect, doctor, explain, generate, input, isolated, notes, remote, serve,
+    translate, translator,
 };
+use crate::remote::Elsewhere;
 
 /// Something was refused; the rest was done.
 pub const EXIT_REFUSED: u8 = 1;
@@ -303,11 +305,20 @@ pub struct TranslatorArgs {
     /// Address to listen on.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8790", env = "CAUSEWAY_LISTEN")]
     listen: String,
+    /// Read one request from standard input, answer on standard output, and end (the broker does this by itself, for a
+    /// message that may have killed its process).
+    #[arg(long)]
+    once: bool,
 }
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    main_with(ADAPTERS)
+}
+
+/// Runs the command line; `serve` and `translator` with these adapters.
+pub fn main_with(adapters: Adapters) -> ExitCode {
+    match run(Cli::parse().command, adapters) {
         Ok(code) => ExitCode::from(code),
         Err(message) => {
             let _ = writeln!(std::io::stderr(), "causeway: {message}");
@@ -316,7 +327,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<u8, String> {
+fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
     match command {
         Command::Translate(args) => run_translate(&args),
         Command::Explain(args) => run_explain(&args),
@@ -334,7 +345,7 @@ fn run(command: Command) -> Result<u8, String> {
             serve::start_process(false);
             runtime()?.block_on(demo::run(options)).map(|complete| if complete { 0 } else { EXIT_REFUSED })
         }
-        Command::Serve(args) => run_serve(&args),
+        Command::Serve(args) => run_serve(&args, adapters),
         Command::Send(args) => run_send(&args),
         Command::Messages(args) => {
             let listing = exchange(&args.exchange);
@@ -365,8 +376,11 @@ fn run(command: Command) -> Result<u8, String> {
             Ok(0)
         }
         Command::Translator(args) => {
+            if args.once {
+                return isolated::once(adapters).map(|()| 0);
+            }
             serve::start_process(true);
-            let serving = translator::run(&args.listen, serve::asked_to_end());
+            let serving = translator::run(adapters, &args.listen, serve::asked_to_end());
             runtime()?.block_on(serving).map_err(|e| format!("{}: {e}", args.listen))?;
             Ok(0)
         }
@@ -414,7 +428,7 @@ fn run_send_file(args: &SendArgs) -> Result<u8, String> {
     Ok(if good { 0 } else { EXIT_REFUSED })
 }
 
-fn run_serve(args: &ServeArgs) -> Result<u8, String> {
+fn run_serve(args: &ServeArgs, adapters: Adapters) -> Result<u8, String> {
     if args.print_config {
         print(causeway_service::config::DEFAULTS);
         return Ok(0);
@@ -435,11 +449,12 @@ fn run_serve(args: &ServeArgs) -> Result<u8, String> {
     config.open |= args.open;
     serve::start_process(true);
     runtime()?.block_on(async {
-        let adapters = match &args.translator {
-            None => ADAPTERS,
-            Some(url) => remote::adapters(ADAPTERS, url, &tokio::runtime::Handle::current())?,
+        let Elsewhere { all, suspects } = match &args.translator {
+            None => Elsewhere { all: adapters, suspects: remote::isolated(adapters) },
+            Some(url) => remote::adapters(adapters, url, &tokio::runtime::Handle::current())?,
         };
-        let ready = serve::prepare(config, adapters).await?;
+        let ready = serve::prepare(config, all).await?;
+        ready.state.isolate_with(suspects);
         print(&format!("listening on http://{}\n", ready.address));
         ready.run(serve::asked_to_end()).await.map_err(|e| e.to_string())
     })?;

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod explain;
 pub mod generate;
 pub mod input;
+pub mod isolated;
 pub mod load;
 pub mod notes;
 pub mod remote;

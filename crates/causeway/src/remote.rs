@@ -3,25 +3,28 @@
 //! slow or hungry, and what is scaled out.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use causeway_adapter::{
     Acknowledgement, Adapter, Context, Detection, Encoded, Format, Output, Part, Sender, Sink, Translation,
+    isolation,
 };
 use causeway_core::{Issue, IssueCode, Ledger, Outcome, Outline, Place, Position, Severity, Span};
 use causeway_terminology::Map;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::isolated;
+
 /// Sentences (reasons and rules) that one process learns from another. They are fixed in the adapters' code, so a
 /// few hundred; more means that something is wrong, and the rest read as "see the original's issues".
 const SENTENCES_MAX: usize = 10_000;
 
 /// Seconds after which a translation that was sent away is given up; the work item is then tried again.
-const TRANSLATE_SECONDS_MAX: u64 = 120;
+pub(crate) const TRANSLATE_SECONDS_MAX: u64 = 120;
 
 /// A context on the wire.
 #[derive(Debug, Serialize, Deserialize)]
@@ -227,14 +230,37 @@ impl Outline for Words {
 /// An adapter whose translation happens in another process.
 pub struct Remote {
     local: &'static dyn Adapter,
-    url: String,
-    client: reqwest::Client,
-    runtime: tokio::runtime::Handle,
+    leg: Leg,
+}
+
+/// How the other process is reached.
+#[derive(Clone)]
+enum Leg {
+    /// A translator that works for others too. A suspect goes `alone`: it holds the lock for itself, so that nothing
+    /// else is under way from this broker when it ends its translator.
+    Shared { url: String, client: reqwest::Client, runtime: tokio::runtime::Handle, turn: Arc<RwLock<()>>, alone: bool },
+    /// A process made for this one translation.
+    Own,
 }
 
 impl std::fmt::Debug for Remote {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Remote({}, {})", self.local.name(), self.url)
+        write!(f, "Remote({})", self.local.name())
+    }
+}
+
+/// Adapters that translate in another process.
+#[derive(Clone, Copy)]
+pub struct Elsewhere {
+    /// For every message.
+    pub all: &'static [&'static dyn Adapter],
+    /// For one that may have ended the process it was translated in: nothing else is harmed if it does again.
+    pub suspects: &'static [&'static dyn Adapter],
+}
+
+impl std::fmt::Debug for Elsewhere {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Elsewhere({} adapters)", self.all.len())
     }
 }
 
@@ -246,7 +272,7 @@ pub fn adapters(
     local: &'static [&'static dyn Adapter],
     url: &str,
     runtime: &tokio::runtime::Handle,
-) -> Result<&'static [&'static dyn Adapter], String> {
+) -> Result<Elsewhere, String> {
     let client = reqwest::Client::builder()
         .no_proxy()
         .tls_certs_only([])
@@ -255,42 +281,62 @@ pub fn adapters(
         .timeout(Duration::from_secs(TRANSLATE_SECONDS_MAX))
         .build()
         .map_err(|e| e.to_string())?;
-    let remote: Vec<&'static dyn Adapter> = local
-        .iter()
-        .map(|adapter| {
-            let remote = Remote {
-                local: *adapter,
-                url: format!("{}/translate", url.trim_end_matches('/')),
-                client: client.clone(),
-                runtime: runtime.clone(),
-            };
-            &*Box::leak(Box::new(remote)) as &'static dyn Adapter
-        })
-        .collect();
-    Ok(Box::leak(remote.into_boxed_slice()))
+    let url = format!("{}/translate", url.trim_end_matches('/'));
+    let turn = Arc::new(RwLock::new(()));
+    let leg = |alone| Leg::Shared {
+        url: url.clone(),
+        client: client.clone(),
+        runtime: runtime.clone(),
+        turn: turn.clone(),
+        alone,
+    };
+    Ok(Elsewhere { all: reached(local, &leg(false)), suspects: reached(local, &leg(true)) })
+}
+
+/// The same adapters, each translation in a process of its own (`causeway translator --once`).
+pub fn isolated(local: &'static [&'static dyn Adapter]) -> &'static [&'static dyn Adapter] {
+    reached(local, &Leg::Own)
+}
+
+fn reached(local: &'static [&'static dyn Adapter], leg: &Leg) -> &'static [&'static dyn Adapter] {
+    let remote = local.iter().map(|adapter| {
+        let remote = Remote { local: *adapter, leg: leg.clone() };
+        &*Box::leak(Box::new(remote)) as &'static dyn Adapter
+    });
+    Box::leak(remote.collect::<Vec<_>>().into_boxed_slice())
 }
 
 impl Remote {
-    fn ask(&self, input: &[u8], context: &Context) -> Result<Reply, reqwest::Error> {
+    fn ask(&self, input: &[u8], context: &Context) -> Result<Reply, Issue> {
         let request = Request {
             adapter: self.local.name().to_owned(),
             context: WireContext::of(context),
             input: BASE64.encode(input),
         };
-        let sent = self.client.post(&self.url).json(&request);
-        // Workers are plain threads, so waiting here holds up nothing else.
-        self.runtime.block_on(async { sent.send().await?.error_for_status()?.json().await })
+        match &self.leg {
+            Leg::Own => isolated::ask(&request).ok_or_else(isolation::died),
+            Leg::Shared { url, client, runtime, turn, alone } => {
+                let post = || {
+                    let sent = client.post(url).json(&request);
+                    // Workers are plain threads, so waiting here holds up nothing else.
+                    runtime.block_on(async { sent.send().await?.error_for_status()?.json().await })
+                };
+                let answer: Result<Reply, reqwest::Error> = if *alone {
+                    let _turn = turn.write().unwrap_or_else(PoisonError::into_inner);
+                    post()
+                } else {
+                    let _turn = turn.read().unwrap_or_else(PoisonError::into_inner);
+                    post()
+                };
+                answer.map_err(|error| match (error.is_connect(), *alone) {
+                    // Nothing was sent: it is away, and no message is the cause.
+                    (true, _) => isolation::away(),
+                    (false, false) => isolation::interrupted(),
+                    (false, true) => isolation::died(),
+                })
+            }
+        }
     }
-}
-
-fn unavailable() -> Issue {
-    // The worker treats an exception as a failed attempt, not as a fault of the message.
-    Issue::new(
-        Severity::Fatal,
-        IssueCode::Exception,
-        "translator-unavailable",
-        "the translator could not be reached; the message waits and is tried again",
-    )
 }
 
 impl Adapter for Remote {
@@ -317,7 +363,7 @@ impl Adapter for Remote {
     }
 
     fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
-        let Ok(reply) = self.ask(input, context) else { return Err(unavailable()) };
+        let reply = self.ask(input, context)?;
         let mut ledger = Ledger::new();
         let mut words = Vec::new();
         for (number, WireItem(at, start, end, outcome, reason)) in reply.items.into_iter().enumerate() {

@@ -1,5 +1,5 @@
 //! The engine: what keeps messages, queues, audit and configuration. Two engines stand behind this trait
-//! (SQLite embedded, PostgreSQL for scale-out); `contract` holds both to the same thirteen clauses.
+//! (SQLite embedded, PostgreSQL for scale-out); `contract` holds both to the same fourteen clauses.
 //!
 //! Calls block until the data is flushed; asynchronous callers use [`Engine::accept_then`] or a blocking
 //! thread. Time is always given by the caller: no engine reads the clock for a decision, so five days can
@@ -190,7 +190,9 @@ pub trait Engine: Send + Sync {
 
     // ---- queues ----
 
-    /// Leases up to `limit` due items of a kind, in order. Items whose lease ran out are claimed again.
+    /// Leases up to `limit` due items of a kind, in order. An item whose lease ran out never came back: it may have
+    /// killed the process that held it. It is claimed again as a suspect (`lost` above 0), alone in its claim, and
+    /// parked with the cause [`crate::work::PROCESS_DIED`] once it was lost [`limits::LOST_LEASES_MAX`] times in a row.
     /// With `destination`, only for that one.
     fn claim(
         &self,

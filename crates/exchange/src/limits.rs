@@ -18,6 +18,12 @@ pub const EXPIRY_DAYS: i64 = 5;
 pub const RETENTION_DAYS: i64 = 30;
 /// Attempts after which a work item is parked unless the route says otherwise.
 pub const DEFAULT_MAX_ATTEMPTS: u32 = 5;
+/// Times that a work item may be given out and never come back (its process died, or was killed) before it is parked
+/// as what may have killed it.
+pub const LOST_LEASES_MAX: u32 = 5;
+/// Seconds that such an item rests before it is given out again, times the losses before this one: its neighbours,
+/// whose leases ended with the same process, come first.
+pub const LOST_PAUSE_SECONDS: i64 = 2;
 /// Routes in one table.
 pub const MAX_ROUTES: usize = 10_000;
 /// Bytes of one configuration document.

@@ -64,7 +64,7 @@ mod tests {
     fn wait(step: NextStep) -> Option<i64> {
         match step {
             NextStep::Retry(at) => Some(at.as_millisecond()),
-            NextStep::Park => None,
+            _ => None,
         }
     }
 

@@ -134,6 +134,8 @@ pub struct WorkItem {
     pub state: WorkState,
     /// Attempts begun so far.
     pub attempts: u32,
+    /// Times in a row that it was given out and never came back: above 0 it is a suspect, given out alone.
+    pub lost: u32,
     /// When it was queued.
     pub queued_at: Timestamp,
     /// Code and detail of the last failure.
@@ -152,11 +154,20 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
+/// Code of an item that was parked because it never came back, or killed a process made for it.
+pub const PROCESS_DIED: &str = "process-died";
+
 /// What is to become of a failed item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
     /// Try again at this time (see `retry::Backoff`).
     Retry(Timestamp),
+    /// Nothing was tried, for something that it needs is away or the service stops: again at this time. Not counted as
+    /// an attempt.
+    Wait(Timestamp),
+    /// A process that worked on it, and perhaps on others, died: a suspect, tried again alone. Counts as a lost
+    /// lease does (`WorkItem::lost`).
+    Suspect,
     /// Park it for a person.
     Park,
 }

@@ -1,6 +1,6 @@
 //! What every room of the service shares.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use causeway_adapter::{Adapter, Context, Sender};
 use causeway_core::NhsNumber;
@@ -43,6 +43,7 @@ pub struct AppState {
     /// Counts for `/metrics`.
     pub counters: Counters,
     person_key: [u8; 32],
+    isolated: OnceLock<Adapters>,
 }
 
 impl std::fmt::Debug for AppState {
@@ -75,6 +76,7 @@ impl AppState {
             rate,
             counters: Counters::default(),
             person_key,
+            isolated: OnceLock::new(),
         }))
     }
 
@@ -127,6 +129,17 @@ impl AppState {
                 .then_some(&fhir_messaging::adapter::ADAPTER as &dyn Adapter)
         };
         self.adapters.iter().copied().find(|a| a.name() == name).or_else(own)
+    }
+
+    /// Gives the adapters that translate one input in a process of its own, for what may have killed this one. Once.
+    pub fn isolate_with(&self, adapters: Adapters) {
+        let _ = self.isolated.set(adapters);
+    }
+
+    /// The same adapter in a process of its own, where the binary has given such.
+    pub(crate) fn isolated(&self, adapter: &'static dyn Adapter) -> &'static dyn Adapter {
+        let given = self.isolated.get().copied().unwrap_or_default();
+        given.iter().copied().find(|a| a.name() == adapter.name()).unwrap_or(adapter)
     }
 
     /// Runs a call that blocks on a thread made for it.

@@ -226,7 +226,7 @@ pub fn content_file_name(digest: &Checksum) -> String {
 }
 
 /// Ends every lease: the directory's lock says that whoever held one is gone, so its work need not wait for the
-/// lease to run out. The attempt stays counted, so that work which kills its process is parked in the end.
+/// lease to run out. Each counts as lost, so that work which kills its process is parked in the end.
 pub(crate) fn end_leases(conn: &Connection) -> Result<()> {
     conn.execute("UPDATE work SET lease_until = 0 WHERE state = 'leased'", []).map(drop).map_err(|e| db(&e))
 }

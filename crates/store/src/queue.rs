@@ -5,7 +5,8 @@ use crate::prepare::ReadyEffects;
 use crate::rows;
 use crate::writer::{Tx, cut};
 use causeway_exchange::effects::EventKind;
-use causeway_exchange::{EngineError, Lease, MessageId, NextStep, State, WorkId, WorkKind, WorkState};
+use causeway_exchange::work::PROCESS_DIED;
+use causeway_exchange::{EngineError, Lease, MessageId, NextStep, State, WorkId, WorkKind, WorkState, limits};
 use jiff::Timestamp;
 use rusqlite::params;
 
@@ -28,7 +29,7 @@ struct Place {
 }
 
 impl Tx<'_> {
-    /// Leases due items: those whose lease ran out first, then by due time.
+    /// Leases due items by due time; one that never came back, alone and first.
     pub(crate) fn claim(&mut self, claim: &Claim) -> Result<Vec<Lease>> {
         let at = match claim.destination.as_deref() {
             None => " AND ?4 IS NULL",
@@ -36,19 +37,11 @@ impl Tx<'_> {
             // The second condition is that of index `work_ready_at`.
             Some(_) => " AND destination=?4 AND destination<>''",
         };
-        let mut ids: Vec<i64> = Vec::new();
-        for sql in [
-            format!(
-                "SELECT id FROM work WHERE kind=?1 AND state='leased' AND lease_until<=?2{at} ORDER BY lease_until LIMIT ?3"
-            ),
-            format!(
-                "SELECT id FROM work WHERE kind=?1 AND state='ready' AND not_before<=?2{at} ORDER BY not_before, id LIMIT ?3"
-            ),
-        ] {
-            let left = i64::try_from(claim.limit.saturating_sub(ids.len())).unwrap_or(0);
-            let params = params![claim.kind.as_str(), self.now, left, claim.destination];
-            ids.extend(rows::all(self.conn, &sql, params, |r| r.get::<_, i64>(0))?);
-        }
+        let suspect = self.lost_lease(claim, at)?;
+        let ids = match suspect {
+            Some(id) => vec![id],
+            None => self.ready(claim, at)?,
+        };
         let until = self.now.saturating_add(claim.lease_us);
         let select =
             format!("SELECT {} FROM work w JOIN message m ON m.seq=w.owner WHERE w.id=?1", rows::WORK);
@@ -65,6 +58,55 @@ impl Tx<'_> {
             }
         }
         Ok(leases)
+    }
+
+    /// The first item whose lease ran out and that is due again at once, as a suspect. Those before it that were
+    /// lost too often are parked, and those that were lost before rest.
+    fn lost_lease(&mut self, claim: &Claim, at: &str) -> Result<Option<i64>> {
+        let sql = format!(
+            "SELECT id FROM work WHERE kind=?1 AND state='leased' AND lease_until<=?2{at} ORDER BY lease_until, id LIMIT ?3"
+        );
+        let limit = i64::try_from(claim.limit).unwrap_or(i64::MAX);
+        let params = params![claim.kind.as_str(), self.now, limit, claim.destination];
+        for id in rows::all(self.conn, &sql, params, |r| r.get::<_, i64>(0))? {
+            let place = self.place(WorkId(id.cast_unsigned()), WorkState::Leased, None)?;
+            let place = place.ok_or(EngineError::NotFound("work"))?;
+            if self.suspect(id, &place)? == Some(self.now) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Counts one more loss of an item. When it is due again; `None`: it was lost too often and is parked.
+    fn suspect(&mut self, id: i64, place: &Place) -> Result<Option<i64>> {
+        let lost = self.first("SELECT lost FROM work WHERE id=?1", [id], |r| r.get::<_, u32>(0))?;
+        let lost = lost.unwrap_or_default().saturating_add(1);
+        let parked = lost >= limits::LOST_LEASES_MAX;
+        let rest = limits::LOST_PAUSE_SECONDS.saturating_mul(i64::from(lost) - 1).saturating_mul(1_000_000);
+        let due = if parked { self.now } else { self.now.saturating_add(rest) };
+        let state = if parked { WorkState::Parked } else { WorkState::Ready };
+        let text = format!("given out and never came back, in a row {lost}: the process died, or was killed");
+        self.run(
+            "UPDATE work SET state=?2, lost=?3, not_before=?4, lease_until=NULL, worker=NULL, error_code=?5, error_text=?6
+             WHERE id=?1",
+            params![id, state.as_str(), lost, due, PROCESS_DIED, text],
+        )?;
+        let event = if parked { EventKind::PARKED } else { EventKind::RETRY };
+        self.event(place.owner, event, &place.destination, &format!("{} {PROCESS_DIED}: {text}", place.kind))?;
+        Ok((!parked).then_some(due))
+    }
+
+    /// Items that are due: none after the first suspect, and that one alone.
+    fn ready(&self, claim: &Claim, at: &str) -> Result<Vec<i64>> {
+        let sql = format!(
+            "SELECT id, lost FROM work WHERE kind=?1 AND state='ready' AND not_before<=?2{at} ORDER BY not_before, id LIMIT ?3"
+        );
+        let limit = i64::try_from(claim.limit).unwrap_or(i64::MAX);
+        let params = params![claim.kind.as_str(), self.now, limit, claim.destination];
+        let found = rows::all(self.conn, &sql, params, |r| Ok((r.get(0)?, r.get::<_, u32>(1)?)))?;
+        let good = found.iter().take_while(|(_, lost)| *lost == 0).count().max(1);
+        Ok(found.into_iter().take(good).map(|(id, _)| id).collect())
     }
 
     /// The leased item, where the lease is still held.
@@ -125,13 +167,21 @@ impl Tx<'_> {
     ) -> Result<()> {
         let place = self.leased(id, token)?;
         let (state, due, event) = match next {
-            NextStep::Retry(at) => (WorkState::Ready, at.as_microsecond(), EventKind::RETRY),
+            NextStep::Suspect => {
+                self.suspect(id.0.cast_signed(), &place)?;
+                return self.effects(place.owner, &place.message, effects);
+            }
+            NextStep::Retry(at) | NextStep::Wait(at) => {
+                (WorkState::Ready, at.as_microsecond(), EventKind::RETRY)
+            }
             NextStep::Park => (WorkState::Parked, self.now, EventKind::PARKED),
         };
+        let waits = matches!(next, NextStep::Wait(_));
         self.run(
-            "UPDATE work SET state=?2, not_before=?3, lease_until=NULL, worker=NULL, error_code=?4, error_text=?5
+            "UPDATE work SET state=?2, not_before=?3, lease_until=NULL, worker=NULL, error_code=?4, error_text=?5,
+               lost=iif(?6, lost, 0), attempts=iif(?6, max(attempts-1, 0), attempts)
              WHERE id=?1",
-            params![id.0.cast_signed(), state.as_str(), due, code, cut(detail)],
+            params![id.0.cast_signed(), state.as_str(), due, code, cut(detail), waits],
         )?;
         self.event(place.owner, event, &place.destination, &format!("{} {code}: {detail}", place.kind))?;
         self.effects(place.owner, &place.message, effects)
@@ -140,7 +190,7 @@ impl Tx<'_> {
     pub(crate) fn unpark(&mut self, id: WorkId, actor: &str, at: i64) -> Result<()> {
         let place = self.place(id, WorkState::Parked, None)?.ok_or(EngineError::NotFound("parked work"))?;
         self.run(
-            "UPDATE work SET state='ready', not_before=?2, attempts=0 WHERE id=?1",
+            "UPDATE work SET state='ready', not_before=?2, attempts=0, lost=0 WHERE id=?1",
             params![id.0.cast_signed(), at],
         )?;
         self.event(place.owner, EventKind::UNPARKED, actor, &place.kind)?;

@@ -5,7 +5,7 @@ use causeway_exchange::EngineError;
 use rusqlite::Connection;
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1, V2, V3];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -302,6 +302,11 @@ CREATE INDEX work_owner ON work(owner);
 const V3: &str = "
 DROP INDEX message_waiting;
 CREATE INDEX message_waiting ON message(seq, mailbox_to, workflow, id) WHERE waiting = 1;
+";
+
+/// Version 4: how often in a row a work item was given out and never came back.
+const V4: &str = "
+ALTER TABLE work ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// The version of the data.

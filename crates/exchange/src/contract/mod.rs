@@ -1,4 +1,4 @@
-//! The thirteen clauses that every engine passes. An engine's tests give a [`Place`] (where its data is, and how
+//! The fourteen clauses that every engine passes. An engine's tests give a [`Place`] (where its data is, and how
 //! to damage it) and expand [`crate::contract_tests`]: one named test per clause.
 //!
 //! | # | clause |
@@ -16,6 +16,7 @@
 //! | 11 | online backup, verified restore, schema version |
 //! | 12 | reports its durability |
 //! | 13 | keeps a large translation in pieces, read and verified one at a time |
+//! | 14 | what was given out and never came back is a suspect: alone, resting, parked in the end |
 
 mod accepting;
 mod keeping;
@@ -24,7 +25,9 @@ mod pieces;
 
 pub use accepting::{accept_is_atomic, chunks_are_durable, idempotency, order_and_pages};
 pub use keeping::{backup_and_schema, integrity, refuses_when_space_is_short, reports_durability};
-pub use moving::{acknowledgement_is_final, expiry_and_retention, leases_and_parking, replay_is_flagged};
+pub use moving::{
+    acknowledgement_is_final, expiry_and_retention, leases_and_parking, lost_leases_are_counted, replay_is_flagged,
+};
 pub use pieces::translation_in_pieces;
 
 use crate::effects::Effects;
@@ -58,7 +61,7 @@ macro_rules! contract_tests {
     ($place:expr) => {
         $crate::contract_tests!(@each $place;
             accept_is_atomic, idempotency, chunks_are_durable, order_and_pages, acknowledgement_is_final,
-            leases_and_parking, expiry_and_retention, replay_is_flagged, integrity,
+            leases_and_parking, lost_leases_are_counted, expiry_and_retention, replay_is_flagged, integrity,
             refuses_when_space_is_short, backup_and_schema, reports_durability, translation_in_pieces);
     };
     (@each $place:expr; $($clause:ident),*) => {

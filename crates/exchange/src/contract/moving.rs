@@ -4,11 +4,12 @@ use super::{Place, accept, hours, id, letter, page, start, waiting};
 use crate::effects::{Effects, EventKind};
 use crate::engine::{Engine, inbox_lifetime, retention};
 use crate::error::EngineError;
+use crate::limits;
 use crate::message::{MessageKind, NewMessage};
 use crate::state::State;
 use crate::work::{
-    AckKind, AckOutcome, Failure, Lease, NewExpectation, NewWork, NextStep, Settle, WorkKind, WorkQuery,
-    WorkState,
+    AckKind, AckOutcome, Failure, Lease, NewExpectation, NewWork, NextStep, PROCESS_DIED, Settle, WorkKind,
+    WorkQuery, WorkState,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -158,6 +159,67 @@ pub fn leases_and_parking(place: &dyn Place) {
     assert_eq!(names(&claim(&*engine, 10, hours(1))), ["A2"]);
     assert_eq!(engine.message(&id("A1")).expect("reads").expect("there").state, State::Error);
     assert_eq!(engine.audit_entries(Some("A1"), None, 10).expect("audit").len(), 3);
+}
+
+/// Clause 14: an item that is given out and never comes back is a suspect: alone in its claim, resting between its
+/// tries, parked with its cause in the end. What was given out together with it is done. A failure that did come back
+/// clears it.
+pub fn lost_leases_are_counted(place: &dyn Place) {
+    let engine = place.open().expect("opens");
+    for name in ["POISON", "GOOD1", "GOOD2", "GOOD3"] {
+        let mut one = accept(NewMessage::new(id(name), "A99990", "http"), b"x");
+        one.effects.work = vec![NewWork::new(WorkKind::Deliver, "north")];
+        engine.accept(one, start()).expect("accepts");
+    }
+    assert_eq!(names(&claim(&*engine, 10, start())).len(), 4, "together as long as nothing died");
+    let mut engine = engine;
+    let mut done = Vec::new();
+    let mut tries = 0;
+    for round in 1..=2 * i64::from(limits::LOST_LEASES_MAX) {
+        drop(engine);
+        engine = place.open().expect("opens again");
+        loop {
+            let leases = claim(&*engine, 10, hours(round));
+            let Some(lease) = leases.first() else { break };
+            assert_eq!(leases.len(), 1, "a suspect goes alone");
+            if lease.item.message == id("POISON") {
+                tries += 1;
+                assert_eq!(lease.item.lost, tries, "every loss is counted");
+                break;
+            }
+            assert_eq!(lease.item.lost, 1);
+            done.push(lease.item.message.to_string());
+            engine.complete(lease, Effects::default(), hours(round)).expect("completes");
+        }
+    }
+    done.sort_unstable();
+    assert_eq!(done, ["GOOD1", "GOOD2", "GOOD3"]);
+    assert_eq!(tries, limits::LOST_LEASES_MAX - 1);
+    let parked = WorkQuery { state: Some(WorkState::Parked), limit: 10, ..WorkQuery::default() };
+    let parked = engine.work(&parked).expect("dead letters");
+    assert_eq!(parked.len(), 1);
+    assert_eq!(parked[0].message, id("POISON"));
+    assert_eq!(parked[0].last_error.as_ref().expect("a cause").0, PROCESS_DIED);
+
+    // A person releases it: it starts anew. A worker that says so makes a suspect too, which rests from its second
+    // loss on; a failure that comes back clears it.
+    engine.unpark(parked[0].id, "a person", hours(19), hours(19)).expect("unparks");
+    let lease = |at| claim(&*engine, 10, at).into_iter().next();
+    let first = lease(hours(19)).expect("claims");
+    assert_eq!(first.item.lost, 0);
+    engine.fail(&first, failure(NextStep::Suspect), hours(19)).expect("fails");
+    let second = lease(hours(19)).expect("at once");
+    engine.fail(&second, failure(NextStep::Suspect), hours(19)).expect("fails");
+    assert_eq!(lease(hours(19)), None, "rests");
+    let later = hours(19) + SignedDuration::from_secs(limits::LOST_PAUSE_SECONDS);
+    let third = lease(later).expect("rested");
+    assert_eq!(third.item.lost, 2);
+    // Waiting for what is away changes neither count.
+    engine.fail(&third, failure(NextStep::Wait(later)), later).expect("fails");
+    let fourth = lease(later).expect("claims");
+    assert_eq!((fourth.item.lost, fourth.item.attempts), (2, third.item.attempts));
+    engine.fail(&fourth, failure(NextStep::Retry(later)), later).expect("fails");
+    assert_eq!(lease(later).expect("claims").item.lost, 0);
 }
 
 /// Clause 7: after five days uncollected, undeliverable and one report; none for reports; after thirty days

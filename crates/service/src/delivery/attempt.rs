@@ -391,6 +391,7 @@ mod tests {
             work: NewWork::new(WorkKind::Deliver, "r"),
             state: WorkState::Leased,
             attempts,
+            lost: 0,
             queued_at: Timestamp::UNIX_EPOCH,
             last_error: None,
         };
@@ -407,7 +408,7 @@ mod tests {
             let step = next(retry, 5, &lease, whose, None, now, u32::MAX);
             let pause = match step.next {
                 NextStep::Retry(at) => Some(at.duration_since(now).as_secs()),
-                NextStep::Park => None,
+                _ => None,
             };
             (pause, step.tries)
         };

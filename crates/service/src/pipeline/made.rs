@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Instant;
 
-use causeway_adapter::{Adapter, Context, Detection, Sink as _, render, too_long};
+use causeway_adapter::{Adapter, Context, Detection, Sink as _, isolation, render, too_long};
 use causeway_core::limits::INPUT_BYTES_MAX;
 use causeway_core::{IssueCode, Ledger, Outcome, Place, Span};
 use causeway_exchange::{
@@ -38,6 +38,10 @@ pub(super) struct Made {
 pub(super) enum Unmade {
     /// An adapter in another process could not be reached.
     Unanswered,
+    /// The process of an adapter died while it worked on this and perhaps on others.
+    Interrupted(&'static str),
+    /// A process that worked on this alone died.
+    Died(&'static str),
     /// It was broken off.
     Broken(Broken),
 }
@@ -62,7 +66,11 @@ fn run_adapter(
     }
     let Err(issue) = result else { return Ok(false) };
     if issue.code == IssueCode::Exception {
-        return Err(Unmade::Unanswered);
+        return Err(match issue.rule {
+            isolation::INTERRUPTED => Unmade::Interrupted(isolation::INTERRUPTED_TEXT),
+            isolation::DIED => Unmade::Died(isolation::DIED_TEXT),
+            _ => Unmade::Unanswered,
+        });
     }
     // Where nothing could be read, the whole input is one rejected item: even then the account adds up.
     if collect.items() == 0 {

@@ -385,6 +385,7 @@ pub fn joined_content(
 fn unmade(why: Unmade) -> EngineError {
     match why {
         Unmade::Unanswered => EngineError::Storage("the translator did not answer".to_owned()),
+        Unmade::Interrupted(text) | Unmade::Died(text) => EngineError::Storage(text.to_owned()),
         Unmade::Broken(Broken::Failed(error)) => error,
         Unmade::Broken(Broken::Stopped) => EngineError::StaleLease,
     }

@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 use causeway_adapter::render;
 use causeway_core::{Issue, IssueCode, Severity};
 use causeway_exchange::route::Routes;
+use causeway_exchange::work::PROCESS_DIED;
 use causeway_exchange::{
     Effects, EngineError, Lease, Message, NewEvent, NewWork, State, Translation, TranslationSummary, WorkKind,
 };
@@ -166,6 +167,8 @@ fn translate(
     let Some((adapter, detection)) = detect(&input) else {
         return refused(state, message, "unrecognised", "no adapter knows this format; the message is kept");
     };
+    // What may have killed its process is translated where it can kill nothing else.
+    let adapter = if lease.item.lost > 0 { state.isolated(adapter) } else { adapter };
     if let Some(part) = adapter.part(&input) {
         let work = parts::Work { state, routes, lease, message, adapter, detection: &detection };
         return work.take(&part);
@@ -178,7 +181,9 @@ fn end(state: &AppState, message: &Message, lease: &Lease, made: Result<Made, Un
     match made {
         Ok(made) => End::Done(Box::new(made.effects)),
         Err(Unmade::Unanswered) => End::await_service(state, "translator", "the translator did not answer"),
-        Err(Unmade::Broken(Broken::Stopped)) => End::Left,
+        Err(Unmade::Interrupted(text)) => End::suspect(text),
+        Err(Unmade::Died(text)) => End::park(PROCESS_DIED, text),
+        Err(Unmade::Broken(Broken::Stopped)) => End::released(state),
         Err(Unmade::Broken(Broken::Failed(EngineError::Invalid(what)))) => {
             refused(state, message, "unreadable", what)
         }

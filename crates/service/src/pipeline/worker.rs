@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use causeway_exchange::retry::Backoff;
+use causeway_exchange::work::PROCESS_DIED;
 use causeway_exchange::{Effects, EngineError, Failure, Lease, NextStep, WorkKind};
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
@@ -131,6 +132,26 @@ impl End {
         }))
     }
 
+    /// A process that worked on it died, and may have died of it: tried again alone.
+    pub fn suspect(detail: &str) -> Self {
+        Self::Failed(Box::new(Failure {
+            code: PROCESS_DIED.to_owned(),
+            detail: detail.to_owned(),
+            next: NextStep::Suspect,
+            effects: Effects::default(),
+        }))
+    }
+
+    /// The service stops: given back, to be begun anew at the next start. Not a loss.
+    pub fn released(state: &AppState) -> Self {
+        Self::Failed(Box::new(Failure {
+            code: "stopped".to_owned(),
+            detail: "the service was stopped meanwhile".to_owned(),
+            next: NextStep::Wait(state.clock.now()),
+            effects: Effects::default(),
+        }))
+    }
+
     /// Something that the message needs is away (the translator): tried again until it is back, for parking would
     /// punish the message for it.
     pub fn await_service(state: &AppState, code: &str, detail: &str) -> Self {
@@ -138,7 +159,7 @@ impl End {
         Self::Failed(Box::new(Failure {
             code: code.to_owned(),
             detail: detail.to_owned(),
-            next: NextStep::Retry(at),
+            next: NextStep::Wait(at),
             effects: Effects::default(),
         }))
     }
