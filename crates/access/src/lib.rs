@@ -1,19 +1,28 @@
-//! Who may see what: the one access decision, its policies, relationships, the person's choices, restricted codes,
-//! what is withheld, and the audit events that tell of it.
+//! Who may see what: callers and their organisations, the one access decision, its policies, relationships, the
+//! person's choices, restricted codes, what is withheld, and the audit entries that tell of it.
 //!
 //! Everything that decides is pure: facts come in, a decision with the seven steps that led to it goes out.
 
 pub mod audit_event;
+pub mod caller;
 pub mod choices;
 pub mod decide;
+pub mod disclosure;
 pub mod document;
+pub mod event;
+pub mod gate;
 pub mod labels;
 pub mod misuse;
+pub mod organisation;
 pub mod policy;
 pub mod relationship;
 pub mod restricted;
 pub mod sections;
 pub mod withhold;
 
+pub use caller::{Caller, Shown};
 pub use decide::{Asker, Decision, Item, Obligation, OrganisationFacts, Reach, Request, decide};
+pub use disclosure::record_problem;
+pub use gate::{Gate, HasGate};
+pub use organisation::{CodeSystem, Organisation, Organisations};
 pub use policy::{PolicyError, PolicySet};

@@ -8,7 +8,8 @@ pub const AWAY: &str = "translator-unavailable";
 /// The process was reached and broke off. It may have worked on several inputs, any of which may have ended it.
 pub const INTERRUPTED: &str = "translation-interrupted";
 /// What is said of it.
-pub const INTERRUPTED_TEXT: &str = "the translator ended while it worked on this message; it is tried again alone";
+pub const INTERRUPTED_TEXT: &str =
+    "the translator ended while it worked on this message; it is tried again alone";
 /// The process worked on this input alone, and died of it.
 pub const DIED: &str = "translation-died";
 /// What is said of it.

@@ -132,7 +132,14 @@ impl Door {
         let stop = tokio_util::sync::CancellationToken::new();
         let ending = stop.clone();
         let server = match state {
-            Some(state) => tokio::spawn(causeway_service::server::run(state, listener, router, None, ending)),
+            Some(state) => tokio::spawn(causeway_service::server::run(
+                state.config.limits.bounds(),
+                state.counters.clone(),
+                listener,
+                router,
+                None,
+                ending,
+            )),
             None => {
                 let serving = axum::serve(listener, router);
                 tokio::spawn(async move { serving.with_graceful_shutdown(ending.cancelled_owned()).await })

@@ -11,11 +11,11 @@ use causeway_service::state::Adapters;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
+use crate::remote::Elsewhere;
 use crate::{
     ADAPTERS, bench, client, demo, detect, doctor, explain, generate, input, isolated, notes, remote, serve,
     translate, translator,
 };
-use crate::remote::Elsewhere;
 
 /// Something was refused; the rest was done.
 pub const EXIT_REFUSED: u8 = 1;

@@ -238,7 +238,13 @@ pub struct Remote {
 enum Leg {
     /// A translator that works for others too. A suspect goes `alone`: it holds the lock for itself, so that nothing
     /// else is under way from this broker when it ends its translator.
-    Shared { url: String, client: reqwest::Client, runtime: tokio::runtime::Handle, turn: Arc<RwLock<()>>, alone: bool },
+    Shared {
+        url: String,
+        client: reqwest::Client,
+        runtime: tokio::runtime::Handle,
+        turn: Arc<RwLock<()>>,
+        alone: bool,
+    },
     /// A process made for this one translation.
     Own,
 }

@@ -36,9 +36,8 @@ impl std::fmt::Debug for Ready {
 /// A sentence that says what could not be done.
 pub async fn prepare(config: Config, adapters: Adapters) -> Result<Ready, String> {
     let data = config.data_directory.clone();
-    let state = open(config, adapters)?;
-    let listener =
-        TcpListener::bind(&state.config.listen).await.map_err(|e| format!("{}: {e}", state.config.listen))?;
+    let state = open(config.clone(), adapters)?;
+    let listener = TcpListener::bind(&config.listen).await.map_err(|e| format!("{}: {e}", config.listen))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let durability = state.engine.durability();
     tracing::info!(
@@ -51,16 +50,16 @@ pub async fn prepare(config: Config, adapters: Adapters) -> Result<Ready, String
         "ready"
     );
     let mut service = Service::new(state.clone());
-    for settings in state.config.mllp_listeners.clone() {
+    for settings in config.mllp_listeners {
         let listener =
             TcpListener::bind(&settings.listen).await.map_err(|e| format!("{}: {e}", settings.listen))?;
         tracing::info!(address = settings.listen, sender = settings.sender, "MLLP listener");
         service = service.task(move |state, stop| mllp::serve(state, stop, listener, settings, None));
     }
-    if let Some(settings) = state.config.mesh.clone() {
+    if let Some(settings) = config.mesh {
         service = service.door(mesh::router(mesh::open(settings, &state).map_err(|e| e.to_string())?));
     }
-    for settings in state.config.scaip_listeners.clone() {
+    for settings in config.scaip_listeners {
         let listener =
             TcpListener::bind(&settings.listen).await.map_err(|e| format!("{}: {e}", settings.listen))?;
         let wrap = settings.tls.as_ref().map(tls::wrap).transpose().map_err(|e| e.to_string())?;

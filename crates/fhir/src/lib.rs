@@ -10,3 +10,6 @@ pub mod writer;
 
 pub use types::Coding;
 pub use writer::{Ref, Writer};
+
+/// Media type of FHIR JSON.
+pub const MEDIA_TYPE: &str = "application/fhir+json";

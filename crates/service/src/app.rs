@@ -13,17 +13,18 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
+use causeway_broker::state::Shared;
+use causeway_broker::{delivery, maintenance, pipeline};
+use causeway_doors::{fault, fhir, http, process_message, scaip};
+use causeway_host::problem::Problem;
+use causeway_host::server::{self, Wrap};
+use causeway_host::{limits, tls};
+use causeway_pages as pages;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::problem::Problem;
-use crate::server::{self, Wrap};
-use crate::state::Shared;
-use crate::{
-    delivery, doors, fhir, fhir_messaging, health, limits, maintenance, metrics, onramp, pages, pipeline,
-    scaip, tls,
-};
+use crate::{health, metrics, negotiate};
 
 type Task = Box<dyn FnOnce(Shared, CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
@@ -48,13 +49,14 @@ impl Service {
         let router = Router::new()
             .route("/health", get(health::health))
             .route("/metrics", get(metrics::metrics))
-            .merge(doors::http::router())
+            .merge(http::router())
             .merge(fhir::router())
             .merge(pages::router())
-            .merge(onramp::router())
+            .merge(causeway_onramp::router())
             .merge(scaip::router())
-            .merge(delivery::router())
-            .merge(fhir_messaging::router())
+            .merge(fault::router())
+            .merge(process_message::router())
+            .merge(negotiate::router())
             .layer(middleware::from_fn(pages::rejections_as_problems));
         Self { state, router, tasks: Vec::new(), wrap: None }.task(delivery::run).task(delivery::watch::run)
     }
@@ -133,7 +135,15 @@ impl Service {
             shutdown.await;
             ending.cancel();
         });
-        let result = server::run(state.clone(), listener, router, wrap, stop.clone()).await;
+        let result = server::run(
+            state.config.limits.bounds(),
+            state.counters.clone(),
+            listener,
+            router,
+            wrap,
+            stop.clone(),
+        )
+        .await;
         stop.cancel();
         state.signals.all();
         let deadline = std::time::Duration::from_secs(state.config.limits.drain_seconds);

@@ -2,14 +2,17 @@
 
 use std::path::PathBuf;
 
-use causeway_adapter::Sender;
-use causeway_core::{CassrCode, CqcLocationId, OdsCode};
+use causeway_broker::delivery::{self, Endpoint};
+use causeway_broker::settings::Settings;
+use causeway_broker::{bars, limits};
+use causeway_doors::{mesh, mllp, scaip};
 use causeway_exchange::route::{Route, Routes};
-use causeway_fhir::systems;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use causeway_exchange::watch::Watch;
+use causeway_host::tls;
+use serde::Deserialize;
 
-use crate::limits;
+pub use causeway_access::{CodeSystem, Organisation};
+pub use causeway_broker::settings::{ConfigError, Limits};
 
 /// The default configuration, with a comment for each key.
 pub const DEFAULTS: &str = include_str!("../causeway.toml");
@@ -35,112 +38,25 @@ pub struct Config {
     pub organisations: Vec<Organisation>,
     /// MLLP listeners.
     #[serde(rename = "mllp")]
-    pub mllp_listeners: Vec<crate::mllp::Settings>,
+    pub mllp_listeners: Vec<mllp::Settings>,
     /// SCAIP listeners.
     #[serde(rename = "scaip")]
-    pub scaip_listeners: Vec<crate::scaip::Settings>,
+    pub scaip_listeners: Vec<scaip::Settings>,
     /// Routes, unless a table is kept with the data (document `route`/`table`).
     #[serde(rename = "route")]
     pub routes: Vec<Route>,
     /// Endpoints, unless one of the same name is kept with the data (documents `endpoint`).
     #[serde(rename = "endpoint")]
-    pub endpoints: Vec<crate::delivery::Endpoint>,
+    pub endpoints: Vec<Endpoint>,
     /// Deadlines of acknowledgements by workflow, unless a table is kept with the data (document `watch`/`table`).
     #[serde(rename = "watch")]
-    pub watches: Vec<causeway_exchange::watch::Watch>,
+    pub watches: Vec<Watch>,
     /// FHIR messaging.
-    pub messaging: crate::fhir_messaging::Settings,
+    pub messaging: bars::Settings,
     /// The MESH API, where mailboxes are served.
-    pub mesh: Option<crate::mesh::MeshConfig>,
+    pub mesh: Option<mesh::MeshConfig>,
     /// Certificates of the HTTP door.
-    pub tls: Option<crate::tls::Settings>,
-}
-
-/// Limits an operator may set.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Bytes of one message.
-    pub message_bytes: u64,
-    /// Bytes of one message whose format is translated in memory.
-    pub whole_bytes: u64,
-    /// Bytes by which the format of a larger message is detected.
-    pub head_bytes: u64,
-    /// Bytes of bundles and ledger that a translation holds in memory.
-    pub spill_bytes: u64,
-    /// Open connections.
-    pub connections: usize,
-    /// Seconds in which a request's header must have come.
-    pub header_read_seconds: u64,
-    /// Seconds between two pieces of a body.
-    pub body_idle_seconds: u64,
-    /// Seconds to finish after shutdown begins.
-    pub drain_seconds: u64,
-    /// Requests per second and organisation; 0 is no limit.
-    pub rate_per_second: u32,
-    /// Requests at once before the rate counts.
-    pub rate_burst: u32,
-    /// Seconds to wait for a translation.
-    pub sync_wait_seconds: u64,
-    /// Translations side by side.
-    pub translate_workers: usize,
-    /// Attempts before parking.
-    pub attempts: u32,
-    /// Hours to wait for missing parts.
-    pub parts_wait_hours: i64,
-}
-
-/// Which register an organisation's code is from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CodeSystem {
-    /// Organisation Data Service.
-    #[default]
-    Ods,
-    /// Care Quality Commission location.
-    Cqc,
-    /// Council with adult social services responsibilities.
-    Cassr,
-}
-
-/// An organisation that sends, reads or receives.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Organisation {
-    /// Its code.
-    pub code: String,
-    /// Which register the code is from.
-    pub system: CodeSystem,
-    /// Its name.
-    pub name: String,
-    /// SHA-256 of its bearer token, in hexadecimal.
-    pub token_sha256: Option<String>,
-    /// SHA-256 of its client certificate in DER, in hexadecimal, with or without colons: who shows it is this
-    /// organisation, without a token.
-    pub certificate_sha256: Option<String>,
-    /// Common name of its client certificate's subject. Every authority of `tls.client_ca` can then vouch for it.
-    pub certificate_name: Option<String>,
-    /// May see every message, the queues and the people.
-    pub operator: bool,
-    /// Adapter options switched on for its messages.
-    pub options: Vec<String>,
-    /// Time zone of its local times.
-    pub zone: Option<String>,
-    /// Mailbox that takes what is addressed to it.
-    pub mailbox: Option<String>,
-    /// Endpoint (key of its configuration document) that takes what is addressed to it.
-    pub endpoint: Option<String>,
-}
-
-/// Why a configuration is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// Not TOML, an unknown key or a wrong type; the parser says where.
-    #[error("configuration: {0}")]
-    Syntax(#[from] toml::de::Error),
-    /// A value breaks a rule.
-    #[error("configuration: {0}")]
-    Value(String),
+    pub tls: Option<tls::Settings>,
 }
 
 impl Default for Config {
@@ -158,30 +74,27 @@ impl Default for Config {
             routes: Vec::new(),
             endpoints: Vec::new(),
             watches: Vec::new(),
-            messaging: crate::fhir_messaging::Settings::default(),
+            messaging: bars::Settings::default(),
             mesh: None,
             tls: None,
         }
     }
 }
 
-impl Default for Limits {
-    fn default() -> Self {
+impl From<Config> for Settings {
+    fn from(config: Config) -> Self {
         Self {
-            message_bytes: limits::MESSAGE_BYTES,
-            whole_bytes: limits::WHOLE_BYTES_MAX,
-            head_bytes: limits::HEAD_BYTES,
-            spill_bytes: limits::SPILL_BYTES,
-            connections: limits::CONNECTIONS_MAX,
-            header_read_seconds: limits::HEADER_READ_SECONDS,
-            body_idle_seconds: limits::BODY_IDLE_SECONDS,
-            drain_seconds: limits::DRAIN_SECONDS,
-            rate_per_second: 0,
-            rate_burst: 200,
-            sync_wait_seconds: limits::SYNC_WAIT_SECONDS,
-            translate_workers: limits::TRANSLATE_WORKERS,
-            attempts: causeway_exchange::limits::DEFAULT_MAX_ATTEMPTS,
-            parts_wait_hours: limits::PARTS_WAIT_HOURS,
+            data_directory: config.data_directory,
+            public_url: config.public_url,
+            open: config.open,
+            test_mode: config.test_mode,
+            limits: config.limits,
+            organisations: config.organisations,
+            routes: config.routes,
+            endpoints: config.endpoints,
+            watches: config.watches,
+            messaging: config.messaging,
+            tls: config.tls,
         }
     }
 }
@@ -222,7 +135,7 @@ impl Config {
             if self.organisations.iter().take(number).any(|other| other.code == organisation.code) {
                 return bad(format!("organisation {} is listed twice", organisation.code));
             }
-            if organisation.token_sha256.as_deref().is_some_and(|hex| digest_of_hex(hex).is_none()) {
+            if organisation.token_sha256.is_some() && organisation.token_digest().is_none() {
                 return bad(format!("token_sha256 of {} is not 64 hexadecimal digits", organisation.code));
             }
             if organisation.certificate_sha256.is_some() && organisation.certificate_digest().is_none() {
@@ -261,7 +174,7 @@ impl Config {
         if let Err(error) = Routes::new(self.routes.clone()) {
             return bad(error.to_string());
         }
-        crate::delivery::config::validate(&self.endpoints)?;
+        delivery::config::validate(&self.endpoints)?;
         Ok(())
     }
 
@@ -269,88 +182,6 @@ impl Config {
     pub fn organisation(&self, code: &str) -> Option<&Organisation> {
         self.organisations.iter().find(|o| o.code.eq_ignore_ascii_case(code))
     }
-}
-
-impl CodeSystem {
-    /// The identifier system in FHIR.
-    pub fn url(self) -> &'static str {
-        match self {
-            Self::Ods => systems::ODS_ORGANISATION,
-            Self::Cqc => systems::CQC_LOCATION,
-            Self::Cassr => systems::CASSR,
-        }
-    }
-
-    /// The code in its canonical spelling; `None` where its shape is wrong.
-    pub fn canonical(self, code: &str) -> Option<String> {
-        match self {
-            Self::Ods => OdsCode::parse(code).map(|c| c.to_string()),
-            Self::Cqc => CqcLocationId::parse(code).map(|c| c.to_string()),
-            Self::Cassr => CassrCode::parse(code).map(|c| c.to_string()),
-        }
-    }
-
-    /// The register that a code's shape points to. Three digits are a council's, not an ODS code.
-    pub fn of(code: &str) -> Option<(Self, String)> {
-        [Self::Cassr, Self::Cqc, Self::Ods].into_iter().find_map(|s| s.canonical(code).map(|c| (s, c)))
-    }
-}
-
-impl Organisation {
-    /// An organisation of which only the code is known.
-    pub fn of_code(code: &str) -> Option<Self> {
-        let (system, code) = CodeSystem::of(code)?;
-        Some(Self { code, system, ..Self::default() })
-    }
-
-    /// Sets the token that it signs in with.
-    #[must_use]
-    pub fn with_token(mut self, token: &str) -> Self {
-        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        self.token_sha256 = Some(hex(&digest));
-        self
-    }
-
-    /// Its name, or its code where there is no name.
-    pub fn label(&self) -> &str {
-        if self.name.is_empty() { &self.code } else { &self.name }
-    }
-
-    /// As an adapter's context takes it.
-    pub fn sender(&self) -> Sender {
-        Sender { system: self.system.url().to_owned(), code: self.code.clone(), name: self.name.clone() }
-    }
-
-    /// Whether it names a client certificate of its own.
-    pub fn names_certificate(&self) -> bool {
-        self.certificate_sha256.is_some() || self.certificate_name.is_some()
-    }
-
-    /// Fingerprint of its client certificate.
-    pub fn certificate_digest(&self) -> Option<[u8; 32]> {
-        digest_of_hex(&self.certificate_sha256.as_deref()?.replace(':', ""))
-    }
-
-    /// Digest of its token.
-    pub fn token_digest(&self) -> Option<[u8; 32]> {
-        digest_of_hex(self.token_sha256.as_deref()?)
-    }
-}
-
-/// Bytes in hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-fn digest_of_hex(text: &str) -> Option<[u8; 32]> {
-    let mut digest = [0; 32];
-    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (at, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(at * 2..at * 2 + 2)?, 16).ok()?;
-    }
-    Some(digest)
 }
 
 #[cfg(test)]
@@ -382,20 +213,5 @@ mod tests {
         ] {
             assert!(Config::parse(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn a_code_tells_its_register() {
-        assert_eq!(CodeSystem::of("503"), Some((CodeSystem::Cassr, "503".to_owned())));
-        assert_eq!(CodeSystem::of("1-123456789"), Some((CodeSystem::Cqc, "1-123456789".to_owned())));
-        assert_eq!(CodeSystem::of("zz901"), Some((CodeSystem::Ods, "ZZ901".to_owned())));
-        assert_eq!(CodeSystem::of("a b"), None);
-    }
-
-    #[test]
-    fn tokens_are_kept_as_digests() {
-        let organisation = Organisation::of_code("ZZ901").unwrap().with_token("secret");
-        let digest: [u8; 32] = Sha256::digest(b"secret").into();
-        assert_eq!(organisation.token_digest(), Some(digest));
     }
 }

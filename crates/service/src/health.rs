@@ -3,10 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use causeway_broker::state::Shared;
+use causeway_host::problem::Answer;
 use serde_json::{Value, json};
-
-use crate::problem::Answer;
-use crate::state::Shared;
 
 /// 200 while messages can be accepted, 503 otherwise; with what the engine does to keep them.
 pub async fn health(State(state): State<Shared>) -> Answer<(StatusCode, Json<Value>)> {

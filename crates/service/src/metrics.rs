@@ -5,12 +5,11 @@ use std::sync::atomic::Ordering;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use causeway_broker::state::{AppState, Shared};
 use causeway_exchange::Metrics;
+use causeway_host::counters::{BUCKETS_SECONDS, Histogram};
+use causeway_host::problem::Answer;
 use jiff::Timestamp;
-
-use crate::counters::{BUCKETS_SECONDS, Histogram};
-use crate::problem::Answer;
-use crate::state::{AppState, Shared};
 
 /// The handler.
 pub async fn metrics(State(state): State<Shared>) -> Answer<Response> {

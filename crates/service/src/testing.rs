@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 
+use causeway_broker::state::Shared;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::app::Service;
-use crate::state::Shared;
 
 /// A service that runs until it is stopped or dropped.
 #[derive(Debug)]

@@ -6,7 +6,9 @@ use crate::rows;
 use crate::writer::{Tx, cut};
 use causeway_exchange::effects::EventKind;
 use causeway_exchange::work::PROCESS_DIED;
-use causeway_exchange::{EngineError, Lease, MessageId, NextStep, State, WorkId, WorkKind, WorkState, limits};
+use causeway_exchange::{
+    EngineError, Lease, MessageId, NextStep, State, WorkId, WorkKind, WorkState, limits,
+};
 use jiff::Timestamp;
 use rusqlite::params;
 
@@ -93,7 +95,12 @@ impl Tx<'_> {
             params![id, state.as_str(), lost, due, PROCESS_DIED, text],
         )?;
         let event = if parked { EventKind::PARKED } else { EventKind::RETRY };
-        self.event(place.owner, event, &place.destination, &format!("{} {PROCESS_DIED}: {text}", place.kind))?;
+        self.event(
+            place.owner,
+            event,
+            &place.destination,
+            &format!("{} {PROCESS_DIED}: {text}", place.kind),
+        )?;
         Ok((!parked).then_some(due))
     }
 

@@ -26,7 +26,8 @@ mod pieces;
 pub use accepting::{accept_is_atomic, chunks_are_durable, idempotency, order_and_pages};
 pub use keeping::{backup_and_schema, integrity, refuses_when_space_is_short, reports_durability};
 pub use moving::{
-    acknowledgement_is_final, expiry_and_retention, leases_and_parking, lost_leases_are_counted, replay_is_flagged,
+    acknowledgement_is_final, expiry_and_retention, leases_and_parking, lost_leases_are_counted,
+    replay_is_flagged,
 };
 pub use pieces::translation_in_pieces;
 

@@ -100,7 +100,7 @@ async fn records_in_fhir_r4_are_taken_at_the_plain_door_and_nothing_is_guessed()
 
 #[test]
 fn documents_and_collections_keep_the_adapters_contract() {
-    causeway_adapter::contract::Suite::new(&causeway_service::fhir_messaging::adapter::ADAPTER)
+    causeway_adapter::contract::Suite::new(&causeway_service::broker::fhir_r4::ADAPTER)
         .case("document", bundle("document", Some(composition()), R4))
         .case("collection", bundle("collection", None, R4))
         .check();

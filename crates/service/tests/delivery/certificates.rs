@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use causeway_hl7v2::mllp::encode;
+use causeway_service::Config;
 use causeway_service::app::Service;
-use causeway_service::config::{Config, hex};
+use causeway_service::host::hex;
 use causeway_service::mllp::{self, Settings};
 use causeway_service::testing::TestServer;
 use causeway_service::tls;

@@ -1,0 +1,70 @@
+//! What it takes to know a caller and to write down what it is shown.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use causeway_exchange::{Engine, NewAudit};
+use causeway_host::limits::RETRY_AFTER_SECONDS;
+use causeway_host::rate::RateLimiter;
+use causeway_host::{Answer, Clock, Counters, Problem};
+
+use crate::organisation::Organisations;
+
+/// The gate of a process: who may come in, how often, and the audit trail.
+pub struct Gate {
+    /// Who is known.
+    pub organisations: Organisations,
+    /// Demonstration mode: callers name themselves and need no token.
+    pub open: bool,
+    /// Requests by organisation.
+    pub rate: RateLimiter,
+    /// Counts for `/metrics`.
+    pub counters: Arc<Counters>,
+    /// Keeps the audit trail.
+    pub trail: Arc<dyn Engine>,
+    /// The time.
+    pub clock: Arc<Clock>,
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").field("open", &self.open).finish_non_exhaustive()
+    }
+}
+
+impl Gate {
+    /// Writes that something is about to be disclosed. Where that can't be written, nothing is disclosed.
+    ///
+    /// # Errors
+    /// 503: the caller must not answer with what it meant to disclose.
+    pub async fn audit(&self, entry: NewAudit) -> Answer<()> {
+        let (trail, now, action) = (self.trail.clone(), self.clock.now(), entry.action.clone());
+        let written = tokio::task::spawn_blocking(move || trail.audit(vec![entry], now)).await;
+        let problem = match written {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => Problem::from(error),
+            Err(_) => Problem::internal(),
+        };
+        Counters::add(&self.counters.audit_failures);
+        tracing::error!(action, rule = problem.rule, "audit entry not written, nothing was disclosed");
+        Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "exception",
+            "audit-failed",
+            "the access could not be recorded, so nothing is shown",
+        )
+        .after(RETRY_AFTER_SECONDS))
+    }
+}
+
+/// A state that has a gate: what handlers are given.
+pub trait HasGate {
+    /// The gate.
+    fn gate(&self) -> &Gate;
+}
+
+impl<T: HasGate> HasGate for Arc<T> {
+    fn gate(&self) -> &Gate {
+        T::gate(self)
+    }
+}

@@ -1,0 +1,17 @@
+//! What becomes of a message once it is durable: translation, check, routing, delivery, the record, and what time
+//! alone brings about. Knows no protocol by which messages come in, and no page.
+
+pub mod accept;
+pub mod bars;
+pub mod delivery;
+pub mod document;
+pub mod fhir_r4;
+pub mod limits;
+pub mod maintenance;
+pub mod pipeline;
+pub mod settings;
+pub mod state;
+pub mod view;
+pub mod words;
+
+pub use state::{AppState, Shared};

@@ -1,0 +1,36 @@
+//! What time alone brings about: expiry, overdue acknowledgements, the end of retention.
+
+use std::time::Duration;
+
+use causeway_exchange::{EngineError, engine};
+use tokio_util::sync::CancellationToken;
+
+use crate::limits::MAINTENANCE_SECONDS;
+use crate::state::{AppState, Shared};
+
+/// One full round at the clock's time. Call it after time travel.
+///
+/// # Errors
+/// What the engine says.
+pub fn run_once(state: &AppState) -> Result<(), EngineError> {
+    let now = state.clock.now();
+    while !state.engine.expire(now)?.is_empty() {}
+    while !state.engine.sweep_overdue(now)?.is_empty() {}
+    while state.engine.purge(engine::retention(), now)? > 0 {}
+    state.signals.all();
+    Ok(())
+}
+
+/// Rounds until `stop`.
+pub async fn run(state: Shared, stop: CancellationToken) {
+    let pause = Duration::from_secs(MAINTENANCE_SECONDS);
+    loop {
+        if state.blocking(run_once).await.is_err() {
+            tracing::warn!("maintenance round failed");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What one translation changes: what is kept, told, counted and done next.
+
+use std::io::Read;
+use std::time::Instant;
+
+use causeway_adapter::{Adapter, Context, Detection, Sink as _, isolation, render, too_long};
+use causeway_core::limits::INPUT_BYTES_MAX;
+use causeway_core::{IssueCode, Ledger, Outcome, Place, Span};
+use causeway_exchange::{
+    Effects, Message, NewAudit, NewEvent, NewWork, State, StoredOutput, Translation, TranslationSummary,
+    WorkKind,
+};
+use causeway_host::hex;
+use serde_json::{Value, json};
+
+use super::collect::{Broken, Collect, Job};
+use super::route::{self, Outgoing, Tell};
+use super::{RECORD, RECORD_PIECES, SPREAD};
+use crate::state::AppState;
+use crate::words::count;
+
+/// What is translated.
+pub(super) enum Input<'a> {
+    /// All of it, in memory.
+    Whole(&'a [u8]),
+    /// A stream, for an adapter that streams.
+    Stream(&'a mut dyn Read),
+}
+
+/// Everything that a translation changes.
+pub(super) struct Made {
+    pub(super) effects: Effects,
+    /// Digests of the persons it is about, as far as they are noted.
+    pub(super) persons: Vec<String>,
+}
+
+/// Why there is no translation: the program failed, and not the input.
+pub(super) enum Unmade {
+    /// An adapter in another process could not be reached.
+    Unanswered,
+    /// The process of an adapter died while it worked on this and perhaps on others.
+    Interrupted(&'static str),
+    /// A process that worked on this alone died.
+    Died(&'static str),
+    /// It was broken off.
+    Broken(Broken),
+}
+
+/// Runs the adapter. Whether nothing could be read at all.
+fn run_adapter(
+    job: &Job<'_>,
+    context: &Context,
+    input: Input<'_>,
+    collect: &mut Collect<'_>,
+) -> Result<bool, Unmade> {
+    let (result, size) = match input {
+        Input::Whole(bytes) if bytes.len() > INPUT_BYTES_MAX => (Err(too_long()), bytes.len()),
+        Input::Whole(bytes) => (job.adapter.translate(bytes, context, collect), bytes.len()),
+        Input::Stream(reader) => {
+            let size = usize::try_from(job.message.size).unwrap_or(usize::MAX);
+            (job.adapter.stream(reader, context, collect), size)
+        }
+    };
+    if let Some(broken) = job.gate.broken() {
+        return Err(Unmade::Broken(broken));
+    }
+    let Err(issue) = result else { return Ok(false) };
+    if issue.code == IssueCode::Exception {
+        return Err(match issue.rule {
+            isolation::INTERRUPTED => Unmade::Interrupted(isolation::INTERRUPTED_TEXT),
+            isolation::DIED => Unmade::Died(isolation::DIED_TEXT),
+            _ => Unmade::Unanswered,
+        });
+    }
+    // Where nothing could be read, the whole input is one rejected item: even then the account adds up.
+    if collect.items() == 0 {
+        let mut ledger = Ledger::new();
+        let id = ledger.add(Place::Whole, Span::new(0, size));
+        ledger.claim(id, Outcome::Rejected, "the input could not be read");
+        collect.ledger(ledger);
+    }
+    collect.note(issue, true);
+    Ok(true)
+}
+
+/// Everything that a translation of this input changes.
+pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) -> Result<Made, Unmade> {
+    let (state, message, adapter) = (job.state, job.message, job.adapter);
+    let context = state.context(&message.new.sender, message.received_at, &message.new.id, false);
+    let started = Instant::now();
+    let mut made = Collect::new(job);
+    let result = run_adapter(job, &context, input, &mut made);
+    let took = started.elapsed().saturating_sub(made.spent);
+    let unreadable = match result {
+        Ok(unreadable) => unreadable,
+        Err(unmade) => {
+            state.counters.translation(adapter.name(), "failed", took);
+            return Err(unmade);
+        }
+    };
+    let (items, pages) = made.finish();
+    // The last piece may have failed too.
+    if let Some(broken) = job.gate.broken() {
+        return Err(Unmade::Broken(broken));
+    }
+    let rejected = made.refused > 0 || made.totals.of(Outcome::Rejected) > 0;
+    let end = match (unreadable, rejected) {
+        (true, _) => "unreadable",
+        (false, true) => "partly",
+        (false, false) => "whole",
+    };
+    state.counters.translation(adapter.name(), end, took);
+    let summary = summary(state, adapter, unreadable, &made);
+    let mut effects =
+        Effects { events: events(adapter, detection, unreadable, &made, &summary), ..Effects::default() };
+    effects.audit.push(translated_audit(adapter, message, &made, &summary));
+    effects.state = Some(if unreadable { State::Error } else { State::Translated });
+    if unreadable {
+        let text = made.issues.last().map_or_else(String::new, |i| i.text.to_string());
+        effects.failure = Some(("unreadable".to_owned(), text));
+    }
+    work(job, &mut made, &mut effects);
+    let acknowledgement = made.acknowledgement.take().map(|ack| StoredOutput {
+        name: format!("acknowledgement.{}", ack.extension),
+        media_type: ack.media_type.to_owned(),
+        bytes: ack.bytes,
+    });
+    if let Some(acknowledgement) = &acknowledgement {
+        route::acknowledge(message, acknowledgement, &mut effects);
+    }
+    effects.translation = Some(Translation {
+        adapter: adapter.name().to_owned(),
+        format: format!("{} {}", adapter.format().title, detection.version).trim_end().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ledger: ledger(&made, &items, pages),
+        issues: issues(&mut made).to_string().into_bytes(),
+        outputs: made.entries.drain(..).map(|entry| entry.output).collect(),
+        acknowledgement,
+        summary,
+        pieces: std::mem::take(&mut made.pieces),
+    });
+    Ok(Made { effects, persons: std::mem::take(&mut made.checked.persons) })
+}
+
+/// What is to be done with the bundles: the record, and where routes say. Those in pieces are worked on a few at a
+/// time.
+fn work(job: &Job<'_>, made: &mut Collect<'_>, effects: &mut Effects) {
+    if made.count == 0 {
+        return;
+    }
+    let key = single(&made.checked.persons);
+    if made.is_in_pieces() {
+        effects.work.push(NewWork::new(WorkKind::Record, RECORD_PIECES));
+        if made.routed {
+            effects.work.push(NewWork::new(WorkKind::Translate, SPREAD));
+        }
+        return;
+    }
+    let mut work = NewWork::new(WorkKind::Record, RECORD);
+    work.order_key.clone_from(&key);
+    effects.work.push(work);
+    let mut out =
+        Outgoing { state: job.state, message: job.message, key: key.as_deref(), effects, tell: Tell::Each };
+    out.all(job.routes, job.adapter.name(), 0, &made.entries);
+}
+
+/// The ledger as JSON, as [`render::ledger_json`] has it. Where its items are in pieces, it says in how many.
+fn ledger(made: &Collect<'_>, items: &[u8], pages: usize) -> Vec<u8> {
+    let totals = render::totals_json(&made.totals);
+    let unexplained = made.totals.of(Outcome::Unexplained);
+    let mut text = format!("{{\"totals\":{totals},\"unexplained\":{unexplained},").into_bytes();
+    if pages > 0 {
+        text.extend_from_slice(format!("\"pages\":{pages},").as_bytes());
+    }
+    text.extend_from_slice(b"\"items\":[");
+    text.extend_from_slice(items);
+    text.extend_from_slice(b"]}");
+    text
+}
+
+/// The adapter's issues and the check's, as an OperationOutcome.
+fn issues(made: &mut Collect<'_>) -> Value {
+    let mut outcome = render::operation_outcome(&made.issues, made.issues_dropped);
+    if !made.checked.issues.is_empty()
+        && let Some(list) = outcome["issue"].as_array_mut()
+    {
+        if made.issues.is_empty() && made.issues_dropped == 0 {
+            list.clear();
+        }
+        list.append(&mut made.checked.issues);
+    }
+    outcome
+}
+
+/// The key under which work about exactly one person keeps its order.
+pub(super) fn single(persons: &[String]) -> Option<String> {
+    match persons {
+        [one] => Some(one.clone()),
+        _ => None,
+    }
+}
+
+fn summary(
+    state: &AppState,
+    adapter: &'static dyn Adapter,
+    unreadable: bool,
+    made: &Collect<'_>,
+) -> TranslationSummary {
+    for outcome in Outcome::ALL {
+        state.counters.items(adapter.name(), outcome.word(), made.totals.of(outcome));
+    }
+    TranslationSummary {
+        records: made.count + u64::from(unreadable),
+        rejected: made.refused,
+        items: made.totals.total(),
+        mapped: made.totals.of(Outcome::Mapped),
+        unexplained: made.totals.of(Outcome::Unexplained),
+        errors: made.refused + made.checked.errors,
+        warnings: made.warnings + made.checked.warnings,
+    }
+}
+
+fn events(
+    adapter: &dyn Adapter,
+    detection: &Detection,
+    unreadable: bool,
+    made: &Collect<'_>,
+    summary: &TranslationSummary,
+) -> Vec<NewEvent> {
+    let totals = &made.totals;
+    let parts: Vec<String> = Outcome::ALL
+        .into_iter()
+        .filter(|o| totals.of(*o) > 0)
+        .map(|o| format!("{} {}", totals.of(o), o.word()))
+        .collect();
+    let kind = if unreadable { "unreadable" } else { "translated" };
+    let detail = format!(
+        "{} {}: {}, {} ({}), {}, {}",
+        adapter.format().title,
+        detection.version,
+        count(made.count, "bundle"),
+        count(totals.total(), "source item"),
+        parts.join(", "),
+        count(summary.errors, "error"),
+        count(summary.warnings, "warning"),
+    );
+    let mut events = vec![NewEvent::new(kind, adapter.name(), &detail)];
+    if made.checked.marked > 0 {
+        let detail = format!(
+            "{} marked, for breaking a rule of FHIR R4; nothing was dropped",
+            count(made.checked.marked, "resource")
+        );
+        events.push(NewEvent::new("check-failed", "causeway", &detail));
+    }
+    events
+}
+
+fn translated_audit(
+    adapter: &dyn Adapter,
+    message: &Message,
+    made: &Collect<'_>,
+    summary: &TranslationSummary,
+) -> NewAudit {
+    // One digest over all outputs proves later which translation was current; a list could be a million long.
+    let detail: Value = json!({
+        "adapter": adapter.name(),
+        "program": env!("CARGO_PKG_VERSION"),
+        "original": hex(&message.sha256),
+        "outputs": made.count,
+        "outputsDigest": hex(&made.digest()),
+        "items": summary.items,
+        "unexplained": summary.unexplained,
+    });
+    NewAudit {
+        actor: "causeway".to_owned(),
+        action: "message-translated".to_owned(),
+        entity: message.new.id.to_string(),
+        detail: detail.to_string(),
+    }
+}

@@ -1,0 +1,104 @@
+//! From accepted bytes to the record: workers that claim translation and record work.
+//!
+//! Each step is one lease finished in one transaction. Killed at any point, the work is claimed again after
+//! its lease and does the same again.
+
+mod check;
+mod collect;
+mod content;
+mod detect;
+mod made;
+mod parts;
+pub mod pieces;
+mod record;
+mod route;
+mod slices;
+mod translate;
+pub mod worker;
+mod written;
+
+use causeway_exchange::{Lease, WorkKind};
+use tokio_util::sync::CancellationToken;
+use worker::{End, Worker, Workers};
+
+use crate::state::{AppState, Shared};
+
+pub use content::{read as read_content, read_within as read_content_within};
+pub use detect::detect;
+pub use parts::joined_content;
+pub use route::Delivery;
+
+/// Destination of record work.
+pub const RECORD: &str = "record";
+/// Destination of record work on a translation in pieces.
+pub const RECORD_PIECES: &str = "record-pieces";
+/// Destination of translation work on a message that is streamed.
+pub const STREAMED: &str = "streamed";
+/// Destination of the work that sends a translation in pieces where routes say.
+pub const SPREAD: &str = "spread";
+/// Destination of deliveries that a route asks for and whose receiver is not known: parked for a person,
+/// and routed again when released.
+pub const UNRESOLVED: &str = "unresolved";
+
+/// Routes a delivery anew whose receiver was not known (destination [`UNRESOLVED`]). A worker of this crate does
+/// it; a worker that claims deliveries of every destination hands such items to this.
+pub fn route_again(state: &AppState, lease: &Lease) -> End {
+    route::again(state, lease)
+}
+
+/// Everything that a translation of this message changes, and the key of the one person it is about: for doors
+/// that translate before they answer. `None` where the program failed.
+pub fn translated(
+    state: &AppState,
+    message: &causeway_exchange::Message,
+    adapter: &'static dyn causeway_adapter::Adapter,
+    input: &[u8],
+) -> Option<(causeway_exchange::Effects, Option<String>)> {
+    let routes = route::table(state);
+    let detection = adapter.detect(input);
+    let gate = collect::Gate::default();
+    let job = collect::Job { state, routes: &routes, message, adapter, lease: None, gate: &gate };
+    let made = made::effects(&job, &detection, made::Input::Whole(input)).ok()?;
+    Some((made.effects, made::single(&made.persons)))
+}
+
+/// Starts the workers. They stop between two claims when `stop` is cancelled and [`causeway_host::signals::Signals::all`] has
+/// been called.
+pub fn start(state: &Shared, stop: &CancellationToken) -> Workers {
+    let mut workers = Workers::default();
+    let translate =
+        Worker::new("translate", WorkKind::Translate, crate::limits::CLAIM_MESSAGES).destination("");
+    workers.add(translate, state, stop, |s, leases| {
+        translate::batch(s, leases);
+    });
+    let record = Worker::new("record", WorkKind::Record, crate::limits::CLAIM_MESSAGES).destination(RECORD);
+    workers.add(record, state, stop, |s, leases| {
+        record::batch(s, leases);
+    });
+    // What is large takes its time: workers of its own see to it that nothing else waits for it.
+    let ending = stop.clone();
+    let streamed = Worker::new("translate-streamed", WorkKind::Translate, 1).destination(STREAMED);
+    workers.add(streamed, state, stop, move |s, leases| {
+        leases.into_iter().for_each(|lease| translate::streamed(s, lease, &ending));
+    });
+    let ending = stop.clone();
+    let pieces = Worker::new("record-pieces", WorkKind::Record, 1).destination(RECORD_PIECES);
+    workers.add(pieces, state, stop, move |s, leases| {
+        for lease in leases {
+            worker::one(s, &lease, || slices::record(s, &lease, &ending));
+        }
+    });
+    let spread = Worker::new("spread", WorkKind::Translate, 1).destination(SPREAD);
+    workers.add(spread, state, stop, |s, leases| {
+        for lease in leases {
+            worker::one(s, &lease, || slices::spread(s, &lease));
+        }
+    });
+    let unresolved = Worker::new("unresolved", WorkKind::Deliver, 1).destination(UNRESOLVED);
+    workers.add(unresolved, state, stop, |s, leases| {
+        for lease in leases {
+            worker::one(s, &lease, || route::again(s, &lease));
+        }
+    });
+    workers
+}

@@ -1,0 +1,224 @@
+//! Translation work: read, detect, translate, check, route, keep.
+
+use std::io::Read as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use causeway_adapter::render;
+use causeway_core::{Issue, IssueCode, Severity};
+use causeway_exchange::route::Routes;
+use causeway_exchange::work::PROCESS_DIED;
+use causeway_exchange::{
+    Effects, EngineError, Lease, Message, NewEvent, NewWork, State, Translation, TranslationSummary, WorkKind,
+};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::collect::{Broken, Gate, Gated, Job};
+use super::made::{Input, Made, Unmade, effects};
+use super::worker::{self, End};
+use super::{STREAMED, content, detect, parts, route};
+use crate::accept::FORMAT_HEADER;
+use crate::limits::TRANSLATE_WINDOW_BYTES;
+use crate::state::{AppState, Shared};
+
+/// An end for a message that a recipient collects: where it stands is the recipient's to say. A translation that fails
+/// must not take it out of the inbox, nor one that comes late undo the acknowledgement.
+fn beside_the_inbox(mut end: End) -> End {
+    if let End::Done(effects) = &mut end {
+        (effects.state, effects.failure) = (None, None);
+    }
+    end
+}
+
+/// Translates the leased messages: the work of the processor side by side, the ends written together (they
+/// share flushes) in the order in which the messages were accepted.
+pub(super) fn batch(state: &Shared, leases: Vec<Lease>) {
+    let routes = route::table(state);
+    let mut window = Vec::new();
+    let mut bytes = 0;
+    for lease in leases {
+        let message = match message(state, &lease) {
+            Ok(message) => message,
+            Err(end) => {
+                worker::finish(state, &lease, end);
+                continue;
+            }
+        };
+        if !window.is_empty() && bytes + message.size > TRANSLATE_WINDOW_BYTES {
+            run(state, &routes, std::mem::take(&mut window));
+            bytes = 0;
+        }
+        bytes += message.size;
+        window.push((lease, message));
+    }
+    run(state, &routes, window);
+}
+
+/// Translates one message that is streamed. It takes its time, so it has a worker of its own; where the service
+/// stops meanwhile, it is translated anew at the next start.
+pub(super) fn streamed(state: &Shared, lease: Lease, stop: &CancellationToken) {
+    let end = match message(state, &lease) {
+        Ok(message) => {
+            let routes = route::table(state);
+            let (_, end) = guarded(state, &routes, lease.clone(), &message, Some(stop));
+            end
+        }
+        Err(end) => end,
+    };
+    worker::finish(state, &lease, end);
+}
+
+fn message(state: &AppState, lease: &Lease) -> Result<Message, End> {
+    match state.engine.message(&lease.item.message) {
+        Ok(Some(message)) => Ok(message),
+        Ok(None) => Err(End::park("not-found", "the message is not there")),
+        Err(error) => Err(End::of(state, lease, &error)),
+    }
+}
+
+fn run(state: &Shared, routes: &Routes, window: Vec<(Lease, Message)>) {
+    let threads = state.config.limits.translate_workers.min(window.len());
+    let done: Vec<(Lease, End)> = if threads < 2 {
+        window.into_iter().map(|(lease, message)| guarded(state, routes, lease, &message, None)).collect()
+    } else {
+        let queue = Mutex::new(window.into_iter().enumerate());
+        let results = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    loop {
+                        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                        let Some((at, (lease, message))) = next else { return };
+                        let result = guarded(state, routes, lease, &message, None);
+                        results.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
+                    }
+                });
+            }
+        });
+        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        results.sort_by_key(|(at, _)| *at);
+        results.into_iter().map(|(_, result)| result).collect()
+    };
+    // Written in this order, so that what a person's messages ask for is queued in theirs.
+    worker::finish_all(state, done);
+}
+
+fn guarded(
+    state: &Shared,
+    routes: &Routes,
+    lease: Lease,
+    message: &Message,
+    stop: Option<&CancellationToken>,
+) -> (Lease, End) {
+    let done = catch_unwind(AssertUnwindSafe(|| translate(state, routes, &lease, message, stop)))
+        .unwrap_or_else(|_| End::park("panic", "the program failed on this message; its content is kept"));
+    (lease, if message.new.inbox { beside_the_inbox(done) } else { done })
+}
+
+fn translate(
+    state: &AppState,
+    routes: &Routes,
+    lease: &Lease,
+    message: &Message,
+    stop: Option<&CancellationToken>,
+) -> End {
+    let failed = |error| match error {
+        EngineError::Invalid(what) => refused(state, message, "unreadable", what),
+        error => End::of(state, lease, &error),
+    };
+    let limits = &state.config.limits;
+    let mut source = match content::open(state, message, limits.message_bytes) {
+        Ok(source) => source,
+        Err(error) => return failed(error),
+    };
+    let hint = message.new.headers.get(FORMAT_HEADER).map(String::as_str);
+    let detect = |input: &[u8]| detect::detect(state, input, message.new.media_type.as_deref(), hint);
+    let mut input = Vec::new();
+    // One byte more than may be held tells whether there is more.
+    if let Err(error) = source.read_up_to(&mut input, limits.head_bytes + 1) {
+        return failed(error);
+    }
+    let gate = Gate::new(stop);
+    let job = |adapter| Job { state, routes, message, adapter, lease: Some(lease), gate: &gate };
+    if input.len() as u64 > limits.head_bytes {
+        if let Some((adapter, detection)) = detect(&input).filter(|(adapter, _)| adapter.streams()) {
+            if lease.item.work.destination != STREAMED {
+                let mut work = NewWork::new(WorkKind::Translate, STREAMED);
+                work.replay = lease.item.work.replay;
+                return End::Done(Box::new(Effects { work: vec![work], ..Effects::default() }));
+            }
+            let mut reader = Gated { gate: &gate, reader: input.as_slice().chain(source) };
+            let made = effects(&job(adapter), &detection, Input::Stream(&mut reader));
+            return end(state, message, lease, made);
+        }
+        if let Err(error) = source.read_up_to(&mut input, limits.whole_bytes + 1) {
+            return failed(error);
+        }
+        if input.len() as u64 > limits.whole_bytes {
+            let text = format!(
+                "a message of this format is translated in memory, up to limits.whole_bytes = {} bytes; it is kept",
+                limits.whole_bytes
+            );
+            return End::park("too-large", &text);
+        }
+    }
+    let Some((adapter, detection)) = detect(&input) else {
+        return refused(state, message, "unrecognised", "no adapter knows this format; the message is kept");
+    };
+    // What may have killed its process is translated where it can kill nothing else.
+    let adapter = if lease.item.lost > 0 { state.isolated(adapter) } else { adapter };
+    if let Some(part) = adapter.part(&input) {
+        let work = parts::Work { state, routes, lease, message, adapter, detection: &detection };
+        return work.take(&part);
+    }
+    end(state, message, lease, effects(&job(adapter), &detection, Input::Whole(&input)))
+}
+
+/// The end of a message's translation, or why it has none.
+fn end(state: &AppState, message: &Message, lease: &Lease, made: Result<Made, Unmade>) -> End {
+    match made {
+        Ok(made) => End::Done(Box::new(made.effects)),
+        Err(Unmade::Unanswered) => End::await_service(state, "translator", "the translator did not answer"),
+        Err(Unmade::Interrupted(text)) => End::suspect(text),
+        Err(Unmade::Died(text)) => End::park(PROCESS_DIED, text),
+        Err(Unmade::Broken(Broken::Stopped)) => End::released(state),
+        Err(Unmade::Broken(Broken::Failed(EngineError::Invalid(what)))) => {
+            refused(state, message, "unreadable", what)
+        }
+        Err(Unmade::Broken(Broken::Failed(error))) => End::of(state, lease, &error),
+    }
+}
+
+/// A message that can't be translated at all: kept, in state error, with an account of its one item.
+fn refused(state: &AppState, message: &Message, rule: &'static str, text: &'static str) -> End {
+    state.counters.translation("none", rule, std::time::Duration::ZERO);
+    let issue = Issue::new(Severity::Fatal, IssueCode::NotSupported, rule, text);
+    let ledger = json!({
+        "totals": {"items": 1, "mapped": 0, "mapped-with-loss": 0, "withheld": 0, "rejected": 1, "unsupported": 0,
+                   "structural": 0, "unexplained": 0},
+        "unexplained": 0,
+        "items": [{"at": "the whole input", "bytes": [0, message.size], "outcome": "rejected", "reason": text}],
+    });
+    let translation = Translation {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ledger: ledger.to_string().into_bytes(),
+        issues: render::operation_outcome([&issue], 0).to_string().into_bytes(),
+        summary: TranslationSummary {
+            records: 1,
+            rejected: 1,
+            items: 1,
+            errors: 1,
+            ..TranslationSummary::default()
+        },
+        ..Translation::default()
+    };
+    End::Done(Box::new(Effects {
+        state: Some(State::Error),
+        failure: Some((rule.to_owned(), text.to_owned())),
+        translation: Some(translation),
+        events: vec![NewEvent::new(rule, "causeway", text)],
+        ..Effects::default()
+    }))
+}

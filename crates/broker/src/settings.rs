@@ -1,0 +1,127 @@
+//! What an operator may set of the broker: each crate above it has settings of its own, and the service composes
+//! them from one file.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use causeway_access::Organisation;
+use causeway_exchange::route::Route;
+use causeway_exchange::watch::Watch;
+use causeway_host::limits as host;
+use causeway_host::server::Bounds;
+use serde::Deserialize;
+
+use crate::bars;
+use crate::delivery::Endpoint;
+use crate::limits;
+
+/// Settings of one process, as the broker and everything above it need them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Where messages, record and audit are kept.
+    pub data_directory: PathBuf,
+    /// Address under which callers reach this server, for links in FHIR; without it, the one they called.
+    pub public_url: Option<String>,
+    /// Demonstration mode: no tokens.
+    pub open: bool,
+    /// Test mode: time travel.
+    pub test_mode: bool,
+    /// Limits.
+    pub limits: Limits,
+    /// Organisations.
+    pub organisations: Vec<Organisation>,
+    /// Routes, unless a table is kept with the data (document `route`/`table`).
+    pub routes: Vec<Route>,
+    /// Endpoints, unless one of the same name is kept with the data (documents `endpoint`).
+    pub endpoints: Vec<Endpoint>,
+    /// Deadlines of acknowledgements by workflow, unless a table is kept with the data (document `watch`/`table`).
+    pub watches: Vec<Watch>,
+    /// FHIR messaging.
+    pub messaging: bars::Settings,
+    /// Certificates of the HTTP door.
+    pub tls: Option<causeway_host::tls::Settings>,
+}
+
+impl Settings {
+    /// The organisation with this code.
+    pub fn organisation(&self, code: &str) -> Option<&Organisation> {
+        self.organisations.iter().find(|o| o.code.eq_ignore_ascii_case(code))
+    }
+}
+
+/// Limits an operator may set.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes of one message.
+    pub message_bytes: u64,
+    /// Bytes of one message whose format is translated in memory.
+    pub whole_bytes: u64,
+    /// Bytes by which the format of a larger message is detected.
+    pub head_bytes: u64,
+    /// Bytes of bundles and ledger that a translation holds in memory.
+    pub spill_bytes: u64,
+    /// Open connections.
+    pub connections: usize,
+    /// Seconds in which a request's header must have come.
+    pub header_read_seconds: u64,
+    /// Seconds between two pieces of a body.
+    pub body_idle_seconds: u64,
+    /// Seconds to finish after shutdown begins.
+    pub drain_seconds: u64,
+    /// Requests per second and organisation; 0 is no limit.
+    pub rate_per_second: u32,
+    /// Requests at once before the rate counts.
+    pub rate_burst: u32,
+    /// Seconds to wait for a translation.
+    pub sync_wait_seconds: u64,
+    /// Translations side by side.
+    pub translate_workers: usize,
+    /// Attempts before parking.
+    pub attempts: u32,
+    /// Hours to wait for missing parts.
+    pub parts_wait_hours: i64,
+}
+
+impl Limits {
+    /// As the listeners take them.
+    pub fn bounds(&self) -> Bounds {
+        Bounds {
+            connections: self.connections,
+            header_read: Duration::from_secs(self.header_read_seconds),
+            drain: Duration::from_secs(self.drain_seconds),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: limits::MESSAGE_BYTES,
+            whole_bytes: limits::WHOLE_BYTES_MAX,
+            head_bytes: limits::HEAD_BYTES,
+            spill_bytes: limits::SPILL_BYTES,
+            connections: host::CONNECTIONS_MAX,
+            header_read_seconds: host::HEADER_READ_SECONDS,
+            body_idle_seconds: host::BODY_IDLE_SECONDS,
+            drain_seconds: host::DRAIN_SECONDS,
+            rate_per_second: 0,
+            rate_burst: 200,
+            sync_wait_seconds: limits::SYNC_WAIT_SECONDS,
+            translate_workers: limits::TRANSLATE_WORKERS,
+            attempts: causeway_exchange::limits::DEFAULT_MAX_ATTEMPTS,
+            parts_wait_hours: limits::PARTS_WAIT_HOURS,
+        }
+    }
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not TOML, an unknown key or a wrong type; the parser says where.
+    #[error("configuration: {0}")]
+    Syntax(#[from] toml::de::Error),
+    /// A value breaks a rule.
+    #[error("configuration: {0}")]
+    Value(String),
+}

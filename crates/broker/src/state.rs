@@ -1,0 +1,221 @@
+//! What every handler and worker is given.
+
+use std::sync::{Arc, OnceLock};
+
+use causeway_access::{Gate, HasGate, Organisation, Organisations};
+use causeway_adapter::{Adapter, Context, Sender};
+use causeway_core::NhsNumber;
+use causeway_exchange::{Engine, EngineError, MessageId};
+use causeway_host::clock::Clock;
+use causeway_host::counters::Counters;
+use causeway_host::hex;
+use causeway_host::problem::{Answer, Problem};
+use causeway_host::rate::RateLimiter;
+use causeway_host::signals::Signals;
+use causeway_record::Record;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::fhir_r4;
+use crate::settings::Settings;
+
+/// The adapters, as the binary lists them.
+pub type Adapters = &'static [&'static dyn Adapter];
+
+/// The state that handlers get.
+pub type Shared = Arc<AppState>;
+
+/// Everything a handler or worker needs.
+pub struct AppState {
+    /// Keeps messages, queues, audit and configuration documents.
+    pub engine: Arc<dyn Engine>,
+    /// The integrated record.
+    pub record: Arc<Record>,
+    /// The adapters, social care first.
+    pub adapters: Adapters,
+    /// The time.
+    pub clock: Arc<Clock>,
+    /// What the operator set.
+    pub config: Settings,
+    /// Wake-up calls.
+    pub signals: Signals,
+    /// Who may come in, how often, and the audit trail.
+    pub gate: Gate,
+    /// Counts for `/metrics`.
+    pub counters: Arc<Counters>,
+    person_key: [u8; 32],
+    isolated: OnceLock<Adapters>,
+}
+
+impl std::fmt::Debug for AppState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AppState").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl HasGate for AppState {
+    fn gate(&self) -> &Gate {
+        &self.gate
+    }
+}
+
+impl AppState {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// [`EngineError`] where the key for person digests can't be read or kept.
+    pub fn new(
+        config: impl Into<Settings>,
+        engine: Arc<dyn Engine>,
+        record: Arc<Record>,
+        adapters: Adapters,
+    ) -> Result<Shared, EngineError> {
+        let config = config.into();
+        let clock = if config.test_mode { Clock::travelling() } else { Clock::system() };
+        let clock = Arc::new(clock);
+        let person_key = person_key(&*engine, &clock)?;
+        let rate = RateLimiter::new(config.limits.rate_per_second, config.limits.rate_burst);
+        let counters = Arc::new(Counters::default());
+        let gate = Gate {
+            organisations: Organisations(config.organisations.clone()),
+            open: config.open,
+            rate,
+            counters: counters.clone(),
+            trail: engine.clone(),
+            clock: clock.clone(),
+        };
+        Ok(Arc::new(Self {
+            engine,
+            record,
+            adapters,
+            clock,
+            config,
+            signals: Signals::default(),
+            gate,
+            counters,
+            person_key,
+            isolated: OnceLock::new(),
+        }))
+    }
+
+    /// The digest under which a person's work keeps its order: a keyed one, for the space of NHS numbers is
+    /// small enough to try them all.
+    pub fn person_digest(&self, number: NhsNumber) -> String {
+        self.digest(number.as_str())
+    }
+
+    /// Keyed digest of an identifier that must not stand in a queue or log.
+    pub fn digest(&self, text: &str) -> String {
+        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.person_key)
+            .map(|mac| mac.chain_update(text.as_bytes()).finalize().into_bytes());
+        mac.map(|bytes| hex(bytes.get(..16).unwrap_or(&bytes))).unwrap_or_default()
+    }
+
+    /// What an adapter is told of a message.
+    pub fn context(
+        &self,
+        sender: &str,
+        received: jiff::Timestamp,
+        message: &MessageId,
+        explain: bool,
+    ) -> Context {
+        let organisation =
+            self.config.organisation(sender).cloned().or_else(|| Organisation::of_code(sender));
+        let who = organisation.as_ref().map_or_else(
+            || Sender {
+                system: causeway_fhir::systems::ODS_ORGANISATION.to_owned(),
+                code: sender.to_owned(),
+                name: String::new(),
+            },
+            Organisation::sender,
+        );
+        let mut context = Context::new(who, received, original_uri(message));
+        context.explain = explain;
+        if let Some(organisation) = organisation {
+            context.options = organisation.options;
+            if let Some(zone) = organisation.zone.and_then(|z| jiff::tz::TimeZone::get(&z).ok()) {
+                context.zone = zone;
+            }
+        }
+        context
+    }
+
+    /// The adapter with this name.
+    pub fn adapter(&self, name: &str) -> Option<&'static dyn Adapter> {
+        let own = || (name == fhir_r4::NAME).then_some(&fhir_r4::ADAPTER as &dyn Adapter);
+        self.adapters.iter().copied().find(|a| a.name() == name).or_else(own)
+    }
+
+    /// Gives the adapters that translate one input in a process of its own, for what may have killed this one. Once.
+    pub fn isolate_with(&self, adapters: Adapters) {
+        let _ = self.isolated.set(adapters);
+    }
+
+    /// The same adapter in a process of its own, where the binary has given such.
+    pub(crate) fn isolated(&self, adapter: &'static dyn Adapter) -> &'static dyn Adapter {
+        let given = self.isolated.get().copied().unwrap_or_default();
+        given.iter().copied().find(|a| a.name() == adapter.name()).unwrap_or(adapter)
+    }
+
+    /// Runs a call that blocks on a thread made for it.
+    ///
+    /// # Errors
+    /// What the call returns; [`Problem::internal`] where it panicked.
+    pub async fn blocking<T, E>(
+        self: &Arc<Self>,
+        call: impl FnOnce(&AppState) -> Result<T, E> + Send + 'static,
+    ) -> Answer<T>
+    where
+        T: Send + 'static,
+        E: Into<Problem> + Send + 'static,
+    {
+        let state = self.clone();
+        match tokio::task::spawn_blocking(move || call(&state)).await {
+            Ok(result) => result.map_err(Into::into),
+            Err(_) => {
+                tracing::error!("a request's work panicked");
+                Err(Problem::internal())
+            }
+        }
+    }
+}
+
+/// The identifier of a message's original, as `meta.source` of every resource made from it says.
+pub fn original_uri(message: &MessageId) -> String {
+    format!("{}{}", ORIGINAL_PREFIX, message)
+}
+
+/// The message that a `meta.source` leads to.
+pub fn message_of_uri(uri: &str) -> Option<MessageId> {
+    let rest = uri.strip_prefix(ORIGINAL_PREFIX)?;
+    MessageId::new(rest.split('#').next().unwrap_or(rest)).ok()
+}
+
+const ORIGINAL_PREFIX: &str = "urn:causeway:message:";
+
+/// A new message id, rising with time.
+pub fn new_message_id() -> Result<MessageId, EngineError> {
+    MessageId::new(&Uuid::now_v7().simple().to_string())
+}
+
+/// The key for person digests, made once and kept with the data, so that every process has the same.
+fn person_key(engine: &dyn Engine, clock: &Clock) -> Result<[u8; 32], EngineError> {
+    const KIND: &str = "service";
+    const KEY: &str = "person-key";
+    let mut hash = Sha256::new();
+    // Version 7 ids carry 74 random bits each: four are plenty.
+    for _ in 0..4 {
+        hash.update(Uuid::now_v7().as_bytes());
+    }
+    let fresh: [u8; 32] = hash.finalize().into();
+    let document = serde_json::json!({ "key": hex(&fresh) }).to_string();
+    match engine.put_config(KIND, KEY, Some(&document), Some(0), "causeway", clock.now()) {
+        Ok(_) | Err(EngineError::VersionConflict(_)) => {}
+        Err(error) => return Err(error),
+    }
+    let (_, kept) = engine.config(KIND, KEY)?.ok_or(EngineError::NotFound("document"))?;
+    let kept: serde_json::Value =
+        serde_json::from_str(&kept).map_err(|_| EngineError::Corrupt("person key"))?;
+    Ok(Sha256::digest(kept["key"].as_str().unwrap_or_default().as_bytes()).into())
+}

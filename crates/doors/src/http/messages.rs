@@ -1,0 +1,337 @@
+//! What is known of messages: `GET /messages`, `/messages/{id}` and the parts of it. The first two addresses give a
+//! page to a browser: the service asks [`list`] and [`one`] for everybody else.
+
+use axum::body::Body;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use causeway_access::caller::{self, Caller};
+use causeway_broker::pipeline::pieces;
+use causeway_broker::state::Shared;
+use causeway_broker::view::{self, ListQuery, View, id_of, view};
+use causeway_exchange::{Message, MessageId, NewWork, OutputFacts, PieceKind, TranslationHead, WorkKind};
+use causeway_host::hex;
+use causeway_host::problem::{Answer, Problem};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::mesh::body::Outgoing;
+
+pub(super) fn router() -> Router<Shared> {
+    Router::new()
+        .route("/messages/{id}/ledger", get(ledger))
+        .route("/messages/{id}/issues", get(issues))
+        .route("/messages/{id}/bundles", get(bundles))
+        .route("/messages/{id}/bundles/{number}", get(bundle))
+        .route("/messages/{id}/acknowledgement", get(acknowledgement))
+        .route("/messages/{id}/original", get(original))
+        .route("/messages/{id}/replay", post(replay))
+}
+
+fn facts(message: &Message) -> Value {
+    let new = &message.new;
+    json!({
+        "id": new.id.as_str(),
+        "state": message.state.as_str(),
+        "door": new.door,
+        "sender": new.sender,
+        "mailboxFrom": new.mailbox_from,
+        "mailboxTo": new.mailbox_to,
+        "workflow": new.workflow,
+        "localId": new.local_id,
+        "correlationId": new.correlation_id,
+        "mediaType": new.media_type,
+        "linked": new.linked.as_ref().map(MessageId::as_str),
+        "received": message.received_at.to_string(),
+        "changed": message.changed_at.to_string(),
+        "bytes": message.size,
+        "sha256": hex(&message.sha256),
+        "failure": message.failure.as_ref().map(|(code, text)| json!({"code": code, "text": text})),
+        "contentDeleted": message.content_deleted_at.map(|t| t.to_string()),
+    })
+}
+
+/// A list of bundles, `from` being the number of the first, from 0.
+fn bundle_list(id: &MessageId, from: u64, bundles: &[OutputFacts]) -> Vec<Value> {
+    (from + 1..)
+        .zip(bundles)
+        .map(|(number, output)| {
+            json!({"name": output.name, "bytes": output.size, "href": format!("/messages/{id}/bundles/{number}")})
+        })
+        .collect()
+}
+
+/// Where a list of bundles goes on, if it does.
+fn bundles_after(id: &MessageId, listed: u64, count: u64) -> Option<String> {
+    (listed < count).then(|| format!("/messages/{id}/bundles?from={}", listed + 1))
+}
+
+fn translation_facts(id: &MessageId, head: &TranslationHead, bundles: &[OutputFacts]) -> Value {
+    let translation = &head.translation;
+    // Only the totals are wanted of what may be a large document.
+    #[derive(Deserialize)]
+    struct Totals {
+        totals: Value,
+    }
+    let totals = serde_json::from_slice::<Totals>(&translation.ledger).map_or(Value::Null, |t| t.totals);
+    json!({
+        "adapter": translation.adapter,
+        "format": translation.format,
+        "program": translation.version,
+        "ledger": totals,
+        "errors": translation.summary.errors,
+        "warnings": translation.summary.warnings,
+        "bundles": bundle_list(id, 0, bundles),
+        "bundleCount": head.output_count(),
+        "moreBundles": bundles_after(id, bundles.len() as u64, head.output_count()),
+        "acknowledgement": translation.acknowledgement.as_ref().map(|_| format!("/messages/{id}/acknowledgement")),
+    })
+}
+
+fn view_json(view: &View) -> Value {
+    let id = &view.message.new.id;
+    let mut body = facts(&view.message);
+    // A copy written for a mailbox has no translation of its own, but a list of what its form could not carry.
+    let (written, translation) = match &view.translation {
+        Some(t) if t.translation.adapter.is_empty() && view.message.new.door == "broker" => {
+            (Some(&t.translation), None)
+        }
+        other => (None, other.as_ref()),
+    };
+    body["translation"] = translation.map_or(Value::Null, |t| translation_facts(id, t, &view.bundles));
+    if let Some(written) = written {
+        let list: Value = serde_json::from_slice(&written.issues).unwrap_or_default();
+        let left = list["issue"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let left = left.iter().filter(|i| i["details"]["coding"][0]["code"] != "all-ok").count();
+        body["written"] =
+            json!({"as": written.format, "leftBehind": left, "list": format!("/messages/{id}/issues")});
+    }
+    body["timeline"] = view
+        .timeline
+        .iter()
+        .map(|e| {
+            json!({"at": e.at.to_string(), "message": e.message.as_str(), "event": e.event.kind.0,
+                   "actor": e.event.actor, "detail": e.event.detail})
+        })
+        .collect();
+    body["acknowledgements"] = view
+        .expectations
+        .iter()
+        .map(|e| {
+            json!({"kind": e.expected.kind.as_str(), "from": e.expected.from, "due": e.expected.deadline.to_string(),
+                   "came": e.settled.as_ref().map(|(_, at, code)| json!({"at": at.to_string(), "code": code}))})
+        })
+        .collect();
+    body["derived"] = view.linked.iter().map(|m| json!(m.new.id.as_str())).collect();
+    body["links"] = json!({
+        "ledger": format!("/messages/{id}/ledger"),
+        "issues": format!("/messages/{id}/issues"),
+        "original": format!("/messages/{id}/original"),
+        "explain": format!("/messages/{id}/explain"),
+    });
+    body
+}
+
+/// A message as JSON.
+///
+/// # Errors
+/// As [`view`].
+pub async fn json_of(state: &Shared, caller: &Caller, id: &MessageId) -> Answer<Json<Value>> {
+    Ok(Json(view_json(&view(state, caller, id).await?)))
+}
+
+/// One message.
+///
+/// # Errors
+/// As [`view`].
+pub async fn one(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let view = view(&state, &caller, &id_of(&id)?).await?;
+    Ok(Json(view_json(&view)).into_response())
+}
+
+/// Lists messages: all of them for an operator, for others those that they sent.
+///
+/// # Errors
+/// As [`view::list`].
+pub async fn list(State(state): State<Shared>, caller: Caller, Query(query): Query<ListQuery>) -> Answer {
+    // Only the page shows what became of each; this list stays cheap.
+    let list = view::list(&state, &caller, query, false).await?;
+    let rows: Vec<Value> = list.messages.iter().map(|(m, _)| facts(m)).collect();
+    Ok(Json(json!({"messages": rows, "next": list.next.map(|n| format!("/messages?after={n}"))}))
+        .into_response())
+}
+
+/// Loads only a message's translation, without its bundles, if the caller may see the message.
+async fn translation(state: &Shared, caller: &Caller, id: &str) -> Answer<(MessageId, TranslationHead)> {
+    let id = id_of(id)?;
+    let wanted = id.clone();
+    let (message, translation) = state
+        .blocking(move |s| -> Result<_, Problem> {
+            Ok((s.engine.message(&wanted)?, s.engine.translation_head(&wanted)?))
+        })
+        .await?;
+    message.filter(|m| caller.may_see(m)).ok_or_else(|| Problem::not_found("message"))?;
+    let translation = translation.ok_or_else(|| Problem::not_found("translation of this message yet"))?;
+    Ok((id, translation))
+}
+
+fn typed(media_type: &str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    let value = HeaderValue::from_str(media_type)
+        .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
+    response.headers_mut().insert(header::CONTENT_TYPE, value);
+    response
+}
+
+/// Which page of a ledger that is in pieces.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct LedgerQuery {
+    page: u32,
+}
+
+/// The ledger. One that is too large for memory has its items on pages, each with the totals of all.
+async fn ledger(
+    State(state): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(query): Query<LedgerQuery>,
+) -> Answer {
+    let (id, TranslationHead { translation, .. }) = translation(&state, &caller, &id).await?;
+    let pages = translation.pieces_of(PieceKind::Ledger).count();
+    if pages == 0 {
+        return Ok(typed("application/json", translation.ledger));
+    }
+    let page = query.page.max(1);
+    let wanted = id.clone();
+    let items = state.blocking(move |s| pieces::items(s, &wanted, page - 1)).await?;
+    let items = items.ok_or_else(|| Problem::not_found("page of this ledger"))?;
+    let head: Value = serde_json::from_slice(&translation.ledger).map_err(|_| Problem::internal())?;
+    let next = (u64::from(page) < pages as u64).then(|| format!("/messages/{id}/ledger?page={}", page + 1));
+    let head = json!({"totals": head["totals"], "unexplained": head["unexplained"], "page": page, "pages": pages,
+                      "next": next});
+    let mut text = head.to_string().into_bytes();
+    // The items are JSON already: they take the place of the closing brace.
+    text.pop();
+    text.reserve(items.len() + 16);
+    text.extend_from_slice(b",\"items\":[");
+    text.extend_from_slice(&items);
+    text.extend_from_slice(b"]}");
+    Ok(typed("application/json", text))
+}
+
+async fn issues(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let (_, head) = translation(&state, &caller, &id).await?;
+    Ok(typed(causeway_fhir::MEDIA_TYPE, head.translation.issues))
+}
+
+/// From which bundle a list begins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct BundlesQuery {
+    from: u64,
+}
+
+/// A page of the list of bundles.
+async fn bundles(
+    State(state): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(query): Query<BundlesQuery>,
+) -> Answer {
+    let (id, head) = translation(&state, &caller, &id).await?;
+    let from = query.from.max(1) - 1;
+    let wanted = id.clone();
+    let count = head.output_count();
+    let found = state
+        .blocking(move |s| pieces::facts(s, &wanted, &head, from, causeway_broker::limits::BUNDLES_LISTED))
+        .await?;
+    let next = bundles_after(&id, from + found.len() as u64, count).filter(|_| !found.is_empty());
+    Ok(Json(json!({"bundleCount": count, "bundles": bundle_list(&id, from, &found), "next": next}))
+        .into_response())
+}
+
+async fn bundle(
+    State(state): State<Shared>,
+    caller: Caller,
+    Path((id, number)): Path<(String, u64)>,
+) -> Answer {
+    let (id, head) = translation(&state, &caller, &id).await?;
+    let at = number.checked_sub(1).filter(|at| *at < head.output_count());
+    let at = at.ok_or_else(|| Problem::not_found("bundle of this message"))?;
+    let detail = json!({"part": "bundle", "number": number});
+    caller::audit(&state, &caller, "message-read", id.to_string(), detail).await?;
+    let output = state.blocking(move |s| pieces::bundle(s, &id, &head.translation, at)).await?;
+    let output = output.ok_or_else(|| Problem::not_found("bundle of this message"))?;
+    Ok(typed(&output.media_type, output.bytes))
+}
+
+/// Why a message is translated again.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ReplayForm {
+    note: String,
+    confirm: String,
+}
+
+/// Orders a new translation of the same message: after a repaired mapping or route. Its bundles go to the
+/// record and to everyone whom the routes name, as a new delivery.
+async fn replay(
+    State(state): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(form): Form<ReplayForm>,
+) -> Answer {
+    caller.require_operator()?;
+    caller::same_origin(&headers)?;
+    let id = id_of(&id)?;
+    let reason: String = form.note.trim().chars().take(causeway_broker::limits::NOTE_CHARS_MAX).collect();
+    if form.confirm != "yes" || reason.is_empty() {
+        return Err(Problem::invalid("not-confirmed", "say why and tick the box, nothing was changed"));
+    }
+    let location = format!("/messages/{id}");
+    let actor = caller.organisation.code;
+    let work = NewWork { replay: true, ..NewWork::new(WorkKind::Translate, "") };
+    state.blocking(move |s| s.engine.replay(&id, vec![work], &actor, &reason, s.clock.now())).await?;
+    state.signals.work(WorkKind::Translate);
+    let location = HeaderValue::from_str(&location).map_err(|_| Problem::internal())?;
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+}
+
+async fn acknowledgement(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let (id, TranslationHead { translation, .. }) = translation(&state, &caller, &id).await?;
+    let found =
+        translation.acknowledgement.ok_or_else(|| Problem::not_found("acknowledgement of this message"))?;
+    let detail = json!({"part": "acknowledgement"});
+    caller::audit(&state, &caller, "message-read", id.to_string(), detail).await?;
+    Ok(typed(&found.media_type, found.bytes))
+}
+
+async fn original(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let id = id_of(&id)?;
+    let wanted = id.clone();
+    let message = state.blocking(move |s| s.engine.message(&wanted)).await?;
+    let message = message.filter(|m| caller.may_see(m)).ok_or_else(|| Problem::not_found("message"))?;
+    let detail = json!({"part": "original", "sha256": hex(&message.sha256)});
+    caller::audit(&state, &caller, "message-read", id.to_string(), detail).await?;
+    let content = state.blocking(move |s| s.engine.payload(&id)).await?;
+    // Shown as text or downloaded, never run: an original may be any file.
+    let declared = message.new.media_type.as_deref().unwrap_or("application/octet-stream");
+    let active = declared.contains("html") || declared.contains("svg") || declared.contains("script");
+    let media_type = if active { "text/plain; charset=utf-8" } else { declared };
+    let body = Outgoing::Stream(content.reader, Some(content.size)).body();
+    let mut response = typed(media_type, body);
+    if let Some(encoding) =
+        message.new.content_encoding.as_deref().and_then(|e| HeaderValue::from_str(e).ok())
+    {
+        response.headers_mut().insert(header::CONTENT_ENCODING, encoding);
+    }
+    let sha256 = hex(&message.sha256);
+    if let Ok(value) = HeaderValue::from_str(&format!("\"{sha256}\"")) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    Ok(response)
+}

@@ -1,0 +1,11 @@
+//! The doors: the protocols on which messages come in and readers ask. HTTP, MESH, MLLP, SCAIP, FHIR and FHIR
+//! messaging. Each ends in the broker's commit; none knows a format, a page or another door's protocol.
+
+pub mod fault;
+pub mod fhir;
+pub mod http;
+pub mod limits;
+pub mod mesh;
+pub mod mllp;
+pub mod process_message;
+pub mod scaip;

@@ -1,0 +1,308 @@
+//! The MLLP door: messages in frames over TCP (HL7's transport), each answered in order after it is durable.
+//!
+//! A sender may pipeline: frames are accepted in the order in which they come, up to [`crate::limits::MLLP_IN_FLIGHT`] at
+//! a time, and answered in that order; then reading stops until answers have gone out, which is the
+//! back-pressure. The same bytes sent again are the same message and get the same answer. The answer itself is
+//! the format's own: the adapter that is set for the listener writes it.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use causeway_access::Organisation;
+use causeway_access::caller;
+use causeway_broker::accept::FORMAT_HEADER;
+use causeway_broker::state::{Shared, new_message_id};
+use causeway_exchange::{
+    Accept, AcceptOutcome, Answer, Effects, EngineError, IdempotencyKey, MessageId, NewMessage, NewWork,
+    Payload, WorkKind,
+};
+use causeway_hl7v2::mllp::{Decoder, encode};
+use causeway_host::hex;
+use causeway_host::server::{Stream, Wrap};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// One MLLP listener: the address says who sends, for the protocol itself doesn't.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Address to listen on.
+    pub listen: String,
+    /// Code of the organisation whose system sends here.
+    pub sender: String,
+    /// Adapter that reads the frames.
+    #[serde(default = "hl7v2")]
+    pub format: String,
+}
+
+fn hl7v2() -> String {
+    "hl7v2".to_owned()
+}
+
+/// A frame that was handed to the engine: its answer follows when the commit is done.
+struct Pending {
+    outcome: oneshot::Receiver<Result<AcceptOutcome, EngineError>>,
+    id: MessageId,
+    frame: Vec<u8>,
+    received: jiff::Timestamp,
+}
+
+/// Serves a listener until `stop`; then no new connection is taken, what was read is answered.
+pub async fn serve(
+    state: Shared,
+    stop: CancellationToken,
+    listener: TcpListener,
+    settings: Settings,
+    wrap: Option<Wrap>,
+) {
+    let wrap = match (wrap, state.config.tls.as_ref().filter(|tls| tls.mllp)) {
+        (None, Some(tls)) => match causeway_host::tls::wrap(tls) {
+            Ok(wrap) => Some(wrap),
+            Err(error) => {
+                // Never in clear what was to be within TLS.
+                tracing::error!(error = %error, "the MLLP listener is not served");
+                return;
+            }
+        },
+        (wrap, _) => wrap,
+    };
+    let room = Arc::new(Semaphore::new(state.config.limits.connections));
+    let tracker = TaskTracker::new();
+    let settings = Arc::new(settings);
+    loop {
+        let Ok(permit) = room.clone().acquire_owned().await else { break };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, peer)) = accepted else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let (state, stop, settings, wrap) = (state.clone(), stop.clone(), settings.clone(), wrap.clone());
+        tracker.spawn(async move {
+            connection(&state, stream, peer, &settings, wrap, stop).await;
+            drop(permit);
+        });
+    }
+    tracker.close();
+    drop(tokio::time::timeout(Duration::from_secs(state.config.limits.drain_seconds), tracker.wait()).await);
+}
+
+async fn connection(
+    state: &Shared,
+    stream: TcpStream,
+    peer: SocketAddr,
+    settings: &Settings,
+    wrap: Option<Wrap>,
+    stop: CancellationToken,
+) {
+    drop(stream.set_nodelay(true));
+    let stream: Box<dyn Stream> = match wrap {
+        None => Box::new(stream),
+        Some(wrap) => {
+            let limit = Duration::from_secs(state.config.limits.header_read_seconds);
+            match tokio::time::timeout(limit, wrap(stream)).await {
+                Ok(Ok((stream, certificate))) => {
+                    if !may_send(state, settings, certificate.as_deref()) {
+                        tracing::warn!(
+                            %peer,
+                            sender = settings.sender,
+                            "an MLLP connection with another organisation's certificate was not taken"
+                        );
+                        return;
+                    }
+                    stream
+                }
+                _ => return,
+            }
+        }
+    };
+    let (reader, writer) = tokio::io::split(stream);
+    let (send, receive) = mpsc::channel(crate::limits::MLLP_IN_FLIGHT);
+    let reading = read(state, reader, settings, send, stop);
+    let writing = answer(state, writer, settings, receive);
+    let (read, ()) = tokio::join!(reading, writing);
+    tracing::debug!(%peer, end = read, "MLLP connection ended");
+}
+
+/// Whether a connection with this client certificate, or none, may send as the listener's organisation: where that
+/// one names its certificate it must be shown, and one that another organisation names never counts.
+fn may_send(state: &Shared, settings: &Settings, certificate: Option<&[u8]>) -> bool {
+    match caller::by_certificate(&state.gate, certificate) {
+        Some(holder) => holder.code.eq_ignore_ascii_case(&settings.sender),
+        None => !state.config.organisation(&settings.sender).is_some_and(Organisation::names_certificate),
+    }
+}
+
+/// Reads frames and hands them to the engine, in order. Says why it ended.
+async fn read(
+    state: &Shared,
+    mut reader: impl AsyncReadExt + Unpin,
+    settings: &Settings,
+    send: mpsc::Sender<Pending>,
+    stop: CancellationToken,
+) -> &'static str {
+    let max = usize::try_from(state.config.limits.message_bytes.min(state.config.limits.whole_bytes))
+        .unwrap_or(usize::MAX);
+    let mut decoder = Decoder::new(max.min(causeway_hl7v2::limits::FRAME_BYTES_MAX));
+    let mut buffer = vec![0; crate::limits::MLLP_READ_BYTES];
+    loop {
+        loop {
+            match decoder.frame() {
+                Ok(None) => break,
+                Ok(Some(frame)) => {
+                    let Some(pending) = hand_over(state, settings, frame).await else { return "not taken" };
+                    if send.send(pending).await.is_err() {
+                        return "not answered";
+                    }
+                }
+                // Its header can't be trusted to name a message, so there is nothing to answer to.
+                Err(_) => return "frame too long",
+            }
+        }
+        let idle = match decoder.is_midway() {
+            true => Duration::from_secs(state.config.limits.body_idle_seconds),
+            false => Duration::from_secs(crate::limits::MLLP_IDLE_SECONDS),
+        };
+        let read = tokio::select! {
+            () = stop.cancelled() => return "stopping",
+            read = tokio::time::timeout(idle, reader.read(&mut buffer)) => read,
+        };
+        match read {
+            Err(_) => return "idle",
+            Ok(Err(_)) => return "broken",
+            Ok(Ok(0)) if decoder.is_midway() => return "ended within a frame",
+            Ok(Ok(0)) => return "closed",
+            Ok(Ok(length)) => decoder.extend(buffer.get(..length).unwrap_or_default()),
+        }
+    }
+}
+
+async fn hand_over(state: &Shared, settings: &Settings, frame: Vec<u8>) -> Option<Pending> {
+    let mut message = NewMessage::new(new_message_id().ok()?, &settings.sender, "mllp");
+    message.media_type =
+        state.adapter(&settings.format).and_then(|a| a.format().media_types.first()).map(|m| (*m).to_owned());
+    message.headers.insert(FORMAT_HEADER.to_owned(), settings.format.clone());
+    let key = IdempotencyKey {
+        sender: settings.sender.clone(),
+        request_id: format!("mllp-{}", hex(&Sha256::digest(&frame))),
+    };
+    let effects = Effects {
+        work: vec![NewWork::new(WorkKind::Translate, "")],
+        // Kept so that the same bytes sent again count as done; the answer is written anew, the same.
+        answer: Some(Answer { status: 200, media_type: String::new(), body: Vec::new() }),
+        ..Effects::default()
+    };
+    let accept = Accept { message, payload: Payload::Bytes(frame.clone()), key: Some(key), effects };
+    let id = accept.message.id.clone();
+    let received = state.clock.now();
+    let (send, outcome) = oneshot::channel();
+    let engine = state.engine.clone();
+    // Handing over may block where the engine's queue is full. Waiting for it keeps the order of frames.
+    let handed = tokio::task::spawn_blocking(move || {
+        engine.accept_then(
+            accept,
+            received,
+            Box::new(move |outcome| {
+                drop(send.send(outcome));
+            }),
+        );
+    });
+    handed.await.ok()?;
+    Some(Pending { outcome, id, frame, received })
+}
+
+/// Answers frames in order, each after its commit. A frame that could not be made durable is not answered, and
+/// the connection ends: the sender sends it again.
+async fn answer(
+    state: &Shared,
+    mut writer: impl AsyncWriteExt + Unpin,
+    settings: &Settings,
+    mut receive: mpsc::Receiver<Pending>,
+) {
+    let mut out = Vec::new();
+    while let Some(pending) = receive.recv().await {
+        let Pending { mut outcome, id, frame, received } = pending;
+        let outcome = match outcome.try_recv() {
+            Ok(outcome) => Ok(outcome),
+            Err(_) => {
+                // What is ready doesn't wait for the commit of what came after it.
+                if !out.is_empty() && writer.write_all(&out).await.is_err() {
+                    break;
+                }
+                out.clear();
+                outcome.await
+            }
+        };
+        let Some((id, received)) = durable(state, outcome, id, received).await else { break };
+        if let Some(reply) = reply(state, settings, &id, received, frame).await {
+            encode(&reply, &mut out);
+        }
+        // Answers that are ready together go out together.
+        if receive.is_empty() || out.len() > crate::limits::MLLP_READ_BYTES {
+            if writer.write_all(&out).await.is_err() {
+                break;
+            }
+            out.clear();
+        }
+    }
+    drop(writer.write_all(&out).await);
+    drop(writer.shutdown().await);
+}
+
+/// The message's id and time once it is durable.
+async fn durable(
+    state: &Shared,
+    outcome: Result<Result<AcceptOutcome, EngineError>, oneshot::error::RecvError>,
+    id: MessageId,
+    received: jiff::Timestamp,
+) -> Option<(MessageId, jiff::Timestamp)> {
+    match outcome {
+        Ok(Ok(AcceptOutcome::Accepted { .. })) => {
+            state.signals.work(WorkKind::Translate);
+            Some((id, received))
+        }
+        Ok(Ok(AcceptOutcome::Replayed { id, .. } | AcceptOutcome::InProgress { id })) => {
+            let wanted = id.clone();
+            let message = state.blocking(move |s| s.engine.message(&wanted)).await.ok()??;
+            Some((id, message.received_at))
+        }
+        Ok(Ok(AcceptOutcome::Conflict { .. })) => None,
+        Ok(Err(error)) => {
+            tracing::warn!(error = %error, "MLLP frame not taken");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// The format's own answer; `None` where the message asks for none. Translation follows from the bytes alone, so
+/// this is the answer that the worker keeps with the message a moment later.
+async fn reply(
+    state: &Shared,
+    settings: &Settings,
+    id: &MessageId,
+    received: jiff::Timestamp,
+    frame: Vec<u8>,
+) -> Option<Vec<u8>> {
+    let adapter = state.adapter(&settings.format)?;
+    let context = state.context(&settings.sender, received, id, false);
+    let large = frame.len() > crate::limits::MLLP_ANSWER_AT_ONCE_BYTES;
+    let make = move || {
+        let made =
+            catch_unwind(AssertUnwindSafe(|| causeway_adapter::translate(adapter, &frame, &context))).ok()?;
+        made.acknowledgement.map(|a| a.bytes)
+    };
+    match large {
+        true => tokio::task::spawn_blocking(make).await.ok()?,
+        false => make(),
+    }
+}

@@ -1,0 +1,23 @@
+//! What every listener and handler of a Causeway process stands on: connections and TLS, the clock, wake-up calls,
+//! limits of rate, counts, and the one form of a refusal. Knows no message format, no person and no page.
+
+mod certificate;
+pub mod clock;
+pub mod counters;
+pub mod limits;
+pub mod panics;
+pub mod problem;
+pub mod rate;
+pub mod server;
+pub mod signals;
+pub mod tls;
+
+pub use certificate::{common_name, fingerprint};
+pub use clock::Clock;
+pub use counters::Counters;
+pub use problem::{Answer, Problem};
+
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(bytes)
+}

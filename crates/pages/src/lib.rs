@@ -1,0 +1,175 @@
+//! The pages: rendered here, readable without scripts, printable, each under 100 kB.
+
+pub mod explain;
+pub mod limits;
+pub mod messages;
+mod people;
+mod queues;
+mod start;
+pub mod words;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use causeway_broker::state::Shared;
+use causeway_host::problem::{Answer, Problem};
+
+/// The one style sheet.
+const STYLE: &str = include_str!("../templates/causeway.css");
+
+/// Routes of the pages that have no other form. Those of messages that programs read too are put
+/// together by the service: [`messages::list`], [`messages::one`].
+pub fn router() -> Router<Shared> {
+    Router::new()
+        .route("/", get(start::page))
+        .route("/adapters", get(start::adapters))
+        .route("/messages/{id}/explain", get(explain::page))
+        .route("/messages/{id}/replay", get(messages::replay))
+        .route("/accessibility", get(start::accessibility))
+        .route("/people", get(people::list).post(people::search))
+        .route("/people/", get(people::list).post(people::search))
+        .route("/people/{id}", get(people::one))
+        .route("/overdue", get(queues::overdue))
+        .route("/overdue/{number}", get(queues::overdue_one).post(queues::handle))
+        .route("/parked", get(queues::parked))
+        .route("/parked/{number}", get(queues::parked_one).post(queues::act))
+        .route("/assets/causeway.css", get(style))
+}
+
+async fn style() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("max-age=300")),
+    ];
+    (headers, STYLE).into_response()
+}
+
+/// What every page has around its content.
+#[derive(Clone, Debug, Default)]
+pub struct Frame {
+    /// Title of the page.
+    pub title: String,
+    /// Which entry of the navigation it belongs to.
+    pub here: &'static str,
+}
+
+impl Frame {
+    /// A frame.
+    pub fn new(title: impl Into<String>, here: &'static str) -> Self {
+        Self { title: title.into(), here }
+    }
+
+    /// Address and words of each entry of the navigation.
+    pub fn navigation(&self) -> [(&'static str, &'static str); 6] {
+        NAVIGATION
+    }
+}
+
+/// The navigation: address and words.
+pub const NAVIGATION: [(&str, &str); 6] = [
+    ("/", "Start"),
+    ("/messages/", "Messages"),
+    ("/people/", "People"),
+    ("/overdue", "Overdue"),
+    ("/parked", "Parked"),
+    ("/adapters", "Adapters"),
+];
+
+/// Renders a page.
+///
+/// # Errors
+/// 500 where the template fails, which means that formatting itself failed.
+pub fn render(template: &impl Template) -> Answer {
+    let html = template.render().map_err(|_| Problem::internal())?;
+    Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::VARY, "accept")], html).into_response())
+}
+
+/// Whether the caller is a browser asking for a page, rather than a program asking for JSON.
+pub fn wants_html(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|a| a.to_str().ok()).unwrap_or_default();
+    for kind in accept.split(',') {
+        let kind = kind.split(';').next().unwrap_or(kind).trim();
+        if kind.eq_ignore_ascii_case("text/html") || kind.eq_ignore_ascii_case("application/xhtml+xml") {
+            return true;
+        }
+        if kind.ends_with("json") {
+            return false;
+        }
+    }
+    false
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    frame: Frame,
+    status: u16,
+    problem: Problem,
+}
+
+/// Puts what axum itself refuses (a number in a path that is none, a form that can't be read) into the words
+/// and form of our own refusals. Not for other doors: their protocols say how they refuse.
+pub async fn rejections_as_problems(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let status = response.status();
+    let ours = response.extensions().get::<Problem>().is_some();
+    let plain = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if ours || !plain || !status.is_client_error() {
+        return response;
+    }
+    // What axum says may quote the value that it could not read, so it is not passed on.
+    Problem::new(status, "invalid", "request", "the request could not be understood").into_response()
+}
+
+/// Shows refusals to browsers as pages. The FHIR API answers with an OperationOutcome always.
+pub async fn problems_as_pages(request: Request, next: Next) -> Response {
+    let html = wants_html(request.headers()) && !request.uri().path().starts_with("/fhir");
+    let response = next.run(request).await;
+    let Some(problem) = response.extensions().get::<Problem>().filter(|_| html).cloned() else {
+        return response;
+    };
+    let status = response.status();
+    let title = match status.as_u16() {
+        401 => "Sign in needed",
+        403 => "Not allowed",
+        404 | 410 => "Not found",
+        429 | 503 => "Try again later",
+        400..=499 => "This could not be done",
+        _ => "Something went wrong",
+    };
+    let page = ProblemPage { frame: Frame::new(title, ""), status: status.as_u16(), problem };
+    let Ok(mut shown) = render(&page) else { return response };
+    *shown.status_mut() = status;
+    for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE] {
+        if let Some(value) = response.headers().get(&name) {
+            shown.headers_mut().insert(name, value.clone());
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_kind_that_we_know_decides() {
+        let ask = |accept: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+            wants_html(&headers)
+        };
+        assert!(ask("text/html,application/xhtml+xml,application/json;q=0.9"));
+        assert!(!ask("application/json, text/html"));
+        assert!(!ask("application/fhir+json"));
+        assert!(!ask("*/*"));
+        assert!(!wants_html(&HeaderMap::new()));
+    }
+}

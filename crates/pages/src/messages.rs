@@ -1,0 +1,417 @@
+//! The list of messages, and one message with its journey.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::{self, Path, Query};
+use causeway_access::Caller;
+use causeway_broker::limits::{LIST_MESSAGE_BYTES_MAX, NOTE_CHARS_MAX, PAGE_ISSUES_MAX};
+use causeway_broker::state::{AppState, Shared};
+use causeway_broker::view::{self, List, ListQuery, View, id_of, view};
+use causeway_exchange::{EventKind, Message, State, TranslationHead};
+use causeway_host::hex;
+use causeway_host::problem::Answer;
+use serde_json::Value;
+
+use super::words::{self, Moment, organisation};
+use super::{Frame, render};
+
+struct Row {
+    id: String,
+    short: String,
+    received: Moment,
+    sender: String,
+    format: String,
+    door: String,
+    state: &'static str,
+    items: u64,
+    mapped: u64,
+    translated: bool,
+    errors: u64,
+    warnings: u64,
+}
+
+#[derive(Template)]
+#[template(path = "messages.html")]
+struct ListPage {
+    frame: Frame,
+    rows: Vec<Row>,
+    states: Vec<(&'static str, bool)>,
+    state: &'static str,
+    sender: String,
+    next: Option<String>,
+}
+
+/// The end of an id, enough to tell messages of one page apart.
+pub(super) fn short(id: &str) -> String {
+    let tail: Vec<char> = id.chars().rev().take(8).collect();
+    tail.into_iter().rev().collect()
+}
+
+/// The page of a list.
+///
+/// # Errors
+/// As [`view::list`] and [`render`].
+pub async fn list(
+    extract::State(state): extract::State<Shared>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Answer {
+    listed(&state, &view::list(&state, &caller, query, true).await?)
+}
+
+fn listed(state: &AppState, list: &List) -> Answer {
+    let rows = list
+        .messages
+        .iter()
+        .map(|(message, translation)| {
+            let summary = translation.as_ref().map(|t| t.summary).unwrap_or_default();
+            let format = translation.as_ref().map(|t| t.format.clone()).filter(|f| !f.is_empty());
+            Row {
+                id: message.new.id.to_string(),
+                short: short(message.new.id.as_str()),
+                received: message.received_at.into(),
+                sender: organisation(state, &message.new.sender),
+                format: format.unwrap_or_else(|| untranslated(message)),
+                door: message.new.door.clone(),
+                state: message.state.as_str(),
+                items: summary.items,
+                mapped: summary.mapped,
+                translated: translation.as_ref().is_some_and(|t| !t.adapter.is_empty()),
+                errors: summary.errors,
+                warnings: summary.warnings,
+            }
+        })
+        .collect();
+    let current = list.state.map_or("", State::as_str);
+    let sender = list.sender.clone().unwrap_or_default();
+    let next = list.next.map(|after| {
+        let sender: String = sender.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        format!("/messages/?after={after}&state={current}&sender={sender}")
+    });
+    render(&ListPage {
+        frame: Frame::new("Messages", "/messages/"),
+        rows,
+        states: State::ALL.into_iter().map(|s| (s.as_str(), list.state == Some(s))).collect(),
+        state: current,
+        sender,
+        next,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "replay.html")]
+struct ReplayPage {
+    frame: Frame,
+    id: String,
+    short: String,
+    state: &'static str,
+    note_max: usize,
+}
+
+/// The page that asks before a message is translated again.
+///
+/// # Errors
+/// 403 for everyone but an operator; as [`view()`] and [`render`].
+pub async fn replay(
+    extract::State(state): extract::State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
+    caller.require_operator()?;
+    let message = view(&state, &caller, &id_of(&id)?).await?.message;
+    let id = message.new.id.to_string();
+    render(&ReplayPage {
+        frame: Frame::new(format!("Translate message {} again", short(&id)), "/messages/"),
+        short: short(&id),
+        state: message.state.as_str(),
+        note_max: NOTE_CHARS_MAX,
+        id,
+    })
+}
+
+fn untranslated(message: &Message) -> String {
+    match (&message.new.linked, message.new.door.as_str()) {
+        (Some(_), "broker") => "copy for a mailbox".to_owned(),
+        _ if message.size > LIST_MESSAGE_BYTES_MAX => "large, open it to see".to_owned(),
+        _ if message.state == State::Error => "not recognised".to_owned(),
+        _ => "not translated yet".to_owned(),
+    }
+}
+
+struct EventRow {
+    at: Moment,
+    what: String,
+    actor: String,
+    detail: String,
+    of: Option<String>,
+}
+
+struct OutcomeRow {
+    word: String,
+    meaning: &'static str,
+    count: u64,
+    percent: String,
+}
+
+pub(super) struct IssueRow {
+    pub(super) severity: String,
+    pub(super) text: String,
+    pub(super) place: String,
+    pub(super) rule: String,
+}
+
+struct ExpectationRow {
+    kind: &'static str,
+    from: String,
+    due: Moment,
+    came: Option<(String, Moment)>,
+    overdue: bool,
+}
+
+/// One source item, without its value.
+struct ItemRow {
+    place: String,
+    outcome: String,
+    meaning: String,
+}
+
+/// What the form of a copy for a mailbox could not carry.
+struct LeftBehind {
+    form: String,
+    rows: Vec<IssueRow>,
+    more: usize,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct OnePage {
+    frame: Frame,
+    id: String,
+    state: &'static str,
+    meaning: &'static str,
+    failure: Option<String>,
+    sender: String,
+    door: String,
+    received: Moment,
+    size: String,
+    sha256: String,
+    media_type: String,
+    workflow: Option<String>,
+    mailbox: Option<String>,
+    linked: Option<(String, String)>,
+    content_kept: bool,
+    may_replay: bool,
+    translated: bool,
+    adapter: String,
+    format: String,
+    items: u64,
+    outcomes: Vec<OutcomeRow>,
+    issues: Vec<IssueRow>,
+    issues_more: usize,
+    bundles: Vec<(usize, String, String)>,
+    bundles_more: u64,
+    /// Whether the ledger is too large for one document, and the message too large for the page side by side.
+    ledger_paged: bool,
+    acknowledgement: Option<String>,
+    expectations: Vec<ExpectationRow>,
+    timeline: Vec<EventRow>,
+    /// Whose note it is, where it was typed here.
+    typed_for: Option<String>,
+    items_shown: Vec<ItemRow>,
+    left_behind: Option<LeftBehind>,
+    derived: Vec<(String, String, String)>,
+}
+
+/// Bundles that the page links to.
+const BUNDLES_SHOWN: usize = 50;
+/// Items of a typed message that the page shows.
+const ITEMS_SHOWN: usize = 60;
+/// Events that the page shows.
+const EVENTS_SHOWN: usize = 150;
+
+/// The page of one message.
+///
+/// # Errors
+/// As [`view()`] and [`render`].
+pub async fn one(
+    extract::State(state): extract::State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer {
+    let view = view(&state, &caller, &id_of(&id)?).await?;
+    shown(&state, &view, caller.is_operator())
+}
+
+fn shown(state: &AppState, view: &View, operator: bool) -> Answer {
+    let message = &view.message;
+    let id = message.new.id.to_string();
+    let translation = view.translation.as_ref().map(|head| &head.translation);
+    let count = view.translation.as_ref().map_or(0, TranslationHead::output_count);
+    let (issues, issues_more) = issues(translation.map_or(&[], |t| &t.issues));
+    render(&OnePage {
+        frame: Frame::new(format!("Message {}", short(&id)), "/messages/"),
+        state: message.state.as_str(),
+        meaning: words::state(message.state),
+        failure: message.failure.as_ref().map(|(_, text)| text.clone()),
+        sender: organisation(state, &message.new.sender),
+        door: message.new.door.clone(),
+        received: message.received_at.into(),
+        size: words::size(message.size),
+        sha256: hex(&message.sha256),
+        media_type: message.new.media_type.clone().unwrap_or_else(|| "not stated".to_owned()),
+        workflow: message.new.workflow.clone(),
+        mailbox: message.new.mailbox_to.clone(),
+        linked: message.new.linked.as_ref().map(|l| (l.to_string(), short(l.as_str()))),
+        content_kept: message.content_deleted_at.is_none(),
+        may_replay: operator && message.new.door != "broker",
+        translated: translation.is_some_and(|t| !t.adapter.is_empty()),
+        adapter: translation.map(|t| t.adapter.clone()).unwrap_or_default(),
+        format: translation.map(|t| t.format.clone()).unwrap_or_default(),
+        items: translation.map_or(0, |t| t.summary.items),
+        outcomes: outcomes(translation.map_or(&[], |t| &t.ledger)),
+        issues,
+        issues_more,
+        bundles: (1..)
+            .zip(&view.bundles)
+            .take(BUNDLES_SHOWN)
+            .map(|(n, o)| (n, o.name.clone(), words::size(o.size)))
+            .collect(),
+        bundles_more: count.saturating_sub(BUNDLES_SHOWN as u64),
+        ledger_paged: translation.is_some_and(|t| !t.pieces.is_empty()),
+        acknowledgement: translation.and_then(|t| t.acknowledgement.as_ref()).map(|a| a.media_type.clone()),
+        expectations: expectations(view),
+        timeline: timeline(view),
+        typed_for: (message.new.door == causeway_broker::accept::FORM_DOOR)
+            .then(|| message.new.sender.clone()),
+        items_shown: items_shown(view),
+        left_behind: left_behind(view),
+        derived: view
+            .linked
+            .iter()
+            .map(|m| {
+                let to = m.new.mailbox_to.clone().unwrap_or_default();
+                (m.new.id.to_string(), to, m.state.as_str().to_owned())
+            })
+            .collect(),
+        id,
+    })
+}
+
+/// Items of a message that a person typed here: each with what became of it.
+fn items_shown(view: &View) -> Vec<ItemRow> {
+    let typed = view.message.new.door == causeway_broker::accept::FORM_DOOR;
+    let Some(head) = view.translation.as_ref().filter(|_| typed) else { return Vec::new() };
+    let ledger: Value = serde_json::from_slice(&head.translation.ledger).unwrap_or_default();
+    let items = ledger["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    items
+        .iter()
+        .take(ITEMS_SHOWN)
+        .map(|item| {
+            let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
+            let outcome = text("outcome");
+            let reason = text("reason");
+            let meaning = words::outcome(&outcome);
+            ItemRow {
+                place: text("at"),
+                meaning: if reason.is_empty() {
+                    meaning.to_owned()
+                } else {
+                    format!("{meaning} Why: {reason}.")
+                },
+                outcome,
+            }
+        })
+        .collect()
+}
+
+fn left_behind(view: &View) -> Option<LeftBehind> {
+    let head = view.translation.as_ref().filter(|_| view.message.new.door == "broker")?;
+    let written = Some(&head.translation).filter(|t| t.adapter.is_empty())?;
+    let (rows, more) = issues(&written.issues);
+    Some(LeftBehind { form: written.format.clone(), rows, more })
+}
+
+fn expectations(view: &View) -> Vec<ExpectationRow> {
+    view.expectations
+        .iter()
+        .map(|e| ExpectationRow {
+            kind: e.expected.kind.as_str(),
+            from: e.expected.from.clone(),
+            due: e.expected.deadline.into(),
+            came: e.settled.as_ref().map(|(_, at, code)| (code.clone(), (*at).into())),
+            overdue: e.overdue_since.is_some() && e.settled.is_none(),
+        })
+        .collect()
+}
+
+fn timeline(view: &View) -> Vec<EventRow> {
+    let own = &view.message.new.id;
+    view.timeline
+        .iter()
+        // What a step did has an event of its own: that it is finished tells a person nothing more.
+        .filter(|e| e.event.kind.0 != EventKind::DONE)
+        .take(EVENTS_SHOWN)
+        .map(|e| EventRow {
+            at: e.at.into(),
+            what: words::event(&e.event.kind.0),
+            actor: e.event.actor.clone(),
+            detail: match e.event.kind.0.as_str() {
+                EventKind::ACCEPTED => format!("by {}", e.event.detail),
+                _ => e.event.detail.clone(),
+            },
+            of: (e.message != *own).then(|| e.message.to_string()),
+        })
+        .collect()
+}
+
+fn outcomes(ledger: &[u8]) -> Vec<OutcomeRow> {
+    // Only the totals are wanted of what may be a large document.
+    #[derive(serde::Deserialize)]
+    struct Head {
+        totals: BTreeMap<String, u64>,
+    }
+    let Ok(head) = serde_json::from_slice::<Head>(ledger) else { return Vec::new() };
+    let all = head.totals.get("items").copied().unwrap_or_default();
+    causeway_core::Outcome::ALL
+        .into_iter()
+        .map(|outcome| {
+            let word = outcome.word();
+            let count = head.totals.get(word).copied().unwrap_or_default();
+            let percent = if all == 0 { 0.0 } else { count as f64 * 100.0 / all as f64 };
+            OutcomeRow {
+                word: word.replace('-', " "),
+                meaning: words::outcome(word),
+                count,
+                percent: format!("{percent:.1} %"),
+            }
+        })
+        .collect()
+}
+
+/// Issues for people: gravest first, and how many are not shown.
+pub(super) fn issues(outcome: &[u8]) -> (Vec<IssueRow>, usize) {
+    let outcome: Value = serde_json::from_slice(outcome).unwrap_or_default();
+    let list = outcome["issue"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    let mut rows: Vec<IssueRow> = list
+        .iter()
+        .filter(|i| i["details"]["coding"][0]["code"] != "all-ok")
+        .map(|i| IssueRow {
+            severity: text(&i["severity"]),
+            text: text(&i["details"]["text"]),
+            place: text(i["location"].get(0).unwrap_or(&i["diagnostics"])),
+            rule: text(&i["details"]["coding"][0]["code"]),
+        })
+        .collect();
+    let weight = |row: &IssueRow| match row.severity.as_str() {
+        "fatal" => 0,
+        "error" => 1,
+        "warning" => 2,
+        _ => 3,
+    };
+    rows.sort_by_key(weight);
+    let more = rows.len().saturating_sub(PAGE_ISSUES_MAX);
+    rows.truncate(PAGE_ISSUES_MAX);
+    (rows, more)
+}
