@@ -336,6 +336,30 @@ impl When {
         }
     }
 
+    /// Whether it is certainly before another: at the precision that both have.
+    pub fn is_before(&self, other: &Self) -> bool {
+        if self.precision >= Precision::Minute && other.precision >= Precision::Minute {
+            return self.earliest() < other.earliest();
+        }
+        let common = self.precision.min(other.precision);
+        let key = |w: &Self| {
+            let (year, month, day) = w.date;
+            let month = if common >= Precision::Month { month } else { 0 };
+            let day = if common >= Precision::Day { day } else { 0 };
+            (year, month, day)
+        };
+        key(self) < key(other)
+    }
+
+    /// Whether it is a day that systems write for "no end" or "no date": the first of their calendar, or a last one.
+    pub fn is_sentinel(&self) -> bool {
+        self.precision >= Precision::Day
+            && matches!(
+                self.date,
+                (1, 1, 1) | (1753, 1, 1) | (1899, 12, 30 | 31) | (1900, 1, 1) | (2999 | 9999, 12, 31)
+            )
+    }
+
     /// The earliest instant that it may mean, in seconds since 1970 UTC: for ordering only.
     pub fn earliest(&self) -> i64 {
         let (y, m, d) = self.date;
@@ -457,6 +481,25 @@ mod tests {
         assert_eq!(iso("2024-07").as_deref(), Ok("2024-07"));
         assert!(iso("2024-7-1").is_err());
         assert!(iso("2024-07T10:00").is_err());
+    }
+
+    #[test]
+    fn order_at_the_precision_that_both_have() {
+        let at = |t| When::iso(t, &crate::london()).unwrap();
+        for (one, other, before) in [
+            ("2024-07-01", "2024-07-02", true),
+            ("2024-07-01T10:30", "2024-07-01", false),
+            ("2024-07-01", "2024-07-01T10:30", false),
+            ("2024-07", "2024-07-31", false),
+            ("2023", "2024-01-01T00:00", true),
+            ("2024-07-01T10:30:00Z", "2024-07-01T10:30:00+01:00", false),
+            ("2024-07-01T10:30:00+01:00", "2024-07-01T10:30:00Z", true),
+            ("1900-01-01", "2000-10-04", true),
+        ] {
+            assert_eq!(at(one).is_before(&at(other)), before, "{one} {other}");
+        }
+        assert!(at("1900-01-01").is_sentinel() && at("9999-12-31T23:59").is_sentinel());
+        assert!(!at("1900").is_sentinel() && !at("2024-12-31").is_sentinel());
     }
 
     #[test]

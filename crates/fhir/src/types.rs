@@ -1,7 +1,7 @@
 //! FHIR data types, written through [`Writer`]. Each function writes one value and nothing where there is
 //! nothing to say.
 
-use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, NhsNumberError, Severity, Sources, When};
+use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, NhsNumberError, Outcome, Severity, Sources, When};
 
 use crate::profiles::UKCORE;
 use crate::systems;
@@ -251,13 +251,38 @@ pub fn reference_by_identifier(
     });
 }
 
-/// A `Period` under a key, from what is known of its ends.
+/// Why the end of a period is not written, in the words of the issue: FHIR forbids an end before the start (`per-1`),
+/// and a system's last day, or its first, stands for no end.
+pub fn no_end(start: Option<&When>, end: &When) -> Option<Issue> {
+    let issue = |rule, text: &'static str| Some(Issue::new(Severity::Warning, IssueCode::Value, rule, text));
+    if end.is_sentinel() {
+        return issue("end-sentinel", "the end is a day that systems write for no end; it was left out");
+    }
+    match start.is_some_and(|start| end.is_before(start)) {
+        true => issue("period-reversed", "the end is before the start; the end was left out"),
+        false => None,
+    }
+}
+
+/// Tells why an end is not written and claims its items; whether that is so.
+pub fn left_out_end(w: &mut Writer, start: Option<&When>, end: &When, from: &impl Sources) -> bool {
+    let Some(issue) = no_end(start, end) else { return false };
+    let mut first = None;
+    from.each(&mut |item| first = first.or(Some(item)));
+    w.issue(first, issue);
+    w.claim(from, Outcome::Withheld, "no possible end, so it was held back");
+    true
+}
+
+/// A `Period` under a key, from what is known of its ends. An end that can't be one is left out and told.
 pub fn period(
     w: &mut Writer,
     key: &str,
     start: Option<(When, impl Sources)>,
     end: Option<(When, impl Sources)>,
 ) {
+    let first = start.as_ref().map(|(when, _)| *when);
+    let end = end.filter(|(when, from)| !left_out_end(w, first.as_ref(), when, from));
     w.object(key, |w| {
         if let Some((when, from)) = start {
             w.date_time("start", &when, from);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity, When};
-use causeway_fhir::types::{extension, ukcore_extension};
+use causeway_fhir::types::{extension, left_out_end, ukcore_extension};
 use causeway_fhir::writer::decimal;
 use causeway_fhir::{Writer, systems};
 use causeway_terminology::ucum::ucum;
@@ -132,13 +132,14 @@ pub fn effective_or_start(w: &mut Writer, stem: &str, effective: Effective<'_>) 
     }
 }
 
-/// `Period` from what is known of its ends.
+/// `Period` from what is known of its ends; an end that can't be one is left out and told.
 pub fn period(w: &mut Writer, key: &str, start: Option<Time<'_>>, end: Option<Time<'_>>) {
     w.object(key, |w| {
         if let Some(start) = start {
             moment(w, "start", start);
         }
-        if let Some(end) = end {
+        let first = start.map(|s| s.when);
+        if let Some(end) = end.filter(|e| !left_out_end(w, first.as_ref(), &e.when, &e.leaf)) {
             moment(w, "end", end);
         }
     });

@@ -84,7 +84,9 @@ pub fn describe(text: &str) -> Reference {
     };
     let says = |key: &str| {
         let at = text.find(key)? + key.len();
-        text.get(at..)?.trim_start_matches([':', '=', ' ']).split_whitespace().next()
+        // Senders put quotation marks around the value, or around key and value, and other marks between.
+        let value = text.get(at..)?.trim_start_matches([':', '=', ' ', '"', '\'']);
+        value.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ';' | ',' | '<')).next()
     };
     reference.content_type = says("ContentType=").unwrap_or("").to_owned();
     let yes = |key: &str| says(key).is_some_and(|v| v.eq_ignore_ascii_case("yes"));
@@ -103,6 +105,15 @@ mod tests {
             describe("\n Filename=\"a b.txt\" ContentType=text/plain Compressed=Yes X-GP2GP-Skeleton: Yes ");
         assert_eq!((r.file_name.as_str(), r.content_type.as_str()), ("a b.txt", "text/plain"));
         assert!(r.compressed && r.skeleton);
+        for words in [
+            "Filename=\"a.xml\" ContentType=application/xml Compressed=No DomainData=\"X-GP2GP-Skeleton: Yes\"",
+            "Filename=\"a.xml\" DomainData=\"X-GP2GP-Skeleton:Yes;X-Other: 1\" ContentType=\"application/xml\"",
+            "Filename=\"a.xml\" X-GP2GP-Skeleton=\"yes\"",
+        ] {
+            let r = describe(words);
+            assert!(r.skeleton && !r.compressed, "{words}");
+        }
+        assert!(!describe("Filename=\"a\" DomainData=\"X-GP2GP-Skeleton: No\"").skeleton);
         assert_eq!(describe("TEST.TXT").file_name, "TEST.TXT");
     }
 

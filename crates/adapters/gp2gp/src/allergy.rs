@@ -3,6 +3,7 @@
 use causeway_adapter::{Composer, Profile};
 use causeway_fhir::types::{Coding, concept};
 use causeway_fhir::{Writer, systems};
+use causeway_xml::Element;
 
 use crate::extract::{Extract, Statement};
 use crate::role::Role;
@@ -32,9 +33,18 @@ fn body(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, medicine: bo
     let first = texts.first().copied();
     let status = if info.status.is_empty() { "active" } else { info.status };
     let from = first.filter(|_| !info.status.is_empty());
-    concept(w, "clinicalStatus", Coding::new(systems::ALLERGY_CLINICAL, status, ""), from);
-    let unconfirmed = Coding::new(systems::ALLERGY_VERIFICATION, "unconfirmed", "Unconfirmed");
-    concept(w, "verificationStatus", unconfirmed, ());
+    match hl7::nullified(statement.element) {
+        // R4 forbids a clinical status beside it (ait-2).
+        Some(leaf) => {
+            let error = Coding::new(systems::ALLERGY_VERIFICATION, "entered-in-error", "Entered in Error");
+            concept(w, "verificationStatus", error, leaf);
+        }
+        None => {
+            concept(w, "clinicalStatus", Coding::new(systems::ALLERGY_CLINICAL, status, ""), from);
+            let unconfirmed = Coding::new(systems::ALLERGY_VERIFICATION, "unconfirmed", "Unconfirmed");
+            concept(w, "verificationStatus", unconfirmed, ());
+        }
+    }
     if let Some(first) = first {
         w.string("type", info.kind, first);
     }
@@ -42,8 +52,18 @@ fn body(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, medicine: bo
     if let Some(first) = first {
         w.string("criticality", info.criticality, first);
     }
+    let substance = statement.element.child("value").filter(|v| v.attribute("code").is_some());
     if let Some(code) = statement.element.child("code") {
-        write::concept(w, "code", code, if medicine { "drug-allergy" } else { "other-allergy" });
+        let entry = if medicine { "drug-allergy" } else { "other-allergy" };
+        match substance {
+            // Readers look for the agent in the code: that there is an allergy is what the resource says.
+            Some(substance) => {
+                w.object("code", |w| agent(w, substance, code, entry));
+            }
+            None => {
+                write::concept(w, "code", code, entry);
+            }
+        }
     }
     w.reference("patient", &x.patient, ());
     if let Some(encounter) = x.encounter(statement) {
@@ -70,15 +90,26 @@ fn body(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, medicine: bo
         notes.push(Note::part(*leaf, annotation::said_once(text)));
     }
     write::notes(w, &notes);
-    // A coded value names the substance.
-    if let Some(value) = statement.element.child("value").filter(|v| v.attribute("code").is_some()) {
-        w.array("reaction", |w| {
-            w.element(|w| {
-                write::concept(w, "substance", value, "");
-                w.array("manifestation", |w| {
-                    w.element(|w| w.fixed("text", "not stated"));
-                });
-            });
-        });
+}
+
+/// The agent of an allergy, its codes first, and the codes of the entry that says what kind of allergy it is.
+fn agent(w: &mut Writer, substance: Element<'_>, entry: Element<'_>, degraded: &str) {
+    w.array("coding", |w| {
+        for part in hl7::codes(substance) {
+            write::coding(w, causeway_hl7v3::write::any_system, part);
+        }
+        for part in hl7::codes(entry) {
+            write::coding(w, causeway_hl7v3::write::any_system, part);
+        }
+        if !hl7::codes(substance).any(write::is_snomed) {
+            write::degraded(w, degraded);
+        }
+    });
+    let said = hl7::words(entry).map(|l| (l, l.text.trim()));
+    match (hl7::words(substance), said) {
+        (Some(agent), Some((entry, words))) => {
+            w.string("text", &format!("{} ({words})", agent.text.trim()), (agent, entry));
+        }
+        (agent, said) => w.leaf_opt("text", agent.or(said.map(|(leaf, _)| leaf))),
     }
 }

@@ -144,8 +144,8 @@ pub(crate) fn is_vaccine_detail(text: &str) -> bool {
     let text = text.trim();
     text.starts_with("Primary Source: ")
         || text.starts_with("Recorded: ") && text.contains("Primary Source: ")
-        || (text.contains("[Batch Number:") || text.contains("[Manufacturer:"))
-            && text.contains("[Expiry Date:")
+        || ["[Batch Number:", "[Manufacturer:", "[Expiry Date:"].iter().filter(|l| text.contains(**l)).count()
+            > 1
 }
 
 /// Takes a vaccination's text apart; the rest is what is not labelled.

@@ -76,6 +76,7 @@ fn encounter_body(w: &mut Writer, x: &Extract<'_>, composition: &Composition<'_>
     let word = match status.map_or("COMPLETE", |s| s.text.trim()) {
         "COMPLETE" => "finished",
         "ACTIVE" => "in-progress",
+        status if status.eq_ignore_ascii_case("nullified") => "entered-in-error",
         _ => "unknown",
     };
     w.string("status", word, status);

@@ -51,7 +51,10 @@ pub(crate) fn document(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
             write::identifier_elements(w, &x.ids, statement.element);
             write::identifier_elements(w, &x.ids, document);
         });
-        w.fixed("status", "current");
+        match hl7::nullified(statement.element) {
+            Some(leaf) => w.string("status", "entered-in-error", leaf),
+            None => w.fixed("status", "current"),
+        }
         kind(w, document, text.filter(|_| labelled), &sections);
         w.reference("subject", &x.patient, ());
         write::instant(w, "date", x.entered(statement), &x.zone);

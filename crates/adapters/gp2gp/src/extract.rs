@@ -140,6 +140,8 @@ pub(crate) struct Extract<'d> {
     problems: HashMap<String, Vec<usize>>,
     /// What link sets connect to a request: link set and the refs within it, by the request's statement.
     links: HashMap<usize, Vec<usize>>,
+    /// What stands in the place of a statement and is none that is known.
+    pub unknown: Vec<Element<'d>>,
 }
 
 impl<'d> Extract<'d> {
@@ -167,6 +169,7 @@ impl<'d> Extract<'d> {
             topics: HashMap::new(),
             problems: HashMap::new(),
             links: HashMap::new(),
+            unknown: Vec::new(),
         };
         for component in element.children_named("component") {
             extract.folders.extend(component.children_named("ehrFolder"));
@@ -203,7 +206,13 @@ impl<'d> Extract<'d> {
         }
         for component in holder.children_named("component") {
             for element in component.children() {
-                let Some(kind) = Kind::of(element.name()) else { continue };
+                let Some(kind) = Kind::of(element.name()) else {
+                    // A registration has no place here, and account and README say so.
+                    if element.name() != "RegistrationStatement" {
+                        self.unknown.push(element);
+                    }
+                    continue;
+                };
                 let number = self.statements.len();
                 self.statements.push(Statement {
                     element,
@@ -459,7 +468,10 @@ impl<'d> Extract<'d> {
 
 /// The confidentiality markings of an element itself.
 fn marks<'d>(element: Element<'d>) -> Vec<Element<'d>> {
-    element.children_named("confidentialityCode").collect()
+    // A document is marked where it is referred to (RCMR_MT030101, referredToExternalDocument).
+    let document = element.path(&["reference", "referredToExternalDocument"]).into_iter();
+    let holders = std::iter::once(element).chain(document);
+    holders.flat_map(|holder| holder.children_named("confidentialityCode")).collect()
 }
 
 /// The agents of a folder's directory.

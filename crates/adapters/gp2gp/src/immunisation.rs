@@ -65,16 +65,24 @@ fn body(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, known: &Know
     };
     let detail_text = detail.map(text);
     let info = detail_text.as_deref().map(annotation::vaccine).unwrap_or_default();
-    w.fixed("status", "completed");
+    match hl7::nullified(statement.element) {
+        Some(leaf) => w.string("status", "entered-in-error", leaf),
+        None => w.fixed("status", "completed"),
+    }
     let unknown = Coding::new("http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "UNK", "unknown");
     concept_fixed(w, "vaccineCode", unknown);
     w.reference("patient", &x.patient, ());
     if let Some(encounter) = x.encounter(statement) {
         w.reference("encounter", encounter, ());
     }
-    match hl7::effective(statement.element, &x.zone).start() {
+    // Some senders state the end alone, which is the moment of entry too.
+    let stated = hl7::effective(statement.element, &x.zone);
+    let end = if let hl7::Effective::Between(None, end) = stated { end } else { None };
+    let entered = || hl7::child_time(statement.element, "availabilityTime", &x.zone);
+    match stated.start().or_else(|| end.and_then(|_| entered())).or(end) {
         Some(time) => write::moment(w, "occurrenceDateTime", time),
-        None => write::absent(w, "_occurrenceDateTime", "unknown", ()),
+        // A word, for some readers demand the element itself.
+        None => w.fixed("occurrenceString", "unknown"),
     }
     if let Some(entered) = x.entered(statement) {
         write::moment(w, "recorded", entered);

@@ -19,6 +19,7 @@ mod pathology;
 mod problem;
 mod request;
 mod role;
+mod rules;
 mod skeleton;
 mod translate;
 mod write;

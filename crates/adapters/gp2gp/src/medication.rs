@@ -12,8 +12,8 @@ use crate::codes::PRESCRIPTION;
 use crate::confidentiality::{self, Markings};
 use crate::extract::{Extract, Statement, Supply, prior_refs};
 use crate::hl7::{self, Effective, Time};
-use crate::write;
 use crate::write::Note;
+use crate::{rules, write};
 
 /// Labels of a supply's text (national adaptor).
 const LABELS: [&str; 6] = [
@@ -40,6 +40,14 @@ struct Facts<'x, 'd> {
 pub(crate) fn medication(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     let statement = &x.statements[number];
     let markings = confidentiality::of_statement(x, number);
+    for supply in x.supplies_of(number).filter(|s| !is_known(s.element)) {
+        if let Some(item) = supply.element.items().next() {
+            c.issue_at(item, rules::SUPPLY_UNKNOWN.issue());
+        }
+    }
+    if !x.supplies_of(number).any(|s| s.request.is_some() || stops_something(x, s)) {
+        lone_statement(c, x, number, &markings);
+    }
     for supply in x.supplies_of(number) {
         let Some(request) = &supply.request else { continue };
         let facts = facts(x, statement, supply);
@@ -50,6 +58,51 @@ pub(crate) fn medication(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
             statement_resource(c, x, &facts, request, &markings);
         }
     }
+}
+
+/// The parts of a medication (RCMR_MT030101, MedicationStatement/component).
+fn is_known(supply: Element<'_>) -> bool {
+    matches!(supply.name(), "ehrSupplyAuthorise" | "ehrSupplyPrescribe" | "ehrSupplyDiscontinue")
+}
+
+/// Whether a stop is told of a medicine of the extract.
+fn stops_something(x: &Extract<'_>, supply: &Supply<'_>) -> bool {
+    let stopped = prior_refs(supply.element, "reversalOf");
+    stopped.iter().any(|id| x.supply_by_id.contains_key(&hl7::key(id.text)))
+}
+
+/// A medication of which neither an authorisation nor an issue is told: drug and dose are, and must not be lost.
+fn lone_statement(c: &mut Composer<'_>, x: &Extract<'_>, number: usize, markings: &Markings<'_>) {
+    let statement = &x.statements[number];
+    if let Some(item) = statement.element.items().next() {
+        c.issue_at(item, rules::SUPPLY_MISSING.issue());
+    }
+    let key = hl7::guid(statement.element)
+        .map_or_else(|| format!("node {}", statement.element.index()), |id| hl7::key(id.text));
+    let stop = x.supplies_of(number).find(|s| s.element.name() == "ehrSupplyDiscontinue");
+    c.resource_with("MedicationStatement", &format!("{key}-MS"), &markings.meta(Profile::Default), |w| {
+        write::identifiers(w, &x.ids, statement.element);
+        match (hl7::nullified(statement.element), stop) {
+            (Some(leaf), _) => w.string("status", "entered-in-error", leaf),
+            (None, Some(_)) => w.fixed("status", "stopped"),
+            (None, None) => w.fixed("status", "unknown"),
+        }
+        medicine(w, statement);
+        w.reference("subject", &x.patient, ());
+        if let Some(encounter) = x.encounter(statement) {
+            w.reference("context", encounter, ());
+        }
+        write::effective(w, "effective", hl7::effective(statement.element, &x.zone));
+        if let Some(time) = x.entered(statement) {
+            write::moment(w, "dateAsserted", time);
+        }
+        let within = x.supplies_of(number).map(|s| s.element);
+        let texts: Vec<Note<'_>> = within.flat_map(texts).map(Note::of).collect();
+        write::notes(w, &texts);
+        w.array("dosage", |w| {
+            w.element(|w| dosage_body(w, statement, &Instructions::default()));
+        });
+    });
 }
 
 fn facts<'x, 'd>(x: &'x Extract<'d>, statement: &'x Statement<'d>, supply: &'x Supply<'d>) -> Facts<'x, 'd> {
@@ -121,9 +174,12 @@ fn word_of<'d>(facts: &Facts<'_, 'd>) -> (&'static str, Vec<Leaf<'d>>) {
         return ("stopped", prior_refs(stop.element, "reversalOf"));
     }
     let code = hl7::child_code(facts.supply.element, "statusCode");
-    let word = match code.map_or("", |c| c.text.trim()) {
+    let word = match code.map_or("", |c| c.text.trim()).to_ascii_uppercase().as_str() {
         "ACTIVE" => "active",
-        "COMPLETE" => "completed",
+        "COMPLETE" | "COMPLETED" => "completed",
+        "NULLIFIED" => "entered-in-error",
+        "HELD" | "SUSPENDED" => "on-hold",
+        "ABORTED" => "stopped",
         _ => "unknown",
     };
     (word, code.into_iter().collect())
@@ -160,14 +216,17 @@ fn request_body(w: &mut Writer, x: &Extract<'_>, facts: &Facts<'_, '_>) {
     let mut notes: Vec<Note<'_>> = stop_texts;
     if let Some(time) = facts.stop.and_then(|stop| stopped(x, stop)) {
         w.mapped(time.leaf);
-        notes.push(Note { text: "Stopped".to_owned(), leaf: time.leaf, time: Some(time) });
+        notes.push(Note { text: "Stopped".to_owned(), leaf: time.leaf, time: Some(time), also: None });
     }
     let instructions = annotations(facts, &mut notes);
     write::notes(w, &notes);
     dosage(w, facts.statement, instructions);
     dispense(w, x, facts);
     // The profile demands a word on substitution, and the message has none.
-    w.object("substitution", |w| write::absent(w, "_allowedBoolean", "unknown", ()));
+    w.object("substitution", |w| {
+        let unknown = Coding::new(systems::DATA_ABSENT, "unknown", "Unknown");
+        causeway_fhir::types::concept_fixed(w, "allowedCodeableConcept", unknown);
+    });
     prior(w, x, facts);
 }
 
@@ -230,13 +289,23 @@ fn stop_reason<'d>(w: &mut Writer, stop: &Supply<'d>) -> Vec<Note<'d>> {
     let coded = code.is_some_and(|c| hl7::words(c).is_some() || hl7::codes(c).next().is_some());
     let texts = texts(stop.element);
     if let Some(code) = code.filter(|_| coded) {
-        write::concept(w, "statusReason", code, "");
         let words = hl7::words(code).map_or("", |l| l.text.trim());
         // A text that says no more than the code is the same reason twice.
         let (same, other): (Vec<Leaf<'_>>, Vec<Leaf<'_>>) =
             texts.iter().partition(|t| t.text.trim() == words);
         w.mapped(same);
-        return other.into_iter().map(Note::of).collect();
+        // The code says that the course ended, the doctor's words say why: they are the reason's text where the code
+        // keeps its own words.
+        let coded = hl7::codes(code).any(|c| c.attribute("displayName").is_some_and(|d| !d.is_blank()));
+        let Some((first, rest)) = other.split_first().filter(|_| coded) else {
+            write::concept(w, "statusReason", code, "");
+            return other.into_iter().map(Note::of).collect();
+        };
+        w.object("statusReason", |w| {
+            write::codings(w, code);
+            w.string("text", &hl7::dedent(first.text), *first);
+        });
+        return rest.iter().map(|t| Note::of(*t)).collect();
     }
     match texts.split_first() {
         Some((first, rest)) => {

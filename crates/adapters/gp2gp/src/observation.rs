@@ -12,6 +12,7 @@ use crate::confidentiality;
 use crate::extract::{Extract, Kind, Statement};
 use crate::hl7::{self, Effective};
 use crate::role::Role;
+use crate::rules;
 use crate::write::{self, Note};
 
 /// Writes one `Observation` of a finding or value.
@@ -42,15 +43,22 @@ pub(crate) fn observation(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) 
 /// `identifier` and `status`.
 fn head(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
     write::identifiers(w, &x.ids, statement.element);
-    if let Some((status, from)) = report_status(x, statement) {
+    let own = hl7::nullified(statement.element);
+    if let Some((status, from)) = report_status(x, statement).filter(|_| own.is_none()) {
         w.string("status", status, from);
         return;
     }
     let status = hl7::child_code(statement.element, "statusCode");
-    let word = match status.map_or("COMPLETE", |s| s.text.trim()) {
-        "COMPLETE" => "final",
+    let word = match status.map_or("COMPLETE", |s| s.text.trim()).to_ascii_uppercase().as_str() {
+        "COMPLETE" | "COMPLETED" | "NORMAL" => "final",
         "ACTIVE" => "preliminary",
-        _ => "unknown",
+        "NULLIFIED" => "entered-in-error",
+        "CANCELLED" | "ABORTED" => "cancelled",
+        "NEW" | "HELD" | "SUSPENDED" => "registered",
+        _ => {
+            w.issue(status.map(|s| s.id), rules::STATUS.issue());
+            "unknown"
+        }
     };
     w.string("status", word, status);
 }
@@ -151,19 +159,29 @@ fn observation_notes<'d>(x: &Extract<'d>, statement: &Statement<'d>) -> Vec<Note
     notes
 }
 
+/// The name of a qualifier that has no value: the episodicity of a problem.
+pub(crate) fn episodicity<'d>(qualifier: Element<'d>) -> Option<Element<'d>> {
+    qualifier.child("name").filter(|_| qualifier.child("value").and_then(stated).is_none())
+}
+
+/// What the value of a qualifier says: its words, its code, or a text.
+fn stated<'d>(value: Element<'d>) -> Option<Leaf<'d>> {
+    let plain = || value.attribute("code").or_else(|| value.attribute("value")).or_else(|| value.text());
+    hl7::words(value).or_else(plain).filter(|leaf| !leaf.is_blank())
+}
+
 /// What the source codes beside an entry and an observation has no element for, in the words that senders
 /// use where they write it as text: significance and episodicity of a problem, the relative concerned.
 pub(crate) fn qualifier_notes<'d>(x: &Extract<'d>, statement: &Statement<'d>) -> Vec<Note<'d>> {
     let mut notes = Vec::new();
     let mut note = |label: &str, words: &str, leaf: Leaf<'d>| {
-        notes.push(Note { text: format!("{label} : {words}"), leaf, time: None });
+        notes.push(Note { text: format!("{label} : {words}"), leaf, time: None, also: None });
     };
     let code = statement.element.child("code");
     // A request's qualifiers are no episodicity.
     let code = code.filter(|_| statement.role != Role::SelfReferral);
-    let qualifiers =
-        code.into_iter().flat_map(|c| c.children_named("qualifier")).filter_map(|q| q.child("name"));
-    let episodes: Vec<_> = qualifiers.filter_map(hl7::words).collect();
+    let qualifiers: Vec<Element<'_>> = code.into_iter().flat_map(|c| c.children_named("qualifier")).collect();
+    let episodes: Vec<_> = qualifiers.iter().filter_map(|q| episodicity(*q)).filter_map(hl7::words).collect();
     if let (Some(link_set), false) = (statement.names.first(), episodes.is_empty())
         && let Some((significance, leaf)) = crate::problem::significance(x.statements[*link_set].element)
     {
@@ -172,10 +190,20 @@ pub(crate) fn qualifier_notes<'d>(x: &Extract<'d>, statement: &Statement<'d>) ->
     for words in episodes {
         note("Episodicity", words.text.trim(), words);
     }
+    // A qualifier with a value says what its own name says.
+    let mut valued = Vec::new();
+    for qualifier in &qualifiers {
+        let parts = (qualifier.child("name").and_then(hl7::words), qualifier.child("value").and_then(stated));
+        if let (Some(name), Some(value)) = parts {
+            let text = format!("{} : {}", name.text.trim(), value.text.trim());
+            valued.push(Note { text, leaf: value, time: None, also: Some(name) });
+        }
+    }
     let relative = statement.element.path(&["subject", "personalRelationship", "code"]);
     if let Some(words) = relative.and_then(hl7::words) {
         note("Family member", words.text.trim(), words);
     }
+    notes.extend(valued);
     notes
 }
 
@@ -322,11 +350,41 @@ fn uncertain(w: &mut Writer, uncertainty: Option<Element<'_>>) {
     });
 }
 
+const INTERPRETATION_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
+
+/// A line that states an interpretation in one word (`Interpretation(s): Abnormal`): its code and words, and the text
+/// without the line.
+fn plain_interpretation(text: &str) -> Option<(&'static str, &'static str, String)> {
+    let stated = |line: &str| {
+        let rest = line.trim().strip_prefix("Interpretation")?;
+        let word = rest.strip_prefix("(s)").unwrap_or(rest).strip_prefix(':')?.trim().trim_end_matches('.');
+        let words = [("A", "Abnormal"), ("N", "Normal"), ("H", "High"), ("L", "Low")];
+        words.into_iter().find(|(_, words)| words.eq_ignore_ascii_case(word))
+    };
+    let (code, words) = text.lines().find_map(stated)?;
+    let line = text.lines().position(|line| stated(line).is_some())?;
+    let rest: Vec<&str> = text.lines().enumerate().filter(|(at, _)| *at != line).map(|(_, l)| l).collect();
+    Some((code, words, rest.join("\n").trim().to_owned()))
+}
+
 /// An interpretation that a text states in so many words (`Interpretation: HI - Above high reference limit`), where
 /// it is not coded: it moves from the note to its own element.
 fn stated_interpretation(w: &mut Writer, statement: Element<'_>, notes: &mut [Note<'_>]) {
     if statement.child("interpretationCode").is_some() {
         return;
+    }
+    for note in notes.iter_mut() {
+        if let Some((code, words, rest)) = plain_interpretation(&note.text) {
+            w.array("interpretation", |w| {
+                w.element(|w| {
+                    w.array("coding", |w| {
+                        w.element(|w| Coding::new(INTERPRETATION_SYSTEM, code, words).body(w, note.leaf));
+                    });
+                });
+            });
+            note.text = rest;
+            return;
+        }
     }
     for note in notes {
         let Some(rest) = note.text.strip_prefix("Interpretation: ") else { continue };

@@ -277,7 +277,9 @@ pub(crate) fn part(input: &[u8]) -> Option<Part> {
     // Systems write the same id in capitals here and in small letters there.
     let announced = envelope.references.iter().filter(|r| !r.mid.is_empty());
     let awaits: Vec<String> = announced.map(|r| r.mid.to_ascii_uppercase()).collect();
-    let whole = !is_json(input) && awaits.is_empty() && envelope.action.starts_with("RCMR_");
+    // A part of the extract that comes beside it in one message is to be put back in too.
+    let skeleton = envelope.references.iter().any(|r| r.skeleton);
+    let whole = !is_json(input) && awaits.is_empty() && envelope.action.starts_with("RCMR_") && !skeleton;
     if whole || envelope.conversation.is_empty() {
         return None;
     }
@@ -306,7 +308,7 @@ pub(crate) fn join(parts: &[(String, Vec<u8>)]) -> Result<Vec<u8>, Vec<String>> 
     let mut own = main.bodies.iter();
     for reference in main.envelope.references.iter().filter(|r| !r.payload) {
         let mut bodies = Vec::new();
-        let mut said = reference.clone();
+        let said;
         if reference.mid.is_empty() {
             // In the wrappers, attachments stand in the manifest's order.
             let Some((body, own_words)) = own.next() else { continue };
@@ -314,7 +316,11 @@ pub(crate) fn join(parts: &[(String, Vec<u8>)]) -> Result<Vec<u8>, Vec<String>> 
             said = merge(reference, own_words);
         } else {
             let mut seen = HashSet::new();
-            collect(&pieces, &reference.mid, &mut seen, &mut bodies, &mut missing);
+            let mut words = Reference::default();
+            collect(&pieces, &reference.mid, &mut seen, (&mut bodies, &mut words), &mut missing);
+            // What the part says of its attachment counts too; the name is the first message's.
+            let own = Reference { file_name: String::new(), ..words };
+            said = merge(reference, &own);
         }
         carried.push((said, bodies));
     }
@@ -346,7 +352,7 @@ fn collect(
     pieces: &HashMap<String, Piece>,
     id: &str,
     seen: &mut HashSet<String>,
-    bodies: &mut Vec<Vec<u8>>,
+    (bodies, words): (&mut Vec<Vec<u8>>, &mut Reference),
     missing: &mut Vec<String>,
 ) {
     let mut todo = vec![id.to_ascii_uppercase()];
@@ -359,6 +365,10 @@ fn collect(
             continue;
         };
         bodies.extend(piece.bodies.iter().map(|(body, _)| body.clone()));
+        let own = piece.envelope.references.iter().filter(|r| r.mid.is_empty() && !r.payload);
+        for said in own.chain(piece.bodies.iter().map(|(_, said)| said)) {
+            *words = merge(words, said);
+        }
         let announced = piece.envelope.references.iter().filter(|r| !r.mid.is_empty());
         let mut announced: Vec<String> = announced.map(|r| r.mid.to_ascii_uppercase()).collect();
         announced.reverse();

@@ -23,9 +23,11 @@ pub(crate) fn report(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
         x.descendants(statement).into_iter().map(|n| &x.statements[n]).collect();
     let comments = comments(x, statement);
     let status = stated_status(x, statement);
+    let error = hl7::nullified(statement.element);
     c.resource_with("DiagnosticReport", &statement.key, &markings.meta(Profile::Default), |w| {
         write::identifiers(w, &x.ids, statement.element);
         match status {
+            _ if error.is_some() => w.string("status", "entered-in-error", error),
             Some((status, leaf)) => w.string("status", status, leaf),
             None => w.fixed("status", "unknown"),
         }
@@ -63,15 +65,26 @@ pub(crate) fn report(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
                 }
             }
         }
-        performers(w, x, statement);
+        performers(w, x, statement, &comments);
         references(w, "specimen", within.iter().filter(|s| s.role == Role::Specimen));
         results(w, x, statement);
         conclusion(w, &comments);
     });
 }
 
-fn performers(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
+fn performers(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, comments: &[(String, Note<'_>)]) {
     w.array("performer", |w| {
+        for (_, note) in comments {
+            let (named, _) = laboratories(&note.text);
+            for name in named {
+                match x.organisations.get(name) {
+                    Some(target) => w.reference_element(target, note.leaf),
+                    None => {
+                        w.element(|w| w.string("display", name, note.leaf));
+                    }
+                }
+            }
+        }
         for (agent, id) in x.participants(statement.element, "Participant", |t| t != "AUT") {
             if let Some(who) = agent.anyone() {
                 w.reference_element(who, id);
@@ -127,8 +140,10 @@ pub(crate) fn stated_status<'d>(
 
 /// A report's status where a comment states it in so many words.
 fn status(text: &str) -> Option<&'static str> {
-    let word = text.trim().strip_prefix("Status:")?.split_whitespace().next()?;
-    Some(match word {
+    let text = text.trim();
+    let rest = text.strip_prefix("Status:").or_else(|| text.strip_prefix("ReportStatus:"))?;
+    let word = rest.split_whitespace().next()?.to_ascii_lowercase();
+    Some(match word.as_str() {
         "registered" => "registered",
         "partial" => "partial",
         "preliminary" => "preliminary",
@@ -141,6 +156,47 @@ fn status(text: &str) -> Option<&'static str> {
     })
 }
 
+/// The laboratories that a comment names as taking part (`Participants: LaboratoryServiceProvider-NAME, …`), and the
+/// comment without them.
+fn laboratories(text: &str) -> (Vec<&str>, String) {
+    const LABEL: &str = "Participants:";
+    const LABORATORY: &str = "LaboratoryServiceProvider-";
+    let mut named = Vec::new();
+    let mut rest: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let Some(list) = line.trim().strip_prefix(LABEL).filter(|l| l.contains(LABORATORY)) else {
+            rest.push(line.to_owned());
+            continue;
+        };
+        // A name may hold commas: a participant begins with one word and a hyphen.
+        let begins = |part: &str| {
+            part.split_once('-').is_some_and(|(role, _)| {
+                role.len() > 4 && role.bytes().all(|b| b.is_ascii_alphabetic()) && role != part
+            })
+        };
+        let mut parts: Vec<(usize, usize)> = Vec::new();
+        let mut at = 0;
+        for part in list.split(", ") {
+            match parts.last_mut() {
+                Some(last) if !begins(part.trim()) => last.1 = at + part.len(),
+                _ => parts.push((at, at + part.len())),
+            }
+            at += part.len() + 2;
+        }
+        let mut others = Vec::new();
+        for part in parts.iter().filter_map(|(from, to)| list.get(*from..*to)) {
+            match part.trim().strip_prefix(LABORATORY) {
+                Some(name) => named.push(name.trim()),
+                None => others.push(part.trim()),
+            }
+        }
+        if !others.is_empty() {
+            rest.push(format!("{LABEL} {}", others.join(", ")));
+        }
+    }
+    (named, rest.join("\n"))
+}
+
 /// The laboratory's comment on the whole, and after it what the practice filed, each with its kind.
 fn conclusion(w: &mut Writer, comments: &[(String, Note<'_>)]) {
     let mut text = String::new();
@@ -151,6 +207,9 @@ fn conclusion(w: &mut Writer, comments: &[(String, Note<'_>)]) {
             Some(_) => note.text.trim().split_once('\n').map_or("", |(_, rest)| rest.trim()),
             None => note.text.trim(),
         };
+        let (_, body) = laboratories(body);
+        // The element is the interpretation of the report.
+        let body = body.trim().strip_prefix("Interpretation:").unwrap_or(body.trim()).trim();
         if body.is_empty() {
             continue;
         }
@@ -176,10 +235,7 @@ pub(crate) fn specimen(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     }
     let markings = confidentiality::of_statement(x, number);
     let mut notes = observation::folded_notes(x, statement);
-    let received = notes.first().and_then(|note| received(x, note));
-    if let (Some((_, rest)), Some(first)) = (&received, notes.first_mut()) {
-        first.text = rest.clone();
-    }
+    let labelled = labelled(x, &mut notes);
     c.resource_with("Specimen", &statement.key, &markings.meta(Profile::Default), |w| {
         w.array("identifier", |w| {
             write::identifier_elements(w, &x.ids, statement.element);
@@ -201,11 +257,27 @@ pub(crate) fn specimen(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
             }
         }
         w.reference("subject", &x.patient, ());
-        if let Some((time, _)) = &received {
-            write::moment(w, "receivedTime", *time);
+        if let Some(time) = labelled.received {
+            write::moment(w, "receivedTime", time);
         }
         w.object("collection", |w| {
             write::effective(w, "collected", hl7::interval(role.child("effectiveTime"), &x.zone));
+            if let Some((digits, unit, leaf)) = &labelled.quantity {
+                w.object("quantity", |w| {
+                    w.number("value", digits, *leaf);
+                    w.string("unit", unit, *leaf);
+                    if let Some(code) = causeway_terminology::ucum::ucum(unit) {
+                        w.fixed("system", causeway_fhir::systems::UCUM);
+                        w.fixed("code", code);
+                    }
+                });
+            }
+            if let Some((code, words, leaf)) = labelled.fasting {
+                w.object("fastingStatusCodeableConcept", |w| {
+                    let system = "http://terminology.hl7.org/CodeSystem/v2-0916";
+                    causeway_fhir::types::concept_body(w, Coding::new(system, code, words), leaf);
+                });
+            }
         });
         write::notes(w, &notes);
     });
@@ -223,10 +295,54 @@ fn accession(w: &mut Writer, role: causeway_xml::Element<'_>) {
     });
 }
 
-/// A specimen comment that begins with when it was received.
-fn received<'d>(x: &Extract<'d>, note: &Note<'d>) -> Option<(hl7::Time<'d>, String)> {
-    let rest = note.text.trim().strip_prefix("Received Date:")?;
-    let (first, rest) = rest.trim().split_once('\n').unwrap_or((rest.trim(), ""));
-    let when = causeway_core::When::iso(first.trim(), &x.zone).ok()?;
-    Some((hl7::Time { when, leaf: note.leaf }, rest.trim().to_owned()))
+/// What the comments of a specimen say under labels.
+#[derive(Default)]
+struct Labelled<'d> {
+    received: Option<hl7::Time<'d>>,
+    /// Digits and unit.
+    quantity: Option<(String, String, causeway_core::Leaf<'d>)>,
+    /// Code and words of HL7 table 0916.
+    fasting: Option<(&'static str, &'static str, causeway_core::Leaf<'d>)>,
+}
+
+/// Takes the lines with labels that are understood out of the comments; whatever else stands there stays.
+fn labelled<'d>(x: &Extract<'d>, notes: &mut [Note<'d>]) -> Labelled<'d> {
+    let mut found = Labelled::default();
+    for note in notes {
+        let mut rest: Vec<&str> = Vec::new();
+        for line in note.text.lines() {
+            let taken = match line.trim().split_once(':') {
+                Some(("Received Date", text)) if found.received.is_none() => {
+                    let when = causeway_core::When::iso(text.trim(), &x.zone).ok();
+                    found.received = when.map(|when| hl7::Time { when, leaf: note.leaf });
+                    found.received.is_some()
+                }
+                Some(("Quantity", text)) if found.quantity.is_none() => {
+                    let (number, unit) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+                    let digits = causeway_fhir::writer::decimal(number);
+                    found.quantity = digits.map(|d| (d.into_owned(), unit.trim().to_owned(), note.leaf));
+                    found.quantity.is_some()
+                }
+                Some(("Fasting Status", text)) if found.fasting.is_none() => {
+                    found.fasting = match text.trim() {
+                        "F" => Some(("F", "Patient was fasting prior to the procedure.", note.leaf)),
+                        "NF" => Some((
+                            "NF",
+                            "The patient indicated they did not fast prior to the procedure.",
+                            note.leaf,
+                        )),
+                        _ => None,
+                    };
+                    found.fasting.is_some()
+                }
+                _ => false,
+            };
+            if !taken {
+                rest.push(line);
+            }
+        }
+        let rest = rest.join("\n").trim().to_owned();
+        note.text = rest;
+    }
+    found
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use causeway_adapter::{Composer, Profile};
 use causeway_core::{Issue, IssueCode, Leaf, Severity};
-use causeway_fhir::types::{Coding, concept_body, extension, ukcore_extension};
+use causeway_fhir::types::{
+    Coding, concept, concept_body, extension, left_out_end, no_end, ukcore_extension,
+};
 use causeway_fhir::{Ref, Writer, systems};
 use causeway_xml::Element;
 
@@ -13,7 +15,10 @@ use crate::extract::{Extract, Kind, Statement};
 use crate::hl7::{self, Effective};
 use crate::role::Role;
 use crate::write::Note;
-use crate::{confidentiality, write};
+use crate::{confidentiality, rules, write};
+
+/// Extension for the end date of a problem whose status says that it has none.
+const STATED_END: &str = "https://fhir.causeway.example/StructureDefinition/stated-end-date";
 
 /// Problems by their words, where the words name one problem only.
 pub(crate) type Names = HashMap<String, Option<Ref>>;
@@ -110,7 +115,15 @@ pub(crate) fn problem(c: &mut Composer<'_>, x: &Extract<'_>, names: &Names, numb
     c.resource_with("Condition", &statement.key, &markings.meta(Profile::Default), |w| {
         w.array("extension", |w| extensions(w, x, names, statement, found, (&info, leaf)));
         write::identifiers(w, &x.ids, element);
-        clinical_status(w, element);
+        let error = hl7::nullified(element).or_else(|| found.and_then(|f| hl7::nullified(f.element)));
+        match error {
+            Some(leaf) => {
+                let system = "http://terminology.hl7.org/CodeSystem/condition-ver-status";
+                let error = Coding::new(system, "entered-in-error", "Entered in Error");
+                concept(w, "verificationStatus", error, leaf);
+            }
+            None => clinical_status(w, x, element),
+        }
         w.array("category", |w| {
             w.element(|w| {
                 w.array("coding", |w| {
@@ -145,21 +158,42 @@ fn problem_text<'d>(element: Element<'d>) -> Option<(Leaf<'d>, &'d str)> {
         .find_map(|leaf| annotation::split_problem(leaf.text).1.map(|text| (leaf, text)))
 }
 
-fn clinical_status(w: &mut Writer, element: Element<'_>) {
-    let Some(code) = element.child("code") else { return };
+/// The end of a problem, where it has a possible one.
+fn ended<'d>(x: &Extract<'d>, element: Element<'d>) -> Option<hl7::Time<'d>> {
+    let interval = hl7::interval(element.child("effectiveTime"), &x.zone);
+    let Effective::Between(start, Some(end)) = interval else { return None };
+    Some(end).filter(|end| no_end(start.map(|s| s.when).as_ref(), &end.when).is_none())
+}
+
+/// Whether the status says that the problem is active.
+fn is_active(element: Element<'_>) -> bool {
+    element.child("code").and_then(|c| c.attribute("code")).is_some_and(|c| c.text.trim() == "394774009")
+}
+
+fn clinical_status(w: &mut Writer, x: &Extract<'_>, element: Element<'_>) {
+    let end = ended(x, element);
+    let Some(code) = element.child("code") else { return ended_status(w, end) };
     let leaf = code.attribute("code");
     let status = match leaf.map_or("", |l| l.text.trim()) {
         "394774009" => "active",
         "394775005" => "inactive",
         // Unspecified: the problem's end, or that it has none, says it.
-        "394776006" if element.path(&["effectiveTime", "high"]).is_some() => "inactive",
+        "394776006" if end.is_some() => "inactive",
         "394776006" => "active",
-        _ => return,
+        _ => return ended_status(w, end),
     };
     w.object("clinicalStatus", |w| {
         concept_body(w, Coding::new(systems::CONDITION_CLINICAL, status, ""), leaf);
         w.leaf_opt("text", hl7::words(code));
     });
+}
+
+/// A problem that is over is not active, whatever is not said of its status (R4, con-4).
+fn ended_status(w: &mut Writer, end: Option<hl7::Time<'_>>) {
+    if let Some(end) = end {
+        let inactive = Coding::new(systems::CONDITION_CLINICAL, "inactive", "");
+        w.object("clinicalStatus", |w| concept_body(w, inactive, end.leaf));
+    }
 }
 
 fn encounter(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, found: Option<&Statement<'_>>) {
@@ -196,7 +230,10 @@ fn dates(w: &mut Writer, x: &Extract<'_>, element: Element<'_>) {
             }
         }
     }
-    if let Effective::Between(_, Some(end)) = interval {
+    if let Effective::Between(start, Some(end)) = interval
+        && !left_out_end(w, start.map(|s| s.when).as_ref(), &end.when, &end.leaf)
+        && !is_active(element)
+    {
         write::moment(w, "abatementDateTime", end);
     }
     if let Some(time) = hl7::child_time(element, "availabilityTime", &x.zone) {
@@ -241,6 +278,10 @@ fn extensions(
         });
     } else {
         w.mapped(named.filter(|_| found.is_some()));
+    }
+    if let Some(end) = ended(x, element).filter(|_| is_active(element)) {
+        w.issue(Some(end.leaf.id), rules::ACTIVE_ENDED.issue());
+        extension(w, STATED_END, |w| write::moment(w, "valueDateTime", end));
     }
     if let Some((code, leaf)) = significance(element) {
         extension(w, &ukcore_extension("ProblemSignificance"), |w| w.string("valueCode", code, leaf));
@@ -423,7 +464,7 @@ fn related_words(w: &mut Writer, names: &Names, words: &str, leaf: Leaf<'_>) {
 /// Episodicity, which senders put as a qualifier on the named statement's code.
 fn episode(w: &mut Writer, named: Element<'_>) {
     let Some(code) = problem_code(named) else { return };
-    for name in code.children_named("qualifier").filter_map(|q| q.child("name")) {
+    for name in code.children_named("qualifier").filter_map(crate::observation::episodicity) {
         extension(w, &ukcore_extension("ConditionEpisode"), |w| {
             write::concept(w, "valueCodeableConcept", name, "");
         });

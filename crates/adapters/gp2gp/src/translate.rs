@@ -9,7 +9,7 @@ use crate::extract::Extract;
 use crate::role::Role;
 use crate::{
     account, allergy, consultation, directory, document, hl7, immunisation, medication, observation, parts,
-    pathology, problem, request, role,
+    pathology, problem, request, role, rules,
 };
 
 /// Name of the adapter.
@@ -115,6 +115,11 @@ fn record<'d>(
         }
     }
     c.writer().mapped(id);
+    for element in &x.unknown {
+        if let Some(item) = element.items().next() {
+            c.issue_at(item, rules::STATEMENT_UNKNOWN.issue());
+        }
+    }
     let recipient = directory::recipient(&x);
     c.writer().mapped(recipient);
     let event = if root.name().starts_with("RCMR_") { safe(root.name()) } else { "EhrExtract".to_owned() };

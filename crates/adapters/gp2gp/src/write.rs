@@ -1,12 +1,13 @@
 //! What several resources write alike.
 
-use causeway_core::{Leaf, Sources};
+use causeway_core::Leaf;
 use causeway_fhir::Writer;
-use causeway_hl7v3::write::{any_system, coding};
+use causeway_hl7v3::write::any_system;
+pub(crate) use causeway_hl7v3::write::coding;
 pub(crate) use causeway_hl7v3::write::{effective, instant, is_number, moment, period, quantity};
 use causeway_xml::Element;
 
-use crate::codes::DEGRADED;
+use crate::codes::{DEGRADED, SNOMED_OID};
 use crate::hl7::{self, Time};
 
 /// `identifier` from all ids of an element: a GUID is the sender's own, an extension belongs to its root.
@@ -42,17 +43,30 @@ pub(crate) fn concept_body(w: &mut Writer, code: Element<'_>, entry: &str) {
         for part in hl7::codes(code) {
             snomed |= coding(w, any_system, part);
         }
-        if let Some(degraded) = DEGRADED.lookup(entry).filter(|_| !snomed) {
-            w.element(|w| {
-                w.fixed("system", degraded.system);
-                w.fixed("code", degraded.code);
-                w.fixed("display", degraded.display);
-            });
+        if !snomed {
+            degraded(w, entry);
         }
     });
     if let Some(words) = hl7::words(code) {
         w.leaf("text", words);
     }
+}
+
+/// The code to add where the source gives no SNOMED CT code, by its row; nothing where there is no such row.
+pub(crate) fn degraded(w: &mut Writer, entry: &str) {
+    if let Some(degraded) = DEGRADED.lookup(entry) {
+        w.element(|w| {
+            w.fixed("system", degraded.system);
+            w.fixed("code", degraded.code);
+            w.fixed("display", degraded.display);
+        });
+    }
+}
+
+/// Whether a code is a concept of SNOMED CT.
+pub(crate) fn is_snomed(part: Element<'_>) -> bool {
+    let text = |name| part.attribute(name).map_or("", |l| l.text.trim());
+    text("codeSystem") == SNOMED_OID && hl7::sctid(text("code")) == hl7::Sctid::Concept
 }
 
 /// `note` from texts with the time they were written, where it is known.
@@ -66,17 +80,19 @@ pub(crate) struct Note<'d> {
     pub text: String,
     pub leaf: Leaf<'d>,
     pub time: Option<Time<'d>>,
+    /// Another item that the text came from.
+    pub also: Option<Leaf<'d>>,
 }
 
 impl<'d> Note<'d> {
     /// The whole text of an item.
     pub fn of(leaf: Leaf<'d>) -> Self {
-        Self { text: hl7::dedent(leaf.text), leaf, time: None }
+        Self { text: hl7::dedent(leaf.text), leaf, time: None, also: None }
     }
 
     /// A part of the text of an item.
     pub fn part(leaf: Leaf<'d>, text: &str) -> Self {
-        Self { text: hl7::dedent(text), leaf, time: None }
+        Self { text: hl7::dedent(text), leaf, time: None, also: None }
     }
 }
 
@@ -89,18 +105,6 @@ pub(crate) fn note_element(w: &mut Writer, note: &Note<'_>) {
         if let Some(time) = note.time {
             moment(w, "time", time);
         }
-        w.string("text", &note.text, note.leaf);
-    });
-}
-
-/// `data-absent-reason` on a primitive that the profile demands and the source does not state.
-pub(crate) fn absent(w: &mut Writer, key: &str, reason: &str, from: impl Sources) {
-    w.object(key, |w| {
-        w.array("extension", |w| {
-            w.element(|w| {
-                w.fixed("url", "http://hl7.org/fhir/StructureDefinition/data-absent-reason");
-                w.string("valueCode", reason, from);
-            });
-        });
+        w.string("text", &note.text, (note.leaf, note.also));
     });
 }
