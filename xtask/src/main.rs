@@ -3,6 +3,7 @@
 
 mod generate;
 mod profile_tables;
+mod search_parameters;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,11 @@ const COMMANDS: &[Command] = &[
         name: "profile-tables",
         help: "[--check] [--fhir DIR] [--r4 DIR]  write (or compare) the tables of crates/profile/data",
         run: profile_tables::run,
+    },
+    Command {
+        name: "search-parameters",
+        help: "[--check] DIR  write (or compare) crates/record/data from R4's published definitions",
+        run: search_parameters::run,
     },
 ];
 

@@ -2,6 +2,7 @@
 //! and the way back to its original.
 
 mod bundle;
+mod compare;
 mod dates;
 mod demographics;
 mod describe;
@@ -11,6 +12,7 @@ mod identity;
 pub mod limits;
 mod matching;
 mod model;
+mod parameters;
 mod params;
 mod paths;
 mod policy;
@@ -20,4 +22,5 @@ mod tables;
 pub use describe::in_words;
 pub use error::{RecordError, Result};
 pub use model::*;
+pub use parameters::{is_r4_type, search_parameters};
 pub use sqlite::Record;

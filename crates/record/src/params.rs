@@ -1,5 +1,7 @@
 //! The search parameters: names, kinds and paths, after FHIR R4's search parameter registry.
 
+use crate::parameters::Comparison;
+
 /// How a parameter is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -7,6 +9,18 @@ pub(crate) enum Kind {
     Date,
     Text,
     Reference,
+}
+
+impl Kind {
+    /// The kind as R4 names it.
+    pub(crate) fn comparison(self) -> Comparison {
+        match self {
+            Self::Token => Comparison::Token,
+            Self::Date => Comparison::Date,
+            Self::Text => Comparison::Text,
+            Self::Reference => Comparison::Reference,
+        }
+    }
 }
 
 /// One parameter.
@@ -72,7 +86,6 @@ const PATIENT_OWN: &[Param] = &[
     token("gender", &["gender"]),
     token("active", &["active"]),
     token("telecom", &["telecom"]),
-    token("phone", &["telecom"]),
     date("birthdate", &["birthDate"]),
     date("death-date", &["deceasedDateTime"]),
     link("general-practitioner", &["generalPractitioner"]),
@@ -242,7 +255,6 @@ const OTHER: &[Param] = &[
     date("received", &["received"]),
     date("start-date", &["startDate"]),
     date("birthdate", &["birthDate"]),
-    link("questionnaire", &["questionnaire"]),
     link("based-on", &["basedOn"]),
     link("part-of", &["partOf"]),
     link("organization", &["managingOrganization", "organization"]),

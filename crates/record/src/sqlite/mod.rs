@@ -12,6 +12,7 @@ mod schema;
 mod search;
 mod searchset;
 mod sections;
+mod view;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use serde_json::Value;
 
@@ -53,6 +55,15 @@ fn configure(db: &Connection) -> Result<()> {
 /// A lock, also after a panic elsewhere: an open transaction was rolled back when it was dropped.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The function by which a search evaluates a parameter over a resource.
+fn search_functions(db: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    db.create_scalar_function("fhir_match", 5, flags, |call| {
+        let text = |at: usize| call.get_raw(at).as_str_or_null().map(Option::unwrap_or_default);
+        Ok(search::matches(text(0)?, text(1)?, text(2)?, text(3)?, text(4)?))
+    })
 }
 
 impl Record {
@@ -90,6 +101,7 @@ impl Record {
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
                 let db = Connection::open_with_flags(&self.path, flags)?;
                 configure(&db)?;
+                search_functions(&db)?;
                 db
             }
         };

@@ -1,21 +1,25 @@
 //! FHIR search: parameters into SQL. Where the person is named, the person's own rows drive the query and
 //! the index tables are asked per row, so that the cost follows that person's data and nobody else's.
 //!
-//! Parameters: those of `params.rs`, `_id`, `_lastUpdated`, `_count`, `_sort` (`date` and other dates of the
-//! type, `_lastUpdated`, `_id`, each also descending), `_page`, `_include`, `_revinclude`, `_summary=count`,
-//! `_total`, `patient.identifier` and `subject.identifier`. Modifiers: `:exact`, `:contains` (text), `:not`
-//! (token), `:missing`, `:identifier` (patient, subject), `:Patient` (reference). `ge` and `le` also find a
-//! range that only touches the value's (a stay that ended on that day); `ap` means that the ranges meet.
+//! Parameters are R4's (`parameters.rs`): those of `params.rs` from an index, the others evaluated over the resource.
+//! Chains (`subject:Patient.name`, `encounter.type`) and `_has` become queries within the query. Results: `_count`,
+//! `_sort` by several, `_page`, `_include`, `_revinclude`, `_elements`, `_summary`, `_total`.
+//!
+//! What would be left out and so answer about other people is refused: an unknown modifier, a chain that can't be
+//! followed, an unknown parameter where nothing else says whom or what is meant (R4, search, "Modifiers"). `ge` and `le`
+//! also find a range that only touches the value's (a stay that ended on that day); `ap` means that the ranges meet.
 
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
 
 use crate::error::{RecordError, Result};
 use crate::model::{SearchOptions, SearchPage};
+use crate::parameters::{self, Comparison, Definition};
 use crate::params::{self, Kind, Param};
 use crate::paths::fold;
 use crate::{bundle, dates, limits};
 
+use super::view::View;
 use super::{people, read, searchset};
 
 /// A search as understood.
@@ -27,8 +31,9 @@ pub(crate) struct Query {
     /// Whether it asks for statuses, and so also for what was withdrawn.
     asks_status: bool,
     count: usize,
-    sort: Sort,
-    page: Option<(i64, i64)>,
+    sort: Vec<SortKey>,
+    page: Option<Vec<Sql>>,
+    pub view: View,
     pub includes: Vec<Include>,
     only_count: bool,
     total: Option<bool>,
@@ -53,11 +58,19 @@ struct Condition {
     weak: bool,
 }
 
-#[derive(Debug, Default)]
-struct Sort {
-    /// `rid`, `updated` or the name of a date parameter.
-    by: String,
+/// What the answer is ordered by; last of all by `rid`.
+#[derive(Debug)]
+struct SortKey {
+    by: SortBy,
     descending: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum SortBy {
+    Rid,
+    Updated,
+    Date(&'static str),
+    Text(&'static str),
 }
 
 #[derive(Debug)]
@@ -96,66 +109,101 @@ pub(crate) fn search(
 
 fn understand(db: &Connection, kind: &str, given: &[(String, String)]) -> Result<Query> {
     let mut query = Query { count: limits::PAGE_DEFAULT, ..Query::default() };
-    query.sort.by = "rid".to_owned();
     for (name, value) in given {
-        let (base, modifier) =
-            name.split_once(':').map_or((name.as_str(), ""), |(base, modifier)| (base, modifier));
-        let known = match base {
-            "_count" => {
-                query.count = match value.parse::<usize>() {
-                    Ok(count) => count.min(limits::PAGE_MAX),
-                    Err(_) => return refuse("_count is not a number"),
-                };
-                if query.count == 0 {
-                    query.only_count = true;
-                }
-                true
-            }
-            "_summary" => {
-                query.only_count |= value == "count";
-                matches!(value.as_str(), "count" | "false")
-            }
-            "_total" => {
-                query.total = Some(value != "none");
-                true
-            }
-            "_format" | "_pretty" => true,
-            "_sort" => sort(kind, value, &mut query.sort),
-            "_page" => {
-                query.page = Some(page_of(value)?);
-                true
-            }
-            "_include" | "_revinclude" => include(value, base == "_revinclude", &mut query.includes),
-            _ => condition(db, kind, base, modifier, value, &mut query)?,
-        };
-        if !known {
+        if !control(kind, name, value, &mut query)? && !condition(db, kind, name, value, &mut query)? {
             query.unknown.push(name.clone());
         }
+    }
+    let narrowed = query.patients.is_some() || query.conditions.iter().any(|c| c.driver.is_some() && !c.weak);
+    if let Some(name) = query.unknown.iter().find(|name| !narrowed && !name.starts_with('_')) {
+        return refuse(format!(
+            "unknown parameter {name}; without it this search would answer about everyone"
+        ));
     }
     Ok(query)
 }
 
-fn sort(kind: &str, value: &str, sort: &mut Sort) -> bool {
-    let first = value.split(',').next().unwrap_or("");
-    let (name, descending) = first.strip_prefix('-').map_or((first, false), |name| (name, true));
-    let by = match name {
-        "_id" => "rid",
-        "_lastUpdated" => "updated",
-        name => match params::find(kind, name) {
-            Some(param) if param.kind == Kind::Date => param.name,
-            _ => return false,
+/// Takes in what says how to answer rather than what to find; gives whether it is that.
+fn control(kind: &str, name: &str, value: &str, query: &mut Query) -> Result<bool> {
+    let (base, modifier) = name.split_once(':').unwrap_or((name, ""));
+    match base {
+        "_count" => {
+            query.count = match value.parse::<usize>() {
+                Ok(count) => count.min(limits::PAGE_MAX),
+                Err(_) => return refuse("_count is not a number"),
+            };
+            query.only_count |= query.count == 0;
+        }
+        "_summary" if value == "count" => query.only_count = true,
+        "_summary" => match View::summary(value) {
+            Some(view) => query.view = view,
+            None => return refuse("_summary is none of true, false, text, data, count"),
         },
-    };
-    *sort = Sort { by: by.to_owned(), descending };
-    !value.contains(',')
+        "_elements" => query.view = View::elements(&split(value)),
+        "_total" => match value {
+            "none" => query.total = Some(false),
+            "estimate" | "accurate" => query.total = Some(true),
+            _ => return refuse("_total is none of none, estimate, accurate"),
+        },
+        "_format" | "_pretty" => {}
+        "_sort" => {
+            if !sort(kind, value, &mut query.sort) {
+                query.unknown.push(name.to_owned());
+            }
+            return Ok(true);
+        }
+        "_page" => query.page = Some(page_of(value)?),
+        "_include" | "_revinclude" => {
+            if !modifier.is_empty() || !include(value, base == "_revinclude", &mut query.includes) {
+                query.unknown.push(name.to_owned());
+            }
+            return Ok(true);
+        }
+        _ => return Ok(false),
+    }
+    if modifier.is_empty() { Ok(true) } else { refuse(format!("{base} takes no modifier")) }
 }
 
-fn page_of(value: &str) -> Result<(i64, i64)> {
-    let (key, rid) = value.split_once('.').unwrap_or(("", ""));
-    match (key.parse(), rid.parse()) {
-        (Ok(key), Ok(rid)) => Ok((key, rid)),
-        _ => refuse("_page is not one that was given out"),
+fn sort(kind: &str, value: &str, sort: &mut Vec<SortKey>) -> bool {
+    for key in value.split(',') {
+        let (name, descending) = key.strip_prefix('-').map_or((key, false), |name| (name, true));
+        let by = match name {
+            "_id" => SortBy::Rid,
+            "_lastUpdated" => SortBy::Updated,
+            name => match params::find(kind, name).map(|p| (p.kind, p.name)) {
+                Some((Kind::Date, name)) => SortBy::Date(name),
+                Some((Kind::Text, name)) => SortBy::Text(name),
+                _ => return false,
+            },
+        };
+        sort.push(SortKey { by, descending });
     }
+    sort.len() <= limits::SORT_KEYS_MAX
+}
+
+/// A page's token: the keys of the last row before it, numbers as they are, texts as `t` and hexadecimal digits.
+fn page_of(value: &str) -> Result<Vec<Sql>> {
+    let key = |part: &str| match part.strip_prefix('t') {
+        None => part.parse().ok().map(Sql::Integer),
+        Some(hex) => {
+            let bytes = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok());
+            String::from_utf8(bytes.collect::<Option<Vec<u8>>>()?).ok().map(Sql::Text)
+        }
+    };
+    let keys: Option<Vec<Sql>> = value.split('.').map(key).collect();
+    keys.map_or_else(|| refuse("_page is not one that was given out"), Ok)
+}
+
+fn page_token(keys: &[Sql]) -> String {
+    let parts: Vec<String> = keys
+        .iter()
+        .map(|key| match key {
+            Sql::Integer(number) => number.to_string(),
+            Sql::Text(text) => text.bytes().fold("t".to_owned(), |out, b| format!("{out}{b:02x}")),
+            _ => "0".to_owned(),
+        })
+        .collect();
+    parts.join(".")
 }
 
 fn include(value: &str, reverse: bool, out: &mut Vec<Include>) -> bool {
@@ -169,61 +217,246 @@ fn include(value: &str, reverse: bool, out: &mut Vec<Include>) -> bool {
 }
 
 /// Takes one condition in; gives whether it is known.
-fn condition(
-    db: &Connection,
-    kind: &str,
-    base: &str,
-    modifier: &str,
-    value: &str,
-    query: &mut Query,
-) -> Result<bool> {
+fn condition(db: &Connection, kind: &str, name: &str, value: &str, query: &mut Query) -> Result<bool> {
+    if let Some(rest) = name.strip_prefix("_has:") {
+        return has(db, kind, rest, value, query).map(|()| true);
+    }
+    if let Some((first, rest)) = name.split_once('.') {
+        return chain(db, kind, first, rest, value, query).map(|()| true);
+    }
+    let (base, modifier) = name.split_once(':').unwrap_or((name, ""));
     let alternatives: Vec<String> = split(value);
     if alternatives.len() > limits::ALTERNATIVES_MAX {
         return refuse("too many alternatives");
     }
+    let indexed = params::find(kind, base);
+    let defined = parameters::find(kind, base);
     match base {
+        "_id" | "_lastUpdated" if !modifier.is_empty() => return refuse(format!("{base} takes no modifier")),
         "_id" => {
             any(query, &alternatives, "r.id=?", |v| Ok(vec![Sql::Text(v.to_owned())]), None)?;
-            return Ok(modifier.is_empty());
+            return Ok(true);
         }
         "_lastUpdated" => {
             for text in &alternatives {
                 let (sql, values) = compare_date(text, "r.updated", "r.updated")?;
                 query.conditions.push(Condition { sql, values, driver: None, weak: true });
             }
-            return Ok(modifier.is_empty());
+            return Ok(true);
         }
+        _ if base.starts_with('_') && defined.is_none() && indexed.is_none() => {
+            return refuse(format!("{base} is not supported"));
+        }
+        _ if indexed.is_none() && defined.is_none() => return Ok(false),
         _ => {}
     }
-    let chained = base.split_once('.');
-    let person_by_identifier = match chained {
-        Some((param, "identifier")) => params::is_patient(param),
-        _ => params::is_patient(base) && modifier == "identifier",
-    };
-    if person_by_identifier && kind != "Patient" {
-        narrow(query, patients_with(db, &alternatives)?);
-        return Ok(true);
-    }
-    let Some(param) = params::find(kind, base) else { return Ok(false) };
-    if params::is_patient(base) && matches!(modifier, "" | "Patient") {
-        narrow(query, persons_of(db, &alternatives)?);
-        return Ok(true);
+    let comparison =
+        defined.map_or_else(|| indexed.map_or(Comparison::Token, |p| p.kind.comparison()), |d| d.kind);
+    if !comparison.takes(modifier) {
+        return refuse(format!("the modifier {modifier} of {base} is not supported"));
     }
     query.asks_status |= base == "status" || base == "verification-status";
     if modifier == "missing" {
-        let table = table(param.kind);
-        let not = if value == "true" { "NOT " } else { "" };
-        let sql = format!("{not}EXISTS(SELECT 1 FROM {table} x WHERE x.rid=r.rid AND x.param=?)");
-        let values = vec![Sql::Text(param.name.to_owned())];
-        query.conditions.push(Condition { sql, values, driver: None, weak: true });
+        return missing(kind, base, value, indexed, defined, query).map(|()| true);
+    }
+    if params::is_patient(base) && kind != "Patient" {
+        match modifier {
+            "" | "Patient" => narrow(query, persons_of(db, &alternatives)?),
+            "identifier" => narrow(query, patients_with(db, &alternatives)?),
+            // A resource of a person is about no device and no group.
+            _ => narrow(query, Vec::new()),
+        }
         return Ok(true);
     }
-    match param.kind {
-        Kind::Token => token(query, param, modifier, &alternatives),
-        Kind::Date => date(query, param, modifier, &alternatives),
-        Kind::Text => text(query, param, modifier, &alternatives),
-        Kind::Reference => reference(query, param, modifier, &alternatives),
+    // An index answers where it is kept of the same elements and knows the modifier.
+    let same = |param: &&Param| defined.is_none_or(|d| d.kind == param.kind.comparison());
+    let taken = match indexed.filter(same) {
+        None => false,
+        Some(param) => match param.kind {
+            Kind::Token => token(query, param, modifier, &alternatives)?,
+            Kind::Date => date(query, param, modifier, &alternatives)?,
+            Kind::Text => text(query, param, modifier, &alternatives)?,
+            Kind::Reference => reference(query, param, modifier, &alternatives)?,
+        },
+    };
+    if !taken {
+        if defined.is_none() {
+            return refuse(format!("the modifier {modifier} of {base} is not supported"));
+        }
+        well_formed(comparison, &alternatives)?;
+        evaluated(query, kind, base, modifier, value);
     }
+    Ok(true)
+}
+
+/// Refuses what can't be a value of the parameter.
+fn well_formed(comparison: Comparison, alternatives: &[String]) -> Result<()> {
+    let number = |text: &str| {
+        let (_, digits) = crate::compare::prefixed(text);
+        digits.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'))
+            && digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'))
+    };
+    for text in alternatives {
+        match comparison {
+            Comparison::Number if !number(text) => return refuse("not a number"),
+            Comparison::Quantity if !number(text.split('|').next().unwrap_or("")) => {
+                return refuse("not a quantity: number|system|code");
+            }
+            Comparison::Date => drop(compare_date(text, "0", "0")?),
+            Comparison::Composite if !text.contains('$') => return refuse("not a composite value: a$b"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A condition that is evaluated over the resource itself ([`crate::parameters`]).
+fn evaluated(query: &mut Query, kind: &str, base: &str, modifier: &str, value: &str) {
+    let sql =
+        "fhir_match((SELECT v.content FROM version v WHERE v.rid=r.rid AND v.version=r.version),?,?,?,?)";
+    let values = [kind, base, modifier, value].map(|text| Sql::Text(text.to_owned())).to_vec();
+    query.conditions.push(Condition { sql: sql.to_owned(), values, driver: None, weak: true });
+}
+
+/// What [`evaluated`] asks: type, parameter, modifier and value over the content of a resource.
+pub(crate) fn matches(content: &str, kind: &str, base: &str, modifier: &str, value: &str) -> bool {
+    let Some(definition) = parameters::find(kind, base) else { return false };
+    let Ok(resource) = serde_json::from_str(content) else { return false };
+    definition.holds(&resource, modifier, &split(value))
+}
+
+fn missing(
+    kind: &str,
+    base: &str,
+    value: &str,
+    indexed: Option<&'static Param>,
+    defined: Option<&'static Definition>,
+    query: &mut Query,
+) -> Result<()> {
+    let absent = match value {
+        "true" => true,
+        "false" => false,
+        _ => return refuse("missing is true or false"),
+    };
+    let (sql, values) = match indexed {
+        _ if params::is_patient(base) => {
+            (if absent { "r.patient=''" } else { "r.patient<>''" }.to_owned(), Vec::new())
+        }
+        Some(param) if defined.is_none_or(|d| d.kind == param.kind.comparison()) => {
+            let (table, not) = (table(param.kind), if absent { "NOT " } else { "" });
+            let sql = format!("{not}EXISTS(SELECT 1 FROM {table} x WHERE x.rid=r.rid AND x.param=?)");
+            (sql, vec![Sql::Text(param.name.to_owned())])
+        }
+        _ => {
+            evaluated(query, kind, base, "missing", value);
+            return Ok(());
+        }
+    };
+    query.conditions.push(Condition { sql, values, driver: None, weak: true });
+    Ok(())
+}
+
+/// `first.rest=value`: what `first` leads to meets `rest=value`. Other people are never an answer: a chain that can't be
+/// followed is refused.
+fn chain(db: &Connection, kind: &str, first: &str, rest: &str, value: &str, query: &mut Query) -> Result<()> {
+    let (param, target) =
+        first.split_once(':').map_or((first, None), |(param, target)| (param, Some(target)));
+    let indexed = params::find(kind, param).filter(|p| p.kind == Kind::Reference);
+    let to_patient = params::is_patient(param) && kind != "Patient";
+    if indexed.is_none() && !to_patient {
+        return refuse(format!("a chain over {param} is not supported"));
+    }
+    let may = parameters::targets_of(kind, param);
+    let targets: Vec<&str> = match target {
+        Some(target) if !parameters::is_r4_type(target) || !(may.is_empty() || may.contains(&target)) => {
+            return refuse(format!("{param} does not lead to {target}"));
+        }
+        Some(target) => vec![target],
+        None if to_patient => vec!["Patient"],
+        None if may.is_empty() => return refuse(format!("say the type: {param}:Type.{rest}")),
+        None => may.to_vec(),
+    };
+    if to_patient {
+        if targets != ["Patient"] {
+            narrow(query, Vec::new());
+            return Ok(());
+        }
+        if rest == "identifier" {
+            narrow(query, patients_with(db, &split(value))?);
+            return Ok(());
+        }
+    }
+    let mut inner = String::new();
+    let mut values = Vec::new();
+    for target in targets {
+        let base = rest.split(['.', ':']).next().unwrap_or(rest);
+        if parameters::find(target, base).is_none() && params::find(target, base).is_none() && base != "_has"
+        {
+            continue;
+        }
+        let (from, found) = within(db, target, rest, value)?;
+        let select = if to_patient { "r.id" } else { "r.type||'/'||r.id" };
+        inner.push_str(if inner.is_empty() { "" } else { " UNION ALL " });
+        inner.push_str(&format!("SELECT {select} {from}"));
+        values.extend(found);
+    }
+    if inner.is_empty() {
+        return refuse(format!("{rest} is no parameter of what {param} leads to"));
+    }
+    let (sql, driver) = if to_patient {
+        // All that the sources of that person tell.
+        let of = format!(
+            "SELECT b.patient FROM member a JOIN member b ON b.pid=a.pid WHERE a.patient IN ({inner})"
+        );
+        let driver =
+            format!("SELECT q.rid FROM resource q INDEXED BY resource_patient WHERE q.patient IN ({of})");
+        (format!("r.patient IN ({of})"), driver)
+    } else {
+        values.insert(0, Sql::Text(param.to_owned()));
+        let test = format!("x.param=? AND x.target IN ({inner})");
+        let sql = format!("EXISTS(SELECT 1 FROM ix_ref x WHERE x.rid=r.rid AND {test})");
+        (sql, format!("SELECT x.rid FROM ix_ref x WHERE {test}"))
+    };
+    query.conditions.push(Condition { sql, values, driver: Some(driver), weak: false });
+    Ok(())
+}
+
+/// `_has:Type:reference:rest=value`: a resource of that type leads here by that reference and meets `rest=value`.
+fn has(db: &Connection, kind: &str, rest: &str, value: &str, query: &mut Query) -> Result<()> {
+    let mut parts = rest.splitn(3, ':');
+    let (Some(of), Some(link), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
+        return refuse("_has is _has:Type:reference:parameter");
+    };
+    if !parameters::is_r4_type(of) {
+        return refuse(format!("{of} is not a resource type"));
+    }
+    let (from, values) = within(db, of, rest, value)?;
+    let (sql, driver, values) = if kind == "Patient" && params::is_patient(link) {
+        let of = format!("SELECT r.patient {from}");
+        let driver = format!("SELECT q.rid FROM resource q WHERE q.type='Patient' AND q.id IN ({of})");
+        (format!("r.id IN ({of})"), driver, values)
+    } else if params::find(of, link).is_some_and(|p| p.kind == Kind::Reference) {
+        let of = format!("SELECT x.target FROM ix_ref x WHERE x.param=? AND x.rid IN (SELECT r.rid {from})");
+        let values = std::iter::once(Sql::Text(link.to_owned())).chain(values).collect();
+        let driver = format!("SELECT q.rid FROM resource q WHERE q.type||'/'||q.id IN ({of})");
+        (format!("r.type||'/'||r.id IN ({of})"), driver, values)
+    } else {
+        return refuse(format!("{link} is no reference of {of} that can be followed"));
+    };
+    query.conditions.push(Condition { sql, values, driver: Some(driver), weak: false });
+    Ok(())
+}
+
+/// FROM and WHERE of a search within a search.
+fn within(db: &Connection, kind: &str, name: &str, value: &str) -> Result<(String, Vec<Sql>)> {
+    let mut query = Query::default();
+    if !condition(db, kind, name, value, &mut query)? {
+        return refuse(format!("{name} is no parameter of {kind}"));
+    }
+    if query.nobody() {
+        return Ok(("FROM resource r WHERE 0".to_owned(), Vec::new()));
+    }
+    Ok(filter(kind, &query))
 }
 
 fn table(kind: Kind) -> &'static str {
@@ -513,48 +746,73 @@ fn page(db: &Connection, kind: &str, query: &Query) -> Result<(Vec<i64>, Option<
     if query.nobody() {
         return Ok((Vec::new(), None));
     }
-    let (from, values) = filter(kind, query);
-    // Resources without the date that is sorted by come last, whichever way.
-    let last = if query.sort.descending { i64::MIN } else { i64::MAX };
-    let mut all = Vec::new();
-    let key = match query.sort.by.as_str() {
-        "rid" => "0".to_owned(),
-        "updated" => "r.updated".to_owned(),
-        param => {
-            all.push(Sql::Text(param.to_owned()));
-            all.push(Sql::Integer(last));
-            "coalesce((SELECT min(d.low) FROM ix_date d WHERE d.rid=r.rid AND d.param=?),?)".to_owned()
-        }
+    let mut keys: Vec<&SortKey> = query.sort.iter().take_while(|k| k.by != SortBy::Rid).collect();
+    let by_rid = SortKey {
+        by: SortBy::Rid,
+        descending: query.sort.get(keys.len()).or(query.sort.last()).is_some_and(|k| k.descending),
     };
-    all.extend(values);
-    let (order, beyond) = if query.sort.descending { ("DESC", "<") } else { ("ASC", ">") };
-    let mut sql = format!("SELECT k, rid FROM (SELECT {key} AS k, r.rid AS rid {from})");
-    if query.sort.by == "rid" {
-        sql = format!("SELECT 0, r.rid {from}");
-        if let Some((_, rid)) = query.page {
-            sql.push_str(&format!(" AND r.rid{beyond}?"));
-            all.push(Sql::Integer(rid));
+    keys.push(&by_rid);
+    let mut values = Vec::new();
+    let columns: Vec<String> =
+        keys.iter().enumerate().map(|(n, key)| format!("{} AS k{n}", column(key, &mut values))).collect();
+    let (from, found) = filter(kind, query);
+    values.extend(found);
+    let mut sql = format!("SELECT * FROM (SELECT {} {from})", columns.join(", "));
+    if let Some(after) = &query.page {
+        if after.len() != keys.len() {
+            return refuse("_page is not one that was given out");
         }
-        sql.push_str(&format!(" ORDER BY r.rid {order} LIMIT ?"));
-    } else {
-        if let Some((key, rid)) = query.page {
-            sql.push_str(&format!(" WHERE (k{beyond}? OR (k=? AND rid{beyond}?))"));
-            all.extend([Sql::Integer(key), Sql::Integer(key), Sql::Integer(rid)]);
-        }
-        sql.push_str(&format!(" ORDER BY k {order}, rid {order} LIMIT ?"));
+        sql.push_str(&format!(" WHERE {}", beyond(&keys, after, &mut values)));
     }
-    all.push(Sql::Integer(query.count as i64 + 1));
+    let order: Vec<String> = keys
+        .iter()
+        .enumerate()
+        .map(|(n, k)| format!("k{n} {}", if k.descending { "DESC" } else { "ASC" }))
+        .collect();
+    sql.push_str(&format!(" ORDER BY {} LIMIT ?", order.join(", ")));
+    values.push(Sql::Integer(query.count as i64 + 1));
     let mut list = db.prepare_cached(&sql)?;
+    let width = keys.len();
     let mut rows = list
-        .query_map(params_from_iter(all), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+        .query_map(params_from_iter(values), |row| (0..width).map(|n| row.get::<_, Sql>(n)).collect())?
+        .collect::<rusqlite::Result<Vec<Vec<Sql>>>>()?;
     let more = rows.len() > query.count;
     rows.truncate(query.count);
-    let next = match rows.last() {
-        Some((key, rid)) if more => Some(format!("{key}.{rid}")),
-        _ => None,
+    let next = rows.last().filter(|_| more).map(|keys| page_token(keys));
+    let rid = |keys: &Vec<Sql>| match keys.last() {
+        Some(Sql::Integer(rid)) => *rid,
+        _ => 0,
     };
-    Ok((rows.into_iter().map(|(_, rid)| rid).collect(), next))
+    Ok((rows.iter().map(rid).collect(), next))
+}
+
+/// What a key sorts by; resources without it come last, whichever way.
+fn column(key: &SortKey, values: &mut Vec<Sql>) -> String {
+    let (table, column, param, last) = match key.by {
+        SortBy::Rid => return "r.rid".to_owned(),
+        SortBy::Updated => return "r.updated".to_owned(),
+        SortBy::Date(param) => {
+            ("ix_date", "low", param, Sql::Integer(if key.descending { i64::MIN } else { i64::MAX }))
+        }
+        SortBy::Text(param) => {
+            let last = if key.descending { "" } else { "\u{10FFFF}" };
+            ("ix_string", "folded", param, Sql::Text(last.to_owned()))
+        }
+    };
+    values.extend([Sql::Text(param.to_owned()), last]);
+    format!("coalesce((SELECT min(d.{column}) FROM {table} d WHERE d.rid=r.rid AND d.param=?),?)")
+}
+
+/// Rows after the one with these keys, in the order of the keys.
+fn beyond(keys: &[&SortKey], after: &[Sql], values: &mut Vec<Sql>) -> String {
+    let mut tests = Vec::new();
+    for (n, key) in keys.iter().enumerate() {
+        let mut test: Vec<String> = (0..n).map(|before| format!("k{before}=?")).collect();
+        test.push(format!("k{n}{}?", if key.descending { "<" } else { ">" }));
+        values.extend(after.iter().take(n + 1).cloned());
+        tests.push(format!("({})", test.join(" AND ")));
+    }
+    format!("({})", tests.join(" OR "))
 }
 
 #[cfg(test)]

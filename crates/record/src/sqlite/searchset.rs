@@ -24,7 +24,8 @@ pub(crate) fn answer(
     let mut entries = Vec::new();
     let mut matches = Vec::new();
     for rid in &rows {
-        let version = read::by_rid(db, *rid)?;
+        let mut version = read::by_rid(db, *rid)?;
+        query.view.apply(&mut version.resource);
         entries.push(read::entry(&options.base, &version, "match"));
         matches.push(version.key);
     }

@@ -141,7 +141,7 @@ fn parameters_of_each_type() {
 #[test]
 fn unknown_parameters_are_said_and_strictly_refused() {
     let s = filled();
-    let page = find(&s.record, "Observation", "patient=p1&colour=blue&date:wrong=2025");
+    let page = find(&s.record, "Observation", "patient=p1&colour=blue&shape=round");
     assert_eq!(page.matches.len(), 3);
     let last = page.bundle["entry"].as_array().unwrap().last().unwrap().clone();
     assert_eq!(last["resource"]["resourceType"], "OperationOutcome");
@@ -253,4 +253,123 @@ fn the_searchset_has_its_parts() {
     assert_eq!(bundle["link"][0]["relation"], "self");
     let next = bundle["link"][1]["url"].as_str().unwrap();
     assert!(next.starts_with("https://record.example/Observation?patient=p1&_count=1&_page="), "{next}");
+}
+
+/// R4's rules of search, one row each. What can't be honoured is refused: left out, it would answer about other people.
+#[test]
+fn rules_of_r4() {
+    let s = filled();
+    let n = number(1);
+    let lab = json!({"resourceType": "Observation", "id": "q1", "status": "final", "subject": {"reference": "urn:uuid:p1"},
+        "code": {"coding": [{"system": "s", "code": "bp", "display": "Blood pressure"}], "text": "BP seated"},
+        "valueQuantity": {"value": 5.40, "unit": "mmol/L", "system": "http://unitsofmeasure.org", "code": "mmol/L"},
+        "component": [{"code": {"coding": [{"system": "s", "code": "sys"}]}, "valueQuantity": {"value": 128}}],
+        "identifier": [{"type": {"coding": [{"system": "t", "code": "FILL"}]}, "system": "urn:f", "value": "F9"}],
+        "method": {"coding": [{"code": "auto"}]}, "effectiveDateTime": "2025-07-07"});
+    let answers = json!({"resourceType": "QuestionnaireResponse", "id": "qr", "status": "completed", "subject": {"reference": "urn:uuid:p1"},
+        "questionnaire": "https://q.example/about-me|1.0"});
+    let seen = json!({"resourceType": "Encounter", "id": "ev", "status": "finished", "class": {"code": "AMB"}, "subject": {"reference": "urn:uuid:p1"},
+        "serviceProvider": {"reference": "urn:uuid:hosp"}});
+    let place = json!({"resourceType": "Organization", "id": "hosp", "name": "Ferndale Hospital"});
+    let p1 = with_local(patient("p1", &number(1), "Ångström-Hill", "1941-02-03"), "H1234");
+    apply(&s.record, &message("m9", "ZZ1", "careconnect", 5), &[p1, lab, answers, seen, place]);
+    let typed = format!("subject:Patient.identifier={NHS}|{n}");
+    for (kind, query, expected) in [
+        // Chains.
+        ("Observation", typed.as_str(), &["o1", "o2", "o3", "q1"][..]),
+        ("Observation", "subject:Patient.identifier=0000000000", &[]),
+        ("Observation", "patient.name=zzz", &[]),
+        ("Observation", "patient.family=hill&code=s|bp", &[]),
+        ("Observation", "patient.family=angst&code=s|bp", &["q1"]),
+        ("Observation", "subject:Patient.birthdate=1990-01-01", &["x2"]),
+        ("Observation", "subject:Group.name=angst", &[]),
+        ("Condition", "encounter.class=IMP", &["c1"]),
+        ("Condition", "encounter.class=AMB", &[]),
+        ("Encounter", "service-provider.name=fern", &["ev"]),
+        ("Encounter", "service-provider:Organization.name:exact=Ferndale Hospital", &["ev"]),
+        // Reverse chains.
+        ("Patient", "_has:Observation:patient:code=s|bp", &["p1"]),
+        ("Patient", "_has:Observation:subject:value-quantity=gt1000", &[]),
+        ("Patient", "_has:Observation:subject:value-quantity=gt100", &["p1", "x1"]),
+        ("Organization", "_has:Encounter:service-provider:class=AMB", &["hosp"]),
+        // Absence.
+        ("Observation", "patient:missing=true", &[]),
+        ("Observation", "subject:missing=false&code=s|bp", &["q1"]),
+        ("Observation", "patient=p1&method:missing=false", &["q1"]),
+        ("Observation", "patient=p1&method:missing=true", &["o1", "o2", "o3"]),
+        ("Condition", "patient=p1&encounter:missing=true", &[]),
+        // Tokens.
+        ("Observation", "patient=p1&code:text=seated", &["q1"]),
+        ("Observation", "patient=p1&code:text=blood", &["q1"]),
+        ("Observation", "patient=p1&code:not=s|bp", &["o1", "o2", "o3"]),
+        ("Observation", "patient=p1&identifier:of-type=t|FILL|F9", &["q1"]),
+        ("Observation", "patient=p1&identifier:of-type=t|FILL|F8", &[]),
+        ("Observation", "patient=p1&method=auto", &["q1"]),
+        // Quantities, numbers, composites.
+        ("Observation", "patient=p1&code=s|bp&value-quantity=5.4", &["q1"]),
+        ("Observation", "patient=p1&code=s|bp&value-quantity=5.45", &[]),
+        (
+            "Observation",
+            "patient=p1&code=s|bp&value-quantity=ge5.4|http://unitsofmeasure.org|mmol/L",
+            &["q1"],
+        ),
+        ("Observation", "patient=p1&code-value-quantity=s|bp$gt5", &["q1"]),
+        ("Observation", "patient=p1&code-value-quantity=s|bp$gt6", &[]),
+        ("Observation", "patient=p1&component-code-value-quantity=s|sys$128", &["q1"]),
+        ("Observation", "patient=p1&combo-code=s|sys", &["q1"]),
+        // A canonical with and without its version.
+        ("QuestionnaireResponse", "patient=p1&questionnaire=https://q.example/about-me", &["qr"]),
+        ("QuestionnaireResponse", "questionnaire=https://q.example/about-me|1.0", &["qr"]),
+        ("QuestionnaireResponse", "questionnaire=https://q.example/other", &[]),
+    ] {
+        assert_eq!(ids(&find(&s.record, kind, query)), expected, "{kind}?{query}");
+    }
+    for (kind, query) in [
+        ("Observation", "code:in=http://v"),
+        ("Observation", "code:wrong=x"),
+        ("Observation", "date:exact=2025"),
+        ("Observation", "patient:missing=maybe"),
+        ("Observation", "subject.colour=blue"),
+        ("Observation", "subject:Medication.code=x"),
+        ("Observation", "colour.name=blue"),
+        ("Observation", "patent=p1"),
+        ("Observation", "_filter=code eq x"),
+        ("Observation", "_content=x"),
+        ("Observation", "_id:exact=x"),
+        ("Observation", "value-quantity=heavy"),
+        ("Observation", "code-value-quantity=s|bp"),
+        ("Observation", "_summary=everything"),
+        ("Observation", "_total=maybe"),
+        ("Patient", "_has:Observation:patient=x"),
+        ("Patient", "_has:Nonsense:patient:code=x"),
+        ("Patient", "_has:Observation:colour:code=x"),
+    ] {
+        let refused = s.record.search(kind, &params(query), &SearchOptions::default());
+        assert!(matches!(refused, Err(RecordError::Search(_))), "{kind}?{query}");
+    }
+}
+
+#[test]
+fn elements_summary_and_several_sort_keys() {
+    let s = filled();
+    let resource = |query: &str| find(&s.record, "Observation", query).bundle["entry"][0]["resource"].clone();
+    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let part = resource("_id=o1&_elements=value");
+    assert_eq!(names(&part), ["resourceType", "id", "status", "code", "valueQuantity", "meta"]);
+    assert_eq!(part["meta"]["tag"].as_array().unwrap().last().unwrap()["code"], "SUBSETTED");
+    assert!(resource("_id=o1&_summary=text").get("valueQuantity").is_none());
+    assert!(resource("_id=o1&_summary=true").get("valueQuantity").is_some());
+    assert!(resource("_id=o1&_summary=true").get("category").is_none());
+    assert_eq!(resource("_id=o1&_summary=data")["category"], resource("_id=o1")["category"]);
+    for (query, expected) in [
+        ("family=angst,other&_sort=family", ["p1", "x1"]),
+        ("family=angst,other&_sort=-family", ["x1", "p1"]),
+        ("family=angst,other&_sort=-birthdate,family", ["x1", "p1"]),
+        ("family=angst,other&_sort=birthdate,family", ["p1", "x1"]),
+    ] {
+        assert_eq!(ids(&find(&s.record, "Patient", query)), expected, "{query}");
+        let first = find(&s.record, "Patient", &format!("{query}&_count=1"));
+        let second = format!("{query}&_count=1&_page={}", first.next.as_deref().unwrap());
+        assert_eq!([ids(&first), ids(&find(&s.record, "Patient", &second))].concat(), expected, "{query}");
+    }
 }
