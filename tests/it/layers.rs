@@ -39,7 +39,7 @@ fn layer(name: &str) -> Option<u8> {
         "causeway-exchange" | "causeway-record" | "causeway-synth" => 6,
         "causeway-store" | "causeway-host" => 7,
         "causeway-access" => 8,
-        "causeway-broker" => 9,
+        "causeway-broker" | "causeway-research" => 9,
         "causeway-doors" | "causeway-pages" => 10,
         "causeway-onramp" => 11,
         "causeway-service" => 12,

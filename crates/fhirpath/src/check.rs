@@ -73,6 +73,17 @@ pub(crate) fn check(expression: &Expr, type_name: &str) -> Result<(), Error> {
     find(expression, &context).map(|_| ())
 }
 
+pub(crate) fn check_truth(expression: &Expr, type_name: &str) -> Result<(), Error> {
+    let Some(ty) = Model::r4().named(type_name) else {
+        return semantic(format!("there is no type '{type_name}'"));
+    };
+    let context = Found { types: Some(vec![Type::Fhir(ty)]), ordered: true };
+    if find(expression, &context)?.may_be(|system| system == System::Boolean) {
+        return Ok(());
+    }
+    semantic("the result can't be a Boolean".to_owned())
+}
+
 fn member(target: &Found, name: &str) -> Result<Found, Error> {
     let Some(types) = &target.types else { return Ok(Found { types: None, ordered: target.ordered }) };
     let model = Model::r4();

@@ -141,6 +141,21 @@ impl Expression {
         check::check(&self.root, type_name)
     }
 
+    /// Holds the expression against the types of R4 as [`Expression::check`] does, and its result against Boolean.
+    ///
+    /// # Errors
+    /// [`Error::Semantic`] where the result can't be a Boolean.
+    pub fn check_truth(&self, type_name: &str) -> Result<(), Error> {
+        check::check_truth(&self.root, type_name)
+    }
+
+    /// The constants that it names, without `%`, each once.
+    pub fn constants(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        self.root.constants(&mut names);
+        names
+    }
+
     /// Evaluates over a resource, or over a value whose type is unknown.
     ///
     /// # Errors

@@ -32,6 +32,35 @@ pub(crate) enum Expr {
     As(Box<Expr>, TypeName),
 }
 
+impl Expr {
+    /// Adds the constants that it names.
+    pub fn constants<'e>(&'e self, names: &mut Vec<&'e str>) {
+        match self {
+            Self::Constant(name) => {
+                if !names.contains(&name.as_str()) {
+                    names.push(name);
+                }
+            }
+            Self::Literal(_) | Self::This | Self::Index | Self::Total | Self::Member(None, _) => {}
+            Self::Member(Some(inner), _)
+            | Self::Negative(inner)
+            | Self::Positive(inner)
+            | Self::Is(inner, _)
+            | Self::As(inner, _) => inner.constants(names),
+            Self::At(left, right) | Self::Binary(_, left, right) => {
+                left.constants(names);
+                right.constants(names);
+            }
+            Self::Call(target, call) => {
+                if let Some(target) = target {
+                    target.constants(names);
+                }
+                call.arguments.iter().for_each(|argument| argument.constants(names));
+            }
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum Literal {
     Empty,
