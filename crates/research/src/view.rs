@@ -85,7 +85,9 @@ impl View {
     /// or twice there, FHIRPath that does not parse, constants that are not defined, union branches with other columns.
     pub fn compile(definition_json: &Value) -> Result<Self, Error> {
         let Value::Object(object) = definition_json else { return definition("the view must be an object") };
-        let Some(resource) = text(object, "resource", "view")? else { return definition("view.resource is missing") };
+        let Some(resource) = text(object, "resource", "view")? else {
+            return definition("view.resource is missing");
+        };
         if Model::r4().resource(resource) == TypeId::UNKNOWN {
             return definition("view.resource is no resource type of R4");
         }
@@ -154,7 +156,9 @@ fn constants(object: &Map<String, Value>) -> Result<Vec<(String, TypeId, Value)>
             let (element, form) = model.member(extension, key)?;
             (element.name == "value").then(|| (form.ty, value.clone()))
         });
-        let Some((ty, value)) = value else { return definition(format!("{place} has no value of a known type")) };
+        let Some((ty, value)) = value else {
+            return definition(format!("{place} has no value of a known type"));
+        };
         found.push((name.to_owned(), ty, value));
     }
     Ok(found)
@@ -195,7 +199,9 @@ impl Reader<'_> {
         let mut select = Select { each: self.each(object, place)?, ..Select::default() };
         for (number, entry) in list(object, "column", place)?.iter().enumerate() {
             let place = format!("{place}.column[{number}]");
-            let Some(entry) = entry.as_object() else { return definition(format!("{place} must be an object")) };
+            let Some(entry) = entry.as_object() else {
+                return definition(format!("{place} must be an object"));
+            };
             let Some(name) = text(entry, "name", &place)?.filter(|name| is_name(name)) else {
                 return definition(format!("{place}.name must match [A-Za-z][A-Za-z0-9_]*"));
             };
@@ -214,7 +220,12 @@ impl Reader<'_> {
             columns.push(Column { name: name.to_owned(), ty, collection });
         }
         for (number, entry) in list(object, "select", place)?.iter().enumerate() {
-            select.selects.push(self.select(entry, &format!("{place}.select[{number}]"), depth + 1, columns)?);
+            select.selects.push(self.select(
+                entry,
+                &format!("{place}.select[{number}]"),
+                depth + 1,
+                columns,
+            )?);
         }
         let mut first: Option<Vec<Column>> = None;
         for (number, entry) in list(object, "unionAll", place)?.iter().enumerate() {
@@ -243,7 +254,9 @@ impl Reader<'_> {
         let for_each = text(object, "forEach", place)?;
         let or_null = text(object, "forEachOrNull", place)?;
         let repeat = list(object, "repeat", place)?;
-        if usize::from(for_each.is_some()) + usize::from(or_null.is_some()) + usize::from(!repeat.is_empty()) > 1 {
+        if usize::from(for_each.is_some()) + usize::from(or_null.is_some()) + usize::from(!repeat.is_empty())
+            > 1
+        {
             return definition(format!("{place} may have one of forEach, forEachOrNull and repeat"));
         }
         if let Some(path) = for_each {

@@ -29,7 +29,8 @@ fn main() {
             let reason = NOT_SUPPORTED.iter().find(|(n, _)| *n == name).map(|(_, reason)| *reason);
             let shown = reason.map_or(name.clone(), |r| format!("{name} (not supported: {r})"));
             let (resources, case) = (file["resources"].clone(), case.clone());
-            trials.push(Trial::test(shown, move || run(&resources, &case)).with_ignored_flag(reason.is_some()));
+            trials
+                .push(Trial::test(shown, move || run(&resources, &case)).with_ignored_flag(reason.is_some()));
         }
     }
     if trials.is_empty() {
