@@ -138,6 +138,19 @@ impl Writer {
         std::mem::take(&mut self.issues)
     }
 
+    /// Which items of a range have been claimed since a state, in order of the range. For what is left of a source
+    /// record when its resource is nearly written.
+    pub fn claimed(&self, since: Mark, range: std::ops::Range<ItemId>) -> Vec<bool> {
+        let mut out = vec![false; range.end.saturating_sub(range.start) as usize];
+        for claim in self.claims.get(since.claims..).unwrap_or_default() {
+            let at = claim.item.checked_sub(range.start).map(|at| at as usize);
+            if let Some(slot) = at.and_then(|at| out.get_mut(at)) {
+                *slot = true;
+            }
+        }
+        out
+    }
+
     /// Enters all claims made so far into the ledger.
     pub fn settle(&mut self, ledger: &mut Ledger) {
         for claim in self.claims.drain(..) {

@@ -74,6 +74,11 @@ fn hexadecimal(hex: &str, out: &mut String, effect: &mut Effect) -> bool {
     let Some(digits) = digits.filter(|d| !d.is_empty() && d.len() % 2 == 0) else { return false };
     let bytes: Vec<u8> =
         digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |sum: u8, d| sum << 4 | d)).collect();
+    // Four digits that begin with two zeros are a character's number (HAPI's `\X000d\`), for no text holds NUL.
+    if let [0, character] = bytes.as_slice() {
+        plain(char::from(*character).encode_utf8(&mut [0; 4]), out, effect);
+        return true;
+    }
     plain(&Decoded::utf8_or_windows_1252(&bytes).text, out, effect);
     true
 }
@@ -134,7 +139,8 @@ mod tests {
     fn known_escapes() {
         assert_eq!(read(r"a\F\b\S\c\T\d\R\e\E\f").0, r"a|b^c&d~e\f");
         assert_eq!(read(r"one\.br\two\.sp2\three").0, "one\ntwo\n\nthree");
-        assert_eq!(read(r"\XC3A9\\X41\\XE9\").0, "éAé");
+        assert_eq!(read(r"\XC3A9\\X41\\XE9\\X00e9\").0, "éAéé");
+        assert_eq!(read(r"one\X000d\two\X000A\three"), ("one\rtwo\nthree".to_owned(), Effect::default()));
         let (text, effect) = read(r"\H\warning\N\ \.in+4\x");
         assert_eq!((text.as_str(), effect.dropped, effect.unknown), ("warning x", true, false));
     }

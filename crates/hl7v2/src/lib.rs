@@ -6,9 +6,10 @@ pub mod limits;
 pub mod message;
 pub mod mllp;
 pub mod split;
+mod types;
 pub mod view;
 
 pub use delimiters::Delimiters;
 pub use message::{Fault, FaultKind, Message, ParseError};
 pub use split::{Piece, pieces};
-pub use view::{Part, Segment};
+pub use view::{Null, Part, Segment};

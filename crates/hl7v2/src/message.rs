@@ -11,6 +11,7 @@ use crate::escape::unescape;
 use crate::limits::{
     COMPONENTS_MAX, FAULTS_MAX, FIELDS_MAX, MESSAGE_BYTES_MAX, REPETITIONS_MAX, SEGMENTS_MAX, VALUES_MAX,
 };
+use crate::types::{self, Division};
 use crate::view::Segment;
 
 /// Why a message could not be read at all.
@@ -33,8 +34,12 @@ pub enum ParseError {
 /// A fault of form that did not stop the reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// A line that has no segment name.
+    /// A line that has no segment name, where no field can go on in it.
     NoSegment,
+    /// A field goes on in the next line, which has no segment name.
+    Continued,
+    /// A separator stands in a text, whose type has none, and was kept as a character.
+    SeparatorKept,
     /// More fields, repetitions or components than are told apart.
     TooMany,
     /// The text was not valid in the character set that it should be in, and was read as Windows-1252.
@@ -104,6 +109,32 @@ pub struct Message<'a> {
     resolved: Vec<(u32, u32, u32)>,
     faults: Vec<Fault>,
     base: ItemId,
+    /// Whether its segments end with CR alone, so that LF is a character of text.
+    ends_with_cr: bool,
+    /// Whether a kept separator was told already: once a message is enough.
+    kept_told: bool,
+}
+
+/// What follows a line.
+enum Next {
+    /// A segment, or nothing.
+    Segment,
+    /// The rest of its last field, from this offset.
+    Rest { from: usize, by_lf: bool },
+    /// An ADD segment: the rest of its last field, from this offset.
+    Added(usize),
+}
+
+/// What was seen within a value.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    /// An escape, a control character or a line end: it needs a second look.
+    special: bool,
+    /// It goes on over a line end; whether that is told.
+    joined: bool,
+    told: bool,
+    /// A separator was kept as a character.
+    kept: bool,
 }
 
 /// What a byte means.
@@ -187,6 +218,8 @@ impl<'a> Message<'a> {
             resolved: Vec::new(),
             faults,
             base: 0,
+            ends_with_cr: false,
+            kept_told: false,
         };
         message.index()?;
         Ok(message)
@@ -199,9 +232,10 @@ impl<'a> Message<'a> {
         let bytes = text.as_bytes();
         let mut at = 0;
         let mut result = Ok(());
+        let first_end = memchr::memchr2(b'\r', b'\n', bytes).unwrap_or(bytes.len());
+        self.ends_with_cr = bytes.get(first_end) == Some(&b'\r') && bytes.get(first_end + 1) != Some(&b'\n');
         while at < bytes.len() {
-            let rest = bytes.get(at..).unwrap_or_default();
-            if rest.first().is_some_and(|b| matches!(b, b'\r' | b'\n' | 0x0B | 0x1C)) {
+            if bytes.get(at).is_some_and(|b| is_between(*b)) {
                 at += 1;
                 continue;
             }
@@ -229,18 +263,20 @@ impl<'a> Message<'a> {
             let rest = bytes.get(start..).unwrap_or_default();
             let len = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
             self.fault(FaultKind::NoSegment, Some(first));
-            self.push(key(0, 1, 1, 1), start, start + len, false, text);
+            self.push(key(0, 1, 1, 1), start..start + len, Seen::default(), text);
             self.line(*b"???", first, counts);
             return start + len;
         };
         let mut cursor = Cursor { field: 0, repetition: 1, component: 1, sub: 1, saturated: false };
         let mut at = start + 3;
-        if matches!(&name, b"MSH" | b"FHS" | b"BHS") {
+        let header = matches!(&name, b"MSH" | b"FHS" | b"BHS");
+        if header {
             at = self.header(text, at);
             cursor.field = 2;
         }
-        let (mut from, mut special) = (at, false);
+        let (mut from, mut seen) = (at, Seen::default());
         let (mut repetition_from, mut component_from) = (self.values.len(), self.values.len());
+        let mut division = Division::Any;
         loop {
             let class = bytes
                 .get(at)
@@ -251,16 +287,36 @@ impl<'a> Message<'a> {
                     continue;
                 }
                 Class::Special => {
-                    special = true;
+                    seen.special = true;
                     at += 1;
                     continue;
                 }
+                Class::Sub | Class::Component | Class::Repetition
+                    if is_character(division, class, cursor.component, bytes, at) =>
+                {
+                    seen.kept = true;
+                    at += 1;
+                    continue;
+                }
+                Class::End => match self.next(bytes, at, (header, cursor.field)) {
+                    Next::Segment => {}
+                    Next::Rest { from, by_lf } => {
+                        seen = Seen { special: true, joined: true, told: seen.told || !by_lf, ..seen };
+                        at = from;
+                        continue;
+                    }
+                    Next::Added(from) => {
+                        seen = Seen { special: true, joined: true, ..seen };
+                        at = from;
+                        continue;
+                    }
+                },
                 _ => {}
             }
             if at > from {
-                self.push(cursor.key(), from, at, special, text);
+                self.push(cursor.key(), from..at, seen, text);
             }
-            special = false;
+            seen = Seen::default();
             if class != Class::Sub {
                 self.divided(component_from, cursor.sub > 1, flag::IN_SUBS);
                 component_from = self.values.len();
@@ -273,6 +329,9 @@ impl<'a> Message<'a> {
                 break;
             }
             cursor.step(class);
+            if class == Class::Field {
+                division = self.division(name, cursor.field, first, text);
+            }
             at += 1;
             from = at;
         }
@@ -280,8 +339,47 @@ impl<'a> Message<'a> {
             let last = (self.values.len() as u32).checked_sub(1);
             self.fault(FaultKind::TooMany, last);
         }
+        if cursor.field == 0 && !header {
+            // A segment of nothing but its name has an item too, so that no byte is without account.
+            self.push(key(0, 1, 1, 1), start..start + 3, Seen::default(), text);
+            self.values.iter_mut().skip(first as usize).for_each(|value| value.flags |= flag::BLANK);
+        }
         self.line(name, first, counts);
         at
+    }
+
+    /// How a field of the segment that begins with the value `first` may be divided.
+    fn division(&self, name: [u8; 3], field: u16, first: u32, text: &str) -> Division {
+        match types::division(name, field) {
+            Division::Value => {
+                let mut values = self.values.iter().skip(first as usize);
+                let kind = values.find(|v| v.key == key(2, 1, 1, 1));
+                types::of_value(kind.and_then(|v| text.get(v.start as usize..v.end as usize)).unwrap_or(""))
+            }
+            known => known,
+        }
+    }
+
+    /// What stands after the line end at `at`. A header goes on only as long as it lacks what it must have.
+    fn next(&self, bytes: &[u8], at: usize, (header, field): (bool, u16)) -> Next {
+        const HEADER_FIELDS: u16 = 12;
+        let rest = bytes.get(at..).unwrap_or_default();
+        let run = rest.iter().take_while(|b| is_between(**b)).count();
+        let line = rest.get(run..).unwrap_or_default();
+        if line.is_empty() {
+            return Next::Segment;
+        }
+        let by_lf = self.ends_with_cr && !rest.iter().take(run).any(|b| *b == b'\r');
+        match segment_name(line, self.delimiters.field) {
+            Some(_) if line.get(3) != Some(&self.delimiters.field) && by_lf => {}
+            Some(name) if &name == b"ADD" && !header => return Next::Added(at + run + 4),
+            Some(_) => return Next::Segment,
+            None => {}
+        }
+        if header && (field >= HEADER_FIELDS || memchr::memchr(self.delimiters.field, line).is_none()) {
+            return Next::Segment;
+        }
+        Next::Rest { from: at + run, by_lf }
     }
 
     /// MSH-1 and MSH-2; returns where the field separator after them stands.
@@ -291,10 +389,10 @@ impl<'a> Message<'a> {
         let len = rest.iter().position(|b| *b == field || matches!(b, b'\r' | b'\n')).unwrap_or(rest.len());
         let end = (at + 1).min(text.len());
         if end > at {
-            self.push(key(1, 1, 1, 1), at, end, false, text);
+            self.push(key(1, 1, 1, 1), at..end, Seen::default(), text);
         }
         if len > 0 {
-            self.push(key(2, 1, 1, 1), at + 1, at + 1 + len, false, text);
+            self.push(key(2, 1, 1, 1), at + 1..at + 1 + len, Seen::default(), text);
         }
         (at + 1 + len).min(text.len())
     }
@@ -311,18 +409,24 @@ impl<'a> Message<'a> {
         }
     }
 
-    fn push(&mut self, key: u64, start: usize, end: usize, special: bool, text: &str) {
-        let raw = text.get(start..end).unwrap_or("");
+    fn push(&mut self, key: u64, range: Range<usize>, seen: Seen, text: &str) {
+        let raw = text.get(range.clone()).unwrap_or("");
         let mut flags = 0;
+        let index = self.values.len() as u32;
         if raw == "\"\"" {
             flags |= flag::NULL;
         } else if raw.bytes().all(|b| b == b' ' || b == b'\t') {
             flags |= flag::BLANK;
         }
-        if special {
+        if seen.special {
             let from = self.arena.len();
-            let effect = unescape(raw, &self.delimiters, &mut self.arena);
-            let index = self.values.len() as u32;
+            let effect = if seen.joined {
+                // Before the first line is done, this is the header: its line ends are nobody's text.
+                let whole = join(raw, self.delimiters.field, self.lines.is_empty());
+                unescape(&whole, &self.delimiters, &mut self.arena)
+            } else {
+                unescape(raw, &self.delimiters, &mut self.arena)
+            };
             self.resolved.push((index, from as u32, self.arena.len() as u32));
             flags |= flag::RESOLVED;
             if effect.dropped {
@@ -331,11 +435,18 @@ impl<'a> Message<'a> {
             if effect.unknown {
                 self.fault(FaultKind::UnknownEscape, Some(index));
             }
-            if self.arena.get(from..).is_none_or(|t| t.trim().is_empty()) {
+            let blank = self.arena.get(from..).is_none_or(|t| t.trim().is_empty());
+            if blank {
                 flags |= flag::BLANK;
+            } else if seen.told {
+                self.fault(FaultKind::Continued, Some(index));
             }
         }
-        self.values.push(Value { key, start: start as u32, end: end as u32, flags });
+        if seen.kept && !self.kept_told {
+            self.kept_told = true;
+            self.fault(FaultKind::SeparatorKept, Some(index));
+        }
+        self.values.push(Value { key, start: range.start as u32, end: range.end as u32, flags });
     }
 
     fn fault(&mut self, kind: FaultKind, value: Option<u32>) {
@@ -381,6 +492,13 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The separators between two neighbouring values of one field.
+    pub(crate) fn gap(&self, before: Option<u32>, index: u32) -> &str {
+        let of = |index: u32| self.values.get(index as usize);
+        let ends = before.and_then(of).zip(of(index));
+        ends.and_then(|(a, b)| self.decoded.text.get(a.end as usize..b.start as usize)).unwrap_or("")
+    }
+
     /// Item number of a value by its index, once entered.
     pub fn item(&self, index: u32) -> ItemId {
         self.base.saturating_add(index)
@@ -420,6 +538,11 @@ impl<'a> Message<'a> {
     /// Name of the character set that was used.
     pub fn charset(&self) -> &'static str {
         self.decoded.charset
+    }
+
+    /// Whether any value is the explicit null.
+    pub fn has_null(&self) -> bool {
+        self.values.iter().any(|value| value.flags & flag::NULL != 0)
     }
 
     /// Faults of form, at most [`FAULTS_MAX`].
@@ -483,12 +606,59 @@ fn place(line: &Line, value: &Value) -> Place {
     }
 }
 
+/// Bytes that may stand between two segments: line ends, blanks, framing and fill.
+fn is_between(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n' | b' ' | b'\t' | 0x0B | 0x1C | 0)
+}
+
+/// Whether a separator is a character here, for the type of the field has none at its level.
+fn is_character(division: Division, class: Class, component: u8, bytes: &[u8], at: usize) -> bool {
+    match (division, class) {
+        (Division::Any | Division::Value, _) => false,
+        (Division::Line, _) | (Division::Text, Class::Sub | Class::Component) => true,
+        (Division::Flat | Division::Unit, Class::Sub) => true,
+        (Division::Unit, Class::Component) => types::in_power(bytes, at),
+        (Division::Composite(mask), Class::Sub) => component > 31 || mask & (1 << component) == 0,
+        _ => false,
+    }
+}
+
+/// A value of several lines: line ends become line feeds (in a header nothing), what leads in an ADD segment goes.
+fn join(raw: &str, field: u8, header: bool) -> String {
+    let lead = [b'A', b'D', b'D', field];
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.find(['\r', '\n']) {
+        out.push_str(rest.get(..at).unwrap_or(""));
+        let tail = rest.get(at..).unwrap_or("");
+        let run = tail.bytes().take_while(|b| is_between(*b)).count();
+        let next = tail.get(run..).unwrap_or("");
+        if next.as_bytes().starts_with(&lead) {
+            rest = next.get(lead.len()..).unwrap_or("");
+        } else if header {
+            rest = next;
+        } else {
+            out.push('\n');
+            rest = tail.strip_prefix("\r\n").or(tail.get(1..)).unwrap_or("");
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The name of the segment that a line begins with: followed by a separator, or alone.
 fn segment_name(line: &[u8], field: u8) -> Option<[u8; 3]> {
     let name: [u8; 3] = line.get(..3)?.try_into().ok()?;
     let shaped = name.first().is_some_and(u8::is_ascii_uppercase)
         && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    let ends = line.get(3).is_none_or(|b| *b == field || matches!(b, b'\r' | b'\n'));
-    (shaped && ends).then_some(name)
+    if !shaped {
+        return None;
+    }
+    match line.get(3) {
+        Some(b) if *b == field => types::is_name(name).then_some(name),
+        None | Some(b'\r' | b'\n') => types::may_be_empty(name).then_some(name),
+        _ => None,
+    }
 }
 
 /// MSH-18 decides; where it is absent, UTF-8 is expected, for ASCII is a part of it.

@@ -29,6 +29,19 @@ enum State {
     Skipping,
 }
 
+/// What a message begins with.
+const HEADER: &[u8] = b"MSH";
+
+/// How far the reading within a frame came.
+enum Step {
+    /// A frame is whole.
+    Frame(Vec<u8>),
+    /// What has arrived was taken.
+    Further,
+    /// More bytes must come before the next one can be understood.
+    Wait,
+}
+
 /// Takes bytes in any portions and gives frames. Each byte is looked at once.
 #[derive(Debug)]
 pub struct Decoder {
@@ -62,7 +75,8 @@ impl Decoder {
         self.input.extend_from_slice(bytes);
     }
 
-    /// The next whole frame's data, without the framing; `None` where more bytes are needed.
+    /// The next whole frame's data, without the framing; `None` where more bytes are needed. Data with a start byte
+    /// in or after it are broken: bytes were lost, or the sender began anew.
     ///
     /// # Errors
     /// [`Oversize`], once for each frame that is too long.
@@ -81,11 +95,11 @@ impl Decoder {
                         self.state = State::Between;
                     }
                 }
-                State::Inside => {
-                    if let Some(done) = self.inside()? {
-                        return Ok(Some(done));
-                    }
-                }
+                State::Inside => match self.inside()? {
+                    Step::Frame(done) => return Ok(Some(done)),
+                    Step::Wait => return Ok(None),
+                    Step::Further => {}
+                },
             }
         }
     }
@@ -103,7 +117,7 @@ impl Decoder {
         }
     }
 
-    fn inside(&mut self) -> Result<Option<Vec<u8>>, Oversize> {
+    fn inside(&mut self) -> Result<Step, Oversize> {
         let rest = self.input.get(self.at..).unwrap_or_default();
         let stop = memchr::memchr2(FS, VT, rest);
         let part = rest.get(..stop.unwrap_or(rest.len())).unwrap_or_default();
@@ -115,21 +129,31 @@ impl Decoder {
         }
         self.frame.extend_from_slice(part);
         self.at += part.len();
-        match stop.and_then(|at| rest.get(at)) {
-            None => Ok(None),
-            // A start byte within a frame: the sender began anew, what it sent before is lost.
+        Ok(match stop.and_then(|at| rest.get(at)) {
+            None => Step::Further,
+            // A start byte within a frame is kept, so that whoever reads the frame sees that it is broken. Before a
+            // header it also begins the next frame: the sender began anew.
             Some(&VT) => {
-                self.discarded += self.frame.len() as u64;
-                self.frame.clear();
-                self.at += 1;
-                Ok(None)
+                let after = rest.get(part.len() + 1..).unwrap_or_default();
+                let seen = after.len().min(HEADER.len());
+                if after.get(..seen) != HEADER.get(..seen) {
+                    self.at += 1;
+                    self.frame.push(VT);
+                    Step::Further
+                } else if seen < HEADER.len() {
+                    Step::Wait
+                } else {
+                    self.at += 1;
+                    self.frame.push(VT);
+                    Step::Frame(std::mem::take(&mut self.frame))
+                }
             }
             Some(_) => {
                 self.at += 1;
                 self.state = State::Between;
-                Ok(Some(std::mem::take(&mut self.frame)))
+                Step::Frame(std::mem::take(&mut self.frame))
             }
-        }
+        })
     }
 
     /// Bytes that belonged to no frame, since the start.

@@ -42,7 +42,11 @@ fn line(input: &[u8], from: usize) -> (Range<usize>, usize) {
 
 fn kind(line: &[u8]) -> Option<&[u8]> {
     let name = line.get(..3)?;
-    let divided = line.get(3).is_none_or(u8::is_ascii_punctuation);
+    let divided = match name {
+        // A header declares its separators: three capitals alone are the rest of a text.
+        b"MSH" | b"FHS" | b"BHS" => line.get(3).is_some_and(u8::is_ascii_punctuation),
+        _ => line.get(3).is_none_or(u8::is_ascii_punctuation),
+    };
     (divided && matches!(name, b"MSH" | b"FHS" | b"BHS" | b"BTS" | b"FTS")).then_some(name)
 }
 

@@ -67,6 +67,36 @@ impl<'m> Segment<'m> {
         self.field(number).leaf()
     }
 
+    /// Keys and texts of its values outside one field.
+    fn said(self, except: u16) -> impl Iterator<Item = (u64, &'m str)> {
+        let all = self.all();
+        (all.lo..all.hi).filter_map(move |index| {
+            let value = self.message.values.get(index as usize)?;
+            let counts = value.flags & flag::BLANK == 0 && value.key >> 32 != u64::from(except);
+            counts.then(|| (value.key, self.message.text_of(index)))
+        })
+    }
+
+    /// Whether every value of this segment, those of one field aside, stands in another at the same place.
+    pub fn says_no_more_than(self, other: Segment<'m>, except: u16) -> bool {
+        let mut theirs = other.said(except);
+        self.said(except).all(|mine| theirs.by_ref().find(|v| v.0 >= mine.0) == Some(mine))
+    }
+
+    /// Whether two segments hold the same values at the same places, those of one field aside.
+    pub fn equals(self, other: Segment<'m>, except: u16) -> bool {
+        self.name() == other.name() && self.said(except).eq(other.said(except))
+    }
+
+    /// Its values that say something, each with the number of its field.
+    pub fn by_field(self) -> impl Iterator<Item = (u16, Leaf<'m>)> {
+        let all = self.all();
+        (all.lo..all.hi).filter_map(move |index| {
+            let value = self.message.values.get(index as usize)?;
+            Some(((value.key >> 32) as u16, all.at(index)?))
+        })
+    }
+
     /// The value of a component of the first repetition.
     pub fn comp(self, field: u16, component: u8) -> Option<Leaf<'m>> {
         self.first(field).comp(component).leaf()
@@ -77,6 +107,21 @@ impl Sources for Segment<'_> {
     fn each(&self, f: &mut dyn FnMut(ItemId)) {
         self.all().each(f);
     }
+}
+
+/// An explicit null, two quotation marks: the source deletes what stood there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Null {
+    /// Field.
+    pub field: u16,
+    /// Repetition of the field.
+    pub repetition: u16,
+    /// Component.
+    pub component: u8,
+    /// Whether it is the whole field.
+    pub whole: bool,
+    /// Its item.
+    pub item: ItemId,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,14 +258,30 @@ impl<'m> Part<'m> {
         (self.lo..self.hi).filter_map(move |index| self.at(index))
     }
 
-    /// Items of all explicit nulls in it, with the number of the field.
-    pub fn nulls(self) -> impl Iterator<Item = (u16, bool, ItemId)> + 'm {
+    /// Its text as it was sent, with the separators between its values: what a text is that its sender divided.
+    pub fn text(self) -> String {
+        let mut out = String::new();
+        for index in self.lo..self.hi {
+            out.push_str(self.message.gap(index.checked_sub(1).filter(|_| index > self.lo), index));
+            out.push_str(self.message.text_of(index));
+        }
+        let trimmed = out.trim();
+        if trimmed.len() == out.len() { out } else { trimmed.to_owned() }
+    }
+
+    /// All explicit nulls in it.
+    pub fn nulls(self) -> impl Iterator<Item = Null> + 'm {
         (self.lo..self.hi).filter_map(move |index| {
             let value = self.message.values.get(index as usize)?;
             let whole = value.flags & (flag::IN_COMPONENTS | flag::IN_SUBS) == 0
                 && value.key & 0xFFFF_FFFF == key(0, 1, 1, 1);
-            (value.flags & flag::NULL != 0)
-                .then(|| ((value.key >> 32) as u16, whole, self.message.item(index)))
+            (value.flags & flag::NULL != 0).then(|| Null {
+                field: (value.key >> 32) as u16,
+                repetition: (value.key >> 16) as u16,
+                component: (value.key >> 8) as u8,
+                whole,
+                item: self.message.item(index),
+            })
         })
     }
 

@@ -16,6 +16,8 @@ pub struct Verdict {
     pub refusal: Option<Refusal>,
     /// Errors that were found in a message that was taken in part.
     pub errors: Vec<Fault>,
+    /// What else the sender should know of a message that was taken: how much of it was not translated.
+    pub told: Option<String>,
 }
 
 /// An error as ERR states it.
@@ -73,6 +75,9 @@ pub fn acknowledge(
     for fault in faults(verdict).take(ERRORS_ACKNOWLEDGED_MAX) {
         error(&mut out, &fault, modern);
     }
+    if let Some(told) = &verdict.told {
+        tell(&mut out, told, modern);
+    }
     Some(out.out.into_bytes())
 }
 
@@ -84,6 +89,22 @@ fn usable(declared: &Delimiters) -> Delimiters {
 /// Version 2.5 gave ERR its present form.
 fn is_modern(version: &str) -> bool {
     version.strip_prefix("2.").and_then(|minor| minor.bytes().next()).is_some_and(|b| b >= b'5')
+}
+
+/// Version 2.3.1 gave MSH-9 its third component, the structure of the message.
+fn has_structure(version: &str) -> bool {
+    version == "2.3.1" || version.strip_prefix("2.").and_then(|minor| minor.bytes().next()).is_some_and(|b| b >= b'4')
+}
+
+/// A warning to a sender whose message was taken: ERR has a severity from version 2.5 on, before that a note says it.
+fn tell(out: &mut Line, text: &str, modern: bool) {
+    const ACCEPTED: &[&str] = &["0", "Message accepted", "HL70357"];
+    let empty: &[&[&str]] = &[&[""]];
+    if modern {
+        out.segment("ERR", &[empty, empty, &[ACCEPTED], &[&["W"]], empty, empty, empty, &[&[text]]]);
+    } else {
+        out.segment("NTE", &[&[&["1"]], empty, &[&[text]]]);
+    }
 }
 
 fn faults(verdict: &Verdict) -> impl Iterator<Item = Fault> + '_ {
@@ -124,7 +145,7 @@ fn header(out: &mut Line, msh: Option<Segment<'_>>, context: &Context, key: &str
     }
     out.field(&[&[&time]]);
     out.field(&[&[""]]);
-    let kind: &[&str] = if is_modern(&version) { &["ACK", &trigger, "ACK"] } else { &["ACK", &trigger] };
+    let kind: &[&str] = if has_structure(&version) { &["ACK", &trigger, "ACK"] } else { &["ACK", &trigger] };
     out.field(&[kind]);
     for value in [&id, &processing, &version] {
         out.field(&[&[value]]);

@@ -1,7 +1,8 @@
 //! SCH with its resources: Appointment.
 
 use causeway_core::{Leaf, When};
-use causeway_fhir::{Ref, Writer};
+use causeway_fhir::types::extension;
+use causeway_fhir::{Ref, Writer, systems};
 use causeway_hl7v2::Segment;
 
 use crate::codes::{self, concept, concept_element};
@@ -90,10 +91,18 @@ pub fn appointment<'m>(
         .iter()
         .filter_map(|aip| ctx.practitioner(aip.first(3)).map(|who| (*aip, who)))
         .collect();
-    let places: Vec<Who> = from.locations.iter().filter_map(|ail| ctx.place(ail.first(3))).collect();
+    let places: Vec<(Segment<'m>, Who)> =
+        from.locations.iter().filter_map(|ail| ctx.place(ail.first(3)).map(|who| (*ail, who))).collect();
+    // Contacts of placer and filler and who entered it, each with its address.
+    let mut contacts: Vec<(&'static str, Who)> = Vec::new();
+    for (field, address, role) in [(12, Some(14), "placer contact"), (16, Some(18), "filler contact"), (20, None, "entered by")] {
+        let address = address.map(|n| sch.first(n)).filter(|part| part.says());
+        contacts.extend(sch.field(field).reps().filter_map(|part| ctx.practitioner_at(part, address)).map(|who| (role, who)));
+    }
+    let seats = [15, 19].map(|field| ctx.place(sch.first(field)));
     let (code, decided) = status(header, sch);
     Some(ctx.c.resource("Appointment", key, |w| {
-        w.array("extension", |w| env.deletions(w, sch));
+        let since = w.mark();
         w.array("identifier", |w| {
             for (field, kind, system) in [(2, "FILL", "appointment"), (1, "PLAC", "appointment-request")] {
                 if let Some(ei) = Ei::read(sch.first(field)) {
@@ -128,7 +137,37 @@ pub fn appointment<'m>(
         });
         times(&env, w, from, sch, matches!(code, "cancelled" | "waitlist" | "proposed"));
         comment(w, &from.notes);
-        participants(&env, w, from, code, patients, (&people, &places));
+        w.array("basedOn", |w| {
+            for (field, name) in [(26, "placer"), (27, "filler")] {
+                for ei in sch.field(field).reps().filter_map(Ei::read) {
+                    let (system, decided) = ei.system(&env, name);
+                    w.element(|w| {
+                        w.fixed("type", "ServiceRequest");
+                        w.object("identifier", |w| {
+                            w.string("system", &system, decided);
+                            w.leaf("value", ei.id);
+                        });
+                    });
+                }
+            }
+        });
+        participants(&env, w, from, code, patients, (&people, &places, &contacts));
+        w.array("extension", |w| {
+            env.deletions(w, sch);
+            for (name, seat) in ["SCH-15", "SCH-19"].iter().zip(&seats) {
+                if let Some(who) = seat {
+                    let name = name.to_ascii_lowercase();
+                    extension(w, &format!("{}/StructureDefinition/contact-place-{name}", systems::CAUSEWAY), |w| {
+                        w.reference("valueReference", &who.target, &who.from);
+                    });
+                }
+            }
+            env.leftover_fields(w, since, sch, MORE_OF_SCH);
+            from.services.iter().for_each(|ais| env.leftover_fields(w, since, *ais, &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
+            if let Some(tq1) = from.timing {
+                env.leftover_fields(w, since, tq1, &[2, 3, 4, 5, 6, 9, 10, 11, 12, 13, 14]);
+            }
+        });
     }))
 }
 
@@ -139,7 +178,7 @@ fn participants<'m>(
     from: &Sources<'m>,
     code: &str,
     patients: &[Ref],
-    (people, places): (&[(Segment<'m>, Who)], &[Who]),
+    (people, places, contacts): (&[(Segment<'m>, Who)], &[(Segment<'m>, Who)], &[(&'static str, Who)]),
 ) {
     w.array("participant", |w| {
         let answer = if matches!(code, "pending" | "waitlist") { "needs-action" } else { "accepted" };
@@ -147,23 +186,49 @@ fn participants<'m>(
             participant(w, answer, |w| w.reference("actor", patient, ()));
         }
         for (aip, who) in people {
+            let since = w.mark();
             w.element(|w| {
                 w.array("type", |w| concept_element(env, w, aip.first(4), "AIP-4"));
                 w.reference("actor", &who.target, &who.from);
-                w.fixed("status", answer);
+                answered(w, aip.first(12), answer);
+                span(env, w, *aip, 6);
+                w.array("extension", |w| env.leftover_fields(w, since, *aip, &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
             });
         }
-        for who in places {
-            participant(w, answer, |w| w.reference("actor", &who.target, &who.from));
+        for (ail, who) in places {
+            let since = w.mark();
+            w.element(|w| {
+                w.array("type", |w| concept_element(env, w, ail.first(4), "AIL-4"));
+                w.reference("actor", &who.target, &who.from);
+                answered(w, ail.first(12), answer);
+                span(env, w, *ail, 6);
+                w.array("extension", |w| env.leftover_fields(w, since, *ail, &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
+            });
         }
         for aig in &from.resources {
             if let Some(words) = aig.comp(3, 2).or(aig.comp(3, 1)) {
-                participant(w, answer, |w| {
+                let since = w.mark();
+                w.element(|w| {
+                    w.array("type", |w| concept_element(env, w, aig.first(4), "AIG-4"));
                     w.object("actor", |w| w.leaf("display", words));
+                    answered(w, aig.first(14), answer);
+                    span(env, w, *aig, 8);
+                    let more = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14];
+                    w.array("extension", |w| env.leftover_fields(w, since, *aig, &more));
                 });
             }
         }
-        if patients.is_empty() && people.is_empty() && places.is_empty() {
+        for (role, who) in contacts {
+            w.element(|w| {
+                w.array("type", |w| {
+                    w.element(|w| w.fixed("text", role));
+                });
+                w.reference("actor", &who.target, &who.from);
+                w.fixed("required", "information-only");
+                w.fixed("status", answer);
+            });
+        }
+        if patients.is_empty() && people.is_empty() && places.is_empty() && contacts.is_empty() {
             // FHIR demands a participant; this one says that the source names none.
             participant(w, "needs-action", |w| {
                 w.object("actor", |w| w.fixed("display", "no participant is named in the source"));
@@ -171,6 +236,35 @@ fn participants<'m>(
         }
     });
 }
+
+/// Filler status of a participant (HL7 table 0278), where it says more than the appointment does.
+fn answered(w: &mut Writer, part: causeway_hl7v2::Part<'_>, answer: &str) {
+    let said = part.comp(1).leaf();
+    match said.map(|l| l.text.to_ascii_uppercase()).as_deref() {
+        Some("BOOKED" | "COMPLETE" | "STARTED") => w.string("status", "accepted", said),
+        Some("CANCELLED" | "DELETED" | "DC" | "BLOCKED") => w.string("status", "declined", said),
+        Some("PENDING" | "WAITLIST" | "OVERBOOK") => w.string("status", "tentative", said),
+        _ => w.fixed("status", answer),
+    }
+}
+
+/// Start (field `at`), offset, duration and unit of one participant: AIP-6 to 10, AIL-6 to 10, AIG-8 to 12.
+fn span<'m>(env: &Env<'m>, w: &mut Writer, segment: Segment<'m>, at: u16) {
+    let Some(start) = segment.leaf(at) else { return };
+    let (amount, unit) = (segment.leaf(at + 3), segment.comp(at + 4, 1));
+    let minutes = amount.and_then(|amount| minutes(amount, unit)).filter(|n| *n > 0);
+    let end = env.when_silently(start).zip(minutes).and_then(|(when, n)| later(&when, n));
+    w.object("period", |w| {
+        env.date_time(w, "start", Some(start));
+        if let Some(end) = end {
+            w.string("end", &end, (start, amount, unit));
+        }
+    });
+}
+
+/// Items of SCH that have no element in FHIR R4 and are kept with their names: occurrence, slot, event, schedule, numbers
+/// and kinds beyond what is written, and how to reach the contacts.
+const MORE_OF_SCH: &[u16] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27];
 
 fn participant(w: &mut Writer, status: &str, actor: impl FnOnce(&mut Writer)) {
     w.element(|w| {
@@ -201,7 +295,8 @@ fn kind(env: &Env<'_>, w: &mut Writer, sch: Segment<'_>) {
 
 fn comment(w: &mut Writer, notes: &[Segment<'_>]) {
     let leaves: Vec<Leaf<'_>> = notes.iter().flat_map(|nte| nte.field(3).leaves()).collect();
-    let text = leaves.iter().map(|l| l.text).collect::<Vec<_>>().join("\n");
+    let parts = notes.iter().flat_map(|nte| nte.field(3).reps());
+    let text = parts.map(causeway_hl7v2::Part::text).collect::<Vec<_>>().join("\n");
     w.string("comment", text.trim(), &leaves);
 }
 
@@ -272,7 +367,7 @@ fn minutes(amount: Leaf<'_>, unit: Option<Leaf<'_>>) -> Option<u32> {
 }
 
 /// An instant some minutes after a point in time, at the offset of that point.
-fn later(when: &When, minutes: u32) -> Option<String> {
+pub fn later(when: &When, minutes: u32) -> Option<String> {
     when.fhir_instant()?;
     let seconds = when.earliest().checked_add(i64::from(minutes) * 60)?;
     let offset = jiff::tz::Offset::from_seconds(when.offset().seconds()?).ok()?;

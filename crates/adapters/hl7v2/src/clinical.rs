@@ -1,26 +1,31 @@
 //! AL1, DG1, PR1: allergies, diagnoses, procedures.
 
 use causeway_core::Leaf;
-use causeway_fhir::types::{concept_fixed, extension};
+use causeway_fhir::types::{concept_fixed, extension, reference_by_identifier};
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v2::{Part, Segment};
 use causeway_terminology::Target;
 
 use crate::codes::{concept, concept_element};
+use crate::datatypes::Ei;
 use crate::env::{Env, absent, source_code_element};
 use crate::maps;
+use crate::note;
+use crate::orders::Grouped;
 use crate::patient::Patient;
-use crate::people::Ctx;
+use crate::people::{Ctx, Who};
 
 /// Writes an allergy. Source: v2-to-FHIR, AL1; an AL1 states what holds now, so it is active.
-pub fn allergy<'m>(ctx: &mut Ctx<'_, '_, 'm>, al1: Segment<'m>, patient: &Patient) {
+pub fn allergy<'m>(ctx: &mut Ctx<'_, '_, 'm>, al1: Segment<'m>, patient: &Patient, grouped: &Grouped<'m>) {
     let env = ctx.env;
+    let notes = notes(ctx, grouped, al1);
     let code = al1.first(3);
     if !code.says() {
         return;
     }
     let words = crate::codes::words(code);
     ctx.c.resource("AllergyIntolerance", &format!("{}|{words}", patient.key), |w| {
+        let since = w.mark();
         let kind = al1.comp(2, 1);
         let category = kind.and_then(|k| match k.text {
             "DA" => Some("medication"),
@@ -34,21 +39,6 @@ pub fn allergy<'m>(ctx: &mut Ctx<'_, '_, 'm>, al1: Segment<'m>, patient: &Patien
             "MO" => Some("moderate"),
             "MI" => Some("mild"),
             _ => None,
-        });
-        w.array("extension", |w| {
-            // HL7 table 0127: MA and MC, miscellaneous, have no category; 0128: U says that it is not known.
-            for (name, leaf, silent) in [
-                ("AL1-2", kind.filter(|_| category.is_none()), &["MA", "MC"][..]),
-                ("AL1-4", severity.filter(|_| known.is_none()), &["U"]),
-            ] {
-                match leaf {
-                    Some(leaf) if !silent.contains(&leaf.text) => {
-                        crate::codes::unknown_value(&env, w, name, leaf);
-                    }
-                    leaf => crate::env::source_value(w, name, leaf),
-                }
-            }
-            env.deletions(w, al1);
         });
         concept_fixed(w, "clinicalStatus", Coding::new(systems::ALLERGY_CLINICAL, "active", "Active"));
         w.array("category", |w| {
@@ -84,6 +74,124 @@ pub fn allergy<'m>(ctx: &mut Ctx<'_, '_, 'm>, al1: Segment<'m>, patient: &Patien
                     w.string("severity", code, severity);
                 }
             });
+        });
+        w.array("note", |w| note::elements(&env, w, &notes));
+        w.array("extension", |w| {
+            // HL7 table 0127: MA and MC, miscellaneous, have no category; 0128: U says that it is not known.
+            for (name, leaf, silent) in [
+                ("AL1-2", kind.filter(|_| category.is_none()), &["MA", "MC"][..]),
+                ("AL1-4", severity.filter(|_| known.is_none()), &["U"]),
+            ] {
+                match leaf {
+                    Some(leaf) if !silent.contains(&leaf.text) => {
+                        crate::codes::unknown_value(&env, w, name, leaf);
+                    }
+                    leaf => crate::env::source_value(w, name, leaf),
+                }
+            }
+            env.deletions(w, al1);
+            env.leftover_fields(w, since, al1, &[2, 3, 4]);
+        });
+    });
+}
+
+/// The notes below a segment.
+fn notes<'m>(ctx: &mut Ctx<'_, '_, 'm>, grouped: &Grouped<'m>, segment: Segment<'m>) -> Vec<note::Note<'m>> {
+    grouped.below.get(&segment.index()).map_or(Vec::new(), |list| note::prepare(ctx, list))
+}
+
+/// Writes the allergy or intolerance of an IAM. Source: v2-to-FHIR, IAM; HL7 tables 0127, 0128, 0436, 0438.
+pub fn adverse<'m>(ctx: &mut Ctx<'_, '_, 'm>, iam: Segment<'m>, patient: &Patient, grouped: &Grouped<'m>) {
+    let env = ctx.env;
+    let code = iam.first(3);
+    if !code.says() {
+        return;
+    }
+    let notes = notes(ctx, grouped, iam);
+    let asserter = ctx.practitioner(iam.first(18));
+    let number = Ei::read(iam.first(7));
+    let words = number.map_or_else(|| crate::codes::words(code).to_owned(), |ei| ei.key(&env, "allergy"));
+    ctx.c.resource("AllergyIntolerance", &format!("{}|{words}", patient.key), |w| {
+        let since = w.mark();
+        w.array("identifier", |w| number.iter().for_each(|ei| ei.write(&env, w, None, "allergy")));
+        let status = iam.comp(17, 1);
+        let gone = iam.comp(6, 1).filter(|l| l.text == "D");
+        let verified = match (gone, status.map(|s| s.text)) {
+            (Some(_), _) | (_, Some("E")) => Some(("entered-in-error", "Entered in Error")),
+            (_, Some("C")) => Some(("confirmed", "Confirmed")),
+            (_, Some("P" | "S" | "U")) => Some(("unconfirmed", "Unconfirmed")),
+            (_, Some("D")) => Some(("refuted", "Refuted")),
+            _ => None,
+        };
+        let decided = status.filter(|s| matches!(s.text, "E" | "C" | "P" | "S" | "U" | "D")).or(gone);
+        match verified {
+            // An entry in error has no clinical status (ait-2).
+            Some((code, _)) if code == "entered-in-error" => {}
+            Some(("refuted", _)) => {
+                concept_fixed(w, "clinicalStatus", Coding::new(systems::ALLERGY_CLINICAL, "inactive", "Inactive"));
+            }
+            _ => concept_fixed(w, "clinicalStatus", Coding::new(systems::ALLERGY_CLINICAL, "active", "Active")),
+        }
+        if let Some((code, display)) = verified {
+            let coding = Coding::new(systems::ALLERGY_VERIFICATION, code, display);
+            causeway_fhir::types::concept(w, "verificationStatus", coding, (decided, gone));
+        }
+        let kind = iam.comp(9, 1);
+        match kind.map(|k| k.text) {
+            Some("AL") => w.string("type", "allergy", kind),
+            Some("IN") => w.string("type", "intolerance", kind),
+            _ => {}
+        }
+        let category = iam.comp(2, 1);
+        w.array("category", |w| match category.map(|c| c.text) {
+            Some("DA") => w.value("medication", category),
+            Some("FA") => w.value("food", category),
+            Some("EA" | "LA" | "PA" | "AA") => w.value("environment", category),
+            _ => {}
+        });
+        match none_known(code) {
+            Some((target, said)) => no_allergy(&env, w, code, target, said),
+            None => concept(&env, w, "code", code, "IAM-3"),
+        }
+        w.reference("patient", &patient.target, ());
+        match iam.leaf(11) {
+            Some(onset) => env.date_time(w, "onsetDateTime", Some(onset)),
+            None => w.string("onsetString", iam.leaf(12).map_or("", |l| l.text), iam.leaf(12)),
+        }
+        env.date_time(w, "recordedDate", iam.leaf(20).or(iam.leaf(13)));
+        if let Some(who) = &asserter {
+            w.reference("asserter", &who.target, &who.from);
+        }
+        let severity = iam.comp(4, 1);
+        let known = match severity.map(|s| s.text) {
+            Some("SV") => Some("severe"),
+            Some("MO") => Some("moderate"),
+            Some("MI") => Some("mild"),
+            _ => None,
+        };
+        w.array("note", |w| note::elements(&env, w, &notes));
+        w.array("reaction", |w| {
+            w.element(|w| {
+                let reactions = iam.field(5).says();
+                if !reactions && known.is_none() {
+                    return;
+                }
+                w.array("manifestation", |w| {
+                    for part in iam.field(5).reps().filter(|part| part.says()) {
+                        w.element(|w| w.string("text", &part.text(), part));
+                    }
+                    if !reactions {
+                        w.element(|w| absent(w, "unknown"));
+                    }
+                });
+                if let Some(code) = known {
+                    w.string("severity", code, severity);
+                }
+            });
+        });
+        w.array("extension", |w| {
+            env.deletions(w, iam);
+            env.leftover_fields(w, since, iam, &[2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 19]);
         });
     });
 }
@@ -153,18 +261,23 @@ pub fn diagnosis<'m>(
     dg1: Segment<'m>,
     patient: &Patient,
     encounter: Option<&(String, Ref)>,
+    grouped: &Grouped<'m>,
 ) -> Option<Diagnosis<'m>> {
     let env = ctx.env;
+    let notes = notes(ctx, grouped, dg1);
     let code = dg1.first(3);
     if !code.says() && !dg1.field(4).says() {
         return None;
     }
-    let asserter = ctx.practitioner(dg1.first(16));
+    let asserters: Vec<Who> = dg1.field(16).reps().filter_map(|part| ctx.practitioner(part)).collect();
+    let asserter = asserters.first();
     let words = |n| crate::codes::words(dg1.first(n));
     let within = encounter.map_or(patient.key.as_str(), |(key, _)| key.as_str());
     let key = format!("{within}|{}|{}|{}", words(3), words(4), words(6));
     let target = ctx.c.resource("Condition", &key, |w| {
-        w.array("extension", |w| {
+        let since = w.mark();
+        let deleted = dg1.leaf(21).filter(|l| l.text == "D");
+        let extensions = |w: &mut Writer| {
             if let Some(when) = dg1.leaf(5).and_then(|leaf| env.when(w, leaf).map(|when| (when, leaf))) {
                 extension(w, "http://hl7.org/fhir/StructureDefinition/condition-assertedDate", |w| {
                     w.date_time("valueDateTime", &when.0, when.1);
@@ -176,13 +289,28 @@ pub fn diagnosis<'m>(
                 crate::codes::unknown_code(&env, w, kind);
                 source_code_element(w, kind);
             }
-        });
+            if let Some(parent) = Ei::read(dg1.first(22)) {
+                extension(w, "http://hl7.org/fhir/StructureDefinition/condition-dueTo", |w| {
+                    let (system, decided) = parent.system(&env, "diagnosis");
+                    let from = (parent.id, decided);
+                    reference_by_identifier(w, "valueReference", "Condition", &system, parent.id.text, from);
+                });
+            }
+            env.deletions(w, dg1);
+            env.leftover_fields(w, since, dg1, &[2, 3, 4, 6, 7, 16, 17, 18, 19, 20, 21, 22, 26]);
+            for who in asserters.iter().skip(1) {
+                extension(w, &format!("{}/StructureDefinition/further-asserter", systems::CAUSEWAY), |w| {
+                    w.reference("valueReference", &who.target, &who.from);
+                });
+            }
+        };
         w.array("identifier", |w| {
             if let Some(ei) = crate::datatypes::Ei::read(dg1.first(20)) {
                 ei.write(&env, w, None, "diagnosis");
             }
         });
         let verification = match dg1.leaf(6) {
+            _ if deleted.is_some() => deleted.map(|l| ("entered-in-error", "Entered in Error", l)),
             Some(kind) if kind.text == "F" => Some(("confirmed", "Confirmed", kind)),
             Some(kind) if matches!(kind.text, "A" | "W") => Some(("provisional", "Provisional", kind)),
             _ => None,
@@ -205,9 +333,12 @@ pub fn diagnosis<'m>(
         if let Some((_, encounter)) = encounter {
             w.reference("encounter", encounter, ());
         }
-        if let Some(who) = &asserter {
+        env.date_time(w, "recordedDate", dg1.leaf(19));
+        if let Some(who) = asserter {
             w.reference("asserter", &who.target, &who.from);
         }
+        w.array("note", |w| note::elements(&env, w, &notes));
+        w.array("extension", extensions);
     });
     Some(Diagnosis { target, segment: dg1 })
 }
@@ -219,7 +350,10 @@ fn described(env: &crate::env::Env<'_>, w: &mut Writer, segment: Segment<'_>) {
     w.object("code", |w| {
         let said_text = code.comp(9).leaf().is_some() || (code.comp(1).leaf().is_none() && code.says());
         if code.says() {
-            crate::codes::concept_body(env, w, code, &format!("{name}-3"));
+            let field = format!("{name}-3");
+            // Version 2.3 names the coding system in the second field; later ones keep it for that.
+            let method = segment.leaf(2).filter(|_| code.comp(3).leaf().is_none());
+            crate::codes::concept_by_method(env, w, code, method, &field);
         }
         let words = segment.leaf(4).filter(|_| !said_text);
         let coded = code.comp(1).leaf().is_some_and(|l| crate::codes::is_code(l.text));
@@ -238,8 +372,13 @@ pub fn procedure<'m>(
     pr1: Segment<'m>,
     patient: &Patient,
     encounter: Option<&(String, Ref)>,
+    grouped: &Grouped<'m>,
+    roles: &[Segment<'m>],
 ) {
     let env = ctx.env;
+    let notes = notes(ctx, grouped, pr1);
+    let roles = crate::care_team::read(ctx, roles);
+    let place = ctx.place(pr1.first(23));
     if !pr1.first(3).says() && !pr1.field(4).says() {
         return;
     }
@@ -252,14 +391,34 @@ pub fn procedure<'m>(
     let words = |n| crate::codes::words(pr1.first(n));
     let within = encounter.map_or(patient.key.as_str(), |(key, _)| key.as_str());
     let key = format!("{within}|{}|{}|{}", words(3), words(4), words(5));
+    let number = Ei::read(pr1.first(19));
     ctx.c.resource("Procedure", &key, |w| {
-        w.fixed("status", "completed");
+        let since = w.mark();
+        w.array("identifier", |w| number.iter().for_each(|ei| ei.write(&env, w, None, "procedure")));
+        if let Some(parent) = Ei::read(pr1.first(25)) {
+            let (system, decided) = parent.system(&env, "procedure");
+            w.array("partOf", |w| {
+                w.element(|w| {
+                    w.fixed("type", "Procedure");
+                    w.object("identifier", |w| {
+                        w.string("system", &system, decided);
+                        w.leaf("value", parent.id);
+                    });
+                });
+            });
+        }
+        // PR1-20 `D` takes the procedure back.
+        match pr1.leaf(20).filter(|l| l.text == "D") {
+            Some(gone) => w.string("status", "entered-in-error", gone),
+            None => w.fixed("status", "completed"),
+        }
+        concept(&env, w, "category", pr1.first(6), "PR1-6");
         described(&env, w, pr1);
         w.reference("subject", &patient.target, ());
         if let Some((_, encounter)) = encounter {
             w.reference("encounter", encounter, ());
         }
-        env.date_time(w, "performedDateTime", pr1.leaf(5));
+        performed(&env, w, pr1);
         w.array("performer", |w| {
             for (field, who) in &performers {
                 let role = match field {
@@ -272,7 +431,36 @@ pub fn procedure<'m>(
                     w.reference("actor", &who.target, &who.from);
                 });
             }
+            roles.iter().for_each(|role| role.write(&env, w, None, "actor"));
         });
+        if let Some(place) = &place {
+            w.reference("location", &place.target, &place.from);
+        }
         w.array("reasonCode", |w| concept_element(&env, w, pr1.first(15), "PR1-15"));
+        w.array("note", |w| note::elements(&env, w, &notes));
+        w.array("extension", |w| {
+            env.deletions(w, pr1);
+            // Modifiers, anaesthesia and tissue have no element of their own.
+            env.leftover_fields(w, since, pr1, &[2, 3, 4, 6, 7, 9, 10, 13, 14, 15, 16, 18, 19, 20, 21, 22, 24, 25]);
+        });
     });
+}
+
+/// PR1-5 with the minutes of PR1-7: a period, where the time is exact enough to have an end.
+fn performed(env: &Env<'_>, w: &mut Writer, pr1: Segment<'_>) {
+    let minutes = pr1.leaf(7).and_then(|l| l.text.parse::<u32>().ok().map(|n| (l, n))).filter(|(_, n)| *n > 0);
+    let start = pr1.leaf(5);
+    let end = start.zip(minutes).and_then(|(leaf, (_, minutes))| {
+        let when = env.when_silently(leaf)?;
+        crate::appointment::later(&when, minutes)
+    });
+    match (start, minutes, end) {
+        (Some(start), Some((length, _)), Some(end)) => {
+            w.object("performedPeriod", |w| {
+                env.date_time(w, "start", Some(start));
+                w.string("end", &end, (start, length));
+            });
+        }
+        _ => env.date_time(w, "performedDateTime", start),
+    }
 }

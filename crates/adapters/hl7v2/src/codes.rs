@@ -57,11 +57,18 @@ pub fn is_snomed(name: &str) -> bool {
 /// The content of a `CodeableConcept` from a CE or CWE: both codings and the text. A code without a coding
 /// system is the sender's own, in a system named after the field; `field` is that name.
 pub fn concept_body(env: &Env<'_>, w: &mut Writer, part: Part<'_>, field: &str) {
+    concept_by_method(env, w, part, None, field);
+}
+
+/// As [`concept_body`]; `method` names the coding system where the code itself does not (DG1-2, PR1-2).
+pub fn concept_by_method(env: &Env<'_>, w: &mut Writer, part: Part<'_>, method: Option<Leaf<'_>>, field: &str) {
     let comp = |n| part.comp(n).leaf();
     let before = w.mark();
     w.array("coding", |w| {
-        coding(env, w, [comp(1), comp(2), comp(3), comp(7)], field);
+        coding(env, w, [comp(1), comp(2), comp(3).or(method), comp(7)], field);
         coding(env, w, [comp(4), comp(5), comp(6), comp(8)], field);
+        // The second alternate of version 2.7.
+        coding(env, w, [comp(10), comp(11), comp(12), comp(13)], field);
     });
     let coded = w.wrote_since(before);
     match (comp(9), coded) {

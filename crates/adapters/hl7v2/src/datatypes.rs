@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use causeway_core::{IssueCode, Leaf, NhsNumber, Outcome, Sources};
 use causeway_fhir::systems;
-use causeway_fhir::types::{Verification, invalid_nhs_number, nhs_number};
+use causeway_fhir::types::{Verification, extension, invalid_nhs_number, nhs_number};
+use causeway_fhir::writer::Mark;
 use causeway_fhir::{Coding, Writer};
 use causeway_hl7v2::Part;
 
@@ -35,6 +36,28 @@ pub fn system_of<'m>(env: &Env<'m>, part: Part<'m>, fallback: &str) -> (Cow<'sta
     }
 }
 
+/// The third part of an HD says only that the second is an OID, where that is one.
+pub fn oid_type(w: &mut Writer, part: Part<'_>) {
+    let kind = part.subcomp(3).leaf().filter(|l| l.text == "ISO");
+    if part.subcomp(2).leaf().is_some_and(|l| crate::codes::is_oid(l.text)) {
+        w.claim(kind, Outcome::Structural, "");
+    }
+}
+
+/// Whether a text is a number that a spreadsheet program has rounded (`4.47E+06`): no identifier any more.
+pub fn is_rounded(text: &str) -> bool {
+    let Some((digits, power)) = text.split_once(['E', 'e']) else { return false };
+    let number = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+    let power = match power.strip_prefix(['+', '-']) {
+        Some(power) => power,
+        // Without a sign only a number with a fraction is meant as one: `12E4` may be somebody's id.
+        None if digits.contains('.') => power,
+        None => return false,
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    number(power) && power.len() <= 3 && whole.len() == 1 && number(whole) && number(fraction)
+}
+
 /// An identifier of a person as a CX states it.
 #[derive(Clone, Copy)]
 pub struct Cx<'m> {
@@ -47,9 +70,9 @@ pub struct Cx<'m> {
 }
 
 impl<'m> Cx<'m> {
-    /// Reads a CX; `None` where it has no id.
+    /// Reads a CX; `None` where it has no id, or one that was rounded.
     pub fn read(part: Part<'m>) -> Option<Self> {
-        let id = part.comp(1).leaf()?;
+        let id = part.comp(1).leaf().filter(|l| !is_rounded(l.text))?;
         let authority = part.comp(4);
         let kind = part.comp(5).leaf().map_or("", |l| l.text);
         let nhs = match (authority.subcomp(2).leaf(), authority.subcomp(1).leaf()) {
@@ -69,6 +92,16 @@ impl<'m> Cx<'m> {
         }
         let (system, _) = system_of(env, self.part.comp(4), "patient");
         format!("{system}|{}", self.id.text)
+    }
+
+    /// Takes it for an NHS number where nobody says what it is and it passes the check: what systems of version 2.3
+    /// send in PID-2 and PID-19. Returns whether it did.
+    pub fn by_shape(&mut self) -> bool {
+        let silent = !self.part.comp(4).says() && !self.part.comp(5).says();
+        let ten = self.id.text.chars().filter(char::is_ascii_digit).count() == 10;
+        let found = !self.nhs && silent && ten && NhsNumber::parse(self.id.text).is_ok();
+        self.nhs |= found;
+        found
     }
 
     /// The NHS number, where it claims to be one and is valid.
@@ -121,6 +154,7 @@ impl<'m> Cx<'m> {
     fn local(&self, env: &Env<'m>, w: &mut Writer) {
         let authority = self.part.comp(4);
         let (system, from) = system_of(env, authority, "patient");
+        let since = w.mark();
         w.element(|w| {
             if let Some(kind) = self.part.comp(5).leaf() {
                 w.object("type", |w| identifier_type(w, kind));
@@ -131,12 +165,15 @@ impl<'m> Cx<'m> {
             let facility = self.part.comp(6).subcomp(1).leaf();
             let name = authority.subcomp(1).leaf().filter(|_| authority.subcomp(2).leaf().is_some());
             w.object("assigner", |w| w.leaf_opt("display", facility.or(name)));
+            oid_type(w, authority);
+            oid_type(w, self.part.comp(6));
+            w.array("extension", |w| env.leftovers(w, since, [self.part]));
         });
     }
 }
 
 /// Types of HL7 table 0203 that FHIR knows by the same code. Others stay text.
-fn identifier_type(w: &mut Writer, kind: Leaf<'_>) {
+pub fn identifier_type(w: &mut Writer, kind: Leaf<'_>) {
     let known = matches!(
         kind.text,
         "AN" | "BR"
@@ -209,13 +246,13 @@ pub struct Ei<'m> {
 impl<'m> Ei<'m> {
     /// From a field.
     pub fn read(part: Part<'m>) -> Option<Self> {
-        let id = part.comp(1).leaf()?;
+        let id = part.comp(1).leaf().filter(|l| !is_rounded(l.text))?;
         Some(Self { id, namespace: part.comp(2).leaf(), universal: part.comp(3).leaf() })
     }
 
     /// From a component whose subcomponents are the EI (SPM-2, OBR-29).
     pub fn read_sub(part: Part<'m>) -> Option<Self> {
-        let id = part.subcomp(1).leaf()?;
+        let id = part.subcomp(1).leaf().filter(|l| !is_rounded(l.text))?;
         Some(Self { id, namespace: part.subcomp(2).leaf(), universal: part.subcomp(3).leaf() })
     }
 
@@ -246,8 +283,10 @@ pub fn name(env: &Env<'_>, w: &mut Writer, part: Part<'_>, default: Option<&str>
     if !part.says() {
         return;
     }
+    let since = w.mark();
     w.element(|w| {
         let kind = part.comp(7).leaf();
+        let mut left = None;
         let fixed = kind.and_then(|k| match k.text {
             "L" => Some("official"),
             "D" => Some("usual"),
@@ -264,7 +303,7 @@ pub fn name(env: &Env<'_>, w: &mut Writer, part: Part<'_>, default: Option<&str>
                 if kind.text != "U" {
                     crate::codes::unknown_code(env, w, kind);
                 }
-                source_code(w, Some(kind));
+                left = Some(kind);
             }
             (None, None) => {
                 if let Some(code) = default {
@@ -272,29 +311,80 @@ pub fn name(env: &Env<'_>, w: &mut Writer, part: Part<'_>, default: Option<&str>
                 }
             }
         }
-        name_parts(w, part, [1, 2, 3, 4, 5, 6]);
+        name_parts(w, part, NameParts { suffixes: [4, 6, 14], ..NameParts::XPN });
         let start = part.comp(12).leaf().or(part.comp(10).subcomp(1).leaf());
         let end = part.comp(13).leaf().or(part.comp(10).subcomp(2).leaf());
         env.period(w, "period", start, end);
+        w.array("extension", |w| {
+            left.into_iter().for_each(|kind| crate::env::source_code_element(w, kind));
+            representation(w, part.comp(8).leaf());
+            env.leftovers(w, since, [part]);
+        });
     });
 }
 
-/// Family, given, further given, suffix, prefix and degree from the components so numbered.
-pub fn name_parts(w: &mut Writer, part: Part<'_>, [family, given, further, suffix, prefix, degree]: [u8; 6]) {
+/// HL7 table 0465: alphabetic, ideographic, phonetic.
+fn representation(w: &mut Writer, leaf: Option<Leaf<'_>>) {
+    let code = leaf.and_then(|l| match l.text {
+        "A" => Some("ABC"),
+        "I" => Some("IDE"),
+        "P" => Some("SYL"),
+        _ => None,
+    });
+    if let (Some(leaf), Some(code)) = (leaf, code) {
+        let url = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-representation";
+        extension(w, url, |w| w.string("valueCode", code, leaf));
+    }
+}
+
+/// Which components of a name are what.
+#[derive(Clone, Copy)]
+pub struct NameParts {
+    /// Family name (FN: its own subcomponents are read too).
+    pub family: u8,
+    /// Given name and further given names.
+    pub given: [u8; 2],
+    /// Prefix.
+    pub prefix: u8,
+    /// Suffix, degree, professional suffix; 0 for none.
+    pub suffixes: [u8; 3],
+}
+
+impl NameParts {
+    /// Of an XPN.
+    pub const XPN: Self = Self { family: 1, given: [2, 3], prefix: 5, suffixes: [4, 6, 0] };
+    /// Of an XCN.
+    pub const XCN: Self = Self { family: 2, given: [3, 4], prefix: 6, suffixes: [5, 7, 21] };
+}
+
+/// Family, given, further given, prefix and suffixes from the components so numbered. A family name in parts (own and
+/// partner's, each with a prefix) keeps them beside the whole.
+pub fn name_parts(w: &mut Writer, part: Part<'_>, of: NameParts) {
     let comp = |n| part.comp(n).leaf();
-    w.leaf_opt("family", comp(family));
+    w.leaf_opt("family", comp(of.family));
+    let family = part.comp(of.family);
+    w.object("_family", |w| {
+        w.array("extension", |w| {
+            for (sub, name) in [(2, "own-prefix"), (3, "own-name"), (4, "partner-prefix"), (5, "partner-name")] {
+                if let Some(leaf) = family.subcomp(sub).leaf() {
+                    let url = format!("http://hl7.org/fhir/StructureDefinition/humanname-{name}");
+                    extension(w, &url, |w| w.leaf("valueString", leaf));
+                }
+            }
+        });
+    });
     w.array("given", |w| {
-        for leaf in [comp(given), comp(further)].into_iter().flatten() {
+        for leaf in of.given.into_iter().filter_map(comp) {
             w.value(leaf.text, leaf);
         }
     });
     w.array("prefix", |w| {
-        if let Some(leaf) = comp(prefix) {
+        if let Some(leaf) = comp(of.prefix) {
             w.value(leaf.text, leaf);
         }
     });
     w.array("suffix", |w| {
-        for leaf in [comp(suffix), comp(degree)].into_iter().flatten() {
+        for leaf in of.suffixes.into_iter().filter(|n| *n > 0).filter_map(comp) {
             w.value(leaf.text, leaf);
         }
     });
@@ -302,9 +392,15 @@ pub fn name_parts(w: &mut Writer, part: Part<'_>, [family, given, further, suffi
 
 /// An address (XAD) as an element of an array.
 pub fn address(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
+    address_with(env, w, part, None);
+}
+
+/// As [`address`]; `county` stands in where the address names no district.
+pub fn address_with(env: &Env<'_>, w: &mut Writer, part: Part<'_>, county: Option<Leaf<'_>>) {
     if !part.says() {
         return;
     }
+    let since = w.mark();
     w.element(|w| {
         let kind = part.comp(7).leaf();
         let of = kind.and_then(|k| match k.text {
@@ -318,12 +414,7 @@ pub fn address(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
         });
         match of {
             Some((key, code)) => w.string(key, code, kind),
-            None => {
-                if let Some(kind) = kind {
-                    crate::codes::unknown_code(env, w, kind);
-                }
-                source_code(w, kind);
-            }
+            None => kind.into_iter().for_each(|kind| crate::codes::unknown_code(env, w, kind)),
         }
         let street = part.comp(1);
         w.array("line", |w| {
@@ -334,53 +425,84 @@ pub fn address(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
             }
         });
         w.leaf_opt("city", part.comp(3).leaf());
-        w.leaf_opt("district", part.comp(4).leaf());
+        w.leaf_opt("district", part.comp(4).leaf().or(part.comp(9).leaf()).or(county));
         w.leaf_opt("postalCode", part.comp(5).leaf());
         w.leaf_opt("country", part.comp(6).leaf());
         let start = part.comp(13).leaf().or(part.comp(12).subcomp(1).leaf());
         let end = part.comp(14).leaf().or(part.comp(12).subcomp(2).leaf());
         env.period(w, "period", start, end);
+        w.array("extension", |w| {
+            kind.filter(|_| of.is_none()).into_iter().for_each(|kind| crate::env::source_code_element(w, kind));
+            env.leftovers(w, since, [part]);
+        });
     });
 }
 
 /// A telephone number or electronic address (XTN) as elements of an array.
 pub fn telecom(env: &Env<'_>, w: &mut Writer, part: Part<'_>, default: &str) {
     let comp = |n| part.comp(n).leaf();
-    let (kind, equipment) = (comp(2), comp(3));
     let number = comp(1).or(comp(12));
     let pieces: Vec<Leaf<'_>> = [comp(5), comp(6), comp(7)].into_iter().flatten().collect();
-    let text = number.map(|l| l.text.to_owned()).or_else(|| {
-        let joined: Vec<&str> = pieces.iter().map(|l| l.text).collect();
-        (!joined.is_empty()).then(|| joined.join(" "))
-    });
-    if let Some(text) = text {
+    let joined = pieces.iter().map(|l| l.text).collect::<Vec<_>>().join(" ");
+    let email = comp(4);
+    let since = w.mark();
+    let before = number.is_some() || !pieces.is_empty();
+    if before {
+        let text = number.map_or(joined.as_str(), |l| l.text);
         w.element(|w| {
-            contact_kind(env, w, kind, equipment, text.contains('@'), default);
+            let left = contact_kind(env, w, (comp(2), comp(3)), text.contains('@'), default);
             match number {
                 Some(leaf) => w.leaf("value", leaf),
-                None => w.string("value", &text, &pieces),
+                None => w.string("value", text, &pieces),
             }
-            if let Some(extension) = comp(8) {
-                w.object("_value", |w| source_code(w, Some(extension)));
+            if let Some(internal) = comp(8) {
+                w.object("_value", |w| source_code(w, Some(internal)));
+            }
+            if email.is_none() {
+                contact_rest(env, w, part, since, &left);
+            } else {
+                w.array("extension", |w| left.iter().for_each(|l| crate::env::source_code_element(w, *l)));
             }
         });
     }
-    if let Some(email) = comp(4) {
+    if let Some(email) = email {
         w.element(|w| {
-            w.fixed("system", "email");
+            let kinds = if before { (None, None) } else { (comp(2), comp(3)) };
+            let net = kinds.0.filter(|k| k.text == "NET");
+            w.string("system", "email", (net, kinds.1.filter(|e| matches!(e.text, "Internet" | "INTERNET"))));
             w.leaf("value", email);
+            let (use_code, from) = match kinds.0.map(|k| k.text) {
+                Some("PRN" | "VHN") => ("home", kinds.0),
+                Some("WPN") => ("work", kinds.0),
+                _ => ("", None),
+            };
+            w.string("use", use_code, from);
+            contact_rest(env, w, part, since, &[]);
         });
     }
 }
 
-fn contact_kind(
+/// Rank, period, and what else an XTN says.
+fn contact_rest(env: &Env<'_>, w: &mut Writer, part: Part<'_>, since: Mark, left: &[Leaf<'_>]) {
+    let rank = part.comp(18).leaf().filter(|l| l.text.parse::<u16>().is_ok_and(|n| n > 0));
+    if let Some(rank) = rank {
+        w.number("rank", rank.text.trim_start_matches('0'), rank);
+    }
+    env.period(w, "period", part.comp(13).leaf(), part.comp(14).leaf());
+    w.array("extension", |w| {
+        left.iter().for_each(|l| crate::env::source_code_element(w, *l));
+        env.leftovers(w, since, [part]);
+    });
+}
+
+/// What kind of contact it is; returns the codes that FHIR has no place for.
+fn contact_kind<'m>(
     env: &Env<'_>,
     w: &mut Writer,
-    kind: Option<Leaf<'_>>,
-    equipment: Option<Leaf<'_>>,
+    (kind, equipment): (Option<Leaf<'m>>, Option<Leaf<'m>>),
     at: bool,
     default: &str,
-) {
+) -> Vec<Leaf<'m>> {
     let by_equipment = equipment.and_then(|e| match e.text {
         "PH" | "CP" => Some("phone"),
         "FX" => Some("fax"),
@@ -397,16 +519,10 @@ fn contact_kind(
     });
     let net = kind.filter(|k| k.text == "NET");
     let mobile = equipment.filter(|e| e.text == "CP");
-    w.array("extension", |w| {
-        let left = [
-            kind.filter(|_| by_kind.is_none() && net.is_none()),
-            equipment.filter(|_| by_equipment.is_none()),
-        ];
-        for leaf in left.into_iter().flatten() {
-            crate::codes::unknown_code(env, w, leaf);
-            crate::env::source_code_element(w, leaf);
-        }
-    });
+    let left =
+        [kind.filter(|_| by_kind.is_none() && net.is_none()), equipment.filter(|_| by_equipment.is_none())];
+    let left: Vec<Leaf<'m>> = left.into_iter().flatten().collect();
+    left.iter().for_each(|leaf| crate::codes::unknown_code(env, w, *leaf));
     match (by_equipment, net) {
         (_, Some(net)) => w.string("system", "email", net),
         (Some(code), None) => w.string("system", code, equipment),
@@ -418,4 +534,5 @@ fn contact_kind(
         (None, None) if !default.is_empty() && net.is_none() => w.fixed("use", default),
         _ => {}
     }
+    left
 }

@@ -1,7 +1,7 @@
 //! Documents: TXA with its text (MDM), and results that are documents (ORU with ED or RP).
 
 use causeway_core::Leaf;
-use causeway_fhir::types::reference_by_identifier;
+use causeway_fhir::types::{extension, reference_by_identifier};
 use causeway_fhir::{Ref, Writer, systems};
 use causeway_hl7v2::Segment;
 
@@ -12,8 +12,18 @@ use crate::maps;
 use crate::observation::About;
 use crate::orders::Result;
 use crate::people::{Ctx, Who};
-use crate::report::Within;
+use crate::patient::Patient;
 use crate::value;
+
+/// What a document belongs to.
+pub struct Within<'a> {
+    /// The patient.
+    pub patient: &'a Patient,
+    /// The encounter, where there is one.
+    pub encounter: Option<&'a Ref>,
+    /// Control id of the message and number of the document in it, for documents without a number.
+    pub fallback: String,
+}
 
 /// A result that is a document: a DocumentReference of the report.
 pub fn result_document<'m>(
@@ -25,9 +35,8 @@ pub fn result_document<'m>(
     let env = ctx.env;
     let obx = result.obx;
     let authors: Vec<Who> = obx.field(16).reps().filter_map(|part| ctx.practitioner(part)).collect();
-    ctx.c.resource("DocumentReference", key, |w| {
-        w.mapped(obx.leaf(4));
-        w.array("extension", |w| env.deletions(w, obx));
+    ctx.c.resource_with("DocumentReference", key, &about.meta, |w| {
+        let since = w.mark();
         let flag = obx.leaf(11);
         let (status, doc_status) = match flag.map(|l| l.text) {
             Some("D" | "W" | "X") => ("entered-in-error", None),
@@ -68,12 +77,17 @@ pub fn result_document<'m>(
                 w.array("encounter", |w| w.reference_element(encounter, ()));
             }
         });
+        w.array("extension", |w| {
+            env.deletions(w, obx);
+            env.leftover_fields(w, since, obx, &[3, 4, 5, 6, 7, 8, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25]);
+        });
     })
 }
 
 fn description(w: &mut Writer, segments: &[Segment<'_>]) {
     let leaves: Vec<Leaf<'_>> = segments.iter().flat_map(|nte| nte.field(3).leaves()).collect();
-    let text = leaves.iter().map(|l| l.text).collect::<Vec<_>>().join("\n");
+    let parts = segments.iter().flat_map(|nte| nte.field(3).reps());
+    let text = parts.map(causeway_hl7v2::Part::text).collect::<Vec<_>>().join("\n");
     w.string("description", text.trim(), &leaves);
 }
 
@@ -97,8 +111,14 @@ pub fn document<'m>(
             }
         }
     }
-    let authenticator = ctx.practitioner(txa.first(22)).or_else(|| ctx.practitioner(txa.first(10)));
+    // Who signed (TXA-22) stands before who was to sign (TXA-10); FHIR has room for one.
+    let mut signers: Vec<Who> = Vec::new();
+    for field in [22, 10] {
+        signers.extend(txa.field(field).reps().filter_map(|part| ctx.practitioner(part)));
+    }
+    let typist: Vec<Who> = txa.field(11).reps().filter_map(|part| ctx.practitioner(part)).collect();
     ctx.c.resource("DocumentReference", &key, |w| {
+        let since = w.mark();
         if let Some(ei) = number {
             let (system, decided) = ei.system(&env, "document");
             w.object("masterIdentifier", |w| {
@@ -117,8 +137,10 @@ pub fn document<'m>(
         let at = [6, 8, 7, 4].into_iter().find_map(|f| txa.leaf(f).filter(|l| value::is_instant(&env, *l)));
         env.instant(w, "date", at);
         w.array("author", |w| authors.iter().for_each(|who| w.reference_element(&who.target, &who.from)));
-        if let Some(who) = &authenticator {
-            w.reference("authenticator", &who.target, &who.from);
+        if let Some((first, others)) = signers.split_first() {
+            let same = others.iter().filter(|who| who.target == first.target).flat_map(|who| who.from.clone());
+            let from: Vec<_> = first.from.iter().copied().chain(same).collect();
+            w.reference("authenticator", &first.target, &from);
         }
         replaces(&env, w, txa, trigger);
         confidentiality(&env, w, txa.leaf(18));
@@ -143,8 +165,22 @@ pub fn document<'m>(
                 }
             });
         });
+        w.array("extension", |w| {
+            let others = signers.iter().skip(1).filter(|who| signers.first().is_some_and(|f| f.target != who.target));
+            for (name, who) in others.map(|who| ("signer", who)).chain(typist.iter().map(|who| ("typist", who))) {
+                extension(w, &format!("{}/StructureDefinition/document-{name}", systems::CAUSEWAY), |w| {
+                    w.reference("valueReference", &who.target, &who.from);
+                });
+            }
+            env.deletions(w, txa);
+            env.leftover_fields(w, since, txa, MORE_OF_TXA);
+        });
     })
 }
+
+/// Items of TXA that have no element in FHIR R4 and are kept with their names: presentation, further times, recipients,
+/// numbers and places of storage.
+const MORE_OF_TXA: &[u16] = &[3, 4, 6, 7, 8, 12, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28];
 
 /// TXA-19 (availability) is the status of the reference, TXA-17 (completion) that of the document.
 fn statuses(env: &Env<'_>, w: &mut Writer, txa: Segment<'_>, trigger: &str) {
@@ -237,13 +273,12 @@ fn content(env: &Env<'_>, w: &mut Writer, txa: Segment<'_>, results: &[Result<'_
                 }
             } else {
                 for part in result.obx.field(5).reps() {
-                    let found: Vec<Leaf<'_>> = part.leaves().collect();
-                    lines.push(found.iter().map(|l| l.text).collect::<Vec<_>>().join(" "));
-                    leaves.extend(found);
+                    lines.push(part.text());
+                    leaves.extend(part.leaves());
                 }
             }
             for nte in &result.notes {
-                lines.extend(nte.field(3).leaves().map(|l| l.text.to_owned()));
+                lines.extend(nte.field(3).reps().map(causeway_hl7v2::Part::text));
                 leaves.extend(nte.field(3).leaves());
             }
         }

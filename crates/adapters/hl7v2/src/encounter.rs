@@ -1,20 +1,23 @@
 //! PV1, PV2: the visit.
 
 use causeway_adapter::Meta;
-use causeway_core::{Leaf, Outcome, Severity};
+use causeway_core::{Leaf, Severity};
 use causeway_fhir::types::{concept_body, extension, ukcore_extension};
+use causeway_fhir::writer::Mark;
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v2::{Part, Segment};
 use causeway_terminology::Map;
 
+use crate::care_team;
 use crate::clinical::Diagnosis;
 use crate::codes::{self, concept_element, mapped_body};
-use crate::datatypes::{Cx, system_of, typed_identifier};
+use crate::datatypes::{Cx, oid_type, system_of};
 use crate::env::{Env, source_value};
 use crate::header::Header;
 use crate::maps;
 use crate::patient::Patient;
 use crate::people::{Ctx, Who};
+use crate::uk;
 
 /// What an encounter is made of.
 pub struct Sources<'m> {
@@ -26,6 +29,10 @@ pub struct Sources<'m> {
     pub pv2: Option<Segment<'m>>,
     /// EVN, where there is one.
     pub evn: Option<Segment<'m>>,
+    /// ROL segments of the visit.
+    pub roles: Vec<Segment<'m>>,
+    /// Z-segments of the UK that speak of the visit.
+    pub more: Vec<Segment<'m>>,
 }
 
 /// The key of the encounter: its visit number, else the patient with the time of admission, else the message.
@@ -79,15 +86,16 @@ pub fn encounter<'m>(
 ) -> Ref {
     let env = ctx.env;
     let pv1 = from.pv1;
-    let places = places(ctx, pv1);
-    let people = participants(ctx, pv1);
+    let places = places(ctx, from);
+    let people = participants(ctx, from);
+    let roles = care_team::read(ctx, &from.roles);
     let protected = from.pv2.and_then(|pv2| pv2.leaf(22)).filter(|l| l.text == "Y");
     let mut meta = Meta::default();
     if let Some(leaf) = protected {
         meta.security.push((systems::CONFIDENTIALITY, "R", "restricted", vec![leaf.id]));
     }
     ctx.c.resource_with("Encounter", key, &meta, |w| {
-        w.array("extension", |w| extensions(&env, w, from));
+        let since = w.mark();
         identifiers(&env, w, pv1);
         let (code, by_end) = status(from);
         match pv1.leaf(45).filter(|_| by_end) {
@@ -101,14 +109,21 @@ pub fn encounter<'m>(
             w.object("priority", |w| codes::concept_body(&env, w, priority, "PV2-25"));
         }
         w.reference("subject", &patient.target, ());
-        w.array("participant", |w| people.iter().for_each(|p| participant(w, p)));
+        w.array("participant", |w| {
+            people.iter().for_each(|p| participant(w, p));
+            roles.iter().for_each(|role| role.write(&env, w, Some("type"), "individual"));
+        });
         if let Some(appointment) = appointment {
             w.array("appointment", |w| w.reference_element(appointment, ()));
         }
         period(&env, w, from);
+        length(w, from);
         w.array("reasonCode", |w| {
             if let Some(pv2) = from.pv2 {
                 concept_element(&env, w, pv2.first(3), "PV2-3");
+                if let Some(words) = pv2.leaf(12) {
+                    w.element(|w| w.leaf("text", words));
+                }
             }
         });
         w.array("diagnosis", |w| diagnoses.iter().for_each(|d| d.write(w)));
@@ -121,19 +136,39 @@ pub fn encounter<'m>(
                 });
             }
         });
+        w.array("extension", |w| extensions(&env, w, from, since));
     })
 }
 
-fn places<'m>(ctx: &mut Ctx<'_, '_, 'm>, pv1: Segment<'m>) -> Vec<(&'static str, Who)> {
-    // Assigned, prior, temporary, pending, prior temporary.
-    let fields = [(3, "active"), (6, "completed"), (11, "active"), (42, "planned"), (43, "completed")];
-    fields
-        .into_iter()
-        .filter_map(|(field, status)| ctx.place(pv1.first(field)).map(|who| (status, who)))
-        .collect()
+/// PV2-11, the length of the stay in days.
+fn length(w: &mut Writer, from: &Sources<'_>) {
+    let days = from.pv2.and_then(|pv2| pv2.leaf(11));
+    let Some(days) = days.filter(|l| l.text.parse::<u16>().is_ok()) else { return };
+    w.object("length", |w| {
+        w.number("value", causeway_fhir::writer::decimal(days.text).as_deref().unwrap_or("0"), days);
+        w.fixed("unit", "days");
+        w.fixed("system", systems::UCUM);
+        w.fixed("code", "d");
+    });
 }
 
-fn participants<'m>(ctx: &mut Ctx<'_, '_, 'm>, pv1: Segment<'m>) -> Vec<Participant> {
+fn places<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>) -> Vec<(&'static str, Who)> {
+    let pv1 = from.pv1;
+    // Assigned, prior, temporary, pending, prior temporary.
+    let fields = [(3, "active"), (6, "completed"), (11, "active"), (42, "planned"), (43, "completed")];
+    let mut found = Vec::new();
+    for (field, status) in fields {
+        let bed_status = pv1.leaf(40).filter(|_| field == 3);
+        found.extend(ctx.place_of(pv1.first(field), bed_status).map(|who| (status, who)));
+    }
+    if let Some(pv2) = from.pv2 {
+        found.extend(ctx.place(pv2.first(1)).map(|who| ("planned", who)));
+    }
+    found
+}
+
+fn participants<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>) -> Vec<Participant> {
+    let pv1 = from.pv1;
     let roles = [
         (7, ("ATND", "attender")),
         (8, ("REF", "referrer")),
@@ -146,6 +181,11 @@ fn participants<'m>(ctx: &mut Ctx<'_, '_, 'm>, pv1: Segment<'m>) -> Vec<Particip
         for part in pv1.field(field).reps() {
             found.extend(ctx.practitioner(part).map(|who| Participant { role, who }));
         }
+    }
+    // Who referred the person for this visit.
+    for part in from.pv2.into_iter().flat_map(|pv2| pv2.field(13).reps()) {
+        let role = ("REF", "referrer");
+        found.extend(ctx.practitioner(part).map(|who| Participant { role, who }));
     }
     found
 }
@@ -161,7 +201,14 @@ fn participant(w: &mut Writer, participant: &Participant) {
     });
 }
 
-fn extensions(env: &Env<'_>, w: &mut Writer, from: &Sources<'_>) {
+/// Items of PV1 that have no element in FHIR R4 and are kept with their names: identifiers, places and people beyond
+/// what is written, delivery of the visit, servicing facility. Charges, contracts and insurance are not.
+const MORE_OF_PV1: &[u16] = &[3, 5, 6, 10, 11, 12, 13, 18, 19, 20, 37, 38, 39, 40, 41, 42, 43, 50, 53, 54];
+/// Items of PV2 kept so: accommodation, planned dates, what the visit is about. Billing is not.
+const MORE_OF_PV2: &[u16] =
+    &[1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 14, 16, 17, 19, 20, 21, 24, 25, 26, 27, 33, 35, 36, 37, 38, 39, 40, 46, 47, 48, 49, 50];
+
+fn extensions<'m>(env: &Env<'m>, w: &mut Writer, from: &Sources<'m>, since: Mark) {
     let pv1 = from.pv1;
     let disposition = pv1.first(36);
     if disposition.says() && !is_destination(pv1) {
@@ -176,8 +223,30 @@ fn extensions(env: &Env<'_>, w: &mut Writer, from: &Sources<'_>) {
         source_value(w, "PV2-8", pv2.leaf(8));
         source_value(w, "PV2-9", pv2.leaf(9));
         codes::protection(env, w, "PV2-22", pv2.leaf(22));
+        arrival(env, w, pv2.first(38));
         env.deletions(w, pv2);
+        env.leftover_fields(w, since, pv2, MORE_OF_PV2);
     }
+    env.leftover_fields(w, since, pv1, MORE_OF_PV1);
+    uk::extensions(env, w, since, &from.more);
+}
+
+/// PV2-38, how the person came. HL7 table 0430 holds single capitals; others are the sender's own.
+fn arrival(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
+    let Some(leaf) = part.comp(1).leaf() else { return };
+    let known = matches!(leaf.text, "A" | "C" | "F" | "H" | "O" | "P" | "U");
+    extension(w, "http://hl7.org/fhir/StructureDefinition/encounter-modeOfArrival", |w| {
+        w.object("valueCoding", |w| {
+            let own = env.local("PV2-38");
+            let system = if known { "http://terminology.hl7.org/CodeSystem/v2-0430" } else { own.as_str() };
+            if codes::is_code(leaf.text) {
+                Coding::new(system, leaf.text, "").body(w, leaf);
+                w.leaf_opt("display", part.comp(2).leaf());
+            } else {
+                w.leaf("display", leaf);
+            }
+        });
+    });
 }
 
 /// Whether PV1-36 holds a discharge destination (two digits) and not a method (one): the two code lists share
@@ -193,11 +262,21 @@ fn identifiers(env: &Env<'_>, w: &mut Writer, pv1: Segment<'_>) {
             for cx in pv1.field(field).reps().filter_map(Cx::read) {
                 let (system, decided) =
                     system_of(env, cx.part.comp(4), if field == 5 { "pre-admission" } else { "visit" });
-                if field == 19 {
-                    // The field itself says that it is a visit number.
-                    w.claim(cx.part.comp(5).leaf(), Outcome::Structural, "");
-                }
-                typed_identifier(w, kind, &system, cx.id.text, (cx.id, decided));
+                let said = cx.part.comp(5).leaf().filter(|_| field != 5);
+                w.element(|w| {
+                    w.object("type", |w| {
+                        if let Some(kind) = kind {
+                            let system = "http://terminology.hl7.org/CodeSystem/v2-0203";
+                            w.array("coding", |w| {
+                                w.element(|w| Coding::new(system, kind, "").body(w, ()));
+                            });
+                        }
+                        w.leaf_opt("text", said);
+                    });
+                    w.string("system", &system, decided);
+                    w.leaf("value", cx.id);
+                    oid_type(w, cx.part.comp(4));
+                });
             }
         }
     });
@@ -274,6 +353,21 @@ fn hospitalization(env: &Env<'_>, w: &mut Writer, pv1: Segment<'_>) {
             }
         });
         concept_by(env, w, "admitSource", &maps::ADMISSION_SOURCE, pv1.first(14), "PV1-14");
+        if let Some(leaf) = pv1.leaf(13) {
+            w.object("reAdmission", |w| {
+                if leaf.text == "R" {
+                    let system = "http://terminology.hl7.org/CodeSystem/v2-0092";
+                    concept_body(w, Coding::new(system, "R", "Re-admission"), leaf);
+                } else {
+                    codes::concept_body(env, w, pv1.first(13), "PV1-13");
+                }
+            });
+        }
+        w.array("dietPreference", |w| concept_element(env, w, pv1.first(38), "PV1-38"));
+        w.array("specialCourtesy", |w| pv1.field(16).reps().for_each(|p| concept_element(env, w, p, "PV1-16")));
+        w.array("specialArrangement", |w| {
+            pv1.field(15).reps().for_each(|p| concept_element(env, w, p, "PV1-15"));
+        });
         let destination = if is_destination(pv1) { pv1.first(36) } else { pv1.first(37) };
         concept_by(env, w, "dischargeDisposition", &maps::DISCHARGE_DESTINATION, destination, "PV1-37");
     });

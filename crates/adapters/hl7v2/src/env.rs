@@ -1,10 +1,12 @@
 //! What every part of the translation needs to know: message, zone, sender; dates and issues.
 
+use causeway_adapter::Rule;
 use causeway_core::{Issue, IssueCode, ItemId, Leaf, Position, Severity, When};
 use causeway_fhir::systems::CAUSEWAY;
 use causeway_fhir::types::extension;
+use causeway_fhir::writer::Mark;
 use causeway_fhir::{Writer, systems};
-use causeway_hl7v2::{Message, Segment};
+use causeway_hl7v2::{Message, Part, Segment};
 use jiff::tz::TimeZone;
 
 /// What is known while one message is translated. Cheap to copy.
@@ -18,6 +20,10 @@ pub struct Env<'m> {
     pub sender: &'m str,
     /// Number of the message within a batch, from 1; 0 where the input is one message.
     pub number: u32,
+    /// When the message was received: nobody is born after it.
+    pub received: jiff::Timestamp,
+    /// Whether the message holds an explicit null at all.
+    pub nulls: bool,
 }
 
 impl<'m> Env<'m> {
@@ -44,6 +50,16 @@ impl<'m> Env<'m> {
             Some(position) => issue.at(position),
             None => issue,
         }
+    }
+
+    /// The issue of a broken rule at an item.
+    pub fn breach(&self, rule: &Rule, item: Option<ItemId>) -> Issue {
+        self.issue(rule.severity, rule.code, rule.id, rule.text, item)
+    }
+
+    /// Tells that an item breaks a rule.
+    pub fn tell(&self, w: &mut Writer, rule: &Rule, item: ItemId) {
+        w.issue(Some(item), self.breach(rule, Some(item)));
     }
 
     /// Raises a warning at an item.
@@ -143,15 +159,75 @@ impl<'m> Env<'m> {
         });
     }
 
-    /// Says which elements the source deleted with the explicit null `""`, within an array of extensions.
+    /// Says which elements the source deleted with the explicit null `""`, within an array of extensions: whole
+    /// fields, and what stands in the components of one, with the words that say which of several it was.
     pub fn deletions(&self, w: &mut Writer, segment: Segment<'_>) {
-        for (field, whole, item) in segment.all().nulls() {
-            let Some(element) = element_of(segment.name(), field).filter(|_| whole) else { continue };
+        if !self.nulls {
+            return;
+        }
+        for null in segment.all().nulls() {
+            let Some(element) = element_of(segment.name(), null.field) else { continue };
+            let part = segment.field(null.field).rep(null.repetition);
+            let which: Vec<Leaf<'_>> = match null.whole {
+                true => Vec::new(),
+                false => kinds_of(element).iter().filter_map(|n| part.comp(*n).leaves().next()).collect(),
+            };
+            let mut text = element.to_owned();
+            if !null.whole {
+                text.push_str(component_of(element, null.component));
+            }
+            if !which.is_empty() {
+                let words: Vec<&str> = which.iter().map(|l| l.text).collect();
+                text.push_str(&format!("({})", words.join(", ")));
+            }
             extension(w, &format!("{CAUSEWAY}/StructureDefinition/source-deleted"), |w| {
-                w.string("valueString", element, item);
+                w.string("valueString", &text, (null.item, which.as_slice()));
             });
             let text = "the source deletes this with the explicit null; the resource names the element in an extension";
-            self.inform(w, item, "deleted-by-source", text);
+            self.inform(w, null.item, "deleted-by-source", text);
+        }
+    }
+
+    /// What is left of these parts of a segment: values that nothing written since `since` has claimed. Each is kept
+    /// with its name, within an open array of extensions.
+    pub fn leftovers<'p>(&self, w: &mut Writer, since: Mark, parts: impl IntoIterator<Item = Part<'p>>) {
+        for part in parts {
+            if !part.says() {
+                continue;
+            }
+            let range = part.items();
+            let claimed = w.claimed(since, range.clone());
+            for leaf in part.leaves() {
+                let at = leaf.id.saturating_sub(range.start) as usize;
+                if claimed.get(at).copied().unwrap_or(true) {
+                    continue;
+                }
+                let name = self.message.position(leaf.id).map_or(String::new(), |p| p.path);
+                source_value(w, &name, Some(leaf));
+            }
+        }
+    }
+
+    /// As [`Env::leftovers`], of single values.
+    pub fn leftover_leaves(&self, w: &mut Writer, since: Mark, leaves: &[Leaf<'_>]) {
+        for leaf in leaves {
+            if !w.claimed(since, leaf.id..leaf.id + 1).contains(&true) {
+                let name = self.message.position(leaf.id).map_or(String::new(), |p| p.path);
+                source_value(w, &name, Some(*leaf));
+            }
+        }
+    }
+
+    /// As [`Env::leftovers`], of whole fields of a segment.
+    pub fn leftover_fields(&self, w: &mut Writer, since: Mark, segment: Segment<'_>, fields: &[u16]) {
+        let range = segment.all().items();
+        let claimed = w.claimed(since, range.clone());
+        for (field, leaf) in segment.by_field() {
+            let at = leaf.id.saturating_sub(range.start) as usize;
+            if !claimed.get(at).copied().unwrap_or(true) && fields.contains(&field) {
+                let name = self.message.position(leaf.id).map_or(String::new(), |p| p.path);
+                source_value(w, &name, Some(leaf));
+            }
         }
     }
 }
@@ -200,15 +276,52 @@ pub fn absent(w: &mut Writer, code: &str) {
     });
 }
 
+/// The component that an explicit null stands in, as FHIR names it.
+fn component_of(element: &str, component: u8) -> &'static str {
+    match (element, component) {
+        ("Patient.name" | "RelatedPerson.name", 1) => ".family",
+        ("Patient.name" | "RelatedPerson.name", 2 | 3) => ".given",
+        ("Patient.name" | "RelatedPerson.name", 5) => ".prefix",
+        ("Patient.name" | "RelatedPerson.name", 4 | 6) => ".suffix",
+        ("Patient.address" | "RelatedPerson.address", 1 | 2 | 8) => ".line",
+        ("Patient.address" | "RelatedPerson.address", 3) => ".city",
+        ("Patient.address" | "RelatedPerson.address", 4) => ".district",
+        ("Patient.address" | "RelatedPerson.address", 5) => ".postalCode",
+        ("Patient.address" | "RelatedPerson.address", 6) => ".country",
+        _ => "",
+    }
+}
+
+/// The components that say which of several a value is: authority and type of an identifier, use and equipment of a
+/// number, the type of a name or an address.
+fn kinds_of(element: &str) -> &'static [u8] {
+    match element.split_once('.').map_or("", |(_, e)| e) {
+        "identifier" => &[4, 5],
+        "telecom" => &[2, 3],
+        "name" | "address" => &[7],
+        _ => &[],
+    }
+}
+
 /// Which FHIR element a field becomes: what an explicit null deletes.
 fn element_of(segment: [u8; 3], field: u16) -> Option<&'static str> {
     Some(match (&segment, field) {
+        (b"PID", 3) => "Patient.identifier",
+        (b"PID", 2) => "Patient.identifier(PID-2)",
+        (b"PID", 4) => "Patient.identifier(PID-4)",
+        (b"PID", 18) => "Patient.identifier(PID-18)",
+        (b"PID", 19) => "Patient.identifier(PID-19)",
+        (b"PID", 20) => "Patient.identifier(PID-20)",
+        (b"PID", 40) => "Patient.telecom(PID-40)",
         (b"PID", 5 | 9) => "Patient.name",
         (b"PID", 7) => "Patient.birthDate",
         (b"PID", 8) => "Patient.gender",
         (b"PID", 10 | 22) => "Patient.extension(EthnicCategory)",
         (b"PID", 11) => "Patient.address",
         (b"PID", 13 | 14) => "Patient.telecom",
+        (b"PID", 6) => "Patient.extension(mothersMaidenName)",
+        (b"PID", 26) => "Patient.extension(citizenship)",
+        (b"PID", 28) => "Patient.extension(nationality)",
         (b"PID", 15) => "Patient.communication",
         (b"PID", 16) => "Patient.maritalStatus",
         (b"PID", 17) => "Patient.extension(religion)",
@@ -216,7 +329,14 @@ fn element_of(segment: [u8; 3], field: u16) -> Option<&'static str> {
         (b"PID", 24 | 25) => "Patient.multipleBirth",
         (b"PID", 29 | 30) => "Patient.deceased",
         (b"PD1", 3 | 4) => "Patient.generalPractitioner",
+        (b"PD1", 6) => "Patient.extension(disability)",
         (b"PD1", 12) => "Patient.meta.security",
+        (b"PV1", 13) => "Encounter.hospitalization.reAdmission",
+        (b"PV1", 15) => "Encounter.hospitalization.specialArrangement",
+        (b"PV1", 16) => "Encounter.hospitalization.specialCourtesy",
+        (b"PV1", 38) => "Encounter.hospitalization.dietPreference",
+        (b"PV1", 19) => "Encounter.identifier(PV1-19)",
+        (b"PV1", 50) => "Encounter.identifier(PV1-50)",
         (b"PV1", 3 | 6 | 11 | 42) => "Encounter.location",
         (b"PV1", 4) => "Encounter.hospitalization.extension(AdmissionMethod)",
         (b"PV1", 7 | 8 | 9 | 17 | 52) => "Encounter.participant",
@@ -226,11 +346,14 @@ fn element_of(segment: [u8; 3], field: u16) -> Option<&'static str> {
         (b"PV1", 37) => "Encounter.hospitalization.dischargeDisposition",
         (b"PV1", 44) => "Encounter.period.start",
         (b"PV1", 45) => "Encounter.period.end",
+        (b"PV2", 38) => "Encounter.extension(modeOfArrival)",
         (b"PV2", 3) => "Encounter.reasonCode",
         (b"NK1", 2) => "RelatedPerson.name",
         (b"NK1", 3 | 7) => "RelatedPerson.relationship",
         (b"NK1", 4) => "RelatedPerson.address",
-        (b"NK1", 5 | 6) => "RelatedPerson.telecom",
+        (b"NK1", 5 | 6 | 31 | 40 | 41) => "RelatedPerson.telecom",
+        (b"NK1", 12 | 33) => "RelatedPerson.identifier",
+        (b"NK1", 20) => "RelatedPerson.communication",
         (b"NK1", 15) => "RelatedPerson.gender",
         (b"NK1", 16) => "RelatedPerson.birthDate",
         (b"OBX", 5) => "Observation.value",

@@ -20,6 +20,7 @@ pub fn event<'m>(ctx: &mut Ctx<'_, '_, 'm>, header: &Header<'m>, evn: Option<Seg
     let meta = Meta { profile: Profile::None, ..Meta::default() };
     let received = ctx.c.context.received.to_string();
     ctx.c.resource_with("Provenance", &format!("event|{}", header.control.text), &meta, |w| {
+        let since = w.mark();
         w.array("target", |w| about.iter().for_each(|target| w.reference_element(target, ())));
         env.date_time(w, "occurredDateTime", evn.and_then(|evn| evn.leaf(6)));
         let recorded = evn.and_then(|evn| evn.leaf(2));
@@ -64,10 +65,17 @@ pub fn event<'m>(ctx: &mut Ctx<'_, '_, 'm>, header: &Header<'m>, evn: Option<Seg
                 });
             }
         });
+        w.array("extension", |w| {
+            if let Some(evn) = evn {
+                // When it was planned, more of the operator, and where it happened.
+                env.leftover_fields(w, since, evn, &[1, 3, 4, 5, 7]);
+            }
+        });
     });
 }
 
-fn kind(w: &mut Writer, code: &str) {
+/// The type of an agent.
+pub fn kind(w: &mut Writer, code: &str) {
     w.object("type", |w| {
         w.array("coding", |w| {
             w.element(|w| {

@@ -103,7 +103,10 @@ impl<'m> Header<'m> {
 
     /// Whether this type of message is about a patient and can't be read without PID.
     pub fn needs_patient(&self) -> bool {
-        matches!(self.kind, "ADT" | "ORU" | "MDM" | "ORM" | "OML" | "VXU")
+        matches!(
+            self.kind,
+            "ADT" | "ORU" | "OUL" | "MDM" | "ORM" | "OML" | "OMG" | "OMP" | "OMN" | "OMS" | "OMI" | "OMD" | "VXU"
+        )
     }
 
     /// Whether type and event are among those that are translated in full.
@@ -125,21 +128,39 @@ impl<'m> Header<'m> {
                     | "A12"
                     | "A13"
                     | "A14"
+                    | "A15"
                     | "A16"
+                    | "A17"
                     | "A18"
+                    | "A21"
+                    | "A22"
+                    | "A23"
+                    | "A24"
                     | "A25"
                     | "A26"
                     | "A27"
                     | "A28"
                     | "A29"
+                    | "A30"
                     | "A31"
                     | "A34"
                     | "A36"
+                    | "A37"
                     | "A38"
+                    | "A39"
                     | "A40"
+                    | "A46"
+                    | "A47"
+                    | "A54"
+                    | "A55"
+                    | "A60"
             ),
             "SIU" => matches!(self.trigger, "S12" | "S13" | "S14" | "S15" | "S16" | "S17" | "S26"),
             "ORU" => matches!(self.trigger, "R01" | ""),
+            "ORM" => matches!(self.trigger, "O01" | ""),
+            "OML" => matches!(self.trigger, "O21" | "O33" | "O35"),
+            "OMG" => matches!(self.trigger, "O19"),
+            "VXU" => matches!(self.trigger, "V04"),
             "MDM" => matches!(self.trigger, "T01" | "T02" | "T04" | "T06" | "T08" | "T10" | "T11"),
             _ => false,
         }

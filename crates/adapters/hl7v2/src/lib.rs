@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
 mod ack;
 mod appointment;
+mod body;
+mod care_team;
 mod clinical;
 mod codes;
 mod datatypes;
@@ -10,15 +13,21 @@ mod encounter;
 mod env;
 mod event;
 mod header;
+mod immunization;
 pub mod limits;
 pub mod maps;
+mod note;
 mod observation;
 mod orders;
 mod patient;
 mod people;
 mod related;
 mod report;
+mod request;
+mod rules;
+mod specimen;
 mod translate;
+mod uk;
 mod value;
 
 use causeway_adapter::{Adapter, Confidence, Context, Detection, Format, Sector, Sink, Telling};

@@ -8,3 +8,7 @@ pub const ACKNOWLEDGEMENTS_MAX: usize = 10_000;
 
 /// Characters of a code; what is longer is no code and stays text.
 pub const CODE_CHARS_MAX: usize = 64;
+
+/// Share, in percent, of a message's items about care from which on the acknowledgement says that they were not
+/// translated.
+pub const UNSUPPORTED_TOLD_PERCENT: usize = 10;

@@ -1,18 +1,25 @@
 //! OBX as Observation.
 
-use causeway_fhir::types::concept_element;
+use causeway_adapter::Meta;
+use causeway_core::ItemId;
+use causeway_fhir::types::{concept_element, reference_by_identifier};
+use causeway_fhir::writer::Mark;
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v2::Segment;
 
 use crate::codes::{self, concept, mapped_body};
+use crate::datatypes::Ei;
+use crate::document;
 use crate::env::{Env, source_code};
 use crate::maps;
+use crate::note;
 use crate::orders::Result;
 use crate::patient::Patient;
-use crate::people::{Ctx, Who};
+use crate::people::{Contacts, Ctx, Who};
 use crate::value;
 
 /// What an observation is about.
+#[derive(Clone)]
 pub struct About<'a, 'm> {
     /// The patient.
     pub patient: &'a Patient,
@@ -26,6 +33,29 @@ pub struct About<'a, 'm> {
     pub category: Option<Category<'m>>,
     /// What the key of each observation begins with.
     pub key: &'a str,
+    /// What the observations are parts of: a vaccination.
+    pub part_of: Option<&'a Ref>,
+    /// The result that the order of these follows (OBR-26), with the items that say so.
+    pub derived_from: Option<(Ref, Vec<ItemId>)>,
+    /// Security labels.
+    pub meta: Meta<'m>,
+}
+
+impl<'a> About<'a, '_> {
+    /// Of a patient and a visit, and nothing else.
+    pub fn of(patient: &'a Patient, encounter: Option<&'a Ref>) -> Self {
+        Self {
+            patient,
+            encounter,
+            specimen: None,
+            obr: None,
+            category: None,
+            key: "",
+            part_of: None,
+            derived_from: None,
+            meta: Meta::default(),
+        }
+    }
 }
 
 /// A category of observations and the item that said so.
@@ -39,14 +69,24 @@ pub struct Category<'m> {
     pub from: Option<causeway_core::Leaf<'m>>,
 }
 
+/// Results that were written.
+#[derive(Default)]
+pub struct Written<'m> {
+    /// Observations with their OBX.
+    pub results: Vec<(Ref, Segment<'m>)>,
+    /// Documents with their OBX.
+    pub documents: Vec<(Ref, Segment<'m>)>,
+}
+
 /// Whether a result is a document and not a value.
 pub fn is_document(result: &Result<'_>) -> bool {
     result.obx.leaf(2).is_some_and(|k| k.text == "ED")
         || (result.obx.leaf(2).is_some_and(|k| k.text == "RP") && result.obx.comp(5, 1).is_some())
+        || value::holds_document(result.obx)
 }
 
 /// Keys of the results below one order: code and sub-id, numbered where several share them.
-pub fn keys(results: &[Result<'_>], prefix: &str) -> Vec<String> {
+fn keys(results: &[Result<'_>], prefix: &str) -> Vec<String> {
     let mut seen: std::collections::HashMap<String, u32> = std::collections::HashMap::new();
     let mut one = |result: &Result<'_>| {
         let code = result.obx.first(3);
@@ -60,27 +100,90 @@ pub fn keys(results: &[Result<'_>], prefix: &str) -> Vec<String> {
     results.iter().map(&mut one).collect()
 }
 
-/// Writes one result.
-pub fn observation<'m>(
+/// Which results belong to which by OBX-4: for each one the number of the result that heads its group. Those of one
+/// sub-id belong to the first of them, where that names a thing (an organism) and is no number; `1.2` belongs to `1`.
+/// Source: HL7 v2.5.1, 7.4.2.4.
+fn heads(results: &[Result<'_>]) -> Vec<Option<usize>> {
+    let mut first: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    for (at, result) in results.iter().enumerate() {
+        first.entry(result.obx.leaf(4).map_or("", |l| l.text)).or_insert(at);
+    }
+    let several = first.keys().filter(|sub| !sub.is_empty()).count() > 1;
+    let may_head = |at: usize| {
+        let kind = results.get(at).and_then(|r| r.obx.leaf(2)).map_or("", |k| k.text);
+        matches!(kind, "CE" | "CWE" | "CNE" | "CF") || (several && matches!(kind, "ST" | "TX" | "IS" | "FT"))
+    };
+    let code = |at: usize| results.get(at).and_then(|r| r.obx.first(3).leaves().next()).map_or("", |l| l.text);
+    let mut found = Vec::with_capacity(results.len());
+    for (at, result) in results.iter().enumerate() {
+        let mine = result.obx.leaf(4).map_or("", |l| l.text);
+        let above = mine.rsplit_once('.').and_then(|(above, _)| first.get(above)).copied();
+        let same = first.get(mine).copied().filter(|head| *head != at && code(*head) != code(at) && may_head(*head));
+        found.push(above.or(same).filter(|head| !mine.is_empty() && *head != at));
+    }
+    found
+}
+
+/// Writes results: values as observations, documents as such; what OBX-4 groups is joined.
+pub fn results<'m>(ctx: &mut Ctx<'_, '_, 'm>, results: &[Result<'m>], about: &About<'_, 'm>) -> Written<'m> {
+    let mut written = Written::default();
+    let keys = keys(results, about.key);
+    let grouped = results.iter().any(|r| r.obx.leaf(4).is_some());
+    let mut below: Vec<Vec<usize>> = vec![Vec::new(); if grouped { results.len() } else { 0 }];
+    for (member, head) in grouped.then(|| heads(results)).into_iter().flatten().enumerate() {
+        if let Some(list) = head.and_then(|head| below.get_mut(head)) {
+            list.push(member);
+        }
+    }
+    let mut refs: Vec<Option<Ref>> = vec![None; results.len()];
+    for (at, (result, key)) in results.iter().zip(&keys).enumerate() {
+        if is_document(result) {
+            written.documents.push((document::result_document(ctx, result, about, key), result.obx));
+            continue;
+        }
+        let mut members = Vec::new();
+        for member in below.get(at).into_iter().flatten().copied() {
+            let Some(other) = results.get(member).filter(|o| !is_document(o)) else { continue };
+            let target = match refs.get(member).cloned().flatten() {
+                Some(target) => Some(target),
+                None => keys.get(member).filter(|k| !ctx.c.has("Observation", k)).map(|k| ctx.c.reference("Observation", k)),
+            };
+            members.extend(target.map(|target| (target, other.obx)));
+        }
+        let target = observation(ctx, result, about, key, &members);
+        if let Some(slot) = refs.get_mut(at) {
+            *slot = Some(target.clone());
+        }
+        written.results.push((target, result.obx));
+    }
+    written
+}
+
+/// Writes one result. `members` are the results that it heads.
+fn observation<'m>(
     ctx: &mut Ctx<'_, '_, 'm>,
     result: &Result<'m>,
     about: &About<'_, 'm>,
     key: &str,
+    members: &[(Ref, Segment<'m>)],
 ) -> Ref {
     let env = ctx.env;
     let obx = result.obx;
     let mut performers: Vec<Who> = obx.field(16).reps().filter_map(|part| ctx.practitioner(part)).collect();
-    performers.extend(ctx.organisation(obx.first(23), false));
-    ctx.c.resource("Observation", key, |w| {
-        // The sub-id is a part of the key.
-        w.mapped(obx.leaf(4));
-        w.array("extension", |w| {
-            if !value::is_quantity(obx) {
-                // A unit beside a value that is no number.
-                crate::env::source_value(w, "OBX-6", obx.comp(6, 2).or(obx.comp(6, 1)));
+    let contacts = Contacts { addresses: obx.field(24).reps().collect(), telecoms: Vec::new() };
+    performers.extend(ctx.organisation_at(obx.first(23), false, &contacts));
+    performers.extend(ctx.practitioner(obx.first(25)));
+    let notes = note::prepare(ctx, &result.notes);
+    ctx.c.resource_with("Observation", key, &about.meta, |w| {
+        let since = w.mark();
+        w.array("identifier", |w| {
+            for part in obx.field(21).reps() {
+                Ei::read(part).iter().for_each(|ei| ei.write(&env, w, None, "observation"));
             }
-            env.deletions(w, obx);
         });
+        if let Some(whole) = about.part_of {
+            w.array("partOf", |w| w.reference_element(whole, ()));
+        }
         status(&env, w, obx);
         w.array("category", |w| {
             if let Some(category) = about.category {
@@ -104,17 +207,34 @@ pub fn observation<'m>(
         let repeats = obx.field(5).reps().count() > 1;
         let is_text = value::is_text(obx.leaf(2).map_or("", |k| k.text));
         if repeats && is_text {
-            value::lines(w, obx.field(5));
-        } else if !repeats && !is_document(result) {
+            value::lines(&env, w, obx.field(5));
+        } else if !repeats {
             value::value(&env, w, obx, obx.first(5));
         }
         interpretation(&env, w, obx);
-        notes(w, &result.notes);
+        w.array("note", |w| note::elements(&env, w, &notes));
+        let sites: Vec<_> = obx.field(20).reps().collect();
+        if let Some(site) = sites.first() {
+            concept(&env, w, "bodySite", *site, "OBX-20");
+        }
         concept(&env, w, "method", obx.first(17), "OBX-17");
         if let Some(specimen) = about.specimen {
             w.reference("specimen", specimen, ());
         }
+        if let Some(device) = Ei::read(obx.first(18)) {
+            let (system, decided) = device.system(&env, "device");
+            let from = (device.id, decided);
+            reference_by_identifier(w, "device", "Device", &system, device.id.text, from);
+        }
         value::reference_range(&env, w, obx);
+        w.array("hasMember", |w| {
+            for (target, member) in members {
+                w.reference_element(target, (obx.leaf(4), member.leaf(4)));
+            }
+        });
+        if let Some((parent, from)) = &about.derived_from {
+            w.array("derivedFrom", |w| w.reference_element(parent, from));
+        }
         if repeats && !is_text {
             // Several values of one code: components, for an observation has only one value.
             w.array("component", |w| {
@@ -126,10 +246,32 @@ pub fn observation<'m>(
                 }
             });
         }
+        extensions(&env, w, obx, since);
     })
 }
 
-/// OBX-16 and OBX-23, and the words of OBX-15.
+/// Items of OBX that have no element in FHIR R4 and are kept with their names: sub-id, parts of values and units beyond
+/// what is written, probability, nature of the test, dates of ranges and analysis, access checks, producer, mood, the
+/// laboratory's address and director where no element takes them, types and sources of version 2.8.
+const MORE_OF_OBX: &[u16] =
+    &[3, 5, 6, 7, 8, 9, 10, 12, 13, 15, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33];
+
+fn extensions(env: &Env<'_>, w: &mut Writer, obx: Segment<'_>, since: Mark) {
+    w.array("extension", |w| {
+        // A sub-id is read by people too: which organism, which sample.
+        crate::env::source_value(w, "OBX-4", obx.leaf(4));
+        if !value::is_quantity(obx) {
+            // A unit beside a value that is no number.
+            let unit = obx.comp(6, 2).or(obx.comp(6, 1));
+            let written = unit.is_some_and(|u| w.claimed(since, u.id..u.id + 1).contains(&true));
+            crate::env::source_value(w, "OBX-6", unit.filter(|_| !written));
+        }
+        env.deletions(w, obx);
+        env.leftover_fields(w, since, obx, MORE_OF_OBX);
+    });
+}
+
+/// OBX-16, OBX-23 and OBX-25, and the words of OBX-15.
 fn performed_by(w: &mut Writer, obx: Segment<'_>, performers: &[Who]) {
     w.array("performer", |w| {
         performers.iter().for_each(|who| w.reference_element(&who.target, &who.from));
@@ -179,17 +321,6 @@ fn interpretation(env: &Env<'_>, w: &mut Writer, obx: Segment<'_>) {
             w.element(|w| {
                 mapped_body(env, w, &maps::ABNORMAL_FLAG, part, "OBX-8");
             });
-        }
-    });
-}
-
-/// NTE-3, each segment a note. The words of one segment are its repetitions, line by line.
-pub fn notes(w: &mut Writer, notes: &[Segment<'_>]) {
-    w.array("note", |w| {
-        for nte in notes {
-            let leaves: Vec<_> = nte.field(3).leaves().collect();
-            let text = leaves.iter().map(|l| l.text).collect::<Vec<_>>().join("\n");
-            w.element(|w| w.string("text", text.trim(), &leaves));
         }
     });
 }

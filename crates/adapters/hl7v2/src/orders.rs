@@ -1,4 +1,6 @@
-//! ORC, OBR, OBX, NTE, SPM put together: which result belongs to which order.
+//! ORC, OBR, OBX, NTE, SPM, RXA put together: which result and which note belongs to what.
+
+use std::collections::HashMap;
 
 use causeway_hl7v2::Segment;
 
@@ -18,7 +20,9 @@ pub struct Order<'m> {
     pub orc: Option<Segment<'m>>,
     /// OBR.
     pub obr: Segment<'m>,
-    /// NTE after OBR, before the first result.
+    /// TQ1 before or after OBR.
+    pub timing: Option<Segment<'m>>,
+    /// NTE after ORC and after OBR, before the first result.
     pub notes: Vec<Segment<'m>>,
     /// Results.
     pub results: Vec<Result<'m>>,
@@ -26,75 +30,121 @@ pub struct Order<'m> {
     pub specimens: Vec<Segment<'m>>,
 }
 
+/// A vaccination: RXA with what belongs to it.
+#[derive(Debug)]
+pub struct Vaccination<'m> {
+    /// ORC before it.
+    pub orc: Option<Segment<'m>>,
+    /// RXA.
+    pub rxa: Segment<'m>,
+    /// RXR after it.
+    pub route: Option<Segment<'m>>,
+    /// NTE after ORC, RXA or RXR.
+    pub notes: Vec<Segment<'m>>,
+    /// OBX after it.
+    pub results: Vec<Result<'m>>,
+}
+
 /// What a group of segments holds of orders and results.
 #[derive(Debug, Default)]
 pub struct Grouped<'m> {
     /// Orders, in source order.
     pub orders: Vec<Order<'m>>,
+    /// Vaccinations.
+    pub vaccinations: Vec<Vaccination<'m>>,
     /// Results that belong to no order: of the patient or the visit.
     pub loose: Vec<Result<'m>>,
     /// TXA with the results that are its document.
     pub documents: Vec<(Segment<'m>, Vec<Result<'m>>)>,
+    /// NTE after PID, PV1 and their like: of the patient.
+    pub notes: Vec<Segment<'m>>,
+    /// NTE after a segment that becomes a resource (AL1, DG1, PR1, SPM …), by the number of that segment.
+    pub below: HashMap<usize, Vec<Segment<'m>>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Parent {
     Patient,
+    /// After an ORC, before what it orders.
+    Pending,
     Order,
     Document,
-    /// A segment whose OBX describe it and not the patient (RXA, FT1, IN1, AIS …).
+    Vaccination,
+    /// A segment of that number, whose notes are its own.
+    Own(usize),
+    /// A segment whose OBX describe it and not the patient (FT1, IN1, AIS …).
     Other,
 }
 
 /// Groups the segments of one patient. `documents` says whether results after a TXA are its text (MDM).
 pub fn group<'m>(segments: &[Segment<'m>], documents: bool) -> Grouped<'m> {
     let mut out = Grouped::default();
-    let mut orc = None;
+    let mut pending = Pending::default();
     let mut parent = Parent::Patient;
+    // Where OBX go after a segment whose notes are its own.
+    let mut results = Parent::Patient;
     let mut after_result = false;
     for segment in segments.iter().copied() {
         let name = segment.name();
         match &name {
             b"ORC" => {
-                orc = Some(segment);
-                parent = Parent::Patient;
+                pending = Pending { orc: Some(segment), ..Pending::default() };
+                parent = Parent::Pending;
+                results = Parent::Patient;
             }
             b"OBR" => {
                 out.orders.push(Order {
-                    orc: orc.take(),
+                    orc: pending.orc.take(),
                     obr: segment,
-                    notes: Vec::new(),
+                    timing: pending.timing.take(),
+                    notes: std::mem::take(&mut pending.notes),
                     results: Vec::new(),
                     specimens: Vec::new(),
                 });
                 parent = Parent::Order;
             }
+            b"TQ1" => match (parent, out.orders.last_mut()) {
+                (Parent::Pending, _) => pending.timing = Some(segment),
+                (Parent::Order, Some(order)) if order.timing.is_none() => order.timing = Some(segment),
+                _ => {}
+            },
+            b"RXA" => {
+                out.vaccinations.push(Vaccination {
+                    orc: pending.orc.take(),
+                    rxa: segment,
+                    route: None,
+                    notes: std::mem::take(&mut pending.notes),
+                    results: Vec::new(),
+                });
+                parent = Parent::Vaccination;
+            }
+            b"RXR" => match out.vaccinations.last_mut() {
+                Some(last) if parent == Parent::Vaccination && last.route.is_none() => last.route = Some(segment),
+                _ => parent = Parent::Other,
+            },
             b"TXA" if documents => {
                 out.documents.push((segment, Vec::new()));
                 parent = Parent::Document;
             }
-            b"SPM" => out.orders.last_mut().into_iter().for_each(|order| order.specimens.push(segment)),
-            b"OBX" => {
-                let result = Result { obx: segment, notes: Vec::new() };
-                match parent {
-                    Parent::Order => out
-                        .orders
-                        .last_mut()
-                        .into_iter()
-                        .for_each(|o| o.results.push(Result { obx: segment, notes: Vec::new() })),
-                    Parent::Document => out
-                        .documents
-                        .last_mut()
-                        .into_iter()
-                        .for_each(|(_, r)| r.push(Result { obx: segment, notes: Vec::new() })),
-                    Parent::Patient => out.loose.push(result),
-                    Parent::Other => {}
+            b"SPM" => {
+                if let Some(order) = out.orders.last_mut() {
+                    order.specimens.push(segment);
+                    results = Parent::Order;
+                    parent = Parent::Own(segment.index());
                 }
             }
-            b"NTE" => note(&mut out, parent, after_result, segment),
-            b"PID" | b"PV1" | b"PV2" | b"AL1" | b"DG1" | b"NK1" => parent = Parent::Patient,
-            b"RXA" | b"RXR" | b"FT1" | b"IN1" | b"GT1" | b"AIS" | b"AIG" | b"AIL" | b"AIP" | b"RGS"
-            | b"PR1" => {
+            b"OBX" => result(&mut out, if matches!(parent, Parent::Own(_)) { results } else { parent }, segment),
+            b"NTE" => match (parent, after_result) {
+                (Parent::Pending, _) => pending.notes.push(segment),
+                (Parent::Own(_), true) => note(&mut out, results, true, segment),
+                (parent, after_result) => note(&mut out, parent, after_result, segment),
+            },
+            b"PID" | b"PD1" | b"PV1" | b"PV2" | b"NK1" => parent = Parent::Patient,
+            b"AL1" | b"IAM" | b"DG1" | b"PR1" => {
+                results = Parent::Patient;
+                parent = Parent::Own(segment.index());
+            }
+            b"FT1" | b"IN1" | b"GT1" | b"AIS" | b"AIG" | b"AIL" | b"AIP" | b"RGS" | b"RXO" | b"RXE" => {
                 parent = Parent::Other;
             }
             _ => {}
@@ -104,20 +154,44 @@ pub fn group<'m>(segments: &[Segment<'m>], documents: bool) -> Grouped<'m> {
     out
 }
 
-fn note<'m>(out: &mut Grouped<'m>, parent: Parent, after_result: bool, segment: Segment<'m>) {
-    let results = match parent {
+/// An ORC whose order has not come yet.
+#[derive(Default)]
+struct Pending<'m> {
+    orc: Option<Segment<'m>>,
+    timing: Option<Segment<'m>>,
+    notes: Vec<Segment<'m>>,
+}
+
+fn result<'m>(out: &mut Grouped<'m>, parent: Parent, obx: Segment<'m>) {
+    let list = match parent {
         Parent::Order => out.orders.last_mut().map(|o| &mut o.results),
         Parent::Document => out.documents.last_mut().map(|(_, r)| r),
-        Parent::Patient => Some(&mut out.loose),
+        Parent::Vaccination => out.vaccinations.last_mut().map(|v| &mut v.results),
+        Parent::Patient | Parent::Pending | Parent::Own(_) => Some(&mut out.loose),
         Parent::Other => None,
     };
+    list.into_iter().for_each(|list| list.push(Result { obx, notes: Vec::new() }));
+}
+
+fn note<'m>(out: &mut Grouped<'m>, parent: Parent, after_result: bool, segment: Segment<'m>) {
     if after_result {
+        let results = match parent {
+            Parent::Order => out.orders.last_mut().map(|o| &mut o.results),
+            Parent::Document => out.documents.last_mut().map(|(_, r)| r),
+            Parent::Vaccination => out.vaccinations.last_mut().map(|v| &mut v.results),
+            Parent::Patient | Parent::Pending | Parent::Own(_) => Some(&mut out.loose),
+            Parent::Other => None,
+        };
         if let Some(result) = results.and_then(|r| r.last_mut()) {
             result.notes.push(segment);
         }
-    } else if parent == Parent::Order
-        && let Some(order) = out.orders.last_mut()
-    {
-        order.notes.push(segment);
+        return;
+    }
+    match parent {
+        Parent::Order => out.orders.last_mut().into_iter().for_each(|order| order.notes.push(segment)),
+        Parent::Vaccination => out.vaccinations.last_mut().into_iter().for_each(|v| v.notes.push(segment)),
+        Parent::Patient => out.notes.push(segment),
+        Parent::Own(index) => out.below.entry(index).or_default().push(segment),
+        Parent::Document | Parent::Pending | Parent::Other => {}
     }
 }

@@ -3,11 +3,14 @@
 use causeway_adapter::Meta;
 use causeway_core::{IssueCode, ItemId, Leaf, NhsNumber, Severity};
 use causeway_fhir::types::{Verification, extension, ukcore_extension};
+use causeway_fhir::writer::Mark;
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v2::{Part, Segment};
 
 use crate::codes::{self, concept_body};
-use crate::datatypes::{Cx, address, name, telecom};
+use crate::datatypes::{Cx, address_with, name, telecom};
+use crate::rules;
+use crate::uk;
 use crate::env::{Env, source_code, source_value};
 use crate::maps;
 use crate::people::{Ctx, Who};
@@ -24,10 +27,18 @@ pub struct Sources<'m> {
     pub roles: Vec<Segment<'m>>,
     /// ARV: restrictions of access.
     pub restrictions: Vec<Segment<'m>>,
-    /// MRG, where the event merges.
-    pub mrg: Option<Segment<'m>>,
+    /// MRG segments, where the event merges.
+    pub merged: Vec<Segment<'m>>,
+    /// Whether the event merges.
+    pub merges: bool,
     /// Whether the event says that the person's record was deleted (A29).
     pub deleted: bool,
+    /// The other patients that the event links with this one (A24), or parts from it (A37).
+    pub links: Vec<Ref>,
+    /// Whether the event parts them.
+    pub unlinks: bool,
+    /// Z-segments of the UK that speak of the person.
+    pub more: Vec<Segment<'m>>,
 }
 
 /// A patient that was written.
@@ -46,14 +57,48 @@ fn key_of<'m>(env: &Env<'m>, ids: &[Cx<'m>]) -> Option<String> {
         .map(|cx| cx.key(env))
 }
 
-/// Writes the patient, and the one it replaces where the event merges.
+/// All identifiers of a PID: those of PID-3, and those of PID-2, 4 and 19. A number that nobody calls anything and that
+/// passes the check of an NHS number is one where PID-3 has none: systems of version 2.3 send it there.
+fn identifiers_of<'m>(pid: Segment<'m>) -> (Vec<Cx<'m>>, Vec<Cx<'m>>) {
+    let ids: Vec<Cx<'m>> = pid.field(3).reps().filter_map(Cx::read).collect();
+    let of = |field: u16| pid.field(field).reps().filter_map(Cx::read);
+    let mut others: Vec<Cx<'m>> = [2, 4].into_iter().flat_map(of).collect();
+    let known = ids.iter().chain(&others).any(|cx| cx.number().is_some());
+    let mut national: Vec<Cx<'m>> = of(19).collect();
+    if known {
+        national.retain(|cx| ids.iter().chain(&others).any(|other| other.number().is_some_and(|n| n.as_str() == digits(cx))));
+        national.iter_mut().for_each(|cx| {
+            cx.by_shape();
+        });
+    } else {
+        let mut found = false;
+        for cx in national.iter_mut().chain(&mut others) {
+            // One is enough: of a second one nobody knows what it is.
+            found = found || cx.by_shape();
+        }
+        national.retain(|cx| cx.nhs);
+    }
+    others.extend(national);
+    (ids, others)
+}
+
+/// The digits of an identifier.
+fn digits(cx: &Cx<'_>) -> String {
+    cx.id.text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// The key that the patient of a PID is known by.
+pub fn key<'m>(env: &Env<'m>, pid: Segment<'m>) -> Option<String> {
+    let (ids, others) = identifiers_of(pid);
+    key_of(env, &ids).or_else(|| key_of(env, &others))
+}
+
+/// Writes the patient, and those it replaces where the event merges.
 pub fn patient<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>, fallback: &str) -> Patient {
     let env = ctx.env;
     let pid = from.pid;
-    let ids: Vec<Cx<'m>> = pid.field(3).reps().filter_map(Cx::read).collect();
-    let alternate = [2, 4].into_iter().flat_map(|field| pid.field(field).reps()).filter_map(Cx::read);
-    let alternate: Vec<Cx<'m>> = alternate.collect();
-    let key = key_of(&env, &ids).or_else(|| key_of(&env, &alternate));
+    let (ids, others) = identifiers_of(pid);
+    let key = key_of(&env, &ids).or_else(|| key_of(&env, &others));
     if key.is_none() {
         let text = "the patient has no identifier; what later messages say can't be joined to this";
         ctx.warn(
@@ -65,11 +110,11 @@ pub fn patient<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>, fallback: &str
     }
     let key = key.unwrap_or_else(|| fallback.to_owned());
     let carers = general_practitioners(ctx, from);
-    let old = from.mrg.and_then(|mrg| merged(ctx, mrg, &key));
+    let old = merged(ctx, from, &key);
     let meta = security(from);
     let target = ctx.c.resource_with("Patient", &key, &meta, |w| {
-        extensions(&env, w, from);
-        identifiers(&env, w, pid, ids.iter().chain(&alternate));
+        let since = w.mark();
+        identifiers(&env, w, pid, ids.iter().chain(&others));
         if from.deleted {
             w.boolean("active", false, ());
         }
@@ -80,11 +125,17 @@ pub fn patient<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>, fallback: &str
         w.array("telecom", |w| {
             pid.field(13).reps().for_each(|part| telecom(&env, w, part, "home"));
             pid.field(14).reps().for_each(|part| telecom(&env, w, part, "work"));
+            pid.field(40).reps().for_each(|part| telecom(&env, w, part, ""));
         });
         codes::mapped_code(&env, w, "gender", &maps::GENDER, pid.leaf(8));
         birth(&env, w, pid);
         deceased(&env, w, pid);
-        w.array("address", |w| pid.field(11).reps().for_each(|part| address(&env, w, part)));
+        w.array("address", |w| {
+            // PID-12, the county of older versions, belongs to the first address.
+            let county = pid.leaf(12);
+            let reps = pid.field(11).reps().enumerate();
+            reps.for_each(|(at, part)| address_with(&env, w, part, county.filter(|_| at == 0)));
+        });
         let marital = pid.first(16);
         if marital.says() {
             w.object("maritalStatus", |w| {
@@ -99,13 +150,15 @@ pub fn patient<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>, fallback: &str
             });
         });
         w.array("link", |w| {
-            if let Some(old) = &old {
-                link(w, &old.target, "replaces", &old.from);
+            old.iter().for_each(|old| link(w, &old.target, "replaces", &old.from));
+            if !from.unlinks {
+                from.links.iter().for_each(|other| link(w, other, "seealso", &[]));
             }
         });
+        extensions(&env, w, from, since);
     });
-    if let (Some(old), Some(mrg)) = (old, from.mrg) {
-        predecessor(ctx, mrg, &old.key, &target);
+    for old in &old {
+        predecessor(ctx, old, &target);
     }
     Patient { target, key }
 }
@@ -143,22 +196,39 @@ where
                 (Some(_), Some(_)) => cx.second(env, w),
                 (number, _) => {
                     first = first.or(number);
+                    if number.is_some() && !cx.part.comp(4).says() && !cx.part.comp(5).says() {
+                        env.tell(w, &rules::NHS_BY_SHAPE, cx.id.id);
+                    }
                     cx.write(env, w, said);
                 }
             }
         }
         // Account number, social security number and driving licence are identifiers of other kinds.
         pid.field(18).reps().filter_map(Cx::read).filter(|cx| !cx.nhs).for_each(|cx| cx.write(env, w, said));
-        for (field, system) in [(19, "pid-19"), (20, "driving-licence")] {
-            if let Some(leaf) = pid.comp(field, 1) {
-                causeway_fhir::types::identifier(w, &env.local(system), leaf);
+        let national = pid.comp(19, 1).filter(|l| !crate::datatypes::is_rounded(l.text));
+        // An NHS number there has been written above.
+        let is_nhs = national.is_some_and(|leaf| {
+            let (ids, others) = identifiers_of(pid);
+            let same = |cx: &Cx<'_>| cx.number().is_some_and(|n| NhsNumber::parse(leaf.text) == Ok(n));
+            ids.iter().chain(&others).any(same)
+        });
+        for (leaf, system) in [(national.filter(|_| !is_nhs), "pid-19"), (pid.comp(20, 1), "driving-licence")] {
+            if let Some(leaf) = leaf {
+                let part = pid.first(20);
+                w.element(|w| {
+                    causeway_fhir::types::identifier_body(w, &env.local(system), leaf.text, leaf);
+                    if system == "driving-licence" {
+                        env.period(w, "period", None, part.comp(3).leaf());
+                        w.object("assigner", |w| w.leaf_opt("display", part.comp(2).leaf()));
+                    }
+                });
             }
         }
     });
 }
 
 /// The extensions of PID: those of UK Core, those of FHIR, and what was deleted.
-fn extensions(env: &Env<'_>, w: &mut Writer, from: &Sources<'_>) {
+fn extensions<'m>(env: &Env<'m>, w: &mut Writer, from: &Sources<'m>, since: Mark) {
     let pid = from.pid;
     w.array("extension", |w| {
         let ethnic = if pid.field(22).says() { pid.first(22) } else { pid.first(10) };
@@ -175,6 +245,17 @@ fn extensions(env: &Env<'_>, w: &mut Writer, from: &Sources<'_>) {
                 w.object("valueCodeableConcept", |w| concept_body(env, w, pid.first(17), "religion"));
             });
         }
+        if let Some(pd1) = from.pd1 {
+            if pd1.first(6).says() {
+                extension(w, &format!("{R4_EXTENSION}patient-disability"), |w| {
+                    w.object("valueCodeableConcept", |w| concept_body(env, w, pd1.first(6), "PD1-6"));
+                });
+            }
+            if let Some(leaf) = pd1.comp(14, 1) {
+                extension(w, &format!("{R4_EXTENSION}patient-congregation"), |w| w.leaf("valueString", leaf));
+            }
+        }
+        animal(env, w, pid);
         if let Some(leaf) = pid.leaf(23) {
             extension(w, &format!("{R4_EXTENSION}patient-birthPlace"), |w| {
                 w.object("valueAddress", |w| w.leaf("text", leaf));
@@ -210,9 +291,47 @@ fn extensions(env: &Env<'_>, w: &mut Writer, from: &Sources<'_>) {
             source_value(w, "PID-30", pid.leaf(30));
         }
         env.deletions(w, pid);
+        env.leftover_fields(w, since, pid, MORE_OF_PID);
         if let Some(pd1) = from.pd1 {
             env.deletions(w, pd1);
+            env.leftover_fields(w, since, pd1, MORE_OF_PD1);
         }
+        for arv in &from.restrictions {
+            env.leftover_fields(w, since, *arv, &[4, 5, 6]);
+        }
+        if from.unlinks && !from.links.is_empty() {
+            let url = format!("{}/StructureDefinition/source-deleted", systems::CAUSEWAY);
+            extension(w, &url, |w| w.fixed("valueString", "Patient.link(seealso)"));
+        }
+        uk::extensions(env, w, since, &from.more);
+    });
+}
+
+/// Items of PID that have no element in FHIR R4 and are kept with their names: all identifiers and names, further
+/// ethnic groups and languages, county, military status, update, identity unknown or unreliable, tribe.
+const MORE_OF_PID: &[u16] =
+    &[2, 3, 4, 6, 10, 12, 15, 16, 17, 18, 19, 20, 21, 22, 24, 26, 27, 28, 31, 32, 33, 34, 37, 38, 39];
+/// Items of PD1 kept so: living arrangement and dependency, practice and practitioner, student, living will, donor,
+/// duplicate, publicity, protection dates, advance directives, immunisation register, armed forces.
+const MORE_OF_PD1: &[u16] = &[1, 2, 3, 5, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 20, 21];
+
+/// Species and breed: PID-35 and PID-36 say them of animals. Source: FHIR R4, patient-animal.
+fn animal(env: &Env<'_>, w: &mut Writer, pid: Segment<'_>) {
+    let (species, breed) = (pid.first(35), pid.first(36));
+    if !species.says() {
+        return;
+    }
+    w.element(|w| {
+        w.array("extension", |w| {
+            for (url, part, field) in [("species", species, "PID-35"), ("breed", breed, "PID-36")] {
+                if part.says() {
+                    extension(w, url, |w| {
+                        w.object("valueCodeableConcept", |w| concept_body(env, w, part, field));
+                    });
+                }
+            }
+        });
+        w.fixed("url", &format!("{R4_EXTENSION}patient-animal"));
     });
 }
 
@@ -249,6 +368,10 @@ fn birth(env: &Env<'_>, w: &mut Writer, pid: Segment<'_>) {
     let Some(when) = env.when(w, leaf) else {
         return crate::env::source_text(w, "birthDate", leaf);
     };
+    if when.earliest() > env.received.as_second() {
+        env.tell(w, &rules::BIRTH_FUTURE, leaf.id);
+        return crate::env::source_text(w, "birthDate", leaf);
+    }
     w.string("birthDate", &when.fhir_date(), leaf);
     if when.precision() <= causeway_core::Precision::Day {
         return;
@@ -352,7 +475,7 @@ fn general_practitioners<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>) -> V
         let role = rol.comp(3, 1).filter(|l| matches!(l.text, "PP" | "GP"));
         let Some(role) = role.filter(|_| rol.leaf(2).is_none_or(|l| l.text != "DE")) else { continue };
         for part in rol.field(4).reps() {
-            if let Some(mut who) = ctx.practitioner(part) {
+            if let Some(mut who) = ctx.practitioner_at(part, Some(rol.first(11)).filter(|a| a.says())) {
                 who.from.push(role.id);
                 found.push(who);
             }
@@ -369,38 +492,58 @@ fn general_practitioners<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>) -> V
     unique
 }
 
-struct Old {
+struct Old<'m> {
     target: Ref,
     key: String,
     from: Vec<ItemId>,
+    mrg: Segment<'m>,
 }
 
-/// The patient that MRG-1 names; `None`, with an issue, where it is the survivor itself or nobody.
-fn merged<'m>(ctx: &mut Ctx<'_, '_, 'm>, mrg: Segment<'m>, survivor: &str) -> Option<Old> {
-    let ids: Vec<Cx<'m>> =
-        [1, 4].into_iter().flat_map(|f| mrg.field(f).reps()).filter_map(Cx::read).collect();
-    let found = key_of(&ctx.env, &ids).filter(|key| key != survivor);
-    let Some(key) = found else {
-        let item = mrg.all().leaves().next().map(|l| l.id);
-        let text = "the record that is merged away is not named, or is the surviving one; nothing was merged";
-        ctx.warn(item, IssueCode::BusinessRule, "merge-without-predecessor", text);
-        return None;
-    };
-    let target = ctx.c.reference("Patient", &key);
-    let from = ids.iter().map(|cx| cx.id.id).collect();
-    Some(Old { target, key, from })
+/// The identifiers that an MRG names: MRG-1, and MRG-4 of older versions.
+fn prior<'m>(mrg: Segment<'m>) -> Vec<Cx<'m>> {
+    [1, 4].into_iter().flat_map(|f| mrg.field(f).reps()).filter_map(Cx::read).collect()
 }
 
-fn predecessor<'m>(ctx: &mut Ctx<'_, '_, 'm>, mrg: Segment<'m>, key: &str, survivor: &Ref) {
+/// The patients that the MRG segments name, each once. An issue for each that names the survivor itself or nobody, and
+/// where an event that merges has none at all.
+fn merged<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>, survivor: &str) -> Vec<Old<'m>> {
+    let mut found: Vec<Old<'m>> = Vec::new();
+    if from.merges && from.merged.is_empty() {
+        let issue = ctx.env.breach(&rules::MERGE_NOBODY, from.pid.all().leaves().next().map(|l| l.id));
+        ctx.c.issue(issue);
+    }
+    for mrg in from.merged.iter().copied() {
+        let ids = prior(mrg);
+        let Some(key) = key_of(&ctx.env, &ids).filter(|key| key != survivor) else {
+            let issue = ctx.env.breach(&rules::MERGE_NOBODY, mrg.all().leaves().next().map(|l| l.id));
+            ctx.c.issue(issue);
+            continue;
+        };
+        if let Some(same) = found.iter_mut().find(|old| old.key == key) {
+            same.from.extend(ids.iter().map(|cx| cx.id.id));
+            continue;
+        }
+        let target = ctx.c.reference("Patient", &key);
+        let from = ids.iter().map(|cx| cx.id.id).collect();
+        found.push(Old { target, key, from, mrg });
+    }
+    found
+}
+
+fn predecessor<'m>(ctx: &mut Ctx<'_, '_, 'm>, old: &Old<'m>, survivor: &Ref) {
     let env = ctx.env;
-    ctx.c.resource("Patient", key, |w| {
+    let mrg = old.mrg;
+    ctx.c.resource("Patient", &old.key, |w| {
+        let since = w.mark();
         w.array("identifier", |w| {
-            let ids = [1, 4].into_iter().flat_map(|f| mrg.field(f).reps()).filter_map(Cx::read);
-            ids.for_each(|cx| cx.write(&env, w, None));
+            prior(mrg).iter().for_each(|cx| cx.write(&env, w, None));
+            // The account that is merged with the person.
+            mrg.field(3).reps().filter_map(Cx::read).for_each(|cx| cx.write(&env, w, None));
         });
         w.boolean("active", false, ());
         w.array("name", |w| mrg.field(7).reps().for_each(|part| name(&env, w, part, None)));
         w.array("link", |w| link(w, survivor, "replaced-by", &[]));
+        w.array("extension", |w| env.leftover_fields(w, since, mrg, &[2, 5, 6]));
     });
 }
 

@@ -13,7 +13,7 @@ use crate::people::Ctx;
 /// Writes the person that an NK1 names.
 pub fn related<'m>(ctx: &mut Ctx<'_, '_, 'm>, nk1: Segment<'m>, patient: &Patient) {
     let env = ctx.env;
-    let content = [2, 3, 4, 5, 6, 7, 13, 15, 16, 30, 33].iter().any(|f| nk1.field(*f).says());
+    let content = [2, 3, 4, 5, 6, 7, 12, 13, 15, 16, 20, 30, 31, 32, 33, 40, 41].iter().any(|f| nk1.field(*f).says());
     if !content {
         return;
     }
@@ -23,9 +23,14 @@ pub fn related<'m>(ctx: &mut Ctx<'_, '_, 'm>, nk1: Segment<'m>, patient: &Patien
         format!("{} {} {}|{}", name_of(1), name_of(2), name_of(3), crate::codes::words(nk1.first(3)))
     });
     ctx.c.resource("RelatedPerson", &format!("{}|{who}", patient.key), |w| {
-        w.array("extension", |w| env.deletions(w, nk1));
+        let since = w.mark();
         w.array("identifier", |w| {
-            nk1.field(33).reps().filter_map(Cx::read).for_each(|cx| cx.write(&env, w, None))
+            for field in [33, 12] {
+                nk1.field(field).reps().filter_map(Cx::read).for_each(|cx| cx.write(&env, w, None));
+            }
+            if let Some(number) = nk1.leaf(37) {
+                causeway_fhir::types::identifier(w, &env.local("NK1-37"), number);
+            }
         });
         w.reference("patient", &patient.target, ());
         w.array("relationship", |w| {
@@ -50,11 +55,44 @@ pub fn related<'m>(ctx: &mut Ctx<'_, '_, 'm>, nk1: Segment<'m>, patient: &Patien
         w.array("telecom", |w| {
             nk1.field(5).reps().for_each(|part| telecom(&env, w, part, "home"));
             nk1.field(6).reps().for_each(|part| telecom(&env, w, part, "work"));
+            nk1.field(40).reps().for_each(|part| telecom(&env, w, part, ""));
+            for field in [31, 41] {
+                nk1.field(field).reps().for_each(|part| telecom(&env, w, part, ""));
+            }
         });
         mapped_code(&env, w, "gender", &maps::GENDER, nk1.leaf(15));
         env.date(w, "birthDate", nk1.leaf(16));
-        w.array("address", |w| nk1.field(4).reps().for_each(|part| address(&env, w, part)));
+        w.array("address", |w| {
+            [4, 32].iter().for_each(|field| nk1.field(*field).reps().for_each(|part| address(&env, w, part)));
+        });
         env.period(w, "period", nk1.leaf(8), nk1.leaf(9));
+        language(w, nk1);
+        w.array("extension", |w| {
+            if let Some(leaf) = nk1.comp(20, 1).filter(|l| maps::LANGUAGE.lookup(&l.text.to_ascii_uppercase()).is_none()) {
+                crate::codes::unknown_value(&env, w, "NK1-20", leaf);
+            }
+            env.deletions(w, nk1);
+            // Job, organisation, marital status, protection, living arrangement and what else has no element here.
+            let more = [10, 11, 12, 13, 14, 18, 19, 20, 21, 22, 23, 25, 26, 27, 28, 29, 33, 35, 36, 38];
+            env.leftover_fields(w, since, nk1, &more);
+        });
+    });
+}
+
+/// NK1-20, the contact's primary language.
+fn language(w: &mut Writer, nk1: Segment<'_>) {
+    let Some(leaf) = nk1.comp(20, 1) else { return };
+    let Some(target) = maps::LANGUAGE.lookup(&leaf.text.to_ascii_uppercase()) else { return };
+    w.array("communication", |w| {
+        w.element(|w| {
+            w.object("language", |w| {
+                w.array("coding", |w| {
+                    w.element(|w| Coding::new(target.system, target.code, target.display).body(w, leaf));
+                });
+                w.leaf_opt("text", nk1.comp(20, 2));
+            });
+            w.boolean("preferred", true, ());
+        });
     });
 }
 

@@ -1,18 +1,22 @@
 //! OBR with what stands below it: ServiceRequest, Specimen, Observations and DiagnosticReport.
 
+use std::collections::HashMap;
+
 use causeway_core::{ItemId, Leaf};
 use causeway_fhir::{Coding, Ref, Writer};
 use causeway_hl7v2::{Part, Segment};
 
-use crate::codes::{self, concept, concept_element};
+use crate::codes::{self, concept_element};
 use crate::datatypes::Ei;
-use crate::document;
 use crate::env::{Env, source_code};
 use crate::maps;
 use crate::observation::{self, About, Category};
 use crate::orders::Order;
 use crate::patient::Patient;
 use crate::people::{Ctx, Who};
+use crate::request;
+use crate::rules;
+use crate::specimen;
 
 /// Sections of HL7 table 0074 that are laboratories.
 const LABORATORY: &[&str] = &[
@@ -30,19 +34,67 @@ const SECTIONS: &[&str] = &[
 ];
 
 /// What an order belongs to.
-pub struct Within<'a> {
+pub struct Within<'a, 'm> {
     /// The patient.
     pub patient: &'a Patient,
     /// The encounter, where there is one.
     pub encounter: Option<&'a Ref>,
     /// Control id of the message and number of the order in it, for orders without a number.
     pub fallback: String,
-    /// Whether the message reports results (and not only orders).
+    /// Whether what stands below an order reports on it; else it belongs to the order: questions that it answers.
     pub reports: bool,
+    /// Whether the message reports results, so that an order without any is a report too.
+    pub results: bool,
+    /// Notes below specimens, by the number of their segment.
+    pub notes: &'a HashMap<usize, Vec<Segment<'m>>>,
+}
+
+/// The orders of a message that were written: what later ones may follow.
+#[derive(Default)]
+pub struct Family<'m> {
+    members: Vec<Member<'m>>,
+}
+
+struct Member<'m> {
+    numbers: Vec<&'m str>,
+    request: Ref,
+    results: Vec<(Ref, Segment<'m>)>,
+}
+
+impl<'m> Family<'m> {
+    /// The request of the order that has one of these numbers.
+    pub fn request(&self, numbers: &[Option<Ei<'m>>]) -> Option<Ref> {
+        self.order(numbers).map(|m| m.request.clone())
+    }
+
+    /// The order that has one of these numbers.
+    fn order(&self, numbers: &[Option<Ei<'m>>]) -> Option<&Member<'m>> {
+        let has = |m: &Member<'m>| numbers.iter().flatten().any(|ei| m.numbers.contains(&ei.id.text));
+        self.members.iter().rev().find(|m| has(m))
+    }
+
+    /// The result that OBR-26 names by code and sub-id: in the order that OBR-29 names, else in any.
+    fn result(&self, obr: Segment<'m>) -> Option<(Ref, Vec<ItemId>)> {
+        let (code, sub) = (obr.comp(26, 1)?, obr.comp(26, 2));
+        let is = |(_, obx): &&(Ref, Segment<'m>)| {
+            let id = obx.first(3).leaves().next();
+            id.is_some_and(|id| id.text == code.text) && sub.is_none_or(|sub| obx.leaf(4).is_some_and(|s| s.text == sub.text))
+        };
+        let parent = obr.first(29);
+        let named = self.order(&[Ei::read_sub(parent.comp(1)), Ei::read_sub(parent.comp(2))]);
+        let mut found = named.into_iter().chain(self.members.iter().rev()).flat_map(|m| m.results.iter());
+        let (target, _) = found.find(is)?;
+        Some((target.clone(), obr.first(26).leaves().map(|l| l.id).collect()))
+    }
 }
 
 /// Writes an order. Returns the report, or the request where nothing is reported.
-pub fn order<'m>(ctx: &mut Ctx<'_, '_, 'm>, order: &Order<'m>, within: &Within<'_>) -> Ref {
+pub fn order<'m>(
+    ctx: &mut Ctx<'_, '_, 'm>,
+    order: &Order<'m>,
+    within: &Within<'_, 'm>,
+    family: &mut Family<'m>,
+) -> Ref {
     let env = ctx.env;
     let obr = order.obr;
     let of_orc = |field: u16| order.orc.and_then(|orc| Ei::read(orc.first(field)));
@@ -53,31 +105,49 @@ pub fn order<'m>(ctx: &mut Ctx<'_, '_, 'm>, order: &Order<'m>, within: &Within<'
     let number = filler.map(|ei| ei.key(&env, "filler")).or_else(|| placer.map(|ei| ei.key(&env, "placer")));
     let key =
         format!("{}|{code}", number.unwrap_or_else(|| format!("{}|{}", within.patient.key, within.fallback)));
-    let request = request(ctx, order, within, (placer, filler), &key);
-    let specimens = specimens(ctx, order, within, &key);
-    if !within.reports && order.results.is_empty() {
+    let meta = request::security(order.orc);
+    let parts = request::Parts { placer, filler, parent: family.result(obr) };
+    if parts.parent.is_none() && obr.field(26).says() {
+        let issue = env.breach(&rules::PARENT_ABSENT, obr.first(26).leaves().next().map(|l| l.id));
+        ctx.c.issue(issue);
+    }
+    let basis = request::basis(order, family);
+    let mut about = About {
+        obr: Some(obr),
+        key: &key,
+        derived_from: parts.parent.clone(),
+        meta: meta.clone(),
+        ..About::of(within.patient, within.encounter)
+    };
+    if !within.reports {
+        let specimens = specimen::specimens(ctx, order, within, &key);
+        about.specimen = Some(&specimens).filter(|s| s.len() == 1).and_then(|s| s.first());
+        about.category = Some(Category { code: "survey", display: "Survey", from: None });
+        // What an order asks and says of the patient is no finding of a laboratory.
+        let answers = observation::results(ctx, &order.results, &about);
+        let asked = request::Asked { specimens: &specimens, answers: &answers };
+        let target = request::request(ctx, order, within, &parts, (&basis, &meta), Some(&asked), &key);
+        request::event(ctx, order, &target, &key);
+        family.members.push(Member { numbers: numbers_of(&parts), request: target.clone(), results: answers.results });
+        return target;
+    }
+    let request = request::request(ctx, order, within, &parts, (&basis, &meta), None, &key);
+    request::event(ctx, order, &request, &key);
+    let specimens = specimen::specimens(ctx, order, within, &key);
+    if !within.results && order.results.is_empty() {
+        family.members.push(Member { numbers: numbers_of(&parts), request: request.clone(), results: Vec::new() });
         return request;
     }
-    let category = category(obr, !specimens.is_empty());
-    let about = About {
-        patient: within.patient,
-        encounter: within.encounter,
-        specimen: Some(&specimens).filter(|s| s.len() == 1).and_then(|s| s.first()),
-        obr: Some(obr),
-        category,
-        key: &key,
-    };
-    let (mut results, mut documents) = (Vec::new(), Vec::new());
-    let keys = observation::keys(&order.results, about.key);
-    for (result, key) in order.results.iter().zip(&keys) {
-        if observation::is_document(result) {
-            documents.push((document::result_document(ctx, result, &about, key), result.obx));
-        } else {
-            results.push(observation::observation(ctx, result, &about, key));
-        }
-    }
+    about.category = category(obr, !specimens.is_empty());
+    about.specimen = Some(&specimens).filter(|s| s.len() == 1).and_then(|s| s.first());
+    let written = observation::results(ctx, &order.results, &about);
     let interpreters: Vec<Who> = obr.field(32).reps().filter_map(|part| interpreter(ctx, part)).collect();
-    ctx.c.resource("DiagnosticReport", &key, |w| {
+    let mut helpers: Vec<(&'static str, Who)> = Vec::new();
+    for (field, role) in [(34, "technician"), (35, "transcriptionist")] {
+        helpers.extend(obr.field(field).reps().filter_map(|part| interpreter(ctx, part)).map(|who| (role, who)));
+    }
+    let target = ctx.c.resource_with("DiagnosticReport", &key, &meta, |w| {
+        let since = w.mark();
         w.array("identifier", |w| numbers(&env, w, placer, filler));
         w.array("basedOn", |w| w.reference_element(&request, ()));
         status(&env, w, order);
@@ -89,13 +159,31 @@ pub fn order<'m>(ctx: &mut Ctx<'_, '_, 'm>, order: &Order<'m>, within: &Within<'
         }
         observation::effective(&env, w, Some(obr));
         env.instant(w, "issued", obr.leaf(22));
+        w.array("performer", |w| {
+            for (role, who) in &helpers {
+                w.element(|w| {
+                    w.reference_body(&who.target, &who.from);
+                    w.fixed("display", role);
+                });
+            }
+        });
         w.array("resultsInterpreter", |w| {
             interpreters.iter().for_each(|who| w.reference_element(&who.target, &who.from))
         });
         w.array("specimen", |w| specimens.iter().for_each(|s| w.reference_element(s, ())));
-        w.array("result", |w| results.iter().for_each(|r| w.reference_element(r, ())));
-        presented(w, &documents);
-    })
+        w.array("result", |w| written.results.iter().for_each(|(r, _)| w.reference_element(r, ())));
+        presented(w, &written.documents);
+        w.array("extension", |w| {
+            env.deletions(w, obr);
+            env.leftover_fields(w, since, obr, &[24, 32, 33, 34, 35]);
+        });
+    });
+    family.members.push(Member { numbers: numbers_of(&parts), request, results: written.results });
+    target
+}
+
+fn numbers_of<'m>(parts: &request::Parts<'m>) -> Vec<&'m str> {
+    [parts.placer, parts.filler].into_iter().flatten().map(|ei| ei.id.text).collect()
 }
 
 /// The documents of a report: the form it is presented in, leading to the DocumentReference with the data.
@@ -111,7 +199,7 @@ fn presented(w: &mut Writer, documents: &[(Ref, Segment<'_>)]) {
     });
 }
 
-fn numbers(env: &Env<'_>, w: &mut Writer, placer: Option<Ei<'_>>, filler: Option<Ei<'_>>) {
+pub fn numbers(env: &Env<'_>, w: &mut Writer, placer: Option<Ei<'_>>, filler: Option<Ei<'_>>) {
     if let Some(ei) = filler {
         ei.write(env, w, Some("FILL"), "filler");
     }
@@ -199,166 +287,8 @@ fn category<'m>(obr: Segment<'m>, specimen: bool) -> Option<Category<'m>> {
     }
 }
 
-fn request<'m>(
-    ctx: &mut Ctx<'_, '_, 'm>,
-    order: &Order<'m>,
-    within: &Within<'_>,
-    (placer, filler): (Option<Ei<'m>>, Option<Ei<'m>>),
-    key: &str,
-) -> Ref {
-    let env = ctx.env;
-    let obr = order.obr;
-    let requester =
-        ctx.practitioner(obr.first(16)).or_else(|| order.orc.and_then(|orc| ctx.practitioner(orc.first(12))));
-    ctx.c.resource("ServiceRequest", key, |w| {
-        w.array("identifier", |w| numbers(&env, w, placer, filler));
-        if let Some(group) = order.orc.and_then(|orc| Ei::read(orc.first(4))) {
-            let (system, decided) = group.system(&env, "placer-group");
-            w.object("requisition", |w| {
-                w.string("system", &system, decided);
-                w.leaf("value", group.id);
-            });
-        }
-        let said = order.orc.and_then(|orc| orc.leaf(5));
-        match said.and_then(|leaf| maps::ORDER_STATUS.lookup(leaf.text)) {
-            Some(target) => w.string("status", target.code, said),
-            None => {
-                let done = obr.leaf(25).filter(|l| matches!(l.text, "F" | "C"));
-                w.string("status", if done.is_some() { "completed" } else { "unknown" }, done);
-                if let Some(leaf) = said {
-                    codes::unknown_code(&env, w, leaf);
-                    w.object("_status", |w| source_code(w, Some(leaf)));
-                }
-            }
-        }
-        w.fixed("intent", "order");
-        priority(&env, w, obr);
-        concept(&env, w, "code", obr.first(4), "OBR-4");
-        w.reference("subject", &within.patient.target, ());
-        if let Some(encounter) = within.encounter {
-            w.reference("encounter", encounter, ());
-        }
-        env.date_time(w, "occurrenceDateTime", obr.leaf(6));
-        env.date_time(w, "authoredOn", order.orc.and_then(|orc| orc.leaf(9)));
-        if let Some(who) = &requester {
-            w.reference("requester", &who.target, &who.from);
-        }
-        w.array("reasonCode", |w| {
-            obr.field(31).reps().for_each(|part| concept_element(&env, w, part, "OBR-31"))
-        });
-        w.array("note", |w| {
-            // Relevant clinical information (OBR-13), then the notes below OBR.
-            if let Some(leaf) = obr.leaf(13) {
-                w.element(|w| w.leaf("text", leaf));
-            }
-            for nte in &order.notes {
-                let leaves: Vec<Leaf<'m>> = nte.field(3).leaves().collect();
-                let text = leaves.iter().map(|l| l.text).collect::<Vec<_>>().join("\n");
-                w.element(|w| w.string("text", text.trim(), &leaves));
-            }
-        });
-    })
-}
-
-/// OBR-5, or the sixth component of OBR-27. Source: HL7 table 0485 (and 0027 before).
-fn priority(env: &Env<'_>, w: &mut Writer, obr: Segment<'_>) {
-    let Some(leaf) = obr.leaf(5).or(obr.comp(27, 6)) else { return };
-    let code = match leaf.text {
-        "S" => "stat",
-        "A" => "asap",
-        "R" => "routine",
-        "U" => "urgent",
-        _ => {
-            codes::unknown_code(env, w, leaf);
-            w.object("_priority", |w| source_code(w, Some(leaf)));
-            return;
-        }
-    };
-    w.string("priority", code, leaf);
-}
-
-/// SPM, or OBR-14 and OBR-15 where there is none.
-fn specimens<'m>(ctx: &mut Ctx<'_, '_, 'm>, order: &Order<'m>, within: &Within<'_>, key: &str) -> Vec<Ref> {
-    let env = ctx.env;
-    let obr = order.obr;
-    if order.specimens.is_empty() {
-        let source = obr.first(15);
-        let kind = source.comp(1);
-        if !kind.says() && obr.leaf(14).is_none() {
-            return Vec::new();
-        }
-        let target = ctx.c.resource("Specimen", &format!("{key}|specimen"), |w| {
-            w.object("type", |w| source_type(&env, w, kind));
-            w.reference("subject", &within.patient.target, ());
-            env.date_time(w, "receivedTime", obr.leaf(14));
-            w.object("collection", |w| {
-                env.date_time(w, "collectedDateTime", obr.leaf(7));
-                w.object("bodySite", |w| source_type(&env, w, source.comp(4)));
-            });
-        });
-        return vec![target];
-    }
-    let mut found = Vec::new();
-    for spm in order.specimens.iter().copied() {
-        let assigned = Ei::read_sub(spm.first(2).comp(2)).or(Ei::read_sub(spm.first(2).comp(1)));
-        let own = assigned
-            .map_or_else(|| format!("{key}|specimen|{}", found.len() + 1), |ei| ei.key(&env, "specimen"));
-        let own = format!("{own}|{key}");
-        found.push(ctx.c.resource("Specimen", &own, |w| specimen_body(&env, w, spm, within)));
-    }
-    found
-}
-
-/// SPS.1 and SPS.4: a coded element in subcomponents.
-fn source_type(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
-    let sub = |n| part.subcomp(n).leaf();
-    let (id, words, system) = (sub(1), sub(2), sub(3));
-    if let Some(id) = id.filter(|l| codes::is_code(l.text)) {
-        w.array("coding", |w| {
-            w.element(|w| {
-                match system {
-                    Some(system) => w.string("system", &codes::coding_system(env, system.text), system),
-                    None => w.fixed("system", &env.local("OBR-15")),
-                }
-                w.leaf("code", id);
-            });
-        });
-        w.leaf_opt("text", words);
-    } else {
-        w.leaf_opt("text", words.or(id));
-    }
-}
-
-fn specimen_body(env: &Env<'_>, w: &mut Writer, spm: Segment<'_>, within: &Within<'_>) {
-    w.array("identifier", |w| {
-        for half in [2, 1] {
-            if let Some(ei) = Ei::read_sub(spm.first(2).comp(half)) {
-                ei.write(env, w, Some(if half == 1 { "PLAC" } else { "FILL" }), "specimen");
-            }
-        }
-    });
-    concept(env, w, "type", spm.first(4), "SPM-4");
-    w.reference("subject", &within.patient.target, ());
-    env.date_time(w, "receivedTime", spm.leaf(18));
-    w.object("collection", |w| {
-        let taken = spm.first(17);
-        match (taken.comp(1).leaf(), taken.comp(2).leaf()) {
-            (start, Some(end)) => env.period(w, "collectedPeriod", start, Some(end)),
-            (start, None) => env.date_time(w, "collectedDateTime", start),
-        }
-        concept(env, w, "method", spm.first(7), "SPM-7");
-        concept(env, w, "bodySite", spm.first(8), "SPM-8");
-    });
-    w.array("condition", |w| spm.field(24).reps().for_each(|part| concept_element(env, w, part, "SPM-24")));
-    w.array("note", |w| {
-        if let Some(leaf) = spm.leaf(14) {
-            w.element(|w| w.leaf("text", leaf));
-        }
-    });
-}
-
 /// NDL: a person in subcomponents of the first component (or plain components before 2.5).
-fn interpreter<'m>(ctx: &mut Ctx<'_, '_, 'm>, part: Part<'m>) -> Option<Who> {
+pub fn interpreter<'m>(ctx: &mut Ctx<'_, '_, 'm>, part: Part<'m>) -> Option<Who> {
     let person = part.comp(1);
     if person.subcomp(2).leaf().is_none() && part.comp(2).leaf().is_some() {
         return ctx.practitioner(part);

@@ -1,26 +1,18 @@
 //! One input: its messages, each on its own; the account of what is left; the answer.
 
-use causeway_adapter::{Acknowledgement, Composer, Context, Sink};
+use causeway_adapter::{Acknowledgement, Composer, Context, Rule, Sink};
 use causeway_core::{Issue, IssueCode, ItemId, Outcome, Place, Severity, Span};
-use causeway_fhir::Ref;
 use causeway_hl7v2::{Delimiters, FaultKind, Message, ParseError, Piece, Segment, pieces};
 
 use crate::ack::{Fault, Verdict, acknowledge};
-use crate::appointment;
-use crate::clinical;
-use crate::document;
-use crate::encounter;
+use crate::account;
+use crate::body::{body, without_patient};
 use crate::env::Env;
 use crate::event;
 use crate::header::{Header, Refusal};
 use crate::limits::ACKNOWLEDGEMENTS_MAX;
-use crate::observation::{self, About};
-use crate::orders;
-use crate::patient::{self, Patient};
 use crate::people::Ctx;
-use crate::related;
-use crate::report::{self, Within};
-use crate::value;
+use crate::rules;
 
 /// Translates an input. See [`causeway_adapter::Adapter::translate`].
 ///
@@ -42,6 +34,7 @@ pub fn input(name: &'static str, bytes: &[u8], context: &Context, sink: &mut dyn
         answers: Vec::new(),
         positive: true,
         delimiters: Delimiters::default(),
+        cut: is_cut(bytes),
     };
     let mut number = 0;
     let mut counted = 0;
@@ -51,7 +44,10 @@ pub fn input(name: &'static str, bytes: &[u8], context: &Context, sink: &mut dyn
                 number += 1;
                 counted += 1;
                 let start = range.start;
-                run.message(bytes.get(range).unwrap_or_default(), start, if batch { number } else { 0 });
+                let last = counted as usize == messages;
+                let broken = bytes.get(range.clone()).is_some_and(|b| b.contains(&FRAME_START)) || (run.cut && last);
+                let number = if batch { number } else { 0 };
+                run.message(bytes.get(range).unwrap_or_default(), start, number, broken);
             }
             Piece::Envelope(range) => {
                 let start = range.start;
@@ -78,6 +74,16 @@ struct Run<'c> {
     answers: Vec<Vec<u8>>,
     positive: bool,
     delimiters: Delimiters,
+    /// Whether a start of a frame follows the last message: that message was broken off.
+    cut: bool,
+}
+
+/// Start of an MLLP frame.
+const FRAME_START: u8 = 0x0B;
+
+/// Whether an input ends with the start of another frame.
+fn is_cut(bytes: &[u8]) -> bool {
+    bytes.iter().rev().find(|b| !matches!(b, b'\r' | b'\n')) == Some(&FRAME_START)
 }
 
 impl Run<'_> {
@@ -119,7 +125,7 @@ impl Run<'_> {
             .issue_at(id, Issue::new(Severity::Error, IssueCode::Structure, "segment-outside-message", text));
     }
 
-    fn message(&mut self, bytes: &[u8], start: usize, number: u32) {
+    fn message(&mut self, bytes: &[u8], start: usize, number: u32, broken: bool) {
         let mut message = match Message::parse(bytes, start) {
             Ok(message) => message,
             Err(error) => return self.unreadable(error, start, bytes.len(), number),
@@ -127,10 +133,19 @@ impl Run<'_> {
         self.delimiters = *message.delimiters();
         let items = message.enter(&mut self.c.ledger);
         let context = self.context;
-        let env = Env { message: &message, zone: &context.zone, sender: &context.sender.code, number };
+        let env = Env {
+            message: &message,
+            zone: &context.zone,
+            sender: &context.sender.code,
+            number,
+            received: context.received,
+            nulls: message.has_null(),
+        };
         let before = self.c.issues().len();
         form_faults(&mut self.c, &env);
-        let refusal = match Header::read(&message) {
+        let header = Header::read(&message);
+        let refusal = match header {
+            _ if broken => Some(frame_broken()),
             Ok(header) => translate(&mut self.c, &env, &header, items.clone()).err(),
             Err(refusal) => Some(refusal),
         };
@@ -150,7 +165,22 @@ impl Run<'_> {
                 .map(fault)
                 .collect(),
         };
-        self.answer(Some(&message), &Verdict { refusal, errors }, number);
+        let told = match refusal {
+            Some(_) => None,
+            None => self.share(&message, items),
+        };
+        self.answer(Some(&message), &Verdict { refusal, errors, told }, number);
+    }
+
+    /// Tells how much of what the message says of care was not translated, where that is much. Returns the sentence for
+    /// the acknowledgement.
+    fn share(&mut self, message: &Message<'_>, items: std::ops::Range<ItemId>) -> Option<String> {
+        self.c.settle();
+        let share = account::share(&self.c.ledger, message, items)?;
+        let mut issue = rules::UNSUPPORTED_SHARE.issue();
+        issue.position = message.segment_at(0).and_then(|s| message.position(s.all().items().start));
+        self.c.issue(issue);
+        Some(share)
     }
 
     /// A message that can't be read at all is one rejected item.
@@ -187,7 +217,7 @@ impl Run<'_> {
             text,
             item: None,
         };
-        self.answer(None, &Verdict { refusal: Some(refusal), errors: Vec::new() }, number);
+        self.answer(None, &Verdict { refusal: Some(refusal), errors: Vec::new(), told: None }, number);
     }
 
     fn answer(&mut self, message: Option<&Message<'_>>, verdict: &Verdict, number: u32) {
@@ -223,36 +253,55 @@ fn fault(issue: &Issue) -> Fault {
     }
 }
 
+/// The refusal of a message whose frame was broken.
+fn frame_broken() -> Refusal {
+    Refusal {
+        code: "AE",
+        condition: ("102", "Data type error"),
+        location: ("MSH", 0),
+        issue: rules::FRAME_BROKEN.code,
+        rule: rules::FRAME_BROKEN.id,
+        text: rules::FRAME_BROKEN.text,
+        item: None,
+    }
+}
+
 /// Issues about the form of the message.
 fn form_faults(c: &mut Composer<'_>, env: &Env<'_>) {
+    let warn = |id, code, text| Rule { id, severity: Severity::Warning, code, text };
     for fault in env.message.faults() {
         let item = fault.value.map(|index| env.message.item(index));
-        let (code, rule, text) = match fault.kind {
-            FaultKind::NoSegment => (
-                IssueCode::Structure,
-                "line-without-segment",
-                "a line of the message has no segment name; it was not translated",
-            ),
+        let rule = match fault.kind {
+            FaultKind::NoSegment => rules::LINE_ALONE,
+            FaultKind::Continued => rules::LINE_CONTINUED,
+            FaultKind::SeparatorKept => rules::SEPARATOR_KEPT,
             FaultKind::TooMany => {
-                (IssueCode::TooLong, "parts-too-many", "a segment has more parts than are told apart")
+                warn("parts-too-many", IssueCode::TooLong, "a segment has more parts than are told apart")
             }
-            FaultKind::CharsetGuessed => (
-                IssueCode::Value,
+            FaultKind::CharsetGuessed => warn(
                 "charset-guessed",
+                IssueCode::Value,
                 "the text is not valid in its character set; it was read as Windows-1252",
             ),
-            FaultKind::CharsetDoubtful => (
-                IssueCode::Conflict,
+            FaultKind::CharsetDoubtful => warn(
                 "charset-doubtful",
+                IssueCode::Conflict,
                 "MSH-18 declares a single-byte character set and the text looks like UTF-8; the declaration was followed",
             ),
-            FaultKind::UnknownEscape => (
-                IssueCode::Value,
+            FaultKind::UnknownEscape => warn(
                 "escape-unknown",
+                IssueCode::Value,
                 "an escape sequence is not known; it was kept as it was sent",
             ),
         };
-        c.issue(env.issue(Severity::Warning, code, rule, text, item));
+        c.issue(env.breach(&rule, item));
+    }
+    let goes_on = env.message.segments().filter(|s| matches!(&s.name(), b"MSH" | b"DSC")).find_map(|s| {
+        let field = if &s.name() == b"MSH" { 14 } else { 1 };
+        s.leaf(field)
+    });
+    if let Some(leaf) = goes_on {
+        c.issue(env.breach(&rules::GOES_ON, Some(leaf.id)));
     }
 }
 
@@ -287,266 +336,7 @@ fn translate(
     w.mapped((header.decided, header.control));
     w.mapped(recipient);
     c.end(label, header.event(), recipient.map(|l| l.text.to_owned()));
-    rest(c, env, &segments, items);
+    account::rest(c, env, &segments, items);
     Ok(())
 }
 
-/// A message without PID: an appointment is still one; anything else that needs a patient is refused.
-fn without_patient(header: &Header<'_>) -> Result<(), Refusal> {
-    if header.kind == "SIU" {
-        return Ok(());
-    }
-    if header.needs_patient() {
-        return Err(Refusal {
-            code: "AE",
-            condition: ("100", "Segment sequence error"),
-            location: ("PID", 0),
-            issue: IssueCode::Required,
-            rule: "pid-missing",
-            text: "the message has no PID segment, so it says nothing about anybody",
-            item: header.decided.0.map(|l| l.id),
-        });
-    }
-    Err(Refusal {
-        code: "AR",
-        condition: ("200", "Unsupported message type"),
-        location: ("MSH", 9),
-        issue: IssueCode::NotSupported,
-        rule: "message-type-unsupported",
-        text: "this type of message is not translated",
-        item: header.decided.0.map(|l| l.id),
-    })
-}
-
-/// Every patient of the message, then the appointment. Returns what the event is about.
-fn body<'m>(
-    ctx: &mut Ctx<'_, '_, 'm>,
-    header: &Header<'m>,
-    segments: &[Segment<'m>],
-    first_pid: usize,
-) -> Vec<Ref> {
-    let mut starts: Vec<usize> =
-        segments.iter().enumerate().filter(|(_, s)| &s.name() == b"PID").map(|(at, _)| at).collect();
-    starts.push(segments.len());
-    let sources = appointment::Sources::collect(if header.kind == "SIU" { segments } else { &[] });
-    let appointment_key = sources.sch.map(|sch| appointment::key(&ctx.env, sch, header));
-    let appointment = appointment_key.as_ref().map(|key| ctx.c.reference("Appointment", key));
-    let evn = segments.iter().take(first_pid).copied().find(|s| &s.name() == b"EVN");
-    let mut about = Vec::new();
-    let mut patients = Vec::new();
-    for (number, pair) in starts.windows(2).enumerate() {
-        let (from, to) = (pair.first().copied().unwrap_or(0), pair.get(1).copied().unwrap_or(0));
-        let group = Group {
-            header,
-            evn,
-            segments: segments.get(from..to).unwrap_or_default(),
-            number,
-            appointment: appointment.as_ref(),
-        };
-        patients.push(group.write(ctx, &mut about));
-    }
-    if let Some(key) = appointment_key {
-        about.extend(appointment::appointment(ctx, header, &sources, &key, &patients));
-    }
-    about
-}
-
-/// One PID with all that follows it.
-struct Group<'g, 'm> {
-    header: &'g Header<'m>,
-    evn: Option<Segment<'m>>,
-    segments: &'g [Segment<'m>],
-    number: usize,
-    appointment: Option<&'g Ref>,
-}
-
-impl<'m> Group<'_, 'm> {
-    fn one(&self, name: &[u8; 3]) -> Option<Segment<'m>> {
-        self.segments.iter().copied().find(|s| &s.name() == name)
-    }
-
-    fn all(&self, name: &'static [u8; 3]) -> impl Iterator<Item = Segment<'m>> {
-        self.segments.iter().copied().filter(move |s| &s.name() == name)
-    }
-
-    fn write(&self, ctx: &mut Ctx<'_, '_, 'm>, about: &mut Vec<Ref>) -> Ref {
-        let patient = self.patient(ctx);
-        about.push(patient.target.clone());
-        for nk1 in self.all(b"NK1") {
-            related::related(ctx, nk1, &patient);
-        }
-        for al1 in self.all(b"AL1") {
-            clinical::allergy(ctx, al1, &patient);
-        }
-        let encounter = self.encounter(ctx, &patient);
-        let encounter = encounter.map(|(_, target)| target);
-        about.extend(encounter.clone());
-        self.results(ctx, &patient, encounter.as_ref(), about);
-        patient.target
-    }
-
-    fn patient(&self, ctx: &mut Ctx<'_, '_, 'm>) -> Patient {
-        let visit = self.segments.iter().position(|s| &s.name() == b"PV1").unwrap_or(self.segments.len());
-        let merges =
-            self.header.kind == "ADT" && matches!(self.header.trigger, "A18" | "A34" | "A36" | "A40");
-        let deleted = self.header.kind == "ADT" && self.header.trigger == "A29";
-        if deleted {
-            patient::deleted_issue(ctx);
-        }
-        let Some(pid) = self.one(b"PID") else {
-            // A group begins with its PID; this can't be reached, and costs nothing to survive.
-            let target = ctx.c.reference("Patient", self.header.control.text);
-            return Patient { target, key: self.header.control.text.to_owned() };
-        };
-        let from = patient::Sources {
-            pid,
-            pd1: self.one(b"PD1"),
-            roles: self.segments.iter().take(visit).copied().filter(|s| &s.name() == b"ROL").collect(),
-            restrictions: self.all(b"ARV").collect(),
-            mrg: self.one(b"MRG").filter(|_| merges),
-            deleted,
-        };
-        patient::patient(ctx, &from, &format!("message|{}|{}", self.header.control.text, self.number))
-    }
-
-    /// Diagnoses, procedures and the encounter that they belong to.
-    fn encounter(&self, ctx: &mut Ctx<'_, '_, 'm>, patient: &Patient) -> Option<(String, Ref)> {
-        let sources = self.one(b"PV1").map(|pv1| encounter::Sources {
-            header: *self.header,
-            pv1,
-            pv2: self.one(b"PV2"),
-            evn: self.evn,
-        });
-        let key = sources.as_ref().and_then(|from| encounter::key(&ctx.env, from, patient));
-        let reserved = key.map(|key| (key.clone(), ctx.c.reference("Encounter", &key)));
-        // A second group with the same visit would be a second resource: its reference is taken when written.
-        let reserved = reserved.filter(|(key, _)| !ctx.c.has("Encounter", key));
-        let mut diagnoses = Vec::new();
-        for dg1 in self.all(b"DG1") {
-            diagnoses.extend(clinical::diagnosis(ctx, dg1, patient, reserved.as_ref()));
-        }
-        for pr1 in self.all(b"PR1") {
-            clinical::procedure(ctx, pr1, patient, reserved.as_ref());
-        }
-        let from = sources.as_ref()?;
-        let Some((key, _)) = reserved else {
-            ctx.c.writer().mapped(from.pv1.leaf(2));
-            return None;
-        };
-        let target = encounter::encounter(ctx, from, &key, patient, &diagnoses, self.appointment);
-        if self.header.kind == "ADT"
-            && matches!(self.header.trigger, "A11" | "A12" | "A13" | "A23" | "A27" | "A38")
-        {
-            encounter::cancelled_issue(ctx, self.header.decided.1);
-        }
-        Some((key, target))
-    }
-
-    fn results(
-        &self,
-        ctx: &mut Ctx<'_, '_, 'm>,
-        patient: &Patient,
-        encounter: Option<&Ref>,
-        about: &mut Vec<Ref>,
-    ) {
-        let grouped = orders::group(self.segments, self.header.kind == "MDM");
-        let reports = matches!(self.header.kind, "ORU" | "OUL" | "ORF");
-        let control = self.header.control.text;
-        for (at, order) in grouped.orders.iter().enumerate() {
-            let fallback = format!("{control}|order|{}|{at}", self.number);
-            let within = Within { patient, encounter, fallback, reports };
-            about.push(report::order(ctx, order, &within));
-        }
-        for (at, (txa, results)) in grouped.documents.iter().enumerate() {
-            let fallback = format!("{control}|document|{}|{at}", self.number);
-            let within = Within { patient, encounter, fallback, reports };
-            about.push(document::document(ctx, *txa, results, &within, self.header.trigger));
-        }
-        let key = format!("{}|{control}|{}", patient.key, self.number);
-        let loose = About { patient, encounter, specimen: None, obr: None, category: None, key: &key };
-        let keys = observation::keys(&grouped.loose, &key);
-        for (result, key) in grouped.loose.iter().zip(&keys) {
-            if observation::is_document(result) {
-                document::result_document(ctx, result, &loose, key);
-            } else {
-                observation::observation(ctx, result, &loose, key);
-            }
-        }
-    }
-}
-
-/// What is left: set ids and envelope are structural, the rest is said to be unsupported, segment by segment.
-fn rest(c: &mut Composer<'_>, env: &Env<'_>, segments: &[Segment<'_>], items: std::ops::Range<ItemId>) {
-    let mut named: Vec<[u8; 3]> = Vec::new();
-    for segment in segments.iter().copied() {
-        let name = segment.name();
-        for item in structural(segment) {
-            c.ledger.claim(item, Outcome::Structural, "");
-        }
-        for (_, whole, item) in segment.all().nulls() {
-            if !whole {
-                // Its field is written whole, without this part: that says the same.
-                c.ledger.claim(item, Outcome::Mapped, "");
-            }
-        }
-        let range = segment.all().items();
-        let read = c.ledger.items().get(range.start as usize..range.end as usize).unwrap_or_default();
-        let untouched = read.iter().all(|i| matches!(i.outcome, Outcome::Unexplained | Outcome::Structural));
-        let left = read.iter().any(|i| i.outcome == Outcome::Unexplained);
-        let reason = if name.first() == Some(&b'Z') {
-            "a segment of the sender's own (Z-segment), kept only in the original"
-        } else if untouched {
-            "this segment is not translated, kept only in the original"
-        } else {
-            "this item has no place in what is written, kept only in the original"
-        };
-        if untouched && left && !named.contains(&name) && named.len() < 100 {
-            named.push(name);
-            let first = segment.all().leaves().next().map(|l| l.id);
-            let text = "a segment is not translated; it is kept only in the original";
-            c.issue(env.issue(
-                Severity::Information,
-                IssueCode::NotSupported,
-                "segment-unsupported",
-                text,
-                first,
-            ));
-        }
-        c.ledger.claim_rest(range, Outcome::Unsupported, reason);
-    }
-    for item in env.message.simplified() {
-        let mapped = c.ledger.items().get(item as usize).is_some_and(|i| i.outcome == Outcome::Mapped);
-        if mapped {
-            c.ledger.claim(
-                item,
-                Outcome::MappedWithLoss,
-                "highlighting, layout or control characters were dropped",
-            );
-        }
-    }
-    c.ledger.claim_rest(items, Outcome::Unsupported, "kept only in the original");
-}
-
-/// Items that say nothing of a person: set ids, types of text values, the envelope.
-fn structural(segment: Segment<'_>) -> Vec<ItemId> {
-    let mut found: Vec<ItemId> = Vec::new();
-    let mut field = |n: u16| found.extend(segment.field(n).items());
-    match &segment.name() {
-        b"MSH" => [3, 4, 5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21].into_iter().for_each(field),
-        b"SFT" | b"DSC" => found.extend(segment.all().items()),
-        b"EVN" | b"PID" | b"NK1" | b"AL1" | b"DG1" | b"PR1" | b"OBR" | b"NTE" | b"PV1" | b"IN1" | b"GT1"
-        | b"SPM" | b"TXA" | b"RGS" | b"AIS" | b"AIG" | b"AIL" | b"AIP" | b"TQ1" | b"DB1" | b"IAM"
-        | b"CON" => field(1),
-        b"OBX" => {
-            field(1);
-            if segment.leaf(2).is_some_and(|l| value::is_text(l.text)) || !segment.field(5).says() {
-                field(2);
-            }
-        }
-        _ => {}
-    }
-    if &segment.name() == b"MSH" {
-        found.extend(segment.first(9).comp(3).items());
-    }
-    found
-}

@@ -10,6 +10,8 @@ use causeway_terminology::ucum::ucum;
 
 use crate::codes::{concept, is_code};
 use crate::env::Env;
+use crate::note;
+use crate::rules;
 
 /// Writes the value of an OBX into an open Observation (or component): one repetition.
 pub fn value<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>) {
@@ -41,19 +43,16 @@ pub fn value<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>
     }
 }
 
-/// Text: the components of a value that is divided although its type is not are kept, each on its own.
+/// Text: a value that is divided although its type is not keeps its separators.
 fn text(w: &mut Writer, part: Part<'_>) {
     let leaves: Vec<Leaf<'_>> = part.leaves().collect();
-    let joined = leaves.iter().map(|l| l.text).collect::<Vec<_>>().join(" ");
-    w.string("valueString", &joined, &leaves);
+    w.string("valueString", &part.text(), &leaves);
 }
 
 /// All repetitions of a text value, each a line.
-pub fn lines(w: &mut Writer, field: Part<'_>) {
-    let leaves: Vec<Leaf<'_>> = field.leaves().collect();
-    let lines: Vec<String> =
-        field.reps().map(|rep| rep.leaves().map(|l| l.text).collect::<Vec<_>>().join(" ")).collect();
-    w.string("valueString", lines.join("\n").trim(), &leaves);
+pub fn lines(env: &Env<'_>, w: &mut Writer, field: Part<'_>) {
+    let (text, leaves) = note::lines(env, w, field);
+    w.string("valueString", &text, &leaves);
 }
 
 /// Whether values of this type are text, and repetitions lines of it: every type without a FHIR type of its own.
@@ -100,7 +99,14 @@ pub fn is_quantity(obx: Segment<'_>) -> bool {
     let text = |n| obx.comp(5, n).map_or("", |l| l.text);
     match obx.leaf(2).map(|k| k.text) {
         Some("NM") => obx.field(5).reps().any(|part| number(part.leaf())),
-        Some("SN") => matches!(text(3), "" | "-") && decimal(text(2)).is_some(),
+        Some("SN") => {
+            let (separator, second) = (text(3), text(4));
+            let compared = matches!(text(1), "" | "=" | "<" | ">" | "<=" | ">=");
+            let alone = compared && separator.is_empty() && second.is_empty();
+            let range = text(1).is_empty() && separator == "-" && decimal(second).is_some();
+            let ratio = text(1).is_empty() && matches!(separator, ":" | "/") && decimal(second).is_some();
+            (alone || range || ratio) && decimal(text(2)).is_some()
+        }
         _ => false,
     }
 }
@@ -118,7 +124,7 @@ fn quantity<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>)
 }
 
 /// The unit of an OBX: as the laboratory writes it, and in UCUM where that is certain.
-fn unit(_: &Env<'_>, w: &mut Writer, part: Part<'_>) {
+fn unit(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
     let (code, words, system) = (part.comp(1).leaf(), part.comp(2).leaf(), part.comp(3).leaf());
     let Some(said) = words.or(code) else { return };
     w.leaf("unit", said);
@@ -138,6 +144,9 @@ fn unit(_: &Env<'_>, w: &mut Writer, part: Part<'_>) {
             if let Some(known) = ucum(code.text) {
                 w.fixed("system", systems::UCUM);
                 w.string("code", known, code);
+            } else if let Some(name) = system.filter(|_| words.is_some() && is_code(code.text)) {
+                w.string("system", &crate::codes::coding_system(env, name.text), name);
+                w.leaf("code", code);
             }
         }
         None => {
@@ -190,10 +199,25 @@ fn structured<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m
         _ => {
             let leaves: Vec<Leaf<'m>> =
                 [comparator, first, separator, second].into_iter().flatten().collect();
-            let joined: String = leaves.iter().map(|l| l.text).collect();
-            w.string("valueString", &joined, &leaves);
+            if let Some(leaf) = leaves.first() {
+                env.tell(w, &rules::VALUE_PARTS, leaf.id);
+            }
+            // What reads as one number with its sign stays together, with its unit; anything else is kept apart.
+            let read = is_compared(comparator) && one.is_some();
+            let unit = obx.comp(6, 2).or(obx.comp(6, 1)).filter(|_| read);
+            let mut joined = leaves.iter().map(|l| l.text).collect::<Vec<_>>().join(if read { "" } else { " " });
+            if let Some(unit) = unit {
+                joined.push(' ');
+                joined.push_str(unit.text);
+            }
+            w.string("valueString", &joined, (leaves, unit));
         }
     }
+}
+
+/// Whether the first component of an SN is absent or a comparator.
+fn is_compared(comparator: Option<Leaf<'_>>) -> bool {
+    matches!(comparator.map(|c| c.text), None | Some("=" | "<" | ">" | "<=" | ">=" | "<>"))
 }
 
 /// TM: `HH[MM[SS]]`; FHIR's time needs all three and knows no offset.
@@ -211,26 +235,22 @@ fn time(w: &mut Writer, leaf: Leaf<'_>) {
 
 /// OBX-7: the text always; low and high where their reading is certain.
 pub fn reference_range<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>) {
-    let field = obx.field(7);
-    let leaves: Vec<Leaf<'m>> = field.leaves().collect();
-    if leaves.is_empty() {
-        return;
-    }
-    let text = leaves.iter().map(|l| l.text).collect::<Vec<_>>().join(" ");
+    let Some(leaves) = obx.leaf(7) else { return };
+    let text = leaves.text.to_owned();
     let numeric = obx.leaf(2).is_some_and(|k| matches!(k.text, "NM" | "SN"));
     w.array("referenceRange", |w| {
         w.element(|w| {
-            if let Some((low, high)) = bounds(&text).filter(|_| numeric) {
+            if let Some((low, high)) = bounds(text.trim_end_matches(['^', '~', '&'])).filter(|_| numeric) {
                 for (key, bound) in [("low", low), ("high", high)] {
                     if let Some(digits) = bound {
                         w.object(key, |w| {
-                            w.number("value", &digits, &leaves);
+                            w.number("value", &digits, leaves);
                             unit(env, w, obx.first(6));
                         });
                     }
                 }
             }
-            w.string("text", &text, &leaves);
+            w.string("text", &text, leaves);
         });
     });
 }
@@ -253,6 +273,63 @@ fn bounds(text: &str) -> Option<(Bound<'_>, Bound<'_>)> {
     ordered.then_some((Some(low), Some(high)))
 }
 
+/// Where the data of a document stand.
+#[derive(Clone, Copy)]
+struct Data<'m> {
+    leaf: Leaf<'m>,
+    encoding: Option<Leaf<'m>>,
+    /// What they are, where the bytes say it.
+    kind: Option<&'static str>,
+    /// Whether they stand where HL7 has them.
+    regular: bool,
+}
+
+/// The beginnings that files have in base64, with their media types.
+const BEGINNINGS: &[(&str, &str)] = &[
+    ("JVBERi0", "application/pdf"),
+    ("/9j/", "image/jpeg"),
+    ("iVBORw0KGgo", "image/png"),
+    ("R0lGOD", "image/gif"),
+    ("SUkqA", "image/tiff"),
+    ("TU0AK", "image/tiff"),
+    ("e1xydGY", "text/rtf"),
+];
+
+/// The media type of a file in base64, where its beginning says it.
+fn recognised(text: &str) -> Option<&'static str> {
+    const LEAST: usize = 24;
+    if text.len() < LEAST {
+        return None;
+    }
+    let kind = BEGINNINGS.iter().find(|(start, _)| text.starts_with(start)).map(|(_, kind)| *kind)?;
+    is_base64(&compact(text)).then_some(kind)
+}
+
+fn compact(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+/// Finds the data of a document in a value of an OBX: where ED has them, or in another component or under another type
+/// where they are base64 that shows what it is.
+fn data<'m>(obx: Segment<'m>, part: Part<'m>) -> Option<Data<'m>> {
+    let (encoding, fifth) = (part.comp(4).leaf(), part.comp(5).leaf());
+    let is_ed = obx.leaf(2).is_some_and(|k| k.text == "ED");
+    let says_base64 = encoding.is_some_and(|e| e.text.eq_ignore_ascii_case("base64"));
+    if let Some(leaf) = fifth
+        && (is_ed || (says_base64 && is_base64(&compact(leaf.text))))
+    {
+        return Some(Data { leaf, encoding, kind: recognised(leaf.text), regular: is_ed });
+    }
+    let found = part.leaves().find_map(|leaf| recognised(leaf.text).map(|kind| (leaf, kind)));
+    found.map(|(leaf, kind)| Data { leaf, encoding: None, kind: Some(kind), regular: false })
+}
+
+/// Whether a value holds a document although its type is another: base64 of a file.
+pub fn holds_document(obx: Segment<'_>) -> bool {
+    let may = obx.leaf(2).is_none_or(|k| matches!(k.text, "CE" | "CWE" | "CNE" | "CF" | "ST" | "TX" | "FT" | "XX"));
+    may && obx.field(5).reps().any(|part| data(obx, part).is_some())
+}
+
 /// A document within a value: ED (data), RP (pointer), or text.
 pub fn attachment<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>) {
     let kind = obx.leaf(2);
@@ -264,29 +341,39 @@ pub fn attachment<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Par
         return;
     }
     w.mapped(kind);
-    let (broad, narrow, encoding) = (part.comp(2).leaf(), part.comp(3).leaf(), part.comp(4).leaf());
-    media_type(w, broad, narrow);
-    let Some(data) = part.comp(5).leaf() else { return crate::env::absent(w, "unknown") };
+    let (broad, narrow) = (part.comp(2).leaf(), part.comp(3).leaf());
+    let found = data(obx, part);
+    let is_data = |leaf: &Leaf<'_>| found.is_some_and(|f| f.leaf.id == leaf.id);
+    let before = w.mark();
+    media_type(w, broad.filter(|l| !is_data(l)), narrow.filter(|l| !is_data(l)));
+    let Some(found) = found else {
+        if let Some(leaf) = part.leaves().next() {
+            env.tell(w, &rules::DOCUMENT_MISSING, leaf.id);
+        }
+        return crate::env::absent(w, if part.says() { "error" } else { "unknown" });
+    };
+    if let Some(kind) = found.kind.filter(|_| !w.wrote_since(before)) {
+        w.string("contentType", kind, found.leaf);
+    }
+    if !found.regular {
+        env.tell(w, &rules::DOCUMENT_ELSEWHERE, found.leaf.id);
+    }
+    let (data, encoding) = (found.leaf, found.encoding);
     let bytes = match encoding.map(|e| e.text.to_ascii_lowercase()).as_deref() {
         Some("base64") => {
-            let clean: String = data.text.chars().filter(|c| !c.is_whitespace()).collect();
+            let clean = compact(data.text);
             is_base64(&clean).then_some(clean)
         }
         Some("hex") => hex(data.text).map(|bytes| base64(&bytes)),
+        // Without an encoding it is text, but for a file in base64 that shows what it is.
+        None if found.kind.is_some() => Some(compact(data.text)),
         Some("a") | None => Some(base64(data.text.as_bytes())),
         Some(_) => None,
     };
     match bytes {
         Some(text) => w.string("data", &text, (data, encoding)),
         None => {
-            let issue = env.issue(
-                causeway_core::Severity::Error,
-                IssueCode::Value,
-                "document-unreadable",
-                "the data of the document can't be decoded; it is kept only in the original",
-                Some(data.id),
-            );
-            w.issue(Some(data.id), issue);
+            env.tell(w, &rules::DOCUMENT_MISSING, data.id);
             w.claim((data, encoding), Outcome::Rejected, "the data of the document can't be decoded");
             crate::env::absent(w, "error");
         }
@@ -296,7 +383,9 @@ pub fn attachment<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Par
 /// The media type: by the subtype where that alone says it, else by type and subtype together.
 fn media_type(w: &mut Writer, broad: Option<Leaf<'_>>, narrow: Option<Leaf<'_>>) {
     let of = |leaf: Option<Leaf<'_>>| leaf.map_or(String::new(), |l| l.text.to_ascii_lowercase());
-    let (b, n) = (of(broad), of(narrow));
+    let (b, whole) = (of(broad), of(narrow));
+    // `application/pdf` in one component, as some write it.
+    let n = whole.rsplit('/').next().unwrap_or("").to_owned();
     let by_subtype = match n.as_str() {
         "pdf" => "application/pdf",
         "jpeg" | "jpg" => "image/jpeg",

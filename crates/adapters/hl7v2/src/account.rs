@@ -1,0 +1,114 @@
+//! The account of what is left when a message has been written, and how much of it that is.
+
+use causeway_adapter::Composer;
+use causeway_core::{IssueCode, ItemId, Ledger, Outcome, Place, Severity};
+use causeway_hl7v2::{Message, Segment};
+
+use crate::env::Env;
+use crate::limits::UNSUPPORTED_TOLD_PERCENT;
+use crate::value;
+
+/// What is left: set ids and envelope are structural, the rest is said to be unsupported, segment by segment.
+pub fn rest(c: &mut Composer<'_>, env: &Env<'_>, segments: &[Segment<'_>], items: std::ops::Range<ItemId>) {
+    let mut named: Vec<[u8; 3]> = Vec::new();
+    for segment in segments.iter().copied() {
+        let name = segment.name();
+        for item in structural(segment) {
+            c.ledger.claim(item, Outcome::Structural, "");
+        }
+        for null in segment.all().nulls().filter(|null| !null.whole) {
+            // Where its field is written whole, without this part, that says the same.
+            let others = segment.field(null.field).rep(null.repetition).items();
+            let others = c.ledger.items().get(others.start as usize..others.end as usize).unwrap_or_default();
+            if others.iter().any(|i| i.outcome == Outcome::Mapped) {
+                c.ledger.claim(null.item, Outcome::Mapped, "");
+            }
+        }
+        let range = segment.all().items();
+        let read = c.ledger.items().get(range.start as usize..range.end as usize).unwrap_or_default();
+        let untouched = read.iter().all(|i| matches!(i.outcome, Outcome::Unexplained | Outcome::Structural));
+        let left = read.iter().any(|i| i.outcome == Outcome::Unexplained);
+        let reason = if name.first() == Some(&b'Z') {
+            "a segment of the sender's own (Z-segment), kept only in the original"
+        } else if untouched {
+            "this segment is not translated, kept only in the original"
+        } else {
+            "this item has no place in what is written, kept only in the original"
+        };
+        if untouched && left && !named.contains(&name) && named.len() < 100 {
+            named.push(name);
+            let first = segment.all().leaves().next().map(|l| l.id);
+            let text = "a segment is not translated; it is kept only in the original";
+            c.issue(env.issue(
+                Severity::Information,
+                IssueCode::NotSupported,
+                "segment-unsupported",
+                text,
+                first,
+            ));
+        }
+        c.ledger.claim_rest(range, Outcome::Unsupported, reason);
+    }
+    for item in env.message.simplified() {
+        let mapped = c.ledger.items().get(item as usize).is_some_and(|i| i.outcome == Outcome::Mapped);
+        if mapped {
+            c.ledger.claim(
+                item,
+                Outcome::MappedWithLoss,
+                "highlighting, layout or control characters were dropped",
+            );
+        }
+    }
+    c.ledger.claim_rest(items, Outcome::Unsupported, "kept only in the original");
+}
+
+/// The sentence that says how many of the items that speak of a person or their care were not translated and in which
+/// segments they stand, where they are [`UNSUPPORTED_TOLD_PERCENT`] of them or more. Envelope and set ids don't count.
+pub fn share(ledger: &Ledger, message: &Message<'_>, items: std::ops::Range<ItemId>) -> Option<String> {
+    let first = items.start as usize;
+    let all = ledger.items().get(first..items.end as usize).unwrap_or_default();
+    let (mut care, mut lost) = (0usize, 0usize);
+    let mut named: Vec<[u8; 3]> = Vec::new();
+    for item in all {
+        let Place::Hl7 { segment, .. } = item.place else { continue };
+        if &segment == b"MSH" || item.outcome == Outcome::Structural {
+            continue;
+        }
+        care += 1;
+        if item.outcome == Outcome::Unsupported {
+            lost += 1;
+            if !named.contains(&segment) {
+                named.push(segment);
+            }
+        }
+    }
+    if lost == 0 || lost * 100 < care * UNSUPPORTED_TOLD_PERCENT || message.segments().len() < 2 {
+        return None;
+    }
+    let names: Vec<String> = named.iter().take(12).map(|n| String::from_utf8_lossy(n).into_owned()).collect();
+    Some(format!("{lost} of {care} items were not translated, in {}; they are kept only in the original", names.join(" ")))
+}
+
+/// Items that say nothing of a person: set ids, types of text values, the envelope.
+fn structural(segment: Segment<'_>) -> Vec<ItemId> {
+    let mut found: Vec<ItemId> = Vec::new();
+    let mut field = |n: u16| found.extend(segment.field(n).items());
+    match &segment.name() {
+        b"MSH" => (3..=8).chain(11..=25).for_each(field),
+        b"SFT" | b"DSC" => found.extend(segment.all().items()),
+        b"EVN" | b"PID" | b"NK1" | b"AL1" | b"DG1" | b"PR1" | b"OBR" | b"NTE" | b"PV1" | b"IN1" | b"GT1"
+        | b"SPM" | b"TXA" | b"RGS" | b"AIS" | b"AIG" | b"AIL" | b"AIP" | b"TQ1" | b"DB1" | b"IAM"
+        | b"CON" => field(1),
+        b"OBX" => {
+            field(1);
+            if segment.leaf(2).is_some_and(|l| value::is_text(l.text)) || !segment.field(5).says() {
+                field(2);
+            }
+        }
+        _ => {}
+    }
+    if &segment.name() == b"MSH" {
+        found.extend(segment.first(9).comp(3).items());
+    }
+    found
+}
