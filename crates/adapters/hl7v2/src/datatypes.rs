@@ -38,7 +38,7 @@ pub fn system_of<'m>(env: &Env<'m>, part: Part<'m>, fallback: &str) -> (Cow<'sta
 
 /// The third part of an HD says only that the second is an OID, where that is one.
 pub fn oid_type(w: &mut Writer, part: Part<'_>) {
-    let kind = part.subcomp(3).leaf().filter(|l| l.text == "ISO");
+    let kind = part.subcomp(3).leaf();
     if part.subcomp(2).leaf().is_some_and(|l| crate::codes::is_oid(l.text)) {
         w.claim(kind, Outcome::Structural, "");
     }

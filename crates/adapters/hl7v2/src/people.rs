@@ -42,8 +42,7 @@ impl<'x, 'c, 'm> Ctx<'x, 'c, 'm> {
 
     /// A resource that is written once for all items that say the same of it. Two items with one id and
     /// different content are two resources, and an issue: which of the two is right is not ours to say. `more` is
-    /// what else an item says (types, dates, addresses): the first mention's is written, and claimed for those that
-    /// repeat it.
+    /// what else an item says (types, dates, addresses): one that contradicts it makes a resource of its own too.
     fn shared(
         &mut self,
         kind: &'static str,
@@ -56,7 +55,8 @@ impl<'x, 'c, 'm> Ctx<'x, 'c, 'm> {
         let (content, more_content) = (text(leaves), text(more));
         let mut same_key = self.known.iter().filter(|k| k.kind == kind && k.key == key).peekable();
         let conflict = same_key.peek().is_some();
-        if let Some(found) = same_key.find(|k| k.content == content) {
+        let says = |k: &&Known| k.content == content && (more_content.is_empty() || k.more.is_empty() || k.more == more_content);
+        if let Some(found) = same_key.find(says) {
             if found.more == more_content {
                 from.extend(more.iter().map(|l| l.id));
             }
@@ -64,7 +64,7 @@ impl<'x, 'c, 'm> Ctx<'x, 'c, 'm> {
         }
         from.extend(more.iter().map(|l| l.id));
         let env = self.env;
-        let full = if conflict { format!("{key}|{content}") } else { key.clone() };
+        let full = if conflict { format!("{key}|{content}|{more_content}") } else { key.clone() };
         if conflict {
             let text = "the same id stands beside different details in one message; both were kept apart";
             let at = from.first().copied();
@@ -251,8 +251,8 @@ impl<'x, 'c, 'm> Ctx<'x, 'c, 'm> {
         let mut more: Vec<Leaf<'m>> = part.leaves().filter(|l| !leaves.iter().any(|k| k.id == l.id)).collect();
         let halves = [1, 2, 3, 4].map(|n| part.comp(n));
         // The third part of an HD says only that the second is an OID.
-        let is_type = |l: &Leaf<'m>| halves.iter().any(|h| h.subcomp(3).leaf().is_some_and(|t| t.id == l.id));
-        more.retain(|l| !is_type(l) || l.text != "ISO");
+        let is_oid = |l: &Leaf<'m>| halves.iter().any(|h| h.subcomp(3).leaf().is_some_and(|t| t.id == l.id) && h.subcomp(2).leaf().is_some_and(|o| crate::codes::is_oid(o.text)));
+        more.retain(|l| !is_oid(l));
         more.extend(bed_status);
         Some(self.shared("Location", key, (&leaves, &more), |w, env| {
             let since = w.mark();

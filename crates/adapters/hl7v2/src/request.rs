@@ -138,7 +138,8 @@ pub fn request<'m>(
             }
             note::elements(&env, w, &notes);
         });
-        extensions(&env, w, order, since, &copies, parts);
+        let reported = within.reports && (within.results || !order.results.is_empty());
+        extensions(&env, w, order, since, &copies, (parts, reported));
     })
 }
 
@@ -294,7 +295,7 @@ fn extensions<'m>(
     order: &Order<'m>,
     since: Mark,
     copies: &[Who],
-    parts: &Parts<'m>,
+    (parts, reported): (&Parts<'m>, bool),
 ) {
     let obr = order.obr;
     w.array("extension", |w| {
@@ -324,6 +325,9 @@ fn extensions<'m>(
         }
         let has_specimen = crate::specimen::is_written(order);
         let mut fields = MORE_OF_OBR.to_vec();
+        if !reported {
+            fields.extend([22, 24, 25, 32, 33, 34, 35]);
+        }
         fields.retain(|f| !(has_specimen && OF_SPECIMEN.contains(f)) && !(*f == 26 && parts.parent.is_some()));
         env.leftover_fields(w, since, obr, &fields);
         if let Some(tq1) = order.timing {

@@ -49,7 +49,7 @@ fn enhanced_mode() {
 fn the_answer_goes_back_the_way_the_message_came() {
     let bytes = run(&message("2.4", "", PID)).acknowledgement.unwrap().bytes;
     let text = String::from_utf8(bytes).unwrap();
-    assert!(text.starts_with("MSH|^~\\&|TIE|ZV802|PAS|ZV801|20261102093000+0000||ACK^A08|"), "{text}");
+    assert!(text.starts_with("MSH|^~\\&|TIE|ZV802|PAS|ZV801|20261102093000+0000||ACK^A08^ACK|"), "{text}");
 }
 
 fn patient(message: &str) -> Value {
