@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod charset;
 pub mod delimiters;
 pub mod escape;
 pub mod limits;
+mod lines;
 pub mod message;
 pub mod mllp;
 pub mod split;

@@ -7,10 +7,12 @@ use causeway_core::text::Decoded;
 use causeway_core::{ItemId, Ledger, Outcome, Place, Position, Span};
 
 use crate::Delimiters;
+use crate::charset::decode;
 use crate::escape::unescape;
 use crate::limits::{
     COMPONENTS_MAX, FAULTS_MAX, FIELDS_MAX, MESSAGE_BYTES_MAX, REPETITIONS_MAX, SEGMENTS_MAX, VALUES_MAX,
 };
+use crate::lines::{is_between, is_character, join, segment_name};
 use crate::types::{self, Division};
 use crate::view::Segment;
 
@@ -139,7 +141,7 @@ struct Seen {
 
 /// What a byte means.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
+pub(crate) enum Class {
     Text,
     Field,
     Repetition,
@@ -603,94 +605,5 @@ fn place(line: &Line, value: &Value) -> Place {
         repetition: (key >> 16) as u16,
         component,
         sub,
-    }
-}
-
-/// Bytes that may stand between two segments: line ends, blanks, framing and fill.
-fn is_between(byte: u8) -> bool {
-    matches!(byte, b'\r' | b'\n' | b' ' | b'\t' | 0x0B | 0x1C | 0)
-}
-
-/// Whether a separator is a character here, for the type of the field has none at its level.
-fn is_character(division: Division, class: Class, component: u8, bytes: &[u8], at: usize) -> bool {
-    match (division, class) {
-        (Division::Any | Division::Value, _) => false,
-        (Division::Line, _) | (Division::Text, Class::Sub | Class::Component) => true,
-        (Division::Flat | Division::Unit, Class::Sub) => true,
-        (Division::Unit, Class::Component) => types::in_power(bytes, at),
-        (Division::Composite(mask), Class::Sub) => component > 31 || mask & (1 << component) == 0,
-        _ => false,
-    }
-}
-
-/// A value of several lines: line ends become line feeds (in a header nothing), what leads in an ADD segment goes.
-fn join(raw: &str, field: u8, header: bool) -> String {
-    let lead = [b'A', b'D', b'D', field];
-    let mut out = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = rest.find(['\r', '\n']) {
-        out.push_str(rest.get(..at).unwrap_or(""));
-        let tail = rest.get(at..).unwrap_or("");
-        let run = tail.bytes().take_while(|b| is_between(*b)).count();
-        let next = tail.get(run..).unwrap_or("");
-        if next.as_bytes().starts_with(&lead) {
-            rest = next.get(lead.len()..).unwrap_or("");
-        } else if header {
-            rest = next;
-        } else {
-            out.push('\n');
-            rest = tail.strip_prefix("\r\n").or(tail.get(1..)).unwrap_or("");
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-/// The name of the segment that a line begins with: followed by a separator, or alone.
-fn segment_name(line: &[u8], field: u8) -> Option<[u8; 3]> {
-    let name: [u8; 3] = line.get(..3)?.try_into().ok()?;
-    let shaped = name.first().is_some_and(u8::is_ascii_uppercase)
-        && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    if !shaped {
-        return None;
-    }
-    match line.get(3) {
-        Some(b) if *b == field => types::is_name(name).then_some(name),
-        None | Some(b'\r' | b'\n') => types::may_be_empty(name).then_some(name),
-        _ => None,
-    }
-}
-
-/// MSH-18 decides; where it is absent, UTF-8 is expected, for ASCII is a part of it.
-fn decode<'a>(
-    bytes: &'a [u8],
-    delimiters: &Delimiters,
-    faults: &mut Vec<Fault>,
-) -> Result<Decoded<'a>, ParseError> {
-    let line = bytes.split(|b| matches!(b, b'\r' | b'\n')).next().unwrap_or_default();
-    let is_message = line.starts_with(b"MSH");
-    let field = line.split(|b| *b == delimiters.field).nth(17).filter(|_| is_message).unwrap_or_default();
-    let first = field.split(|b| *b == delimiters.repetition || *b == delimiters.component).next();
-    let declared = first.unwrap_or_default().trim_ascii().to_ascii_uppercase();
-    let utf8 = |faults: &mut Vec<Fault>| {
-        let decoded = Decoded::utf8_or_windows_1252(bytes);
-        if decoded.guessed {
-            faults.push(Fault { kind: FaultKind::CharsetGuessed, value: None });
-        }
-        decoded
-    };
-    match declared.as_slice() {
-        b"8859/1" | b"8859/15" | b"ISO-8859-1" | b"ISO8859-1" | b"WINDOWS-1252" => {
-            if bytes.is_ascii() {
-                return Ok(utf8(faults));
-            }
-            if std::str::from_utf8(bytes).is_ok() {
-                faults.push(Fault { kind: FaultKind::CharsetDoubtful, value: None });
-            }
-            Ok(Decoded::windows_1252(bytes))
-        }
-        b"UNICODE UTF-16" | b"UNICODE UTF-32" | b"ISO IR87" | b"ISO IR159" | b"GB 18030-2000" | b"BIG-5"
-        | b"KS X 1001" | b"CNS 11643-1992" => Err(ParseError::Charset),
-        _ => Ok(utf8(faults)),
     }
 }

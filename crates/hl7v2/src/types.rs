@@ -46,21 +46,54 @@ pub(crate) fn division(segment: [u8; 3], field: u16) -> Division {
     match (&segment, field) {
         (b"PID", 2..=4 | 18 | 21) | (b"NK1", 12 | 33) | (b"PV1", 5 | 19 | 50 | 54) | (b"MRG", 1..=6) => CX,
         (b"PID", 5 | 6 | 9) | (b"NK1", 2 | 26 | 30) | (b"MRG", 7) => XPN,
-        (b"PID", 11) | (b"NK1", 4 | 32) | (b"ORC", 22 | 24) | (b"OBX", 24) | (b"SCH", 14 | 18) | (b"ROL", 11) => XAD,
-        (b"PD1", 4) | (b"PV1", 7 | 8 | 9 | 17 | 52) | (b"ORC", 10 | 11 | 12 | 19) | (b"OBR", 10 | 16 | 28)
-        | (b"OBX", 16 | 25) | (b"TXA", 5 | 9 | 10 | 11) | (b"ROL", 4) | (b"DG1", 16) | (b"PR1", 8 | 11 | 12)
-        | (b"RXA", 10) | (b"AIP", 3) | (b"SCH", 12 | 16 | 20) | (b"NTE", 5) => XCN,
+        (b"PID", 11)
+        | (b"NK1", 4 | 32)
+        | (b"ORC", 22 | 24)
+        | (b"OBX", 24)
+        | (b"SCH", 14 | 18)
+        | (b"ROL", 11) => XAD,
+        (b"PD1", 4)
+        | (b"PV1", 7 | 8 | 9 | 17 | 52)
+        | (b"ORC", 10 | 11 | 12 | 19)
+        | (b"OBR", 10 | 16 | 28)
+        | (b"OBX", 16 | 25)
+        | (b"TXA", 5 | 9 | 10 | 11)
+        | (b"ROL", 4)
+        | (b"DG1", 16)
+        | (b"PR1", 8 | 11 | 12)
+        | (b"RXA", 10)
+        | (b"AIP", 3)
+        | (b"SCH", 12 | 16 | 20)
+        | (b"NTE", 5) => XCN,
         (b"PD1", 3) | (b"NK1", 13) | (b"ORC", 21) | (b"OBX", 23) | (b"ROL", 14) => XON,
-        (b"PID", 12 | 23) | (b"NK1", 10 | 11) | (b"AL1", 5) | (b"DG1", 4) | (b"PR1", 4) | (b"PV2", 12)
-        | (b"RXA", 15) | (b"OBR", 13) | (b"TXA", 16 | 21 | 25) | (b"TQ1", 10 | 11) => Text,
+        (b"PID", 12 | 23)
+        | (b"NK1", 10 | 11)
+        | (b"AL1", 5)
+        | (b"DG1", 4)
+        | (b"PR1", 4)
+        | (b"PV2", 12)
+        | (b"RXA", 15)
+        | (b"OBR", 13)
+        | (b"TXA", 16 | 21 | 25)
+        | (b"TQ1", 10 | 11) => Text,
         (b"NTE", 3) | (b"SPM", 14 | 25) | (b"IAM", 5) => Text,
         (b"OBX", 7) => Line,
         (b"OBX", 5) => Value,
         (b"OBX", 6) | (b"RXA", 7) => Unit,
-        (b"PID", 10 | 13 | 14 | 15 | 16 | 17 | 22 | 26 | 28 | 40) | (b"NK1", 3 | 5..=7 | 31 | 40 | 41)
-        | (b"AL1", 2..=4) | (b"DG1", 3) | (b"PR1", 3) | (b"OBX", 3 | 8 | 17 | 20) | (b"OBR", 4 | 31 | 39)
-        | (b"PV2", 3) | (b"SPM", 4 | 6..=9) | (b"SCH", 6..=8) | (b"AIS", 3) | (b"RXA", 5 | 9 | 18 | 19)
-        | (b"TXA", 2) | (b"IAM", 2..=4) => Flat,
+        (b"PID", 10 | 13 | 14 | 15 | 16 | 17 | 22 | 26 | 28 | 40)
+        | (b"NK1", 3 | 5..=7 | 31 | 40 | 41)
+        | (b"AL1", 2..=4)
+        | (b"DG1", 3)
+        | (b"PR1", 3)
+        | (b"OBX", 3 | 8 | 17 | 20)
+        | (b"OBR", 4 | 31 | 39)
+        | (b"PV2", 3)
+        | (b"SPM", 4 | 6..=9)
+        | (b"SCH", 6..=8)
+        | (b"AIS", 3)
+        | (b"RXA", 5 | 9 | 18 | 19)
+        | (b"TXA", 2)
+        | (b"IAM", 2..=4) => Flat,
         _ => Any,
     }
 }
@@ -123,7 +156,11 @@ mod tests {
     fn lists_hold_names_of_three() {
         for list in [NAMES, EMPTY] {
             assert!(list.split(' ').all(|n| n.is_empty() || n.len() == 3), "{list}");
-            assert!(list.split(' ').filter(|n| !n.is_empty()).all(|n| listed(list, n.as_bytes().try_into().unwrap())));
+            assert!(
+                list.split(' ')
+                    .filter(|n| !n.is_empty())
+                    .all(|n| listed(list, n.as_bytes().try_into().unwrap()))
+            );
         }
         assert!(is_name(*b"OBX") && is_name(*b"ZU1") && !is_name(*b"NAD") && !may_be_empty(*b"PID"));
     }
@@ -131,10 +168,20 @@ mod tests {
     #[test]
     fn powers() {
         let at = |text: &str| in_power(text.as_bytes(), text.find('^').unwrap());
-        for text in ["10^9/L", "x10^12/L", "kg/m^2", "mL/min/1.73m^2", "cells/mm^3", "10^-3", "m^2^L", "10^3 cells/uL"] {
+        for text in [
+            "10^9/L",
+            "x10^12/L",
+            "kg/m^2",
+            "mL/min/1.73m^2",
+            "cells/mm^3",
+            "10^-3",
+            "m^2^L",
+            "10^3 cells/uL",
+        ] {
             assert!(at(text), "{text}");
         }
-        for text in ["mmol/L^mmol/L^UCUM", "g^10^L", "m^metre^L", "10*9/L^x10", "%^percent", "m^123", "10^9L"] {
+        for text in ["mmol/L^mmol/L^UCUM", "g^10^L", "m^metre^L", "10*9/L^x10", "%^percent", "m^123", "10^9L"]
+        {
             assert!(!at(text), "{text}");
         }
     }

@@ -1,6 +1,7 @@
 //! Looking values up: segments and their parts are ranges of the index.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
 use causeway_core::{ItemId, Leaf, Sources};
@@ -81,6 +82,14 @@ impl<'m> Segment<'m> {
     pub fn says_no_more_than(self, other: Segment<'m>, except: u16) -> bool {
         let mut theirs = other.said(except);
         self.said(except).all(|mine| theirs.by_ref().find(|v| v.0 >= mine.0) == Some(mine))
+    }
+
+    /// A number that two segments of equal content share: see [`Segment::equals`].
+    pub fn fingerprint(self, except: u16) -> u64 {
+        let mut hasher = std::hash::DefaultHasher::new();
+        self.name().hash(&mut hasher);
+        self.said(except).for_each(|said| said.hash(&mut hasher));
+        hasher.finish()
     }
 
     /// Whether two segments hold the same values at the same places, those of one field aside.

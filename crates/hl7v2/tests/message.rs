@@ -96,7 +96,11 @@ fn a_field_goes_on_in_a_line_without_segment_name() {
         let found = lines(&format!("{end}OBX|1|TX|C||a{end}  b{end}{end}c|x{end}  NTE|1||n{end}"));
         assert_eq!((text(&found).as_str(), found.1.as_str()), ("1/n", "MSH OBX NTE"), "{end:?}");
         let found = lines(&format!("{end}OBX|1|TX|C||No sign of {end}ADD|it in block 3|u{end}ADD|nit|F"));
-        assert_eq!((text(&found).as_str(), found.2), ("1/TX/C/No sign of it in block 3/unit/F", 0), "{end:?}");
+        assert_eq!(
+            (text(&found).as_str(), found.2),
+            ("1/TX/C/No sign of it in block 3/unit/F", 0),
+            "{end:?}"
+        );
         let found = lines(&format!("{end}PV1|1{end}RGS{end}"));
         assert_eq!((text(&found).as_str(), found.1.as_str()), ("", "MSH PV1 RGS"), "{end:?}");
     }

@@ -1,11 +1,12 @@
 //! The account of what is left when a message has been written, and how much of it that is.
 
 use causeway_adapter::Composer;
-use causeway_core::{IssueCode, ItemId, Ledger, Outcome, Place, Severity};
+use causeway_core::{ItemId, Ledger, Outcome, Place};
 use causeway_hl7v2::{Message, Segment};
 
 use crate::env::Env;
 use crate::limits::UNSUPPORTED_TOLD_PERCENT;
+use crate::rules;
 use crate::value;
 
 /// What is left: set ids and envelope are structural, the rest is said to be unsupported, segment by segment.
@@ -38,14 +39,7 @@ pub fn rest(c: &mut Composer<'_>, env: &Env<'_>, segments: &[Segment<'_>], items
         if untouched && left && !named.contains(&name) && named.len() < 100 {
             named.push(name);
             let first = segment.all().leaves().next().map(|l| l.id);
-            let text = "a segment is not translated; it is kept only in the original";
-            c.issue(env.issue(
-                Severity::Information,
-                IssueCode::NotSupported,
-                "segment-unsupported",
-                text,
-                first,
-            ));
+            c.issue(env.breach(&rules::SEGMENT_UNSUPPORTED, first));
         }
         c.ledger.claim_rest(range, Outcome::Unsupported, reason);
     }
@@ -86,7 +80,10 @@ pub fn share(ledger: &Ledger, message: &Message<'_>, items: std::ops::Range<Item
         return None;
     }
     let names: Vec<String> = named.iter().take(12).map(|n| String::from_utf8_lossy(n).into_owned()).collect();
-    Some(format!("{lost} of {care} items were not translated, in {}; they are kept only in the original", names.join(" ")))
+    Some(format!(
+        "{lost} of {care} items were not translated, in {}; they are kept only in the original",
+        names.join(" ")
+    ))
 }
 
 /// Items that say nothing of a person: set ids, types of text values, the envelope.

@@ -93,7 +93,8 @@ fn is_modern(version: &str) -> bool {
 
 /// Version 2.3.1 gave MSH-9 its third component, the structure of the message.
 fn has_structure(version: &str) -> bool {
-    version == "2.3.1" || version.strip_prefix("2.").and_then(|minor| minor.bytes().next()).is_some_and(|b| b >= b'4')
+    version == "2.3.1"
+        || version.strip_prefix("2.").and_then(|minor| minor.bytes().next()).is_some_and(|b| b >= b'4')
 }
 
 /// A warning to a sender whose message was taken: ERR has a severity from version 2.5 on, before that a note says it.

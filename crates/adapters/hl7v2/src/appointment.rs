@@ -11,6 +11,7 @@ use crate::env::{Env, absent, source_code};
 use crate::header::Header;
 use crate::maps;
 use crate::people::{Ctx, Who};
+use crate::rules;
 
 /// The segments that an appointment is made of.
 #[derive(Default)]
@@ -95,9 +96,16 @@ pub fn appointment<'m>(
         from.locations.iter().filter_map(|ail| ctx.place(ail.first(3)).map(|who| (*ail, who))).collect();
     // Contacts of placer and filler and who entered it, each with its address.
     let mut contacts: Vec<(&'static str, Who)> = Vec::new();
-    for (field, address, role) in [(12, Some(14), "placer contact"), (16, Some(18), "filler contact"), (20, None, "entered by")] {
+    for (field, address, role) in
+        [(12, Some(14), "placer contact"), (16, Some(18), "filler contact"), (20, None, "entered by")]
+    {
         let address = address.map(|n| sch.first(n)).filter(|part| part.says());
-        contacts.extend(sch.field(field).reps().filter_map(|part| ctx.practitioner_at(part, address)).map(|who| (role, who)));
+        contacts.extend(
+            sch.field(field)
+                .reps()
+                .filter_map(|part| ctx.practitioner_at(part, address))
+                .map(|who| (role, who)),
+        );
     }
     let seats = [15, 19].map(|field| ctx.place(sch.first(field)));
     let (code, decided) = status(header, sch);
@@ -151,24 +159,45 @@ pub fn appointment<'m>(
                 }
             }
         });
-        participants(&env, w, from, code, patients, (&people, &places, &contacts));
+        participants(
+            &env,
+            w,
+            from,
+            code,
+            patients,
+            &People { people: &people, places: &places, contacts: &contacts },
+        );
         w.array("extension", |w| {
             env.deletions(w, sch);
             for (name, seat) in ["SCH-15", "SCH-19"].iter().zip(&seats) {
                 if let Some(who) = seat {
                     let name = name.to_ascii_lowercase();
-                    extension(w, &format!("{}/StructureDefinition/contact-place-{name}", systems::CAUSEWAY), |w| {
-                        w.reference("valueReference", &who.target, &who.from);
-                    });
+                    extension(
+                        w,
+                        &format!("{}/StructureDefinition/contact-place-{name}", systems::CAUSEWAY),
+                        |w| {
+                            w.reference("valueReference", &who.target, &who.from);
+                        },
+                    );
                 }
             }
             env.leftover_fields(w, since, sch, MORE_OF_SCH);
-            from.services.iter().for_each(|ais| env.leftover_fields(w, since, *ais, &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
+            from.services
+                .iter()
+                .for_each(|ais| env.leftover_fields(w, since, *ais, &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
             if let Some(tq1) = from.timing {
                 env.leftover_fields(w, since, tq1, &[2, 3, 4, 5, 6, 9, 10, 11, 12, 13, 14]);
             }
         });
     }))
+}
+
+/// Who and what takes part beside the patients, each with the segment or the role that says so.
+#[derive(Clone, Copy)]
+struct People<'a, 'm> {
+    people: &'a [(Segment<'m>, Who)],
+    places: &'a [(Segment<'m>, Who)],
+    contacts: &'a [(&'static str, Who)],
 }
 
 /// Patients, personnel, places and other resources, each as a participant.
@@ -178,8 +207,9 @@ fn participants<'m>(
     from: &Sources<'m>,
     code: &str,
     patients: &[Ref],
-    (people, places, contacts): (&[(Segment<'m>, Who)], &[(Segment<'m>, Who)], &[(&'static str, Who)]),
+    who: &People<'_, 'm>,
 ) {
+    let People { people, places, contacts } = *who;
     w.array("participant", |w| {
         let answer = if matches!(code, "pending" | "waitlist") { "needs-action" } else { "accepted" };
         for patient in patients {
@@ -192,7 +222,9 @@ fn participants<'m>(
                 w.reference("actor", &who.target, &who.from);
                 answered(w, aip.first(12), answer);
                 span(env, w, *aip, 6);
-                w.array("extension", |w| env.leftover_fields(w, since, *aip, &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
+                w.array("extension", |w| {
+                    env.leftover_fields(w, since, *aip, &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+                });
             });
         }
         for (ail, who) in places {
@@ -202,7 +234,9 @@ fn participants<'m>(
                 w.reference("actor", &who.target, &who.from);
                 answered(w, ail.first(12), answer);
                 span(env, w, *ail, 6);
-                w.array("extension", |w| env.leftover_fields(w, since, *ail, &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
+                w.array("extension", |w| {
+                    env.leftover_fields(w, since, *ail, &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+                });
             });
         }
         for aig in &from.resources {
@@ -264,7 +298,8 @@ fn span<'m>(env: &Env<'m>, w: &mut Writer, segment: Segment<'m>, at: u16) {
 
 /// Items of SCH that have no element in FHIR R4 and are kept with their names: occurrence, slot, event, schedule, numbers
 /// and kinds beyond what is written, and how to reach the contacts.
-const MORE_OF_SCH: &[u16] = &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27];
+const MORE_OF_SCH: &[u16] =
+    &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27];
 
 fn participant(w: &mut Writer, status: &str, actor: impl FnOnce(&mut Writer)) {
     w.element(|w| {
@@ -333,8 +368,7 @@ fn times<'m>(env: &Env<'m>, w: &mut Writer, from: &Sources<'m>, sch: Segment<'m>
         (Some(leaf), _) => {
             let before = begun.zip(env.when_silently(leaf)).is_some_and(|(s, e)| e.earliest() < s.earliest());
             if before {
-                let text = "the end of the appointment is before its start; its text was kept as it was sent";
-                env.warn(w, leaf.id, causeway_core::IssueCode::Value, "period-reversed", text);
+                env.tell(w, &rules::PERIOD_REVERSED, leaf.id);
                 crate::env::source_text(w, "end", leaf);
             } else {
                 env.instant(w, "end", Some(leaf));
@@ -349,9 +383,7 @@ fn times<'m>(env: &Env<'m>, w: &mut Writer, from: &Sources<'m>, sch: Segment<'m>
     if let Some(minutes) = minutes.filter(|m| *m > 0) {
         w.number("minutesDuration", &minutes.to_string(), (amount, unit));
     } else if let Some(amount) = amount {
-        let text =
-            "the duration is no number of minutes, or its unit is not known; it was kept as it was sent";
-        env.warn(w, amount.id, causeway_core::IssueCode::Value, "duration-unclear", text);
+        env.tell(w, &rules::DURATION, amount.id);
         w.object("_minutesDuration", |w| source_code(w, Some(amount)));
     }
 }

@@ -1,6 +1,7 @@
 //! What a message says: its patients, each with visit, contacts, orders and results, then the appointment.
 
-use causeway_core::IssueCode;
+use std::collections::HashMap;
+
 use causeway_fhir::Ref;
 use causeway_hl7v2::Segment;
 
@@ -11,6 +12,7 @@ use crate::document;
 use crate::encounter;
 use crate::header::{Header, Refusal};
 use crate::immunization;
+use crate::limits::ALIKE_MAX;
 use crate::note;
 use crate::observation::{self, About};
 use crate::orders::{self, Grouped};
@@ -31,9 +33,8 @@ pub fn without_patient(header: &Header<'_>) -> Result<(), Refusal> {
             code: "AE",
             condition: ("100", "Segment sequence error"),
             location: ("PID", 0),
-            issue: IssueCode::Required,
-            rule: "pid-missing",
-            text: "the message has no PID segment, so it says nothing about anybody",
+            rule: &rules::PID_MISSING,
+            text: rules::PID_MISSING.text,
             item: header.decided.0.map(|l| l.id),
         });
     }
@@ -41,9 +42,8 @@ pub fn without_patient(header: &Header<'_>) -> Result<(), Refusal> {
         code: "AR",
         condition: ("200", "Unsupported message type"),
         location: ("MSH", 9),
-        issue: IssueCode::NotSupported,
-        rule: "message-type-unsupported",
-        text: "this type of message is not translated",
+        rule: &rules::TYPE_UNSUPPORTED,
+        text: rules::TYPE_UNSUPPORTED.text,
         item: header.decided.0.map(|l| l.id),
     })
 }
@@ -74,25 +74,30 @@ pub fn body<'m>(
     let links = links(ctx, header, &groups, &same);
     let mut about = Vec::new();
     let mut written: Vec<Written<'m>> = Vec::new();
+    let mut places: HashMap<usize, usize> = HashMap::new();
+    let mut members: HashMap<usize, Vec<&Group<'_, 'm>>> = HashMap::new();
+    for (group, of) in groups.iter().zip(&same) {
+        members.entry(*of).or_default().push(group);
+    }
     for (at, group) in groups.iter().enumerate() {
         let of = same.get(at).copied().unwrap_or(at);
-        let known = written.iter().position(|w| w.group == of);
-        match known.and_then(|known| written.get_mut(known)) {
+        match places.get(&of).and_then(|known| written.get_mut(*known)) {
             // The same person again: one Patient, and what follows is theirs too.
             Some(known) => {
                 ctx.c.writer().mapped(group.pid);
-                let Written { patient, seen, .. } = known;
+                let Written { patient, seen } = known;
                 group.rest(ctx, patient, seen, &mut about);
             }
             None => {
-                let all = groups.iter().zip(&same).filter(|(_, other)| **other == of);
-                let all: Vec<&Group<'_, 'm>> = all.map(|(group, _)| group).collect();
-                let others: Vec<Ref> = links.iter().filter(|(at, _)| *at != of).map(|(_, r)| r.clone()).collect();
+                let all = members.remove(&of).unwrap_or_default();
+                let others: Vec<Ref> =
+                    links.iter().filter(|(at, _)| *at != of).map(|(_, r)| r.clone()).collect();
                 let patient = group.patient(ctx, &all, others);
                 about.push(patient.target.clone());
-                let mut seen = Vec::new();
+                let mut seen = Seen::default();
                 group.rest(ctx, &patient, &mut seen, &mut about);
-                written.push(Written { group: of, patient, seen });
+                places.insert(of, written.len());
+                written.push(Written { patient, seen });
             }
         }
     }
@@ -103,7 +108,7 @@ pub fn body<'m>(
     about
 }
 
-/// Tells of identifiers that a spreadsheet program has rounded: [`crate::datatypes::is_rounded`].
+/// Tells of identifiers that a spreadsheet program has rounded: [`causeway_core::identifier::is_scientific`].
 fn rounded(ctx: &mut Ctx<'_, '_, '_>, segments: &[Segment<'_>]) {
     for segment in segments {
         let fields: &[u16] = match &segment.name() {
@@ -118,7 +123,7 @@ fn rounded(ctx: &mut Ctx<'_, '_, '_>, segments: &[Segment<'_>]) {
         };
         let reps = fields.iter().flat_map(|field| segment.field(*field).reps());
         for leaf in reps.filter_map(|part| part.comp(1).leaf()) {
-            if crate::datatypes::is_rounded(leaf.text) {
+            if causeway_core::identifier::is_scientific(leaf.text) {
                 let issue = ctx.env.breach(&rules::IDENTIFIER_ROUNDED, Some(leaf.id));
                 ctx.c.issue(issue);
             }
@@ -128,29 +133,53 @@ fn rounded(ctx: &mut Ctx<'_, '_, '_>, segments: &[Segment<'_>]) {
 
 /// A patient that was written, and the segments of theirs that were read: an equal one says nothing new.
 struct Written<'m> {
-    group: usize,
     patient: Patient,
-    seen: Vec<Segment<'m>>,
+    seen: Seen<'m>,
+}
+
+/// The segments of one person that were read, found by what they say.
+#[derive(Default)]
+struct Seen<'m>(HashMap<u64, Vec<Segment<'m>>>);
+
+impl<'m> Seen<'m> {
+    fn has(&self, segment: Segment<'m>) -> bool {
+        self.0.get(&segment.fingerprint(1)).is_some_and(|list| list.iter().any(|s| s.equals(segment, 1)))
+    }
+
+    fn add(&mut self, segment: Segment<'m>) {
+        self.0.entry(segment.fingerprint(1)).or_default().push(segment);
+    }
 }
 
 /// For each group the first one of the same person: PID segments that are equal, set id aside, or of which one says all
 /// that the other says.
 fn same_people(groups: &[Group<'_, '_>]) -> Vec<usize> {
     let mut same: Vec<usize> = Vec::new();
+    let mut by_id: HashMap<&str, Vec<usize>> = HashMap::new();
     for (at, group) in groups.iter().enumerate() {
-        let has_id = |g: &Group<'_, '_>| g.pid.field(3).says();
-        let equal = groups.iter().take(at).zip(&same).find(|(other, _)| {
+        let Some(id) = group.pid.comp(3, 1) else {
+            same.push(at);
+            continue;
+        };
+        let others = by_id.entry(id.text).or_default();
+        let equal = others.iter().take(ALIKE_MAX).find(|other| {
+            let Some(other) = groups.get(**other) else { return false };
             let (a, b) = (group.pid, other.pid);
-            has_id(group) && has_id(other) && (a.says_no_more_than(b, 1) || b.says_no_more_than(a, 1))
+            a.says_no_more_than(b, 1) || b.says_no_more_than(a, 1)
         });
-        let first = equal.map_or(at, |(_, first)| *first);
-        same.push(first);
+        same.push(equal.and_then(|other| same.get(*other)).copied().unwrap_or(at));
+        others.push(at);
     }
     same
 }
 
 /// A24 links two patients, A37 takes that back: for each group the reference that the others name.
-fn links(ctx: &mut Ctx<'_, '_, '_>, header: &Header<'_>, groups: &[Group<'_, '_>], same: &[usize]) -> Vec<(usize, Ref)> {
+fn links(
+    ctx: &mut Ctx<'_, '_, '_>,
+    header: &Header<'_>,
+    groups: &[Group<'_, '_>],
+    same: &[usize],
+) -> Vec<(usize, Ref)> {
     if header.kind != "ADT" || !matches!(header.trigger, "A24" | "A37") || same.iter().all(|of| *of == 0) {
         return Vec::new();
     }
@@ -185,13 +214,18 @@ impl<'m> Group<'_, 'm> {
     }
 
     /// Segments of a name that say something new: a repeated one is accounted for and passed over.
-    fn new(&self, ctx: &mut Ctx<'_, '_, 'm>, seen: &mut Vec<Segment<'m>>, name: &'static [u8; 3]) -> Vec<Segment<'m>> {
+    fn unseen(
+        &self,
+        ctx: &mut Ctx<'_, '_, 'm>,
+        seen: &mut Seen<'m>,
+        name: &'static [u8; 3],
+    ) -> Vec<Segment<'m>> {
         let mut out = Vec::new();
         for segment in self.all(name) {
-            if seen.iter().any(|s| s.equals(segment, 1)) {
+            if seen.has(segment) {
                 ctx.c.writer().mapped(segment);
             } else {
-                seen.push(segment);
+                seen.add(segment);
                 out.push(segment);
             }
         }
@@ -236,7 +270,8 @@ impl<'m> Group<'_, 'm> {
         }
         // Of several PID segments of one person the one that says most.
         let fullest = |pid: Segment<'m>| pid.all().leaves().count();
-        let pid = all.iter().map(|g| g.pid).fold(self.pid, |a, b| if fullest(b) > fullest(a) { b } else { a });
+        let pid =
+            all.iter().map(|g| g.pid).fold(self.pid, |a, b| if fullest(b) > fullest(a) { b } else { a });
         if pid.index() != self.pid.index() {
             ctx.c.writer().mapped(self.pid);
         }
@@ -258,21 +293,15 @@ impl<'m> Group<'_, 'm> {
     }
 
     /// All of a group but its patient.
-    fn rest(
-        &self,
-        ctx: &mut Ctx<'_, '_, 'm>,
-        patient: &Patient,
-        seen: &mut Vec<Segment<'m>>,
-        about: &mut Vec<Ref>,
-    ) {
+    fn rest(&self, ctx: &mut Ctx<'_, '_, 'm>, patient: &Patient, seen: &mut Seen<'m>, about: &mut Vec<Ref>) {
         let grouped = orders::group(self.segments, self.header.kind == "MDM");
-        for nk1 in self.new(ctx, seen, b"NK1") {
+        for nk1 in self.unseen(ctx, seen, b"NK1") {
             related::related(ctx, nk1, patient);
         }
-        for al1 in self.new(ctx, seen, b"AL1") {
+        for al1 in self.unseen(ctx, seen, b"AL1") {
             clinical::allergy(ctx, al1, patient, &grouped);
         }
-        for iam in self.new(ctx, seen, b"IAM") {
+        for iam in self.unseen(ctx, seen, b"IAM") {
             clinical::adverse(ctx, iam, patient, &grouped);
         }
         let encounter = self.encounter(ctx, patient, &grouped, seen);
@@ -290,7 +319,7 @@ impl<'m> Group<'_, 'm> {
         ctx: &mut Ctx<'_, '_, 'm>,
         patient: &Patient,
         grouped: &Grouped<'m>,
-        seen: &mut Vec<Segment<'m>>,
+        seen: &mut Seen<'m>,
     ) -> Option<(String, Ref)> {
         let roles = self.roles();
         let sources = self.one(b"PV1").map(|pv1| encounter::Sources {
@@ -304,18 +333,21 @@ impl<'m> Group<'_, 'm> {
         let key = sources.as_ref().and_then(|from| encounter::key(&ctx.env, from, patient));
         let reserved = key.map(|key| (key.clone(), ctx.c.reference("Encounter", &key)));
         let known = reserved.as_ref().is_some_and(|(key, _)| ctx.c.has("Encounter", key));
-        let again = sources.as_ref().is_some_and(|from| seen.iter().any(|s| s.equals(from.pv1, 1)));
-        if known && again && let Some(from) = sources.as_ref() {
+        let again = sources.as_ref().is_some_and(|from| seen.has(from.pv1));
+        if known
+            && again
+            && let Some(from) = sources.as_ref()
+        {
             // The same visit again: what follows belongs to it too.
             ctx.c.writer().mapped(from.pv1);
         }
         // A second group with the same visit would be a second resource: its reference is taken when written.
         let free = reserved.clone().filter(|_| !known || again);
         let mut diagnoses = Vec::new();
-        for dg1 in self.new(ctx, seen, b"DG1") {
+        for dg1 in self.unseen(ctx, seen, b"DG1") {
             diagnoses.extend(clinical::diagnosis(ctx, dg1, patient, free.as_ref(), grouped));
         }
-        for pr1 in self.new(ctx, seen, b"PR1") {
+        for pr1 in self.unseen(ctx, seen, b"PR1") {
             let mine = |rol: &&Segment<'m>| self.procedure_of(**rol) == Some(pr1.index());
             let roles: Vec<Segment<'m>> = roles.procedures.iter().filter(mine).copied().collect();
             clinical::procedure(ctx, pr1, patient, free.as_ref(), grouped, &roles);
@@ -328,7 +360,7 @@ impl<'m> Group<'_, 'm> {
             ctx.c.writer().mapped(from.pv1.leaf(2));
             return None;
         };
-        seen.push(from.pv1);
+        seen.add(from.pv1);
         let target = encounter::encounter(ctx, from, &key, patient, &diagnoses, self.appointment);
         if self.is_adt(&["A11", "A12", "A13", "A23", "A27", "A38"]) {
             encounter::cancelled_issue(ctx, self.header.decided.1);
@@ -350,7 +382,8 @@ impl<'m> Group<'_, 'm> {
         grouped: &Grouped<'m>,
         about: &mut Vec<Ref>,
     ) {
-        let reports = !matches!(self.header.kind, "ORM" | "OML" | "OMG" | "OMP" | "OMN" | "OMS" | "OMI" | "OMD");
+        let reports =
+            !matches!(self.header.kind, "ORM" | "OML" | "OMG" | "OMP" | "OMN" | "OMS" | "OMI" | "OMD");
         let results = matches!(self.header.kind, "ORU" | "OUL" | "ORF" | "OPU");
         let control = self.header.control.text;
         let mut family = report::Family::default();

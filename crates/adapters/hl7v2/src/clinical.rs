@@ -14,6 +14,7 @@ use crate::note;
 use crate::orders::Grouped;
 use crate::patient::Patient;
 use crate::people::{Ctx, Who};
+use crate::rules;
 
 /// Writes an allergy. Source: v2-to-FHIR, AL1; an AL1 states what holds now, so it is active.
 pub fn allergy<'m>(ctx: &mut Ctx<'_, '_, 'm>, al1: Segment<'m>, patient: &Patient, grouped: &Grouped<'m>) {
@@ -126,11 +127,17 @@ pub fn adverse<'m>(ctx: &mut Ctx<'_, '_, 'm>, iam: Segment<'m>, patient: &Patien
         let decided = status.filter(|s| matches!(s.text, "E" | "C" | "P" | "S" | "U" | "D")).or(gone);
         match verified {
             // An entry in error has no clinical status (ait-2).
-            Some((code, _)) if code == "entered-in-error" => {}
+            Some(("entered-in-error", _)) => {}
             Some(("refuted", _)) => {
-                concept_fixed(w, "clinicalStatus", Coding::new(systems::ALLERGY_CLINICAL, "inactive", "Inactive"));
+                concept_fixed(
+                    w,
+                    "clinicalStatus",
+                    Coding::new(systems::ALLERGY_CLINICAL, "inactive", "Inactive"),
+                );
             }
-            _ => concept_fixed(w, "clinicalStatus", Coding::new(systems::ALLERGY_CLINICAL, "active", "Active")),
+            _ => {
+                concept_fixed(w, "clinicalStatus", Coding::new(systems::ALLERGY_CLINICAL, "active", "Active"))
+            }
         }
         if let Some((code, display)) = verified {
             let coding = Coding::new(systems::ALLERGY_VERIFICATION, code, display);
@@ -220,8 +227,7 @@ fn no_allergy(env: &Env<'_>, w: &mut Writer, code: Part<'_>, target: &Target, sa
         });
         w.leaf_opt("text", comp(2).or(comp(1)));
     });
-    let text = "the entry says that no allergy is known; it names no substance, and its code says so";
-    env.inform(w, said.id, "no-known-allergy", text);
+    env.tell(w, &rules::NO_ALLERGY, said.id);
 }
 
 /// A diagnosis that was written: the resource, and what the encounter says of it.
@@ -441,14 +447,20 @@ pub fn procedure<'m>(
         w.array("extension", |w| {
             env.deletions(w, pr1);
             // Modifiers, anaesthesia and tissue have no element of their own.
-            env.leftover_fields(w, since, pr1, &[2, 3, 4, 6, 7, 9, 10, 13, 14, 15, 16, 18, 19, 20, 21, 22, 24, 25]);
+            env.leftover_fields(
+                w,
+                since,
+                pr1,
+                &[2, 3, 4, 6, 7, 9, 10, 13, 14, 15, 16, 18, 19, 20, 21, 22, 24, 25],
+            );
         });
     });
 }
 
 /// PR1-5 with the minutes of PR1-7: a period, where the time is exact enough to have an end.
 fn performed(env: &Env<'_>, w: &mut Writer, pr1: Segment<'_>) {
-    let minutes = pr1.leaf(7).and_then(|l| l.text.parse::<u32>().ok().map(|n| (l, n))).filter(|(_, n)| *n > 0);
+    let minutes =
+        pr1.leaf(7).and_then(|l| l.text.parse::<u32>().ok().map(|n| (l, n))).filter(|(_, n)| *n > 0);
     let start = pr1.leaf(5);
     let end = start.zip(minutes).and_then(|(leaf, (_, minutes))| {
         let when = env.when_silently(leaf)?;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use causeway_core::{IssueCode, Leaf};
+use causeway_core::Leaf;
 use causeway_fhir::systems::HL7_V2_TABLE;
 use causeway_fhir::{Coding, Writer};
 use causeway_hl7v2::Part;
@@ -11,6 +11,7 @@ use causeway_terminology::Map;
 use crate::env::Env;
 use crate::limits::CODE_CHARS_MAX;
 use crate::maps;
+use crate::rules;
 
 /// Whether a text can stand as a FHIR `code`: no blanks at its ends, only single ones within, and short.
 pub fn is_code(text: &str) -> bool {
@@ -61,7 +62,13 @@ pub fn concept_body(env: &Env<'_>, w: &mut Writer, part: Part<'_>, field: &str) 
 }
 
 /// As [`concept_body`]; `method` names the coding system where the code itself does not (DG1-2, PR1-2).
-pub fn concept_by_method(env: &Env<'_>, w: &mut Writer, part: Part<'_>, method: Option<Leaf<'_>>, field: &str) {
+pub fn concept_by_method(
+    env: &Env<'_>,
+    w: &mut Writer,
+    part: Part<'_>,
+    method: Option<Leaf<'_>>,
+    field: &str,
+) {
     let comp = |n| part.comp(n).leaf();
     let before = w.mark();
     w.array("coding", |w| {
@@ -147,8 +154,7 @@ pub fn mapped_body(env: &Env<'_>, w: &mut Writer, map: &Map, part: Part<'_>, fie
 
 /// The issue of a code that is not in its table.
 pub fn unknown_code(env: &Env<'_>, w: &mut Writer, code: Leaf<'_>) {
-    let text = "the code is not in the table of this item; it was kept as the source's own";
-    env.warn(w, code.id, IssueCode::CodeInvalid, "code-unknown", text);
+    env.tell(w, &rules::CODE_UNKNOWN, code.id);
 }
 
 /// A code that is not in its table and whose element has no place for another: it is kept with the name of the item,

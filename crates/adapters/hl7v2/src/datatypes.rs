@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use causeway_core::{IssueCode, Leaf, NhsNumber, Outcome, Sources};
+use causeway_core::{Leaf, NhsNumber, Outcome, Sources};
 use causeway_fhir::systems;
 use causeway_fhir::types::{Verification, extension, invalid_nhs_number, nhs_number};
 use causeway_fhir::writer::Mark;
@@ -10,6 +10,7 @@ use causeway_fhir::{Coding, Writer};
 use causeway_hl7v2::Part;
 
 use crate::env::{Env, source_code};
+use crate::rules;
 
 /// OID of the NHS number.
 const NHS_OID: &str = "2.16.840.1.113883.2.1.4.1";
@@ -44,20 +45,6 @@ pub fn oid_type(w: &mut Writer, part: Part<'_>) {
     }
 }
 
-/// Whether a text is a number that a spreadsheet program has rounded (`4.47E+06`): no identifier any more.
-pub fn is_rounded(text: &str) -> bool {
-    let Some((digits, power)) = text.split_once(['E', 'e']) else { return false };
-    let number = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
-    let power = match power.strip_prefix(['+', '-']) {
-        Some(power) => power,
-        // Without a sign only a number with a fraction is meant as one: `12E4` may be somebody's id.
-        None if digits.contains('.') => power,
-        None => return false,
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    number(power) && power.len() <= 3 && whole.len() == 1 && number(whole) && number(fraction)
-}
-
 /// An identifier of a person as a CX states it.
 #[derive(Clone, Copy)]
 pub struct Cx<'m> {
@@ -72,7 +59,7 @@ pub struct Cx<'m> {
 impl<'m> Cx<'m> {
     /// Reads a CX; `None` where it has no id, or one that was rounded.
     pub fn read(part: Part<'m>) -> Option<Self> {
-        let id = part.comp(1).leaf().filter(|l| !is_rounded(l.text))?;
+        let id = part.comp(1).leaf().filter(|l| !causeway_core::identifier::is_scientific(l.text))?;
         let authority = part.comp(4);
         let kind = part.comp(5).leaf().map_or("", |l| l.text);
         let nhs = match (authority.subcomp(2).leaf(), authority.subcomp(1).leaf()) {
@@ -140,9 +127,7 @@ impl<'m> Cx<'m> {
 
     /// Writes an NHS number that contradicts the one written before: FHIR has room for one.
     pub fn second(&self, env: &Env<'m>, w: &mut Writer) {
-        let text =
-            "the source gives two different NHS numbers; the second was kept without the NHS number's system";
-        env.warn(w, self.id.id, IssueCode::Conflict, "nhs-number-second", text);
+        env.tell(w, &rules::NHS_SECOND, self.id.id);
         let authority = self.part.comp(4);
         let named = authority.subcomp(2).leaf().or(authority.subcomp(1).leaf());
         w.element(|w| {
@@ -246,13 +231,13 @@ pub struct Ei<'m> {
 impl<'m> Ei<'m> {
     /// From a field.
     pub fn read(part: Part<'m>) -> Option<Self> {
-        let id = part.comp(1).leaf().filter(|l| !is_rounded(l.text))?;
+        let id = part.comp(1).leaf().filter(|l| !causeway_core::identifier::is_scientific(l.text))?;
         Some(Self { id, namespace: part.comp(2).leaf(), universal: part.comp(3).leaf() })
     }
 
     /// From a component whose subcomponents are the EI (SPM-2, OBR-29).
     pub fn read_sub(part: Part<'m>) -> Option<Self> {
-        let id = part.subcomp(1).leaf().filter(|l| !is_rounded(l.text))?;
+        let id = part.subcomp(1).leaf().filter(|l| !causeway_core::identifier::is_scientific(l.text))?;
         Some(Self { id, namespace: part.subcomp(2).leaf(), universal: part.subcomp(3).leaf() })
     }
 
@@ -365,7 +350,9 @@ pub fn name_parts(w: &mut Writer, part: Part<'_>, of: NameParts) {
     let family = part.comp(of.family);
     w.object("_family", |w| {
         w.array("extension", |w| {
-            for (sub, name) in [(2, "own-prefix"), (3, "own-name"), (4, "partner-prefix"), (5, "partner-name")] {
+            for (sub, name) in
+                [(2, "own-prefix"), (3, "own-name"), (4, "partner-prefix"), (5, "partner-name")]
+            {
                 if let Some(leaf) = family.subcomp(sub).leaf() {
                     let url = format!("http://hl7.org/fhir/StructureDefinition/humanname-{name}");
                     extension(w, &url, |w| w.leaf("valueString", leaf));
@@ -432,7 +419,9 @@ pub fn address_with(env: &Env<'_>, w: &mut Writer, part: Part<'_>, county: Optio
         let end = part.comp(14).leaf().or(part.comp(12).subcomp(2).leaf());
         env.period(w, "period", start, end);
         w.array("extension", |w| {
-            kind.filter(|_| of.is_none()).into_iter().for_each(|kind| crate::env::source_code_element(w, kind));
+            kind.filter(|_| of.is_none())
+                .into_iter()
+                .for_each(|kind| crate::env::source_code_element(w, kind));
             env.leftovers(w, since, [part]);
         });
     });

@@ -11,8 +11,8 @@ use crate::env::{Env, absent, source_code};
 use crate::maps;
 use crate::observation::About;
 use crate::orders::Result;
-use crate::people::{Ctx, Who};
 use crate::patient::Patient;
+use crate::people::{Ctx, Who};
 use crate::value;
 
 /// What a document belongs to.
@@ -138,7 +138,8 @@ pub fn document<'m>(
         env.instant(w, "date", at);
         w.array("author", |w| authors.iter().for_each(|who| w.reference_element(&who.target, &who.from)));
         if let Some((first, others)) = signers.split_first() {
-            let same = others.iter().filter(|who| who.target == first.target).flat_map(|who| who.from.clone());
+            let same =
+                others.iter().filter(|who| who.target == first.target).flat_map(|who| who.from.clone());
             let from: Vec<_> = first.from.iter().copied().chain(same).collect();
             w.reference("authenticator", &first.target, &from);
         }
@@ -166,8 +167,11 @@ pub fn document<'m>(
             });
         });
         w.array("extension", |w| {
-            let others = signers.iter().skip(1).filter(|who| signers.first().is_some_and(|f| f.target != who.target));
-            for (name, who) in others.map(|who| ("signer", who)).chain(typist.iter().map(|who| ("typist", who))) {
+            let others =
+                signers.iter().skip(1).filter(|who| signers.first().is_some_and(|f| f.target != who.target));
+            for (name, who) in
+                others.map(|who| ("signer", who)).chain(typist.iter().map(|who| ("typist", who)))
+            {
                 extension(w, &format!("{}/StructureDefinition/document-{name}", systems::CAUSEWAY), |w| {
                     w.reference("valueReference", &who.target, &who.from);
                 });

@@ -1,7 +1,7 @@
 //! PV1, PV2: the visit.
 
 use causeway_adapter::Meta;
-use causeway_core::{Leaf, Severity};
+use causeway_core::Leaf;
 use causeway_fhir::types::{concept_body, extension, ukcore_extension};
 use causeway_fhir::writer::Mark;
 use causeway_fhir::{Coding, Ref, Writer, systems};
@@ -17,6 +17,7 @@ use crate::header::Header;
 use crate::maps;
 use crate::patient::Patient;
 use crate::people::{Ctx, Who};
+use crate::rules;
 use crate::uk;
 
 /// What an encounter is made of.
@@ -205,8 +206,10 @@ fn participant(w: &mut Writer, participant: &Participant) {
 /// what is written, delivery of the visit, servicing facility. Charges, contracts and insurance are not.
 const MORE_OF_PV1: &[u16] = &[3, 5, 6, 10, 11, 12, 13, 18, 19, 20, 37, 38, 39, 40, 41, 42, 43, 50, 53, 54];
 /// Items of PV2 kept so: accommodation, planned dates, what the visit is about. Billing is not.
-const MORE_OF_PV2: &[u16] =
-    &[1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 14, 16, 17, 19, 20, 21, 24, 25, 26, 27, 33, 35, 36, 37, 38, 39, 40, 46, 47, 48, 49, 50];
+const MORE_OF_PV2: &[u16] = &[
+    1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 14, 16, 17, 19, 20, 21, 24, 25, 26, 27, 33, 35, 36, 37, 38, 39, 40, 46,
+    47, 48, 49, 50,
+];
 
 fn extensions<'m>(env: &Env<'m>, w: &mut Writer, from: &Sources<'m>, since: Mark) {
     let pv1 = from.pv1;
@@ -364,7 +367,9 @@ fn hospitalization(env: &Env<'_>, w: &mut Writer, pv1: Segment<'_>) {
             });
         }
         w.array("dietPreference", |w| concept_element(env, w, pv1.first(38), "PV1-38"));
-        w.array("specialCourtesy", |w| pv1.field(16).reps().for_each(|p| concept_element(env, w, p, "PV1-16")));
+        w.array("specialCourtesy", |w| {
+            pv1.field(16).reps().for_each(|p| concept_element(env, w, p, "PV1-16"))
+        });
         w.array("specialArrangement", |w| {
             pv1.field(15).reps().for_each(|p| concept_element(env, w, p, "PV1-15"));
         });
@@ -383,13 +388,6 @@ fn concept_by(env: &Env<'_>, w: &mut Writer, key: &str, map: &Map, part: Part<'_
 
 /// The issue of an event that cancels a visit, for a person who reads the record.
 pub fn cancelled_issue(ctx: &mut Ctx<'_, '_, '_>, decided: Option<Leaf<'_>>) {
-    let text = "the event takes an earlier one back; the encounter says so in its status";
-    let issue = ctx.env.issue(
-        Severity::Information,
-        causeway_core::IssueCode::Informational,
-        "event-cancelled",
-        text,
-        decided.map(|l| l.id),
-    );
+    let issue = ctx.env.breach(&rules::EVENT_CANCELLED, decided.map(|l| l.id));
     ctx.c.issue(issue);
 }

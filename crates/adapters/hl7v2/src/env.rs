@@ -1,13 +1,15 @@
 //! What every part of the translation needs to know: message, zone, sender; dates and issues.
 
 use causeway_adapter::Rule;
-use causeway_core::{Issue, IssueCode, ItemId, Leaf, Position, Severity, When};
+use causeway_core::{Issue, ItemId, Leaf, Position, When};
 use causeway_fhir::systems::CAUSEWAY;
 use causeway_fhir::types::extension;
 use causeway_fhir::writer::Mark;
 use causeway_fhir::{Writer, systems};
 use causeway_hl7v2::{Message, Part, Segment};
 use jiff::tz::TimeZone;
+
+use crate::rules;
 
 /// What is known while one message is translated. Cheap to copy.
 #[derive(Clone, Copy)]
@@ -36,50 +38,21 @@ impl<'m> Env<'m> {
         Some(position)
     }
 
-    /// An issue at an item.
-    pub fn issue(
-        &self,
-        severity: Severity,
-        code: IssueCode,
-        rule: &'static str,
-        text: &'static str,
-        item: Option<ItemId>,
-    ) -> Issue {
-        let issue = Issue::new(severity, code, rule, text);
+    /// The issue of a broken rule at an item.
+    pub fn breach(&self, rule: &Rule, item: Option<ItemId>) -> Issue {
+        self.at(rule.issue(), item)
+    }
+
+    fn at(&self, issue: Issue, item: Option<ItemId>) -> Issue {
         match item.and_then(|item| self.position(item)) {
             Some(position) => issue.at(position),
             None => issue,
         }
     }
 
-    /// The issue of a broken rule at an item.
-    pub fn breach(&self, rule: &Rule, item: Option<ItemId>) -> Issue {
-        self.issue(rule.severity, rule.code, rule.id, rule.text, item)
-    }
-
     /// Tells that an item breaks a rule.
     pub fn tell(&self, w: &mut Writer, rule: &Rule, item: ItemId) {
         w.issue(Some(item), self.breach(rule, Some(item)));
-    }
-
-    /// Raises a warning at an item.
-    pub fn warn(
-        &self,
-        w: &mut Writer,
-        item: ItemId,
-        code: IssueCode,
-        rule: &'static str,
-        text: &'static str,
-    ) {
-        w.issue(Some(item), self.issue(Severity::Warning, code, rule, text, Some(item)));
-    }
-
-    /// Raises a piece of information at an item.
-    pub fn inform(&self, w: &mut Writer, item: ItemId, rule: &'static str, text: &'static str) {
-        w.issue(
-            Some(item),
-            self.issue(Severity::Information, IssueCode::Informational, rule, text, Some(item)),
-        );
     }
 
     /// The system of identifiers or codes that the sender issues under a name.
@@ -92,13 +65,12 @@ impl<'m> Env<'m> {
         match self.when_silently(leaf) {
             Some(when) => {
                 if let Some(doubt) = when.doubt() {
-                    self.warn(w, leaf.id, IssueCode::Value, "local-time-doubtful", doubt);
+                    w.issue(Some(leaf.id), self.at(rules::TIME_DOUBTFUL.with(doubt), Some(leaf.id)));
                 }
                 Some(when)
             }
             None => {
-                let text = "the date or time can't be read; its text was kept as it was sent";
-                self.warn(w, leaf.id, IssueCode::Value, "date-invalid", text);
+                self.tell(w, &rules::DATE_INVALID, leaf.id);
                 None
             }
         }
@@ -150,8 +122,7 @@ impl<'m> Env<'m> {
             let read = |leaf: Option<Leaf<'_>>| leaf.and_then(|l| self.when_silently(l));
             match (read(start), read(end), end) {
                 (Some(first), Some(last), Some(leaf)) if last.earliest() < first.earliest() => {
-                    let text = "the end of the period is before its start; its text was kept as it was sent";
-                    self.warn(w, leaf.id, IssueCode::Value, "period-reversed", text);
+                    self.tell(w, &rules::PERIOD_REVERSED, leaf.id);
                     source_text(w, "end", leaf);
                 }
                 _ => self.date_time(w, "end", end),
@@ -183,8 +154,7 @@ impl<'m> Env<'m> {
             extension(w, &format!("{CAUSEWAY}/StructureDefinition/source-deleted"), |w| {
                 w.string("valueString", &text, (null.item, which.as_slice()));
             });
-            let text = "the source deletes this with the explicit null; the resource names the element in an extension";
-            self.inform(w, null.item, "deleted-by-source", text);
+            self.tell(w, &rules::DELETED, null.item);
         }
     }
 

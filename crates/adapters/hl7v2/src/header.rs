@@ -1,7 +1,10 @@
 //! MSH: which message this is, and how it wants to be answered.
 
-use causeway_core::{IssueCode, ItemId, Leaf};
+use causeway_adapter::Rule;
+use causeway_core::{ItemId, Leaf};
 use causeway_hl7v2::{Message, Segment};
+
+use crate::rules;
 
 /// What MSH says.
 #[derive(Clone, Copy)]
@@ -27,11 +30,9 @@ pub struct Refusal {
     pub condition: (&'static str, &'static str),
     /// Segment and field that ERR names.
     pub location: (&'static str, u16),
-    /// Kind of the issue.
-    pub issue: IssueCode,
-    /// Our rule.
-    pub rule: &'static str,
-    /// The sentence.
+    /// The rule that is broken.
+    pub rule: &'static Rule,
+    /// The sentence: the rule's, or for a message that can't be read the reason.
     pub text: &'static str,
     /// The item, where there is one.
     pub item: Option<ItemId>,
@@ -46,49 +47,27 @@ impl<'m> Header<'m> {
     /// # Errors
     /// [`Refusal`] where type or control id are missing, or the version is none of version 2.
     pub fn read(message: &'m Message<'m>) -> Result<Self, Refusal> {
-        let refuse = |code, condition, field, issue, rule, text, item| Refusal {
+        let refuse = |code, condition, field, rule: &'static Rule, item: Option<Leaf<'_>>| Refusal {
             code,
             condition,
             location: ("MSH", field),
-            issue,
             rule,
-            text,
-            item,
+            text: rule.text,
+            item: item.map(|l| l.id),
         };
         let first = message.segment_at(0).filter(|s| &s.name() == b"MSH");
         let Some(msh) = first else {
-            let text = "the message does not begin with an MSH segment";
-            return Err(refuse(
-                "AR",
-                ("100", "Segment sequence error"),
-                0,
-                IssueCode::Structure,
-                "msh-missing",
-                text,
-                None,
-            ));
+            return Err(refuse("AR", ("100", "Segment sequence error"), 0, &rules::HEADER_MISSING, None));
         };
         let version = msh.comp(12, 1);
         if let Some(leaf) = version.filter(|l| !l.text.starts_with("2.")) {
-            let text = "the version in MSH-12 is none of HL7 version 2";
-            let condition = ("203", "Unsupported version id");
-            return Err(refuse(
-                "AR",
-                condition,
-                12,
-                IssueCode::NotSupported,
-                "version-unsupported",
-                text,
-                Some(leaf.id),
-            ));
+            return Err(refuse("AR", ("203", "Unsupported version id"), 12, &rules::VERSION, Some(leaf)));
         }
         let Some(kind) = msh.comp(9, 1) else {
-            let text = "MSH-9 does not say which type of message this is";
-            return Err(refuse("AR", REQUIRED, 9, IssueCode::Required, "message-type-missing", text, None));
+            return Err(refuse("AR", REQUIRED, 9, &rules::TYPE_MISSING, None));
         };
         let Some(control) = msh.leaf(10) else {
-            let text = "the message has no control id in MSH-10, so it can't be told apart or acknowledged";
-            return Err(refuse("AR", REQUIRED, 10, IssueCode::Required, "control-id-missing", text, None));
+            return Err(refuse("AR", REQUIRED, 10, &rules::CONTROL_MISSING, None));
         };
         let evn = message.segments().find(|s| &s.name() == b"EVN").and_then(|s| s.leaf(1));
         let trigger = msh.comp(9, 2).or(evn);
@@ -105,7 +84,19 @@ impl<'m> Header<'m> {
     pub fn needs_patient(&self) -> bool {
         matches!(
             self.kind,
-            "ADT" | "ORU" | "OUL" | "MDM" | "ORM" | "OML" | "OMG" | "OMP" | "OMN" | "OMS" | "OMI" | "OMD" | "VXU"
+            "ADT"
+                | "ORU"
+                | "OUL"
+                | "MDM"
+                | "ORM"
+                | "OML"
+                | "OMG"
+                | "OMP"
+                | "OMN"
+                | "OMS"
+                | "OMI"
+                | "OMD"
+                | "VXU"
         )
     }
 

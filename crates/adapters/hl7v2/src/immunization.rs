@@ -24,8 +24,9 @@ use crate::rules;
 const UNKNOWN_AMOUNT: &str = "999";
 
 /// Items of RXA that have no element in FHIR R4 and are kept with their names.
-const MORE_OF_RXA: &[u16] =
-    &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29];
+const MORE_OF_RXA: &[u16] = &[
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
+];
 
 /// Writes a vaccination with what was observed of it.
 pub fn immunization<'m>(
@@ -40,7 +41,12 @@ pub fn immunization<'m>(
     let (placer, filler) = (of_orc(2), of_orc(3));
     let number = filler.map(|ei| ei.key(&env, "filler")).or_else(|| placer.map(|ei| ei.key(&env, "placer")));
     let own = number.unwrap_or_else(|| fallback.to_owned());
-    let key = format!("{}|{own}|{}|{}", patient.key, codes::words(rxa.first(5)), rxa.leaf(3).map_or("", |l| l.text));
+    let key = format!(
+        "{}|{own}|{}|{}",
+        patient.key,
+        codes::words(rxa.first(5)),
+        rxa.leaf(3).map_or("", |l| l.text)
+    );
     let meta: Meta<'m> = request::security(from.orc);
     let mut performers: Vec<(&'static str, Who)> = Vec::new();
     performers.extend(rxa.field(10).reps().filter_map(|part| ctx.practitioner(part)).map(|who| ("AP", who)));
@@ -101,7 +107,9 @@ pub fn immunization<'m>(
             }
         });
         w.array("note", |w| note::elements(&env, w, &notes));
-        w.array("reasonCode", |w| rxa.field(19).reps().for_each(|part| concept_element(&env, w, part, "RXA-19")));
+        w.array("reasonCode", |w| {
+            rxa.field(19).reps().for_each(|part| concept_element(&env, w, part, "RXA-19"))
+        });
         w.array("extension", |w| {
             env.deletions(w, rxa);
             env.leftover_fields(w, since, rxa, MORE_OF_RXA);
@@ -109,7 +117,12 @@ pub fn immunization<'m>(
                 env.leftover_fields(w, since, route, &[1, 2, 3, 4, 5, 6]);
             }
             if let Some(orc) = from.orc {
-                env.leftover_fields(w, since, orc, &[1, 2, 3, 5, 9, 10, 11, 12, 13, 16, 17, 21, 22, 23, 24, 28, 29]);
+                env.leftover_fields(
+                    w,
+                    since,
+                    orc,
+                    &[1, 2, 3, 5, 9, 10, 11, 12, 13, 16, 17, 21, 22, 23, 24, 28, 29],
+                );
             }
         });
     });

@@ -30,7 +30,7 @@ mod translate;
 mod uk;
 mod value;
 
-use causeway_adapter::{Adapter, Confidence, Context, Detection, Format, Sector, Sink, Telling};
+use causeway_adapter::{Adapter, Confidence, Context, Detection, Format, Rule, Sector, Sink, Telling};
 use causeway_core::Issue;
 use causeway_hl7v2::{Delimiters, Piece, pieces};
 use causeway_terminology::Map;
@@ -73,6 +73,10 @@ impl Adapter for Hl7v2 {
 
     fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
         translate::input(self.name(), input, context, sink)
+    }
+
+    fn rules(&self) -> &'static [&'static [Rule]] {
+        &[rules::ALL]
     }
 
     fn maps(&self) -> &'static [&'static Map] {

@@ -6,6 +6,9 @@ pub const ERRORS_ACKNOWLEDGED_MAX: usize = 20;
 /// Acknowledgements that one input may give; a longer batch answers for its first ones.
 pub const ACKNOWLEDGEMENTS_MAX: usize = 10_000;
 
+/// PID segments of one identifier that a further one is compared with; beyond them it is a patient of its own.
+pub const ALIKE_MAX: usize = 32;
+
 /// Characters of a code; what is longer is no code and stays text.
 pub const CODE_CHARS_MAX: usize = 64;
 

@@ -113,12 +113,14 @@ fn heads(results: &[Result<'_>]) -> Vec<Option<usize>> {
         let kind = results.get(at).and_then(|r| r.obx.leaf(2)).map_or("", |k| k.text);
         matches!(kind, "CE" | "CWE" | "CNE" | "CF") || (several && matches!(kind, "ST" | "TX" | "IS" | "FT"))
     };
-    let code = |at: usize| results.get(at).and_then(|r| r.obx.first(3).leaves().next()).map_or("", |l| l.text);
+    let code =
+        |at: usize| results.get(at).and_then(|r| r.obx.first(3).leaves().next()).map_or("", |l| l.text);
     let mut found = Vec::with_capacity(results.len());
     for (at, result) in results.iter().enumerate() {
         let mine = result.obx.leaf(4).map_or("", |l| l.text);
         let above = mine.rsplit_once('.').and_then(|(above, _)| first.get(above)).copied();
-        let same = first.get(mine).copied().filter(|head| *head != at && code(*head) != code(at) && may_head(*head));
+        let same =
+            first.get(mine).copied().filter(|head| *head != at && code(*head) != code(at) && may_head(*head));
         found.push(above.or(same).filter(|head| !mine.is_empty() && *head != at));
     }
     found
@@ -146,7 +148,10 @@ pub fn results<'m>(ctx: &mut Ctx<'_, '_, 'm>, results: &[Result<'m>], about: &Ab
             let Some(other) = results.get(member).filter(|o| !is_document(o)) else { continue };
             let target = match refs.get(member).cloned().flatten() {
                 Some(target) => Some(target),
-                None => keys.get(member).filter(|k| !ctx.c.has("Observation", k)).map(|k| ctx.c.reference("Observation", k)),
+                None => keys
+                    .get(member)
+                    .filter(|k| !ctx.c.has("Observation", k))
+                    .map(|k| ctx.c.reference("Observation", k)),
             };
             members.extend(target.map(|target| (target, other.obx)));
         }

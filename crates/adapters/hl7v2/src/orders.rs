@@ -119,7 +119,9 @@ pub fn group<'m>(segments: &[Segment<'m>], documents: bool) -> Grouped<'m> {
                 parent = Parent::Vaccination;
             }
             b"RXR" => match out.vaccinations.last_mut() {
-                Some(last) if parent == Parent::Vaccination && last.route.is_none() => last.route = Some(segment),
+                Some(last) if parent == Parent::Vaccination && last.route.is_none() => {
+                    last.route = Some(segment)
+                }
                 _ => parent = Parent::Other,
             },
             b"TXA" if documents => {
@@ -133,7 +135,9 @@ pub fn group<'m>(segments: &[Segment<'m>], documents: bool) -> Grouped<'m> {
                     parent = Parent::Own(segment.index());
                 }
             }
-            b"OBX" => result(&mut out, if matches!(parent, Parent::Own(_)) { results } else { parent }, segment),
+            b"OBX" => {
+                result(&mut out, if matches!(parent, Parent::Own(_)) { results } else { parent }, segment)
+            }
             b"NTE" => match (parent, after_result) {
                 (Parent::Pending, _) => pending.notes.push(segment),
                 (Parent::Own(_), true) => note(&mut out, results, true, segment),

@@ -1,7 +1,7 @@
 //! PID, PD1, ROL: the patient. MRG: who the patient was.
 
 use causeway_adapter::Meta;
-use causeway_core::{IssueCode, ItemId, Leaf, NhsNumber, Severity};
+use causeway_core::{ItemId, Leaf, NhsNumber};
 use causeway_fhir::types::{Verification, extension, ukcore_extension};
 use causeway_fhir::writer::Mark;
 use causeway_fhir::{Coding, Ref, Writer, systems};
@@ -9,11 +9,11 @@ use causeway_hl7v2::{Part, Segment};
 
 use crate::codes::{self, concept_body};
 use crate::datatypes::{Cx, address_with, name, telecom};
-use crate::rules;
-use crate::uk;
 use crate::env::{Env, source_code, source_value};
 use crate::maps;
 use crate::people::{Ctx, Who};
+use crate::rules;
+use crate::uk;
 
 const R4_EXTENSION: &str = "http://hl7.org/fhir/StructureDefinition/";
 
@@ -66,7 +66,9 @@ fn identifiers_of<'m>(pid: Segment<'m>) -> (Vec<Cx<'m>>, Vec<Cx<'m>>) {
     let known = ids.iter().chain(&others).any(|cx| cx.number().is_some());
     let mut national: Vec<Cx<'m>> = of(19).collect();
     if known {
-        national.retain(|cx| ids.iter().chain(&others).any(|other| other.number().is_some_and(|n| n.as_str() == digits(cx))));
+        national.retain(|cx| {
+            ids.iter().chain(&others).any(|other| other.number().is_some_and(|n| n.as_str() == digits(cx)))
+        });
         national.iter_mut().for_each(|cx| {
             cx.by_shape();
         });
@@ -100,13 +102,8 @@ pub fn patient<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>, fallback: &str
     let (ids, others) = identifiers_of(pid);
     let key = key_of(&env, &ids).or_else(|| key_of(&env, &others));
     if key.is_none() {
-        let text = "the patient has no identifier; what later messages say can't be joined to this";
-        ctx.warn(
-            pid.all().leaves().next().map(|l| l.id),
-            IssueCode::Required,
-            "patient-identifier-missing",
-            text,
-        );
+        let issue = env.breach(&rules::NO_IDENTIFIER, pid.all().leaves().next().map(|l| l.id));
+        ctx.c.issue(issue);
     }
     let key = key.unwrap_or_else(|| fallback.to_owned());
     let carers = general_practitioners(ctx, from);
@@ -205,14 +202,15 @@ where
         }
         // Account number, social security number and driving licence are identifiers of other kinds.
         pid.field(18).reps().filter_map(Cx::read).filter(|cx| !cx.nhs).for_each(|cx| cx.write(env, w, said));
-        let national = pid.comp(19, 1).filter(|l| !crate::datatypes::is_rounded(l.text));
+        let national = pid.comp(19, 1).filter(|l| !causeway_core::identifier::is_scientific(l.text));
         // An NHS number there has been written above.
         let is_nhs = national.is_some_and(|leaf| {
             let (ids, others) = identifiers_of(pid);
             let same = |cx: &Cx<'_>| cx.number().is_some_and(|n| NhsNumber::parse(leaf.text) == Ok(n));
             ids.iter().chain(&others).any(same)
         });
-        for (leaf, system) in [(national.filter(|_| !is_nhs), "pid-19"), (pid.comp(20, 1), "driving-licence")] {
+        for (leaf, system) in [(national.filter(|_| !is_nhs), "pid-19"), (pid.comp(20, 1), "driving-licence")]
+        {
             if let Some(leaf) = leaf {
                 let part = pid.first(20);
                 w.element(|w| {
@@ -238,7 +236,9 @@ fn extensions<'m>(env: &Env<'m>, w: &mut Writer, from: &Sources<'m>, since: Mark
             });
         }
         if let Some(leaf) = pid.comp(6, 1) {
-            extension(w, &format!("{R4_EXTENSION}patient-mothersMaidenName"), |w| w.leaf("valueString", leaf));
+            extension(w, &format!("{R4_EXTENSION}patient-mothersMaidenName"), |w| {
+                w.leaf("valueString", leaf)
+            });
         }
         if pid.first(17).says() {
             extension(w, &format!("{R4_EXTENSION}patient-religion"), |w| {
@@ -261,19 +261,25 @@ fn extensions<'m>(env: &Env<'m>, w: &mut Writer, from: &Sources<'m>, since: Mark
                 w.object("valueAddress", |w| w.leaf("text", leaf));
             });
         }
-        for (field, url, name) in [(26, "patient-citizenship", "citizenship"), (28, "patient-nationality", "nationality")] {
+        for (field, url, name) in
+            [(26, "patient-citizenship", "citizenship"), (28, "patient-nationality", "nationality")]
+        {
             if pid.first(field).says() {
                 w.element(|w| {
                     w.array("extension", |w| {
                         extension(w, "code", |w| {
-                            w.object("valueCodeableConcept", |w| concept_body(env, w, pid.first(field), name));
+                            w.object("valueCodeableConcept", |w| {
+                                concept_body(env, w, pid.first(field), name)
+                            });
                         });
                     });
                     w.fixed("url", &format!("{R4_EXTENSION}{url}"));
                 });
             }
         }
-        if let Some(language) = pid.comp(15, 1).filter(|l| maps::LANGUAGE.lookup(&l.text.to_ascii_uppercase()).is_none()) {
+        if let Some(language) =
+            pid.comp(15, 1).filter(|l| maps::LANGUAGE.lookup(&l.text.to_ascii_uppercase()).is_none())
+        {
             codes::unknown_code(env, w, language);
             source_value(w, "PID-15", Some(language));
         }
@@ -285,8 +291,7 @@ fn extensions<'m>(env: &Env<'m>, w: &mut Writer, from: &Sources<'m>, since: Mark
         source_value(w, "PID-25", pid.leaf(25).filter(|l| birth_order(*l).is_none()));
         if death_contradicts(pid) {
             let item = pid.leaf(30).map_or(0, |l| l.id);
-            let text = "a date of death stands beside an indicator that says the patient is alive; neither was believed";
-            env.warn(w, item, IssueCode::Conflict, "death-contradicted", text);
+            env.tell(w, &rules::DEATH_CONTRADICTED, item);
             source_value(w, "PID-29", pid.leaf(29));
             source_value(w, "PID-30", pid.leaf(30));
         }
@@ -556,7 +561,6 @@ fn link(w: &mut Writer, other: &Ref, kind: &str, from: &[ItemId]) {
 
 /// The issue of a person whose record the source deleted.
 pub fn deleted_issue(ctx: &mut Ctx<'_, '_, '_>) {
-    let text = "the source deleted this person's record; the patient was written as inactive, nothing else was removed";
-    let issue = ctx.env.issue(Severity::Warning, IssueCode::Informational, "person-deleted", text, None);
+    let issue = ctx.env.breach(&rules::PERSON_DELETED, None);
     ctx.c.issue(issue);
 }

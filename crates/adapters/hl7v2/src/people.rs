@@ -1,12 +1,13 @@
 //! Practitioners, organisations and places: resources that several items of a message may mean.
 
-use causeway_adapter::Composer;
-use causeway_core::{Issue, IssueCode, ItemId, Leaf, OdsCode, Severity};
+use causeway_adapter::{Composer, Rule};
+use causeway_core::{ItemId, Leaf, OdsCode};
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v2::Part;
 
 use crate::datatypes::{NameParts, name_parts, oid_type, system_of};
 use crate::env::Env;
+use crate::rules;
 
 /// One message's translation: composer, surroundings, and who has been written already.
 pub struct Ctx<'x, 'c, 'm> {
@@ -55,7 +56,9 @@ impl<'x, 'c, 'm> Ctx<'x, 'c, 'm> {
         let (content, more_content) = (text(leaves), text(more));
         let mut same_key = self.known.iter().filter(|k| k.kind == kind && k.key == key).peekable();
         let conflict = same_key.peek().is_some();
-        let says = |k: &&Known| k.content == content && (more_content.is_empty() || k.more.is_empty() || k.more == more_content);
+        let says = |k: &&Known| {
+            k.content == content && (more_content.is_empty() || k.more.is_empty() || k.more == more_content)
+        };
         if let Some(found) = same_key.find(says) {
             if found.more == more_content {
                 from.extend(more.iter().map(|l| l.id));
@@ -66,9 +69,8 @@ impl<'x, 'c, 'm> Ctx<'x, 'c, 'm> {
         let env = self.env;
         let full = if conflict { format!("{key}|{content}|{more_content}") } else { key.clone() };
         if conflict {
-            let text = "the same id stands beside different details in one message; both were kept apart";
             let at = from.first().copied();
-            self.c.issue(env.issue(Severity::Warning, IssueCode::Conflict, "details-differ", text, at));
+            self.c.issue(env.breach(&rules::DETAILS_DIFFER, at));
         }
         let target = self.c.resource(kind, &full, |w| f(w, &env));
         self.known.push(Known { kind, key, content, more: more_content, target: target.clone() });
@@ -202,7 +204,8 @@ impl<'x, 'c, 'm> Ctx<'x, 'c, 'm> {
         };
         let leaves: Vec<Leaf<'m>> =
             [name, id, decided.filter(|_| id.is_some())].into_iter().flatten().collect();
-        let mut more: Vec<Leaf<'m>> = [2, 3, 7, 8, 9, 10].iter().flat_map(|n| part.comp(*n).leaves()).collect();
+        let mut more: Vec<Leaf<'m>> =
+            [2, 3, 7, 8, 9, 10].iter().flat_map(|n| part.comp(*n).leaves()).collect();
         more.extend(contacts.all().flat_map(Part::leaves));
         more.retain(|l| !leaves.iter().any(|known| known.id == l.id));
         Some(self.shared("Organization", key, (&leaves, &more), |w, env| {
@@ -248,10 +251,16 @@ impl<'x, 'c, 'm> Ctx<'x, 'c, 'm> {
         }
         let key = words.iter().map(|l| l.map_or("", |l| l.text)).collect::<Vec<_>>().join("|");
         let known: Vec<Leaf<'m>> = words.iter().copied().flatten().collect();
-        let mut more: Vec<Leaf<'m>> = part.leaves().filter(|l| !leaves.iter().any(|k| k.id == l.id)).collect();
+        let mut more: Vec<Leaf<'m>> =
+            part.leaves().filter(|l| !leaves.iter().any(|k| k.id == l.id)).collect();
         let halves = [1, 2, 3, 4].map(|n| part.comp(n));
         // The third part of an HD says only that the second is an OID.
-        let is_oid = |l: &Leaf<'m>| halves.iter().any(|h| h.subcomp(3).leaf().is_some_and(|t| t.id == l.id) && h.subcomp(2).leaf().is_some_and(|o| crate::codes::is_oid(o.text)));
+        let is_oid = |l: &Leaf<'m>| {
+            halves.iter().any(|h| {
+                h.subcomp(3).leaf().is_some_and(|t| t.id == l.id)
+                    && h.subcomp(2).leaf().is_some_and(|o| crate::codes::is_oid(o.text))
+            })
+        };
         more.retain(|l| !is_oid(l));
         more.extend(bed_status);
         Some(self.shared("Location", key, (&leaves, &more), |w, env| {
@@ -278,9 +287,9 @@ impl<'x, 'c, 'm> Ctx<'x, 'c, 'm> {
         }))
     }
 
-    /// Raises an issue at an item.
-    pub fn warn(&mut self, item: Option<ItemId>, code: IssueCode, rule: &'static str, text: &'static str) {
-        let issue: Issue = self.env.issue(Severity::Warning, code, rule, text, item);
+    /// Tells that an item breaks a rule.
+    pub fn tell(&mut self, rule: &Rule, item: Option<ItemId>) {
+        let issue = self.env.breach(rule, item);
         self.c.issue(issue);
     }
 }
@@ -307,7 +316,9 @@ impl<'m> Contacts<'m> {
         w.array("telecom", |w| {
             self.telecoms.iter().for_each(|part| crate::datatypes::telecom(env, w, *part, "work"));
         });
-        w.array("address", |w| self.addresses.iter().for_each(|part| crate::datatypes::address(env, w, *part)));
+        w.array("address", |w| {
+            self.addresses.iter().for_each(|part| crate::datatypes::address(env, w, *part))
+        });
     }
 }
 

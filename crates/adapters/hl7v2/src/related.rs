@@ -13,7 +13,8 @@ use crate::people::Ctx;
 /// Writes the person that an NK1 names.
 pub fn related<'m>(ctx: &mut Ctx<'_, '_, 'm>, nk1: Segment<'m>, patient: &Patient) {
     let env = ctx.env;
-    let content = [2, 3, 4, 5, 6, 7, 12, 13, 15, 16, 20, 30, 31, 32, 33, 40, 41].iter().any(|f| nk1.field(*f).says());
+    let content =
+        [2, 3, 4, 5, 6, 7, 12, 13, 15, 16, 20, 30, 31, 32, 33, 40, 41].iter().any(|f| nk1.field(*f).says());
     if !content {
         return;
     }
@@ -68,7 +69,9 @@ pub fn related<'m>(ctx: &mut Ctx<'_, '_, 'm>, nk1: Segment<'m>, patient: &Patien
         env.period(w, "period", nk1.leaf(8), nk1.leaf(9));
         language(w, nk1);
         w.array("extension", |w| {
-            if let Some(leaf) = nk1.comp(20, 1).filter(|l| maps::LANGUAGE.lookup(&l.text.to_ascii_uppercase()).is_none()) {
+            if let Some(leaf) =
+                nk1.comp(20, 1).filter(|l| maps::LANGUAGE.lookup(&l.text.to_ascii_uppercase()).is_none())
+            {
                 crate::codes::unknown_value(&env, w, "NK1-20", leaf);
             }
             env.deletions(w, nk1);

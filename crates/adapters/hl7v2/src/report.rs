@@ -78,7 +78,8 @@ impl<'m> Family<'m> {
         let (code, sub) = (obr.comp(26, 1)?, obr.comp(26, 2));
         let is = |(_, obx): &&(Ref, Segment<'m>)| {
             let id = obx.first(3).leaves().next();
-            id.is_some_and(|id| id.text == code.text) && sub.is_none_or(|sub| obx.leaf(4).is_some_and(|s| s.text == sub.text))
+            id.is_some_and(|id| id.text == code.text)
+                && sub.is_none_or(|sub| obx.leaf(4).is_some_and(|s| s.text == sub.text))
         };
         let parent = obr.first(29);
         let named = self.order(&[Ei::read_sub(parent.comp(1)), Ei::read_sub(parent.comp(2))]);
@@ -128,14 +129,22 @@ pub fn order<'m>(
         let asked = request::Asked { specimens: &specimens, answers: &answers };
         let target = request::request(ctx, order, within, &parts, (&basis, &meta), Some(&asked), &key);
         request::event(ctx, order, &target, &key);
-        family.members.push(Member { numbers: numbers_of(&parts), request: target.clone(), results: answers.results });
+        family.members.push(Member {
+            numbers: numbers_of(&parts),
+            request: target.clone(),
+            results: answers.results,
+        });
         return target;
     }
     let request = request::request(ctx, order, within, &parts, (&basis, &meta), None, &key);
     request::event(ctx, order, &request, &key);
     let specimens = specimen::specimens(ctx, order, within, &key);
     if !within.results && order.results.is_empty() {
-        family.members.push(Member { numbers: numbers_of(&parts), request: request.clone(), results: Vec::new() });
+        family.members.push(Member {
+            numbers: numbers_of(&parts),
+            request: request.clone(),
+            results: Vec::new(),
+        });
         return request;
     }
     about.category = category(obr, !specimens.is_empty());
@@ -144,7 +153,8 @@ pub fn order<'m>(
     let interpreters: Vec<Who> = obr.field(32).reps().filter_map(|part| interpreter(ctx, part)).collect();
     let mut helpers: Vec<(&'static str, Who)> = Vec::new();
     for (field, role) in [(34, "technician"), (35, "transcriptionist")] {
-        helpers.extend(obr.field(field).reps().filter_map(|part| interpreter(ctx, part)).map(|who| (role, who)));
+        helpers
+            .extend(obr.field(field).reps().filter_map(|part| interpreter(ctx, part)).map(|who| (role, who)));
     }
     let target = ctx.c.resource_with("DiagnosticReport", &key, &meta, |w| {
         let since = w.mark();

@@ -164,12 +164,9 @@ fn based_on(env: &Env<'_>, w: &mut Writer, basis: &[Basis<'_>]) {
 /// ORC-4, a group of orders: an EI, or (from version 2.7 on) two of them.
 fn requisition(env: &Env<'_>, w: &mut Writer, order: &Order<'_>) {
     let Some(part) = order.orc.map(|orc| orc.first(4)) else { return };
-    let pair = part.comp(1).subcomp(2).leaf().is_some() || (part.comp(1).leaf().is_none() && part.comp(2).says());
-    let group = if pair {
-        Ei::read_sub(part.comp(1)).or(Ei::read_sub(part.comp(2)))
-    } else {
-        Ei::read(part)
-    };
+    let pair =
+        part.comp(1).subcomp(2).leaf().is_some() || (part.comp(1).leaf().is_none() && part.comp(2).says());
+    let group = if pair { Ei::read_sub(part.comp(1)).or(Ei::read_sub(part.comp(2))) } else { Ei::read(part) };
     let Some(group) = group else { return };
     let (system, decided) = group.system(env, "placer-group");
     w.object("requisition", |w| {
@@ -263,7 +260,8 @@ fn requester<'m>(ctx: &mut Ctx<'_, '_, 'm>, order: &Order<'m>, key: &str) -> Opt
         .practitioner_at(order.obr.first(16), address)
         .or_else(|| order.orc.and_then(|orc| ctx.practitioner_at(orc.first(12), address)));
     let Some(orc) = order.orc.filter(|orc| orc.field(21).says()) else { return person };
-    let contacts = Contacts { addresses: orc.field(22).reps().collect(), telecoms: orc.field(23).reps().collect() };
+    let contacts =
+        Contacts { addresses: orc.field(22).reps().collect(), telecoms: orc.field(23).reps().collect() };
     let Some(organisation) = ctx.organisation_at(orc.first(21), true, &contacts) else { return person };
     let target = ctx.c.resource("PractitionerRole", &format!("{key}|requester"), |w| {
         if let Some(person) = &person {
@@ -277,14 +275,14 @@ fn requester<'m>(ctx: &mut Ctx<'_, '_, 'm>, order: &Order<'m>, key: &str) -> Opt
 
 /// Items of ORC that have no element in FHIR R4 and are kept with their names.
 const MORE_OF_ORC: &[u16] = &[
-    1, 2, 3, 4, 6, 7, 8, 12, 13, 14, 15, 16, 17, 18, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36,
-    37, 38,
+    1, 2, 3, 4, 6, 7, 8, 12, 13, 14, 15, 16, 17, 18, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33,
+    34, 35, 36, 37, 38,
 ];
 /// Items of OBR kept so: numbers and codes beyond what is written, danger, callback, fields of placer and filler, copies,
 /// transport, follow-up. Charges are not.
 const MORE_OF_OBR: &[u16] = &[
-    2, 3, 4, 5, 9, 10, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 26, 27, 28, 29, 30, 31, 36, 37, 38, 39, 40, 41, 42, 43, 44,
-    45, 46, 47, 48, 49, 50, 51, 52, 53,
+    2, 3, 4, 5, 9, 10, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 26, 27, 28, 29, 30, 31, 36, 37, 38, 39, 40,
+    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53,
 ];
 /// OBR items that the specimen takes where there is one.
 const OF_SPECIMEN: &[u16] = &[9, 10, 12, 14, 15, 39];
@@ -328,7 +326,9 @@ fn extensions<'m>(
         if !reported {
             fields.extend([22, 24, 25, 32, 33, 34, 35]);
         }
-        fields.retain(|f| !(has_specimen && OF_SPECIMEN.contains(f)) && !(*f == 26 && parts.parent.is_some()));
+        let elsewhere =
+            |f: &u16| has_specimen && OF_SPECIMEN.contains(f) || *f == 26 && parts.parent.is_some();
+        fields.retain(|f| !elsewhere(f));
         env.leftover_fields(w, since, obr, &fields);
         if let Some(tq1) = order.timing {
             env.leftover_fields(w, since, tq1, &[2, 3, 4, 5, 6, 9, 10, 11, 12, 13, 14]);
@@ -341,7 +341,8 @@ pub fn event<'m>(ctx: &mut Ctx<'_, '_, 'm>, order: &Order<'m>, target: &Ref, key
     let Some(orc) = order.orc else { return };
     let mut agents: Vec<(&'static str, Who)> = Vec::new();
     for (field, role) in [(10, "enterer"), (11, "verifier"), (19, "performer")] {
-        agents.extend(orc.field(field).reps().filter_map(|part| ctx.practitioner(part)).map(|who| (role, who)));
+        agents
+            .extend(orc.field(field).reps().filter_map(|part| ctx.practitioner(part)).map(|who| (role, who)));
     }
     if agents.is_empty() {
         return;
@@ -360,7 +361,8 @@ pub fn event<'m>(ctx: &mut Ctx<'_, '_, 'm>, order: &Order<'m>, target: &Ref, key
             Some(control) if codes::is_code(control.text) => {
                 w.array("coding", |w| {
                     w.element(|w| {
-                        Coding::new("http://terminology.hl7.org/CodeSystem/v2-0119", control.text, "").body(w, control);
+                        Coding::new("http://terminology.hl7.org/CodeSystem/v2-0119", control.text, "")
+                            .body(w, control);
                     });
                 });
             }

@@ -103,7 +103,9 @@ fn comment(w: &mut Writer, obr: Segment<'_>) {
 
 /// A quantity with its unit (CQ): what is no number is left to the caller.
 fn amount(w: &mut Writer, key: &str, part: Part<'_>) {
-    let Some((leaf, digits)) = part.comp(1).leaf().and_then(|l| decimal(l.text).map(|d| (l, d))) else { return };
+    let Some((leaf, digits)) = part.comp(1).leaf().and_then(|l| decimal(l.text).map(|d| (l, d))) else {
+        return;
+    };
     let (code, words) = (part.comp(2).subcomp(1).leaf(), part.comp(2).subcomp(2).leaf());
     w.object(key, |w| {
         w.number("value", &digits, leaf);
@@ -137,10 +139,17 @@ fn source_type(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
 
 /// Items of SPM that have no element in FHIR R4 and are kept with their names.
 const MORE_OF_SPM: &[u16] = &[
-    2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 19, 20, 21, 22, 23, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35,
+    2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 19, 20, 21, 22, 23, 25, 26, 27, 28, 29, 30, 31, 32,
+    33, 34, 35,
 ];
 
-fn specimen<'m>(env: &Env<'m>, w: &mut Writer, spm: Segment<'m>, within: &Within<'_, 'm>, more: &More<'_, 'm>) {
+fn specimen<'m>(
+    env: &Env<'m>,
+    w: &mut Writer,
+    spm: Segment<'m>,
+    within: &Within<'_, 'm>,
+    more: &More<'_, 'm>,
+) {
     let since = w.mark();
     w.array("identifier", |w| {
         for half in [2, 1] {

@@ -1,11 +1,11 @@
 //! One input: its messages, each on its own; the account of what is left; the answer.
 
-use causeway_adapter::{Acknowledgement, Composer, Context, Rule, Sink};
+use causeway_adapter::{Acknowledgement, Composer, Context, Sink};
 use causeway_core::{Issue, IssueCode, ItemId, Outcome, Place, Severity, Span};
 use causeway_hl7v2::{Delimiters, FaultKind, Message, ParseError, Piece, Segment, pieces};
 
-use crate::ack::{Fault, Verdict, acknowledge};
 use crate::account;
+use crate::ack::{Fault, Verdict, acknowledge};
 use crate::body::{body, without_patient};
 use crate::env::Env;
 use crate::event;
@@ -22,8 +22,7 @@ pub fn input(name: &'static str, bytes: &[u8], context: &Context, sink: &mut dyn
     let found: Vec<Piece> = pieces(bytes).collect();
     let messages = found.iter().filter(|p| matches!(p, Piece::Message(_))).count();
     if messages == 0 {
-        let text = "the input holds no HL7 v2 message: no line begins with MSH and its delimiters";
-        let issue = Issue::new(Severity::Fatal, IssueCode::Structure, "msh-missing", text);
+        let issue = rules::MSH_MISSING.issue();
         let at = causeway_core::Position::new("MSH", Span::new(0, bytes.len().min(3)));
         return Err(issue.at(at));
     }
@@ -45,7 +44,8 @@ pub fn input(name: &'static str, bytes: &[u8], context: &Context, sink: &mut dyn
                 counted += 1;
                 let start = range.start;
                 let last = counted as usize == messages;
-                let broken = bytes.get(range.clone()).is_some_and(|b| b.contains(&FRAME_START)) || (run.cut && last);
+                let broken =
+                    bytes.get(range.clone()).is_some_and(|b| b.contains(&FRAME_START)) || (run.cut && last);
                 let number = if batch { number } else { 0 };
                 run.message(bytes.get(range).unwrap_or_default(), start, number, broken);
             }
@@ -102,11 +102,7 @@ impl Run<'_> {
                 if let Some(said) = segment.leaf(1)
                     && said.text.parse::<u32>().is_ok_and(|n| n != *counted)
                 {
-                    let text = "the batch does not hold as many messages as its trailer counts";
-                    self.c.issue_at(
-                        said.id,
-                        Issue::new(Severity::Warning, IssueCode::Incomplete, "batch-count", text),
-                    );
+                    self.c.issue_at(said.id, rules::BATCH_COUNT.issue());
                 }
                 *counted = 0;
             }
@@ -120,9 +116,7 @@ impl Run<'_> {
             Span::new(start, end),
         );
         self.c.ledger.claim(id, Outcome::Rejected, "a line outside any message");
-        let text = "a line stands outside any message; it belongs to nobody and was not translated";
-        self.c
-            .issue_at(id, Issue::new(Severity::Error, IssueCode::Structure, "segment-outside-message", text));
+        self.c.issue_at(id, rules::OUTSIDE.issue());
     }
 
     fn message(&mut self, bytes: &[u8], start: usize, number: u32, broken: bool) {
@@ -152,7 +146,7 @@ impl Run<'_> {
         if let Some(refusal) = &refusal {
             self.c.abandon();
             self.c.ledger.overrule(items.clone(), Outcome::Rejected, refusal.text);
-            self.c.issue(env.issue(Severity::Error, refusal.issue, refusal.rule, refusal.text, refusal.item));
+            self.c.issue(env.breach(refusal.rule, refusal.item));
         }
         let errors = match refusal {
             Some(_) => Vec::new(),
@@ -189,34 +183,21 @@ impl Run<'_> {
             Place::Hl7 { segment: *b"MSH", occurrence: 1, field: 0, repetition: 1, component: 0, sub: 0 },
             Span::new(start, start + len),
         );
-        let (text, code, condition) = match error {
-            ParseError::NoHeader | ParseError::Delimiters => (
-                "MSH-1 and MSH-2 declare no usable delimiters",
-                IssueCode::Structure,
-                ("102", "Data type error"),
-            ),
-            ParseError::TooLong => (
-                "the message is longer than this exchange reads",
-                IssueCode::TooLong,
-                ("207", "Application internal error"),
-            ),
-            ParseError::Charset => (
-                "the character set in MSH-18 is not read",
-                IssueCode::NotSupported,
-                ("103", "Table value not found"),
-            ),
+        let (text, condition) = match error {
+            ParseError::NoHeader | ParseError::Delimiters => {
+                ("MSH-1 and MSH-2 declare no usable delimiters", ("102", "Data type error"))
+            }
+            ParseError::TooLong => {
+                ("the message is longer than this exchange reads", ("207", "Application internal error"))
+            }
+            ParseError::Charset => {
+                ("the character set in MSH-18 is not read", ("103", "Table value not found"))
+            }
         };
         self.c.ledger.claim(id, Outcome::Rejected, text);
-        self.c.issue_at(id, Issue::new(Severity::Error, code, "message-unreadable", text));
-        let refusal = Refusal {
-            code: "AR",
-            condition,
-            location: ("MSH", 0),
-            issue: code,
-            rule: "message-unreadable",
-            text,
-            item: None,
-        };
+        self.c.issue_at(id, rules::UNREADABLE.with(text));
+        let rule = &rules::UNREADABLE;
+        let refusal = Refusal { code: "AR", condition, location: ("MSH", 0), rule, text, item: None };
         self.answer(None, &Verdict { refusal: Some(refusal), errors: Vec::new(), told: None }, number);
     }
 
@@ -259,8 +240,7 @@ fn frame_broken() -> Refusal {
         code: "AE",
         condition: ("102", "Data type error"),
         location: ("MSH", 0),
-        issue: rules::FRAME_BROKEN.code,
-        rule: rules::FRAME_BROKEN.id,
+        rule: &rules::FRAME_BROKEN,
         text: rules::FRAME_BROKEN.text,
         item: None,
     }
@@ -268,31 +248,16 @@ fn frame_broken() -> Refusal {
 
 /// Issues about the form of the message.
 fn form_faults(c: &mut Composer<'_>, env: &Env<'_>) {
-    let warn = |id, code, text| Rule { id, severity: Severity::Warning, code, text };
     for fault in env.message.faults() {
         let item = fault.value.map(|index| env.message.item(index));
         let rule = match fault.kind {
             FaultKind::NoSegment => rules::LINE_ALONE,
             FaultKind::Continued => rules::LINE_CONTINUED,
             FaultKind::SeparatorKept => rules::SEPARATOR_KEPT,
-            FaultKind::TooMany => {
-                warn("parts-too-many", IssueCode::TooLong, "a segment has more parts than are told apart")
-            }
-            FaultKind::CharsetGuessed => warn(
-                "charset-guessed",
-                IssueCode::Value,
-                "the text is not valid in its character set; it was read as Windows-1252",
-            ),
-            FaultKind::CharsetDoubtful => warn(
-                "charset-doubtful",
-                IssueCode::Conflict,
-                "MSH-18 declares a single-byte character set and the text looks like UTF-8; the declaration was followed",
-            ),
-            FaultKind::UnknownEscape => warn(
-                "escape-unknown",
-                IssueCode::Value,
-                "an escape sequence is not known; it was kept as it was sent",
-            ),
+            FaultKind::TooMany => rules::PARTS_TOO_MANY,
+            FaultKind::CharsetGuessed => rules::CHARSET_GUESSED,
+            FaultKind::CharsetDoubtful => rules::CHARSET_DOUBTFUL,
+            FaultKind::UnknownEscape => rules::ESCAPE_UNKNOWN,
         };
         c.issue(env.breach(&rule, item));
     }
@@ -323,12 +288,10 @@ fn translate(
     let evn = segments.iter().copied().find(|s| &s.name() == b"EVN");
     event::event(&mut ctx, header, evn, &about);
     if !header.is_supported() {
-        let text = "this type of message is not translated as a whole; patient, visit, results and contacts were read";
-        ctx.warn(header.decided.0.map(|l| l.id), IssueCode::NotSupported, "message-type-partial", text);
+        ctx.tell(&rules::TYPE_PARTIAL, header.decided.0.map(|l| l.id));
     }
     if header.msh.comp(11, 1).is_some_and(|l| l.text != "P") {
-        let text = "MSH-11 says that this is not a production message";
-        ctx.warn(header.msh.comp(11, 1).map(|l| l.id), IssueCode::Informational, "not-production", text);
+        ctx.tell(&rules::NOT_PRODUCTION, header.msh.comp(11, 1).map(|l| l.id));
     }
     let recipient = header.msh.comp(6, 1);
     let label = if env.number > 0 { format!("message {}", env.number) } else { "message 1".to_owned() };
@@ -339,4 +302,3 @@ fn translate(
     account::rest(c, env, &segments, items);
     Ok(())
 }
-

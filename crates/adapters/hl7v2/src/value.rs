@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use causeway_core::{IssueCode, Leaf, Outcome, Precision};
+use causeway_core::{Leaf, Outcome, Precision};
 use causeway_fhir::writer::decimal;
 use causeway_fhir::{Writer, systems};
 use causeway_hl7v2::{Part, Segment};
@@ -36,8 +36,7 @@ pub fn value<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>
     if w.wrote_since(before) {
         w.mapped(kind);
     } else {
-        let issue = "the value is not of the type that OBX-2 states; it was kept as text";
-        env.warn(w, first.id, IssueCode::Value, "value-type", issue);
+        env.tell(w, &rules::VALUE_TYPE, first.id);
         text(w, part);
         w.claim(kind, Outcome::Structural, "");
     }
@@ -71,13 +70,7 @@ fn other(env: &Env<'_>, w: &mut Writer, obx: Segment<'_>, part: Part<'_>) {
         )
     }) {
         let item = part.leaves().next().map_or(0, |l| l.id);
-        env.warn(
-            w,
-            item,
-            IssueCode::NotSupported,
-            "value-type",
-            "the type in OBX-2 is not known; the value was kept as text",
-        );
+        env.tell(w, &rules::VALUE_TYPE, item);
     }
     text(w, part);
 }
@@ -131,13 +124,7 @@ fn unit(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
     let declared = system.is_some_and(|s| s.text == "UCUM");
     match code {
         Some(code) if declared && is_code(code.text) => {
-            // Where the spelling alone says that it is UCUM, naming the system adds nothing.
-            if ucum(code.text) == Some(code.text) {
-                w.fixed("system", systems::UCUM);
-                w.claim(system, Outcome::Structural, "");
-            } else {
-                w.string("system", systems::UCUM, system);
-            }
+            w.string("system", systems::UCUM, system);
             w.leaf("code", code);
         }
         Some(code) => {
@@ -200,12 +187,13 @@ fn structured<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m
             let leaves: Vec<Leaf<'m>> =
                 [comparator, first, separator, second].into_iter().flatten().collect();
             if let Some(leaf) = leaves.first() {
-                env.tell(w, &rules::VALUE_PARTS, leaf.id);
+                env.tell(w, &rules::VALUE_TYPE, leaf.id);
             }
             // What reads as one number with its sign stays together, with its unit; anything else is kept apart.
             let read = is_compared(comparator) && one.is_some();
             let unit = obx.comp(6, 2).or(obx.comp(6, 1)).filter(|_| read);
-            let mut joined = leaves.iter().map(|l| l.text).collect::<Vec<_>>().join(if read { "" } else { " " });
+            let mut joined =
+                leaves.iter().map(|l| l.text).collect::<Vec<_>>().join(if read { "" } else { " " });
             if let Some(unit) = unit {
                 joined.push(' ');
                 joined.push_str(unit.text);
@@ -326,7 +314,8 @@ fn data<'m>(obx: Segment<'m>, part: Part<'m>) -> Option<Data<'m>> {
 
 /// Whether a value holds a document although its type is another: base64 of a file.
 pub fn holds_document(obx: Segment<'_>) -> bool {
-    let may = obx.leaf(2).is_none_or(|k| matches!(k.text, "CE" | "CWE" | "CNE" | "CF" | "ST" | "TX" | "FT" | "XX"));
+    let may =
+        obx.leaf(2).is_none_or(|k| matches!(k.text, "CE" | "CWE" | "CNE" | "CF" | "ST" | "TX" | "FT" | "XX"));
     may && obx.field(5).reps().any(|part| data(obx, part).is_some())
 }
 
