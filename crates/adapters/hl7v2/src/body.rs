@@ -84,7 +84,7 @@ pub fn body<'m>(
         match places.get(&of).and_then(|known| written.get_mut(*known)) {
             // The same person again: one Patient, and what follows is theirs too.
             Some(known) => {
-                ctx.c.writer().mapped(group.pid);
+                said_again(ctx, group.pid);
                 let Written { patient, seen } = known;
                 group.rest(ctx, patient, seen, &mut about);
             }
@@ -137,13 +137,19 @@ struct Written<'m> {
     seen: Seen<'m>,
 }
 
+/// Accounts for a segment that says what another one said: all but its set id.
+fn said_again<'m>(ctx: &mut Ctx<'_, '_, 'm>, segment: Segment<'m>) {
+    let w = ctx.c.writer();
+    segment.by_field().filter(|(field, _)| *field != 1).for_each(|(_, leaf)| w.mapped(leaf));
+}
+
 /// The segments of one person that were read, found by what they say.
 #[derive(Default)]
 struct Seen<'m>(HashMap<u64, Vec<Segment<'m>>>);
 
 impl<'m> Seen<'m> {
-    fn has(&self, segment: Segment<'m>) -> bool {
-        self.0.get(&segment.fingerprint(1)).is_some_and(|list| list.iter().any(|s| s.equals(segment, 1)))
+    fn find(&self, segment: Segment<'m>) -> Option<Segment<'m>> {
+        self.0.get(&segment.fingerprint(1))?.iter().copied().find(|s| s.equals(segment, 1))
     }
 
     fn add(&mut self, segment: Segment<'m>) {
@@ -222,8 +228,9 @@ impl<'m> Group<'_, 'm> {
     ) -> Vec<Segment<'m>> {
         let mut out = Vec::new();
         for segment in self.all(name) {
-            if seen.has(segment) {
-                ctx.c.writer().mapped(segment);
+            if let Some(first) = seen.find(segment) {
+                said_again(ctx, segment);
+                said_again(ctx, first);
             } else {
                 seen.add(segment);
                 out.push(segment);
@@ -273,7 +280,11 @@ impl<'m> Group<'_, 'm> {
         let pid =
             all.iter().map(|g| g.pid).fold(self.pid, |a, b| if fullest(b) > fullest(a) { b } else { a });
         if pid.index() != self.pid.index() {
-            ctx.c.writer().mapped(self.pid);
+            said_again(ctx, self.pid);
+        }
+        if all.len() > 1 {
+            // Each of its values decides that they are one person.
+            said_again(ctx, pid);
         }
         let from = patient::Sources {
             pid,
@@ -333,13 +344,15 @@ impl<'m> Group<'_, 'm> {
         let key = sources.as_ref().and_then(|from| encounter::key(&ctx.env, from, patient));
         let reserved = key.map(|key| (key.clone(), ctx.c.reference("Encounter", &key)));
         let known = reserved.as_ref().is_some_and(|(key, _)| ctx.c.has("Encounter", key));
-        let again = sources.as_ref().is_some_and(|from| seen.has(from.pv1));
+        let first = sources.as_ref().and_then(|from| seen.find(from.pv1));
+        let again = first.is_some();
         if known
             && again
             && let Some(from) = sources.as_ref()
         {
             // The same visit again: what follows belongs to it too.
-            ctx.c.writer().mapped(from.pv1);
+            said_again(ctx, from.pv1);
+            first.into_iter().for_each(|pv1| said_again(ctx, pv1));
         }
         // A second group with the same visit would be a second resource: its reference is taken when written.
         let free = reserved.clone().filter(|_| !known || again);

@@ -9,6 +9,9 @@ pub const ACKNOWLEDGEMENTS_MAX: usize = 10_000;
 /// PID segments of one identifier that a further one is compared with; beyond them it is a patient of its own.
 pub const ALIKE_MAX: usize = 32;
 
+/// Results of one code among which the parent of an order is looked for, the last ones first.
+pub const PARENTS_MAX: usize = 256;
+
 /// Characters of a code; what is longer is no code and stays text.
 pub const CODE_CHARS_MAX: usize = 64;
 

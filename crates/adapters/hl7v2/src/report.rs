@@ -9,6 +9,7 @@ use causeway_hl7v2::{Part, Segment};
 use crate::codes::{self, concept_element};
 use crate::datatypes::Ei;
 use crate::env::{Env, source_code};
+use crate::limits::PARENTS_MAX;
 use crate::maps;
 use crate::observation::{self, About, Category};
 use crate::orders::Order;
@@ -52,40 +53,47 @@ pub struct Within<'a, 'm> {
 /// The orders of a message that were written: what later ones may follow.
 #[derive(Default)]
 pub struct Family<'m> {
-    members: Vec<Member<'m>>,
-}
-
-struct Member<'m> {
-    numbers: Vec<&'m str>,
-    request: Ref,
-    results: Vec<(Ref, Segment<'m>)>,
+    requests: Vec<Ref>,
+    /// Place of an order's request, by its numbers: the last one counts.
+    by_number: HashMap<&'m str, usize>,
+    /// Results by their code, each with the place of its order.
+    by_code: HashMap<&'m str, Vec<(usize, Ref, Segment<'m>)>>,
 }
 
 impl<'m> Family<'m> {
-    /// The request of the order that has one of these numbers.
-    pub fn request(&self, numbers: &[Option<Ei<'m>>]) -> Option<Ref> {
-        self.order(numbers).map(|m| m.request.clone())
+    fn add(&mut self, parts: &request::Parts<'m>, request: Ref, results: Vec<(Ref, Segment<'m>)>) {
+        let at = self.requests.len();
+        self.requests.push(request);
+        for ei in [parts.placer, parts.filler].into_iter().flatten() {
+            self.by_number.insert(ei.id.text, at);
+        }
+        for (target, obx) in results {
+            if let Some(code) = obx.first(3).leaves().next() {
+                self.by_code.entry(code.text).or_default().push((at, target, obx));
+            }
+        }
     }
 
-    /// The order that has one of these numbers.
-    fn order(&self, numbers: &[Option<Ei<'m>>]) -> Option<&Member<'m>> {
-        let has = |m: &Member<'m>| numbers.iter().flatten().any(|ei| m.numbers.contains(&ei.id.text));
-        self.members.iter().rev().find(|m| has(m))
+    /// The request of the order that has this number.
+    pub fn request(&self, number: Ei<'m>) -> Option<Ref> {
+        self.requests.get(*self.by_number.get(number.id.text)?).cloned()
     }
 
-    /// The result that OBR-26 names by code and sub-id: in the order that OBR-29 names, else in any.
+    /// The result that OBR-26 names by code and sub-id: in the order that OBR-29 names, else the last one.
     fn result(&self, obr: Segment<'m>) -> Option<(Ref, Vec<ItemId>)> {
         let (code, sub) = (obr.comp(26, 1)?, obr.comp(26, 2));
-        let is = |(_, obx): &&(Ref, Segment<'m>)| {
-            let id = obx.first(3).leaves().next();
-            id.is_some_and(|id| id.text == code.text)
-                && sub.is_none_or(|sub| obx.leaf(4).is_some_and(|s| s.text == sub.text))
-        };
         let parent = obr.first(29);
-        let named = self.order(&[Ei::read_sub(parent.comp(1)), Ei::read_sub(parent.comp(2))]);
-        let mut found = named.into_iter().chain(self.members.iter().rev()).flat_map(|m| m.results.iter());
-        let (target, _) = found.find(is)?;
-        Some((target.clone(), obr.first(26).leaves().map(|l| l.id).collect()))
+        let halves = [Ei::read_sub(parent.comp(1)), Ei::read_sub(parent.comp(2))];
+        let named = halves.into_iter().flatten().find_map(|ei| self.by_number.get(ei.id.text)).copied();
+        let alike = self.by_code.get(code.text)?.iter().rev().take(PARENTS_MAX);
+        let fits = |(_, _, obx): &&(usize, Ref, Segment<'m>)| {
+            sub.is_none_or(|sub| obx.leaf(4).is_some_and(|own| own.text == sub.text))
+        };
+        let mut fitting = alike.filter(fits).peekable();
+        let last = fitting.peek().map(|(_, target, _)| target.clone());
+        let own = fitting.find(|(at, _, _)| Some(*at) == named).map(|(_, target, _)| target.clone());
+        let from = [Some(code), sub].into_iter().flatten().map(|l| l.id).collect();
+        own.or(last).map(|target| (target, from))
     }
 }
 
@@ -107,7 +115,7 @@ pub fn order<'m>(
     let key =
         format!("{}|{code}", number.unwrap_or_else(|| format!("{}|{}", within.patient.key, within.fallback)));
     let meta = request::security(order.orc);
-    let parts = request::Parts { placer, filler, parent: family.result(obr) };
+    let parts = request::Parts { placer, filler, parent: family.result(obr).filter(|_| !order.results.is_empty()) };
     if parts.parent.is_none() && obr.field(26).says() {
         let issue = env.breach(&rules::PARENT_ABSENT, obr.first(26).leaves().next().map(|l| l.id));
         ctx.c.issue(issue);
@@ -188,12 +196,8 @@ pub fn order<'m>(
             env.leftover_fields(w, since, obr, &[24, 32, 33, 34, 35]);
         });
     });
-    family.members.push(Member { numbers: numbers_of(&parts), request, results: written.results });
+    family.add(&parts, request, written.results);
     target
-}
-
-fn numbers_of<'m>(parts: &request::Parts<'m>) -> Vec<&'m str> {
-    [parts.placer, parts.filler].into_iter().flatten().map(|ei| ei.id.text).collect()
 }
 
 /// The documents of a report: the form it is presented in, leading to the DocumentReference with the data.

@@ -48,8 +48,10 @@ pub fn basis<'m>(order: &Order<'m>, family: &Family<'m>) -> Vec<Basis<'m>> {
     let fields = [order.orc.map(|orc| orc.first(8)), Some(order.obr.first(29))];
     let Some(part) = fields.into_iter().flatten().rfind(|part| part.says()) else { return Vec::new() };
     let halves = [Ei::read_sub(part.comp(1)), Ei::read_sub(part.comp(2))];
-    if let Some(target) = family.request(&halves) {
-        return vec![Basis::Here(target, part.leaves().map(|l| l.id).collect())];
+    for ei in halves.into_iter().flatten() {
+        if let Some(target) = family.request(ei) {
+            return vec![Basis::Here(target, vec![ei.id.id])];
+        }
     }
     let named = [(halves.first().copied().flatten(), "placer"), (halves.get(1).copied().flatten(), "filler")];
     named.into_iter().filter_map(|(ei, name)| ei.map(|ei| Basis::Number(ei, name))).collect()
@@ -326,9 +328,9 @@ fn extensions<'m>(
         if !reported {
             fields.extend([22, 24, 25, 32, 33, 34, 35]);
         }
-        let elsewhere =
-            |f: &u16| has_specimen && OF_SPECIMEN.contains(f) || *f == 26 && parts.parent.is_some();
-        fields.retain(|f| !elsewhere(f));
+        fields.retain(|f| !(has_specimen && OF_SPECIMEN.contains(f)));
+        // What names the parent result is said by the results that follow it.
+        w.mapped(parts.parent.iter().map(|(_, from)| from).collect::<Vec<_>>());
         env.leftover_fields(w, since, obr, &fields);
         if let Some(tq1) = order.timing {
             env.leftover_fields(w, since, tq1, &[2, 3, 4, 5, 6, 9, 10, 11, 12, 13, 14]);
