@@ -137,22 +137,14 @@ pub fn order<'m>(
         let asked = request::Asked { specimens: &specimens, answers: &answers };
         let target = request::request(ctx, order, within, &parts, (&basis, &meta), Some(&asked), &key);
         request::event(ctx, order, &target, &key);
-        family.members.push(Member {
-            numbers: numbers_of(&parts),
-            request: target.clone(),
-            results: answers.results,
-        });
+        family.add(&parts, target.clone(), answers.results);
         return target;
     }
     let request = request::request(ctx, order, within, &parts, (&basis, &meta), None, &key);
     request::event(ctx, order, &request, &key);
     let specimens = specimen::specimens(ctx, order, within, &key);
     if !within.results && order.results.is_empty() {
-        family.members.push(Member {
-            numbers: numbers_of(&parts),
-            request: request.clone(),
-            results: Vec::new(),
-        });
+        family.add(&parts, request.clone(), Vec::new());
         return request;
     }
     about.category = category(obr, !specimens.is_empty());
