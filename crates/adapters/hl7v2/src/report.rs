@@ -115,7 +115,8 @@ pub fn order<'m>(
     let key =
         format!("{}|{code}", number.unwrap_or_else(|| format!("{}|{}", within.patient.key, within.fallback)));
     let meta = request::security(order.orc);
-    let parts = request::Parts { placer, filler, parent: family.result(obr).filter(|_| !order.results.is_empty()) };
+    let parts =
+        request::Parts { placer, filler, parent: family.result(obr).filter(|_| !order.results.is_empty()) };
     if parts.parent.is_none() && obr.field(26).says() {
         let issue = env.breach(&rules::PARENT_ABSENT, obr.first(26).leaves().next().map(|l| l.id));
         ctx.c.issue(issue);
