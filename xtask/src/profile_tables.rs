@@ -52,9 +52,35 @@ const DEFINITIONAL: &[&str] = &[
     "ResearchElementDefinition",
 ];
 
+/// Longest value set that is taken, in bytes.
+const MAX_VALUE_SET: usize = 24_000;
+
 /// Longest row of a code system that is taken, in bytes: leaves out the DICOM vocabulary.
 const MAX_CODE_SYSTEM: usize = 12_000;
 
+/// Code systems of others whose codes HL7 may list in its value sets and this project may not copy, or which are too
+/// large, by the beginning of their URL.
+const LICENSED: &[&str] = &[
+    "http://snomed.info/",
+    "http://loinc.org",
+    "http://www.ama-assn.org/",
+    "http://www.nlm.nih.gov/research/umls/",
+    "http://nucc.org/",
+    "http://hl7.org/fhir/sid/icd",
+    "http://hl7.org/fhir/sid/icpc",
+    "http://hl7.org/fhir/sid/cvx",
+    "http://hl7.org/fhir/sid/mvx",
+    "http://hl7.org/fhir/sid/ndc",
+    "http://hl7.org/fhir/sid/us-ssn",
+    "http://dicom.nema.org/",
+    "http://www.whocc.no/",
+    "http://ihe.net/",
+    "urn:iso:std:iso:11073",
+    "urn:oid:",
+];
+
+const PROFILES_HEAD: &str = "# HL7 FHIR R4 4.0.1: profiles published with the specification (CC0), vital signs among them. Made by `xtask profile-tables`: don't edit.\n";
+const CODES_HEAD: &str = "# HL7 FHIR R4 4.0.1: value sets and complete code systems beyond those that an element must use (CC0; systems under other licences are left open). Made by `xtask profile-tables`: don't edit.\n";
 const R4_HEAD: &str = "# HL7 FHIR R4 4.0.1: types, elements, required codes. HL7 publishes FHIR under CC0. Made by `xtask profile-tables`: don't edit.\n";
 const EXTENSIONS_HEAD: &str = "# HL7 FHIR R4 4.0.1: extensions published with the specification (CC0). Made by `xtask profile-tables`: don't edit.\n";
 const UK_HEAD: &str = "# UK Core R4 STU2 2.0.0: rules of profiles and extensions, code lists. Copyright HL7 UK, Apache-2.0 per definition. Made by `xtask profile-tables`: don't edit.\n";
@@ -95,8 +121,13 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     for file in ["valuesets.json", "v3-codesystems.json", "v2-tables.json"] {
         entries(&r4.join(file))?.iter().for_each(|r| terminology.add(r));
     }
-    put(&data.join("r4.tsv"), &base_table(&r4, &terminology)?, check)?;
+    terminology.withhold(LICENSED);
+    let base = base_table(&r4, &terminology)?;
+    put(&data.join("r4.tsv"), &base, check)?;
     put(&data.join("r4-extensions.tsv"), &extension_table(&r4)?, check)?;
+    put(&data.join("r4-profiles.tsv"), &profile_table(&r4)?, check)?;
+    put(&data.join("r4-codes.tsv"), &code_table(&base, &terminology), check)?;
+    terminology.withhold(&[]);
     put(&data.join("uk-core.tsv"), &uk_core_table(&fhir.join("ukcore"), terminology)?, check)
 }
 
@@ -175,6 +206,43 @@ fn base_table(r4: &Path, terminology: &Terminology) -> Result<String, String> {
         }
     }
     Ok(table)
+}
+
+/// The profiles of resources and data types that the specification publishes beside its types.
+fn profile_table(r4: &Path) -> Result<String, String> {
+    let mut table = PROFILES_HEAD.to_owned();
+    for definition in entries(&r4.join("profiles-others.json"))? {
+        let is = |key: &str, want: &str| definition.get(key).and_then(Value::as_str) == Some(want);
+        if is("resourceType", "StructureDefinition") && is("derivation", "constraint") && !is("type", "Extension") {
+            table.push_str(&profile_rows(&definition));
+        }
+    }
+    Ok(table)
+}
+
+/// The value sets and code systems that the base table doesn't have.
+fn code_table(base: &str, terminology: &Terminology) -> String {
+    let first = |row: &str| row.split('\t').take(2).collect::<Vec<_>>().join("\t");
+    let have: BTreeSet<String> =
+        base.lines().filter(|l| l.starts_with("V\t") || l.starts_with("C\t")).map(first).collect();
+    let mut table = CODES_HEAD.to_owned();
+    for url in terminology.value_set_urls() {
+        if let Some(rows) = terminology.value_set_rows(url)
+            && !have.contains(&first(rows.trim_end().lines().next().unwrap_or_default()))
+            && rows.len() <= MAX_VALUE_SET
+            && rows.lines().any(|l| l.starts_with("s\t") && !l.ends_with("\t?"))
+        {
+            table.push_str(&rows);
+        }
+    }
+    for url in terminology.code_system_urls() {
+        let row = terminology.code_system_row(url).unwrap_or_default();
+        let licensed = LICENSED.iter().any(|l| url.starts_with(l));
+        if !licensed && row.len() <= MAX_CODE_SYSTEM && !have.contains(&first(row.trim_end())) {
+            table.push_str(&row);
+        }
+    }
+    table
 }
 
 /// The code systems behind a definition's bindings on Codings and CodeableConcepts that are not required ones.

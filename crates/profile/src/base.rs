@@ -1,6 +1,5 @@
 //! The base specification: every type, its elements, and the codes that its required bindings allow.
 
-use crate::codes::ValueSet;
 use crate::invariants::Invariant;
 use crate::primitive::Primitive;
 use std::collections::HashMap;
@@ -125,7 +124,6 @@ pub(crate) struct Type {
 pub(crate) struct Base {
     pub(crate) types: Vec<Type>,
     pub(crate) by_name: Names<TypeId>,
-    pub(crate) value_sets: HashMap<String, ValueSet>,
     pub(crate) element: TypeId,
     pub(crate) extension: TypeId,
     pub(crate) resource: TypeId,
@@ -181,7 +179,6 @@ impl Base {
         Self {
             types,
             by_name,
-            value_sets: crate::codes::parse_value_sets(table),
             element,
             extension,
             resource,

@@ -9,12 +9,44 @@ use std::collections::{HashMap, HashSet};
 pub(crate) struct BundleIndex<'a> {
     /// The Bundle's type.
     pub(crate) kind: &'a str,
-    by_url: HashMap<&'a str, &'a str>,
-    by_id: HashSet<(&'a str, &'a str)>,
+    /// Entries by fullUrl: resource and type; several where the Bundle holds versions, or is ambiguous.
+    by_url: HashMap<&'a str, Vec<(&'a Value, &'a str)>>,
+    by_id: HashMap<(&'a str, &'a str), &'a Value>,
+    /// fullUrls by the address of the resource.
+    urls: HashMap<usize, &'a str>,
+}
+
+/// What a reference leads to within a Bundle.
+#[derive(Clone, Copy)]
+pub(crate) enum Resolved<'a> {
+    /// The entry whose fullUrl is what the reference leads to.
+    One(&'a Value),
+    /// An entry of this type and id, under another base.
+    ById(&'a Value),
+    /// Several entries of that fullUrl.
+    Many,
+    No,
+}
+
+impl<'a> Resolved<'a> {
+    pub(crate) fn found(self) -> Option<&'a Value> {
+        match self {
+            Self::One(resource) | Self::ById(resource) => Some(resource),
+            Self::Many | Self::No => None,
+        }
+    }
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value.get(key).and_then(Value::as_str)
+}
+
+/// `Type` and `id` at the end of a RESTful URL, and what stands before them.
+fn restful(url: &str) -> Option<(&str, &str, &str)> {
+    let bare = url.split_once("/_history/").map_or(url, |(front, _)| front);
+    let (front, id) = bare.rsplit_once('/')?;
+    let (base, ty) = front.rsplit_once('/').unwrap_or(("", front));
+    ty.starts_with(|c: char| c.is_ascii_uppercase()).then_some((base, ty, id))
 }
 
 impl<'a> BundleIndex<'a> {
@@ -22,33 +54,76 @@ impl<'a> BundleIndex<'a> {
         let mut index = Self {
             kind: bundle.get("type").and_then(Value::as_str).unwrap_or_default(),
             by_url: HashMap::new(),
-            by_id: HashSet::new(),
+            by_id: HashMap::new(),
+            urls: HashMap::new(),
         };
         for entry in entries(bundle) {
             let Some(resource) = entry.get("resource") else { continue };
             let Some(ty) = text(resource, "resourceType") else { continue };
             if let Some(url) = text(entry, "fullUrl") {
-                index.by_url.insert(url, ty);
-                if let Some((front, id)) = url.rsplit_once('/') {
-                    index.by_id.insert((front.rsplit('/').next().unwrap_or(front), id));
+                index.by_url.entry(url).or_default().push((resource, ty));
+                index.urls.insert(std::ptr::from_ref(resource) as usize, url);
+                if let Some((_, ty, id)) = restful(url) {
+                    index.by_id.entry((ty, id)).or_insert(resource);
                 }
             }
             if let Some(id) = text(resource, "id") {
-                index.by_id.insert((ty, id));
+                index.by_id.entry((ty, id)).or_insert(resource);
             }
         }
         index
     }
 
+    /// The fullUrl under which a resource stands in the Bundle.
+    pub(crate) fn url_of(&self, resource: &Value) -> Option<&'a str> {
+        self.urls.get(&(std::ptr::from_ref(resource) as usize)).copied()
+    }
+
     /// The type of the entry with this fullUrl.
     pub(crate) fn by_url(&self, url: &str) -> Option<&'a str> {
         let bare = url.split('#').next().unwrap_or(url);
-        self.by_url.get(bare).copied()
+        self.by_url.get(bare).and_then(|found| found.first()).map(|(_, ty)| *ty)
     }
 
-    /// True where an entry has this type and id.
-    pub(crate) fn has(&self, ty: &str, id: &str) -> bool {
-        self.by_id.contains(&(ty, id))
+    /// True for a Bundle that must hold what its urn references name: others may be pages of something larger.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.kind, "document" | "message" | "transaction" | "batch")
+    }
+
+    /// Follows a literal reference by the rules of R4 (Bundle, "Resolving references in Bundles"): the fullUrl of the
+    /// entry that refers gives the base of a relative one.
+    pub(crate) fn resolve(&self, literal: &str, from: Option<&str>) -> Resolved<'a> {
+        let (bare, version) =
+            literal.split_once("/_history/").map_or((literal, None), |(front, v)| (front, Some(v)));
+        let bare = bare.split('#').next().unwrap_or(bare);
+        if bare.contains(':') {
+            return self.exact(bare, version);
+        }
+        let Some((_, ty, id)) = restful(bare) else { return Resolved::No };
+        let base = from.filter(|f| f.starts_with("http")).and_then(restful).map(|(base, _, _)| base);
+        if let Some(base) = base {
+            let exact = self.exact(&format!("{base}/{ty}/{id}"), version);
+            if !matches!(exact, Resolved::No) {
+                return exact;
+            }
+        }
+        match self.by_id.get(&(ty, id)) {
+            Some(found) if base.is_some() => Resolved::ById(found),
+            Some(found) => Resolved::One(found),
+            None => Resolved::No,
+        }
+    }
+
+    fn exact(&self, url: &str, version: Option<&str>) -> Resolved<'a> {
+        let found = self.by_url.get(url).map_or(&[][..], Vec::as_slice);
+        let mut fitting = found.iter().filter(|(resource, _)| {
+            version.is_none_or(|v| resource.get("meta").and_then(|m| text(m, "versionId")) == Some(v))
+        });
+        match (fitting.next(), fitting.next()) {
+            (None, _) => Resolved::No,
+            (Some((resource, _)), None) => Resolved::One(resource),
+            (Some(_), Some(_)) => Resolved::Many,
+        }
     }
 }
 

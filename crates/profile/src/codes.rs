@@ -1,7 +1,9 @@
-//! Value sets and code systems that are known whole.
+//! Value sets and code systems, as far as their content is known.
 
 use crate::rows::long;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
 /// The codes of one system in a value set.
 #[derive(Clone, Debug)]
@@ -9,45 +11,52 @@ pub(crate) enum Codes {
     /// Every code of the system: judged by the system's syntax where it has one.
     All,
     These(HashSet<String>),
+    /// Some codes of the system, which ones is not known here.
+    Unknown,
 }
 
-/// A value set whose content is known: codes by system.
+/// Whether something belongs to a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Belongs {
+    Yes,
+    No,
+    /// The set draws on a system whose content is not known here.
+    Unknown,
+}
+
+/// A value set: codes by system.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ValueSet {
     pub(crate) systems: Vec<(String, Codes)>,
 }
 
 impl ValueSet {
-    /// True where the code belongs to the set. `system` is `None` for an element of type `code`, which carries none.
-    pub(crate) fn has(&self, system: Option<&str>, code: &str) -> bool {
-        self.systems.iter().any(|(name, codes)| {
-            system.is_none_or(|s| s == name)
-                && match codes {
-                    Codes::All => well_formed(name, code),
-                    Codes::These(codes) => codes.contains(code),
-                }
-        })
+    /// Whether the code belongs to the set. `system` is `None` for an element of type `code`, which carries none.
+    pub(crate) fn has(&self, system: Option<&str>, code: &str) -> Belongs {
+        let mut answer = Belongs::No;
+        for (name, codes) in &self.systems {
+            if system.is_some_and(|s| s != name) {
+                continue;
+            }
+            match codes {
+                Codes::All if well_formed(name, code) => return Belongs::Yes,
+                Codes::These(codes) if codes.contains(code) => return Belongs::Yes,
+                Codes::Unknown => answer = Belongs::Unknown,
+                Codes::All | Codes::These(_) => {}
+            }
+        }
+        answer
     }
 }
 
 /// True where the code has the shape that its open system demands.
 fn well_formed(system: &str, code: &str) -> bool {
     match system {
-        "urn:ietf:bcp:47" => language(code),
+        "urn:ietf:bcp:47" => crate::languages::is_language(code),
         "urn:ietf:bcp:13" => media_type(code),
         "urn:iso:std:iso:4217" => code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()),
         _ => !code.is_empty(),
     }
-}
-
-/// BCP 47: a primary tag of two to eight letters (or `x`, `i`), then tags of one to eight letters and digits.
-fn language(code: &str) -> bool {
-    let mut tags = code.split('-');
-    let first = tags.next().unwrap_or_default();
-    let primary = matches!(first, "x" | "i") || matches!(first.len(), 2 | 3);
-    primary
-        && first.bytes().all(|b| b.is_ascii_alphabetic())
-        && tags.all(|t| (1..=8).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 /// BCP 13: `type/subtype`, with parameters after a semicolon.
@@ -58,39 +67,94 @@ fn media_type(code: &str) -> bool {
     name.split_once('/').is_some_and(|(a, b)| token(a) && token(b))
 }
 
+/// Top-level media types of IANA's registry (RFC 6838, 9695).
+const MEDIA: &[&str] = &[
+    "application", "audio", "font", "haptics", "image", "message", "model", "multipart", "text", "video",
+];
+
+/// True for a well-formed media type whose first half IANA doesn't know and that isn't private (`x-…`).
+pub(crate) fn is_unregistered_media(code: &str) -> bool {
+    let front = code.split('/').next().unwrap_or_default().to_ascii_lowercase();
+    media_type(code) && !front.starts_with("x-") && front != "*" && !MEDIA.contains(&front.as_str())
+}
+
 fn codes(field: &str) -> Codes {
-    if field == "*" { Codes::All } else { Codes::These(field.split('|').map(str::to_owned).collect()) }
-}
-
-/// Reads the `V` and `s` rows of a table.
-pub(crate) fn parse_value_sets(table: &str) -> HashMap<String, ValueSet> {
-    let mut sets: HashMap<String, ValueSet> = HashMap::new();
-    let mut current: Option<(String, ValueSet)> = None;
-    for line in table.lines() {
-        let mut fields = line.split('\t');
-        match fields.next() {
-            Some("V") => {
-                sets.extend(current.take());
-                current = Some((long(fields.next().unwrap_or_default()), ValueSet::default()));
-            }
-            Some("s") => {
-                if let (Some((_, set)), Some(system), Some(list)) =
-                    (&mut current, fields.next(), fields.next())
-                {
-                    set.systems.push((long(system), codes(list)));
-                }
-            }
-            _ => {}
-        }
+    match field {
+        "*" => Codes::All,
+        "?" => Codes::Unknown,
+        list => Codes::These(list.split('|').map(str::to_owned).collect()),
     }
-    sets.extend(current);
-    sets
 }
 
-/// Reads the `C` rows of a table: complete code systems.
-pub(crate) fn parse_code_systems(table: &str) -> HashMap<String, HashSet<String>> {
+/// Rows of a table, read when they are first asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Lazy<T> {
+    rows: Cow<'static, str>,
+    held: Arc<OnceLock<T>>,
+}
+
+impl<T> Lazy<T> {
+    fn new(rows: Cow<'static, str>) -> Self {
+        Self { rows, held: Arc::new(OnceLock::new()) }
+    }
+}
+
+impl Lazy<ValueSet> {
+    pub(crate) fn get(&self) -> &ValueSet {
+        self.held.get_or_init(|| {
+            let rows = self.rows.lines().filter_map(|l| l.strip_prefix("s\t")?.split_once('\t'));
+            ValueSet { systems: rows.map(|(system, list)| (long(system), codes(list))).collect() }
+        })
+    }
+}
+
+impl Lazy<HashSet<String>> {
+    pub(crate) fn get(&self) -> &HashSet<String> {
+        self.held.get_or_init(|| self.rows.split('|').map(str::to_owned).collect())
+    }
+}
+
+/// The parts of a table that begin with a line of this kind, with that line.
+pub(crate) fn parts<'t>(table: &'t str, kind: &'static str) -> impl Iterator<Item = &'t str> {
+    let mut starts = table.match_indices('\n').map(|(at, _)| at + 1).chain([0]).filter(move |at| {
+        table.get(*at..).is_some_and(|rest| rest.starts_with(kind) && rest[kind.len()..].starts_with('\t'))
+    });
+    std::iter::from_fn(move || {
+        let start = starts.next()?;
+        let body = &table[start..];
+        // A part goes on while lines begin with a small letter.
+        let end = body
+            .match_indices('\n')
+            .map(|(at, _)| at + 1)
+            .find(|at| !body.as_bytes().get(*at).is_some_and(u8::is_ascii_lowercase))
+            .unwrap_or(body.len());
+        Some(&body[..end])
+    })
+}
+
+fn cut(table: &Cow<'static, str>, part: &str) -> Cow<'static, str> {
+    match table {
+        Cow::Borrowed(whole) => {
+            let start = part.as_ptr() as usize - whole.as_ptr() as usize;
+            Cow::Borrowed(&whole[start..start + part.len()])
+        }
+        Cow::Owned(_) => Cow::Owned(part.to_owned()),
+    }
+}
+
+/// The `V` and `s` rows of a table.
+pub(crate) fn value_sets(table: &Cow<'static, str>) -> HashMap<String, Lazy<ValueSet>> {
+    let named = parts(table, "V").filter_map(|part| {
+        let url = part.lines().next()?.strip_prefix("V\t")?;
+        Some((long(url), Lazy::new(cut(table, part))))
+    });
+    named.collect()
+}
+
+/// The `C` rows of a table: complete code systems.
+pub(crate) fn code_systems(table: &Cow<'static, str>) -> HashMap<String, Lazy<HashSet<String>>> {
     let rows = table.lines().filter_map(|l| l.strip_prefix("C\t")?.split_once('\t'));
-    rows.map(|(url, list)| (long(url), list.split('|').map(str::to_owned).collect())).collect()
+    rows.map(|(url, list)| (long(url), Lazy::new(cut(table, list)))).collect()
 }
 
 #[cfg(test)]
@@ -99,9 +163,23 @@ mod tests {
 
     #[test]
     fn open_systems_are_judged_by_syntax() {
-        assert!(language("en") && language("en-GB") && language("zh-Hant-TW"));
-        assert!(!language("english") && !language("") && !language("en_GB"));
         assert!(media_type("text/plain") && media_type("application/fhir+json; charset=utf-8"));
         assert!(!media_type("pdf") && !media_type("/x"));
+        assert!(is_unregistered_media("chemical/x-pdb") && !is_unregistered_media("x-world/x-3dmf"));
+        assert!(!is_unregistered_media("Application/pdf") && !is_unregistered_media("pdf"));
+    }
+
+    #[test]
+    fn a_set_that_draws_on_an_unknown_system_says_so() {
+        let table = Cow::Borrowed("V\t%a\ns\tsct\t?\ns\tlocal\tx|y\nV\t%b\ns\tlocal\t*\nC\tlocal\tx|y|z\n");
+        let sets = value_sets(&table);
+        let a = sets["http://hl7.org/fhir/ValueSet/a"].get();
+        assert_eq!(a.has(Some("local"), "x"), Belongs::Yes);
+        assert_eq!(a.has(Some("local"), "z"), Belongs::No);
+        assert_eq!(a.has(Some("sct"), "1"), Belongs::Unknown);
+        assert_eq!(a.has(None, "x"), Belongs::Yes);
+        assert_eq!(a.has(None, "q"), Belongs::Unknown);
+        assert_eq!(sets.len(), 2);
+        assert!(code_systems(&table)["local"].get().contains("z"));
     }
 }

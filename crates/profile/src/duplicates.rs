@@ -1,5 +1,25 @@
 //! Objects that name a member twice, which a JSON tree can't show: it keeps the last and loses the other.
 
+use crate::limits::MAX_DUPLICATES;
+use crate::report::{About, Finding, Report, Severity};
+
+/// Adds an error for each object that has a member twice.
+pub(crate) fn report(json: &[u8], report: &mut Report) {
+    for at in find(json, MAX_DUPLICATES) {
+        let line = json.get(..at).unwrap_or_default().iter().filter(|b| **b == b'\n').count() + 1;
+        report.push(Finding {
+            severity: Severity::Error,
+            path: String::new(),
+            rule: "r4/duplicate-member".to_owned(),
+            text: format!(
+                "the object that ends in line {line} has a member twice, and only the last was read"
+            ),
+            about: About::Nothing,
+        });
+    }
+    report.settle();
+}
+
 /// Below this many members every pair is compared; above it they are sorted.
 const FEW: usize = 16;
 

@@ -16,19 +16,22 @@ mod codes;
 mod definitions;
 mod duplicates;
 mod invariants;
+mod languages;
 pub mod limits;
 mod primitive;
 mod profiles;
+mod quantity;
 mod references;
 mod report;
 pub mod rows;
 mod slices;
+mod snomed;
 mod ucum;
 mod values;
 mod walk;
 
 pub use definitions::{Definitions, LoadError};
-pub use report::{Finding, Report, Severity};
+pub use report::{About, Coverage, Finding, Report, Severity, Unchecked};
 
 use serde_json::Value;
 
@@ -41,6 +44,23 @@ pub struct Options {
     pub must_support: bool,
     /// Report best-practice rules (`dom-6`: a resource should have a narrative) as warnings.
     pub best_practice: bool,
+    /// A claimed profile that is not known is an error instead of a warning.
+    pub refuse_unknown_profiles: bool,
+    /// What is said of an extension whose definition is not known.
+    pub unknown_extensions: UnknownExtensions,
+}
+
+/// What is said of an extension whose definition is not known. One that may change the meaning
+/// (`modifierExtension`) is a warning at least.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownExtensions {
+    /// It is counted in the report's coverage only.
+    #[default]
+    Allow,
+    /// It is told as information.
+    Note,
+    /// It is an error.
+    Refuse,
 }
 
 /// Checks a JSON document against R4 and UK Core.
@@ -58,34 +78,21 @@ pub fn check_value(resource: &Value) -> Report {
 impl Definitions {
     /// Checks a JSON document.
     pub fn check(&self, json: &[u8], options: &Options) -> Report {
-        let fail = |rule: &str, text: String| Report {
-            findings: vec![Finding {
-                severity: Severity::Error,
-                path: String::new(),
-                rule: rule.to_owned(),
-                text,
-            }],
-            truncated: false,
-        };
         if json.len() > limits::MAX_BYTES {
-            return fail("r4/size", format!("the document is larger than {} bytes", limits::MAX_BYTES));
+            let text = format!("the document is larger than {} bytes", limits::MAX_BYTES);
+            return Report::refusal("r4/size", text);
         }
         match serde_json::from_slice::<Value>(json) {
             Ok(value) => {
                 let mut report = self.check_value(&value, options);
-                for at in duplicates::find(json, limits::MAX_DUPLICATES) {
-                    let line = json.get(..at).unwrap_or_default().iter().filter(|b| **b == b'\n').count() + 1;
-                    let text = format!(
-                        "the object that ends in line {line} has a member twice, and only the last was read"
-                    );
-                    report.findings.extend(fail("r4/duplicate-member", text).findings);
-                }
+                duplicates::report(json, &mut report);
                 report
             }
             // The parser's own message may quote the document, so only its place is given.
-            Err(e) => {
-                fail("r4/json", format!("not readable as json at line {}, column {}", e.line(), e.column()))
-            }
+            Err(e) => Report::refusal(
+                "r4/json",
+                format!("not readable as json at line {}, column {}", e.line(), e.column()),
+            ),
         }
     }
 

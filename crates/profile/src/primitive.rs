@@ -289,14 +289,18 @@ impl Moment {
         of_years + of_months + i64::from(self.day) - 1
     }
 
-    /// True where this is surely later than the other, at the precision that both have.
-    pub(crate) fn is_after(&self, other: &Self) -> bool {
+    /// FHIRPath's `<=`: `None` where the two have different precision and are the same as far as both go.
+    pub(crate) fn is_at_most(&self, other: &Self) -> Option<bool> {
         if self.parts == 6 && other.parts == 6 {
-            return self.instant > other.instant;
+            return Some(self.instant <= other.instant);
         }
         let parts = self.parts.min(other.parts);
         let key = |m: &Self| (m.year, if parts > 1 { m.month } else { 0 }, if parts > 2 { m.day } else { 0 });
-        key(self) > key(other)
+        match key(self).cmp(&key(other)) {
+            std::cmp::Ordering::Less => Some(true),
+            std::cmp::Ordering::Greater => Some(false),
+            std::cmp::Ordering::Equal => (self.parts == other.parts).then_some(true),
+        }
     }
 }
 
@@ -353,10 +357,14 @@ mod tests {
 
     #[test]
     fn moments_compare_at_shared_precision() {
-        let later =
-            |a: &str, b: &str| Moment::parse(a).zip(Moment::parse(b)).is_some_and(|(a, b)| a.is_after(&b));
-        assert!(later("2024-03", "2024-02-28") && !later("2024-02", "2024-02-28"));
-        assert!(later("2024-01-01T00:00:00Z", "2024-01-01T00:30:00+01:00"));
-        assert!(!later("2024-01-01T00:30:00+01:00", "2024-01-01T00:00:00Z"));
+        let at_most = |a: &str, b: &str| {
+            Moment::parse(a).zip(Moment::parse(b)).and_then(|(a, b)| a.is_at_most(&b))
+        };
+        assert_eq!(at_most("2024-03", "2024-02-28"), Some(false));
+        assert_eq!(at_most("2024-02", "2024-02-28"), None);
+        assert_eq!(at_most("2024-01-02", "2024-01-02T10:00:00Z"), None);
+        assert_eq!(at_most("2024-01-01", "2024-01-02T10:00:00Z"), Some(true));
+        assert_eq!(at_most("2024-01-01T00:00:00Z", "2024-01-01T00:30:00+01:00"), Some(false));
+        assert_eq!(at_most("2024-01-01T00:30:00+01:00", "2024-01-01T00:00:00Z"), Some(true));
     }
 }

@@ -3,6 +3,7 @@
 use crate::base::{Binding, max};
 use crate::invariants::Invariant;
 use crate::limits::MAX_BASES;
+use crate::report::Severity;
 use crate::rows::long;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -40,6 +41,13 @@ pub(crate) enum Expected {
 }
 
 impl Expected {
+    /// The value asked for, where it is short enough to say.
+    pub(crate) fn words(&self) -> Option<String> {
+        let (Self::Fixed(value) | Self::Pattern(value)) = self;
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        (text.len() <= 200).then_some(text)
+    }
+
     pub(crate) fn is_met(&self, value: &Value) -> bool {
         match self {
             Self::Fixed(want) => want == value,
@@ -70,13 +78,52 @@ pub(crate) enum By {
     Profile,
 }
 
+/// One step of a discriminator's path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PathStep {
+    /// An element by its name, without the type of a choice.
+    Name(String),
+    /// The extension of this URL.
+    Extension(String),
+    /// Where it is of this type: a choice or a resource.
+    OfType(String),
+    /// The resource that the reference leads to.
+    Resolve,
+}
+
+impl PathStep {
+    /// Reads `code.coding`, `extension('url').value`, `value.ofType(Coding)`, `entry.item.resolve()`, `$this`.
+    fn parse(path: &str) -> Option<Vec<Self>> {
+        let mut steps = Vec::new();
+        let mut rest = path.trim();
+        while !rest.is_empty() {
+            let end = match rest.strip_prefix("extension(") {
+                Some(after) => "extension(".len() + after.find(')')? + 1,
+                None => rest.find(['.', '(']).map_or(rest.len(), |at| {
+                    if rest[at..].starts_with('(') { rest[at..].find(')').map_or(rest.len(), |e| at + e + 1) } else { at }
+                }),
+            };
+            let (step, after) = rest.split_at(end);
+            rest = after.strip_prefix('.').unwrap_or(after);
+            let argument = || step.split_once('(')?.1.strip_suffix(')').map(|a| a.trim_matches(['\'', '"', '`']).to_owned());
+            steps.push(match step.split('(').next()? {
+                "$this" => continue,
+                "resolve" => Self::Resolve,
+                "extension" if step.ends_with(')') => Self::Extension(argument()?),
+                "ofType" | "as" => Self::OfType(argument()?),
+                name if !step.contains('(') => Self::Name(name.trim_end_matches("[x]").to_owned()),
+                _ => return None,
+            });
+        }
+        Some(steps)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Discriminator {
     pub(crate) by: By,
     /// Steps of the path; empty for `$this`.
-    pub(crate) steps: Vec<String>,
-    /// True where the path follows a reference.
-    pub(crate) resolves: bool,
+    pub(crate) steps: Vec<PathStep>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -101,19 +148,30 @@ impl Slicing {
                 "profile" => By::Profile,
                 _ => return None,
             };
-            let resolves = path.contains("resolve()");
-            let steps =
-                path.split('.').filter(|s| !s.is_empty() && *s != "$this" && !s.contains("resolve()"));
-            slicing.discriminators.push(Discriminator {
-                by,
-                steps: steps.map(str::to_owned).collect(),
-                resolves,
-            });
+            slicing.discriminators.push(Discriminator { by, steps: PathStep::parse(path)? });
         }
         slicing.closed = parts.next() == Some("closed");
         slicing.ordered = parts.next() == Some("ordered");
         Some(slicing)
     }
+}
+
+/// An invariant that a definition states as FHIRPath.
+#[derive(Clone, Debug)]
+pub(crate) struct Expression {
+    pub(crate) key: String,
+    pub(crate) severity: Severity,
+    pub(crate) path: String,
+    /// What it asks for, in the definition's words.
+    pub(crate) human: String,
+}
+
+/// The least and the most that a value may be.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Limits {
+    pub(crate) min: Option<Value>,
+    pub(crate) max: Option<Value>,
+    pub(crate) length: Option<usize>,
 }
 
 /// The rules of one element of a profile, or of one slice of it.
@@ -131,10 +189,13 @@ pub(crate) struct Node {
     pub(crate) must_support: bool,
     pub(crate) value: Option<Expected>,
     pub(crate) binding: Option<Binding>,
+    /// Bindings that hold besides the main one.
+    pub(crate) more_bindings: Vec<Binding>,
     pub(crate) slicing: Option<Slicing>,
     pub(crate) invariants: Vec<&'static Invariant>,
-    /// Keys of invariants that this crate doesn't know.
-    pub(crate) unknown: Vec<String>,
+    /// Invariants given as FHIRPath.
+    pub(crate) expressions: Vec<Expression>,
+    pub(crate) limits: Limits,
     pub(crate) children: Vec<Node>,
     pub(crate) slices: Vec<Node>,
     /// True at the `extension` of an extension that defines its parts: others are not allowed.
@@ -193,7 +254,10 @@ pub(crate) struct ProfileRows {
     pub(crate) id: String,
     pub(crate) ty: String,
     pub(crate) base: String,
+    /// Business version; empty where the definition has none.
+    pub(crate) version: String,
     contexts: Vec<(String, String)>,
+    /// `x` and `i` rows.
     rules: Vec<String>,
 }
 
@@ -201,6 +265,7 @@ pub(crate) struct ProfileRows {
 #[derive(Clone, Debug)]
 pub(crate) struct Profile {
     pub(crate) ty: String,
+    pub(crate) version: Option<String>,
     pub(crate) root: Node,
     /// Where an extension may stand: kind (`element`, `extension`, `fhirpath`) and expression.
     pub(crate) contexts: Vec<(String, String)>,
@@ -218,10 +283,13 @@ pub(crate) fn parse_rows(table: &str) -> Vec<(String, ProfileRows)> {
             let contexts = next()
                 .split(' ')
                 .filter_map(|c| c.split_once(':'))
-                .map(|(k, e)| (k.to_owned(), e.to_owned()));
-            all.push((url, ProfileRows { id, ty, base, contexts: contexts.collect(), rules: Vec::new() }));
-        } else if let (Some(rest), Some((_, rows))) = (line.strip_prefix("x\t"), all.last_mut()) {
-            rows.rules.push(rest.to_owned());
+                .map(|(k, e)| (k.to_owned(), e.to_owned()))
+                .collect();
+            let version = next().to_owned();
+            all.push((url, ProfileRows { id, ty, base, version, contexts, rules: Vec::new() }));
+        } else if let (true, Some((_, rows))) = (line.starts_with("x\t") || line.starts_with("i\t"), all.last_mut())
+        {
+            rows.rules.push(line.to_owned());
         }
     }
     all
@@ -241,10 +309,16 @@ pub(crate) fn compile(url: &str, rows: &HashMap<String, Arc<ProfileRows>>) -> Op
         "profile"
     };
     let mut chain = vec![own];
-    while let Some(next) = chain.last().and_then(|p| rows.get(&p.base)).filter(|_| chain.len() < MAX_BASES) {
+    let find = |url: &str| rows.get(url).or_else(|| rows.get(url.split_once('|')?.0));
+    while let Some(next) = chain.last().and_then(|p| find(&p.base)).filter(|_| chain.len() < MAX_BASES) {
         chain.push(next);
     }
     let mut root = Node { rule: format!("{prefix}/{}", own.id), ..Node::default() };
+    // An extension built on another keeps that one's URL, unless it says otherwise.
+    if let ([.., derived, _], "Extension") = (chain.as_slice(), own.ty.as_str()) {
+        let url = Value::String(derived.base.clone());
+        apply(&mut root, &format!("x\turl\t\t\t\t\t={url}"));
+    }
     for profile in chain.iter().rev() {
         for rule in &profile.rules {
             apply(&mut root, rule);
@@ -256,13 +330,15 @@ pub(crate) fn compile(url: &str, rows: &HashMap<String, Arc<ProfileRows>>) -> Op
     {
         parts.parts_only = !parts.slices.is_empty();
     }
-    Some(Profile { ty: own.ty.clone(), root, contexts: own.contexts.clone() })
+    let version = Some(own.version.clone()).filter(|v| !v.is_empty());
+    Some(Profile { ty: own.ty.clone(), version, root, contexts: own.contexts.clone() })
 }
 
 /// Puts one rule row into the tree.
 fn apply(root: &mut Node, row: &str) {
     let mut fields = row.split('\t');
     let mut next = || fields.next().unwrap_or_default();
+    let kind = next();
     let id = next();
     let head = root.rule.clone();
     let mut node = root;
@@ -276,8 +352,16 @@ fn apply(root: &mut Node, row: &str) {
             node = descend(&mut node.slices, name, slice, &head, &path);
         }
     }
-    let (least, most, types, flag, value, binding, slicing, keys) =
-        (next(), next(), next(), next(), next(), next(), next(), next());
+    if kind == "i" {
+        if let Ok([key, severity, path, human]) = serde_json::from_str::<[String; 4]>(next()) {
+            let severity = if severity == "warning" { Severity::Warning } else { Severity::Error };
+            node.expressions.retain(|e| e.key != key);
+            node.expressions.push(Expression { key, severity, path, human });
+        }
+        return;
+    }
+    let (least, most, types, flag, value, binding, slicing, keys, limits) =
+        (next(), next(), next(), next(), next(), next(), next(), next(), next());
     node.min = least.parse().ok().or(node.min);
     node.max = max(most).or(node.max);
     if !types.is_empty() {
@@ -289,15 +373,16 @@ fn apply(root: &mut Node, row: &str) {
     } else if let Some(rest) = value.strip_prefix('~') {
         node.value = serde_json::from_str(rest).ok().map(Expected::Pattern);
     }
-    node.binding = Binding::parse(binding).or(node.binding.take());
+    let mut bindings = binding.split(' ').filter_map(Binding::parse);
+    node.binding = bindings.next().or(node.binding.take());
+    node.more_bindings.extend(bindings);
     node.slicing = Slicing::parse(slicing).or(node.slicing.take());
-    for key in keys.split_whitespace() {
-        match crate::invariants::named(key) {
-            Some(invariant) => node.invariants.push(invariant),
-            // A snapshot repeats what the base types state, and that is checked anyway.
-            None if crate::invariants::is_of_base(key) => {}
-            None => node.unknown.push(key.to_owned()),
-        }
+    node.invariants.extend(keys.split_whitespace().filter_map(crate::invariants::named));
+    if let Ok(Value::Object(mut limits)) = serde_json::from_str(limits) {
+        let length = limits.get("length").and_then(Value::as_u64).and_then(|l| usize::try_from(l).ok());
+        node.limits.min = limits.remove("min").or(node.limits.min.take());
+        node.limits.max = limits.remove("max").or(node.limits.max.take());
+        node.limits.length = length.or(node.limits.length);
     }
 }
 

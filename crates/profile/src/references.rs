@@ -1,6 +1,7 @@
 //! References: their form, their targets, and whether what they point to inside the document is there.
 
-use crate::profiles::Node;
+use crate::profiles::{Node, Profile};
+use crate::bundle::Resolved;
 use crate::report::{Severity, Step};
 use crate::walk::{Object, Walker};
 use serde_json::Value;
@@ -9,20 +10,28 @@ use std::collections::HashMap;
 
 /// A resource that may hold contained resources.
 pub(crate) struct Container<'a> {
-    /// Contained resources by id: their type, and whether something refers to them.
-    contained: HashMap<&'a str, (&'a str, Cell<bool>)>,
+    /// The container itself, which `#` refers to.
+    whole: &'a Value,
+    /// Contained resources by id: the resource, its type, and whether something refers to it.
+    contained: HashMap<&'a str, (&'a Value, &'a str, Cell<bool>)>,
 }
 
 impl<'a> Container<'a> {
-    pub(crate) fn of(object: &'a Object) -> Self {
-        let list = object.get("contained").and_then(Value::as_array).into_iter().flatten();
+    pub(crate) fn of(whole: &'a Value) -> Self {
+        let list = whole.get("contained").and_then(Value::as_array).into_iter().flatten();
         let contained = list
             .filter_map(|r| {
                 let text = |key: &str| r.get(key).and_then(Value::as_str);
-                Some((text("id")?, (text("resourceType")?, Cell::new(false))))
+                Some((text("id")?, (r, text("resourceType")?, Cell::new(false))))
             })
             .collect();
-        Self { contained }
+        Self { whole, contained }
+    }
+
+    /// True for one of the contained resources themselves.
+    pub(crate) fn holds(&self, resource: &Value) -> bool {
+        let id = resource.get("id").and_then(Value::as_str);
+        id.and_then(|id| self.contained.get(id)).is_some_and(|(held, _, _)| std::ptr::eq(*held, resource))
     }
 }
 
@@ -30,8 +39,8 @@ impl<'a> Container<'a> {
 enum Target<'t> {
     /// `#id`; the empty id is the container itself.
     Contained(&'t str),
-    /// `Type/id`, perhaps with `/_history/version`.
-    Relative(&'t str, &'t str),
+    /// `Type/id`, perhaps with `/_history/version`: the type.
+    Relative(&'t str),
     /// An absolute URL that ends in `Type/id`.
     Url(&'t str),
     /// `urn:uuid:` or `urn:oid:`.
@@ -61,7 +70,7 @@ impl<'a> Walker<'a> {
             .is_some_and(|(s, _)| s.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)));
         match typed {
             _ if scheme => typed.map_or(Target::Other, |(ty, _)| Target::Url(ty)),
-            Some((ty, id)) if bare.len() == ty.len() + 1 + id.len() => Target::Relative(ty, id),
+            Some((ty, id)) if bare.len() == ty.len() + 1 + id.len() => Target::Relative(ty),
             _ if text.contains('?') => Target::Other,
             _ if text.contains(':') && !text.contains('/') => Target::Other,
             _ => Target::Malformed,
@@ -72,17 +81,35 @@ impl<'a> Walker<'a> {
     pub(crate) fn target_type<'v>(&'v self, reference: &'v Value) -> Option<&'v str> {
         let literal = reference.get("reference").and_then(Value::as_str)?;
         match self.parse(literal) {
-            Target::Contained(id) => self.containers.last()?.contained.get(id).map(|(ty, _)| *ty),
+            Target::Contained(id) => self.containers.last()?.contained.get(id).map(|(_, ty, _)| *ty),
             Target::Urn => self.bundles.iter().rev().find_map(|b| b.by_url(literal)),
-            Target::Relative(ty, _) | Target::Url(ty) => Some(ty),
+            Target::Relative(ty) | Target::Url(ty) => Some(ty),
             Target::Other | Target::Malformed => None,
+        }
+    }
+
+    /// The resource that a Reference points to, where it is in the document.
+    pub(crate) fn resolve(&self, reference: &Value) -> Option<&'a Value> {
+        let literal = reference.get("reference").and_then(Value::as_str)?;
+        self.resolve_literal(literal)
+    }
+
+    pub(crate) fn resolve_literal(&self, literal: &str) -> Option<&'a Value> {
+        let container = self.containers.last();
+        match self.parse(literal) {
+            Target::Contained("") => container.map(|c| c.whole),
+            Target::Contained(id) => container?.contained.get(id).map(|(resource, _, _)| *resource),
+            _ => {
+                let from = self.full_urls.last().copied();
+                self.bundles.iter().rev().find_map(|b| b.resolve(literal, from).found())
+            }
         }
     }
 
     /// Remembers that something refers to a contained resource.
     pub(crate) fn mark_contained(&self, text: &str) {
         if let (Some(id), Some(container)) = (text.strip_prefix('#'), self.containers.last())
-            && let Some((_, used)) = container.contained.get(id)
+            && let Some((_, _, used)) = container.contained.get(id)
         {
             used.set(true);
         }
@@ -94,7 +121,7 @@ impl<'a> Walker<'a> {
         if let Some(literal) = object.get("reference").and_then(Value::as_str).filter(|l| !l.is_empty()) {
             self.at(Step::Name("reference"), |w| w.literal(literal, stated, targets, rules));
         } else if let Some(stated) = stated {
-            self.target(stated, targets, rules);
+            self.target(stated, targets, rules, None);
         }
     }
 
@@ -109,7 +136,7 @@ impl<'a> Walker<'a> {
         match self.parse(literal) {
             Target::Contained("") => return,
             Target::Contained(id) => {
-                let found = self.containers.last().and_then(|c| c.contained.get(id)).map(|(ty, used)| {
+                let found = self.containers.last().and_then(|c| c.contained.get(id)).map(|(_, ty, used)| {
                     used.set(true);
                     *ty
                 });
@@ -125,32 +152,25 @@ impl<'a> Walker<'a> {
             }
             Target::Urn => match self.bundles.iter().rev().find_map(|b| b.by_url(literal)) {
                 Some(ty) => actual = Some(ty),
-                None if self.bundles.is_empty() => {
+                None if self.bundles.last().is_none_or(|b| !b.is_closed()) => {
                     self.find(
                         Severity::Warning,
                         "bundle/reference-unresolved",
-                        "a urn reference can only be resolved within a bundle",
+                        "a urn reference can only be resolved within a bundle, and none here has it",
                     );
                 }
                 None => {
                     self.error("bundle/reference-unresolved", "the bundle has no entry with this fullUrl")
                 }
             },
-            Target::Relative(ty, id) => {
+            Target::Relative(ty) => {
                 actual = Some(ty);
-                if let Some(bundle) = self.bundles.last()
-                    && !bundle.has(ty, id)
-                {
-                    let document = matches!(bundle.kind, "document" | "message");
-                    let severity = if document { Severity::Warning } else { Severity::Information };
-                    self.find(
-                        severity,
-                        "bundle/reference-elsewhere",
-                        "the resource referred to is not in the bundle",
-                    );
-                }
+                self.within_bundle(literal);
             }
-            Target::Url(ty) => actual = Some(ty),
+            Target::Url(ty) => {
+                actual = Some(ty);
+                self.ambiguous(literal);
+            }
             Target::Other => {}
             Target::Malformed => {
                 return self.error(
@@ -160,7 +180,7 @@ impl<'a> Walker<'a> {
             }
         }
         if let Some(actual) = actual {
-            self.target(actual, targets, rules);
+            self.target(actual, targets, rules, Some(literal));
         }
         if let (Some(stated), Some(actual)) = (stated, actual)
             && stated != actual
@@ -170,8 +190,43 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// Checks how a relative reference resolves within the innermost Bundle.
+    fn within_bundle(&mut self, literal: &'a str) {
+        let Some(bundle) = self.bundles.last() else { return };
+        let found = bundle.resolve(literal, self.full_urls.last().copied());
+        let document = matches!(bundle.kind, "document" | "message");
+        match found {
+            Resolved::One(_) => {}
+            Resolved::Many => self.ambiguous(literal),
+            Resolved::ById(_) => self.find(
+                Severity::Warning,
+                "bundle/reference-base",
+                "an entry has this type and id, but its fullUrl is not the one that the reference leads to",
+            ),
+            Resolved::No => {
+                let severity = if document { Severity::Warning } else { Severity::Information };
+                self.find(
+                    severity,
+                    "bundle/reference-elsewhere",
+                    "the resource referred to is not in the bundle",
+                );
+            }
+        }
+    }
+
+    /// Refuses a reference that two entries of the Bundle match.
+    fn ambiguous(&mut self, literal: &'a str) {
+        let Some(bundle) = self.bundles.last() else { return };
+        if matches!(bundle.resolve(literal, self.full_urls.last().copied()), Resolved::Many) {
+            self.error(
+                "bundle/reference-ambiguous",
+                "several entries of the bundle match the reference, so it doesn't say which is meant",
+            );
+        }
+    }
+
     /// Checks that the element may refer to a resource of this type.
-    fn target(&mut self, actual: &str, targets: &[String], rules: &[&'a Node]) {
+    fn target(&mut self, actual: &str, targets: &[String], rules: &[&'a Node], literal: Option<&str>) {
         if !targets.is_empty() && !targets.iter().any(|t| t == actual) {
             return self.error(
                 "r4/reference-target",
@@ -179,18 +234,43 @@ impl<'a> Walker<'a> {
             );
         }
         for rule in rules {
-            let mut allowed =
-                rule.types.iter().filter(|t| t.code == "Reference").flat_map(|t| &t.targets).peekable();
-            if allowed.peek().is_none() {
+            let allowed: Vec<&'a String> =
+                rule.types.iter().filter(|t| t.code == "Reference").flat_map(|t| &t.targets).collect();
+            if allowed.is_empty() {
                 continue;
             }
-            let fits = |url: &String| {
+            let fits = |url: &&&String| {
                 let name = self.defs.described_type(url);
                 name == actual || name == "Resource" || self.defs.base.resource(name).is_none()
             };
-            if !allowed.any(fits) {
-                self.error(&rule.rule, "the profile doesn't allow references to this type");
+            let fitting: Vec<&'a String> = allowed.iter().filter(fits).copied().collect();
+            if fitting.is_empty() {
+                let names: Vec<&str> = allowed.iter().map(|u| u.rsplit('/').next().unwrap_or(u)).collect();
+                let text = format!(
+                    "the profile doesn't allow references to {actual} here: it allows {}",
+                    names.join(", ")
+                );
+                self.error(&rule.rule, text);
+            } else if let Some(resource) = literal.and_then(|l| self.resolve_literal(l)) {
+                self.target_profile(rule, &fitting, actual, resource);
             }
+        }
+    }
+
+    /// Checks that the target, which is in the document, conforms to one of the profiles that the rule names.
+    fn target_profile(&mut self, rule: &'a Node, allowed: &[&'a String], actual: &str, target: &'a Value) {
+        let mut profiles: Vec<&'a Profile> = Vec::new();
+        for url in allowed {
+            match self.defs.profile(url) {
+                Some(profile) if profile.ty == actual => profiles.push(profile),
+                // Any resource of the type will do, or what is asked for is not known.
+                _ => return,
+            }
+        }
+        if !profiles.iter().any(|p| self.conforms(target, &p.root)) {
+            let names: Vec<&str> = allowed.iter().map(|u| u.rsplit('/').next().unwrap_or(u)).collect();
+            let text = format!("the resource referred to doesn't conform to {}", names.join(" or "));
+            self.error(&rule.rule, text);
         }
     }
 
@@ -214,7 +294,7 @@ impl<'a> Walker<'a> {
             match resource.get("id").and_then(Value::as_str) {
                 None => self.error("r4/contained-id", "a contained resource must have an id"),
                 Some(id) => {
-                    let used = container.contained.get(id).is_some_and(|(_, used)| used.get());
+                    let used = container.contained.get(id).is_some_and(|(_, _, used)| used.get());
                     if !used && !refers_to_container(resource, 0) {
                         self.error("inv/dom-3", "nothing refers to the contained resource");
                     }

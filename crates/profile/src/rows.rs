@@ -16,6 +16,7 @@ use std::fmt::Write;
 pub const FHIR_STRUCTURE: &str = "http://hl7.org/fhir/StructureDefinition/";
 /// Canonical prefix of UK Core's structures, written `^` in the tables.
 pub const UK_CORE_STRUCTURE: &str = "https://fhir.hl7.org.uk/StructureDefinition/";
+const ADDITIONAL_BINDING: &str = "http://hl7.org/fhir/tools/StructureDefinition/additional-binding";
 const MAX_VALUE_SET: &str = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet";
 
 /// Common beginnings of canonical URLs and the characters that stand for them in the tables.
@@ -171,29 +172,29 @@ pub fn type_rows(definition: &Value, skip: &dyn Fn(&str) -> bool) -> String {
 ///
 /// The differential is used where there is one: rules of base profiles are added when the profile is compiled.
 pub fn profile_rows(definition: &Value) -> String {
-    let view = ["differential", "snapshot"]
-        .iter()
-        .find_map(|k| definition.get(*k).map(|v| list(v, "element")).filter(|l| !l.is_empty()))
-        .unwrap_or_default();
+    let elements = |key: &str| definition.get(key).map(|v| list(v, "element")).unwrap_or_default();
+    let differential = !elements("differential").is_empty();
+    let view = elements(if differential { "differential" } else { "snapshot" });
     let contexts: Vec<String> = list(definition, "context")
         .iter()
         .map(|c| format!("{}:{}", clean(text(c, "type")), clean(text(c, "expression"))))
         .collect();
     let mut out = format!(
-        "P\t{}\t{}\t{}\t{}\t{}\n",
+        "P\t{}\t{}\t{}\t{}\t{}\t{}",
         short(text(definition, "url")),
         clean(text(definition, "id")),
         clean(text(definition, "type")),
         short(text(definition, "baseDefinition")),
-        contexts.join(" ")
+        contexts.join(" "),
+        clean(text(definition, "version")),
     );
+    out.truncate(out.trim_end().len());
+    out.push('\n');
     let own_url = text(definition, "url");
+    let derived = text(definition, "baseDefinition") != format!("{FHIR_STRUCTURE}Extension");
     for element in view {
-        if !is_implied(element, own_url)
-            && let Some(row) = rule_row(element)
-        {
-            out.push_str(&row);
-            out.push('\n');
+        if derived && text(element, "id") == "Extension.url" || !is_implied(element, own_url) {
+            out.push_str(&rule_rows(element, differential));
         }
     }
     out
@@ -212,30 +213,82 @@ fn is_implied(element: &Value, own_url: &str) -> bool {
     }
 }
 
-fn rule_row(element: &Value) -> Option<String> {
+/// The `x` row of an element, and an `i` row for each invariant that is no function of this crate.
+fn rule_rows(element: &Value, differential: bool) -> String {
     let id = element.get("id").and_then(Value::as_str).unwrap_or_else(|| text(element, "path"));
-    let rest = id.split_once('.').map_or("", |(_, rest)| rest);
+    let rest = clean(id.split_once('.').map_or("", |(_, rest)| rest));
     let min = element.get("min").and_then(Value::as_u64).map_or(String::new(), |m| m.to_string());
     let max = clean(text(element, "max"));
     let types = types_field("", "", element);
     let flag = if element.get("mustSupport") == Some(&Value::Bool(true)) { "M" } else { "" };
     let value = element.as_object().and_then(fixed_field).unwrap_or_default();
-    let binding = binding_field(element);
+    let binding = bindings_field(element);
     let slicing = element.get("slicing").map(slicing_field).unwrap_or_default();
-    let keys: Vec<String> = list(element, "constraint")
-        .iter()
-        .filter(|c| !list_has_source(c))
-        .map(|c| clean(text(c, "key")))
-        .collect();
+    let limits = limits_field(element);
+    let mut keys = Vec::new();
+    let mut expressions = String::new();
+    // A differential states the profile's own invariants; a snapshot repeats those of base types under known keys.
+    let own = list(element, "constraint").iter().filter(|c| !list_has_source(c)).filter(|c| {
+        differential || !crate::invariants::is_of_base(text(c, "key"))
+    });
+    for constraint in own {
+        let key = clean(text(constraint, "key"));
+        if crate::invariants::named(&key).is_some() {
+            keys.push(key);
+        } else {
+            let row = serde_json::json!([
+                key,
+                text(constraint, "severity"),
+                text(constraint, "expression"),
+                text(constraint, "human"),
+            ]);
+            let _ = writeln!(expressions, "i\t{rest}\t{row}");
+        }
+    }
     let keys = keys.join(" ");
     let named_slice = rest.rsplit('.').next().is_some_and(|leaf| leaf.contains(':'));
-    let says = [&min, &max, &types, &value, &binding, &slicing, &keys];
+    let says = [&min, &max, &types, &value, &binding, &slicing, &keys, &limits];
     if !named_slice && flag.is_empty() && says.iter().all(|f| f.is_empty()) {
-        return None;
+        return expressions;
     }
-    let row =
-        format!("x\t{}\t{min}\t{max}\t{types}\t{flag}\t{value}\t{binding}\t{slicing}\t{keys}", clean(rest));
-    Some(row.trim_end().to_owned())
+    let row = format!(
+        "x\t{rest}\t{min}\t{max}\t{types}\t{flag}\t{value}\t{binding}\t{slicing}\t{keys}\t{limits}"
+    );
+    format!("{}\n{expressions}", row.trim_end())
+}
+
+/// `minValue[x]`, `maxValue[x]` and `maxLength` as a JSON object.
+fn limits_field(element: &Value) -> String {
+    let mut limits = Map::new();
+    for (key, value) in element.as_object().into_iter().flatten() {
+        let name = if key.starts_with("minValue") {
+            "min"
+        } else if key.starts_with("maxValue") {
+            "max"
+        } else if key == "maxLength" {
+            "length"
+        } else {
+            continue;
+        };
+        limits.insert(name.to_owned(), value.clone());
+    }
+    if limits.is_empty() { String::new() } else { Value::Object(limits).to_string() }
+}
+
+/// The binding, then additional ones that hold without condition, parted by blanks.
+fn bindings_field(element: &Value) -> String {
+    let mut fields = vec![binding_field(element)];
+    let Some(binding) = element.get("binding") else { return String::new() };
+    for extension in list(binding, "extension").iter().filter(|e| text(e, "url") == ADDITIONAL_BINDING) {
+        let part = |name: &str| list(extension, "extension").iter().find(|e| text(e, "url") == name);
+        let purpose = part("purpose").map_or("", |p| text(p, "valueCode"));
+        let set = part("valueSet").map_or("", |p| text(p, "valueCanonical"));
+        if matches!(purpose, "required" | "maximum") && !set.is_empty() && part("usage").is_none() {
+            fields.push(format!("r:{}", short(set)));
+        }
+    }
+    fields.retain(|f| !f.is_empty());
+    fields.join(" ")
 }
 
 /// A snapshot repeats the constraints of base types; those name their source.
@@ -272,12 +325,69 @@ fn slicing_field(slicing: &Value) -> String {
 pub struct Terminology {
     code_systems: BTreeMap<String, Value>,
     value_sets: BTreeMap<String, Value>,
+    /// Expansions that are known without their resource.
+    known: BTreeMap<String, Codes>,
+    /// Systems whose codes must not be copied, by the beginning of their URL; a set that draws on one is open there.
+    withheld: Vec<String>,
 }
 
-/// The codes of one value set, by system; `None` stands for every code of the system.
-type Codes = BTreeMap<String, Option<BTreeSet<String>>>;
+/// Which codes of one system a value set has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    All,
+    These(BTreeSet<String>),
+    /// Some, which ones is not known.
+    Unknown,
+}
+
+/// The codes of one value set, by system.
+type Codes = BTreeMap<String, Part>;
 
 impl Terminology {
+    /// Adds code systems that are known whole, without their hierarchy; those added by [`Self::add`] go before them.
+    pub(crate) fn know(&mut self, systems: impl Iterator<Item = Value>) {
+        for system in systems {
+            let url = text(&system, "url").to_owned();
+            self.code_systems.entry(url).or_insert(system);
+        }
+    }
+
+    /// The code systems that the value sets name.
+    pub(crate) fn wanted_systems(&self) -> BTreeSet<String> {
+        self.value_sets.keys().flat_map(|url| self.systems_of(url)).collect()
+    }
+
+    /// Leaves out the codes of systems whose URL begins like this: their licence doesn't let them be copied.
+    pub fn withhold(&mut self, systems: &[&str]) {
+        self.withheld = systems.iter().map(|s| (*s).to_owned()).collect();
+    }
+
+    /// Looks up the value sets that those added import and that were not added themselves.
+    pub(crate) fn imports(&mut self, find: impl Fn(&str) -> Option<crate::codes::ValueSet>) {
+        let mut wanted = Vec::new();
+        for set in self.value_sets.values() {
+            let Some(compose) = set.get("compose") else { continue };
+            for part in list(compose, "include").iter().chain(list(compose, "exclude")) {
+                wanted.extend(list(part, "valueSet").iter().filter_map(Value::as_str).map(bare));
+            }
+        }
+        let mut known = BTreeMap::new();
+        for url in wanted {
+            if let Some(found) = find(url) {
+                let codes = found.systems.into_iter().map(|(system, codes)| {
+                    let part = match codes {
+                        crate::codes::Codes::All => Part::All,
+                        crate::codes::Codes::These(codes) => Part::These(codes.into_iter().collect()),
+                        crate::codes::Codes::Unknown => Part::Unknown,
+                    };
+                    (system, part)
+                });
+                known.insert(url.to_owned(), codes.collect());
+            }
+        }
+        self.known.extend(known);
+    }
+
     /// Takes a CodeSystem or ValueSet; anything else is left.
     pub fn add(&mut self, resource: &Value) {
         let url = text(resource, "url").to_owned();
@@ -298,9 +408,13 @@ impl Terminology {
         let codes = self.expand(url, 0)?;
         let mut out = format!("V\t{}\n", short(url));
         for (system, codes) in codes {
+            let held_back = self.withheld.iter().any(|w| system.starts_with(w.as_str()));
             let field = match codes {
-                None => "*".to_owned(),
-                Some(codes) => join_codes(&codes)?,
+                _ if held_back => "?".to_owned(),
+                Part::All => "*".to_owned(),
+                Part::Unknown => "?".to_owned(),
+                Part::These(codes) if codes.is_empty() => continue,
+                Part::These(codes) => join_codes(&codes).unwrap_or_else(|| "?".to_owned()),
             };
             let _ = writeln!(out, "s\t{}\t{field}", short(&system));
         }
@@ -352,79 +466,156 @@ impl Terminology {
         if depth > MAX_CONCEPT_DEPTH {
             return None;
         }
-        let url = url.split('|').next().unwrap_or(url);
-        let set = self.value_sets.get(url)?;
+        let url = bare(url);
+        let Some(set) = self.value_sets.get(url) else { return self.known.get(url).cloned() };
         if let Some(stored) = stored_expansion(set) {
             return Some(stored);
         }
         let compose = set.get("compose")?;
         let mut all = Codes::new();
         for include in list(compose, "include") {
-            for (system, codes) in self.component(include, depth)? {
-                match (all.get_mut(&system), codes) {
-                    (Some(Some(have)), Some(more)) => have.extend(more),
-                    (Some(have), None) => *have = None,
-                    (Some(None), Some(_)) => {}
-                    (None, codes) => drop(all.insert(system, codes)),
-                }
+            for (system, more) in self.component(include, depth)? {
+                let merged = match (all.remove(&system), more) {
+                    (Some(Part::These(mut have)), Part::These(more)) => {
+                        have.extend(more);
+                        Part::These(have)
+                    }
+                    (Some(Part::All), _) | (_, Part::All) => Part::All,
+                    (Some(Part::Unknown), _) | (Some(_), Part::Unknown) => Part::Unknown,
+                    (None, more) => more,
+                };
+                all.insert(system, merged);
             }
         }
         for exclude in list(compose, "exclude") {
-            for (system, codes) in self.component(exclude, depth)? {
-                match (all.get_mut(&system), codes) {
-                    (Some(Some(have)), Some(less)) => have.retain(|c| !less.contains(c)),
-                    (Some(_), None) => drop(all.remove(&system)),
-                    (Some(None), Some(_)) => return None,
-                    (None, _) => {}
+            let Some(less) = self.component(exclude, depth) else {
+                all.values_mut().for_each(|part| *part = Part::Unknown);
+                continue;
+            };
+            for (system, less) in less {
+                let Some(have) = all.get_mut(&system) else { continue };
+                match (&mut *have, less) {
+                    (Part::These(have), Part::These(less)) => have.retain(|c| !less.contains(c)),
+                    (_, Part::All) => drop(all.remove(&system)),
+                    (have, _) => *have = Part::Unknown,
                 }
             }
         }
         Some(all)
     }
 
+    /// The codes of one `include` or `exclude`; `None` where it draws on a value set that is not known.
     fn component(&self, part: &Value, depth: usize) -> Option<Codes> {
-        let mut codes = Codes::new();
         let system = text(part, "system");
-        if system.is_empty() {
-            // Several value sets in one component mean their intersection; one alone is a plain import.
-            let [only] = list(part, "valueSet") else { return None };
-            return self.expand(only.as_str()?, depth + 1);
+        let mut codes = Codes::new();
+        if !system.is_empty() {
+            codes.insert(system.to_owned(), self.of_system(part, system));
         }
-        if !list(part, "valueSet").is_empty() {
-            return None;
+        // Everything that one component names must hold of a code: the system's part and each value set.
+        for (number, url) in list(part, "valueSet").iter().filter_map(Value::as_str).enumerate() {
+            let imported = self.expand(url, depth + 1)?;
+            codes = if number == 0 && system.is_empty() { imported } else { intersect(codes, &imported) };
         }
+        Some(codes)
+    }
+
+    fn of_system(&self, part: &Value, system: &str) -> Part {
         let named: BTreeSet<String> =
             list(part, "concept").iter().map(|c| text(c, "code").to_owned()).take(MAX_CODES).collect();
         if !named.is_empty() {
-            codes.insert(system.to_owned(), Some(named));
-            return Some(codes);
+            return Part::These(named);
         }
-        if matches!(
+        let filters = list(part, "filter");
+        let open = matches!(
             system,
             "urn:ietf:bcp:47" | "urn:ietf:bcp:13" | "urn:iso:std:iso:4217" | "http://unitsofmeasure.org"
-        ) {
+        );
+        if open {
             // Open systems whose codes have a syntax; what the syntax can't tell is not claimed.
-            codes.insert(system.to_owned(), None);
-            return Some(codes);
+            return Part::All;
         }
-        let source = self.code_systems.get(system).filter(|s| text(s, "content") == "complete")?;
+        let Some(source) = self.code_systems.get(system).filter(|s| text(s, "content") == "complete") else {
+            return if filters.is_empty() { Part::All } else { Part::Unknown };
+        };
+        if !filters.is_empty() && source.get("flat").is_some() {
+            return Part::Unknown;
+        }
         let mut chosen = BTreeSet::new();
-        match list(part, "filter") {
-            [] => collect(list(source, "concept"), &mut chosen, 0),
-            [filter] if text(filter, "property") == "concept" => {
-                let root = text(filter, "value");
-                chosen = descendants(source, root);
-                match text(filter, "op") {
-                    "is-a" => drop(chosen.insert(root.to_owned())),
-                    "descendent-of" => drop(chosen.remove(root)),
-                    _ => return None,
-                }
-            }
-            _ => return None,
+        collect(list(source, "concept"), &mut chosen, 0);
+        for filter in filters {
+            let Some(kept) = filtered(source, filter) else { return Part::Unknown };
+            chosen.retain(|c| kept.contains(c));
         }
-        codes.insert(system.to_owned(), Some(chosen));
-        Some(codes)
+        Part::These(chosen)
     }
+}
+
+/// The codes that one filter of a value set lets through; `None` where it can't be told.
+fn filtered(source: &Value, filter: &Value) -> Option<BTreeSet<String>> {
+    let (property, op, value) = (text(filter, "property"), text(filter, "op"), text(filter, "value"));
+    let mut found = BTreeSet::new();
+    match (property, op) {
+        ("concept" | "code", "is-a") => {
+            found = descendants(source, value);
+            found.insert(value.to_owned());
+        }
+        ("concept" | "code", "descendent-of") => {
+            found = descendants(source, value);
+            found.remove(value);
+        }
+        ("concept" | "code", "is-not-a") => {
+            collect(list(source, "concept"), &mut found, 0);
+            let less = descendants(source, value);
+            found.retain(|c| c != value && !less.contains(c));
+        }
+        ("concept" | "code", "in") => found.extend(value.split(',').map(|c| c.trim().to_owned())),
+        ("concept" | "code", "=") => drop(found.insert(value.to_owned())),
+        (_, "=" | "in") => {
+            let wanted: Vec<&str> = if op == "in" { value.split(',').map(str::trim).collect() } else { vec![value] };
+            with_property(list(source, "concept"), property, &wanted, &mut found, 0);
+        }
+        _ => return None,
+    }
+    Some(found)
+}
+
+fn with_property(concepts: &[Value], property: &str, wanted: &[&str], found: &mut BTreeSet<String>, depth: usize) {
+    if depth > MAX_CONCEPT_DEPTH {
+        return;
+    }
+    for concept in concepts {
+        let has = list(concept, "property").iter().filter(|p| text(p, "code") == property).any(|p| {
+            p.as_object().is_some_and(|p| {
+                p.iter().filter(|(key, _)| key.starts_with("value")).any(|(_, value)| {
+                    let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    wanted.contains(&shown.as_str())
+                })
+            })
+        });
+        if has {
+            found.insert(text(concept, "code").to_owned());
+        }
+        with_property(list(concept, "concept"), property, wanted, found, depth + 1);
+    }
+}
+
+/// The codes that both have.
+fn intersect(one: Codes, other: &Codes) -> Codes {
+    let both = one.into_iter().filter_map(|(system, part)| {
+        let part = match (part, other.get(&system)?) {
+            (Part::All, part) => part.clone(),
+            (part, Part::All) => part,
+            (Part::These(a), Part::These(b)) => Part::These(a.intersection(b).cloned().collect()),
+            _ => Part::Unknown,
+        };
+        Some((system, part))
+    });
+    both.collect()
+}
+
+/// A canonical URL without its version.
+fn bare(url: &str) -> &str {
+    url.split('|').next().unwrap_or(url)
 }
 
 /// The codes of an expansion that the publisher stored whole.
@@ -437,8 +628,9 @@ fn stored_expansion(set: &Value) -> Option<Codes> {
     }
     let mut codes = Codes::new();
     for entry in contains.iter().take(MAX_CODES) {
-        let system = codes.entry(text(entry, "system").to_owned()).or_insert_with(|| Some(BTreeSet::new()));
-        if let Some(codes) = system {
+        let system =
+            codes.entry(text(entry, "system").to_owned()).or_insert_with(|| Part::These(BTreeSet::new()));
+        if let Part::These(codes) = system {
             codes.insert(text(entry, "code").to_owned());
         }
     }
@@ -499,6 +691,18 @@ fn edges(concepts: &[Value], parent: Option<&str>, into: &mut Vec<(String, Strin
         }
         edges(list(concept, "concept"), Some(code), into, depth + 1);
     }
+}
+
+/// The `G` rows of an ImplementationGuide: profiles that all resources of a type are held to.
+pub fn global_rows(guide: &Value) -> String {
+    let mut out = String::new();
+    for global in list(guide, "global") {
+        let (ty, profile) = (text(global, "type"), text(global, "profile"));
+        if !ty.is_empty() && !profile.is_empty() {
+            let _ = writeln!(out, "G\t{}\t{}", clean(ty), short(profile));
+        }
+    }
+    out
 }
 
 /// The `D` rows of a CapabilityStatement: the default profile of each resource type.

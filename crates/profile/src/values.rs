@@ -1,10 +1,11 @@
 //! Rules on single values: fixed values, patterns, required codes, extensions, identifiers.
 
 use crate::base::{Binding, Element, ElementType, Strength, Type};
-use crate::codes::ValueSet;
+use crate::UnknownExtensions;
+use crate::codes::{Belongs, ValueSet};
 use crate::primitive::Primitive;
-use crate::profiles::Node;
-use crate::report::{Severity, Step};
+use crate::profiles::{Expected, Node};
+use crate::report::{About, Severity, Step, Unchecked};
 use crate::walk::{Object, Walker};
 use serde_json::Value;
 
@@ -24,15 +25,52 @@ impl<'a> Walker<'a> {
             if let Some(expected) = &rule.value
                 && !expected.is_met(value)
             {
-                self.error(&rule.rule, "the value is not the one that the profile fixes");
+                let text = match expected {
+                    Expected::Fixed(_) => "the value is not the one that the profile fixes",
+                    Expected::Pattern(_) => "the value doesn't have all that the profile's pattern asks for",
+                };
+                let wanted = expected.words().map_or_else(|| text.to_owned(), |w| format!("{text}: {w}"));
+                self.error(&rule.rule, wanted);
             }
-            if let Some(binding) = &rule.binding {
+            for binding in rule.binding.iter().chain(&rule.more_bindings) {
                 self.binding(binding, &rule.rule, kind, value);
+            }
+            self.limits(rule, value);
+        }
+    }
+
+    /// Checks the least and the most that a profile lets a value be.
+    fn limits(&mut self, rule: &'a Node, value: &'a Value) {
+        let limits = &rule.limits;
+        if let (Some(most), Some(text)) = (limits.length, value.as_str())
+            && text.chars().count() > most
+        {
+            self.error(&rule.rule, format!("the text is longer than the {most} characters that the profile allows"));
+        }
+        for (limit, low) in [(&limits.min, true), (&limits.max, false)] {
+            let Some(limit) = limit else { continue };
+            let order = crate::quantity::compare(value, limit);
+            let (wrong, words) = if low {
+                (std::cmp::Ordering::Less, "less than the least")
+            } else {
+                (std::cmp::Ordering::Greater, "more than the most")
+            };
+            match order {
+                Some(order) if order == wrong => {
+                    let shown = limit.get("value").unwrap_or(limit);
+                    self.error(&rule.rule, format!("the value is {words} that the profile allows ({shown})"));
+                }
+                Some(_) => {}
+                None => self.find(
+                    Severity::Warning,
+                    &rule.rule,
+                    "the value can't be compared with the limit that the profile sets (unit or precision)",
+                ),
             }
         }
     }
 
-    fn binding(&mut self, binding: &Binding, rule: &str, kind: &ElementType, value: &Value) {
+    fn binding(&mut self, binding: &'a Binding, rule: &str, kind: &ElementType, value: &Value) {
         let strict = binding.strength != Strength::Extensible;
         let name = binding.value_set.rsplit('/').next().unwrap_or_default();
         if !matches!(
@@ -41,13 +79,6 @@ impl<'a> Walker<'a> {
         ) {
             return;
         }
-        let Some(set) = self.defs.value_set(&binding.value_set) else {
-            if strict && !rule.starts_with("r4/") {
-                let text = format!("the codes of {name} are not known here, so they were not checked");
-                self.find(Severity::Information, "profile/binding-not-checked", text);
-            }
-            return;
-        };
         let has_code = match kind.code.as_str() {
             "CodeableConcept" => value
                 .get("coding")
@@ -55,37 +86,66 @@ impl<'a> Walker<'a> {
             "Coding" | "Quantity" => value.get("code").is_some(),
             _ => true,
         };
-        if self.is_bound(set, value) {
+        let Some(set) = self.defs.value_set(&binding.value_set) else {
+            if strict || has_code {
+                self.skip(Unchecked::ValueSet, &binding.value_set);
+            }
+            if strict && !rule.starts_with("r4/") {
+                let text = format!("the codes of {name} are not known here, so they were not checked");
+                self.find(Severity::Information, "profile/binding-not-checked", text);
+            }
             return;
+        };
+        let about = || About::ValueSet(binding.value_set.clone());
+        match self.is_bound(set, value) {
+            Belongs::Yes => {
+                let media = name == "mimetypes" && value.as_str().is_some_and(crate::codes::is_unregistered_media);
+                if media {
+                    self.find(Severity::Warning, rule, "the media type's first half is not registered with IANA");
+                }
+                return;
+            }
+            Belongs::Unknown if has_code => return self.skip(Unchecked::ValueSet, &binding.value_set),
+            Belongs::Unknown | Belongs::No => {}
         }
         if !strict {
             // An extensible binding allows other codes and plain text where none fits; only a code is worth a word.
             if has_code {
-                self.find(
-                    Severity::Warning,
-                    rule,
-                    format!("the code is not from {name}, which should be used where it has one that fits"),
-                );
+                let text =
+                    format!("the code is not from {name}, which should be used where it has one that fits");
+                self.tell(Severity::Warning, rule, text, about());
             }
         } else if has_code {
-            self.error(rule, format!("the code is not from the required value set {name}"));
+            let text = format!("the code is not from the required value set {name}");
+            self.tell(Severity::Error, rule, text, about());
         } else if kind.code != "Quantity" {
-            self.error(rule, format!("a code from the required value set {name} is missing"));
+            let text = format!("a code from the required value set {name} is missing");
+            self.tell(Severity::Error, rule, text, about());
         }
     }
 
-    /// True where the value (a code, Coding, CodeableConcept or Quantity) has a code of the set.
-    pub(crate) fn is_bound(&self, set: &ValueSet, value: &Value) -> bool {
+    /// Whether the value (a code, Coding, CodeableConcept or Quantity) has a code of the set.
+    pub(crate) fn is_bound(&self, set: &ValueSet, value: &Value) -> Belongs {
         match value {
             Value::String(code) => set.has(None, code),
             Value::Object(object) => match object.get("coding") {
-                Some(Value::Array(codings)) => codings.iter().any(|c| self.is_bound(set, c)),
+                Some(Value::Array(codings)) => {
+                    let mut answer = Belongs::No;
+                    for coding in codings {
+                        match self.is_bound(set, coding) {
+                            Belongs::Yes => return Belongs::Yes,
+                            Belongs::Unknown => answer = Belongs::Unknown,
+                            Belongs::No => {}
+                        }
+                    }
+                    answer
+                }
                 _ => {
                     let text = |key: &str| object.get(key).and_then(Value::as_str);
-                    text("code").is_some_and(|code| set.has(Some(text("system").unwrap_or_default()), code))
+                    text("code").map_or(Belongs::No, |code| set.has(Some(text("system").unwrap_or_default()), code))
                 }
             },
-            _ => false,
+            _ => Belongs::No,
         }
     }
 
@@ -101,14 +161,9 @@ impl<'a> Walker<'a> {
                     });
                 }
                 if name == "Coding"
-                    && text("code").is_some_and(|code| self.defs.is_unknown_code(system, code))
+                    && let Some(code) = text("code")
                 {
-                    self.at(Step::Name("code"), |w| {
-                        w.error(
-                            "terminology/unknown-code",
-                            "the code system is known whole and has no such code",
-                        )
-                    });
+                    self.coding(system, code);
                 }
                 if system == crate::ucum::SYSTEM
                     && text("code").is_some_and(|code| !crate::ucum::is_unit(code))
@@ -141,8 +196,29 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// The rules of a known extension; reports one that stands where it may not.
-    pub(crate) fn extension(&mut self, owner: &'a Type, url: &str) -> Option<&'a Node> {
+    /// What a code says of itself: whether its system has it, and whether it can be one of SNOMED CT at all.
+    fn coding(&mut self, system: &'a str, code: &str) {
+        if self.defs.is_unknown_code(system, code) {
+            return self.at(Step::Name("code"), |w| {
+                w.error("terminology/unknown-code", "the code system is known whole and has no such code");
+            });
+        }
+        if self.defs.knows_system(system) || system == crate::ucum::SYSTEM {
+            return;
+        }
+        self.skip(Unchecked::CodeSystem, system);
+        let fault = match system {
+            crate::snomed::SYSTEM => crate::snomed::fault(code, false),
+            crate::snomed::DMD => crate::snomed::fault(code, true),
+            _ => None,
+        };
+        if let Some(fault) = fault {
+            self.at(Step::Name("code"), |w| w.find(Severity::Warning, "terminology/snomed-form", fault));
+        }
+    }
+
+    /// The rules of a known extension; reports one that stands where it may not, and one that is not known.
+    pub(crate) fn extension(&mut self, owner: &'a Type, key: &str, url: &'a str) -> Option<&'a Node> {
         if !url.contains(':') {
             if self.extensions.is_empty() && !url.is_empty() {
                 self.at(Step::Name("url"), |w| {
@@ -151,12 +227,44 @@ impl<'a> Walker<'a> {
             }
             return None;
         }
-        let profile = self.defs.profile(url).filter(|p| p.ty == "Extension")?;
+        let Some(profile) = self.defs.profile(url).filter(|p| p.ty == "Extension") else {
+            self.unknown_extension(key, url);
+            return None;
+        };
         if !profile.contexts.is_empty() && !profile.contexts.iter().any(|c| self.is_context(owner, c)) {
             let id = profile.root.rule.clone();
-            self.error(&format!("{id}/context"), "the extension is not meant for this element");
+            let places: Vec<&str> = profile.contexts.iter().map(|(_, e)| e.as_str()).collect();
+            let text = format!("the extension is not meant for this element, but for {}", places.join(", "));
+            self.error(&format!("{id}/context"), text);
         }
         Some(&profile.root)
+    }
+
+    fn unknown_extension(&mut self, key: &str, url: &'a str) {
+        self.skip(Unchecked::Extension, url);
+        let (severity, text) = if url.starts_with("https://fhir.hl7.org.uk/STU3/")
+            || url.contains("/Extension-CareConnect-")
+        {
+            (Severity::Warning, "the extension is CareConnect's, made for STU3; UK Core has its own")
+        } else if url.starts_with("https://fhir.hl7.org.uk/StructureDefinition/") {
+            (Severity::Warning, "UK Core has no extension of this name: it may be misspelt or retired")
+        } else if url.starts_with(crate::rows::FHIR_STRUCTURE) {
+            (Severity::Warning, "R4 has no extension of this name: it may be misspelt or of another version")
+        } else if key == "modifierExtension" {
+            (
+                Severity::Warning,
+                "the extension may change what the element means and its definition is not known here: whoever \
+                 doesn't know it must not use the element",
+            )
+        } else if self.options.unknown_extensions == UnknownExtensions::Allow {
+            return;
+        } else {
+            (Severity::Information, "the definition of the extension is not known here, so it was not held to it")
+        };
+        let refuse = self.options.unknown_extensions == UnknownExtensions::Refuse;
+        let severity = if refuse { Severity::Error } else { severity };
+        let rule = if key == "modifierExtension" { "extension/unknown-modifier" } else { "extension/unknown" };
+        self.find(severity, rule, text);
     }
 
     /// True where the element that carries the extension is the one that the context names.
@@ -178,8 +286,9 @@ impl<'a> Walker<'a> {
             }
             at = ty.base.and_then(|b| self.defs.base.ty(b));
         }
+        // Any element, the root of a resource too: that is how the specification's own extensions use it.
         if matches!(expression, "Element" | "Resource" | "DomainResource") {
-            return expression == "Element" && owner.kind != crate::base::Kind::Resource;
+            return expression == "Element";
         }
         // Paths: the steps from the resource, or from any type on the way, to the carrying element.
         let Some((resource, from)) = self.resources.last() else { return false };

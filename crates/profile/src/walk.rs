@@ -1,16 +1,17 @@
 //! The walk over a document: structure, cardinality, types, and the rules of profiles at each element.
 
 use crate::Options;
-use crate::base::{Element, ElementType, Kind, Type, TypeId};
+use crate::base::{Element, ElementType, Fnv, Kind, Type, TypeId};
 use crate::bundle::BundleIndex;
 use crate::definitions::Definitions;
-use crate::limits::{MAX_DEPTH, MAX_FINDINGS, MAX_PROFILES};
+use crate::limits::{MAX_COVERED, MAX_DEPTH, MAX_PROBES, MAX_PROFILES, MAX_TEXT};
 use crate::primitive::{JsonKind, Primitive};
 use crate::profiles::Node;
 use crate::references::Container;
-use crate::report::{Finding, Report, Severity, Step, render};
+use crate::report::{About, Finding, Report, Severity, Step, Unchecked, render};
 use serde_json::{Map, Value};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasherDefault;
 
 pub(crate) type Object = Map<String, Value>;
 
@@ -31,6 +32,16 @@ pub(crate) struct Walker<'a> {
     ids: Vec<HashSet<&'a str>>,
     /// URLs of the extensions around this place.
     pub(crate) extensions: Vec<&'a str>,
+    /// The fullUrls of the Bundle entries around this place, innermost last.
+    pub(crate) full_urls: Vec<&'a str>,
+    /// What was asked of whole resources: whether one conforms to rules; `true` while it is being found out.
+    probes: HashMap<(usize, usize), bool>,
+    /// How many such questions are open.
+    probing: usize,
+    /// Profiles held, by canonical URL.
+    held: HashMap<&'a str, usize, BuildHasherDefault<Fnv>>,
+    /// What could not be judged.
+    unchecked: HashMap<(Unchecked, &'a str), usize, BuildHasherDefault<Fnv>>,
 }
 
 /// Where a resource stands.
@@ -57,9 +68,14 @@ pub(crate) fn check(defs: &Definitions, options: &Options, resource: &Value) -> 
         resources: Vec::new(),
         ids: Vec::new(),
         extensions: Vec::new(),
+        full_urls: Vec::new(),
+        probes: HashMap::new(),
+        probing: 0,
+        held: HashMap::default(),
+        unchecked: HashMap::default(),
     };
     walker.resource(resource, Place::Root, &[]);
-    walker.report
+    walker.finish()
 }
 
 /// One element with its place in the definitions.
@@ -73,17 +89,88 @@ struct Found<'a> {
 }
 
 impl<'a> Walker<'a> {
-    pub(crate) fn find(&mut self, severity: Severity, rule: &str, text: impl Into<String>) {
-        if self.report.findings.len() >= MAX_FINDINGS {
-            self.report.truncated = true;
-            return;
+    /// The report, errors first.
+    fn finish(mut self) -> Report {
+        for (url, count) in self.held {
+            self.report.coverage.held.insert(url.to_owned(), count);
         }
-        let path = render(&self.steps);
-        self.report.findings.push(Finding { severity, path, rule: rule.to_owned(), text: text.into() });
+        for ((kind, name), count) in self.unchecked {
+            self.report.coverage.not_checked.insert((kind, name.to_owned()), count);
+        }
+        self.report.broken_entries.sort_unstable();
+        self.report.broken_entries.dedup();
+        self.report.settle();
+        self.report
+    }
+
+    pub(crate) fn find(&mut self, severity: Severity, rule: &str, text: impl Into<String>) {
+        self.tell(severity, rule, text, About::Nothing);
+    }
+
+    /// Counts a finding, and keeps it while there is room for its severity.
+    pub(crate) fn tell(&mut self, severity: Severity, rule: &str, text: impl Into<String>, about: About) {
+        if severity == Severity::Error
+            && let Some([Step::Root("Bundle"), Step::Name("entry"), Step::Index(entry)]) = self.steps.get(..3)
+            && self.report.broken_entries.last() != Some(entry)
+        {
+            self.report.broken_entries.push(*entry);
+        }
+        if self.report.take(severity) {
+            let path = render(&self.steps);
+            let finding = Finding { severity, path, rule: rule.to_owned(), text: text.into(), about };
+            self.report.findings.push(finding);
+        }
+    }
+
+    /// Notes that something could not be judged.
+    pub(crate) fn skip(&mut self, kind: Unchecked, name: &'a str) {
+        let full = self.unchecked.len() >= MAX_COVERED && !self.unchecked.contains_key(&(kind, name));
+        *self.unchecked.entry((kind, if full { "…" } else { name })).or_default() += 1;
     }
 
     pub(crate) fn error(&mut self, rule: &str, text: impl Into<String>) {
         self.find(Severity::Error, rule, text);
+    }
+
+    /// True where a resource of the document, by itself, keeps all the rules of a profile. Nothing is reported.
+    pub(crate) fn conforms(&mut self, resource: &'a Value, rules: &'a Node) -> bool {
+        let key = (std::ptr::from_ref(resource) as usize, std::ptr::from_ref(rules) as usize);
+        if let Some(known) = self.probes.get(&key) {
+            return *known;
+        }
+        let (Some(object), true) = (resource.as_object(), self.probing < MAX_PROBES) else { return true };
+        let name = object.get("resourceType").and_then(Value::as_str).unwrap_or_default();
+        let Some(ty) = self.defs.base.resource(name) else { return false };
+        // A resource that refers to itself, through others too, conforms as far as that reference goes.
+        self.probes.insert(key, true);
+        self.probing += 1;
+        let report = std::mem::take(&mut self.report);
+        let covered = (std::mem::take(&mut self.held), std::mem::take(&mut self.unchecked));
+        let contained = self.containers.last().is_some_and(|c| c.holds(resource));
+        let steps = std::mem::take(&mut self.steps);
+        let ids = std::mem::replace(&mut self.ids, vec![HashSet::new()]);
+        let full_urls = self.full_urls.len();
+        self.full_urls.extend(self.bundles.iter().rev().find_map(|b| b.url_of(resource)));
+        if !contained {
+            self.containers.push(Container::of(resource));
+        }
+        if let Some(known) = self.defs.base.ty(ty) {
+            self.steps.push(Step::Root(&known.name));
+            self.resources.push((&known.name, 1));
+            self.object(object, ty, &[rules]);
+            self.resources.pop();
+        }
+        if !contained {
+            self.containers.pop();
+        }
+        self.full_urls.truncate(full_urls);
+        (self.steps, self.ids) = (steps, ids);
+        (self.held, self.unchecked) = covered;
+        let found = std::mem::replace(&mut self.report, report);
+        self.probing -= 1;
+        let conforms = found.is_valid();
+        self.probes.insert(key, conforms);
+        conforms
     }
 
     /// Does something one step further down.
@@ -113,7 +200,7 @@ impl<'a> Walker<'a> {
         self.resources.push((&known.name, self.steps.len()));
         self.ids.push(HashSet::new());
         if place != Place::Contained {
-            self.containers.push(Container::of(object));
+            self.containers.push(Container::of(value));
         }
         let bundled = known.name == "Bundle";
         if bundled {
@@ -136,28 +223,68 @@ impl<'a> Walker<'a> {
     /// The profiles that a resource is held to.
     fn claimed(&mut self, object: &'a Object, name: &str, place: Place) -> Nodes<'a> {
         let mut nodes = Nodes::new();
+        let defs = self.defs;
         let claims = object.get("meta").and_then(|m| m.get("profile")).and_then(Value::as_array);
-        let extra = self.options.profiles.iter().filter(|_| place == Place::Root).map(String::as_str);
-        let claims = claims.into_iter().flatten().filter_map(Value::as_str);
-        let mut urls: Vec<&str> = claims.chain(extra).take(MAX_PROFILES).collect();
-        if urls.is_empty() && place != Place::Contained {
-            urls.extend(self.defs.default_profile(name));
+        let mut claimed = 0;
+        for (number, url) in claims.into_iter().flatten().enumerate().take(MAX_PROFILES) {
+            let Some(url) = url.as_str() else { continue };
+            claimed += 1;
+            self.steps.extend([Step::Name("meta"), Step::Name("profile"), Step::Index(number)]);
+            nodes.extend(self.claim(url, name));
+            self.steps.truncate(self.steps.len() - 3);
         }
-        for url in urls {
-            if url.strip_prefix(crate::rows::FHIR_STRUCTURE) == Some(name) {
-                continue;
-            }
-            match self.defs.profile(url) {
-                Some(profile) if profile.ty == name => nodes.push(&profile.root),
-                Some(_) => self.error("profile/type", "the resource claims a profile of another type"),
-                None => self.find(
-                    Severity::Warning,
-                    "profile/unknown",
-                    "the resource claims a profile that is not known here, so it was not held to it",
-                ),
-            }
+        let options = self.options;
+        for url in options.profiles.iter().filter(|_| place == Place::Root) {
+            claimed += 1;
+            nodes.extend(self.claim(url, name));
+        }
+        for url in defs.global_profiles(name).iter().filter(|_| place != Place::Contained) {
+            claimed += 1;
+            nodes.extend(self.claim(url, name));
+        }
+        if claimed == 0
+            && place != Place::Contained
+            && let Some(url) = defs.default_profile(name)
+        {
+            nodes.extend(self.claim(url, name));
         }
         nodes
+    }
+
+    /// The rules of a profile that a resource of this type claims.
+    fn claim(&mut self, claimed: &'a str, name: &str) -> Option<&'a Node> {
+        let (url, version) = claimed.split_once('|').map_or((claimed, None), |(u, v)| (u, Some(v)));
+        if url.strip_prefix(crate::rows::FHIR_STRUCTURE) == Some(name) {
+            if version.is_some_and(|v| v != "4.0.1" && !"4.0.1".starts_with(&format!("{v}."))) {
+                self.error("profile/version", "the profile is claimed in another version than is known here");
+            }
+            return None;
+        }
+        let Some(profile) = self.defs.profile(url) else {
+            self.skip(Unchecked::Profile, claimed);
+            let severity =
+                if self.options.refuse_unknown_profiles { Severity::Error } else { Severity::Warning };
+            let text = "the resource claims a profile that is not known here, so it was not held to it";
+            self.tell(severity, "profile/unknown", text, About::Nothing);
+            return None;
+        };
+        let about = || About::Definition(url.to_owned());
+        if let (Some(asked), Some(known)) = (version, profile.version.as_deref())
+            && asked != known
+            && !known.starts_with(&format!("{asked}."))
+        {
+            let text = format!("the profile is claimed in another version than is known here ({known})");
+            self.tell(Severity::Error, "profile/version", text, about());
+        }
+        if profile.ty != name {
+            let text = format!("the resource claims a profile of another type: it describes {}", profile.ty);
+            self.tell(Severity::Error, "profile/type", text, about());
+            return None;
+        }
+        if self.held.len() < MAX_COVERED || self.held.contains_key(url) {
+            *self.held.entry(url).or_default() += 1;
+        }
+        Some(&profile.root)
     }
 
     /// Adds the rules that a profile has for a resource inside another, such as an entry of a Bundle.
@@ -195,7 +322,13 @@ impl<'a> Walker<'a> {
             self.error("r4/element-id", "another element of the resource has the same id");
         }
         self.depth += 1;
+        // Snapshot and differential name the same elements by design.
+        let view = matches!(known.name.as_str(), "StructureDefinition.snapshot" | "StructureDefinition.differential");
+        let outer = if view { self.ids.last_mut().map(std::mem::take) } else { None };
         let present = self.members(object, known, nodes);
+        if let (Some(outer), Some(ids)) = (outer, self.ids.last_mut()) {
+            *ids = outer;
+        }
         for position in &known.required {
             if present.contains(position) {
                 continue;
@@ -211,8 +344,9 @@ impl<'a> Walker<'a> {
                     self.find(invariant.severity, &format!("inv/{}", invariant.key), invariant.text);
                 }
             }
-            for key in &node.unknown {
-                let text = format!("the profile's rule {key} is not known here and was not checked");
+            for expression in &node.expressions {
+                let text = format!("the profile's rule {} was not checked", expression.key);
+                self.skip(Unchecked::Invariant, &expression.key);
                 self.find(Severity::Information, "profile/invariant-not-checked", text);
             }
         }
@@ -413,10 +547,15 @@ impl<'a> Walker<'a> {
         let is_extension = found.kind.id == self.defs.base.extension;
         if is_extension {
             let url = object.get("url").and_then(Value::as_str).unwrap_or_default();
-            all.extend(self.extension(found.owner, url));
+            all.extend(self.extension(found.owner, found.key, url));
             self.extensions.push(url);
         }
+        let full_url = if known.name == "Bundle.entry" { object.get("fullUrl").and_then(Value::as_str) } else { None };
+        self.full_urls.extend(full_url);
         self.object(object, found.kind.id, &all);
+        if full_url.is_some() {
+            self.full_urls.pop();
+        }
         if is_extension {
             self.extensions.pop();
         }
@@ -494,8 +633,19 @@ impl<'a> Walker<'a> {
         }
         if !primitive.accepts(text) {
             let kind = &found.kind.code;
-            return self
-                .error(&format!("r4/format-{kind}"), format!("the value doesn't have the format of {kind}"));
+            let rule = format!("r4/format-{kind}");
+            let about = About::Format(kind.clone());
+            if matches!(primitive, Primitive::Text | Primitive::Markdown) {
+                // R4 says that such text should not be; it does not forbid it.
+                let words = "the text is blank, or holds a control character";
+                self.tell(Severity::Warning, &rule, words, about);
+            } else {
+                let words = format!("the value doesn't have the format of {kind}");
+                return self.tell(Severity::Error, &rule, words, about);
+            }
+        }
+        if text.len() > MAX_TEXT && !matches!(primitive, Primitive::Base64Binary | Primitive::Xhtml) {
+            self.error("r4/text-length", "a text must not be longer than 1 MB");
         }
         if matches!(primitive, Primitive::Uri | Primitive::Url | Primitive::Canonical) {
             self.mark_contained(text);

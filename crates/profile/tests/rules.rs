@@ -1,6 +1,6 @@
 //! One good and at least one broken resource for each family of rules. All people and places are invented.
 
-use causeway_profile::{Definitions, Options, Severity, check, check_value};
+use causeway_profile::{Definitions, Options, Severity, Unchecked, check, check_value};
 use serde_json::{Value, json};
 
 /// Asserts that the report has this rule at this path.
@@ -286,7 +286,10 @@ fn invariants() {
     let name =
         |start: &str, end: &str| with(&patient(), "/name/0", "period", json!({"start": start, "end": end}));
     finds(&name("2024-02", "2024-01-31"), "inv/per-1", "Patient.name[0].period");
-    passes(&name("2024-02", "2024-02-01"));
+    // The published expression says nothing for times of different precision, and a rule that says nothing is not kept.
+    finds(&name("2024-02", "2024-02-01"), "inv/per-1", "Patient.name[0].period");
+    passes(&name("2024-01", "2024-02-01"));
+    passes(&name("2024-02", "2024-02"));
     let text = |inner: &str| {
         let div = format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{inner}</div>");
         with(&patient(), "", "text", json!({"status": "generated", "div": div}))
@@ -391,7 +394,7 @@ fn definitions_loaded_at_run_time() {
         "concept": [{"code": "alone"}]
     });
     let mut held = Definitions::uk_core().clone();
-    held.load_all([&profile, &set, &system]).expect("definitions are usable");
+    assert_eq!(held.load_all([&profile, &set, &system]).skipped, []);
     assert!(held.load(b"{}").is_err());
     let claims = |mut resource: Value| {
         resource["meta"] = json!({"profile": ["https://care.example/StructureDefinition/Care-Patient"]});
@@ -510,7 +513,8 @@ fn hostile_shapes_are_survived() {
     assert!(report.findings.iter().any(|f| f.rule == "r4/depth"));
     let many: Vec<Value> = (0..5_000).map(|_| json!({})).collect();
     let report = check_value(&json!({"resourceType": "Patient", "name": many}));
-    assert!(report.truncated && report.findings.len() == causeway_profile::limits::MAX_FINDINGS);
+    assert_eq!((report.errors(), report.findings.len()), (5_000, causeway_profile::limits::MAX_KEPT));
+    assert_eq!(report.left_out(), 4_000);
     for odd in [json!(null), json!(1), json!("x"), json!([[]]), json!({"entry": 1}), json!([null])] {
         for key in [
             "name",
@@ -530,4 +534,62 @@ fn hostile_shapes_are_survived() {
             let _ = check_value(&with(&bundle(), "", key, odd.clone()));
         }
     }
+}
+
+/// What is only information, however much of it, hides no error.
+#[test]
+fn no_error_is_lost_behind_information() {
+    let mut entries: Vec<Value> = (0..100_000)
+        .map(|n| {
+            let mut other = observation();
+            other["subject"] = json!({"reference": "Patient/elsewhere"});
+            json!({"fullUrl": format!("http://example.org/Observation/o{n}"), "resource": other})
+        })
+        .collect();
+    entries.push(json!({
+        "fullUrl": "http://example.org/Observation/last",
+        "resource": {"resourceType": "Observation", "status": "finished", "nonsense": 1}
+    }));
+    let report = check_value(&json!({"resourceType": "Bundle", "type": "collection", "entry": entries}));
+    assert_eq!(report.errors(), 3, "{:#?}", report.findings.first());
+    assert_eq!(report.count(Severity::Information), 100_000);
+    assert!(report.findings[..3].iter().all(|f| f.severity == Severity::Error));
+    assert_eq!(report.broken_entries, [100_000]);
+    assert!(!report.is_valid());
+}
+
+#[test]
+fn a_report_says_what_was_held_and_what_could_not_be() {
+    let mut one = patient();
+    one["meta"] = json!({"profile": ["https://example.org/StructureDefinition/Unknown"]});
+    let report = check_value(&json!({"resourceType": "Bundle", "type": "collection", "entry": [
+        {"fullUrl": "http://example.org/Patient/p1", "resource": patient()},
+        {"fullUrl": "http://example.org/Patient/p2", "resource": one},
+        {"fullUrl": "http://example.org/Observation/o1", "resource": observation()}
+    ]}));
+    let held = &report.coverage.held;
+    assert_eq!(held["https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient"], 1);
+    assert_eq!(held["https://fhir.hl7.org.uk/StructureDefinition/UKCore-Observation"], 1);
+    let not = |kind, name: &str| report.coverage.not_checked.get(&(kind, name.to_owned())).copied();
+    assert_eq!(not(Unchecked::Profile, "https://example.org/StructureDefinition/Unknown"), Some(1));
+    assert_eq!(not(Unchecked::CodeSystem, "http://snomed.info/sct"), Some(1));
+    assert_eq!(not(Unchecked::Extension, "http://example.org/x"), Some(2));
+}
+
+#[test]
+fn claimed_profiles_are_known_in_their_version() {
+    let claim = |url: &str| {
+        let mut claimed = patient();
+        claimed["meta"] = json!({"profile": [url]});
+        claimed
+    };
+    let core = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient";
+    passes(&claim(core));
+    finds(&claim(&format!("{core}|9.9.9")), "profile/version", "Patient.meta.profile[0]");
+    finds(&claim("http://hl7.org/fhir/StructureDefinition/Patient|5.0.0"), "profile/version", "Patient.meta.profile[0]");
+    passes(&claim("http://hl7.org/fhir/StructureDefinition/Patient|4.0.1"));
+    let unknown = claim("https://example.org/StructureDefinition/x");
+    assert!(check_value(&unknown).is_valid());
+    let strict = Options { refuse_unknown_profiles: true, ..Options::default() };
+    assert!(!Definitions::uk_core().check_value(&unknown, &strict).is_valid());
 }

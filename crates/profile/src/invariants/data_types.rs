@@ -22,8 +22,8 @@ pub(super) const ALL: &[Invariant] = &[
         ucum(o) && number(o, "value").is_none_or(|n| n > 0.0)
     }),
     error("dis-1", "Distance", "a distance needs a code of UCUM", ucum),
-    error("drt-1", "Duration", "a duration needs a code of UCUM", |o| {
-        !has(o, "value") || (has(o, "code") && text(o, "system") == Some(UCUM))
+    error("drt-1", "Duration", "the code of a duration needs a value and the system UCUM", |o| {
+        !has(o, "code") || (has(o, "value") && text(o, "system") == Some(UCUM))
     }),
     error("cnt-3", "Count", "a count must be whole, with the code 1 of UCUM", |o| {
         ucum(o)

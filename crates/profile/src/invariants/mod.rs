@@ -97,11 +97,14 @@ fn number(object: &Object, key: &str) -> Option<f64> {
     object.get(key).and_then(Value::as_f64)
 }
 
-/// False where both times are there and the second is surely earlier than the first.
+/// True where one time is missing, or the first is at most the second.
+///
+/// The published expressions compare with `<=`, which says nothing for times of different precision that are the same
+/// as far as both go (`2024-01-02` and `2024-01-02T10:00:00Z`): then the rule is not kept. R5 softened that.
 fn in_order(object: &Object, first: &str, second: &str) -> bool {
     let moment = |key: &str| text(object, key).and_then(Moment::parse);
     match (moment(first), moment(second)) {
-        (Some(first), Some(second)) => !first.is_after(&second),
+        (Some(first), Some(second)) => first.is_at_most(&second).unwrap_or(false),
         _ => true,
     }
 }

@@ -117,6 +117,9 @@ pub(super) fn is_basic(div: &str) -> bool {
     if !rest.starts_with("<div") || !rest.contains("http://www.w3.org/1999/xhtml") {
         return false;
     }
+    if !entities(rest) {
+        return false;
+    }
     let mut closed_root = false;
     while let Some(at) = rest.find('<') {
         if closed_root {
@@ -149,6 +152,21 @@ pub(super) fn is_basic(div: &str) -> bool {
         closed_root = open.is_empty();
     }
     open.is_empty() && rest.trim().is_empty()
+}
+
+/// True where each `&` begins a reference that XML knows without a document type: `&amp;`, `&#160;`, `&#xA0;`.
+fn entities(text: &str) -> bool {
+    text.split('&').skip(1).all(|after| {
+        let Some((name, _)) = after.split_once(';') else { return false };
+        let digits = |t: &str, hex: bool| {
+            let kind = |c: char| if hex { c.is_ascii_hexdigit() } else { c.is_ascii_digit() };
+            !t.is_empty() && t.len() < 8 && t.chars().all(kind)
+        };
+        match name.strip_prefix('#') {
+            Some(number) => number.strip_prefix('x').map_or_else(|| digits(number, false), |n| digits(n, true)),
+            None => matches!(name, "amp" | "lt" | "gt" | "quot" | "apos"),
+        }
+    })
 }
 
 /// Where a tag ends: the `>` outside quotes.
@@ -210,9 +228,9 @@ mod tests {
     #[test]
     fn narratives() {
         let div = |inner: &str| format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{inner}</div>");
-        assert!(is_basic(&div("<p class=\"a\">1 &lt; 2<br/></p>")));
+        assert!(is_basic(&div("<p class=\"a\">1 &lt; 2&#160;&#xA0;<br/></p>")));
         for bad in
-            ["<script>x</script>", "<p onclick=\"x\">y</p>", "<p>", "</p>", "<a href=\"javascript:x\">y</a>"]
+            ["a & b", "a&nbsp;b", "&nosuch;", "&#;", "<script>x</script>", "<p onclick=\"x\">y</p>", "<p>", "</p>", "<a href=\"javascript:x\">y</a>"]
         {
             assert!(!is_basic(&div(bad)), "{bad}");
         }

@@ -119,10 +119,10 @@ pub(super) const ALL: &[Invariant] = &[
     error("org-1", "Organization", "an identifier or a name is required", |o| {
         has(o, "identifier") || has(o, "name")
     }),
-    error("org-2", "Organization", "an organisation has no home telecom", |o| {
+    error("org-3", "Organization", "an organisation has no home telecom", |o| {
         !items(o, "telecom").any(|t| text(t, "use") == Some("home"))
     }),
-    error("org-3", "Organization", "an organisation has no home address", |o| {
+    error("org-2", "Organization", "an organisation has no home address", |o| {
         !items(o, "address").any(|t| text(t, "use") == Some("home"))
     }),
     error("inv-1", "Parameters.parameter", "a parameter has one of value, resource and parts", |o| {
@@ -197,11 +197,11 @@ fn component_code(object: &Object) -> bool {
         return true;
     }
     let Some(code) = object.get("code").and_then(Value::as_object) else { return true };
-    let key = |c: &Object| (text(c, "system").map(str::to_owned), text(c, "code").map(str::to_owned));
-    let own: HashSet<_> = items(code, "coding").map(key).collect();
+    // R4 intersects whole Codings: another display or version makes another Coding.
+    let own: Vec<&Object> = items(code, "coding").collect();
     !items(object, "component").any(|component| {
         let code = component.get("code").and_then(Value::as_object);
-        code.is_some_and(|c| items(c, "coding").any(|coding| own.contains(&key(coding))))
+        code.is_some_and(|c| items(c, "coding").any(|coding| own.contains(&coding)))
     })
 }
 
