@@ -5,17 +5,25 @@ use crate::report::{About, Finding, Report, Severity};
 
 /// Adds an error for each object that has a member twice.
 pub(crate) fn report(json: &[u8], report: &mut Report) {
-    for at in find(json, MAX_DUPLICATES) {
-        let line = json.get(..at).unwrap_or_default().iter().filter(|b| **b == b'\n').count() + 1;
-        report.push(Finding {
-            severity: Severity::Error,
-            path: String::new(),
-            rule: "r4/duplicate-member".to_owned(),
-            text: format!(
-                "the object that ends in line {line} has a member twice, and only the last was read"
-            ),
-            about: About::Nothing,
-        });
+    let found = find(json, MAX_DUPLICATES);
+    if found.is_empty() {
+        return;
+    }
+    let mut errors: Vec<Finding> = Vec::new();
+    errors.resize_with(found.len(), || Finding {
+        severity: Severity::Error,
+        path: String::new(),
+        rule: "r4/duplicate-member".to_owned(),
+        text: String::new(),
+        about: About::Nothing,
+        place: None,
+    });
+    crate::places::settle(json, &found, &mut errors);
+    for mut error in errors {
+        let line = error.place.map_or(0, |p| p.line);
+        error.text =
+            format!("the object that ends in line {line} has a member twice, and only the last was read");
+        report.push(error);
     }
     report.settle();
 }

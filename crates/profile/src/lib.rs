@@ -10,6 +10,7 @@
 //! assert_eq!(report.findings[0].path, "Patient.gender");
 //! ```
 
+mod advice;
 mod base;
 mod bundle;
 mod codes;
@@ -18,6 +19,7 @@ mod duplicates;
 mod invariants;
 mod languages;
 pub mod limits;
+mod places;
 mod primitive;
 mod profiles;
 mod quantity;
@@ -29,9 +31,14 @@ mod snomed;
 mod ucum;
 mod values;
 mod walk;
+mod xml;
 
-pub use definitions::{Definitions, LoadError};
+pub use advice::Advice;
+pub use definitions::{Definitions, LoadError, Loaded};
+pub use places::Place;
 pub use report::{About, Coverage, Finding, Report, Severity, Unchecked};
+
+pub use xml::is_xml;
 
 use serde_json::Value;
 
@@ -89,11 +96,25 @@ impl Definitions {
                 report
             }
             // The parser's own message may quote the document, so only its place is given.
-            Err(e) => Report::refusal(
-                "r4/json",
-                format!("not readable as json at line {}, column {}", e.line(), e.column()),
-            ),
+            Err(e) => {
+                let (line, column) = (e.line(), e.column());
+                let text = format!("not readable as json at line {line}, column {column}");
+                let mut report = Report::refusal("r4/json", text);
+                report.findings.iter_mut().for_each(|f| f.place = Some(Place { line, column }));
+                report
+            }
         }
+    }
+
+    /// Checks a document in JSON or XML; findings have their line and column.
+    pub fn check_located(&self, text: &[u8], options: &Options) -> Report {
+        if is_xml(text) {
+            return self.check_xml(text, options);
+        }
+        let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
+        let mut report = self.check(text, options);
+        places::locate_json(text, &mut report);
+        report
     }
 
     /// Checks a parsed document.

@@ -1,6 +1,7 @@
 //! What a check found, what it was held against, and what could not be checked.
 
 use crate::limits::MAX_KEPT;
+use crate::places::Place;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -68,6 +69,8 @@ pub struct Finding {
     pub text: String,
     /// What [`crate::Definitions::advice`] takes the allowed values and the link from.
     pub about: About,
+    /// Line and column in the text, where they were asked for.
+    pub place: Option<Place>,
 }
 
 /// A kind of thing that a check could not judge.
@@ -148,6 +151,7 @@ impl Report {
             rule: rule.to_owned(),
             text: text.into(),
             about: About::Nothing,
+            place: None,
         });
         report
     }

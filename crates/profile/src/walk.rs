@@ -117,7 +117,7 @@ impl<'a> Walker<'a> {
         }
         if self.report.take(severity) {
             let path = render(&self.steps);
-            let finding = Finding { severity, path, rule: rule.to_owned(), text: text.into(), about };
+            let finding = Finding { severity, path, rule: rule.to_owned(), text: text.into(), about, place: None };
             self.report.findings.push(finding);
         }
     }
@@ -379,7 +379,9 @@ impl<'a> Walker<'a> {
             });
             let Some((position, element, kind)) = found else {
                 let step = Step::Name(name);
-                self.at(step, |w| w.error("r4/unknown-element", "the element is not part of this type"));
+                let about = About::Type(known.name.clone());
+                let text = format!("the element is not part of {}", known.name);
+                self.at(step, |w| w.tell(Severity::Error, "r4/unknown-element", text, about));
                 continue;
             };
             let primitive = self.primitive(kind).is_some();

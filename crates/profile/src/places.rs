@@ -1,0 +1,238 @@
+//! Where in the text a finding is: line and column from its path.
+
+use crate::report::{Finding, Report};
+use std::collections::HashMap;
+
+/// A place in a text, both counted from 1; columns are characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The character within the line.
+    pub column: usize,
+}
+
+/// One step of a path below the root.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    Name(String),
+    Index(usize),
+}
+
+/// The steps of a finding's path, by JSON names: `value.ofType(Quantity)` is `valueQuantity`.
+pub(crate) fn parts(path: &str) -> Vec<Part> {
+    let mut out: Vec<Part> = Vec::new();
+    for step in path.split('.').skip(1) {
+        if let Some(kind) = step.strip_prefix("ofType(") {
+            let (kind, rest) = kind.split_once(')').unwrap_or((kind, ""));
+            if let Some(Part::Name(name)) = out.last_mut() {
+                let mut letters = kind.chars();
+                name.extend(letters.next().map(|c| c.to_ascii_uppercase()));
+                name.push_str(letters.as_str());
+            }
+            indices(rest, &mut out);
+        } else {
+            let end = step.find('[').unwrap_or(step.len());
+            out.push(Part::Name(step[..end].to_owned()));
+            indices(&step[end..], &mut out);
+        }
+    }
+    out
+}
+
+fn indices(text: &str, out: &mut Vec<Part>) {
+    out.extend(text.split('[').filter_map(|i| i.strip_suffix(']')?.parse().ok()).map(Part::Index));
+}
+
+#[derive(Default)]
+struct Wanted {
+    below: HashMap<Part, Wanted>,
+    findings: Vec<usize>,
+}
+
+/// Gives each finding that has no place its line and column in the JSON text it was found in.
+pub(crate) fn locate_json(json: &[u8], report: &mut Report) {
+    if report.findings.iter().all(|f| f.place.is_some()) {
+        return;
+    }
+    let mut root = Wanted::default();
+    for (number, finding) in report.findings.iter().enumerate().filter(|(_, f)| f.place.is_none()) {
+        let mut at = &mut root;
+        for part in parts(&finding.path) {
+            at = at.below.entry(part).or_default();
+        }
+        at.findings.push(number);
+    }
+    let mut offsets = vec![0; report.findings.len()];
+    let mut scan = Scan { json, at: 0 };
+    scan.blank();
+    let start = scan.at;
+    scan.value(&root, start, &mut offsets);
+    settle(json, &offsets, &mut report.findings);
+}
+
+/// Turns offsets into lines and columns.
+pub(crate) fn settle(text: &[u8], offsets: &[usize], findings: &mut [Finding]) {
+    let mut order: Vec<usize> = (0..findings.len()).filter(|n| findings[*n].place.is_none()).collect();
+    order.sort_by_key(|n| offsets.get(*n).copied().unwrap_or(0));
+    let (mut line, mut start, mut at) = (1, 0, 0);
+    for number in order {
+        let offset = offsets.get(number).copied().unwrap_or(0).min(text.len());
+        for (n, _) in text.get(at..offset).unwrap_or_default().iter().enumerate().filter(|(_, b)| **b == b'\n') {
+            line += 1;
+            start = at + n + 1;
+        }
+        at = offset;
+        let before = text.get(start..offset).unwrap_or_default();
+        let column = before.iter().filter(|b| (**b & 0xC0) != 0x80).count() + 1;
+        findings[number].place = Some(Place { line, column });
+    }
+}
+
+/// A walk over JSON text that is known to be well formed; on any other it stops early.
+struct Scan<'j> {
+    json: &'j [u8],
+    at: usize,
+}
+
+impl Scan<'_> {
+    fn peek(&self) -> u8 {
+        self.json.get(self.at).copied().unwrap_or(0)
+    }
+
+    fn blank(&mut self) {
+        while self.peek().is_ascii_whitespace() {
+            self.at += 1;
+        }
+    }
+
+    /// Goes over a value; `here` is where the thing itself begins (its name, or the item).
+    fn value(&mut self, wanted: &Wanted, here: usize, offsets: &mut [usize]) {
+        mark(wanted, here, offsets);
+        if wanted.below.is_empty() {
+            return self.skip();
+        }
+        match self.peek() {
+            b'{' => {
+                self.at += 1;
+                loop {
+                    self.blank();
+                    if self.peek() != b'"' {
+                        break;
+                    }
+                    let start = self.at;
+                    self.string();
+                    let raw = self.json.get(start + 1..self.at.saturating_sub(1)).unwrap_or_default();
+                    let name = Part::Name(String::from_utf8_lossy(raw).into_owned());
+                    self.blank();
+                    self.at += 1; // the colon
+                    self.blank();
+                    match wanted.below.get(&name) {
+                        Some(below) => self.value(below, start, offsets),
+                        None => self.skip(),
+                    }
+                    self.blank();
+                    if self.peek() != b',' {
+                        break;
+                    }
+                    self.at += 1;
+                }
+                self.at += 1;
+            }
+            b'[' => {
+                self.at += 1;
+                let mut number = 0;
+                loop {
+                    self.blank();
+                    if matches!(self.peek(), b']' | 0) {
+                        break;
+                    }
+                    let here = self.at;
+                    match wanted.below.get(&Part::Index(number)) {
+                        Some(below) => self.value(below, here, offsets),
+                        None => self.skip(),
+                    }
+                    number += 1;
+                    self.blank();
+                    if self.peek() != b',' {
+                        break;
+                    }
+                    self.at += 1;
+                }
+                self.at += 1;
+            }
+            _ => self.skip(),
+        }
+    }
+
+    fn string(&mut self) {
+        self.at += 1;
+        loop {
+            match self.peek() {
+                0 if self.at >= self.json.len() => return,
+                b'"' => break,
+                b'\\' => self.at += 2,
+                _ => self.at += 1,
+            }
+        }
+        self.at += 1;
+    }
+
+    fn skip(&mut self) {
+        let mut depth = 0usize;
+        loop {
+            match self.peek() {
+                0 if self.at >= self.json.len() => return,
+                b'"' => {
+                    self.string();
+                    if depth == 0 {
+                        return;
+                    }
+                    continue;
+                }
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => {
+                    if depth <= 1 {
+                        self.at += usize::from(depth == 1);
+                        return;
+                    }
+                    depth -= 1;
+                }
+                b',' if depth == 0 => return,
+                _ => {}
+            }
+            self.at += 1;
+        }
+    }
+}
+
+/// Everything below is at least here: what is missing is told at what should hold it.
+fn mark(wanted: &Wanted, here: usize, offsets: &mut [usize]) {
+    for number in &wanted.findings {
+        if let Some(offset) = offsets.get_mut(*number) {
+            *offset = here;
+        }
+    }
+    wanted.below.values().for_each(|below| mark(below, here, offsets));
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Definitions;
+
+    #[test]
+    fn findings_have_their_line_and_column() {
+        let json = "{\n \"resourceType\": \"Observation\", \"status\": \"finished\",\n  \"code\": {\"text\": \"é\", \"x\": 1},\n \
+                    \"component\": [{\"code\": {\"text\": \"a\"}}, {\"valueQuantity\": {\"value\": \"2\"}}]}";
+        let report = Definitions::r4().check_located(json.as_bytes(), &crate::Options::default());
+        let at = |rule: &str| {
+            let found = report.findings.iter().find(|f| f.rule == rule).expect(rule);
+            found.place.map(|p| (p.line, p.column)).expect("it has a place")
+        };
+        assert_eq!(at("r4/binding-required"), (2, 33));
+        assert_eq!(at("r4/unknown-element"), (3, 25));
+        assert_eq!(at("r4/type"), (4, 60));
+        // What is missing is told where it should be.
+        assert_eq!(at("r4/cardinality-min"), (4, 41));
+    }
+}
