@@ -213,7 +213,10 @@ fn profile_table(r4: &Path) -> Result<String, String> {
     let mut table = PROFILES_HEAD.to_owned();
     for definition in entries(&r4.join("profiles-others.json"))? {
         let is = |key: &str, want: &str| definition.get(key).and_then(Value::as_str) == Some(want);
-        if is("resourceType", "StructureDefinition") && is("derivation", "constraint") && !is("type", "Extension") {
+        if is("resourceType", "StructureDefinition")
+            && is("derivation", "constraint")
+            && !is("type", "Extension")
+        {
             table.push_str(&profile_rows(&definition));
         }
     }

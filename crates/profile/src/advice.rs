@@ -40,7 +40,9 @@ impl Definitions {
                     "Give the element what the profile asks for, or claim another profile in meta.profile."
                 };
             }
-            "inv" => advice.link = Some(format!("{SPECIFICATION}{}.html#invs", innermost.to_ascii_lowercase())),
+            "inv" => {
+                advice.link = Some(format!("{SPECIFICATION}{}.html#invs", innermost.to_ascii_lowercase()))
+            }
             "bundle" => advice.link = Some(format!("{SPECIFICATION}bundle.html")),
             "terminology" => advice.link = Some(format!("{SPECIFICATION}terminologies-systems.html")),
             "extension" => advice.link = Some(format!("{SPECIFICATION}extensibility.html")),
@@ -48,7 +50,9 @@ impl Definitions {
             "r4" if matches!(rest, "json" | "list" | "empty" | "duplicate-member") => {
                 advice.link = Some(format!("{SPECIFICATION}json.html"));
             }
-            "r4" if rest.starts_with("reference") => advice.link = Some(format!("{SPECIFICATION}references.html")),
+            "r4" if rest.starts_with("reference") => {
+                advice.link = Some(format!("{SPECIFICATION}references.html"))
+            }
             _ if !innermost.is_empty() => {
                 advice.link = Some(format!("{SPECIFICATION}{}.html", innermost.to_ascii_lowercase()));
             }
@@ -98,8 +102,12 @@ impl Definitions {
         for (system, codes) in &set.systems {
             let of = if several { format!(" (of {system})") } else { String::new() };
             match codes {
-                Codes::All if system == "urn:ietf:bcp:47" => out.push("a language tag such as en-GB".to_owned()),
-                Codes::All if system == "urn:ietf:bcp:13" => out.push("a media type such as text/plain".to_owned()),
+                Codes::All if system == "urn:ietf:bcp:47" => {
+                    out.push("a language tag such as en-GB".to_owned())
+                }
+                Codes::All if system == "urn:ietf:bcp:13" => {
+                    out.push("a media type such as text/plain".to_owned())
+                }
                 Codes::All => out.push(format!("any code of {system}")),
                 Codes::Unknown => out.push(format!("some codes of {system}, which ones is not known here")),
                 Codes::These(codes) => {
@@ -140,7 +148,9 @@ fn page_of(url: &str) -> String {
 fn format_of(name: &str) -> Option<&'static str> {
     Some(match name {
         "base64Binary" => "base64 with padding: letters, digits, + and /, in groups of four",
-        "canonical" | "uri" | "url" => "a URI without blanks, such as https://example.org/x or urn:uuid:… with a whole UUID",
+        "canonical" | "uri" | "url" => {
+            "a URI without blanks, such as https://example.org/x or urn:uuid:… with a whole UUID"
+        }
         "code" => "words parted by single blanks, none before or after",
         "date" => "YYYY, YYYY-MM or YYYY-MM-DD, and the day must exist",
         "dateTime" => "YYYY, YYYY-MM, YYYY-MM-DD, or YYYY-MM-DDThh:mm:ss with a zone such as Z or +01:00",
@@ -153,7 +163,9 @@ fn format_of(name: &str) -> Option<&'static str> {
         "time" => "hh:mm:ss without a zone",
         "unsignedInt" => "a whole number from 0 to 2147483647",
         "uuid" => "urn:uuid: and 32 hexadecimal digits as 8-4-4-4-12",
-        "string" | "markdown" => "some text that is not blank, without control characters other than tab and line ends",
+        "string" | "markdown" => {
+            "some text that is not blank, without control characters other than tab and line ends"
+        }
         _ => return None,
     })
 }
@@ -163,30 +175,46 @@ fn mend(rule: &str) -> &'static str {
     match rule {
         "r4/json" | "r4/xml" => "Correct the syntax at the place named; nothing after it was read.",
         "r4/size" => "Split the document, or give it as NDJSON, one resource a line.",
-        "r4/resource-type" => "Give resourceType the name of a resource of R4, spelt as in the specification.",
-        "r4/unknown-element" => "Remove the element, or correct its name; data of your own belongs in an extension.",
+        "r4/resource-type" => {
+            "Give resourceType the name of a resource of R4, spelt as in the specification."
+        }
+        "r4/unknown-element" => {
+            "Remove the element, or correct its name; data of your own belongs in an extension."
+        }
         "r4/list" => "Put the values in square brackets where the element repeats, and only there.",
         "r4/empty" | "inv/ele-1" => "Leave the element out where there is nothing to say.",
         "r4/type" => "Write the value as the type says: text in quotes, numbers and true or false without.",
         "r4/choice" => "Keep one of the elements of the choice.",
         "r4/cardinality-min" => "Add the element.",
         "r4/cardinality-max" => "Remove the surplus.",
-        "r4/binding-required" => "Use one of the codes allowed; keep the local code in an extension or as another coding.",
-        "r4/reference-format" => "Write Type/id, an absolute URL, urn:uuid:… or # and the id of a contained resource.",
+        "r4/binding-required" => {
+            "Use one of the codes allowed; keep the local code in an extension or as another coding."
+        }
+        "r4/reference-format" => {
+            "Write Type/id, an absolute URL, urn:uuid:… or # and the id of a contained resource."
+        }
         "r4/reference-target" => "Refer to a resource of a type that the element allows.",
         "r4/system-absolute" => "Give the whole URI of the system.",
         "r4/duplicate-member" => "Keep one of the two members.",
         "r4/xml-order" => "Put the elements in the order of the definition, those of one name together.",
         "inv/per-1" => "Exchange start and end if they were mixed up, and give both to the same precision.",
-        "inv/txt-1" => "Write the narrative as XHTML: close every tag, write & as &amp;, use no scripts or forms.",
+        "inv/txt-1" => {
+            "Write the narrative as XHTML: close every tag, write & as &amp;, use no scripts or forms."
+        }
         "inv/ref-1" => "Add the contained resource, or correct the id after #.",
         "inv/dom-3" => "Refer to the contained resource, or leave it out.",
-        "profile/unknown" => "Give the profile's package to the check (--package), or correct the URL in meta.profile.",
+        "profile/unknown" => {
+            "Give the profile's package to the check (--package), or correct the URL in meta.profile."
+        }
         "profile/version" => "Claim the version that is meant, or give that version's package to the check.",
-        "terminology/unknown-code" => "Use a code that the system has; a local code needs a system of your own.",
+        "terminology/unknown-code" => {
+            "Use a code that the system has; a local code needs a system of your own."
+        }
         "terminology/snomed-form" => "Correct the code: it can't be one of SNOMED CT as it stands.",
         "terminology/ucum" => "Use a UCUM code (mg, mm[Hg], 10*9/L); keep the printed unit in unit.",
-        "extension/unknown" | "extension/unknown-modifier" => "Check the URL, or give the package that defines the extension (--package).",
+        "extension/unknown" | "extension/unknown-modifier" => {
+            "Check the URL, or give the package that defines the extension (--package)."
+        }
         "bundle/reference-unresolved" => "Add the entry that is referred to, or correct the reference.",
         "bundle/reference-ambiguous" => "Give each entry its own fullUrl.",
         _ if rule.starts_with("r4/format-") => "Write the value in the format of its type.",

@@ -176,13 +176,7 @@ impl Base {
         let types = names.iter().enumerate().map(|(n, name)| build(n, name, &drafts, &by_name)).collect();
         let named = |name: &str| by_name.get(name).copied().unwrap_or_default();
         let (element, extension, resource) = (named("Element"), named("Extension"), named("Resource"));
-        Self {
-            types,
-            by_name,
-            element,
-            extension,
-            resource,
-        }
+        Self { types, by_name, element, extension, resource }
     }
 
     /// The type of this position. A position always comes from the table itself.

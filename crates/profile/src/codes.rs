@@ -68,9 +68,8 @@ fn media_type(code: &str) -> bool {
 }
 
 /// Top-level media types of IANA's registry (RFC 6838, 9695).
-const MEDIA: &[&str] = &[
-    "application", "audio", "font", "haptics", "image", "message", "model", "multipart", "text", "video",
-];
+const MEDIA: &[&str] =
+    &["application", "audio", "font", "haptics", "image", "message", "model", "multipart", "text", "video"];
 
 /// True for a well-formed media type whose first half IANA doesn't know and that isn't private (`x-…`).
 pub(crate) fn is_unregistered_media(code: &str) -> bool {

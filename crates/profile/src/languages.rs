@@ -99,12 +99,25 @@ mod tests {
 
     #[test]
     fn registered_tags_only() {
-        for good in ["en", "EN-gb", "zh-Hant-TW", "bfi", "de-CH-1901", "x-mine", "en-x-a", "qaa", "i-klingon",
-            "zh-yue", "es-419", "en-GB-u-ca-gregory"]
-        {
+        for good in [
+            "en",
+            "EN-gb",
+            "zh-Hant-TW",
+            "bfi",
+            "de-CH-1901",
+            "x-mine",
+            "en-x-a",
+            "qaa",
+            "i-klingon",
+            "zh-yue",
+            "es-419",
+            "en-GB-u-ca-gregory",
+        ] {
             assert!(is_language(good), "{good}");
         }
-        for bad in ["zz", "zz-unknown", "english", "", "en_GB", "en GB", "en-", "en-QQQ", "en-Abcd", "en-u", "x"] {
+        for bad in
+            ["zz", "zz-unknown", "english", "", "en_GB", "en GB", "en-", "en-QQQ", "en-Abcd", "en-u", "x"]
+        {
             assert!(!is_language(bad), "{bad}");
         }
     }

@@ -78,7 +78,9 @@ pub(crate) fn settle(text: &[u8], offsets: &[usize], findings: &mut [Finding]) {
     let (mut line, mut start, mut at) = (1, 0, 0);
     for number in order {
         let offset = offsets.get(number).copied().unwrap_or(0).min(text.len());
-        for (n, _) in text.get(at..offset).unwrap_or_default().iter().enumerate().filter(|(_, b)| **b == b'\n') {
+        for (n, _) in
+            text.get(at..offset).unwrap_or_default().iter().enumerate().filter(|(_, b)| **b == b'\n')
+        {
             line += 1;
             start = at + n + 1;
         }

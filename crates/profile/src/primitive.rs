@@ -357,9 +357,8 @@ mod tests {
 
     #[test]
     fn moments_compare_at_shared_precision() {
-        let at_most = |a: &str, b: &str| {
-            Moment::parse(a).zip(Moment::parse(b)).and_then(|(a, b)| a.is_at_most(&b))
-        };
+        let at_most =
+            |a: &str, b: &str| Moment::parse(a).zip(Moment::parse(b)).and_then(|(a, b)| a.is_at_most(&b));
         assert_eq!(at_most("2024-03", "2024-02-28"), Some(false));
         assert_eq!(at_most("2024-02", "2024-02-28"), None);
         assert_eq!(at_most("2024-01-02", "2024-01-02T10:00:00Z"), None);

@@ -100,12 +100,18 @@ impl PathStep {
             let end = match rest.strip_prefix("extension(") {
                 Some(after) => "extension(".len() + after.find(')')? + 1,
                 None => rest.find(['.', '(']).map_or(rest.len(), |at| {
-                    if rest[at..].starts_with('(') { rest[at..].find(')').map_or(rest.len(), |e| at + e + 1) } else { at }
+                    if rest[at..].starts_with('(') {
+                        rest[at..].find(')').map_or(rest.len(), |e| at + e + 1)
+                    } else {
+                        at
+                    }
                 }),
             };
             let (step, after) = rest.split_at(end);
             rest = after.strip_prefix('.').unwrap_or(after);
-            let argument = || step.split_once('(')?.1.strip_suffix(')').map(|a| a.trim_matches(['\'', '"', '`']).to_owned());
+            let argument = || {
+                step.split_once('(')?.1.strip_suffix(')').map(|a| a.trim_matches(['\'', '"', '`']).to_owned())
+            };
             steps.push(match step.split('(').next()? {
                 "$this" => continue,
                 "resolve" => Self::Resolve,
@@ -287,7 +293,8 @@ pub(crate) fn parse_rows(table: &str) -> Vec<(String, ProfileRows)> {
                 .collect();
             let version = next().to_owned();
             all.push((url, ProfileRows { id, ty, base, version, contexts, rules: Vec::new() }));
-        } else if let (true, Some((_, rows))) = (line.starts_with("x\t") || line.starts_with("i\t"), all.last_mut())
+        } else if let (true, Some((_, rows))) =
+            (line.starts_with("x\t") || line.starts_with("i\t"), all.last_mut())
         {
             rows.rules.push(line.to_owned());
         }

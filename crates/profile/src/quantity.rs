@@ -30,9 +30,7 @@ pub(crate) fn compare(value: &Value, limit: &Value) -> Option<Ordering> {
                 (same, other) if same == other => x.partial_cmp(&y),
                 // A limit without a unit is meant for whatever unit the element has.
                 (_, None) => x.partial_cmp(&y),
-                (Some(a), Some(b)) => {
-                    ucum::convert(x, &a, &b).ok()?.partial_cmp(&y)
-                }
+                (Some(a), Some(b)) => ucum::convert(x, &a, &b).ok()?.partial_cmp(&y),
                 (None, Some(_)) => None,
             }
         }

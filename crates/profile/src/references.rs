@@ -1,7 +1,7 @@
 //! References: their form, their targets, and whether what they point to inside the document is there.
 
-use crate::profiles::{Node, Profile};
 use crate::bundle::Resolved;
+use crate::profiles::{Node, Profile};
 use crate::report::{Severity, Step};
 use crate::walk::{Object, Walker};
 use serde_json::Value;

@@ -228,9 +228,10 @@ fn rule_rows(element: &Value, differential: bool) -> String {
     let mut keys = Vec::new();
     let mut expressions = String::new();
     // A differential states the profile's own invariants; a snapshot repeats those of base types under known keys.
-    let own = list(element, "constraint").iter().filter(|c| !list_has_source(c)).filter(|c| {
-        differential || !crate::invariants::is_of_base(text(c, "key"))
-    });
+    let own = list(element, "constraint")
+        .iter()
+        .filter(|c| !list_has_source(c))
+        .filter(|c| differential || !crate::invariants::is_of_base(text(c, "key")));
     for constraint in own {
         let key = clean(text(constraint, "key"));
         if crate::invariants::named(&key).is_some() {
@@ -251,9 +252,8 @@ fn rule_rows(element: &Value, differential: bool) -> String {
     if !named_slice && flag.is_empty() && says.iter().all(|f| f.is_empty()) {
         return expressions;
     }
-    let row = format!(
-        "x\t{rest}\t{min}\t{max}\t{types}\t{flag}\t{value}\t{binding}\t{slicing}\t{keys}\t{limits}"
-    );
+    let row =
+        format!("x\t{rest}\t{min}\t{max}\t{types}\t{flag}\t{value}\t{binding}\t{slicing}\t{keys}\t{limits}");
     format!("{}\n{expressions}", row.trim_end())
 }
 
@@ -571,7 +571,8 @@ fn filtered(source: &Value, filter: &Value) -> Option<BTreeSet<String>> {
         ("concept" | "code", "in") => found.extend(value.split(',').map(|c| c.trim().to_owned())),
         ("concept" | "code", "=") => drop(found.insert(value.to_owned())),
         (_, "=" | "in") => {
-            let wanted: Vec<&str> = if op == "in" { value.split(',').map(str::trim).collect() } else { vec![value] };
+            let wanted: Vec<&str> =
+                if op == "in" { value.split(',').map(str::trim).collect() } else { vec![value] };
             with_property(list(source, "concept"), property, &wanted, &mut found, 0);
         }
         _ => return None,
@@ -579,7 +580,13 @@ fn filtered(source: &Value, filter: &Value) -> Option<BTreeSet<String>> {
     Some(found)
 }
 
-fn with_property(concepts: &[Value], property: &str, wanted: &[&str], found: &mut BTreeSet<String>, depth: usize) {
+fn with_property(
+    concepts: &[Value],
+    property: &str,
+    wanted: &[&str],
+    found: &mut BTreeSet<String>,
+    depth: usize,
+) {
     if depth > MAX_CONCEPT_DEPTH {
         return;
     }

@@ -73,7 +73,8 @@ impl<'a> Walker<'a> {
             self.rules_at(slice, &discriminator.steps, &mut nodes);
             let asked = nodes.iter().find_map(|n| asked(n));
             wanted.push(asked.map_or_else(|| path.clone(), |asked| format!("{path} {asked}")));
-            let wrong = items.iter().filter(|i| self.discriminates(discriminator, slice, i) == Some(false)).count();
+            let wrong =
+                items.iter().filter(|i| self.discriminates(discriminator, slice, i) == Some(false)).count();
             if wrong > 0 {
                 failing.push(format!("{wrong} of {} differ in {path}", items.len()));
             }

@@ -66,7 +66,9 @@ mod tests {
             assert_eq!(fault(good, true), None, "{good}");
         }
         assert_eq!(fault("83152002 |Oophorectomy| : 260686004 |Method| = 129304002", false), None);
-        for bad in ["271649007", "ABC", "12345", "0271649006", "1234567890123456789", "", "83152002:271649007"] {
+        for bad in
+            ["271649007", "ABC", "12345", "0271649006", "1234567890123456789", "", "83152002:271649007"]
+        {
             assert!(fault(bad, true).is_some(), "{bad}");
         }
         assert!(fault("83152002:271649007", false).is_some());

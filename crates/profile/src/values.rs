@@ -1,7 +1,7 @@
 //! Rules on single values: fixed values, patterns, required codes, extensions, identifiers.
 
-use crate::base::{Binding, Element, ElementType, Strength, Type};
 use crate::UnknownExtensions;
+use crate::base::{Binding, Element, ElementType, Strength, Type};
 use crate::codes::{Belongs, ValueSet};
 use crate::primitive::Primitive;
 use crate::profiles::{Expected, Node};
@@ -45,7 +45,10 @@ impl<'a> Walker<'a> {
         if let (Some(most), Some(text)) = (limits.length, value.as_str())
             && text.chars().count() > most
         {
-            self.error(&rule.rule, format!("the text is longer than the {most} characters that the profile allows"));
+            self.error(
+                &rule.rule,
+                format!("the text is longer than the {most} characters that the profile allows"),
+            );
         }
         for (limit, low) in [(&limits.min, true), (&limits.max, false)] {
             let Some(limit) = limit else { continue };
@@ -99,9 +102,14 @@ impl<'a> Walker<'a> {
         let about = || About::ValueSet(binding.value_set.clone());
         match self.is_bound(set, value) {
             Belongs::Yes => {
-                let media = name == "mimetypes" && value.as_str().is_some_and(crate::codes::is_unregistered_media);
+                let media =
+                    name == "mimetypes" && value.as_str().is_some_and(crate::codes::is_unregistered_media);
                 if media {
-                    self.find(Severity::Warning, rule, "the media type's first half is not registered with IANA");
+                    self.find(
+                        Severity::Warning,
+                        rule,
+                        "the media type's first half is not registered with IANA",
+                    );
                 }
                 return;
             }
@@ -142,7 +150,8 @@ impl<'a> Walker<'a> {
                 }
                 _ => {
                     let text = |key: &str| object.get(key).and_then(Value::as_str);
-                    text("code").map_or(Belongs::No, |code| set.has(Some(text("system").unwrap_or_default()), code))
+                    text("code")
+                        .map_or(Belongs::No, |code| set.has(Some(text("system").unwrap_or_default()), code))
                 }
             },
             _ => Belongs::No,
@@ -259,11 +268,15 @@ impl<'a> Walker<'a> {
         } else if self.options.unknown_extensions == UnknownExtensions::Allow {
             return;
         } else {
-            (Severity::Information, "the definition of the extension is not known here, so it was not held to it")
+            (
+                Severity::Information,
+                "the definition of the extension is not known here, so it was not held to it",
+            )
         };
         let refuse = self.options.unknown_extensions == UnknownExtensions::Refuse;
         let severity = if refuse { Severity::Error } else { severity };
-        let rule = if key == "modifierExtension" { "extension/unknown-modifier" } else { "extension/unknown" };
+        let rule =
+            if key == "modifierExtension" { "extension/unknown-modifier" } else { "extension/unknown" };
         self.find(severity, rule, text);
     }
 

@@ -117,7 +117,8 @@ impl<'a> Walker<'a> {
         }
         if self.report.take(severity) {
             let path = render(&self.steps);
-            let finding = Finding { severity, path, rule: rule.to_owned(), text: text.into(), about, place: None };
+            let finding =
+                Finding { severity, path, rule: rule.to_owned(), text: text.into(), about, place: None };
             self.report.findings.push(finding);
         }
     }
@@ -323,7 +324,10 @@ impl<'a> Walker<'a> {
         }
         self.depth += 1;
         // Snapshot and differential name the same elements by design.
-        let view = matches!(known.name.as_str(), "StructureDefinition.snapshot" | "StructureDefinition.differential");
+        let view = matches!(
+            known.name.as_str(),
+            "StructureDefinition.snapshot" | "StructureDefinition.differential"
+        );
         let outer = if view { self.ids.last_mut().map(std::mem::take) } else { None };
         let present = self.members(object, known, nodes);
         if let (Some(outer), Some(ids)) = (outer, self.ids.last_mut()) {
@@ -552,7 +556,8 @@ impl<'a> Walker<'a> {
             all.extend(self.extension(found.owner, found.key, url));
             self.extensions.push(url);
         }
-        let full_url = if known.name == "Bundle.entry" { object.get("fullUrl").and_then(Value::as_str) } else { None };
+        let full_url =
+            if known.name == "Bundle.entry" { object.get("fullUrl").and_then(Value::as_str) } else { None };
         self.full_urls.extend(full_url);
         self.object(object, found.kind.id, &all);
         if full_url.is_some() {

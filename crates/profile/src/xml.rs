@@ -117,7 +117,11 @@ impl Reader<'_> {
 
     fn root(&mut self, root: Element<'_>) -> Value {
         if root.namespace() != FHIR {
-            self.error(root.name(), "r4/xml-namespace", "a resource must be in the namespace http://hl7.org/fhir");
+            self.error(
+                root.name(),
+                "r4/xml-namespace",
+                "a resource must be in the namespace http://hl7.org/fhir",
+            );
         }
         self.resource(root, root.name())
     }
@@ -145,7 +149,11 @@ impl Reader<'_> {
             }
         }
         if element.contents().any(|c| matches!(c, Content::Text(_))) {
-            self.error(path, "r4/xml-text", "an element holds no text of its own: values stand in the attribute value");
+            self.error(
+                path,
+                "r4/xml-text",
+                "an element holds no text of its own: values stand in the attribute value",
+            );
         }
         let mut last = 0;
         let mut children = element.children().peekable();
@@ -161,10 +169,15 @@ impl Reader<'_> {
                 continue;
             };
             if group.iter().any(|c| c.namespace() != FHIR && !(name == "div" && c.namespace() == XHTML)) {
-                self.error(&place, "r4/xml-namespace", "the element must be in the namespace http://hl7.org/fhir");
+                self.error(
+                    &place,
+                    "r4/xml-namespace",
+                    "the element must be in the namespace http://hl7.org/fhir",
+                );
             }
             if key.element < last {
-                let text = "the element stands after one that must follow it, or apart from others of its name";
+                let text =
+                    "the element stands after one that must follow it, or apart from others of its name";
                 self.error(&place, "r4/xml-order", text);
             }
             last = last.max(key.element);
@@ -301,7 +314,8 @@ fn scalar(kind: JsonKind, text: &str) -> Value {
         (JsonKind::Boolean, "true") => Value::Bool(true),
         (JsonKind::Boolean, "false") => Value::Bool(false),
         (JsonKind::Number, number) if crate::primitive::Primitive::Decimal.accepts(number) => {
-            serde_json::from_str::<Number>(number).map_or_else(|_| Value::String(number.to_owned()), Value::Number)
+            serde_json::from_str::<Number>(number)
+                .map_or_else(|_| Value::String(number.to_owned()), Value::Number)
         }
         _ => Value::String(text.to_owned()),
     }
@@ -367,7 +381,10 @@ mod tests {
         has("<contained/>", "r4/xml-resource", 2);
         has("<a:gender xmlns:a=\"urn:other\" value=\"male\"/>", "r4/xml-namespace", 2);
         assert_eq!(rules("<birthDate value=\"2001\"/>"), []);
-        let broken = Definitions::r4().check_xml(b"<Patient xmlns=\"http://hl7.org/fhir\"><name></Patient>", &crate::Options::default());
+        let broken = Definitions::r4().check_xml(
+            b"<Patient xmlns=\"http://hl7.org/fhir\"><name></Patient>",
+            &crate::Options::default(),
+        );
         assert_eq!(broken.findings[0].rule, "r4/xml");
         assert!(!is_xml(b" {\"a\": \"<\"}") && is_xml(b"\xEF\xBB\xBF <a/>"));
     }

@@ -586,7 +586,11 @@ fn claimed_profiles_are_known_in_their_version() {
     let core = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient";
     passes(&claim(core));
     finds(&claim(&format!("{core}|9.9.9")), "profile/version", "Patient.meta.profile[0]");
-    finds(&claim("http://hl7.org/fhir/StructureDefinition/Patient|5.0.0"), "profile/version", "Patient.meta.profile[0]");
+    finds(
+        &claim("http://hl7.org/fhir/StructureDefinition/Patient|5.0.0"),
+        "profile/version",
+        "Patient.meta.profile[0]",
+    );
     passes(&claim("http://hl7.org/fhir/StructureDefinition/Patient|4.0.1"));
     let unknown = claim("https://example.org/StructureDefinition/x");
     assert!(check_value(&unknown).is_valid());
