@@ -35,7 +35,7 @@ fn layer(name: &str) -> Option<u8> {
         "causeway-hl7v2" | "causeway-edifact" | "causeway-xml" | "causeway-json" | "causeway-fhir" => 1,
         "causeway-terminology" | "causeway-fhirpath" | "causeway-mime" => 2,
         "causeway-profile" | "causeway-hl7v3" => 3,
-        "causeway-adapter" => 4,
+        "causeway-adapter" | "causeway-conformance" => 4,
         "causeway-exchange" | "causeway-record" | "causeway-synth" => 6,
         "causeway-store" | "causeway-host" => 7,
         "causeway-access" => 8,

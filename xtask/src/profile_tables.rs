@@ -4,7 +4,9 @@
 //! `dist/fhir/r4`; that package adds elements of its own, which are left out here. The UK Core definitions are those
 //! of NHSDigital/FHIR-R4-UKCORE-STAGING-MAIN as JSON.
 
-use causeway_profile::rows::{Terminology, default_profile_rows, long, profile_rows, type_rows};
+use causeway_profile::rows::{
+    Terminology, default_profile_rows, invariant_rows, long, profile_rows, type_rows,
+};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -80,6 +82,7 @@ const LICENSED: &[&str] = &[
 ];
 
 const PROFILES_HEAD: &str = "# HL7 FHIR R4 4.0.1: profiles published with the specification (CC0), vital signs among them. Made by `xtask profile-tables`: don't edit.\n";
+const INVARIANTS_HEAD: &str = "# HL7 FHIR R4 4.0.1: invariants of types that are evaluated as FHIRPath (CC0). Made by `xtask profile-tables`: don't edit.\n";
 const CODES_HEAD: &str = "# HL7 FHIR R4 4.0.1: value sets and complete code systems beyond those that an element must use (CC0; systems under other licences are left open). Made by `xtask profile-tables`: don't edit.\n";
 const R4_HEAD: &str = "# HL7 FHIR R4 4.0.1: types, elements, required codes. HL7 publishes FHIR under CC0. Made by `xtask profile-tables`: don't edit.\n";
 const EXTENSIONS_HEAD: &str = "# HL7 FHIR R4 4.0.1: extensions published with the specification (CC0). Made by `xtask profile-tables`: don't edit.\n";
@@ -126,6 +129,7 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     put(&data.join("r4.tsv"), &base, check)?;
     put(&data.join("r4-extensions.tsv"), &extension_table(&r4)?, check)?;
     put(&data.join("r4-profiles.tsv"), &profile_table(&r4)?, check)?;
+    put(&data.join("r4-invariants.tsv"), &invariant_table(&r4)?, check)?;
     put(&data.join("r4-codes.tsv"), &code_table(&base, &terminology), check)?;
     terminology.withhold(&[]);
     put(&data.join("uk-core.tsv"), &uk_core_table(&fhir.join("ukcore"), terminology)?, check)
@@ -218,6 +222,20 @@ fn profile_table(r4: &Path) -> Result<String, String> {
             && !is("type", "Extension")
         {
             table.push_str(&profile_rows(&definition));
+        }
+    }
+    Ok(table)
+}
+
+/// The invariants of types that are evaluated as FHIRPath.
+fn invariant_table(r4: &Path) -> Result<String, String> {
+    let mut table = INVARIANTS_HEAD.to_owned();
+    for file in ["profiles-types.json", "profiles-resources.json"] {
+        for definition in entries(&r4.join(file))? {
+            let is = |key: &str, want: &str| definition.get(key).and_then(Value::as_str) == Some(want);
+            if is("resourceType", "StructureDefinition") && !is("id", "SubscriptionStatus") {
+                table.push_str(&invariant_rows(&definition));
+            }
         }
     }
     Ok(table)

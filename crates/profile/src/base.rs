@@ -2,6 +2,7 @@
 
 use crate::invariants::Invariant;
 use crate::primitive::Primitive;
+use crate::profiles::Expression;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -92,6 +93,8 @@ pub(crate) struct Element {
     pub(crate) max: usize,
     pub(crate) types: Vec<ElementType>,
     pub(crate) binding: Option<Binding>,
+    /// Invariants given as FHIRPath that its values are held to.
+    pub(crate) expressions: Vec<Expression>,
 }
 
 impl Element {
@@ -118,6 +121,8 @@ pub(crate) struct Type {
     pub(crate) required: Vec<usize>,
     /// Own and inherited invariants.
     pub(crate) invariants: Vec<&'static Invariant>,
+    /// Own invariants that are given as FHIRPath.
+    pub(crate) expressions: Vec<Expression>,
 }
 
 /// The base specification.
@@ -146,7 +151,7 @@ pub(crate) fn max(field: &str) -> Option<usize> {
 
 impl Base {
     /// Reads the table `r4.tsv`. Rows that make no sense are left: the table's tests see to it that there are none.
-    pub(crate) fn parse(table: &str) -> Self {
+    pub(crate) fn parse(table: &str, invariants: &str) -> Self {
         let mut names = Vec::new();
         let mut drafts: Vec<Draft<'_>> = Vec::new();
         for line in table.lines() {
@@ -174,6 +179,19 @@ impl Base {
         let by_name: Names<TypeId> =
             names.iter().enumerate().map(|(n, name)| ((*name).to_owned(), n)).collect();
         let types = names.iter().enumerate().map(|(n, name)| build(n, name, &drafts, &by_name)).collect();
+        let mut types: Vec<Type> = types;
+        for row in invariants.lines().filter_map(|l| l.strip_prefix("j\t")) {
+            let Some((on, row)) = row.split_once('\t') else { continue };
+            let Some(rule) = Expression::parse(row) else { continue };
+            if let Some(ty) = by_name.get(on).and_then(|id| types.get_mut(*id)) {
+                ty.expressions.push(rule);
+            } else if let Some((owner, name)) = on.rsplit_once('.')
+                && let Some(ty) = by_name.get(owner).and_then(|id| types.get_mut(*id))
+                && let Some(element) = ty.elements.iter_mut().find(|e| e.name == name)
+            {
+                element.expressions.push(rule);
+            }
+        }
         let named = |name: &str| by_name.get(name).copied().unwrap_or_default();
         let (element, extension, resource) = (named("Element"), named("Extension"), named("Resource"));
         Self { types, by_name, element, extension, resource }
@@ -232,7 +250,7 @@ fn build(number: TypeId, name: &str, drafts: &[Draft<'_>], by_name: &Names<TypeI
     lineage.extend(chain.iter().map(|d| d.base).filter(|b| !b.is_empty()));
     let invariants = crate::invariants::all().filter(|i| lineage.contains(&i.on)).collect();
     let base = drafts.get(number).and_then(|d| by_name.get(d.base)).copied();
-    Type { name: name.to_owned(), base, kind, elements, keys, required, invariants }
+    Type { name: name.to_owned(), base, kind, elements, keys, required, invariants, expressions: Vec::new() }
 }
 
 fn element(row: &[&str; 5], by_name: &Names<TypeId>) -> Element {
@@ -256,5 +274,6 @@ fn element(row: &[&str; 5], by_name: &Names<TypeId>) -> Element {
         max: max(most).unwrap_or(usize::MAX),
         types: all,
         binding: Binding::parse(binding),
+        expressions: Vec::new(),
     }
 }

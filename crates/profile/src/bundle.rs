@@ -1,5 +1,6 @@
 //! Rules on whole Bundles: bdl-1 to bdl-12, fullUrls, ids.
 
+use crate::parts::BundleDigest;
 use crate::report::Step;
 use crate::walk::{Object, Walker};
 use serde_json::Value;
@@ -14,6 +15,8 @@ pub(crate) struct BundleIndex<'a> {
     by_id: HashMap<(&'a str, &'a str), &'a Value>,
     /// fullUrls by the address of the resource.
     urls: HashMap<usize, &'a str>,
+    /// What stands for the entries where they are not held.
+    digest: Option<&'a BundleDigest>,
 }
 
 /// What a reference leads to within a Bundle.
@@ -23,6 +26,10 @@ pub(crate) enum Resolved<'a> {
     One(&'a Value),
     /// An entry of this type and id, under another base.
     ById(&'a Value),
+    /// An entry that is not held: the Bundle is read in parts.
+    Apart,
+    /// The same, under another base.
+    ApartById,
     /// Several entries of that fullUrl.
     Many,
     No,
@@ -32,7 +39,7 @@ impl<'a> Resolved<'a> {
     pub(crate) fn found(self) -> Option<&'a Value> {
         match self {
             Self::One(resource) | Self::ById(resource) => Some(resource),
-            Self::Many | Self::No => None,
+            Self::Apart | Self::ApartById | Self::Many | Self::No => None,
         }
     }
 }
@@ -42,7 +49,7 @@ fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
 }
 
 /// `Type` and `id` at the end of a RESTful URL, and what stands before them.
-fn restful(url: &str) -> Option<(&str, &str, &str)> {
+pub(crate) fn restful(url: &str) -> Option<(&str, &str, &str)> {
     let bare = url.split_once("/_history/").map_or(url, |(front, _)| front);
     let (front, id) = bare.rsplit_once('/')?;
     let (base, ty) = front.rsplit_once('/').unwrap_or(("", front));
@@ -56,6 +63,7 @@ impl<'a> BundleIndex<'a> {
             by_url: HashMap::new(),
             by_id: HashMap::new(),
             urls: HashMap::new(),
+            digest: None,
         };
         for entry in entries(bundle) {
             let Some(resource) = entry.get("resource") else { continue };
@@ -74,6 +82,17 @@ impl<'a> BundleIndex<'a> {
         index
     }
 
+    /// A Bundle whose entries are read in parts.
+    pub(crate) fn of_parts(digest: &'a BundleDigest) -> Self {
+        Self {
+            kind: &digest.kind,
+            by_url: HashMap::new(),
+            by_id: HashMap::new(),
+            urls: HashMap::new(),
+            digest: Some(digest),
+        }
+    }
+
     /// The fullUrl under which a resource stands in the Bundle.
     pub(crate) fn url_of(&self, resource: &Value) -> Option<&'a str> {
         self.urls.get(&(std::ptr::from_ref(resource) as usize)).copied()
@@ -82,6 +101,9 @@ impl<'a> BundleIndex<'a> {
     /// The type of the entry with this fullUrl.
     pub(crate) fn by_url(&self, url: &str) -> Option<&'a str> {
         let bare = url.split('#').next().unwrap_or(url);
+        if let Some(digest) = self.digest {
+            return digest.by_url(bare).map(|(ty, _)| ty);
+        }
         self.by_url.get(bare).and_then(|found| found.first()).map(|(_, ty)| *ty)
     }
 
@@ -107,6 +129,13 @@ impl<'a> BundleIndex<'a> {
                 return exact;
             }
         }
+        if let Some(digest) = self.digest {
+            return match (digest.has(ty, id), base) {
+                (true, Some(_)) => Resolved::ApartById,
+                (true, None) => Resolved::Apart,
+                (false, _) => Resolved::No,
+            };
+        }
         match self.by_id.get(&(ty, id)) {
             Some(found) if base.is_some() => Resolved::ById(found),
             Some(found) => Resolved::One(found),
@@ -115,6 +144,13 @@ impl<'a> BundleIndex<'a> {
     }
 
     fn exact(&self, url: &str, version: Option<&str>) -> Resolved<'a> {
+        if let Some(digest) = self.digest {
+            return match digest.by_url(url) {
+                None => Resolved::No,
+                Some((_, count)) if count > 1 && version.is_none() => Resolved::Many,
+                Some(_) => Resolved::Apart,
+            };
+        }
         let found = self.by_url.get(url).map_or(&[][..], Vec::as_slice);
         let mut fitting = found.iter().filter(|(resource, _)| {
             version.is_none_or(|v| resource.get("meta").and_then(|m| text(m, "versionId")) == Some(v))
@@ -184,6 +220,31 @@ impl<'a> Walker<'a> {
                 self.steps.pop();
             }
         }
+    }
+
+    /// Checks one entry of a Bundle that is read in parts.
+    pub(crate) fn part(&mut self, entry: &'a Value, number: usize, digest: &'a BundleDigest) {
+        self.digest = Some(digest);
+        self.steps.extend([Step::Root("Bundle"), Step::Name("entry"), Step::Index(number)]);
+        if !entry.is_object() {
+            return self.error("r4/type", "the element must be an object");
+        }
+        self.bundles.push(BundleIndex::of_parts(digest));
+        self.enter_bundle();
+        self.entry(&digest.kind, entry);
+        if digest.is_repeated(number) && digest.kind != "history" {
+            self.error("inv/bdl-7", "another entry has the same fullUrl");
+        }
+        self.full_urls.extend(text(entry, "fullUrl"));
+        if let Some(ty) = self.defs.base.by_name.get("Bundle.entry") {
+            self.object(entry, *ty, &[]);
+        }
+    }
+
+    /// Checks a Bundle without its entries.
+    pub(crate) fn shell(&mut self, bundle: &'a Value, digest: &'a BundleDigest) {
+        self.digest = Some(digest);
+        self.resource(bundle, crate::walk::Place::Root, &[]);
     }
 
     fn entry(&mut self, kind: &str, entry: &'a Value) {

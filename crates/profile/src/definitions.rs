@@ -13,6 +13,7 @@ const R4: &str = include_str!("../data/r4.tsv");
 const R4_EXTENSIONS: &str = include_str!("../data/r4-extensions.tsv");
 const R4_PROFILES: &str = include_str!("../data/r4-profiles.tsv");
 const R4_CODES: &str = include_str!("../data/r4-codes.tsv");
+const R4_INVARIANTS: &str = include_str!("../data/r4-invariants.tsv");
 const BACKPORTS: &str = include_str!("../data/backports.tsv");
 const UK_CORE: &str = include_str!("../data/uk-core.tsv");
 
@@ -70,7 +71,7 @@ impl Definitions {
         static HELD: OnceLock<Definitions> = OnceLock::new();
         HELD.get_or_init(|| {
             static BASE: OnceLock<Base> = OnceLock::new();
-            let base = BASE.get_or_init(|| Base::parse(R4));
+            let base = BASE.get_or_init(|| Base::parse(R4, R4_INVARIANTS));
             let mut held = Self {
                 base,
                 rows: HashMap::new(),

@@ -16,9 +16,11 @@ mod bundle;
 mod codes;
 mod definitions;
 mod duplicates;
+mod expressions;
 mod invariants;
 mod languages;
 pub mod limits;
+mod parts;
 mod places;
 mod primitive;
 mod profiles;
@@ -35,6 +37,7 @@ mod xml;
 
 pub use advice::Advice;
 pub use definitions::{Definitions, LoadError, Loaded};
+pub use parts::{BundleDigest, EntryHead};
 pub use places::Place;
 pub use report::{About, Coverage, Finding, Report, Severity, Unchecked};
 

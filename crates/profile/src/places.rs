@@ -52,13 +52,26 @@ struct Wanted {
 
 /// Gives each finding that has no place its line and column in the JSON text it was found in.
 pub(crate) fn locate_json(json: &[u8], report: &mut Report) {
+    locate(json, report, 0);
+}
+
+/// The same for the text of one entry of a Bundle, which begins in this line.
+pub(crate) fn locate_part(json: &[u8], report: &mut Report, line: usize) {
+    locate(json, report, 2);
+    for place in report.findings.iter_mut().filter_map(|f| f.place.as_mut()) {
+        place.line += line - 1;
+    }
+}
+
+/// `above`: how many steps of each path lead to the text itself.
+fn locate(json: &[u8], report: &mut Report, above: usize) {
     if report.findings.iter().all(|f| f.place.is_some()) {
         return;
     }
     let mut root = Wanted::default();
     for (number, finding) in report.findings.iter().enumerate().filter(|(_, f)| f.place.is_none()) {
         let mut at = &mut root;
-        for part in parts(&finding.path) {
+        for part in parts(&finding.path).into_iter().skip(above) {
             at = at.below.entry(part).or_default();
         }
         at.findings.push(number);

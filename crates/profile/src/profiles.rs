@@ -7,7 +7,7 @@ use crate::report::Severity;
 use crate::rows::long;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A type that a rule allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -170,6 +170,22 @@ pub(crate) struct Expression {
     pub(crate) path: String,
     /// What it asks for, in the definition's words.
     pub(crate) human: String,
+    compiled: OnceLock<Option<Arc<causeway_fhirpath::Expression>>>,
+}
+
+impl Expression {
+    /// Reads `["key","severity","expression","human"]`.
+    pub(crate) fn parse(row: &str) -> Option<Self> {
+        let [key, severity, path, human] = serde_json::from_str::<[String; 4]>(row).ok()?;
+        let severity = if severity == "warning" { Severity::Warning } else { Severity::Error };
+        Some(Self { key, severity, path, human, compiled: OnceLock::new() })
+    }
+
+    /// The expression, read when first needed; `None` where it is no FHIRPath that the engine knows.
+    pub(crate) fn compiled(&self) -> Option<&causeway_fhirpath::Expression> {
+        let read = || causeway_fhirpath::Expression::parse(&self.path).ok().map(Arc::new);
+        self.compiled.get_or_init(read).as_deref()
+    }
 }
 
 /// The least and the most that a value may be.
@@ -360,10 +376,9 @@ fn apply(root: &mut Node, row: &str) {
         }
     }
     if kind == "i" {
-        if let Ok([key, severity, path, human]) = serde_json::from_str::<[String; 4]>(next()) {
-            let severity = if severity == "warning" { Severity::Warning } else { Severity::Error };
-            node.expressions.retain(|e| e.key != key);
-            node.expressions.push(Expression { key, severity, path, human });
+        if let Some(expression) = Expression::parse(next()) {
+            node.expressions.retain(|e| e.key != expression.key);
+            node.expressions.push(expression);
         }
         return;
     }

@@ -1,6 +1,7 @@
 //! Comparing values with the limits that a profile sets.
 
 use crate::primitive::Moment;
+use causeway_fhirpath::{Item, Node};
 use serde_json::Value;
 use std::cmp::Ordering;
 
@@ -19,21 +20,18 @@ pub(crate) fn compare(value: &Value, limit: &Value) -> Option<Ordering> {
             },
             _ => Some(a.cmp(b)),
         },
-        (Value::Object(a), Value::Object(b)) => {
-            let number = |o: &serde_json::Map<String, Value>| o.get("value").and_then(Value::as_f64);
-            let unit = |o: &serde_json::Map<String, Value>| {
-                let text = |key: &str| o.get(key).and_then(Value::as_str).map(str::to_owned);
-                text("code").or_else(|| text("unit"))
+        (Value::Object(_), Value::Object(b)) if b.contains_key("code") || b.contains_key("unit") => {
+            let quantity = |value| {
+                let node = Node { value: Some(value), extra: None, ty: crate::expressions::type_of("Quantity") };
+                match node.system() {
+                    Some(Item::Quantity(quantity)) => Some(quantity),
+                    _ => None,
+                }
             };
-            let (x, y) = (number(a)?, number(b)?);
-            match (unit(a), unit(b)) {
-                (same, other) if same == other => x.partial_cmp(&y),
-                // A limit without a unit is meant for whatever unit the element has.
-                (_, None) => x.partial_cmp(&y),
-                (Some(a), Some(b)) => ucum::convert(x, &a, &b).ok()?.partial_cmp(&y),
-                (None, Some(_)) => None,
-            }
+            quantity(value)?.compare(&*quantity(limit)?)
         }
+        // A limit without a unit is meant for whatever unit the element has.
+        (Value::Object(a), Value::Object(b)) => compare(a.get("value")?, b.get("value")?),
         _ => None,
     }
 }

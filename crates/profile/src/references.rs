@@ -28,6 +28,11 @@ impl<'a> Container<'a> {
         Self { whole, contained }
     }
 
+    /// The container itself.
+    pub(crate) fn whole(&self) -> &'a Value {
+        self.whole
+    }
+
     /// True for one of the contained resources themselves.
     pub(crate) fn holds(&self, resource: &Value) -> bool {
         let id = resource.get("id").and_then(Value::as_str);
@@ -196,9 +201,9 @@ impl<'a> Walker<'a> {
         let found = bundle.resolve(literal, self.full_urls.last().copied());
         let document = matches!(bundle.kind, "document" | "message");
         match found {
-            Resolved::One(_) => {}
+            Resolved::One(_) | Resolved::Apart => {}
             Resolved::Many => self.ambiguous(literal),
-            Resolved::ById(_) => self.find(
+            Resolved::ById(_) | Resolved::ApartById => self.find(
                 Severity::Warning,
                 "bundle/reference-base",
                 "an entry has this type and id, but its fullUrl is not the one that the reference leads to",

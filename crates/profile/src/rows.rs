@@ -168,6 +168,37 @@ pub fn type_rows(definition: &Value, skip: &dyn Fn(&str) -> bool) -> String {
     out.into_values().fold(String::new(), |all, (head, rows)| all + &head + &rows)
 }
 
+/// The `j` rows of a base type: its own invariants that are no functions of this crate, by the type that states them.
+pub fn invariant_rows(definition: &Value) -> String {
+    let mut out = String::new();
+    let elements = definition.get("snapshot").map_or(&[] as &[Value], |s| list(s, "element"));
+    let own = text(definition, "url");
+    // A profiled data type (SimpleQuantity) is a type of its own here.
+    let (ty, id) = (text(definition, "type"), text(definition, "id"));
+    for element in elements {
+        let path = text(element, "path");
+        let path = match path.strip_prefix(ty) {
+            Some(rest) if text(definition, "derivation") == "constraint" => format!("{id}{rest}"),
+            _ => path.to_owned(),
+        };
+        let owner = path.rsplit_once('.').map_or("", |(owner, _)| owner);
+        for constraint in list(element, "constraint") {
+            let (key, expression) = (text(constraint, "key"), text(constraint, "expression"));
+            let source = text(constraint, "source");
+            if expression.is_empty()
+                || (!source.is_empty() && source != own)
+                || crate::invariants::is_function(key, &path)
+                || crate::invariants::is_function(key, owner)
+            {
+                continue;
+            }
+            let row = serde_json::json!([key, text(constraint, "severity"), expression, text(constraint, "human")]);
+            let _ = writeln!(out, "j\t{}\t{row}", clean(&path));
+        }
+    }
+    out
+}
+
 /// The `P` and `x` rows of a profile or extension definition.
 ///
 /// The differential is used where there is one: rules of base profiles are added when the profile is compiled.

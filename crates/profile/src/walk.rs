@@ -4,6 +4,8 @@ use crate::Options;
 use crate::base::{Element, ElementType, Fnv, Kind, Type, TypeId};
 use crate::bundle::BundleIndex;
 use crate::definitions::Definitions;
+use crate::expressions::type_of;
+use crate::parts::BundleDigest;
 use crate::limits::{MAX_COVERED, MAX_DEPTH, MAX_PROBES, MAX_PROFILES, MAX_TEXT};
 use crate::primitive::{JsonKind, Primitive};
 use crate::profiles::Node;
@@ -26,6 +28,8 @@ pub(crate) struct Walker<'a> {
     pub(crate) bundles: Vec<BundleIndex<'a>>,
     /// The resources around this place that may hold contained ones, innermost last.
     pub(crate) containers: Vec<Container<'a>>,
+    /// The resources around this place, innermost last.
+    pub(crate) values: Vec<&'a Value>,
     /// For each resource around this place: its type and how many steps lead to it.
     pub(crate) resources: Vec<(&'a str, usize)>,
     /// For each resource around this place: the ids of its elements so far.
@@ -34,6 +38,8 @@ pub(crate) struct Walker<'a> {
     pub(crate) extensions: Vec<&'a str>,
     /// The fullUrls of the Bundle entries around this place, innermost last.
     pub(crate) full_urls: Vec<&'a str>,
+    /// The entries of the outermost Bundle where it is read in parts.
+    pub(crate) digest: Option<&'a BundleDigest>,
     /// What was asked of whole resources: whether one conforms to rules; `true` while it is being found out.
     probes: HashMap<(usize, usize), bool>,
     /// How many such questions are open.
@@ -57,23 +63,7 @@ pub(crate) type Nodes<'a> = Vec<&'a Node>;
 
 /// Checks one document.
 pub(crate) fn check(defs: &Definitions, options: &Options, resource: &Value) -> Report {
-    let mut walker = Walker {
-        defs,
-        options,
-        report: Report::default(),
-        steps: Vec::with_capacity(24),
-        depth: 0,
-        bundles: Vec::new(),
-        containers: Vec::new(),
-        resources: Vec::new(),
-        ids: Vec::new(),
-        extensions: Vec::new(),
-        full_urls: Vec::new(),
-        probes: HashMap::new(),
-        probing: 0,
-        held: HashMap::default(),
-        unchecked: HashMap::default(),
-    };
+    let mut walker = Walker::new(defs, options);
     walker.resource(resource, Place::Root, &[]);
     walker.finish()
 }
@@ -89,8 +79,37 @@ struct Found<'a> {
 }
 
 impl<'a> Walker<'a> {
+    pub(crate) fn new(defs: &'a Definitions, options: &'a Options) -> Self {
+        Self {
+            defs,
+            options,
+            report: Report::default(),
+            steps: Vec::with_capacity(24),
+            depth: 0,
+            bundles: Vec::new(),
+            containers: Vec::new(),
+            values: Vec::new(),
+            resources: Vec::new(),
+            ids: Vec::new(),
+            extensions: Vec::new(),
+            full_urls: Vec::new(),
+            digest: None,
+            probes: HashMap::new(),
+            probing: 0,
+            held: HashMap::default(),
+            unchecked: HashMap::default(),
+        }
+    }
+
+    /// Puts the walker where the entries of the outermost Bundle are.
+    pub(crate) fn enter_bundle(&mut self) {
+        self.resources.push(("Bundle", 1));
+        self.ids.push(HashSet::new());
+        self.containers.push(Container::of(&Value::Null));
+    }
+
     /// The report, errors first.
-    fn finish(mut self) -> Report {
+    pub(crate) fn finish(mut self) -> Report {
         for (url, count) in self.held {
             self.report.coverage.held.insert(url.to_owned(), count);
         }
@@ -158,7 +177,9 @@ impl<'a> Walker<'a> {
         if let Some(known) = self.defs.base.ty(ty) {
             self.steps.push(Step::Root(&known.name));
             self.resources.push((&known.name, 1));
-            self.object(object, ty, &[rules]);
+            self.values.push(resource);
+            self.object(resource, ty, &[rules]);
+            self.values.pop();
             self.resources.pop();
         }
         if !contained {
@@ -205,11 +226,14 @@ impl<'a> Walker<'a> {
         }
         let bundled = known.name == "Bundle";
         if bundled {
-            self.bundles.push(BundleIndex::of(object));
+            let parts = self.digest.filter(|_| place == Place::Root);
+            self.bundles.push(parts.map_or_else(|| BundleIndex::of(object), BundleIndex::of_parts));
         }
         let mut nodes = self.claimed(object, &known.name, place);
         self.placed(&known.name, rules, &mut nodes);
-        self.object(object, ty, &nodes);
+        self.values.push(value);
+        self.object(value, ty, &nodes);
+        self.values.pop();
         if bundled {
             self.bundle(object);
             self.bundles.pop();
@@ -308,8 +332,8 @@ impl<'a> Walker<'a> {
     }
 
     /// Checks an object of a type.
-    fn object(&mut self, object: &'a Object, ty: TypeId, nodes: &[&'a Node]) {
-        let Some(known) = self.defs.base.ty(ty) else { return };
+    pub(crate) fn object(&mut self, whole: &'a Value, ty: TypeId, nodes: &[&'a Node]) {
+        let (Some(known), Some(object)) = (self.defs.base.ty(ty), whole.as_object()) else { return };
         if self.depth >= MAX_DEPTH {
             return self.error("r4/depth", "the document is nested too deeply");
         }
@@ -348,10 +372,9 @@ impl<'a> Walker<'a> {
                     self.find(invariant.severity, &format!("inv/{}", invariant.key), invariant.text);
                 }
             }
-            for expression in &node.expressions {
-                let text = format!("the profile's rule {} was not checked", expression.key);
-                self.skip(Unchecked::Invariant, &expression.key);
-                self.find(Severity::Information, "profile/invariant-not-checked", text);
+            // What a primitive has besides its value is not all of it: its invariants are held to the whole.
+            for expression in node.expressions.iter().filter(|_| ty != self.defs.base.element) {
+                self.expression(expression, Some(whole), None, type_of(&known.name));
             }
         }
         for invariant in &known.invariants {
@@ -361,6 +384,9 @@ impl<'a> Walker<'a> {
             if !(invariant.test)(object) {
                 self.find(invariant.severity, &format!("inv/{}", invariant.key), invariant.text);
             }
+        }
+        for expression in &known.expressions {
+            self.expression(expression, Some(whole), None, type_of(&known.name));
         }
         self.depth -= 1;
     }
@@ -487,6 +513,9 @@ impl<'a> Walker<'a> {
         let values = value_list.map_or(&[][..], Vec::as_slice);
         let extras = extra_list.map_or(&[][..], Vec::as_slice);
         let count = values.len().max(extras.len());
+        if count == 0 && found.owner.name == "Bundle" && self.digest.is_some_and(|d| !d.is_empty()) {
+            return;
+        }
         if count == 0 {
             return self.at(step, |w| w.error("r4/empty", "a list must not be empty"));
         }
@@ -559,12 +588,16 @@ impl<'a> Walker<'a> {
         let full_url =
             if known.name == "Bundle.entry" { object.get("fullUrl").and_then(Value::as_str) } else { None };
         self.full_urls.extend(full_url);
-        self.object(object, found.kind.id, &all);
+        self.object(value, found.kind.id, &all);
         if full_url.is_some() {
             self.full_urls.pop();
         }
         if is_extension {
             self.extensions.pop();
+        }
+        let element = found.element;
+        for expression in &element.expressions {
+            self.expression(expression, Some(value), None, type_of(&found.kind.code));
         }
         self.value_rules(found.element, found.kind, value, rules);
         self.known_type(&known.name, object);
@@ -621,8 +654,16 @@ impl<'a> Walker<'a> {
                 return self.error("inv/ele-1", "the element is empty: it must have a value or an extension");
             }
             Some(None) => return self.error("r4/type", "the twin of a primitive element must be an object"),
-            Some(Some(object)) => self.object(object, self.defs.base.element, rules),
+            Some(Some(_)) => {
+                if let Some(extra) = extra {
+                    self.object(extra, self.defs.base.element, rules);
+                }
+            }
             None => {}
+        }
+        let element = found.element;
+        for expression in rules.iter().flat_map(|r| &r.expressions).chain(&element.expressions) {
+            self.expression(expression, value, extra, type_of(&found.kind.code));
         }
         let Some(value) = value else { return };
         let text = match (primitive.json(), value) {
@@ -661,7 +702,7 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// The `_name` twin of a primitive element.
+/// The `_name` member of a primitive element.
 fn twin<'a>(object: &'a Object, key: &str) -> Option<&'a Value> {
     // Most objects have no twin at all, and looking for one would build a name for every element.
     if !object.keys().any(|k| k.starts_with('_')) {

@@ -63,6 +63,17 @@ pub(crate) fn is_of_base(key: &str) -> bool {
     walked || all().any(|invariant| invariant.key == key)
 }
 
+/// True where a narrative keeps the rules of txt-1 and txt-2.
+pub(crate) fn is_narrative(div: &str) -> bool {
+    narrative::is_basic(div) && narrative::has_content(div)
+}
+
+/// True for an invariant of a type that is a function of this crate, or part of the walk.
+pub(crate) fn is_function(key: &str, on: &str) -> bool {
+    let walked = ["ele-", "dom-", "bdl-", "ref-"].iter().any(|prefix| key.starts_with(prefix));
+    walked || all().any(|invariant| invariant.key == key && invariant.on == on)
+}
+
 /// True where a primitive element has a value or extensions, or a complex one is there.
 fn has(object: &Object, key: &str) -> bool {
     object.contains_key(key) || (object.keys().any(|k| k.strip_prefix('_') == Some(key)))
