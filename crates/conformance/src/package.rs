@@ -22,7 +22,8 @@ pub struct Package {
 }
 
 /// Packages whose content is built in.
-const BUILT_IN: &[&str] = &["hl7.fhir.r4.core", "fhir.r4.ukcore.stu2", "fhir.r4.ukcore", "UKCore.R4.STU.02.00.00"];
+const BUILT_IN: &[&str] =
+    &["hl7.fhir.r4.core", "fhir.r4.ukcore.stu2", "fhir.r4.ukcore", "UKCore.R4.STU.02.00.00"];
 
 impl Package {
     /// Reads a package from the bytes of a `.tgz`, or of a plain tar archive.
@@ -78,8 +79,9 @@ impl Package {
         let text = |key: &str| manifest.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         (self.name, self.version) = (text("name"), text("version"));
         let needed = manifest.get("dependencies").and_then(Value::as_object).into_iter().flatten();
-        self.dependencies =
-            needed.map(|(name, version)| (name.clone(), version.as_str().unwrap_or_default().to_owned())).collect();
+        self.dependencies = needed
+            .map(|(name, version)| (name.clone(), version.as_str().unwrap_or_default().to_owned()))
+            .collect();
     }
 
     /// Adds the package's definitions.
@@ -128,10 +130,16 @@ mod tests {
             "global": [{"type": "Patient", "profile": "https://example.org/StructureDefinition/named"}]
         });
         let bytes = archive(&[
-            ("package/package.json", r#"{"name":"example.ig","version":"2.1.0","dependencies":{"hl7.fhir.r4.core":"4.0.1","other.ig":"1.0.0"}}"#),
+            (
+                "package/package.json",
+                r#"{"name":"example.ig","version":"2.1.0","dependencies":{"hl7.fhir.r4.core":"4.0.1","other.ig":"1.0.0"}}"#,
+            ),
             ("package/StructureDefinition-named.json", &profile.to_string()),
             ("package/ImplementationGuide-ig.json", &guide.to_string()),
-            ("package/SearchParameter-x.json", r#"{"resourceType":"SearchParameter","id":"x","url":"https://example.org/SearchParameter/x"}"#),
+            (
+                "package/SearchParameter-x.json",
+                r#"{"resourceType":"SearchParameter","id":"x","url":"https://example.org/SearchParameter/x"}"#,
+            ),
             ("package/broken.json", "{"),
             ("package/example/Patient-a.json", r#"{"resourceType":"Patient"}"#),
             ("package/.index.json", "{}"),
@@ -151,7 +159,8 @@ mod tests {
         assert_eq!(report.findings.first().map(|f| f.rule.as_str()), Some("profile/named/name"));
         let claim = |version: &str| {
             let url = format!("https://example.org/StructureDefinition/named|{version}");
-            let patient = json!({"resourceType": "Patient", "meta": {"profile": [url]}, "name": [{"family": "A"}]});
+            let patient =
+                json!({"resourceType": "Patient", "meta": {"profile": [url]}, "name": [{"family": "A"}]});
             held.check_value(&patient, &options).is_valid()
         };
         assert!(claim("2.1.0") && claim("2.1") && !claim("2.2.0"));

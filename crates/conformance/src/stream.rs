@@ -38,7 +38,9 @@ impl Checker<'_> {
             return each(self.whole(name, &head));
         }
         if is_xml(&head) {
-            (&mut input).take((causeway_profile::limits::MAX_BYTES - WHOLE_MAX) as u64).read_to_end(&mut head)?;
+            (&mut input)
+                .take((causeway_profile::limits::MAX_BYTES - WHOLE_MAX) as u64)
+                .read_to_end(&mut head)?;
             return each(self.whole(name, &head));
         }
         drop(head);
@@ -116,7 +118,8 @@ impl Checker<'_> {
             return refuse(each, "r4/json", "the document is not readable as JSON".to_owned());
         };
         let kind = shell.get("type").and_then(Value::as_str).unwrap_or_default();
-        if shell.get("resourceType").and_then(Value::as_str) != Some("Bundle") || matches!(kind, "document" | "message")
+        if shell.get("resourceType").and_then(Value::as_str) != Some("Bundle")
+            || matches!(kind, "document" | "message")
         {
             let text = format!(
                 "a document of more than {WHOLE_MAX} bytes is checked only where it is NDJSON or a Bundle other than a \
@@ -130,12 +133,20 @@ impl Checker<'_> {
             report.add(Report::refusal("r4/json", "an entry is not readable as JSON"));
         }
         input.seek(SeekFrom::Start(0))?;
-        let again = Splitter::new(BufReader::with_capacity(1 << 18, &mut input)).run(&mut |number, text, line| {
-            if let Ok(entry) = serde_json::from_slice::<Value>(text) {
-                report.add(self.definitions.check_entry(text, &entry, number, line, self.options, &digest));
-            }
-            Ok(())
-        })?;
+        let again =
+            Splitter::new(BufReader::with_capacity(1 << 18, &mut input)).run(&mut |number, text, line| {
+                if let Ok(entry) = serde_json::from_slice::<Value>(text) {
+                    report.add(self.definitions.check_entry(
+                        text,
+                        &entry,
+                        number,
+                        line,
+                        self.options,
+                        &digest,
+                    ));
+                }
+                Ok(())
+            })?;
         if let Err(fault) = again {
             report.add(Report::refusal(fault.rule(), fault.text()));
         }
@@ -172,7 +183,9 @@ impl SplitFault {
 
     fn text(self) -> String {
         match self {
-            Self::Broken => "the document is not readable as JSON: it ends early or closes what is not open".to_owned(),
+            Self::Broken => {
+                "the document is not readable as JSON: it ends early or closes what is not open".to_owned()
+            }
             Self::Large => format!("one part of the document is larger than {PART_MAX} bytes"),
         }
     }
@@ -293,9 +306,12 @@ mod tests {
             parts,
             [(0, r#"{"b":"}]\""}"#.to_owned(), 1), (1, r#"{"c":[1,{"entry":[2]}]}"#.to_owned(), 2)]
         );
-        assert_eq!(serde_json::from_str::<Value>(&shell).expect("json"), json!({
-            "a": [{"entry": [{"x": 1}]}], "entry": [], "d": "entry", "e": [3]
-        }));
+        assert_eq!(
+            serde_json::from_str::<Value>(&shell).expect("json"),
+            json!({
+                "a": [{"entry": [{"x": 1}]}], "entry": [], "d": "entry", "e": [3]
+            })
+        );
         assert_eq!(split("{\"entry\":[{}"), Err(SplitFault::Broken));
         assert_eq!(split("}"), Err(SplitFault::Broken));
     }

@@ -62,7 +62,8 @@ impl<'a> Walker<'a> {
                 host: Some(&host),
                 ..Environment::default()
             };
-            let items = compiled.evaluate_items(&environment, &[Item::Node(Node { value, extra, ty })]).ok()?;
+            let items =
+                compiled.evaluate_items(&environment, &[Item::Node(Node { value, extra, ty })]).ok()?;
             Some(match items.as_slice() {
                 [] => false,
                 [item] => match item.system() {
@@ -80,7 +81,8 @@ impl<'a> Walker<'a> {
             }
             None => {
                 self.skip(Unchecked::Invariant, &expression.key);
-                let text = format!("the rule {} could not be evaluated here and was not checked", expression.key);
+                let text =
+                    format!("the rule {} could not be evaluated here and was not checked", expression.key);
                 self.find(Severity::Information, "profile/invariant-not-checked", text);
             }
         }
@@ -88,6 +90,9 @@ impl<'a> Walker<'a> {
 
     /// `%rootResource`: the resource around a contained one, else the resource itself.
     fn root_value(&self) -> Option<&'a Value> {
-        self.containers.last().map(crate::references::Container::whole).or_else(|| self.values.last().copied())
+        self.containers
+            .last()
+            .map(crate::references::Container::whole)
+            .or_else(|| self.values.last().copied())
     }
 }

@@ -85,7 +85,10 @@ impl BundleDigest {
         });
         if let Some(url) = head.full_url.as_deref() {
             let key = self.digest(url);
-            let known = self.by_url.entry(key).or_insert(Known { ty: u16::try_from(place).unwrap_or(u16::MAX), count: 0 });
+            let known = self
+                .by_url
+                .entry(key)
+                .or_insert(Known { ty: u16::try_from(place).unwrap_or(u16::MAX), count: 0 });
             known.count = known.count.saturating_add(1);
             if let Some((_, ty, id)) = crate::bundle::restful(url) {
                 let key = self.digest((ty, id));

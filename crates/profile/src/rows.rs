@@ -192,7 +192,8 @@ pub fn invariant_rows(definition: &Value) -> String {
             {
                 continue;
             }
-            let row = serde_json::json!([key, text(constraint, "severity"), expression, text(constraint, "human")]);
+            let row =
+                serde_json::json!([key, text(constraint, "severity"), expression, text(constraint, "human")]);
             let _ = writeln!(out, "j\t{}\t{row}", clean(&path));
         }
     }

@@ -33,8 +33,7 @@ pub(super) fn document(
     write!(out, "<testcase classname=\"causeway.check\" name=\"{name}\">")?;
     let errors = checked.report.errors();
     if errors > 0 {
-        let text: String =
-            shown.iter().filter(|f| f.severity == Severity::Error).map(|f| words(f)).collect();
+        let text: String = shown.iter().filter(|f| f.severity == Severity::Error).map(|f| words(f)).collect();
         let first = checked.report.findings.first().map_or("", |f| f.rule.as_str());
         let message = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
         write!(

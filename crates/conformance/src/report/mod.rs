@@ -108,20 +108,18 @@ impl<'d, W: Write> Renderer<'d, W> {
     ///
     /// # Errors
     /// Where it can't be written.
-    pub fn new(definitions: &'d Definitions, format: Format, least: Severity, mut out: W) -> io::Result<Self> {
+    pub fn new(
+        definitions: &'d Definitions,
+        format: Format,
+        least: Severity,
+        mut out: W,
+    ) -> io::Result<Self> {
         match format {
             Format::Junit => junit::begin(&mut out)?,
             Format::Sarif => sarif::begin(&mut out)?,
             Format::Text | Format::Jsonl | Format::Outcome | Format::Html => {}
         }
-        Ok(Self {
-            definitions,
-            format,
-            least,
-            out,
-            totals: Totals::default(),
-            html: html::Pages::default(),
-        })
+        Ok(Self { definitions, format, least, out, totals: Totals::default(), html: html::Pages::default() })
     }
 
     /// Reports one document.
@@ -261,14 +259,15 @@ mod tests {
     use super::*;
     use causeway_profile::Options;
 
-    const BROKEN: &[u8] =
-        b"{\n  \"resourceType\": \"Patient\",\n  \"gender\": \"M\",\n  \"sex\": \"<&>\"\n}";
+    const BROKEN: &[u8] = b"{\n  \"resourceType\": \"Patient\",\n  \"gender\": \"M\",\n  \"sex\": \"<&>\"\n}";
 
     fn render(format: Format) -> String {
         let held = Definitions::uk_core();
         let mut out = Vec::new();
         let mut renderer = Renderer::new(held, format, Severity::Information, &mut out).expect("begun");
-        for (name, text) in [("a <b>.json", BROKEN), ("good.json", br#"{"resourceType":"Basic","code":{"text":"x"}}"#)] {
+        for (name, text) in
+            [("a <b>.json", BROKEN), ("good.json", br#"{"resourceType":"Basic","code":{"text":"x"}}"#)]
+        {
             let report = held.check_located(text, &Options::default());
             renderer.document(&Checked { name: name.to_owned(), report }).expect("written");
         }

@@ -63,13 +63,13 @@ fn code(finding: &Finding) -> &'static str {
     let rule = finding.rule.as_str();
     match rule {
         "r4/cardinality-min" => "required",
-        "r4/json" | "r4/xml" | "r4/unknown-element" | "r4/list" | "r4/empty" | "r4/type" | "r4/resource-type" => {
-            "structure"
-        }
+        "r4/json" | "r4/xml" | "r4/unknown-element" | "r4/list" | "r4/empty" | "r4/type"
+        | "r4/resource-type" => "structure",
         "r4/size" | "r4/depth" => "too-long",
-        "r4/binding-required" | "terminology/unknown-code" | "terminology/ucum" | "terminology/snomed-form" => {
-            "code-invalid"
-        }
+        "r4/binding-required"
+        | "terminology/unknown-code"
+        | "terminology/ucum"
+        | "terminology/snomed-form" => "code-invalid",
         "profile/unknown" | "bundle/reference-unresolved" | "bundle/reference-elsewhere" => "not-found",
         "profile/binding-not-checked" | "profile/invariant-not-checked" => "not-supported",
         "extension/unknown" | "extension/unknown-modifier" => "extension",

@@ -64,7 +64,8 @@ pub(super) fn end(out: &mut impl Write, definitions: &Definitions, rules: &Rules
         .iter()
         .map(|(id, finding)| {
             let advice = definitions.advice(finding);
-            let mut rule = json!({"id": id, "shortDescription": {"text": finding.text}, "help": {"text": advice.mend}});
+            let mut rule =
+                json!({"id": id, "shortDescription": {"text": finding.text}, "help": {"text": advice.mend}});
             if let Some(link) = advice.link {
                 rule["helpUri"] = link.into();
             }

@@ -35,7 +35,11 @@ pub(super) fn document(
         }
     }
     if report.left_out() > 0 {
-        writeln!(out, "  … and {} that are counted above and not listed", counted(report.left_out(), "finding"))?;
+        writeln!(
+            out,
+            "  … and {} that are counted above and not listed",
+            counted(report.left_out(), "finding")
+        )?;
     }
     Ok(())
 }
