@@ -28,7 +28,9 @@ pub type Labels = BTreeSet<String>;
 /// The labels of a resource.
 pub fn of(resource: &Value, restricted: &Restricted) -> Labels {
     let mut labels = Labels::new();
-    for label in resource["meta"]["security"].as_array().into_iter().flatten() {
+    // A label on a Patient is about where the person is: it is a flag of the person (step 3), not of this item.
+    let own = if resource["resourceType"] == "Patient" { &Value::Null } else { &resource["meta"]["security"] };
+    for label in own.as_array().into_iter().flatten() {
         let (system, code) = (label["system"].as_str(), label["code"].as_str().unwrap_or_default());
         match (system, code) {
             (Some(CONFIDENTIALITY) | None, "R") => labels.insert("source-confidential".to_owned()),

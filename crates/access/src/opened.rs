@@ -1,0 +1,466 @@
+//! One person's record as a reader may see it: the decision, what is withheld, and the entries of the access log that are
+//! written before anything is shown. Pages, FHIR, originals and accounts all go through here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use causeway_exchange::NewAudit;
+use causeway_host::{Answer, Problem};
+use causeway_record::{Entry, PersonView, Record, Sections};
+use serde_json::{Value, json};
+
+use crate::audit_event::{Act, Event};
+use crate::choices::Choice;
+use crate::decide::{self, Decision, Interface, Item, Reach, Request};
+use crate::disclosure::record_problem;
+use crate::gate::Gate;
+use crate::labels::Labels;
+use crate::reader::Reader;
+use crate::relationship::{self, Kind, Relationship, Told};
+use crate::standing::Standing;
+use crate::withhold::{ANNOUNCEMENT, ANNOUNCEMENT_CODE, Fact, Withheld, key};
+
+/// A person's record, opened for one reader.
+#[derive(Debug)]
+pub struct Opened {
+    /// Id of the person.
+    pub person: String,
+    /// Ids of her Patient resources.
+    pub patients: Vec<String>,
+    /// Her NHS number, empty where none is told.
+    pub nhs_number: String,
+    /// The decision; `None` for the operator, whom no decision limits.
+    pub decision: Option<Decision>,
+    /// What stands about her access.
+    pub standing: Standing,
+    /// Every relationship known, in force or not.
+    pub relationships: Vec<Relationship>,
+    withheld: Withheld,
+    contact: bool,
+    everything: Value,
+}
+
+/// Opens a person's record. Blocks: the whole of it is read, as what is withheld can only be told from the whole.
+///
+/// # Errors
+/// 404 where there is no such person; 503 where a store can't be read. A refusal is an `Opened` whose decision says no.
+pub fn open(gate: &Gate, record: &Record, reader: &Reader, person: &str, reach: Reach) -> Answer<Opened> {
+    open_as(gate, record, reader, person, reach, &gate.access.policies)
+}
+
+/// The same by another policy set, to try it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_as(
+    gate: &Gate,
+    record: &Record,
+    reader: &Reader,
+    person: &str,
+    reach: Reach,
+    policies: &Arc<crate::policy::PolicySet>,
+) -> Answer<Opened> {
+    let bundle = record.everything_of_person(person, "").map_err(record_problem)?;
+    let everything = bundle.ok_or_else(|| Problem::not_found("person"))?;
+    let resources = resources(&everything);
+    let mut patients = Vec::new();
+    let mut nhs_number = String::new();
+    for resource in resources.iter().filter(|r| r["resourceType"] == "Patient") {
+        patients.push(resource["id"].as_str().unwrap_or_default().to_owned());
+        if nhs_number.is_empty() {
+            nhs_number = nhs_number_of(resource).to_owned();
+        }
+    }
+    let now = gate.clock.now();
+    let mut opened = Opened {
+        person: person.to_owned(),
+        patients,
+        nhs_number,
+        decision: None,
+        standing: Standing::default(),
+        relationships: Vec::new(),
+        withheld: Withheld::default(),
+        contact: true,
+        everything: Value::Null,
+    };
+    if reader.operator {
+        opened.everything = everything;
+        return Ok(opened);
+    }
+    let told: Vec<Told<'_>> =
+        resources.iter().map(|r| Told { resource: r, by: organisation_of(r), adapter: adapter_of(r) }).collect();
+    let mut relationships = relationship::derive(&told);
+    let mut standing = gate.access.standings.of(person)?;
+    sourced_choices(&resources, &mut standing);
+    let minutes = policies.head.break_glass_minutes;
+    relationships.extend(gate.access.standings.relationships(person, &standing, minutes)?);
+    let mut asker = reader.asker.clone();
+    let mut purpose = reader.purpose();
+    let is_own = !asker.own_number.is_empty() && asker.own_number == opened.nhs_number;
+    // Somebody of the public who opens another's record is there as a carer, if as anything.
+    if asker.role == "person" && !is_own {
+        asker.role = "carer".to_owned();
+        purpose = "FAMRQT";
+    }
+    let own = is_own.then(|| Relationship {
+        kind: Kind::Own,
+        holder: asker.user.clone(),
+        start: None,
+        end: None,
+        source: "sign-in".to_owned(),
+        reason: String::new(),
+        scope: Vec::new(),
+    });
+    let emergency = relationships
+        .iter()
+        .find(|r| r.kind == Kind::BreakGlass && !asker.user.is_empty() && r.holder == asker.user && r.in_force(now));
+    if emergency.is_some() {
+        purpose = "ETREAT";
+    }
+    let best = relationship::best(&relationships, &asker.organisation.code, &asker.user, now);
+    let relationship = own.as_ref().filter(|_| asker.role == "person").or(emergency).or(best);
+    let mut decision = decide::decide(
+        policies,
+        &Request {
+            asker: &asker,
+            purpose,
+            interface: Interface::Care,
+            reach,
+            choices: &standing.choices,
+            safeguarded_child: is_safeguarded_child(&resources, now),
+            relationship,
+            now,
+        },
+    );
+    if decision.permit {
+        let facts: Vec<Fact<'_>> = resources
+            .iter()
+            .map(|r| Fact { resource: r, adapter: adapter_of(r), message: message_of(r) })
+            .collect();
+        opened.withheld = Withheld::of(&facts, &mut decision);
+        opened.contact = decision.item("contact-details", &Labels::new()) == Item::Show;
+    }
+    opened.decision = Some(decision);
+    opened.standing = standing;
+    opened.relationships = relationships;
+    opened.everything = everything;
+    Ok(opened)
+}
+
+impl Opened {
+    /// Whether anything may be shown.
+    pub fn permit(&self) -> bool {
+        self.decision.as_ref().is_none_or(|d| d.permit)
+    }
+
+    /// Whether a resource, by `Type/id`, is withheld.
+    pub fn hides(&self, reference: &str) -> bool {
+        !self.permit() || self.withheld.hides(reference)
+    }
+
+    /// Whether a message told something that is withheld, or its original is not for the role: its bytes, its bundle and
+    /// its account can't be cut, so they are withheld whole.
+    pub fn hides_message(&self, message: &str) -> bool {
+        match &self.decision {
+            None => false,
+            Some(decision) => {
+                self.withheld.message(message) || decision.depth("originals") != crate::policy::Depth::Whole
+            }
+        }
+    }
+
+    /// Whether something is held back that readers must be told of.
+    pub fn announces(&self) -> bool {
+        self.withheld.confidential()
+    }
+
+    /// How many items are held back by which rule: for the privacy officer and the trial page.
+    pub fn by_rule(&self) -> std::collections::HashMap<String, usize> {
+        self.withheld.by_rule()
+    }
+
+    /// A resource as the reader may see it; `None` where it is withheld.
+    pub fn show(&self, mut resource: Value) -> Option<Value> {
+        if self.decision.is_none() {
+            return Some(resource);
+        }
+        if self.hides(&key(&resource)) {
+            return None;
+        }
+        self.withheld.strip(&mut resource);
+        if !self.contact
+            && let Value::Object(map) = &mut resource
+        {
+            if map.get("resourceType").and_then(Value::as_str) == Some("Patient") {
+                for name in ["address", "telecom", "generalPractitioner", "managingOrganization", "contact", "text"] {
+                    map.remove(name);
+                }
+            } else {
+                map.remove("location");
+            }
+        }
+        Some(resource)
+    }
+
+    /// A searchset as the reader may see it: entries, references and totals after filtering, withheld items announced.
+    pub fn show_bundle(&self, mut bundle: Value) -> Value {
+        if self.decision.is_none() {
+            return bundle;
+        }
+        let entries = bundle["entry"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        let mut shown = Vec::with_capacity(entries.len());
+        for mut entry in entries {
+            // What the record says of withdrawn entries would count withheld ones.
+            if entry["resource"]["resourceType"] == "OperationOutcome" {
+                continue;
+            }
+            let resource = entry["resource"].take();
+            if resource.is_null() {
+                // An entry of a history that says only that something was deleted.
+                continue;
+            }
+            if let Some(resource) = self.show(resource) {
+                entry["resource"] = resource;
+                shown.push(entry);
+            }
+        }
+        if bundle.get("total").is_some() {
+            let matches = shown.iter().filter(|e| e["search"]["mode"] != "include").count();
+            bundle["total"] = matches.into();
+        }
+        if self.announces() {
+            shown.push(announcement());
+        }
+        bundle["entry"] = shown.into();
+        bundle
+    }
+
+    /// `$everything` as the reader may see it.
+    pub fn everything(&mut self) -> Value {
+        let bundle = self.everything.take();
+        self.show_bundle(bundle)
+    }
+
+    /// Every resource that the reader may see.
+    pub fn resources(&self) -> Vec<Value> {
+        resources(&self.everything).into_iter().filter_map(|r| self.show(r.clone())).collect()
+    }
+
+    /// The sections as the reader may see them, with what was held back said in each.
+    pub fn filter_sections(&self, sections: &mut Sections) {
+        let Some(_) = &self.decision else { return };
+        for section in &mut sections.sections {
+            let before = section.entries.len();
+            section.entries.retain(|e| !self.hides(&e.key.reference()));
+            for entry in &mut section.entries {
+                self.filter_entry(entry);
+            }
+            if section.entries.is_empty() && before > 0 {
+                section.gaps.retain(|g| g.code != "nothing-told");
+            }
+        }
+        // Notices of messages could count or name what is withheld.
+        for source in &mut sections.sources {
+            source.notices.retain(|_| !self.announces());
+        }
+        if self.announces() {
+            sections.gaps.clear();
+            sections.gaps.push(causeway_record::Notice {
+                code: ANNOUNCEMENT_CODE.to_owned(),
+                text: ANNOUNCEMENT.to_owned(),
+            });
+        }
+        let sources: BTreeSet<(String, String)> = sections
+            .sections
+            .iter()
+            .flat_map(|s| &s.entries)
+            .map(|e| (e.source.organisation_code.clone(), e.source.system.clone()))
+            .collect();
+        sections.sources.retain(|s| {
+            sources.contains(&(s.latest.organisation_code.clone(), s.latest.system.clone()))
+        });
+    }
+
+    fn filter_entry(&self, entry: &mut Entry) {
+        entry.same_as.retain(|o| !self.hides(&o.key.reference()));
+        entry.conflicts.retain(|o| !self.hides(&o.key.reference()));
+    }
+
+    /// Who the person is, as the reader may see it.
+    pub fn filter_person(&self, person: &mut PersonView) {
+        if self.decision.is_none() {
+            return;
+        }
+        // Other identifiers, decisions and reviews tell of services that the reader may not know of.
+        person.members.retain(|m| !self.hides(&format!("Patient/{}", m.patient)));
+        person.decisions.clear();
+        if !self.contact {
+            let hide = |told: &mut causeway_record::Demographics| {
+                told.address.clear();
+                told.telecom.clear();
+                told.general_practice.clear();
+                told.identifiers.clear();
+            };
+            hide(&mut person.display);
+            person.members.iter_mut().for_each(|m| hide(&mut m.demographics));
+        }
+    }
+
+    /// Refuses where the decision does, after the refusal is written down.
+    ///
+    /// # Errors
+    /// 403 with the step's reason; it says nothing about the person.
+    pub async fn require(&self, gate: &Gate, reader: &Reader, what: &str) -> Answer<()> {
+        let Some(decision) = self.decision.as_ref().filter(|d| !d.permit) else { return Ok(()) };
+        let mut event = self.event(gate, reader, Act::Read);
+        event.refused = decision.reason.to_owned();
+        event.text = decision.refusal().to_owned();
+        event.data = vec![what.to_owned()];
+        write(gate, &[event]).await?;
+        Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", decision.reason, decision.refusal()))
+    }
+
+    fn event(&self, gate: &Gate, reader: &Reader, act: Act) -> Event {
+        let mut event = reader.event(gate, act);
+        event.patient = self.patients.first().cloned().unwrap_or_default();
+        if let Some(decision) = &self.decision {
+            event.purpose = decision.purpose.clone();
+            event.relationship = decision.relationship.word().to_owned();
+        }
+        event
+    }
+
+    /// Writes that something is about to be shown. Where that can't be written, nothing may be.
+    ///
+    /// # Errors
+    /// 503.
+    pub async fn disclose(
+        &mut self,
+        gate: &Gate,
+        reader: &Reader,
+        act: Act,
+        data: Vec<String>,
+        sections: Vec<String>,
+    ) -> Answer<()> {
+        let mut event = self.event(gate, reader, act);
+        event.data = data;
+        event.sections = sections;
+        let written = write(gate, &[event]).await;
+        if let Some(decision) = &mut self.decision {
+            let by_rule = self.withheld.by_rule();
+            decision.audited(&by_rule, written.is_ok());
+        }
+        written
+    }
+}
+
+/// Writes events, one entry each, under the Patient whom it is about, or under `access`.
+///
+/// # Errors
+/// 503: nothing may be shown.
+pub async fn write(gate: &Gate, events: &[Event]) -> Answer<()> {
+    let entries = events
+        .iter()
+        .map(|event| NewAudit {
+            actor: event.user.as_ref().map_or(&event.client.value, |u| &u.who.value).clone(),
+            action: "access".to_owned(),
+            entity: if event.patient.is_empty() { "access".to_owned() } else { format!("Patient/{}", event.patient) },
+            detail: serde_json::to_string(event).unwrap_or_default(),
+        })
+        .collect();
+    gate.audit_all(entries).await
+}
+
+/// The OperationOutcome that says that items are held back, without their kind or number.
+pub fn announcement() -> Value {
+    json!({"resource": {"resourceType": "OperationOutcome", "issue": [{
+        "severity": "warning", "code": "suppressed",
+        "details": {"coding": [{"system": "https://fhir.causeway.example/CodeSystem/notice", "code": ANNOUNCEMENT_CODE}],
+            "text": ANNOUNCEMENT},
+    }]}, "search": {"mode": "outcome"}})
+}
+
+fn resources(bundle: &Value) -> Vec<&Value> {
+    let entries = bundle["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
+    entries.iter().map(|e| &e["resource"]).filter(|r| r["resourceType"] != "OperationOutcome").collect()
+}
+
+/// The NHS number of a Patient.
+fn nhs_number_of(patient: &Value) -> &str {
+    let identifiers = patient["identifier"].as_array().into_iter().flatten();
+    let mut numbers = identifiers.filter(|i| i["system"] == "https://fhir.nhs.uk/Id/nhs-number");
+    numbers.find_map(|i| i["value"].as_str()).unwrap_or_default()
+}
+
+/// The tag of a resource in a code system that ends so.
+fn tag<'v>(resource: &'v Value, ending: &str) -> &'v str {
+    let tags = resource["meta"]["tag"].as_array().into_iter().flatten();
+    let mut found = tags.filter(|t| t["system"].as_str().is_some_and(|s| s.ends_with(ending)));
+    found.find_map(|t| t["code"].as_str()).unwrap_or_default()
+}
+
+/// The adapter that translated a resource.
+pub fn adapter_of(resource: &Value) -> &str {
+    tag(resource, "/source-system")
+}
+
+/// Code of the organisation that told a resource.
+pub fn organisation_of(resource: &Value) -> &str {
+    tag(resource, "/provenance-organisation")
+}
+
+/// The message that told a resource.
+pub fn message_of(resource: &Value) -> &str {
+    let source = resource["meta"]["source"].as_str().unwrap_or_default();
+    source.strip_prefix("urn:causeway:message:").and_then(|rest| rest.split('#').next()).unwrap_or_default()
+}
+
+/// Choices that sources told: a sensitive Patient, a type 1 opt-out in the GP record.
+fn sourced_choices(resources: &[&Value], standing: &mut Standing) {
+    let mut add = |choice: Choice, resource: &Value| {
+        if !standing.choices.is_on(choice) && standing.choices.latest(choice).is_none() {
+            standing.choices.history.push(crate::choices::Change {
+                choice,
+                on: true,
+                at: jiff::Timestamp::UNIX_EPOCH,
+                source: format!("told by {}", organisation_of(resource)),
+            });
+        }
+    };
+    for resource in resources {
+        match resource["resourceType"].as_str() {
+            Some("Patient") => {
+                let labels = resource["meta"]["security"].as_array().into_iter().flatten();
+                if labels.filter_map(|l| l["code"].as_str()).any(|c| matches!(c, "R" | "V" | "S" | "REDACTED")) {
+                    add(Choice::Sensitive, resource);
+                }
+            }
+            Some("Condition" | "Observation" | "Consent" | "Flag" | "Procedure") => {
+                let mut type_one = false;
+                crate::labels::walk(resource, &mut |name, value| {
+                    type_one |= name == "code" && value == crate::choices::TYPE_ONE_CODE;
+                });
+                if type_one {
+                    add(Choice::TypeOne, resource);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a source flags a safeguarding concern and the person is under 18.
+fn is_safeguarded_child(resources: &[&Value], now: jiff::Timestamp) -> bool {
+    let today = now.to_string();
+    let limit = today.get(..4).and_then(|y| y.parse::<i32>().ok()).map(|y| y - 18);
+    let is_child = resources.iter().filter(|r| r["resourceType"] == "Patient").any(|r| {
+        let born = r["birthDate"].as_str().unwrap_or_default();
+        match (limit, born.get(..4).and_then(|y| y.parse::<i32>().ok())) {
+            (Some(limit), Some(year)) if year == limit => born.get(4..10).unwrap_or("-12-31") > today.get(4..10).unwrap_or_default(),
+            (Some(limit), Some(year)) => year > limit,
+            _ => false,
+        }
+    });
+    is_child && resources.iter().any(|r| crate::sections::section_of(r, adapter_of(r)) == "safeguarding")
+}
