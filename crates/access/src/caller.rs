@@ -32,6 +32,8 @@ pub struct Caller {
     pub proven: bool,
     /// Whether it named itself at all; doors demand it.
     pub named: bool,
+    /// Whether it is a person who signed in and works for the organisation, rather than the organisation's own system.
+    pub person: bool,
 }
 
 /// The client certificate of a request's connection in DER, where TLS asked for one and verified it.
@@ -53,6 +55,10 @@ impl Caller {
 
     /// Whether it may see this message: its sender, its recipient or an operator.
     pub fn may_see(&self, message: &Message) -> bool {
+        // A message can't be cut to what a role may see: people go by way of the record.
+        if self.person {
+            return false;
+        }
         let code = &self.organisation.code;
         self.is_operator()
             || message.new.sender.eq_ignore_ascii_case(code)
@@ -74,6 +80,13 @@ impl Caller {
     /// token isn't of the organisation whose certificate the connection showed.
     pub fn of(state: &impl HasGate, shown: &Shown, headers: &HeaderMap) -> Answer<Self> {
         let gate = state.gate();
+        // Who signed in as a person is not also the visitor of a demonstration, nor the organisation's system.
+        if let Some(session) = crate::reader::session_of(gate, headers)? {
+            let known = gate.organisations.find(&session.who.organisation).cloned();
+            let organisation = Organisation { operator: false, ..known.unwrap_or_default() };
+            let named = !organisation.code.is_empty();
+            return Ok(Self { organisation, proven: true, named, person: true });
+        }
         let claimed = headers.get(SENDER).map(|v| v.to_str().unwrap_or_default().trim());
         let (user, token) = credentials(headers)?;
         let claimed = claimed.or(user.as_deref()).filter(|c| !c.is_empty());
@@ -93,7 +106,7 @@ impl Caller {
                     "the token or certificate belongs to another organisation than the one named",
                 ));
             }
-            return Ok(Self { organisation: organisation.clone(), proven: true, named: true });
+            return Ok(Self { organisation: organisation.clone(), proven: true, named: true, person: false });
         }
         if !gate.open {
             return Err(unauthorized());
@@ -101,14 +114,14 @@ impl Caller {
         let Some(code) = claimed else {
             let organisation =
                 Organisation { code: VISITOR.to_owned(), operator: true, ..Organisation::default() };
-            return Ok(Self { organisation, proven: false, named: false });
+            return Ok(Self { organisation, proven: false, named: false, person: false });
         };
         let known = gate.organisations.find(code).cloned().or_else(|| Organisation::of_code(code));
         let mut organisation = known.ok_or_else(|| {
             Problem::invalid("sender-code", "Causeway-Sender is no ODS, CQC location or CASSR code")
         })?;
         organisation.operator = true;
-        Ok(Self { organisation, proven: false, named: true })
+        Ok(Self { organisation, proven: false, named: true, person: false })
     }
 
     /// Counts this request against the organisation's rate.

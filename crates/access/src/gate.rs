@@ -9,6 +9,34 @@ use causeway_host::rate::RateLimiter;
 use causeway_host::{Answer, Clock, Counters, Problem};
 
 use crate::organisation::Organisations;
+use crate::policy::{PolicyError, PolicySet};
+use crate::session::Sessions;
+use crate::standing::Standings;
+
+/// What decides who may see what.
+#[derive(Debug)]
+pub struct Access {
+    /// The policy set in force.
+    pub policies: Arc<PolicySet>,
+    /// Sessions of people who signed in.
+    pub sessions: Sessions,
+    /// Choices, grants and alerts.
+    pub standings: Standings,
+}
+
+impl Access {
+    /// With the policy set that is built in, over this store.
+    ///
+    /// # Errors
+    /// The built-in set is wrong; its own test holds that it is not.
+    pub fn new(store: &Arc<dyn Engine>) -> Result<Self, PolicyError> {
+        Ok(Self {
+            policies: PolicySet::shared()?,
+            sessions: Sessions::new(store.clone()),
+            standings: Standings::new(store.clone()),
+        })
+    }
+}
 
 /// The gate of a process: who may come in, how often, and the audit trail.
 pub struct Gate {
@@ -24,6 +52,8 @@ pub struct Gate {
     pub trail: Arc<dyn Engine>,
     /// The time.
     pub clock: Arc<Clock>,
+    /// What decides.
+    pub access: Access,
 }
 
 impl std::fmt::Debug for Gate {
@@ -38,8 +68,17 @@ impl Gate {
     /// # Errors
     /// 503: the caller must not answer with what it meant to disclose.
     pub async fn audit(&self, entry: NewAudit) -> Answer<()> {
-        let (trail, now, action) = (self.trail.clone(), self.clock.now(), entry.action.clone());
-        let written = tokio::task::spawn_blocking(move || trail.audit(vec![entry], now)).await;
+        self.audit_all(vec![entry]).await
+    }
+
+    /// The same for several entries, in one commit.
+    ///
+    /// # Errors
+    /// As [`Gate::audit`].
+    pub async fn audit_all(&self, entries: Vec<NewAudit>) -> Answer<()> {
+        let action = entries.first().map(|e| e.action.clone()).unwrap_or_default();
+        let (trail, now) = (self.trail.clone(), self.clock.now());
+        let written = tokio::task::spawn_blocking(move || trail.audit(entries, now)).await;
         let problem = match written {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => Problem::from(error),

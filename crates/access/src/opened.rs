@@ -236,6 +236,42 @@ impl Opened {
         bundle
     }
 
+    /// Older versions as the reader may see them: an item that is withheld now, or was then, shows none of its versions; what
+    /// a version itself tells is looked at again.
+    pub fn show_version(&mut self, mut bundle: Value) -> Value {
+        let policies = match &self.decision {
+            None => return bundle,
+            Some(decision) => Arc::clone(decision.policies()),
+        };
+        let entries = bundle["entry"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        let mut shown = Vec::with_capacity(entries.len());
+        for mut entry in entries {
+            let resource = entry["resource"].take();
+            if resource.is_null() {
+                continue;
+            }
+            let labels = crate::labels::of(&resource, &policies.restricted);
+            let section = crate::sections::section_of(&resource, adapter_of(&resource));
+            let item = self.decision.as_mut().map(|d| d.item(section, &labels));
+            let whole = matches!(item, Some(Item::Show));
+            let summary = matches!(item, Some(Item::ShowInSummary)) && crate::sections::in_summary(&resource);
+            if !(whole || summary) {
+                // One version that is withheld: the item's other versions would tell of it.
+                shown.clear();
+                break;
+            }
+            if let Some(resource) = self.show(resource) {
+                entry["resource"] = resource;
+                shown.push(entry);
+            }
+        }
+        if bundle.get("total").is_some() {
+            bundle["total"] = shown.len().into();
+        }
+        bundle["entry"] = shown.into();
+        bundle
+    }
+
     /// `$everything` as the reader may see it.
     pub fn everything(&mut self) -> Value {
         let bundle = self.everything.take();
@@ -463,4 +499,33 @@ fn is_safeguarded_child(resources: &[&Value], now: jiff::Timestamp) -> bool {
         }
     });
     is_child && resources.iter().any(|r| crate::sections::section_of(r, adapter_of(r)) == "safeguarding")
+}
+
+/// Events of the access log about these Patients, or all where none is named, in the order in which they were written.
+/// `read` entries are read at a time.
+///
+/// # Errors
+/// 503 where the log can't be read.
+pub fn events(gate: &Gate, patients: &[String], read: usize) -> Answer<Vec<Event>> {
+    let mut out = Vec::new();
+    let entities: Vec<Option<String>> = if patients.is_empty() {
+        vec![None]
+    } else {
+        patients.iter().map(|p| Some(format!("Patient/{p}"))).collect()
+    };
+    for entity in entities {
+        let mut after = None;
+        loop {
+            let page = gate.trail.audit_entries(entity.as_deref(), after, read)?;
+            let full = page.len() >= read;
+            after = page.last().map(|e| e.seq);
+            let accesses = page.iter().filter(|e| e.audit.action == "access");
+            out.extend(accesses.filter_map(|e| serde_json::from_str::<Event>(&e.audit.detail).ok()));
+            if !full {
+                break;
+            }
+        }
+    }
+    out.sort_by(|a, b| a.recorded.cmp(&b.recorded));
+    Ok(out)
 }

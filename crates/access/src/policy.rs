@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cedar_policy::{
     Authorizer, Context, Decision as Verdict, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy,
@@ -216,6 +216,19 @@ impl PolicySet {
     /// The files that are built in are wrong.
     pub fn built_in() -> Result<Self, PolicyError> {
         Self::load(&built_in_files())
+    }
+
+    /// The built-in set, loaded once in a process: checking it takes a while.
+    ///
+    /// # Errors
+    /// As [`PolicySet::built_in`].
+    pub fn shared() -> Result<Arc<Self>, PolicyError> {
+        static SET: OnceLock<Arc<PolicySet>> = OnceLock::new();
+        if let Some(set) = SET.get() {
+            return Ok(Arc::clone(set));
+        }
+        let set = Arc::new(Self::built_in()?);
+        Ok(Arc::clone(SET.get_or_init(|| set)))
     }
 
     /// Loads a set and checks it: files there, tables square, policies valid against the schema, every policy with its

@@ -209,6 +209,23 @@ impl Standings {
         })
     }
 
+    /// The people who let this user in and have not taken it back.
+    ///
+    /// # Errors
+    /// Where the store can't be read.
+    pub fn let_in(&self, user: &str, now: Timestamp) -> Result<Vec<String>, EngineError> {
+        let mut out = Vec::new();
+        for (person, _, json) in self.store.configs(PERSON)? {
+            let standing: Standing =
+                serde_json::from_str(&json).map_err(|_| EngineError::Corrupt("person-access"))?;
+            let in_force = |g: &Grant| g.carer == user && g.start <= now && g.end.is_none_or(|end| now < end);
+            if standing.grants.iter().any(in_force) {
+                out.push(person);
+            }
+        }
+        Ok(out)
+    }
+
     /// Raises an alert.
     ///
     /// # Errors

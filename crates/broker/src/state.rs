@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use causeway_access::{Gate, HasGate, Organisation, Organisations};
+use causeway_access::{Access, Gate, HasGate, Organisation, Organisations};
 use causeway_adapter::{Adapter, Context, Sender};
 use causeway_core::NhsNumber;
 use causeway_exchange::{Engine, EngineError, MessageId};
@@ -84,6 +84,10 @@ impl AppState {
             counters: counters.clone(),
             trail: engine.clone(),
             clock: clock.clone(),
+            access: Access::new(&engine).map_err(|error| {
+                tracing::error!(%error, "the policy set can't be read");
+                EngineError::Invalid("policy set")
+            })?,
         };
         Ok(Arc::new(Self {
             engine,

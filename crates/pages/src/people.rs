@@ -5,8 +5,10 @@ use axum::extract::{Form, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::{Json, response::Response};
-use causeway_access::caller::{self, Caller, same_origin};
-use causeway_access::record_problem;
+use causeway_access::audit_event::Act;
+use causeway_access::caller::same_origin;
+use causeway_access::opened::{self, Opened};
+use causeway_access::{Reach, Reader, record_problem};
 use causeway_broker::limits::PAGE_ROWS;
 use causeway_broker::state::Shared;
 use causeway_core::{Precision, When};
@@ -66,24 +68,24 @@ pub(super) struct SearchForm {
 
 pub(super) async fn list(
     State(state): State<Shared>,
-    caller: Caller,
+    reader: Reader,
     headers: HeaderMap,
     Query(query): Query<ListQuery>,
 ) -> Answer {
-    answer_list(state, caller, headers, PersonQuery { after: query.after, ..PersonQuery::default() }, false)
+    answer_list(state, reader, headers, PersonQuery { after: query.after, ..PersonQuery::default() }, false)
         .await
 }
 
 pub(super) async fn search(
     State(state): State<Shared>,
-    caller: Caller,
+    reader: Reader,
     headers: HeaderMap,
     Form(form): Form<SearchForm>,
 ) -> Answer {
     same_origin(&headers)?;
     let birth_date = birth_date(&form.birth_date)?;
     let query = PersonQuery { text: form.text.trim().to_owned(), birth_date, ..PersonQuery::default() };
-    answer_list(state, caller, headers, query, true).await
+    answer_list(state, reader, headers, query, true).await
 }
 
 /// A date of birth as people write it (`7/3/1942`, `1942-03-07`), as FHIR does; empty for none.
@@ -103,20 +105,22 @@ fn birth_date(text: &str) -> Answer<String> {
 
 async fn answer_list(
     state: Shared,
-    caller: Caller,
+    reader: Reader,
     headers: HeaderMap,
     mut query: PersonQuery,
     searched: bool,
 ) -> Answer {
-    caller.require_operator()?;
-    query.limit = PAGE_ROWS + 1;
+    query.limit = if reader.operator { PAGE_ROWS + 1 } else { LOOKED_AT };
     let asked = query.clone();
     let mut rows = state.blocking(move |s| s.record.persons(&query).map_err(record_problem)).await?;
+    if !reader.operator {
+        rows = visible(&state, &reader, rows).await?;
+    }
     let more = rows.len() > PAGE_ROWS;
     rows.truncate(PAGE_ROWS);
-    let ids: Vec<&str> = rows.iter().map(|r| r.id.as_str()).collect();
-    let detail = json!({"searched": searched, "persons": ids});
-    caller::audit(&state, &caller, "people-listed", "people".to_owned(), detail).await?;
+    let mut event = reader.event(&state.gate, Act::Query);
+    event.data = rows.iter().map(|r| format!("person/{}", r.id)).collect();
+    opened::write(&state.gate, &[event]).await?;
     if !wants_html(&headers) {
         return Ok(Json(json!({"people": rows})).into_response());
     }
@@ -129,6 +133,37 @@ async fn answer_list(
         searched,
         next,
     })
+}
+
+/// People looked at for a list of a reader whom a decision limits.
+const LOOKED_AT: usize = 200;
+
+/// Those whom the reader may find; each other is as if not there, and the attempt is written down.
+async fn visible(state: &Shared, reader: &Reader, rows: Vec<PersonRow>) -> Answer<Vec<PersonRow>> {
+    let mut out = Vec::new();
+    for mut row in rows {
+        let (asker, id) = (reader.clone(), row.id.clone());
+        let opened =
+            state.blocking(move |s| opened::open(&s.gate, &s.record, &asker, &id, Reach::Find)).await?;
+        if opened.permit() {
+            // Which organisations told something of a person is not for a list.
+            row.organisations.clear();
+            row.reviews = 0;
+            out.push(row);
+        }
+    }
+    Ok(out)
+}
+
+/// Opens the record of a person for a page, after a refusal is written down.
+///
+/// # Errors
+/// 403, 404, 503.
+pub async fn open(state: &Shared, reader: &Reader, person: &str, what: &str) -> Answer<Opened> {
+    let (asker, id) = (reader.clone(), person.to_owned());
+    let opened = state.blocking(move |s| opened::open(&s.gate, &s.record, &asker, &id, Reach::Open)).await?;
+    opened.require(&state.gate, reader, what).await?;
+    Ok(opened)
 }
 
 fn name_or(name: &str) -> String {
@@ -273,12 +308,12 @@ pub(super) struct OneQuery {
 
 pub(super) async fn one(
     State(state): State<Shared>,
-    caller: Caller,
+    reader: Reader,
     headers: HeaderMap,
     Path(id): Path<String>,
     Query(query): Query<OneQuery>,
 ) -> Answer {
-    caller.require_operator()?;
+    let mut opened = open(&state, &reader, &id, "page/record").await?;
     let wanted = id.clone();
     let found = state
         .blocking(move |s| -> Result<_, Problem> {
@@ -288,10 +323,13 @@ pub(super) async fn one(
             ))
         })
         .await?;
-    let (Some(person), Some(sections)) = found else { return Err(Problem::not_found("person")) };
-    let patients: Vec<String> = person.members.iter().map(|m| format!("Patient/{}", m.patient)).collect();
-    let detail = json!({"page": "record", "section": query.section, "patients": patients});
-    caller::audit(&state, &caller, "record-viewed", format!("person/{id}"), detail).await?;
+    let (Some(mut person), Some(mut sections)) = found else { return Err(Problem::not_found("person")) };
+    opened.filter_person(&mut person);
+    opened.filter_sections(&mut sections);
+    let shown = sections.sections.iter().filter(|s| !s.entries.is_empty());
+    let shown = shown.filter(|s| query.section.is_empty() || s.code == query.section);
+    let shown = shown.map(|s| s.code.to_owned()).collect();
+    opened.disclose(&state.gate, &reader, Act::Read, vec!["page/record".to_owned()], shown).await?;
     if !wants_html(&headers) {
         return Ok(json_of(&person, &sections));
     }

@@ -24,3 +24,11 @@ pub use error::{RecordError, Result};
 pub use model::*;
 pub use parameters::{is_r4_type, search_parameters};
 pub use sqlite::Record;
+
+/// The first instant and the one after the last that a FHIR `date`, `dateTime` or `instant` may mean; `None` where it is none.
+/// A date is of Europe/London.
+pub fn date_range(text: &str) -> Option<(jiff::Timestamp, jiff::Timestamp)> {
+    let (low, high) = dates::range(text)?;
+    let at = |microsecond| jiff::Timestamp::from_microsecond(microsecond).ok();
+    Some((at(low)?, at(high.saturating_add(1))?))
+}

@@ -1,8 +1,11 @@
 //! The FHIR R4 API over the integrated record: read only. Every disclosure is audited before it is made.
 
+mod audit;
 pub mod capability;
+mod guard;
 mod read;
 mod search;
+mod within;
 
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};

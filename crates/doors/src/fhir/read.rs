@@ -3,25 +3,21 @@
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use causeway_access::caller::Caller;
-use causeway_access::event::{self, Disclosure};
-use causeway_access::record_problem;
+use causeway_access::audit_event::Act;
+use causeway_access::{Reader, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use causeway_record::{Version, VersionState};
 use serde::Deserialize;
+use serde_json::json;
 
-use super::{answer, base, negotiate, type_of};
+use super::{answer, base, guard, negotiate, type_of};
 
 /// Parameters of a read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ReadQuery {
     _format: Option<String>,
-}
-
-fn request_id(headers: &HeaderMap) -> Option<&str> {
-    headers.get("x-request-id").and_then(|v| v.to_str().ok())
 }
 
 fn gone(text: &'static str) -> Problem {
@@ -42,104 +38,122 @@ fn versioned(version: &Version) -> Response {
     response
 }
 
-fn disclosure<'h>(
-    interaction: &'static str,
+/// The version as the reader may see it, after it is written down that it is shown.
+async fn shown(
+    state: &Shared,
+    reader: &Reader,
+    act: Act,
     entity: String,
-    version: &Version,
-    headers: &'h HeaderMap,
-) -> Disclosure<'h> {
-    Disclosure {
-        interaction,
-        entity,
-        patients: event::patients(std::iter::once(&version.resource)),
-        query: None,
-        request: request_id(headers),
+    mut version: Version,
+) -> Answer<Version> {
+    let patient = guard::patient_of(&version.resource).map(str::to_owned);
+    let Some(patient) = patient else {
+        // What is about nobody is seen by way of what refers to it: on its own it could tell of a withheld item.
+        if !reader.operator {
+            return Err(Problem::not_found("resource"));
+        }
+        guard::write(state, reader, act, &entity, "", &[]).await?;
+        return Ok(version);
+    };
+    match guard::open(state, reader, &patient, &entity).await? {
+        None => guard::write(state, reader, act, &entity, "", &[patient]).await?,
+        Some(mut opened) => {
+            let mut bundle = json!({"entry": [{"resource": version.resource}]});
+            bundle = opened.show_version(bundle);
+            version.resource = bundle["entry"][0]["resource"].take();
+            if version.resource.is_null() || version.resource["resourceType"] == "OperationOutcome" {
+                return Err(Problem::not_found("resource"));
+            }
+            opened.disclose(&state.gate, reader, act, vec![entity], Vec::new()).await?;
+        }
     }
+    Ok(version)
 }
 
 pub(super) async fn read(
     State(state): State<Shared>,
-    caller: Caller,
+    reader: Reader,
     headers: HeaderMap,
     Query(query): Query<ReadQuery>,
     Path((kind, id)): Path<(String, String)>,
 ) -> Answer {
-    caller.require_operator()?;
     negotiate(&headers, query._format.as_deref())?;
     let entity = format!("{}/{id}", type_of(&kind)?);
     let version = state.blocking(move |s| s.record.read_resource(&kind, &id).map_err(record_problem)).await?;
     let version = version.ok_or_else(|| Problem::not_found("resource"))?;
-    match version.state {
-        VersionState::Told | VersionState::Late => {}
-        VersionState::Superseded => return Err(gone("its source no longer tells it; its history is kept")),
-        VersionState::Deleted => return Err(gone("its source has deleted it; its history is kept")),
+    let state_of = version.state;
+    let version = shown(&state, &reader, Act::Read, entity, version).await?;
+    match state_of {
+        VersionState::Told | VersionState::Late => Ok(versioned(&version)),
+        VersionState::Superseded => Err(gone("its source no longer tells it; its history is kept")),
+        VersionState::Deleted => Err(gone("its source has deleted it; its history is kept")),
     }
-    event::write(&state, &caller, disclosure("read", entity, &version, &headers)).await?;
-    Ok(versioned(&version))
 }
 
 pub(super) async fn vread(
     State(state): State<Shared>,
-    caller: Caller,
+    reader: Reader,
     headers: HeaderMap,
     Query(query): Query<ReadQuery>,
     Path((kind, id, number)): Path<(String, String, u32)>,
 ) -> Answer {
-    caller.require_operator()?;
     negotiate(&headers, query._format.as_deref())?;
     let entity = format!("{}/{id}/_history/{number}", type_of(&kind)?);
     let version = state.blocking(move |s| s.record.vread(&kind, &id, number).map_err(record_problem)).await?;
     let version = version.ok_or_else(|| Problem::not_found("version of a resource"))?;
-    event::write(&state, &caller, disclosure("vread", entity, &version, &headers)).await?;
+    let version = shown(&state, &reader, Act::VersionRead, entity, version).await?;
     Ok(versioned(&version))
 }
 
 pub(super) async fn history(
     State(state): State<Shared>,
-    caller: Caller,
+    reader: Reader,
     headers: HeaderMap,
     Query(query): Query<ReadQuery>,
     Path((kind, id)): Path<(String, String)>,
 ) -> Answer {
-    caller.require_operator()?;
     negotiate(&headers, query._format.as_deref())?;
     let entity = format!("{}/{id}/_history", type_of(&kind)?);
     let base = base(&state, &headers);
     let bundle =
         state.blocking(move |s| s.record.history_bundle(&kind, &id, &base).map_err(record_problem)).await?;
     let bundle = bundle.ok_or_else(|| Problem::not_found("resource"))?;
-    let patients = event::patients_of_bundle(&bundle);
-    let disclosure = Disclosure {
-        interaction: "history-instance",
-        entity,
-        patients,
-        query: None,
-        request: request_id(&headers),
-    };
-    event::write(&state, &caller, disclosure).await?;
-    Ok(answer(StatusCode::OK, &bundle))
+    let patients = guard::patients_of(&bundle);
+    if reader.operator {
+        guard::write(&state, &reader, Act::VersionRead, &entity, "", &patients).await?;
+        return Ok(answer(StatusCode::OK, &bundle));
+    }
+    let patient = patients.first().ok_or_else(|| Problem::not_found("resource"))?;
+    let opened = guard::open(&state, &reader, patient, &entity).await?;
+    let mut opened = opened.ok_or_else(|| Problem::not_found("resource"))?;
+    let shown = opened.show_version(bundle);
+    if !shown["entry"].as_array().is_some_and(|e| e.iter().any(|e| e.get("request").is_some())) {
+        return Err(Problem::not_found("resource"));
+    }
+    opened.disclose(&state.gate, &reader, Act::VersionRead, vec![entity], Vec::new()).await?;
+    Ok(answer(StatusCode::OK, &shown))
 }
 
 pub(super) async fn everything(
     State(state): State<Shared>,
-    caller: Caller,
+    reader: Reader,
     headers: HeaderMap,
     Query(query): Query<ReadQuery>,
     Path(id): Path<String>,
 ) -> Answer {
-    caller.require_operator()?;
     negotiate(&headers, query._format.as_deref())?;
     let base = base(&state, &headers);
     let wanted = id.clone();
+    let entity = format!("Patient/{id}");
+    let opened = guard::open(&state, &reader, &id, &entity).await?;
     let bundle = state.blocking(move |s| s.record.everything(&wanted, &base).map_err(record_problem)).await?;
     let bundle = bundle.ok_or_else(|| Problem::not_found("patient"))?;
-    let disclosure = Disclosure {
-        interaction: "everything",
-        entity: format!("Patient/{id}/$everything"),
-        patients: event::patients_of_bundle(&bundle),
-        query: None,
-        request: request_id(&headers),
+    let Some(mut opened) = opened else {
+        let patients = guard::patients_of(&bundle);
+        guard::write(&state, &reader, Act::Read, &entity, "", &patients).await?;
+        return Ok(answer(StatusCode::OK, &bundle));
     };
-    event::write(&state, &caller, disclosure).await?;
-    Ok(answer(StatusCode::OK, &bundle))
+    let shown = opened.show_bundle(bundle);
+    opened.disclose(&state.gate, &reader, Act::Read, vec![entity], Vec::new()).await?;
+    Ok(answer(StatusCode::OK, &shown))
 }

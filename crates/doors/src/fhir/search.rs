@@ -3,38 +3,38 @@
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use causeway_access::caller::Caller;
-use causeway_access::event::{self, Disclosure};
-use causeway_access::record_problem;
+use causeway_access::audit_event::Act;
+use causeway_access::{Reader, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::Answer;
 use causeway_record::SearchOptions;
 
-use super::{answer, base, negotiate, type_of};
+use super::{answer, audit, base, guard, negotiate, type_of, within};
 
-type Params = Vec<(String, String)>;
+/// Parameters as given, decoded, in order.
+pub(super) type Params = Vec<(String, String)>;
 
 pub(super) async fn by_query(
     State(state): State<Shared>,
-    caller: Caller,
+    reader: Reader,
     headers: HeaderMap,
     Path(kind): Path<String>,
     Query(params): Query<Params>,
 ) -> Answer {
-    search(state, caller, headers, kind, params).await
+    search(state, reader, headers, kind, params, "GET").await
 }
 
 /// Parameters may stand in the address as well as in the body.
 pub(super) async fn by_form(
     State(state): State<Shared>,
-    caller: Caller,
+    reader: Reader,
     headers: HeaderMap,
     Path(kind): Path<String>,
     Query(mut params): Query<Params>,
     Form(form): Form<Params>,
 ) -> Answer {
     params.extend(form);
-    search(state, caller, headers, kind, params).await
+    search(state, reader, headers, kind, params, "POST").await
 }
 
 fn is_strict(headers: &HeaderMap) -> bool {
@@ -48,30 +48,28 @@ fn is_strict(headers: &HeaderMap) -> bool {
 
 async fn search(
     state: Shared,
-    caller: Caller,
+    reader: Reader,
     headers: HeaderMap,
     kind: String,
     mut params: Params,
+    method: &str,
 ) -> Answer {
-    caller.require_operator()?;
     let format = params.iter().find(|(name, _)| name == "_format").map(|(_, value)| value.clone());
     negotiate(&headers, format.as_deref())?;
     params.retain(|(name, _)| name != "_format" && name != "_pretty");
-    let entity = format!("{}?", type_of(&kind)?);
-    let mut names: Vec<String> = params.iter().map(|(name, _)| name.clone()).collect();
-    names.sort_unstable();
-    let whole: String = params.iter().map(|(name, value)| format!("{name}={value}&")).collect();
-    let digest = state.digest(&whole);
+    type_of(&kind)?;
+    let raw: Vec<String> = params.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let raw = format!("{method} /fhir/{kind}?{}", raw.join("&"));
     let options = SearchOptions { base: base(&state, &headers), strict: is_strict(&headers) };
+    if kind == "AuditEvent" {
+        return audit::search(&state, &reader, &params, &raw, &options.base).await;
+    }
+    if !reader.operator {
+        return within::search(&state, &reader, kind, params, options, raw).await;
+    }
     let page =
         state.blocking(move |s| s.record.search(&kind, &params, &options).map_err(record_problem)).await?;
-    let disclosure = Disclosure {
-        interaction: "search-type",
-        entity,
-        patients: event::patients_of_bundle(&page.bundle),
-        query: Some((names, digest)),
-        request: headers.get("x-request-id").and_then(|v| v.to_str().ok()),
-    };
-    event::write(&state, &caller, disclosure).await?;
+    let patients = guard::patients_of(&page.bundle);
+    guard::write(&state, &reader, Act::Query, "", &raw, &patients).await?;
     Ok(answer(StatusCode::OK, &page.bundle))
 }

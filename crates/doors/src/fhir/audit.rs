@@ -1,0 +1,121 @@
+//! `AuditEvent?patient=…&date=…`: who has looked. For the person herself, for oversight, and for the operator.
+
+use axum::http::StatusCode;
+use causeway_access::audit_event::{Act, Event, balp};
+use causeway_access::policy::Depth;
+use causeway_access::Reader;
+use causeway_broker::state::Shared;
+use causeway_host::problem::{Answer, Problem};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::search::Params;
+use super::{answer, guard};
+
+/// Entries of a page.
+const COUNT_MAX: usize = 200;
+/// Entries read of the log at once.
+const READ: usize = 1000;
+
+pub(super) async fn search(state: &Shared, reader: &Reader, params: &Params, raw: &str, base: &str) -> Answer {
+    let known = ["patient", "entity", "date", "agent", "_count", "_page", "action", "outcome"];
+    if params.iter().any(|(name, _)| !known.contains(&name.as_str())) {
+        return Err(Problem::invalid("search", "AuditEvent is searched by patient, date, agent, action and outcome"));
+    }
+    let value = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
+    let patient = value("patient").or(value("entity")).map(|v| v.rsplit('/').next().unwrap_or(v).to_owned());
+    let dates = params.iter().filter(|(n, _)| n == "date").map(|(_, v)| date(v)).collect::<Answer<Vec<_>>>()?;
+    let mut patients = Vec::new();
+    let mut opened = None;
+    match &patient {
+        Some(patient) => {
+            patients.push(patient.clone());
+            if let Some(one) = guard::open(state, reader, patient, "AuditEvent").await? {
+                let log = one.decision.as_ref().map_or(Depth::None, |d| d.depth("access-log"));
+                if log != Depth::Whole {
+                    return Err(Problem::new(
+                        StatusCode::FORBIDDEN,
+                        "forbidden",
+                        "access-log",
+                        "the access log is for the person herself and for oversight",
+                    ));
+                }
+                patients.clone_from(&one.patients);
+                opened = Some(one);
+            }
+        }
+        None if !reader.operator => {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "name-the-person",
+                "say whose access log is meant: patient=[id]",
+            ));
+        }
+        None => {}
+    }
+    let events = read(state, patients).await?;
+    let wanted = |e: &&Event| {
+        let agent = value("agent").is_none_or(|a| {
+            e.client.value == a || e.user.as_ref().is_some_and(|u| u.who.value == a || u.who.name.contains(a))
+        });
+        let outcome = value("outcome").is_none_or(|o| (o == "0") == e.refused.is_empty());
+        let action = value("action").is_none_or(|a| balp(e)["action"] == a);
+        agent && outcome && action && dates.iter().all(|range| range.0 <= e.recorded && e.recorded < range.1)
+    };
+    let mut found: Vec<&Event> = events.iter().filter(wanted).collect();
+    found.sort_by(|a, b| b.recorded.cmp(&a.recorded));
+    let number = |name: &str, default: usize| value(name).map_or(Ok(default), str::parse::<usize>);
+    let wrong = |_| Problem::invalid("search", "_count and _page are numbers");
+    let count = number("_count", 50).map_err(wrong)?.min(COUNT_MAX);
+    let from = number("_page", 0).map_err(wrong)?;
+    let entries: Vec<Value> = found
+        .iter()
+        .skip(from)
+        .take(count)
+        .map(|e| json!({"fullUrl": format!("urn:uuid:{}", e.id), "resource": balp(e), "search": {"mode": "match"}}))
+        .collect();
+    let url = |page: usize| {
+        let given = params.iter().filter(|(n, _)| n != "_page").map(|(n, v)| format!("{n}={v}&"));
+        format!("{base}/AuditEvent?{}_page={page}", given.collect::<String>())
+    };
+    let mut links = vec![json!({"relation": "self", "url": url(from)})];
+    if from + entries.len() < found.len() && count > 0 {
+        links.push(json!({"relation": "next", "url": url(from + count)}));
+    }
+    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset", "total": found.len(), "link": links});
+    if !entries.is_empty() {
+        bundle["entry"] = entries.into();
+    }
+    match opened {
+        None => guard::write(state, reader, Act::Query, "", raw, &patient.into_iter().collect::<Vec<_>>()).await?,
+        Some(mut one) => {
+            let log = vec!["access-log".to_owned()];
+            one.disclose(&state.gate, reader, Act::Query, Vec::new(), log).await?;
+        }
+    }
+    Ok(answer(StatusCode::OK, &bundle))
+}
+
+/// Events about these Patients, or all where none is named.
+async fn read(state: &Shared, patients: Vec<String>) -> Answer<Vec<Event>> {
+    state.blocking(move |s| causeway_access::opened::events(&s.gate, &patients, READ)).await
+}
+
+/// The instants that a date parameter allows: from (including) and to (excluding).
+fn date(text: &str) -> Answer<(Timestamp, Timestamp)> {
+    let wrong = || Problem::invalid("search", "date is like ge2026-11-01 or 2026-11-29");
+    let (prefix, rest) = match text.get(..2) {
+        Some(p @ ("eq" | "ge" | "gt" | "le" | "lt")) => (p, text.get(2..).unwrap_or_default()),
+        _ => ("eq", text),
+    };
+    let (low, high) = causeway_record::date_range(rest).ok_or_else(wrong)?;
+    let (first, last) = (Timestamp::MIN, Timestamp::MAX);
+    Ok(match prefix {
+        "ge" => (low, last),
+        "gt" => (high, last),
+        "le" => (first, high),
+        "lt" => (first, low),
+        _ => (low, high),
+    })
+}

@@ -1,0 +1,87 @@
+//! The one gate before the FHIR API: whose record it is, whether this reader may see it, and the entries of the access log.
+
+use causeway_access::audit_event::{Act, Event};
+use causeway_access::opened::{self, Opened};
+use causeway_access::{Reach, Reader, record_problem};
+use causeway_broker::state::Shared;
+use causeway_host::problem::{Answer, Problem};
+use serde_json::Value;
+
+/// Opens the record of the person whom a Patient belongs to; `None` for the operator, whom nothing limits.
+///
+/// # Errors
+/// 403 where the decision says so (it is written down first), 404 where there is no such Patient.
+pub(super) async fn open(state: &Shared, reader: &Reader, patient: &str, what: &str) -> Answer<Option<Opened>> {
+    if reader.operator {
+        return Ok(None);
+    }
+    let opened = person_of(state, reader, patient, Reach::Open).await?;
+    let opened = opened.ok_or_else(|| Problem::not_found("resource"))?;
+    opened.require(&state.gate, reader, what).await?;
+    Ok(Some(opened))
+}
+
+/// The same without a refusal: a list leaves out whom the reader may not see.
+pub(super) async fn person_of(
+    state: &Shared,
+    reader: &Reader,
+    patient: &str,
+    reach: Reach,
+) -> Answer<Option<Opened>> {
+    let (reader, patient) = (reader.clone(), patient.to_owned());
+    state
+        .blocking(move |s| -> Result<_, Problem> {
+            let Some(person) = s.record.person_of(&patient).map_err(record_problem)? else { return Ok(None) };
+            opened::open(&s.gate, &s.record, &reader, &person, reach).map(Some)
+        })
+        .await
+}
+
+/// The Patient whom a resource is about, without its type; `None` where it is about nobody.
+pub(super) fn patient_of(resource: &Value) -> Option<&str> {
+    if resource["resourceType"] == "Patient" {
+        return resource["id"].as_str();
+    }
+    let of = ["subject", "patient", "for", "individual", "beneficiary"];
+    of.into_iter().find_map(|name| resource[name]["reference"].as_str()?.strip_prefix("Patient/"))
+}
+
+/// Every Patient whom the entries of a Bundle are about, each once.
+pub(super) fn patients_of(bundle: &Value) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for entry in bundle["entry"].as_array().into_iter().flatten() {
+        if let Some(patient) = patient_of(&entry["resource"])
+            && !found.iter().any(|p| p == patient)
+        {
+            found.push(patient.to_owned());
+        }
+    }
+    found
+}
+
+/// Writes one entry for each Patient found, or one about nobody, before the operator is shown anything.
+///
+/// # Errors
+/// 503.
+pub(super) async fn write(
+    state: &Shared,
+    reader: &Reader,
+    act: Act,
+    what: &str,
+    query: &str,
+    patients: &[String],
+) -> Answer<()> {
+    let one = |patient: &str| {
+        let mut event: Event = reader.event(&state.gate, act);
+        patient.clone_into(&mut event.patient);
+        if act == Act::Query {
+            query.clone_into(&mut event.query);
+        } else {
+            event.data = vec![what.to_owned()];
+        }
+        event
+    };
+    let events: Vec<Event> =
+        if patients.is_empty() { vec![one("")] } else { patients.iter().map(|p| one(p)).collect() };
+    opened::write(&state.gate, &events).await
+}

@@ -1,0 +1,234 @@
+//! Search by a reader whom a decision limits: always within one person's record, over what is shown of it. Totals and pages
+//! are made after filtering, so that they tell nothing of what is withheld.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use causeway_access::audit_event::Act;
+use causeway_access::opened::{Opened, announcement};
+use causeway_access::{Reach, Reader, record_problem};
+use causeway_broker::state::Shared;
+use causeway_host::problem::{Answer, Problem};
+use causeway_record::{PersonQuery, SearchOptions};
+use serde_json::{Value, json};
+
+use super::search::Params;
+use super::{answer, guard};
+
+/// Most people whom a search for a Patient looks at.
+const PEOPLE_MAX: usize = 50;
+/// Most pages of the record that one search goes through.
+const PAGES_MAX: usize = 200;
+/// Entries of a page where the client does not say.
+const COUNT_DEFAULT: usize = 50;
+/// Most entries of a page.
+const COUNT_MAX: usize = 500;
+
+/// Parameters that name the person.
+const PERSON: &[&str] = &["patient", "subject", "patient.identifier", "subject.identifier"];
+
+fn refuse(rule: &'static str, text: &'static str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", rule, text)
+}
+
+pub(super) async fn search(
+    state: &Shared,
+    reader: &Reader,
+    kind: String,
+    params: Params,
+    options: SearchOptions,
+    raw: String,
+) -> Answer {
+    // A chain asks about other resources, which may be withheld: their answer would tell.
+    let chained = |name: &str| name.contains('.') && !PERSON.contains(&name);
+    if params.iter().any(|(name, _)| chained(name) || name == "_has") {
+        return Err(refuse("chained-search", "chained parameters are not answered within one person's record"));
+    }
+    let opened = match person_param(state, &params).await? {
+        Some(patients) if kind != "Patient" => match patients.as_slice() {
+            [] => Vec::new(),
+            [patient, ..] => guard::open(state, reader, patient, &kind).await?.into_iter().collect(),
+        },
+        None if kind != "Patient" => {
+            return Err(refuse("name-the-person", "say whose record is meant: patient=[id] or patient.identifier"));
+        }
+        _ => found(state, reader, &params, &options).await?,
+    };
+    let mut entries = Vec::new();
+    let mut announced = false;
+    for one in &opened {
+        entries.extend(within(state, one, &kind, &params, &options).await?);
+        announced |= one.announces();
+    }
+    let bundle = page(entries, &kind, &params, &options, announced)?;
+    if opened.is_empty() {
+        guard::write(state, reader, Act::Query, "", &raw, &[]).await?;
+    }
+    for mut one in opened {
+        let mut reader = reader.clone();
+        reader.line.clone_from(&raw);
+        one.disclose(&state.gate, &reader, Act::Query, Vec::new(), Vec::new()).await?;
+    }
+    Ok::<Response, Problem>(answer(StatusCode::OK, &bundle))
+}
+
+/// The Patients that a parameter names; `None` where none does.
+async fn person_param(state: &Shared, params: &Params) -> Answer<Option<Vec<String>>> {
+    let Some((name, value)) = params.iter().find(|(name, _)| PERSON.contains(&name.as_str())).cloned() else {
+        return Ok(None);
+    };
+    if !name.ends_with(".identifier") {
+        let id = value.rsplit('/').next().unwrap_or_default().to_owned();
+        return Ok(Some(vec![id]));
+    }
+    let text = value.rsplit('|').next().unwrap_or_default().to_owned();
+    let query = PersonQuery { text, limit: 2, ..PersonQuery::default() };
+    let rows = state.blocking(move |s| s.record.persons(&query).map_err(record_problem)).await?;
+    let [row] = rows.as_slice() else { return Ok(Some(Vec::new())) };
+    let id = row.id.clone();
+    let view = state.blocking(move |s| s.record.person(&id).map_err(record_problem)).await?;
+    Ok(Some(view.map(|v| vec![v.display_patient]).unwrap_or_default()))
+}
+
+/// Everyone whom a search for Patients finds and the reader may see. Whom a reader may not see is not there.
+async fn found(
+    state: &Shared,
+    reader: &Reader,
+    params: &Params,
+    options: &SearchOptions,
+) -> Answer<Vec<Opened>> {
+    if params.iter().all(|(name, _)| name.starts_with('_') && name != "_id") {
+        return Err(refuse("name-the-person", "say who is meant: identifier, _id, or name and birthdate"));
+    }
+    let mut asked: Params = params.iter().filter(|(name, _)| !paging(name)).cloned().collect();
+    asked.push(("_count".to_owned(), PEOPLE_MAX.to_string()));
+    let options = options.clone();
+    let page =
+        state.blocking(move |s| s.record.search("Patient", &asked, &options).map_err(record_problem)).await?;
+    let mut out: Vec<Opened> = Vec::new();
+    for patient in page.matches.iter().map(|key| &key.id) {
+        if out.iter().any(|o| o.patients.contains(patient)) {
+            continue;
+        }
+        let Some(opened) = guard::person_of(state, reader, patient, Reach::Find).await? else { continue };
+        if opened.permit() {
+            out.push(opened);
+        } else {
+            // Written down as a refusal; the answer is as if there were nobody.
+            drop(opened.require(&state.gate, reader, "Patient").await);
+        }
+    }
+    Ok(out)
+}
+
+fn paging(name: &str) -> bool {
+    matches!(name, "_count" | "_page" | "_total" | "_summary" | "_elements")
+}
+
+/// Every match of a person's record that is shown, and what it includes, in the order of the search.
+async fn within(
+    state: &Shared,
+    opened: &Opened,
+    kind: &str,
+    params: &Params,
+    options: &SearchOptions,
+) -> Answer<Vec<Value>> {
+    // A value that names a withheld item finds nothing, as if it did not exist.
+    let names_hidden = |value: &str| {
+        let reference = value.rsplit("/fhir/").next().unwrap_or(value);
+        reference.contains('/') && opened.hides(reference)
+    };
+    if params.iter().any(|(_, value)| names_hidden(value)) {
+        return Ok(Vec::new());
+    }
+    let mut asked: Params = params.iter().filter(|(name, _)| !paging(name)).cloned().collect();
+    asked.push(("_count".to_owned(), COUNT_MAX.to_string()));
+    let mut out: Vec<Value> = Vec::new();
+    let mut next: Option<String> = None;
+    for _ in 0..PAGES_MAX {
+        let mut params = asked.clone();
+        if let Some(token) = next.take() {
+            params.push(("_page".to_owned(), token));
+        }
+        let (kind, options) = (kind.to_owned(), options.clone());
+        let page =
+            state.blocking(move |s| s.record.search(&kind, &params, &options).map_err(record_problem)).await?;
+        let mut bundle = page.bundle;
+        for mut entry in bundle["entry"].as_array_mut().map(std::mem::take).unwrap_or_default() {
+            let resource = entry["resource"].take();
+            if resource["resourceType"] == "OperationOutcome" {
+                continue;
+            }
+            // A search for people may find others on the same page: each is shown by their own decision.
+            let other = guard::patient_of(&resource).is_some_and(|p| !opened.patients.iter().any(|o| o == p));
+            if other {
+                continue;
+            }
+            if let Some(resource) = opened.show(resource) {
+                entry["resource"] = resource;
+                let twice = entry["search"]["mode"] == "include" && out.iter().any(|e| e["fullUrl"] == entry["fullUrl"]);
+                if !twice {
+                    out.push(entry);
+                }
+            }
+        }
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    Ok(out)
+}
+
+/// The page that was asked for. What is included goes with the matches of every page, which is allowed and simple.
+fn page(
+    entries: Vec<Value>,
+    kind: &str,
+    params: &Params,
+    options: &SearchOptions,
+    announced: bool,
+) -> Answer<Value> {
+    let number = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.parse::<usize>());
+    let wrong = || Problem::invalid("search", "_count and _page are numbers that were given out");
+    let count = number("_count").transpose().map_err(|_| wrong())?.unwrap_or(COUNT_DEFAULT).min(COUNT_MAX);
+    let from = number("_page").transpose().map_err(|_| wrong())?.unwrap_or(0);
+    let (matches, included): (Vec<Value>, Vec<Value>) =
+        entries.into_iter().partition(|e| e["search"]["mode"] != "include");
+    let total = matches.len();
+    let only_count = params.iter().any(|(n, v)| n == "_summary" && v == "count");
+    let mut shown: Vec<Value> = matches.into_iter().skip(from).take(if only_count { 0 } else { count }).collect();
+    let reached = from + shown.len();
+    if !shown.is_empty() {
+        shown.extend(included);
+    }
+    if announced && !only_count {
+        shown.push(announcement());
+    }
+    let given: Vec<String> = params
+        .iter()
+        .filter(|(name, _)| name != "_page")
+        .map(|(name, value)| format!("{}={}", escape(name), escape(value)))
+        .collect();
+    let link = |extra: String| format!("{}/{kind}?{}{extra}", options.base, given.join("&"));
+    let mut links = vec![json!({"relation": "self", "url": link(String::new())})];
+    if reached < total && count > 0 && !only_count {
+        links.push(json!({"relation": "next", "url": link(format!("&_page={reached}"))}));
+    }
+    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset", "total": total, "link": links});
+    if !shown.is_empty() {
+        bundle["entry"] = shown.into();
+    }
+    Ok(bundle)
+}
+
+/// Percent-encoding of a part of a query.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~:/$,".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

@@ -1,0 +1,610 @@
+//! Her own record in plain words, who has looked, her choices, whom she lets in, and "something is wrong here". A carer sees
+//! the same pages of the person who let them in, as far as that goes.
+
+use askama::Template;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use causeway_access::audit_event::{Act, purpose_plain};
+use causeway_access::choices::Choice;
+use causeway_access::opened::{self, Opened};
+use causeway_access::policy::Depth;
+use causeway_access::relationship::Kind;
+use causeway_access::session;
+use causeway_access::standing::{Alert, Grant, Reason};
+use causeway_access::{Reader, record_problem};
+use causeway_broker::state::Shared;
+use causeway_host::problem::{Answer, Problem};
+use causeway_record::PersonQuery;
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use super::{Who, see};
+use crate::people;
+use crate::words::{self, Moment};
+use crate::{Frame, render};
+
+/// Kind of the documents that hold the codes by which a person lets somebody in.
+const CODES: &str = "carer-code";
+/// How long such a code can be used.
+const CODE_HOURS: i64 = 48;
+/// How long access that she gives lasts unless she takes it back.
+const GRANT_DAYS: i64 = 365;
+/// Rows of "who has looked".
+const LOOKED_ROWS: usize = 200;
+
+struct PersonLink {
+    id: String,
+    words: String,
+}
+
+#[derive(Template)]
+#[template(path = "portal/me.html")]
+struct HomePage {
+    frame: Frame,
+    who: Who,
+    people: Vec<PersonLink>,
+    code: String,
+}
+
+/// The people whose record this member of the public may open: her own, and of those who let her in.
+async fn mine(state: &Shared, reader: &Reader) -> Answer<Vec<PersonLink>> {
+    let session = reader.signed_in()?.clone();
+    state
+        .blocking(move |s| -> Result<_, Problem> {
+            let mut out = Vec::new();
+            if !session.who.nhs_number.is_empty() {
+                let query = PersonQuery { text: session.who.nhs_number.clone(), limit: 2, ..PersonQuery::default() };
+                let rows = s.record.persons(&query).map_err(record_problem)?;
+                if let [row] = rows.as_slice() {
+                    out.push(PersonLink { id: row.id.clone(), words: "My record".to_owned() });
+                }
+            }
+            let now = s.clock.now();
+            for person in s.gate.access.standings.let_in(&session.who.user(), now)? {
+                let name = s.record.person(&person).map_err(record_problem)?.map(|p| p.display.name);
+                if let Some(name) = name {
+                    out.push(PersonLink { id: person, words: format!("The record of {name}, who let you in") });
+                }
+            }
+            Ok(out)
+        })
+        .await
+}
+
+pub(super) async fn home(State(state): State<Shared>, reader: Reader) -> Answer {
+    let people = mine(&state, &reader).await?;
+    let who = Who::of(&state, &reader);
+    render(&HomePage { frame: Frame::new("My record", "/me"), who, people, code: String::new() })
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Token {
+    csrf: String,
+}
+
+/// A code that this user can give to somebody who is to let them in.
+pub(super) async fn code(State(state): State<Shared>, reader: Reader, Form(form): Form<Token>) -> Answer {
+    let session = reader.check_form(&form.csrf)?.clone();
+    let code = session::random()?.get(..8).unwrap_or_default().to_uppercase();
+    let json = serde_json::json!({"user": session.who.user(), "name": session.who.name,
+        "until": (state.clock.now() + SignedDuration::from_hours(CODE_HOURS)).to_string()})
+    .to_string();
+    let key = code.clone();
+    state
+        .blocking(move |s| {
+            s.engine.put_config(CODES, &key, Some(&json), Some(0), &session.who.user(), s.clock.now())
+        })
+        .await?;
+    let people = mine(&state, &reader).await?;
+    let who = Who::of(&state, &reader);
+    render(&HomePage { frame: Frame::new("My record", "/me"), who, people, code })
+}
+
+struct PlainEntry {
+    title: String,
+    detail: String,
+    date: String,
+    from: String,
+}
+
+struct PlainSection {
+    code: String,
+    title: &'static str,
+    entries: Vec<PlainEntry>,
+    more: usize,
+}
+
+#[derive(Template)]
+#[template(path = "portal/own-record.html")]
+struct RecordPage {
+    frame: Frame,
+    who: Who,
+    id: String,
+    name: String,
+    own: bool,
+    nhs_number: String,
+    born: String,
+    address: String,
+    practice: String,
+    notices: Vec<String>,
+    sections: Vec<PlainSection>,
+    large: bool,
+    easy: bool,
+}
+
+/// How the page is to look.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Look {
+    large: String,
+    easy: String,
+    section: String,
+}
+
+/// A section's heading in plain words.
+fn plain(code: &str) -> &'static str {
+    match code {
+        "about-me" => "What matters to me",
+        "services-and-care" => "The care and support I get",
+        "assessments" => "What people found out about my needs",
+        "support-reasons" => "Why I get support",
+        "carers-and-contacts" => "People close to me",
+        "accommodation" => "Where I live",
+        "equipment" => "Things that help me at home",
+        "alerts" => "What staff must know first",
+        "choices" => "What I decided",
+        "allergies" => "What I react badly to",
+        "medicines" => "My medicines",
+        "problems" => "My health problems",
+        "results" => "My test results",
+        "vaccinations" => "My vaccinations",
+        "procedures" => "Operations and treatments",
+        "encounters" => "When I saw somebody",
+        "referrals" => "Where I was sent",
+        "documents" => "Letters and documents",
+        "plans" => "Plans for my care",
+        _ => "Other things",
+    }
+}
+
+/// What is short enough for easy read.
+const EASY: &[&str] = &["about-me", "alerts", "allergies", "medicines", "services-and-care", "carers-and-contacts"];
+/// Entries of a section on the whole page.
+const SHOWN: usize = 5;
+
+pub(super) async fn record(
+    State(state): State<Shared>,
+    reader: Reader,
+    Path(id): Path<String>,
+    Query(look): Query<Look>,
+) -> Answer {
+    reader.signed_in()?;
+    let mut opened = people::open(&state, &reader, &id, "page/own-record").await?;
+    let wanted = id.clone();
+    let found = state
+        .blocking(move |s| -> Result<_, Problem> {
+            Ok((
+                s.record.person(&wanted).map_err(record_problem)?,
+                s.record.sections(&wanted, &[]).map_err(record_problem)?,
+            ))
+        })
+        .await?;
+    let (Some(mut person), Some(mut all)) = found else { return Err(Problem::not_found("person")) };
+    opened.filter_person(&mut person);
+    opened.filter_sections(&mut all);
+    let easy = look.easy == "1";
+    let alone = !look.section.is_empty();
+    let chosen = all.sections.iter().filter(|s| !s.entries.is_empty());
+    let chosen = chosen.filter(|s| !easy || EASY.contains(&s.code)).filter(|s| !alone || s.code == look.section);
+    let shown = if alone { 60 } else { SHOWN };
+    let sections: Vec<PlainSection> = chosen
+        .map(|s| PlainSection {
+            code: s.code.to_owned(),
+            title: plain(s.code),
+            more: s.entries.len().saturating_sub(shown),
+            entries: s
+                .entries
+                .iter()
+                .take(shown)
+                .map(|e| PlainEntry {
+                    title: if e.title.is_empty() { words::kind(&e.key.kind).to_owned() } else { e.title.clone() },
+                    detail: e.detail.clone(),
+                    date: words::date(&e.date),
+                    from: e.source.organisation.clone(),
+                })
+                .collect(),
+        })
+        .collect();
+    let seen = sections.iter().map(|s| s.code.clone()).collect();
+    opened.disclose(&state.gate, &reader, Act::Read, vec!["page/own-record".to_owned()], seen).await?;
+    let own = is_own(&opened);
+    render(&RecordPage {
+        frame: Frame::new(if own { "My record" } else { "A record" }, "/me"),
+        who: Who::of(&state, &reader),
+        name: person.display.name.clone(),
+        own,
+        nhs_number: words::nhs_number(&person.display.nhs_number),
+        born: words::date(&person.display.birth_date),
+        address: person.display.address.clone(),
+        practice: person.display.general_practice.clone(),
+        notices: all.gaps.iter().map(|g| g.text.clone()).collect(),
+        sections,
+        large: look.large == "1",
+        easy,
+        id,
+    })
+}
+
+fn is_own(opened: &Opened) -> bool {
+    opened.decision.as_ref().is_some_and(|d| d.relationship == Kind::Own)
+}
+
+/// Opens her own record, nobody else's.
+async fn own(state: &Shared, reader: &Reader, id: &str, what: &str) -> Answer<Opened> {
+    reader.signed_in()?;
+    let opened = people::open(state, reader, id, what).await?;
+    if is_own(&opened) {
+        return Ok(opened);
+    }
+    Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "own-only", "only the person herself sees this page"))
+}
+
+struct LookedRow {
+    at: Moment,
+    who: String,
+    organisation: String,
+    role: String,
+    purpose: &'static str,
+    because: String,
+    parts: String,
+    emergency: bool,
+    refused: bool,
+}
+
+#[derive(Template)]
+#[template(path = "portal/looked.html")]
+struct LookedPage {
+    frame: Frame,
+    who: Who,
+    id: String,
+    rows: Vec<LookedRow>,
+    total: usize,
+}
+
+pub(super) async fn looked(State(state): State<Shared>, reader: Reader, Path(id): Path<String>) -> Answer {
+    let mut opened = own(&state, &reader, &id, "page/looked").await?;
+    if opened.decision.as_ref().map_or(Depth::None, |d| d.depth("access-log")) != Depth::Whole {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "access-log", "this is not for your role"));
+    }
+    let patients = opened.patients.clone();
+    let events = state.blocking(move |s| opened::events(&s.gate, &patients, 1000)).await?;
+    let policies = state.gate.access.policies.clone();
+    let total = events.len();
+    let rows = events
+        .iter()
+        .rev()
+        .take(LOOKED_ROWS)
+        .map(|e| {
+            let user = e.user.as_ref();
+            let role = user.and_then(|u| policies.role(&u.role)).map_or("a connected system", |r| r.plain.as_str());
+            let sections: Vec<&str> = e
+                .sections
+                .iter()
+                .filter_map(|code| policies.sections.iter().find(|s| s.code == *code))
+                .map(|s| s.title.as_str())
+                .collect();
+            LookedRow {
+                at: e.recorded.into(),
+                who: user.map(|u| u.who.name.clone()).unwrap_or_default(),
+                organisation: e.client.name.clone(),
+                role: role.to_owned(),
+                purpose: if e.relationship == "operator" { "run the exchange" } else { purpose_plain(&e.purpose) },
+                because: because(&e.relationship),
+                parts: if sections.is_empty() { what(e) } else { sections.join(", ") },
+                emergency: e.is_break_glass(),
+                refused: !e.refused.is_empty(),
+            }
+        })
+        .collect();
+    opened
+        .disclose(&state.gate, &reader, Act::Read, vec!["page/looked".to_owned()], vec!["access-log".to_owned()])
+        .await?;
+    let frame = Frame::new("Who has looked", "/me");
+    render(&LookedPage { frame, who: Who::of(&state, &reader), id, rows, total })
+}
+
+fn what(event: &causeway_access::audit_event::Event) -> String {
+    match event.act {
+        Act::Query => "a search".to_owned(),
+        Act::Export => "a copy that left the exchange".to_owned(),
+        Act::ConsentChange => "a choice was changed".to_owned(),
+        Act::BreakGlass => "emergency access began".to_owned(),
+        Act::SelfClaim => "somebody said that they care for you".to_owned(),
+        Act::Review => "an access was reviewed".to_owned(),
+        _ => "a part of the record".to_owned(),
+    }
+}
+
+fn because(relationship: &str) -> String {
+    let all = [
+        Kind::Own,
+        Kind::Registered,
+        Kind::Admitted,
+        Kind::Referred,
+        Kind::SocialCare,
+        Kind::Allocated,
+        Kind::Resident,
+        Kind::Delegated,
+        Kind::SelfClaimed,
+        Kind::BreakGlass,
+    ];
+    all.into_iter().find(|k| k.word() == relationship).map(|k| k.plain().to_owned()).unwrap_or_default()
+}
+
+struct ChoiceRow {
+    word: &'static str,
+    title: &'static str,
+    plain: &'static str,
+    on: bool,
+    since: String,
+    changeable: bool,
+}
+
+#[derive(Template)]
+#[template(path = "portal/choices.html")]
+struct ChoicesPage {
+    frame: Frame,
+    who: Who,
+    id: String,
+    rows: Vec<ChoiceRow>,
+    history: Vec<String>,
+}
+
+pub(super) async fn choices(State(state): State<Shared>, reader: Reader, Path(id): Path<String>) -> Answer {
+    let mut opened = own(&state, &reader, &id, "page/choices").await?;
+    let chosen = opened.standing.choices.clone();
+    let said = |source: &str, at: jiff::Timestamp| {
+        if at == jiff::Timestamp::UNIX_EPOCH { source.to_owned() } else { format!("{} · {source}", Moment::from(at).words) }
+    };
+    let rows = Choice::ALL
+        .into_iter()
+        .map(|choice| ChoiceRow {
+            word: choice.word(),
+            title: choice.title(),
+            plain: choice.plain(),
+            on: chosen.is_on(choice),
+            since: chosen.latest(choice).map(|c| said(&c.source, c.at)).unwrap_or_default(),
+            changeable: choice.by_person(),
+        })
+        .collect();
+    let history = chosen
+        .history
+        .iter()
+        .rev()
+        .map(|c| format!("{}: {} ({})", c.choice.title(), if c.on { "on" } else { "off" }, said(&c.source, c.at)))
+        .collect();
+    opened.disclose(&state.gate, &reader, Act::Read, vec!["page/choices".to_owned()], Vec::new()).await?;
+    let frame = Frame::new("My choices", "/me");
+    render(&ChoicesPage { frame, who: Who::of(&state, &reader), id, rows, history })
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ChoiceForm {
+    csrf: String,
+    choice: String,
+    on: String,
+}
+
+pub(super) async fn choose(
+    State(state): State<Shared>,
+    reader: Reader,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(form): Form<ChoiceForm>,
+) -> Answer {
+    causeway_access::caller::same_origin(&headers)?;
+    let session = reader.check_form(&form.csrf)?.clone();
+    let opened = own(&state, &reader, &id, "page/choices").await?;
+    let choice = Choice::of(&form.choice).filter(|c| c.by_person());
+    let choice = choice.ok_or_else(|| Problem::invalid("choice", "this choice can't be changed here"))?;
+    let on = form.on == "yes";
+    let mut event = reader.event(&state.gate, Act::ConsentChange);
+    event.patient = opened.patients.first().cloned().unwrap_or_default();
+    event.text = format!("{} {}", choice.word(), if on { "on" } else { "off" });
+    event.relationship = "own".to_owned();
+    opened::write(&state.gate, &[event]).await?;
+    let person = id.clone();
+    let source = format!("{} herself or himself", session.who.name);
+    state
+        .blocking(move |s| s.gate.access.standings.choose(&person, choice, on, &source, s.clock.now()))
+        .await?;
+    see(&format!("/me/{id}/choices"))
+}
+
+struct GrantRow {
+    carer: String,
+    name: String,
+    since: Moment,
+    until: String,
+    in_force: bool,
+    scope: String,
+}
+
+#[derive(Template)]
+#[template(path = "portal/let-in.html")]
+struct PeoplePage {
+    frame: Frame,
+    who: Who,
+    id: String,
+    rows: Vec<GrantRow>,
+    parts: Vec<(String, String)>,
+    wrong: String,
+}
+
+async fn people_page(state: &Shared, reader: &Reader, id: String, wrong: String) -> Answer {
+    let mut opened = own(state, reader, &id, "page/people").await?;
+    let now = state.clock.now();
+    let policies = state.gate.access.policies.clone();
+    let title = |code: &String| {
+        policies.sections.iter().find(|s| s.code == *code).map_or_else(|| code.clone(), |s| s.title.clone())
+    };
+    let rows = opened
+        .standing
+        .grants
+        .iter()
+        .map(|g| GrantRow {
+            carer: g.carer.clone(),
+            name: g.name.clone(),
+            since: g.start.into(),
+            until: g.end.map(|e| Moment::from(e).words).unwrap_or_default(),
+            in_force: g.end.is_none_or(|end| now < end),
+            scope: if g.scope.is_empty() {
+                "everything that a carer may see".to_owned()
+            } else {
+                g.scope.iter().map(title).collect::<Vec<_>>().join(", ")
+            },
+        })
+        .collect();
+    let parts = policies
+        .sections
+        .iter()
+        .filter(|s| s.cells.get("carer").is_some_and(|d| *d != Depth::None))
+        .filter(|s| !matches!(s.code.as_str(), "demographics" | "directory" | "provenance" | "contact-details"))
+        .map(|s| (s.code.clone(), s.title.clone()))
+        .collect();
+    opened.disclose(&state.gate, reader, Act::Read, vec!["page/people".to_owned()], Vec::new()).await?;
+    let frame = Frame::new("People I let in", "/me");
+    render(&PeoplePage { frame, who: Who::of(state, reader), id, rows, parts, wrong })
+}
+
+pub(super) async fn people(State(state): State<Shared>, reader: Reader, Path(id): Path<String>) -> Answer {
+    people_page(&state, &reader, id, String::new()).await
+}
+
+/// Pairs of a form: parts of the record may be ticked several times.
+type Pairs = Vec<(String, String)>;
+
+pub(super) async fn let_in(
+    State(state): State<Shared>,
+    reader: Reader,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(form): Form<Pairs>,
+) -> Answer {
+    causeway_access::caller::same_origin(&headers)?;
+    let value = |name: &str| form.iter().find(|(n, _)| n == name).map(|(_, v)| v.trim().to_owned()).unwrap_or_default();
+    let session = reader.check_form(&value("csrf"))?.clone();
+    let opened = own(&state, &reader, &id, "page/people").await?;
+    let now = state.clock.now();
+    let mut event = reader.event(&state.gate, Act::ConsentChange);
+    event.patient = opened.patients.first().cloned().unwrap_or_default();
+    event.relationship = "own".to_owned();
+    let person = id.clone();
+    let carer = value("revoke");
+    if !carer.is_empty() {
+        event.text = "access of a carer taken back".to_owned();
+        opened::write(&state.gate, &[event]).await?;
+        let actor = session.who.user();
+        state.blocking(move |s| s.gate.access.standings.revoke(&person, &carer, &actor, s.clock.now())).await?;
+        return see(&format!("/me/{id}/people"));
+    }
+    let code = value("code").to_uppercase().replace(' ', "");
+    let wanted = code.clone();
+    let found = state.blocking(move |s| s.engine.config(CODES, &wanted)).await?;
+    let known = found.and_then(|(_, json)| serde_json::from_str::<serde_json::Value>(&json).ok());
+    let known = known.filter(|k| k["until"].as_str().and_then(|u| u.parse().ok()).is_some_and(|u: jiff::Timestamp| now < u));
+    let Some(known) = known else {
+        let wrong = "This code is not known or out of date. Ask for a new one.".to_owned();
+        return people_page(&state, &reader, id, wrong).await;
+    };
+    let scope: Vec<String> = form.iter().filter(|(n, _)| n == "part").map(|(_, v)| v.clone()).collect();
+    let text = |name: &str| known[name].as_str().unwrap_or_default().to_owned();
+    let grant = Grant {
+        carer: text("user"),
+        name: text("name"),
+        scope,
+        start: now,
+        end: Some(now + SignedDuration::from_hours(24 * GRANT_DAYS)),
+        given_by: session.who.name.clone(),
+    };
+    event.text = "access given to a carer".to_owned();
+    opened::write(&state.gate, &[event]).await?;
+    let actor = session.who.user();
+    state
+        .blocking(move |s| -> Result<_, Problem> {
+            s.gate.access.standings.change(&person, &actor, s.clock.now(), |st| st.grants.push(grant.clone()))?;
+            // A code lets in once.
+            s.engine.put_config(CODES, &code, None, None, &actor, s.clock.now())?;
+            Ok(())
+        })
+        .await?;
+    see(&format!("/me/{id}/people"))
+}
+
+#[derive(Template)]
+#[template(path = "portal/wrong.html")]
+struct WrongPage {
+    frame: Frame,
+    who: Who,
+    id: String,
+    told: bool,
+}
+
+/// Whether it was told.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Told {
+    told: String,
+}
+
+pub(super) async fn wrong(
+    State(state): State<Shared>,
+    reader: Reader,
+    Path(id): Path<String>,
+    Query(query): Query<Told>,
+) -> Answer {
+    let mut opened = own(&state, &reader, &id, "page/wrong").await?;
+    opened.disclose(&state.gate, &reader, Act::Read, vec!["page/wrong".to_owned()], Vec::new()).await?;
+    let frame = Frame::new("Something is wrong here", "/me");
+    render(&WrongPage { frame, who: Who::of(&state, &reader), id, told: query.told == "1" })
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WrongForm {
+    csrf: String,
+    text: String,
+}
+
+pub(super) async fn tell(
+    State(state): State<Shared>,
+    reader: Reader,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    Form(form): Form<WrongForm>,
+) -> Answer {
+    causeway_access::caller::same_origin(&headers)?;
+    let session = reader.check_form(&form.csrf)?.clone();
+    own(&state, &reader, &id, "page/wrong").await?;
+    let text: String = form.text.trim().chars().take(2000).collect();
+    if text.is_empty() {
+        return Err(Problem::invalid("empty", "write what is wrong, then send it"));
+    }
+    let now = state.clock.now();
+    let alert = Alert {
+        id: uuid::Uuid::now_v7().to_string(),
+        reason: Reason::SomethingWrong,
+        at: now,
+        user: session.who.user(),
+        user_name: session.who.name.clone(),
+        role: session.who.role.clone(),
+        organisation: session.who.organisation.clone(),
+        person: id.clone(),
+        text,
+        review: None,
+    };
+    state.blocking(move |s| s.gate.access.standings.raise(&alert, now)).await?;
+    see(&format!("/me/{id}/wrong?told=1"))
+}
