@@ -148,6 +148,61 @@ pub fn open_as(
     Ok(opened)
 }
 
+/// Opens a record for a role with a relationship, to count what a policy set withholds; nothing of it is shown.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(
+    gate: &Gate,
+    record: &Record,
+    person: &str,
+    policies: &Arc<crate::policy::PolicySet>,
+    role: &str,
+    kind: Kind,
+) -> Answer<Opened> {
+    let who = crate::session::SignedIn { role: role.to_owned(), ..crate::session::SignedIn::default() };
+    let mut reader = Reader::of_session(gate, &who);
+    reader.operator = true;
+    let mut opened = open_as(gate, record, &reader, person, Reach::Open, policies)?;
+    let resources = resources(&opened.everything);
+    let asker = crate::decide::Asker {
+        organisation: crate::decide::OrganisationFacts {
+            registered: true,
+            live: true,
+            gates_in_date: true,
+            ..crate::decide::OrganisationFacts::default()
+        },
+        ..reader.asker.clone()
+    };
+    let relationship = Relationship {
+        kind,
+        holder: String::new(),
+        start: None,
+        end: None,
+        source: "trial".to_owned(),
+        reason: "trial".to_owned(),
+        scope: Vec::new(),
+    };
+    let mut decision = decide::decide(
+        policies,
+        &Request {
+            asker: &asker,
+            purpose: "TREAT",
+            interface: Interface::Care,
+            reach: Reach::Open,
+            choices: &crate::choices::Choices::default(),
+            safeguarded_child: false,
+            relationship: Some(&relationship),
+            now: gate.clock.now(),
+        },
+    );
+    let facts: Vec<Fact<'_>> =
+        resources.iter().map(|r| Fact { resource: r, adapter: adapter_of(r), message: message_of(r) }).collect();
+    opened.withheld = Withheld::of(&facts, &mut decision);
+    opened.decision = Some(decision);
+    Ok(opened)
+}
+
 impl Opened {
     /// Whether anything may be shown.
     pub fn permit(&self) -> bool {

@@ -88,6 +88,28 @@ impl Reader {
         Ok(reader)
     }
 
+    /// The reader that somebody signed in would be, to show what they would see.
+    pub fn of_session(gate: &Gate, who: &crate::session::SignedIn) -> Self {
+        let organisation = gate.organisations.find(&who.organisation);
+        Self {
+            asker: Asker {
+                user: who.user(),
+                name: who.name.clone(),
+                role: who.role.clone(),
+                activities: who.activities.clone(),
+                organisation: facts(gate, organisation, &who.organisation),
+                own_number: who.nhs_number.clone(),
+            },
+            organisation_system: organisation.map(|o| o.system.url().to_owned()).unwrap_or_default(),
+            session: None,
+            operator: false,
+            address: String::new(),
+            request: String::new(),
+            line: String::new(),
+            server: String::new(),
+        }
+    }
+
     /// The purpose of this reader's ordinary requests.
     pub fn purpose(&self) -> &'static str {
         match self.asker.role.as_str() {

@@ -4,6 +4,7 @@ pub mod explain;
 pub mod limits;
 pub mod messages;
 mod people;
+pub mod portal;
 mod queues;
 mod start;
 pub mod words;
@@ -38,6 +39,7 @@ pub fn router() -> Router<Shared> {
         .route("/parked", get(queues::parked))
         .route("/parked/{number}", get(queues::parked_one).post(queues::act))
         .route("/assets/causeway.css", get(style))
+        .merge(portal::router())
 }
 
 async fn style() -> Response {
@@ -64,16 +66,17 @@ impl Frame {
     }
 
     /// Address and words of each entry of the navigation.
-    pub fn navigation(&self) -> [(&'static str, &'static str); 6] {
+    pub fn navigation(&self) -> [(&'static str, &'static str); 7] {
         NAVIGATION
     }
 }
 
 /// The navigation: address and words.
-pub const NAVIGATION: [(&str, &str); 6] = [
+pub const NAVIGATION: [(&str, &str); 7] = [
     ("/", "Start"),
     ("/messages/", "Messages"),
     ("/people/", "People"),
+    ("/access", "Access"),
     ("/overdue", "Overdue"),
     ("/parked", "Parked"),
     ("/adapters", "Adapters"),

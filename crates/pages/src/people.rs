@@ -89,7 +89,7 @@ pub(super) async fn search(
 }
 
 /// A date of birth as people write it (`7/3/1942`, `1942-03-07`), as FHIR does; empty for none.
-fn birth_date(text: &str) -> Answer<String> {
+pub fn birth_date(text: &str) -> Answer<String> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(String::new());
