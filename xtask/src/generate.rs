@@ -51,6 +51,8 @@ fn files(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
     let mut files = BTreeMap::new();
     let table = table();
     files.insert(PathBuf::from("docs/adapters.md"), format!("# Adapters\n\n{table}\n{}", details()));
+    let policies = causeway_access::PolicySet::built_in().map_err(|e| e.to_string())?;
+    files.insert(PathBuf::from("docs/access.md"), causeway_access::document::document(&policies));
     let readme = std::fs::read_to_string(root.join("README.md")).map_err(|e| format!("README.md: {e}"))?;
     let (before, rest) =
         readme.split_once(README_START).ok_or("README.md: the marks of the adapter table are missing")?;

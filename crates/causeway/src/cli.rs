@@ -13,8 +13,8 @@ use serde_json::json;
 
 use crate::remote::Elsewhere;
 use crate::{
-    ADAPTERS, bench, client, demo, detect, doctor, explain, generate, input, isolated, notes, remote, serve,
-    translate, translator,
+    ADAPTERS, bench, client, demo, detect, doctor, explain, generate, input, isolated, notes, policy,
+    remote, serve, translate, translator,
 };
 
 /// Something was refused; the rest was done.
@@ -62,6 +62,9 @@ pub enum Command {
     DoctorWriter(DoctorWriterArgs),
     /// Measure translation, durable accept and the whole path on this machine.
     Bench(BenchArgs),
+    /// Check, explain and compare policy sets of the access decision.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Run the adapters as a service of their own, for `serve --translator`.
     Translator(TranslatorArgs),
 }
@@ -375,6 +378,7 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
             runtime()?.block_on(bench::run(options))?;
             Ok(0)
         }
+        Command::Policy(command) => policy::run(&command),
         Command::Translator(args) => {
             if args.once {
                 return isolated::once(adapters).map(|()| 0);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use causeway_exchange::route::{Route, Routes, SEND_BUNDLE, SEND_DOCUMENT};
 use causeway_service::config::{CodeSystem, Config, Organisation};
 use causeway_service::onramp::note::{self, Raw};
+use causeway_service::pages::portal::cast::CAST;
 use causeway_synth::formats::{client_level_data, messages};
 use causeway_synth::people::{
     ALARM_CENTRE, CARE_HOMES, COUNCIL, HOME_CARE, HOSPITALS, LABORATORY, PRACTICES,
@@ -134,6 +135,7 @@ pub async fn run(options: Options) -> Result<bool, String> {
     let temporary = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
     let data = options.data.clone().unwrap_or_else(|| temporary.path().to_path_buf());
     let ready = prepare(&options, data).await?;
+    cast_in(&ready.state)?;
     let base = format!("http://{}", ready.address);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(ready.run(async move {
@@ -141,13 +143,30 @@ pub async fn run(options: Options) -> Result<bool, String> {
     }));
     let told = tell(&base, &options).await;
     if told.is_ok() && !options.no_pages && !options.json {
-        print(&format!("\nPages: {base}/messages  {base}/people   (ctrl-c ends)\n"));
+        print(&format!("\nPages: {base}/messages  {base}/people  {base}/look-as   (ctrl-c ends)\n"));
         serve::asked_to_end().await;
     }
     // Fails only where the server has ended by itself.
     let _ = stop.send(());
     server.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
     told
+}
+
+/// Puts the people in as whom a visitor can look.
+fn cast_in(state: &causeway_service::Shared) -> Result<(), String> {
+    let (person, _) = edith();
+    let name = format!("{} {}", person.given, person.family);
+    let mut all = crate::cast::cast(&person.nhs_number, &name);
+    all.push(crate::cast::neighbour());
+    for (number, one) in (1..).zip(all) {
+        let json = serde_json::to_string(&one).map_err(|e| e.to_string())?;
+        let key = format!("{number:02}-{}", one.subject);
+        state
+            .engine
+            .put_config(CAST, &key, Some(&json), None, "demonstration", state.clock.now())
+            .map_err(|e| e.to_string())?;
+    }
+    Ok(())
 }
 
 async fn prepare(options: &Options, data: PathBuf) -> Result<serve::Ready, String> {

@@ -2,6 +2,7 @@
 
 pub mod adapters;
 pub mod bench;
+mod cast;
 pub mod cli;
 pub mod client;
 pub mod demo;
@@ -13,6 +14,7 @@ pub mod input;
 pub mod isolated;
 pub mod load;
 pub mod notes;
+pub mod policy;
 pub mod remote;
 pub mod serve;
 pub mod translate;
