@@ -17,6 +17,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use crate::gate::{Gate, HasGate};
 use crate::organisation::Organisation;
+use crate::smart::Granted;
 
 /// Header in which a sender names itself: ODS, CQC location or CASSR code.
 pub const SENDER: &str = "causeway-sender";
@@ -34,6 +35,8 @@ pub struct Caller {
     pub named: bool,
     /// Whether it is a person who signed in and works for the organisation, rather than the organisation's own system.
     pub person: bool,
+    /// What a token of SMART Backend Services allows; `None` where it came without one.
+    pub scopes: Option<Granted>,
 }
 
 /// The client certificate of a request's connection in DER, where TLS asked for one and verified it.
@@ -55,8 +58,8 @@ impl Caller {
 
     /// Whether it may see this message: its sender, its recipient or an operator.
     pub fn may_see(&self, message: &Message) -> bool {
-        // A message can't be cut to what a role may see: people go by way of the record.
-        if self.person {
+        // A message can't be cut to what a role or a scope may see: they go by way of the record.
+        if self.person || self.scopes.is_some() {
             return false;
         }
         let code = &self.organisation.code;
@@ -85,12 +88,21 @@ impl Caller {
             let known = gate.organisations.find(&session.who.organisation).cloned();
             let organisation = Organisation { operator: false, ..known.unwrap_or_default() };
             let named = !organisation.code.is_empty();
-            return Ok(Self { organisation, proven: true, named, person: true });
+            return Ok(Self { organisation, proven: true, named, person: true, scopes: None });
+        }
+        if crate::reader::has_cookie(headers) && !headers.contains_key(header::AUTHORIZATION) {
+            return Err(unauthorized());
         }
         let claimed = headers.get(SENDER).map(|v| v.to_str().unwrap_or_default().trim());
         let (user, token) = credentials(headers)?;
         let claimed = claimed.or(user.as_deref()).filter(|c| !c.is_empty());
         let holder = by_certificate(gate, shown.0.as_deref());
+        if let Some(granted) = token.as_deref().and_then(|t| gate.access.tokens.find(t, gate.clock.now())) {
+            let known = gate.organisations.find(&granted.organisation).ok_or_else(unauthorized)?;
+            // The token is of a system of the organisation, never of an operator.
+            let organisation = Organisation { operator: false, ..known.clone() };
+            return Ok(Self { organisation, proven: true, named: true, person: false, scopes: Some(granted) });
+        }
         let bearer = match token {
             Some(token) => Some(by_token(gate, &token).ok_or_else(unauthorized)?),
             None => None,
@@ -106,7 +118,7 @@ impl Caller {
                     "the token or certificate belongs to another organisation than the one named",
                 ));
             }
-            return Ok(Self { organisation: organisation.clone(), proven: true, named: true, person: false });
+            return Ok(Self { organisation: organisation.clone(), proven: true, named: true, person: false, scopes: None });
         }
         if !gate.open {
             return Err(unauthorized());
@@ -114,14 +126,14 @@ impl Caller {
         let Some(code) = claimed else {
             let organisation =
                 Organisation { code: VISITOR.to_owned(), operator: true, ..Organisation::default() };
-            return Ok(Self { organisation, proven: false, named: false, person: false });
+            return Ok(Self { organisation, proven: false, named: false, person: false, scopes: None });
         };
         let known = gate.organisations.find(code).cloned().or_else(|| Organisation::of_code(code));
         let mut organisation = known.ok_or_else(|| {
             Problem::invalid("sender-code", "Causeway-Sender is no ODS, CQC location or CASSR code")
         })?;
         organisation.operator = true;
-        Ok(Self { organisation, proven: false, named: true, person: false })
+        Ok(Self { organisation, proven: false, named: true, person: false, scopes: None })
     }
 
     /// Counts this request against the organisation's rate.

@@ -8,9 +8,11 @@ use causeway_host::limits::RETRY_AFTER_SECONDS;
 use causeway_host::rate::RateLimiter;
 use causeway_host::{Answer, Clock, Counters, Problem};
 
+use crate::oidc::{self, Provider};
 use crate::organisation::Organisations;
 use crate::policy::{PolicyError, PolicySet};
 use crate::session::Sessions;
+use crate::smart::Tokens;
 use crate::standing::Standings;
 
 /// What decides who may see what.
@@ -22,18 +24,25 @@ pub struct Access {
     pub sessions: Sessions,
     /// Choices, grants and alerts.
     pub standings: Standings,
+    /// Tokens of systems.
+    pub tokens: Tokens,
+    /// Where people sign in, where that is set up.
+    pub provider: Option<Provider>,
 }
 
 impl Access {
-    /// With the policy set that is built in, over this store.
+    /// With the policy set that is built in, over this store, and the identity provider where there is one.
     ///
     /// # Errors
     /// The built-in set is wrong; its own test holds that it is not.
-    pub fn new(store: &Arc<dyn Engine>) -> Result<Self, PolicyError> {
+    pub fn new(store: &Arc<dyn Engine>, sign_in: Option<oidc::Settings>) -> Result<Self, PolicyError> {
+        let wrong = |e: oidc::SignInError| PolicyError { file: "sign_in".to_owned(), text: e.to_string() };
         Ok(Self {
             policies: PolicySet::shared()?,
             sessions: Sessions::new(store.clone()),
             standings: Standings::new(store.clone()),
+            tokens: Tokens::default(),
+            provider: sign_in.map(Provider::new).transpose().map_err(wrong)?,
         })
     }
 }

@@ -12,6 +12,7 @@ pub mod document;
 pub mod gate;
 pub mod labels;
 pub mod misuse;
+pub mod oidc;
 pub mod opened;
 pub mod organisation;
 pub mod policy;
@@ -20,6 +21,7 @@ pub mod relationship;
 pub mod restricted;
 pub mod sections;
 pub mod session;
+pub mod smart;
 pub mod standing;
 pub mod withhold;
 

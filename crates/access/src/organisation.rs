@@ -37,6 +37,8 @@ pub struct Organisation {
     pub certificate_sha256: Option<String>,
     /// Common name of its client certificate's subject. Every authority of `tls.client_ca` can then vouch for it.
     pub certificate_name: Option<String>,
+    /// Public keys of its systems as a JSON Web Key Set, for SMART Backend Services; its client id is its code.
+    pub jwks: Option<String>,
     /// May see every message, the queues and the people.
     pub operator: bool,
     /// Adapter options switched on for its messages.

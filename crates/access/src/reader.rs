@@ -6,6 +6,8 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use causeway_host::server::Peer;
 use causeway_host::{Answer, Problem};
 
@@ -16,6 +18,7 @@ use crate::gate::{Gate, HasGate};
 use crate::organisation::Organisation;
 use crate::policy::Audience;
 use crate::session::{self, Session};
+use crate::smart::Granted;
 
 /// A reader.
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ pub struct Reader {
     pub organisation_system: String,
     /// The session, where a person signed in.
     pub session: Option<Session>,
+    /// What a system's token allows; `None` where the reader did not come with one.
+    pub scopes: Option<Granted>,
     /// Whether it is the operator of the exchange, whom no decision limits: the technical keeper of the whole, and the
     /// visitor of an open demonstration who looks as nobody in particular.
     pub operator: bool,
@@ -54,6 +59,7 @@ impl Reader {
             asker: Asker::default(),
             organisation_system: String::new(),
             session: None,
+            scopes: None,
             operator: false,
             address: peer.map(|p| p.address.ip().to_string()).unwrap_or_default(),
             request: text("x-request-id").chars().filter(|c| c.is_ascii_graphic()).take(64).collect(),
@@ -74,7 +80,12 @@ impl Reader {
             reader.session = Some(session);
             return Ok(reader);
         }
+        // A session that is over leaves nobody: it does not fall back to the visitor of a demonstration.
+        if has_cookie(headers) && !headers.contains_key(header::AUTHORIZATION) {
+            return Ok(reader);
+        }
         let caller = Caller::of(state, &shown, headers)?;
+        reader.scopes = caller.scopes.clone();
         reader.operator = caller.is_operator();
         reader.organisation_system = caller.organisation.system.url().to_owned();
         reader.asker = Asker {
@@ -86,6 +97,21 @@ impl Reader {
             own_number: String::new(),
         };
         Ok(reader)
+    }
+
+    /// Somebody who is not known yet, at this address.
+    pub fn unknown(address: String) -> Self {
+        Self {
+            asker: Asker::default(),
+            organisation_system: String::new(),
+            session: None,
+            scopes: None,
+            operator: false,
+            address,
+            request: String::new(),
+            line: String::new(),
+            server: String::new(),
+        }
     }
 
     /// The reader that somebody signed in would be, to show what they would see.
@@ -102,6 +128,7 @@ impl Reader {
             },
             organisation_system: organisation.map(|o| o.system.url().to_owned()).unwrap_or_default(),
             session: None,
+            scopes: None,
             operator: false,
             address: String::new(),
             request: String::new(),
@@ -149,6 +176,17 @@ impl Reader {
         ))
     }
 
+    /// Refuses what the scopes of a system's token do not cover.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn require_scope(&self, kind: &str, search: bool) -> Answer<()> {
+        if self.scopes.as_ref().is_none_or(|s| s.allows(kind, search)) {
+            return Ok(());
+        }
+        Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "scope", "the token's scopes do not cover this"))
+    }
+
     /// Refuses everyone but these roles.
     ///
     /// # Errors
@@ -191,17 +229,27 @@ impl Reader {
             server: self.server.clone(),
             user,
             purpose: self.purpose().to_owned(),
-            token: self.session.as_ref().map(|s| s.id.clone()).unwrap_or_default(),
+            token: match (&self.session, &self.scopes) {
+                (Some(session), _) => session.id.clone(),
+                (None, Some(granted)) => granted.id.clone(),
+                (None, None) => String::new(),
+            },
             patient: String::new(),
             nhs_number: String::new(),
             data: Vec::new(),
-            query: if act == Act::Query { self.line.clone() } else { String::new() },
+            query: if act == Act::Query { STANDARD.encode(&self.line) } else { String::new() },
             request: self.request.clone(),
             relationship: if self.operator { "operator".to_owned() } else { String::new() },
             sections: Vec::new(),
             policy: policies.head.version.clone(),
         }
     }
+}
+
+/// Whether a request holds a session's cookie, of a session that may be over.
+pub fn has_cookie(headers: &HeaderMap) -> bool {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
+    cookies.filter_map(session::token_of).any(|token| !token.is_empty())
 }
 
 /// The session of a request's cookie.

@@ -38,6 +38,8 @@ pub struct Settings {
     pub watches: Vec<Watch>,
     /// FHIR messaging.
     pub messaging: bars::Settings,
+    /// Identity provider at which people sign in.
+    pub sign_in: Option<causeway_access::oidc::Settings>,
     /// Certificates of the HTTP door.
     pub tls: Option<causeway_host::tls::Settings>,
 }

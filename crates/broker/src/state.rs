@@ -84,7 +84,7 @@ impl AppState {
             counters: counters.clone(),
             trail: engine.clone(),
             clock: clock.clone(),
-            access: Access::new(&engine).map_err(|error| {
+            access: Access::new(&engine, config.sign_in.clone()).map_err(|error| {
                 tracing::error!(%error, "the policy set can't be read");
                 EngineError::Invalid("policy set")
             })?,

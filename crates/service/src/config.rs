@@ -55,6 +55,8 @@ pub struct Config {
     pub messaging: bars::Settings,
     /// The MESH API, where mailboxes are served.
     pub mesh: Option<mesh::MeshConfig>,
+    /// Identity provider at which people sign in.
+    pub sign_in: Option<causeway_access::oidc::Settings>,
     /// Certificates of the HTTP door.
     pub tls: Option<tls::Settings>,
 }
@@ -76,6 +78,7 @@ impl Default for Config {
             watches: Vec::new(),
             messaging: bars::Settings::default(),
             mesh: None,
+            sign_in: None,
             tls: None,
         }
     }
@@ -94,6 +97,7 @@ impl From<Config> for Settings {
             endpoints: config.endpoints,
             watches: config.watches,
             messaging: config.messaging,
+            sign_in: config.sign_in,
             tls: config.tls,
         }
     }

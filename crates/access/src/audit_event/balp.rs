@@ -1,7 +1,5 @@
 //! An event as an AuditEvent after BALP, or a plain one.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{Act, Event, Party};
@@ -223,7 +221,7 @@ fn entities(event: &Event) -> Vec<Value> {
     if event.act == Act::Query {
         // BALP forbids what, detail and lifecycle here; the raw request is kept as it came.
         out.push(json!({"type": coding((ENTITY_TYPE, "2", "System Object")), "role": coding((OBJECT_ROLE, "24", "Query")),
-            "query": STANDARD.encode(&event.query)}));
+            "query": event.query}));
     } else {
         // One data entity is asked for; what else was seen is named by its detail, so that the slice stays one.
         let role = if event.act == Act::Export { ("3", "Report") } else { ("4", "Domain Resource") };

@@ -102,7 +102,7 @@ pub struct Event {
     pub nhs_number: String,
     /// What was seen or changed: `Type/id`, or the page.
     pub data: Vec<String>,
-    /// For a query: the raw request.
+    /// For a query: the raw request in base64, as BALP keeps it: it may name a person, or be malicious.
     pub query: String,
     /// X-Request-Id.
     pub request: String,

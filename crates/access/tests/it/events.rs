@@ -36,7 +36,7 @@ fn event(act: Act) -> Event {
         patient: "p1".to_owned(),
         nhs_number: "9990000018".to_owned(),
         data: vec!["Observation/o1".to_owned(), "Observation/o2".to_owned()],
-        query: "GET /fhir/Observation?patient=p1 HTTP/1.1\nAccept: */*".to_owned(),
+        query: "R0VUIC9maGlyL09ic2VydmF0aW9uP3BhdGllbnQ9cDE=".to_owned(),
         request: "r-1".to_owned(),
         relationship: "registered".to_owned(),
         sections: vec!["results".to_owned()],

@@ -71,12 +71,12 @@ pub(super) async fn write(
     query: &str,
     patients: &[String],
 ) -> Answer<()> {
+    let mut reader = reader.clone();
+    query.clone_into(&mut reader.line);
     let one = |patient: &str| {
         let mut event: Event = reader.event(&state.gate, act);
         patient.clone_into(&mut event.patient);
-        if act == Act::Query {
-            query.clone_into(&mut event.query);
-        } else {
+        if act != Act::Query {
             event.data = vec![what.to_owned()];
         }
         event

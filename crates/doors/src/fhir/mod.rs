@@ -5,6 +5,7 @@ pub mod capability;
 mod guard;
 mod read;
 mod search;
+mod smart;
 mod within;
 
 use axum::Router;
@@ -19,6 +20,7 @@ use serde_json::Value;
 /// Routes under `/fhir`.
 pub fn router() -> Router<Shared> {
     Router::new()
+        .merge(smart::router())
         .route("/fhir/metadata", get(capability::metadata))
         .route("/fhir/{kind}", get(search::by_query))
         .route("/fhir/{kind}/_search", post(search::by_form))

@@ -78,6 +78,7 @@ pub(super) async fn read(
     Path((kind, id)): Path<(String, String)>,
 ) -> Answer {
     negotiate(&headers, query._format.as_deref())?;
+    reader.require_scope(&kind, false)?;
     let entity = format!("{}/{id}", type_of(&kind)?);
     let version = state.blocking(move |s| s.record.read_resource(&kind, &id).map_err(record_problem)).await?;
     let version = version.ok_or_else(|| Problem::not_found("resource"))?;
@@ -98,6 +99,7 @@ pub(super) async fn vread(
     Path((kind, id, number)): Path<(String, String, u32)>,
 ) -> Answer {
     negotiate(&headers, query._format.as_deref())?;
+    reader.require_scope(&kind, false)?;
     let entity = format!("{}/{id}/_history/{number}", type_of(&kind)?);
     let version = state.blocking(move |s| s.record.vread(&kind, &id, number).map_err(record_problem)).await?;
     let version = version.ok_or_else(|| Problem::not_found("version of a resource"))?;
@@ -113,6 +115,7 @@ pub(super) async fn history(
     Path((kind, id)): Path<(String, String)>,
 ) -> Answer {
     negotiate(&headers, query._format.as_deref())?;
+    reader.require_scope(&kind, false)?;
     let entity = format!("{}/{id}/_history", type_of(&kind)?);
     let base = base(&state, &headers);
     let bundle =
@@ -142,6 +145,7 @@ pub(super) async fn everything(
     Path(id): Path<String>,
 ) -> Answer {
     negotiate(&headers, query._format.as_deref())?;
+    reader.require_scope("*", true)?;
     let base = base(&state, &headers);
     let wanted = id.clone();
     let entity = format!("Patient/{id}");

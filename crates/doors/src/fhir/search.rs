@@ -58,6 +58,7 @@ async fn search(
     negotiate(&headers, format.as_deref())?;
     params.retain(|(name, _)| name != "_format" && name != "_pretty");
     type_of(&kind)?;
+    reader.require_scope(&kind, true)?;
     let raw: Vec<String> = params.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let raw = format!("{method} /fhir/{kind}?{}", raw.join("&"));
     let options = SearchOptions { base: base(&state, &headers), strict: is_strict(&headers) };

@@ -59,6 +59,11 @@ pub(super) async fn search(
         entries.extend(within(state, one, &kind, &params, &options).await?);
         announced |= one.announces();
     }
+    // What is included is no wider than the token.
+    entries.retain(|e| {
+        let kind = e["resource"]["resourceType"].as_str().unwrap_or_default();
+        e["search"]["mode"] != "include" || reader.require_scope(kind, false).is_ok()
+    });
     let bundle = page(entries, &kind, &params, &options, announced)?;
     if opened.is_empty() {
         guard::write(state, reader, Act::Query, "", &raw, &[]).await?;

@@ -5,6 +5,7 @@ mod asking;
 pub mod cast;
 mod officer;
 mod own;
+mod sign_in;
 mod trial;
 
 use axum::Router;
@@ -21,6 +22,8 @@ use causeway_host::problem::{Answer, Problem};
 pub(super) fn router() -> Router<Shared> {
     Router::new()
         .route("/look-as", get(cast::page).post(cast::choose))
+        .route("/sign-in", get(sign_in::begin))
+        .route("/sign-in/return", get(sign_in::finish))
         .route("/sign-out", post(sign_out))
         .route("/me", get(own::home))
         .route("/me/code", post(own::code))

@@ -1,5 +1,6 @@
 //! The service from the outside: a made-up format, the real store and the real record.
 
+mod access;
 mod doors;
 mod faulty;
 mod fhir;

@@ -1,0 +1,383 @@
+//! Safe access through the doors: sign-in, the one gate, who has looked, and what each role is shown.
+
+use causeway_service::access::session::SignedIn;
+use causeway_service::config::{Config, Organisation};
+use causeway_service::pages::portal::cast::CAST;
+use causeway_service::testing::TestServer;
+use serde_json::Value;
+
+use crate::support::*;
+
+/// A person of the line format with a practice, a restricted item and what has nothing to do with it.
+const RECORD: &str = "LINE|1\nPAT|9990000018|Quillfeather|Agnes|1942-03-07|female\n\
+    OBS|2026-10-03T09:30:00Z|Gait speed|0.4 m/s\n\
+    OBS|2026-10-04T09:30:00Z|Stand-in sexual health test|positive\n\
+    CARE|2026-10-10|Home care, four visits a day";
+
+/// Words that would tell of the restricted item.
+const TELLING: &[&str] = &["sexual", "Stand-in", "stand-in", "positive"];
+
+fn organisation(code: &str, name: &str) -> Organisation {
+    Organisation { name: name.to_owned(), ..Organisation::of_code(code).unwrap() }
+}
+
+fn config() -> Config {
+    Config {
+        organisations: vec![organisation("ZZ901", "Example Council"), organisation("ZZ902", "Example Hospital")],
+        ..open_config()
+    }
+}
+
+/// The cast: role and organisation of each. ZZ901 gives the care, ZZ902 has nothing to do with her.
+const PEOPLE: &[(&str, &str, &str, &str)] = &[
+    ("gp", "R8000", "ZZ901", ""),
+    ("nurse", "R8001", "ZZ901", ""),
+    ("therapist", "R8003", "ZZ901", ""),
+    ("student", "R8004", "ZZ901", ""),
+    ("social-worker", "R8014", "ZZ901", ""),
+    ("clerk", "R8010", "ZZ901", ""),
+    ("manager", "care-home-manager", "ZZ901", ""),
+    ("care-worker", "care-worker", "ZZ901", ""),
+    ("technician", "council-technician", "ZZ902", ""),
+    ("researcher", "R1860", "ZZ901", ""),
+    ("officer", "R0001", "ZZ901", ""),
+    ("outsider", "R8000", "ZZ902", ""),
+    ("herself", "person", "", "9990000018"),
+    ("daughter", "person", "", ""),
+];
+
+struct Place {
+    _world: World,
+    server: TestServer,
+    message: String,
+    patient: String,
+    person: String,
+}
+
+async fn place() -> Place {
+    let world = World::new();
+    let state = world.state(config());
+    for (subject, role, organisation, number) in PEOPLE {
+        let one = SignedIn {
+            issuer: "demonstration".to_owned(),
+            subject: (*subject).to_owned(),
+            name: format!("The {subject}"),
+            role: (*role).to_owned(),
+            organisation: (*organisation).to_owned(),
+            nhs_number: (*number).to_owned(),
+            ..SignedIn::default()
+        };
+        let json = serde_json::to_string(&one).unwrap();
+        state.engine.put_config(CAST, subject, Some(&json), None, "test", state.clock.now()).unwrap();
+    }
+    let server = TestServer::start(state).await.unwrap();
+    let message = send(&server, RECORD).await;
+    until(&server, &message, "recorded").await;
+    let found = get(&server, "/fhir/Patient?family=Quillfeather").await.json();
+    let patient = found["entry"][0]["resource"]["id"].as_str().unwrap().to_owned();
+    let person = get(&server, "/people/").await.json()["people"][0]["id"].as_str().unwrap().to_owned();
+    Place { _world: world, server, message, patient, person }
+}
+
+/// Signs in as one of the cast; gives the cookie.
+async fn look_as(server: &TestServer, subject: &str) -> String {
+    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+    let reply = call(server, "POST", "/look-as", &headers, format!("subject={subject}").as_bytes()).await;
+    assert_eq!(reply.status, 303, "{}", reply.text());
+    let set = reply.header("set-cookie").unwrap();
+    assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax"), "{set}");
+    set.split(';').next().unwrap().to_owned()
+}
+
+async fn as_json(server: &TestServer, cookie: &str, path: &str) -> Reply {
+    call(server, "GET", path, &[("Accept", "application/json"), ("Cookie", cookie)], b"").await
+}
+
+async fn as_page(server: &TestServer, cookie: &str, path: &str) -> Reply {
+    call(server, "GET", path, &[("Accept", "text/html"), ("Cookie", cookie)], b"").await
+}
+
+async fn form(server: &TestServer, cookie: &str, path: &str, body: &str) -> Reply {
+    let headers = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Accept", "text/html"),
+        ("Cookie", cookie),
+        ("Sec-Fetch-Site", "same-origin"),
+    ];
+    call(server, "POST", path, &headers, body.as_bytes()).await
+}
+
+/// The form token on a page.
+fn csrf(page: &Reply) -> String {
+    let text = page.text();
+    let at = text.find("name=\"csrf\" value=\"").expect("a form with a token") + 19;
+    text[at..at + 64].to_owned()
+}
+
+/// Every address that shows something of her.
+fn routes(place: &Place) -> Vec<String> {
+    let (patient, person, message) = (&place.patient, &place.person, &place.message);
+    let mut out = vec![
+        format!("/fhir/Patient/{patient}"),
+        format!("/fhir/Patient/{patient}/_history"),
+        format!("/fhir/Patient/{patient}/$everything"),
+        "/fhir/Patient?identifier=9990000018".to_owned(),
+        format!("/fhir/Observation?patient={patient}"),
+        format!("/fhir/Observation?patient={patient}&_include=Observation:subject&_revinclude=Provenance:target"),
+        format!("/fhir/Observation?patient={patient}&code:text=Stand-in"),
+        format!("/fhir/Observation?patient={patient}&_summary=count"),
+        format!("/fhir/Provenance?patient={patient}"),
+        format!("/fhir/EpisodeOfCare?patient={patient}"),
+        format!("/fhir/AuditEvent?patient={patient}"),
+        format!("/messages/{message}"),
+        format!("/messages/{message}/original"),
+        format!("/messages/{message}/bundles/1"),
+        format!("/messages/{message}/explain"),
+        format!("/messages/{message}/ledger"),
+        "/people/".to_owned(),
+        format!("/people/{person}"),
+        format!("/me/{person}"),
+        format!("/me/{person}/looked"),
+        "/messages/".to_owned(),
+        "/metrics".to_owned(),
+    ];
+    out.extend(["/access", "/access/try", "/access/choices", "/access/sensitive", "/privacy"].map(str::to_owned));
+    out
+}
+
+/// Leak search over roles × routes, with the control.
+#[tokio::test(flavor = "multi_thread")]
+async fn ig_10_no_role_is_told_of_a_restricted_item_on_any_route() {
+    let place = place().await;
+    // The control: with the gate off (the keeper of the demonstration) each of the words is found.
+    let everything = get(&place.server, &format!("/fhir/Patient/{}/$everything", place.patient)).await.text();
+    let secret: Value = serde_json::from_str(&everything).unwrap();
+    let secret = secret["entry"].as_array().unwrap().iter().find(|e| e.to_string().contains("sexual")).unwrap();
+    let hidden = format!("Observation/{}", secret["resource"]["id"].as_str().unwrap());
+    for word in TELLING.iter().filter(|w| **w != "stand-in") {
+        assert!(everything.contains(word), "the record has {word}");
+    }
+    let mut shown = 0;
+    for (subject, role, ..) in PEOPLE.iter().filter(|p| p.1 != "person" || p.0 == "daughter") {
+        let cookie = look_as(&place.server, subject).await;
+        let mut paths = routes(&place);
+        paths.push(format!("/fhir/{hidden}"));
+        paths.push(format!("/fhir/{hidden}/_history"));
+        paths.push(format!("/fhir/{hidden}/_history/1"));
+        for path in &paths {
+            for reply in [as_json(&place.server, &cookie, path).await, as_page(&place.server, &cookie, path).await] {
+                let mut text = reply.text();
+                // The address asked for comes back in the link of a search, and the policy page names its own stand-ins.
+                text = text.replace("code:text=Stand-in", "");
+                if path.starts_with("/access") {
+                    continue;
+                }
+                for word in TELLING {
+                    assert!(!text.contains(word), "{role} is told {word} at {path}: {text}");
+                }
+                assert!(!text.contains(&hidden), "{role} is led to it at {path}");
+                if path.contains(&hidden) {
+                    assert!(reply.status == 404 || reply.status == 403, "{role} {path}: {}", reply.status);
+                }
+                shown += usize::from(reply.status == 200);
+            }
+        }
+    }
+    assert!(shown > 100, "{shown} answers were shown: the search looked at something");
+    // Nor does the log.
+    assert!(!logged().contains("sexual health"));
+    place.server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ig_04_and_ig_12_who_may_open_and_what_is_announced() {
+    let place = place().await;
+    let record = format!("/people/{}", place.person);
+    for (subject, _, _, _) in PEOPLE {
+        let cookie = look_as(&place.server, subject).await;
+        let status = as_page(&place.server, &cookie, &record).await.status;
+        let opens = !matches!(*subject, "outsider" | "researcher" | "daughter");
+        assert_eq!(status, if opens { 200 } else { 403 }, "{subject}");
+    }
+    let gp = look_as(&place.server, "gp").await;
+    let page = as_page(&place.server, &gp, &record).await.text();
+    assert!(page.contains("Gait speed") && page.contains("Items excluded due to confidentiality"), "{page}");
+    let search = format!("/fhir/Observation?patient={}", place.patient);
+    let found = as_json(&place.server, &gp, &search).await.json();
+    assert_eq!(found["total"], 1, "totals are made after filtering: {found:#}");
+    assert!(found.to_string().contains("confidential-items"));
+    // The technician finds the person and nothing else.
+    let technician = look_as(&place.server, "technician").await;
+    let patients = as_json(&place.server, &technician, "/fhir/Patient?identifier=9990000018").await.json();
+    assert_eq!(patients["total"], 1);
+    assert_eq!(as_json(&place.server, &technician, &search).await.json()["total"], 0);
+    // The outsider's search finds nobody; opening is refused with the step's reason.
+    let outsider = look_as(&place.server, "outsider").await;
+    let patients = as_json(&place.server, &outsider, "/fhir/Patient?identifier=9990000018").await.json();
+    assert_eq!(patients["total"], 0, "{patients:#}");
+    let refused = as_json(&place.server, &outsider, &search).await;
+    assert_eq!((refused.status, refused.rule().as_str()), (403, "no-relationship"));
+    // Herself: her own restricted item is hers to see.
+    let herself = look_as(&place.server, "herself").await;
+    assert!(as_page(&place.server, &herself, &format!("/me/{}", place.person)).await.text().contains("sexual"));
+    place.server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ig_18_she_sees_who_looked_and_refusals_are_there() {
+    let place = place().await;
+    let gp = look_as(&place.server, "gp").await;
+    let outsider = look_as(&place.server, "outsider").await;
+    as_page(&place.server, &gp, &format!("/people/{}", place.person)).await;
+    as_page(&place.server, &outsider, &format!("/people/{}", place.person)).await;
+    let herself = look_as(&place.server, "herself").await;
+    let looked = as_page(&place.server, &herself, &format!("/me/{}/looked", place.person)).await;
+    let text = looked.text();
+    assert_eq!(looked.status, 200, "{text}");
+    for part in ["The gp", "Example Council", "give you care", "The outsider", "refused, nothing was shown"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let found = as_json(&place.server, &herself, &format!("/fhir/AuditEvent?patient={}", place.patient)).await.json();
+    let all = found["entry"].as_array().unwrap();
+    assert!(all.iter().any(|e| e["resource"]["outcome"] == "4"));
+    assert!(all.iter().any(|e| e["resource"]["meta"]["profile"][0].as_str().is_some_and(|p| p.ends_with("PatientRead"))));
+    let none = format!("/fhir/AuditEvent?patient={}&date=lt2020-01-01", place.patient);
+    assert_eq!(as_json(&place.server, &herself, &none).await.json()["total"], 0);
+    // Neither the doctor nor the daughter reads the log; oversight does.
+    for (subject, status) in [("gp", 403), ("daughter", 403), ("officer", 200)] {
+        let cookie = look_as(&place.server, subject).await;
+        let reply = as_json(&place.server, &cookie, &format!("/fhir/AuditEvent?patient={}", place.patient)).await;
+        assert_eq!(reply.status, status, "{subject}");
+    }
+    place.server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ig_24_the_daughter_is_let_in_and_out() {
+    let place = place().await;
+    let record = format!("/me/{}", place.person);
+    let daughter = look_as(&place.server, "daughter").await;
+    assert_eq!(as_page(&place.server, &daughter, &record).await.status, 403);
+    let home = as_page(&place.server, &daughter, "/me").await;
+    let page = form(&place.server, &daughter, "/me/code", &format!("csrf={}", csrf(&home))).await.text();
+    let code = page.split("Your code is <strong>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let herself = look_as(&place.server, "herself").await;
+    let people = format!("/me/{}/people", place.person);
+    let token = csrf(&as_page(&place.server, &herself, &people).await);
+    let wrong = form(&place.server, &herself, &people, &format!("csrf={token}&code=NOPE1234")).await;
+    assert!(wrong.text().contains("not known"));
+    let given = form(&place.server, &herself, &people, &format!("csrf={token}&code={code}")).await;
+    assert_eq!(given.status, 303, "{}", given.text());
+    let seen = as_page(&place.server, &daughter, &record).await;
+    assert_eq!(seen.status, 200);
+    assert!(!seen.text().contains("sexual"));
+    // A code lets in once.
+    let again = form(&place.server, &herself, &people, &format!("csrf={token}&code={code}")).await;
+    assert!(again.text().contains("not known"));
+    let revoke = format!("csrf={token}&revoke=demonstration%23daughter");
+    assert_eq!(form(&place.server, &herself, &people, &revoke).await.status, 303);
+    assert_eq!(as_page(&place.server, &daughter, &record).await.status, 403, "at once");
+    place.server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ig_05_emergency_and_claim_are_alerted_reviewed_and_end() {
+    let place = place().await;
+    let record = format!("/people/{}", place.person);
+    let outsider = look_as(&place.server, "outsider").await;
+    let ask = as_page(&place.server, &outsider, "/access/ask").await;
+    let token = csrf(&ask);
+    let body = |kind: &str, reason: &str| {
+        format!("csrf={token}&number=9990000018&born=1942-03-07&kind={kind}&reason={reason}")
+    };
+    let short = form(&place.server, &outsider, "/access/ask", &body("claim", "x")).await;
+    assert_eq!(short.status, 200, "a reason is asked for");
+    assert_eq!(as_page(&place.server, &outsider, &record).await.status, 403);
+    let claimed = form(&place.server, &outsider, "/access/ask", &body("claim", "she+came+to+our+clinic+today")).await;
+    assert_eq!(claimed.status, 303, "{}", claimed.text());
+    assert_eq!(as_page(&place.server, &outsider, &record).await.status, 200);
+    // The officer sees it, not all clear, and refuses it: it ends at once.
+    let officer = look_as(&place.server, "officer").await;
+    let queue = as_page(&place.server, &officer, "/privacy").await;
+    let text = queue.text();
+    assert!(text.contains("not all clear") && text.contains("she came to our clinic today"), "{text}");
+    assert!(!text.contains("Quillfeather") && !text.contains("9990000018"), "a notification names nobody");
+    let id = text.split("action=\"/privacy/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let refuse = format!("csrf={}&accepted=no&note=no+such+clinic", csrf(&queue));
+    assert_eq!(form(&place.server, &officer, &format!("/privacy/{id}"), &refuse).await.status, 303);
+    assert_eq!(as_page(&place.server, &outsider, &record).await.status, 403);
+    assert!(as_page(&place.server, &officer, "/privacy").await.text().contains("All clear"));
+    // Emergency: at once, for a while, marked in her log, and the restricted item stays closed.
+    let opened = form(&place.server, &outsider, "/access/ask", &body("emergency", "found+unconscious+on+the+road")).await;
+    assert_eq!(opened.status, 303);
+    let page = as_page(&place.server, &outsider, &record).await;
+    assert_eq!(page.status, 200);
+    assert!(!page.text().contains("sexual"));
+    let herself = look_as(&place.server, "herself").await;
+    let looked = as_page(&place.server, &herself, &format!("/me/{}/looked", place.person)).await.text();
+    assert!(looked.contains("emergency"), "{looked}");
+    place.server.state.clock.advance(jiff::SignedDuration::from_mins(16)).unwrap();
+    let outsider = look_as(&place.server, "outsider").await;
+    assert_eq!(as_page(&place.server, &outsider, &record).await.status, 403, "after fifteen minutes");
+    place.server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ig_09_her_choice_counts_from_the_next_look() {
+    let place = place().await;
+    let record = format!("/people/{}", place.person);
+    let gp = look_as(&place.server, "gp").await;
+    let herself = look_as(&place.server, "herself").await;
+    let choices = format!("/me/{}/choices", place.person);
+    let token = csrf(&as_page(&place.server, &herself, &choices).await);
+    let set = |choice: &str, on: &str| format!("csrf={token}&choice={choice}&on={on}");
+    // The national opt-out changes nothing in care; the objection closes it.
+    assert_eq!(form(&place.server, &herself, &choices, &set("national-opt-out", "yes")).await.status, 303);
+    assert_eq!(as_page(&place.server, &gp, &record).await.status, 200);
+    assert_eq!(form(&place.server, &herself, &choices, &set("objection", "yes")).await.status, 303);
+    assert_eq!(as_page(&place.server, &gp, &record).await.status, 403);
+    assert_eq!(as_page(&place.server, &herself, &format!("/me/{}", place.person)).await.status, 200);
+    assert_eq!(form(&place.server, &herself, &choices, &set("objection", "no")).await.status, 303);
+    assert_eq!(as_page(&place.server, &gp, &record).await.status, 200);
+    // What is not hers to set, and a form without its token, are refused.
+    assert_eq!(form(&place.server, &herself, &choices, &set("sensitive", "yes")).await.status, 400);
+    assert_eq!(form(&place.server, &herself, &choices, "csrf=&choice=objection&on=yes").await.status, 403);
+    let other = look_as(&place.server, "gp").await;
+    assert_eq!(form(&place.server, &other, &choices, &set("objection", "yes")).await.status, 403);
+    place.server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_new_end_when_idle_and_end_on_sign_out() {
+    let place = place().await;
+    let record = format!("/people/{}", place.person);
+    // Fixation: a cookie from before the sign-in is not the one after it, and opens nothing.
+    let fixed = format!("causeway-session={}", "a".repeat(64));
+    let headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Cookie", fixed.as_str())];
+    let reply = call(&place.server, "POST", "/look-as", &headers, b"subject=gp").await;
+    let cookie = reply.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    assert_ne!(cookie, fixed);
+    let page = as_page(&place.server, &cookie, "/access").await;
+    assert!(page.text().contains("You are <strong>The gp</strong>"));
+    for (name, part) in [("x-frame-options", "DENY"), ("cache-control", "no-store"), ("content-security-policy", "frame-ancestors 'none'")] {
+        assert!(page.header(name).is_some_and(|v| v.contains(part)), "{name}");
+    }
+    // From elsewhere: refused.
+    let away = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("Cookie", cookie.as_str()),
+        ("Origin", "http://evil.example"),
+        ("Sec-Fetch-Site", "cross-site"),
+    ];
+    assert_eq!(call(&place.server, "POST", "/look-as", &away, b"subject=herself").await.status, 403);
+    let body = format!("csrf={}", csrf(&page));
+    assert_eq!(form(&place.server, &cookie, "/sign-out", &body).await.status, 303);
+    assert_eq!(form(&place.server, &cookie, "/sign-out", &body).await.status, 401, "it is over");
+    // Idle.
+    let cookie = look_as(&place.server, "gp").await;
+    assert_eq!(as_page(&place.server, &cookie, &record).await.status, 200);
+    place.server.state.clock.advance(jiff::SignedDuration::from_mins(21)).unwrap();
+    let after = as_page(&place.server, &cookie, "/me").await;
+    assert_eq!(after.status, 401);
+    place.server.stop().await.unwrap();
+}
