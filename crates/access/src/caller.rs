@@ -101,7 +101,13 @@ impl Caller {
             let known = gate.organisations.find(&granted.organisation).ok_or_else(unauthorized)?;
             // The token is of a system of the organisation, never of an operator.
             let organisation = Organisation { operator: false, ..known.clone() };
-            return Ok(Self { organisation, proven: true, named: true, person: false, scopes: Some(granted) });
+            return Ok(Self {
+                organisation,
+                proven: true,
+                named: true,
+                person: false,
+                scopes: Some(granted),
+            });
         }
         let bearer = match token {
             Some(token) => Some(by_token(gate, &token).ok_or_else(unauthorized)?),
@@ -118,7 +124,13 @@ impl Caller {
                     "the token or certificate belongs to another organisation than the one named",
                 ));
             }
-            return Ok(Self { organisation: organisation.clone(), proven: true, named: true, person: false, scopes: None });
+            return Ok(Self {
+                organisation: organisation.clone(),
+                proven: true,
+                named: true,
+                person: false,
+                scopes: None,
+            });
         }
         if !gate.open {
             return Err(unauthorized());

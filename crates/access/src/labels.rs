@@ -29,7 +29,8 @@ pub type Labels = BTreeSet<String>;
 pub fn of(resource: &Value, restricted: &Restricted) -> Labels {
     let mut labels = Labels::new();
     // A label on a Patient is about where the person is: it is a flag of the person (step 3), not of this item.
-    let own = if resource["resourceType"] == "Patient" { &Value::Null } else { &resource["meta"]["security"] };
+    let own =
+        if resource["resourceType"] == "Patient" { &Value::Null } else { &resource["meta"]["security"] };
     for label in own.as_array().into_iter().flatten() {
         let (system, code) = (label["system"].as_str(), label["code"].as_str().unwrap_or_default());
         match (system, code) {

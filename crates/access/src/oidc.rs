@@ -28,8 +28,14 @@ const LEEWAY_SECONDS: i64 = 60;
 /// Bytes of an answer of the provider.
 const ANSWER_BYTES: usize = 256 * 1024;
 /// Signature algorithms of id tokens.
-const ALGORITHMS: &[Algorithm] =
-    &[Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384];
+const ALGORITHMS: &[Algorithm] = &[
+    Algorithm::RS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::PS256,
+    Algorithm::ES256,
+    Algorithm::ES384,
+];
 
 /// The identity provider.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -109,13 +115,18 @@ impl Provider {
         Ok(Self { settings, client, known: Mutex::default() })
     }
 
-    async fn json<T: serde::de::DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, SignInError> {
+    async fn json<T: serde::de::DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, SignInError> {
         let mut answer = request.send().await.map_err(|_| SignInError::Provider("no answer"))?;
         if !answer.status().is_success() {
             return Err(SignInError::Provider("it refused"));
         }
         let mut body = Vec::new();
-        while let Some(piece) = answer.chunk().await.map_err(|_| SignInError::Provider("its answer broke off"))? {
+        while let Some(piece) =
+            answer.chunk().await.map_err(|_| SignInError::Provider("its answer broke off"))?
+        {
             body.extend_from_slice(&piece);
             if body.len() > ANSWER_BYTES {
                 return Err(SignInError::Provider("its answer is too long"));
@@ -258,7 +269,8 @@ impl Provider {
 }
 
 fn form_body(pairs: &[(&str, &str)]) -> String {
-    let mut url = reqwest::Url::parse("http://localhost/").unwrap_or_else(|_| unreachable!("constant address"));
+    let mut url =
+        reqwest::Url::parse("http://localhost/").unwrap_or_else(|_| unreachable!("constant address"));
     url.query_pairs_mut().extend_pairs(pairs);
     url.query().unwrap_or_default().to_owned()
 }
@@ -302,7 +314,10 @@ fn signed_in(claims: &Value, policies: &PolicySet) -> Result<SignedIn, SignInErr
     if who.name.is_empty() {
         who.name = format!("{} {}", text("given_name"), text("family_name")).trim().to_owned();
     }
-    if policies.role(&who.role).is_none() || matches!(who.role.as_str(), "system" | "carer") || who.subject.is_empty() {
+    if policies.role(&who.role).is_none()
+        || matches!(who.role.as_str(), "system" | "carer")
+        || who.subject.is_empty()
+    {
         return Err(SignInError::Role);
     }
     Ok(who)

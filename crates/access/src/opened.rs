@@ -88,8 +88,10 @@ pub fn open_as(
         opened.everything = everything;
         return Ok(opened);
     }
-    let told: Vec<Told<'_>> =
-        resources.iter().map(|r| Told { resource: r, by: organisation_of(r), adapter: adapter_of(r) }).collect();
+    let told: Vec<Told<'_>> = resources
+        .iter()
+        .map(|r| Told { resource: r, by: organisation_of(r), adapter: adapter_of(r) })
+        .collect();
     let mut relationships = relationship::derive(&told);
     let mut standing = gate.access.standings.of(person)?;
     sourced_choices(&resources, &mut standing);
@@ -112,9 +114,9 @@ pub fn open_as(
         reason: String::new(),
         scope: Vec::new(),
     });
-    let emergency = relationships
-        .iter()
-        .find(|r| r.kind == Kind::BreakGlass && !asker.user.is_empty() && r.holder == asker.user && r.in_force(now));
+    let emergency = relationships.iter().find(|r| {
+        r.kind == Kind::BreakGlass && !asker.user.is_empty() && r.holder == asker.user && r.in_force(now)
+    });
     if emergency.is_some() {
         purpose = "ETREAT";
     }
@@ -196,8 +198,10 @@ pub fn open_with(
             now: gate.clock.now(),
         },
     );
-    let facts: Vec<Fact<'_>> =
-        resources.iter().map(|r| Fact { resource: r, adapter: adapter_of(r), message: message_of(r) }).collect();
+    let facts: Vec<Fact<'_>> = resources
+        .iter()
+        .map(|r| Fact { resource: r, adapter: adapter_of(r), message: message_of(r) })
+        .collect();
     opened.withheld = Withheld::of(&facts, &mut decision);
     opened.decision = Some(decision);
     Ok(opened)
@@ -212,6 +216,11 @@ impl Opened {
     /// Whether a resource, by `Type/id`, is withheld.
     pub fn hides(&self, reference: &str) -> bool {
         !self.permit() || self.withheld.hides(reference)
+    }
+
+    /// Whether a reference leads to what is withheld for what it is: then nothing may name it.
+    pub fn is_secret(&self, reference: &str) -> bool {
+        self.withheld.is_secret(reference.split("/_history").next().unwrap_or(reference))
     }
 
     /// Whether a message told something that is withheld, or its original is not for the role: its bytes, its bundle and
@@ -248,7 +257,9 @@ impl Opened {
             && let Value::Object(map) = &mut resource
         {
             if map.get("resourceType").and_then(Value::as_str) == Some("Patient") {
-                for name in ["address", "telecom", "generalPractitioner", "managingOrganization", "contact", "text"] {
+                for name in
+                    ["address", "telecom", "generalPractitioner", "managingOrganization", "contact", "text"]
+                {
                     map.remove(name);
                 }
             } else {
@@ -368,9 +379,9 @@ impl Opened {
             .flat_map(|s| &s.entries)
             .map(|e| (e.source.organisation_code.clone(), e.source.system.clone()))
             .collect();
-        sections.sources.retain(|s| {
-            sources.contains(&(s.latest.organisation_code.clone(), s.latest.system.clone()))
-        });
+        sections
+            .sources
+            .retain(|s| sources.contains(&(s.latest.organisation_code.clone(), s.latest.system.clone())));
     }
 
     fn filter_entry(&self, entry: &mut Entry) {
@@ -456,7 +467,11 @@ pub async fn write(gate: &Gate, events: &[Event]) -> Answer<()> {
         .map(|event| NewAudit {
             actor: event.user.as_ref().map_or(&event.client.value, |u| &u.who.value).clone(),
             action: "access".to_owned(),
-            entity: if event.patient.is_empty() { "access".to_owned() } else { format!("Patient/{}", event.patient) },
+            entity: if event.patient.is_empty() {
+                "access".to_owned()
+            } else {
+                format!("Patient/{}", event.patient)
+            },
             detail: serde_json::to_string(event).unwrap_or_default(),
         })
         .collect();
@@ -523,7 +538,10 @@ fn sourced_choices(resources: &[&Value], standing: &mut Standing) {
         match resource["resourceType"].as_str() {
             Some("Patient") => {
                 let labels = resource["meta"]["security"].as_array().into_iter().flatten();
-                if labels.filter_map(|l| l["code"].as_str()).any(|c| matches!(c, "R" | "V" | "S" | "REDACTED")) {
+                if labels
+                    .filter_map(|l| l["code"].as_str())
+                    .any(|c| matches!(c, "R" | "V" | "S" | "REDACTED"))
+                {
                     add(Choice::Sensitive, resource);
                 }
             }
@@ -548,7 +566,9 @@ fn is_safeguarded_child(resources: &[&Value], now: jiff::Timestamp) -> bool {
     let is_child = resources.iter().filter(|r| r["resourceType"] == "Patient").any(|r| {
         let born = r["birthDate"].as_str().unwrap_or_default();
         match (limit, born.get(..4).and_then(|y| y.parse::<i32>().ok())) {
-            (Some(limit), Some(year)) if year == limit => born.get(4..10).unwrap_or("-12-31") > today.get(4..10).unwrap_or_default(),
+            (Some(limit), Some(year)) if year == limit => {
+                born.get(4..10).unwrap_or("-12-31") > today.get(4..10).unwrap_or_default()
+            }
             (Some(limit), Some(year)) => year > limit,
             _ => false,
         }
@@ -581,6 +601,6 @@ pub fn events(gate: &Gate, patients: &[String], read: usize) -> Answer<Vec<Event
             }
         }
     }
-    out.sort_by(|a, b| a.recorded.cmp(&b.recorded));
+    out.sort_by_key(|e| e.recorded);
     Ok(out)
 }

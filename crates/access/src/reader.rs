@@ -54,7 +54,8 @@ impl Reader {
         let headers = &parts.headers;
         let peer = parts.extensions.get::<Peer>();
         let shown = Shown(peer.and_then(|p| p.certificate.clone()));
-        let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+        let text =
+            |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
         let mut reader = Self {
             asker: Asker::default(),
             organisation_system: String::new(),

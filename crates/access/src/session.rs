@@ -191,7 +191,10 @@ mod tests {
         assert_eq!(token_of("xcauseway-session=t3"), None);
         for secure in [true, false] {
             let set = cookie("t", secure);
-            assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax") && set.contains("Path=/"), "{set}");
+            assert!(
+                set.contains("HttpOnly") && set.contains("SameSite=Lax") && set.contains("Path=/"),
+                "{set}"
+            );
             assert_eq!(set.contains("; Secure"), secure);
         }
         assert!(cookie("", true).contains("Max-Age=0"));

@@ -194,10 +194,16 @@ fn check(
     now: Timestamp,
 ) -> Result<Claims, Refused> {
     if request.grant_type != "client_credentials" {
-        return Err(Refused { error: "unsupported_grant_type", text: "only client_credentials is granted here" });
+        return Err(Refused {
+            error: "unsupported_grant_type",
+            text: "only client_credentials is granted here",
+        });
     }
     if request.client_assertion_type != ASSERTION_TYPE || request.client_assertion.len() > ASSERTION_BYTES {
-        return Err(Refused { error: "invalid_request", text: "a client_assertion of type jwt-bearer is needed" });
+        return Err(Refused {
+            error: "invalid_request",
+            text: "a client_assertion of type jwt-bearer is needed",
+        });
     }
     let wrong = || client("the assertion can't be read");
     let header = jsonwebtoken::decode_header(&request.client_assertion).map_err(|_| wrong())?;
@@ -278,7 +284,14 @@ mod tests {
         assert_eq!(read("system/*.read").as_deref(), Some("system/*.rs"));
         assert_eq!(read("system/Patient.cruds").as_deref(), Some("system/Patient.rs"));
         assert_eq!(read("system/Patient.r").as_deref(), Some("system/Patient.r"));
-        for none in ["system/Patient.sr", "system/Patient.c", "user/Patient.rs", "system/Patient", "system/.rs", "openid"] {
+        for none in [
+            "system/Patient.sr",
+            "system/Patient.c",
+            "user/Patient.rs",
+            "system/Patient",
+            "system/.rs",
+            "openid",
+        ] {
             assert_eq!(read(none), None, "{none}");
         }
         let granted = Granted {

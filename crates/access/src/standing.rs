@@ -151,7 +151,8 @@ impl Standings {
         match self.store.config(PERSON, person)? {
             None => Ok((0, Standing::default())),
             Some((version, json)) => {
-                let standing = serde_json::from_str(&json).map_err(|_| EngineError::Corrupt("person-access"))?;
+                let standing =
+                    serde_json::from_str(&json).map_err(|_| EngineError::Corrupt("person-access"))?;
                 Ok((version, standing))
             }
         }
@@ -245,7 +246,7 @@ impl Standings {
         for (_, _, json) in all {
             alerts.push(serde_json::from_str::<Alert>(&json).map_err(|_| EngineError::Corrupt("alert"))?);
         }
-        alerts.sort_by(|a, b| a.at.cmp(&b.at));
+        alerts.sort_by_key(|a| a.at);
         Ok(alerts)
     }
 

@@ -269,7 +269,8 @@ impl Withheld {
         names(&copy, &self.words)
     }
 
-    fn is_secret(&self, key: &str) -> bool {
+    /// Whether a resource is withheld for what it is or what it would tell, not only for the role.
+    pub fn is_secret(&self, key: &str) -> bool {
         matches!(self.hidden.get(key), Some(Why::Rules(_) | Why::RoleSecret | Why::Inference))
     }
 

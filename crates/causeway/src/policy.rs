@@ -69,7 +69,6 @@ pub enum PolicyCommand {
     },
 }
 
-
 /// Runs a command. The exit code: refused where a set is wrong or a request is.
 ///
 /// # Errors

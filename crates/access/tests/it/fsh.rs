@@ -22,13 +22,16 @@ struct Profile {
     rules: Vec<(String, String)>,
 }
 
+/// Name, profile and rules of an example.
+type Instance = (String, String, Vec<(String, String)>);
+
 /// The rules and examples of a folder.
 #[derive(Debug, Default)]
 pub struct Patterns {
     profiles: BTreeMap<String, Profile>,
     sets: HashMap<String, Vec<(String, String)>>,
     aliases: HashMap<String, String>,
-    instances: Vec<(String, String, Vec<(String, String)>)>,
+    instances: Vec<Instance>,
 }
 
 impl Patterns {

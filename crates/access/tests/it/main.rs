@@ -1,4 +1,5 @@
 //! The access decision, what is withheld, and the events, held to the rules IG-01 to IG-26 by their ids.
+#![allow(clippy::print_stderr)]
 
 mod decision;
 mod events;

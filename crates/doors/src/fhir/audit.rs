@@ -1,9 +1,9 @@
 //! `AuditEvent?patient=…&date=…`: who has looked. For the person herself, for oversight, and for the operator.
 
 use axum::http::StatusCode;
+use causeway_access::Reader;
 use causeway_access::audit_event::{Act, Event, balp};
 use causeway_access::policy::Depth;
-use causeway_access::Reader;
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use jiff::Timestamp;
@@ -17,14 +17,24 @@ const COUNT_MAX: usize = 200;
 /// Entries read of the log at once.
 const READ: usize = 1000;
 
-pub(super) async fn search(state: &Shared, reader: &Reader, params: &Params, raw: &str, base: &str) -> Answer {
+pub(super) async fn search(
+    state: &Shared,
+    reader: &Reader,
+    params: &Params,
+    raw: &str,
+    base: &str,
+) -> Answer {
     let known = ["patient", "entity", "date", "agent", "_count", "_page", "action", "outcome"];
     if params.iter().any(|(name, _)| !known.contains(&name.as_str())) {
-        return Err(Problem::invalid("search", "AuditEvent is searched by patient, date, agent, action and outcome"));
+        return Err(Problem::invalid(
+            "search",
+            "AuditEvent is searched by patient, date, agent, action and outcome",
+        ));
     }
     let value = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
     let patient = value("patient").or(value("entity")).map(|v| v.rsplit('/').next().unwrap_or(v).to_owned());
-    let dates = params.iter().filter(|(n, _)| n == "date").map(|(_, v)| date(v)).collect::<Answer<Vec<_>>>()?;
+    let dates =
+        params.iter().filter(|(n, _)| n == "date").map(|(_, v)| date(v)).collect::<Answer<Vec<_>>>()?;
     let mut patients = Vec::new();
     let mut opened = None;
     match &patient {
@@ -54,7 +64,13 @@ pub(super) async fn search(state: &Shared, reader: &Reader, params: &Params, raw
         }
         None => {}
     }
-    let events = read(state, patients).await?;
+    let mut events = read(state, patients).await?;
+    // An entry says that somebody tried; it does not lead to what is withheld.
+    if let Some(opened) = &opened {
+        for event in &mut events {
+            event.data.retain(|of| !opened.is_secret(of));
+        }
+    }
     let wanted = |e: &&Event| {
         let agent = value("agent").is_none_or(|a| {
             e.client.value == a || e.user.as_ref().is_some_and(|u| u.who.value == a || u.who.name.contains(a))
@@ -64,7 +80,7 @@ pub(super) async fn search(state: &Shared, reader: &Reader, params: &Params, raw
         agent && outcome && action && dates.iter().all(|range| range.0 <= e.recorded && e.recorded < range.1)
     };
     let mut found: Vec<&Event> = events.iter().filter(wanted).collect();
-    found.sort_by(|a, b| b.recorded.cmp(&a.recorded));
+    found.sort_by_key(|e| std::cmp::Reverse(e.recorded));
     let number = |name: &str, default: usize| value(name).map_or(Ok(default), str::parse::<usize>);
     let wrong = |_| Problem::invalid("search", "_count and _page are numbers");
     let count = number("_count", 50).map_err(wrong)?.min(COUNT_MAX);
@@ -83,12 +99,15 @@ pub(super) async fn search(state: &Shared, reader: &Reader, params: &Params, raw
     if from + entries.len() < found.len() && count > 0 {
         links.push(json!({"relation": "next", "url": url(from + count)}));
     }
-    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset", "total": found.len(), "link": links});
+    let mut bundle =
+        json!({"resourceType": "Bundle", "type": "searchset", "total": found.len(), "link": links});
     if !entries.is_empty() {
         bundle["entry"] = entries.into();
     }
     match opened {
-        None => guard::write(state, reader, Act::Query, "", raw, &patient.into_iter().collect::<Vec<_>>()).await?,
+        None => {
+            guard::write(state, reader, Act::Query, "", raw, &patient.into_iter().collect::<Vec<_>>()).await?
+        }
         Some(mut one) => {
             let log = vec!["access-log".to_owned()];
             one.disclose(&state.gate, reader, Act::Query, Vec::new(), log).await?;

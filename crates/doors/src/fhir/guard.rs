@@ -11,7 +11,12 @@ use serde_json::Value;
 ///
 /// # Errors
 /// 403 where the decision says so (it is written down first), 404 where there is no such Patient.
-pub(super) async fn open(state: &Shared, reader: &Reader, patient: &str, what: &str) -> Answer<Option<Opened>> {
+pub(super) async fn open(
+    state: &Shared,
+    reader: &Reader,
+    patient: &str,
+    what: &str,
+) -> Answer<Option<Opened>> {
     if reader.operator {
         return Ok(None);
     }

@@ -60,10 +60,9 @@ async fn shown(
         Some(mut opened) => {
             let mut bundle = json!({"entry": [{"resource": version.resource}]});
             bundle = opened.show_version(bundle);
-            version.resource = bundle["entry"][0]["resource"].take();
-            if version.resource.is_null() || version.resource["resourceType"] == "OperationOutcome" {
-                return Err(Problem::not_found("resource"));
-            }
+            let shown = bundle["entry"].as_array_mut().and_then(|e| e.first_mut());
+            let shown = shown.map(|e| e["resource"].take()).filter(|r| !r.is_null());
+            version.resource = shown.ok_or_else(|| Problem::not_found("resource"))?;
             opened.disclose(&state.gate, reader, act, vec![entity], Vec::new()).await?;
         }
     }

@@ -3,8 +3,8 @@
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json, Router};
 use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
 use causeway_access::audit_event::Act;
 use causeway_access::smart::{self, TokenRequest};
 use causeway_access::{Reader, opened};
@@ -58,8 +58,11 @@ async fn token(
             refused.error.clone_into(&mut event.refused);
             refused.text.clone_into(&mut event.text);
             opened::write(&state.gate, &[event]).await?;
-            let status =
-                if refused.error == "invalid_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
+            let status = if refused.error == "invalid_client" {
+                StatusCode::UNAUTHORIZED
+            } else {
+                StatusCode::BAD_REQUEST
+            };
             let body = json!({"error": refused.error, "error_description": refused.text});
             Ok((status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
         }

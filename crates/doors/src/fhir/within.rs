@@ -41,7 +41,10 @@ pub(super) async fn search(
     // A chain asks about other resources, which may be withheld: their answer would tell.
     let chained = |name: &str| name.contains('.') && !PERSON.contains(&name);
     if params.iter().any(|(name, _)| chained(name) || name == "_has") {
-        return Err(refuse("chained-search", "chained parameters are not answered within one person's record"));
+        return Err(refuse(
+            "chained-search",
+            "chained parameters are not answered within one person's record",
+        ));
     }
     let opened = match person_param(state, &params).await? {
         Some(patients) if kind != "Patient" => match patients.as_slice() {
@@ -49,7 +52,10 @@ pub(super) async fn search(
             [patient, ..] => guard::open(state, reader, patient, &kind).await?.into_iter().collect(),
         },
         None if kind != "Patient" => {
-            return Err(refuse("name-the-person", "say whose record is meant: patient=[id] or patient.identifier"));
+            return Err(refuse(
+                "name-the-person",
+                "say whose record is meant: patient=[id] or patient.identifier",
+            ));
         }
         _ => found(state, reader, &params, &options).await?,
     };
@@ -155,8 +161,9 @@ async fn within(
             params.push(("_page".to_owned(), token));
         }
         let (kind, options) = (kind.to_owned(), options.clone());
-        let page =
-            state.blocking(move |s| s.record.search(&kind, &params, &options).map_err(record_problem)).await?;
+        let page = state
+            .blocking(move |s| s.record.search(&kind, &params, &options).map_err(record_problem))
+            .await?;
         let mut bundle = page.bundle;
         for mut entry in bundle["entry"].as_array_mut().map(std::mem::take).unwrap_or_default() {
             let resource = entry["resource"].take();
@@ -170,7 +177,8 @@ async fn within(
             }
             if let Some(resource) = opened.show(resource) {
                 entry["resource"] = resource;
-                let twice = entry["search"]["mode"] == "include" && out.iter().any(|e| e["fullUrl"] == entry["fullUrl"]);
+                let twice = entry["search"]["mode"] == "include"
+                    && out.iter().any(|e| e["fullUrl"] == entry["fullUrl"]);
                 if !twice {
                     out.push(entry);
                 }
@@ -200,7 +208,8 @@ fn page(
         entries.into_iter().partition(|e| e["search"]["mode"] != "include");
     let total = matches.len();
     let only_count = params.iter().any(|(n, v)| n == "_summary" && v == "count");
-    let mut shown: Vec<Value> = matches.into_iter().skip(from).take(if only_count { 0 } else { count }).collect();
+    let mut shown: Vec<Value> =
+        matches.into_iter().skip(from).take(if only_count { 0 } else { count }).collect();
     let reached = from + shown.len();
     if !shown.is_empty() {
         shown.extend(included);

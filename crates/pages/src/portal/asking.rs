@@ -46,7 +46,12 @@ fn staff(reader: &Reader) -> Answer<()> {
     if CARE.contains(&reader.asker.role.as_str()) {
         return Ok(());
     }
-    Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "role", "only those who give care can ask for access"))
+    Err(Problem::new(
+        StatusCode::FORBIDDEN,
+        "forbidden",
+        "role",
+        "only those who give care can ask for access",
+    ))
 }
 
 pub(super) async fn page(State(state): State<Shared>, reader: Reader) -> Answer {
@@ -80,7 +85,12 @@ pub(super) async fn ask(
         return show(&state, &reader, form.number, "Give the whole NHS number and the date of birth.");
     }
     if text.chars().count() < REASON_MIN {
-        return show(&state, &reader, form.number, "Say why, in a few words: the privacy officer will read it.");
+        return show(
+            &state,
+            &reader,
+            form.number,
+            "Say why, in a few words: the privacy officer will read it.",
+        );
     }
     let query = PersonQuery { text: number, birth_date: born, limit: 2, ..PersonQuery::default() };
     let rows = state.blocking(move |s| s.record.persons(&query).map_err(record_problem)).await?;

@@ -83,7 +83,8 @@ pub(super) async fn choose(
     same_origin(&headers)?;
     let cast = state.blocking(cast).await?;
     let who = cast.into_iter().find(|one| one.subject == form.subject);
-    let who = who.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "not-found", "cast", "no such person"))?;
+    let who =
+        who.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "not-found", "cast", "no such person"))?;
     // What the browser held before ends with the new sign-in.
     let before = headers.get(header::COOKIE).and_then(|c| c.to_str().ok()).and_then(session::token_of);
     if let (Some(token), Some(session)) = (before.map(str::to_owned), reader.session.clone()) {

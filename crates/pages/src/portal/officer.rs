@@ -156,7 +156,10 @@ fn log(state: &AppState, events: &[Event]) -> Answer<Vec<Access>> {
     let from = events.len().saturating_sub(LOG_ROWS);
     for (number, event) in (0u64..).zip(events).skip(from) {
         let Some(user) = event.user.as_ref().filter(|u| u.audience == "staff") else { continue };
-        if event.patient.is_empty() || !event.refused.is_empty() || !matches!(event.act, Act::Read | Act::Query) {
+        if event.patient.is_empty()
+            || !event.refused.is_empty()
+            || !matches!(event.act, Act::Read | Act::Query)
+        {
             continue;
         }
         if !people.contains_key(&event.patient) {
@@ -180,9 +183,13 @@ fn log(state: &AppState, events: &[Event]) -> Answer<Vec<Access>> {
             person_family: family,
             person_address: address,
             break_glass: event.is_break_glass(),
-            told_relationship: !matches!(event.relationship.as_str(), "self-claimed" | "break-glass" | "none" | ""),
+            told_relationship: !matches!(
+                event.relationship.as_str(),
+                "self-claimed" | "break-glass" | "none" | ""
+            ),
             // Whether care followed is known a week later; until then it is not held against anybody.
-            care_followed: state.clock.now().duration_since(event.recorded) < jiff::SignedDuration::from_hours(168),
+            care_followed: state.clock.now().duration_since(event.recorded)
+                < jiff::SignedDuration::from_hours(168),
             ..Access::default()
         });
     }

@@ -53,7 +53,8 @@ async fn mine(state: &Shared, reader: &Reader) -> Answer<Vec<PersonLink>> {
         .blocking(move |s| -> Result<_, Problem> {
             let mut out = Vec::new();
             if !session.who.nhs_number.is_empty() {
-                let query = PersonQuery { text: session.who.nhs_number.clone(), limit: 2, ..PersonQuery::default() };
+                let query =
+                    PersonQuery { text: session.who.nhs_number.clone(), limit: 2, ..PersonQuery::default() };
                 let rows = s.record.persons(&query).map_err(record_problem)?;
                 if let [row] = rows.as_slice() {
                     out.push(PersonLink { id: row.id.clone(), words: "My record".to_owned() });
@@ -63,7 +64,10 @@ async fn mine(state: &Shared, reader: &Reader) -> Answer<Vec<PersonLink>> {
             for person in s.gate.access.standings.let_in(&session.who.user(), now)? {
                 let name = s.record.person(&person).map_err(record_problem)?.map(|p| p.display.name);
                 if let Some(name) = name {
-                    out.push(PersonLink { id: person, words: format!("The record of {name}, who let you in") });
+                    out.push(PersonLink {
+                        id: person,
+                        words: format!("The record of {name}, who let you in"),
+                    });
                 }
             }
             Ok(out)
@@ -169,7 +173,8 @@ fn plain(code: &str) -> &'static str {
 }
 
 /// What is short enough for easy read.
-const EASY: &[&str] = &["about-me", "alerts", "allergies", "medicines", "services-and-care", "carers-and-contacts"];
+const EASY: &[&str] =
+    &["about-me", "alerts", "allergies", "medicines", "services-and-care", "carers-and-contacts"];
 /// Entries of a section on the whole page.
 const SHOWN: usize = 5;
 
@@ -196,7 +201,8 @@ pub(super) async fn record(
     let easy = look.easy == "1";
     let alone = !look.section.is_empty();
     let chosen = all.sections.iter().filter(|s| !s.entries.is_empty());
-    let chosen = chosen.filter(|s| !easy || EASY.contains(&s.code)).filter(|s| !alone || s.code == look.section);
+    let chosen =
+        chosen.filter(|s| !easy || EASY.contains(&s.code)).filter(|s| !alone || s.code == look.section);
     let shown = if alone { 60 } else { SHOWN };
     let sections: Vec<PlainSection> = chosen
         .map(|s| PlainSection {
@@ -208,7 +214,11 @@ pub(super) async fn record(
                 .iter()
                 .take(shown)
                 .map(|e| PlainEntry {
-                    title: if e.title.is_empty() { words::kind(&e.key.kind).to_owned() } else { e.title.clone() },
+                    title: if e.title.is_empty() {
+                        words::kind(&e.key.kind).to_owned()
+                    } else {
+                        e.title.clone()
+                    },
                     detail: e.detail.clone(),
                     date: words::date(&e.date),
                     from: e.source.organisation.clone(),
@@ -247,7 +257,12 @@ async fn own(state: &Shared, reader: &Reader, id: &str, what: &str) -> Answer<Op
     if is_own(&opened) {
         return Ok(opened);
     }
-    Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "own-only", "only the person herself sees this page"))
+    Err(Problem::new(
+        StatusCode::FORBIDDEN,
+        "forbidden",
+        "own-only",
+        "only the person herself sees this page",
+    ))
 }
 
 struct LookedRow {
@@ -275,7 +290,12 @@ struct LookedPage {
 pub(super) async fn looked(State(state): State<Shared>, reader: Reader, Path(id): Path<String>) -> Answer {
     let mut opened = own(&state, &reader, &id, "page/looked").await?;
     if opened.decision.as_ref().map_or(Depth::None, |d| d.depth("access-log")) != Depth::Whole {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "access-log", "this is not for your role"));
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "access-log",
+            "this is not for your role",
+        ));
     }
     let patients = opened.patients.clone();
     let events = state.blocking(move |s| opened::events(&s.gate, &patients, 1000)).await?;
@@ -287,7 +307,8 @@ pub(super) async fn looked(State(state): State<Shared>, reader: Reader, Path(id)
         .take(LOOKED_ROWS)
         .map(|e| {
             let user = e.user.as_ref();
-            let role = user.and_then(|u| policies.role(&u.role)).map_or("a connected system", |r| r.plain.as_str());
+            let role =
+                user.and_then(|u| policies.role(&u.role)).map_or("a connected system", |r| r.plain.as_str());
             let sections: Vec<&str> = e
                 .sections
                 .iter()
@@ -299,7 +320,11 @@ pub(super) async fn looked(State(state): State<Shared>, reader: Reader, Path(id)
                 who: user.map(|u| u.who.name.clone()).unwrap_or_default(),
                 organisation: e.client.name.clone(),
                 role: role.to_owned(),
-                purpose: if e.relationship == "operator" { "run the exchange" } else { purpose_plain(&e.purpose) },
+                purpose: if e.relationship == "operator" {
+                    "run the exchange"
+                } else {
+                    purpose_plain(&e.purpose)
+                },
                 because: because(&e.relationship),
                 parts: if sections.is_empty() { what(e) } else { sections.join(", ") },
                 emergency: e.is_break_glass(),
@@ -308,7 +333,13 @@ pub(super) async fn looked(State(state): State<Shared>, reader: Reader, Path(id)
         })
         .collect();
     opened
-        .disclose(&state.gate, &reader, Act::Read, vec!["page/looked".to_owned()], vec!["access-log".to_owned()])
+        .disclose(
+            &state.gate,
+            &reader,
+            Act::Read,
+            vec!["page/looked".to_owned()],
+            vec!["access-log".to_owned()],
+        )
         .await?;
     let frame = Frame::new("Who has looked", "/me");
     render(&LookedPage { frame, who: Who::of(&state, &reader), id, rows, total })
@@ -365,7 +396,11 @@ pub(super) async fn choices(State(state): State<Shared>, reader: Reader, Path(id
     let mut opened = own(&state, &reader, &id, "page/choices").await?;
     let chosen = opened.standing.choices.clone();
     let said = |source: &str, at: jiff::Timestamp| {
-        if at == jiff::Timestamp::UNIX_EPOCH { source.to_owned() } else { format!("{} · {source}", Moment::from(at).words) }
+        if at == jiff::Timestamp::UNIX_EPOCH {
+            source.to_owned()
+        } else {
+            format!("{} · {source}", Moment::from(at).words)
+        }
     };
     let rows = Choice::ALL
         .into_iter()
@@ -382,7 +417,9 @@ pub(super) async fn choices(State(state): State<Shared>, reader: Reader, Path(id
         .history
         .iter()
         .rev()
-        .map(|c| format!("{}: {} ({})", c.choice.title(), if c.on { "on" } else { "off" }, said(&c.source, c.at)))
+        .map(|c| {
+            format!("{}: {} ({})", c.choice.title(), if c.on { "on" } else { "off" }, said(&c.source, c.at))
+        })
         .collect();
     opened.disclose(&state.gate, &reader, Act::Read, vec!["page/choices".to_owned()], Vec::new()).await?;
     let frame = Frame::new("My choices", "/me");
@@ -471,7 +508,9 @@ async fn people_page(state: &Shared, reader: &Reader, id: String, wrong: String)
         .sections
         .iter()
         .filter(|s| s.cells.get("carer").is_some_and(|d| *d != Depth::None))
-        .filter(|s| !matches!(s.code.as_str(), "demographics" | "directory" | "provenance" | "contact-details"))
+        .filter(|s| {
+            !matches!(s.code.as_str(), "demographics" | "directory" | "provenance" | "contact-details")
+        })
         .map(|s| (s.code.clone(), s.title.clone()))
         .collect();
     opened.disclose(&state.gate, reader, Act::Read, vec!["page/people".to_owned()], Vec::new()).await?;
@@ -494,7 +533,9 @@ pub(super) async fn let_in(
     Form(form): Form<Pairs>,
 ) -> Answer {
     causeway_access::caller::same_origin(&headers)?;
-    let value = |name: &str| form.iter().find(|(n, _)| n == name).map(|(_, v)| v.trim().to_owned()).unwrap_or_default();
+    let value = |name: &str| {
+        form.iter().find(|(n, _)| n == name).map(|(_, v)| v.trim().to_owned()).unwrap_or_default()
+    };
     let session = reader.check_form(&value("csrf"))?.clone();
     let opened = own(&state, &reader, &id, "page/people").await?;
     let now = state.clock.now();
@@ -507,14 +548,18 @@ pub(super) async fn let_in(
         event.text = "access of a carer taken back".to_owned();
         opened::write(&state.gate, &[event]).await?;
         let actor = session.who.user();
-        state.blocking(move |s| s.gate.access.standings.revoke(&person, &carer, &actor, s.clock.now())).await?;
+        state
+            .blocking(move |s| s.gate.access.standings.revoke(&person, &carer, &actor, s.clock.now()))
+            .await?;
         return see(&format!("/me/{id}/people"));
     }
     let code = value("code").to_uppercase().replace(' ', "");
     let wanted = code.clone();
     let found = state.blocking(move |s| s.engine.config(CODES, &wanted)).await?;
     let known = found.and_then(|(_, json)| serde_json::from_str::<serde_json::Value>(&json).ok());
-    let known = known.filter(|k| k["until"].as_str().and_then(|u| u.parse().ok()).is_some_and(|u: jiff::Timestamp| now < u));
+    let known = known.filter(|k| {
+        k["until"].as_str().and_then(|u| u.parse().ok()).is_some_and(|u: jiff::Timestamp| now < u)
+    });
     let Some(known) = known else {
         let wrong = "This code is not known or out of date. Ask for a new one.".to_owned();
         return people_page(&state, &reader, id, wrong).await;
@@ -534,7 +579,10 @@ pub(super) async fn let_in(
     let actor = session.who.user();
     state
         .blocking(move |s| -> Result<_, Problem> {
-            s.gate.access.standings.change(&person, &actor, s.clock.now(), |st| st.grants.push(grant.clone()))?;
+            s.gate
+                .access
+                .standings
+                .change(&person, &actor, s.clock.now(), |st| st.grants.push(grant.clone()))?;
             // A code lets in once.
             s.engine.put_config(CODES, &code, None, None, &actor, s.clock.now())?;
             Ok(())

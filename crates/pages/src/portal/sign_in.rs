@@ -18,7 +18,12 @@ use super::home_of;
 const KIND: &str = "sign-in";
 
 fn provider(state: &Shared) -> Answer<&Provider> {
-    state.gate.access.provider.as_ref().ok_or_else(|| Problem::not_found("page: no identity provider is set up"))
+    state
+        .gate
+        .access
+        .provider
+        .as_ref()
+        .ok_or_else(|| Problem::not_found("page: no identity provider is set up"))
 }
 
 /// The address at which the provider sends the browser back.
@@ -67,7 +72,8 @@ pub(super) async fn begin(State(state): State<Shared>, headers: HeaderMap) -> An
         .blocking(move |s| s.engine.put_config(KIND, &key, Some(&json), Some(0), "sign-in", s.clock.now()))
         .await?;
     let location = HeaderValue::from_str(&url).map_err(|_| Problem::internal())?;
-    let set = HeaderValue::from_str(&cookie(&token, state.config.tls.is_some())).map_err(|_| Problem::internal())?;
+    let set = HeaderValue::from_str(&cookie(&token, state.config.tls.is_some()))
+        .map_err(|_| Problem::internal())?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location), (header::SET_COOKIE, set)]).into_response())
 }
 
@@ -88,7 +94,8 @@ pub(super) async fn finish(
     let provider = provider(&state)?;
     match signed_in(&state, provider, &headers, &given).await {
         Ok(who) => {
-            let (token, session) = state.blocking(move |s| s.gate.access.sessions.begin(who, s.clock.now())).await?;
+            let (token, session) =
+                state.blocking(move |s| s.gate.access.sessions.begin(who, s.clock.now())).await?;
             reader.asker.role.clone_from(&session.who.role);
             reader.session = Some(session.clone());
             let mut event = reader.event(&state.gate, Act::SignIn);
@@ -140,6 +147,12 @@ async fn signed_in(
     let under_way: UnderWay =
         taken.and_then(|json| serde_json::from_str(&json).ok()).ok_or(SignInError::State)?;
     provider
-        .finish(&given.code, &under_way, &back(state, headers), &state.gate.access.policies, state.clock.now())
+        .finish(
+            &given.code,
+            &under_way,
+            &back(state, headers),
+            &state.gate.access.policies,
+            state.clock.now(),
+        )
         .await
 }

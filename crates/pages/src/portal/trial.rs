@@ -8,7 +8,8 @@ use axum::extract::{Query, State};
 use causeway_access::audit_event::Act;
 use causeway_access::choices::{Change, Choice, Choices};
 use causeway_access::decide::{
-    self, Asker, ExtractRequest, Form, Interface, Obligation, OrganisationFacts, Outcome, Reach, Request, decide_extract,
+    self, Asker, ExtractRequest, Form, Interface, Obligation, OrganisationFacts, Outcome, Reach, Request,
+    decide_extract,
 };
 use causeway_access::policy::{Depth, PolicySet, built_in_files};
 use causeway_access::relationship::{Kind, Relationship};
@@ -18,8 +19,8 @@ use causeway_host::problem::{Answer, Problem};
 use causeway_record::PersonQuery;
 use serde::Deserialize;
 
-use super::cast::cast;
 use super::Who;
+use super::cast::cast;
 use crate::{Frame, render};
 
 #[derive(Template)]
@@ -226,7 +227,8 @@ pub(super) async fn truth(
 ) -> Answer {
     let policies = state.gate.access.policies.clone();
     let now = state.clock.now();
-    let own: Vec<Choice> = Choice::ALL.into_iter().filter(|c| given.iter().any(|(n, _)| n == c.word())).collect();
+    let own: Vec<Choice> =
+        Choice::ALL.into_iter().filter(|c| given.iter().any(|(n, _)| n == c.word())).collect();
     let mut rows = vec![truth_row(&policies, "none", &[], false, now)];
     rows.extend(Choice::ALL.into_iter().map(|c| truth_row(&policies, c.title(), &[c], false, now)));
     rows.push(truth_row(&policies, "a restricted item", &[], true, now));
@@ -248,11 +250,22 @@ pub(super) async fn truth(
     })
 }
 
-fn truth_row(policies: &Arc<PolicySet>, name: &str, on: &[Choice], restricted: bool, now: jiff::Timestamp) -> TruthRow {
+fn truth_row(
+    policies: &Arc<PolicySet>,
+    name: &str,
+    on: &[Choice],
+    restricted: bool,
+    now: jiff::Timestamp,
+) -> TruthRow {
     let choices = chosen(on, now);
     let asker = Asker {
         role: "R8000".to_owned(),
-        organisation: OrganisationFacts { registered: true, live: true, gates_in_date: true, ..OrganisationFacts::default() },
+        organisation: OrganisationFacts {
+            registered: true,
+            live: true,
+            gates_in_date: true,
+            ..OrganisationFacts::default()
+        },
         ..Asker::default()
     };
     let relationship = relationship(Kind::Registered, "", now);
@@ -268,10 +281,16 @@ fn truth_row(policies: &Arc<PolicySet>, name: &str, on: &[Choice], restricted: b
     };
     let mut decision = decide::decide(policies, &request);
     let label = if restricted { BTreeSet::from(["legally-restricted".to_owned()]) } else { BTreeSet::new() };
-    let care = match (decision.permit, decision.item("problems", &label), decision.item("contact-details", &BTreeSet::new())) {
+    let care = match (
+        decision.permit,
+        decision.item("problems", &label),
+        decision.item("contact-details", &BTreeSet::new()),
+    ) {
         (false, ..) => "no (emergency only)",
         (true, decide::Item::Withhold { .. }, _) => "withheld, announced",
-        (true, _, decide::Item::Withhold { .. }) => "yes, without address and contact; not found by searching",
+        (true, _, decide::Item::Withhold { .. }) => {
+            "yes, without address and contact; not found by searching"
+        }
         _ => "yes",
     };
     let mut cells = vec![care.to_owned()];
@@ -351,7 +370,8 @@ pub(super) async fn sensitive(State(state): State<Shared>, reader: Reader) -> An
             let mut counts = std::collections::BTreeMap::<String, (usize, usize)>::new();
             for row in &rows {
                 for (n, set) in [&s.gate.access.policies, &other].into_iter().enumerate() {
-                    let opened = opened::open_with(s.gate(), &s.record, &row.id, set, "R8000", Kind::Registered)?;
+                    let opened =
+                        opened::open_with(s.gate(), &s.record, &row.id, set, "R8000", Kind::Registered)?;
                     for (rule, count) in opened.by_rule() {
                         let of = counts.entry(rule).or_default();
                         if n == 0 { of.0 += count } else { of.1 += count }
@@ -385,7 +405,10 @@ pub(super) async fn sensitive(State(state): State<Shared>, reader: Reader) -> An
         members: policies.restricted.members().len(),
         people,
         other: "restricted-2026-06".to_owned(),
-        counts: counts.into_iter().map(|(rule, (now, then))| (rule.clone(), because(&rule), now, then)).collect(),
+        counts: counts
+            .into_iter()
+            .map(|(rule, (now, then))| (rule.clone(), because(&rule), now, then))
+            .collect(),
         changes,
         refsets,
     })
@@ -438,7 +461,8 @@ type Sides = (String, Vec<SideReader>, Vec<(String, Vec<String>)>);
 
 fn sides(s: &AppState, person: &str) -> Answer<Sides> {
     let cast = cast(s)?;
-    let own = cast.iter().find(|c| c.role == "person" && !c.nhs_number.is_empty()).map(|c| c.nhs_number.clone());
+    let own =
+        cast.iter().find(|c| c.role == "person" && !c.nhs_number.is_empty()).map(|c| c.nhs_number.clone());
     let query = PersonQuery { text: own.unwrap_or_default(), limit: 1, ..PersonQuery::default() };
     let person = if person.is_empty() {
         s.record.persons(&query).map_err(record_problem)?.first().map(|r| r.id.clone())
@@ -471,7 +495,9 @@ fn sides(s: &AppState, person: &str) -> Answer<Sides> {
             policies
                 .sections
                 .iter()
-                .map(|r| (r.code.clone(), opened.decision.as_ref().map_or(Depth::Whole, |d| d.depth(&r.code))))
+                .map(|r| {
+                    (r.code.clone(), opened.decision.as_ref().map_or(Depth::Whole, |d| d.depth(&r.code)))
+                })
                 .collect(),
         );
         counts.push(of);
@@ -487,12 +513,13 @@ fn sides(s: &AppState, person: &str) -> Answer<Sides> {
         .iter()
         .filter(|r| !skip.contains(&r.code.as_str()))
         .map(|r| {
-            let cells = counts.iter().zip(&depths).map(|(of, depth)| match (of.get(&r.code), depth.get(&r.code)) {
-                (Some(n), Some(Depth::Summary)) => format!("{n} (summary)"),
-                (Some(n), _) => n.to_string(),
-                (None, Some(Depth::None) | None) => "–".to_owned(),
-                (None, _) => "0".to_owned(),
-            });
+            let cells =
+                counts.iter().zip(&depths).map(|(of, depth)| match (of.get(&r.code), depth.get(&r.code)) {
+                    (Some(n), Some(Depth::Summary)) => format!("{n} (summary)"),
+                    (Some(n), _) => n.to_string(),
+                    (None, Some(Depth::None) | None) => "–".to_owned(),
+                    (None, _) => "0".to_owned(),
+                });
             (r.title.clone(), cells.collect())
         })
         .collect();

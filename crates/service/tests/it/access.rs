@@ -23,7 +23,10 @@ fn organisation(code: &str, name: &str) -> Organisation {
 
 fn config() -> Config {
     Config {
-        organisations: vec![organisation("ZZ901", "Example Council"), organisation("ZZ902", "Example Hospital")],
+        organisations: vec![
+            organisation("ZZ901", "Example Council"),
+            organisation("ZZ902", "Example Hospital"),
+        ],
         ..open_config()
     }
 }
@@ -123,7 +126,9 @@ fn routes(place: &Place) -> Vec<String> {
         format!("/fhir/Patient/{patient}/$everything"),
         "/fhir/Patient?identifier=9990000018".to_owned(),
         format!("/fhir/Observation?patient={patient}"),
-        format!("/fhir/Observation?patient={patient}&_include=Observation:subject&_revinclude=Provenance:target"),
+        format!(
+            "/fhir/Observation?patient={patient}&_include=Observation:subject&_revinclude=Provenance:target"
+        ),
         format!("/fhir/Observation?patient={patient}&code:text=Stand-in"),
         format!("/fhir/Observation?patient={patient}&_summary=count"),
         format!("/fhir/Provenance?patient={patient}"),
@@ -141,7 +146,9 @@ fn routes(place: &Place) -> Vec<String> {
         "/messages/".to_owned(),
         "/metrics".to_owned(),
     ];
-    out.extend(["/access", "/access/try", "/access/choices", "/access/sensitive", "/privacy"].map(str::to_owned));
+    out.extend(
+        ["/access", "/access/try", "/access/choices", "/access/sensitive", "/privacy"].map(str::to_owned),
+    );
     out
 }
 
@@ -152,7 +159,8 @@ async fn ig_10_no_role_is_told_of_a_restricted_item_on_any_route() {
     // The control: with the gate off (the keeper of the demonstration) each of the words is found.
     let everything = get(&place.server, &format!("/fhir/Patient/{}/$everything", place.patient)).await.text();
     let secret: Value = serde_json::from_str(&everything).unwrap();
-    let secret = secret["entry"].as_array().unwrap().iter().find(|e| e.to_string().contains("sexual")).unwrap();
+    let secret =
+        secret["entry"].as_array().unwrap().iter().find(|e| e.to_string().contains("sexual")).unwrap();
     let hidden = format!("Observation/{}", secret["resource"]["id"].as_str().unwrap());
     for word in TELLING.iter().filter(|w| **w != "stand-in") {
         assert!(everything.contains(word), "the record has {word}");
@@ -165,7 +173,9 @@ async fn ig_10_no_role_is_told_of_a_restricted_item_on_any_route() {
         paths.push(format!("/fhir/{hidden}/_history"));
         paths.push(format!("/fhir/{hidden}/_history/1"));
         for path in &paths {
-            for reply in [as_json(&place.server, &cookie, path).await, as_page(&place.server, &cookie, path).await] {
+            for reply in
+                [as_json(&place.server, &cookie, path).await, as_page(&place.server, &cookie, path).await]
+            {
                 let mut text = reply.text();
                 // The address asked for comes back in the link of a search, and the policy page names its own stand-ins.
                 text = text.replace("code:text=Stand-in", "");
@@ -219,7 +229,9 @@ async fn ig_04_and_ig_12_who_may_open_and_what_is_announced() {
     assert_eq!((refused.status, refused.rule().as_str()), (403, "no-relationship"));
     // Herself: her own restricted item is hers to see.
     let herself = look_as(&place.server, "herself").await;
-    assert!(as_page(&place.server, &herself, &format!("/me/{}", place.person)).await.text().contains("sexual"));
+    assert!(
+        as_page(&place.server, &herself, &format!("/me/{}", place.person)).await.text().contains("sexual")
+    );
     place.server.stop().await.unwrap();
 }
 
@@ -237,16 +249,22 @@ async fn ig_18_she_sees_who_looked_and_refusals_are_there() {
     for part in ["The gp", "Example Council", "give you care", "The outsider", "refused, nothing was shown"] {
         assert!(text.contains(part), "{part} in {text}");
     }
-    let found = as_json(&place.server, &herself, &format!("/fhir/AuditEvent?patient={}", place.patient)).await.json();
+    let found =
+        as_json(&place.server, &herself, &format!("/fhir/AuditEvent?patient={}", place.patient)).await.json();
     let all = found["entry"].as_array().unwrap();
     assert!(all.iter().any(|e| e["resource"]["outcome"] == "4"));
-    assert!(all.iter().any(|e| e["resource"]["meta"]["profile"][0].as_str().is_some_and(|p| p.ends_with("PatientRead"))));
+    assert!(
+        all.iter().any(|e| e["resource"]["meta"]["profile"][0]
+            .as_str()
+            .is_some_and(|p| p.ends_with("PatientRead")))
+    );
     let none = format!("/fhir/AuditEvent?patient={}&date=lt2020-01-01", place.patient);
     assert_eq!(as_json(&place.server, &herself, &none).await.json()["total"], 0);
     // Neither the doctor nor the daughter reads the log; oversight does.
     for (subject, status) in [("gp", 403), ("daughter", 403), ("officer", 200)] {
         let cookie = look_as(&place.server, subject).await;
-        let reply = as_json(&place.server, &cookie, &format!("/fhir/AuditEvent?patient={}", place.patient)).await;
+        let reply =
+            as_json(&place.server, &cookie, &format!("/fhir/AuditEvent?patient={}", place.patient)).await;
         assert_eq!(reply.status, status, "{subject}");
     }
     place.server.stop().await.unwrap();
@@ -293,7 +311,8 @@ async fn ig_05_emergency_and_claim_are_alerted_reviewed_and_end() {
     let short = form(&place.server, &outsider, "/access/ask", &body("claim", "x")).await;
     assert_eq!(short.status, 200, "a reason is asked for");
     assert_eq!(as_page(&place.server, &outsider, &record).await.status, 403);
-    let claimed = form(&place.server, &outsider, "/access/ask", &body("claim", "she+came+to+our+clinic+today")).await;
+    let claimed =
+        form(&place.server, &outsider, "/access/ask", &body("claim", "she+came+to+our+clinic+today")).await;
     assert_eq!(claimed.status, 303, "{}", claimed.text());
     assert_eq!(as_page(&place.server, &outsider, &record).await.status, 200);
     // The officer sees it, not all clear, and refuses it: it ends at once.
@@ -308,7 +327,9 @@ async fn ig_05_emergency_and_claim_are_alerted_reviewed_and_end() {
     assert_eq!(as_page(&place.server, &outsider, &record).await.status, 403);
     assert!(as_page(&place.server, &officer, "/privacy").await.text().contains("All clear"));
     // Emergency: at once, for a while, marked in her log, and the restricted item stays closed.
-    let opened = form(&place.server, &outsider, "/access/ask", &body("emergency", "found+unconscious+on+the+road")).await;
+    let opened =
+        form(&place.server, &outsider, "/access/ask", &body("emergency", "found+unconscious+on+the+road"))
+            .await;
     assert_eq!(opened.status, 303);
     let page = as_page(&place.server, &outsider, &record).await;
     assert_eq!(page.status, 200);
@@ -359,7 +380,11 @@ async fn sessions_are_new_end_when_idle_and_end_on_sign_out() {
     assert_ne!(cookie, fixed);
     let page = as_page(&place.server, &cookie, "/access").await;
     assert!(page.text().contains("You are <strong>The gp</strong>"));
-    for (name, part) in [("x-frame-options", "DENY"), ("cache-control", "no-store"), ("content-security-policy", "frame-ancestors 'none'")] {
+    for (name, part) in [
+        ("x-frame-options", "DENY"),
+        ("cache-control", "no-store"),
+        ("content-security-policy", "frame-ancestors 'none'"),
+    ] {
         assert!(page.header(name).is_some_and(|v| v.contains(part)), "{name}");
     }
     // From elsewhere: refused.
