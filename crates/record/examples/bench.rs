@@ -8,7 +8,7 @@
 use std::time::Instant;
 
 use causeway_core::{NhsNumber, Sector, Telling};
-use causeway_record::{Delivery, Record, Result, SearchOptions, SourceMessage};
+use causeway_record::{Delivery, Record, Result, SearchOptions, SourceMessage, SummaryQuery};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -162,9 +162,9 @@ fn questions(record: &Record, persons: u32) -> Result<()> {
     let start = Instant::now();
     for n in 0..ROUNDS {
         let person = record.person_of(&format!("hl7v2-p{}", n * 7919 % persons))?.unwrap_or_default();
-        record.sections(&person, &[])?;
+        record.summary(&person, &SummaryQuery::default())?;
     }
-    rate("sections (20 resources, 6 groups)", ROUNDS, start);
+    rate("summary (20 resources, 6 facts of two sources)", ROUNDS, start);
     Ok(())
 }
 

@@ -123,6 +123,49 @@ pub(crate) fn title(kind: &str, map: &Map<String, Value>) -> String {
     cut(first_text(map, TITLES).to_owned())
 }
 
+/// A CodeableConcept in words.
+pub(crate) fn concept(map: &Map<String, Value>) -> String {
+    cut(first_text(map, &["text", "coding.display", "coding.code"]).to_owned())
+}
+
+/// What something is called that its source did not word: by its questionnaire, its category, else its type.
+pub(crate) fn fallback(kind: &str, map: &Map<String, Value>) -> String {
+    let questionnaire = first_text(map, &["questionnaire"]);
+    if !questionnaire.is_empty() {
+        let name = questionnaire.split('|').next().unwrap_or("").rsplit('/').next().unwrap_or("");
+        let words = name.replace(['-', '_'], " ");
+        let mut chars = words.chars();
+        if let Some(first) = chars.next().filter(|c| c.is_alphabetic()) {
+            return cut(first.to_uppercase().chain(chars).collect());
+        }
+    }
+    match kind {
+        "Appointment" => "Appointment",
+        "CarePlan" => "Care plan",
+        "CareTeam" => "Care team",
+        "Consent" => "Consent",
+        "Device" => "Device",
+        "DeviceRequest" => "Equipment asked for",
+        "DiagnosticReport" => "Report",
+        "DocumentReference" => "Document",
+        "Encounter" => "Contact with a service",
+        "EpisodeOfCare" => "Service",
+        "Goal" => "Goal",
+        "MedicationAdministration" | "MedicationDispense" | "MedicationRequest" | "MedicationStatement" => {
+            "Medicine without a name"
+        }
+        "Observation" => "Observation",
+        "QuestionnaireResponse" => "Questionnaire",
+        "RelatedPerson" => "Person whose name is not told",
+        "RiskAssessment" => "Risk",
+        "ServiceRequest" => "Request for a service",
+        "Specimen" => "Specimen",
+        "Task" => "Task",
+        other => other,
+    }
+    .to_owned()
+}
+
 /// A vaccine in words. Where the source did not say which one it was (FHIR wants a code all the same), the words of
 /// the procedure: UK Core keeps them in an extension.
 fn vaccine(map: &Map<String, Value>) -> &str {
@@ -139,7 +182,8 @@ fn vaccine(map: &Map<String, Value>) -> &str {
     if words.is_empty() { first_text(map, TITLES) } else { words }
 }
 
-fn name(map: &Map<String, Value>) -> String {
+/// The name of a person in one line.
+pub(crate) fn name(map: &Map<String, Value>) -> String {
     let text = first_text(map, &["name.text"]);
     if !text.is_empty() {
         return text.to_owned();

@@ -16,14 +16,18 @@ mod parameters;
 mod params;
 mod paths;
 mod policy;
+mod sections;
 mod sqlite;
+mod summary;
 mod tables;
 
 pub use describe::in_words;
 pub use error::{RecordError, Result};
+pub use facts::{Fact, FactDifference, Line, Measured, Standing, Telling};
 pub use model::*;
 pub use parameters::{is_r4_type, search_parameters};
 pub use sqlite::Record;
+pub use summary::{Change, Moment, Part, Point, SafetyLine, Summary, SummaryQuery, Test};
 
 /// The first instant and the one after the last that a FHIR `date`, `dateTime` or `instant` may mean; `None` where it is none.
 /// A date is of Europe/London.

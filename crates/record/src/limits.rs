@@ -38,9 +38,41 @@ pub const EVERYTHING_STEPS: usize = 3;
 pub const MEMBERS_MAX: usize = 200;
 /// Most Patients of one day of birth, or of one name, that are compared as look-alikes.
 pub const ALIKE_MAX: usize = 60;
+/// Newest resources of a part that a page of the whole person reads.
+pub const PART_READ: usize = 300;
+/// The same for the parts of which nothing may be missed: what is old there can still hold.
+pub const PART_READ_LASTING: usize = 3_000;
+/// Newest resources of a part that is read alone.
+pub const PART_READ_ALONE: usize = 1_000;
+/// Most resources to which others refer for a name, read for one page.
+pub const RELATED_MAX: usize = 5_000;
+/// Most tellings of a part whose earlier versions are looked at.
+pub const EARLIER_MAX: usize = 100;
+/// Most earlier versions that are looked at of one.
+pub const EARLIER_SHOWN: usize = 5;
+/// Most changes of one page.
+pub const CHANGES_MAX: usize = 200;
+/// Most lists of a Patient that are looked at for a reason why they are empty.
+pub const LISTS_READ: usize = 500;
+/// Most moments of the timeline.
+pub const TIMELINE_MAX: usize = 120;
+/// Most notes of one line on top of the record.
+pub const SAFETY_LINES: usize = 3;
+/// Most lines of one telling.
+pub const LINES_MAX: usize = 400;
+/// Most tellings of one fact; what is beyond becomes another.
+pub const TELLINGS_MAX: usize = 200;
 /// Longest text kept in an index, in characters.
 pub const INDEX_CHARS_MAX: usize = 200;
 /// Most rows of a list of persons, decisions or reviews.
 pub const LIST_MAX: usize = 500;
 /// Longest text of an entry's title or detail, in characters.
 pub const TEXT_CHARS_MAX: usize = 400;
+
+/// How many of a part's resources a page of the whole person reads, the newest first.
+pub(crate) fn part_read(part: &str) -> usize {
+    match part {
+        "alerts" | "allergies" | "choices" | "about-me" | "medicines" | "problems" => PART_READ_LASTING,
+        _ => PART_READ,
+    }
+}

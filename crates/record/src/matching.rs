@@ -176,7 +176,7 @@ const SHORT_FORMS: &[(&str, &[&str])] = &[
 ];
 
 /// Whether one given name can stand for the other.
-fn is_form_of(a: &str, b: &str) -> bool {
+pub(crate) fn is_form_of(a: &str, b: &str) -> bool {
     let (short, long) = if a.chars().count() <= b.chars().count() { (a, b) } else { (b, a) };
     let letters = short.chars().count();
     if (letters == 1 || letters >= SHORT_FORM_LETTERS) && long.starts_with(short) {

@@ -402,69 +402,6 @@ pub struct PersonQuery {
     pub after: String,
 }
 
-/// A part of the person's record, after the PRSB Core Information Standard, social care first.
-#[derive(Clone, Debug, Serialize)]
-pub struct Section {
-    /// Stable code such as `services-and-care`.
-    pub code: &'static str,
-    /// Heading.
-    pub title: &'static str,
-    /// Whether it is told mainly by social care.
-    pub social_care: bool,
-    /// What is in it, newest first.
-    pub entries: Vec<Entry>,
-    /// What is not in it and should be known: entries withdrawn, lists withheld, nothing sent.
-    pub gaps: Vec<Notice>,
-}
-
-/// One fact in a section.
-#[derive(Clone, Debug, Serialize)]
-pub struct Entry {
-    /// Which resource.
-    pub key: Key,
-    /// Version shown; more than 1 means that there is a history.
-    pub version: u32,
-    /// What it is about, as the source words it.
-    pub title: String,
-    /// Value, dose, outcome and the like.
-    pub detail: String,
-    /// Date as told, at its own precision; of a result without one, its specimen's or its report's; empty
-    /// where none is told.
-    pub date: String,
-    /// Status as told.
-    pub status: String,
-    /// Whether the source corrected or amended it.
-    pub corrected: bool,
-    /// Security labels: system and code.
-    pub security: Vec<(String, String)>,
-    /// Where it comes from.
-    pub source: Source,
-    /// The same fact from other sources.
-    pub same_as: Vec<OtherSource>,
-    /// Facts of other sources that contradict it.
-    pub conflicts: Vec<OtherSource>,
-}
-
-/// The same or a contradicting fact elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct OtherSource {
-    /// Which resource.
-    pub key: Key,
-    /// Where it comes from.
-    pub source: Source,
-    /// Stable kebab-case reason, such as `same-code-time-value`.
-    pub reason: &'static str,
-}
-
-/// One fact told by several sources.
-#[derive(Clone, Debug, Serialize)]
-pub struct Group {
-    /// Id, the same as long as its first member is.
-    pub id: String,
-    /// Members, the first told first.
-    pub members: Vec<OtherSource>,
-}
-
 /// A source of a person's record.
 #[derive(Clone, Debug, Serialize)]
 pub struct SourceSummary {
@@ -485,19 +422,6 @@ pub struct ExpectedSource {
     pub organisation: String,
     /// Adapter; empty for any.
     pub system: String,
-}
-
-/// The sections of a person's record.
-#[derive(Clone, Debug, Serialize)]
-pub struct Sections {
-    /// Id of the person.
-    pub person: String,
-    /// The sections, social care first, the empty ones included.
-    pub sections: Vec<Section>,
-    /// Every source that told something.
-    pub sources: Vec<SourceSummary>,
-    /// What is missing or withheld in the whole: sources that told nothing, notices of messages.
-    pub gaps: Vec<Notice>,
 }
 
 /// Figures of the whole record.

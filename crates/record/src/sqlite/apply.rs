@@ -9,13 +9,14 @@ use serde_json::{Map, Value};
 
 use crate::bundle::{Incoming, Parsed, URN, content_digest, each_reference};
 use crate::error::Result;
-use crate::facts::Times;
+use crate::facts::keys::Times;
 use crate::identity::{self, Act};
 use crate::matching::Known;
 use crate::model::{Applied, Key, SourceMessage};
 use crate::tables::{Tables, Who};
 use crate::{bundle, limits, paths, policy};
 
+use super::summary::Place;
 use super::{index, logical, people};
 
 struct Work<'a> {
@@ -376,12 +377,17 @@ impl Work<'_> {
         let late = self.is_behind_snapshot(&key.kind, &patient)?;
         let state = if late { "late" } else { "told" };
         let withdrawn = policy::is_withdrawn(&key.kind, &resource);
+        let place = Place::of(&key, &resource, self.message.sector, &self.times);
         self.db
             .prepare_cached(
-                "INSERT INTO resource(type, id, source, patient, version, last, state, withdrawn, updated)
-                 VALUES(?1,?2,?3,?4,1,1,?5,?6,?7)",
+                "INSERT INTO resource(type, id, source, patient, version, last, state, withdrawn, updated, part, low,
+                   elsewhere)
+                 VALUES(?1,?2,?3,?4,1,1,?5,?6,?7,?8,?9,?10)",
             )?
-            .execute(params![key.kind, key.id, self.source, patient, state, withdrawn, self.at])?;
+            .execute(params![
+                key.kind, key.id, self.source, patient, state, withdrawn, self.at, place.part, place.low,
+                place.elsewhere
+            ])?;
         let rid = self.db.last_insert_rowid();
         let digest = content_digest(&key.kind, &resource)?;
         self.add_version(rid, 1, state, event, &digest, &resource)?;
@@ -389,7 +395,7 @@ impl Work<'_> {
             self.out.late.push(key);
             return Ok(());
         }
-        index::write(self.db, rid, &key, &patient, withdrawn, &resource, &self.times)?;
+        index::write(self.db, rid, &key, &resource)?;
         if key.kind == "Patient" {
             self.patients.push((key.id.clone(), rid, resource));
         }
@@ -433,16 +439,19 @@ impl Work<'_> {
             self.concerned.insert(known.patient);
         }
         let withdrawn = policy::is_withdrawn(&key.kind, &resource);
+        let place = Place::of(&key, &resource, self.message.sector, &self.times);
         let version = known.last + 1;
         self.add_version(rid, version, "told", event, &digest, &resource)?;
         self.db
             .prepare_cached(
                 "UPDATE resource SET source=?2, patient=?3, version=?4, last=?4, state='told', withdrawn=?5,
-                 updated=?6 WHERE rid=?1",
+                 updated=?6, part=?7, low=?8, elsewhere=?9 WHERE rid=?1",
             )?
-            .execute(params![rid, self.source, patient, version, withdrawn, self.at])?;
+            .execute(params![
+                rid, self.source, patient, version, withdrawn, self.at, place.part, place.low, place.elsewhere
+            ])?;
         index::clear(self.db, rid)?;
-        index::write(self.db, rid, &key, &patient, withdrawn, &resource, &self.times)?;
+        index::write(self.db, rid, &key, &resource)?;
         if key.kind == "Patient" {
             self.patients.push((key.id.clone(), rid, resource));
         }

@@ -4,11 +4,10 @@ use rusqlite::{Connection, params};
 use serde_json::{Map, Value};
 
 use crate::error::Result;
-use crate::facts::Times;
 use crate::model::Key;
 use crate::params::{self, Kind, Param};
 use crate::paths::{fold, walk};
-use crate::{dates, facts, limits};
+use crate::{dates, limits};
 
 /// Text cut to what an index keeps.
 fn cut(text: &str) -> &str {
@@ -38,32 +37,17 @@ fn tokens(value: &Value, f: &mut dyn FnMut(&str, &str)) {
 
 /// Removes the rows of a resource.
 pub(crate) fn clear(db: &Connection, rid: i64) -> Result<()> {
-    for table in ["ix_token", "ix_date", "ix_string", "ix_ref", "fact"] {
+    for table in ["ix_token", "ix_date", "ix_string", "ix_ref"] {
         db.prepare_cached(&format!("DELETE FROM {table} WHERE rid=?1"))?.execute([rid])?;
     }
     Ok(())
 }
 
 /// Writes the rows of a resource; the caller cleared those of the version before.
-pub(crate) fn write(
-    db: &Connection,
-    rid: i64,
-    key: &Key,
-    patient: &str,
-    withdrawn: bool,
-    map: &Map<String, Value>,
-    times: &Times,
-) -> Result<()> {
+pub(crate) fn write(db: &Connection, rid: i64, key: &Key, map: &Map<String, Value>) -> Result<()> {
     let kind = key.kind.as_str();
     for param in params::of_type(kind) {
         write_param(db, rid, param, map)?;
-    }
-    if !patient.is_empty() && !withdrawn {
-        let mut add = db.prepare_cached("INSERT OR IGNORE INTO fact VALUES(?1,?2,?3,?4)")?;
-        let found = facts::of(kind, map, times.get(key));
-        for key in &found.keys {
-            add.execute(params![rid, key, patient, found.minute])?;
-        }
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 //! room; here is what they ask and change.
 
 mod apply;
-mod groups;
 mod index;
 mod logical;
 mod people;
@@ -11,7 +10,7 @@ mod read;
 mod schema;
 mod search;
 mod searchset;
-mod sections;
+mod summary;
 mod view;
 
 use std::path::{Path, PathBuf};
@@ -27,9 +26,10 @@ use serde_json::Value;
 use crate::error::Result;
 use crate::identity::Act;
 use crate::model::{
-    Answer, Applied, Decision, Delivery, ExpectedSource, Figures, Group, Origin, PersonQuery, PersonRow,
-    PersonView, Review, SearchOptions, SearchPage, Sections, SourceMessage, Version,
+    Answer, Applied, Decision, Delivery, Figures, Origin, PersonQuery, PersonRow, PersonView, Review,
+    SearchOptions, SearchPage, SourceMessage, Version,
 };
+use crate::summary::{Summary, SummaryQuery};
 use crate::tables::Who;
 use crate::{bundle, limits};
 
@@ -260,20 +260,13 @@ impl Record {
         self.read(|db| person::list(db, query))
     }
 
-    /// The sections of a person's record, social care first.
+    /// What a page of the person shows: parts with their facts, the safety line, results by test, timeline, changes. What
+    /// is read is bounded, whatever is stored; [`Part::older`](crate::Part::older) leads on.
     ///
     /// # Errors
     /// The database failed.
-    pub fn sections(&self, person: &str, expected: &[ExpectedSource]) -> Result<Option<Sections>> {
-        self.read(|db| sections::sections(db, person, expected))
-    }
-
-    /// The facts of a person that several sources tell.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub fn groups(&self, person: &str) -> Result<Vec<Group>> {
-        self.read(|db| groups::of_person(db, person))
+    pub fn summary(&self, person: &str, query: &SummaryQuery) -> Result<Option<Summary>> {
+        self.read(|db| summary::summary(db, person, query))
     }
 
     /// Takes a Patient out of its person (a merge or a match was wrong). It becomes a person of its own and

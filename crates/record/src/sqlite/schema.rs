@@ -7,8 +7,10 @@ use crate::error::{RecordError, Result};
 use crate::identity;
 use crate::tables::Tables;
 
+use super::summary;
+
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -239,6 +241,17 @@ CREATE TABLE alias(                 -- Patients that one source told under one i
 CREATE INDEX alias_alias ON alias(alias);
 ";
 
+/// Version 6: a page reads the newest of each part and counts the rest. Facts are joined when they are read, so that no
+/// keys are kept.
+const V6: &str = "
+DROP TABLE fact;
+ALTER TABLE resource ADD COLUMN part TEXT NOT NULL DEFAULT '';       -- of the record; empty: no entry of its own
+ALTER TABLE resource ADD COLUMN low INTEGER NOT NULL DEFAULT -9223372036854775808;  -- beginning of its date
+ALTER TABLE resource ADD COLUMN elsewhere TEXT NOT NULL DEFAULT '';  -- its date, where a specimen or report tells it
+CREATE INDEX resource_part ON resource(patient, part, low, updated) WHERE state = 'told' AND withdrawn = 0;
+CREATE INDEX resource_ended ON resource(patient, updated) WHERE state <> 'told' OR withdrawn = 1;
+";
+
 /// Sets a connection up and brings the schema to the newest version.
 pub(crate) fn migrate(db: &mut Connection) -> Result<()> {
     let found: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -248,8 +261,12 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<()> {
     for (number, sql) in (1u32..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
         let tx = db.transaction()?;
         tx.execute_batch(sql)?;
-        if number == 5 && found > 0 {
-            compare_more(&tx)?;
+        if found > 0 {
+            match number {
+                5 => compare_more(&tx)?,
+                6 => summary::place_all(&tx)?,
+                _ => {}
+            }
         }
         tx.pragma_update(None, "user_version", number)?;
         tx.commit()?;

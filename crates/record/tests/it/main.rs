@@ -2,11 +2,11 @@
 #![allow(clippy::print_stderr, missing_docs)]
 
 mod apply;
-mod groups;
+mod facts;
 mod identity;
 mod kill;
 mod logical;
 mod reading;
 mod search;
-mod sections;
+mod summary;
 mod support;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use causeway_core::{NhsNumber, Sector, Telling};
-use causeway_record::{Applied, Record, SearchOptions, SearchPage, SourceMessage};
+use causeway_record::{Fact, Summary, SummaryQuery, Applied, Record, SearchOptions, SearchPage, SourceMessage};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -159,4 +159,23 @@ pub fn params(query: &str) -> Vec<(String, String)> {
 
 pub fn ids(page: &SearchPage) -> Vec<&str> {
     page.matches.iter().map(|k| k.id.as_str()).collect()
+}
+
+/// The whole record of the person of a Patient, read on 1 November 2025.
+pub fn summary(record: &Record, patient: &str) -> Summary {
+    let person = record.person_of(patient).unwrap().unwrap();
+    let query = SummaryQuery { today: "2025-11-01".into(), ..SummaryQuery::default() };
+    record.summary(&person, &query).unwrap().unwrap()
+}
+
+/// Ids of the tellings of each fact of a part, sorted; facts of one telling too.
+pub fn told(summary: &Summary, part: &str) -> Vec<Vec<String>> {
+    let facts = &summary.part(part).unwrap().facts;
+    facts.iter().map(|f| ids_of(f)).collect()
+}
+
+pub fn ids_of(fact: &Fact) -> Vec<String> {
+    let mut ids: Vec<String> = fact.tellings.iter().map(|t| t.key.id.clone()).collect();
+    ids.sort();
+    ids
 }

@@ -1,15 +1,9 @@
-//! Keys under which the same fact, told by another source, is recognised.
-//!
-//! Two resources tell the same fact where kind, day (London), value with comparator and unit are equal and
-//! they share a coding or the wording of what it is about. That is deliberately narrow: a fact that is not
-//! recognised is shown twice, one that is grouped wrongly would hide a fact.
+//! Names, values and times in the one spelling in which tellings are compared.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
-use crate::dates;
 use crate::model::Key;
 use crate::paths::{first_text, walk};
 
@@ -59,71 +53,32 @@ impl Times {
     }
 }
 
-/// Bytes kept of a key's SHA-256.
-const KEY_BYTES: usize = 16;
-
-/// Keys of one resource.
-#[derive(Debug, Default)]
-pub(crate) struct Facts {
-    /// Same fact.
-    pub keys: Vec<Vec<u8>>,
-    /// Same thing measured, whatever the value: where two sources differ here, they contradict each other.
-    pub slots: Vec<Vec<u8>>,
-    /// Minute since 1970, where the time is told that closely.
-    pub minute: Option<i64>,
-}
-
-/// The keys of a resource; none for types that are not grouped. `elsewhere` is its time where it has none of
-/// its own.
-pub(crate) fn of(kind: &str, map: &Map<String, Value>, elsewhere: &str) -> Facts {
-    let (time, value) = match kind {
-        "Observation" => (
-            first_text(map, &["effectiveDateTime", "effectivePeriod.start", "effectiveInstant"]),
-            value_of(map),
-        ),
-        "DiagnosticReport" => {
-            (first_text(map, &["effectiveDateTime", "effectivePeriod.start"]), Some(String::new()))
-        }
-        "Immunization" => (first_text(map, &["occurrenceDateTime"]), Some(String::new())),
-        "Condition" => (first_text(map, &["onsetDateTime", "onsetPeriod.start"]), Some(String::new())),
-        "AllergyIntolerance" => ("", Some(String::new())),
-        _ => return Facts::default(),
-    };
-    let time = if time.is_empty() { elsewhere } else { time };
-    let day = match (kind, dates::day(time)) {
-        ("AllergyIntolerance", _) => String::new(),
-        (_, Some(day)) => day,
-        (_, None) => return Facts::default(),
-    };
-    let names = names(map);
-    let minute = dates::minute(time);
-    let key = |parts: &[&str]| {
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
-        hash.finalize().iter().take(KEY_BYTES).copied().collect::<Vec<u8>>()
-    };
-    let keys = match &value {
-        Some(value) => names.iter().map(|name| key(&[kind, name, &day, value])).collect(),
-        None => Vec::new(),
-    };
-    // Only a time that is told to the minute makes two values a contradiction and not two measurements.
-    let slots = match (kind, minute, &value) {
-        ("Observation", Some(minute), Some(_)) => {
-            names.iter().map(|name| key(&["slot", name, &minute.to_string()])).collect()
-        }
-        _ => Vec::new(),
-    };
-    Facts { keys, slots, minute }
-}
+/// SNOMED CT findings that say there is no allergy: no known allergy, drug, food, environmental, latex; no
+/// history of drug allergy.
+pub(crate) const NO_KNOWN_ALLERGY: &[&str] = &[
+    "716186003",
+    "409137002",
+    "429625007",
+    "428607008",
+    "1003774007",
+    "160244002",
+    "716184000",
+    "716185004",
+];
 
 /// What it is about: each coding, and each wording.
-fn names(map: &Map<String, Value>) -> Vec<String> {
-    let concept = map.get("code").or_else(|| map.get("vaccineCode"));
-    let Some(Value::Object(concept)) = concept else { return Vec::new() };
+pub(crate) fn names(map: &Map<String, Value>) -> Vec<String> {
+    let concept =
+        map.get("code").or_else(|| map.get("vaccineCode")).or_else(|| map.get("medicationCodeableConcept"));
     let mut names = Vec::new();
+    if let Some(Value::Object(concept)) = concept {
+        add_names(concept, &mut names);
+    }
+    names
+}
+
+/// The codings and wordings of a concept.
+pub(crate) fn add_names(concept: &Map<String, Value>, names: &mut Vec<String>) {
     let mut add = |name: String| {
         if !names.contains(&name) {
             names.push(name);
@@ -137,7 +92,6 @@ fn names(map: &Map<String, Value>) -> Vec<String> {
         add_wording(part("display"), &mut add);
     }
     add_wording(concept.get("text").and_then(Value::as_str).unwrap_or(""), &mut add);
-    names
 }
 
 fn add_wording(text: &str, add: &mut dyn FnMut(String)) {
@@ -156,14 +110,14 @@ fn code_of<'a>(system: &str, code: &'a str) -> &'a str {
 }
 
 /// Letters and digits in lower case, one blank between words.
-fn words(text: &str) -> String {
+pub(crate) fn words(text: &str) -> String {
     let lower = text.to_lowercase();
     lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// The value of an observation with its comparator and unit, and its components' in order. `None` where it
 /// has no value of its own: a heading, of which nothing can be said to be the same.
-fn value_of(map: &Map<String, Value>) -> Option<String> {
+pub(crate) fn value_of(map: &Map<String, Value>) -> Option<String> {
     let mut out = one_value(map).unwrap_or_default();
     let components = map.get("component").and_then(Value::as_array);
     for component in components.into_iter().flatten().filter_map(Value::as_object) {
@@ -202,6 +156,11 @@ fn one_value(map: &Map<String, Value>) -> Option<String> {
     (!words.is_empty()).then_some(words)
 }
 
+/// A compared value in words: the lines of components with a semicolon between.
+pub(crate) fn decimal_words(value: &str) -> String {
+    value.trim().replace('\n', "; ")
+}
+
 /// A decimal without zeros that don't count: 7.10 and 7.1 are one value. Anything with an exponent stays.
 fn decimal(text: &str) -> String {
     if !text.contains('.') || text.contains(['e', 'E']) {
@@ -211,7 +170,7 @@ fn decimal(text: &str) -> String {
 }
 
 /// A unit in one spelling: no blanks, lower case, powers of ten as `10*`.
-fn unit(text: &str) -> String {
+pub(crate) fn unit(text: &str) -> String {
     let plain: String = text.to_lowercase().chars().filter(|c| !c.is_whitespace()).collect();
     plain.replace("x10", "10").replace("10^", "10*").replace("**", "*")
 }
@@ -222,36 +181,19 @@ mod tests {
 
     use super::*;
 
-    fn keys(value: Value) -> Facts {
-        value.as_object().map(|map| of("Observation", map, "")).unwrap_or_default()
-    }
-
-    fn same(a: &Facts, b: &Facts) -> bool {
-        a.keys.iter().any(|k| b.keys.contains(k))
-    }
-
     #[test]
-    fn spelling_does_not_matter_but_value_unit_comparator_and_day_do() {
-        let with = |value: &str, unit: &str, comparator: &str, time: &str| {
+    fn spelling_does_not_matter_but_value_unit_and_comparator_do() {
+        let with = |value: &str, unit: &str, comparator: &str| {
             let value: Value = serde_json::from_str(value).unwrap();
-            keys(json!({"code": {"text": "Serum  Sodium"}, "effectiveDateTime": time,
-                "valueQuantity": {"value": value, "unit": unit, "comparator": comparator}}))
+            let quantity = json!({"valueQuantity": {"value": value, "unit": unit, "comparator": comparator}});
+            value_of(quantity.as_object().unwrap()).unwrap()
         };
-        let one = with("140.0", "10^9/L", "", "2025-03-01");
-        assert!(same(&one, &with("140", "x10*9/l", "", "2025-03-01T09:00:00Z")));
-        assert!(!same(&one, &with("140.1", "10^9/L", "", "2025-03-01")));
-        assert!(!same(&one, &with("140", "g/L", "", "2025-03-01")));
-        assert!(!same(&one, &with("140", "10^9/L", "<", "2025-03-01")));
-        assert!(!same(&one, &with("140", "10^9/L", "", "2025-03-02")));
-    }
-
-    #[test]
-    fn what_has_no_value_or_no_day_has_no_key() {
-        assert!(keys(json!({"code": {"text": "a"}, "effectiveDateTime": "2025-03-01"})).keys.is_empty());
-        assert!(
-            keys(json!({"code": {"text": "a"}, "effectiveDateTime": "2025", "valueString": "x"}))
-                .keys
-                .is_empty()
-        );
+        let one = with("140.0", "10^9/L", "");
+        assert_eq!(one, with("140", "x10*9/l", ""));
+        assert_ne!(one, with("140.1", "10^9/L", ""));
+        assert_ne!(one, with("140", "g/L", ""));
+        assert_ne!(one, with("140", "10^9/L", "<"));
+        assert_eq!(value_of(&Map::new()), None);
+        assert_eq!(words("Serum  Sodium (mmol)"), "serum sodium mmol");
     }
 }

@@ -22,40 +22,38 @@ fn the_same_result_from_laboratory_and_practice_is_one_group_with_both_sources()
     ];
     apply(&s.record, &message("m1", "ZZ9", "edifact-pathology", 0), &lab);
     apply(&s.record, &message("m2", "ZZ1", "gp2gp", 1), &gp);
-    let person = s.record.person_of("l1").unwrap().unwrap();
-    let groups = s.record.groups(&person).unwrap();
-    let members: Vec<Vec<&str>> =
-        groups.iter().map(|g| g.members.iter().map(|m| m.key.id.as_str()).collect()).collect();
-    assert_eq!(members, [["lab-na", "gp-na"]]);
-    assert_eq!(groups[0].members[1].source.organisation, "Organisation ZZ1");
+    let all = || {
+        let mut all = told(&summary(&s.record, "l1"), "results");
+        all.sort();
+        all
+    };
+    assert_eq!(all(), [vec!["gp-k"], vec!["gp-na", "lab-na"], vec!["lab-k"], vec!["lab-na2"]]);
     // Nothing is deleted.
     assert_eq!(find(&s.record, "Observation", "patient=l1").matches.len(), 5);
     // Parted persons share no facts; the group comes back with the person.
     s.record.unmerge("g1", "a test", "tester", at(5)).unwrap();
-    assert!(s.record.groups(&person).unwrap().is_empty());
+    assert_eq!(all(), [["lab-k"], ["lab-na"], ["lab-na2"]]);
     s.record.merge("g1", "l1", "a test", "tester", at(6)).unwrap();
-    assert_eq!(s.record.groups(&person).unwrap().len(), 1);
+    assert_eq!(all().len(), 4);
 }
 
 #[test]
-fn one_source_s_repetitions_are_no_group_and_a_withdrawn_one_leaves_it() {
+fn what_one_source_measured_twice_stays_two_and_what_it_withdraws_leaves() {
     let s = scratch();
     let n = number(1);
     let p = patient("l1", &n, "Ashdown", "1941-02-03");
     let one = |id: &str| observation(id, "l1", "Serum sodium", "2025-06-01", "140");
     apply(&s.record, &message("m1", "ZZ9", "edifact-pathology", 0), &[p.clone(), one("a"), one("b")]);
-    let person = s.record.person_of("l1").unwrap().unwrap();
-    assert!(s.record.groups(&person).unwrap().is_empty());
     let gp = [
         patient("g1", &n, "Ashdown", "1941-02-03"),
         observation("c", "g1", "Serum sodium", "2025-06-01", "140"),
     ];
     apply(&s.record, &message("m2", "ZZ1", "gp2gp", 1), &gp);
-    assert_eq!(s.record.groups(&person).unwrap()[0].members.len(), 3);
-    let mut gone = one("b");
+    assert_eq!(told(&summary(&s.record, "l1"), "results"), [vec!["a", "c"], vec!["b"]]);
+    let mut gone = one("a");
     gone["status"] = json!("entered-in-error");
-    apply(&s.record, &message("m3", "ZZ9", "edifact-pathology", 2), &[p, one("a"), gone]);
-    assert_eq!(s.record.groups(&person).unwrap()[0].members.len(), 2);
+    apply(&s.record, &message("m3", "ZZ9", "edifact-pathology", 2), &[p, gone, one("b")]);
+    assert_eq!(told(&summary(&s.record, "l1"), "results"), [["b", "c"]]);
 }
 
 #[test]
@@ -86,15 +84,13 @@ fn a_laboratory_s_result_has_its_time_from_the_specimen_or_the_report() {
     ];
     apply(&s.record, &message("m1", "ZZ9", "edifact-pathology", 0), &lab);
     apply(&s.record, &message("m2", "ZZ1", "gp2gp", 1), &gp);
-    let person = s.record.person_of("l1").unwrap().unwrap();
-    let groups = s.record.groups(&person).unwrap();
-    let members: Vec<Vec<&str>> =
-        groups.iter().map(|g| g.members.iter().map(|m| m.key.id.as_str()).collect()).collect();
-    // All have the same Read code, so that each meets the others of its day; the one without a time meets none.
-    assert!(members.iter().flatten().all(|id| *id != "c"));
-    assert!(members.iter().any(|m| m.contains(&"a") && m.contains(&"ga")), "{members:?}");
-    assert!(members.iter().any(|m| m.contains(&"b") && m.contains(&"gb")), "{members:?}");
-    let sections = s.record.sections(&person, &[]).unwrap().unwrap();
-    let a = sections.sections.iter().flat_map(|s| &s.entries).find(|e| e.key.id == "a").unwrap();
-    assert_eq!((a.date.as_str(), a.same_as[0].key.id.as_str()), ("2025-06-01T09:00:00+01:00", "ga"));
+    let all = summary(&s.record, "l1");
+    let members = told(&all, "results");
+    // Each meets its own of the practice; the one without a time meets none.
+    for pair in [["a", "ga"], ["b", "gb"]] {
+        assert!(members.iter().any(|m| *m == pair), "{members:?}");
+    }
+    assert!(members.iter().any(|m| *m == ["c"]));
+    let a = all.part("results").unwrap().facts.iter().flat_map(|f| &f.tellings).find(|t| t.key.id == "a").unwrap();
+    assert_eq!(a.date, "2025-06-01T09:00:00+01:00");
 }
