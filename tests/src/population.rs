@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use causeway_adapter::{Adapter, Context, Sender, Translation};
 use causeway_core::{Outcome as Became, Severity};
 use causeway_fhir::systems;
-use causeway_record::{Delivery, PersonQuery, PersonView, Record, SearchOptions, SourceMessage};
+use causeway_record::{
+    Delivery, PersonQuery, PersonView, Record, SearchOptions, SourceMessage, Summary, SummaryQuery,
+};
 use causeway_synth::defects::Outcome;
 use causeway_synth::formats::messages;
 use causeway_synth::people::COUNCIL;
@@ -18,6 +20,10 @@ use jiff::Timestamp;
 const BATCH: usize = 250;
 /// Formats that name a person by an identifier and send no Patient.
 const WITHOUT_PATIENT: [&str; 2] = ["telecare-alarm", "care-act-assessment"];
+/// People whose page is looked at.
+const SUMMARIES_LOOKED_AT: usize = 100;
+/// Types that are no entry of a page of their own.
+const NO_ENTRY: [&str; 5] = ["AuditEvent", "List", "MessageHeader", "Patient", "Provenance"];
 /// Code of a fall detector's alarm.
 const ALARM: &str = "0005";
 /// Faults that are kept word by word; the others are counted.
@@ -314,10 +320,41 @@ impl Run {
             }
             self.sources(&person, &journey, &view);
             self.reached(record, &row.id, &view.display_patient, &journey);
-            let grouped = record.groups(&row.id).is_ok_and(|groups| !groups.is_empty());
+            let summary = record.summary(&row.id, &SummaryQuery::default(), None).ok().flatten();
+            let facts = || summary.iter().flat_map(|s| &s.parts).flat_map(|p| &p.facts);
+            let grouped = facts().any(|fact| fact.sources() > 1);
             self.grouped += u64::from(grouped);
+            if let Some(summary) = summary.as_ref().filter(|_| person.number <= SUMMARIES_LOOKED_AT) {
+                self.shown(record, person.number, &view.display_patient, summary);
+            }
             if journey.kind == Kind::FallToReablement && !grouped {
                 self.fault(|| format!("person {}: no fact of two sources was recognised", person.number));
+            }
+        }
+    }
+
+    /// The page's parts count what the FHIR API finds, and nothing on it is a raw reference or a type's name.
+    fn shown(&mut self, record: &Record, person: usize, patient: &str, summary: &Summary) {
+        let mut found = 0;
+        for (kind, _) in record.types().unwrap_or_default() {
+            if NO_ENTRY.contains(&kind.as_str()) {
+                continue;
+            }
+            let params = [("patient", format!("Patient/{patient}")), ("_summary", "count".to_owned())];
+            let params: Vec<(String, String)> = params.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
+            let page = record.search(&kind, &params, &SearchOptions::default());
+            found += page.ok().and_then(|page| page.total).unwrap_or(0);
+        }
+        let counted: u64 = summary.parts.iter().map(|p| p.total).sum();
+        let told: u64 = summary.parts.iter().flat_map(|p| &p.facts).map(|f| f.tellings.len() as u64).sum();
+        let read: u64 = summary.parts.iter().map(|p| p.read).sum();
+        if counted != found || told != read {
+            self.fault(|| format!("person {person}: {found} in FHIR, {counted} counted, {read} read, {told} told"));
+        }
+        for telling in summary.parts.iter().flat_map(|p| &p.facts).flat_map(|f| &f.tellings) {
+            let raw = [&telling.title, &telling.detail, &telling.by].into_iter().any(|text| is_reference(text));
+            if raw || telling.title.is_empty() || telling.title == "Medicine without a name" {
+                self.fault(|| format!("person {person}: {} has no words: {:?}", telling.key.reference(), telling.title));
             }
         }
     }
@@ -414,4 +451,10 @@ impl Run {
         }
         out
     }
+}
+
+/// Whether a text is or holds a FHIR reference rather than words.
+fn is_reference(text: &str) -> bool {
+    text.contains("urn:uuid:")
+        || ["Practitioner/", "Organization/", "Patient/", "Medication/", "Location/"].iter().any(|t| text.contains(t))
 }

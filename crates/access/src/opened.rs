@@ -1,13 +1,13 @@
 //! One person's record as a reader may see it: the decision, what is withheld, and the entries of the access log that are
 //! written before anything is shown. Pages, FHIR, originals and accounts all go through here.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use causeway_exchange::NewAudit;
 use causeway_host::{Answer, Problem};
-use causeway_record::{Entry, PersonView, Record, Sections};
+use causeway_record::{PersonView, Record, Summary};
 use serde_json::{Value, json};
 
 use crate::audit_event::{Act, Event};
@@ -349,44 +349,30 @@ impl Opened {
         resources(&self.everything).into_iter().filter_map(|r| self.show(r.clone())).collect()
     }
 
-    /// The sections as the reader may see them, with what was held back said in each.
-    pub fn filter_sections(&self, sections: &mut Sections) {
-        let Some(_) = &self.decision else { return };
-        for section in &mut sections.sections {
-            let before = section.entries.len();
-            section.entries.retain(|e| !self.hides(&e.key.reference()));
-            for entry in &mut section.entries {
-                self.filter_entry(entry);
-            }
-            if section.entries.is_empty() && before > 0 {
-                section.gaps.retain(|g| g.code != "nothing-told");
-            }
+    /// What a page of the record says of its whole, as the reader may see it. Its facts were read through [`Opened::show`].
+    pub fn filter_summary(&self, summary: &mut Summary) {
+        if self.decision.is_none() {
+            return;
         }
         // Notices of messages could count or name what is withheld.
-        for source in &mut sections.sources {
-            source.notices.retain(|_| !self.announces());
-        }
         if self.announces() {
-            sections.gaps.clear();
-            sections.gaps.push(causeway_record::Notice {
+            summary.sources.iter_mut().for_each(|source| source.notices.clear());
+            summary.gaps.clear();
+            summary.gaps.push(causeway_record::Notice {
                 code: ANNOUNCEMENT_CODE.to_owned(),
                 text: ANNOUNCEMENT.to_owned(),
             });
         }
-        let sources: BTreeSet<(String, String)> = sections
-            .sections
-            .iter()
-            .flat_map(|s| &s.entries)
-            .map(|e| (e.source.organisation_code.clone(), e.source.system.clone()))
-            .collect();
-        sections
-            .sources
-            .retain(|s| sources.contains(&(s.latest.organisation_code.clone(), s.latest.system.clone())));
-    }
-
-    fn filter_entry(&self, entry: &mut Entry) {
-        entry.same_as.retain(|o| !self.hides(&o.key.reference()));
-        entry.conflicts.retain(|o| !self.hides(&o.key.reference()));
+        let mut told: HashMap<(String, String), u64> = HashMap::new();
+        for telling in summary.parts.iter().flat_map(|p| &p.facts).flat_map(|f| &f.tellings) {
+            let source = (telling.source.organisation_code.clone(), telling.source.system.clone());
+            *told.entry(source).or_insert(0) += 1;
+        }
+        for source in &mut summary.sources {
+            let key = (source.latest.organisation_code.clone(), source.latest.system.clone());
+            source.resources = told.get(&key).copied().unwrap_or(0);
+        }
+        summary.sources.retain(|source| source.resources > 0);
     }
 
     /// Who the person is, as the reader may see it.
@@ -397,6 +383,8 @@ impl Opened {
         // Other identifiers, decisions and reviews tell of services that the reader may not know of.
         person.members.retain(|m| !self.hides(&format!("Patient/{}", m.patient)));
         person.decisions.clear();
+        person.reviews.clear();
+        person.merged.clear();
         if !self.contact {
             let hide = |told: &mut causeway_record::Demographics| {
                 told.address.clear();

@@ -26,6 +26,8 @@ pub struct Settings {
     pub open: bool,
     /// Test mode: time travel.
     pub test_mode: bool,
+    /// When time begins, in test mode; the system's time where nothing is said.
+    pub begins: Option<jiff::Timestamp>,
     /// Limits.
     pub limits: Limits,
     /// Organisations.

@@ -72,7 +72,11 @@ impl AppState {
         adapters: Adapters,
     ) -> Result<Shared, EngineError> {
         let config = config.into();
-        let clock = if config.test_mode { Clock::travelling() } else { Clock::system() };
+        let clock = match (config.test_mode, config.begins) {
+            (true, Some(begins)) => Clock::beginning(begins),
+            (true, None) => Clock::travelling(),
+            (false, _) => Clock::system(),
+        };
         let clock = Arc::new(clock);
         let person_key = person_key(&*engine, &clock)?;
         let rate = RateLimiter::new(config.limits.rate_per_second, config.limits.rate_burst);

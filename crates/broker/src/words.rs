@@ -54,25 +54,6 @@ pub fn identifier_system(system: &str) -> String {
     }
 }
 
-/// What a resource type is called where its source worded nothing.
-pub fn kind(resource_type: &str) -> &str {
-    match resource_type {
-        "ServiceRequest" => "Request for a service",
-        "EpisodeOfCare" => "Service",
-        "Encounter" => "Contact with a service",
-        "Task" => "Task",
-        "DeviceRequest" => "Equipment",
-        "DocumentReference" => "Document",
-        "QuestionnaireResponse" => "Answers",
-        "MedicationRequest" | "MedicationStatement" => "Medicine",
-        "CarePlan" => "Care plan",
-        "RelatedPerson" => "Related person",
-        "DiagnosticReport" => "Report",
-        "AllergyIntolerance" => "Allergy",
-        other => other,
-    }
-}
-
 /// The name of an organisation, or its code.
 pub fn organisation(state: &AppState, code: &str) -> String {
     match state.config.organisation(code) {

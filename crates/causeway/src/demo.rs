@@ -7,11 +7,14 @@ use causeway_exchange::route::{Route, Routes, SEND_BUNDLE, SEND_DOCUMENT};
 use causeway_service::config::{CodeSystem, Config, Organisation};
 use causeway_service::onramp::note::{self, Raw};
 use causeway_service::pages::portal::cast::CAST;
+use causeway_service::state::Shared;
 use causeway_synth::formats::{client_level_data, messages};
 use causeway_synth::people::{
     ALARM_CENTRE, CARE_HOMES, COUNCIL, HOME_CARE, HOSPITALS, LABORATORY, PRACTICES,
 };
 use causeway_synth::{Message, edith};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
 use crate::cli::print;
@@ -137,11 +140,12 @@ pub async fn run(options: Options) -> Result<bool, String> {
     let ready = prepare(&options, data).await?;
     cast_in(&ready.state)?;
     let base = format!("http://{}", ready.address);
+    let state = ready.state.clone();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(ready.run(async move {
         drop(stopped.await);
     }));
-    let told = tell(&base, &options).await;
+    let told = tell(&base, &options, &state).await;
     if told.is_ok() && !options.no_pages && !options.json {
         print(&format!("\nPages: {base}/messages  {base}/people  {base}/look-as   (ctrl-c ends)\n"));
         serve::asked_to_end().await;
@@ -176,6 +180,7 @@ async fn prepare(options: &Options, data: PathBuf) -> Result<serve::Ready, Strin
         data_directory: data.clone(),
         open: true,
         test_mode: true,
+        begins: story().first().map(|first| moment(first.at)),
         organisations: organisations(),
         routes: routes.clone(),
         ..Config::default()
@@ -206,7 +211,7 @@ pub fn client() -> Result<reqwest::Client, String> {
         .map_err(|e| e.to_string())
 }
 
-async fn tell(base: &str, options: &Options) -> Result<bool, String> {
+async fn tell(base: &str, options: &Options, state: &Shared) -> Result<bool, String> {
     let client = client()?;
     let (person, _) = edith();
     if !options.json {
@@ -214,12 +219,15 @@ async fn tell(base: &str, options: &Options) -> Result<bool, String> {
     }
     let mut crossings = Vec::new();
     for message in story() {
+        wait_until(state, moment(message.at));
         let crossing = send(&client, base, message).await?;
         if !options.json {
             print(&crossing_text(&crossing));
         }
         crossings.push(crossing);
     }
+    // What the story tells lies in the past of whoever looks at it.
+    wait_until(state, Timestamp::now());
     let arrived = arrived(&client, base, &crossings).await?;
     let record = record(&client, base, &person.nhs_number).await?;
     let complete = crossings.iter().all(|c| unexplained(c) == 0 && c.body["translation"]["errors"] == 0);
@@ -233,6 +241,20 @@ async fn tell(base: &str, options: &Options) -> Result<bool, String> {
         print(&record_text(&record));
     }
     Ok(complete)
+}
+
+/// A local time of the story.
+fn moment(at: DateTime) -> Timestamp {
+    causeway_core::london().to_timestamp(at).unwrap_or_default()
+}
+
+/// Lets time pass until then, if that is not in the future of this machine.
+fn wait_until(state: &Shared, at: Timestamp) {
+    let ahead = at.min(Timestamp::now()).duration_since(state.clock.now());
+    if ahead.as_secs() > 0 {
+        // Refused only outside of test mode, which this is.
+        let _ = state.clock.advance(ahead);
+    }
 }
 
 fn opening(person: &causeway_synth::Person) -> String {

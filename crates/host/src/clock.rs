@@ -36,6 +36,13 @@ impl Clock {
         Self { offset_seconds: AtomicI64::new(0), travels: true }
     }
 
+    /// A clock of test mode that begins in the past: a story is told in its own time. One that begins later than the
+    /// system's time is the system's.
+    pub fn beginning(at: Timestamp) -> Self {
+        let behind = Timestamp::now().duration_since(at).as_secs().max(0);
+        Self { offset_seconds: AtomicI64::new(-behind), travels: true }
+    }
+
     /// The time now.
     pub fn now(&self) -> Timestamp {
         let offset = SignedDuration::from_secs(self.offset_seconds.load(Ordering::Relaxed));
@@ -63,6 +70,16 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_story_begins_in_the_past_and_reaches_the_present() {
+        let hour = SignedDuration::from_hours(1);
+        let clock = Clock::beginning(Timestamp::now() - hour);
+        assert!(clock.now() < Timestamp::now());
+        clock.advance(hour).unwrap();
+        assert!(Timestamp::now().duration_since(clock.now()) < hour);
+        assert!(Clock::beginning(Timestamp::now() + hour).now() <= Timestamp::now());
+    }
 
     #[test]
     fn time_moves_forward_in_test_mode_only() {

@@ -1,5 +1,6 @@
 //! The pages: rendered here, readable without scripts, printable, each under 100 kB.
 
+pub(crate) mod clinician;
 pub mod explain;
 pub mod limits;
 pub mod messages;
@@ -33,7 +34,9 @@ pub fn router() -> Router<Shared> {
         .route("/accessibility", get(start::accessibility))
         .route("/people", get(people::list).post(people::search))
         .route("/people/", get(people::list).post(people::search))
-        .route("/people/{id}", get(people::one))
+        .route("/people/{id}", get(clinician::record::page))
+        .route("/identity", get(clinician::identity::list))
+        .route("/identity/{number}", get(clinician::identity::one).post(clinician::identity::decide))
         .route("/overdue", get(queues::overdue))
         .route("/overdue/{number}", get(queues::overdue_one).post(queues::handle))
         .route("/parked", get(queues::parked))

@@ -1,7 +1,7 @@
 //! States, events and outcomes in the words of the pages.
 
 pub use causeway_broker::words::{
-    Moment, count, date, identifier_system, kind, nhs_number, organisation, size,
+    Moment, count, date, identifier_system, nhs_number, organisation, size,
 };
 use causeway_exchange::State;
 
@@ -64,4 +64,17 @@ pub fn outcome(word: &str) -> &'static str {
         "structural" => "Delimiters, counts and envelope: says nothing of a person.",
         _ => "Nothing has been said of it. This must be 0.",
     }
+}
+
+/// A FHIR status in the words of a reader.
+pub fn status(code: &str) -> String {
+    let words = match code {
+        "unknown" => "",
+        "in-progress" => "going on",
+        "onhold" | "on-hold" => "paused",
+        "not-done" => "not given",
+        "revoked" => "withdrawn",
+        other => return other.replace('-', " "),
+    };
+    words.to_owned()
 }

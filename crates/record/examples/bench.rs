@@ -162,7 +162,7 @@ fn questions(record: &Record, persons: u32) -> Result<()> {
     let start = Instant::now();
     for n in 0..ROUNDS {
         let person = record.person_of(&format!("hl7v2-p{}", n * 7919 % persons))?.unwrap_or_default();
-        record.summary(&person, &SummaryQuery::default())?;
+        record.summary(&person, &SummaryQuery::default(), None)?;
     }
     rate("summary (20 resources, 6 facts of two sources)", ROUNDS, start);
     Ok(())

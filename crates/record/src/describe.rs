@@ -31,6 +31,7 @@ const TITLES: &[&str] = &[
     "category.text",
     "category.coding.display",
     "description.text",
+    "description.coding.display",
     "relationship.text",
     "relationship.coding.display",
     "code.coding.code",
@@ -117,11 +118,38 @@ pub(crate) fn title(kind: &str, map: &Map<String, Value>) -> String {
             first_text(map, &["description", "content.attachment.title", "type.text", "type.coding.display"]);
         return cut(text.to_owned());
     }
+    if kind == "Observation"
+        && let Some(alarm) = alarm(map)
+    {
+        return cut(alarm);
+    }
     if kind == "Immunization" {
         return cut(vaccine(map).to_owned());
     }
     cut(first_text(map, TITLES).to_owned())
 }
+
+/// An alarm from somebody's home (SCAIP): what raised it, and that a fall detector raised it because of a fall.
+fn alarm(map: &Map<String, Value>) -> Option<String> {
+    let coding = |element: &str, system: &str| {
+        let all = map.get(element)?.get("coding")?.as_array()?;
+        let found = all.iter().find(|c| c.get("system").and_then(Value::as_str).is_some_and(|s| s.ends_with(system)));
+        found?.get("code")?.as_str()
+    };
+    let device = coding("code", "/scaip-device-type")?;
+    let words = first_text(map, &["code.text", "code.coding.display"]);
+    let status = coding("valueCodeableConcept", "/scaip-status");
+    Some(match (device, status) {
+        (FALL_DETECTOR, Some(AUTOMATIC)) => format!("Fall detected, alarm raised by {}", words.to_lowercase()),
+        (_, Some(AUTOMATIC | MANUAL)) => format!("Alarm raised by {}", words.to_lowercase()),
+        _ => words.to_owned(),
+    })
+}
+
+/// Device types and states of CLC/TS 50134-9 (SCAIP).
+const FALL_DETECTOR: &str = "0005";
+const AUTOMATIC: &str = "0009";
+const MANUAL: &str = "0010";
 
 /// A CodeableConcept in words.
 pub(crate) fn concept(map: &Map<String, Value>) -> String {
@@ -239,6 +267,10 @@ pub(crate) fn detail(map: &Map<String, Value>) -> String {
 
 /// A FHIR date or time as people write it, at its own precision.
 pub fn in_words(text: &str) -> String {
+    // A time with an offset is shown as the clock on the wall in London showed it.
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return causeway_core::london().to_datetime(at).strftime("%-d %B %Y, %H:%M").to_string();
+    }
     let day = text.get(..10).unwrap_or(text);
     if let Ok(date) = day.parse::<jiff::civil::Date>() {
         let clock = text.get(11..16).map(|clock| format!(", {clock}")).unwrap_or_default();

@@ -66,13 +66,23 @@ pub(crate) fn identifiers_of(map: &Map<String, Value>) -> Vec<Identifier> {
     out
 }
 
-/// Values that stand for "none": too short, or one character over and over.
+/// Values that identify nobody: too short, one character over and over, or rounded by a spreadsheet.
 fn is_filler(value: &str) -> bool {
     let mut chars = value.chars().filter(|c| c.is_alphanumeric());
     match chars.next() {
         None => true,
-        Some(first) => chars.all(|c| c == first) || value.eq_ignore_ascii_case("unknown"),
+        Some(first) => {
+            chars.all(|c| c == first) || value.eq_ignore_ascii_case("unknown") || is_rounded(value)
+        }
     }
+}
+
+/// Whether a spreadsheet wrote it as `4.47E+06`: digits are lost, and many identifiers read the same then.
+fn is_rounded(value: &str) -> bool {
+    let Some((number, power)) = value.split_once(['E', 'e']) else { return false };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let whole = number.split_once('.').map_or(digits(number), |(whole, rest)| digits(whole) && digits(rest));
+    whole && power.strip_prefix('+').is_some_and(digits)
 }
 
 /// Words in place of a name that is not known yet.

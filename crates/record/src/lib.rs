@@ -23,11 +23,12 @@ mod tables;
 
 pub use describe::in_words;
 pub use error::{RecordError, Result};
+pub use matching::LOOK_ALIKE as LOOK_ALIKE_POINTS;
 pub use facts::{Fact, FactDifference, Line, Measured, Standing, Telling};
 pub use model::*;
 pub use parameters::{is_r4_type, search_parameters};
 pub use sqlite::Record;
-pub use summary::{Change, Moment, Part, Point, SafetyLine, Summary, SummaryQuery, Test};
+pub use summary::{Change, Moment, Part, Point, SafetyLine, Show, Summary, SummaryQuery, Test};
 
 /// The first instant and the one after the last that a FHIR `date`, `dateTime` or `instant` may mean; `None` where it is none.
 /// A date is of Europe/London.

@@ -154,23 +154,43 @@ const SHORT_FORM_LETTERS: usize = 3;
 
 /// Short forms that do not begin as the name does. Only common ones: where one is missing, a person is asked.
 const SHORT_FORMS: &[(&str, &[&str])] = &[
+    ("agnes", &["nessie"]),
+    ("albert", &["bert", "bertie"]),
+    ("andrew", &["andy", "drew"]),
     ("anthony", &["tony"]),
     ("catherine", &["kate", "kathy", "kitty", "katie"]),
+    ("charles", &["chas", "chuck"]),
+    ("david", &["dave", "davy"]),
+    ("deborah", &["debbie"]),
     ("dorothy", &["dolly", "dot", "dotty"]),
     ("edith", &["edie"]),
     ("edward", &["ned", "ted", "teddy"]),
+    ("eleanor", &["nell", "nora", "ellie"]),
     ("elizabeth", &["beth", "betty", "lizzie", "liz", "libby", "bess", "elsie"]),
     ("florence", &["flo", "flossie"]),
+    ("francis", &["frank"]),
+    ("harold", &["harry"]),
+    ("helen", &["nell", "ellie"]),
     ("henry", &["harry", "hal"]),
     ("isabella", &["bella"]),
     ("james", &["jim", "jimmy"]),
+    ("jennifer", &["jenny"]),
     ("john", &["jack", "johnny"]),
+    ("joseph", &["joe"]),
     ("katherine", &["kate", "kathy", "kitty", "katie"]),
     ("margaret", &["peggy", "meg", "maggie", "daisy", "greta"]),
     ("martha", &["patsy", "mattie"]),
+    ("michael", &["mike", "mick"]),
     ("mary", &["molly", "polly", "may"]),
+    ("patricia", &["trish", "paddy"]),
+    ("rebecca", &["becky"]),
     ("richard", &["dick", "rick"]),
     ("robert", &["bob", "bobby", "rob"]),
+    ("stephen", &["steve"]),
+    ("susan", &["sue", "susie"]),
+    ("theresa", &["tess", "terry"]),
+    ("thomas", &["tom", "tommy"]),
+    ("victoria", &["vicky"]),
     ("sarah", &["sally", "sadie"]),
     ("william", &["bill", "billy"]),
 ];
@@ -220,7 +240,7 @@ pub(crate) fn judge(one: &Known, two: &Known, basis: Basis, numbers_differ: bool
 }
 
 /// Likeness from which two Patients without an identifier in common are shown to a person.
-pub(crate) const LOOK_ALIKE: i64 = 10;
+pub const LOOK_ALIKE: i64 = 10;
 
 /// How alike two Patients look, as a sum of points; 0 where they can't be one. Points follow how rarely strangers
 /// agree: a day of birth about once in 25,000 pairs, a name about once in some hundred.

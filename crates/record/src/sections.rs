@@ -34,7 +34,7 @@ pub(crate) const HEADINGS: &[Heading] = &[
     heading("support-reasons", "Needs and reasons for support", true),
     heading("services-and-care", "Services and care", true),
     heading("assessments", "Assessments", true),
-    heading("daily-notes", "Daily notes, alarms and incidents", true),
+    heading("care-notes", "Daily notes, alarms and incidents", true),
     heading("results", "Results and observations", false),
     heading("encounters", "Contacts with services", false),
     heading("referrals", "Referrals and requests", false),
@@ -56,9 +56,9 @@ const CARE_RECORD: &[(&str, &str)] = &[
     ("alert", "alerts"),
     ("capacity-assessment", "choices"),
     ("cpr-decision", "choices"),
-    ("daily-note", "daily-notes"),
+    ("daily-note", "care-notes"),
     ("deprivation-of-liberty", "choices"),
-    ("incident", "daily-notes"),
+    ("incident", "care-notes"),
     ("lasting-power-of-attorney", "choices"),
     ("mental-health-act", "choices"),
     ("mobility", "support-reasons"),
@@ -97,6 +97,7 @@ pub(crate) fn section_of(kind: &str, map: &Map<String, Value>, sector: Sector) -
         "EpisodeOfCare" => "services-and-care",
         "ServiceRequest" | "ReferralRequest" if social => "services-and-care",
         "Task" if social && has_code("plan-review") => "plans",
+        "Task" if is_notice(map) => "services-and-care",
         "Task" if social => "assessments",
         "QuestionnaireResponse" | "ClinicalImpression" => "assessments",
         "Condition" if social && is_support_reason(map) => "support-reasons",
@@ -109,13 +110,13 @@ pub(crate) fn section_of(kind: &str, map: &Map<String, Value>, sector: Sector) -
             "medicines"
         }
         "Condition" => "problems",
-        "AdverseEvent" => "daily-notes",
+        "AdverseEvent" => "care-notes",
         "Observation" if is_accommodation(map) => "accommodation",
-        "Observation" if is_alarm(map) => "daily-notes",
+        "Observation" if is_alarm(map) => "care-notes",
         "Observation" if social && !measured && !has_code("vital-signs") && !has_code("laboratory") => {
             "assessments"
         }
-        "Observation" | "DiagnosticReport" | "Specimen" => "results",
+        "Observation" | "DiagnosticReport" => "results",
         "Immunization" | "ImmunizationRecommendation" => "vaccinations",
         "Procedure" => "procedures",
         "Encounter" | "Appointment" | "AppointmentResponse" | "Communication" | "CommunicationRequest" => {
@@ -171,11 +172,19 @@ fn is_measured(map: &Map<String, Value>) -> bool {
         })
 }
 
-/// A council's reason for support is its own code and no diagnosis.
+/// A council's reason for support is its own code, or its own words for it (Client Level Data, primary support reasons:
+/// physical, sensory, memory and cognition, learning disability, mental health, social); the rest are diagnoses.
 fn is_support_reason(map: &Map<String, Value>) -> bool {
-    let mut diagnosis = false;
-    walk(map, "category.coding.code", &mut |v| diagnosis |= v.as_str() == Some("problem-list-item"));
-    !diagnosis
+    let mut own = false;
+    each_coding(map, "code.coding", &mut |system, _| own |= system.ends_with("support-reason"));
+    own || describe::title("Condition", map).to_lowercase().split(' ').any(|word| word.starts_with("support"))
+}
+
+/// Whether a task is a step of a discharge notice.
+fn is_notice(map: &Map<String, Value>) -> bool {
+    let mut found = false;
+    each_coding(map, "code.coding", &mut |system, _| found |= system.ends_with("/discharge-notice-type"));
+    found
 }
 
 /// Whether it is an alarm from somebody's home (SCAIP).
@@ -211,7 +220,7 @@ mod tests {
         let about = "https://fhir.causeway.example/Questionnaire/about-me";
         assert_eq!(social(json!({"resourceType": "QuestionnaireResponse", "questionnaire": about})), Some("about-me"));
         assert_eq!(social(json!({"resourceType": "QuestionnaireResponse"})), Some("assessments"));
-        assert_eq!(social(json!({"resourceType": "Observation", "category": care("daily-note"), "valueString": "Ate well"})), Some("daily-notes"));
+        assert_eq!(social(json!({"resourceType": "Observation", "category": care("daily-note"), "valueString": "Ate well"})), Some("care-notes"));
         assert_eq!(
             social(json!({"resourceType": "Observation", "category": care("daily-note"), "component": [{"valueQuantity": {"value": 57}}]})),
             Some("results")

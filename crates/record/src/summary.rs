@@ -11,6 +11,9 @@ use crate::facts::{Fact, Standing, Telling};
 use crate::limits;
 use crate::model::{ExpectedSource, Key, Notice, Source, SourceSummary};
 
+/// A resource as the reader may see it; `None` where it is withheld. `None` in its place: the reader sees all.
+pub type Show<'a> = Option<&'a dyn Fn(serde_json::Value) -> Option<serde_json::Value>>;
+
 /// What of a person's record is wanted.
 #[derive(Clone, Debug, Default)]
 pub struct SummaryQuery {
@@ -274,7 +277,7 @@ pub(crate) fn tests(facts: &[Fact]) -> Vec<Test> {
             value: measured.value.clone(),
             flag: measured.flag.clone(),
             differs: fact.differences.iter().any(|d| d.aspect == "value"),
-            earlier: telling.earlier.clone(),
+            earlier: fact.tellings.iter().flat_map(|t| t.earlier.clone()).collect(),
             by: tellers(fact),
             key: telling.key.clone(),
         };
@@ -298,7 +301,7 @@ pub(crate) fn tests(facts: &[Fact]) -> Vec<Test> {
 
 /// Parts that make the timeline.
 const TIMELINE: &[&str] = &[
-    "encounters", "services-and-care", "assessments", "daily-notes", "referrals", "procedures", "plans", "support-reasons",
+    "encounters", "services-and-care", "assessments", "care-notes", "referrals", "procedures", "plans", "support-reasons",
     "documents", "vaccinations", "problems",
 ];
 

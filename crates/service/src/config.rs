@@ -31,6 +31,9 @@ pub struct Config {
     pub open: bool,
     /// Test mode: time travel.
     pub test_mode: bool,
+    /// When time begins, in test mode; the system's time where nothing is said. Set by programs only.
+    #[serde(skip)]
+    pub begins: Option<jiff::Timestamp>,
     /// Limits.
     pub limits: Limits,
     /// Organisations.
@@ -69,6 +72,7 @@ impl Default for Config {
             public_url: None,
             open: false,
             test_mode: false,
+            begins: None,
             limits: Limits::default(),
             organisations: Vec::new(),
             mllp_listeners: Vec::new(),
@@ -91,6 +95,7 @@ impl From<Config> for Settings {
             public_url: config.public_url,
             open: config.open,
             test_mode: config.test_mode,
+            begins: config.begins,
             limits: config.limits,
             organisations: config.organisations,
             routes: config.routes,

@@ -265,11 +265,16 @@ fn from_journey(f: &mut Facts, journey: &Journey) {
 pub fn consultations(r: &mut Random, count: usize, last: Date) -> Vec<Consultation> {
     let mut day = last;
     let mut out = Vec::with_capacity(count);
+    // A body weighs nearly what it weighed three weeks ago, in tenths of a kilogram.
+    let mut weight = None;
     for _ in 0..count {
         let (reason, text) = *r.of(&TALKS);
         let at = day.at(r.between(9, 16) as i8, r.between(0, 59) as i8, 0, 0);
         let pressure = (r.between(108, 168), r.between(58, 96));
-        out.push(Consultation { at, reason, text, pressure, weight: r.between(480, 890) });
+        let drawn = r.between(480, 890);
+        let now = weight.map_or(drawn, |before: i64| (before + drawn % 15 - 7).clamp(450, 920));
+        weight = Some(now);
+        out.push(Consultation { at, reason, text, pressure, weight: now });
         day -= r.between(1, 21).days();
         // Dates before a computer stood in the practice are not plausible: begin again later in the years.
         if day.year() < 1990 {

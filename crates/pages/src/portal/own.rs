@@ -14,12 +14,12 @@ use causeway_access::standing::{Alert, Grant, Reason};
 use causeway_access::{Reader, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::PersonQuery;
+use causeway_record::{Fact, PersonQuery, SummaryQuery};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
 use super::{Who, see};
-use crate::people;
+use crate::{clinician, people};
 use crate::words::{self, Moment};
 use crate::{Frame, render};
 
@@ -112,6 +112,27 @@ struct PlainEntry {
     from: String,
 }
 
+impl PlainEntry {
+    fn of(fact: &Fact) -> Self {
+        let lead = fact.lead();
+        let mut detail = lead.map(|l| l.detail.clone()).unwrap_or_default();
+        // Where her sources differ she is told so, in the same words for everything.
+        if !fact.differences.is_empty() {
+            detail.push_str(" (the places that look after you do not all say the same about this)");
+        }
+        let lines = lead.map(|l| l.lines.as_slice()).unwrap_or_default();
+        for line in lines.iter().take(LINES) {
+            detail.push_str(&format!("{}{}: {}", if detail.is_empty() { "" } else { ". " }, line.label, line.text));
+        }
+        Self {
+            title: fact.title.clone(),
+            detail: detail.trim().to_owned(),
+            date: lead.map(|l| words::date(&l.date)).unwrap_or_default(),
+            from: lead.map(|l| l.source.organisation.clone()).unwrap_or_default(),
+        }
+    }
+}
+
 struct PlainSection {
     code: String,
     title: &'static str,
@@ -152,6 +173,7 @@ fn plain(code: &str) -> &'static str {
         "about-me" => "What matters to me",
         "services-and-care" => "The care and support I get",
         "assessments" => "What people found out about my needs",
+        "care-notes" => "Notes of my carers",
         "support-reasons" => "Why I get support",
         "carers-and-contacts" => "People close to me",
         "accommodation" => "Where I live",
@@ -177,6 +199,8 @@ const EASY: &[&str] =
     &["about-me", "alerts", "allergies", "medicines", "services-and-care", "carers-and-contacts"];
 /// Entries of a section on the whole page.
 const SHOWN: usize = 5;
+/// Notes and answers of one entry.
+const LINES: usize = 10;
 
 pub(super) async fn record(
     State(state): State<Shared>,
@@ -185,45 +209,21 @@ pub(super) async fn record(
     Query(look): Query<Look>,
 ) -> Answer {
     reader.signed_in()?;
-    let mut opened = people::open(&state, &reader, &id, "page/own-record").await?;
-    let wanted = id.clone();
-    let found = state
-        .blocking(move |s| -> Result<_, Problem> {
-            Ok((
-                s.record.person(&wanted).map_err(record_problem)?,
-                s.record.sections(&wanted, &[]).map_err(record_problem)?,
-            ))
-        })
-        .await?;
-    let (Some(mut person), Some(mut all)) = found else { return Err(Problem::not_found("person")) };
-    opened.filter_person(&mut person);
-    opened.filter_sections(&mut all);
+    let opened = people::open(&state, &reader, &id, "page/own-record").await?;
+    let today = causeway_core::london().to_datetime(state.clock.now()).date().to_string();
+    let query = SummaryQuery { today, part: look.section.clone(), ..SummaryQuery::default() };
+    let (mut opened, person, all) = clinician::record::read(&state, opened, &id, query).await?;
     let easy = look.easy == "1";
     let alone = !look.section.is_empty();
-    let chosen = all.sections.iter().filter(|s| !s.entries.is_empty());
-    let chosen =
-        chosen.filter(|s| !easy || EASY.contains(&s.code)).filter(|s| !alone || s.code == look.section);
+    let chosen = all.parts.iter().filter(|p| !p.facts.is_empty());
+    let chosen = chosen.filter(|p| !easy || EASY.contains(&p.code));
     let shown = if alone { 60 } else { SHOWN };
     let sections: Vec<PlainSection> = chosen
-        .map(|s| PlainSection {
-            code: s.code.to_owned(),
-            title: plain(s.code),
-            more: s.entries.len().saturating_sub(shown),
-            entries: s
-                .entries
-                .iter()
-                .take(shown)
-                .map(|e| PlainEntry {
-                    title: if e.title.is_empty() {
-                        words::kind(&e.key.kind).to_owned()
-                    } else {
-                        e.title.clone()
-                    },
-                    detail: e.detail.clone(),
-                    date: words::date(&e.date),
-                    from: e.source.organisation.clone(),
-                })
-                .collect(),
+        .map(|part| PlainSection {
+            code: part.code.to_owned(),
+            title: plain(part.code),
+            more: part.facts.len().saturating_sub(shown),
+            entries: part.facts.iter().take(shown).map(PlainEntry::of).collect(),
         })
         .collect();
     let seen = sections.iter().map(|s| s.code.clone()).collect();

@@ -51,7 +51,7 @@ fn substance(text: &str) -> String {
         .split(' ')
         .filter(|word| !AROUND.contains(word))
         .map(|word| {
-            let singular = word.strip_suffix('s').filter(|w| w.len() > 4 && !w.ends_with('s'));
+            let singular = word.strip_suffix('s').filter(|w| w.len() > 2 && !w.ends_with(['s', 'u', 'i']));
             singular.unwrap_or(word).to_owned()
         })
         .collect();

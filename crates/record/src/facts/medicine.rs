@@ -177,9 +177,22 @@ fn standing(tellings: &[Telling], today: &str) -> (Standing, String) {
     for telling in tellings {
         by_source.entry(source_key(&telling.source)).or_default().push(telling);
     }
+    // An organisation that speaks through several formats (its summary, its whole record) says now what it said last.
+    let mut last: BTreeMap<&str, ((&str, &str), jiff::Timestamp)> = BTreeMap::new();
+    for (source, all) in &by_source {
+        let heard = all.iter().map(|t| t.source.received).max().unwrap_or_default();
+        let speaks = all.iter().any(|t| matches!(t.compared.as_str(), "current" | "stopped"));
+        let newest = last.get(source.0).is_none_or(|(_, before)| heard > *before);
+        if speaks && newest {
+            last.insert(source.0, (*source, heard));
+        }
+    }
     let mut said: Vec<Standing> = Vec::new();
     let mut weak = Standing::Told;
-    for all in by_source.values() {
+    for (source, all) in &by_source {
+        if last.get(source.0).is_some_and(|(newest, _)| newest != source) {
+            continue;
+        }
         // What a source calls the person's medicine outweighs its single orders.
         let statements: Vec<&&Telling> = all.iter().filter(|t| t.key.kind == "MedicationStatement").collect();
         let asked: Vec<&&Telling> = if statements.is_empty() { all.iter().collect() } else { statements };

@@ -217,8 +217,12 @@ fn differences(rule: &Rule, tellings: &[Telling]) -> Vec<FactDifference> {
             values.iter().skip(n + 1).any(|(b, _)| differs(a, b))
         });
         if contradicts {
-            let values =
-                values.iter().map(|(value, t)| ((*value).to_owned(), t.source.organisation.clone())).collect();
+            let named = |t: &Telling| {
+                let several = values.iter().filter(|(_, o)| o.source.organisation == t.source.organisation).count() > 1;
+                let name = &t.source.organisation;
+                if several { format!("{name}, {}", t.source.system) } else { name.clone() }
+            };
+            let values = values.iter().map(|(value, t)| ((*value).to_owned(), named(t))).collect();
             out.push(FactDifference { aspect, values });
         }
     }

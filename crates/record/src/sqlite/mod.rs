@@ -29,7 +29,7 @@ use crate::model::{
     Answer, Applied, Decision, Delivery, Figures, Origin, PersonQuery, PersonRow, PersonView, Review,
     SearchOptions, SearchPage, SourceMessage, Version,
 };
-use crate::summary::{Summary, SummaryQuery};
+use crate::summary::{Show, Summary, SummaryQuery};
 use crate::tables::Who;
 use crate::{bundle, limits};
 
@@ -263,10 +263,14 @@ impl Record {
     /// What a page of the person shows: parts with their facts, the safety line, results by test, timeline, changes. What
     /// is read is bounded, whatever is stored; [`Part::older`](crate::Part::older) leads on.
     ///
+    /// With `show`, each resource is as the reader may see it before anything is joined, counted or compared, so that
+    /// nothing tells of what is withheld; the notices about messages ([`Summary::gaps`], [`Summary::sources`]) are the
+    /// caller's to cut.
+    ///
     /// # Errors
     /// The database failed.
-    pub fn summary(&self, person: &str, query: &SummaryQuery) -> Result<Option<Summary>> {
-        self.read(|db| summary::summary(db, person, query))
+    pub fn summary(&self, person: &str, query: &SummaryQuery, show: Show<'_>) -> Result<Option<Summary>> {
+        self.read(|db| summary::summary(db, person, query, show))
     }
 
     /// Takes a Patient out of its person (a merge or a match was wrong). It becomes a person of its own and

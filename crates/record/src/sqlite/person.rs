@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 
 use causeway_core::NhsNumber;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde_json::Value;
-
 use crate::demographics::{chosen, differences, member, rank};
 use crate::error::Result;
 use crate::limits;
@@ -53,12 +51,13 @@ pub(crate) fn members(db: &Connection, pid: i64) -> Result<Vec<Member>> {
     Ok(out)
 }
 
-/// The name of what a reference points to, where the record knows one: a practice is known by its name.
+/// The name of what a reference points to, where the record knows one: a practice is known by its name. A raw reference
+/// tells a reader nothing.
 fn named(db: &Connection, reference: String) -> Result<String> {
-    let Some((kind, id)) = reference.split_once('/') else { return Ok(reference) };
-    let found = read::current(db, kind, id)?;
-    let name = found.as_ref().and_then(|v| v.resource.get("name")).and_then(Value::as_str).map(str::to_owned);
-    Ok(name.unwrap_or(reference))
+    let Some(key) = crate::bundle::key_of(&reference) else { return Ok(reference) };
+    let found = read::current(db, &key.kind, &key.id)?;
+    let map = found.as_ref().and_then(|v| v.resource.as_object());
+    Ok(map.map(crate::facts::telling::name_of).unwrap_or_default())
 }
 
 /// A list of persons.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use causeway_core::{Sector, Telling as Sends};
 use rusqlite::{Connection, params};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::Result;
 use crate::facts::keys::Times;
@@ -13,24 +13,32 @@ use crate::facts::telling::{self, Related};
 use crate::facts::{self, Telling};
 use crate::model::{ExpectedSource, Key, Notice, SourceSummary, Version};
 use crate::sections::{HEADINGS, section_of};
-use crate::summary::{self, Change, Part, Summary, SummaryQuery};
-use crate::{bundle, dates, describe, limits};
+use crate::summary::{self, Change, Part, Show, Summary, SummaryQuery};
+use crate::{bundle, dates, demographics, describe, limits};
 
 use super::{people, person, read};
 
 /// The summary of a person; `None` where there is none.
-pub(crate) fn summary(db: &Connection, id: &str, query: &SummaryQuery) -> Result<Option<Summary>> {
+pub(crate) fn summary(
+    db: &Connection,
+    id: &str,
+    query: &SummaryQuery,
+    show: Show<'_>,
+) -> Result<Option<Summary>> {
     let Some(pid) = people::pid_of_id(db, id)? else { return Ok(None) };
     let patients = people::members(db, pid)?;
-    let counts = counts(db, &patients)?;
+    let counts = match show {
+        None => counts(db, &patients)?,
+        Some(show) => visible(db, &patients, show)?,
+    };
     let mut related = Related::new();
-    let mut gaps = emptied_lists(db, &patients)?;
+    let mut gaps = emptied_lists(db, &patients, show)?;
     let mut parts = Vec::new();
     for heading in HEADINGS.iter().filter(|h| query.part.is_empty() || h.code == query.part) {
         let most = if query.part.is_empty() { limits::part_read(heading.code) } else { limits::PART_READ_ALONE };
         let (rows, older) = rows(db, &patients, heading.code, query.before, most)?;
-        let read = rows.len() as u64;
-        let tellings = tellings(db, rows, &mut related)?;
+        let tellings = tellings(db, rows, &mut related, show)?;
+        let read = tellings.len() as u64;
         parts.push(Part {
             code: heading.code,
             title: heading.title,
@@ -47,7 +55,7 @@ pub(crate) fn summary(db: &Connection, id: &str, query: &SummaryQuery) -> Result
     let mut unique = HashSet::new();
     gaps.retain(|n| unique.insert((n.code.clone(), n.text.clone())));
     let changes = match query.since {
-        Some(since) => changes(db, &patients, since.as_microsecond(), &mut related)?,
+        Some(since) => changes(db, &patients, since.as_microsecond(), &mut related, show)?,
         None => Vec::new(),
     };
     let results = parts.iter().find(|p| p.code == "results").map(|p| p.facts.as_slice()).unwrap_or_default();
@@ -77,6 +85,41 @@ fn counts(db: &Connection, patients: &[String]) -> Result<HashMap<String, u64>> 
         }
     }
     Ok(out)
+}
+
+/// How many of each part the reader may see: what is withheld must not be counted.
+fn visible(
+    db: &Connection,
+    patients: &[String],
+    show: &dyn Fn(Value) -> Option<Value>,
+) -> Result<HashMap<String, u64>> {
+    let mut list = db.prepare_cached(
+        "SELECT part, type, id FROM resource INDEXED BY resource_part
+         WHERE patient=?1 AND state='told' AND withdrawn=0 AND part<>''",
+    )?;
+    let mut out = HashMap::new();
+    for patient in patients {
+        let mut rows = list.query([patient])?;
+        while let Some(row) = rows.next()? {
+            let (kind, id): (String, String) = (row.get(1)?, row.get(2)?);
+            if show(json!({"resourceType": kind, "id": id})).is_some() {
+                *out.entry(row.get(0)?).or_insert(0) += 1;
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// A version as the reader may see it.
+fn seen(version: Version, show: Show<'_>) -> Option<Version> {
+    match show {
+        None => Some(version),
+        Some(show) => {
+            let Version { resource, .. } = version;
+            let resource = show(resource)?;
+            Some(Version { resource, key: version.key, source: version.source, ..version })
+        }
+    }
 }
 
 /// The newest rows of a part, not more than `most`, and where the older ones begin.
@@ -114,14 +157,14 @@ fn rows(
 }
 
 /// The tellings of rows, one resource in memory at a time.
-fn tellings(db: &Connection, rows: Vec<i64>, related: &mut Related) -> Result<Vec<Telling>> {
+fn tellings(db: &Connection, rows: Vec<i64>, related: &mut Related, show: Show<'_>) -> Result<Vec<Telling>> {
     let mut elsewhere = db.prepare_cached("SELECT elsewhere FROM resource WHERE rid=?1")?;
     let mut out = Vec::new();
     let mut earlier = 0;
     for rid in rows {
-        let version = read::by_rid(db, rid)?;
+        let Some(version) = seen(read::by_rid(db, rid)?, show) else { continue };
         let Some(map) = version.resource.as_object() else { continue };
-        look_up(db, map, related)?;
+        look_up(db, map, related, show)?;
         let time: String = elsewhere.query_row([rid], |row| row.get(0))?;
         let Some(mut telling) = telling::telling(&version, &time, related) else { continue };
         if version.version > 1 && earlier < limits::EARLIER_MAX {
@@ -143,9 +186,15 @@ fn earlier_values(db: &Connection, rid: i64, version: &Version, now: &Telling) -
         .query_map(params![rid, version.version, limits::EARLIER_SHOWN as i64], |row| row.get::<_, String>(0))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let standing = (now.detail.clone(), now.status.clone());
+    let about = |map: &Map<String, Value>| (map.get("code").cloned(), demographics::labels(map));
+    let same = version.resource.as_object().map(about);
     let mut out: Vec<String> = Vec::new();
     for content in contents {
         let map: Map<String, Value> = serde_json::from_str(&content)?;
+        // What was about something else then, or confidential, is for the history and not for this line.
+        if same.as_ref() != Some(&about(&map)) {
+            continue;
+        }
         let then = (describe::detail(&map), describe::status(&map));
         let text = if then.0.is_empty() { then.1.clone() } else { then.0.clone() };
         if then != standing && !text.is_empty() && !out.contains(&text) {
@@ -159,7 +208,7 @@ fn earlier_values(db: &Connection, rid: i64, version: &Version, now: &Telling) -
 const NAMED: &[&str] = &["Medication", "Practitioner", "PractitionerRole", "Organization", "Location", "Device"];
 
 /// Reads what a resource refers to for a name.
-fn look_up(db: &Connection, map: &Map<String, Value>, related: &mut Related) -> Result<()> {
+fn look_up(db: &Connection, map: &Map<String, Value>, related: &mut Related, show: Show<'_>) -> Result<()> {
     let mut found = Vec::new();
     for value in map.values() {
         read::references(value, &mut found);
@@ -172,7 +221,7 @@ fn look_up(db: &Connection, map: &Map<String, Value>, related: &mut Related) -> 
         {
             continue;
         }
-        let resource = read::current(db, &key.kind, &key.id)?.map(|v| v.resource);
+        let resource = read::current(db, &key.kind, &key.id)?.and_then(|v| seen(v, show)).map(|v| v.resource);
         let mut resource = match resource {
             Some(Value::Object(map)) => map,
             _ => Map::new(),
@@ -181,7 +230,7 @@ fn look_up(db: &Connection, map: &Map<String, Value>, related: &mut Related) -> 
         if key.kind == "PractitionerRole"
             && let Some(practitioner) = resource.get("practitioner").and_then(|p| p.get("reference")).and_then(Value::as_str)
             && let Some(key) = bundle::key_of(practitioner)
-            && let Some(version) = read::current(db, &key.kind, &key.id)?
+            && let Some(version) = read::current(db, &key.kind, &key.id)?.and_then(|v| seen(v, show))
             && let Some(name) = version.resource.get("name")
         {
             resource.insert("name".to_owned(), name.clone());
@@ -192,7 +241,13 @@ fn look_up(db: &Connection, map: &Map<String, Value>, related: &mut Related) -> 
 }
 
 /// What changed since a time, the newest first.
-fn changes(db: &Connection, patients: &[String], since: i64, related: &mut Related) -> Result<Vec<Change>> {
+fn changes(
+    db: &Connection,
+    patients: &[String],
+    since: i64,
+    related: &mut Related,
+    show: Show<'_>,
+) -> Result<Vec<Change>> {
     let mut list = db.prepare_cached(
         "SELECT updated, rid, state, withdrawn, part FROM resource INDEXED BY resource_part
            WHERE patient=?1 AND state='told' AND withdrawn=0 AND part<>'' AND updated>=?2
@@ -212,9 +267,9 @@ fn changes(db: &Connection, patients: &[String], since: i64, related: &mut Relat
     all.truncate(limits::CHANGES_MAX);
     let mut out = Vec::new();
     for (at, rid, state, withdrawn, part) in all {
-        let version = read::by_rid(db, rid)?;
+        let Some(version) = seen(read::by_rid(db, rid)?, show) else { continue };
         let Some(map) = version.resource.as_object() else { continue };
-        look_up(db, map, related)?;
+        look_up(db, map, related, show)?;
         let Some(part) = HEADINGS.iter().find(|h| h.code == part) else { continue };
         let Some(telling) = telling::telling(&version, "", related) else { continue };
         out.push(Change {
@@ -235,7 +290,7 @@ fn changes(db: &Connection, patients: &[String], since: i64, related: &mut Relat
 }
 
 /// Lists that a source left empty for a reason, such as withheld.
-fn emptied_lists(db: &Connection, patients: &[String]) -> Result<Vec<Notice>> {
+fn emptied_lists(db: &Connection, patients: &[String], show: Show<'_>) -> Result<Vec<Notice>> {
     let mut list = db.prepare_cached(
         "SELECT rid FROM resource INDEXED BY resource_patient
          WHERE patient=?1 AND type='List' AND state='told' AND withdrawn=0 ORDER BY rid DESC LIMIT ?2",
@@ -244,7 +299,7 @@ fn emptied_lists(db: &Connection, patients: &[String]) -> Result<Vec<Notice>> {
     for patient in patients {
         let rows = list.query_map(params![patient, limits::LISTS_READ as i64], |row| row.get::<_, i64>(0))?;
         for rid in rows.collect::<rusqlite::Result<Vec<_>>>()? {
-            out.extend(emptied(&read::by_rid(db, rid)?));
+            out.extend(seen(read::by_rid(db, rid)?, show).as_ref().and_then(emptied));
         }
     }
     Ok(out)

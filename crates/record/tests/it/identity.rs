@@ -109,6 +109,15 @@ fn who_is_joined_and_who_is_not() {
             vec![],
         ),
         ("local", vec![with_local(a("p1", ""), "77"), with_local(a("p2", ""), "77")], 2, vec!["look-alike"]),
+        (
+            "local id rounded by a spreadsheet",
+            vec![
+                with_local(a("p1", ""), "4.47E+06"),
+                with_local(named("p2", "", "Larch", "Susan", "female", "1950-01-01"), "4.47E+06"),
+            ],
+            2,
+            vec![],
+        ),
         ("local id", vec![with_local(a("p1", ""), "H771"), with_local(a("p2", &n1), "H771")], 1, vec![]),
         (
             "local, numbers differ",

@@ -83,7 +83,7 @@ fn what_was_never_told_is_not_found() {
     assert!(s.record.history_bundle("Patient", "x", "").unwrap().is_none());
     assert!(s.record.origin("Patient", "x").unwrap().is_empty());
     assert!(s.record.person("x").unwrap().is_none());
-    assert!(s.record.summary("x", &causeway_record::SummaryQuery::default()).unwrap().is_none());
+    assert!(s.record.summary("x", &causeway_record::SummaryQuery::default(), None).unwrap().is_none());
     assert!(s.record.types().unwrap().is_empty());
 }
 

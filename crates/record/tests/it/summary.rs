@@ -53,7 +53,7 @@ fn each_part_holds_its_facts_with_their_sources_and_conflicts() {
         expected: vec![expected("ZZ8", "Ambulance"), expected("ZZ1", "Council")],
         ..SummaryQuery::default()
     };
-    let all = s.record.summary(&person, &query).unwrap().unwrap();
+    let all = s.record.summary(&person, &query, None).unwrap().unwrap();
     let filled: Vec<(&str, u64, Vec<Vec<String>>)> = all
         .parts
         .iter()
@@ -201,7 +201,7 @@ fn a_page_reads_what_it_shows_and_leads_on_without_losing_any() {
     let mut before = None;
     loop {
         let query = SummaryQuery { part: "results".into(), before, ..SummaryQuery::default() };
-        let page = s.record.summary(&person, &query).unwrap().unwrap();
+        let page = s.record.summary(&person, &query, None).unwrap().unwrap();
         let part = page.parts.first().unwrap();
         seen.extend(part.facts.iter().flat_map(ids_of));
         before = part.older;
@@ -229,7 +229,7 @@ fn what_changed_since_is_told_with_earlier_values_beside() {
     apply(&s.record, &message("m2", "ZZ9", "edifact-pathology", 5), &[p, sodium("104", "corrected"), gone]);
     let person = s.record.person_of("p1").unwrap().unwrap();
     let query = SummaryQuery { since: Some(at(1)), ..SummaryQuery::default() };
-    let all = s.record.summary(&person, &query).unwrap().unwrap();
+    let all = s.record.summary(&person, &query, None).unwrap().unwrap();
     let mut changes: Vec<(&str, &str)> = all.changes.iter().map(|c| (c.kind, c.key.id.as_str())).collect();
     changes.sort_unstable();
     assert_eq!(changes, [("changed", "na"), ("withdrawn", "k")]);

@@ -165,7 +165,7 @@ pub fn ids(page: &SearchPage) -> Vec<&str> {
 pub fn summary(record: &Record, patient: &str) -> Summary {
     let person = record.person_of(patient).unwrap().unwrap();
     let query = SummaryQuery { today: "2025-11-01".into(), ..SummaryQuery::default() };
-    record.summary(&person, &query).unwrap().unwrap()
+    record.summary(&person, &query, None).unwrap().unwrap()
 }
 
 /// Ids of the tellings of each fact of a part, sorted; facts of one telling too.

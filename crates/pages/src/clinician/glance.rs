@@ -1,0 +1,130 @@
+//! What a reader asks first, in answers of a few lines: what does she take, what changed, who looks after her, what does
+//! she want. (What she is allergic to stands above, in the safety line.)
+
+use causeway_record::{Fact, Standing, Summary};
+
+use super::fact::in_line;
+use crate::words;
+
+/// Lines of one answer.
+const LINES: usize = 6;
+
+/// A question with its answer.
+pub(super) struct Answer {
+    pub title: &'static str,
+    /// Address within the page of where the rest is; empty where there is none.
+    pub to: String,
+    pub rest: String,
+    pub lines: Vec<(String, bool)>,
+    /// What is said where there is no line.
+    pub none: &'static str,
+}
+
+fn facts<'s>(summary: &'s Summary, part: &str) -> &'s [Fact] {
+    summary.part(part).map(|p| p.facts.as_slice()).unwrap_or_default()
+}
+
+fn answer(
+    title: &'static str,
+    part: &str,
+    rest: &str,
+    lines: Vec<(String, bool)>,
+    none: &'static str,
+) -> Answer {
+    let more = lines.len().saturating_sub(LINES);
+    let rest = if more > 0 { format!("{rest} ({more} more)") } else { rest.to_owned() };
+    Answer { title, to: format!("#{part}"), rest, lines: lines.into_iter().take(LINES).collect(), none }
+}
+
+fn line(fact: &Fact) -> String {
+    let mut text = fact.lead().map(in_line).unwrap_or_default();
+    for difference in &fact.differences {
+        let values: Vec<String> =
+            difference.values.iter().map(|(value, who)| format!("{} ({who})", words::date(value))).collect();
+        text.push_str(&format!(". Sources differ: {}", values.join(", ")));
+    }
+    text
+}
+
+/// The answers for a person.
+pub(super) fn answers(summary: &Summary, key_people: &[String]) -> Vec<Answer> {
+    let medicines = facts(summary, "medicines");
+    let mut taken: Vec<(String, bool)> =
+        medicines.iter().filter(|f| f.standing == Standing::Current).map(|f| (line(f), false)).collect();
+    let doubtful = medicines.iter().filter(|f| f.standing == Standing::Unclear);
+    taken.extend(doubtful.map(|f| (format!("{} – {}", line(f), f.why), true)));
+    let changes: Vec<(String, bool)> = summary
+        .changes
+        .iter()
+        .map(|c| (format!("{}: {} ({})", c.kind, c.title, c.source.organisation), false))
+        .collect();
+    let mut carers: Vec<(String, bool)> = key_people.iter().map(|p| (p.clone(), false)).collect();
+    for fact in facts(summary, "services-and-care").iter().filter(|f| f.standing != Standing::Past) {
+        let by = fact.lead().map_or("", |l| l.source.organisation.as_str());
+        carers.push((format!("{} ({by})", line(fact)), fact.standing == Standing::Unclear));
+    }
+    let mut wants: Vec<(String, bool)> = Vec::new();
+    for fact in facts(summary, "about-me") {
+        let Some(lead) = fact.lead() else { continue };
+        if lead.lines.is_empty() {
+            wants.push((in_line(lead), false));
+        }
+        wants.extend(lead.lines.iter().map(|l| (format!("{}: {}", l.label, l.text), false)));
+    }
+    let goals = facts(summary, "plans").iter().filter(|f| f.lead().is_some_and(|l| l.key.kind == "Goal"));
+    wants.extend(goals.map(|f| (format!("Goal: {}", line(f)), false)));
+    let mut all = vec![
+        answer("Takes now", "medicines", "All medicines", taken, "No source says that a medicine is taken now."),
+        answer("Changed in the last week", "changes", "All changes", changes, "Nothing new came in the last seven days."),
+        answer(
+            "Looks after this person",
+            "carers-and-contacts",
+            "All people",
+            carers,
+            "No source has told who looks after this person.",
+        ),
+        answer("What matters to this person", "about-me", "About me", wants, "No source has told what matters to this person."),
+    ];
+    // A link leads to a part that is there.
+    for answer in &mut all {
+        let code = answer.to.trim_start_matches('#');
+        if code != "changes" && summary.part(code).is_none_or(|part| part.total == 0) {
+            answer.to.clear();
+        }
+    }
+    all
+}
+
+/// The people to turn to: next of kin and attorneys with their telephone, then the practice.
+pub(super) fn key_people(summary: &Summary, practice: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for fact in facts(summary, "carers-and-contacts") {
+        let Some(lead) = fact.lead() else { continue };
+        let roles: Vec<&str> = fact
+            .tellings
+            .iter()
+            .flat_map(|t| &t.lines)
+            .filter(|l| l.label == "Role")
+            .map(|l| l.text.as_str())
+            .collect();
+        let kin = fact.tellings.iter().any(|t| {
+            t.aspects.get("relationship").is_some_and(|r| r.contains("next of kin") || r.contains("emergency contact"))
+        });
+        if roles.is_empty() && !kin {
+            continue;
+        }
+        let mut said: Vec<&str> = Vec::new();
+        for role in roles.into_iter().chain(kin.then_some("Next of kin")) {
+            if !said.iter().any(|s| s.eq_ignore_ascii_case(role)) {
+                said.push(role);
+            }
+        }
+        let telephone = fact.tellings.iter().filter_map(|t| t.aspects.get("telephone")).find(|t| !t.is_empty());
+        let telephone = telephone.map(|t| format!(", {t}")).unwrap_or_default();
+        out.push(format!("{}: {}{telephone}", said.join(", "), lead.title));
+    }
+    if !practice.is_empty() {
+        out.push(format!("Practice: {practice}"));
+    }
+    out
+}

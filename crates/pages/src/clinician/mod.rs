@@ -1,0 +1,7 @@
+//! Pages for a clinician or care worker: the record of one person, and who is who.
+
+pub(super) mod chart;
+mod fact;
+mod glance;
+pub(super) mod identity;
+pub(super) mod record;
