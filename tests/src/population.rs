@@ -349,12 +349,17 @@ impl Run {
         let told: u64 = summary.parts.iter().flat_map(|p| &p.facts).map(|f| f.tellings.len() as u64).sum();
         let read: u64 = summary.parts.iter().map(|p| p.read).sum();
         if counted != found || told != read {
-            self.fault(|| format!("person {person}: {found} in FHIR, {counted} counted, {read} read, {told} told"));
+            self.fault(|| {
+                format!("person {person}: {found} in FHIR, {counted} counted, {read} read, {told} told")
+            });
         }
         for telling in summary.parts.iter().flat_map(|p| &p.facts).flat_map(|f| &f.tellings) {
-            let raw = [&telling.title, &telling.detail, &telling.by].into_iter().any(|text| is_reference(text));
+            let raw =
+                [&telling.title, &telling.detail, &telling.by].into_iter().any(|text| is_reference(text));
             if raw || telling.title.is_empty() || telling.title == "Medicine without a name" {
-                self.fault(|| format!("person {person}: {} has no words: {:?}", telling.key.reference(), telling.title));
+                self.fault(|| {
+                    format!("person {person}: {} has no words: {:?}", telling.key.reference(), telling.title)
+                });
             }
         }
     }
@@ -456,5 +461,7 @@ impl Run {
 /// Whether a text is or holds a FHIR reference rather than words.
 fn is_reference(text: &str) -> bool {
     text.contains("urn:uuid:")
-        || ["Practitioner/", "Organization/", "Patient/", "Medication/", "Location/"].iter().any(|t| text.contains(t))
+        || ["Practitioner/", "Organization/", "Patient/", "Medication/", "Location/"]
+            .iter()
+            .any(|t| text.contains(t))
 }

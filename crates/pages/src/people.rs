@@ -1,10 +1,10 @@
 //! The list of people, how one is looked for, and how one's record is opened.
 
 use askama::Template;
+use axum::Json;
 use axum::extract::{Form, Query, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
-use axum::Json;
 use causeway_access::audit_event::Act;
 use causeway_access::caller::same_origin;
 use causeway_access::opened::{self, Opened};
@@ -87,9 +87,8 @@ pub fn birth_date(text: &str) -> Answer<String> {
     let zone = causeway_core::london();
     let read = When::british(text, &zone).or_else(|_| When::iso(text, &zone));
     let whole = read.ok().filter(|when| when.precision() >= Precision::Day);
-    let whole = whole.ok_or_else(|| {
-        Problem::invalid("birth-date", "write the date like 7/3/1942 or 1942-03-07")
-    })?;
+    let whole =
+        whole.ok_or_else(|| Problem::invalid("birth-date", "write the date like 7/3/1942 or 1942-03-07"))?;
     Ok(whole.fhir_date())
 }
 

@@ -1,8 +1,6 @@
 //! States, events and outcomes in the words of the pages.
 
-pub use causeway_broker::words::{
-    Moment, count, date, identifier_system, nhs_number, organisation, size,
-};
+pub use causeway_broker::words::{Moment, count, date, identifier_system, nhs_number, organisation, size};
 use causeway_exchange::State;
 
 /// What a state means, in a sentence.

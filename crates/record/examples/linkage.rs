@@ -56,13 +56,36 @@ fn febrl(text: &str) -> Vec<Row> {
 }
 
 const FAMILIES: [&str; 16] = [
-    "Ashdown", "Beech", "Larch", "Quillfeather", "Thistlewood", "Osier", "Rowan", "Alder", "Hawthorn", "Sorrel", "Tansy",
-    "Yarrow", "Bramble", "Elder", "Juniper", "Willow",
+    "Ashdown",
+    "Beech",
+    "Larch",
+    "Quillfeather",
+    "Thistlewood",
+    "Osier",
+    "Rowan",
+    "Alder",
+    "Hawthorn",
+    "Sorrel",
+    "Tansy",
+    "Yarrow",
+    "Bramble",
+    "Elder",
+    "Juniper",
+    "Willow",
 ];
 const GIVEN: [(&str, &str, &str); 12] = [
-    ("Margaret", "Peggy", "female"), ("William", "Bill", "male"), ("Elizabeth", "Betty", "female"), ("Robert", "Bob", "male"),
-    ("Beatrice", "Bea", "female"), ("Walter", "Wal", "male"), ("Edith", "Edie", "female"), ("Thomas", "Tom", "male"),
-    ("Samantha", "Sam", "female"), ("Frederick", "Fred", "male"), ("Priya", "Pri", "female"), ("Idris", "Id", "male"),
+    ("Margaret", "Peggy", "female"),
+    ("William", "Bill", "male"),
+    ("Elizabeth", "Betty", "female"),
+    ("Robert", "Bob", "male"),
+    ("Beatrice", "Bea", "female"),
+    ("Walter", "Wal", "male"),
+    ("Edith", "Edie", "female"),
+    ("Thomas", "Tom", "male"),
+    ("Samantha", "Sam", "female"),
+    ("Frederick", "Fred", "male"),
+    ("Priya", "Pri", "female"),
+    ("Idris", "Id", "male"),
 ];
 
 /// People of our own: two records each, and a twin for one in ten.
@@ -90,7 +113,13 @@ fn generated(count: usize) -> Vec<Row> {
         if human % 10 == 0 {
             let other = GIVEN.iter().find(|(name, _, s)| *name != given && (*s == sex || human % 20 == 0));
             let (name, _, sex) = other.copied().unwrap_or(GIVEN[0]);
-            out.push(Row { human: human * 2 + 1, given: name.into(), sex, identifier: format!("T{human:06}"), ..one.clone() });
+            out.push(Row {
+                human: human * 2 + 1,
+                given: name.into(),
+                sex,
+                identifier: format!("T{human:06}"),
+                ..one.clone()
+            });
         }
         match human % 6 {
             0 => one.postcode = "ZZ99 9ZZ".into(),
@@ -119,13 +148,17 @@ fn patient(n: usize, row: &Row, with_identifier: bool) -> Value {
         p["gender"] = json!(row.sex);
     }
     if with_identifier && !row.identifier.is_empty() {
-        p["identifier"] = json!([{"system": "https://fhir.causeway.example/Id/register", "value": row.identifier}]);
+        p["identifier"] =
+            json!([{"system": "https://fhir.causeway.example/Id/register", "value": row.identifier}]);
     }
     p
 }
 
 /// Pairs that were joined, and pairs that were put to a person.
-fn decided(rows: &[Row], with_identifier: bool) -> Result<(BTreeSet<(usize, usize)>, BTreeSet<(usize, usize)>)> {
+fn decided(
+    rows: &[Row],
+    with_identifier: bool,
+) -> Result<(BTreeSet<(usize, usize)>, BTreeSet<(usize, usize)>)> {
     let folder = std::env::temp_dir().join(format!("causeway-linkage-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap_or_default();
     let record = Record::open(folder.join("record.db"))?;
@@ -147,7 +180,8 @@ fn decided(rows: &[Row], with_identifier: bool) -> Result<(BTreeSet<(usize, usiz
         .iter()
         .enumerate()
         .map(|(n, row)| {
-            let entry = [json!({"fullUrl": format!("urn:uuid:r{n}"), "resource": patient(n, row, with_identifier)})];
+            let entry =
+                [json!({"fullUrl": format!("urn:uuid:r{n}"), "resource": patient(n, row, with_identifier)})];
             json!({"resourceType": "Bundle", "type": "transaction", "entry": entry}).to_string().into_bytes()
         })
         .collect();

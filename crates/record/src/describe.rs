@@ -133,14 +133,17 @@ pub(crate) fn title(kind: &str, map: &Map<String, Value>) -> String {
 fn alarm(map: &Map<String, Value>) -> Option<String> {
     let coding = |element: &str, system: &str| {
         let all = map.get(element)?.get("coding")?.as_array()?;
-        let found = all.iter().find(|c| c.get("system").and_then(Value::as_str).is_some_and(|s| s.ends_with(system)));
+        let found =
+            all.iter().find(|c| c.get("system").and_then(Value::as_str).is_some_and(|s| s.ends_with(system)));
         found?.get("code")?.as_str()
     };
     let device = coding("code", "/scaip-device-type")?;
     let words = first_text(map, &["code.text", "code.coding.display"]);
     let status = coding("valueCodeableConcept", "/scaip-status");
     Some(match (device, status) {
-        (FALL_DETECTOR, Some(AUTOMATIC)) => format!("Fall detected, alarm raised by {}", words.to_lowercase()),
+        (FALL_DETECTOR, Some(AUTOMATIC)) => {
+            format!("Fall detected, alarm raised by {}", words.to_lowercase())
+        }
         (_, Some(AUTOMATIC | MANUAL)) => format!("Alarm raised by {}", words.to_lowercase()),
         _ => words.to_owned(),
     })

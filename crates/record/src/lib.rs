@@ -23,8 +23,8 @@ mod tables;
 
 pub use describe::in_words;
 pub use error::{RecordError, Result};
-pub use matching::LOOK_ALIKE as LOOK_ALIKE_POINTS;
 pub use facts::{Fact, FactDifference, Line, Measured, Standing, Telling};
+pub use matching::LOOK_ALIKE as LOOK_ALIKE_POINTS;
 pub use model::*;
 pub use parameters::{is_r4_type, search_parameters};
 pub use sqlite::Record;

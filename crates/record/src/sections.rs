@@ -167,9 +167,10 @@ fn each_coding(map: &Map<String, Value>, path: &str, f: &mut dyn FnMut(&str, &st
 
 fn is_measured(map: &Map<String, Value>) -> bool {
     map.contains_key("valueQuantity")
-        || map.get("component").and_then(Value::as_array).is_some_and(|all| {
-            all.iter().any(|component| component.get("valueQuantity").is_some())
-        })
+        || map
+            .get("component")
+            .and_then(Value::as_array)
+            .is_some_and(|all| all.iter().any(|component| component.get("valueQuantity").is_some()))
 }
 
 /// A council's reason for support is its own code, or its own words for it (Client Level Data, primary support reasons:
@@ -214,19 +215,35 @@ mod tests {
             section_of(map.get("resourceType").and_then(Value::as_str).unwrap_or(""), &map, sector)
         };
         let social = |value| section(value, Sector::SocialCare);
-        let care = |code: &str| {
-            json!([{"coding": [{"system": "https://fhir.causeway.example/CodeSystem/dscr-record-section", "code": code}]}])
-        };
+        let care = |code: &str| json!([{"coding": [{"system": "https://fhir.causeway.example/CodeSystem/dscr-record-section", "code": code}]}]);
         let about = "https://fhir.causeway.example/Questionnaire/about-me";
-        assert_eq!(social(json!({"resourceType": "QuestionnaireResponse", "questionnaire": about})), Some("about-me"));
-        assert_eq!(social(json!({"resourceType": "QuestionnaireResponse"})), Some("assessments"));
-        assert_eq!(social(json!({"resourceType": "Observation", "category": care("daily-note"), "valueString": "Ate well"})), Some("care-notes"));
         assert_eq!(
-            social(json!({"resourceType": "Observation", "category": care("daily-note"), "component": [{"valueQuantity": {"value": 57}}]})),
+            social(json!({"resourceType": "QuestionnaireResponse", "questionnaire": about})),
+            Some("about-me")
+        );
+        assert_eq!(social(json!({"resourceType": "QuestionnaireResponse"})), Some("assessments"));
+        assert_eq!(
+            social(
+                json!({"resourceType": "Observation", "category": care("daily-note"), "valueString": "Ate well"})
+            ),
+            Some("care-notes")
+        );
+        assert_eq!(
+            social(
+                json!({"resourceType": "Observation", "category": care("daily-note"), "component": [{"valueQuantity": {"value": 57}}]})
+            ),
             Some("results")
         );
-        assert_eq!(social(json!({"resourceType": "Flag", "category": care("reasonable-adjustment")})), Some("alerts"));
-        assert_eq!(social(json!({"resourceType": "Observation", "code": {"coding": care("preference")[0]["coding"]}})), Some("about-me"));
+        assert_eq!(
+            social(json!({"resourceType": "Flag", "category": care("reasonable-adjustment")})),
+            Some("alerts")
+        );
+        assert_eq!(
+            social(
+                json!({"resourceType": "Observation", "code": {"coding": care("preference")[0]["coding"]}})
+            ),
+            Some("about-me")
+        );
         assert_eq!(section(json!({"resourceType": "Provenance"}), Sector::Health), None);
         let codes: std::collections::HashSet<_> = HEADINGS.iter().map(|h| h.code).collect();
         assert_eq!(codes.len(), HEADINGS.len());

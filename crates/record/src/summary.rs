@@ -177,16 +177,28 @@ fn tellers(fact: &Fact) -> Vec<String> {
 
 /// The lines that stand on top of the record. Allergies always have one, for silence is no answer.
 pub(crate) fn safety(parts: &[Part]) -> Vec<SafetyLine> {
-    let of = |code: &str| parts.iter().find(|p| p.code == code).map(|p| p.facts.as_slice()).unwrap_or_default();
+    let of =
+        |code: &str| parts.iter().find(|p| p.code == code).map(|p| p.facts.as_slice()).unwrap_or_default();
     let mut out = allergies(of("allergies"));
     for fact in of("alerts") {
         let Some(lead) = fact.lead().filter(|lead| lead.status != "inactive") else { continue };
         let mut text = format!("{} {}", fact.title, lead.detail).to_lowercase();
         lead.lines.iter().for_each(|line| text.push_str(&line.text.to_lowercase()));
         let kind = match () {
-            () if ["interpreter", "communicat", "large print", "braille", "hearing", "sign language", "easy read"]
-                .iter()
-                .any(|w| text.contains(w)) => "communication",
+            () if [
+                "interpreter",
+                "communicat",
+                "large print",
+                "braille",
+                "hearing",
+                "sign language",
+                "easy read",
+            ]
+            .iter()
+            .any(|w| text.contains(w)) =>
+            {
+                "communication"
+            }
             () if text.contains("adjustment") => "adjustment",
             () => "alert",
         };
@@ -194,13 +206,20 @@ pub(crate) fn safety(parts: &[Part]) -> Vec<SafetyLine> {
     }
     for fact in of("choices") {
         let text = fact.title.to_lowercase();
-        let lines = fact.lead().map(|l| l.lines.iter().map(|line| line.text.to_lowercase()).collect::<String>());
+        let lines =
+            fact.lead().map(|l| l.lines.iter().map(|line| line.text.to_lowercase()).collect::<String>());
         let all = format!("{text} {}", lines.unwrap_or_default());
         if ["resuscitation", "dnacpr", "respect form", "cpr"].iter().any(|w| all.contains(w)) {
             out.push(line("resuscitation", fact, true));
-        } else if ["advance", "refuse treatment", "deprivation of liberty", "power of attorney", "mental health act"]
-            .iter()
-            .any(|w| all.contains(w))
+        } else if [
+            "advance",
+            "refuse treatment",
+            "deprivation of liberty",
+            "power of attorney",
+            "mental health act",
+        ]
+        .iter()
+        .any(|w| all.contains(w))
         {
             out.push(line("decision", fact, true));
         }
@@ -216,10 +235,13 @@ fn allergies(facts: &[Fact]) -> Vec<SafetyLine> {
         .collect();
     let denied = facts.iter().find(|f| f.standing == Standing::NoneKnown);
     match (out.is_empty(), denied) {
-        (true, Some(fact)) => out.push(SafetyLine { text: "No known allergies".to_owned(), ..line("allergy", fact, false) }),
+        (true, Some(fact)) => {
+            out.push(SafetyLine { text: "No known allergies".to_owned(), ..line("allergy", fact, false) })
+        }
         (true, None) => out.push(SafetyLine {
             kind: "allergy",
-            text: "No source has told anything about allergies. That does not mean that there are none.".to_owned(),
+            text: "No source has told anything about allergies. That does not mean that there are none."
+                .to_owned(),
             detail: String::new(),
             by: Vec::new(),
             warns: false,
@@ -263,7 +285,10 @@ pub(crate) fn tests(facts: &[Fact]) -> Vec<Test> {
     let mut at: HashMap<(String, String), usize> = HashMap::new();
     let mut out: Vec<Test> = Vec::new();
     for fact in facts {
-        let Some((telling, measured)) = fact.tellings.iter().find_map(|t| Some((t, t.measured.as_ref()?))) else { continue };
+        let Some((telling, measured)) = fact.tellings.iter().find_map(|t| Some((t, t.measured.as_ref()?)))
+        else {
+            continue;
+        };
         let unit = crate::facts::keys::unit(&measured.unit);
         // The same test has one code in one place and another wording elsewhere: any of its names leads to it.
         let known = telling.names.iter().find_map(|name| at.get(&(name.clone(), unit.clone())).copied());
@@ -301,8 +326,17 @@ pub(crate) fn tests(facts: &[Fact]) -> Vec<Test> {
 
 /// Parts that make the timeline.
 const TIMELINE: &[&str] = &[
-    "encounters", "services-and-care", "assessments", "care-notes", "referrals", "procedures", "plans", "support-reasons",
-    "documents", "vaccinations", "problems",
+    "encounters",
+    "services-and-care",
+    "assessments",
+    "care-notes",
+    "referrals",
+    "procedures",
+    "plans",
+    "support-reasons",
+    "documents",
+    "vaccinations",
+    "problems",
 ];
 
 /// Events of both settings, the newest first.
@@ -330,6 +364,9 @@ pub(crate) fn timeline(parts: &[Part]) -> Vec<Moment> {
 
 /// Title and detail in one line.
 pub(crate) fn in_line(telling: &Telling) -> String {
-    if telling.detail.is_empty() { telling.title.clone() } else { format!("{}: {}", telling.title, telling.detail) }
+    if telling.detail.is_empty() {
+        telling.title.clone()
+    } else {
+        format!("{}: {}", telling.title, telling.detail)
+    }
 }
-

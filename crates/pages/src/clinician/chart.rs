@@ -20,7 +20,9 @@ pub(super) fn trend(test: &Test) -> String {
     let mut points: Vec<(i64, f64)> =
         test.points.iter().take(POINTS_MAX).filter_map(|p| Some((p.at, number(&p.value)?))).collect();
     points.reverse();
-    let (Some(first), Some(last)) = (points.first().copied(), points.last().copied()) else { return String::new() };
+    let (Some(first), Some(last)) = (points.first().copied(), points.last().copied()) else {
+        return String::new();
+    };
     if points.len() < 2 || first.0 == last.0 {
         return String::new();
     }
@@ -44,12 +46,17 @@ pub(super) fn trend(test: &Test) -> String {
             (bottom - top).max(1.0)
         ));
     }
-    let path: Vec<String> = points.iter().map(|(at, value)| format!("{:.1},{:.1}", x(*at), y(*value))).collect();
+    let path: Vec<String> =
+        points.iter().map(|(at, value)| format!("{:.1},{:.1}", x(*at), y(*value))).collect();
     out.push_str(&format!("<polyline points=\"{}\"></polyline>", path.join(" ")));
     for (at, value) in &points {
         out.push_str(&format!("<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2\"></circle>", x(*at), y(*value)));
     }
-    out.push_str(&format!("<circle class=\"last\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.2\"></circle></svg>", x(last.0), y(last.1)));
+    out.push_str(&format!(
+        "<circle class=\"last\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.2\"></circle></svg>",
+        x(last.0),
+        y(last.1)
+    ));
     out
 }
 
@@ -90,7 +97,10 @@ pub(super) fn journey(moments: &[Moment]) -> String {
     }
     for moment in moments {
         let (class, y) = if moment.social_care { ("social", 26.0) } else { ("health", 64.0) };
-        out.push_str(&format!("<circle class=\"{class}\" cx=\"{:.1}\" cy=\"{y}\" r=\"5\"></circle>", x(moment.at)));
+        out.push_str(&format!(
+            "<circle class=\"{class}\" cx=\"{:.1}\" cy=\"{y}\" r=\"5\"></circle>",
+            x(moment.at)
+        ));
     }
     out.push_str("</svg>");
     out

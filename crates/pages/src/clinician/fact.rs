@@ -62,17 +62,16 @@ pub(super) struct FactRow {
 impl From<&Fact> for FactRow {
     fn from(fact: &Fact) -> Self {
         let lead = fact.lead();
-        let lines: Vec<(String, String)> = fact
-            .tellings
-            .iter()
-            .flat_map(|t| &t.lines)
-            .map(|l| (l.label.clone(), l.text.clone()))
-            .fold(Vec::new(), |mut all, line| {
-                if !all.contains(&line) {
-                    all.push(line);
-                }
-                all
-            });
+        let lines: Vec<(String, String)> =
+            fact.tellings.iter().flat_map(|t| &t.lines).map(|l| (l.label.clone(), l.text.clone())).fold(
+                Vec::new(),
+                |mut all, line| {
+                    if !all.contains(&line) {
+                        all.push(line);
+                    }
+                    all
+                },
+            );
         let (status, class) = match fact.standing {
             Standing::Told => (lead.map(|l| words::status(&l.status)).unwrap_or_default(), ""),
             Standing::Unclear => ("unclear".to_owned(), "unclear"),
@@ -111,7 +110,9 @@ fn told_by(fact: &Fact) -> String {
     match (fact.sources(), fact.tellings.len()) {
         (1, 1) => first.to_owned(),
         (1, n) => format!("{first}, {n} entries"),
-        (sources, n) => format!("{first} and {}, {n} entries", words::count(sources as u64 - 1, "other source")),
+        (sources, n) => {
+            format!("{first} and {}, {n} entries", words::count(sources as u64 - 1, "other source"))
+        }
     }
 }
 
@@ -125,5 +126,9 @@ fn aspect(name: &str) -> &str {
 
 /// Title and detail in one line.
 pub(super) fn in_line(telling: &Telling) -> String {
-    if telling.detail.is_empty() { telling.title.clone() } else { format!("{}: {}", telling.title, telling.detail) }
+    if telling.detail.is_empty() {
+        telling.title.clone()
+    } else {
+        format!("{}: {}", telling.title, telling.detail)
+    }
 }

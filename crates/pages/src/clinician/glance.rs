@@ -74,8 +74,20 @@ pub(super) fn answers(summary: &Summary, key_people: &[String]) -> Vec<Answer> {
     let goals = facts(summary, "plans").iter().filter(|f| f.lead().is_some_and(|l| l.key.kind == "Goal"));
     wants.extend(goals.map(|f| (format!("Goal: {}", line(f)), false)));
     let mut all = vec![
-        answer("Takes now", "medicines", "All medicines", taken, "No source says that a medicine is taken now."),
-        answer("Changed in the last week", "changes", "All changes", changes, "Nothing new came in the last seven days."),
+        answer(
+            "Takes now",
+            "medicines",
+            "All medicines",
+            taken,
+            "No source says that a medicine is taken now.",
+        ),
+        answer(
+            "Changed in the last week",
+            "changes",
+            "All changes",
+            changes,
+            "Nothing new came in the last seven days.",
+        ),
         answer(
             "Looks after this person",
             "carers-and-contacts",
@@ -83,7 +95,13 @@ pub(super) fn answers(summary: &Summary, key_people: &[String]) -> Vec<Answer> {
             carers,
             "No source has told who looks after this person.",
         ),
-        answer("What matters to this person", "about-me", "About me", wants, "No source has told what matters to this person."),
+        answer(
+            "What matters to this person",
+            "about-me",
+            "About me",
+            wants,
+            "No source has told what matters to this person.",
+        ),
     ];
     // A link leads to a part that is there.
     for answer in &mut all {
@@ -108,7 +126,9 @@ pub(super) fn key_people(summary: &Summary, practice: &str) -> Vec<String> {
             .map(|l| l.text.as_str())
             .collect();
         let kin = fact.tellings.iter().any(|t| {
-            t.aspects.get("relationship").is_some_and(|r| r.contains("next of kin") || r.contains("emergency contact"))
+            t.aspects
+                .get("relationship")
+                .is_some_and(|r| r.contains("next of kin") || r.contains("emergency contact"))
         });
         if roles.is_empty() && !kin {
             continue;
@@ -119,7 +139,8 @@ pub(super) fn key_people(summary: &Summary, practice: &str) -> Vec<String> {
                 said.push(role);
             }
         }
-        let telephone = fact.tellings.iter().filter_map(|t| t.aspects.get("telephone")).find(|t| !t.is_empty());
+        let telephone =
+            fact.tellings.iter().filter_map(|t| t.aspects.get("telephone")).find(|t| !t.is_empty());
         let telephone = telephone.map(|t| format!(", {t}")).unwrap_or_default();
         out.push(format!("{}: {}{telephone}", said.join(", "), lead.title));
     }

@@ -102,7 +102,11 @@ pub(crate) async fn list(
         score: r.score,
         outcome: r.outcome,
     };
-    render(&ListPage { frame: Frame::new("Identity", "/people/"), rows: reviews.into_iter().map(row).collect(), all })
+    render(&ListPage {
+        frame: Frame::new("Identity", "/people/"),
+        rows: reviews.into_iter().map(row).collect(),
+        all,
+    })
 }
 
 /// A case with both persons as they are now, and the decisions about either.
@@ -137,7 +141,8 @@ pub(crate) async fn one(
     let detail = json!({"page": "identity", "patients": patients});
     caller::audit(&state, &caller, "record-viewed", format!("identity/{number}"), detail).await?;
     if !wants_html(&headers) {
-        return Ok(Json(json!({"review": review, "person": one, "other": two, "decisions": history})).into_response());
+        return Ok(Json(json!({"review": review, "person": one, "other": two, "decisions": history}))
+            .into_response());
     }
     render(&shown(review, one.as_ref(), two.as_ref(), history))
 }
@@ -147,7 +152,12 @@ fn of_patient<'p>(person: Option<&'p PersonView>, patient: &str) -> Option<&'p D
     members.iter().find(|m| m.patient == patient).map(|m| &m.demographics)
 }
 
-fn shown(review: Review, one: Option<&PersonView>, two: Option<&PersonView>, history: Vec<Decision>) -> ReviewPage {
+fn shown(
+    review: Review,
+    one: Option<&PersonView>,
+    two: Option<&PersonView>,
+    history: Vec<Decision>,
+) -> ReviewPage {
     let empty = Demographics::default();
     let told = [of_patient(one, &review.patient), of_patient(two, &review.other_patient)];
     let (a, b) = (told[0].unwrap_or(&empty), told[1].unwrap_or(&empty));
@@ -160,8 +170,11 @@ fn shown(review: Review, one: Option<&PersonView>, two: Option<&PersonView>, his
         (element, a.to_owned(), b.to_owned(), verdict)
     };
     let local = |d: &Demographics| {
-        let all: Vec<String> =
-            d.identifiers.iter().map(|(system, value)| format!("{}: {value}", words::identifier_system(system))).collect();
+        let all: Vec<String> = d
+            .identifiers
+            .iter()
+            .map(|(system, value)| format!("{}: {value}", words::identifier_system(system)))
+            .collect();
         all.join("; ")
     };
     let by = |person: Option<&PersonView>, patient: &str| {

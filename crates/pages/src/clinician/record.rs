@@ -12,7 +12,9 @@ use causeway_access::{Reader, record_problem};
 use causeway_broker::limits::PAGE_ROWS;
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::{Change, Member, Part, PersonView, SafetyLine, SourceSummary, Summary, SummaryQuery, Test};
+use causeway_record::{
+    Change, Member, Part, PersonView, SafetyLine, SourceSummary, Summary, SummaryQuery, Test,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -175,7 +177,8 @@ pub(crate) async fn page(
     let now = state.clock.now();
     let since = match people::birth_date(&query.since)? {
         text if text.is_empty() => now - SignedDuration::from_hours(CHANGED_DAYS * 24),
-        text => start_of(&text).ok_or_else(|| Problem::invalid("since", "write the date like 7/3/2026 or 2026-03-07"))?,
+        text => start_of(&text)
+            .ok_or_else(|| Problem::invalid("since", "write the date like 7/3/2026 or 2026-03-07"))?,
     };
     let wanted = SummaryQuery {
         today: causeway_core::london().to_datetime(now).date().to_string(),
@@ -227,7 +230,13 @@ fn start_of(day: &str) -> Option<Timestamp> {
     causeway_core::london().to_timestamp(day.at(0, 0, 0, 0)).ok()
 }
 
-fn shown(person: PersonView, summary: &Summary, query: &RecordQuery, since: Timestamp, now: Timestamp) -> RecordPage {
+fn shown(
+    person: PersonView,
+    summary: &Summary,
+    query: &RecordQuery,
+    since: Timestamp,
+    now: Timestamp,
+) -> RecordPage {
     let alone = !query.section.is_empty();
     let told = &person.display;
     let practices = person.members.iter().map(|m| m.demographics.general_practice.as_str());
@@ -263,7 +272,9 @@ fn shown(person: PersonView, summary: &Summary, query: &RecordQuery, since: Time
         parts: parts.map(|p| part(p, &summary.tests, alone, &person.id)).collect(),
         silent: summary.parts.iter().filter(silent).map(|p| p.title).collect(),
         alone,
-        journey: chart::journey(summary.timeline.get(..summary.timeline.len().min(MOMENTS_SHOWN)).unwrap_or_default()),
+        journey: chart::journey(
+            summary.timeline.get(..summary.timeline.len().min(MOMENTS_SHOWN)).unwrap_or_default(),
+        ),
         moments: summary
             .timeline
             .iter()
@@ -299,7 +310,8 @@ fn age(born: &str, deceased: &str, now: Timestamp) -> String {
     if deceased == "true" {
         return String::new();
     }
-    let years = i32::from(until.year()) - i32::from(born.year())
+    let years = i32::from(until.year())
+        - i32::from(born.year())
         - i32::from((until.month(), until.day()) < (born.month(), born.day()));
     if years < 0 { String::new() } else { years.to_string() }
 }

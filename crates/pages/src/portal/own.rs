@@ -19,9 +19,9 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use super::{Who, see};
-use crate::{clinician, people};
 use crate::words::{self, Moment};
 use crate::{Frame, render};
+use crate::{clinician, people};
 
 /// Kind of the documents that hold the codes by which a person lets somebody in.
 const CODES: &str = "carer-code";
@@ -122,7 +122,12 @@ impl PlainEntry {
         }
         let lines = lead.map(|l| l.lines.as_slice()).unwrap_or_default();
         for line in lines.iter().take(LINES) {
-            detail.push_str(&format!("{}{}: {}", if detail.is_empty() { "" } else { ". " }, line.label, line.text));
+            detail.push_str(&format!(
+                "{}{}: {}",
+                if detail.is_empty() { "" } else { ". " },
+                line.label,
+                line.text
+            ));
         }
         Self {
             title: fact.title.clone(),

@@ -17,9 +17,32 @@ pub(super) static RULE: Rule = Rule {
 
 /// What is said around the substance.
 const AROUND: &[&str] = &[
-    "adverse", "reaction", "reactions", "to", "allergy", "allergic", "allergies", "intolerance", "intolerant",
-    "hypersensitivity", "propensity", "drug", "food", "substance", "product", "containing", "class", "of",
-    "antibiotic", "antibacterial", "h", "o", "history", "due", "and", "or",
+    "adverse",
+    "reaction",
+    "reactions",
+    "to",
+    "allergy",
+    "allergic",
+    "allergies",
+    "intolerance",
+    "intolerant",
+    "hypersensitivity",
+    "propensity",
+    "drug",
+    "food",
+    "substance",
+    "product",
+    "containing",
+    "class",
+    "of",
+    "antibiotic",
+    "antibacterial",
+    "h",
+    "o",
+    "history",
+    "due",
+    "and",
+    "or",
 ];
 
 /// Words by which a source says that there is none, where it has no code for it.

@@ -87,7 +87,8 @@ fn relations_exclude(a: &Telling, b: &Telling) -> bool {
 fn group(text: &str) -> &str {
     let text = text.trim();
     match text {
-        "daughter" | "son" | "child" | "natural child" | "dau" | "dauc" | "natural daughter" | "natural son" => "child",
+        "daughter" | "son" | "child" | "natural child" | "dau" | "dauc" | "natural daughter"
+        | "natural son" => "child",
         "mother" | "father" | "parent" => "parent",
         "wife" | "husband" | "spouse" | "partner" | "domestic partner" | "civil partner" => "partner",
         "brother" | "sister" | "sibling" => "sibling",
@@ -101,7 +102,8 @@ fn relations_differ(a: &str, b: &str) -> bool {
     // A role such as next of kin says nothing against a kinship.
     let kin = ["parent", "child", "partner", "sibling", "grandchild", "neighbour", "friend"];
     let (x, y) = (group(a), group(b));
-    x != y && kin.contains(&x) && kin.contains(&y) || (a != b && x == y && ["son", "daughter"].contains(&a) && ["son", "daughter"].contains(&b))
+    x != y && kin.contains(&x) && kin.contains(&y)
+        || (a != b && x == y && ["son", "daughter"].contains(&a) && ["son", "daughter"].contains(&b))
 }
 
 fn telephones_differ(a: &str, b: &str) -> bool {
@@ -112,7 +114,8 @@ pub(super) fn aspects(map: &Map<String, Value>, telling: &mut Telling) {
     let name = words(&describe::name(map));
     let name: Vec<&str> = name.split(' ').filter(|w| !TITLES.contains(w)).collect();
     telling.compared = name.join(" ");
-    let relation = first_text(map, &["relationship.text", "relationship.coding.display", "relationship.coding.code"]);
+    let relation =
+        first_text(map, &["relationship.text", "relationship.coding.display", "relationship.coding.code"]);
     telling.aspects.insert("relationship", relation.to_lowercase());
     let mut telephones: Vec<String> = Vec::new();
     for telecom in map.get("telecom").and_then(Value::as_array).into_iter().flatten() {

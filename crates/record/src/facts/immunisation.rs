@@ -16,8 +16,25 @@ pub(super) static RULE: Rule = Rule {
 
 /// What is said around the vaccine. Ordinals go too: which dose it was is compared apart.
 const AROUND: &[&str] = &[
-    "vaccine", "vaccination", "immunisation", "immunization", "administration", "of", "first", "second", "third",
-    "fourth", "booster", "dose", "seasonal", "1st", "2nd", "3rd", "4th", "given", "injection",
+    "vaccine",
+    "vaccination",
+    "immunisation",
+    "immunization",
+    "administration",
+    "of",
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "booster",
+    "dose",
+    "seasonal",
+    "1st",
+    "2nd",
+    "3rd",
+    "4th",
+    "given",
+    "injection",
 ];
 
 fn keys(telling: &Telling) -> Vec<String> {

@@ -149,7 +149,8 @@ pub(super) fn value_in_words(map: &Map<String, Value>) -> Option<String> {
             format!("{} to {}", end("start"), end("end"))
         }
         Value::Object(inner) => {
-            first_text(inner, &["text", "coding.display", "display", "title", "value", "coding.code", "code"]).to_owned()
+            first_text(inner, &["text", "coding.display", "display", "title", "value", "coding.code", "code"])
+                .to_owned()
         }
         _ => return None,
     };
@@ -183,9 +184,16 @@ pub(crate) fn plain(div: &str) -> String {
         rest = rest.get(at + end + 1..).unwrap_or("");
     }
     out.push_str(rest);
-    for (entity, character) in
-        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&apos;", "'"), ("&nbsp;", " "), ("&#160;", " "), ("&amp;", "&")]
-    {
+    for (entity, character) in [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&apos;", "'"),
+        ("&nbsp;", " "),
+        ("&#160;", " "),
+        ("&amp;", "&"),
+    ] {
         out = out.replace(entity, character);
     }
     let lines = out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
@@ -194,12 +202,15 @@ pub(crate) fn plain(div: &str) -> String {
 
 /// What adapters keep in extensions as name and value (`…-detail`), and roles.
 fn details(map: &Map<String, Value>, add: &mut dyn FnMut(&str, &str)) {
-    for extension in map.get("extension").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object) {
+    for extension in
+        map.get("extension").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
+    {
         let url = first_text(extension, &["url"]);
         if url.ends_with("-detail") {
             let part = |wanted: &str| {
                 let parts = extension.get("extension").and_then(Value::as_array)?;
-                let found = parts.iter().filter_map(Value::as_object).find(|p| first_text(p, &["url"]) == wanted)?;
+                let found =
+                    parts.iter().filter_map(Value::as_object).find(|p| first_text(p, &["url"]) == wanted)?;
                 value_in_words(found)
             };
             if let (Some(name), Some(value)) = (part("name"), part("value")) {
@@ -253,11 +264,18 @@ mod tests {
             pairs(&[("What matters", "My garden"), ("Alone?", "no")])
         );
         assert_eq!(
-            lines(&json!({"resourceType": "RiskAssessment", "code": {"text": "Falls"}, "mitigation": "Sensor mat",
+            lines(
+                &json!({"resourceType": "RiskAssessment", "code": {"text": "Falls"}, "mitigation": "Sensor mat",
                 "prediction": [{"outcome": {"text": "Falls at night"}}], "note": [{"text": "Weekly"}],
                 "extension": [{"url": "https://x/dscr-record-detail", "extension": [
-                    {"url": "name", "valueCode": "recordedBy.role"}, {"url": "value", "valueString": "Carer"}]}]})),
-            pairs(&[("Note", "Weekly"), ("Mitigation", "Sensor mat"), ("Risk", "Falls at night"), ("Recorded by role", "Carer")])
+                    {"url": "name", "valueCode": "recordedBy.role"}, {"url": "value", "valueString": "Carer"}]}]})
+            ),
+            pairs(&[
+                ("Note", "Weekly"),
+                ("Mitigation", "Sensor mat"),
+                ("Risk", "Falls at night"),
+                ("Recorded by role", "Carer")
+            ])
         );
         assert_eq!(
             lines(&json!({"resourceType": "Composition", "title": "Summary", "section": [

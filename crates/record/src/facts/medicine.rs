@@ -23,13 +23,83 @@ const ISSUE_DAYS: i64 = 183;
 
 /// Words of form and packing, no part of a drug's name.
 const FORMS: &[&str] = &[
-    "tablet", "tablets", "tab", "tabs", "capsule", "capsules", "cap", "caps", "oral", "solution", "suspension", "syrup",
-    "liquid", "drops", "drop", "eye", "ear", "nasal", "spray", "inhaler", "evohaler", "accuhaler", "turbohaler",
-    "cream", "ointment", "gel", "lotion", "patch", "patches", "injection", "injections", "pen", "cartridge", "prefilled",
-    "pre", "filled", "suppositories", "suppository", "pessary", "pessaries", "sachet", "sachets", "powder", "granules",
-    "modified", "release", "mr", "sr", "xl", "la", "gastro", "resistant", "ec", "dispersible", "effervescent", "chewable",
-    "orodispersible", "caplets", "soluble", "dose", "unit", "free", "sugar", "breath", "actuated", "cfc", "dry",
-    "transdermal", "scalp", "shampoo", "mouthwash", "enema", "foam", "nebuliser", "infusion", "vial", "ampoule",
+    "tablet",
+    "tablets",
+    "tab",
+    "tabs",
+    "capsule",
+    "capsules",
+    "cap",
+    "caps",
+    "oral",
+    "solution",
+    "suspension",
+    "syrup",
+    "liquid",
+    "drops",
+    "drop",
+    "eye",
+    "ear",
+    "nasal",
+    "spray",
+    "inhaler",
+    "evohaler",
+    "accuhaler",
+    "turbohaler",
+    "cream",
+    "ointment",
+    "gel",
+    "lotion",
+    "patch",
+    "patches",
+    "injection",
+    "injections",
+    "pen",
+    "cartridge",
+    "prefilled",
+    "pre",
+    "filled",
+    "suppositories",
+    "suppository",
+    "pessary",
+    "pessaries",
+    "sachet",
+    "sachets",
+    "powder",
+    "granules",
+    "modified",
+    "release",
+    "mr",
+    "sr",
+    "xl",
+    "la",
+    "gastro",
+    "resistant",
+    "ec",
+    "dispersible",
+    "effervescent",
+    "chewable",
+    "orodispersible",
+    "caplets",
+    "soluble",
+    "dose",
+    "unit",
+    "free",
+    "sugar",
+    "breath",
+    "actuated",
+    "cfc",
+    "dry",
+    "transdermal",
+    "scalp",
+    "shampoo",
+    "mouthwash",
+    "enema",
+    "foam",
+    "nebuliser",
+    "infusion",
+    "vial",
+    "ampoule",
 ];
 
 /// Route by a word of the form.
@@ -40,11 +110,35 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("inhaled", &["inhaler", "evohaler", "accuhaler", "turbohaler", "nebuliser", "breath"]),
     ("skin", &["cream", "ointment", "gel", "lotion", "scalp", "shampoo"]),
     ("patch", &["patch", "patches", "transdermal"]),
-    ("injected", &["injection", "injections", "pen", "cartridge", "prefilled", "infusion", "vial", "ampoule"]),
+    (
+        "injected",
+        &["injection", "injections", "pen", "cartridge", "prefilled", "infusion", "vial", "ampoule"],
+    ),
     ("rectal", &["suppositories", "suppository", "enema"]),
     ("vaginal", &["pessary", "pessaries"]),
-    ("mouth", &["tablet", "tablets", "tab", "tabs", "capsule", "capsules", "cap", "caps", "oral", "syrup", "caplets",
-        "sachet", "sachets", "suspension", "liquid", "dispersible", "effervescent", "orodispersible"]),
+    (
+        "mouth",
+        &[
+            "tablet",
+            "tablets",
+            "tab",
+            "tabs",
+            "capsule",
+            "capsules",
+            "cap",
+            "caps",
+            "oral",
+            "syrup",
+            "caplets",
+            "sachet",
+            "sachets",
+            "suspension",
+            "liquid",
+            "dispersible",
+            "effervescent",
+            "orodispersible",
+        ],
+    ),
 ];
 
 /// The drug's name without strength and form: what stands before the first number. Empty where nothing is left.
@@ -66,7 +160,8 @@ pub(super) fn drug(text: &str) -> String {
 }
 
 /// Units, which stand alone where a source writes `5 mg`.
-const UNITS: &[&str] = &["mg", "g", "microgram", "micrograms", "mcg", "ml", "units", "unit", "percent", "nanogram", "nanograms"];
+const UNITS: &[&str] =
+    &["mg", "g", "microgram", "micrograms", "mcg", "ml", "units", "unit", "percent", "nanogram", "nanograms"];
 
 fn route(text: &str) -> &'static str {
     let has = |words: &[&str]| text.split(' ').any(|word| words.contains(&word));
@@ -74,7 +169,8 @@ fn route(text: &str) -> &'static str {
 }
 
 fn drugs(telling: &Telling) -> Vec<String> {
-    let mut out: Vec<String> = telling.names.iter().filter_map(|n| n.strip_prefix("text ")).map(drug).collect();
+    let mut out: Vec<String> =
+        telling.names.iter().filter_map(|n| n.strip_prefix("text ")).map(drug).collect();
     out.push(drug(&words(&telling.title)));
     out.retain(|d| !d.is_empty());
     out.sort();
@@ -116,11 +212,24 @@ pub(super) fn aspects(kind: &str, map: &Map<String, Value>, telling: &mut Tellin
         };
         telling.aspects.insert("dose", whole);
     }
-    let route = first_text(map, &["dosageInstruction.route.text", "dosageInstruction.route.coding.display",
-        "dosage.route.text", "dosage.route.coding.display"]);
+    let route = first_text(
+        map,
+        &[
+            "dosageInstruction.route.text",
+            "dosageInstruction.route.coding.display",
+            "dosage.route.text",
+            "dosage.route.coding.display",
+        ],
+    );
     telling.aspects.insert("route", words(route));
-    let until = first_text(map, &["effectivePeriod.end", "dosageInstruction.timing.repeat.boundsPeriod.end",
-        "dispenseRequest.validityPeriod.end"]);
+    let until = first_text(
+        map,
+        &[
+            "effectivePeriod.end",
+            "dosageInstruction.timing.repeat.boundsPeriod.end",
+            "dispenseRequest.validityPeriod.end",
+        ],
+    );
     telling.aspects.insert("until", until.to_owned());
     if matches!(state, "current" | "stopped") {
         telling.aspects.insert("state", state.to_owned());
@@ -159,7 +268,8 @@ fn state(kind: &str, map: &Map<String, Value>) -> &'static str {
         "MedicationDispense" => return "issued",
         _ => {}
     }
-    let order = kind == "MedicationRequest" && first_text(map, &["intent"]) == "order" && map.contains_key("basedOn");
+    let order =
+        kind == "MedicationRequest" && first_text(map, &["intent"]) == "order" && map.contains_key("basedOn");
     match status {
         // That an issue is completed says that it was handed out, and not that the medicine was stopped.
         "active" | "completed" if order => "issued",
@@ -211,9 +321,10 @@ fn standing(tellings: &[Telling], today: &str) -> (Standing, String) {
         }
     }
     match said.first() {
-        None if weak == Standing::Unclear => {
-            (Standing::Unclear, "only issues or doses given are told, and no source says that it is taken now".to_owned())
-        }
+        None if weak == Standing::Unclear => (
+            Standing::Unclear,
+            "only issues or doses given are told, and no source says that it is taken now".to_owned(),
+        ),
         None => (weak, String::new()),
         Some(Standing::Unclear) if said.iter().all(|s| *s == Standing::Unclear) => {
             (Standing::Unclear, "no source says clearly whether it is taken now".to_owned())
@@ -230,7 +341,9 @@ fn is_over(telling: &Telling, today: &str) -> bool {
 fn is_recent(telling: &Telling, today: &str) -> bool {
     let day = |text: &str| text.get(..10)?.parse::<jiff::civil::Date>().ok();
     match (telling.day.as_deref().and_then(day), day(today)) {
-        (Some(then), Some(now)) => i64::from(then.until(now).map(|s| s.get_days()).unwrap_or(0)) <= ISSUE_DAYS,
+        (Some(then), Some(now)) => {
+            i64::from(then.until(now).map(|s| s.get_days()).unwrap_or(0)) <= ISSUE_DAYS
+        }
         _ => false,
     }
 }
@@ -279,14 +392,45 @@ fn unit_of(unit: &str) -> &str {
 
 /// Words of how often, as times a day. The longer ones come first.
 const OFTEN: &[(&str, &str)] = &[
-    ("four times a day", "4"), ("four times daily", "4"), ("4 times a day", "4"), ("qds", "4"), ("qid", "4"),
-    ("three times a day", "3"), ("three times daily", "3"), ("3 times a day", "3"), ("tds", "3"), ("tid", "3"),
-    ("twice a day", "2"), ("twice daily", "2"), ("two times a day", "2"), ("2 times a day", "2"), ("bd", "2"),
-    ("morning and night", "2"), ("morning and evening", "2"), ("morning and at night", "2"), ("12 hourly", "2"),
-    ("once a day", "1"), ("once daily", "1"), ("every day", "1"), ("each day", "1"), ("one daily", "one 1"),
-    ("1 daily", "1 1"), ("daily", "1"), ("a day", "1"), ("od", "1"), ("at night", "1"), ("each night", "1"),
-    ("nocte", "1"), ("in the morning", "1"), ("each morning", "1"), ("every morning", "1"), ("mane", "1"), ("on", "1"),
-    ("once a week", "w"), ("weekly", "w"), ("each week", "w"),
+    ("four times a day", "4"),
+    ("four times daily", "4"),
+    ("4 times a day", "4"),
+    ("qds", "4"),
+    ("qid", "4"),
+    ("three times a day", "3"),
+    ("three times daily", "3"),
+    ("3 times a day", "3"),
+    ("tds", "3"),
+    ("tid", "3"),
+    ("twice a day", "2"),
+    ("twice daily", "2"),
+    ("two times a day", "2"),
+    ("2 times a day", "2"),
+    ("bd", "2"),
+    ("morning and night", "2"),
+    ("morning and evening", "2"),
+    ("morning and at night", "2"),
+    ("12 hourly", "2"),
+    ("once a day", "1"),
+    ("once daily", "1"),
+    ("every day", "1"),
+    ("each day", "1"),
+    ("one daily", "one 1"),
+    ("1 daily", "1 1"),
+    ("daily", "1"),
+    ("a day", "1"),
+    ("od", "1"),
+    ("at night", "1"),
+    ("each night", "1"),
+    ("nocte", "1"),
+    ("in the morning", "1"),
+    ("each morning", "1"),
+    ("every morning", "1"),
+    ("mane", "1"),
+    ("on", "1"),
+    ("once a week", "w"),
+    ("weekly", "w"),
+    ("each week", "w"),
 ];
 
 /// Number words of how many.
@@ -306,7 +450,9 @@ fn reading(dose: &str) -> Option<(Option<f64>, String, String)> {
     let often = often.rsplit(' ').next().unwrap_or("").to_owned();
     let before = rest.split(&format!(" {phrase} ")).next().unwrap_or("");
     let mut count = None;
-    for word in before.split(' ').chain((phrase.starts_with("one ") || phrase.starts_with("1 ")).then_some("one")) {
+    for word in
+        before.split(' ').chain((phrase.starts_with("one ") || phrase.starts_with("1 ")).then_some("one"))
+    {
         let named = COUNTS.iter().find(|(w, _)| *w == word).map(|(_, n)| *n);
         let number = word.parse::<f64>().ok().filter(|n| *n <= 20.0);
         count = count.or(named).or(number);

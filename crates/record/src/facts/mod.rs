@@ -213,12 +213,14 @@ fn differences(rule: &Rule, tellings: &[Telling]) -> Vec<FactDifference> {
         }
         let values: Vec<(&str, &Telling)> =
             last.values().filter_map(|t| Some((t.aspects.get(aspect)?.as_str(), *t))).collect();
-        let contradicts = values.iter().enumerate().any(|(n, (a, _))| {
-            values.iter().skip(n + 1).any(|(b, _)| differs(a, b))
-        });
+        let contradicts = values
+            .iter()
+            .enumerate()
+            .any(|(n, (a, _))| values.iter().skip(n + 1).any(|(b, _)| differs(a, b)));
         if contradicts {
             let named = |t: &Telling| {
-                let several = values.iter().filter(|(_, o)| o.source.organisation == t.source.organisation).count() > 1;
+                let several =
+                    values.iter().filter(|(_, o)| o.source.organisation == t.source.organisation).count() > 1;
                 let name = &t.source.organisation;
                 if several { format!("{name}, {}", t.source.system) } else { name.clone() }
             };

@@ -18,8 +18,13 @@ pub(super) static SERVICE: Rule = Rule {
 pub(super) static PLAN: Rule =
     Rule { kind: "plan", keys: titled, same: of_one_day, compare: &[("status", unequal)], standing: told };
 
-pub(super) static DOCUMENT: Rule =
-    Rule { kind: "document", keys: titled, same: of_one_day, compare: &[("status", unequal)], standing: told };
+pub(super) static DOCUMENT: Rule = Rule {
+    kind: "document",
+    keys: titled,
+    same: of_one_day,
+    compare: &[("status", unequal)],
+    standing: told,
+};
 
 /// Days by which a council and a provider date the beginning of one package of care differently.
 const PACKAGE_DAYS: i64 = 14;
@@ -42,7 +47,13 @@ fn service_keys(telling: &Telling) -> Vec<String> {
     if telling.key.kind != "EpisodeOfCare" {
         return titled(telling);
     }
-    words(&telling.title).split(' ').next().filter(|w| !w.is_empty()).map(|w| format!("care {w}")).into_iter().collect()
+    words(&telling.title)
+        .split(' ')
+        .next()
+        .filter(|w| !w.is_empty())
+        .map(|w| format!("care {w}"))
+        .into_iter()
+        .collect()
 }
 
 fn same_service(a: &Telling, b: &Telling) -> bool {
@@ -78,7 +89,11 @@ fn over(status: &str) -> Option<bool> {
 fn in_force(tellings: &[Telling], today: &str) -> (Standing, String) {
     let of = |t: &Telling| {
         let ended = t.aspects.get("ended").map_or("", String::as_str);
-        if !ended.is_empty() && ended.get(..10).unwrap_or(ended) < today { Some(true) } else { over(&t.status) }
+        if !ended.is_empty() && ended.get(..10).unwrap_or(ended) < today {
+            Some(true)
+        } else {
+            over(&t.status)
+        }
     };
     let said: Vec<bool> = tellings.iter().filter_map(of).collect();
     match (said.contains(&true), said.contains(&false)) {

@@ -89,7 +89,15 @@ pub(crate) type Related = HashMap<String, Map<String, Value>>;
 
 /// Elements whose references name who did or wrote something, the most telling first.
 const WHO: &[&str] = &[
-    "performer", "asserter", "recorder", "requester", "author", "source", "participant", "owner", "informant",
+    "performer",
+    "asserter",
+    "recorder",
+    "requester",
+    "author",
+    "source",
+    "participant",
+    "owner",
+    "informant",
 ];
 
 /// A telling from a resource as it stands. `elsewhere` is its time where it has none of its own.
@@ -190,7 +198,8 @@ fn who(map: &Map<String, Value>, related: &Related) -> String {
             None => continue,
         };
         for entry in list.iter().filter_map(Value::as_object) {
-            let inner = ["actor", "individual", "member"].into_iter().find_map(|name| entry.get(name)?.as_object());
+            let inner =
+                ["actor", "individual", "member"].into_iter().find_map(|name| entry.get(name)?.as_object());
             let name = reference_in_words(inner.unwrap_or(entry), map, related);
             if !name.is_empty() {
                 return name;
@@ -231,8 +240,11 @@ fn measured(map: &Map<String, Value>) -> Option<Measured> {
     Some(Measured {
         value: format!("{}{digits}", first_text(quantity, &["comparator"])),
         unit: first_text(quantity, &["unit", "code"]).to_owned(),
-        flag: first_text(map, &["interpretation.text", "interpretation.coding.display", "interpretation.coding.code"])
-            .to_owned(),
+        flag: first_text(
+            map,
+            &["interpretation.text", "interpretation.coding.display", "interpretation.coding.code"],
+        )
+        .to_owned(),
         range,
         low,
         high,

@@ -448,7 +448,15 @@ impl Work<'_> {
                  updated=?6, part=?7, low=?8, elsewhere=?9 WHERE rid=?1",
             )?
             .execute(params![
-                rid, self.source, patient, version, withdrawn, self.at, place.part, place.low, place.elsewhere
+                rid,
+                self.source,
+                patient,
+                version,
+                withdrawn,
+                self.at,
+                place.part,
+                place.low,
+                place.elsewhere
             ])?;
         index::clear(self.db, rid)?;
         index::write(self.db, rid, &key, &resource)?;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use causeway_core::NhsNumber;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::demographics::{chosen, differences, member, rank};
 use crate::error::Result;
 use crate::limits;
 use crate::model::{Decision, Member, PersonQuery, PersonRow, PersonView, Review};
 use crate::paths::fold;
+use causeway_core::NhsNumber;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{people, read};
 

@@ -35,7 +35,8 @@ pub(crate) fn summary(
     let mut gaps = emptied_lists(db, &patients, show)?;
     let mut parts = Vec::new();
     for heading in HEADINGS.iter().filter(|h| query.part.is_empty() || h.code == query.part) {
-        let most = if query.part.is_empty() { limits::part_read(heading.code) } else { limits::PART_READ_ALONE };
+        let most =
+            if query.part.is_empty() { limits::part_read(heading.code) } else { limits::PART_READ_ALONE };
         let (rows, older) = rows(db, &patients, heading.code, query.before, most)?;
         let tellings = tellings(db, rows, &mut related, show)?;
         let read = tellings.len() as u64;
@@ -183,7 +184,9 @@ fn earlier_values(db: &Connection, rid: i64, version: &Version, now: &Telling) -
          ORDER BY version DESC LIMIT ?3",
     )?;
     let contents = list
-        .query_map(params![rid, version.version, limits::EARLIER_SHOWN as i64], |row| row.get::<_, String>(0))?
+        .query_map(params![rid, version.version, limits::EARLIER_SHOWN as i64], |row| {
+            row.get::<_, String>(0)
+        })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let standing = (now.detail.clone(), now.status.clone());
     let about = |map: &Map<String, Value>| (map.get("code").cloned(), demographics::labels(map));
@@ -205,7 +208,8 @@ fn earlier_values(db: &Connection, rid: i64, version: &Version, now: &Telling) -
 }
 
 /// Types that others refer to for a name.
-const NAMED: &[&str] = &["Medication", "Practitioner", "PractitionerRole", "Organization", "Location", "Device"];
+const NAMED: &[&str] =
+    &["Medication", "Practitioner", "PractitionerRole", "Organization", "Location", "Device"];
 
 /// Reads what a resource refers to for a name.
 fn look_up(db: &Connection, map: &Map<String, Value>, related: &mut Related, show: Show<'_>) -> Result<()> {
@@ -228,7 +232,8 @@ fn look_up(db: &Connection, map: &Map<String, Value>, related: &mut Related, sho
         };
         // A role has its name from its practitioner.
         if key.kind == "PractitionerRole"
-            && let Some(practitioner) = resource.get("practitioner").and_then(|p| p.get("reference")).and_then(Value::as_str)
+            && let Some(practitioner) =
+                resource.get("practitioner").and_then(|p| p.get("reference")).and_then(Value::as_str)
             && let Some(key) = bundle::key_of(practitioner)
             && let Some(version) = read::current(db, &key.kind, &key.id)?.and_then(|v| seen(v, show))
             && let Some(name) = version.resource.get("name")

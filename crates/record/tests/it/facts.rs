@@ -91,6 +91,13 @@ fn a_laboratory_s_result_has_its_time_from_the_specimen_or_the_report() {
         assert!(members.iter().any(|m| *m == pair), "{members:?}");
     }
     assert!(members.iter().any(|m| *m == ["c"]));
-    let a = all.part("results").unwrap().facts.iter().flat_map(|f| &f.tellings).find(|t| t.key.id == "a").unwrap();
+    let a = all
+        .part("results")
+        .unwrap()
+        .facts
+        .iter()
+        .flat_map(|f| &f.tellings)
+        .find(|t| t.key.id == "a")
+        .unwrap();
     assert_eq!(a.date, "2025-06-01T09:00:00+01:00");
 }

@@ -74,7 +74,11 @@ impl Writer<'_> {
         resource["resourceType"] = json!(kind);
         resource["id"] = json!(format!("x{}-{source}-{place}-t{truth}", self.n));
         let about = json!({"reference": format!("urn:uuid:p{}-{source}", self.n)});
-        let element = if matches!(kind, "AllergyIntolerance" | "Immunization" | "RelatedPerson") { "patient" } else { "subject" };
+        let element = if matches!(kind, "AllergyIntolerance" | "Immunization" | "RelatedPerson") {
+            "patient"
+        } else {
+            "subject"
+        };
         resource[element] = about;
         self.out.by_source[source].push(resource);
     }
@@ -94,14 +98,32 @@ fn status(system: &str, code: &str) -> Value {
 
 /// Substance in the words of each kind of source, with the code of its allergy. Some are near misses of each other.
 const SUBSTANCES: &[(&str, &str, &str, &str, &str)] = &[
-    ("91936005", "Allergy to penicillin", "Adverse reaction to penicillins", "PENICILLINS", "Penicillin allergy"),
-    ("294460006", "Allergy to penicillamine", "Adverse reaction to penicillamine", "PENICILLAMINE", "Penicillamine"),
+    (
+        "91936005",
+        "Allergy to penicillin",
+        "Adverse reaction to penicillins",
+        "PENICILLINS",
+        "Penicillin allergy",
+    ),
+    (
+        "294460006",
+        "Allergy to penicillamine",
+        "Adverse reaction to penicillamine",
+        "PENICILLAMINE",
+        "Penicillamine",
+    ),
     ("91934008", "Allergy to nut", "Nut allergy", "NUT", "Nuts"),
     ("91935009", "Allergy to peanut", "Peanut allergy", "PEANUTS", "Peanut"),
     ("293586001", "Allergy to aspirin", "Adverse reaction to aspirin", "ASPIRIN", "Aspirin allergy"),
     ("300916003", "Latex allergy", "Latex allergy", "LATEX", "Allergy to latex"),
     ("294505008", "Allergy to amoxicillin", "Adverse reaction to amoxicillin", "AMOXICILLIN", "Amoxicillin"),
-    ("293637006", "Allergy to trimethoprim", "H/O: trimethoprim allergy", "TRIMETHOPRIM", "Trimethoprim allergy"),
+    (
+        "293637006",
+        "Allergy to trimethoprim",
+        "H/O: trimethoprim allergy",
+        "TRIMETHOPRIM",
+        "Trimethoprim allergy",
+    ),
     ("91930004", "Allergy to egg", "Egg allergy", "EGG", "Eggs"),
     ("293747003", "Allergy to codeine", "Adverse reaction to codeine", "CODEINE", "Codeine intolerance"),
 ];
@@ -116,12 +138,15 @@ fn allergies(w: &mut Writer<'_>) {
             _ => "",
         };
         let truth = w.truth("allergy", differs, "");
-        let told: Vec<usize> = [GP, SCR, HOSPITAL, HOME, CONNECT].into_iter().filter(|_| w.random.chance(70)).collect();
+        let told: Vec<usize> =
+            [GP, SCR, HOSPITAL, HOME, CONNECT].into_iter().filter(|_| w.random.chance(70)).collect();
         let told = if told.len() < 2 { vec![GP, HOME] } else { told };
         for (n, source) in told.into_iter().enumerate() {
             let concept = match source {
-                GP => json!({"coding": [{"system": "http://read.info/readv2", "code": format!("TJ{code}"), "display": wording},
-                    {"system": "http://snomed.info/sct", "code": code, "display": coded}], "text": wording}),
+                GP => {
+                    json!({"coding": [{"system": "http://read.info/readv2", "code": format!("TJ{code}"), "display": wording},
+                    {"system": "http://snomed.info/sct", "code": code, "display": coded}], "text": wording})
+                }
                 SCR | CONNECT => snomed(code, coded),
                 HOSPITAL => json!({"text": loud}),
                 _ => json!({"text": plain}),
@@ -131,9 +156,14 @@ fn allergies(w: &mut Writer<'_>) {
                 ("severity", 0) => "low",
                 _ => "high",
             };
-            w.tell(source, truth, "AllergyIntolerance", json!({"code": concept, "criticality": criticality,
+            w.tell(
+                source,
+                truth,
+                "AllergyIntolerance",
+                json!({"code": concept, "criticality": criticality,
                 "clinicalStatus": status("allergyintolerance-clinical", active),
-                "recordedDate": format!("20{:02}-0{}-1{}", 10 + w.n % 10, 1 + n, n)}));
+                "recordedDate": format!("20{:02}-0{}-1{}", 10 + w.n % 10, 1 + n, n)}),
+            );
         }
     }
 }
@@ -175,9 +205,14 @@ fn problems(w: &mut Writer<'_>) {
                     _ => format!("{year}-06-{day:02}"),
                 };
                 let said = if differs == "status" && n == 1 { "resolved" } else { "active" };
-                w.tell(source, truth, "Condition", json!({"code": concept, "onsetDateTime": onset,
+                w.tell(
+                    source,
+                    truth,
+                    "Condition",
+                    json!({"code": concept, "onsetDateTime": onset,
                     "category": [status("condition-category", "problem-list-item")],
-                    "clinicalStatus": status("condition-clinical", said)}));
+                    "clinicalStatus": status("condition-clinical", said)}),
+                );
             }
         }
     }
@@ -187,16 +222,41 @@ fn problems(w: &mut Writer<'_>) {
 const DRUGS: &[(&str, &str, &str, &str)] = &[
     ("Amlodipine 5mg tablets", "AMLODIPINE 5 mg Tabs", "Amlodipine 10mg tablets", "319283006"),
     ("Amitriptyline 10mg tablets", "amitriptyline 10 MG tablet", "Amitriptyline 25mg tablets", "321746007"),
-    ("Salbutamol 100micrograms/dose inhaler CFC free", "Salbutamol inhaler 100 micrograms", "Salbutamol 200micrograms/dose inhaler", "320139002"),
+    (
+        "Salbutamol 100micrograms/dose inhaler CFC free",
+        "Salbutamol inhaler 100 micrograms",
+        "Salbutamol 200micrograms/dose inhaler",
+        "320139002",
+    ),
     ("Salbutamol 2mg tablets", "Salbutamol 2 mg tab", "Salbutamol 4mg tablets", "320136009"),
     ("Prednisolone 5mg tablets", "PREDNISOLONE 5mg", "Prednisolone 1mg tablets", "325426006"),
     ("Prednisone 5mg tablets", "Prednisone 5 mg", "Prednisone 1mg tablets", "325431008"),
     ("Metformin 500mg tablets", "metformin 500 mg tablets", "Metformin 850mg tablets", "325072002"),
     ("Metoprolol 50mg tablets", "METOPROLOL 50mg tabs", "Metoprolol 100mg tablets", "318475005"),
-    ("Insulin glargine 100units/ml solution for injection", "Insulin glargine injection", "Insulin glargine 300units/ml solution for injection", "1"),
-    ("Insulin aspart 100units/ml solution for injection", "Insulin aspart injection", "Insulin aspart 50units/ml solution for injection", "2"),
-    ("Bendroflumethiazide 2.5mg tablets", "bendroflumethiazide 2.5 mg tabs", "Bendroflumethiazide 5mg tablets", "317919004"),
-    ("Chloramphenicol 1% eye ointment", "CHLORAMPHENICOL EYE ointment", "Chloramphenicol 0.5% eye drops", "3"),
+    (
+        "Insulin glargine 100units/ml solution for injection",
+        "Insulin glargine injection",
+        "Insulin glargine 300units/ml solution for injection",
+        "1",
+    ),
+    (
+        "Insulin aspart 100units/ml solution for injection",
+        "Insulin aspart injection",
+        "Insulin aspart 50units/ml solution for injection",
+        "2",
+    ),
+    (
+        "Bendroflumethiazide 2.5mg tablets",
+        "bendroflumethiazide 2.5 mg tabs",
+        "Bendroflumethiazide 5mg tablets",
+        "317919004",
+    ),
+    (
+        "Chloramphenicol 1% eye ointment",
+        "CHLORAMPHENICOL EYE ointment",
+        "Chloramphenicol 0.5% eye drops",
+        "3",
+    ),
 ];
 
 fn medicines(w: &mut Writer<'_>) {
@@ -218,19 +278,39 @@ fn medicines(w: &mut Writer<'_>) {
             "dosage": [{"text": "One to be taken each day"}], "effectivePeriod": {"start": "2024-01-01"}});
         w.tell(GP, truth, "MedicationStatement", statement);
         for month in [3, 4] {
-            w.tell(GP, truth, "MedicationRequest", json!({"status": "completed", "intent": "order", "basedOn": [{"display": "plan"}],
-                "medicationCodeableConcept": snomed(code, name), "authoredOn": format!("2025-0{month}-01")}));
+            w.tell(
+                GP,
+                truth,
+                "MedicationRequest",
+                json!({"status": "completed", "intent": "order", "basedOn": [{"display": "plan"}],
+                "medicationCodeableConcept": snomed(code, name), "authoredOn": format!("2025-0{month}-01")}),
+            );
         }
         if w.random.chance(50) {
-            w.tell(CONNECT, truth, "MedicationStatement", json!({"status": said(false), "medicationReference": {"display": name},
-                "dosage": [{"text": "1 tablet once daily"}]}));
+            w.tell(
+                CONNECT,
+                truth,
+                "MedicationStatement",
+                json!({"status": said(false), "medicationReference": {"display": name},
+                "dosage": [{"text": "1 tablet once daily"}]}),
+            );
         }
         let theirs = if differs == "dose" { other } else { plain };
-        w.tell(HOME, truth, "MedicationStatement", json!({"status": said(differs == "state"), "medicationCodeableConcept": {"text": theirs},
-            "dosage": [{"text": "ONE daily"}]}));
+        w.tell(
+            HOME,
+            truth,
+            "MedicationStatement",
+            json!({"status": said(differs == "state"), "medicationCodeableConcept": {"text": theirs},
+            "dosage": [{"text": "ONE daily"}]}),
+        );
         if w.random.chance(50) {
-            w.tell(HOME, truth, "MedicationAdministration", json!({"status": "completed", "medicationCodeableConcept": {"text": plain},
-                "effectiveDateTime": "2025-09-01T08:00:00+01:00"}));
+            w.tell(
+                HOME,
+                truth,
+                "MedicationAdministration",
+                json!({"status": "completed", "medicationCodeableConcept": {"text": plain},
+                "effectiveDateTime": "2025-09-01T08:00:00+01:00"}),
+            );
         }
     }
 }
@@ -311,16 +391,28 @@ fn people(w: &mut Writer<'_>) {
         let telephone = if same_house { household.clone() } else { own.clone() };
         let name = if same_house { family.clone() } else { "Osier".to_owned() };
         for (k, source) in [GP, HOSPITAL, HOME].into_iter().enumerate() {
-            let number = if differs == "telephone" && k == 2 { own.replace("07700", "07701") } else { telephone.clone() };
+            let number = if differs == "telephone" && k == 2 {
+                own.replace("07700", "07701")
+            } else {
+                telephone.clone()
+            };
             let (name, relation) = match source {
                 GP => (json!([{"family": name, "given": [given]}]), relation),
-                HOSPITAL => (json!([{"family": name.to_uppercase(), "given": [given.to_uppercase()], "prefix": ["MR"]}]), hospital),
+                HOSPITAL => (
+                    json!([{"family": name.to_uppercase(), "given": [given.to_uppercase()], "prefix": ["MR"]}]),
+                    hospital,
+                ),
                 // A short form goes with the telephone of the house only.
                 _ if differs.is_empty() => (json!([{"text": format!("{short} {name}")}]), plain),
                 _ => (json!([{"text": format!("{given} {name}")}]), plain),
             };
-            w.tell(source, truth, "RelatedPerson", json!({"name": name, "relationship": [{"text": relation}],
-                "telecom": [{"system": "phone", "value": number}]}));
+            w.tell(
+                source,
+                truth,
+                "RelatedPerson",
+                json!({"name": name, "relationship": [{"text": relation}],
+                "telecom": [{"system": "phone", "value": number}]}),
+            );
         }
     }
 }

@@ -98,7 +98,10 @@ fn each_part_holds_its_facts_with_their_sources_and_conflicts() {
     let safety: Vec<(&str, &str)> = all.safety.iter().map(|l| (l.text.as_str(), l.by[0].as_str())).collect();
     assert_eq!(
         safety,
-        [("Penicillin", "Organisation ZZ3"), ("Another source says that no allergy is known", "Organisation ZZ2")]
+        [
+            ("Penicillin", "Organisation ZZ3"),
+            ("Another source says that no allergy is known", "Organisation ZZ2")
+        ]
     );
     let codes: Vec<&str> = all.gaps.iter().map(|g| g.code.as_str()).collect();
     assert_eq!(codes, ["list-withheld", "source-silent", "attachment-missing"]);
@@ -130,7 +133,8 @@ fn a_section_follows_the_sector_of_the_format_and_not_a_name() {
             ],
         );
         let all = summary(&s.record, &patient_id);
-        let found = all.parts.iter().find(|p| p.facts.iter().any(|f| ids_of(f) == [request.as_str()])).unwrap();
+        let found =
+            all.parts.iter().find(|p| p.facts.iter().any(|f| ids_of(f) == [request.as_str()])).unwrap();
         assert_eq!(found.code, section);
     }
 }
@@ -171,7 +175,10 @@ fn medicines_are_reconciled_over_plan_issue_home_and_hospital() {
     let facts = &all.part("medicines").unwrap().facts;
     let find = |id: &str| facts.iter().find(|f| f.tellings.iter().any(|t| t.key.id == id)).unwrap();
     let apixaban = find("g-api");
-    assert_eq!((ids_of(apixaban), apixaban.standing), (vec!["c-api".to_owned(), "g-api".into(), "g-issue".into()], Standing::Current));
+    assert_eq!(
+        (ids_of(apixaban), apixaban.standing),
+        (vec!["c-api".to_owned(), "g-api".into(), "g-issue".into()], Standing::Current)
+    );
     assert!(apixaban.differences.is_empty(), "{:?}", apixaban.differences);
     assert!(apixaban.tellings.iter().all(|t| t.title.to_lowercase().starts_with("apixaban")));
     let amlodipine = find("g-aml");
@@ -223,7 +230,11 @@ fn what_changed_since_is_told_with_earlier_values_beside() {
         o
     };
     let other = observation("k", "p1", "Serum potassium", "2025-06-01T09:00:00Z", "4.1");
-    apply(&s.record, &message("m1", "ZZ9", "edifact-pathology", 0), &[p.clone(), sodium("140", "final"), other]);
+    apply(
+        &s.record,
+        &message("m1", "ZZ9", "edifact-pathology", 0),
+        &[p.clone(), sodium("140", "final"), other],
+    );
     let mut gone = observation("k", "p1", "Serum potassium", "2025-06-01T09:00:00Z", "4.1");
     gone["status"] = json!("entered-in-error");
     apply(&s.record, &message("m2", "ZZ9", "edifact-pathology", 5), &[p, sodium("104", "corrected"), gone]);
@@ -234,5 +245,8 @@ fn what_changed_since_is_told_with_earlier_values_beside() {
     changes.sort_unstable();
     assert_eq!(changes, [("changed", "na"), ("withdrawn", "k")]);
     let test = &all.tests[0];
-    assert_eq!((test.points[0].value.as_str(), test.points[0].earlier.as_slice()), ("104", &["140 mmol/L".to_owned()][..]));
+    assert_eq!(
+        (test.points[0].value.as_str(), test.points[0].earlier.as_slice()),
+        ("104", &["140 mmol/L".to_owned()][..])
+    );
 }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use causeway_core::{NhsNumber, Sector, Telling};
-use causeway_record::{Fact, Summary, SummaryQuery, Applied, Record, SearchOptions, SearchPage, SourceMessage};
+use causeway_record::{
+    Applied, Fact, Record, SearchOptions, SearchPage, SourceMessage, Summary, SummaryQuery,
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

@@ -32,7 +32,8 @@ fn judge(
     missed: &mut Vec<String>,
 ) {
     let facts: Vec<&Fact> = summary.parts.iter().flat_map(|p| &p.facts).collect();
-    let of = |fact: &Fact| -> Vec<usize> { fact.tellings.iter().filter_map(|t| truth_of(&t.key.id)).collect() };
+    let of =
+        |fact: &Fact| -> Vec<usize> { fact.tellings.iter().filter_map(|t| truth_of(&t.key.id)).collect() };
     for fact in &facts {
         let labels: BTreeSet<usize> = of(fact).into_iter().collect();
         if labels.len() > 1 {
@@ -98,7 +99,10 @@ fn nothing_is_joined_falsely_and_every_planted_difference_is_shown() {
         tellings += given;
         // Nothing hidden: what the parts count, what they show, and what was told are one number.
         assert_eq!(shown.parts.iter().map(|p| p.total).sum::<u64>(), given);
-        assert_eq!(shown.parts.iter().flat_map(|p| &p.facts).map(|f| f.tellings.len() as u64).sum::<u64>(), given);
+        assert_eq!(
+            shown.parts.iter().flat_map(|p| &p.facts).map(|f| f.tellings.len() as u64).sum::<u64>(),
+            given
+        );
         judge(n, &shown, &told.truths, &mut counts, &mut wrong, &mut missed);
     }
     eprintln!("{people} people, {tellings} entries");
@@ -114,7 +118,11 @@ fn nothing_is_joined_falsely_and_every_planted_difference_is_shown() {
         let least = if *kind == "result" { 0.98 } else { 0.95 };
         assert!(recall >= least, "{kind}: {recall}; {:#?}", missed.get(..missed.len().min(20)));
         assert_eq!(count.shown, count.planted, "{kind}: {:#?}", missed.get(..missed.len().min(20)));
-        assert!(count.right * 100 >= count.standings * 99, "{kind}: {:#?}", missed.get(..missed.len().min(20)));
+        assert!(
+            count.right * 100 >= count.standings * 99,
+            "{kind}: {:#?}",
+            missed.get(..missed.len().min(20))
+        );
     }
     assert!(wrong.is_empty(), "joined falsely: {:#?}", wrong.get(..wrong.len().min(20)));
 }
