@@ -28,6 +28,7 @@ mod quantity;
 mod references;
 mod report;
 pub mod rows;
+pub mod schema;
 mod slices;
 mod snomed;
 mod ucum;

@@ -12,7 +12,7 @@ use crate::codes::{
 };
 use crate::copy::warning;
 use crate::extension::value;
-use crate::resource::{Part, absent};
+use crate::resource::Part;
 
 /// An element with code of its own. Whether it was one of these.
 pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: Node<'t>) -> bool {
@@ -66,7 +66,7 @@ pub(crate) fn additions(p: &Part<'_, '_>, w: &mut Writer) {
                 }
             }
             if p.node.get("date").is_none() {
-                absent(w, "_occurrenceDateTime");
+                w.fixed("occurrenceString", "unknown");
             }
             if p.node.get("vaccineCode").is_none() {
                 vaccine(p, w, None);
@@ -137,14 +137,14 @@ fn said(p: &Part<'_, '_>, name: &str) -> bool {
     p.node.get(name).and_then(Node::boolean) == Some(true)
 }
 
-fn immunisation_status(p: &Part<'_, '_>, w: &mut Writer, node: Node<'_>) {
+fn immunisation_status<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
     let Some(leaf) = node.leaf() else { return };
     match said(p, "notGiven") && leaf.text != "entered-in-error" {
         true => {
             w.string("status", "not-done", p.node.leaf_of("notGiven"));
             w.claim(leaf, Outcome::Structural, "");
         }
-        false => w.string("status", leaf.text, leaf),
+        false => p.copy.member(w, "status", node),
     }
 }
 
@@ -165,7 +165,7 @@ fn vaccine<'t>(p: &Part<'_, 't>, w: &mut Writer, code: Option<Node<'t>>) {
     let words = procedure.and_then(value).and_then(wording).filter(|_| !named);
     w.object("vaccineCode", |w| {
         if let Some(code) = code {
-            p.copy.body(w, code);
+            p.copy.within("vaccineCode").body(w, code);
         }
         w.leaf_opt("text", words);
     });
@@ -191,13 +191,15 @@ fn event_status(p: &Part<'_, '_>, w: &mut Writer, node: Node<'_>) {
 
 /// Performers whose `role` has another name.
 fn performers<'t>(p: &Part<'_, 't>, w: &mut Writer, key: &str, node: Node<'t>, role: &str) {
+    let copy = p.copy.within(key);
     w.array(key, |w| {
         for performer in node.elements() {
             w.element(|w| {
+                let start = w.bytes().len();
                 for (name, child) in performer.members() {
-                    let key = if name == "role" { role } else { name };
-                    p.copy.field(w, performer, key, child);
+                    copy.field(w, performer, if name == "role" { role } else { name }, child);
                 }
+                copy.complete(w, start);
             });
         }
     });
@@ -208,7 +210,7 @@ fn report_performers<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
     w.array("performer", |w| {
         for performer in node.elements() {
             let actor = performer.get("actor").unwrap_or(performer);
-            w.element(|w| p.copy.body(w, actor));
+            w.element(|w| p.copy.typed_as("Reference").body(w, actor));
         }
     });
     for role in node.elements().filter_map(|performer| performer.get("role")) {
@@ -230,15 +232,16 @@ fn explanation<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
 }
 
 fn protocols<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
+    let copy = p.copy.within("protocolApplied");
     w.array("protocolApplied", |w| {
         for protocol in node.elements() {
             w.element(|w| {
                 for (name, child) in protocol.members() {
                     match name {
-                        "doseSequence" => p.copy.member(w, "doseNumberPositiveInt", child),
-                        "seriesDoses" => p.copy.member(w, "seriesDosesPositiveInt", child),
+                        "doseSequence" => copy.member(w, "doseNumberPositiveInt", child),
+                        "seriesDoses" => copy.member(w, "seriesDosesPositiveInt", child),
                         "series" | "authority" | "targetDisease" | "extension" | "id" => {
-                            p.copy.field(w, protocol, name, child);
+                            copy.field(w, protocol, name, child);
                         }
                         _ => p.copy.lost(
                             w,
@@ -248,7 +251,7 @@ fn protocols<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
                     }
                 }
                 if protocol.get("doseSequence").is_none() {
-                    absent(w, "_doseNumberString");
+                    w.fixed("doseNumberString", "unknown");
                 }
             });
         }
@@ -272,7 +275,7 @@ fn related<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
                 if own == kind {
                     w.mapped(relation.leaf_of("type"));
                     if let Some(target) = relation.get("target") {
-                        p.copy.element(w, target);
+                        p.copy.typed_as("Reference").element(w, target);
                     }
                 }
             }
@@ -291,14 +294,7 @@ fn related<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
 fn components<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
     w.array("component", |w| {
         for component in node.elements() {
-            w.element(|w| {
-                for (name, child) in component.members() {
-                    match name {
-                        "interpretation" => p.copy.list(w, name, child),
-                        _ => p.copy.field(w, component, name, child),
-                    }
-                }
-            });
+            w.element(|w| p.copy.within("component").body(w, component));
         }
     });
 }

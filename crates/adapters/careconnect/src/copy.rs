@@ -1,11 +1,12 @@
 //! Copies what STU3 and R4 have alike: values with their digits, references resolved, systems renamed.
 
-use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity};
+use causeway_core::{Issue, IssueCode, ItemId, Leaf, Outcome, Severity};
 use causeway_fhir::{Writer, systems};
 use causeway_json::{Kind, Node};
+use causeway_profile::schema::TypeRef;
 
 use crate::record::Record;
-use crate::{codes, extension};
+use crate::{codes, extension, rules};
 
 /// What copying needs to know.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +14,10 @@ pub(crate) struct Copier<'r, 't> {
     pub record: &'r Record<'t>,
     /// Code of the sender, for identifiers of what lies elsewhere.
     pub sender: &'r str,
+    /// The R4 type of the object that is being written, where it is known: see [`crate::typed`].
+    pub ty: Option<TypeRef>,
+    /// The item to hang an issue on that concerns the resource.
+    pub about: Option<ItemId>,
 }
 
 /// A warning, for [`Writer::issue`].
@@ -21,8 +26,16 @@ pub(crate) fn warning(code: IssueCode, rule: &'static str, text: &'static str) -
 }
 
 impl<'t> Copier<'_, 't> {
-    /// A member under a key, as it is.
+    /// A member under a key of R4, as its type there demands.
     pub fn member(self, w: &mut Writer, key: &str, node: Node<'t>) {
+        match self.ty {
+            Some(ty) => self.typed(w, ty, key, node),
+            None => self.untyped(w, key, node),
+        }
+    }
+
+    /// A member under a key, as it is.
+    pub fn untyped(self, w: &mut Writer, key: &str, node: Node<'t>) {
         match node.kind() {
             Kind::Object => {
                 w.object(key, |w| self.body(w, node));
@@ -60,18 +73,9 @@ impl<'t> Copier<'_, 't> {
         }
     }
 
-    /// A member whose R4 element repeats: one value becomes a list of one.
-    pub fn list(self, w: &mut Writer, key: &str, node: Node<'t>) {
-        match node.kind() {
-            Kind::Array => self.member(w, key, node),
-            _ => {
-                w.array(key, |w| self.element(w, node));
-            }
-        }
-    }
-
     /// The members of an object, written into an open one.
     pub fn body(self, w: &mut Writer, node: Node<'t>) {
+        let start = w.bytes().len();
         if node.get("reference").is_some_and(|r| r.kind() == Kind::Text) {
             self.reference(w, node);
             return;
@@ -79,13 +83,18 @@ impl<'t> Copier<'_, 't> {
         for (name, child) in node.members() {
             self.field(w, node, name, child);
         }
+        if self.ty.is_some_and(|ty| ty.name() == "Questionnaire.item.enableWhen") {
+            crate::document::enable_when(w, node);
+        }
+        self.complete(w, start);
     }
 
     /// One member of an object, by what its name means in every data type.
     pub fn field(self, w: &mut Writer, owner: Node<'t>, name: &str, child: Node<'t>) {
         match name {
             "extension" | "modifierExtension" => extension::list(self, w, name, child),
-            "system" => self.system(w, owner, child),
+            "hasAnswer" if self.ty.is_some_and(|ty| ty.name() == "Questionnaire.item.enableWhen") => {}
+            "system" if self.ty.is_none_or(|ty| ty.name() != "Money") => self.system(w, owner, child),
             "fhir_comments" => {}
             _ => self.member(w, name, child),
         }
@@ -104,7 +113,21 @@ impl<'t> Copier<'_, 't> {
             w.string("system", url, leaf);
             return;
         }
-        w.string("system", &codes::system(leaf.text), leaf);
+        let url = codes::system(leaf.text);
+        // A code that the system of R4 does not have stays with the system that the source names.
+        let lacking = owner.string_of("code").filter(|code| *url != *leaf.text && codes::lacks(&url, code));
+        if lacking.is_some() {
+            w.issue(Some(leaf.id), rules::CODE_OF_SYSTEM.issue());
+            w.string("system", leaf.text, leaf);
+            return;
+        }
+        match codes::is_bare_oid(leaf.text) {
+            true => {
+                w.issue(Some(leaf.id), rules::VALUE_REPAIRED.issue());
+                w.string("system", &format!("urn:oid:{}", leaf.text.trim()), leaf);
+            }
+            false => w.string("system", &url, leaf),
+        }
     }
 
     /// The content of a `Reference`: within the record by its id; elsewhere as the sender names it.
@@ -122,7 +145,7 @@ impl<'t> Copier<'_, 't> {
         }
         for (name, child) in node.members().filter(|(name, _)| *name != "reference") {
             // What the sender's server calls the target is told below where it lies outside.
-            self.field(w, node, name, child);
+            self.typed_as("Reference").field(w, node, name, child);
         }
     }
 

@@ -7,6 +7,7 @@ use causeway_json::Node;
 
 use crate::extension::value;
 use crate::resource::{Part, absent};
+use crate::rules;
 
 /// An element with code of its own. Whether it was one of these.
 pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: Node<'t>) -> bool {
@@ -30,10 +31,11 @@ pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: No
                 }
             });
         }
-        ("HealthcareService", "eligibility") => {
-            w.array("eligibility", |w| {
-                w.element(|w| p.copy.member(w, "code", node));
-            });
+        ("HealthcareService", "eligibility") => eligibility(p, w),
+        ("HealthcareService", "eligibilityNote") => {
+            if p.node.get("eligibility").is_none() {
+                eligibility(p, w);
+            }
         }
         ("Device", "udi") => udi(p, w, node),
         ("Device", "version") => {
@@ -46,6 +48,28 @@ pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: No
         _ => return false,
     }
     true
+}
+
+/// The operator of a condition on another answer, which STU3 leaves to be understood: there, or equal.
+pub(crate) fn enable_when(w: &mut Writer, node: Node<'_>) {
+    if let Some(there) = node.leaf_of("hasAnswer") {
+        w.fixed("operator", "exists");
+        w.boolean("answerBoolean", there.text == "true", there);
+        return;
+    }
+    if node.get("operator").is_some() {
+        return;
+    }
+    let answer = node.members().find(|(name, _)| name.starts_with("answer"));
+    match answer.filter(|(name, _)| *name == "answerAttachment") {
+        // R4 can't compare with an attachment: that there is an answer is what is left of the condition.
+        Some((_, attachment)) => {
+            w.issue(attachment.leaves().first().map(|l| l.id), rules::ANSWER_UNKNOWN.issue());
+            w.fixed("operator", "exists");
+            w.boolean("answerBoolean", true, ());
+        }
+        None => w.fixed("operator", "="),
+    }
 }
 
 /// What such a resource gains.
@@ -72,6 +96,20 @@ pub(crate) fn additions(p: &Part<'_, '_>, w: &mut Writer) {
     }
 }
 
+/// For whom a service is, and the remark on it.
+fn eligibility(p: &Part<'_, '_>, w: &mut Writer) {
+    let copy = p.copy.within("eligibility");
+    w.array("eligibility", |w| {
+        w.element(|w| {
+            for (from, to) in [("eligibility", "code"), ("eligibilityNote", "comment")] {
+                if let Some(node) = p.node.get(from) {
+                    copy.member(w, to, node);
+                }
+            }
+        });
+    });
+}
+
 /// Languages that CareConnect has in an extension, where R4 looks for them: those whose code is one of BCP 47,
 /// which R4 demands there. The extension keeps them all.
 fn communication(p: &Part<'_, '_>, w: &mut Writer) {
@@ -92,7 +130,7 @@ fn communication(p: &Part<'_, '_>, w: &mut Writer) {
             w.element(|w| {
                 concept(w, "language", Coding::new(systems::BCP_47, code.text, ""), code);
                 if let Some(preferred) = preferred {
-                    p.copy.member(w, "preferred", preferred);
+                    p.copy.within("communication").member(w, "preferred", preferred);
                 }
             });
         }
@@ -102,21 +140,24 @@ fn communication(p: &Part<'_, '_>, w: &mut Writer) {
 /// Contents; when the document was made is said of the attachment in R4.
 fn contents<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
     let created = p.node.get("created");
+    let (part, file) = (p.copy.within("content"), p.copy.typed_as("Attachment"));
     w.array("content", |w| {
         for content in node.elements() {
             w.element(|w| {
+                let start = w.bytes().len();
                 for (name, child) in content.members() {
                     if name != "attachment" {
-                        p.copy.field(w, content, name, child);
+                        part.field(w, content, name, child);
                         continue;
                     }
                     w.object("attachment", |w| {
-                        p.copy.body(w, child);
+                        file.body(w, child);
                         if let Some(created) = created.filter(|_| child.get("creation").is_none()) {
-                            p.copy.member(w, "creation", created);
+                            file.member(w, "creation", created);
                         }
                     });
                 }
+                part.complete(w, start);
             });
         }
     });
@@ -126,9 +167,8 @@ fn context<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
     w.object("context", |w| {
         for (name, child) in node.members() {
             match name {
-                "encounter" => p.copy.list(w, name, child),
                 "related" => related(p, w, child),
-                _ => p.copy.field(w, node, name, child),
+                _ => p.copy.within("context").field(w, node, name, child),
             }
         }
     });
@@ -139,12 +179,13 @@ fn related<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
     w.array("related", |w| {
         for relation in node.elements() {
             w.element(|w| {
+                let copy = p.copy.typed_as("Reference");
                 if let Some(target) = relation.get("ref") {
-                    p.copy.body(w, target);
+                    copy.body(w, target);
                 }
                 let told = relation.get("ref").is_some_and(|r| r.get("identifier").is_some());
                 if let Some(identifier) = relation.get("identifier").filter(|_| !told) {
-                    p.copy.member(w, "identifier", identifier);
+                    copy.member(w, "identifier", identifier);
                 }
             });
         }
@@ -154,11 +195,7 @@ fn related<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
 fn diagnoses<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
     w.array("diagnosis", |w| {
         for diagnosis in node.elements() {
-            w.element(|w| {
-                for (name, child) in diagnosis.members() {
-                    p.copy.field(w, diagnosis, if name == "role" { "use" } else { name }, child);
-                }
-            });
+            w.element(|w| p.copy.within("diagnosis").body(w, diagnosis));
         }
     });
 }
@@ -179,6 +216,7 @@ fn questionnaire(p: &Part<'_, '_>, w: &mut Writer, node: Node<'_>) {
 
 /// Items, within items and answers too. One without a link id, against both versions, says so.
 fn items<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
+    let copy = p.copy.typed_as("QuestionnaireResponse.item");
     w.array("item", |w| {
         for item in node.elements() {
             w.element(|w| {
@@ -189,7 +227,7 @@ fn items<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
                         "subject" => {
                             p.copy.lost(w, child, "R4 has no subject of an item; kept in the original")
                         }
-                        _ => p.copy.field(w, item, name, child),
+                        _ => copy.field(w, item, name, child),
                     }
                 }
                 if item.leaf_of("linkId").is_none() {
@@ -201,13 +239,14 @@ fn items<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
 }
 
 fn answers<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
+    let copy = p.copy.typed_as("QuestionnaireResponse.item.answer");
     w.array("answer", |w| {
         for answer in node.elements() {
             w.element(|w| {
                 for (name, child) in answer.members() {
                     match name {
                         "item" => items(p, w, child),
-                        _ => p.copy.field(w, answer, name, child),
+                        _ => copy.field(w, answer, name, child),
                     }
                 }
             });
@@ -222,7 +261,7 @@ fn udi<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
                 match name {
                     "name" => {}
                     "carrierHRF" | "carrierAIDC" | "deviceIdentifier" | "jurisdiction" | "issuer"
-                    | "entryType" => p.copy.field(w, node, name, child),
+                    | "entryType" => p.copy.within("udiCarrier").field(w, node, name, child),
                     _ => p.copy.lost(w, child, "R4 has no such element of a device's identity"),
                 }
             }

@@ -86,6 +86,7 @@ pub(crate) fn value<'t>(ext: Node<'t>) -> Option<Node<'t>> {
 
 /// Writes a list of extensions of a data type or backbone element.
 pub(crate) fn list<'t>(copy: Copier<'_, 't>, w: &mut Writer, key: &str, list: Node<'t>) {
+    let copy = copy.typed_as("Extension");
     w.array(key, |w| {
         for ext in list.elements() {
             one(copy, w, ext);
@@ -95,6 +96,7 @@ pub(crate) fn list<'t>(copy: Copier<'_, 't>, w: &mut Writer, key: &str, list: No
 
 /// Writes the extensions of a resource but those that are lifted.
 pub(crate) fn of_resource<'t>(copy: Copier<'_, 't>, w: &mut Writer, resource: Node<'t>, lifted: &Lifted<'t>) {
+    let copy = copy.typed_as("Extension");
     w.array("extension", |w| {
         for ext in resource.get("extension").into_iter().flat_map(Node::elements) {
             if !lifted.holds(ext) {
@@ -217,22 +219,10 @@ fn change_summary<'t>(copy: Copier<'_, 't>, w: &mut Writer, ext: Node<'t>) {
     });
 }
 
-/// A part whose concept may have, against the specification, a single coding where a list is due.
+/// A part of an extension.
 fn indication<'t>(copy: Copier<'_, 't>, w: &mut Writer, part: Node<'t>) {
     for (name, child) in part.members() {
-        let single = child.get("coding").is_some_and(Node::is_object);
-        if !single {
-            copy.field(w, part, name, child);
-            continue;
-        }
-        w.object(name, |w| {
-            for (inner, value) in child.members() {
-                match inner {
-                    "coding" => copy.list(w, inner, value),
-                    _ => copy.field(w, child, inner, value),
-                }
-            }
-        });
+        copy.field(w, part, name, child);
     }
 }
 

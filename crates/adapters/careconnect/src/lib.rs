@@ -2,10 +2,13 @@
 
 mod clinical;
 mod codes;
+mod consent;
 mod copy;
 mod document;
+mod elements;
 mod encode;
 mod extension;
+mod imaging;
 mod kinds;
 pub mod limits;
 mod medicine;
@@ -13,6 +16,7 @@ mod message;
 mod record;
 mod resource;
 mod rules;
+mod typed;
 
 use causeway_adapter::{
     Adapter, Composer, Confidence, Context, Detection, Encoded, Format, Sector, Sink, Telling,
@@ -53,6 +57,13 @@ impl Adapter for CareConnect {
         if !has("\"resourceType\"") {
             return Detection::no();
         }
+        // The kind of an answer is said at its start; an error of a server is no record, unless GP Connect gives it.
+        let answer = ["\"resourceType\":\"OperationOutcome\"", "\"resourceType\": \"OperationOutcome\""];
+        let answers = answer.iter().filter_map(|text| find(head, text.as_bytes())).min();
+        let kind = find(head, b"\"resourceType\"");
+        if answers.is_some() && answers == kind && !has("/STU3/") {
+            return Detection::no();
+        }
         if has("/STU3/StructureDefinition/") || has("/STU3/CodeSystem/") {
             return Detection::is(Confidence::Certain, "FHIR STU3");
         }
@@ -81,4 +92,9 @@ impl Adapter for CareConnect {
     fn encode(&self, bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
         encode::encode(bundle, context)
     }
+}
+
+/// Where a text begins.
+fn find(within: &[u8], text: &[u8]) -> Option<usize> {
+    within.windows(text.len()).position(|w| w == text)
 }

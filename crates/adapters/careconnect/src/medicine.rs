@@ -1,13 +1,14 @@
 //! Medicines: requests, statements, their dosages.
 
 use causeway_core::{IssueCode, Outcome};
-use causeway_fhir::Writer;
+use causeway_fhir::types::concept_fixed;
+use causeway_fhir::{Coding, Writer, systems};
 use causeway_json::Node;
 
 use crate::codes::PRESCRIPTION_TYPE;
 use crate::copy::{Copier, warning};
 use crate::extension::{part, value};
-use crate::resource::{Part, absent};
+use crate::resource::Part;
 
 /// Extension for the organisation on whose behalf somebody asked, which R4 has no element for. HL7's own
 /// extensions for elements of STU3 are not valid within R4.
@@ -45,8 +46,14 @@ pub(crate) fn additions(p: &Part<'_, '_>, w: &mut Writer) {
     }
     if p.node.get("substitution").is_none() {
         // UK Core demands a word on substitution, and the source has none.
-        w.object("substitution", |w| absent(w, "_allowedBoolean"));
+        w.object("substitution", unknown_substitution);
     }
+}
+
+/// That nothing is known of substitution, as a concept: some readers refuse a choice that says it by an extension alone.
+fn unknown_substitution(w: &mut Writer) {
+    let unknown = Coding::new(systems::DATA_ABSENT, "unknown", "Unknown");
+    concept_fixed(w, "allowedCodeableConcept", unknown);
 }
 
 /// Who asked: R4 has the agent alone.
@@ -58,14 +65,14 @@ fn requester<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
             w.array("extension", |w| {
                 w.element(|w| {
                     w.fixed("url", ON_BEHALF_OF);
-                    p.copy.member(w, "valueReference", behalf);
+                    p.copy.typed_as("Extension").member(w, "valueReference", behalf);
                 });
             });
         }
         if agent.get("reference").is_some() {
             p.copy.reference(w, agent);
         } else if agent.index() != node.index() {
-            p.copy.body(w, agent);
+            p.copy.typed_as("Reference").body(w, agent);
         }
     });
 }
@@ -75,7 +82,7 @@ fn dispense<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Option<Node<'t>>) {
     let own = node.and_then(|n| n.get("numberOfRepeatsAllowed"));
     w.object("dispenseRequest", |w| {
         if let Some(node) = node {
-            p.copy.body(w, node);
+            p.copy.within("dispenseRequest").body(w, node);
         }
         let number = allowed.and_then(value).filter(|_| own.is_none()).and_then(Node::leaf);
         if let Some(number) = number.filter(|n| n.text.bytes().all(|b| b.is_ascii_digit())) {
@@ -92,12 +99,12 @@ fn substitution<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
     w.object("substitution", |w| {
         for (name, child) in node.members() {
             match name {
-                "allowed" => p.copy.member(w, "allowedBoolean", child),
-                _ => p.copy.field(w, node, name, child),
+                "allowed" => p.copy.within("substitution").member(w, "allowedBoolean", child),
+                _ => p.copy.within("substitution").field(w, node, name, child),
             }
         }
         if node.get("allowed").is_none() {
-            absent(w, "_allowedBoolean");
+            unknown_substitution(w);
         }
     });
 }
@@ -122,7 +129,7 @@ fn kind<'t>(copy: Copier<'_, 't>, w: &mut Writer, coding: Node<'t>) {
     let Some((code, target)) = code.and_then(|c| Some((c, PRESCRIPTION_TYPE.lookup(c.text)?))) else {
         let text = "the kind of prescription is not in the conversion table; its own code was kept";
         w.issue(code.map(|c| c.id), warning(IssueCode::CodeInvalid, "prescription-type-unknown", text));
-        copy.body(w, coding);
+        copy.typed_as("Coding").body(w, coding);
         return;
     };
     w.fixed("system", target.system);
@@ -133,7 +140,7 @@ fn kind<'t>(copy: Copier<'_, 't>, w: &mut Writer, coding: Node<'t>) {
 }
 
 /// A statement's status; that the patient does not take it is a status in R4.
-fn status(p: &Part<'_, '_>, w: &mut Writer, node: Node<'_>) {
+fn status<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
     let Some(leaf) = node.leaf() else { return };
     match p.node.leaf_of("taken").filter(|t| t.text == "n") {
         Some(taken) => {
@@ -141,7 +148,7 @@ fn status(p: &Part<'_, '_>, w: &mut Writer, node: Node<'_>) {
             let reason = "R4 has one status, and says by it that the medicine is not taken";
             w.claim(leaf, Outcome::Unsupported, reason);
         }
-        None => w.string("status", leaf.text, leaf),
+        None => p.copy.member(w, "status", node),
     }
 }
 
@@ -167,6 +174,7 @@ fn dosage<'t>(copy: Copier<'_, 't>, w: &mut Writer, dosage: Node<'t>) {
     let moved = |name: &str| {
         matches!(name, "doseRange" | "doseQuantity" | "rateRatio" | "rateRange" | "rateQuantity")
     };
+    let (copy, dose) = (copy.typed_as("Dosage"), copy.typed_as("Dosage.doseAndRate"));
     for (name, child) in dosage.members().filter(|(name, _)| !moved(name)) {
         copy.field(w, dosage, name, child);
     }
@@ -174,7 +182,7 @@ fn dosage<'t>(copy: Copier<'_, 't>, w: &mut Writer, dosage: Node<'t>) {
         w.element(|w| {
             for (name, child) in dosage.members().filter(|(name, _)| moved(name)) {
                 let key = if name == "doseSimpleQuantity" { "doseQuantity" } else { name };
-                copy.member(w, key, child);
+                dose.member(w, key, child);
             }
         });
     });

@@ -40,7 +40,7 @@ pub(crate) fn translate(tree: &Tree<'_>, c: &mut Composer<'_>, sink: &mut dyn Si
 
 fn write(c: &mut Composer<'_>, root: Node<'_>, record: &Record<'_>) {
     let sender = c.context.sender.code.clone();
-    let copy = Copier { record, sender: &sender };
+    let copy = Copier { record, sender: &sender, ty: None, about: None };
     let subject = record.patient.and_then(|at| record.entries.get(at)).or_else(|| record.entries.first());
     let Some(subject) = subject else {
         let text = "the bundle holds no resource";

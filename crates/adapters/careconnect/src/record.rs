@@ -73,6 +73,10 @@ impl<'t> Record<'t> {
         } else {
             record.add(c, root, None)?;
         }
+        if !record.entries.is_empty() && record.entries.iter().all(|e| e.target.is_none()) {
+            let at = root.get("resourceType").unwrap_or(root);
+            return Err(Refusal(crate::rules::NO_RECORD.issue().at(at.position())));
+        }
         record.one_patient(root)?;
         record.check(root)?;
         Ok(record)

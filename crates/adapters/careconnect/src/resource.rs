@@ -7,11 +7,11 @@ use causeway_fhir::{Writer, systems};
 use causeway_json::Node;
 
 use crate::copy::Copier;
+use crate::elements::{Rule, rule};
 use crate::extension::{Lifted, of_resource};
 use crate::kinds::{self, Kind};
 use crate::record::{Entry, nhs_numbers};
-use crate::rules::{Rule, rule};
-use crate::{clinical, document, medicine};
+use crate::{clinical, consent, document, medicine, rules};
 
 /// A resource that is being written.
 pub(crate) struct Part<'r, 't> {
@@ -38,6 +38,8 @@ pub(crate) fn write(c: &mut Composer<'_>, copy: Copier<'_, '_>, entry: &Entry<'_
         lifted: Lifted::of(entry.resource, entry.stu3),
     };
     let Some(target) = entry.target.clone() else { return };
+    let copy = Copier { about: entry.resource.leaf_of("resourceType").map(|l| l.id), ..copy };
+    let part = Part { copy: copy.typed_as(kind.name), ..part };
     c.resource_at(target, &entry.key, &meta, |w| {
         w.mapped((entry.resource.leaf_of("resourceType"), entry.resource.leaf_of("id")));
         part.body(w);
@@ -67,6 +69,7 @@ fn security<'t>(resource: Node<'t>) -> Vec<Label<'t>> {
 
 impl<'t> Part<'_, 't> {
     fn body(&self, w: &mut Writer) {
+        let start = w.bytes().len();
         self.contained(w);
         of_resource(self.copy, w, self.node, &self.lifted);
         self.identifiers(w);
@@ -75,6 +78,7 @@ impl<'t> Part<'_, 't> {
         }
         self.notes(w);
         self.additions(w);
+        self.copy.complete(w, start);
         self.meta(w);
     }
 
@@ -83,14 +87,11 @@ impl<'t> Part<'_, 't> {
             Rule::Same => self.placed(w, name, name, node),
             Rule::Name(to) => self.placed(w, to, name, node),
             Rule::Unwrap(to, part) => self.copy.unwrapped(w, to, node, part),
-            Rule::First(to) => {
-                if let Some(first) = node.elements().next() {
-                    self.copy.member(w, to, first);
-                }
-            }
+            Rule::First(to) => self.copy.member(w, to, node),
             Rule::Own => {
                 let _ = medicine::element(self, w, name, node)
                     || clinical::element(self, w, name, node)
+                    || crate::imaging::element(self, w, name, node)
                     || document::element(self, w, name, node);
             }
             Rule::Lost(reason) => self.copy.lost(w, node, reason),
@@ -104,23 +105,25 @@ impl<'t> Part<'_, 't> {
             self.copy.field(w, self.node, name, node);
             return;
         }
+        if self.abatement_contradicts(name) {
+            return;
+        }
         let bare = key.strip_prefix('_').unwrap_or(key);
         if key == "note" {
             return;
         }
         if !self.kind.elements.contains(&bare) {
-            self.copy.lost(w, node, "R4 has no such element here; kept only in the original");
+            self.copy.without_place(w, node);
             return;
         }
-        match (self.kind.lists.contains(&bare), node.is_array()) {
-            (true, false) => self.copy.list(w, key, node),
-            (false, true) => {
-                if let Some(first) = node.elements().next() {
-                    self.copy.member(w, key, first);
-                }
-            }
-            _ => self.copy.member(w, key, node),
-        }
+        self.copy.member(w, key, node);
+    }
+
+    /// Whether an element says that a condition is over whose status says that it is not (R4, con-4).
+    fn abatement_contradicts(&self, name: &str) -> bool {
+        self.stu3 == "Condition"
+            && name.starts_with("abatement")
+            && matches!(self.node.string_of("clinicalStatus"), Some("active" | "recurrence" | "relapse"))
     }
 
     /// Notes, and texts that become notes, in source order.
@@ -136,10 +139,20 @@ impl<'t> Part<'_, 't> {
                             w.element(|w| w.string("text", leaf.text, leaf));
                         }
                     }
-                    _ if name == "note" => match node.is_array() {
-                        true => node.elements().for_each(|n| self.copy.element(w, n)),
-                        false => self.copy.element(w, node),
-                    },
+                    _ if name == "note" => {
+                        let copy = self.copy.within("note");
+                        match node.is_array() {
+                            true => node.elements().for_each(|n| copy.element(w, n)),
+                            false => copy.element(w, node),
+                        }
+                    }
+                    _ if self.abatement_contradicts(name) => {
+                        w.issue(node.leaves().first().map(|l| l.id), rules::ABATED_ACTIVE.issue());
+                        let leaves = node.leaves();
+                        let said: Vec<&str> = leaves.iter().map(|l| l.text).collect();
+                        let text = format!("Stated end, beside an active status: {}", said.join(" "));
+                        w.element(|w| w.string("text", &text, leaves));
+                    }
                     _ => {}
                 }
             }
@@ -176,11 +189,13 @@ impl<'t> Part<'_, 't> {
         w.array("identifier", |w| {
             for identifier in &list {
                 let number = identifier.get("value").filter(|v| numbers.binary_search(&v.index()).is_ok());
+                let copy = self.copy.within("identifier");
                 w.element(|w| match number {
                     Some(number) => self.nhs_number(w, *identifier, number),
-                    None => self.copy.body(w, *identifier),
+                    None => copy.body(w, *identifier),
                 });
             }
+            crate::imaging::identifiers(self, w);
             if let Some(id) = id.filter(|_| !told) {
                 w.element(|w| self.local_id(w, id));
             }
@@ -201,7 +216,7 @@ impl<'t> Part<'_, 't> {
                 for (name, child) in identifier.members() {
                     match name {
                         "value" => w.string("value", digits.as_str(), leaf),
-                        _ => self.copy.field(w, identifier, name, child),
+                        _ => self.copy.within("identifier").field(w, identifier, name, child),
                     }
                 }
                 return;
@@ -226,7 +241,13 @@ impl<'t> Part<'_, 't> {
                     self.copy.lost(w, inner, "a resource of this type is not carried; kept in the original");
                     continue;
                 };
-                let part = Part { copy: self.copy, node: inner, stu3, kind, lifted: Lifted::of(inner, stu3) };
+                let part = Part {
+                    copy: self.copy.typed_as(kind.name),
+                    node: inner,
+                    stu3,
+                    kind,
+                    lifted: Lifted::of(inner, stu3),
+                };
                 w.element(|w| {
                     if let Some(leaf) = inner.leaf_of("resourceType") {
                         w.string("resourceType", kind.name, leaf);
@@ -241,6 +262,7 @@ impl<'t> Part<'_, 't> {
     }
 
     fn inner(&self, w: &mut Writer) {
+        let start = w.bytes().len();
         of_resource(self.copy, w, self.node, &self.lifted);
         if let Some(own) = self.node.get("identifier").filter(|_| self.kind.elements.contains(&"identifier"))
         {
@@ -251,6 +273,7 @@ impl<'t> Part<'_, 't> {
         }
         self.notes(w);
         self.additions(w);
+        self.copy.complete(w, start);
         self.meta(w);
     }
 
@@ -259,6 +282,10 @@ impl<'t> Part<'_, 't> {
         medicine::additions(self, w);
         clinical::additions(self, w);
         document::additions(self, w);
+        crate::imaging::additions(self, w);
+        if self.stu3 == "Consent" {
+            consent::additions(self, w);
+        }
     }
 
     /// `meta` is the exchange's own; what the sender's said of its own copy stays in the original.

@@ -1,142 +1,21 @@
-//! What becomes of each element of STU3 that is not the same in R4. Source: the version maps of HL7 (R3 to R4),
-//! the CareConnect and GP Connect profiles, and NHS England's conversion table of medicines.
+//! Rules of this format that tell what could not be carried as it stood, and what can be done about it.
 
-/// What becomes of an element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rule {
-    /// The same, or the same element that repeats now.
-    Same,
-    /// Another name, the same shape.
-    Name(&'static str),
-    /// A reference that was wrapped: other name, name of the wrapped part.
-    Unwrap(&'static str, &'static str),
-    /// A note: a text of its own.
-    Note,
-    /// Several become one: the first is taken, the others are lost.
-    First(&'static str),
-    /// Written by code of its own.
-    Own,
-    /// No place in R4.
-    Lost(&'static str),
-}
-
-use Rule::{First, Lost, Name, Note, Own, Same, Unwrap};
-
-const DEFINITION: &str =
-    "R4 refers to definitions by canonical URL; the reference is kept only in the original";
-
-/// The rule of a top-level element of an STU3 resource.
-pub(crate) fn rule(stu3: &str, element: &str) -> Rule {
-    match (stu3, element) {
-        (_, "resourceType" | "id" | "meta" | "extension" | "identifier" | "contained") => Own,
-        (_, "implicitRules") => Lost("rules of the sender's own; kept only in the original"),
-        ("MedicationStatement" | "MedicationAdministration" | "MedicationDispense", "context") => Same,
-        ("DocumentReference", "context") => Own,
-        (_, "context") => Name("encounter"),
-        _ => match stu3 {
-            "AllergyIntolerance" | "Condition" | "Immunization" | "FamilyMemberHistory" => {
-                record(stu3, element)
-            }
-            "MedicationRequest" | "MedicationStatement" | "MedicationDispense" | "Medication" => {
-                medicine(stu3, element)
-            }
-            "Observation" | "DiagnosticReport" | "Specimen" => finding(stu3, element),
-            "ProcedureRequest" | "ReferralRequest" | "Procedure" | "Communication" | "CarePlan" | "Task" => {
-                request(stu3, element)
-            }
-            _ => place(stu3, element),
-        },
-    }
-}
-
-fn record(stu3: &str, element: &str) -> Rule {
-    match (stu3, element) {
-        ("AllergyIntolerance" | "Condition", "clinicalStatus" | "verificationStatus") => Own,
-        ("AllergyIntolerance" | "Condition", "assertedDate") => Name("recordedDate"),
-        ("Immunization", "date") => Name("occurrenceDateTime"),
-        (
-            "Immunization",
-            "status" | "notGiven" | "practitioner" | "explanation" | "vaccinationProtocol" | "vaccineCode",
-        ) => Own,
-        ("FamilyMemberHistory", "gender") => Own,
-        ("FamilyMemberHistory", "notDoneReason") => Name("dataAbsentReason"),
-        ("FamilyMemberHistory", "definition") => Lost(DEFINITION),
-        _ => Same,
-    }
-}
-
-fn medicine(stu3: &str, element: &str) -> Rule {
-    match (stu3, element) {
-        ("MedicationRequest", "requester") => Own,
-        ("MedicationRequest", "dispenseRequest" | "substitution") => Own,
-        ("MedicationRequest", "dosageInstruction") | ("MedicationStatement", "dosage") => Own,
-        ("MedicationDispense", "dosageInstruction") => Own,
-        ("MedicationRequest", "definition") => Lost(DEFINITION),
-        ("MedicationStatement", "status" | "taken") => Own,
-        ("MedicationStatement", "reasonNotTaken") => Name("statusReason"),
-        ("MedicationDispense", "notDone") => Lost("R4 has the status for it; kept only in the original"),
-        ("MedicationDispense", "notDoneReasonCodeableConcept") => Name("statusReasonCodeableConcept"),
-        ("MedicationDispense", "notDoneReasonReference") => Name("statusReasonReference"),
-        ("Medication", "isBrand" | "isOverTheCounter" | "package" | "image") => {
-            Lost("R4 has no such element of a medication; kept only in the original")
-        }
-        _ => Same,
-    }
-}
-
-fn finding(stu3: &str, element: &str) -> Rule {
-    match (stu3, element) {
-        ("Observation", "comment") => Note,
-        ("Observation", "related" | "component") => Own,
-        ("DiagnosticReport", "performer") => Own,
-        ("DiagnosticReport", "codedDiagnosis") => Name("conclusionCode"),
-        ("DiagnosticReport", "image") => Name("media"),
-        _ => Same,
-    }
-}
-
-fn request(stu3: &str, element: &str) -> Rule {
-    match (stu3, element) {
-        ("ProcedureRequest" | "ReferralRequest" | "Procedure" | "Communication", "status") => Own,
-        ("ProcedureRequest" | "ReferralRequest", "requester") => Own,
-        (_, "definition") => Lost(DEFINITION),
-        ("ReferralRequest", "type") => Name("category"),
-        ("ReferralRequest", "serviceRequested") => First("code"),
-        ("ReferralRequest", "recipient") => Name("performer"),
-        ("ReferralRequest", "specialty") => Name("performerType"),
-        ("ReferralRequest", "description") => Note,
-        ("ReferralRequest", "groupIdentifier") => Name("requisition"),
-        ("ReferralRequest", "relevantHistory") => Same,
-        ("Procedure" | "Communication", "notDone") => Own,
-        ("Procedure" | "Communication", "notDoneReason") => Name("statusReason"),
-        ("Procedure", "performer") => Own,
-        ("Task", "requester") => Unwrap("requester", "agent"),
-        _ => Same,
-    }
-}
-
-fn place(stu3: &str, element: &str) -> Rule {
-    match (stu3, element) {
-        ("DocumentReference", "class") => Name("category"),
-        ("DocumentReference", "indexed") => Name("date"),
-        ("DocumentReference", "created" | "content" | "status") => Own,
-        ("Encounter", "reason") => Name("reasonCode"),
-        ("Encounter", "incomingReferral") => Name("basedOn"),
-        ("Encounter", "class" | "diagnosis") => Own,
-        ("Appointment", "reason") => Name("reasonCode"),
-        ("Appointment", "indication") => Name("reasonReference"),
-        ("Appointment", "incomingReferral") => Name("basedOn"),
-        ("QuestionnaireResponse", "parent") => Name("partOf"),
-        ("QuestionnaireResponse", "questionnaire" | "item") => Own,
-        ("Binary", "content") => Name("data"),
-        ("Device", "model") => Name("modelNumber"),
-        ("Device", "udi" | "version") => Own,
-        ("Composition", "class") => Name("category"),
-        ("Consent", "consentingParty") => Name("performer"),
-        ("Patient", "animal") => Lost("R4 has an extension for animals; kept only in the original"),
-        ("HealthcareService", "programName") => Own,
-        ("HealthcareService", "eligibility") => Own,
-        ("EpisodeOfCare", "diagnosis") => Same,
-        _ => Same,
-    }
+causeway_adapter::rules! {
+    NO_PLACE Warning NotSupported "element-without-place" "R4 has no place for the element; it is kept only in the original"
+        "read it in the original";
+    SECOND_LOST Warning NotSupported "element-once" "R4 has the element once; the first was carried, and the others are kept only in the original"
+        "read them in the original";
+    VALUE_REPAIRED Warning Value "value-repaired" "the value was not in the form that FHIR demands, and what it means is certain; it was put into that form"
+        "have the sending system write it as FHIR demands";
+    VALUE_INVALID Warning Value "value-invalid" "the value can't be one of this element; it was left out, and is kept only in the original"
+        "look at the value in the original, and correct it at its source";
+    REQUIRED_UNKNOWN Information Required "required-unknown" "R4 demands elements that the source does not state; they say that the value is not known";
+    NO_RECORD Error NotSupported "no-record" "the document holds an answer of a server, or other resources that are no record of care; there is nothing to translate"
+        "look at the answer: where it reports an error, ask for the record again";
+    ABATED_ACTIVE Warning Conflict "active-problem-ended" "the condition is active and has an end; the status was carried as it stands, and the end as a note, for FHIR forbids both"
+        "ask the sender whether the condition is over";
+    NOT_DONE_HISTORY Warning Informational "history-not-taken" "the family history was not taken; it was carried with the status that says so";
+    CONSENT_EXCEPTION Information Informational "consent-exception" "the consent has exceptions; they were carried as provisions within it";
+    CODE_OF_SYSTEM Warning CodeInvalid "code-not-in-system" "the code system that R4 has for this does not have the code; it was kept with the system that the source names";
+    ANSWER_UNKNOWN Warning NotSupported "condition-of-item-lost" "R4 has no such condition of a questionnaire's item; it is kept only in the original";
 }

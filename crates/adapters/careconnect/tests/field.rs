@@ -1,0 +1,157 @@
+//! What real senders write and R4 reads otherwise: meaning that would turn round, values in a wrong form, answers that
+//! are no record.
+#![allow(missing_docs)]
+
+use causeway_adapter::contract::test_context;
+use causeway_adapter::{Adapter, Confidence, Translation, translate};
+use causeway_adapter_careconnect::CareConnect;
+use serde_json::{Value, json};
+
+fn run(resources: &[Value]) -> (Translation, Vec<Value>) {
+    let patient = json!({"resourceType": "Patient", "id": "p1"});
+    let entries: Vec<Value> =
+        std::iter::once(&patient).chain(resources).map(|r| json!({"resource": r})).collect();
+    let bundle = json!({"resourceType": "Bundle", "type": "searchset", "entry": entries});
+    let found = translate(&CareConnect, bundle.to_string().as_bytes(), &test_context());
+    let all = found.outputs.iter().flat_map(|o| {
+        let bundle: Value = serde_json::from_slice(&o.json).unwrap();
+        bundle["entry"].as_array().cloned().unwrap_or_default().into_iter().map(|mut e| e["resource"].take())
+    });
+    let all = all.collect();
+    (found, all)
+}
+
+fn one(resource: Value) -> (Vec<&'static str>, Value) {
+    let kind = resource["resourceType"].as_str().unwrap().to_owned();
+    let kind =
+        if kind.ends_with("Request") && kind != "MedicationRequest" { "ServiceRequest" } else { &kind }
+            .to_owned();
+    let (found, all) = run(&[resource]);
+    let found_one = all.into_iter().find(|r| r["resourceType"] == *kind).expect("the resource");
+    (found.issues.iter().map(|i| i.rule).collect(), found_one)
+}
+
+const WHO: &str = "Patient/p1";
+
+#[test]
+fn what_was_not_done_does_not_read_as_done() {
+    let medicine = json!({"text": "Warfarin 1mg tablets"});
+    let (_, given) = one(
+        json!({"resourceType": "MedicationAdministration", "id": "a", "status": "completed", "notGiven": true, "reasonNotGiven": [{"text": "Refused"}], "medicationCodeableConcept": medicine, "subject": {"reference": WHO}, "effectiveDateTime": "2026-03-01"}),
+    );
+    assert_eq!(
+        (&given["status"], &given["statusReason"][0]["text"]),
+        (&json!("not-done"), &json!("Refused"))
+    );
+    let (_, given) = one(
+        json!({"resourceType": "MedicationAdministration", "id": "a", "status": "completed", "notGiven": false, "medicationCodeableConcept": medicine, "subject": {"reference": WHO}, "effectiveDateTime": "2026-03-01"}),
+    );
+    assert_eq!(given["status"], "completed");
+    for status in [Some("completed"), None] {
+        let mut dispense = json!({"resourceType": "MedicationDispense", "id": "d", "notDone": true, "notDoneReasonCodeableConcept": {"text": "Out of stock"}, "medicationCodeableConcept": medicine});
+        if let Some(status) = status {
+            dispense["status"] = json!(status);
+        }
+        let (_, dispensed) = one(dispense);
+        assert_eq!(dispensed["status"], "declined", "{status:?}");
+        assert_eq!(dispensed["statusReasonCodeableConcept"]["text"], "Out of stock");
+    }
+    let (_, plan) = one(
+        json!({"resourceType": "CarePlan", "id": "c", "status": "active", "intent": "plan", "subject": {"reference": WHO}, "activity": [{"detail": {"prohibited": true, "status": "not-started", "statusReason": "Swallowing", "code": {"text": "Thin fluids"}}}]}),
+    );
+    let detail = &plan["activity"][0]["detail"];
+    assert_eq!(
+        (&detail["doNotPerform"], &detail["statusReason"]["text"]),
+        (&json!(true), &json!("Swallowing"))
+    );
+    let (rules, history) = one(
+        json!({"resourceType": "FamilyMemberHistory", "id": "f", "status": "completed", "notDone": true, "notDoneReason": {"text": "Adopted"}, "patient": {"reference": WHO}, "relationship": {"text": "Mother"}}),
+    );
+    assert_eq!(
+        (&history["status"], &history["dataAbsentReason"]["text"]),
+        (&json!("health-unknown"), &json!("Adopted"))
+    );
+    assert!(rules.contains(&"history-not-taken"));
+}
+
+#[test]
+fn a_consent_keeps_its_exceptions() {
+    let (_, consent) = one(
+        json!({"resourceType": "Consent", "id": "c", "status": "active", "patient": {"reference": WHO}, "period": {"start": "2026-01-01"}, "policyRule": "http://example.org/policy", "sourceIdentifier": {"value": "S-1"}, "except": [{"type": "deny", "actor": [{"role": {"text": "researcher"}, "reference": {"display": "A university"}}], "code": [{"system": "http://snomed.info/sct", "code": "22298006"}]}]}),
+    );
+    let denied = &consent["provision"]["provision"][0];
+    assert_eq!(
+        (&denied["type"], &denied["actor"][0]["reference"]["display"]),
+        (&json!("deny"), &json!("A university"))
+    );
+    assert_eq!(denied["code"][0]["coding"][0]["code"], "22298006");
+    assert_eq!(consent["provision"]["period"]["start"], "2026-01-01");
+    assert_eq!(consent["sourceReference"]["identifier"]["value"], "S-1");
+    assert!(consent["scope"]["coding"].is_array() && consent["category"].is_array());
+}
+
+#[test]
+fn values_in_a_wrong_form_are_repaired_or_left_out_and_told() {
+    let (found, all) = run(&[
+        json!({"resourceType": "Observation", "id": "o", "status": "Final", "code": {"text": "Weight"}, "subject": {"reference": WHO}, "valueQuantity": {"value": "71.50", "unit": "kg"}}),
+        json!({"resourceType": "Practitioner", "id": "d", "active": "true", "gender": "F", "birthDate": "1970-02-03T00:00:00Z", "name": [{"family": "Oakhollow"}]}),
+        json!({"resourceType": "Observation", "id": "n", "status": "nonsense", "code": {"text": "Count"}, "subject": {"reference": WHO}, "valueInteger": 5.5}),
+        json!({"resourceType": "Organization", "id": "g", "active": "perhaps", "name": "A surgery", "identifier": [{"system": "2.16.840.1.113883.2.1.4.3", "value": "ZP401"}]}),
+    ]);
+    let by = |key: &str, kind: &str| {
+        all.iter().find(|r| r["resourceType"] == kind && r.to_string().contains(key)).unwrap()
+    };
+    let weight = by("Weight", "Observation");
+    assert_eq!(
+        (weight["status"].as_str(), weight["valueQuantity"]["value"].to_string().as_str()),
+        (Some("final"), "71.50")
+    );
+    let doctor = by("Oakhollow", "Practitioner");
+    assert_eq!(
+        (&doctor["active"], &doctor["gender"], &doctor["birthDate"]),
+        (&json!(true), &json!("female"), &json!("1970-02-03"))
+    );
+    let count = by("Count", "Observation");
+    assert_eq!((&count["status"], &count["valueInteger"]), (&json!("unknown"), &Value::Null));
+    let surgery = by("ZP401", "Organization");
+    assert_eq!(
+        (&surgery["active"], &surgery["identifier"][0]["system"]),
+        (&Value::Null, &json!("urn:oid:2.16.840.1.113883.2.1.4.3"))
+    );
+    let told = |rule| found.issues.iter().filter(|i| i.rule == rule).count();
+    assert_eq!((told("value-repaired"), told("value-invalid")), (6, 3), "{:?}", found.issues);
+    for output in &found.outputs {
+        let report = causeway_profile::check(&output.json);
+        let errors = report.findings.iter().filter(|f| f.severity == causeway_profile::Severity::Error);
+        assert_eq!(errors.map(|f| format!("{f:?}")).collect::<Vec<_>>(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn an_active_condition_with_an_end_keeps_both_and_says_so() {
+    let condition = |status: &str| json!({"resourceType": "Condition", "id": "c", "clinicalStatus": status, "verificationStatus": "confirmed", "code": {"text": "Asthma"}, "subject": {"reference": WHO}, "abatementDateTime": "2010-12-09"});
+    let (rules, active) = one(condition("active"));
+    assert!(
+        active["abatementDateTime"].is_null()
+            && active["note"][0]["text"].as_str().unwrap().contains("2010-12-09")
+    );
+    assert!(rules.contains(&"active-problem-ended"));
+    let (rules, over) = one(condition("resolved"));
+    assert_eq!(over["abatementDateTime"], "2010-12-09");
+    assert!(!rules.contains(&"active-problem-ended"));
+}
+
+#[test]
+fn an_answer_that_is_no_record_is_refused() {
+    let outcome =
+        json!({"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "not-found"}]});
+    let connected = json!({"resourceType": "OperationOutcome", "meta": {"profile": ["https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-OperationOutcome-1"]}, "issue": []});
+    let bundled = json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": outcome}]});
+    for input in [&outcome, &connected, &bundled] {
+        let found = translate(&CareConnect, input.to_string().as_bytes(), &test_context());
+        assert!(found.outputs.is_empty() && found.rejected());
+        assert!(found.issues.iter().any(|i| i.rule == "no-record"), "{:?}", found.issues);
+    }
+    assert_eq!(CareConnect.detect(outcome.to_string().as_bytes()).confidence, Confidence::No);
+    assert_eq!(CareConnect.detect(connected.to_string().as_bytes()).confidence, Confidence::Certain);
+}
