@@ -3,7 +3,7 @@
 
 use crate::Definitions;
 use crate::base::{Element, Kind, Strength, Type, TypeId};
-use crate::codes::Codes;
+use crate::codes::{Belongs, Codes};
 use crate::primitive::JsonKind;
 
 /// A type of R4: a resource, a data type, or a part of one, which is named by its path (`CarePlan.activity.detail`).
@@ -100,7 +100,7 @@ impl Field {
 
     /// Whether a required binding takes a code; any where there is none, or its content is not known.
     pub fn allows(self, code: &str) -> bool {
-        self.set().is_none_or(|set| set.has(None, code))
+        self.set().is_none_or(|set| set.has(None, code) != Belongs::No)
     }
 
     /// The code of a required binding that differs from a text in capitals and blanks alone.
@@ -108,7 +108,7 @@ impl Field {
         let wanted = text.trim();
         let lists = self.set()?.systems.iter().filter_map(|(_, codes)| match codes {
             Codes::These(codes) => Some(codes),
-            Codes::All => None,
+            Codes::All | Codes::Unknown => None,
         });
         lists.flatten().map(String::as_str).find(|code| code.eq_ignore_ascii_case(wanted))
     }
@@ -152,7 +152,7 @@ impl Required {
 
     /// Whether a code `unknown` may stand in it.
     pub fn may_be_unknown(self) -> bool {
-        set_of(self.0).is_some_and(|set| set.has(None, "unknown"))
+        set_of(self.0).is_some_and(|set| set.has(None, "unknown") == Belongs::Yes)
     }
 
     /// The JSON name and type in which not knowing is said best: a concept, else a text, else the first there is.
