@@ -154,11 +154,14 @@ fn patient(n: usize, row: &Row, with_identifier: bool) -> Value {
     p
 }
 
+/// Pairs of records by number, the lower first.
+type Pairs = BTreeSet<(usize, usize)>;
+
 /// Pairs that were joined, and pairs that were put to a person.
 fn decided(
     rows: &[Row],
     with_identifier: bool,
-) -> Result<(BTreeSet<(usize, usize)>, BTreeSet<(usize, usize)>)> {
+) -> Result<(Pairs, Pairs)> {
     let folder = std::env::temp_dir().join(format!("causeway-linkage-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap_or_default();
     let record = Record::open(folder.join("record.db"))?;
@@ -223,7 +226,7 @@ fn run(name: &str, rows: &[Row]) -> Result<()> {
     println!("{name}: {} records, {truth} true pairs", rows.len());
     for with_identifier in [false, true] {
         let (joined, asked) = decided(rows, with_identifier)?;
-        let right = |pairs: &BTreeSet<(usize, usize)>| {
+        let right = |pairs: &Pairs| {
             let same = |(a, b): &&(usize, usize)| {
                 rows.get(*a).zip(rows.get(*b)).is_some_and(|(x, y)| x.human == y.human)
             };

@@ -310,7 +310,7 @@ fn standing(tellings: &[Telling], today: &str) -> (Standing, String) {
         let ended = |t: &&&Telling| t.compared == "current" && is_over(t, today);
         if asked.iter().any(|t| t.compared == "current" && !is_over(t, today)) {
             said.push(Standing::Current);
-        } else if has("unclear") || has("planned") || asked.iter().any(|t| ended(&t)) {
+        } else if has("unclear") || has("planned") || asked.iter().any(ended) {
             said.push(Standing::Unclear);
         } else if has("stopped") {
             said.push(Standing::Past);

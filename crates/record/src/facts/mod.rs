@@ -99,6 +99,9 @@ impl Fact {
     }
 }
 
+/// An aspect, and whether two values of it contradict.
+type Compared = (&'static str, fn(&str, &str) -> bool);
+
 /// How tellings of a kind are joined and compared.
 struct Rule {
     kind: &'static str,
@@ -107,7 +110,7 @@ struct Rule {
     /// Whether two that share a key tell of one thing.
     same: fn(&Telling, &Telling) -> bool,
     /// Aspects that are compared, with whether two values contradict.
-    compare: &'static [(&'static str, fn(&str, &str) -> bool)],
+    compare: &'static [Compared],
     /// What the sources together say, and why it is unclear.
     standing: fn(&[Telling], today: &str) -> (Standing, String),
 }

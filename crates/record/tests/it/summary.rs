@@ -250,3 +250,51 @@ fn what_changed_since_is_told_with_earlier_values_beside() {
         ("104", &["140 mmol/L".to_owned()][..])
     );
 }
+
+#[test]
+fn what_a_reader_may_not_see_is_neither_told_counted_joined_nor_hinted_at() {
+    let s = scratch();
+    let n = number(1);
+    let about = |p: &str| json!({"reference": format!("urn:uuid:{p}")});
+    let problem = |id: &str, p: &str, status: &str| {
+        json!({"resourceType": "Condition", "id": id, "subject": about(p), "code": {"text": "Secret illness"},
+            "clinicalStatus": {"coding": [{"code": status}]}, "onsetDateTime": "2025-01-01"})
+    };
+    let clinic = [
+        patient("c1", &n, "Ashdown", "1941-02-03"),
+        json!({"resourceType": "Organization", "id": "org", "name": "Marigold Clinic"}),
+        problem("hidden", "c1", "resolved"),
+        json!({"resourceType": "AllergyIntolerance", "id": "rash", "patient": about("c1"), "code": {"text": "Secret medicine"}}),
+        json!({"resourceType": "Encounter", "id": "visit", "status": "finished", "subject": about("c1"),
+            "type": [{"text": "Consultation"}], "period": {"start": "2025-02-01"}, "serviceProvider": {"reference": "urn:uuid:org"}}),
+    ];
+    apply(&s.record, &message("m1", "ZZ1", "hl7v2", 0), &clinic);
+    apply(
+        &s.record,
+        &message("m2", "ZZ2", "gp2gp", 1),
+        &[patient("g1", &n, "Ashdown", "1941-02-03"), problem("seen", "g1", "active")],
+    );
+    let person = s.record.person_of("c1").unwrap().unwrap();
+    let query = SummaryQuery { today: "2025-11-01".into(), since: Some(at(0)), ..SummaryQuery::default() };
+    let withheld = ["hidden", "rash", "org"];
+    let show = |resource: serde_json::Value| {
+        let hidden = resource["id"].as_str().is_some_and(|id| withheld.contains(&id));
+        (!hidden).then_some(resource)
+    };
+    let text = |all: &causeway_record::Summary| serde_json::to_string(all).unwrap();
+    let whole = s.record.summary(&person, &query, None).unwrap().unwrap();
+    // The control: without the rule it is all there.
+    for word in ["hidden", "Secret medicine", "Marigold"] {
+        assert!(text(&whole).contains(word), "{word}");
+    }
+    assert_eq!(whole.part("problems").unwrap().facts[0].differences.len(), 1);
+    let shown = s.record.summary(&person, &query, Some(&show)).unwrap().unwrap();
+    for word in ["hidden", "Secret medicine", "Marigold", "rash"] {
+        assert!(!text(&shown).contains(word), "{word}");
+    }
+    let problems = shown.part("problems").unwrap();
+    assert_eq!((problems.total, problems.read, problems.facts.len()), (1, 1, 1));
+    assert!(problems.facts[0].differences.is_empty());
+    assert_eq!(problems.facts[0].standing, Standing::Current);
+    assert_eq!(shown.part("allergies").unwrap().total, 0);
+}

@@ -173,7 +173,7 @@ pub fn summary(record: &Record, patient: &str) -> Summary {
 /// Ids of the tellings of each fact of a part, sorted; facts of one telling too.
 pub fn told(summary: &Summary, part: &str) -> Vec<Vec<String>> {
     let facts = &summary.part(part).unwrap().facts;
-    facts.iter().map(|f| ids_of(f)).collect()
+    facts.iter().map(ids_of).collect()
 }
 
 pub fn ids_of(fact: &Fact) -> Vec<String> {
