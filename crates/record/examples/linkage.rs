@@ -158,10 +158,7 @@ fn patient(n: usize, row: &Row, with_identifier: bool) -> Value {
 type Pairs = BTreeSet<(usize, usize)>;
 
 /// Pairs that were joined, and pairs that were put to a person.
-fn decided(
-    rows: &[Row],
-    with_identifier: bool,
-) -> Result<(Pairs, Pairs)> {
+fn decided(rows: &[Row], with_identifier: bool) -> Result<(Pairs, Pairs)> {
     let folder = std::env::temp_dir().join(format!("causeway-linkage-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap_or_default();
     let record = Record::open(folder.join("record.db"))?;
