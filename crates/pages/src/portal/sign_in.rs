@@ -1,5 +1,6 @@
 //! Sign-in of people through the identity provider.
 
+use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
@@ -9,6 +10,7 @@ use causeway_access::{Reader, opened, session};
 use causeway_broker::state::Shared;
 use causeway_exchange::EngineError;
 use causeway_host::problem::{Answer, Problem};
+use causeway_host::server::Peer;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -87,19 +89,25 @@ pub(super) struct Back {
 
 pub(super) async fn finish(
     State(state): State<Shared>,
-    mut reader: Reader,
+    connection: Option<Extension<Peer>>,
     headers: HeaderMap,
     Query(given): Query<Back>,
 ) -> Answer {
     let provider = provider(&state)?;
+    // Whoever comes back is nobody yet.
+    let mut reader =
+        Reader::unknown(connection.map(|peer| peer.address.ip().to_string()).unwrap_or_default());
     match signed_in(&state, provider, &headers, &given).await {
         Ok(who) => {
             let (token, session) =
                 state.blocking(move |s| s.gate.access.sessions.begin(who, s.clock.now())).await?;
-            reader.asker.role.clone_from(&session.who.role);
-            reader.session = Some(session.clone());
-            let mut event = reader.event(&state.gate, Act::SignIn);
-            event.relationship.clear();
+            let address = std::mem::take(&mut reader.address);
+            reader = Reader {
+                address,
+                session: Some(session.clone()),
+                ..Reader::of_session(&state.gate, &session.who)
+            };
+            let event = reader.event(&state.gate, Act::SignIn);
             opened::write(&state.gate, &[event]).await?;
             let secure = state.config.tls.is_some();
             let mut response = super::see_with_cookie(home_of(&session), &session::cookie(&token, secure))?;
@@ -112,7 +120,6 @@ pub(super) async fn finish(
             let mut event = reader.event(&state.gate, Act::SignIn);
             "sign-in-failed".clone_into(&mut event.refused);
             event.text = error.to_string();
-            event.relationship.clear();
             opened::write(&state.gate, &[event]).await?;
             Err(problem(error))
         }

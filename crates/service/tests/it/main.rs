@@ -12,4 +12,5 @@ mod onramp;
 mod pages;
 mod pipeline;
 mod server;
+mod sign_in;
 mod support;
