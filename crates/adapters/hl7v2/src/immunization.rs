@@ -10,7 +10,7 @@ use causeway_terminology::ucum::ucum;
 
 use crate::codes::{self, concept, concept_element};
 use crate::datatypes::Ei;
-use crate::env::{Env, absent, source_code};
+use crate::env::{Env, source_code};
 use crate::note;
 use crate::observation::{self, About};
 use crate::orders::Vaccination;
@@ -78,9 +78,8 @@ pub fn immunization<'m>(
         }
         match rxa.leaf(3) {
             Some(at) => env.date_time(w, "occurrenceDateTime", Some(at)),
-            None => {
-                w.object("_occurrenceDateTime", |w| absent(w, "unknown"));
-            }
+            // A word, for some readers demand the element itself.
+            None => w.fixed("occurrenceString", "unknown"),
         }
         env.date_time(w, "recorded", rxa.leaf(22).or(from.orc.and_then(|orc| orc.leaf(9))));
         source(&env, w, rxa);

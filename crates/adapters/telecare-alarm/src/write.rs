@@ -4,7 +4,7 @@ use causeway_adapter::Composer;
 use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity};
 use causeway_fhir::types::{concept_text, identifier, reference_by_identifier};
 use causeway_fhir::{Coding, Ref, Writer, systems, types};
-use causeway_terminology::Map;
+use causeway_terminology::{Map, Target};
 
 use crate::message::Fields;
 
@@ -46,8 +46,19 @@ pub fn alarm(fields: &Fields<'_>, c: &mut Composer<'_>) -> bool {
     known
 }
 
+/// A code of a table. The codes are numbers: units write them with fewer zeros in front, or with none.
+fn look_up<'m>(map: &'m Map, code: &str) -> Option<&'m Target> {
+    let number = |text: &str| {
+        text.trim().parse::<u16>().ok().filter(|_| text.trim().bytes().all(|b| b.is_ascii_digit()))
+    };
+    map.lookup(code).or_else(|| {
+        let wanted = number(code)?;
+        [3, 4].iter().find_map(|width| map.lookup(&format!("{wanted:0width$}")))
+    })
+}
+
 fn known(map: &Map, code: Option<Leaf<'_>>) -> bool {
-    code.is_none_or(|code| map.lookup(code.text).is_some())
+    code.is_none_or(|code| look_up(map, code.text).is_some())
 }
 
 fn device(fields: &Fields<'_>, c: &mut Composer<'_>, controller: Leaf<'_>, device_type: Leaf<'_>) -> Ref {
@@ -74,7 +85,7 @@ fn device(fields: &Fields<'_>, c: &mut Composer<'_>, controller: Leaf<'_>, devic
 
 /// A concept from a table, or the code as text with an issue.
 fn coded(w: &mut Writer, key: &str, map: &Map, code: Leaf<'_>, rule: &'static str) {
-    if let Some(target) = map.lookup(code.text) {
+    if let Some(target) = look_up(map, code.text) {
         types::concept(w, key, Coding::new(target.system, target.code, target.display), code);
         return;
     }
@@ -136,7 +147,7 @@ fn status(w: &mut Writer, fields: &Fields<'_>) {
         return;
     }
     w.object("valueCodeableConcept", |w| {
-        let target = code.and_then(|code| STATUS.lookup(code.text).map(|t| (code, t)));
+        let target = code.and_then(|code| look_up(&STATUS, code.text).map(|t| (code, t)));
         if let Some((code, target)) = target {
             w.array("coding", |w| {
                 w.element(|w| Coding::new(target.system, target.code, target.display).body(w, code));

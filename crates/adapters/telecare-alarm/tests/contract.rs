@@ -31,6 +31,31 @@ fn replies_by_number() {
 }
 
 #[test]
+fn codes_are_numbers_whatever_their_zeros() {
+    let run = |dty: &str, stc: &str, lco: &str| {
+        let text =
+            format!("<mrq><ref>5</ref><cid>12</cid><dty>{dty}</dty><stc>{stc}</stc><lco>{lco}</lco></mrq>");
+        let found = translate(&TelecareAlarm, text.as_bytes(), &test_context());
+        let reply = found.acknowledgement.map(|a| a.bytes).unwrap_or_default();
+        let json = found.outputs.first().map(|o| String::from_utf8_lossy(&o.json).into_owned());
+        (String::from_utf8(reply).expect("UTF-8"), json.unwrap_or_default())
+    };
+    let (full, bundle) = run("0003", "0010", "011");
+    assert!(full.contains("<snu>0</snu>"));
+    let codes = |json: &str| {
+        ["Personal trigger", "Manual alarm", "Bathroom"].map(|words| json.matches(words).count())
+    };
+    for (dty, stc, lco) in [("3", "10", "11"), ("03", "010", "0011"), ("003", "0010", "11")] {
+        let (reply, json) = run(dty, stc, lco);
+        assert_eq!(reply, full, "{dty} {stc}");
+        assert_eq!(codes(&json), codes(&bundle), "{dty} {stc} {lco}");
+    }
+    for (dty, stc) in [("3x", "10"), ("+3", "10"), ("9999", "10"), ("3", "1O")] {
+        assert!(run(dty, stc, "11").0.contains("<snu>3</snu>"), "{dty} {stc}");
+    }
+}
+
+#[test]
 fn a_retransmission_is_the_same_observation() {
     let input = b"<mrq><ref>5</ref><cid>12</cid><dty>0003</dty><stc>0010</stc></mrq>";
     let first = translate(&TelecareAlarm, input, &test_context());
