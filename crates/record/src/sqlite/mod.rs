@@ -223,7 +223,21 @@ impl Record {
     /// # Errors
     /// The database failed.
     pub fn everything(&self, patient: &str, base: &str) -> Result<Option<Value>> {
-        self.read(|db| read::everything_of_patient(db, patient, base))
+        self.everything_asked(patient, base, &[])
+    }
+
+    /// The part of it that parameters ask for: `_type`, `_since`, `start`, `end`, `_count`, `_page`; with links.
+    ///
+    /// # Errors
+    /// [`RecordError::Search`] for a parameter that the operation doesn't have or a value that it can't have, or the
+    /// database failed.
+    pub fn everything_asked(
+        &self,
+        patient: &str,
+        base: &str,
+        asked: &[(String, String)],
+    ) -> Result<Option<Value>> {
+        self.read(|db| read::everything_of_patient(db, patient, base, asked))
     }
 
     /// The same, by person.

@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 
 use crate::bundle::key_of;
 use crate::error::{RecordError, Result};
-use crate::limits;
+use crate::{dates, limits, parameters};
 use crate::model::{Figures, Key, Origin, Source, Version, VersionState};
 
-use super::people;
+use super::{people, searchset};
 
 /// Columns of [`version_of`]; the version that gives the content is the newest that has one.
 const VERSION_COLUMNS: &str = "r.type, r.id, v.version, v.state, v.at,
@@ -200,10 +200,16 @@ pub(crate) fn withdrawn(db: &Connection, patients: &[String]) -> Result<u64> {
     Ok(total)
 }
 
-/// Everything of the person of a Patient.
-pub(crate) fn everything_of_patient(db: &Connection, patient: &str, base: &str) -> Result<Option<Value>> {
+/// Everything of the person of a Patient, or the part of it that is asked for.
+pub(crate) fn everything_of_patient(
+    db: &Connection,
+    patient: &str,
+    base: &str,
+    asked: &[(String, String)],
+) -> Result<Option<Value>> {
+    let part = Part::of(asked)?;
     match people::pid_of(db, patient)? {
-        Some(pid) => everything(db, pid, base).map(Some),
+        Some(pid) => everything(db, pid, base, &part).map(|bundle| Some(part.linked(bundle, patient, base, asked))),
         None => Ok(None),
     }
 }
@@ -211,14 +217,116 @@ pub(crate) fn everything_of_patient(db: &Connection, patient: &str, base: &str) 
 /// Everything of a person.
 pub(crate) fn everything_of_person(db: &Connection, person: &str, base: &str) -> Result<Option<Value>> {
     match people::pid_of_id(db, person)? {
-        Some(pid) => everything(db, pid, base).map(Some),
+        Some(pid) => everything(db, pid, base, &Part::default()).map(|(bundle, _)| Some(bundle)),
         None => Ok(None),
     }
 }
 
-fn everything(db: &Connection, pid: i64, base: &str) -> Result<Value> {
+/// What of `$everything` is asked for (FHIR R4, Patient/$everything).
+#[derive(Debug, Default)]
+struct Part {
+    /// Types; empty: all.
+    types: Vec<String>,
+    /// Taken in at this time or later.
+    since: Option<i64>,
+    /// Care within this range; what has no date is given whatever the range.
+    care: Option<(i64, i64)>,
+    /// Matches of a page; what they refer to comes besides.
+    count: Option<usize>,
+    /// The page's first row is after this one.
+    after: i64,
+}
+
+impl Part {
+    fn of(asked: &[(String, String)]) -> Result<Self> {
+        let bad = |text: &str| RecordError::Search(text.to_owned());
+        let mut part = Self::default();
+        let range = |text: &str| dates::range(text).ok_or_else(|| bad("not a date"));
+        let (mut start, mut end) = (None, None);
+        for (name, value) in asked {
+            match name.as_str() {
+                "_type" => {
+                    for kind in value.split(',') {
+                        if !parameters::is_r4_type(kind) {
+                            return Err(bad("_type names no resource type"));
+                        }
+                        part.types.push(kind.to_owned());
+                    }
+                }
+                "_since" => part.since = Some(range(value)?.0),
+                "start" => start = Some(range(value)?.0),
+                "end" => end = Some(range(value)?.1),
+                "_count" => {
+                    let count = value.parse::<usize>().ok().filter(|count| *count > 0);
+                    part.count = Some(count.ok_or_else(|| bad("_count is no number above 0"))?);
+                }
+                "_page" => part.after = value.parse().map_err(|_| bad("_page is not one that was given out"))?,
+                "_format" | "_pretty" => {}
+                other => return Err(RecordError::Search(format!("$everything has no parameter {other}"))),
+            }
+        }
+        if start.is_some() || end.is_some() {
+            part.care = Some((start.unwrap_or(i64::MIN), end.unwrap_or(i64::MAX)));
+        }
+        Ok(part)
+    }
+
+    /// The rows that are asked for, of these in their order, and whether there are more.
+    fn take(&self, db: &Connection, rows: Vec<i64>) -> Result<(Vec<i64>, u64, bool)> {
+        let mut find = db.prepare_cached(
+            "SELECT r.type, r.updated, EXISTS(SELECT 1 FROM ix_date d WHERE d.rid=r.rid AND d.param<>'birthdate'),
+               EXISTS(SELECT 1 FROM ix_date d WHERE d.rid=r.rid AND d.param<>'birthdate' AND d.low<=?3 AND d.high>=?2)
+             FROM resource r WHERE r.rid=?1",
+        )?;
+        let (from, to) = self.care.unwrap_or((i64::MIN, i64::MAX));
+        let mut wanted = Vec::new();
+        for rid in rows {
+            let (kind, updated, dated, within): (String, i64, bool, bool) = find
+                .query_row(params![rid, from, to], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?;
+            let typed = self.types.is_empty() || self.types.contains(&kind);
+            let cared = self.care.is_none() || !dated || within || kind == "Patient";
+            if typed && cared && self.since.is_none_or(|since| updated >= since) {
+                wanted.push(rid);
+            }
+        }
+        let total = wanted.len() as u64;
+        wanted.sort_unstable();
+        wanted.retain(|rid| *rid > self.after);
+        let count = self.count.unwrap_or(usize::MAX);
+        let more = wanted.len() > count;
+        wanted.truncate(count);
+        Ok((wanted, total, more))
+    }
+
+    /// With the links of the page, where parameters made it one.
+    fn linked(
+        &self,
+        (mut bundle, next): (Value, Option<i64>),
+        patient: &str,
+        base: &str,
+        asked: &[(String, String)],
+    ) -> Value {
+        if asked.is_empty() {
+            return bundle;
+        }
+        let path = format!("Patient/{patient}/$everything");
+        let mut links = vec![json!({"relation": "self", "url": searchset::url_of(base, &path, asked.iter(), None)})];
+        if let Some(rid) = next {
+            let kept = asked.iter().filter(|(name, _)| name != "_page");
+            let url = searchset::url_of(base, &path, kept, Some(&rid.to_string()));
+            links.push(json!({"relation": "next", "url": url}));
+        }
+        bundle["link"] = Value::Array(links);
+        bundle
+    }
+}
+
+/// The bundle, and the last row of the page where there is another.
+fn everything(db: &Connection, pid: i64, base: &str, part: &Part) -> Result<(Value, Option<i64>)> {
     let patients = people::members(db, pid)?;
     let (rows, more) = rows_of(db, &patients, limits::EVERYTHING_MAX)?;
+    let (rows, total, another) = part.take(db, rows)?;
+    let next = rows.last().copied().filter(|_| another);
     let mut taken: HashSet<i64> = rows.iter().copied().collect();
     let mut queue: VecDeque<(i64, usize)> = rows.iter().map(|rid| (*rid, 0)).collect();
     let mut entries = Vec::new();
@@ -246,7 +354,6 @@ fn everything(db: &Connection, pid: i64, base: &str) -> Result<Value> {
             }
         }
     }
-    let total = rows.len();
     let hidden = withdrawn(db, &patients)?;
     let mut said = Vec::new();
     if hidden > 0 {
@@ -262,7 +369,7 @@ fn everything(db: &Connection, pid: i64, base: &str) -> Result<Value> {
     if !said.is_empty() {
         entries.push(outcome(&said));
     }
-    Ok(json!({"resourceType": "Bundle", "type": "searchset", "total": total, "entry": entries}))
+    Ok((json!({"resourceType": "Bundle", "type": "searchset", "total": total, "entry": entries}), next))
 }
 
 /// The row of a reference's target, unless it is of another person.

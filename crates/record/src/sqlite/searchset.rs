@@ -130,9 +130,19 @@ fn url(
     query: &Query,
     next: Option<&str>,
 ) -> String {
-    let mut out = format!("{}/{kind}", options.base);
     let kept =
         given.iter().filter(|(name, _)| !query.unknown.contains(name) && (next.is_none() || name != "_page"));
+    url_of(&options.base, kind, kept, next)
+}
+
+/// A URL with parameters, and the token of a page.
+pub(crate) fn url_of<'p>(
+    base: &str,
+    path: &str,
+    kept: impl Iterator<Item = &'p (String, String)>,
+    next: Option<&str>,
+) -> String {
+    let mut out = format!("{base}/{path}");
     let next = next.map(|token| ("_page", token));
     let all = kept.map(|(name, value)| (name.as_str(), value.as_str())).chain(next);
     for (number, (name, value)) in all.enumerate() {

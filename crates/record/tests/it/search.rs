@@ -373,3 +373,41 @@ fn elements_summary_and_several_sort_keys() {
         assert_eq!([ids(&first), ids(&find(&s.record, "Patient", &second))].concat(), expected, "{query}");
     }
 }
+
+#[test]
+fn everything_in_parts() {
+    let s = filled();
+    let get = |asked: &str| s.record.everything_asked("p1", "https://record.example", &params(asked)).unwrap().unwrap();
+    let ids = |bundle: &Value| -> Vec<String> {
+        let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
+        let matches = entries.iter().filter(|e| e["search"]["mode"] == "match");
+        matches.map(|e| e["resource"]["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let whole = get("");
+    let all = ids(&whole);
+    assert!(all.len() > 15);
+    assert_eq!(whole["total"].as_u64(), Some(all.len() as u64));
+    let mut seen = Vec::new();
+    let mut page = get("_count=4");
+    for _ in 0..20 {
+        seen.extend(ids(&page));
+        assert_eq!(page["total"], whole["total"]);
+        let next = page["link"].as_array().unwrap().iter().find(|l| l["relation"] == "next").cloned();
+        let Some(next) = next else { break };
+        let url = next["url"].as_str().unwrap().to_owned();
+        let (path, query) = url.split_once('?').unwrap();
+        assert_eq!(path, "https://record.example/Patient/p1/$everything");
+        page = get(query);
+    }
+    seen.sort();
+    let mut sorted = all.clone();
+    sorted.sort();
+    assert_eq!(seen, sorted, "pages lose and double nothing");
+    assert_eq!(ids(&get("_type=Observation,Condition")), ["o1", "o2", "o3", "c1"]);
+    assert_eq!(ids(&get("_type=Observation&start=2025-06-10&end=2025-06-30")), ["o2"]);
+    assert_eq!(ids(&get("_since=2999-01-01")), [""; 0]);
+    for bad in ["colour=blue", "_count=0", "start=soon", "_type=Nonsense", "_page=x"] {
+        let refused = s.record.everything_asked("p1", "", &params(bad));
+        assert!(matches!(refused, Err(RecordError::Search(_))), "{bad}");
+    }
+}
