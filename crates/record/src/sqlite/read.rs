@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::bundle::key_of;
 use crate::error::{RecordError, Result};
-use crate::{dates, limits, parameters};
 use crate::model::{Figures, Key, Origin, Source, Version, VersionState};
+use crate::{dates, limits, parameters};
 
 use super::{people, searchset};
 
@@ -209,7 +209,9 @@ pub(crate) fn everything_of_patient(
 ) -> Result<Option<Value>> {
     let part = Part::of(asked)?;
     match people::pid_of(db, patient)? {
-        Some(pid) => everything(db, pid, base, &part).map(|bundle| Some(part.linked(bundle, patient, base, asked))),
+        Some(pid) => {
+            everything(db, pid, base, &part).map(|bundle| Some(part.linked(bundle, patient, base, asked)))
+        }
         None => Ok(None),
     }
 }
@@ -260,7 +262,9 @@ impl Part {
                     let count = value.parse::<usize>().ok().filter(|count| *count > 0);
                     part.count = Some(count.ok_or_else(|| bad("_count is no number above 0"))?);
                 }
-                "_page" => part.after = value.parse().map_err(|_| bad("_page is not one that was given out"))?,
+                "_page" => {
+                    part.after = value.parse().map_err(|_| bad("_page is not one that was given out"))?
+                }
                 "_format" | "_pretty" => {}
                 other => return Err(RecordError::Search(format!("$everything has no parameter {other}"))),
             }
@@ -281,8 +285,8 @@ impl Part {
         let (from, to) = self.care.unwrap_or((i64::MIN, i64::MAX));
         let mut wanted = Vec::new();
         for rid in rows {
-            let (kind, updated, dated, within): (String, i64, bool, bool) = find
-                .query_row(params![rid, from, to], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?;
+            let (kind, updated, dated, within): (String, i64, bool, bool) =
+                find.query_row(params![rid, from, to], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?;
             let typed = self.types.is_empty() || self.types.contains(&kind);
             let cared = self.care.is_none() || !dated || within || kind == "Patient";
             if typed && cared && self.since.is_none_or(|since| updated >= since) {
@@ -310,7 +314,8 @@ impl Part {
             return bundle;
         }
         let path = format!("Patient/{patient}/$everything");
-        let mut links = vec![json!({"relation": "self", "url": searchset::url_of(base, &path, asked.iter(), None)})];
+        let mut links =
+            vec![json!({"relation": "self", "url": searchset::url_of(base, &path, asked.iter(), None)})];
         if let Some(rid) = next {
             let kept = asked.iter().filter(|(name, _)| name != "_page");
             let url = searchset::url_of(base, &path, kept, Some(&rid.to_string()));

@@ -377,7 +377,9 @@ fn elements_summary_and_several_sort_keys() {
 #[test]
 fn everything_in_parts() {
     let s = filled();
-    let get = |asked: &str| s.record.everything_asked("p1", "https://record.example", &params(asked)).unwrap().unwrap();
+    let get = |asked: &str| {
+        s.record.everything_asked("p1", "https://record.example", &params(asked)).unwrap().unwrap()
+    };
     let ids = |bundle: &Value| -> Vec<String> {
         let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
         let matches = entries.iter().filter(|e| e["search"]["mode"] == "match");
