@@ -131,6 +131,7 @@ pub(crate) fn parts<'t>(table: &'t str, kind: &'static str) -> impl Iterator<Ite
     })
 }
 
+#[allow(clippy::ptr_arg, reason = "a borrowed table is cut without copying")]
 fn cut(table: &Cow<'static, str>, part: &str) -> Cow<'static, str> {
     match table {
         Cow::Borrowed(whole) => {
@@ -142,6 +143,7 @@ fn cut(table: &Cow<'static, str>, part: &str) -> Cow<'static, str> {
 }
 
 /// The `V` and `s` rows of a table.
+#[allow(clippy::ptr_arg, reason = "a borrowed table is cut without copying")]
 pub(crate) fn value_sets(table: &Cow<'static, str>) -> HashMap<String, Lazy<ValueSet>> {
     let named = parts(table, "V").filter_map(|part| {
         let url = part.lines().next()?.strip_prefix("V\t")?;
@@ -151,6 +153,7 @@ pub(crate) fn value_sets(table: &Cow<'static, str>) -> HashMap<String, Lazy<Valu
 }
 
 /// The `C` rows of a table: complete code systems.
+#[allow(clippy::ptr_arg, reason = "a borrowed table is cut without copying")]
 pub(crate) fn code_systems(table: &Cow<'static, str>) -> HashMap<String, Lazy<HashSet<String>>> {
     let rows = table.lines().filter_map(|l| l.strip_prefix("C\t")?.split_once('\t'));
     rows.map(|(url, list)| (long(url), Lazy::new(cut(table, list)))).collect()

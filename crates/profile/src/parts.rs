@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, RandomState};
 
 /// What an entry is called, without the rest of it.
 #[derive(Deserialize, Debug)]
@@ -60,9 +60,7 @@ pub struct BundleDigest {
 
 impl BundleDigest {
     fn digest(&self, what: impl Hash) -> u64 {
-        let mut hasher = self.keys.build_hasher();
-        what.hash(&mut hasher);
-        hasher.finish()
+        self.keys.hash_one(what)
     }
 
     /// Takes the next entry.

@@ -159,7 +159,7 @@ impl Required {
     pub fn best(self) -> Option<(String, TypeRef)> {
         let order = ["CodeableConcept", "string"];
         let by_name = |name: &&str| self.0.types.iter().find(|t| t.code == **name);
-        let found = order.iter().find_map(|n| by_name(n)).or_else(|| self.0.types.first())?;
+        let found = order.iter().find_map(by_name).or_else(|| self.0.types.first())?;
         let mut letters = found.code.chars();
         let first = letters.next().map(|c| c.to_ascii_uppercase()).unwrap_or_default();
         let key = match self.0.is_choice() {

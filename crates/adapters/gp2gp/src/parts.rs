@@ -308,20 +308,19 @@ pub(crate) fn join(parts: &[(String, Vec<u8>)]) -> Result<Vec<u8>, Vec<String>> 
     let mut own = main.bodies.iter();
     for reference in main.envelope.references.iter().filter(|r| !r.payload) {
         let mut bodies = Vec::new();
-        let said;
-        if reference.mid.is_empty() {
+        let said = if reference.mid.is_empty() {
             // In the wrappers, attachments stand in the manifest's order.
             let Some((body, own_words)) = own.next() else { continue };
             bodies.push(body.clone());
-            said = merge(reference, own_words);
+            merge(reference, own_words)
         } else {
             let mut seen = HashSet::new();
             let mut words = Reference::default();
             collect(&pieces, &reference.mid, &mut seen, (&mut bodies, &mut words), &mut missing);
             // What the part says of its attachment counts too; the name is the first message's.
             let own = Reference { file_name: String::new(), ..words };
-            said = merge(reference, &own);
-        }
+            merge(reference, &own)
+        };
         carried.push((said, bodies));
     }
     for (body, words) in own {

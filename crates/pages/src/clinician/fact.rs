@@ -7,7 +7,7 @@ use crate::words::{self, Moment};
 /// Lines of notes shown with a fact; the rest is in its details.
 const LINES_SHOWN: usize = 6;
 /// Tellings listed in the details of a fact.
-const TELLINGS_SHOWN: usize = 6;
+const TELLINGS_SHOWN: usize = 4;
 
 /// What one source tells.
 pub(super) struct TellingRow {

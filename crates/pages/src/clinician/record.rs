@@ -26,7 +26,7 @@ use crate::words::{self, Moment};
 use crate::{Frame, people, render, wants_html};
 
 /// Facts of each part on the whole page; of the parts that are read first, more.
-const FACTS_SHOWN: usize = 5;
+const FACTS_SHOWN: usize = 4;
 /// The same for medicines and problems.
 const FACTS_SHOWN_FIRST: usize = 12;
 /// Facts of a part shown alone.
@@ -38,9 +38,9 @@ const TESTS_ALONE: usize = 40;
 /// Values of a test beside the newest.
 const VALUES_SHOWN: usize = 6;
 /// Moments of the timeline.
-const MOMENTS_SHOWN: usize = 25;
+const MOMENTS_SHOWN: usize = 20;
 /// Changes listed.
-const CHANGES_SHOWN: usize = 15;
+const CHANGES_SHOWN: usize = 12;
 /// Days of "what changed", where no date is asked for.
 const CHANGED_DAYS: i64 = 7;
 
