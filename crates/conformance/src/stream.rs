@@ -1,4 +1,5 @@
 //! Documents of any size: NDJSON line by line, a large Bundle entry by entry.
+#![allow(clippy::type_complexity, reason = "channels and callbacks named where they are used")]
 
 use crate::Checked;
 use crate::limits::{PART_MAX, WHOLE_MAX};

@@ -1,6 +1,7 @@
 //! Values by what R4 says of the element that they go to: its type, whether it repeats, its format, its codes. What
 //! STU3 calls otherwise within a part of a resource is renamed; what has no place, or can't be a value of the element,
 //! is left out and told.
+#![allow(clippy::unnecessary_lazy_evaluations, reason = "evaluated where the condition holds")]
 
 use std::borrow::Cow;
 

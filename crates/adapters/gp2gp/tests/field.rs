@@ -1,4 +1,5 @@
 //! What real senders write and the model does not expect: each statement alone, in a small extract.
+#![allow(clippy::useless_format, reason = "one form for cases with and without values")]
 #![allow(missing_docs)]
 
 use causeway_adapter::contract::test_context;
