@@ -1,5 +1,4 @@
 //! Documents of any size: NDJSON line by line, a large Bundle entry by entry.
-#![allow(clippy::type_complexity, reason = "channels and callbacks named where they are used")]
 
 use crate::Checked;
 use crate::limits::{PART_MAX, WHOLE_MAX};
@@ -203,16 +202,18 @@ struct Splitter<R> {
     name: Vec<u8>,
 }
 
+/// What is outside of the entries, or why the text could not be split; an error where it could not be read.
+type Shell = io::Result<Result<Vec<u8>, SplitFault>>;
+/// Takes an entry: its number, its text, the line that it begins in.
+type Each<'a> = dyn FnMut(usize, &[u8], usize) -> io::Result<()> + 'a;
+
 impl<R: BufRead> Splitter<R> {
     fn new(input: R) -> Self {
         Self { input, shell: Vec::new(), part: Vec::new(), name: Vec::new() }
     }
 
     /// Gives each entry with its number and the line that it begins in; then the object without entries.
-    fn run(
-        mut self,
-        each: &mut dyn FnMut(usize, &[u8], usize) -> io::Result<()>,
-    ) -> io::Result<Result<Vec<u8>, SplitFault>> {
+    fn run(mut self, each: &mut Each<'_>) -> Shell {
         let (mut depth, mut number, mut line, mut start) = (0usize, 0usize, 1usize, 1usize);
         let (mut quoted, mut escaped, mut inside) = (false, false, false);
         loop {
@@ -288,7 +289,10 @@ mod tests {
     use serde_json::json;
     use std::io::Cursor;
 
-    fn split(text: &str) -> Result<(Vec<(usize, String, usize)>, String), SplitFault> {
+    /// Entries with number and line, and what is outside of them.
+    type Parts = (Vec<(usize, String, usize)>, String);
+
+    fn split(text: &str) -> Result<Parts, SplitFault> {
         let mut parts = Vec::new();
         let shell = Splitter::new(BufReader::with_capacity(3, text.as_bytes()))
             .run(&mut |number, text, line| {

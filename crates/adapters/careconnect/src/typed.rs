@@ -1,7 +1,6 @@
 //! Values by what R4 says of the element that they go to: its type, whether it repeats, its format, its codes. What
 //! STU3 calls otherwise within a part of a resource is renamed; what has no place, or can't be a value of the element,
 //! is left out and told.
-#![allow(clippy::unnecessary_lazy_evaluations, reason = "evaluated where the condition holds")]
 
 use std::borrow::Cow;
 
@@ -385,10 +384,7 @@ fn fitted<'t>(owner: &str, key: &str, field: Field, kind: Kind, text: &'t str) -
         }
         "integer" | "positiveInt" | "unsignedInt" => {
             let digits = causeway_core::identifier::point_zero(trimmed)?;
-            field.accepts(digits).then(|| Fitted { text: Cow::Borrowed(text), changed: true }).map(|mut f| {
-                f.text = Cow::Owned(digits.to_owned());
-                f
-            })
+            field.accepts(digits).then(|| Fitted { text: Cow::Owned(digits.to_owned()), changed: true })
         }
         // Bare OIDs and UUIDs are no URIs.
         "uri" | "url" | "canonical" | "oid" => {

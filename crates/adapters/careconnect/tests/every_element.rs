@@ -108,7 +108,7 @@ fn value(element: &Element, code: Option<&str>) -> Value {
         "Reference" if matches!(target, "Patient" | "Resource") => json!({"reference": "Patient/p1"}),
         "Reference" if element.codes.contains(&"Patient") => json!({"reference": "Patient/p1"}),
         "Reference" => json!({"reference": format!("https://example.org/{target}/x"), "display": "mark"}),
-        "CodeableConcept" if element.path.iter().any(|p| *p == "communication") => {
+        "CodeableConcept" if element.path.contains(&"communication") => {
             json!({"coding": [{"system": "urn:ietf:bcp:47", "code": "en"}]})
         }
         "CodeableConcept" => {

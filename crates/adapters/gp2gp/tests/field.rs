@@ -1,5 +1,4 @@
 //! What real senders write and the model does not expect: each statement alone, in a small extract.
-#![allow(clippy::useless_format, reason = "one form for cases with and without values")]
 #![allow(missing_docs)]
 
 use causeway_adapter::contract::test_context;
@@ -246,9 +245,7 @@ fn labels_of_a_report_are_read_wherever_they_stand() {
             component(&finding(
                 "COMPLETE",
                 &format!(r#"<code code="44J3." {READ} displayName="Serum creatinine"/>"#),
-                &format!(
-                    r#"<availabilityTime value="20240301"/><pertinentInformation><pertinentAnnotation><text>Interpretation(s): Abnormal&#10;Repeat in a week</text></pertinentAnnotation></pertinentInformation>"#
-                )
+                r#"<availabilityTime value="20240301"/><pertinentInformation><pertinentAnnotation><text>Interpretation(s): Abnormal&#10;Repeat in a week</text></pertinentAnnotation></pertinentInformation>"#
             )),
         )
     };
