@@ -26,6 +26,8 @@ pub const PAGE_MAX: usize = 500;
 pub const PARAMS_MAX: usize = 50;
 /// Most alternatives (comma-separated) of one search parameter.
 pub const ALTERNATIVES_MAX: usize = 100;
+/// Most steps of a chain or `_has`, each a search within the search.
+pub const CHAIN_STEPS_MAX: usize = 3;
 /// Most keys of one `_sort`.
 pub const SORT_KEYS_MAX: usize = 5;
 /// Most resources that `_include` and `_revinclude` add to one page.

@@ -110,6 +110,9 @@ pub(crate) fn search(
 fn understand(db: &Connection, kind: &str, given: &[(String, String)]) -> Result<Query> {
     let mut query = Query { count: limits::PAGE_DEFAULT, ..Query::default() };
     for (name, value) in given {
+        if name.matches('.').count() + name.matches("_has:").count() > limits::CHAIN_STEPS_MAX {
+            return refuse(format!("a chain has {} steps at most", limits::CHAIN_STEPS_MAX));
+        }
         if !control(kind, name, value, &mut query)? && !condition(db, kind, name, value, &mut query)? {
             query.unknown.push(name.clone());
         }

@@ -413,3 +413,17 @@ fn everything_in_parts() {
         assert!(matches!(refused, Err(RecordError::Search(_))), "{bad}");
     }
 }
+
+/// A chain of many steps would be a search within a search for each: it is refused by its length, before any is made.
+#[test]
+fn long_chains_are_refused() {
+    let s = filled();
+    let search = |query: &str| s.record.search("Organization", &params(query), &SearchOptions::default());
+    assert!(search("partof.partof.partof.name=x").is_ok());
+    for steps in [4, 50, 9_000] {
+        for step in ["partof.", "_has:Organization:partof:"] {
+            let refused = search(&format!("{}name=x", step.repeat(steps)));
+            assert!(matches!(refused, Err(RecordError::Search(_))), "{steps} of {step}");
+        }
+    }
+}
