@@ -277,6 +277,25 @@ impl Part {
 
     /// The rows that are asked for, of these in their order, and whether there are more.
     fn take(&self, db: &Connection, rows: Vec<i64>) -> Result<(Vec<i64>, u64, bool)> {
+        let mut wanted = if self.types.is_empty() && self.care.is_none() && self.since.is_none() {
+            rows
+        } else {
+            self.filter(db, rows)?
+        };
+        let total = wanted.len() as u64;
+        let Some(count) = self.count else {
+            wanted.retain(|rid| *rid > self.after);
+            return Ok((wanted, total, false));
+        };
+        wanted.sort_unstable();
+        wanted.retain(|rid| *rid > self.after);
+        let more = wanted.len() > count;
+        wanted.truncate(count);
+        Ok((wanted, total, more))
+    }
+
+    /// The rows of these types, of this range of care, taken in since then.
+    fn filter(&self, db: &Connection, rows: Vec<i64>) -> Result<Vec<i64>> {
         let mut find = db.prepare_cached(
             "SELECT r.type, r.updated, EXISTS(SELECT 1 FROM ix_date d WHERE d.rid=r.rid AND d.param<>'birthdate'),
                EXISTS(SELECT 1 FROM ix_date d WHERE d.rid=r.rid AND d.param<>'birthdate' AND d.low<=?3 AND d.high>=?2)
@@ -293,13 +312,7 @@ impl Part {
                 wanted.push(rid);
             }
         }
-        let total = wanted.len() as u64;
-        wanted.sort_unstable();
-        wanted.retain(|rid| *rid > self.after);
-        let count = self.count.unwrap_or(usize::MAX);
-        let more = wanted.len() > count;
-        wanted.truncate(count);
-        Ok((wanted, total, more))
+        Ok(wanted)
     }
 
     /// With the links of the page, where parameters made it one.
