@@ -7,5 +7,6 @@ pub mod http;
 pub mod limits;
 pub mod mesh;
 pub mod mllp;
+mod pieces;
 pub mod process_message;
 pub mod scaip;

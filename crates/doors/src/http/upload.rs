@@ -1,6 +1,5 @@
 //! A request's body on its way to the engine: small ones in memory, large ones streamed, both bounded.
 
-use std::io::{self, Read};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -13,6 +12,7 @@ use http_body_util::BodyExt as _;
 use tokio::sync::mpsc;
 
 use crate::limits::INLINE_BYTES_MAX;
+use crate::pieces::{Piece, Pieces};
 
 /// Pieces of a body that wait between the connection and the engine.
 const PIECES_WAITING: usize = 4;
@@ -73,7 +73,7 @@ async fn stream(
     idle: Duration,
 ) -> Answer<Payload> {
     let (send, receive) = mpsc::channel(PIECES_WAITING);
-    let mut pieces = Pieces { receive, current: Bytes::from(start), ended: false };
+    let mut pieces = Pieces::new(start, receive);
     let staging = {
         let state = state.clone();
         tokio::task::spawn_blocking(move || state.engine.stage(&mut pieces, limit))
@@ -97,34 +97,5 @@ async fn stream(
         Ok(staged) => Ok(Payload::Staged(staged)),
         Err(causeway_exchange::EngineError::TooLarge(limit)) => Err(too_large(limit)),
         Err(error) => Err(error.into()),
-    }
-}
-
-enum Piece {
-    Data(Bytes),
-    End,
-}
-
-struct Pieces {
-    receive: mpsc::Receiver<Piece>,
-    current: Bytes,
-    ended: bool,
-}
-
-impl Read for Pieces {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while self.current.is_empty() && !self.ended {
-            match self.receive.blocking_recv() {
-                Some(Piece::Data(data)) => self.current = data,
-                Some(Piece::End) => self.ended = true,
-                None => return Err(io::ErrorKind::UnexpectedEof.into()),
-            }
-        }
-        let count = self.current.len().min(out.len());
-        let data = self.current.split_to(count);
-        if let Some(room) = out.get_mut(..count) {
-            room.copy_from_slice(&data);
-        }
-        Ok(count)
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::limits::{CHUNK_BYTES_MAX, DRAIN_BYTES_MAX, INLINE_BYTES_MAX, PIECE_BYTES, PIECES_WAITING};
 use super::refusal::Refusal;
+use crate::pieces::{Piece, Pieces};
 
 fn idle(state: &Shared) -> Duration {
     Duration::from_secs(state.config.limits.body_idle_seconds)
@@ -81,7 +82,7 @@ impl Start {
         let Some(mut body) = self.rest else { return Ok(Payload::Bytes(self.start)) };
         let idle = idle(state);
         let (send, receive) = mpsc::channel(PIECES_WAITING);
-        let mut pieces = Pieces { receive, current: Bytes::from(self.start), ended: false };
+        let mut pieces = Pieces::new(self.start, receive);
         let engine = state.engine.clone();
         let staging = tokio::task::spawn_blocking(move || engine.stage(&mut pieces, CHUNK_BYTES_MAX));
         let fed: Result<(), Refusal> = async {
@@ -116,35 +117,6 @@ pub(super) async fn drain(state: &Shared, mut body: Body) {
         if left == 0 {
             return;
         }
-    }
-}
-
-enum Piece {
-    Data(Bytes),
-    End,
-}
-
-struct Pieces {
-    receive: mpsc::Receiver<Piece>,
-    current: Bytes,
-    ended: bool,
-}
-
-impl Read for Pieces {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while self.current.is_empty() && !self.ended {
-            match self.receive.blocking_recv() {
-                Some(Piece::Data(data)) => self.current = data,
-                Some(Piece::End) => self.ended = true,
-                None => return Err(io::ErrorKind::UnexpectedEof.into()),
-            }
-        }
-        let count = self.current.len().min(out.len());
-        let data = self.current.split_to(count);
-        if let Some(room) = out.get_mut(..count) {
-            room.copy_from_slice(&data);
-        }
-        Ok(count)
     }
 }
 
