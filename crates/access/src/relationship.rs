@@ -37,6 +37,26 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds, in their order.
+    pub const ALL: [Self; 11] = [
+        Self::Own,
+        Self::Registered,
+        Self::Admitted,
+        Self::Referred,
+        Self::SocialCare,
+        Self::Allocated,
+        Self::Resident,
+        Self::Delegated,
+        Self::SelfClaimed,
+        Self::BreakGlass,
+        Self::None,
+    ];
+
+    /// The kind of a word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
     /// The word in policies and in the access log.
     pub fn word(self) -> &'static str {
         match self {

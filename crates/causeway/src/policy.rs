@@ -156,20 +156,7 @@ fn explain(command: &PolicyCommand) -> Result<u8, String> {
         return Err(format!("no role {role}; the set has {}", known.join(", ")));
     }
     let now = jiff::Timestamp::now();
-    let kinds = [
-        Kind::Own,
-        Kind::Registered,
-        Kind::Admitted,
-        Kind::Referred,
-        Kind::SocialCare,
-        Kind::Allocated,
-        Kind::Resident,
-        Kind::Delegated,
-        Kind::SelfClaimed,
-        Kind::BreakGlass,
-        Kind::None,
-    ];
-    let kind = kinds.into_iter().find(|k| k.word() == relationship);
+    let kind = Kind::of(relationship);
     let kind = kind.ok_or_else(|| format!("no relationship {relationship}"))?;
     let mut history = Vec::new();
     for word in choices {

@@ -363,19 +363,9 @@ fn what(event: &causeway_access::audit_event::Event) -> String {
 }
 
 fn because(relationship: &str) -> String {
-    let all = [
-        Kind::Own,
-        Kind::Registered,
-        Kind::Admitted,
-        Kind::Referred,
-        Kind::SocialCare,
-        Kind::Allocated,
-        Kind::Resident,
-        Kind::Delegated,
-        Kind::SelfClaimed,
-        Kind::BreakGlass,
-    ];
-    all.into_iter().find(|k| k.word() == relationship).map(|k| k.plain().to_owned()).unwrap_or_default()
+    // The kind "none" is no reason to give.
+    let kind = Kind::of(relationship).filter(|kind| *kind != Kind::None);
+    kind.map(|kind| kind.plain().to_owned()).unwrap_or_default()
 }
 
 struct ChoiceRow {
