@@ -140,7 +140,7 @@ pub fn patient<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>, fallback: &str
             });
         }
         multiple_birth(&env, w, pid);
-        communication(w, pid);
+        communication(w, pid, 15);
         w.array("generalPractitioner", |w| {
             carers.iter().for_each(|who| {
                 w.reference_element(&who.target, &who.from);
@@ -449,8 +449,9 @@ fn multiple_birth(env: &Env<'_>, w: &mut Writer, pid: Segment<'_>) {
     }
 }
 
-fn communication(w: &mut Writer, pid: Segment<'_>) {
-    let Some(leaf) = pid.comp(15, 1) else { return };
+/// The language in a field (PID-15, NK1-20) as the preferred one.
+pub(crate) fn communication(w: &mut Writer, segment: Segment<'_>, field: u16) {
+    let Some(leaf) = segment.comp(field, 1) else { return };
     let Some(target) = maps::LANGUAGE.lookup(&leaf.text.to_ascii_uppercase()) else { return };
     w.array("communication", |w| {
         w.element(|w| {
@@ -458,7 +459,7 @@ fn communication(w: &mut Writer, pid: Segment<'_>) {
                 w.array("coding", |w| {
                     w.element(|w| Coding::new(target.system, target.code, target.display).body(w, leaf));
                 });
-                w.leaf_opt("text", pid.comp(15, 2));
+                w.leaf_opt("text", segment.comp(field, 2));
             });
             w.boolean("preferred", true, ());
         });

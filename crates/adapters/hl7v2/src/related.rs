@@ -67,7 +67,7 @@ pub fn related<'m>(ctx: &mut Ctx<'_, '_, 'm>, nk1: Segment<'m>, patient: &Patien
             [4, 32].iter().for_each(|field| nk1.field(*field).reps().for_each(|part| address(&env, w, part)));
         });
         env.period(w, "period", nk1.leaf(8), nk1.leaf(9));
-        language(w, nk1);
+        crate::patient::communication(w, nk1, 20);
         w.array("extension", |w| {
             if let Some(leaf) =
                 nk1.comp(20, 1).filter(|l| maps::LANGUAGE.lookup(&l.text.to_ascii_uppercase()).is_none())
@@ -78,23 +78,6 @@ pub fn related<'m>(ctx: &mut Ctx<'_, '_, 'm>, nk1: Segment<'m>, patient: &Patien
             // Job, organisation, marital status, protection, living arrangement and what else has no element here.
             let more = [10, 11, 12, 13, 14, 18, 19, 20, 21, 22, 23, 25, 26, 27, 28, 29, 33, 35, 36, 38];
             env.leftover_fields(w, since, nk1, &more);
-        });
-    });
-}
-
-/// NK1-20, the contact's primary language.
-fn language(w: &mut Writer, nk1: Segment<'_>) {
-    let Some(leaf) = nk1.comp(20, 1) else { return };
-    let Some(target) = maps::LANGUAGE.lookup(&leaf.text.to_ascii_uppercase()) else { return };
-    w.array("communication", |w| {
-        w.element(|w| {
-            w.object("language", |w| {
-                w.array("coding", |w| {
-                    w.element(|w| Coding::new(target.system, target.code, target.display).body(w, leaf));
-                });
-                w.leaf_opt("text", nk1.comp(20, 2));
-            });
-            w.boolean("preferred", true, ());
         });
     });
 }
