@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::remote::Elsewhere;
 use crate::{
-    ADAPTERS, bench, client, demo, detect, doctor, explain, generate, input, isolated, notes, policy, remote,
+    ADAPTERS, bench, check, client, demo, detect, doctor, explain, generate, input, isolated, notes, policy, remote,
     serve, translate, translator,
 };
 
@@ -41,6 +41,8 @@ pub enum Command {
     Translate(Translate),
     /// Show a message and its FHIR side by side, item by item.
     Explain(Explain),
+    /// Hold FHIR documents to R4, UK Core and the packages given; say what to mend.
+    Check(check::CheckArgs),
     /// List the formats that are read and written.
     Adapters(AdaptersArgs),
     /// Tell one invented woman's autumn through the real doors, and leave pages open.
@@ -334,6 +336,7 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
     match command {
         Command::Translate(args) => run_translate(&args),
         Command::Explain(args) => run_explain(&args),
+        Command::Check(args) => check::run(&args),
         Command::Adapters(args) => {
             print(&adapters_text(args.json));
             Ok(0)

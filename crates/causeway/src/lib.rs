@@ -2,6 +2,7 @@
 
 pub mod adapters;
 pub mod bench;
+pub mod check;
 mod cast;
 pub mod cli;
 pub mod client;

@@ -18,7 +18,10 @@ impl<'a> Walker<'a> {
         value: &'a Value,
         rules: &[&'a Node],
     ) {
-        if let Some(binding) = &element.binding {
+        // R4 lets the formats of a CapabilityStatement be named in short.
+        let short = matches!(element.name.as_str(), "format" | "patchFormat")
+            && matches!(value.as_str(), Some("xml" | "json" | "ttl"));
+        if let Some(binding) = element.binding.as_ref().filter(|_| !short) {
             self.binding(binding, "r4/binding-required", kind, value);
         }
         for rule in rules {
@@ -284,6 +287,8 @@ impl<'a> Walker<'a> {
     fn is_context(&self, owner: &'a Type, (kind, expression): &(String, String)) -> bool {
         match kind.as_str() {
             "extension" => self.extensions.last().is_some_and(|url| url == expression),
+            // R4's own definitions give a type of an element the extensions made for the element (`regex`).
+            "element" if expression == "ElementDefinition" && owner.name == "ElementDefinition.type" => true,
             "element" => self.is_element(owner, expression),
             // A FHIRPath context is not evaluated, so the extension is let through.
             _ => true,

@@ -219,6 +219,10 @@ impl<'a> Walker<'a> {
         if place == Place::Root {
             self.steps.push(Step::Root(&known.name));
         }
+        // What a profile asks of a resource inside another has that other for its %resource.
+        for expression in rules.iter().flat_map(|r| &r.expressions) {
+            self.expression(expression, Some(value), None, type_of(&known.name));
+        }
         self.resources.push((&known.name, self.steps.len()));
         self.ids.push(HashSet::new());
         if place != Place::Contained {
@@ -372,8 +376,9 @@ impl<'a> Walker<'a> {
                     self.find(invariant.severity, &format!("inv/{}", invariant.key), invariant.text);
                 }
             }
+            let elsewhere = known.kind == Kind::Resource && !node.name.is_empty();
             // What a primitive has besides its value is not all of it: its invariants are held to the whole.
-            for expression in node.expressions.iter().filter(|_| ty != self.defs.base.element) {
+            for expression in node.expressions.iter().filter(|_| !elsewhere && ty != self.defs.base.element) {
                 self.expression(expression, Some(whole), None, type_of(&known.name));
             }
         }

@@ -597,3 +597,33 @@ fn claimed_profiles_are_known_in_their_version() {
     let strict = Options { refuse_unknown_profiles: true, ..Options::default() };
     assert!(!Definitions::uk_core().check_value(&unknown, &strict).is_valid());
 }
+
+/// A rule that a profile of a Bundle states on its entries sees the Bundle as `%resource`; one that a profile of the entry
+/// itself states sees the entry.
+#[test]
+fn expressions_see_the_resource_whose_profile_states_them() {
+    let profile = |id: &str, ty: &str, element: &str, expression: &str| {
+        json!({
+            "resourceType": "StructureDefinition", "id": id, "url": format!("https://example.org/StructureDefinition/{id}"),
+            "type": ty, "derivation": "constraint", "baseDefinition": format!("http://hl7.org/fhir/StructureDefinition/{ty}"),
+            "differential": {"element": [{"id": element, "path": element, "constraint": [
+                {"key": format!("{id}-1"), "severity": "error", "human": "see", "expression": expression}
+            ]}]}
+        })
+    };
+    let outer = profile("outer", "Bundle", "Bundle.entry.resource", "%resource.type().name = 'Bundle' and active = true");
+    let inner = profile("inner", "Patient", "Patient", "%resource.type().name = 'Patient' and active = true");
+    let mut held = Definitions::r4().clone();
+    assert_eq!(held.load_all([&outer, &inner]).skipped, []);
+    let rules = |active: bool| {
+        let url = |id: &str| json!({"profile": [format!("https://example.org/StructureDefinition/{id}")]});
+        let bundle = json!({"resourceType": "Bundle", "meta": url("outer"), "type": "collection", "entry": [{
+            "fullUrl": "http://example.org/Patient/p",
+            "resource": {"resourceType": "Patient", "id": "p", "meta": url("inner"), "active": active}
+        }]});
+        let report = held.check_value(&bundle, &Options::default());
+        report.findings.into_iter().map(|f| f.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(rules(true), Vec::<String>::new());
+    assert_eq!(rules(false), ["inv/outer-1", "inv/inner-1"]);
+}
