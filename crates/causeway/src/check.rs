@@ -94,8 +94,8 @@ pub fn run(args: &CheckArgs) -> Result<u8, String> {
     };
     let format = Format::of(&args.format).unwrap_or_default();
     let least = Severity::of(&args.show).unwrap_or(Severity::Information);
-    let mut renderer =
-        Renderer::new(&definitions, format, least, BufWriter::with_capacity(1 << 16, out)).map_err(written)?;
+    let mut renderer = Renderer::new(&definitions, format, least, BufWriter::with_capacity(1 << 16, out))
+        .map_err(written)?;
     let mut unread = 0;
     let mut inputs = Vec::new();
     for path in &args.paths {
@@ -172,7 +172,8 @@ fn spool(mut from: impl Read) -> Result<File, String> {
 }
 
 fn fetch(url: &str) -> Result<Vec<u8>, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let accept = "application/fhir+json, application/fhir+xml;q=0.8, */*;q=0.1";
         let request = demo::client()?.get(url).header("Accept", accept);
@@ -251,9 +252,11 @@ fn definitions(args: &CheckArgs) -> Result<Definitions, String> {
             let bytes = std::fs::read(path).map_err(|e| format!("{name}: {e}"))?;
             let package = match Package::read(&bytes) {
                 Ok(package) => package,
-                Err(_) if path.extension().is_some_and(|e| e == "json" || e == "xml") => {
-                    Package { resources: resource(&bytes, &held).into_iter().collect(), name, ..Package::default() }
-                }
+                Err(_) if path.extension().is_some_and(|e| e == "json" || e == "xml") => Package {
+                    resources: resource(&bytes, &held).into_iter().collect(),
+                    name,
+                    ..Package::default()
+                },
                 Err(e) => return Err(format!("{}: {e}", path.display())),
             };
             packages.push(package);
@@ -278,7 +281,10 @@ fn definitions(args: &CheckArgs) -> Result<Definitions, String> {
 
 fn say_loaded(loaded: &Loaded) {
     let taken: Vec<String> = loaded.taken.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    tell(&format!("definitions taken: {}", if taken.is_empty() { "none".to_owned() } else { taken.join(", ") }));
+    tell(&format!(
+        "definitions taken: {}",
+        if taken.is_empty() { "none".to_owned() } else { taken.join(", ") }
+    ));
     let mut skipped: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (what, _) in &loaded.skipped {
         let (kind, name) = what.split_once(' ').unwrap_or((what, ""));

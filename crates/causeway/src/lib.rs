@@ -2,8 +2,8 @@
 
 pub mod adapters;
 pub mod bench;
-pub mod check;
 mod cast;
+pub mod check;
 pub mod cli;
 pub mod client;
 pub mod demo;

@@ -42,7 +42,8 @@ fn code(output: &Output) -> i32 {
 /// `bad.json`, `good.json`, `in/bad.xml` and `in/lines.ndjson` (one good, one bad), and what a folder's check leaves alone.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let write = |name: &str, content: &str| std::fs::write(folder.path().join(name), content).expect("written");
+    let write =
+        |name: &str, content: &str| std::fs::write(folder.path().join(name), content).expect("written");
     std::fs::create_dir(folder.path().join("in")).expect("a folder");
     write("bad.json", BAD);
     write("good.json", GOOD);
@@ -124,7 +125,9 @@ fn every_form_says_what_is_wrong() {
         text(&output)
     };
     let words = form("text");
-    for part in ["bad.json: 1 error", "3:3  Patient.gender", "allowed: female, male, other, unknown", "to mend:"] {
+    for part in
+        ["bad.json: 1 error", "3:3  Patient.gender", "allowed: female, male, other, unknown", "to mend:"]
+    {
         assert!(words.contains(part), "no {part:?} in:\n{words}");
     }
     let line: Value = serde_json::from_str(form("jsonl").lines().next().expect("a line")).expect("JSON");
@@ -174,8 +177,11 @@ fn profiles_are_chosen_and_packages_loaded() {
     );
     std::fs::create_dir(folder.path().join("guide")).expect("a folder");
     std::fs::write(folder.path().join("guide/coded.json"), profile).expect("written");
-    std::fs::write(folder.path().join("guide/SearchParameter.json"), r#"{"resourceType":"SearchParameter","id":"s"}"#)
-        .expect("written");
+    std::fs::write(
+        folder.path().join("guide/SearchParameter.json"),
+        r#"{"resourceType":"SearchParameter","id":"s"}"#,
+    )
+    .expect("written");
     let at = |arguments: &[&str]| causeway(folder.path(), arguments);
     // Not known: an error, unless it is asked to be a warning.
     assert_eq!(code(&at(&["good.json", "--profile", url])), 1);

@@ -611,7 +611,12 @@ fn expressions_see_the_resource_whose_profile_states_them() {
             ]}]}
         })
     };
-    let outer = profile("outer", "Bundle", "Bundle.entry.resource", "%resource.type().name = 'Bundle' and active = true");
+    let outer = profile(
+        "outer",
+        "Bundle",
+        "Bundle.entry.resource",
+        "%resource.type().name = 'Bundle' and active = true",
+    );
     let inner = profile("inner", "Patient", "Patient", "%resource.type().name = 'Patient' and active = true");
     let mut held = Definitions::r4().clone();
     assert_eq!(held.load_all([&outer, &inner]).skipped, []);
