@@ -22,6 +22,8 @@ pub struct Settings {
     pub data_directory: PathBuf,
     /// Address under which callers reach this server, for links in FHIR; without it, the one they called.
     pub public_url: Option<String>,
+    /// Further names that this server is called by, beside that of `public_url`.
+    pub hosts: Vec<String>,
     /// Demonstration mode: no tokens.
     pub open: bool,
     /// Test mode: time travel.

@@ -1,10 +1,12 @@
 //! What every listener and handler of a Causeway process stands on: connections and TLS, the clock, wake-up calls,
 //! limits of rate, counts, and the one form of a refusal. Knows no message format, no person and no page.
 
+pub mod browser;
 mod certificate;
 pub mod clock;
 pub mod counters;
 pub mod limits;
+pub mod origin;
 pub mod panics;
 pub mod problem;
 pub mod rate;

@@ -11,13 +11,14 @@ mod start;
 pub mod words;
 
 use askama::Template;
-use axum::Router;
+use axum::{Extension, Router};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use causeway_broker::state::Shared;
+use causeway_host::browser::Rendered;
 use causeway_host::problem::{Answer, Problem};
 
 /// The one style sheet.
@@ -50,7 +51,7 @@ async fn style() -> Response {
         (header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")),
         (header::CACHE_CONTROL, HeaderValue::from_static("max-age=300")),
     ];
-    (headers, STYLE).into_response()
+    (Extension(Rendered), headers, STYLE).into_response()
 }
 
 /// What every page has around its content.
@@ -91,7 +92,8 @@ pub const NAVIGATION: [(&str, &str); 7] = [
 /// 500 where the template fails, which means that formatting itself failed.
 pub fn render(template: &impl Template) -> Answer {
     let html = template.render().map_err(|_| Problem::internal())?;
-    Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::VARY, "accept")], html).into_response())
+    let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::VARY, "accept")];
+    Ok((Extension(Rendered), headers, html).into_response())
 }
 
 /// Whether the caller is a browser asking for a page, rather than a program asking for JSON.

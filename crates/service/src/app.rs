@@ -4,21 +4,21 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use causeway_broker::state::Shared;
 use causeway_broker::{delivery, maintenance, pipeline};
 use causeway_doors::{fault, fhir, http, process_message, scaip};
+use causeway_host::origin::Guard;
 use causeway_host::problem::Problem;
 use causeway_host::server::{self, Wrap};
-use causeway_host::{limits, tls};
+use causeway_host::{browser, limits, tls};
 use causeway_pages as pages;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -88,6 +88,8 @@ impl Service {
 
     /// The finished router.
     pub fn router(&self) -> Router {
+        let settings = &self.state.config;
+        let guard = Arc::new(Guard::new(&settings.hosts, settings.public_url.as_deref()));
         self.router
             .clone()
             .fallback(|| async { Problem::not_found("page") })
@@ -100,6 +102,7 @@ impl Service {
                 )
             })
             .layer(DefaultBodyLimit::max(limits::FORM_BYTES_MAX))
+            .layer(middleware::from_fn_with_state(guard, from_our_own))
             .layer(middleware::from_fn(pages::problems_as_pages))
             .layer(middleware::from_fn_with_state(self.state.clone(), observe))
             .with_state(self.state.clone())
@@ -165,19 +168,16 @@ pub async fn serve(
     Service::new(state).serve(listener, shutdown).await
 }
 
-/// What a page tells the browser that shows it.
-const PAGE_HEADERS: &[(&str, &str)] = &[
-    ("referrer-policy", "same-origin"),
-    ("x-frame-options", "DENY"),
-    (
-        "content-security-policy",
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
-         frame-ancestors 'none'",
-    ),
-];
+/// Refuses what another site's page sent, before any door sees it: see [`Guard`].
+async fn from_our_own(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    match guard.check(request.method(), request.uri(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
 
-/// Counts and logs each request by its route's pattern, never by its path or content, and sets the headers
-/// that every answer has.
+/// Counts and logs each request by its route's pattern, never by its path or content, and holds
+/// what leaves to what a browser may do with it.
 async fn observe(State(state): State<Shared>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
@@ -188,14 +188,8 @@ async fn observe(State(state): State<Shared>, request: Request, next: Next) -> R
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     state.counters.request(route, status, took);
     tracing::info!(%method, route, status, took_us = took.as_micros() as u64, "request");
-    let headers = response.headers_mut();
-    // What only a browser heeds is for pages: a client of the exchange pays for each header that it reads.
-    let page = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    let for_pages = if page { PAGE_HEADERS } else { &[] };
-    for (name, value) in for_pages.iter().chain(&[("x-content-type-options", "nosniff")]) {
-        headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
-    }
-    // Care records have no business in a cache; the style sheet says otherwise itself.
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    let settings = &state.config;
+    let tls = settings.tls.is_some() || settings.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    browser::seal(&mut response, tls);
     response
 }

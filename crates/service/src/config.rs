@@ -27,6 +27,8 @@ pub struct Config {
     pub data_directory: PathBuf,
     /// Address under which callers reach this server, for links in FHIR; without it, the one they called.
     pub public_url: Option<String>,
+    /// Further names that this server is called by, beside that of `public_url`.
+    pub hosts: Vec<String>,
     /// Demonstration mode: no tokens.
     pub open: bool,
     /// Test mode: time travel.
@@ -70,6 +72,7 @@ impl Default for Config {
             listen: "127.0.0.1:8780".to_owned(),
             data_directory: PathBuf::from("causeway-data"),
             public_url: None,
+            hosts: Vec::new(),
             open: false,
             test_mode: false,
             begins: None,
@@ -93,6 +96,7 @@ impl From<Config> for Settings {
         Self {
             data_directory: config.data_directory,
             public_url: config.public_url,
+            hosts: config.hosts,
             open: config.open,
             test_mode: config.test_mode,
             begins: config.begins,

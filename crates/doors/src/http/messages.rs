@@ -12,7 +12,7 @@ use causeway_broker::pipeline::pieces;
 use causeway_broker::state::Shared;
 use causeway_broker::view::{self, ListQuery, View, id_of, view};
 use causeway_exchange::{Message, MessageId, NewWork, OutputFacts, PieceKind, TranslationHead, WorkKind};
-use causeway_host::hex;
+use causeway_host::{browser, hex};
 use causeway_host::problem::{Answer, Problem};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -307,7 +307,10 @@ async fn acknowledgement(State(state): State<Shared>, caller: Caller, Path(id): 
         translation.acknowledgement.ok_or_else(|| Problem::not_found("acknowledgement of this message"))?;
     let detail = json!({"part": "acknowledgement"});
     caller::audit(&state, &caller, "message-read", id.to_string(), detail).await?;
-    Ok(typed(&found.media_type, found.bytes))
+    let mut response = typed(&found.media_type, found.bytes);
+    // An adapter of ours wrote it, and its media type.
+    response.extensions_mut().insert(browser::Rendered);
+    Ok(response)
 }
 
 async fn original(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
@@ -318,12 +321,10 @@ async fn original(State(state): State<Shared>, caller: Caller, Path(id): Path<St
     let detail = json!({"part": "original", "sha256": hex(&message.sha256)});
     caller::audit(&state, &caller, "message-read", id.to_string(), detail).await?;
     let content = state.blocking(move |s| s.engine.payload(&id)).await?;
-    // Shown as text or downloaded, never run: an original may be any file.
-    let declared = message.new.media_type.as_deref().unwrap_or("application/octet-stream");
-    let active = declared.contains("html") || declared.contains("svg") || declared.contains("script");
-    let media_type = if active { "text/plain; charset=utf-8" } else { declared };
     let body = Outgoing::Stream(content.reader, Some(content.size)).body();
-    let mut response = typed(media_type, body);
+    let mut response = Response::new(body);
+    // Shown as text or downloaded, never run: an original may be any file.
+    browser::as_sent_by_others(response.headers_mut(), message.new.media_type.as_deref(), message.new.id.as_str());
     if let Some(encoding) =
         message.new.content_encoding.as_deref().and_then(|e| HeaderValue::from_str(e).ok())
     {

@@ -288,8 +288,11 @@ async fn download(signed: Signed, id: String, number: u32, given: HeaderMap) -> 
     }
     let own = message.new.media_type.as_deref().filter(|_| call.version == Version::V2 && message.chunks < 2);
     let own = own.and_then(|t| HeaderValue::from_str(t).ok());
+    // The recipient's program gets the type that the sender named; a browser saves whatever it is, unless the type is
+    // one that runs: then it has none (`browser::seal`).
     let media_type = own.unwrap_or(HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_TYPE, media_type);
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
     let status = if number < message.chunks { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     Ok((status, headers, content.outgoing.body()).into_response())
 }

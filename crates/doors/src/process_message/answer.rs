@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use causeway_broker::bars::Refusal;
 use causeway_broker::state::original_uri;
 use causeway_exchange::{Answer, MessageId};
+use causeway_host::browser;
 use causeway_fhir::MEDIA_TYPE;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -23,8 +24,9 @@ pub(super) fn refuse(refusal: &Refusal) -> Response {
 pub(super) fn of(answer: &Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let mut response = (status, answer.body.clone()).into_response();
-    let media = HeaderValue::from_str(&answer.media_type).unwrap_or(HeaderValue::from_static(MEDIA_TYPE));
-    response.headers_mut().insert(header::CONTENT_TYPE, media);
+    // It may be the word of the receiver that a message was passed on to.
+    let said = Some(answer.media_type.as_str()).filter(|said| !said.is_empty()).unwrap_or(MEDIA_TYPE);
+    browser::as_sent_by_others(response.headers_mut(), Some(said), "answer");
     response
 }
 

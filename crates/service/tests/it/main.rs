@@ -1,6 +1,7 @@
 //! The service from the outside: a made-up format, the real store and the real record.
 
 mod access;
+mod browser;
 mod doors;
 mod faulty;
 mod fhir;

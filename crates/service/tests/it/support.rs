@@ -132,6 +132,15 @@ pub async fn call(
     parse(&raw)
 }
 
+/// One request as written.
+pub async fn raw_call(server: &TestServer, request: &[u8]) -> Reply {
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut raw = Vec::new();
+    drop(stream.read_to_end(&mut raw).await);
+    parse(&raw)
+}
+
 pub fn parse(raw: &[u8]) -> Reply {
     let split = raw.windows(4).position(|w| w == b"\r\n\r\n").unwrap_or(raw.len());
     let head = String::from_utf8_lossy(&raw[..split]).into_owned();
