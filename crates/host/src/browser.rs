@@ -17,7 +17,8 @@ pub const HSTS: &str = "max-age=31536000";
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
                            frame-ancestors 'none'";
 /// Of everything else: nothing is loaded, nothing runs, and what is shown has an origin of its own.
-const DATA_POLICY: &str = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const DATA_POLICY: &str =
+    "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Marks an answer that was made here, from templates of ours or by an encoder of ours: its markup may be shown as
 /// such, and its media type is ours. An extension of the response.
@@ -29,7 +30,8 @@ const CHARSETS: &[&str] = &["utf-8", "us-ascii", "iso-8859-1", "windows-1252"];
 
 /// Type and subtype in small letters, without parameters; `None` where they are not two tokens (RFC 9110 8.3.1).
 fn essence(declared: &str) -> Option<String> {
-    let essence = declared.split(';').next().unwrap_or(declared).trim_matches([' ', '\t']).to_ascii_lowercase();
+    let essence =
+        declared.split(';').next().unwrap_or(declared).trim_matches([' ', '\t']).to_ascii_lowercase();
     let token = |part: &str| {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b))
     };
@@ -86,9 +88,13 @@ fn fate(declared: &str, rendered: bool) -> Fate {
     match essence.as_str() {
         "text/html" | "text/css" if rendered => Fate::Page,
         "text/plain" => Fate::Shown,
-        "application/octet-stream" | "application/gzip" | "text/csv" | "application/xml" | "text/xml" => Fate::Saved,
+        "application/octet-stream" | "application/gzip" | "text/csv" | "application/xml" | "text/xml" => {
+            Fate::Saved
+        }
         "application/xhtml+xml" | "image/svg+xml" | "application/mathml+xml" => Fate::Blunted,
-        json if json == "application/json" || (json.starts_with("application/") && json.ends_with("+json")) => {
+        json if json == "application/json"
+            || (json.starts_with("application/") && json.ends_with("+json")) =>
+        {
             Fate::Shown
         }
         // FHIR as XML, SCAIP: made by a door of ours for a program.
@@ -187,7 +193,14 @@ mod tests {
             .collect();
         let mut all = Vec::new();
         for base in [kind.to_owned(), kind.to_uppercase(), title] {
-            for end in ["", ";", "; charset=utf-8", ";charset=\"utf-7\"", " ;x=text/plain", "; a=b; a=\"text/plain\""] {
+            for end in [
+                "",
+                ";",
+                "; charset=utf-8",
+                ";charset=\"utf-7\"",
+                " ;x=text/plain",
+                "; a=b; a=\"text/plain\"",
+            ] {
                 all.push(format!("{base}{end}"));
                 all.push(format!(" {base}{end}"));
             }

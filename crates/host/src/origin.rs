@@ -77,7 +77,8 @@ impl Guard {
             return Ok(());
         }
         let text = |name: &str| headers.get(name).map(|v| v.to_str().unwrap_or("?").trim());
-        let followed = safe && text("sec-fetch-mode") == Some("navigate") && text("sec-fetch-dest") == Some("document");
+        let followed =
+            safe && text("sec-fetch-mode") == Some("navigate") && text("sec-fetch-dest") == Some("document");
         let site = text("sec-fetch-site").is_none_or(|s| s == "same-origin" || s == "none") || followed;
         let several = ["origin", "sec-fetch-site"].iter().any(|n| headers.get_all(*n).iter().count() > 1);
         let origin = text("origin").is_none_or(|origin| self.is_own(origin, authority));
@@ -157,12 +158,38 @@ mod tests {
             ("DELETE", vec![("sec-fetch-site", "same-site")], 403),
             ("POST", vec![("sec-fetch-site", "Cross-Site")], 403),
             ("POST", vec![("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")], 403),
-            ("POST", vec![("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")], 403),
+            (
+                "POST",
+                vec![
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-mode", "navigate"),
+                    ("sec-fetch-dest", "document"),
+                ],
+                403,
+            ),
             ("GET", vec![("sec-fetch-site", "cross-site")], 200),
             ("GET", vec![auth, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "cors")], 403),
             ("GET", vec![("cookie", "session=1"), ("sec-fetch-site", "same-site")], 403),
-            ("GET", vec![auth, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], 403),
-            ("GET", vec![auth, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")], 200),
+            (
+                "GET",
+                vec![
+                    auth,
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-mode", "navigate"),
+                    ("sec-fetch-dest", "iframe"),
+                ],
+                403,
+            ),
+            (
+                "GET",
+                vec![
+                    auth,
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-mode", "navigate"),
+                    ("sec-fetch-dest", "document"),
+                ],
+                200,
+            ),
             ("GET", vec![auth, ("sec-fetch-site", "none")], 200),
             ("GET", vec![auth], 200),
         ] {

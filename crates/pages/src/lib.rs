@@ -11,12 +11,12 @@ mod start;
 pub mod words;
 
 use askama::Template;
-use axum::{Extension, Router};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use causeway_broker::state::Shared;
 use causeway_host::browser::Rendered;
 use causeway_host::problem::{Answer, Problem};

@@ -189,7 +189,8 @@ async fn observe(State(state): State<Shared>, request: Request, next: Next) -> R
     state.counters.request(route, status, took);
     tracing::info!(%method, route, status, took_us = took.as_micros() as u64, "request");
     let settings = &state.config;
-    let tls = settings.tls.is_some() || settings.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    let tls = settings.tls.is_some()
+        || settings.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
     browser::seal(&mut response, tls);
     response
 }

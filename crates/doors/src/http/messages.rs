@@ -12,8 +12,8 @@ use causeway_broker::pipeline::pieces;
 use causeway_broker::state::Shared;
 use causeway_broker::view::{self, ListQuery, View, id_of, view};
 use causeway_exchange::{Message, MessageId, NewWork, OutputFacts, PieceKind, TranslationHead, WorkKind};
-use causeway_host::{browser, hex};
 use causeway_host::problem::{Answer, Problem};
+use causeway_host::{browser, hex};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -324,7 +324,11 @@ async fn original(State(state): State<Shared>, caller: Caller, Path(id): Path<St
     let body = Outgoing::Stream(content.reader, Some(content.size)).body();
     let mut response = Response::new(body);
     // Shown as text or downloaded, never run: an original may be any file.
-    browser::as_sent_by_others(response.headers_mut(), message.new.media_type.as_deref(), message.new.id.as_str());
+    browser::as_sent_by_others(
+        response.headers_mut(),
+        message.new.media_type.as_deref(),
+        message.new.id.as_str(),
+    );
     if let Some(encoding) =
         message.new.content_encoding.as_deref().and_then(|e| HeaderValue::from_str(e).ok())
     {

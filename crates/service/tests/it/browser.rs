@@ -7,7 +7,8 @@ use causeway_service::config::Config;
 use crate::support::*;
 
 /// An XML document that runs a script where a browser shows it.
-const SCRIPT: &[u8] = b"<x:html xmlns:x=\"http://www.w3.org/1999/xhtml\"><x:script>fetch('/people/')</x:script></x:html>";
+const SCRIPT: &[u8] =
+    b"<x:html xmlns:x=\"http://www.w3.org/1999/xhtml\"><x:script>fetch('/people/')</x:script></x:html>";
 
 fn basic(user: &str, token: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{token}")))
@@ -18,9 +19,22 @@ async fn a_senders_file_never_runs_in_the_operators_session() {
     let world = World::new();
     let server = world.serve(closed_config()).await;
     let kinds = [
-        "text/html", "Text/HTML", "TEXT/HTML; charset=utf-8", "application/xhtml+xml", "image/SVG+xml", "image/svg+xml;a=b",
-        "application/xml", "Text/Xml", "text/xml; charset=\"utf-8\"", "application/rss+xml", "text/javascript",
-        "application/pdf", "multipart-x", "text/plain,text/html", "nonsense", "x/y; text/plain",
+        "text/html",
+        "Text/HTML",
+        "TEXT/HTML; charset=utf-8",
+        "application/xhtml+xml",
+        "image/SVG+xml",
+        "image/svg+xml;a=b",
+        "application/xml",
+        "Text/Xml",
+        "text/xml; charset=\"utf-8\"",
+        "application/rss+xml",
+        "text/javascript",
+        "application/pdf",
+        "multipart-x",
+        "text/plain,text/html",
+        "nonsense",
+        "x/y; text/plain",
     ];
     for kind in kinds {
         let headers = [("Content-Type", kind), ("Authorization", "Bearer token-902")];
@@ -28,7 +42,8 @@ async fn a_senders_file_never_runs_in_the_operators_session() {
         assert_eq!(sent.status, 202, "{kind}: {}", sent.text());
         let path = format!("/messages/{}/original", sent.json()["id"].as_str().unwrap());
         let operator = basic("ZZ900", "token-900");
-        let reply = call(&server, "GET", &path, &[("Authorization", &operator), ("Accept", "text/html")], b"").await;
+        let reply =
+            call(&server, "GET", &path, &[("Authorization", &operator), ("Accept", "text/html")], b"").await;
         assert_eq!((reply.status, reply.body.as_slice()), (200, SCRIPT), "{kind}");
         assert_eq!(reply.header("content-type"), Some("application/octet-stream"), "{kind}");
         assert!(reply.header("content-disposition").unwrap().starts_with("attachment"), "{kind}");
@@ -48,16 +63,35 @@ async fn a_senders_file_never_runs_in_the_operators_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_says_what_a_browser_may_do_with_it() {
     let world = World::new();
-    let server = world.serve(Config { public_url: Some("https://care.example".to_owned()), ..open_config() }).await;
+    let server =
+        world.serve(Config { public_url: Some("https://care.example".to_owned()), ..open_config() }).await;
     let id = send(&server, AGNES).await;
     until(&server, &id, "recorded").await;
     let mut seen = 0;
     for accept in ["text/html", "application/json", "*/*"] {
         for path in [
-            "/", "/health", "/metrics", "/adapters", "/assets/causeway.css", "/messages", "/people/", "/parked", "/overdue",
-            "/fhir/metadata", "/fhir/Patient", "/fhir/Nothing", "/nowhere", "/notes", "/access", "/messages/x",
-            &format!("/messages/{id}"), &format!("/messages/{id}/original"), &format!("/messages/{id}/ledger"),
-            &format!("/messages/{id}/issues"), &format!("/messages/{id}/bundles/1"), &format!("/messages/{id}/explain"),
+            "/",
+            "/health",
+            "/metrics",
+            "/adapters",
+            "/assets/causeway.css",
+            "/messages",
+            "/people/",
+            "/parked",
+            "/overdue",
+            "/fhir/metadata",
+            "/fhir/Patient",
+            "/fhir/Nothing",
+            "/nowhere",
+            "/notes",
+            "/access",
+            "/messages/x",
+            &format!("/messages/{id}"),
+            &format!("/messages/{id}/original"),
+            &format!("/messages/{id}/ledger"),
+            &format!("/messages/{id}/issues"),
+            &format!("/messages/{id}/bundles/1"),
+            &format!("/messages/{id}/explain"),
         ] {
             let reply = call(&server, "GET", path, &[("Accept", accept)], b"").await;
             for (name, part) in [
@@ -69,7 +103,11 @@ async fn every_answer_says_what_a_browser_may_do_with_it() {
                 ("cache-control", ""),
                 ("strict-transport-security", "max-age="),
             ] {
-                assert!(reply.header(name).is_some_and(|v| v.contains(part)), "{path}: {name} {:?}", reply.header(name));
+                assert!(
+                    reply.header(name).is_some_and(|v| v.contains(part)),
+                    "{path}: {name} {:?}",
+                    reply.header(name)
+                );
             }
             seen += 1;
         }
@@ -102,7 +140,8 @@ async fn another_sites_page_can_send_nothing_in_the_operators_name() {
         ("POST", "/nowhere", "text/plain"),
     ];
     for (method, path, kind) in doors {
-        let base = [("Authorization", operator.as_str()), ("Content-Type", kind), ("Accept", "application/json")];
+        let base =
+            [("Authorization", operator.as_str()), ("Content-Type", kind), ("Accept", "application/json")];
         for extra in [
             vec![("Origin", "http://evil.example"), ("Sec-Fetch-Site", "cross-site")],
             vec![("Origin", "null")],
@@ -110,7 +149,11 @@ async fn another_sites_page_can_send_nothing_in_the_operators_name() {
         ] {
             let headers: Vec<_> = base.iter().copied().chain(extra.iter().copied()).collect();
             let reply = call(&server, method, path, &headers, b"LINE|1").await;
-            assert_eq!((reply.status, reply.rule().as_str()), (403, "cross-site"), "{method} {path} {extra:?}");
+            assert_eq!(
+                (reply.status, reply.rule().as_str()),
+                (403, "cross-site"),
+                "{method} {path} {extra:?}"
+            );
         }
         // The control: from our own page, and from a program, the door itself answers.
         for extra in [vec![("Origin", own.as_str()), ("Sec-Fetch-Site", "same-origin")], vec![]] {
@@ -130,7 +173,9 @@ async fn a_name_that_was_made_to_lead_here_opens_nothing() {
     let world = World::new();
     let server = world.serve(Config { hosts: vec!["care.example".to_owned()], ..open_config() }).await;
     for (host, status) in [("evil.example", 421), ("care.example:80", 200), ("localhost", 200)] {
-        let raw = format!("GET /people HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\nConnection: close\r\n\r\n");
+        let raw = format!(
+            "GET /people HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
+        );
         assert_eq!(raw_call(&server, raw.as_bytes()).await.status, status, "{host}");
     }
     server.stop().await.unwrap();
