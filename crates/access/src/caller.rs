@@ -10,8 +10,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use causeway_exchange::{Message, NewAudit};
-use causeway_host::server::Peer;
-use causeway_host::{Answer, Counters, Problem, common_name, fingerprint};
+use causeway_host::{Answer, Counters, Peer, Problem, common_name, fingerprint};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
@@ -229,6 +228,15 @@ pub fn by_certificate<'s>(gate: &'s Gate, der: Option<&[u8]>) -> Option<&'s Orga
         let name = common_name(der)?;
         all.iter().find(|o| o.certificate_name.as_ref().is_some_and(|n| n.eq_ignore_ascii_case(&name)))
     })
+}
+
+/// Whether a connection with this client certificate, or none, may send as this organisation: where it names its
+/// certificate it must be shown, and one that another organisation names never counts.
+pub fn may_send(gate: &Gate, sender: &str, certificate: Option<&[u8]>) -> bool {
+    match by_certificate(gate, certificate) {
+        Some(holder) => holder.code.eq_ignore_ascii_case(sender),
+        None => !gate.organisations.find(sender).is_some_and(Organisation::names_certificate),
+    }
 }
 
 /// Writes that something is about to be disclosed. Where that can't be written, nothing is disclosed.

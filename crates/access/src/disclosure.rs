@@ -1,9 +1,244 @@
-//! What is read of the record and shown to a caller.
+//! The one way from what messages hold to who asks for it. (A person's record is opened by [`crate::opened`].)
+//!
+//! A [`Grant`] says who may read, on what ground and about what; a refusal is written to the audit trail before it is
+//! told. A [`Disclosure`] is made of a grant and consumed by one read, which is in the audit trail before it is made.
+//! Nothing else reads the content of messages: doors and pages hold no engine that has [`Contents`].
+//!
+//! What a message holds is out of reach without one:
+//!
+//! ```compile_fail,E0616
+//! fn forgetful(shelf: &causeway_access::Shelf, id: &causeway_exchange::MessageId) {
+//!     let original = shelf.contents.payload(id);
+//! }
+//! ```
+//!
+//! the engine that handlers are given does not read it:
+//!
+//! ```compile_fail,E0599
+//! fn forgetful(engine: &dyn causeway_exchange::Desk, id: &causeway_exchange::MessageId) {
+//!     let original = engine.payload(id);
+//! }
+//! ```
+//!
+//! and a read takes its disclosure along, so that one entry never serves two reads:
+//!
+//! ```compile_fail,E0382
+//! async fn twice(disclosure: causeway_access::Disclosure<'_>, told: causeway_access::Told) {
+//!     let one: Result<_, causeway_host::Problem> =
+//!         disclosure.message(told.clone(), |opened| Ok(opened.payload()?)).await;
+//!     let two: Result<_, causeway_host::Problem> =
+//!         disclosure.message(told, |opened| Ok(opened.payload()?)).await;
+//! }
+//! ```
+
+use std::sync::Arc;
 
 use axum::http::StatusCode;
-use causeway_host::Problem;
+use causeway_exchange::{
+    Contents, EngineError, Message, MessageId, NewAudit, PayloadReader, PieceKind, StoredOutput,
+    TranslationHead,
+};
 use causeway_host::limits::RETRY_AFTER_SECONDS;
+use causeway_host::{Answer, Problem};
 use causeway_record::RecordError;
+use serde_json::{Value, json};
+
+use crate::caller::Caller;
+use crate::gate::{Gate, HasGate};
+
+/// What messages hold. Only a [`Disclosure`] reads it.
+pub struct Shelf {
+    contents: Arc<dyn Contents>,
+}
+
+impl Shelf {
+    /// What an engine holds.
+    pub fn new(contents: Arc<dyn Contents>) -> Self {
+        Self { contents }
+    }
+}
+
+/// Which message may be read, by whom and why.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    caller: Caller,
+    ground: &'static str,
+    message: MessageId,
+}
+
+impl Grant {
+    /// For what a message holds: its sender, its recipient and an operator may read it, as [`Caller::may_see`] says.
+    ///
+    /// # Errors
+    /// 404 for anybody else, after the refusal is in the audit trail: that there is such a message is not told either.
+    pub async fn of_message(state: &impl HasGate, caller: &Caller, message: &Message) -> Answer<Self> {
+        // This comes first: it also says no to people who signed in and to tokens with scopes.
+        if !caller.may_see(message) {
+            refuse(state, caller, message).await?;
+            return Err(Problem::not_found("message"));
+        }
+        let own = message.new.sender.eq_ignore_ascii_case(&caller.organisation.code);
+        let ground = match (caller.is_operator(), own) {
+            (true, _) => "operator",
+            (false, true) => "sender",
+            (false, false) => "recipient",
+        };
+        Ok(Self { caller: caller.clone(), ground, message: message.new.id.clone() })
+    }
+
+    /// For a mailbox whose owner has shown its token: what is addressed to it. `None` for any other message, after the
+    /// refusal is in the audit trail.
+    ///
+    /// # Errors
+    /// As [`Gate::audit`].
+    pub async fn of_mailbox(
+        state: &impl HasGate,
+        caller: &Caller,
+        mailbox: &str,
+        message: &Message,
+    ) -> Answer<Option<Self>> {
+        if message.new.mailbox_to.as_deref() != Some(mailbox) {
+            refuse(state, caller, message).await?;
+            return Ok(None);
+        }
+        Ok(Some(Self { caller: caller.clone(), ground: "recipient", message: message.new.id.clone() }))
+    }
+
+    /// Who.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Why: `operator`, `sender`, `recipient`.
+    pub fn ground(&self) -> &'static str {
+        self.ground
+    }
+}
+
+async fn refuse(state: &impl HasGate, caller: &Caller, message: &Message) -> Answer<()> {
+    let entry = NewAudit {
+        actor: caller.organisation.code.clone(),
+        action: "access-refused".to_owned(),
+        entity: message.new.id.to_string(),
+        detail: json!({"refused": "message-read"}).to_string(),
+    };
+    state.gate().audit(entry).await
+}
+
+/// What the audit entry of a read says besides who and why.
+#[derive(Clone, Debug)]
+pub struct Told {
+    detail: Value,
+}
+
+impl Told {
+    /// A read of a part of a message. `detail`: which part, as an object; no value of a person.
+    pub fn part(detail: Value) -> Self {
+        Self { detail }
+    }
+
+    fn entry(mut self, grant: &Grant) -> NewAudit {
+        if let Some(object) = self.detail.as_object_mut() {
+            object.insert("ground".to_owned(), json!(grant.ground));
+        }
+        NewAudit {
+            actor: grant.caller.organisation.code.clone(),
+            action: "message-read".to_owned(),
+            entity: grant.message.to_string(),
+            detail: self.detail.to_string(),
+        }
+    }
+}
+
+/// A message's content, open for one read that is in the audit trail.
+pub struct OpenedMessage {
+    contents: Arc<dyn Contents>,
+    message: MessageId,
+}
+
+impl OpenedMessage {
+    /// Which message.
+    pub fn message(&self) -> &MessageId {
+        &self.message
+    }
+
+    /// The original.
+    ///
+    /// # Errors
+    /// As [`Contents::payload`].
+    pub fn payload(&self) -> Result<PayloadReader, EngineError> {
+        self.contents.payload(&self.message)
+    }
+
+    /// One chunk of the original, from 1.
+    ///
+    /// # Errors
+    /// As [`Contents::chunk_of`]; [`EngineError::NotFound`] for another message than this.
+    pub fn chunk_of(&self, message: &Message, number: u32) -> Result<PayloadReader, EngineError> {
+        if message.new.id != self.message {
+            return Err(EngineError::NotFound("message"));
+        }
+        self.contents.chunk_of(message, number)
+    }
+
+    /// The translation without its outputs, with the acknowledgement.
+    ///
+    /// # Errors
+    /// As [`Contents::translation_head`].
+    pub fn translation(&self) -> Result<Option<TranslationHead>, EngineError> {
+        self.contents.translation_head(&self.message)
+    }
+
+    /// One output, from 0.
+    ///
+    /// # Errors
+    /// As [`Contents::output`].
+    pub fn output(&self, number: u64) -> Result<Option<StoredOutput>, EngineError> {
+        self.contents.output(&self.message, number)
+    }
+
+    /// One piece, from 0.
+    ///
+    /// # Errors
+    /// As [`Contents::piece`].
+    pub fn piece(&self, kind: PieceKind, number: u32) -> Result<Option<Vec<u8>>, EngineError> {
+        self.contents.piece(&self.message, kind, number)
+    }
+}
+
+/// One read that is about to be made and told.
+pub struct Disclosure<'g> {
+    gate: &'g Gate,
+    grant: Grant,
+}
+
+impl<'g> Disclosure<'g> {
+    /// The only way to one.
+    pub fn of(state: &'g impl HasGate, grant: Grant) -> Self {
+        Self { gate: state.gate(), grant }
+    }
+
+    /// Reads the content of the message that the grant is about: the audit entry first, then `read` on a thread that may
+    /// block.
+    ///
+    /// # Errors
+    /// As [`Gate::audit`], then nothing was read; what `read` fails with.
+    pub async fn message<T, E>(
+        self,
+        told: Told,
+        read: impl FnOnce(&OpenedMessage) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Problem> + Send + 'static,
+    {
+        let entry = told.entry(&self.grant);
+        self.gate.audit(entry).await?;
+        let opened =
+            OpenedMessage { contents: self.gate.shelf.contents.clone(), message: self.grant.message };
+        tokio::task::spawn_blocking(move || read(&opened)).await.map_err(|_| Problem::internal())?
+    }
+}
 
 /// What an error of the record means for a reader.
 pub fn record_problem(error: RecordError) -> Problem {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use causeway_exchange::{Engine, NewAudit};
+use causeway_exchange::{Audit, Desk, NewAudit};
 use causeway_host::limits::RETRY_AFTER_SECONDS;
 use causeway_host::rate::RateLimiter;
 use causeway_host::{Answer, Clock, Counters, Problem};
 
+use crate::disclosure::Shelf;
 use crate::oidc::{self, Provider};
 use crate::organisation::Organisations;
 use crate::policy::{PolicyError, PolicySet};
@@ -35,7 +36,7 @@ impl Access {
     ///
     /// # Errors
     /// The built-in set is wrong; its own test holds that it is not.
-    pub fn new(store: &Arc<dyn Engine>, sign_in: Option<oidc::Settings>) -> Result<Self, PolicyError> {
+    pub fn new(store: &Arc<dyn Desk>, sign_in: Option<oidc::Settings>) -> Result<Self, PolicyError> {
         let wrong = |e: oidc::SignInError| PolicyError { file: "sign_in".to_owned(), text: e.to_string() };
         Ok(Self {
             policies: PolicySet::shared()?,
@@ -58,11 +59,13 @@ pub struct Gate {
     /// Counts for `/metrics`.
     pub counters: Arc<Counters>,
     /// Keeps the audit trail.
-    pub trail: Arc<dyn Engine>,
+    pub trail: Arc<dyn Audit>,
     /// The time.
     pub clock: Arc<Clock>,
     /// What decides.
     pub access: Access,
+    /// What messages hold.
+    pub shelf: Shelf,
 }
 
 impl std::fmt::Debug for Gate {

@@ -27,7 +27,7 @@ pub mod withhold;
 
 pub use caller::{Caller, Shown};
 pub use decide::{Asker, Decision, Item, Obligation, OrganisationFacts, Reach, Request, decide};
-pub use disclosure::record_problem;
+pub use disclosure::{Disclosure, Grant, OpenedMessage, Shelf, Told, record_problem};
 pub use gate::{Access, Gate, HasGate};
 pub use opened::Opened;
 pub use organisation::{CodeSystem, Organisation, Organisations};

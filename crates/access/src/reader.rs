@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use causeway_host::server::Peer;
+use causeway_host::Peer;
 use causeway_host::{Answer, Problem};
 
 use crate::audit_event::{Act, Event, Party, User};

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use causeway_exchange::{Engine, EngineError};
+use causeway_exchange::{Desk, EngineError};
 use causeway_host::hex;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,7 @@ impl Session {
 
 /// The sessions of a process, over the store that all processes share.
 pub struct Sessions {
-    store: Arc<dyn Engine>,
+    store: Arc<dyn Desk>,
     kept: Mutex<HashMap<String, Session>>,
 }
 
@@ -99,7 +99,7 @@ fn digest(token: &str) -> String {
 
 impl Sessions {
     /// Over this store.
-    pub fn new(store: Arc<dyn Engine>) -> Self {
+    pub fn new(store: Arc<dyn Desk>) -> Self {
         Self { store, kept: Mutex::default() }
     }
 

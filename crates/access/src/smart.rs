@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use causeway_exchange::{Engine, EngineError};
+use causeway_exchange::{Desk, EngineError};
 use causeway_host::hex;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::jwk::JwkSet;
@@ -151,7 +151,7 @@ impl Tokens {
         request: &TokenRequest,
         audience: &str,
         organisations: &Organisations,
-        store: &Arc<dyn Engine>,
+        store: &Arc<dyn Desk>,
         now: Timestamp,
     ) -> Result<Result<(String, Granted), Refused>, EngineError> {
         let claims = match check(request, audience, organisations, now) {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use causeway_exchange::{Engine, EngineError};
+use causeway_exchange::{Desk, EngineError};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -124,7 +124,7 @@ impl Alert {
 
 /// The documents.
 pub struct Standings {
-    store: Arc<dyn Engine>,
+    store: Arc<dyn Desk>,
 }
 
 impl std::fmt::Debug for Standings {
@@ -135,7 +135,7 @@ impl std::fmt::Debug for Standings {
 
 impl Standings {
     /// Over this store.
-    pub fn new(store: Arc<dyn Engine>) -> Self {
+    pub fn new(store: Arc<dyn Desk>) -> Self {
         Self { store }
     }
 

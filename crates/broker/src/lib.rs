@@ -8,6 +8,7 @@ pub mod document;
 pub mod fhir_r4;
 pub mod limits;
 pub mod maintenance;
+pub mod person;
 pub mod pipeline;
 pub mod settings;
 pub mod state;

@@ -2,22 +2,23 @@
 
 use std::sync::{Arc, OnceLock};
 
-use causeway_access::{Access, Gate, HasGate, Organisation, Organisations};
+use causeway_access::{Access, Gate, HasGate, Organisation, Organisations, Shelf, record_problem};
 use causeway_adapter::{Adapter, Context, Sender};
 use causeway_core::NhsNumber;
-use causeway_exchange::{Engine, EngineError, MessageId};
+use causeway_exchange::{Audit, Contents, Desk, Engine, EngineError, MessageId, NewAudit};
 use causeway_host::clock::Clock;
 use causeway_host::counters::Counters;
 use causeway_host::hex;
 use causeway_host::problem::{Answer, Problem};
 use causeway_host::rate::RateLimiter;
 use causeway_host::signals::Signals;
-use causeway_record::Record;
+use causeway_record::{Figures, Record, SearchOptions};
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::fhir_r4;
+use crate::person;
 use crate::settings::Settings;
 
 /// The adapters, as the binary lists them.
@@ -28,9 +29,12 @@ pub type Shared = Arc<AppState>;
 
 /// Everything a handler or worker needs.
 pub struct AppState {
-    /// Keeps messages, queues, audit and configuration documents.
-    pub engine: Arc<dyn Engine>,
-    /// The integrated record.
+    /// Keeps messages, queues, audit and configuration documents. What messages hold is not read here: that takes a
+    /// [`causeway_access::Disclosure`].
+    pub engine: Arc<dyn Desk>,
+    /// What messages hold, for the pipeline.
+    pub(crate) contents: Arc<dyn Contents>,
+    /// The integrated record. Doors and pages read it through [`causeway_access::opened`], which is not held by a type yet.
     pub record: Arc<Record>,
     /// The adapters, social care first.
     pub adapters: Adapters,
@@ -71,6 +75,21 @@ impl AppState {
         record: Arc<Record>,
         adapters: Adapters,
     ) -> Result<Shared, EngineError> {
+        let trail = engine.clone();
+        Self::with_trail(config, engine, trail, record, adapters)
+    }
+
+    /// The same with an audit trail of disclosures that is kept elsewhere.
+    ///
+    /// # Errors
+    /// As [`AppState::new`].
+    pub fn with_trail(
+        config: impl Into<Settings>,
+        engine: Arc<dyn Engine>,
+        trail: Arc<dyn Audit>,
+        record: Arc<Record>,
+        adapters: Adapters,
+    ) -> Result<Shared, EngineError> {
         let config = config.into();
         let clock = match (config.test_mode, config.begins) {
             (true, Some(begins)) => Clock::beginning(begins),
@@ -78,22 +97,25 @@ impl AppState {
             (false, _) => Clock::system(),
         };
         let clock = Arc::new(clock);
-        let person_key = person_key(&*engine, &clock)?;
+        let person_key = person::key(&*engine, &config.data_directory, clock.now())?;
         let rate = RateLimiter::new(config.limits.rate_per_second, config.limits.rate_burst);
         let counters = Arc::new(Counters::default());
+        let desk: Arc<dyn Desk> = engine.clone();
         let gate = Gate {
             organisations: Organisations(config.organisations.clone()),
             open: config.open,
             rate,
             counters: counters.clone(),
-            trail: engine.clone(),
+            trail,
             clock: clock.clone(),
-            access: Access::new(&engine, config.sign_in.clone()).map_err(|error| {
+            access: Access::new(&desk, config.sign_in.clone()).map_err(|error| {
                 tracing::error!(%error, "the policy set can't be read");
                 EngineError::Invalid("policy set")
             })?,
+            shelf: Shelf::new(engine.clone()),
         };
         Ok(Arc::new(Self {
+            contents: engine.clone(),
             engine,
             record,
             adapters,
@@ -166,6 +188,63 @@ impl AppState {
         given.iter().copied().find(|a| a.name() == adapter.name()).unwrap_or(adapter)
     }
 
+    /// Which types the record holds, and how many resources of each.
+    ///
+    /// # Errors
+    /// What the record says.
+    pub fn record_types(&self) -> Answer<Vec<(String, u64)>> {
+        self.record.types().map_err(record_problem)
+    }
+
+    /// How much the record holds.
+    ///
+    /// # Errors
+    /// What the record says.
+    pub fn record_figures(&self) -> Answer<Figures> {
+        self.record.figures().map_err(record_problem)
+    }
+
+    /// Whether somebody in the record has this identifier. A record that can't be read says nothing: `true`.
+    pub fn is_known(&self, system: &str, value: &str) -> bool {
+        let params = [("identifier".to_owned(), format!("{system}|{value}"))];
+        let found = self.record.search("Patient", &params, &SearchOptions::default());
+        found.map_or(true, |page| page.bundle["entry"].as_array().is_some_and(|e| !e.is_empty()))
+    }
+
+    /// Whether a chunk of a message is kept with this SHA-256.
+    pub fn has_chunk(&self, id: &MessageId, number: u32, sha256: &[u8; 32]) -> bool {
+        self.contents.chunk(id, number).is_ok_and(|chunk| chunk.sha256 == *sha256)
+    }
+
+    /// Copies one chunk of a message (from 1) to where the operator wants to look at it; audited first.
+    ///
+    /// # Errors
+    /// What the engine says; [`EngineError::Storage`] where it can't be written.
+    pub fn mirror_chunk(
+        &self,
+        id: &MessageId,
+        number: u32,
+        out: &mut dyn std::io::Write,
+    ) -> Result<(), EngineError> {
+        let mut chunk = self.contents.chunk(id, number)?;
+        let entry = NewAudit {
+            actor: "causeway".to_owned(),
+            action: "message-mirrored".to_owned(),
+            entity: id.to_string(),
+            detail: serde_json::json!({"chunk": number}).to_string(),
+        };
+        self.engine.audit(vec![entry], self.clock.now())?;
+        std::io::copy(&mut chunk.reader, out)
+            .map(drop)
+            .map_err(|error| EngineError::Storage(format!("mirror: {:?}", error.kind())))
+    }
+
+    /// What is behind the doors, for tests.
+    #[cfg(feature = "testing")]
+    pub fn behind(&self) -> (&Record, &dyn Contents) {
+        (&self.record, &*self.contents)
+    }
+
     /// Runs a call that blocks on a thread made for it.
     ///
     /// # Errors
@@ -205,25 +284,4 @@ const ORIGINAL_PREFIX: &str = "urn:causeway:message:";
 /// A new message id, rising with time.
 pub fn new_message_id() -> Result<MessageId, EngineError> {
     MessageId::new(&Uuid::now_v7().simple().to_string())
-}
-
-/// The key for person digests, made once and kept with the data, so that every process has the same.
-fn person_key(engine: &dyn Engine, clock: &Clock) -> Result<[u8; 32], EngineError> {
-    const KIND: &str = "service";
-    const KEY: &str = "person-key";
-    let mut hash = Sha256::new();
-    // Version 7 ids carry 74 random bits each: four are plenty.
-    for _ in 0..4 {
-        hash.update(Uuid::now_v7().as_bytes());
-    }
-    let fresh: [u8; 32] = hash.finalize().into();
-    let document = serde_json::json!({ "key": hex(&fresh) }).to_string();
-    match engine.put_config(KIND, KEY, Some(&document), Some(0), "causeway", clock.now()) {
-        Ok(_) | Err(EngineError::VersionConflict(_)) => {}
-        Err(error) => return Err(error),
-    }
-    let (_, kept) = engine.config(KIND, KEY)?.ok_or(EngineError::NotFound("document"))?;
-    let kept: serde_json::Value =
-        serde_json::from_str(&kept).map_err(|_| EngineError::Corrupt("person key"))?;
-    Ok(Sha256::digest(kept["key"].as_str().unwrap_or_default().as_bytes()).into())
 }

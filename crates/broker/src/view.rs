@@ -47,7 +47,7 @@ pub async fn view(state: &Shared, caller: &Caller, id: &MessageId) -> Answer<Vie
             let timeline = s.engine.timeline_start(&wanted, limits::EVENTS_TOLD)?;
             let expectations = s.engine.expectations(&wanted)?;
             let linked = s.engine.search(&query)?;
-            let translation = s.engine.translation_head(&wanted)?;
+            let translation = s.contents.translation_head(&wanted)?.map(without_contents);
             let listed = limits::BUNDLES_LISTED;
             let bundles =
                 translation.as_ref().map(|t| pieces::facts(s, &wanted, t, 0, listed)).transpose()?;
@@ -57,6 +57,55 @@ pub async fn view(state: &Shared, caller: &Caller, id: &MessageId) -> Answer<Vie
         })
         .await?;
     loaded.filter(|view| caller.may_see(&view.message)).ok_or_else(|| Problem::not_found("message"))
+}
+
+/// A translation as it may be told without a disclosure: counts, outcomes, issues and places, and that there is an
+/// acknowledgement, not what it says.
+fn without_contents(mut head: TranslationHead) -> TranslationHead {
+    if let Some(acknowledgement) = &mut head.translation.acknowledgement {
+        acknowledgement.bytes.clear();
+    }
+    head
+}
+
+/// A message and its translation (without its bundles), if the caller may see the message.
+///
+/// # Errors
+/// 404 where there is no such message, or none that the caller may know of.
+pub async fn head(
+    state: &Shared,
+    caller: &Caller,
+    id: &MessageId,
+) -> Answer<(Message, Option<TranslationHead>)> {
+    let wanted = id.clone();
+    let (message, translation) = state
+        .blocking(move |s| -> Result<_, Problem> {
+            Ok((s.engine.message(&wanted)?, s.contents.translation_head(&wanted)?.map(without_contents)))
+        })
+        .await?;
+    let message = message.filter(|m| caller.may_see(m)).ok_or_else(|| Problem::not_found("message"))?;
+    Ok((message, translation))
+}
+
+/// Names and sizes of bundles from number `from` (from 0) on, up to [`limits::BUNDLES_LISTED`].
+///
+/// # Errors
+/// What the engine says.
+pub async fn bundles(
+    state: &Shared,
+    id: MessageId,
+    head: TranslationHead,
+    from: u64,
+) -> Answer<Vec<OutputFacts>> {
+    state.blocking(move |s| pieces::facts(s, &id, &head, from, limits::BUNDLES_LISTED)).await
+}
+
+/// One page (from 0) of a ledger that is in pieces: its items as JSON with commas between. Places and outcomes, no values.
+///
+/// # Errors
+/// What the engine says.
+pub async fn ledger_items(state: &Shared, id: MessageId, page: u32) -> Answer<Option<Vec<u8>>> {
+    state.blocking(move |s| pieces::items(s, &id, page)).await
 }
 
 /// The id in a path.
@@ -118,7 +167,7 @@ pub async fn list(state: &Shared, caller: &Caller, query: ListQuery, told: bool)
                 .into_iter()
                 .map(|m| {
                     let small = told && m.size <= limits::LIST_MESSAGE_BYTES_MAX;
-                    let head = if small { s.engine.translation_head(&m.new.id)? } else { None };
+                    let head = if small { s.contents.translation_head(&m.new.id)? } else { None };
                     Ok((m, head.map(|head| light(head.translation))))
                 })
                 .collect::<Result<Vec<_>, Problem>>()

@@ -132,14 +132,13 @@ impl Door {
         let stop = tokio_util::sync::CancellationToken::new();
         let ending = stop.clone();
         let server = match state {
-            Some(state) => tokio::spawn(causeway_service::server::run(
-                state.config.limits.bounds(),
-                state.counters.clone(),
-                listener,
-                router,
-                None,
-                ending,
-            )),
+            Some(state) => {
+                let (bounds, counters) = (state.config.limits.bounds(), state.counters.clone());
+                tokio::spawn(async move {
+                    causeway_service::server::run(bounds, counters, listener, router, None, ending).await;
+                    Ok(())
+                })
+            }
             None => {
                 let serving = axum::serve(listener, router);
                 tokio::spawn(async move { serving.with_graceful_shutdown(ending.cancelled_owned()).await })

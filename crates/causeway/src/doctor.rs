@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use causeway_exchange::{Accept, Effects, Engine, InboxQuery, MessageId, NewMessage, Payload};
+use causeway_exchange::{
+    Accept, Accepting, Audit, Contents, Effects, Inbox, InboxQuery, MessageId, NewMessage, Operation, Payload,
+};
 use causeway_store::{Options, Store};
 use jiff::Timestamp;
 

@@ -25,7 +25,7 @@ async fn door() -> Door {
     let folder = tempfile::tempdir().expect("a folder");
     let engine = Store::open(Options::new(folder.path().join("exchange"))).expect("a store");
     let record = Record::open(folder.path().join("record.sqlite")).expect("a record");
-    let config = Config { open: true, ..Config::default() };
+    let config = Config { open: true, data_directory: folder.path().to_path_buf(), ..Config::default() };
     let state =
         AppState::new(config, Arc::new(engine), Arc::new(record), causeway::ADAPTERS).expect("a state");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

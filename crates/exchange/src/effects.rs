@@ -98,11 +98,11 @@ pub struct Piece {
     pub first: u64,
     /// How many it holds.
     pub count: u64,
-    /// Its bytes, made durable by [`crate::Engine::stage`] before the translation names them.
+    /// Its bytes, made durable by [`crate::Accepting::stage`] before the translation names them.
     pub content: Staged,
 }
 
-/// A translation without the bytes of its outputs: see [`crate::Engine::translation_head`].
+/// A translation without the bytes of its outputs: see [`crate::Contents::translation_head`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TranslationHead {
     /// All but the outputs, which are left empty.

@@ -1,7 +1,7 @@
-//! The engine: what keeps messages, queues, audit and configuration. Two engines stand behind this trait
-//! (SQLite embedded, PostgreSQL for scale-out); `contract` holds both to the same fourteen clauses.
+//! The engine: what keeps messages, queues, audit and configuration, in parts that an engine implements one by one.
+//! SQLite embedded stands behind them today; `contract` holds any engine to its clauses.
 //!
-//! Calls block until the data is flushed; asynchronous callers use [`Engine::accept_then`] or a blocking
+//! Calls block until the data is flushed; asynchronous callers use [`Accepting::accept_then`] or a blocking
 //! thread. Time is always given by the caller: no engine reads the clock for a decision, so five days can
 //! pass in one call. An engine remembers the highest time it was ever given (also over a restart) and reads
 //! an earlier one as that: a clock that steps back steals no lease and shows no event before its cause.
@@ -30,10 +30,9 @@ pub type Done = Box<dyn FnOnce(Result<AcceptOutcome>) + Send>;
 /// Called with an acknowledgement's outcome, as [`Done`] is with an accept's.
 pub type Acknowledged = Box<dyn FnOnce(Result<bool>) + Send>;
 
-/// Keeps messages. Every method that changes something answers after the change is committed and flushed.
-pub trait Engine: Send + Sync {
-    // ---- accepting ----
-
+/// Takes messages in: whole, streamed, or in chunks. Every method that changes something answers after the change is
+/// committed and flushed, here as in the other parts.
+pub trait Accepting: Send + Sync {
     /// Accepts a message: message, inbox entry, idempotency key, effects (work, events, audit, expectations,
     /// translation) and one audit entry in one transaction. The engine itself adds the `accepted` event.
     ///
@@ -59,8 +58,6 @@ pub trait Engine: Send + Sync {
 
     /// Gives staged content up that nothing will name; what a message names meanwhile stays.
     fn unstage(&self, content: &[Staged]) -> Result<()>;
-
-    // ---- chunked upload ----
 
     /// Begins a chunked upload; chunk 1 and the announced total are durable when it returns.
     fn begin_upload(&self, upload: Upload, now: Timestamp) -> Result<()>;
@@ -93,11 +90,27 @@ pub trait Engine: Send + Sync {
         now: Timestamp,
     ) -> Result<u64>;
 
-    // ---- reading ----
+    /// Uses a one-time value (MESH token, JWT `jti`) up to `until`; `false` where it was used before.
+    fn use_once(&self, scope: &str, value: &str, until: Timestamp, now: Timestamp) -> Result<bool>;
+}
 
+/// What is known of messages, without a byte of what they hold: what a person's care is about can not be read here.
+pub trait Facts: Send + Sync {
     /// A message's facts, also of a finished or purged one.
     fn message(&self, id: &MessageId) -> Result<Option<Message>>;
 
+    /// What happened to a message, and to those derived from it, in commit order.
+    fn timeline(&self, id: &MessageId) -> Result<Vec<Event>>;
+
+    /// The same within bounds: a message's first `limit` events, and the first `limit` of those derived from it.
+    fn timeline_start(&self, id: &MessageId, limit: usize) -> Result<Vec<Event>>;
+
+    /// Messages by any of their properties, paged (tracking, sent box, rich boxes, lists).
+    fn search(&self, query: &MessageQuery) -> Result<Vec<Message>>;
+}
+
+/// What messages hold and what was made of it: originals, translations, bundles. Everything here is about people.
+pub trait Contents: Send + Sync {
     /// The whole content as a stream (chunks one after the other), verified before the first byte.
     ///
     /// # Errors
@@ -111,7 +124,7 @@ pub trait Engine: Send + Sync {
     /// The same of a message that the caller has just read, which saves reading it again.
     ///
     /// # Errors
-    /// As [`Engine::chunk`], judged by the message as given.
+    /// As [`Contents::chunk`], judged by the message as given.
     fn chunk_of(&self, message: &Message, number: u32) -> Result<PayloadReader> {
         self.chunk(&message.new.id, number)
     }
@@ -119,7 +132,7 @@ pub trait Engine: Send + Sync {
     /// The whole content in memory.
     ///
     /// # Errors
-    /// [`EngineError::TooLarge`] where it is larger than `limit` bytes, else as [`Engine::payload`].
+    /// [`EngineError::TooLarge`] where it is larger than `limit` bytes, else as [`Contents::payload`].
     fn content(&self, id: &MessageId, limit: u64) -> Result<Content> {
         let mut payload = self.payload(id)?;
         if payload.size > limit {
@@ -131,7 +144,7 @@ pub trait Engine: Send + Sync {
     }
 
     /// The translation kept with a message; every part verified. Its pieces are named and not read: see
-    /// [`Engine::piece`].
+    /// [`Contents::piece`].
     fn translation(&self, id: &MessageId) -> Result<Option<Translation>>;
 
     /// The same without the outputs' bytes: for lists and pages.
@@ -143,18 +156,10 @@ pub trait Engine: Send + Sync {
     /// The bytes of one piece (from 0 within its kind) of a message's translation, verified. `None` where there is no
     /// such piece.
     fn piece(&self, id: &MessageId, kind: PieceKind, number: u32) -> Result<Option<Vec<u8>>>;
+}
 
-    /// What happened to a message, and to those derived from it, in commit order.
-    fn timeline(&self, id: &MessageId) -> Result<Vec<Event>>;
-
-    /// The same within bounds: a message's first `limit` events, and the first `limit` of those derived from it.
-    fn timeline_start(&self, id: &MessageId, limit: usize) -> Result<Vec<Event>>;
-
-    /// Messages by any of their properties, paged (tracking, sent box, rich boxes, lists).
-    fn search(&self, query: &MessageQuery) -> Result<Vec<Message>>;
-
-    // ---- inbox ----
-
+/// Mailboxes.
+pub trait Inbox: Send + Sync {
     /// A page of a mailbox's waiting messages in commit order, at a cost that depends on the page only.
     fn inbox(&self, query: &InboxQuery) -> Result<InboxPage>;
 
@@ -177,9 +182,10 @@ pub trait Engine: Send + Sync {
     ) {
         done(self.acknowledge(mailbox, id, actor, now));
     }
+}
 
-    // ---- steps outside the queue ----
-
+/// Work that is to be done on messages, and steps outside the queue.
+pub trait Queue: Send + Sync {
     /// Changes a message without a lease (synchronous doors, administration).
     fn apply(&self, id: &MessageId, effects: Effects, now: Timestamp) -> Result<()>;
 
@@ -187,8 +193,6 @@ pub trait Engine: Send + Sync {
     fn record_event(&self, id: &MessageId, event: NewEvent, now: Timestamp) -> Result<()> {
         self.apply(id, Effects { events: vec![event], ..Effects::default() }, now)
     }
-
-    // ---- queues ----
 
     /// Leases up to `limit` due items of a kind, in order. An item whose lease ran out never came back: it may have
     /// killed the process that held it. It is claimed again as a suspect (`lost` above 0), alone in its claim, and
@@ -250,9 +254,10 @@ pub trait Engine: Send + Sync {
         reason: &str,
         now: Timestamp,
     ) -> Result<()>;
+}
 
-    // ---- acknowledgement watch ----
-
+/// Acknowledgements that are waited for.
+pub trait Watch: Send + Sync {
     /// Expectations of any message with this kind and reference (an incoming acknowledgement looks here).
     fn expectations_for(&self, kind: AckKind, reference: &str) -> Result<Vec<Expectation>>;
 
@@ -268,25 +273,10 @@ pub trait Engine: Send + Sync {
 
     /// A person takes one out of the queue, with a note; audited.
     fn handle_overdue(&self, expectation: u64, actor: &str, note: &str, now: Timestamp) -> Result<()>;
+}
 
-    // ---- time ----
-
-    /// Takes up to [`limits::MAX_SWEEP`] messages whose time is over out of their inboxes: undeliverable, and
-    /// exactly one report (no sender, no body, `linked` to the original) into the sender's mailbox if it has
-    /// one, in one transaction. Uploads that stood still that long end the same way without a report. Reports
-    /// expire without a report. Returns the expired messages; call until it is empty.
-    fn expire(&self, now: Timestamp) -> Result<Vec<MessageId>>;
-
-    /// Deletes the content and translations of up to [`limits::MAX_SWEEP`] messages received more than
-    /// `retention` ago that nothing waits for (no open work, not in an inbox); the message's facts, timeline
-    /// and audit stay. Old idempotency keys and nonces go too. Returns how many; call until 0.
-    fn purge(&self, retention: SignedDuration, now: Timestamp) -> Result<usize>;
-
-    /// Uses a one-time value (MESH token, JWT `jti`) up to `until`; `false` where it was used before.
-    fn use_once(&self, scope: &str, value: &str, until: Timestamp, now: Timestamp) -> Result<bool>;
-
-    // ---- configuration as data ----
-
+/// Configuration as data, changed by people.
+pub trait Configuration: Send + Sync {
     /// A document (kinds: `route`, `mailbox`, `organisation`, `endpoint`, `workflow`, …) with its version.
     fn config(&self, kind: &str, key: &str) -> Result<Option<(u64, String)>>;
 
@@ -307,9 +297,10 @@ pub trait Engine: Send + Sync {
         actor: &str,
         now: Timestamp,
     ) -> Result<u64>;
+}
 
-    // ---- audit ----
-
+/// The audit trail: a chain of entries that only grows.
+pub trait Audit: Send + Sync {
     /// Appends audit entries that belong to no message (sign-in, record read, export).
     fn audit(&self, entries: Vec<NewAudit>, now: Timestamp) -> Result<()>;
 
@@ -323,8 +314,20 @@ pub trait Engine: Send + Sync {
 
     /// Reads the whole chain and says where it breaks.
     fn verify_audit(&self) -> Result<AuditCheck>;
+}
 
-    // ---- operation ----
+/// What time and operators ask for.
+pub trait Operation: Send + Sync {
+    /// Takes up to [`limits::MAX_SWEEP`] messages whose time is over out of their inboxes: undeliverable, and
+    /// exactly one report (no sender, no body, `linked` to the original) into the sender's mailbox if it has
+    /// one, in one transaction. Uploads that stood still that long end the same way without a report. Reports
+    /// expire without a report. Returns the expired messages; call until it is empty.
+    fn expire(&self, now: Timestamp) -> Result<Vec<MessageId>>;
+
+    /// Deletes the content and translations of up to [`limits::MAX_SWEEP`] messages received more than
+    /// `retention` ago that nothing waits for (no open work, not in an inbox); the message's facts, timeline
+    /// and audit stay. Old idempotency keys and nonces go too. Returns how many; call until 0.
+    fn purge(&self, retention: SignedDuration, now: Timestamp) -> Result<usize>;
 
     /// Counters and gauges.
     fn metrics(&self) -> Result<Metrics>;
@@ -342,6 +345,16 @@ pub trait Engine: Send + Sync {
     /// the MESH sandbox). Audit stays, and says so.
     fn reset(&self, mailbox: Option<&str>, actor: &str, now: Timestamp) -> Result<()>;
 }
+
+/// An engine as everything but the pipeline sees it: all parts but [`Contents`].
+pub trait Desk: Accepting + Facts + Inbox + Queue + Watch + Configuration + Audit + Operation {}
+
+impl<T: Accepting + Facts + Inbox + Queue + Watch + Configuration + Audit + Operation + ?Sized> Desk for T {}
+
+/// A whole engine: all parts. A second engine and a test double are written part by part.
+pub trait Engine: Desk + Contents {}
+
+impl<T: Desk + Contents + ?Sized> Engine for T {}
 
 /// How long a message waits in an inbox.
 #[must_use]

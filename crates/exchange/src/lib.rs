@@ -23,7 +23,9 @@ pub use effects::{
     Answer, AuditBreak, AuditCheck, AuditEntry, Effects, Event, EventKind, NewAudit, NewEvent, OutputFacts,
     Piece, PieceKind, StoredOutput, Translation, TranslationHead, TranslationSummary,
 };
-pub use engine::Engine;
+pub use engine::{
+    Accepting, Audit, Configuration, Contents, Desk, Engine, Facts, Inbox, Operation, Queue, Watch,
+};
 pub use engine::{BackupReport, Done, Durability, MailboxGauge, Metrics, QueueGauge, VerifyReport};
 pub use error::EngineError;
 pub use message::{

@@ -192,7 +192,7 @@ pub enum Payload {
     None,
     /// In memory. Fine to some megabytes; the engine puts the large ones in files itself.
     Bytes(Vec<u8>),
-    /// Streamed to the engine before by [`crate::Engine::stage`].
+    /// Streamed to the engine before by [`crate::Accepting::stage`].
     Staged(Staged),
 }
 
@@ -216,7 +216,7 @@ pub struct Accept {
     pub key: Option<IdempotencyKey>,
     /// Work, events, audit, expectations and, for a synchronous door, the translation and the answer.
     /// With a key and no `effects.answer`, retries get [`AcceptOutcome::InProgress`] until an answer is
-    /// recorded by [`crate::Engine::apply`], `complete` or `fail`.
+    /// recorded by [`crate::Queue::apply`], `complete` or `fail`.
     pub effects: Effects,
 }
 

@@ -253,7 +253,7 @@ pub struct NewExpectation {
     /// From whom: a mailbox, an organisation code, an endpoint.
     pub from: String,
     /// What the acknowledgement will refer to (message id, MSH-10, SenderReference); looked up by
-    /// [`crate::Engine::expectations_for`].
+    /// [`crate::Watch::expectations_for`].
     pub reference: String,
     /// When it is overdue.
     pub deadline: Timestamp,

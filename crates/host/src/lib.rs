@@ -6,6 +6,7 @@ mod certificate;
 pub mod clock;
 pub mod counters;
 pub mod limits;
+pub mod listener;
 pub mod origin;
 pub mod panics;
 pub mod problem;
@@ -17,6 +18,7 @@ pub mod tls;
 pub use certificate::{common_name, fingerprint};
 pub use clock::Clock;
 pub use counters::Counters;
+pub use listener::{Bounds, Listener, Peer, Stream, Wrap};
 pub use problem::{Answer, Problem};
 
 /// Bytes in hexadecimal.

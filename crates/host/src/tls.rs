@@ -14,7 +14,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Deserialize;
 use tokio_rustls::TlsAcceptor;
 
-use crate::server::{Stream, Wrap};
+use crate::listener::{Stream, Wrap};
 
 /// Seconds between two looks at the certificate files.
 const LOOK_SECONDS: u64 = 2;

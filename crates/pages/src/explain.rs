@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
-use causeway_access::caller::{self, Caller};
+use causeway_access::{Caller, Disclosure, Grant, OpenedMessage, Told};
 use causeway_adapter::{Acknowledgement, Output, Sink, render as ledger_render};
 use causeway_broker::pipeline;
 use causeway_broker::state::{AppState, Shared};
@@ -92,8 +92,8 @@ impl Sink for Account {
     fn acknowledgement(&mut self, _: Acknowledgement) {}
 }
 
-fn explain(state: &AppState, message: &Message) -> Result<Explained, Problem> {
-    let head = state.engine.translation_head(&message.new.id)?;
+fn explain(state: &AppState, opened: &OpenedMessage, message: &Message) -> Result<Explained, Problem> {
+    let head = opened.translation()?;
     let translation = head.ok_or_else(|| Problem::not_found("translation of this message yet"))?.translation;
     if !translation.pieces.is_empty() {
         let id = &message.new.id;
@@ -109,8 +109,7 @@ fn explain(state: &AppState, message: &Message) -> Result<Explained, Problem> {
     if message.size > PAGE_MESSAGE_BYTES_MAX {
         return Err(EngineError::TooLarge(PAGE_MESSAGE_BYTES_MAX).into());
     }
-    let own = pipeline::read_content_within(state, message, PAGE_MESSAGE_BYTES_MAX)?.bytes;
-    let input = pipeline::joined_content(state, message, adapter, own)?;
+    let input = pipeline::source_of(state, opened, message, adapter, PAGE_MESSAGE_BYTES_MAX)?;
     let context = state.context(&message.new.sender, message.received_at, &message.new.id, true);
     let mut account = Account::default();
     // What can't be read at all is one rejected item: the adapter's issue is with the translation already.
@@ -138,9 +137,13 @@ pub async fn page(
     let id = id_of(&id)?;
     let wanted = id.clone();
     let message = state.blocking(move |s| s.engine.message(&wanted)).await?;
-    let message = message.filter(|m| caller.may_see(m)).ok_or_else(|| Problem::not_found("message"))?;
-    caller::audit(&state, &caller, "message-read", id.to_string(), json!({"part": "explain"})).await?;
-    let explained = state.blocking(move |s| explain(s, &message)).await?;
+    let message = message.ok_or_else(|| Problem::not_found("message"))?;
+    let grant = Grant::of_message(&state, &caller, &message).await?;
+    let told = Told::part(json!({"part": "explain"}));
+    let working = state.clone();
+    let explained = Disclosure::of(&state, grant)
+        .message(told, move |opened| explain(&working, opened, &message))
+        .await?;
     if !wants_html(&headers) {
         return Ok(Json(ledger_render::ledger_json(&explained.ledger)).into_response());
     }

@@ -6,7 +6,6 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use causeway_access::caller::Caller;
-use causeway_access::record_problem;
 use causeway_adapter::{Adapter, Sector};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
@@ -33,11 +32,8 @@ struct Start {
 }
 
 pub(super) async fn page(State(state): State<Shared>, caller: Caller) -> Answer {
-    let (metrics, figures) = state
-        .blocking(|s| -> Result<_, Problem> {
-            Ok((s.engine.metrics()?, s.record.figures().map_err(record_problem)?))
-        })
-        .await?;
+    let (metrics, figures) =
+        state.blocking(|s| -> Result<_, Problem> { Ok((s.engine.metrics()?, s.record_figures()?)) }).await?;
     let durability = state.engine.durability();
     render(&Start {
         frame: Frame::new("Causeway", "/"),

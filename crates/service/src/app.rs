@@ -138,7 +138,7 @@ impl Service {
             shutdown.await;
             ending.cancel();
         });
-        let result = server::run(
+        server::run(
             state.config.limits.bounds(),
             state.counters.clone(),
             listener,
@@ -152,7 +152,7 @@ impl Service {
         let deadline = std::time::Duration::from_secs(state.config.limits.drain_seconds);
         drop(tokio::time::timeout(deadline, tasks.wait()).await);
         drop(tokio::task::spawn_blocking(move || workers.join()).await);
-        result
+        Ok(())
     }
 }
 

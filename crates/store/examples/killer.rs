@@ -7,7 +7,8 @@
 #![allow(clippy::print_stdout, missing_docs)]
 
 use causeway_exchange::{
-    Accept, Effects, Engine, InboxQuery, MessageId, NewMessage, NewWork, Payload, WorkKind,
+    Accept, Accepting, Audit, Contents, Effects, Inbox, InboxQuery, MessageId, NewMessage, NewWork, Payload,
+    WorkKind,
 };
 use causeway_store::{Options, Store};
 use jiff::Timestamp;

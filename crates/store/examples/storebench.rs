@@ -7,7 +7,8 @@
 #![allow(clippy::print_stdout, missing_docs)]
 
 use causeway_exchange::{
-    Accept, AcceptOutcome, Effects, Engine, InboxQuery, MessageId, NewMessage, Payload, Upload,
+    Accept, AcceptOutcome, Accepting, Contents, Effects, Inbox, InboxQuery, MessageId, NewMessage, Operation,
+    Payload, Upload,
 };
 use causeway_store::{Options, Store};
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! The [`Engine`] trait for [`Store`]: prepares on the caller's thread, writes through the writer, reads apart.
+//! The parts of an [`Engine`](causeway_exchange::Engine) for [`Store`]: prepares on the caller's thread, writes through the writer, reads apart.
 
 use crate::Store;
 use crate::accept::earlier_outcome;
@@ -10,10 +10,11 @@ use causeway_exchange::engine::{Acknowledged, Done, Metrics};
 use causeway_exchange::limits::{MAX_CHUNKS, MAX_CLAIM, MAX_SEARCH_PAGE};
 use causeway_exchange::message::Checksum;
 use causeway_exchange::{
-    Accept, AcceptOutcome, AckKind, AuditCheck, AuditEntry, BackupReport, ChunkOutcome, Durability, Effects,
-    Engine, EngineError, Event, Expectation, Failure, IdempotencyKey, InboxPage, InboxQuery, Lease, Message,
-    MessageId, MessageQuery, NewAudit, NewWork, Payload, PayloadReader, PieceKind, Staged, State,
-    StoredOutput, Translation, TranslationHead, Upload, VerifyReport, WorkId, WorkItem, WorkKind, WorkQuery,
+    Accept, AcceptOutcome, Accepting, AckKind, Audit, AuditCheck, AuditEntry, BackupReport, ChunkOutcome,
+    Configuration, Contents, Durability, Effects, EngineError, Event, Expectation, Facts, Failure,
+    IdempotencyKey, Inbox, InboxPage, InboxQuery, Lease, Message, MessageId, MessageQuery, NewAudit, NewWork,
+    Operation, Payload, PayloadReader, PieceKind, Queue, Staged, State, StoredOutput, Translation,
+    TranslationHead, Upload, VerifyReport, Watch, WorkId, WorkItem, WorkKind, WorkQuery,
 };
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
@@ -26,7 +27,7 @@ use std::sync::Arc;
 const TOP: usize = 0;
 const _: () = assert!(TOP < MAX_DERIVED_DEPTH);
 
-impl Engine for Store {
+impl Accepting for Store {
     fn accept(&self, accept: Accept, now: Timestamp) -> Result<AcceptOutcome> {
         self.admit()?;
         let ready = self.shared.ready_accept(accept, TOP)?;
@@ -130,10 +131,42 @@ impl Engine for Store {
         self.writer.call(now, move |tx| tx.finish_upload(&id, (size, digest), chunks, effects))
     }
 
+    fn use_once(&self, scope: &str, value: &str, until: Timestamp, now: Timestamp) -> Result<bool> {
+        let (scope, value) = (scope.to_owned(), value.to_owned());
+        self.writer.call(now, move |tx| tx.use_once(&scope, &value, until.as_microsecond()))
+    }
+}
+
+impl Facts for Store {
     fn message(&self, id: &MessageId) -> Result<Option<Message>> {
         self.shared.read(|conn| read::message(conn, id))
     }
 
+    fn timeline(&self, id: &MessageId) -> Result<Vec<Event>> {
+        self.shared.read(|conn| {
+            rows::all(
+                conn,
+                "WITH told AS MATERIALIZED (SELECT * FROM message WHERE id=?1 UNION ALL
+                   SELECT * FROM message WHERE linked=?1 AND id<>?1)
+                 SELECT e.seq, e.at, m.id, e.kind, e.actor, e.detail FROM told m JOIN event e ON e.owner=m.seq
+                 UNION ALL SELECT accepted_event, received_at, id, 'accepted', sender, door FROM told
+                 WHERE accepted_event IS NOT NULL ORDER BY 1",
+                [id.as_str()],
+                made::event,
+            )
+        })
+    }
+
+    fn timeline_start(&self, id: &MessageId, limit: usize) -> Result<Vec<Event>> {
+        self.shared.timeline_start(id, limit)
+    }
+
+    fn search(&self, query: &MessageQuery) -> Result<Vec<Message>> {
+        self.shared.search(query)
+    }
+}
+
+impl Contents for Store {
     fn payload(&self, id: &MessageId) -> Result<PayloadReader> {
         self.shared.payload(id)
     }
@@ -161,30 +194,9 @@ impl Engine for Store {
     fn piece(&self, id: &MessageId, kind: PieceKind, number: u32) -> Result<Option<Vec<u8>>> {
         self.shared.piece(id, kind, number)
     }
+}
 
-    fn timeline_start(&self, id: &MessageId, limit: usize) -> Result<Vec<Event>> {
-        self.shared.timeline_start(id, limit)
-    }
-
-    fn timeline(&self, id: &MessageId) -> Result<Vec<Event>> {
-        self.shared.read(|conn| {
-            rows::all(
-                conn,
-                "WITH told AS MATERIALIZED (SELECT * FROM message WHERE id=?1 UNION ALL
-                   SELECT * FROM message WHERE linked=?1 AND id<>?1)
-                 SELECT e.seq, e.at, m.id, e.kind, e.actor, e.detail FROM told m JOIN event e ON e.owner=m.seq
-                 UNION ALL SELECT accepted_event, received_at, id, 'accepted', sender, door FROM told
-                 WHERE accepted_event IS NOT NULL ORDER BY 1",
-                [id.as_str()],
-                made::event,
-            )
-        })
-    }
-
-    fn search(&self, query: &MessageQuery) -> Result<Vec<Message>> {
-        self.shared.search(query)
-    }
-
+impl Inbox for Store {
     fn inbox(&self, query: &InboxQuery) -> Result<InboxPage> {
         Ok(self.shared.inboxes.page(query))
     }
@@ -205,7 +217,9 @@ impl Engine for Store {
         let (mailbox, id, actor) = (mailbox.to_owned(), id.clone(), actor.to_owned());
         self.writer.submit(now, false, move |tx| tx.acknowledge(&mailbox, &id, &actor), done);
     }
+}
 
+impl Queue for Store {
     fn apply(&self, id: &MessageId, effects: Effects, now: Timestamp) -> Result<()> {
         let effects = self.shared.ready_effects(effects, TOP)?;
         let id = id.clone();
@@ -299,7 +313,9 @@ impl Engine for Store {
         let (id, actor, reason) = (id.clone(), actor.to_owned(), reason.to_owned());
         self.writer.call(now, move |tx| tx.replay(&id, work, &actor, &reason))
     }
+}
 
+impl Watch for Store {
     fn expectations_for(&self, kind: AckKind, reference: &str) -> Result<Vec<Expectation>> {
         let sql = format!(
             "SELECT {} FROM expectation e JOIN message m ON m.seq=e.owner WHERE e.kind=?1 AND e.reference=?2 ORDER BY e.id",
@@ -334,25 +350,9 @@ impl Engine for Store {
         let (actor, note) = (actor.to_owned(), note.to_owned());
         self.writer.call(now, move |tx| tx.handle_overdue(expectation, &actor, &note))
     }
+}
 
-    fn expire(&self, now: Timestamp) -> Result<Vec<MessageId>> {
-        let shared = Arc::clone(&self.shared);
-        self.writer.call(now, move |tx| tx.expire(&shared.inboxes))
-    }
-
-    fn purge(&self, retention: SignedDuration, now: Timestamp) -> Result<usize> {
-        let before =
-            now.as_microsecond().saturating_sub(i64::try_from(retention.as_micros()).unwrap_or(i64::MAX));
-        let (count, files) = self.writer.call(now, move |tx| tx.purge(before))?;
-        self.drop_files(&files)?;
-        Ok(count)
-    }
-
-    fn use_once(&self, scope: &str, value: &str, until: Timestamp, now: Timestamp) -> Result<bool> {
-        let (scope, value) = (scope.to_owned(), value.to_owned());
-        self.writer.call(now, move |tx| tx.use_once(&scope, &value, until.as_microsecond()))
-    }
-
+impl Configuration for Store {
     fn config(&self, kind: &str, key: &str) -> Result<Option<(u64, String)>> {
         Ok(self.shared.documents.one(kind, key))
     }
@@ -374,7 +374,9 @@ impl Engine for Store {
             (kind.to_owned(), key.to_owned(), json.map(str::to_owned), actor.to_owned());
         self.writer.call(now, move |tx| tx.put_config(&kind, &key, json.as_deref(), expect, &actor))
     }
+}
 
+impl Audit for Store {
     fn audit(&self, entries: Vec<NewAudit>, now: Timestamp) -> Result<()> {
         self.writer.call(now, move |tx| entries.iter().try_for_each(|e| tx.audit(e)))
     }
@@ -402,6 +404,21 @@ impl Engine for Store {
 
     fn verify_audit(&self) -> Result<AuditCheck> {
         self.shared.read(check::audit)
+    }
+}
+
+impl Operation for Store {
+    fn expire(&self, now: Timestamp) -> Result<Vec<MessageId>> {
+        let shared = Arc::clone(&self.shared);
+        self.writer.call(now, move |tx| tx.expire(&shared.inboxes))
+    }
+
+    fn purge(&self, retention: SignedDuration, now: Timestamp) -> Result<usize> {
+        let before =
+            now.as_microsecond().saturating_sub(i64::try_from(retention.as_micros()).unwrap_or(i64::MAX));
+        let (count, files) = self.writer.call(now, move |tx| tx.purge(before))?;
+        self.drop_files(&files)?;
+        Ok(count)
     }
 
     fn metrics(&self) -> Result<Metrics> {

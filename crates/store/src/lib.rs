@@ -107,7 +107,7 @@ impl Store {
         }
         copy_file(&source.database(), &options.database())?;
         let store = Self::open(options)?;
-        if !causeway_exchange::Engine::verify(&store)?.is_clean() {
+        if !causeway_exchange::Operation::verify(&store)?.is_clean() {
             return Err(EngineError::Corrupt("restored copy"));
         }
         Ok(store)
@@ -153,7 +153,9 @@ fn copy_file(from: &Path, to: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::{Options, Store};
-    use causeway_exchange::{Accept, Effects, Engine, EngineError, MessageId, NewMessage, Payload};
+    use causeway_exchange::{
+        Accept, Accepting, Contents, Effects, EngineError, MessageId, NewMessage, Operation, Payload, Queue,
+    };
     use jiff::Timestamp;
 
     #[test]

@@ -4,8 +4,8 @@ mod place;
 
 use causeway_exchange::contract::Place;
 use causeway_exchange::{
-    Accept, AcceptOutcome, Effects, Engine, EngineError, InboxQuery, MessageId, NewMessage, NewWork, Payload,
-    Upload, WorkKind,
+    Accept, AcceptOutcome, Accepting, Contents, Effects, EngineError, Inbox, InboxQuery, MessageId,
+    NewMessage, NewWork, Operation, Payload, Upload, WorkKind,
 };
 use causeway_store::{Options, Store};
 use jiff::{SignedDuration, Timestamp};

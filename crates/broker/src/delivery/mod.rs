@@ -14,6 +14,7 @@ mod http;
 pub mod limits;
 mod mllp;
 mod oauth;
+pub mod order;
 mod parcel;
 pub mod watch;
 

@@ -57,7 +57,7 @@ pub(super) fn load(state: &AppState, endpoint: &Endpoint, lease: &Lease) -> Resu
             message.new.media_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
         (content.bytes, media_type)
     } else {
-        let translation = match state.engine.translation_head(id) {
+        let translation = match state.contents.translation_head(id) {
             Ok(Some(head)) => head.translation,
             Ok(None) => return Err(End::park("not-found", "the message has no translation")),
             Err(error) => return Err(End::of(state, lease, &error)),

@@ -31,7 +31,7 @@ pub(super) fn open(state: &AppState, message: &Message, limit: u64) -> Result<So
         Some(name) if name.eq_ignore_ascii_case("gzip") => true,
         Some(_) => return Err(EngineError::Invalid("content encoding is not known")),
     };
-    let payload = state.engine.payload(&message.new.id)?;
+    let payload = state.contents.payload(&message.new.id)?;
     if payload.size > limit {
         return Err(EngineError::TooLarge(limit));
     }

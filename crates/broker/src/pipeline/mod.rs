@@ -17,15 +17,15 @@ mod translate;
 pub mod worker;
 mod written;
 
-use causeway_exchange::{Lease, WorkKind};
+use causeway_access::OpenedMessage;
+use causeway_exchange::{EngineError, Lease, WorkKind};
 use tokio_util::sync::CancellationToken;
 use worker::{End, Worker, Workers};
 
 use crate::state::{AppState, Shared};
 
-pub use content::{read as read_content, read_within as read_content_within};
+pub(crate) use content::read as read_content;
 pub use detect::detect;
-pub use parts::joined_content;
 pub use route::Delivery;
 
 /// Destination of record work.
@@ -60,6 +60,25 @@ pub fn translated(
     let job = collect::Job { state, routes: &routes, message, adapter, lease: None, gate: &gate };
     let made = made::effects(&job, &detection, made::Input::Whole(input)).ok()?;
     Some((made.effects, made::single(&made.persons)))
+}
+
+/// What a message's translation was made from, of a message that is open to be read: its content, joined from its parts
+/// where it has some, up to `limit` bytes of its own.
+///
+/// # Errors
+/// What the engine says; [`EngineError::NotFound`] for another message than the open one.
+pub fn source_of(
+    state: &AppState,
+    opened: &OpenedMessage,
+    message: &causeway_exchange::Message,
+    adapter: &dyn causeway_adapter::Adapter,
+    limit: u64,
+) -> Result<Vec<u8>, EngineError> {
+    if *opened.message() != message.new.id {
+        return Err(EngineError::NotFound("message"));
+    }
+    let own = content::read_within(state, message, limit)?.bytes;
+    parts::joined_content(state, message, adapter, own)
 }
 
 /// Starts the workers. They stop between two claims when `stop` is cancelled and [`causeway_host::signals::Signals::all`] has

@@ -189,7 +189,7 @@ impl Work<'_> {
     fn translate(&self, group: &Group, whole: &[u8]) -> Result<End, EngineError> {
         let (state, root) = (self.state, &self.message.new.id);
         // A wait that ends after the group was translated; a replay is asked for by a person.
-        if !self.lease.item.work.replay && state.engine.translation(root)?.is_some() {
+        if !self.lease.item.work.replay && state.contents.translation(root)?.is_some() {
             return Ok(End::Done(Box::default()));
         }
         let gate = Gate::default();
@@ -217,7 +217,7 @@ impl Work<'_> {
     fn wake(&self, group: &Group, root: &MessageId) -> Result<End, EngineError> {
         let state = self.state;
         let now = state.clock.now();
-        if state.engine.translation(root)?.is_none() && !self.release(root)? {
+        if state.contents.translation(root)?.is_none() && !self.release(root)? {
             let query = WorkQuery {
                 kind: Some(WorkKind::Translate),
                 message: Some(root.clone()),
@@ -276,7 +276,7 @@ impl Work<'_> {
     /// once that is translated, so that it says it once: until then the leading message's work does.
     fn joined(&self, group: &Group, root: &MessageId) -> Result<End, EngineError> {
         let id = &self.message.new.id;
-        if self.state.engine.translation(root)?.is_none() {
+        if self.state.contents.translation(root)?.is_none() {
             return Ok(self.again());
         }
         if is_joined(self.state, id)? {

@@ -6,6 +6,7 @@
 
 use std::io::{Read as _, Write as _};
 
+use causeway_access::OpenedMessage;
 use causeway_exchange::{
     EngineError, MessageId, OutputFacts, Piece, PieceKind, Staged, StoredOutput, Translation, TranslationHead,
 };
@@ -123,13 +124,13 @@ fn unpacked(
     kind: PieceKind,
     number: u32,
 ) -> Result<Option<Vec<u8>>, EngineError> {
-    let Some(packed) = state.engine.piece(id, kind, number)? else { return Ok(None) };
+    state.contents.piece(id, kind, number)?.as_deref().map(unpack).transpose()
+}
+
+fn unpack(packed: &[u8]) -> Result<Vec<u8>, EngineError> {
     let mut text = Vec::new();
-    GzDecoder::new(packed.as_slice())
-        .take(PIECE_UNPACKED_MAX)
-        .read_to_end(&mut text)
-        .map_err(|_| corrupt())?;
-    Ok(Some(text))
+    GzDecoder::new(packed).take(PIECE_UNPACKED_MAX).read_to_end(&mut text).map_err(|_| corrupt())?;
+    Ok(text)
 }
 
 /// Calls `f` with the line and bytes of each bundle of a piece.
@@ -150,7 +151,11 @@ fn each(text: &[u8], mut f: impl FnMut(Line, &[u8])) -> Result<(), EngineError> 
 ///
 /// # Errors
 /// What the engine says; [`EngineError::Corrupt`] where the piece can't be read.
-pub fn bundles(state: &AppState, id: &MessageId, number: u32) -> Result<Option<Vec<Entry>>, EngineError> {
+pub(crate) fn bundles(
+    state: &AppState,
+    id: &MessageId,
+    number: u32,
+) -> Result<Option<Vec<Entry>>, EngineError> {
     let Some(text) = unpacked(state, id, PieceKind::Outputs, number)? else { return Ok(None) };
     let mut entries = Vec::new();
     each(&text, |line, bytes| {
@@ -165,7 +170,7 @@ pub fn bundles(state: &AppState, id: &MessageId, number: u32) -> Result<Option<V
 ///
 /// # Errors
 /// As [`bundles`].
-pub fn items(state: &AppState, id: &MessageId, number: u32) -> Result<Option<Vec<u8>>, EngineError> {
+pub(crate) fn items(state: &AppState, id: &MessageId, number: u32) -> Result<Option<Vec<u8>>, EngineError> {
     unpacked(state, id, PieceKind::Ledger, number)
 }
 
@@ -180,19 +185,41 @@ fn place(translation: &Translation, number: u64) -> Option<(u32, usize)> {
 ///
 /// # Errors
 /// As [`bundles`].
-pub fn bundle(
+pub(crate) fn bundle(
     state: &AppState,
     id: &MessageId,
     translation: &Translation,
     number: u64,
 ) -> Result<Option<StoredOutput>, EngineError> {
     if translation.pieces.is_empty() {
-        return state.engine.output(id, number);
+        return state.contents.output(id, number);
     }
     let Some((piece, at)) = place(translation, number) else { return Ok(None) };
     let Some(text) = unpacked(state, id, PieceKind::Outputs, piece)? else { return Ok(None) };
+    nth(&text, at)
+}
+
+/// The same of a message that is open to be read.
+///
+/// # Errors
+/// As [`bundles`].
+pub fn opened_bundle(
+    opened: &OpenedMessage,
+    translation: &Translation,
+    number: u64,
+) -> Result<Option<StoredOutput>, EngineError> {
+    if translation.pieces.is_empty() {
+        return opened.output(number);
+    }
+    let Some((piece, at)) = place(translation, number) else { return Ok(None) };
+    let Some(packed) = opened.piece(PieceKind::Outputs, piece)? else { return Ok(None) };
+    nth(&unpack(&packed)?, at)
+}
+
+/// One bundle of an unpacked piece.
+fn nth(text: &[u8], at: usize) -> Result<Option<StoredOutput>, EngineError> {
     let (mut seen, mut found) = (0, None);
-    each(&text, |line, bytes| {
+    each(text, |line, bytes| {
         if seen == at {
             let Line { name, media_type, .. } = line;
             found = Some(StoredOutput { name, media_type, bytes: bytes.to_vec() });
@@ -207,7 +234,7 @@ pub fn bundle(
 ///
 /// # Errors
 /// As [`bundles`].
-pub fn facts(
+pub(crate) fn facts(
     state: &AppState,
     id: &MessageId,
     head: &TranslationHead,

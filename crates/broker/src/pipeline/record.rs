@@ -46,7 +46,7 @@ pub(super) fn batch(state: &Shared, leases: Vec<Lease>) {
 
 fn load(state: &AppState, lease: &Lease) -> Result<(Translation, SourceMessage), End> {
     let id = &lease.item.message;
-    let found = state.engine.message(id).and_then(|m| Ok((m, state.engine.translation(id)?)));
+    let found = state.engine.message(id).and_then(|m| Ok((m, state.contents.translation(id)?)));
     match found {
         Ok((Some(message), Some(translation))) => {
             let source = source(state, &message, &translation);

@@ -245,7 +245,7 @@ pub(super) fn again(state: &AppState, lease: &Lease) -> End {
         return End::park("instructions", "the instructions of this delivery can't be read");
     };
     let id = &lease.item.message;
-    let found = state.engine.message(id).and_then(|m| Ok((m, state.engine.translation_head(id)?)));
+    let found = state.engine.message(id).and_then(|m| Ok((m, state.contents.translation_head(id)?)));
     let (message, translation) = match found {
         Ok((Some(message), Some(head))) => (message, head.translation),
         Ok(_) => return End::park("not-found", "the message has no translation"),

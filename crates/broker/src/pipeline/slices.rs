@@ -99,7 +99,7 @@ impl Progress {
 /// The message of a lease and its translation.
 fn load(state: &AppState, lease: &Lease) -> Result<(Message, TranslationHead), End> {
     let id = &lease.item.message;
-    match state.engine.message(id).and_then(|m| Ok((m, state.engine.translation_head(id)?))) {
+    match state.engine.message(id).and_then(|m| Ok((m, state.contents.translation_head(id)?))) {
         Ok((Some(message), Some(head))) => Ok((message, head)),
         Ok(_) => Err(End::park("not-found", "the message has no translation")),
         Err(error) => Err(End::of(state, lease, &error)),

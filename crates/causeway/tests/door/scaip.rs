@@ -43,7 +43,7 @@ async fn resident(world: &World) {
         "localIdentifiers":[{"system":"https://fhir.causeway.example/Id/telecare-controller","value":"4471002"}]}}"#;
     let answer = world.send("1-9990000201", "application/json", record.as_bytes().to_vec()).await;
     assert_eq!(answer["translation"]["errors"], 0, "{answer:#}");
-    let known = |w: &World| w.state.record.figures().is_ok_and(|f| f.persons > 0);
+    let known = |w: &World| w.state.behind().0.figures().is_ok_and(|f| f.persons > 0);
     world.until("she is in the record", known).await;
 }
 

@@ -31,6 +31,7 @@ pub fn state_in(config: Config, folder: &std::path::Path, reserve: Option<u64>) 
     options.reserve = reserve.unwrap_or(options.reserve);
     let engine = Store::open(options).expect("a store");
     let record = Record::open(folder.join("record.sqlite")).expect("a record");
+    let config = Config { data_directory: folder.to_path_buf(), ..config };
     AppState::new(config, Arc::new(engine), Arc::new(record), causeway::ADAPTERS).expect("a state")
 }
 
@@ -73,7 +74,7 @@ impl World {
     }
 
     pub fn content(&self, id: &MessageId) -> Vec<u8> {
-        self.state.engine.content(id, 1 << 24).expect("content").bytes
+        self.state.behind().1.content(id, 1 << 24).expect("content").bytes
     }
 
     /// Waits until something holds.

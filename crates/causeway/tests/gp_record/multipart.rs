@@ -143,7 +143,7 @@ fn resources<'b>(bundle: &'b Value, kind: &str) -> Vec<&'b Value> {
 
 /// What the record holds, by figures that grow where anything is doubled.
 fn figures(world: &World) -> (u64, u64, u64) {
-    let figures = world.state.record.figures().expect("figures");
+    let figures = world.state.behind().0.figures().expect("figures");
     (figures.persons, figures.resources, figures.versions)
 }
 

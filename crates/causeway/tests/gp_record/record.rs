@@ -46,13 +46,13 @@ fn first_id(text: &str, element: &str) -> String {
 }
 
 fn patient(world: &World, person: &str) -> Vec<String> {
-    let view = world.state.record.person(person).expect("a record").expect("a person");
+    let view = world.state.behind().0.person(person).expect("a record").expect("a person");
     view.members.into_iter().map(|m| m.patient).collect()
 }
 
 /// The resource of a type that a practice told with this source id.
 fn find(world: &World, practice: &str, kind: &str, source_id: &str) -> String {
-    let record = &world.state.record;
+    let (record, _) = world.state.behind();
     let params = [("identifier".to_owned(), source_id.to_owned())];
     let page = record.search(kind, &params, &SearchOptions::default()).expect("found");
     let own: Vec<_> = page.matches.into_iter().filter(|key| teller(world, key) == practice).collect();
@@ -62,14 +62,14 @@ fn find(world: &World, practice: &str, kind: &str, source_id: &str) -> String {
 
 /// Who told a resource.
 fn teller(world: &World, key: &Key) -> String {
-    let version = world.state.record.read_resource(&key.kind, &key.id).expect("a record");
+    let version = world.state.behind().0.read_resource(&key.kind, &key.id).expect("a record");
     version.expect("a resource").source.organisation_code
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_again_changes_nothing_and_a_newer_one_supersedes() {
     let world = World::new(open()).await;
-    let record = &world.state.record;
+    let (record, _) = world.state.behind();
     let old = edith_extract();
     send(&world, "ZP401", "application/xml", old.clone().into_bytes()).await;
     let before = record.figures().expect("figures");
@@ -172,7 +172,7 @@ async fn the_same_result_from_laboratory_and_practice_is_one_group_with_both_sou
         }
     }
     send(&world, "ZP401", "application/xml", edith_extract().into_bytes()).await;
-    let record = &world.state.record;
+    let (record, _) = world.state.behind();
     let persons = record.persons(&PersonQuery { limit: 9, ..Default::default() }).expect("persons");
     assert_eq!(persons.len(), 1, "one woman");
     let id = persons[0].id.clone();

@@ -2,7 +2,6 @@
 
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use causeway_access::record_problem;
 use causeway_broker::state::{AppState, Shared};
 use causeway_fhir::profiles::default_profile;
 use causeway_host::problem::Answer;
@@ -55,7 +54,7 @@ pub(super) async fn metadata(
     Query(query): Query<MetadataQuery>,
 ) -> Answer {
     negotiate(&headers, query._format.as_deref())?;
-    let types = state.blocking(|s| s.record.types().map_err(record_problem)).await?;
+    let types = state.blocking(|s| s.record_types()).await?;
     let statement = statement(&state, &types, &base(&state, &headers));
     Ok(answer(StatusCode::OK, &statement))
 }

@@ -9,8 +9,8 @@ use causeway_access::audit_event::Act;
 use causeway_access::smart::{self, TokenRequest};
 use causeway_access::{Reader, opened};
 use causeway_broker::state::Shared;
+use causeway_host::Peer;
 use causeway_host::problem::Answer;
-use causeway_host::server::Peer;
 use serde_json::json;
 
 use super::base;

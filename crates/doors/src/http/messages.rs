@@ -7,7 +7,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use causeway_access::caller::{self, Caller};
+use causeway_access::caller;
+use causeway_access::{Caller, Disclosure, Grant, OpenedMessage, Told};
 use causeway_broker::pipeline::pieces;
 use causeway_broker::state::Shared;
 use causeway_broker::view::{self, ListQuery, View, id_of, view};
@@ -164,17 +165,10 @@ pub async fn list(State(state): State<Shared>, caller: Caller, Query(query): Que
 }
 
 /// Loads only a message's translation, without its bundles, if the caller may see the message.
-async fn translation(state: &Shared, caller: &Caller, id: &str) -> Answer<(MessageId, TranslationHead)> {
-    let id = id_of(id)?;
-    let wanted = id.clone();
-    let (message, translation) = state
-        .blocking(move |s| -> Result<_, Problem> {
-            Ok((s.engine.message(&wanted)?, s.engine.translation_head(&wanted)?))
-        })
-        .await?;
-    message.filter(|m| caller.may_see(m)).ok_or_else(|| Problem::not_found("message"))?;
+async fn translation(state: &Shared, caller: &Caller, id: &str) -> Answer<(Message, TranslationHead)> {
+    let (message, translation) = view::head(state, caller, &id_of(id)?).await?;
     let translation = translation.ok_or_else(|| Problem::not_found("translation of this message yet"))?;
-    Ok((id, translation))
+    Ok((message, translation))
 }
 
 fn typed(media_type: &str, body: impl Into<Body>) -> Response {
@@ -199,14 +193,14 @@ async fn ledger(
     Path(id): Path<String>,
     Query(query): Query<LedgerQuery>,
 ) -> Answer {
-    let (id, TranslationHead { translation, .. }) = translation(&state, &caller, &id).await?;
+    let (message, TranslationHead { translation, .. }) = translation(&state, &caller, &id).await?;
+    let id = message.new.id;
     let pages = translation.pieces_of(PieceKind::Ledger).count();
     if pages == 0 {
         return Ok(typed("application/json", translation.ledger));
     }
     let page = query.page.max(1);
-    let wanted = id.clone();
-    let items = state.blocking(move |s| pieces::items(s, &wanted, page - 1)).await?;
+    let items = view::ledger_items(&state, id.clone(), page - 1).await?;
     let items = items.ok_or_else(|| Problem::not_found("page of this ledger"))?;
     let head: Value = serde_json::from_slice(&translation.ledger).map_err(|_| Problem::internal())?;
     let next = (u64::from(page) < pages as u64).then(|| format!("/messages/{id}/ledger?page={}", page + 1));
@@ -241,13 +235,11 @@ async fn bundles(
     Path(id): Path<String>,
     Query(query): Query<BundlesQuery>,
 ) -> Answer {
-    let (id, head) = translation(&state, &caller, &id).await?;
+    let (message, head) = translation(&state, &caller, &id).await?;
+    let id = message.new.id;
     let from = query.from.max(1) - 1;
-    let wanted = id.clone();
     let count = head.output_count();
-    let found = state
-        .blocking(move |s| pieces::facts(s, &wanted, &head, from, causeway_broker::limits::BUNDLES_LISTED))
-        .await?;
+    let found = view::bundles(&state, id.clone(), head, from).await?;
     let next = bundles_after(&id, from + found.len() as u64, count).filter(|_| !found.is_empty());
     Ok(Json(json!({"bundleCount": count, "bundles": bundle_list(&id, from, &found), "next": next}))
         .into_response())
@@ -258,13 +250,20 @@ async fn bundle(
     caller: Caller,
     Path((id, number)): Path<(String, u64)>,
 ) -> Answer {
-    let (id, head) = translation(&state, &caller, &id).await?;
-    let at = number.checked_sub(1).filter(|at| *at < head.output_count());
-    let at = at.ok_or_else(|| Problem::not_found("bundle of this message"))?;
-    let detail = json!({"part": "bundle", "number": number});
-    caller::audit(&state, &caller, "message-read", id.to_string(), detail).await?;
-    let output = state.blocking(move |s| pieces::bundle(s, &id, &head.translation, at)).await?;
-    let output = output.ok_or_else(|| Problem::not_found("bundle of this message"))?;
+    let missing = || Problem::not_found("bundle of this message");
+    let message = message(&state, &id).await?;
+    let grant = Grant::of_message(&state, &caller, &message).await?;
+    let at = number.checked_sub(1).ok_or_else(missing)?;
+    let told = Told::part(json!({"part": "bundle", "number": number}));
+    let read = move |opened: &OpenedMessage| -> Answer<_> {
+        let head = opened.translation()?;
+        let head = head.ok_or_else(|| Problem::not_found("translation of this message yet"))?;
+        if at >= head.output_count() {
+            return Ok(None);
+        }
+        Ok(pieces::opened_bundle(opened, &head.translation, at)?)
+    };
+    let output = Disclosure::of(&state, grant).message(told, read).await?.ok_or_else(missing)?;
     Ok(typed(&output.media_type, output.bytes))
 }
 
@@ -301,12 +300,24 @@ async fn replay(
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
 }
 
+/// The message with this id, whoever may see it: a grant says that.
+async fn message(state: &Shared, id: &str) -> Answer<Message> {
+    let id = id_of(id)?;
+    let message = state.blocking(move |s| s.engine.message(&id)).await?;
+    message.ok_or_else(|| Problem::not_found("message"))
+}
+
 async fn acknowledgement(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
-    let (id, TranslationHead { translation, .. }) = translation(&state, &caller, &id).await?;
-    let found =
-        translation.acknowledgement.ok_or_else(|| Problem::not_found("acknowledgement of this message"))?;
-    let detail = json!({"part": "acknowledgement"});
-    caller::audit(&state, &caller, "message-read", id.to_string(), detail).await?;
+    let message = message(&state, &id).await?;
+    let grant = Grant::of_message(&state, &caller, &message).await?;
+    let told = Told::part(json!({"part": "acknowledgement"}));
+    let read = |opened: &OpenedMessage| -> Answer<_> {
+        let head = opened.translation()?;
+        let head = head.ok_or_else(|| Problem::not_found("translation of this message yet"))?;
+        Ok(head.translation.acknowledgement)
+    };
+    let found = Disclosure::of(&state, grant).message(told, read).await?;
+    let found = found.ok_or_else(|| Problem::not_found("acknowledgement of this message"))?;
     let mut response = typed(&found.media_type, found.bytes);
     // An adapter of ours wrote it, and its media type.
     response.extensions_mut().insert(browser::Rendered);
@@ -314,13 +325,11 @@ async fn acknowledgement(State(state): State<Shared>, caller: Caller, Path(id): 
 }
 
 async fn original(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
-    let id = id_of(&id)?;
-    let wanted = id.clone();
-    let message = state.blocking(move |s| s.engine.message(&wanted)).await?;
-    let message = message.filter(|m| caller.may_see(m)).ok_or_else(|| Problem::not_found("message"))?;
-    let detail = json!({"part": "original", "sha256": hex(&message.sha256)});
-    caller::audit(&state, &caller, "message-read", id.to_string(), detail).await?;
-    let content = state.blocking(move |s| s.engine.payload(&id)).await?;
+    let message = message(&state, &id).await?;
+    let grant = Grant::of_message(&state, &caller, &message).await?;
+    let told = Told::part(json!({"part": "original", "sha256": hex(&message.sha256)}));
+    let read = |opened: &OpenedMessage| -> Answer<_> { Ok(opened.payload()?) };
+    let content = Disclosure::of(&state, grant).message(told, read).await?;
     let body = Outgoing::Stream(content.reader, Some(content.size)).body();
     let mut response = Response::new(body);
     // Shown as text or downloaded, never run: an original may be any file.

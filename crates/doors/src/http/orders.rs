@@ -8,27 +8,21 @@ use axum::routing::post;
 use axum::{Json, Router};
 use causeway_access::caller::{self, Caller};
 use causeway_broker::accept::commit;
-use causeway_broker::delivery::config;
-use causeway_broker::delivery::limits::BUNDLES_AT_ONCE;
-use causeway_broker::pipeline::{Delivery, pieces};
-use causeway_broker::state::{AppState, Shared, new_message_id};
+use causeway_broker::delivery::order;
+use causeway_broker::state::{Shared, new_message_id};
 use causeway_broker::view::id_of;
-use causeway_core::NhsNumber;
 use causeway_exchange::{
-    Accept, AcceptOutcome, Effects, EngineError, IdempotencyKey, Message, MessageId, NewAudit, NewEvent,
-    NewMessage, NewWork, Payload, WorkKind,
+    Accept, AcceptOutcome, Effects, IdempotencyKey, Message, MessageId, NewAudit, NewEvent, NewMessage,
+    NewWork, Payload, WorkKind,
 };
-use causeway_fhir::systems::NHS_NUMBER;
 use causeway_host::hex;
 use causeway_host::problem::{Answer, Problem};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 /// Header that says why a message is replaced.
 pub const REASON_HEADER: &str = "causeway-reason";
-/// Route of deliveries that a person ordered.
-pub const ROUTE: &str = "by hand";
 /// Bytes of a corrected message: a person made it.
 const REPLACEMENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -66,18 +60,6 @@ struct Order {
     note: String,
 }
 
-/// The key under which deliveries about the one person of a bundle keep their order.
-fn person(state: &AppState, bundle: &[u8]) -> Option<String> {
-    let bundle: Value = serde_json::from_slice(bundle).ok()?;
-    let mut patients =
-        bundle["entry"].as_array()?.iter().map(|e| &e["resource"]).filter(|r| r["resourceType"] == "Patient");
-    let (patient, None) = (patients.next()?, patients.next()) else { return None };
-    let identifiers = patient["identifier"].as_array()?;
-    let number = identifiers.iter().filter(|i| i["system"] == NHS_NUMBER);
-    let number = number.filter_map(|i| NhsNumber::parse(i["value"].as_str()?).ok()).next()?;
-    Some(state.person_digest(number))
-}
-
 /// `POST /messages/{id}/deliver`: a new delivery of the same translation to chosen endpoints.
 async fn deliver(
     State(state): State<Shared>,
@@ -92,53 +74,8 @@ async fn deliver(
     let note = reason(&order.note)?;
     let id = message.new.id.clone();
     let actor = caller.organisation.code;
-    let ordered = state.blocking(move |s| -> Result<usize, Problem> {
-        let known = config::all(s)?;
-        if order.endpoints.is_empty() || order.endpoints.iter().any(|n| !known.iter().any(|e| e.name == *n)) {
-            return Err(Problem::invalid(
-                "endpoint-unknown",
-                "name endpoints that are set up; nothing was changed",
-            ));
-        }
-        let head = s.engine.translation_head(&id)?.unwrap_or_default();
-        let count = usize::try_from(head.output_count()).unwrap_or(usize::MAX);
-        let chosen = match order.bundle {
-            None => 0..count,
-            Some(number) if (1..=count).contains(&number) => number - 1..number,
-            Some(_) => return Err(Problem::not_found("bundle of this message")),
-        };
-        if chosen.len() > BUNDLES_AT_ONCE {
-            let text = format!(
-                "the message has {count} bundles, and at most {BUNDLES_AT_ONCE} are ordered at once; name a bundle, or \
-                 translate the message again: that delivers all of them where routes say"
-            );
-            return Err(Problem::invalid("too-many-bundles", text));
-        }
-        let keys = chosen.clone().map(|output| {
-            let bundle = pieces::bundle(s, &id, &head.translation, output as u64)?;
-            Ok(bundle.and_then(|o| person(s, &o.bytes)))
-        });
-        let keys = keys.collect::<Result<Vec<_>, EngineError>>()?;
-        let mut work = Vec::new();
-        for endpoint in &order.endpoints {
-            for (output, key) in chosen.clone().zip(&keys) {
-                let delivery =
-                    Delivery { output, route: ROUTE.to_owned(), event: String::new(), recipient: None };
-                let mut item = NewWork::new(WorkKind::Deliver, endpoint);
-                item.order_key.clone_from(key);
-                item.detail = json!(delivery).to_string();
-                item.replay = true;
-                work.push(item);
-            }
-        }
-        if work.is_empty() {
-            return Err(Problem::invalid("nothing-translated", "the message has no bundle to deliver"));
-        }
-        let count = work.len();
-        s.engine.replay(&id, work, &actor, &note, s.clock.now())?;
-        Ok(count)
-    });
-    let ordered = ordered.await?;
+    let Order { endpoints, bundle, .. } = order;
+    let ordered = state.blocking(move |s| order::place(s, &id, &endpoints, bundle, &actor, &note)).await?;
     state.signals.work(WorkKind::Deliver);
     state.signals.progressed();
     Ok((StatusCode::ACCEPTED, Json(json!({"deliveries": ordered}))).into_response())

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::header;
 use axum::http::request::Parts;
+use causeway_access::{Caller, Organisation};
 use causeway_broker::state::{AppState, Shared};
-use causeway_exchange::Engine;
+use causeway_exchange::Desk;
+use causeway_host::Peer;
 use causeway_host::hex;
-use causeway_host::server::Peer;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -127,11 +128,24 @@ impl Call {
         result.await.map_err(|_| Refusal::internal())?
     }
 
+    /// The mailbox's organisation, as the audit trail names it. Its password or token proved it.
+    pub(super) fn caller(&self) -> Caller {
+        let code = Some(&self.mailbox.ods_code).filter(|code| !code.is_empty()).unwrap_or(&self.mailbox.id);
+        let organisation = Organisation { code: code.clone(), ..Organisation::default() };
+        Caller {
+            organisation,
+            proven: self.mesh.config.auth == AuthMode::Full,
+            named: true,
+            person: false,
+            scopes: None,
+        }
+    }
+
     pub(super) fn is_strict(&self) -> bool {
         self.mesh.config.mode == Mode::Strict
     }
 
-    pub(super) fn engine(&self) -> &dyn Engine {
+    pub(super) fn engine(&self) -> &dyn Desk {
         &*self.state.engine
     }
 }

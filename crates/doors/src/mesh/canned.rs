@@ -6,7 +6,7 @@ use std::path::Path;
 
 use causeway_broker::state::AppState;
 use causeway_exchange::{
-    Accept, Effects, Engine, EngineError, MessageId, NewMessage, Payload, State as Stand, Upload,
+    Accept, Desk, Effects, EngineError, MessageId, NewMessage, Payload, State as Stand, Upload,
 };
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -54,7 +54,7 @@ pub(super) fn store(state: &AppState) -> Result<(), EngineError> {
     Ok(())
 }
 
-fn is_there(engine: &dyn Engine, message: &NewMessage) -> Result<bool, EngineError> {
+fn is_there(engine: &dyn Desk, message: &NewMessage) -> Result<bool, EngineError> {
     Ok(engine.message(&message.id)?.is_some())
 }
 
@@ -81,12 +81,11 @@ fn copy(call: &Call, folder: &Path, id: &MessageId) -> io::Result<()> {
     let chunks = inbox.join(id.as_str());
     fs::create_dir_all(&chunks)?;
     for chunk in 1..=message.chunks {
-        match call.engine().chunk(id, chunk) {
-            Ok(mut content) => {
-                io::copy(&mut content.reader, &mut fs::File::create(chunks.join(chunk.to_string()))?)?;
-            }
+        let path = chunks.join(chunk.to_string());
+        match call.state.mirror_chunk(id, chunk, &mut fs::File::create(&path)?) {
+            Ok(()) => {}
             // A chunk that the sandbox does not miss.
-            Err(EngineError::NotFound(_)) => {}
+            Err(EngineError::NotFound(_)) => fs::remove_file(&path)?,
             Err(error) => return Err(said(error)),
         }
     }

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use causeway_access::{Disclosure, Grant, OpenedMessage, Told};
 use causeway_broker::state::AppState;
 use causeway_exchange::{
     EngineError, InboxEntry, InboxQuery, Message, MessageId, MessageKind, PayloadReader, WorkflowFilter,
@@ -264,15 +265,20 @@ pub(super) async fn chunk(
 async fn download(signed: Signed, id: String, number: u32, given: HeaderMap) -> Result<Response, Refusal> {
     let accepts = given.get(header::ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let accepts_gzip = accepts.to_ascii_lowercase().contains("gzip");
-    let (call, message) = signed.look(move |_, call| readable(call, &id, number)).await?;
-    let (data, small) = (message.new.kind == MessageKind::Data, message.size <= INLINE_BYTES_MAX as u64);
-    let content = match (data, small && call.mesh.embedded) {
-        (false, _) => None,
-        (true, true) => Some(Coded::read(&call, &message, number, accepts_gzip)?),
-        (true, false) => {
-            let message = message.clone();
-            Some(call.run(move |_, call| Coded::read(call, &message, number, accepts_gzip)).await?)
+    let (call, message) = signed.look(move |_, call| find(call, &id)).await?;
+    let state = call.state.clone();
+    let grant = Grant::of_mailbox(&call.state, &call.caller(), &call.mailbox.id, &message).await?;
+    let grant = grant.ok_or_else(|| Refusal::forbidden("Message belongs to another mailbox"))?;
+    readable(&call, &message, number)?;
+    let content = match message.new.kind {
+        MessageKind::Data => {
+            let told = Told::part(json!({"part": "chunk", "number": number, "door": "mesh"}));
+            let (call, message) = (call.clone(), message.clone());
+            let read =
+                move |opened: &OpenedMessage| Coded::read(&call, opened, &message, number, accepts_gzip);
+            Some(Disclosure::of(&state, grant).message(told, read).await?)
         }
+        _ => None,
     };
     let mut headers = headers::of_message(&message, number);
     let Some(content) = content else {
@@ -297,13 +303,9 @@ async fn download(signed: Signed, id: String, number: u32, given: HeaderMap) -> 
     Ok((status, headers, content.outgoing.body()).into_response())
 }
 
-/// The message, if the recipient may read this chunk of it.
-fn readable(call: &Call, id: &str, number: u32) -> Result<Message, Refusal> {
-    let message = find(call, id)?;
-    if message.new.mailbox_to.as_deref() != Some(call.mailbox.id.as_str()) {
-        return Err(Refusal::forbidden("Message belongs to another mailbox"));
-    }
-    match headers::status(&call.mesh, &message) {
+/// Whether the recipient may still read this chunk of a message.
+fn readable(call: &Call, message: &Message, number: u32) -> Result<(), Refusal> {
+    match headers::status(&call.mesh, message) {
         "accepted" => {}
         // The sandbox lets a message be read again after its acknowledgement.
         "acknowledged" if !call.is_strict() => {}
@@ -312,7 +314,7 @@ fn readable(call: &Call, id: &str, number: u32) -> Result<Message, Refusal> {
     if message.new.kind == MessageKind::Data && number > message.chunks {
         return Err(Refusal::no_message());
     }
-    Ok(message)
+    Ok(())
 }
 
 /// A chunk in the coding that the client takes.
@@ -322,8 +324,14 @@ struct Coded {
 }
 
 impl Coded {
-    fn read(call: &Call, message: &Message, number: u32, accepts_gzip: bool) -> Result<Self, Refusal> {
-        let chunk = call.engine().chunk_of(message, number)?;
+    fn read(
+        call: &Call,
+        opened: &OpenedMessage,
+        message: &Message,
+        number: u32,
+        accepts_gzip: bool,
+    ) -> Result<Self, Refusal> {
+        let chunk = opened.chunk_of(message, number)?;
         let (size, is_gzip) = (chunk.size, message.new.content_encoding.as_deref() == Some("gzip"));
         let worth = size >= PACK_BYTES_MIN || !call.is_strict();
         let pack = call.version == Version::V2 && accepts_gzip && !is_gzip && worth;

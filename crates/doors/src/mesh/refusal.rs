@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use causeway_exchange::EngineError;
+use causeway_host::Problem;
 use serde_json::{Value, json};
 
 use super::Mesh;
@@ -136,6 +137,17 @@ impl Refusal {
             body[if version == Version::V1 { "messageID" } else { "message_id" }] = json!(message);
         }
         body
+    }
+}
+
+/// What could not be written to the audit trail is not shown either.
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        if problem.status != StatusCode::SERVICE_UNAVAILABLE {
+            return Self::internal();
+        }
+        let retry_after = problem.retry_after;
+        Self { retry_after, ..Self::new(problem.status, "", "", "The access could not be recorded") }
     }
 }
 

@@ -311,7 +311,7 @@ fn keep_chunk(call: &Call, message: &Message, number: u32, payload: Payload) -> 
     let digest = digest(&payload);
     let outcome = match engine.put_chunk(id, number, payload, now) {
         // The answer to this very chunk may have been lost: the client sends it again.
-        Err(EngineError::UploadFinalised) if engine.chunk(id, number).is_ok_and(|c| c.sha256 == digest) => {
+        Err(EngineError::UploadFinalised) if call.state.has_chunk(id, number, &digest) => {
             return Ok(());
         }
         other => other?,

@@ -5,12 +5,10 @@
 //! back-pressure. The same bytes sent again are the same message and get the same answer. The answer itself is
 //! the format's own: the adapter that is set for the listener writes it.
 
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use causeway_access::Organisation;
 use causeway_access::caller;
 use causeway_broker::accept::FORMAT_HEADER;
 use causeway_broker::state::{Shared, new_message_id};
@@ -20,14 +18,13 @@ use causeway_exchange::{
 };
 use causeway_hl7v2::mllp::{Decoder, encode};
 use causeway_host::hex;
-use causeway_host::server::{Stream, Wrap};
+use causeway_host::listener::{Admit, Listener, Peer, Stream, Wrap};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// One MLLP listener: the address says who sends, for the protocol itself doesn't.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -58,7 +55,7 @@ struct Pending {
 pub async fn serve(
     state: Shared,
     stop: CancellationToken,
-    listener: TcpListener,
+    socket: TcpListener,
     settings: Settings,
     wrap: Option<Wrap>,
 ) {
@@ -73,73 +70,29 @@ pub async fn serve(
         },
         (wrap, _) => wrap,
     };
-    let room = Arc::new(Semaphore::new(state.config.limits.connections));
-    let tracker = TaskTracker::new();
+    let (gate, sender) = (state.clone(), settings.sender.clone());
+    let admit: Admit = Arc::new(move |certificate| caller::may_send(&gate.gate, &sender, certificate));
+    let bounds = state.config.limits.bounds();
+    let listener =
+        Listener { wrap, admit: Some(admit), ..Listener::new("MLLP", bounds, state.counters.clone()) };
     let settings = Arc::new(settings);
-    loop {
-        let Ok(permit) = room.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, peer)) = accepted else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let (state, stop, settings, wrap) = (state.clone(), stop.clone(), settings.clone(), wrap.clone());
-        tracker.spawn(async move {
-            connection(&state, stream, peer, &settings, wrap, stop).await;
-            drop(permit);
-        });
-    }
-    tracker.close();
-    drop(tokio::time::timeout(Duration::from_secs(state.config.limits.drain_seconds), tracker.wait()).await);
+    let serve = move |stream, peer, stop| connection(state.clone(), stream, peer, settings.clone(), stop);
+    listener.run(socket, stop, serve).await;
 }
 
 async fn connection(
-    state: &Shared,
-    stream: TcpStream,
-    peer: SocketAddr,
-    settings: &Settings,
-    wrap: Option<Wrap>,
+    state: Shared,
+    stream: Box<dyn Stream>,
+    peer: Peer,
+    settings: Arc<Settings>,
     stop: CancellationToken,
 ) {
-    drop(stream.set_nodelay(true));
-    let stream: Box<dyn Stream> = match wrap {
-        None => Box::new(stream),
-        Some(wrap) => {
-            let limit = Duration::from_secs(state.config.limits.header_read_seconds);
-            match tokio::time::timeout(limit, wrap(stream)).await {
-                Ok(Ok((stream, certificate))) => {
-                    if !may_send(state, settings, certificate.as_deref()) {
-                        tracing::warn!(
-                            %peer,
-                            sender = settings.sender,
-                            "an MLLP connection with another organisation's certificate was not taken"
-                        );
-                        return;
-                    }
-                    stream
-                }
-                _ => return,
-            }
-        }
-    };
     let (reader, writer) = tokio::io::split(stream);
     let (send, receive) = mpsc::channel(crate::limits::MLLP_IN_FLIGHT);
-    let reading = read(state, reader, settings, send, stop);
-    let writing = answer(state, writer, settings, receive);
+    let reading = read(&state, reader, &settings, send, stop);
+    let writing = answer(&state, writer, &settings, receive);
     let (read, ()) = tokio::join!(reading, writing);
-    tracing::debug!(%peer, end = read, "MLLP connection ended");
-}
-
-/// Whether a connection with this client certificate, or none, may send as the listener's organisation: where that
-/// one names its certificate it must be shown, and one that another organisation names never counts.
-fn may_send(state: &Shared, settings: &Settings, certificate: Option<&[u8]>) -> bool {
-    match caller::by_certificate(&state.gate, certificate) {
-        Some(holder) => holder.code.eq_ignore_ascii_case(&settings.sender),
-        None => !state.config.organisation(&settings.sender).is_some_and(Organisation::names_certificate),
-    }
+    tracing::debug!(peer = %peer.address, end = read, "MLLP connection ended");
 }
 
 /// Reads frames and hands them to the engine, in order. Says why it ended.

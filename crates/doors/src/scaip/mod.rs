@@ -7,7 +7,6 @@
 
 mod split;
 
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use causeway_access::caller::{Caller, Shown};
+use causeway_access::caller::{self, Caller, Shown};
 use causeway_adapter::Translation;
 use causeway_broker::accept::FORMAT_HEADER;
 use causeway_broker::state::{AppState, Shared, new_message_id};
@@ -27,17 +26,16 @@ use causeway_exchange::{
     NewWork, Payload, WorkKind,
 };
 use causeway_host::hex;
+use causeway_host::listener::{Admit, Listener, Peer, Stream, Wrap};
 use causeway_host::problem::{Answer, Problem};
-use causeway_host::server::{Stream, Wrap};
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use split::Splitter;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// One SCAIP listener: the address says who sends, for the protocol itself doesn't.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -134,55 +132,30 @@ async fn over_http(
 pub async fn serve(
     state: Shared,
     stop: CancellationToken,
-    listener: TcpListener,
+    socket: TcpListener,
     settings: Settings,
     wrap: Option<Wrap>,
 ) {
-    let room = Arc::new(Semaphore::new(state.config.limits.connections));
-    let tracker = TaskTracker::new();
+    let (gate, sender) = (state.clone(), settings.sender.clone());
+    let admit: Admit = Arc::new(move |certificate| caller::may_send(&gate.gate, &sender, certificate));
+    let bounds = state.config.limits.bounds();
+    let listener =
+        Listener { wrap, admit: Some(admit), ..Listener::new("SCAIP", bounds, state.counters.clone()) };
     let settings = Arc::new(settings);
-    loop {
-        let Ok(permit) = room.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, peer)) = accepted else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let (state, stop, settings, wrap) = (state.clone(), stop.clone(), settings.clone(), wrap.clone());
-        tracker.spawn(async move {
-            connection(&state, stream, peer, &settings, wrap, stop).await;
-            drop(permit);
-        });
-    }
-    tracker.close();
-    drop(tokio::time::timeout(Duration::from_secs(state.config.limits.drain_seconds), tracker.wait()).await);
+    let serve = move |stream, peer, stop| connection(state.clone(), stream, peer, settings.clone(), stop);
+    listener.run(socket, stop, serve).await;
 }
 
 async fn connection(
-    state: &Shared,
-    stream: TcpStream,
-    peer: SocketAddr,
-    settings: &Settings,
-    wrap: Option<Wrap>,
+    state: Shared,
+    mut stream: Box<dyn Stream>,
+    peer: Peer,
+    settings: Arc<Settings>,
     stop: CancellationToken,
 ) {
-    drop(stream.set_nodelay(true));
-    let mut stream: Box<dyn Stream> = match wrap {
-        None => Box::new(stream),
-        Some(wrap) => {
-            let limit = Duration::from_secs(state.config.limits.header_read_seconds);
-            match tokio::time::timeout(limit, wrap(stream)).await {
-                Ok(Ok((stream, _))) => stream,
-                _ => return,
-            }
-        }
-    };
-    let end = talk(state, &mut stream, settings, &stop).await;
+    let end = talk(&state, &mut stream, &settings, &stop).await;
     drop(stream.shutdown().await);
-    tracing::debug!(%peer, end, "SCAIP connection ended");
+    tracing::debug!(peer = %peer.address, end, "SCAIP connection ended");
 }
 
 /// Reads messages and answers each before the next is looked at. Says why it ended.
@@ -321,10 +294,8 @@ fn known(state: &AppState, made: &Translation) -> bool {
             else {
                 return true;
             };
-            let params = [("identifier".to_owned(), format!("{system}|{value}"))];
-            let found = state.record.search("Patient", &params, &causeway_record::SearchOptions::default());
             // A record that can't be read says nothing of the controller: the alarm was kept, and is not turned away.
-            found.map_or(true, |page| page.bundle["entry"].as_array().is_some_and(|e| !e.is_empty()))
+            state.is_known(system, value)
         })
     })
 }

@@ -9,8 +9,8 @@ use causeway_access::oidc::{COOKIE, Provider, SignInError, UnderWay};
 use causeway_access::{Reader, opened, session};
 use causeway_broker::state::Shared;
 use causeway_exchange::EngineError;
+use causeway_host::Peer;
 use causeway_host::problem::{Answer, Problem};
-use causeway_host::server::Peer;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 

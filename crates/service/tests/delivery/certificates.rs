@@ -8,6 +8,7 @@ use causeway_service::Config;
 use causeway_service::app::Service;
 use causeway_service::host::hex;
 use causeway_service::mllp::{self, Settings};
+use causeway_service::scaip;
 use causeway_service::testing::TestServer;
 use causeway_service::tls;
 use rustls_pki_types::ServerName;
@@ -159,5 +160,40 @@ async fn an_mllp_listener_takes_its_organisations_certificate_only() {
         assert_eq!(read > 0, taken, "{who} at listener {at}");
     }
     assert_eq!(server.state.engine.metrics().unwrap().accepted, 2);
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scaip_listener_takes_its_organisations_certificate_only() {
+    let (world, config) = world();
+    let state = world.state(config.clone());
+    let mut service = Service::new(state.clone());
+    let mut addresses = Vec::new();
+    // ZZ901 names a certificate, ZZ900 names none.
+    for sender in ["ZZ901", "ZZ900"] {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        addresses.push(listener.local_addr().unwrap());
+        let (listen, format) = (String::new(), "lines".to_owned());
+        let door = scaip::Settings { listen, sender: sender.to_owned(), format, tls: None };
+        let wrap = tls::wrap(config.tls.as_ref().unwrap()).unwrap();
+        service = service.task(move |state, stop| scaip::serve(state, stop, listener, door, Some(wrap)));
+    }
+    let server = TestServer::start_service(state, service).await.unwrap();
+    for (at, who, taken) in [
+        (0, "first", true),
+        (0, "second", false),
+        (0, "other", false),
+        (1, "first", false),
+        (1, "second", false),
+        (1, "other", true),
+    ] {
+        let mut stream = connect(addresses[at], &world.directory, who).await.unwrap();
+        let mut answer = vec![0; 64];
+        let read = match stream.write_all(b"<mrq><cha>01</cha></mrq>").await {
+            Ok(()) => stream.read(&mut answer).await.unwrap_or(0),
+            Err(_) => 0,
+        };
+        assert_eq!(read > 0, taken, "{who} at listener {at}");
+    }
     server.stop().await.unwrap();
 }

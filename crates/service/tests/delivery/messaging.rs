@@ -214,7 +214,7 @@ async fn a_message_to_an_organisation_waits_in_its_mailbox() {
     let query = InboxQuery { mailbox: "ZZ902OT001".to_owned(), after: None, limit: 10, filter: None };
     let inbox = server.state.engine.inbox(&query).unwrap();
     assert_eq!(inbox.entries.len(), 1);
-    let content = server.state.engine.content(&inbox.entries[0].id, 1 << 20).unwrap();
+    let content = server.state.behind().1.content(&inbox.entries[0].id, 1 << 20).unwrap();
     assert_eq!(String::from_utf8(content.bytes).unwrap(), referral("x"));
     assert_eq!(error(&post(&server, &bars(1, "ZZ902"), &referral("x")).await).2, "duplicate");
     assert_eq!(server.state.engine.inbox(&query).unwrap().entries.len(), 1);

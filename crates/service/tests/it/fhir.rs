@@ -76,8 +76,9 @@ async fn refusals_are_operation_outcomes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_disclosed_that_is_not_audited() {
     let world = World::new();
-    let engine = Faulty::new(world.engine());
-    let state = world.state_with(open_config(), engine.clone());
+    let kept = world.engine();
+    let engine = Faulty::new(kept.clone());
+    let state = world.state_with_trail(open_config(), kept, engine.clone());
     let server = TestServer::start(state).await.unwrap();
     let id = send(&server, AGNES).await;
     until(&server, &id, "recorded").await;

@@ -87,11 +87,11 @@ async fn in_pieces_it_becomes_the_same() {
     let server = world.serve(open_config()).await;
     let id = send(&server, &people()).await;
     let message = until(&server, &id, "recorded").await;
-    assert!(server.state.engine.translation(&id.parse_id()).unwrap().unwrap().pieces.is_empty());
+    assert!(server.state.behind().1.translation(&id.parse_id()).unwrap().unwrap().pieces.is_empty());
     let (bundles, items) = became(&server, &id).await;
     assert_eq!(bundles.len(), RECORDS);
     let totals = message["translation"]["ledger"].clone();
-    let figures = server.state.record.figures().unwrap();
+    let figures = server.state.behind().0.figures().unwrap();
     server.stop().await.unwrap();
 
     let world = World::new();
@@ -100,14 +100,14 @@ async fn in_pieces_it_becomes_the_same() {
     let server = world.serve(config).await;
     let id = send(&server, &people()).await;
     let message = until(&server, &id, "recorded").await;
-    let kept = server.state.engine.translation(&id.parse_id()).unwrap().unwrap();
+    let kept = server.state.behind().1.translation(&id.parse_id()).unwrap().unwrap();
     assert!(kept.pieces_of(PieceKind::Outputs).count() > 5 && kept.pieces_of(PieceKind::Ledger).count() > 1);
     let (in_pieces, items_in_pieces) = became(&server, &id).await;
     assert_eq!(in_pieces, bundles);
     assert_eq!(items_in_pieces, items);
     assert_eq!(message["translation"]["ledger"], totals);
     assert_eq!((&totals["unexplained"], &totals["rejected"]), (&json!(0), &json!(1)), "the bad row only");
-    assert_eq!(format!("{:?}", server.state.record.figures().unwrap()), format!("{figures:?}"));
+    assert_eq!(format!("{:?}", server.state.behind().0.figures().unwrap()), format!("{figures:?}"));
 
     // What breaks R4 is marked, what is wrong is told, and the pages say what they do not show.
     assert_eq!(details(&message, "check-failed").len(), 1);
@@ -136,7 +136,7 @@ async fn in_pieces_it_becomes_the_same() {
             && routed[0].ends_with("to mailbox ZZ902OT001 by route copy")
     );
     let waiting = server.state.engine.inbox(&query).unwrap().entries;
-    let copy = server.state.engine.content(&waiting[20].id, 1 << 20).unwrap().bytes;
+    let copy = server.state.behind().1.content(&waiting[20].id, 1 << 20).unwrap().bytes;
     let original = get(&server, &format!("/messages/{id}/bundles/21")).await.body;
     assert_eq!(copy, original, "copies are in the order of the source");
 
@@ -154,7 +154,7 @@ async fn it_goes_on_after_a_stop() {
     let server = world.serve(open_config()).await;
     let id = send(&server, &people()).await;
     until(&server, &id, "recorded").await;
-    let figures = format!("{:?}", server.state.record.figures().unwrap());
+    let figures = format!("{:?}", server.state.behind().0.figures().unwrap());
     server.stop().await.unwrap();
 
     let world = World::new();
@@ -169,7 +169,7 @@ async fn it_goes_on_after_a_stop() {
     let server = world.serve(small_limits()).await;
     let message = until(&server, &id, "recorded").await;
     assert_eq!(details(&message, "recorded").len(), 1);
-    assert_eq!(format!("{:?}", server.state.record.figures().unwrap()), figures);
+    assert_eq!(format!("{:?}", server.state.behind().0.figures().unwrap()), figures);
 
     // Translated again: the same pieces, and the record says that it knows them.
     let form = [("Content-Type", "application/x-www-form-urlencoded")];
@@ -189,7 +189,7 @@ async fn it_goes_on_after_a_stop() {
         again.starts_with("resources: 0 new, 0 changed; in ")
             && again.contains("40 bundles in the record already")
     );
-    assert_eq!(format!("{:?}", server.state.record.figures().unwrap()), figures);
+    assert_eq!(format!("{:?}", server.state.behind().0.figures().unwrap()), figures);
     server.stop().await.unwrap();
 }
 
@@ -207,7 +207,7 @@ async fn a_refused_bundle_harms_no_other() {
     let parked = server.state.engine.work(&query).unwrap();
     assert_eq!(parked.len(), 1);
     assert_eq!(parked[0].last_error.as_ref().map(|(code, _)| code.as_str()), Some("record-refused"));
-    let types = server.state.record.types().unwrap();
+    let types = server.state.behind().0.types().unwrap();
     assert!(types.contains(&("Patient".to_owned(), RECORDS as u64)), "{types:?}");
     server.stop().await.unwrap();
 }

@@ -2,15 +2,18 @@
 
 mod access;
 mod browser;
+mod disclosures;
 mod doors;
 mod faulty;
 mod fhir;
 mod html;
 mod large;
 mod line_adapter;
+mod listeners;
 mod look;
 mod onramp;
 mod pages;
+mod person_key;
 mod pipeline;
 mod server;
 mod sign_in;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use causeway_exchange::Engine;
+use causeway_exchange::{Audit, Engine};
 use causeway_record::Record;
 use causeway_service::config::{Config, Organisation};
 use causeway_service::testing::TestServer;
@@ -40,8 +40,14 @@ impl World {
     }
 
     pub fn state_with(&self, config: Config, engine: Arc<dyn Engine>) -> Shared {
+        let trail = engine.clone();
+        self.state_with_trail(config, engine, trail)
+    }
+
+    pub fn state_with_trail(&self, config: Config, engine: Arc<dyn Engine>, trail: Arc<dyn Audit>) -> Shared {
+        let config = Config { data_directory: self.directory.clone(), ..config };
         let record = Arc::new(Record::open(self.directory.join("record.db")).unwrap());
-        AppState::new(config, engine, record, ADAPTERS).unwrap()
+        AppState::with_trail(config, engine, trail, record, ADAPTERS).unwrap()
     }
 
     pub async fn serve(&self, config: Config) -> TestServer {

@@ -211,7 +211,7 @@ async fn content_is_deleted_after_thirty_days() {
     let id = mesh.send("W", &[], b"text").await;
     assert_eq!(mesh.acknowledge("B1", &id).await.status, 200);
     let kept = causeway_exchange::MessageId::new(&id).unwrap();
-    let engine = mesh.server.state.engine.clone();
+    let (_, engine) = mesh.server.state.behind();
     mesh.travel("{\"days\": 29}").await;
     assert_eq!(engine.content(&kept, 10).unwrap().bytes, b"text");
     mesh.travel("{\"days\": 2}").await;

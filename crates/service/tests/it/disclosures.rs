@@ -1,0 +1,295 @@
+//! No disclosure without its audit entry: every address of the router's own list is asked for, and where a person is in
+//! the answer, exactly one entry of the audit trail says so.
+
+use axum::Router;
+use axum::extract::State;
+use causeway_service::access::session::SignedIn;
+use causeway_service::mesh::{self, AuthMode, Mailbox, MeshConfig, Mode};
+use causeway_service::pages::portal::cast::CAST;
+use causeway_service::testing::TestServer;
+use causeway_service::{Service, Shared};
+
+use crate::support::*;
+
+/// What only an answer about the person holds.
+const MARKS: [&str; 2] = ["Quillfeather", "marmalade"];
+/// Actions of the audit trail that tell of a disclosure.
+const DISCLOSED: [&str; 4] = ["message-read", "access", "record-viewed", "identity-listed"];
+
+/// One case: the address as the router has it, the same filled in (`{id}` message, `{patient}`, `{person}`), and whether
+/// a person is in the answer. `-`: not asked for here, it takes no GET.
+type Case = (&'static str, &'static str, bool);
+
+const CASES: &[Case] = &[
+    ("/", "/", false),
+    ("/accessibility", "/accessibility", false),
+    ("/adapters", "/adapters", false),
+    ("/assets/causeway.css", "/assets/causeway.css", false),
+    ("/health", "/health", false),
+    ("/metrics", "/metrics", false),
+    ("/care-note", "/care-note", false),
+    ("/care-notes", "/care-notes", false),
+    ("/care-notes.csv", "/care-notes.csv", false),
+    ("/scaip", "-", false),
+    ("/fault/{mode}", "-", false),
+    ("/$process-message", "-", false),
+    ("/%24process-message", "-", false),
+    ("/fhir/$process-message", "-", false),
+    ("/fhir/%24process-message", "-", false),
+    ("/fhir/metadata", "/fhir/metadata", false),
+    ("/fhir/{kind}", "/fhir/Patient?family=Quillfeather", true),
+    ("/fhir/{kind}/_search", "-", false),
+    ("/fhir/{kind}/{id}", "/fhir/Patient/{patient}", true),
+    ("/fhir/{kind}/{id}/_history", "/fhir/Patient/{patient}/_history", true),
+    ("/fhir/{kind}/{id}/_history/{version}", "/fhir/Patient/{patient}/_history/1", true),
+    ("/fhir/Patient/{id}/$everything", "/fhir/Patient/{patient}/$everything", true),
+    ("/fhir/Patient/{id}/%24everything", "/fhir/Patient/{patient}/%24everything", true),
+    ("/messages", "/messages", false),
+    ("/messages/", "/messages/", false),
+    ("/messages/{id}", "/messages/{id}", false),
+    ("/messages/{id}/ledger", "/messages/{id}/ledger", false),
+    ("/messages/{id}/issues", "/messages/{id}/issues", false),
+    ("/messages/{id}/bundles", "/messages/{id}/bundles", false),
+    ("/messages/{id}/bundles/{number}", "/messages/{id}/bundles/1", true),
+    ("/messages/{id}/acknowledgement", "/messages/{id}/acknowledgement", false),
+    ("/messages/{id}/original", "/messages/{id}/original", true),
+    ("/messages/{id}/explain", "/messages/{id}/explain", true),
+    ("/messages/{id}/replay", "/messages/{id}/replay", false),
+    ("/messages/{id}/replace", "-", false),
+    ("/messages/{id}/deliver", "-", false),
+    ("/people", "/people", true),
+    ("/people/", "/people/", true),
+    ("/people/{id}", "/people/{person}", true),
+    ("/overdue", "/overdue", false),
+    ("/overdue/{number}", "/overdue/1", false),
+    ("/parked", "/parked", false),
+    ("/parked/{number}", "/parked/1", false),
+    ("/identity", "/identity", false),
+    ("/identity/{number}", "/identity/1", false),
+    ("/privacy", "/privacy", false),
+    ("/privacy/{alert}", "/privacy/none", false),
+    ("/access", "/access", false),
+    ("/access/ask", "/access/ask?patient={patient}", false),
+    ("/access/choices", "/access/choices", false),
+    ("/access/sensitive", "/access/sensitive", false),
+    ("/access/side-by-side", "/access/side-by-side", true),
+    ("/access/try", "/access/try", false),
+    ("/look-as", "/look-as", false),
+    ("/sign-in", "/sign-in", false),
+    ("/sign-in/return", "/sign-in/return", false),
+    ("/sign-out", "-", false),
+    ("/oauth/token", "-", false),
+    ("/fhir/.well-known/smart-configuration", "/fhir/.well-known/smart-configuration", false),
+    // Asked for by the person herself.
+    ("/me", "/me", false),
+    ("/me/code", "/me/code", false),
+    ("/me/{person}", "/me/{person}", true),
+    ("/me/{person}/choices", "/me/{person}/choices", false),
+    ("/me/{person}/looked", "/me/{person}/looked", false),
+    ("/me/{person}/people", "/me/{person}/people", false),
+    ("/me/{person}/wrong", "/me/{person}/wrong", false),
+    ("/_ping", "/_ping", false),
+    ("/_status", "/_status", false),
+    ("/healthcheck", "/healthcheck", false),
+    ("/messageexchange/_ping", "/messageexchange/_ping", false),
+    ("/messageexchange/deepping", "/messageexchange/deepping", false),
+    ("/messageexchange/endpointlookup/{ods}/{workflow}", "/messageexchange/endpointlookup/ZZ902/W", false),
+    ("/messageexchange/workflowsearch/{workflow}", "/messageexchange/workflowsearch/W", false),
+    ("/messageexchange/{mailbox}", "/messageexchange/B1", false),
+    ("/messageexchange/{mailbox}/update", "-", false),
+    ("/messageexchange/{mailbox}/count", "/messageexchange/B1/count", false),
+    ("/messageexchange/{mailbox}/inbox", "/messageexchange/B1/inbox", false),
+    ("/messageexchange/{mailbox}/inbox/rich", "/messageexchange/B1/inbox/rich", false),
+    ("/messageexchange/{mailbox}/inbox/{id}", "/messageexchange/B1/inbox/{mesh}", true),
+    ("/messageexchange/{mailbox}/inbox/{id}/{chunk}", "/messageexchange/B1/inbox/{mesh}/1", true),
+    ("/messageexchange/{mailbox}/inbox/{id}/status/acknowledged", "-", false),
+    ("/messageexchange/{mailbox}/outbox", "-", false),
+    ("/messageexchange/{mailbox}/outbox/rich", "/messageexchange/A1/outbox/rich", false),
+    (
+        "/messageexchange/{mailbox}/outbox/tracking",
+        "/messageexchange/A1/outbox/tracking?messageID={mesh}",
+        false,
+    ),
+    ("/messageexchange/{mailbox}/outbox/tracking/{local}", "/messageexchange/A1/outbox/tracking/L1", false),
+    ("/messageexchange/{mailbox}/outbox/{id}/{chunk}", "-", false),
+];
+
+/// The addresses of a router, from its own list.
+fn addresses(router: &Router) -> Vec<String> {
+    let text = format!("{router:?}");
+    let mut found: Vec<String> = text
+        .split('"')
+        .filter(|part| part.starts_with('/') && !part.contains("__private__"))
+        .map(str::to_owned)
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn mailbox(id: &str, ods_code: &str) -> Mailbox {
+    Mailbox { id: id.to_owned(), ods_code: ods_code.to_owned(), active: true, ..Mailbox::default() }
+}
+
+fn exchange() -> MeshConfig {
+    MeshConfig {
+        mode: Mode::Sandbox,
+        auth: AuthMode::None,
+        shared_key: "TestKey".into(),
+        mailboxes: vec![mailbox("A1", "ZZ901"), mailbox("B1", "ZZ902")],
+        ..MeshConfig::default()
+    }
+}
+
+/// A door whose author forgot to ask: the control.
+async fn forgetful(State(state): State<Shared>) -> String {
+    format!("{:?}", state.behind().0.persons(&Default::default()).unwrap())
+}
+
+struct Seeded {
+    server: TestServer,
+    _world: World,
+    cookie: String,
+    fill: Vec<(&'static str, String)>,
+    after: u64,
+}
+
+impl Seeded {
+    async fn new(control: bool) -> (Self, Vec<String>) {
+        let world = World::new();
+        let state = world.state(open_config());
+        let mut service =
+            Service::new(state.clone()).door(mesh::router(mesh::open(exchange(), &state).unwrap()));
+        if control {
+            service = service.door(Router::new().route("/forgetful", axum::routing::get(forgetful)));
+        }
+        let herself = SignedIn {
+            issuer: "demonstration".to_owned(),
+            subject: "herself".to_owned(),
+            role: "person".to_owned(),
+            nhs_number: "9990000018".to_owned(),
+            ..SignedIn::default()
+        };
+        let json = serde_json::to_string(&herself).unwrap();
+        state.engine.put_config(CAST, "herself", Some(&json), None, "test", state.clock.now()).unwrap();
+        let listed = addresses(&service.router());
+        let server = TestServer::start_service(state, service).await.unwrap();
+        let id = send(&server, AGNES).await;
+        until(&server, &id, "recorded").await;
+        let found = get(&server, "/fhir/Patient?family=Quillfeather").await.json();
+        let patient = found["entry"][0]["resource"]["id"].as_str().unwrap().to_owned();
+        let person = get(&server, "/people/").await.json()["people"][0]["id"].as_str().unwrap().to_owned();
+        let headers = [("Mex-To", "B1"), ("Mex-WorkflowID", "W"), ("Mex-LocalID", "L1")];
+        let sent = call(&server, "POST", "/messageexchange/A1/outbox", &headers, AGNES.as_bytes()).await;
+        assert_eq!(sent.status, 202, "{}", sent.text());
+        let sent = sent.json();
+        let sent = sent["messageID"].as_str().or(sent["message_id"].as_str()).unwrap().to_owned();
+        let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+        let signed = call(&server, "POST", "/look-as", &headers, b"subject=herself").await;
+        let cookie = signed.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        let fill = vec![("{id}", id), ("{patient}", patient), ("{person}", person), ("{mesh}", sent)];
+        let mut seeded = Self { server, _world: world, cookie, fill, after: 0 };
+        seeded.entries();
+        (seeded, listed)
+    }
+
+    /// Entries of disclosures since the last look.
+    fn entries(&mut self) -> usize {
+        let mut count = 0;
+        loop {
+            let entries = self.server.state.engine.audit_entries(None, Some(self.after), 500).unwrap();
+            let Some(last) = entries.last() else { return count };
+            self.after = last.seq;
+            count += entries.iter().filter(|e| DISCLOSED.contains(&e.audit.action.as_str())).count();
+        }
+    }
+
+    /// Whether a person was in the answer, and how many entries tell of it; for a program and for a browser.
+    async fn ask(&mut self, path: &str) -> [(bool, usize); 2] {
+        let mut path = path.to_owned();
+        for (name, value) in &self.fill {
+            path = path.replace(name, value);
+        }
+        let mut seen = [(false, 0); 2];
+        for (at, accept) in ["application/json", "text/html"].into_iter().enumerate() {
+            let mut headers = vec![("Accept", accept)];
+            headers.extend(
+                (path == "/me" || path.starts_with("/me/")).then_some(("Cookie", self.cookie.as_str())),
+            );
+            let reply = call(&self.server, "GET", &path, &headers, b"").await;
+            let text = reply.text();
+            let named = MARKS.iter().any(|mark| text.contains(mark));
+            seen[at] = (named, self.entries());
+        }
+        seen
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_address_discloses_as_often_as_the_audit_trail_says() {
+    let (mut seeded, listed) = Seeded::new(false).await;
+    let cases: Vec<&str> = CASES.iter().map(|(address, ..)| *address).collect();
+    for address in &listed {
+        assert!(cases.contains(&address.as_str()), "{address} has no case here: does it disclose anything?");
+    }
+    assert!(listed.len() > 50, "the router's list could not be read: {listed:?}");
+    let (mut disclosures, mut entries, mut wrong) = (0, 0, Vec::new());
+    for (address, path, about) in CASES {
+        assert!(listed.iter().any(|a| a == address), "{address} is gone: drop its case");
+        if *path == "-" {
+            continue;
+        }
+        let [program, browser] = seeded.ask(path).await;
+        for (named, told) in [program, browser] {
+            wrong.extend(
+                (named && told != 1).then(|| format!("{address}: shown, and {told} entries tell of it")),
+            );
+            disclosures += usize::from(named);
+            entries += if named { told } else { 0 };
+        }
+        let shown = program.0 || browser.0;
+        wrong.extend((shown != *about).then(|| format!("{address}: a person in the answer: {shown}")));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(disclosures, entries, "disclosures less audit entries is 0");
+    assert!(disclosures >= 20, "{disclosures} disclosures seen: the marks are not found any more");
+    seeded.server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_door_that_forgets_to_ask_is_found_by_the_count() {
+    let (mut seeded, listed) = Seeded::new(true).await;
+    assert!(listed.iter().any(|a| a == "/forgetful"), "a new address is in the list");
+    assert!(!CASES.iter().any(|(address, ..)| *address == "/forgetful"));
+    let [(named, told), _] = seeded.ask("/forgetful").await;
+    assert_eq!((named, told), (true, 0), "shown and not told");
+    seeded.server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_others_is_refused_and_the_refusal_is_told() {
+    let world = World::new();
+    let server = TestServer::start(world.state(closed_config())).await.unwrap();
+    let own = [("Authorization", "Bearer token-901"), ("Content-Type", "text/x-lines")];
+    let sent = call(&server, "POST", "/messages", &own, AGNES.as_bytes()).await.json();
+    let id = sent["id"].as_str().unwrap().to_owned();
+    let last = || {
+        let all = server.state.engine.audit_entries(None, None, 10_000).unwrap();
+        all.into_iter().map(|e| e.audit).rfind(|e| e.entity == id && e.actor != "causeway").unwrap()
+    };
+    for (part, status) in [("original", 200), ("explain", 404), ("acknowledgement", 404)] {
+        let path = format!("/messages/{id}/{part}");
+        let other = [("Authorization", "Bearer token-902"), ("Accept", "application/json")];
+        let reply = call(&server, "GET", &path, &other, b"").await;
+        assert_eq!(reply.status, 404, "{part}: {}", reply.text());
+        let entry = last();
+        assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("ZZ902", "access-refused"), "{part}");
+        if status == 200 {
+            assert_eq!(call(&server, "GET", &path, &own, b"").await.status, status, "{part}");
+            let entry = last();
+            assert_eq!((entry.actor.as_str(), entry.action.as_str()), ("ZZ901", "message-read"), "{part}");
+            assert!(entry.detail.contains("\"ground\":\"sender\""), "{}", entry.detail);
+        }
+    }
+    server.stop().await.unwrap();
+}
