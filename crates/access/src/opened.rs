@@ -510,8 +510,8 @@ pub fn message_of(resource: &Value) -> &str {
     source.strip_prefix("urn:causeway:message:").and_then(|rest| rest.split('#').next()).unwrap_or_default()
 }
 
-/// Choices that sources told: a sensitive Patient, a type 1 opt-out in the GP record.
-fn sourced_choices(resources: &[&Value], standing: &mut Standing) {
+/// Adds the choices that sources told: a sensitive Patient, a type 1 opt-out in the GP record.
+pub fn sourced_choices(resources: &[&Value], standing: &mut Standing) {
     let mut add = |choice: Choice, resource: &Value| {
         if !standing.choices.is_on(choice) && standing.choices.latest(choice).is_none() {
             standing.choices.history.push(crate::choices::Change {

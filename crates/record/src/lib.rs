@@ -27,7 +27,7 @@ pub use facts::{Fact, FactDifference, Line, Measured, Standing, Telling};
 pub use matching::LOOK_ALIKE as LOOK_ALIKE_POINTS;
 pub use model::*;
 pub use parameters::{is_r4_type, search_parameters};
-pub use sqlite::Record;
+pub use sqlite::{Place, Record, Snapshot, Told};
 pub use summary::{Change, Moment, Part, Point, SafetyLine, Show, Summary, SummaryQuery, Test};
 
 /// The first instant and the one after the last that a FHIR `date`, `dateTime` or `instant` may mean; `None` where it is none.

@@ -15,8 +15,8 @@ pub enum Error {
     Limit(&'static str),
     /// A file could not be written or read.
     File(String),
-    /// Something that must not leave was found in what was about to leave: what kind of thing, never the thing.
-    Leak(String),
+    /// Choices or records changed between the first reading and the second.
+    Changed,
 }
 
 impl fmt::Display for Error {
@@ -24,8 +24,10 @@ impl fmt::Display for Error {
         match self {
             Self::Definition(text) | Self::View(text) | Self::NotApproved(text) => f.write_str(text),
             Self::Limit(name) => write!(f, "the limit {name} of research extracts was reached"),
+            Self::Changed => {
+                f.write_str("choices or records changed while the extract was made; make it anew")
+            }
             Self::File(text) => write!(f, "file: {text}"),
-            Self::Leak(text) => write!(f, "stopped before anything left: {text}"),
         }
     }
 }
@@ -35,5 +37,11 @@ impl std::error::Error for Error {}
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         Self::File(error.to_string())
+    }
+}
+
+impl From<causeway_record::RecordError> for Error {
+    fn from(error: causeway_record::RecordError) -> Self {
+        Self::File(format!("record: {error}"))
     }
 }

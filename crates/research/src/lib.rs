@@ -1,10 +1,23 @@
-//! Research and planning: views over FHIR (SQL on FHIR v2).
+//! Research and planning: projects, extracts that honour every person's choices, de-identification, and views over FHIR
+//! (SQL on FHIR v2).
 
+pub mod deidentify;
+pub mod disclosure;
 mod error;
+pub mod extract;
+mod gate;
+pub mod leak;
 pub mod limits;
+mod person;
+mod project;
 mod rows;
+mod table;
 mod view;
 
 pub use error::Error;
+pub use gate::{Gate, Removed};
+pub use person::{Consent, Held, PersonRecord, Population, RecordPopulation, gp_held};
+pub use project::{Approval, Dates, LegalBasis, Project, Requester, Tier};
 pub use rows::{Cell, Row, Runner};
+pub use table::{Field, FieldKind, Format};
 pub use view::{Column, View};

@@ -17,3 +17,15 @@ pub const GROUP_ROWS: usize = 32_768;
 
 /// Smallest count that an extract shows, where a project says nothing.
 pub const SMALL_CELL: u64 = 5;
+
+/// People whose places are read at a time.
+pub const PEOPLE_READ: usize = 1_000;
+
+/// Resources of one person: an extract stops where there are more, for it would leave some out without a word.
+pub const RESOURCES_MAX: usize = 200_000;
+
+/// Cells of one table of counts.
+pub const CELLS_MAX: usize = 1_000_000;
+
+/// People of one block of files where nothing else is said: as much as a killed extract has to do again.
+pub const BLOCK_PEOPLE: usize = 10_000;

@@ -10,8 +10,11 @@ mod read;
 mod schema;
 mod search;
 mod searchset;
+mod snapshot;
 mod summary;
 mod view;
+
+pub use snapshot::{Place, Snapshot, Told};
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -384,5 +387,17 @@ impl Record {
     /// The database failed.
     pub fn figures(&self) -> Result<Figures> {
         self.read(read::figures)
+    }
+
+    /// Lets a call read everybody as the record stood at one moment. Long calls keep the write-ahead log from being
+    /// reused, not writers from writing.
+    ///
+    /// # Errors
+    /// The database failed, or what the call returns.
+    pub fn snapshot<T, E: From<crate::RecordError>>(
+        &self,
+        call: impl FnOnce(&Snapshot<'_>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.read(|db| Ok(call(&Snapshot::new(db)))).map_err(E::from)?
     }
 }

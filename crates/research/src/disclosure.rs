@@ -1,0 +1,361 @@
+//! Disclosure control: groups of people who are alike, rare codes, and tables of counts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What anybody may know of a person: band of the year of birth, sex, district.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Quasi {
+    band: Option<String>,
+    sex: Option<String>,
+    district: Option<String>,
+}
+
+/// How much of [`Quasi`] a person keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Level {
+    /// All.
+    All,
+    /// Without the district.
+    NoDistrict,
+    /// The sex alone.
+    SexOnly,
+    /// None of it.
+    Nothing,
+    /// The person is left out: even so the group would be too small.
+    Out,
+}
+
+const LEVELS: [Level; 4] = [Level::All, Level::NoDistrict, Level::SexOnly, Level::Nothing];
+
+impl Quasi {
+    /// Of a de-identified Patient.
+    pub fn of(patient: &Value) -> Self {
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        Self {
+            band: text(patient.get("birthDate")),
+            sex: text(patient.get("gender")),
+            district: text(patient.pointer("/address/0/postalCode")),
+        }
+    }
+
+    fn at(&self, level: Level) -> Self {
+        match level {
+            Level::All => self.clone(),
+            Level::NoDistrict => Self { district: None, ..self.clone() },
+            Level::SexOnly => Self { sex: self.sex.clone(), ..Self::default() },
+            Level::Nothing | Level::Out => Self::default(),
+        }
+    }
+}
+
+/// What a person's class is called in tests of attack: the three values as they leave.
+impl std::fmt::Display for Quasi {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |v: &Option<String>| v.clone().unwrap_or_else(|| "*".to_owned());
+        write!(f, "{} {} {}", shown(&self.band), shown(&self.sex), shown(&self.district))
+    }
+}
+
+/// Counts of the first pass: people by quasi-identifiers, and people by code.
+#[derive(Debug, Default)]
+pub struct Counts {
+    people: BTreeMap<Quasi, u64>,
+    /// Codes of conditions by group, for diversity.
+    conditions: HashMap<Quasi, BTreeSet<u64>>,
+    /// People by code.
+    codes: HashMap<(String, String), u64>,
+}
+
+/// What was measured of a pseudonymised extract.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Measured {
+    /// Fewest people who are alike.
+    pub k: u64,
+    /// Fewest different conditions among people who are alike and have any.
+    pub l: u64,
+    /// People by how much of age band, sex and district they keep.
+    pub kept: BTreeMap<String, u64>,
+    /// Codes left out because too few people have them.
+    pub rare_codes: u64,
+}
+
+/// What the counts decide.
+#[derive(Debug)]
+pub struct Plan {
+    levels: HashMap<Quasi, Level>,
+    rare: BTreeSet<(String, String)>,
+    /// For the report.
+    pub measured: Measured,
+}
+
+fn codings<'v>(value: &'v Value, found: &mut BTreeSet<(&'v str, &'v str)>) {
+    match value {
+        Value::Object(object) => {
+            let text = |name: &str| object.get(name).and_then(Value::as_str);
+            if let (Some(system), Some(code)) = (text("system"), text("code")) {
+                found.insert((system, code));
+            }
+            object.values().for_each(|v| codings(v, found));
+        }
+        Value::Array(list) => list.iter().for_each(|v| codings(v, found)),
+        _ => {}
+    }
+}
+
+fn kind(resource: &Value) -> &str {
+    resource.get("resourceType").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Systems whose codes everybody has: units, and HL7's own small sets.
+fn is_common(system: &str) -> bool {
+    system == "http://unitsofmeasure.org"
+        || system.starts_with("http://terminology.hl7.org/")
+        || system.starts_with("http://hl7.org/fhir/")
+}
+
+impl Counts {
+    /// Counts one person's de-identified resources.
+    pub fn add(&mut self, resources: &[Value]) {
+        let Some(patient) = resources.iter().find(|r| kind(r) == "Patient") else { return };
+        let quasi = Quasi::of(patient);
+        *self.people.entry(quasi.clone()).or_default() += 1;
+        let mut all = BTreeSet::new();
+        resources.iter().for_each(|resource| codings(resource, &mut all));
+        for (system, code) in all.iter().filter(|(system, _)| !is_common(system)) {
+            *self.codes.entry(((*system).to_owned(), (*code).to_owned())).or_default() += 1;
+        }
+        let mut conditions = BTreeSet::new();
+        resources.iter().filter(|r| kind(r) == "Condition").for_each(|r| {
+            if let Some(code) = r.get("code") {
+                codings(code, &mut conditions);
+            }
+        });
+        let hashed = conditions.iter().map(|coding| {
+            let mut hasher = DefaultHasher::new();
+            coding.hash(&mut hasher);
+            hasher.finish()
+        });
+        self.conditions.entry(quasi).or_default().extend(hashed);
+    }
+
+    /// Decides what each group keeps, so that at least `smallest` people are alike, and which codes are too rare.
+    pub fn plan(&self, smallest: u64) -> Plan {
+        let mut levels: HashMap<Quasi, Level> = HashMap::new();
+        let mut left: Vec<&Quasi> = self.people.keys().collect();
+        for level in LEVELS {
+            let mut groups: HashMap<Quasi, u64> = HashMap::new();
+            for quasi in &left {
+                *groups.entry(quasi.at(level)).or_default() += self.people.get(*quasi).copied().unwrap_or(0);
+            }
+            left.retain(|quasi| {
+                let enough = groups.get(&quasi.at(level)).is_some_and(|n| *n >= smallest);
+                if enough {
+                    levels.insert((*quasi).clone(), level);
+                }
+                !enough
+            });
+        }
+        let mut measured = Measured::default();
+        let mut published: HashMap<Quasi, (u64, BTreeSet<u64>)> = HashMap::new();
+        for (quasi, people) in &self.people {
+            let level = levels.get(quasi).copied().unwrap_or(Level::Out);
+            let word = match level {
+                Level::All => "band, sex and district",
+                Level::NoDistrict => "band and sex",
+                Level::SexOnly => "sex",
+                Level::Nothing => "nothing",
+                Level::Out => "left out",
+            };
+            *measured.kept.entry(word.to_owned()).or_default() += people;
+            if level != Level::Out {
+                let group = published.entry(quasi.at(level)).or_default();
+                group.0 += people;
+                group.1.extend(self.conditions.get(quasi).into_iter().flatten());
+            }
+        }
+        measured.k = published.values().map(|(people, _)| *people).min().unwrap_or(0);
+        measured.l =
+            published.values().map(|(_, c)| c.len() as u64).filter(|count| *count > 0).min().unwrap_or(0);
+        let rare: BTreeSet<(String, String)> =
+            self.codes.iter().filter(|(_, people)| **people < smallest).map(|(c, _)| c.clone()).collect();
+        measured.rare_codes = rare.len() as u64;
+        Plan { levels, rare, measured }
+    }
+}
+
+impl Plan {
+    /// Takes out of a person's de-identified resources what would single the person out; `false` where the person is
+    /// left out whole.
+    pub fn apply(&self, resources: &mut [Value]) -> bool {
+        let Some(patient) = resources.iter_mut().find(|r| kind(r) == "Patient") else { return false };
+        let level = self.levels.get(&Quasi::of(patient)).copied().unwrap_or(Level::Out);
+        if let Value::Object(object) = patient {
+            if level >= Level::NoDistrict {
+                object.remove("address");
+            }
+            if level >= Level::SexOnly {
+                object.remove("birthDate");
+            }
+            if level >= Level::Nothing {
+                object.remove("gender");
+            }
+        }
+        if level == Level::Out {
+            return false;
+        }
+        resources.iter_mut().for_each(|resource| self.without_rare(resource));
+        true
+    }
+
+    fn without_rare(&self, value: &mut Value) {
+        match value {
+            Value::Object(object) => {
+                let text =
+                    |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+                if object.contains_key("code") && self.rare.contains(&(text("system"), text("code"))) {
+                    object.remove("system");
+                    object.remove("code");
+                }
+                object.values_mut().for_each(|v| self.without_rare(v));
+                object.retain(|_, v| !is_empty(v));
+            }
+            Value::Array(list) => {
+                list.iter_mut().for_each(|v| self.without_rare(v));
+                list.retain(|v| !is_empty(v));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Object(object) => object.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        _ => false,
+    }
+}
+
+/// The people of each cell of a table of counts, by their marks, which say nothing to anybody without the key.
+pub type Cells = BTreeMap<Vec<String>, BTreeSet<u64>>;
+
+/// A table of counts as published: a row of categories and a count, or none where it is suppressed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Category values → count, a multiple of the base; `None` for a suppressed cell.
+    pub counts: BTreeMap<String, Option<u64>>,
+    /// What is kept apart with the project, so that the next table can be held against this one: the people counted.
+    #[serde(default)]
+    pub members: BTreeMap<String, BTreeSet<u64>>,
+}
+
+/// Base to which counts are rounded.
+const BASE: u64 = 5;
+
+/// Publishes a table: counts below `smallest` are suppressed; where exactly one cell of a row or column of a table of
+/// two categories is, the next smallest goes with it, so that no total gives it away; what is left is rounded to 5. A
+/// cell whose people differ by fewer than `smallest` from the table before keeps what that table said: two tables that
+/// differ by one person tell nothing of the person.
+pub fn publish(cells: &Cells, smallest: u64, before: Option<&Published>) -> Published {
+    let name = |key: &[String]| serde_json::to_string(key).unwrap_or_default();
+    let count = |key: &[String]| cells.get(key).map_or(0, |people| people.len() as u64);
+    let mut suppressed: BTreeSet<&[String]> =
+        cells.keys().map(Vec::as_slice).filter(|key| count(key) < smallest).collect();
+    let width = cells.keys().map(Vec::len).max().unwrap_or(0);
+    // Until nothing changes: a second suppression in a row may be the first of a column.
+    loop {
+        let mut more = Vec::new();
+        for place in 0..width {
+            let mut lines: BTreeMap<Vec<&String>, Vec<&[String]>> = BTreeMap::new();
+            for key in cells.keys() {
+                let line = key.iter().enumerate().filter(|(n, _)| *n != place).map(|(_, v)| v).collect();
+                lines.entry(line).or_default().push(key);
+            }
+            for line in lines.values() {
+                let hidden = line.iter().filter(|key| suppressed.contains(**key)).count();
+                if hidden == 1 {
+                    let next =
+                        line.iter().filter(|key| !suppressed.contains(**key)).min_by_key(|key| count(key));
+                    more.extend(next.copied());
+                }
+            }
+        }
+        if more.is_empty() {
+            break;
+        }
+        suppressed.extend(more);
+    }
+    let mut published = Published::default();
+    for (key, people) in cells {
+        let label = name(key);
+        let shown =
+            (!suppressed.contains(key.as_slice())).then(|| (people.len() as u64 + BASE / 2) / BASE * BASE);
+        let old = before.and_then(|b| Some((b.counts.get(&label)?, b.members.get(&label)?)));
+        let (shown, members) = match old {
+            Some((count, members)) if (members.symmetric_difference(people).count() as u64) < smallest => {
+                (*count, members.clone())
+            }
+            _ => (shown, people.clone()),
+        };
+        published.counts.insert(label.clone(), shown);
+        published.members.insert(label, members);
+    }
+    // A cell that is gone would tell of who left it.
+    for (label, count) in before.map(|b| &b.counts).into_iter().flatten() {
+        if !published.counts.contains_key(label) {
+            let members = before.and_then(|b| b.members.get(label)).cloned().unwrap_or_default();
+            if (members.len() as u64) < smallest {
+                published.counts.insert(label.clone(), *count);
+                published.members.insert(label.clone(), members);
+            }
+        }
+    }
+    published
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(list: &[(&str, &str, u64)]) -> Cells {
+        let mut next = 0;
+        list.iter()
+            .map(|(a, b, n)| {
+                let people = (next..next + n).collect();
+                next += n;
+                (vec![(*a).to_owned(), (*b).to_owned()], people)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn small_cells_take_a_second_one_along() {
+        let table = cells(&[("f", "x", 3), ("f", "y", 12), ("m", "x", 20), ("m", "y", 31)]);
+        let published = publish(&table, 5, None);
+        let shown: Vec<u64> = published.counts.values().flatten().copied().collect();
+        assert!(shown.len() <= 1, "one suppressed cell of four must hide all but at most one: {published:?}");
+        assert!(published.counts.values().flatten().all(|n| n % 5 == 0 && *n >= 5));
+    }
+
+    #[test]
+    fn tables_that_differ_by_one_person_are_the_same() {
+        let table = cells(&[("f", "x", 8), ("f", "y", 12), ("m", "x", 20), ("m", "y", 33)]);
+        let first = publish(&table, 5, None);
+        let mut differs = false;
+        for key in table.keys() {
+            for person in table.get(key).into_iter().flatten() {
+                let mut without = table.clone();
+                without.get_mut(key).map(|people| people.remove(person));
+                assert_eq!(publish(&without, 5, Some(&first)).counts, first.counts);
+                // The control: without the table before, a difference shows.
+                differs |= publish(&without, 5, None).counts != first.counts;
+            }
+        }
+        assert!(differs);
+    }
+}

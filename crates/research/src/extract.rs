@@ -1,0 +1,514 @@
+//! An extract: people in, files and a report out.
+//!
+//! The population is read twice: once to count groups and rare codes, once to write. Files are written a block of people
+//! at a time, flushed and renamed before the next begins, and nothing in them depends on when or how often it was
+//! started: an extract that was killed goes on and ends with the same bytes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use causeway_access::PolicySet;
+use causeway_fhirpath::{Environment, Expression};
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::deidentify::{Deidentifier, Key, LeftOut};
+use crate::disclosure::{Cells, Counts, Measured, Plan, Published, publish};
+use crate::error::Error;
+use crate::gate::{Gate, Removed};
+use crate::limits::CELLS_MAX;
+use crate::person::{PersonRecord, Population};
+use crate::project::{Project, Tier};
+use crate::rows::{Cell, Runner};
+use crate::table::{self, Field, Format, Lines, Table};
+use crate::view::View;
+
+/// How an extract is made.
+#[derive(Debug)]
+pub struct Job<'j> {
+    /// The project.
+    pub project: &'j Project,
+    /// The policies in force.
+    pub policies: &'j PolicySet,
+    /// The project's secret.
+    pub key: &'j Key,
+    /// The day.
+    pub today: Date,
+    /// Formats of tables. Resources are NDJSON, counts are CSV.
+    pub formats: &'j [Format],
+    /// Where files go. What an earlier start of the same extract left there is used.
+    pub folder: &'j Path,
+    /// Where the counts of the last extract are kept, apart from what leaves; for counts alone.
+    pub state: Option<&'j Path>,
+    /// People of one block of files.
+    pub block_people: usize,
+}
+
+/// One file of an extract.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileLine {
+    /// Its name.
+    pub name: String,
+    /// Rows or resources in it.
+    pub rows: u64,
+    /// SHA-256, hexadecimal.
+    pub sha256: String,
+}
+
+/// What an extract came to: for the register and for the requester. It names nobody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Report {
+    /// Id of the project.
+    pub project: String,
+    /// Its title.
+    pub title: String,
+    /// The day.
+    pub made: String,
+    /// In which form.
+    pub tier: String,
+    /// Version of the policies that decided.
+    pub policies: String,
+    /// People who were looked at.
+    pub looked_at: u64,
+    /// People of whom something leaves.
+    pub people: u64,
+    /// What was left out by which rule.
+    pub removed: Removed,
+    /// What de-identification left out, by kind of thing.
+    pub left_out: LeftOut,
+    /// Whether cells of a table of counts were suppressed.
+    pub suppressed: bool,
+    /// How alike people are.
+    pub measured: Measured,
+    /// Files.
+    pub files: Vec<FileLine>,
+}
+
+/// What is remembered between blocks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Progress {
+    /// Of project, policies, day and population: another one starts anew.
+    digest: String,
+    blocks: u64,
+    people: u64,
+    suppressed: bool,
+    left_out: LeftOut,
+    files: Vec<FileLine>,
+}
+
+const PROGRESS: &str = "progress.json";
+/// Name of the report in the folder of an extract.
+pub const REPORT: &str = "report.json";
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Takes a file away; it is no matter if it is not there.
+fn remove(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// SHA-256 of a file, hexadecimal.
+fn digest_of(path: &Path) -> Result<String, Error> {
+    let mut file = std::fs::File::open(path)?;
+    let mut digest = Sha256::new();
+    let mut block = vec![0; 1 << 16];
+    loop {
+        match std::io::Read::read(&mut file, &mut block)? {
+            0 => return Ok(hex(&digest.finalize())),
+            read => digest.update(block.get(..read).unwrap_or_default()),
+        }
+    }
+}
+
+fn file_error(error: impl std::fmt::Display) -> Error {
+    Error::File(error.to_string())
+}
+
+/// Writes a file so that it is there whole or not at all.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let part = path.with_extension("part");
+    {
+        let mut file = std::fs::File::create(&part)?;
+        std::io::Write::write_all(&mut file, bytes)?;
+        file.sync_all()?;
+    }
+    Ok(std::fs::rename(&part, path)?)
+}
+
+struct Admitted {
+    removed: Removed,
+    looked_at: u64,
+    digest: String,
+}
+
+impl Job<'_> {
+    fn deidentifier(&self) -> Deidentifier<'_> {
+        Deidentifier {
+            key: self.key,
+            project: &self.project.id,
+            dates: self.project.dates,
+            today: self.today,
+        }
+    }
+
+    /// Makes the extract, or goes on with one that was stopped.
+    ///
+    /// # Errors
+    /// [`Error::NotApproved`] before anything is read; [`Error::View`], [`Error::File`].
+    pub fn run(&self, population: &dyn Population) -> Result<Report, Error> {
+        self.project.may_run(self.today)?;
+        let views = self.project.compiled()?;
+        let cohort = match self.project.cohort.trim() {
+            "" => None,
+            text => Some(Expression::parse(text).map_err(|e| Error::Definition(format!("cohort: {e}")))?),
+        };
+        std::fs::create_dir_all(self.folder)?;
+        if self.folder.join(REPORT).exists() {
+            return Err(Error::File("the folder holds an extract that is finished".to_owned()));
+        }
+        let (counted, plan) = self.count(population, cohort.as_ref())?;
+        let progress = if self.project.tier == Tier::Aggregate {
+            self.tables_of_counts(population, cohort.as_ref(), &views, &counted.digest)?
+        } else {
+            self.write(population, cohort.as_ref(), &views, plan.as_ref(), &counted.digest)?
+        };
+        let report = Report {
+            project: self.project.id.clone(),
+            title: self.project.title.clone(),
+            made: self.today.to_string(),
+            tier: self.project.tier.words().to_owned(),
+            policies: self.policies.head.version.clone(),
+            looked_at: counted.looked_at,
+            people: progress.people,
+            removed: counted.removed,
+            left_out: progress.left_out,
+            suppressed: progress.suppressed,
+            measured: plan.map(|p| p.measured).unwrap_or_default(),
+            files: progress.files,
+        };
+        let text = serde_json::to_vec_pretty(&report).map_err(file_error)?;
+        write_whole(&self.folder.join(REPORT), &text)?;
+        remove(&self.folder.join(PROGRESS))?;
+        Ok(report)
+    }
+
+    /// Whether a person is of the cohort.
+    fn wanted(&self, person: &PersonRecord, cohort: Option<&Expression>) -> Result<bool, Error> {
+        let Some(cohort) = cohort else { return Ok(true) };
+        let patient = person
+            .resources
+            .iter()
+            .map(|held| &held.resource)
+            .find(|r| r.get("resourceType").and_then(Value::as_str) == Some("Patient"));
+        let Some(patient) = patient else { return Ok(false) };
+        let now = causeway_fhirpath::Moment::date_time(&format!("{}T00:00:00Z", self.today));
+        let environment = Environment { now, ..Environment::of(patient) };
+        let found = cohort.truth(&environment, patient).map_err(|e| Error::View(format!("cohort: {e}")))?;
+        Ok(found == Some(true))
+    }
+
+    /// The people of the cohort of whom something may leave, in order; what was removed, and a digest of all that the
+    /// files depend on.
+    fn admitted(
+        &self,
+        population: &dyn Population,
+        cohort: Option<&Expression>,
+        mut act: impl FnMut(PersonRecord) -> Result<(), Error>,
+    ) -> Result<Admitted, Error> {
+        let mut digest = Sha256::new();
+        let project = serde_json::to_vec(self.project).map_err(file_error)?;
+        let formats = serde_json::to_vec(&(self.formats, self.block_people)).map_err(file_error)?;
+        let day = self.today.to_string();
+        let version = self.policies.head.version.as_bytes();
+        for part in [&project[..], &formats, version, day.as_bytes(), &self.key.check(&self.project.id)] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        let mut gate = Gate::new(self.policies, self.project);
+        let mut removed = Removed::default();
+        let mut looked_at = 0;
+        for person in population.people()? {
+            let mut person = person?;
+            if !self.wanted(&person, cohort)? {
+                continue;
+            }
+            looked_at += 1;
+            if !gate.admit(&mut person, &mut removed) {
+                continue;
+            }
+            digest.update(self.key.mark(&self.project.id, &person.key).to_be_bytes());
+            for held in &person.resources {
+                let text = |at: &str| held.resource.pointer(at).and_then(Value::as_str).unwrap_or_default();
+                for part in [text("/id"), text("/meta/versionId"), text("/meta/lastUpdated")] {
+                    digest.update((part.len() as u64).to_be_bytes());
+                    digest.update(part.as_bytes());
+                }
+            }
+            act(person)?;
+        }
+        Ok(Admitted { removed, looked_at, digest: hex(&digest.finalize()) })
+    }
+
+    fn clean(&self, person: &PersonRecord, left_out: &mut LeftOut) -> Vec<Value> {
+        let resources: Vec<&Value> = person.resources.iter().map(|held| &held.resource).collect();
+        self.deidentifier().person(&person.key, &resources, left_out)
+    }
+
+    fn count(
+        &self,
+        population: &dyn Population,
+        cohort: Option<&Expression>,
+    ) -> Result<(Admitted, Option<Plan>), Error> {
+        let pseudonymised = self.project.tier == Tier::Pseudonymised;
+        let mut counts = Counts::default();
+        let admitted = self.admitted(population, cohort, |person| {
+            if pseudonymised {
+                counts.add(&self.clean(&person, &mut LeftOut::new()));
+            }
+            Ok(())
+        })?;
+        Ok((admitted, pseudonymised.then(|| counts.plan(self.project.smallest))))
+    }
+
+    /// Whether the second reading found what the first did.
+    fn same(first: &str, second: &Admitted) -> Result<(), Error> {
+        if first == second.digest { Ok(()) } else { Err(Error::Changed) }
+    }
+
+    /// What an earlier start of the same extract left; what another left in the folder is taken away.
+    fn progress(&self, digest: &str) -> Result<Progress, Error> {
+        let path = self.folder.join(PROGRESS);
+        let held = std::fs::read(&path).ok();
+        let held = held.and_then(|bytes| serde_json::from_slice::<Progress>(&bytes).ok());
+        match held {
+            Some(held) if held.digest == digest => return Ok(held),
+            Some(other) => {
+                for file in &other.files {
+                    remove(&self.folder.join(&file.name))?;
+                }
+                remove(&path)?;
+            }
+            None => {}
+        }
+        Ok(Progress { digest: digest.to_owned(), ..Progress::default() })
+    }
+
+    fn write(
+        &self,
+        population: &dyn Population,
+        cohort: Option<&Expression>,
+        views: &[View],
+        plan: Option<&Plan>,
+        digest: &str,
+    ) -> Result<Progress, Error> {
+        let mut progress = self.progress(digest)?;
+        let size = self.block_people.max(1) as u64;
+        let mut skip = progress.blocks * size;
+        let mut block: Option<Block<'_>> = None;
+        let mut in_block = 0;
+        let second = self.admitted(population, cohort, |person| {
+            // People of blocks that are there already.
+            if skip > 0 {
+                skip -= 1;
+                return Ok(());
+            }
+            let number = progress.blocks + 1;
+            let open = match &mut block {
+                Some(open) => open,
+                none => none.insert(Block::open(self, views, number)?),
+            };
+            in_block += 1;
+            let mut resources = match plan {
+                Some(_) => self.clean(&person, &mut progress.left_out),
+                None => person.resources.into_iter().map(|held| held.resource).collect::<Vec<_>>(),
+            };
+            if plan.is_none_or(|plan| plan.apply(&mut resources)) {
+                progress.people += 1;
+                open.person(&resources)?;
+            }
+            if in_block == size {
+                in_block = 0;
+                if let Some(full) = block.take() {
+                    self.settle(full, &mut progress)?;
+                }
+            }
+            Ok(())
+        })?;
+        Self::same(digest, &second)?;
+        if let Some(last) = block.take() {
+            self.settle(last, &mut progress)?;
+        }
+        Ok(progress)
+    }
+
+    fn settle(&self, block: Block<'_>, progress: &mut Progress) -> Result<(), Error> {
+        progress.files.extend(block.close()?);
+        progress.blocks += 1;
+        let text = serde_json::to_vec(progress).map_err(file_error)?;
+        write_whole(&self.folder.join(PROGRESS), &text)
+    }
+
+    /// Each view becomes a table of counts of people by all its columns.
+    fn tables_of_counts(
+        &self,
+        population: &dyn Population,
+        cohort: Option<&Expression>,
+        views: &[View],
+        digest: &str,
+    ) -> Result<Progress, Error> {
+        let mut progress = Progress { digest: digest.to_owned(), ..Progress::default() };
+        let mut tables: Vec<Cells> = vec![Cells::new(); views.len()];
+        let second = self.admitted(population, cohort, |person| {
+            let resources = self.clean(&person, &mut progress.left_out);
+            let mark = self.key.mark(&self.project.id, &person.key);
+            let mut any = false;
+            for (view, cells) in views.iter().zip(&mut tables) {
+                let runner = Runner::new(view);
+                for resource in &resources {
+                    for row in runner.rows(resource)? {
+                        let key = row.iter().map(|cell| match cell {
+                            Cell::Text(text) => text.clone(),
+                            other => other.json().to_string(),
+                        });
+                        cells.entry(key.collect()).or_default().insert(mark);
+                        if cells.len() > CELLS_MAX {
+                            return Err(Error::Limit("CELLS_MAX"));
+                        }
+                        any = true;
+                    }
+                }
+            }
+            progress.people += u64::from(any);
+            Ok(())
+        })?;
+        Self::same(digest, &second)?;
+        // How many people are in it is a count too.
+        progress.people = progress.people / 5 * 5;
+        for (view, cells) in views.iter().zip(&tables) {
+            let kept =
+                self.state.map(|folder| folder.join(format!("{}-{}.json", self.project.id, view.name)));
+            let before: Option<Published> = match &kept {
+                Some(path) => std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()),
+                None => None,
+            };
+            let published = publish(cells, self.project.smallest, before.as_ref());
+            let name = format!("{}.csv", view.name);
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            writer.write_record(view.columns().iter().map(|c| c.name.as_str()).chain(["people"]))?;
+            let mut rows = 0;
+            // A suppressed cell is not named either: its categories alone may single somebody out.
+            for (label, count) in published.counts.iter().filter_map(|(l, c)| Some((l, (*c)?))) {
+                let mut row: Vec<String> = serde_json::from_str(label).map_err(file_error)?;
+                row.push(count.to_string());
+                writer.write_record(&row)?;
+                rows += 1;
+            }
+            progress.suppressed |= rows < published.counts.len() as u64;
+            let bytes = writer.into_inner().map_err(file_error)?;
+            write_whole(&self.folder.join(&name), &bytes)?;
+            progress.files.push(FileLine { name, rows, sha256: hex(&Sha256::digest(&bytes)) });
+            if let Some(path) = kept {
+                write_whole(&path, &serde_json::to_vec(&published).map_err(file_error)?)?;
+            }
+        }
+        Ok(progress)
+    }
+}
+
+/// One file that is being written.
+struct Open<W> {
+    name: String,
+    path: PathBuf,
+    writer: W,
+    rows: u64,
+}
+
+/// One table in each format.
+type Tables = Vec<Open<Box<dyn Table>>>;
+
+/// The files of one block of people.
+struct Block<'j> {
+    job: &'j Job<'j>,
+    number: u64,
+    views: Vec<(&'j View, Tables)>,
+    resources: BTreeMap<String, Open<Lines>>,
+}
+
+impl<'j> Block<'j> {
+    fn open(job: &'j Job<'j>, views: &'j [View], number: u64) -> Result<Self, Error> {
+        let tables = |name: &str, fields: &[Field]| {
+            let open = |format: &Format| {
+                let name = format!("{name}-{number:04}.{}", format.extension());
+                let path = job.folder.join(format!("{name}.part"));
+                let writer = table::create(*format, &path, fields)?;
+                Ok(Open { name, path, writer, rows: 0 })
+            };
+            job.formats.iter().map(open).collect::<Result<Vec<_>, Error>>()
+        };
+        let mut open_views = Vec::new();
+        for view in views {
+            let fields: Vec<Field> = view.columns().iter().map(Field::of).collect();
+            open_views.push((view, tables(&view.name, &fields)?));
+        }
+        Ok(Self { job, number, views: open_views, resources: BTreeMap::new() })
+    }
+
+    fn person(&mut self, resources: &[Value]) -> Result<(), Error> {
+        for (view, files) in &mut self.views {
+            let runner = Runner::new(view);
+            for resource in resources {
+                for row in runner.rows(resource)? {
+                    for file in files.iter_mut() {
+                        file.writer.row(&row)?;
+                        file.rows += 1;
+                    }
+                }
+            }
+        }
+        for resource in resources {
+            let kind = resource.get("resourceType").and_then(Value::as_str).unwrap_or_default();
+            if let Some(asked) = self.job.project.asked(resource) {
+                if !self.resources.contains_key(kind) {
+                    let name = format!("{kind}-{:04}.ndjson", self.number);
+                    let path = self.job.folder.join(format!("{name}.part"));
+                    let writer = Lines::create(&path)?;
+                    self.resources.insert(kind.to_owned(), Open { name, path, writer, rows: 0 });
+                }
+                if let Some(file) = self.resources.get_mut(kind) {
+                    file.writer.value(&asked)?;
+                    file.rows += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn close(self) -> Result<Vec<FileLine>, Error> {
+        let mut lines = Vec::new();
+        let folder = self.job.folder;
+        let mut settle = |name: String, path: PathBuf, rows: u64| -> Result<(), Error> {
+            let digest = digest_of(&path)?;
+            std::fs::rename(&path, folder.join(&name))?;
+            lines.push(FileLine { name, rows, sha256: digest });
+            Ok(())
+        };
+        let views = self.views.into_iter().flat_map(|(_, files)| files);
+        for file in views {
+            file.writer.finish()?;
+            settle(file.name, file.path, file.rows)?;
+        }
+        for (_, file) in self.resources {
+            file.writer.end()?;
+            settle(file.name, file.path, file.rows)?;
+        }
+        Ok(lines)
+    }
+}

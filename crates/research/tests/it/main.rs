@@ -1,0 +1,5 @@
+//! Tests of extracts over an invented population.
+
+mod extracts;
+mod people;
+mod truth;
