@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod limits;
+pub mod operation;
 pub mod package;
 pub mod report;
 pub mod stream;

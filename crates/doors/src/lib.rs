@@ -10,3 +10,4 @@ pub mod mllp;
 mod pieces;
 pub mod process_message;
 pub mod scaip;
+pub mod validate;

@@ -1,5 +1,6 @@
 //! The pages: rendered here, readable without scripts, printable, each under 100 kB.
 
+mod check;
 pub(crate) mod clinician;
 pub mod explain;
 pub mod limits;
@@ -33,6 +34,7 @@ pub fn router() -> Router<Shared> {
         .route("/messages/{id}/explain", get(explain::page))
         .route("/messages/{id}/replay", get(messages::replay))
         .route("/accessibility", get(start::accessibility))
+        .merge(check::router())
         .route("/people", get(people::list).post(people::search))
         .route("/people/", get(people::list).post(people::search))
         .route("/people/{id}", get(clinician::record::page))

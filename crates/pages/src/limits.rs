@@ -10,3 +10,9 @@ pub const EXPLAIN_SOURCE_MAX: usize = 24 * 1024;
 pub const PAGE_BYTES_MAX: usize = 100 * 1000;
 /// Bytes of a message that a page reads to show it.
 pub const PAGE_MESSAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Bytes of a document that the checking page takes (the operation `$validate` takes more).
+pub const CHECK_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of a pasted document that the page gives back for mending.
+pub const CHECK_ECHO_MAX: usize = 30 * 1024;
+/// Findings on one page.
+pub const CHECK_FINDINGS_MAX: usize = 60;

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use causeway_broker::state::Shared;
 use causeway_broker::{delivery, maintenance, pipeline};
-use causeway_doors::{fault, fhir, http, process_message, scaip};
+use causeway_doors::{fault, fhir, http, process_message, scaip, validate};
 use causeway_host::origin::Guard;
 use causeway_host::problem::Problem;
 use causeway_host::server::{self, Wrap};
@@ -51,6 +51,7 @@ impl Service {
             .route("/metrics", get(metrics::metrics))
             .merge(http::router())
             .merge(fhir::router())
+            .merge(validate::router())
             .merge(pages::router())
             .merge(causeway_onramp::router())
             .merge(scaip::router())

@@ -6,7 +6,7 @@ mod outcome;
 mod sarif;
 mod text;
 
-pub use outcome::outcome;
+pub use outcome::{outcome, outcome_xml};
 
 use crate::Checked;
 use causeway_profile::{Advice, Coverage, Definitions, Finding, Severity};
@@ -188,7 +188,7 @@ pub fn line(checked: &Checked, shown: &[&Finding]) -> Value {
 }
 
 /// What a finding says beyond its text, in the order that a reader needs it: label and words.
-fn details(advice: &Advice) -> Vec<(&'static str, String)> {
+pub fn details(advice: &Advice) -> Vec<(&'static str, String)> {
     let mut out = Vec::new();
     out.extend(advice.allowed.clone().map(|a| ("allowed", a)));
     if !advice.mend.is_empty() {
@@ -225,7 +225,7 @@ fn escape(text: &str) -> String {
 }
 
 /// What was held and what was not, as lines of words.
-fn coverage(totals: &Coverage) -> Vec<String> {
+pub fn coverage(totals: &Coverage) -> Vec<String> {
     use crate::limits::LISTED_MAX;
     let mut lines = Vec::new();
     let held: Vec<String> = totals

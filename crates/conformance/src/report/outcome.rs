@@ -1,6 +1,6 @@
 //! FHIR OperationOutcome, with HL7's own extensions for file, line, column and message id.
 
-use super::details;
+use super::{details, escape};
 use crate::Checked;
 use causeway_profile::{Definitions, Finding};
 use serde_json::{Map, Value, json};
@@ -33,6 +33,62 @@ pub fn outcome(definitions: &Definitions, checked: &Checked, shown: &[&Finding])
     }
     outcome.insert("issue".to_owned(), Value::Array(issues));
     Value::Object(outcome)
+}
+
+/// An outcome that [`outcome`] made, or one with the same elements, in FHIR's XML form.
+pub fn outcome_xml(outcome: &Value) -> String {
+    let mut out = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<OperationOutcome xmlns=\"http://hl7.org/fhir\">",
+    );
+    extensions(&mut out, outcome);
+    for issue in outcome["issue"].as_array().into_iter().flatten() {
+        out.push_str("<issue>");
+        extensions(&mut out, issue);
+        for name in ["severity", "code"] {
+            element(&mut out, name, &issue[name]);
+        }
+        let details = &issue["details"];
+        if !details.is_null() {
+            out.push_str("<details>");
+            for coding in details["coding"].as_array().into_iter().flatten() {
+                out.push_str("<coding>");
+                for name in ["system", "code", "display"] {
+                    element(&mut out, name, &coding[name]);
+                }
+                out.push_str("</coding>");
+            }
+            element(&mut out, "text", &details["text"]);
+            out.push_str("</details>");
+        }
+        element(&mut out, "diagnostics", &issue["diagnostics"]);
+        for name in ["location", "expression"] {
+            issue[name].as_array().into_iter().flatten().for_each(|value| element(&mut out, name, value));
+        }
+        out.push_str("</issue>");
+    }
+    out.push_str("</OperationOutcome>\n");
+    out
+}
+
+fn extensions(out: &mut String, owner: &Value) {
+    for extension in owner["extension"].as_array().into_iter().flatten() {
+        let url = escape(extension["url"].as_str().unwrap_or_default());
+        out.push_str(&format!("<extension url=\"{url}\">"));
+        for name in ["valueString", "valueInteger"] {
+            element(out, name, &extension[name]);
+        }
+        out.push_str("</extension>");
+    }
+}
+
+/// A primitive element; nothing where there is no value.
+fn element(out: &mut String, name: &str, value: &Value) {
+    let text = match value {
+        Value::String(text) => escape(text),
+        Value::Number(number) => number.to_string(),
+        _ => return,
+    };
+    out.push_str(&format!("<{name} value=\"{text}\"/>"));
 }
 
 fn issue(definitions: &Definitions, finding: &Finding) -> Value {

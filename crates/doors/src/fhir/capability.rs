@@ -107,6 +107,10 @@ pub fn statement(state: &AppState, types: &[(String, u64)], base: &str) -> Value
                 "name": "process-message",
                 "definition": "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message",
                 "documentation": "Takes message Bundles, with the headers of Booking and Referral.",
+            }, {
+                "name": "validate",
+                "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+                "documentation": "POST a resource or Parameters, JSON or XML, to $validate or TYPE/$validate. Nothing is kept.",
             }],
         }],
         "messaging": [messaging(state, base)],

@@ -18,3 +18,4 @@ mod pipeline;
 mod server;
 mod sign_in;
 mod support;
+mod validate;

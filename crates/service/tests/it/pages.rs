@@ -18,6 +18,7 @@ async fn every_page_is_well_made() {
         "/overdue",
         "/parked",
         "/adapters",
+        "/check",
         "/accessibility",
         "/care-note",
         "/care-notes",
