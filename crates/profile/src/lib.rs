@@ -35,6 +35,7 @@ mod ucum;
 mod values;
 mod walk;
 mod xml;
+mod xml_write;
 
 pub use advice::Advice;
 pub use definitions::{Definitions, LoadError, Loaded};
@@ -43,6 +44,7 @@ pub use places::Place;
 pub use report::{About, Coverage, Finding, Report, Severity, Unchecked};
 
 pub use xml::is_xml;
+pub use xml_write::ToXmlError;
 
 use serde_json::Value;
 

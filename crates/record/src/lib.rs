@@ -8,6 +8,7 @@ mod demographics;
 mod describe;
 mod error;
 mod facts;
+mod golden;
 mod identity;
 pub mod limits;
 mod matching;
@@ -24,10 +25,11 @@ mod tables;
 pub use describe::in_words;
 pub use error::{RecordError, Result};
 pub use facts::{Fact, FactDifference, Line, Measured, Standing, Telling};
+pub use golden::golden;
 pub use matching::LOOK_ALIKE as LOOK_ALIKE_POINTS;
 pub use model::*;
-pub use parameters::{is_r4_type, search_parameters};
-pub use sqlite::{Place, Record, Snapshot, Told};
+pub use parameters::{is_r4_type, leads_to, search_includes, search_parameters};
+pub use sqlite::{Place, Record, Snapshot, Told, View};
 pub use summary::{Change, Moment, Part, Point, SafetyLine, Show, Summary, SummaryQuery, Test};
 
 /// The first instant and the one after the last that a FHIR `date`, `dateTime` or `instant` may mean; `None` where it is none.

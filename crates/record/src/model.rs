@@ -217,6 +217,39 @@ pub struct SearchOptions {
     pub base: String,
     /// Whether an unknown parameter is an error (`Prefer: handling=strict`) or a warning in the Bundle.
     pub strict: bool,
+    /// Whether a search for Patients gives each as its source told it; else one for each person, made of them.
+    pub each_source: bool,
+}
+
+/// Which versions a history of a type, or of everything, is to give.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryQuery {
+    /// FHIR type; empty for all.
+    pub kind: String,
+    /// Taken in at this time or later.
+    pub since: Option<Timestamp>,
+    /// Versions of a page; 0 for the usual number.
+    pub count: usize,
+    /// The page's first version is older than this one: [`HistoryPage::next`] of the page before.
+    pub before: Option<i64>,
+}
+
+/// A page of such a history.
+#[derive(Clone, Debug)]
+pub struct HistoryPage {
+    /// The Bundle without links.
+    pub bundle: Value,
+    /// Where the next page begins, where there is one.
+    pub next: Option<i64>,
+}
+
+/// A person's Patients, the displayed one first.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// Id of the person: the id of the Patient made of them.
+    pub person: String,
+    /// As each source told them.
+    pub patients: Vec<Version>,
 }
 
 /// Demographics as one source tells them.

@@ -9,7 +9,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use causeway_fhirpath::{Environment, Expression, Item};
 use serde_json::Value;
 
-use crate::compare;
+use crate::{compare, params};
 
 /// How a parameter is compared (R4, search parameter types).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +124,19 @@ pub fn search_parameters(kind: &str) -> Vec<(&'static str, &'static str)> {
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// What `_include` can name of a type: `Type:parameter`.
+pub fn search_includes(kind: &str) -> Vec<String> {
+    let references = params::of_type(kind).filter(|p| p.kind == params::Kind::Reference);
+    let defined = |name: &&str| find(kind, name).is_some_and(|d| d.kind == Comparison::Reference);
+    references.map(|p| p.name).filter(defined).map(|name| format!("{kind}:{name}")).collect()
+}
+
+/// Whether an include (`Type:parameter`) can lead to a type, and so be a reverse include of it.
+pub fn leads_to(include: &str, kind: &str) -> bool {
+    let Some((from, name)) = include.split_once(':') else { return false };
+    targets_of(from, name).contains(&kind)
 }
 
 fn summaries() -> &'static HashMap<&'static str, (&'static str, &'static str)> {

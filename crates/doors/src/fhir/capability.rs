@@ -5,19 +5,51 @@ use axum::http::{HeaderMap, StatusCode};
 use causeway_broker::state::{AppState, Shared};
 use causeway_fhir::profiles::default_profile;
 use causeway_host::problem::Answer;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{answer, base, negotiate};
+use super::search::Params;
+use super::{answer, base, negotiate, param, type_of};
 
-/// Parameters of every type that are searched by: name and kind.
-const COMMON: [(&str, &str); 6] = [
-    ("_id", "token"),
-    ("_lastUpdated", "date"),
-    ("identifier", "token"),
-    ("_tag", "token"),
-    ("_security", "token"),
-    ("_source", "uri"),
+/// Statements that this one fulfils, as far as their obligations (SHALL) go.
+const INSTANTIATES: [&str; 2] = [
+    "https://fhir.hl7.org.uk/uk-core-access/CapabilityStatement/UKCoreAccessPatientIndexProvider",
+    "https://fhir.hl7.org.uk/uk-core-access/CapabilityStatement/UKCoreAccessClinicalDataProvider",
+];
+/// Types that are answered about whether or not the record holds any yet.
+const ALWAYS: [&str; 24] = [
+    "AllergyIntolerance",
+    "Appointment",
+    "AuditEvent",
+    "CarePlan",
+    "Composition",
+    "Condition",
+    "DiagnosticReport",
+    "DocumentReference",
+    "Encounter",
+    "EpisodeOfCare",
+    "Flag",
+    "Immunization",
+    "Location",
+    "MedicationAdministration",
+    "MedicationDispense",
+    "MedicationRequest",
+    "MedicationStatement",
+    "Observation",
+    "Organization",
+    "Patient",
+    "Practitioner",
+    "Procedure",
+    "Provenance",
+    "ServiceRequest",
+];
+/// Parameters of the access log.
+const AUDIT: [(&str, &str); 6] = [
+    ("action", "token"),
+    ("agent", "reference"),
+    ("date", "date"),
+    ("entity", "reference"),
+    ("outcome", "token"),
+    ("patient", "reference"),
 ];
 /// Messages that Booking and Referral defines and that name what they are (BaRS Core 1.2). Any other FHIR R4 message is
 /// taken in the same way.
@@ -29,43 +61,25 @@ const MESSAGES: [&str; 6] = [
     "https://fhir.nhs.uk/MessageDefinition/bars-message-servicerequest-response-validation-full",
     "https://fhir.nhs.uk/MessageDefinition/bars-message-servicerequest-response-validation-interim",
 ];
-/// Types that are about nobody.
-const IMPERSONAL: [&str; 8] = [
-    "Patient",
-    "Organization",
-    "Practitioner",
-    "PractitionerRole",
-    "Location",
-    "HealthcareService",
-    "Medication",
-    "Provenance",
-];
-
-/// Parameters of a read of the statement.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct MetadataQuery {
-    _format: Option<String>,
-}
-
 pub(super) async fn metadata(
     State(state): State<Shared>,
     headers: HeaderMap,
-    Query(query): Query<MetadataQuery>,
+    Query(params): Query<Params>,
 ) -> Answer {
-    negotiate(&headers, query._format.as_deref())?;
+    negotiate(&headers, param(&params, "_format"))?;
     let types = state.blocking(|s| s.record_types()).await?;
     let statement = statement(&state, &types, &base(&state, &headers));
     Ok(answer(StatusCode::OK, &statement))
 }
 
-/// The CapabilityStatement. Types are those that the record holds anything of, with Patient in any case.
+/// The CapabilityStatement. Types are those that a record has in any case and those that this one holds anything of.
 pub fn statement(state: &AppState, types: &[(String, u64)], base: &str) -> Value {
     let mut kinds: Vec<&str> = types.iter().map(|(kind, _)| kind.as_str()).collect();
-    if !kinds.contains(&"Patient") {
-        kinds.push("Patient");
-    }
+    kinds.extend(ALWAYS);
+    kinds.retain(|kind| type_of(kind).is_ok());
     kinds.sort_unstable();
+    kinds.dedup();
+    let resources: Vec<Value> = kinds.iter().map(|kind| resource(kind, &kinds)).collect();
     let reads: Vec<String> = state
         .adapters
         .iter()
@@ -79,16 +93,22 @@ pub fn statement(state: &AppState, types: &[(String, u64)], base: &str) -> Value
             )
         })
         .collect();
-    json!({
+    let mut statement = json!({
         "resourceType": "CapabilityStatement",
+        "url": format!("{base}/metadata"),
+        "version": env!("CARGO_PKG_VERSION"),
+        "name": "CausewayRecord",
+        "title": "Causeway: the integrated record",
+        "publisher": "Causeway",
         "status": "active",
         "experimental": true,
         "date": state.clock.now().to_string(),
         "kind": "instance",
+        "instantiates": INSTANTIATES,
         "software": {"name": "Causeway", "version": env!("CARGO_PKG_VERSION")},
         "implementation": {"description": "Prototype: synthetic data", "url": base},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json"],
+        "format": ["application/fhir+json", "application/fhir+xml"],
         "rest": [{
             "mode": "server",
             "documentation": format!(
@@ -96,13 +116,26 @@ pub fn statement(state: &AppState, types: &[(String, u64)], base: &str) -> Value
                  from these formats:\n{}", reads.join("\n")
             ),
             "security": {
+                "cors": false,
+                "extension": [{
+                    "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
+                    "extension": [{
+                        "url": "token",
+                        "valueUri": format!("{}/oauth/token", base.strip_suffix("/fhir").unwrap_or(base)),
+                    }],
+                }],
                 "description": if state.config.open {
                     "Demonstration mode: nobody is authenticated."
                 } else {
                     "Bearer token or Basic sign-in of an organisation. Every disclosure is audited before it is made."
                 },
             },
-            "resource": kinds.into_iter().map(resource).collect::<Vec<_>>(),
+            "resource": resources,
+            "interaction": [{"code": "batch", "documentation": "Reads only."}, {"code": "history-system"}],
+            "compartment": [
+                "http://hl7.org/fhir/CompartmentDefinition/patient",
+                "http://hl7.org/fhir/CompartmentDefinition/encounter",
+            ],
             "operation": [{
                 "name": "process-message",
                 "definition": "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message",
@@ -114,7 +147,12 @@ pub fn statement(state: &AppState, types: &[(String, u64)], base: &str) -> Value
             }],
         }],
         "messaging": [messaging(state, base)],
-    })
+    });
+    let services = security(state);
+    if !services.is_empty() {
+        statement["rest"][0]["security"]["service"] = services.into();
+    }
+    statement
 }
 
 /// What `$process-message` takes, and where.
@@ -143,30 +181,44 @@ fn messaging(state: &AppState, base: &str) -> Value {
     })
 }
 
-fn resource(kind: &str) -> Value {
-    let mut params: Vec<Value> =
-        COMMON.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect();
-    if !IMPERSONAL.contains(&kind) {
-        params.push(json!({"name": "patient", "type": "reference"}));
-    }
-    if kind == "Patient" {
-        for (name, kind) in
-            [("family", "string"), ("given", "string"), ("birthdate", "date"), ("gender", "token")]
-        {
-            params.push(json!({"name": name, "type": kind}));
+/// How callers are known: not at all in a demonstration.
+fn security(state: &AppState) -> Vec<Value> {
+    let system = "http://terminology.hl7.org/CodeSystem/restful-security-service";
+    let one = |code: &str| json!({"coding": [{"system": system, "code": code}]});
+    if state.config.open { Vec::new() } else { ["SMART-on-FHIR", "OAuth", "Basic"].map(one).to_vec() }
+}
+
+/// A type with what is answered about it. Every parameter and include that is named is one that a search takes.
+fn resource(kind: &str, kinds: &[&str]) -> Value {
+    let params: Vec<(&str, &str)> = match kind {
+        "AuditEvent" => AUDIT.to_vec(),
+        _ => causeway_record::search_parameters(kind),
+    };
+    let params: Vec<Value> = params.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect();
+    let interactions: &[&str] = match kind {
+        "AuditEvent" => &["search-type"],
+        _ => &["read", "vread", "history-instance", "history-type", "search-type"],
+    };
+    let interactions: Vec<Value> = interactions.iter().map(|code| json!({"code": code})).collect();
+    let mut resource = json!({"type": kind, "interaction": interactions, "searchParam": params});
+    if kind != "AuditEvent" {
+        resource["versioning"] = "versioned".into();
+        resource["readHistory"] = true.into();
+        resource["conditionalRead"] = "full-support".into();
+        let includes = causeway_record::search_includes(kind);
+        if !includes.is_empty() {
+            resource["searchInclude"] = json!(includes);
+        }
+        let reverse: Vec<String> = kinds
+            .iter()
+            .filter(|other| **other != "AuditEvent")
+            .flat_map(|other| causeway_record::search_includes(other))
+            .filter(|include| causeway_record::leads_to(include, kind))
+            .collect();
+        if !reverse.is_empty() {
+            resource["searchRevInclude"] = json!(reverse);
         }
     }
-    let interactions: Vec<Value> = ["read", "vread", "history-instance", "search-type"]
-        .iter()
-        .map(|code| json!({"code": code}))
-        .collect();
-    let mut resource = json!({
-        "type": kind,
-        "interaction": interactions,
-        "versioning": "versioned",
-        "readHistory": true,
-        "searchParam": params,
-    });
     if let Some(profile) = default_profile(kind) {
         resource["supportedProfile"] = json!([profile]);
     }
@@ -174,6 +226,7 @@ fn resource(kind: &str) -> Value {
         resource["operation"] = json!([{
             "name": "everything",
             "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+            "documentation": "By GET and by POST, with start, end, _since, _type and _count.",
         }]);
     }
     resource

@@ -1,8 +1,13 @@
 //! The FHIR R4 API over the integrated record: read only. Every disclosure is audited before it is made.
 
 mod audit;
+mod batch;
 pub mod capability;
+mod everything;
+mod format;
+mod golden;
 mod guard;
+mod history;
 mod read;
 mod search;
 mod smart;
@@ -10,6 +15,7 @@ mod within;
 
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use causeway_broker::state::{AppState, Shared};
@@ -17,19 +23,28 @@ use causeway_fhir::MEDIA_TYPE;
 use causeway_host::problem::{Answer, Problem};
 use serde_json::Value;
 
+use format::negotiate;
+
 /// Routes under `/fhir`.
 pub fn router() -> Router<Shared> {
+    let everything = get(everything::by_query).post(everything::by_parameters);
     Router::new()
         .merge(smart::router())
+        .route("/fhir", post(batch::batch))
+        .route("/fhir/", post(batch::batch))
         .route("/fhir/metadata", get(capability::metadata))
+        .route("/fhir/_history", get(history::of_all))
         .route("/fhir/{kind}", get(search::by_query))
         .route("/fhir/{kind}/_search", post(search::by_form))
+        .route("/fhir/{kind}/_history", get(history::of_type))
         .route("/fhir/{kind}/{id}", get(read::read))
-        .route("/fhir/{kind}/{id}/_history", get(read::history))
+        .route("/fhir/{kind}/{id}/_history", get(history::of_one))
         .route("/fhir/{kind}/{id}/_history/{version}", get(read::vread))
-        .route("/fhir/Patient/{id}/$everything", get(read::everything))
+        .route("/fhir/{kind}/{id}/$everything", everything.clone())
         // Some clients write the dollar sign in its escaped form.
-        .route("/fhir/Patient/{id}/%24everything", get(read::everything))
+        .route("/fhir/{kind}/{id}/%24everything", everything)
+        .route("/fhir/{kind}/{id}/{other}", get(search::in_compartment))
+        .layer(middleware::from_fn(format::layer))
 }
 
 /// Base URL of the API as the caller sees it, without a slash at its end.
@@ -44,35 +59,57 @@ pub fn base(state: &AppState, headers: &HeaderMap) -> String {
     format!("{scheme}://{}/fhir", host.unwrap_or("localhost"))
 }
 
-/// Refuses what we can't answer in: only JSON is written.
-fn negotiate(headers: &HeaderMap, format: Option<&str>) -> Answer<()> {
-    let json = |text: &str| text.contains("json") || text.contains("*/*") || text.contains("application/*");
-    let asked = match format {
-        Some(format) => Some(format.replace(' ', "+")),
-        None => headers.get(header::ACCEPT).and_then(|a| a.to_str().ok()).map(str::to_owned),
-    };
-    match asked {
-        // A browser's page request still gets JSON: there is no page at these addresses.
-        Some(asked) if !json(&asked) && !asked.contains("text/html") => Err(Problem::new(
-            StatusCode::NOT_ACCEPTABLE,
-            "not-supported",
-            "format",
-            "only application/fhir+json is written",
-        )),
-        _ => Ok(()),
-    }
-}
-
 fn answer(status: StatusCode, resource: &Value) -> Response {
     let mut response = (status, resource.to_string()).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     response
 }
 
-/// Whether this may be the name of a FHIR type.
+/// Types of R4 that define, and that a record of people does not hold.
+const DEFINITIONS: &[&str] = &[
+    "ActivityDefinition",
+    "CapabilityStatement",
+    "ChargeItemDefinition",
+    "CodeSystem",
+    "CompartmentDefinition",
+    "ConceptMap",
+    "EffectEvidenceSynthesis",
+    "EventDefinition",
+    "Evidence",
+    "EvidenceVariable",
+    "ExampleScenario",
+    "GraphDefinition",
+    "ImplementationGuide",
+    "Library",
+    "Measure",
+    "MessageDefinition",
+    "NamingSystem",
+    "OperationDefinition",
+    "OperationOutcome",
+    "Parameters",
+    "PlanDefinition",
+    "ResearchDefinition",
+    "ResearchElementDefinition",
+    "RiskEvidenceSynthesis",
+    "SearchParameter",
+    "StructureDefinition",
+    "StructureMap",
+    "TerminologyCapabilities",
+    "TestReport",
+    "TestScript",
+    "ValueSet",
+];
+
+/// A type that is answered about.
+///
+/// # Errors
+/// 404 for another, as R4 (http, search and read) says.
 fn type_of(kind: &str) -> Answer<&str> {
-    let shaped = kind.len() <= 64
-        && kind.starts_with(|c: char| c.is_ascii_uppercase())
-        && kind.bytes().all(|b| b.is_ascii_alphanumeric());
-    if shaped { Ok(kind) } else { Err(Problem::not_found("resource type")) }
+    let known = causeway_record::is_r4_type(kind) && !DEFINITIONS.contains(&kind);
+    if known { Ok(kind) } else { Err(Problem::not_found("resource type")) }
+}
+
+/// The value of a parameter.
+fn param<'p>(params: &'p [(String, String)], name: &str) -> Option<&'p str> {
+    params.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
 }

@@ -1,41 +1,56 @@
-//! read, vread, history, `$everything`.
+//! read and vread, also conditional.
 
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::IntoResponse;
 use causeway_access::audit_event::Act;
 use causeway_access::{Reader, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
+use causeway_record::View;
 use causeway_record::{Version, VersionState};
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{answer, base, guard, negotiate, type_of};
-
-/// Parameters of a read.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ReadQuery {
-    _format: Option<String>,
-}
+use super::search::Params;
+use super::{answer, golden, guard, negotiate, param, type_of};
 
 fn gone(text: &'static str) -> Problem {
     Problem::new(StatusCode::GONE, "deleted", "no-longer-told", text)
 }
 
-/// A version's answer, with the headers of a versioned resource.
-fn versioned(version: &Version) -> Response {
-    let mut response = answer(StatusCode::OK, &version.resource);
+/// A resource's answer: whole or the part that is asked for, with the headers of a versioned resource, or 304 where the
+/// caller has this version already (R4, http, conditional read).
+fn versioned(mut resource: Value, headers: &HeaderMap, params: &Params) -> Answer {
+    let meta = &resource["meta"];
+    let version = meta["versionId"].as_str().unwrap_or_default().to_owned();
+    let at = meta["lastUpdated"].as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+    View::of(params).map_err(record_problem)?.apply(&mut resource);
+    let mut response = match is_known(headers, &version, at) {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => answer(StatusCode::OK, &resource),
+    };
     let headers = response.headers_mut();
-    if let Ok(tag) = HeaderValue::from_str(&format!("W/\"{}\"", version.version)) {
+    if let Ok(tag) = HeaderValue::from_str(&format!("W/\"{version}\"")) {
         headers.insert(header::ETAG, tag);
     }
-    let when = version.at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    if let Ok(when) = HeaderValue::from_str(&when) {
+    let when = at.map(|at| at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    if let Some(when) = when.and_then(|when| HeaderValue::from_str(&when).ok()) {
         headers.insert(header::LAST_MODIFIED, when);
     }
-    response
+    Ok(response)
+}
+
+/// Whether the caller says that it has this version. `If-None-Match` counts before `If-Modified-Since` (RFC 9110, 13.2.2).
+fn is_known(headers: &HeaderMap, version: &str, at: Option<jiff::Timestamp>) -> bool {
+    let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
+    if let Some(tags) = text(header::IF_NONE_MATCH) {
+        let bare = |tag: &str| tag.trim().trim_start_matches("W/").trim_matches('"').to_owned();
+        return tags.split(',').any(|tag| tag.trim() == "*" || bare(tag) == version);
+    }
+    let since = text(header::IF_MODIFIED_SINCE)
+        .and_then(|since| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(since).ok());
+    // HTTP has whole seconds.
+    matches!((since, at), (Some(since), Some(at)) if at.as_second() <= since.as_second())
 }
 
 /// The version as the reader may see it, after it is written down that it is shown.
@@ -73,18 +88,26 @@ pub(super) async fn read(
     State(state): State<Shared>,
     reader: Reader,
     headers: HeaderMap,
-    Query(query): Query<ReadQuery>,
+    Query(params): Query<Params>,
     Path((kind, id)): Path<(String, String)>,
 ) -> Answer {
-    negotiate(&headers, query._format.as_deref())?;
+    negotiate(&headers, param(&params, "_format"))?;
     reader.require_scope(&kind, false)?;
     let entity = format!("{}/{id}", type_of(&kind)?);
-    let version = state.blocking(move |s| s.record.read_resource(&kind, &id).map_err(record_problem)).await?;
-    let version = version.ok_or_else(|| Problem::not_found("resource"))?;
+    let wanted = (kind.clone(), id.clone());
+    let version =
+        state.blocking(move |s| s.record.read_resource(&wanted.0, &wanted.1).map_err(record_problem)).await?;
+    let Some(version) = version else {
+        let own = match kind.as_str() {
+            "Patient" => golden::read(&state, &reader, Act::Read, &id).await?,
+            _ => None,
+        };
+        return versioned(own.ok_or_else(|| Problem::not_found("resource"))?, &headers, &params);
+    };
     let state_of = version.state;
     let version = shown(&state, &reader, Act::Read, entity, version).await?;
     match state_of {
-        VersionState::Told | VersionState::Late => Ok(versioned(&version)),
+        VersionState::Told | VersionState::Late => versioned(version.resource, &headers, &params),
         VersionState::Superseded => Err(gone("its source no longer tells it; its history is kept")),
         VersionState::Deleted => Err(gone("its source has deleted it; its history is kept")),
     }
@@ -94,69 +117,28 @@ pub(super) async fn vread(
     State(state): State<Shared>,
     reader: Reader,
     headers: HeaderMap,
-    Query(query): Query<ReadQuery>,
-    Path((kind, id, number)): Path<(String, String, u32)>,
+    Query(params): Query<Params>,
+    Path((kind, id, number)): Path<(String, String, String)>,
 ) -> Answer {
-    negotiate(&headers, query._format.as_deref())?;
+    negotiate(&headers, param(&params, "_format"))?;
     reader.require_scope(&kind, false)?;
     let entity = format!("{}/{id}/_history/{number}", type_of(&kind)?);
-    let version = state.blocking(move |s| s.record.vread(&kind, &id, number).map_err(record_problem)).await?;
+    let (wanted, asked) = ((kind.clone(), id.clone()), number.parse::<u32>());
+    let version = match asked {
+        Ok(asked) => {
+            let read =
+                state.blocking(move |s| s.record.vread(&wanted.0, &wanted.1, asked).map_err(record_problem));
+            read.await?
+        }
+        Err(_) => None,
+    };
+    if version.is_none() && kind == "Patient" {
+        let own = golden::read(&state, &reader, Act::VersionRead, &id).await?;
+        if let Some(own) = own.filter(|own| own["meta"]["versionId"] == number.as_str()) {
+            return versioned(own, &headers, &params);
+        }
+    }
     let version = version.ok_or_else(|| Problem::not_found("version of a resource"))?;
     let version = shown(&state, &reader, Act::VersionRead, entity, version).await?;
-    Ok(versioned(&version))
-}
-
-pub(super) async fn history(
-    State(state): State<Shared>,
-    reader: Reader,
-    headers: HeaderMap,
-    Query(query): Query<ReadQuery>,
-    Path((kind, id)): Path<(String, String)>,
-) -> Answer {
-    negotiate(&headers, query._format.as_deref())?;
-    reader.require_scope(&kind, false)?;
-    let entity = format!("{}/{id}/_history", type_of(&kind)?);
-    let base = base(&state, &headers);
-    let bundle =
-        state.blocking(move |s| s.record.history_bundle(&kind, &id, &base).map_err(record_problem)).await?;
-    let bundle = bundle.ok_or_else(|| Problem::not_found("resource"))?;
-    let patients = guard::patients_of(&bundle);
-    if reader.operator {
-        guard::write(&state, &reader, Act::VersionRead, &entity, "", &patients).await?;
-        return Ok(answer(StatusCode::OK, &bundle));
-    }
-    let patient = patients.first().ok_or_else(|| Problem::not_found("resource"))?;
-    let opened = guard::open(&state, &reader, patient, &entity).await?;
-    let mut opened = opened.ok_or_else(|| Problem::not_found("resource"))?;
-    let shown = opened.show_version(bundle);
-    if !shown["entry"].as_array().is_some_and(|e| e.iter().any(|e| e.get("request").is_some())) {
-        return Err(Problem::not_found("resource"));
-    }
-    opened.disclose(&state.gate, &reader, Act::VersionRead, vec![entity], Vec::new()).await?;
-    Ok(answer(StatusCode::OK, &shown))
-}
-
-pub(super) async fn everything(
-    State(state): State<Shared>,
-    reader: Reader,
-    headers: HeaderMap,
-    Query(query): Query<ReadQuery>,
-    Path(id): Path<String>,
-) -> Answer {
-    negotiate(&headers, query._format.as_deref())?;
-    reader.require_scope("*", true)?;
-    let base = base(&state, &headers);
-    let wanted = id.clone();
-    let entity = format!("Patient/{id}");
-    let opened = guard::open(&state, &reader, &id, &entity).await?;
-    let bundle = state.blocking(move |s| s.record.everything(&wanted, &base).map_err(record_problem)).await?;
-    let bundle = bundle.ok_or_else(|| Problem::not_found("patient"))?;
-    let Some(mut opened) = opened else {
-        let patients = guard::patients_of(&bundle);
-        guard::write(&state, &reader, Act::Read, &entity, "", &patients).await?;
-        return Ok(answer(StatusCode::OK, &bundle));
-    };
-    let shown = opened.show_bundle(bundle);
-    opened.disclose(&state.gate, &reader, Act::Read, vec![entity], Vec::new()).await?;
-    Ok(answer(StatusCode::OK, &shown))
+    versioned(version.resource, &headers, &params)
 }

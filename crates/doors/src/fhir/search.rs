@@ -3,12 +3,15 @@
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use causeway_access::audit_event::Act;
 use causeway_access::{Reader, record_problem};
 use causeway_broker::state::Shared;
-use causeway_host::problem::Answer;
+use causeway_host::problem::{Answer, Problem};
 use causeway_record::SearchOptions;
+use serde_json::Value;
 
+use super::format::Format;
 use super::{answer, audit, base, guard, negotiate, type_of, within};
 
 /// Parameters as given, decoded, in order.
@@ -22,6 +25,31 @@ pub(super) async fn by_query(
     Query(params): Query<Params>,
 ) -> Answer {
     search(state, reader, headers, kind, params, "GET").await
+}
+
+/// `Patient/[id]/Type`, `Encounter/[id]/Type`: a search within a compartment.
+pub(super) async fn in_compartment(
+    State(state): State<Shared>,
+    reader: Reader,
+    headers: HeaderMap,
+    Path((kind, id, other)): Path<(String, String, String)>,
+    Query(mut params): Query<Params>,
+) -> Answer {
+    type_of(&kind)?;
+    type_of(&other)?;
+    let by = match kind.as_str() {
+        "Patient" => "patient",
+        "Encounter" => "encounter",
+        _ => return Err(Problem::not_found("compartment; there are those of Patient and of Encounter")),
+    };
+    let has = |name: &str| causeway_record::search_parameters(&other).iter().any(|(n, _)| *n == name);
+    let name = match (has(by), by) {
+        (true, _) => by,
+        (false, "patient") if has("subject") => "subject",
+        _ => return Err(Problem::not_found("resource type in this compartment")),
+    };
+    params.push((name.to_owned(), format!("{kind}/{id}")));
+    search(state, reader, headers, other, params, "GET").await
 }
 
 /// Parameters may stand in the address as well as in the body.
@@ -55,22 +83,53 @@ async fn search(
     method: &str,
 ) -> Answer {
     let format = params.iter().find(|(name, _)| name == "_format").map(|(_, value)| value.clone());
-    negotiate(&headers, format.as_deref())?;
+    let form = negotiate(&headers, format.as_deref())?;
     params.retain(|(name, _)| name != "_format" && name != "_pretty");
     type_of(&kind)?;
     reader.require_scope(&kind, true)?;
     let raw: Vec<String> = params.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let raw = format!("{method} /fhir/{kind}?{}", raw.join("&"));
-    let options = SearchOptions { base: base(&state, &headers), strict: is_strict(&headers) };
+    let options =
+        SearchOptions { base: base(&state, &headers), strict: is_strict(&headers), each_source: false };
     if kind == "AuditEvent" {
-        return audit::search(&state, &reader, &params, &raw, &options.base).await;
+        return Ok(in_form(audit::search(&state, &reader, &params, &raw, &options.base).await?, form));
     }
     if !reader.operator {
-        return within::search(&state, &reader, kind, params, options, raw).await;
+        return Ok(in_form(within::search(&state, &reader, kind, params, options, raw).await?, form));
     }
+    let of_patients = kind == "Patient";
     let page =
         state.blocking(move |s| s.record.search(&kind, &params, &options).map_err(record_problem)).await?;
-    let patients = guard::patients_of(&page.bundle);
+    let mut patients = guard::patients_of(&page.bundle);
+    if of_patients {
+        // What is found is made of the sources' Patients; the access log is kept under these.
+        let entries = page.bundle["entry"].as_array().into_iter().flatten();
+        let found: Vec<&Value> = entries.filter(|e| e["search"]["mode"] == "match").collect();
+        patients.retain(|p| !found.iter().any(|e| e["resource"]["id"] == p.as_str()));
+        for key in &page.matches {
+            if !patients.contains(&key.id) {
+                patients.push(key.id.clone());
+            }
+        }
+    }
     guard::write(&state, &reader, Act::Query, "", &raw, &patients).await?;
-    Ok(answer(StatusCode::OK, &page.bundle))
+    Ok(in_form(answer(StatusCode::OK, &page.bundle), form))
+}
+
+/// Says to the layer that writes XML what was asked for, as a form's parameters are not in the address.
+pub(super) fn in_form(mut response: Response, form: Format) -> Response {
+    response.extensions_mut().insert(form);
+    response
+}
+
+/// An address with its parameters.
+pub(super) fn url(path: &str, params: &[(String, String)]) -> String {
+    let mut out = path.to_owned();
+    for (number, (name, value)) in params.iter().enumerate() {
+        out.push(if number == 0 { '?' } else { '&' });
+        out.push_str(&within::escape(name));
+        out.push('=');
+        out.push_str(&within::escape(value));
+    }
+    out
 }

@@ -8,11 +8,11 @@ use causeway_access::opened::{Opened, announcement};
 use causeway_access::{Reach, Reader, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::{PersonQuery, SearchOptions};
+use causeway_record::{PersonQuery, SearchOptions, View};
 use serde_json::{Value, json};
 
 use super::search::Params;
-use super::{answer, guard};
+use super::{answer, golden, guard, param};
 
 /// Most people whom a search for a Patient looks at.
 const PEOPLE_MAX: usize = 50;
@@ -62,7 +62,12 @@ pub(super) async fn search(
     let mut entries = Vec::new();
     let mut announced = false;
     for one in &opened {
-        entries.extend(within(state, one, &kind, &params, &options).await?);
+        let found = within(state, one, &kind, &params, &options).await?;
+        entries.extend(if kind == "Patient" {
+            one_patient(state, one, found, &options).await?
+        } else {
+            found
+        });
         announced |= one.announces();
     }
     // What is included is no wider than the token.
@@ -70,7 +75,8 @@ pub(super) async fn search(
         let kind = e["resource"]["resourceType"].as_str().unwrap_or_default();
         e["search"]["mode"] != "include" || reader.require_scope(kind, false).is_ok()
     });
-    let bundle = page(entries, &kind, &params, &options, announced)?;
+    let mut bundle = page(entries, &kind, &params, &options, announced)?;
+    cut(&mut bundle, &params)?;
     if opened.is_empty() {
         guard::write(state, reader, Act::Query, "", &raw, &[]).await?;
     }
@@ -131,6 +137,26 @@ async fn found(
     Ok(out)
 }
 
+/// The part of each match that `_elements` or `_summary` asks for; no total where `_total=none`.
+fn cut(bundle: &mut Value, params: &Params) -> Answer<()> {
+    let view = View::of(params).map_err(record_problem)?;
+    for entry in bundle["entry"].as_array_mut().into_iter().flatten() {
+        if entry["search"]["mode"] == "match" {
+            view.apply(&mut entry["resource"]);
+        }
+    }
+    match param(params, "_total") {
+        None | Some("accurate" | "estimate") => {}
+        Some("none") => {
+            if let Some(map) = bundle.as_object_mut() {
+                map.remove("total");
+            }
+        }
+        Some(_) => return Err(Problem::invalid("search", "_total is none of none, estimate, accurate")),
+    }
+    Ok(())
+}
+
 fn paging(name: &str) -> bool {
     matches!(name, "_count" | "_page" | "_total" | "_summary" | "_elements")
 }
@@ -160,7 +186,7 @@ async fn within(
         if let Some(token) = next.take() {
             params.push(("_page".to_owned(), token));
         }
-        let (kind, options) = (kind.to_owned(), options.clone());
+        let (kind, options) = (kind.to_owned(), SearchOptions { each_source: true, ..options.clone() });
         let page = state
             .blocking(move |s| s.record.search(&kind, &params, &options).map_err(record_problem))
             .await?;
@@ -188,6 +214,26 @@ async fn within(
         if next.is_none() {
             break;
         }
+    }
+    Ok(out)
+}
+
+/// One Patient for the person, made of what is shown of her sources' Patients, where they were not asked for by their ids.
+async fn one_patient(
+    state: &Shared,
+    opened: &Opened,
+    found: Vec<Value>,
+    options: &SearchOptions,
+) -> Answer<Vec<Value>> {
+    let (matches, mut out): (Vec<Value>, Vec<Value>) =
+        found.into_iter().partition(|e| e["search"]["mode"] != "include");
+    if matches.is_empty() {
+        return Ok(out);
+    }
+    let sources = golden::sources(state, &opened.person).await?;
+    if let Some(one) = sources.as_ref().and_then(|sources| golden::shown(sources, Some(opened))) {
+        let url = format!("{}/Patient/{}", options.base, opened.person);
+        out.insert(0, json!({"fullUrl": url, "resource": one, "search": {"mode": "match"}}));
     }
     Ok(out)
 }
@@ -235,7 +281,7 @@ fn page(
 }
 
 /// Percent-encoding of a part of a query.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~:/$,".contains(&byte) {

@@ -15,6 +15,7 @@ mod summary;
 mod view;
 
 pub use snapshot::{Place, Snapshot, Told};
+pub use view::View;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,8 +30,8 @@ use serde_json::Value;
 use crate::error::Result;
 use crate::identity::Act;
 use crate::model::{
-    Answer, Applied, Decision, Delivery, Figures, Origin, PersonQuery, PersonRow, PersonView, Review,
-    SearchOptions, SearchPage, SourceMessage, Version,
+    Answer, Applied, Decision, Delivery, Figures, HistoryPage, HistoryQuery, Origin, PersonQuery, PersonRow,
+    PersonView, Review, SearchOptions, SearchPage, SourceMessage, Sources, Version,
 };
 use crate::summary::{Show, Summary, SummaryQuery};
 use crate::tables::Who;
@@ -171,7 +172,27 @@ impl Record {
     /// # Errors
     /// The database failed.
     pub fn read_resource(&self, kind: &str, id: &str) -> Result<Option<Version>> {
-        self.read(|db| read::current(db, kind, id))
+        self.read(|db| read::referred(db, read::current(db, kind, id)?))
+    }
+
+    /// The Patients of a person, by the person's id or that of one of them, the displayed one first. `None` where there is
+    /// no such person. [`crate::golden`] makes one Patient of them.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn sources(&self, person_or_patient: &str) -> Result<Option<Sources>> {
+        self.read(|db| match people::whose(db, person_or_patient)? {
+            Some(pid) => person::sources(db, pid).map(Some),
+            None => Ok(None),
+        })
+    }
+
+    /// Versions of a type, or of everything, newest first, in the order in which they were taken in.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn history_of_all(&self, query: &HistoryQuery, base: &str) -> Result<HistoryPage> {
+        self.read(|db| read::history_of_all(db, query, base))
     }
 
     /// One version of a resource.
@@ -179,7 +200,7 @@ impl Record {
     /// # Errors
     /// The database failed.
     pub fn vread(&self, kind: &str, id: &str, version: u32) -> Result<Option<Version>> {
-        self.read(|db| read::version(db, kind, id, version))
+        self.read(|db| read::referred(db, read::version(db, kind, id, version)?))
     }
 
     /// Every version of a resource, newest first; empty where there never was one.
@@ -261,12 +282,15 @@ impl Record {
         self.read(|db| person::view(db, person))
     }
 
-    /// The person whom a Patient belongs to.
+    /// The person whom a Patient belongs to, or whose own Patient it is.
     ///
     /// # Errors
     /// The database failed.
     pub fn person_of(&self, patient: &str) -> Result<Option<String>> {
-        self.read(|db| people::person_of(db, patient))
+        self.read(|db| match people::whose(db, patient)? {
+            Some(pid) => people::person_id(db, pid).map(Some),
+            None => Ok(None),
+        })
     }
 
     /// A list of persons.

@@ -13,6 +13,14 @@ pub(crate) fn pid_of(db: &Connection, patient: &str) -> Result<Option<i64>> {
     Ok(find.query_row([patient], |row| row.get(0)).optional()?)
 }
 
+/// The person of a Patient, or the one whose own Patient this is: its number.
+pub(crate) fn whose(db: &Connection, patient: &str) -> Result<Option<i64>> {
+    match pid_of(db, patient)? {
+        Some(pid) => Ok(Some(pid)),
+        None => pid_of_id(db, patient),
+    }
+}
+
 /// The person of a Patient: its id.
 pub(crate) fn person_of(db: &Connection, patient: &str) -> Result<Option<String>> {
     match pid_of(db, patient)? {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::demographics::{chosen, differences, member, rank};
 use crate::error::Result;
 use crate::limits;
-use crate::model::{Decision, Member, PersonQuery, PersonRow, PersonView, Review};
+use crate::model::{Decision, Member, PersonQuery, PersonRow, PersonView, Review, Sources};
 use crate::paths::fold;
 use causeway_core::NhsNumber;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -49,6 +49,15 @@ pub(crate) fn members(db: &Connection, pid: i64) -> Result<Vec<Member>> {
     }
     out.sort_by_key(|m| std::cmp::Reverse(rank(m)));
     Ok(out)
+}
+
+/// The Patients of a person as told, the displayed one first.
+pub(crate) fn sources(db: &Connection, pid: i64) -> Result<Sources> {
+    let mut patients = Vec::new();
+    for member in members(db, pid)? {
+        patients.extend(read::current(db, "Patient", &member.patient)?);
+    }
+    Ok(Sources { person: people::person_id(db, pid)?, patients })
 }
 
 /// The name of what a reference points to, where the record knows one: a practice is known by its name. A raw reference

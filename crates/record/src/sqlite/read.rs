@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::bundle::key_of;
 use crate::error::{RecordError, Result};
-use crate::model::{Figures, Key, Origin, Source, Version, VersionState};
-use crate::{dates, limits, parameters};
+use crate::model::{Figures, HistoryPage, HistoryQuery, Key, Origin, Source, Version, VersionState};
+use crate::{dates, golden, limits, parameters};
 
 use super::{people, searchset};
 
@@ -117,24 +117,64 @@ pub(crate) fn history_bundle(db: &Connection, kind: &str, id: &str, base: &str) 
     if versions.is_empty() {
         return Ok(None);
     }
-    let entries: Vec<Value> = versions
-        .iter()
-        .map(|v| {
-            let url = v.key.reference();
-            let gone = matches!(v.state, VersionState::Superseded | VersionState::Deleted);
-            let modified = v.at.to_string();
-            let etag = format!("W/\"{}\"", v.version);
-            if gone {
-                return json!({"fullUrl": format!("{base}/{url}"), "request": {"method": "DELETE", "url": url},
-                    "response": {"status": "204", "etag": etag, "lastModified": modified}});
-            }
-            let status = if v.version == 1 { "201" } else { "200" };
-            json!({"fullUrl": format!("{base}/{url}"), "resource": v.resource,
-                "request": {"method": "PUT", "url": url},
-                "response": {"status": status, "etag": etag, "lastModified": modified}})
-        })
-        .collect();
+    let entries: Vec<Value> = versions.iter().map(|v| history_entry(v, base)).collect();
     Ok(Some(json!({"resourceType": "Bundle", "type": "history", "total": entries.len(), "entry": entries})))
+}
+
+/// A version as an entry of a history: what made it, and what was answered.
+fn history_entry(v: &Version, base: &str) -> Value {
+    let url = v.key.reference();
+    let modified = v.at.to_string();
+    let etag = format!("W/\"{}\"", v.version);
+    if matches!(v.state, VersionState::Superseded | VersionState::Deleted) {
+        return json!({"fullUrl": format!("{base}/{url}"), "request": {"method": "DELETE", "url": url},
+            "response": {"status": "204", "etag": etag, "lastModified": modified}});
+    }
+    let status = if v.version == 1 { "201" } else { "200" };
+    json!({"fullUrl": format!("{base}/{url}"), "resource": v.resource,
+        "request": {"method": "PUT", "url": url},
+        "response": {"status": status, "etag": etag, "lastModified": modified}})
+}
+
+/// Versions of a type, or of all, newest first. A version's row number grows with the time at which it was taken in.
+pub(crate) fn history_of_all(db: &Connection, query: &HistoryQuery, base: &str) -> Result<HistoryPage> {
+    let count = if query.count == 0 { limits::PAGE_DEFAULT } else { query.count.min(limits::PAGE_MAX) };
+    let sql = format!(
+        "SELECT {VERSION_COLUMNS}, v.rowid FROM version v CROSS JOIN resource r ON r.rid=v.rid
+           JOIN message m ON m.mid=v.mid JOIN source s ON s.source=m.source
+         WHERE v.rowid<?1 AND v.at>=?2 AND (?3='' OR r.type=?3) ORDER BY v.rowid DESC LIMIT ?4"
+    );
+    let since = query.since.map_or(i64::MIN, Timestamp::as_microsecond);
+    let before = query.before.unwrap_or(i64::MAX);
+    let mut list = db.prepare_cached(&sql)?;
+    let mut rows = list
+        .query_map(params![before, since, query.kind, count as i64 + 1], |row| {
+            Ok((version_of(row)?, row.get::<_, i64>(14)?))
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let more = rows.len() > count;
+    rows.truncate(count);
+    let next = rows.last().map(|(_, row)| *row).filter(|_| more);
+    let mut entries = Vec::with_capacity(rows.len());
+    for (row, _) in rows {
+        entries.push(history_entry(&with_content(row)?, base));
+    }
+    let mut bundle = json!({"resourceType": "Bundle", "type": "history"});
+    if !entries.is_empty() {
+        bundle["entry"] = entries.into();
+    }
+    Ok(HistoryPage { bundle, next })
+}
+
+/// A Patient with the link to the one of its person.
+pub(crate) fn referred(db: &Connection, version: Option<Version>) -> Result<Option<Version>> {
+    let Some(mut version) = version else { return Ok(None) };
+    if version.key.kind == "Patient"
+        && let Some(person) = people::person_of(db, &version.key.id)?
+    {
+        golden::refer(&mut version.resource, &person);
+    }
+    Ok(Some(version))
 }
 
 /// Messages that told or confirmed a resource.
@@ -208,7 +248,7 @@ pub(crate) fn everything_of_patient(
     asked: &[(String, String)],
 ) -> Result<Option<Value>> {
     let part = Part::of(asked)?;
-    match people::pid_of(db, patient)? {
+    match people::whose(db, patient)? {
         Some(pid) => {
             everything(db, pid, base, &part).map(|bundle| Some(part.linked(bundle, patient, base, asked)))
         }
@@ -361,11 +401,12 @@ fn everything(db: &Connection, pid: i64, base: &str, part: &Part) -> Result<(Val
                 }
             }
         }
-        targets.insert(version.key.reference());
+        let key = version.key.clone();
+        targets.insert(key.reference());
         let mode = if steps == 0 { "match" } else { "include" };
-        entries.push(entry(base, &version, mode));
-        if steps == 0 && version.key.kind != "Provenance" {
-            for provenance in provenance_of(db, &version.key)? {
+        entries.push(entry(db, base, version, mode)?);
+        if steps == 0 && key.kind != "Provenance" {
+            for provenance in provenance_of(db, &key)? {
                 if taken.insert(provenance) {
                     queue.push_back((provenance, 1));
                 }
@@ -424,9 +465,10 @@ pub(crate) fn references(value: &Value, out: &mut Vec<Key>) {
 }
 
 /// An entry of a searchset.
-pub(crate) fn entry(base: &str, version: &Version, mode: &str) -> Value {
+pub(crate) fn entry(db: &Connection, base: &str, version: Version, mode: &str) -> Result<Value> {
     let url = format!("{base}/{}", version.key.reference());
-    json!({"fullUrl": url, "resource": version.resource, "search": {"mode": mode}})
+    let resource = referred(db, Some(version))?.map(|v| v.resource).unwrap_or_default();
+    Ok(json!({"fullUrl": url, "resource": resource, "search": {"mode": mode}}))
 }
 
 /// An OperationOutcome as an entry: severity, code and text of each issue.

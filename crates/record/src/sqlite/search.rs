@@ -38,6 +38,10 @@ pub(crate) struct Query {
     only_count: bool,
     total: Option<bool>,
     pub unknown: Vec<String>,
+    /// Whether of each person's Patients one is found, for all of them.
+    pub one_per_person: bool,
+    /// Whether Patients are asked for by ids that sources gave.
+    by_source: bool,
 }
 
 impl Query {
@@ -97,7 +101,9 @@ pub(crate) fn search(
     if given.len() > limits::PARAMS_MAX {
         return refuse("too many parameters");
     }
-    let query = understand(db, kind, given)?;
+    let mut query = understand(db, kind, given)?;
+    // Who asks by the id of one source's Patient means that one.
+    query.one_per_person = kind == "Patient" && !options.each_source && !query.by_source;
     if options.strict && !query.unknown.is_empty() {
         return refuse(format!("unknown parameter {}", query.unknown.join(", ")));
     }
@@ -237,6 +243,17 @@ fn condition(db: &Connection, kind: &str, name: &str, value: &str, query: &mut Q
     match base {
         "_id" | "_lastUpdated" if !modifier.is_empty() => return refuse(format!("{base} takes no modifier")),
         "_id" => {
+            let mut ids = Vec::new();
+            for id in alternatives {
+                match people::pid_of_id(db, &id)? {
+                    Some(pid) if kind == "Patient" => ids.extend(people::members(db, pid)?),
+                    _ => {
+                        query.by_source = true;
+                        ids.push(id);
+                    }
+                }
+            }
+            let alternatives = ids;
             any(query, &alternatives, "r.id=?", |v| Ok(vec![Sql::Text(v.to_owned())]), None)?;
             return Ok(true);
         }
@@ -500,7 +517,7 @@ fn persons_of(db: &Connection, references: &[String]) -> Result<Vec<String>> {
     let mut out: Vec<String> = Vec::new();
     for reference in references {
         let id = bundle::key_of(reference).map_or_else(|| reference.clone(), |key| key.id);
-        let found = match people::pid_of(db, &id)? {
+        let found = match people::whose(db, &id)? {
             Some(pid) => people::members(db, pid)?,
             None => vec![id],
         };
@@ -731,6 +748,11 @@ fn filter(kind: &str, query: &Query) -> (String, Vec<Sql>) {
             _ => sql.push_str(&format!(" AND {}", condition.sql)),
         }
         values.extend(condition.values.iter().cloned());
+    }
+    if query.one_per_person {
+        let first =
+            format!("SELECT min(g.rid) FROM member g WHERE g.rid IN (SELECT r.rid {sql}) GROUP BY g.pid");
+        sql = format!("FROM resource r WHERE r.rid IN ({first})");
     }
     (sql, values)
 }

@@ -4,11 +4,11 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::error::Result;
-use crate::model::{SearchOptions, SearchPage};
+use crate::model::{SearchOptions, SearchPage, Version};
 use crate::{limits, params};
 
-use super::read;
 use super::search::{Include, Query};
+use super::{people, person, read};
 
 #[allow(clippy::too_many_arguments, reason = "the parts of one answer, used here only")]
 pub(crate) fn answer(
@@ -24,10 +24,17 @@ pub(crate) fn answer(
     let mut entries = Vec::new();
     let mut matches = Vec::new();
     for rid in &rows {
-        let mut version = read::by_rid(db, *rid)?;
-        query.view.apply(&mut version.resource);
-        entries.push(read::entry(&options.base, &version, "match"));
-        matches.push(version.key);
+        let version = read::by_rid(db, *rid)?;
+        matches.push(version.key.clone());
+        let mut entry = match of_person(db, query, &version)? {
+            Some(one) => {
+                let url = format!("{}/Patient/{}", options.base, one["id"].as_str().unwrap_or_default());
+                json!({"fullUrl": url, "resource": one, "search": {"mode": "match"}})
+            }
+            None => read::entry(db, &options.base, version, "match")?,
+        };
+        query.view.apply(&mut entry["resource"]);
+        entries.push(entry);
     }
     let mut said: Vec<(&str, &str, String)> = query
         .unknown
@@ -67,6 +74,17 @@ pub(crate) fn answer(
     Ok(SearchPage { bundle, next, total, matches })
 }
 
+/// The Patient of a person whom a search finds by one of her sources.
+fn of_person(db: &Connection, query: &Query, version: &Version) -> Result<Option<Value>> {
+    if !query.one_per_person {
+        return Ok(None);
+    }
+    let Some(pid) = people::pid_of(db, &version.key.id)? else { return Ok(None) };
+    let sources = person::sources(db, pid)?;
+    let patients: Vec<Value> = sources.patients.into_iter().map(|v| v.resource).collect();
+    Ok(crate::golden(&sources.person, &patients))
+}
+
 /// Adds what `_include` and `_revinclude` ask for; gives whether that is all of it.
 fn included(
     db: &Connection,
@@ -87,7 +105,7 @@ fn included(
                     return Ok(false);
                 }
                 added += 1;
-                entries.push(read::entry(&options.base, &read::by_rid(db, found)?, "include"));
+                entries.push(read::entry(db, &options.base, read::by_rid(db, found)?, "include")?);
             }
         }
     }

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
+use crate::error::{RecordError, Result};
 use crate::parameters;
 
 /// What of each match is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum View {
+pub enum View {
     /// All of it.
     #[default]
     Whole,
@@ -21,6 +22,29 @@ pub(crate) enum View {
 }
 
 impl View {
+    /// What the parameters of a search ask for.
+    ///
+    /// # Errors
+    /// [`RecordError::Search`] for a value of `_summary` that there isn't.
+    pub fn of(params: &[(String, String)]) -> Result<Self> {
+        let mut view = Self::Whole;
+        for (name, value) in params {
+            match name.as_str() {
+                "_elements" => {
+                    view = Self::elements(&value.split(',').map(str::to_owned).collect::<Vec<_>>())
+                }
+                "_summary" if value != "count" => {
+                    let unknown = || {
+                        RecordError::Search("_summary is none of true, false, text, data, count".to_owned())
+                    };
+                    view = Self::summary(value).ok_or_else(unknown)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(view)
+    }
+
     /// For a value of `_summary` other than `count`.
     pub(crate) fn summary(value: &str) -> Option<Self> {
         Some(match value {
@@ -39,7 +63,7 @@ impl View {
     }
 
     /// Takes away what is not asked for, and says that something was taken (R4, search, 3.1.1.5.9).
-    pub(crate) fn apply(&self, resource: &mut Value) {
+    pub fn apply(&self, resource: &mut Value) {
         let Value::Object(map) = resource else { return };
         let kind = map.get("resourceType").and_then(Value::as_str).unwrap_or("").to_owned();
         let keep: Vec<&str> = match self {

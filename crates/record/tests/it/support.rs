@@ -144,7 +144,11 @@ pub fn observation(id: &str, patient: &str, text: &str, time: &str, value: &str)
 
 pub fn find(record: &Record, kind: &str, query: &str) -> SearchPage {
     record
-        .search(kind, &params(query), &SearchOptions { base: "https://record.example".into(), strict: false })
+        .search(
+            kind,
+            &params(query),
+            &SearchOptions { base: "https://record.example".into(), strict: false, each_source: false },
+        )
         .unwrap()
 }
 

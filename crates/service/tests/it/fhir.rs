@@ -21,7 +21,21 @@ async fn from_the_door_to_the_record() {
     let patient = &found["entry"][0]["resource"];
     assert_eq!(patient["name"][0]["family"], "Quillfeather");
     assert_eq!(patient["meta"]["source"], format!("urn:causeway:message:{id}"));
-    let patient = patient["id"].as_str().unwrap();
+    // One Patient for the person, under the id of her page, with a link to what the source told.
+    let golden = patient["id"].as_str().unwrap();
+    let person = get(&server, "/people/").await.json()["people"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(golden, person);
+    let own = get(&server, &format!("/fhir/Patient/{golden}")).await.json();
+    assert_eq!(&own, patient);
+    let patient = own["link"][0]["other"]["reference"].as_str().unwrap().strip_prefix("Patient/").unwrap();
+    let told = get(&server, &format!("/fhir/Patient/{patient}")).await.json();
+    assert_eq!(told["link"], json!([{"other": {"reference": format!("Patient/{golden}")}, "type": "refer"}]));
+    let all = get(&server, &format!("/fhir/Observation?patient={golden}")).await.json();
+    assert_eq!(
+        all["total"],
+        get(&server, &format!("/fhir/Observation?patient={patient}")).await.json()["total"]
+    );
+    assert!(all["total"].as_u64().unwrap() > 0);
 
     let read = get(&server, &format!("/fhir/Patient/{patient}")).await;
     assert_eq!((read.status, read.header("etag")), (200, Some("W/\"1\"")));
@@ -54,9 +68,14 @@ async fn refusals_are_operation_outcomes() {
     for (path, status) in [
         ("/fhir/Patient/none", 404),
         ("/fhir/patient", 404),
-        ("/fhir/Patient/a/_history/x", 400),
+        ("/fhir/Patient/a/_history/x", 404),
         ("/fhir/Patient?birthdate=yesterday", 400),
-        ("/fhir/Patient?_format=xml", 406),
+        ("/fhir/Patient?_format=turtle", 406),
+        ("/fhir/Foo", 404),
+        ("/fhir/Foo/a", 404),
+        ("/fhir/StructureDefinition", 404),
+        ("/fhir/Observation/a/$everything", 404),
+        ("/fhir/Patient/a/Organization", 404),
     ] {
         let reply = get(&server, path).await;
         assert_eq!(reply.status, status, "{path}: {}", reply.text());
@@ -83,7 +102,8 @@ async fn nothing_is_disclosed_that_is_not_audited() {
     let id = send(&server, AGNES).await;
     until(&server, &id, "recorded").await;
     let found = get(&server, "/fhir/Patient?family=Quillfeather").await.json();
-    let patient = found["entry"][0]["resource"]["id"].as_str().unwrap().to_owned();
+    let patient = found["entry"][0]["resource"]["link"][0]["other"]["reference"].as_str().unwrap();
+    let patient = patient.strip_prefix("Patient/").unwrap().to_owned();
     let person = get(&server, "/people/").await.json()["people"][0]["id"].as_str().unwrap().to_owned();
     let paths = [
         "/fhir/Patient".to_owned(),
@@ -91,6 +111,14 @@ async fn nothing_is_disclosed_that_is_not_audited() {
         format!("/fhir/Patient/{patient}/_history"),
         format!("/fhir/Patient/{patient}/_history/1"),
         format!("/fhir/Patient/{patient}/$everything"),
+        format!("/fhir/Patient/{patient}/$everything?_count=2"),
+        format!("/fhir/Patient/{person}"),
+        format!("/fhir/Patient/{person}/_history"),
+        format!("/fhir/Patient/{person}/$everything"),
+        format!("/fhir/Patient/{person}/Observation"),
+        format!("/fhir/Patient/{patient}?_format=xml"),
+        "/fhir/Observation/_history".to_owned(),
+        "/fhir/_history".to_owned(),
         format!("/messages/{id}/original"),
         format!("/messages/{id}/bundles/1"),
         format!("/messages/{id}/explain"),

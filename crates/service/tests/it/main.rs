@@ -6,6 +6,7 @@ mod disclosures;
 mod doors;
 mod faulty;
 mod fhir;
+mod fhir_api;
 mod html;
 mod large;
 mod line_adapter;

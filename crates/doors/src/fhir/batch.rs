@@ -1,0 +1,143 @@
+//! A batch of reads: each entry is a request of its own, through the same gate and with its own entry of the access log.
+
+use std::pin::Pin;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use causeway_access::Reader;
+use causeway_broker::state::Shared;
+use causeway_host::problem::{Answer, Problem};
+use causeway_host::listener::Peer;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::{answer, base, format};
+
+/// Entries of a batch.
+const ENTRIES_MAX: usize = 100;
+/// Bytes of a batch.
+const BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of the answer to one entry.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Headers of the batch that are not those of its entries.
+const OWN: [HeaderName; 7] = [
+    header::CONTENT_TYPE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_ENCODING,
+    header::TRANSFER_ENCODING,
+    header::ACCEPT,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+];
+
+pub(super) async fn batch(State(state): State<Shared>, reader: Reader, request: Request) -> Answer {
+    // Whoever may not read at all is told so once.
+    drop(reader);
+    let (parts, body) = request.into_parts();
+    format::negotiate(&parts.headers, None)?;
+    let body = to_bytes(body, BYTES_MAX).await.map_err(|_| {
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-long", "batch", "the batch is too large")
+    })?;
+    let bundle = format::resource_of(&body)?;
+    let invalid = |text: &'static str| Problem::invalid("batch", text);
+    if bundle["resourceType"] != "Bundle" || bundle["type"] != "batch" {
+        return Err(invalid(
+            "a Bundle of type batch with reads is answered here; send what is to be taken in to POST /messages",
+        ));
+    }
+    let entries = bundle["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if entries.len() > ENTRIES_MAX {
+        return Err(invalid("the batch has too many entries"));
+    }
+    let root = base(&state, &parts.headers);
+    let mut answered = Vec::with_capacity(entries.len());
+    for entry in entries {
+        answered.push(one(&state, &parts, &root, &entry["request"]).await);
+    }
+    let bundle = json!({"resourceType": "Bundle", "type": "batch-response", "entry": answered});
+    Ok(answer(StatusCode::OK, &bundle))
+}
+
+fn refused(problem: &Problem) -> Value {
+    json!({"response": {"status": problem.status.as_u16().to_string(), "outcome": problem.outcome()}})
+}
+
+async fn one(state: &Shared, batch: &Parts, root: &str, asked: &Value) -> Value {
+    let method = asked["method"].as_str().unwrap_or_default();
+    if method != "GET" && method != "HEAD" {
+        let text = "only reads are answered in a batch";
+        return refused(&Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not-supported", "method", text));
+    }
+    let url = asked["url"].as_str().unwrap_or_default();
+    let path = url.strip_prefix(root).unwrap_or(url).trim_start_matches('/');
+    let elsewhere = path.is_empty() || path.contains("://") || path.split(['/', '?']).any(|p| p == "..");
+    let request = request(batch, &format!("/fhir/{path}"), asked);
+    let (false, Some(request)) = (elsewhere, request) else {
+        return refused(&Problem::invalid("batch", "the url of an entry is relative to this API"));
+    };
+    entry(routed(state, request).await, method == "HEAD").await
+}
+
+/// The answer of this API to one request.
+fn routed(state: &Shared, request: Request) -> Pin<Box<dyn Future<Output = Response> + Send>> {
+    let router = super::router().with_state(state.clone());
+    Box::pin(async move {
+        let Ok(response) = router.oneshot(request).await;
+        response
+    })
+}
+
+/// The request of an entry, by the same caller.
+fn request(batch: &Parts, uri: &str, asked: &Value) -> Option<Request> {
+    let mut headers: HeaderMap = batch.headers.clone();
+    for name in OWN {
+        headers.remove(name);
+    }
+    for (name, member) in
+        [(header::IF_NONE_MATCH, "ifNoneMatch"), (header::IF_MODIFIED_SINCE, "ifModifiedSince")]
+    {
+        if let Some(value) = asked[member].as_str() {
+            let value = if member == "ifModifiedSince" { http_date(value)? } else { value.to_owned() };
+            headers.insert(name, HeaderValue::from_str(&value).ok()?);
+        }
+    }
+    let mut request = Request::builder().method(Method::GET).uri(uri).body(Body::empty()).ok()?;
+    *request.headers_mut() = headers;
+    if let Some(peer) = batch.extensions.get::<Peer>() {
+        request.extensions_mut().insert(peer.clone());
+    }
+    Some(request)
+}
+
+/// An instant as HTTP writes it.
+fn http_date(instant: &str) -> Option<String> {
+    let at: jiff::Timestamp = instant.parse().ok()?;
+    Some(at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+}
+
+async fn entry(response: Response, head: bool) -> Value {
+    let status = response.status();
+    let mut told = json!({"status": status.as_u16().to_string()});
+    if let Some(etag) = response.headers().get(header::ETAG).and_then(|v| v.to_str().ok()) {
+        told["etag"] = etag.into();
+    }
+    let bytes: Bytes = match to_bytes(response.into_body(), ANSWER_BYTES_MAX).await {
+        Ok(bytes) => bytes,
+        Err(_) => return refused(&Problem::internal()),
+    };
+    let resource = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
+    if resource.is_null() || head {
+        return json!({"response": told});
+    }
+    if let Some(updated) = resource["meta"]["lastUpdated"].as_str() {
+        told["lastModified"] = updated.into();
+    }
+    if status.is_success() {
+        return json!({"resource": resource, "response": told});
+    }
+    told["outcome"] = resource;
+    json!({"response": told})
+}

@@ -1,0 +1,172 @@
+//! `Patient/[id]/$everything`, by GET and by POST, whole or in parts.
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use causeway_access::audit_event::Act;
+use causeway_access::{Reader, record_problem};
+use causeway_broker::state::Shared;
+use causeway_host::problem::{Answer, Problem};
+use serde_json::{Value, json};
+
+use super::search::{self, Params};
+use super::{answer, base, format, golden, guard, negotiate, param};
+
+/// Most entries of a page that is cut to what a reader may see.
+const COUNT_MAX: usize = 500;
+
+pub(super) async fn by_query(
+    State(state): State<Shared>,
+    reader: Reader,
+    headers: HeaderMap,
+    Query(params): Query<Params>,
+    Path((kind, id)): Path<(String, String)>,
+) -> Answer {
+    everything(state, reader, headers, kind, id, params).await
+}
+
+/// As every operation is invoked: by POST of a Parameters resource, which may be absent where nothing is said.
+pub(super) async fn by_parameters(
+    State(state): State<Shared>,
+    reader: Reader,
+    headers: HeaderMap,
+    Query(mut params): Query<Params>,
+    Path((kind, id)): Path<(String, String)>,
+    body: Bytes,
+) -> Answer {
+    if !body.iter().all(u8::is_ascii_whitespace) {
+        params.extend(parameters(&format::resource_of(&body)?)?);
+    }
+    everything(state, reader, headers, kind, id, params).await
+}
+
+/// Names and primitive values of a Parameters resource.
+fn parameters(resource: &Value) -> Answer<Params> {
+    let wrong = |text: &str| Problem::invalid("parameters", text);
+    if resource["resourceType"] != "Parameters" {
+        return Err(wrong("an operation takes a Parameters resource"));
+    }
+    let mut out = Params::new();
+    for parameter in resource["parameter"].as_array().into_iter().flatten() {
+        let name = parameter["name"].as_str().ok_or_else(|| wrong("a parameter has no name"))?;
+        let members = parameter.as_object().into_iter().flatten();
+        let value = members.filter(|(key, _)| key.starts_with("value")).map(|(_, value)| value).next();
+        let text = match value {
+            Some(Value::String(text)) => text.clone(),
+            Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
+            _ => return Err(wrong("a parameter of this operation has one primitive value")),
+        };
+        out.push((name.to_owned(), text));
+    }
+    Ok(out)
+}
+
+async fn everything(
+    state: Shared,
+    reader: Reader,
+    headers: HeaderMap,
+    kind: String,
+    id: String,
+    params: Params,
+) -> Answer {
+    let form = negotiate(&headers, param(&params, "_format"))?;
+    if kind != "Patient" {
+        return Err(Problem::not_found("operation of this type"));
+    }
+    reader.require_scope("*", true)?;
+    let entity = format!("Patient/{id}");
+    let opened = guard::open(&state, &reader, &id, &entity).await?;
+    let sources = golden::sources(&state, &id).await?.ok_or_else(|| Problem::not_found("patient"))?;
+    let base = base(&state, &headers);
+    // A reader whom a decision limits gets pages of what is left when it is cut.
+    let asked: Params = match &opened {
+        None => params.clone(),
+        Some(_) => params.iter().filter(|(name, _)| name != "_count" && name != "_page").cloned().collect(),
+    };
+    let (wanted, root) = (id.clone(), base.clone());
+    let bundle = state
+        .blocking(move |s| s.record.everything_asked(&wanted, &root, &asked).map_err(record_problem))
+        .await?;
+    let mut bundle = bundle.ok_or_else(|| Problem::not_found("patient"))?;
+    let types = params.iter().filter(|(name, _)| name == "_type").flat_map(|(_, value)| value.split(','));
+    let types: Vec<&str> = types.collect();
+    let with_golden = sources.person == id
+        && (types.is_empty() || types.contains(&"Patient"))
+        && param(&params, "_page").is_none();
+    let patients: Vec<String> = {
+        let found = guard::patients_of(&bundle);
+        let first = || sources.patients.iter().map(|v| v.key.id.clone()).take(1).collect();
+        if found.is_empty() { first() } else { found }
+    };
+    if let Some(opened) = &opened {
+        bundle = opened.show_bundle(bundle);
+    }
+    if with_golden && let Some(one) = golden::shown(&sources, opened.as_ref()) {
+        let entry =
+            json!({"fullUrl": format!("{base}/Patient/{id}"), "resource": one, "search": {"mode": "match"}});
+        if let Some(total) = bundle["total"].as_u64() {
+            bundle["total"] = json!(total + 1);
+        }
+        match bundle["entry"].as_array_mut() {
+            Some(entries) => entries.insert(0, entry),
+            None => bundle["entry"] = json!([entry]),
+        }
+    }
+    match opened {
+        None => guard::write(&state, &reader, Act::Read, &entity, "", &patients).await?,
+        Some(mut opened) => {
+            page(&mut bundle, &format!("{base}/Patient/{id}/$everything"), &params)?;
+            opened.disclose(&state.gate, &reader, Act::Read, vec![entity], Vec::new()).await?;
+        }
+    }
+    Ok(search::in_form(answer(StatusCode::OK, &bundle), form))
+}
+
+/// The page that was asked for of what a reader may see, with its links.
+fn page(bundle: &mut Value, url: &str, params: &Params) -> Answer<()> {
+    let number = |name: &str| param(params, name).map(str::parse::<usize>).transpose();
+    let wrong = |_| Problem::invalid("search", "_count and _page are numbers that were given out");
+    let count = number("_count").map_err(wrong)?;
+    let from = number("_page").map_err(wrong)?.unwrap_or(0);
+    let given: Params = params.iter().filter(|(name, _)| name != "_page").cloned().collect();
+    let mut links = vec![json!({"relation": "self", "url": search::url(url, params)})];
+    if let Some(count) = count {
+        if count == 0 {
+            return Err(Problem::invalid("search", "_count is no number above 0"));
+        }
+        let all = bundle["entry"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        let (said, all): (Vec<Value>, Vec<Value>) =
+            all.into_iter().partition(|e| e["search"]["mode"] == "outcome");
+        let length = all.len();
+        let count = count.min(COUNT_MAX);
+        let mut shown: Vec<Value> = all.into_iter().skip(from).take(count).collect();
+        if from + shown.len() < length {
+            let mut next = given;
+            next.push(("_page".to_owned(), (from + shown.len()).to_string()));
+            links.push(json!({"relation": "next", "url": search::url(url, &next)}));
+        }
+        shown.extend(said);
+        match shown.is_empty() {
+            true => drop(bundle.as_object_mut().and_then(|map| map.remove("entry"))),
+            false => bundle["entry"] = shown.into(),
+        }
+    }
+    bundle["link"] = links.into();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_those_of_a_query() {
+        let given = json!({"resourceType": "Parameters", "parameter": [
+            {"name": "_count", "valueInteger": 10}, {"name": "start", "valueDate": "2026-01-01"}]});
+        let expected = [("_count", "10"), ("start", "2026-01-01")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        assert_eq!(parameters(&given).unwrap(), expected);
+        assert!(parameters(&json!({"resourceType": "Patient"})).is_err());
+        let part = json!({"resourceType": "Parameters", "parameter": [{"name": "a", "part": []}]});
+        assert!(parameters(&part).is_err());
+    }
+}
