@@ -10,7 +10,7 @@ use axum::response::Response;
 use causeway_access::Reader;
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_host::listener::Peer;
+use causeway_host::Peer;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
