@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::Response;
 use causeway_access::Reader;
 use causeway_broker::state::Shared;
-use causeway_host::problem::{Answer, Problem};
 use causeway_host::Peer;
+use causeway_host::problem::{Answer, Problem};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
