@@ -42,8 +42,8 @@ struct Crossing {
     body: Value,
 }
 
-const LEDGER_WORDS: [&str; 6] =
-    ["mapped", "mapped-with-loss", "withheld", "rejected", "unsupported", "structural"];
+const LEDGER_WORDS: [&str; 7] =
+    ["mapped", "mapped-with-loss", "decides", "withheld", "rejected", "unsupported", "structural"];
 
 fn organisations() -> Vec<Organisation> {
     let all =

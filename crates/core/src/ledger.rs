@@ -46,6 +46,9 @@ pub enum Outcome {
     Structural,
     /// Kept only in the original; no place was found for it.
     Unsupported,
+    /// Its value is not written itself; it decides what is written of others (a qualifier, a type, a flag that is not set).
+    /// The reason says what.
+    Decides,
     /// Its value reached the output.
     Mapped,
     /// Its value reached the output, and something of it was lost; the reason says what.
@@ -58,9 +61,10 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order in which totals are printed.
-    pub const ALL: [Outcome; 7] = [
+    pub const ALL: [Outcome; 8] = [
         Outcome::Mapped,
         Outcome::MappedWithLoss,
+        Outcome::Decides,
         Outcome::Withheld,
         Outcome::Rejected,
         Outcome::Unsupported,
@@ -74,6 +78,7 @@ impl Outcome {
             Outcome::Unexplained => "unexplained",
             Outcome::Structural => "structural",
             Outcome::Unsupported => "unsupported",
+            Outcome::Decides => "decides",
             Outcome::Mapped => "mapped",
             Outcome::MappedWithLoss => "mapped-with-loss",
             Outcome::Withheld => "withheld",
@@ -98,7 +103,7 @@ pub struct Item {
 /// Items by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    counts: [u64; 7],
+    counts: [u64; 8],
 }
 
 impl Totals {

@@ -184,6 +184,13 @@ impl Writer {
         self.claim(from, Outcome::Mapped, "");
     }
 
+    /// Claims that these items are not written themselves and decide what is written of others; `what` says of which
+    /// (`the type of OBX-5`).
+    pub fn decides(&mut self, from: impl Sources, what: &'static str) {
+        self.trace_sources(&from, "");
+        self.claim(from, Outcome::Decides, what);
+    }
+
     /// Claims that these items reached the output with a loss; `what` names it.
     pub fn lossy(&mut self, from: impl Sources, what: &'static str) {
         self.claim(from, Outcome::MappedWithLoss, what);

@@ -56,6 +56,7 @@ pub fn outcome(word: &str) -> &'static str {
     match word {
         "mapped" => "Its value is in the FHIR output.",
         "mapped-with-loss" => "Its value is in the output, and something of it was lost.",
+        "decides" => "Not in the output itself; it decides what the output says of something else.",
         "withheld" => "Held back by a rule.",
         "rejected" => "Refused.",
         "unsupported" => "Kept only in the original message.",

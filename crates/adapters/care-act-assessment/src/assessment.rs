@@ -103,7 +103,7 @@ fn item(w: &mut Writer, question: Node<'_>, id: &str, zone: &TimeZone) {
     w.string("linkId", id, leaf(question, "questionId"));
     w.leaf_opt("text", leaf(question, "questionText"));
     let kind = leaf(question, "answerType");
-    w.mapped(kind);
+    w.decides(kind, "the type of the answer");
     w.array("answer", |w| {
         for given in leaves(question, "answer") {
             w.element(|w| answer(w, given, &kind.map_or_else(String::new, |k| token(k.text)), zone));

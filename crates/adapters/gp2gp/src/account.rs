@@ -67,6 +67,9 @@ pub(crate) fn close(c: &mut Composer<'_>, root: Element<'_>, zone: &TimeZone) {
             if unread && !envelope {
                 unreadable_time(c, leaf);
             }
+            if name == "classCode" && element.name() == "CompoundStatement" {
+                c.ledger.claim(leaf.id, Outcome::Decides, "what kind of group the statement is");
+            }
             let structural = envelope || STRUCTURAL.contains(&name) || leaf.is_blank();
             settle(c, leaf, structural);
         }

@@ -114,14 +114,14 @@ fn record<'d>(
             c.settle();
         }
     }
-    c.writer().mapped(id);
+    c.writer().decides(id, "the ids of what the extract makes");
     for element in &x.unknown {
         if let Some(item) = element.items().next() {
             c.issue_at(item, rules::STATEMENT_UNKNOWN.issue());
         }
     }
     let recipient = directory::recipient(&x);
-    c.writer().mapped(recipient);
+    c.writer().decides(recipient, "for whom the bundle is");
     let event = if root.name().starts_with("RCMR_") { safe(root.name()) } else { "EhrExtract".to_owned() };
     c.end(format!("extract {}", number + 1), event, recipient.map(|r| r.text.trim().to_owned()));
 }

@@ -296,8 +296,9 @@ fn translate(
     let recipient = header.msh.comp(6, 1);
     let label = if env.number > 0 { format!("message {}", env.number) } else { "message 1".to_owned() };
     let w = c.writer();
-    w.mapped((header.decided, header.control));
-    w.mapped(recipient);
+    w.mapped(header.decided);
+    w.decides(header.control, "the ids of what the message makes; it is in the acknowledgement");
+    w.decides(recipient, "for whom the bundle is");
     c.end(label, header.event(), recipient.map(|l| l.text.to_owned()));
     account::rest(c, env, &segments, items);
     Ok(())

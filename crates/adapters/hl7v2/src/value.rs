@@ -34,11 +34,11 @@ pub fn value<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>
         _ => return other(env, w, obx, part),
     }
     if w.wrote_since(before) {
-        w.mapped(kind);
+        w.decides(kind, "the type of the value in OBX-5");
     } else {
         env.tell(w, &rules::VALUE_TYPE, first.id);
         text(w, part);
-        w.claim(kind, Outcome::Structural, "");
+        w.decides(kind, "the type of the value in OBX-5");
     }
 }
 
@@ -325,7 +325,7 @@ pub fn attachment<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Par
     if kind.is_some_and(|k| k.text == "RP") {
         if let Some(pointer) = part.comp(1).leaf() {
             w.leaf("url", pointer);
-            w.mapped(kind);
+            w.decides(kind, "the type of the value in OBX-5");
         }
         return;
     }

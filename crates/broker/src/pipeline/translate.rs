@@ -196,7 +196,7 @@ fn refused(state: &AppState, message: &Message, rule: &'static str, text: &'stat
     state.counters.translation("none", rule, std::time::Duration::ZERO);
     let issue = Issue::new(Severity::Fatal, IssueCode::NotSupported, rule, text);
     let ledger = json!({
-        "totals": {"items": 1, "mapped": 0, "mapped-with-loss": 0, "withheld": 0, "rejected": 1, "unsupported": 0,
+        "totals": {"items": 1, "mapped": 0, "mapped-with-loss": 0, "decides": 0, "withheld": 0, "rejected": 1, "unsupported": 0,
                    "structural": 0, "unexplained": 0},
         "unexplained": 0,
         "items": [{"at": "the whole input", "bytes": [0, message.size], "outcome": "rejected", "reason": text}],

@@ -10,22 +10,25 @@
 //! They are data-driven and they assert what can fail: determinism, the sum of the ledger, the ledger's truth,
 //! references that resolve, no value in any issue text, no panic on mutated input.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use causeway_core::{Outcome, Place};
+use causeway_core::Outcome;
 use serde_json::Value;
 
 use crate::{Adapter, Context, Sender, Translation, translate};
 
-/// Items of one case whose truth is tested; more are sampled evenly.
-const TRUTH_ITEMS_MAX: usize = 300;
+mod mutate;
+mod truth;
+
+pub use mutate::Random;
 
 /// An adapter with its cases.
 pub struct Suite<'a> {
     adapter: &'a dyn Adapter,
     context: Context,
     cases: Vec<(String, Vec<u8>)>,
+    untrue: Vec<truth::Untrue>,
 }
 
 impl std::fmt::Debug for Suite<'_> {
@@ -48,7 +51,7 @@ pub fn test_context() -> Context {
 impl<'a> Suite<'a> {
     /// A suite with no case yet.
     pub fn new(adapter: &'a dyn Adapter) -> Self {
-        Self { adapter, context: test_context(), cases: Vec::new() }
+        Self { adapter, context: test_context(), cases: Vec::new(), untrue: Vec::new() }
     }
 
     /// Uses another context.
@@ -143,7 +146,11 @@ impl<'a> Suite<'a> {
                 assert!(item.span.end as usize <= input.len(), "{case}: {place} lies outside the input");
                 let needs_reason = matches!(
                     item.outcome,
-                    Outcome::MappedWithLoss | Outcome::Withheld | Outcome::Rejected | Outcome::Unsupported
+                    Outcome::MappedWithLoss
+                        | Outcome::Decides
+                        | Outcome::Withheld
+                        | Outcome::Rejected
+                        | Outcome::Unsupported
                 );
                 assert!(!needs_reason || !item.reason.is_empty(), "{case}: {place} has no reason");
             }
@@ -198,78 +205,6 @@ impl<'a> Suite<'a> {
         }
     }
 
-    /// The ledger's truth: a mapped item changes the output when its value changes; a structural or unsupported
-    /// one changes nothing, unless its record is then refused; and no changed value ever shows in the text of
-    /// an issue.
-    ///
-    /// # Panics
-    /// With the items for which that does not hold.
-    pub fn tells_the_truth(&self) {
-        let mut lies: BTreeMap<String, String> = BTreeMap::new();
-        for (case, input) in &self.cases {
-            self.truth_of(case, input, &mut lies);
-        }
-        assert!(lies.is_empty(), "the ledger does not tell the truth:\n{}", list(&lies));
-    }
-
-    fn truth_of(&self, case: &str, input: &[u8], lies: &mut BTreeMap<String, String>) {
-        let before = self.run(input);
-        let step = before.ledger.len().div_ceil(TRUTH_ITEMS_MAX).max(1);
-        for item in before.ledger.items().iter().step_by(step) {
-            if item.place == Place::Whole || item.span.is_empty() {
-                continue;
-            }
-            let place = item.place.render(before.ledger.outline());
-            // A value without letter or digit (the unit `%`) can't be changed this way: nothing is shown by it.
-            if mutate_value(input, item.span.start as usize, item.span.end as usize, 0).is_none() {
-                continue;
-            }
-            let mut changed = false;
-            let mut refused = false;
-            for attempt in 0..4 {
-                let Some(mutant) =
-                    mutate_value(input, item.span.start as usize, item.span.end as usize, attempt)
-                else {
-                    break;
-                };
-                let after = self.run(&mutant);
-                let value = String::from_utf8_lossy(item.span.of(&mutant)).into_owned();
-                if value.len() >= 6 {
-                    for issue in &after.issues {
-                        let at = issue.position.as_ref().map_or("", |p| p.path.as_str());
-                        if issue.text.contains(&value) || at.contains(&value) {
-                            lies.insert(
-                                format!("{case}: {place}"),
-                                format!("its value shows in {}", issue.rule),
-                            );
-                        }
-                    }
-                }
-                refused |=
-                    after.rejected() && !before.rejected() || after.outputs.len() != before.outputs.len();
-                changed |= after.outputs != before.outputs;
-                if changed && item.outcome == Outcome::Mapped {
-                    break;
-                }
-            }
-            match item.outcome {
-                Outcome::Mapped | Outcome::MappedWithLoss if !changed => {
-                    lies.insert(
-                        format!("{case}: {place}"),
-                        format!("{}, but changing it changes nothing", item.outcome.word()),
-                    );
-                }
-                Outcome::Structural | Outcome::Unsupported if changed && !refused => {
-                    lies.insert(
-                        format!("{case}: {place}"),
-                        format!("{}, but changing it changes the output", item.outcome.word()),
-                    );
-                }
-                _ => {}
-            }
-        }
-    }
-
     /// Mutated inputs: no panic, and the account still adds up.
     ///
     /// # Panics
@@ -293,10 +228,6 @@ impl<'a> Suite<'a> {
             );
         }
     }
-}
-
-fn list(lies: &BTreeMap<String, String>) -> String {
-    lies.iter().take(40).map(|(at, what)| format!("  {at}: {what}\n")).collect()
 }
 
 fn collect_references(value: &Value, into: &mut Vec<String>, depth: usize) {
@@ -331,96 +262,4 @@ pub fn corpora(name: &str) -> Option<std::path::PathBuf> {
     }
     eprintln!("SKIPPED: {} is absent (set CAUSEWAY_CORPORA to the folder of corpora)", folder.display());
     None
-}
-
-/// Changes the letters and digits of a value and nothing else, so that the shape stays. `None` where there is
-/// none to change. Escape sequences (`&amp;`, `\T\`, `?'`) keep their bytes: only the longest run of letters and
-/// digits outside them changes.
-fn mutate_value(input: &[u8], start: usize, end: usize, attempt: u8) -> Option<Vec<u8>> {
-    let mut out = input.to_vec();
-    let value = out.get_mut(start..end)?;
-    let mut changed = false;
-    let mut skip = false;
-    for (at, byte) in value.iter_mut().enumerate() {
-        match *byte {
-            b'&' | b'\\' => skip = !skip || *byte == b'&',
-            b';' => skip = false,
-            _ if skip => {}
-            b'0'..=b'9' => {
-                let by = 1 + attempt * 2 + (at % 3) as u8;
-                *byte = b'0' + (*byte - b'0' + by) % 10;
-                changed = true;
-            }
-            b'a'..=b'z' => {
-                *byte = b'a' + (*byte - b'a' + 7 + attempt * 5 + (at % 4) as u8) % 26;
-                changed = true;
-            }
-            b'A'..=b'Z' => {
-                *byte = b'A' + (*byte - b'A' + 7 + attempt * 5 + (at % 4) as u8) % 26;
-                changed = true;
-            }
-            _ => {}
-        }
-    }
-    changed.then_some(out)
-}
-
-/// Bytes that mean something to one format or another.
-const SPECIAL: &[u8] = b"|^~\\&+:'?,\"<>/\r\n\0\xFF{}[]";
-
-/// A small deterministic generator (xorshift): tests must repeat.
-#[derive(Debug)]
-pub struct Random(pub u64);
-
-impl Random {
-    /// The next number.
-    pub fn number(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// A number below a bound (0 where the bound is 0).
-    pub fn below(&mut self, bound: usize) -> usize {
-        (self.number() % bound.max(1) as u64) as usize
-    }
-
-    /// One to four changes: a byte replaced, removed, doubled, a stretch cut, moved or repeated, the end cut off.
-    pub fn mutate(&mut self, input: &[u8]) -> Vec<u8> {
-        let mut out = input.to_vec();
-        for _ in 0..=self.below(4) {
-            if out.is_empty() {
-                return out;
-            }
-            let at = self.below(out.len());
-            let len = 1 + self.below(24);
-            let end = (at + len).min(out.len());
-            match self.below(8) {
-                0 => out[at] = self.number() as u8,
-                1 => {
-                    out.remove(at);
-                }
-                2 => {
-                    let byte = SPECIAL[self.below(SPECIAL.len())];
-                    out.insert(at, byte);
-                }
-                3 => {
-                    out.drain(at..end);
-                }
-                4 => {
-                    let stretch = out[at..end].to_vec();
-                    let to = self.below(out.len());
-                    out.splice(to..to, stretch);
-                }
-                5 => out.truncate(at),
-                6 => out[at] ^= 1 << self.below(8),
-                _ => {
-                    let other = self.below(out.len());
-                    out.swap(at, other);
-                }
-            }
-        }
-        out
-    }
 }
