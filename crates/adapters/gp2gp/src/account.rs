@@ -70,6 +70,9 @@ pub(crate) fn close(c: &mut Composer<'_>, root: Element<'_>, zone: &TimeZone) {
             if name == "classCode" && element.name() == "CompoundStatement" {
                 c.ledger.claim(leaf.id, Outcome::Decides, "what kind of group the statement is");
             }
+            if name == "type" && element.name() == "value" {
+                c.ledger.claim(leaf.id, Outcome::Decides, "the type of the value");
+            }
             let structural = envelope || STRUCTURAL.contains(&name) || leaf.is_blank();
             settle(c, leaf, structural);
         }
