@@ -4,4 +4,5 @@ mod fixtures;
 mod layers;
 mod poison;
 mod population;
+mod rules;
 mod schema;

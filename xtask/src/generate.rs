@@ -1,5 +1,6 @@
 //! Documents that follow from the code: the table of adapters in the README and in `docs/adapters.md`, and every
-//! mapping table as a FHIR ConceptMap under `docs/maps`; and the table of types that the FHIRPath engine reads.
+//! mapping table as a FHIR ConceptMap under `docs/maps`; what Causeway can say (`docs/rules.md`) and what each adapter does
+//! (`docs/mappings`); and the table of types that the FHIRPath engine reads.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
         }
         std::fs::write(&full, content).map_err(|e| format!("{}: {e}", full.display()))?;
     }
-    for gone in old_maps(&root).into_iter().filter(|path| !files.contains_key(path)) {
+    for gone in old(&root, "docs/maps").into_iter().chain(old(&root, "docs/mappings")).filter(|path| !files.contains_key(path)) {
         if check {
             stale.push(format!("{} (no longer generated)", gone.display()));
         } else {
@@ -64,6 +65,8 @@ fn files(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
             files.insert(PathBuf::from(format!("docs/maps/{}.json", map.name)), json + "\n");
         }
     }
+    files.insert(PathBuf::from("docs/rules.md"), crate::rules::document());
+    files.extend(crate::mappings::documents());
     let types = std::fs::read_to_string(root.join("crates/profile/data/r4.tsv"))
         .map_err(|e| format!("crates/profile/data/r4.tsv: {e}"))?;
     files.insert(PathBuf::from("crates/fhirpath/data/r4-types.tsv"), fhirpath_types(&types));
@@ -125,7 +128,7 @@ fn details() -> String {
     out
 }
 
-fn old_maps(root: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(root.join("docs/maps")).into_iter().flatten().flatten();
-    entries.map(|e| PathBuf::from("docs/maps").join(e.file_name())).collect()
+fn old(root: &Path, folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
+    entries.map(|e| PathBuf::from(folder).join(e.file_name())).collect()
 }

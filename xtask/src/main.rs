@@ -2,7 +2,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod generate;
+mod mappings;
 mod profile_tables;
+mod rules;
 mod search_parameters;
 
 use std::process::ExitCode;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use causeway_core::{Issue, ItemId, Ledger, Outcome, Severity, Sources, limits};
+use causeway_core::{Issue, ItemId, Ledger, Outcome, Severity, Sources, common, limits};
 use causeway_fhir::profiles::default_profile;
 use causeway_fhir::writer::Mark;
 use causeway_fhir::{Ref, Writer, systems};
@@ -277,12 +277,7 @@ impl<'c> Composer<'c> {
 
     /// A reference for a resource whose key is taken.
     fn second(&mut self, kind: &'static str, key: &str) -> Ref {
-        self.issue(Issue::new(
-            Severity::Warning,
-            causeway_core::IssueCode::Duplicate,
-            "source-id-repeated",
-            format!("two records of the source that become {kind} have the same id; both were kept"),
-        ));
+        self.issue(common::SOURCE_ID_REPEATED.with(kind));
         // Thousands of records may share one id, so the search goes on where it ended the last time.
         let own = self.id(kind, key);
         let mut number = self.open.as_ref().and_then(|open| open.repeats.get(&own)).copied().unwrap_or(1);

@@ -4,7 +4,6 @@
 //! An adapter is pure and deterministic. It reads what is broken as far as it can, accounts for every source
 //! item, and never guesses.
 
-pub mod common;
 pub mod composer;
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -18,7 +17,7 @@ use causeway_core::{Issue, Ledger, Outcome, Place, Severity, Span, limits};
 use causeway_terminology::Map;
 use serde_json::Value;
 
-pub use causeway_core::{Rule, Sector, Telling, rule, rules};
+pub use causeway_core::{Rule, Sector, Telling, common, rule, rules};
 pub use composer::{Composer, Meta, Profile};
 
 /// A format as it is listed: what is true of every message of it.

@@ -10,6 +10,7 @@ pub mod limits;
 pub mod maintenance;
 pub mod person;
 pub mod pipeline;
+pub mod rules;
 pub mod settings;
 pub mod state;
 pub mod view;

@@ -17,6 +17,7 @@ pub mod load;
 pub mod notes;
 pub mod policy;
 pub mod remote;
+pub mod rules;
 pub mod serve;
 pub mod translate;
 pub mod translator;

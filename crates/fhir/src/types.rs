@@ -1,7 +1,7 @@
 //! FHIR data types, written through [`Writer`]. Each function writes one value and nothing where there is
 //! nothing to say.
 
-use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, NhsNumberError, Outcome, Severity, Sources, When};
+use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, NhsNumberError, Outcome, Severity, Sources, When, common};
 
 use crate::profiles::UKCORE;
 use crate::systems;
@@ -146,11 +146,7 @@ impl Verification {
 /// Tells that an NHS number was written with more than its digits, where it was.
 pub fn tell_spaced(w: &mut Writer, value: Leaf<'_>) {
     if NhsNumber::is_spaced(value.text) {
-        let text = "the NHS number is written with blanks, hyphens or characters that do not show; its digits were read";
-        w.issue(
-            Some(value.id),
-            Issue::new(Severity::Information, IssueCode::Value, "nhs-number-spaced", text),
-        );
+        w.issue(Some(value.id), common::NHS_SPACED.issue());
     }
 }
 
@@ -193,8 +189,12 @@ pub fn nhs_number_told(
 /// Every adapter that goes on with such a person uses this, so that the value is never lost and never taken for an
 /// NHS number. Its use is `temp`, because FHIR lets a reader take any other identifier as permanent and match by it.
 pub fn invalid_nhs_number(w: &mut Writer, value: Leaf<'_>, called: impl Sources, error: NhsNumberError) {
-    let text = format!("{error}; it was kept as stated, and not as an NHS number");
-    w.issue(Some(value.id), Issue::new(Severity::Warning, IssueCode::Value, error.rule(), text));
+    let rule = match error {
+        NhsNumberError::Shape => common::NHS_SHAPE,
+        NhsNumberError::CheckDigit => common::NHS_CHECK_DIGIT,
+        NhsNumberError::Filler => common::NHS_FILLER,
+    };
+    w.issue(Some(value.id), rule.issue());
     stated_nhs_number(w, value, called);
 }
 

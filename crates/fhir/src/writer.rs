@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use causeway_core::{Issue, IssueCode, ItemId, Leaf, Ledger, Outcome, Severity, Sources, When};
+use causeway_core::{Issue, ItemId, Leaf, Ledger, Outcome, Sources, When, common};
 
 /// A reference to a resource of the same bundle, or to one known by identifier alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -350,10 +350,9 @@ impl Writer {
         let mut first = None;
         from.each(&mut |item| first = first.or(Some(item)));
         let told =
-            |(item, issue): &(Option<ItemId>, Issue)| *item == first && issue.rule == "control-character";
+            |(item, issue): &(Option<ItemId>, Issue)| *item == first && issue.rule == common::CONTROL_CHARACTER.id;
         if first.is_some() && !self.issues.iter().rev().take(ISSUES_COMPARED).any(told) {
-            let text = "the value holds control characters, which FHIR forbids in a text; they were left out";
-            self.issue(first, Issue::new(Severity::Warning, IssueCode::Value, "control-character", text));
+            self.issue(first, common::CONTROL_CHARACTER.issue());
         }
     }
 
@@ -633,7 +632,7 @@ mod tests {
         });
         assert_eq!(w.bytes(), br#"{"family":"Thistlewood","given":["A\tB\r\nC"],"use":"official"}"#);
         let issues = w.take_issues();
-        assert!(issues.iter().all(|(_, issue)| issue.rule == "control-character"));
+        assert!(issues.iter().all(|(_, issue)| issue.rule == common::CONTROL_CHARACTER.id));
         assert_eq!(issues.iter().filter_map(|(item, _)| *item).collect::<Vec<_>>(), [0, 1, 2]);
         w.settle(&mut ledger);
         assert!(ledger.items().iter().all(|i| i.outcome == Outcome::MappedWithLoss));

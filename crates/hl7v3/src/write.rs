@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity, When};
+use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity, When, common};
 use causeway_fhir::types::{extension, left_out_end, ukcore_extension};
 use causeway_fhir::writer::decimal;
 use causeway_fhir::{Writer, systems};
@@ -79,12 +79,7 @@ pub fn coding(w: &mut Writer, system: SystemOf, part: Element<'_>) -> bool {
                 Some(uri) => w.string("system", &uri, oid),
                 None => w.issue(
                     Some(oid.id),
-                    Issue::new(
-                        Severity::Warning,
-                        IssueCode::CodeInvalid,
-                        "code-system-unknown",
-                        "the code system is no OID; the code was kept without it",
-                    ),
+                    common::CODE_SYSTEM_UNKNOWN.issue(),
                 ),
             }
         }
@@ -217,14 +212,12 @@ pub fn authored_quantity(w: &mut Writer, key: &str, quantity: Element<'_>) -> bo
     let written = translation.and_then(|t| t.attribute("value"));
     let Some(value) = written.or(own).filter(|v| !v.is_blank()) else { return false };
     let Some(digits) = decimal(value.text) else {
-        let text = "the amount is no decimal number; it was kept only in the original";
-        w.issue(Some(value.id), Issue::new(Severity::Warning, IssueCode::Value, "amount-invalid", text));
+        w.issue(Some(value.id), common::AMOUNT_INVALID.issue());
         return false;
     };
     if let (Some(own), Some(written)) = (own, written) {
         if decimal(own.text) != decimal(written.text) {
-            let text = "the amount and its translation differ; the one with the author's unit was carried";
-            w.issue(Some(own.id), Issue::new(Severity::Warning, IssueCode::Conflict, "amounts-differ", text));
+            w.issue(Some(own.id), common::AMOUNTS_DIFFER.issue());
         }
         w.claim(own, Outcome::Unsupported, "the amount is carried from its translation");
     }

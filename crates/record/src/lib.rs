@@ -18,6 +18,7 @@ mod params;
 mod paths;
 mod policy;
 mod sections;
+pub mod rules;
 mod sqlite;
 mod summary;
 mod tables;

@@ -154,10 +154,27 @@ impl<'a> Suite<'a> {
                 );
                 assert!(!needs_reason || !item.reason.is_empty(), "{case}: {place} has no reason");
             }
+            self.says_what_it_declares(case, &translation);
             for output in &translation.outputs {
                 let parsed: Result<Value, _> = serde_json::from_slice(&output.json);
                 assert!(parsed.is_ok(), "{case}: {} is not JSON: {parsed:?}", output.label);
             }
+        }
+    }
+
+    /// Every issue is of a rule of the adapter's tables or of the common one: id, severity, kind and sentence.
+    fn says_what_it_declares(&self, case: &str, translation: &Translation) {
+        let tables = self.adapter.rules();
+        let declared = || tables.iter().copied().flatten().chain(crate::common::ALL);
+        for issue in &translation.issues {
+            assert!(
+                declared().any(|rule| rule.says(issue)),
+                "{case}: no rule says this; add it to the table of rules:\n    NAME {:?} {:?} {:?} {:?};",
+                issue.severity,
+                issue.code,
+                issue.rule,
+                issue.text
+            );
         }
     }
 
@@ -205,6 +222,15 @@ impl<'a> Suite<'a> {
         }
     }
 
+    /// Every issue has an id that a table holds: of damaged input the sentence may be the reader's own.
+    fn knows_its_rules(&self, case: &str, translation: &Translation) {
+        let tables = self.adapter.rules();
+        let known = |id: &str| tables.iter().copied().flatten().chain(crate::common::ALL).any(|rule| rule.id == id);
+        for issue in &translation.issues {
+            assert!(known(issue.rule), "{case}: {} is in no table of rules", issue.rule);
+        }
+    }
+
     /// Mutated inputs: no panic, and the account still adds up.
     ///
     /// # Panics
@@ -221,6 +247,7 @@ impl<'a> Suite<'a> {
             let Ok(translation) = outcome else {
                 panic!("{case}: panic on a mutated input (seed {seed}, round {round})");
             };
+            self.knows_its_rules(case, &translation);
             let unexplained = translation.ledger.totals().of(Outcome::Unexplained);
             assert_eq!(
                 unexplained, 0,

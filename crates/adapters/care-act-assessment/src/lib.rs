@@ -7,6 +7,7 @@ mod person;
 mod placement;
 mod plan;
 mod record;
+pub mod rules;
 mod safeguarding;
 pub mod shapes;
 pub mod vocabulary;
@@ -55,6 +56,10 @@ impl Adapter for CareActAssessment {
 
     fn maps(&self) -> &'static [&'static Map] {
         &MAPS
+    }
+
+    fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
+        &[rules::ALL]
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

@@ -10,6 +10,7 @@ mod item;
 pub mod limits;
 mod record;
 pub mod refusals;
+pub mod rules;
 pub mod sections;
 mod subject;
 mod write;
@@ -43,6 +44,10 @@ pub const FORMAT: Format = Format {
 impl Adapter for CareProviderRecord {
     fn format(&self) -> &'static Format {
         &FORMAT
+    }
+
+    fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
+        &[rules::ALL]
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

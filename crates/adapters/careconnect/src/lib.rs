@@ -9,6 +9,7 @@ mod elements;
 mod encode;
 mod extension;
 mod imaging;
+pub mod issues;
 mod kinds;
 pub mod limits;
 mod medicine;
@@ -49,6 +50,10 @@ impl Adapter for CareConnect {
 
     fn maps(&self) -> &'static [&'static Map] {
         &codes::MAPS
+    }
+
+    fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
+        &[issues::ALL]
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

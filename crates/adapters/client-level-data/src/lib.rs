@@ -48,6 +48,10 @@ impl Adapter for ClientLevelData {
         &FORMAT
     }
 
+    fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
+        &[rules::ALL]
+    }
+
     fn detect(&self, input: &[u8]) -> Detection {
         detect(input)
     }

@@ -88,4 +88,6 @@ causeway_adapter::rules! {
     HEADING_AGAIN Warning Structure "heading-repeated" "the row is the heading again, as in files that were put together; it holds no record";
     CHARSET Information Structure "charset-guessed" "the file is not UTF-8 throughout; such rows were read as Windows-1252; told once";
     PEOPLE_MANY Warning TooLong "checks-across-rows-limited" "the file holds more people, links or events than checks across rows can remember; later ones were not compared";
+    UTF_16 Fatal NotSupported "encoding-utf-16" "the file is UTF-16; client level data is UTF-8 or Windows-1252" "save the file as CSV UTF-8";
+    ROWS_TOO_MANY Fatal TooLong "rows-too-many" "the file has more than {} rows; the rest was not read" "send the file in parts";
 }

@@ -37,6 +37,10 @@ impl Adapter for CouncilCaseExtract {
         &FORMAT
     }
 
+    fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
+        &[rules::ALL]
+    }
+
     fn detect(&self, input: &[u8]) -> Detection {
         let head = input.get(..limits::HEAD_BYTES.min(input.len())).unwrap_or_default();
         let records = records::read(head);

@@ -31,4 +31,5 @@ causeway_adapter::rules! {
     OTHER_WITHHELD Warning Suppressed "related-person-withheld" "the related person's record is not published, so the relationship was withheld";
     SELF_RELATED Error Conflict "related-to-self" "the person is related to themselves; the row was refused";
     CHARSET Information Structure "charset-guessed" "the row is not UTF-8 and was read as Windows-1252";
+    HEADING_UNCLEAR Fatal Structure "heading-unclear" "{}" "name each column as the extract does, once";
 }

@@ -6,6 +6,7 @@ mod flat;
 mod limits;
 mod notice;
 mod people;
+pub mod rules;
 mod write;
 
 use causeway_adapter::{
@@ -41,6 +42,10 @@ impl Adapter for DischargeNotice {
 
     fn maps(&self) -> &'static [&'static Map] {
         &MAPS
+    }
+
+    fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
+        &[rules::ALL]
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

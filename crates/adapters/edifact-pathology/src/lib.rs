@@ -10,7 +10,7 @@ mod moment;
 mod party;
 mod patient;
 mod report;
-mod rules;
+pub mod rules;
 mod specimen;
 mod validate;
 
@@ -37,6 +37,10 @@ pub const FORMAT: Format = Format {
 impl Adapter for EdifactPathology {
     fn format(&self) -> &'static Format {
         &FORMAT
+    }
+
+    fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
+        &[rules::ALL]
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

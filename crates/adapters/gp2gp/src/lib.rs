@@ -19,7 +19,7 @@ mod pathology;
 mod problem;
 mod request;
 mod role;
-mod rules;
+pub mod rules;
 mod skeleton;
 mod translate;
 mod write;
@@ -47,6 +47,10 @@ pub const FORMAT: Format = Format {
 impl Adapter for Gp2gp {
     fn format(&self) -> &'static Format {
         &FORMAT
+    }
+
+    fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
+        &[rules::ALL]
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

@@ -10,4 +10,24 @@ causeway_adapter::rules! {
         "read it in the original";
     ACTIVE_ENDED Warning Conflict "active-problem-ended" "the problem is active and has an end date; the status was carried as it stands, and the date as a stated end, for FHIR forbids both"
         "ask the sender whether the problem is over";
+    DATE_INVALID Warning Value "date-invalid" "the value is not a date or time that exists, so it was not carried"
+        "correct the date at its source and send again; the original keeps what was sent";
+    NHS_NUMBER_ABSENT Warning Required "nhs-number-absent" "the patient's identifier is not an NHS number; it was kept under the root that the message gives"
+        "trace the person's NHS number and send again";
+    SOURCE_ID_REPEATED Warning Duplicate "source-id-repeated" "two entries of the record that become the same kind of resource have one id; both were kept";
+    PART_NOT_ASSEMBLED Fatal NotSupported "part-not-assembled" "the message is a part in a wrapper: it is translated once its parts are put together"
+        "send all parts through the exchange, which joins them";
+    MIME_STRUCTURE Fatal Structure "mime-structure" "the MIME message has no HL7 part";
+    ATTACHMENT_TOO_LONG Warning TooLong "attachment-too-long" "the attachment is larger than {} bytes"
+        "ask the operator whether the limit can be raised, or for the attachment by another way";
+    PROBLEM_NAME_NOT_FOUND Warning NotFound "problem-name-not-found" "the link set names a statement that is not in the extract, so the problem has no code"
+        "look at the problem in the sending system; its statement was not sent";
+    PRIORITY_UNKNOWN Warning CodeInvalid "priority-unknown" "the priority is not in the table of priorities; its words are kept as a note";
+    IMMUNISATION_UNDECIDED Information CodeInvalid "immunisation-undecided" "the words of this entry speak of a vaccination, and neither its codes nor its text say that one was given; it stays an observation";
+    NOT_AN_EXTRACT Fatal NotSupported "not-an-extract" "the message holds no EHR extract";
+    EXTRACT_EMPTY Error Required "extract-empty" "the extract has neither a patient nor a record";
+    ATTACHMENT_ABSENT Information NotFound "attachment-absent" "the attachment did not come with the message"
+        "ask the sending practice for the attachment";
+    ATTACHMENT_ABSENT_2 Information NotFound "attachment-absent" "the sender says that this attachment is absent"
+        "ask the sending practice for the attachment";
 }

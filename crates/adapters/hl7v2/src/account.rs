@@ -91,7 +91,7 @@ fn structural(segment: Segment<'_>) -> Vec<ItemId> {
     let mut found: Vec<ItemId> = Vec::new();
     let mut field = |n: u16| found.extend(segment.field(n).items());
     match &segment.name() {
-        b"MSH" => (3..=8).chain(11..=25).for_each(field),
+        b"MSH" => [5, 7, 8].into_iter().chain(11..=25).for_each(field),
         b"SFT" | b"DSC" => found.extend(segment.all().items()),
         b"EVN" | b"PID" | b"NK1" | b"AL1" | b"DG1" | b"PR1" | b"OBR" | b"NTE" | b"PV1" | b"IN1" | b"GT1"
         | b"SPM" | b"TXA" | b"RGS" | b"AIS" | b"AIG" | b"AIL" | b"AIP" | b"TQ1" | b"DB1" | b"IAM"

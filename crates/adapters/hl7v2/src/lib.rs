@@ -24,7 +24,7 @@ mod people;
 mod related;
 mod report;
 mod request;
-mod rules;
+pub mod rules;
 mod specimen;
 mod translate;
 mod uk;
@@ -54,6 +54,10 @@ pub const FORMAT: Format = Format {
 impl Adapter for Hl7v2 {
     fn format(&self) -> &'static Format {
         &FORMAT
+    }
+
+    fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
+        &[rules::ALL]
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

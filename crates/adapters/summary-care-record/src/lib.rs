@@ -9,6 +9,7 @@ mod medicine;
 mod message;
 mod narrative;
 mod people;
+pub mod rules;
 mod summary;
 mod write;
 
@@ -40,6 +41,10 @@ impl Adapter for SummaryCareRecord {
 
     fn maps(&self) -> &'static [&'static Map] {
         &codes::MAPS
+    }
+
+    fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
+        &[rules::ALL]
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

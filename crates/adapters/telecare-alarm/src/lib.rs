@@ -3,6 +3,7 @@
 mod limits;
 mod message;
 mod reply;
+pub mod rules;
 mod write;
 
 use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Format, Sector, Sink, Telling};
@@ -35,6 +36,10 @@ impl Adapter for TelecareAlarm {
 
     fn maps(&self) -> &'static [&'static Map] {
         &MAPS
+    }
+
+    fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
+        &[rules::ALL]
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

@@ -1,0 +1,28 @@
+//! The rules whose breach is told. The same id twice is one rule with several sentences.
+
+causeway_adapter::rules! {
+    END_OF_ACTIVE Warning Conflict "end-of-active" "an end is stated of what is stated to be active; the end was not carried";
+    SOURCE_ID_REPEATED Warning Duplicate "source-id-repeated" "two entries of a kind have the same id; both were kept, and references lead to the first";
+    ACT_UNKNOWN Warning NotSupported "act-unknown" "the act is not one that GP summaries are known to hold; its class decided what it became";
+    ACT_NOT_TRANSLATED Warning NotSupported "act-not-translated" "the act has no place in FHIR here; it was kept only in the original";
+    ENTRY_NEGATED Error BusinessRule "entry-negated" "the entry is negated, which FHIR can't say of this kind of entry; it was refused";
+    TIME_INVALID Warning Value "time-invalid" "the time is no date; the entry was carried without it";
+    ENTRY_NOT_FOUND Warning NotFound "entry-not-found" "the entry that is referred to is not in the summary";
+    DISCONTINUED_STATUS Warning Conflict "discontinued-status" "the medicine is listed as discontinued, so it was carried as stopped";
+    SPINE_ACCESS_REFUSED Error Suppressed "spine-access-refused" "Spine does not permit access to the record; no record was given"
+        "ask the person, or use the access that your role allows";
+    SPINE_RECORD_NOT_FOUND Error NotFound "spine-record-not-found" "Spine has no such record; no record was given";
+    SPINE_ERROR Error BusinessRule "spine-error" "Spine answered with an error; no record was given";
+    SUMMARY_ABSENT Error NotSupported "summary-absent" "the message holds no GP summary";
+    PATIENT_ABSENT Warning Required "patient-absent" "the summary names no patient; its entries were carried without one"
+        "say in the message whom it is about, and send it again";
+    ENTRIES_WITHHELD Warning Suppressed "entries-withheld" "the summary says that entries were deliberately withheld from it"
+        "ask the practice: entries were deliberately withheld";
+    NHS_NUMBER_ABSENT Error Required "nhs-number-absent" "the patient of the summary has no NHS number; the summary was refused"
+        "trace the person's NHS number and send again";
+    PATIENT_CONFLICT Warning Conflict "patient-conflict" "the answer names another patient than the summary within it; the summary's was taken";
+    STATUS_UNKNOWN Warning CodeInvalid "status-unknown" "the status is not in the table of this message; it was carried as not known";
+    NHS_NUMBER_CHECK_DIGIT Error Value "nhs-number-check-digit" "the check digit of the NHS number is wrong; the summary was refused";
+    NHS_SHAPE Error Value "nhs-number-shape" "an NHS number has ten digits; the summary was refused";
+    NHS_FILLER Error Value "nhs-number-filler" "the NHS number is a filler of ten equal digits; the summary was refused";
+}

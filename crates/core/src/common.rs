@@ -1,0 +1,61 @@
+//! Rules that formats share: what is told alike whatever the format. Two tables may not give one id two severities.
+
+crate::rules! {
+    // The input as a whole.
+    INPUT_READ Fatal Exception "input-read" "the input could not be read to its end"
+        "send it again; if it fails again, tell the operator";
+    INPUT_TOO_LONG Fatal TooLong "input-too-long" "the input is longer than {} MiB" "send it in smaller parts";
+    NO_ENCODER Fatal NotSupported "no-encoder" "this format is read and not written by Causeway"
+        "choose a route in a format that is written: `causeway adapters` lists them";
+    // Values.
+    LOCAL_TIME_TWICE Warning Value "local-time-doubtful"
+        "this local time occurred twice, as the clocks went back; the first of the two was taken"
+        "send the time with its offset from UTC";
+    LOCAL_TIME_ABSENT Warning Value "local-time-doubtful"
+        "this local time did not occur, as the clocks went forward; its digits were kept"
+        "send the time with its offset from UTC";
+    CONTROL_CHARACTER Warning Value "control-character"
+        "the value holds control characters, which FHIR forbids in a text; they were left out"
+        "find out what writes them: a NUL or escape character in a record is a fault of software";
+    NHS_SHAPE Warning Value "nhs-number-shape"
+        "an NHS number has ten digits; it was kept as stated, and not as an NHS number"
+        "trace the person's NHS number, correct it at its source and send again";
+    NHS_CHECK_DIGIT Warning Value "nhs-number-check-digit"
+        "the check digit of the NHS number is wrong; it was kept as stated, and not as an NHS number"
+        "a digit is wrong: trace the person's NHS number, correct it at its source and send again";
+    NHS_FILLER Warning Value "nhs-number-filler"
+        "the NHS number is a filler of ten equal digits; it was kept as stated, and not as an NHS number"
+        "leave the number out where it is not known";
+    NHS_SPACED Information Value "nhs-number-spaced"
+        "the NHS number is written with blanks, hyphens or characters that do not show; its digits were read" "nothing";
+    SOURCE_ID_REPEATED Warning Duplicate "source-id-repeated"
+        "two records of the source that become {} have the same id; both were kept"
+        "give each record of the source an id of its own";
+    // XML.
+    XML_EMPTY Fatal Structure "xml-empty" "the input holds no XML element";
+    XML_CHARSET Fatal NotSupported "xml-charset" "the XML is in a character set that is not read" "send UTF-8";
+    XML_DOCTYPE Fatal NotSupported "xml-doctype" "the XML has a document type definition, which is refused for safety"
+        "send the document without its DOCTYPE";
+    XML_ENTITY Fatal Structure "xml-entity" "the XML refers to an entity that XML does not define";
+    XML_CHARACTER Fatal Structure "xml-character" "the XML refers to a character that XML does not allow";
+    XML_SYNTAX Fatal Structure "xml-syntax" "the XML is not well formed";
+    XML_END_TAG Fatal Structure "xml-end-tag" "the XML has an end tag that does not match its start tag";
+    XML_TRUNCATED Fatal Structure "xml-truncated" "the XML ends before its last element does"
+        "the message was cut off on its way: send it again";
+    XML_ATTRIBUTE Fatal Structure "xml-attribute" "the XML has a malformed or repeated attribute";
+    XML_OUTSIDE_ROOT Fatal Structure "xml-outside-root" "the XML has content outside its root element";
+    XML_DEPTH Fatal TooLong "xml-depth" "the XML is nested too deeply";
+    XML_ATTRIBUTES Fatal TooLong "xml-attributes" "an XML element has too many attributes";
+    XML_NODES Fatal TooLong "xml-nodes" "the XML has too many elements";
+    XML_LENGTH Fatal TooLong "xml-length" "an XML name or value is too long";
+    // HL7 version 3.
+    CODE_SYSTEM_UNKNOWN Warning CodeInvalid "code-system-unknown"
+        "the code system is no OID; the code was kept without it" "name the code system by its OID";
+    AMOUNT_INVALID Warning Value "amount-invalid"
+        "the amount is no decimal number; it was kept only in the original" "correct the amount at its source";
+    AMOUNTS_DIFFER Warning Conflict "amounts-differ"
+        "the amount and its translation differ; the one with the author's unit was carried"
+        "look at the original before acting on the amount";
+    // JSON.
+    JSON_SYNTAX Fatal Structure "json-syntax" "{}" "correct the document: the sentence and the position say where it breaks";
+}
