@@ -35,7 +35,11 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
         }
         std::fs::write(&full, content).map_err(|e| format!("{}: {e}", full.display()))?;
     }
-    for gone in old(&root, "docs/maps").into_iter().chain(old(&root, "docs/mappings")).filter(|path| !files.contains_key(path)) {
+    for gone in old(&root, "docs/maps")
+        .into_iter()
+        .chain(old(&root, "docs/mappings"))
+        .filter(|path| !files.contains_key(path))
+    {
         if check {
             stale.push(format!("{} (no longer generated)", gone.display()));
         } else {

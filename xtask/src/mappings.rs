@@ -16,7 +16,12 @@ pub fn documents() -> Vec<(PathBuf, String)> {
     let of = |name: &str| cases.iter().filter(|c| c.adapter == name).collect::<Vec<_>>();
     let adapters = causeway::ADAPTERS.iter();
     adapters
-        .map(|a| (PathBuf::from(format!("docs/mappings/{}.md", a.name())), document(a.format().title, &of(a.name()))))
+        .map(|a| {
+            (
+                PathBuf::from(format!("docs/mappings/{}.md", a.name())),
+                document(a.format().title, &of(a.name())),
+            )
+        })
         .collect()
 }
 
@@ -42,10 +47,8 @@ fn document(title: &str, cases: &[&Case]) -> String {
         }
     }
     let items: u64 = totals.values().sum();
-    let totals: Vec<String> = Outcome::ALL
-        .iter()
-        .filter_map(|o| Some(format!("{} {}", totals.get(o.word())?, o.word())))
-        .collect();
+    let totals: Vec<String> =
+        Outcome::ALL.iter().filter_map(|o| Some(format!("{} {}", totals.get(o.word())?, o.word()))).collect();
     let mut out = format!(
         "# {title}: what becomes of what\n\n\
          Seen over {} cases of `fixtures/` with {items} items at {} kinds of place: {}. Numbers of segments, rows and \

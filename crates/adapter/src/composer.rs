@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use causeway_core::{Issue, ItemId, Ledger, Outcome, Severity, Sources, common, limits};
+use causeway_core::{Issue, ItemId, Ledger, Outcome, Sources, common, limits};
 use causeway_fhir::profiles::default_profile;
 use causeway_fhir::writer::Mark;
 use causeway_fhir::{Ref, Writer, systems};

@@ -1,7 +1,9 @@
 //! FHIR data types, written through [`Writer`]. Each function writes one value and nothing where there is
 //! nothing to say.
 
-use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, NhsNumberError, Outcome, Severity, Sources, When, common};
+use causeway_core::{
+    Issue, IssueCode, Leaf, NhsNumber, NhsNumberError, Outcome, Severity, Sources, When, common,
+};
 
 use crate::profiles::UKCORE;
 use crate::systems;

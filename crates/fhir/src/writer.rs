@@ -349,8 +349,9 @@ impl Writer {
         self.lossy(from, "control characters that FHIR forbids in a text were left out");
         let mut first = None;
         from.each(&mut |item| first = first.or(Some(item)));
-        let told =
-            |(item, issue): &(Option<ItemId>, Issue)| *item == first && issue.rule == common::CONTROL_CHARACTER.id;
+        let told = |(item, issue): &(Option<ItemId>, Issue)| {
+            *item == first && issue.rule == common::CONTROL_CHARACTER.id
+        };
         if first.is_some() && !self.issues.iter().rev().take(ISSUES_COMPARED).any(told) {
             self.issue(first, common::CONTROL_CHARACTER.issue());
         }

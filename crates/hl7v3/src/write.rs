@@ -77,10 +77,7 @@ pub fn coding(w: &mut Writer, system: SystemOf, part: Element<'_>) -> bool {
         if let Some(oid) = oid.filter(|o| !o.is_blank()) {
             match system(oid.text.trim()) {
                 Some(uri) => w.string("system", &uri, oid),
-                None => w.issue(
-                    Some(oid.id),
-                    common::CODE_SYSTEM_UNKNOWN.issue(),
-                ),
+                None => w.issue(Some(oid.id), common::CODE_SYSTEM_UNKNOWN.issue()),
             }
         }
         if kind != Sctid::Description {

@@ -21,7 +21,10 @@ fn resources(translation: &Translation, kind: &str) -> Vec<Value> {
 fn keeps_the_contract() {
     Suite::new(&CareConnect)
         .folder("fixtures/careconnect")
-        .untrue("structured-record: /entry/26/resource/id", "the id of a resource that nothing refers to becomes an id alone")
+        .untrue(
+            "structured-record: /entry/26/resource/id",
+            "the id of a resource that nothing refers to becomes an id alone",
+        )
         .check();
 }
 

@@ -7,7 +7,8 @@ use causeway_core::{Outcome, Severity};
 
 #[test]
 fn keeps_the_contract() {
-    const SUB_ID: &str = "OBX-4 goes into the hash of the resource's id alone; results are not grouped by it yet";
+    const SUB_ID: &str =
+        "OBX-4 goes into the hash of the resource's id alone; results are not grouped by it yet";
     Suite::new(&Hl7v2)
         .folder("fixtures/hl7v2")
         .untrue("blood-results: OBX[", SUB_ID)
