@@ -602,14 +602,17 @@ fn run_explain(args: &Explain) -> Result<u8, String> {
     let translation = causeway_adapter::translate(adapter, &bytes, &context);
     print(&format!("{} {version}\n\n", adapter.format().title));
     print(&explain::text(&explain::lines(&bytes, &translation)));
-    for issue in &translation.issues {
+    let mut issues = translation.issues.clone();
+    issues.extend(translation.outputs.iter().flat_map(|output| crate::checked::issues(&output.json)));
+    for issue in &issues {
         let at = issue.position.as_ref().map(|p| format!(" at {p}")).unwrap_or_default();
         print(&format!("{} [{}]{at}: {}\n", issue.severity.code(), issue.rule, issue.text));
     }
     if args.bundles {
         print(&explain::bundles(&translation));
     }
-    Ok(match (translation.unreadable, translation.rejected()) {
+    let broken = issues.len() > translation.issues.len();
+    Ok(match (translation.unreadable, translation.rejected() || broken) {
         (true, _) => EXIT_UNREADABLE,
         (_, true) => EXIT_REFUSED,
         _ => 0,

@@ -128,6 +128,9 @@ impl Files {
 impl Sink for Files {
     fn output(&mut self, output: Output) {
         self.report.bundles += 1;
+        for issue in crate::checked::issues(&output.json) {
+            self.issue(issue);
+        }
         match self.report.bundles {
             1 => self.first = Some(output),
             number => {
@@ -222,6 +225,8 @@ pub fn summary(name: &str, report: &Report) -> String {
     let format = if report.adapter.is_empty() { "not recognised" } else { report.adapter };
     let state = match (report.unreadable, report.rejected()) {
         (true, _) => "refused",
+        // Nothing came out of it.
+        (false, true) if report.bundles == 0 => "refused",
         (false, true) => "translated in part",
         (false, false) => "translated",
     };

@@ -31,6 +31,10 @@ crate::rules! {
     SOURCE_ID_REPEATED Warning Duplicate "source-id-repeated"
         "two records of the source that become {} have the same id; both were kept"
         "give each record of the source an id of its own";
+    PERIOD_REVERSED Warning Value "period-reversed" "the end is before the start; the end was left out"
+        "correct the two times at their source";
+    END_SENTINEL Warning Value "end-sentinel" "the end is a day that systems write for no end; it was left out"
+        "leave the end empty where there is none";
     // XML.
     XML_EMPTY Fatal Structure "xml-empty" "the input holds no XML element";
     XML_CHARSET Fatal NotSupported "xml-charset" "the XML is in a character set that is not read" "send UTF-8";

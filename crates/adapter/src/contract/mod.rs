@@ -225,7 +225,8 @@ impl<'a> Suite<'a> {
     /// Every issue has an id that a table holds: of damaged input the sentence may be the reader's own.
     fn knows_its_rules(&self, case: &str, translation: &Translation) {
         let tables = self.adapter.rules();
-        let known = |id: &str| tables.iter().copied().flatten().chain(crate::common::ALL).any(|rule| rule.id == id);
+        let known =
+            |id: &str| tables.iter().copied().flatten().chain(crate::common::ALL).any(|rule| rule.id == id);
         for issue in &translation.issues {
             assert!(known(issue.rule), "{case}: {} is in no table of rules", issue.rule);
         }

@@ -27,4 +27,6 @@ causeway_adapter::rules! {
     NHS_SHAPE Error Value "nhs-number-shape" "an NHS number has ten digits; the record was refused";
     NHS_FILLER Error Value "nhs-number-filler" "the NHS number is a filler of ten equal digits; the record was refused";
     NO_PLACE Information NotSupported "stu3-no-place" "{}" "send the R4 bundle where it matters";
+    BUNDLE_EXPECTED Fatal Structure "bundle-expected" "only a Bundle can be written as a structured record";
+    PATIENT_COUNT Fatal BusinessRule "patient-count" "a structured record is that of exactly one patient, and the bundle holds none or several" "send a bundle for each patient";
 }

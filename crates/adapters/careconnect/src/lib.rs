@@ -53,7 +53,7 @@ impl Adapter for CareConnect {
     }
 
     fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
-        &[issues::ALL]
+        &[rules::ALL, issues::ALL]
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

@@ -90,4 +90,16 @@ causeway_adapter::rules! {
     PEOPLE_MANY Warning TooLong "checks-across-rows-limited" "the file holds more people, links or events than checks across rows can remember; later ones were not compared";
     UTF_16 Fatal NotSupported "encoding-utf-16" "the file is UTF-16; client level data is UTF-8 or Windows-1252" "save the file as CSV UTF-8";
     ROWS_TOO_MANY Fatal TooLong "rows-too-many" "the file has more than {} rows; the rest was not read" "send the file in parts";
+    HEADING_MISSING Fatal Structure "heading-missing" "the first row is not a heading of client level data"
+        "name the columns as the specification does";
+    HEADING_COLUMN_MISSING Warning Structure "heading-column-missing" "the file has no column {}"
+        "name the columns as the specification does";
+    HEADING_COLUMN_MISSING_2 Fatal Structure "heading-column-missing" "the file has no column {}, which can't be missed"
+        "name the columns as the specification does";
+    HEADING_COLUMN_UNKNOWN Warning Structure "heading-column-unknown" "{} columns of the file are not of the specification; they are not translated"
+        "name the columns as the specification does";
+    HEADING_SPELLING Information Structure "heading-spelling" "some headings differ from the specification in capitals, blanks or punctuation"
+        "name the columns as the specification does";
+    HEADING_COLUMN_UNCLEAR Fatal Structure "heading-column-unclear" "the column {} is missing and a heading is not known, so what that column holds is not clear"
+        "name the columns as the specification does";
 }

@@ -32,4 +32,5 @@ causeway_adapter::rules! {
     SELF_RELATED Error Conflict "related-to-self" "the person is related to themselves; the row was refused";
     CHARSET Information Structure "charset-guessed" "the row is not UTF-8 and was read as Windows-1252";
     HEADING_UNCLEAR Fatal Structure "heading-unclear" "{}" "name each column as the extract does, once";
+    HEADING_MISSING Fatal Structure "heading-missing" "the extract does not begin with the heading of a table" "put the heading of the table first";
 }

@@ -25,4 +25,5 @@ causeway_adapter::rules! {
     BAD_FORMAT Warning Value "bad-format" "the date or time is not in the expected form";
     BAD_FORMAT_2 Warning Value "bad-format" "there is no such date or time";
     GENDER_UNKNOWN Warning CodeInvalid "gender-unknown" "the gender is not one of male, female, other, unknown";
+    LANGUAGE_UNKNOWN Warning CodeInvalid "language-unknown" "the language is neither a BCP 47 tag nor among the names that are known";
 }

@@ -38,4 +38,13 @@ causeway_adapter::rules! {
     PATIENT_MISSING Error Required "patient-missing" "the message has no patient name segment (PNA)"
         "say in the message whom it is about, and send it again";
     UNREADABLE Fatal Structure "unreadable" "{}" "correct the interchange: the sentence and the position say where it breaks";
+    REPORT_SECTION_MISSING Error Required "report-section-missing" "the message has no report details (S02)";
+    REPORT_REFERENCE_MISSING Error Required "report-reference-missing" "the report has no reference (RFF+SRI)";
+    PARTY_DETAILS_MISSING Error Required "party-details-missing" "a party (NAD) has neither identifier nor name";
+    PATIENT_DETAILS_MISSING Error Required "patient-details-missing" "the patient has neither identifier nor name";
+    INVESTIGATION_MISSING Error Required "investigation-missing" "the message reports no investigation";
+    INVESTIGATION_EMPTY Error Required "investigation-empty" "an investigation (INV) has neither code nor description";
+    INVESTIGATION_TEXT_MISSING Error Required "investigation-text-missing" "an investigation (INV) has no description";
+    RESULT_EMPTY Error Required "result-empty" "a coded result (RSL) has neither code nor description";
+    RESULT_TEXT_MISSING Error Required "result-text-missing" "a coded result (RSL) has no description";
 }

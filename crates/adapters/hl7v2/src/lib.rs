@@ -56,10 +56,6 @@ impl Adapter for Hl7v2 {
         &FORMAT
     }
 
-    fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
-        &[rules::ALL]
-    }
-
     fn detect(&self, input: &[u8]) -> Detection {
         let Some(first) = pieces(input).next() else { return Detection::no() };
         match first {
