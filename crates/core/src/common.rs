@@ -35,6 +35,10 @@ crate::rules! {
         "correct the two times at their source";
     END_SENTINEL Warning Value "end-sentinel" "the end is a day that systems write for no end; it was left out"
         "leave the end empty where there is none";
+    // Tables of text.
+    HEADING_SEPARATOR Fatal Structure "heading-separator" "{}" "save the file again with commas between the cells";
+    HEADING_SEPARATOR_LINE Fatal Structure "heading-separator-line" "{}" "take the line out and send the file again";
+    HEADING_NOT_FIRST Fatal Structure "heading-not-first" "{}" "take out what stands above the heading and send the file again";
     // XML.
     XML_EMPTY Fatal Structure "xml-empty" "the input holds no XML element";
     XML_CHARSET Fatal NotSupported "xml-charset" "the XML is in a character set that is not read" "send UTF-8";

@@ -102,4 +102,6 @@ causeway_adapter::rules! {
         "name the columns as the specification does";
     HEADING_COLUMN_UNCLEAR Fatal Structure "heading-column-unclear" "the column {} is missing and a heading is not known, so what that column holds is not clear"
         "name the columns as the specification does";
+    HEADING_COLUMN_TWICE Fatal Structure "heading-column-twice" "the column {} occurs twice" "name each column once";
+    INPUT_EMPTY Fatal Structure "input-empty" "the file is empty" "send the file with its heading and rows";
 }

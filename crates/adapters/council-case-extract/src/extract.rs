@@ -54,7 +54,8 @@ fn fatal(rule: &'static str, text: impl Into<std::borrow::Cow<'static, str>>) ->
 /// the extract, where the reason is looked for.
 pub fn rows<'a>(c: &mut Composer<'_>, head: &[u8], records: &'a [Record<'a>]) -> Result<Vec<Row<'a>>, Issue> {
     if records.len() > ROWS_MAX {
-        return Err(fatal("rows-too-many", format!("the extract has more than {ROWS_MAX} rows")));
+        let text = format!("the extract has more than {ROWS_MAX} rows");
+        return Err(Issue::new(Severity::Fatal, IssueCode::TooLong, "rows-too-many", text));
     }
     let mut headings: Vec<Heading> = Vec::new();
     let mut kinds = Vec::with_capacity(records.len());

@@ -33,4 +33,6 @@ causeway_adapter::rules! {
     CHARSET Information Structure "charset-guessed" "the row is not UTF-8 and was read as Windows-1252";
     HEADING_UNCLEAR Fatal Structure "heading-unclear" "{}" "name each column as the extract does, once";
     HEADING_MISSING Fatal Structure "heading-missing" "the extract does not begin with the heading of a table" "put the heading of the table first";
+    INPUT_EMPTY Fatal Structure "input-empty" "the extract is empty" "send the extract with its headings and rows";
+    ROWS_TOO_MANY Fatal TooLong "rows-too-many" "the extract has more than {} rows" "send the extract in parts";
 }
