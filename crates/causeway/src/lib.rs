@@ -3,11 +3,8 @@
 pub mod adapters;
 pub mod bench;
 mod cast;
-<<<<<<< HEAD
 pub mod check;
-=======
 pub mod checked;
->>>>>>> 3f8214b (Complete the tables of rules; check translated bundles on the command line too, and say refused when nothing came out)
 pub mod cli;
 pub mod client;
 pub mod demo;
