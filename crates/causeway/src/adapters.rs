@@ -15,6 +15,7 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &causeway_adapter_edifact_pathology::EdifactPathology,
     &causeway_adapter_gp2gp::Gp2gp,
     &causeway_adapter_hl7v2::Hl7v2,
+    &causeway_adapter_itk_cda::ItkCda,
     &causeway_adapter_nhais::Nhais,
     &causeway_adapter_summary_care_record::SummaryCareRecord,
 ];
