@@ -1,6 +1,7 @@
 //! What stands about a person's access beside what sources told: her choices, whom she lets in, and what a privacy officer
 //! has to look at. Kept as documents of the exchange's store, each change under its version.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use causeway_exchange::{Desk, EngineError};
@@ -145,6 +146,18 @@ impl Standings {
     /// Where the store can't be read, or the document not be understood: nobody guesses that a person chose nothing.
     pub fn of(&self, person: &str) -> Result<Standing, EngineError> {
         Ok(self.versioned(person)?.1)
+    }
+
+    /// What stands about everybody of whom anything does, by person.
+    ///
+    /// # Errors
+    /// As [`Standings::of`].
+    pub fn all(&self) -> Result<HashMap<String, Standing>, EngineError> {
+        let read = |(person, _, json): (String, u64, String)| {
+            let standing = serde_json::from_str(&json).map_err(|_| EngineError::Corrupt("person-access"))?;
+            Ok((person, standing))
+        };
+        self.store.configs(PERSON)?.into_iter().map(read).collect()
     }
 
     fn versioned(&self, person: &str) -> Result<(u64, Standing), EngineError> {

@@ -13,8 +13,8 @@ use serde_json::json;
 
 use crate::remote::Elsewhere;
 use crate::{
-    ADAPTERS, bench, check, client, demo, detect, doctor, explain, generate, input, isolated, notes, policy,
-    remote, serve, translate, translator,
+    ADAPTERS, bench, check, client, demo, detect, doctor, explain, extract, generate, input, isolated, notes,
+    policy, remote, serve, translate, translator,
 };
 
 /// Something was refused; the rest was done.
@@ -67,6 +67,8 @@ pub enum Command {
     /// Check, explain and compare policy sets of the access decision.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Make an extract for research or planning: an approved project, everybody's choices, de-identified.
+    Extract(Box<extract::ExtractArgs>),
     /// Run the adapters as a service of their own, for `serve --translator`.
     Translator(TranslatorArgs),
 }
@@ -382,6 +384,7 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
             Ok(0)
         }
         Command::Policy(command) => policy::run(&command),
+        Command::Extract(args) => extract::run(&args),
         Command::Translator(args) => {
             if args.once {
                 return isolated::once(adapters).map(|()| 0);

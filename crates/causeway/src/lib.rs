@@ -11,6 +11,7 @@ pub mod demo;
 pub mod detect;
 pub mod doctor;
 pub mod explain;
+pub mod extract;
 pub mod generate;
 pub mod input;
 pub mod isolated;

@@ -104,7 +104,7 @@ fn files(folder: Option<&Path>) -> Result<Files, String> {
     Ok(files)
 }
 
-fn load(folder: Option<&Path>) -> Result<PolicySet, String> {
+pub(crate) fn load(folder: Option<&Path>) -> Result<PolicySet, String> {
     PolicySet::load(&files(folder)?).map_err(|e| e.to_string())
 }
 

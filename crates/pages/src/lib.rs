@@ -8,6 +8,7 @@ pub mod messages;
 mod people;
 pub mod portal;
 mod queues;
+mod research;
 mod start;
 pub mod words;
 
@@ -44,6 +45,7 @@ pub fn router() -> Router<Shared> {
         .route("/overdue/{number}", get(queues::overdue_one).post(queues::handle))
         .route("/parked", get(queues::parked))
         .route("/parked/{number}", get(queues::parked_one).post(queues::act))
+        .route("/research", get(research::page))
         .route("/assets/causeway.css", get(style))
         .merge(portal::router())
 }

@@ -8,6 +8,7 @@ pub mod extract;
 mod gate;
 pub mod leak;
 pub mod limits;
+pub mod office;
 mod person;
 mod project;
 mod rows;
@@ -21,3 +22,6 @@ pub use project::{Approval, Dates, LegalBasis, Project, Requester, Tier};
 pub use rows::{Cell, Row, Runner};
 pub use table::{Field, FieldKind, Format};
 pub use view::{Column, View};
+
+/// An example of a project with comments.
+pub const EXAMPLE: &str = include_str!("example.toml");

@@ -29,3 +29,6 @@ pub const CELLS_MAX: usize = 1_000_000;
 
 /// People of one block of files where nothing else is said: as much as a killed extract has to do again.
 pub const BLOCK_PEOPLE: usize = 10_000;
+
+/// Consents that are read for one extract.
+pub const CONSENTS_MAX: usize = 1_000_000;

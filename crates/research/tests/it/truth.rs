@@ -131,3 +131,9 @@ fn a_project_runs_only_with_all_that_it_must_have() {
         assert!(refusal.contains(name), "{name}: {refusal}");
     }
 }
+
+#[test]
+fn the_example_is_a_project_that_may_run() {
+    let example = Project::read(causeway_research::EXAMPLE).expect("a project");
+    example.may_run(TODAY).expect("it has everything");
+}

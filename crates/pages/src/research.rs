@@ -1,0 +1,143 @@
+//! Research and planning (A13): the public register of extracts. What went where and why, how many people it is about,
+//! and what was removed by which rule; nobody is named and small numbers are not told.
+
+use askama::Template;
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use causeway_broker::state::Shared;
+use causeway_host::problem::Answer;
+use causeway_research::office::{Entry, register};
+use causeway_research::{LegalBasis, Tier};
+use serde::Serialize;
+
+use crate::words::Moment;
+use crate::{Frame, render, wants_html};
+
+/// Fewest people that the register gives the number of.
+const SMALLEST: u64 = 5;
+/// Extracts that the page shows.
+const ROWS: usize = 100;
+
+#[derive(Serialize)]
+struct RuleRow {
+    rule: String,
+    because: String,
+    removed: String,
+}
+
+#[derive(Serialize)]
+struct Row {
+    project: String,
+    title: String,
+    why: String,
+    purpose: &'static str,
+    #[serde(rename = "legalBasis")]
+    basis: String,
+    who: String,
+    form: &'static str,
+    #[serde(serialize_with = "exact")]
+    made: Moment,
+    people: String,
+    looked_at: String,
+    asked: String,
+    approved: String,
+    expires: String,
+    policies: String,
+    alike: String,
+    removed: Vec<RuleRow>,
+}
+
+fn exact<S: serde::Serializer>(at: &Moment, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&at.exact)
+}
+
+#[derive(Template)]
+#[template(path = "research.html")]
+struct Page {
+    frame: Frame,
+    rows: Vec<Row>,
+    more: usize,
+}
+
+fn number(count: u64, of: &str) -> String {
+    match count {
+        0 => format!("no {of}"),
+        1..SMALLEST => format!("fewer than {SMALLEST} {of}"),
+        _ => format!("{count} {of}"),
+    }
+}
+
+fn purpose(code: &str) -> &'static str {
+    match code {
+        "HRESCH" => "research",
+        "HOPERAT" => "planning of services",
+        "PUBHLTH" => "public health",
+        _ => "another purpose",
+    }
+}
+
+fn row(state: &Shared, entry: &Entry) -> Row {
+    let (project, report) = (&entry.project, &entry.report);
+    let policies = &state.gate.access.policies;
+    let rule = |rule: &String, count: u64, of: &str| RuleRow {
+        because: policies.rule(rule).map_or_else(
+            || match rule.as_str() {
+                "would-tell-of-restricted" => "it would tell of a restricted item".to_owned(),
+                _ => "nothing permits it".to_owned(),
+            },
+            |r| r.because.clone(),
+        ),
+        rule: rule.clone(),
+        removed: number(count, of),
+    };
+    let mut removed: Vec<RuleRow> =
+        report.removed.people.iter().map(|(name, n)| rule(name, *n, "people, with all they have")).collect();
+    removed.extend(report.removed.resources.iter().map(|(name, n)| rule(name, *n, "items of other people")));
+    let mut asked: Vec<String> = project.elements.clone();
+    asked.extend(project.views.iter().filter_map(|v| v["name"].as_str()).map(|name| format!("table {name}")));
+    let roles: Vec<String> = project.approvals.iter().map(|a| format!("{} ({})", a.by, a.role)).collect();
+    Row {
+        project: project.id.clone(),
+        title: project.title.clone(),
+        why: project.why.clone(),
+        purpose: purpose(&project.purpose),
+        basis: match &project.legal_basis {
+            LegalBasis::Consent => "the consent of each person".to_owned(),
+            LegalBasis::Other { reference } => reference.clone(),
+            LegalBasis::None => "none needed: nobody can be recognised".to_owned(),
+        },
+        who: format!("{}, {}", project.requester.name, project.requester.organisation),
+        form: project.tier.words(),
+        made: entry.at.into(),
+        people: number(report.people, "people"),
+        looked_at: number(report.looked_at, "people"),
+        asked: asked.join(", "),
+        approved: roles.join("; "),
+        expires: project.expires.strftime("%-d %B %Y").to_string(),
+        policies: report.policies.clone(),
+        alike: match (project.tier, report.measured.k) {
+            (Tier::Pseudonymised, k @ 1..) => format!(
+                "Each person looks like at least {} others by age band, sex and district (k = {k}, l = {}).",
+                k - 1,
+                report.measured.l
+            ),
+            (Tier::Aggregate, _) if report.suppressed => {
+                "Small counts are left out, and others with them so that none can be worked out.".to_owned()
+            }
+            _ => String::new(),
+        },
+        removed,
+    }
+}
+
+pub(crate) async fn page(State(state): State<Shared>, headers: HeaderMap) -> Answer {
+    let entries = state.blocking(|s| register(&*s.engine)).await?;
+    let more = entries.len().saturating_sub(ROWS);
+    let rows: Vec<Row> = entries.iter().take(ROWS).map(|entry| row(&state, entry)).collect();
+    if !wants_html(&headers) {
+        return Ok(Json(serde_json::json!({"extracts": rows, "older": more})).into_response());
+    }
+    render(&Page { frame: Frame::new("Research and planning", "/research"), rows, more })
+}

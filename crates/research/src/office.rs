@@ -1,0 +1,215 @@
+//! Where extracts are made from the exchange's own record: audited before anything is read, entered in the register
+//! that everybody may see, held against the choices as they are at the end.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use causeway_access::choices::Choices;
+use causeway_access::standing::{Standing, Standings};
+use causeway_access::{PolicySet, session};
+use causeway_exchange::{Configuration, Desk, EngineError, NewAudit};
+use causeway_record::{PersonQuery, Record};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::deidentify::Key;
+use crate::error::Error;
+use crate::extract::{Job, REPORT, Report};
+use crate::limits::{BLOCK_PEOPLE, CONSENTS_MAX};
+use crate::person::{Consent, RecordPopulation};
+use crate::project::Project;
+use crate::table::Format;
+
+/// Kind of the documents of the register.
+const ENTRY: &str = "research-extract";
+
+/// One extract in the register: what went where and why. It names nobody of whom data went.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Entry {
+    /// When it was made: choices are honoured as they were then.
+    pub at: Timestamp,
+    /// The project as it was then.
+    pub project: Project,
+    /// What it came to.
+    pub report: Report,
+}
+
+/// How one extract is to be made.
+#[derive(Debug)]
+pub struct Order<'o> {
+    /// The project.
+    pub project: &'o Project,
+    /// Its key.
+    pub key: &'o Key,
+    /// Consents to this project, by person.
+    pub consents: &'o HashMap<String, Consent>,
+    /// Formats of tables.
+    pub formats: &'o [Format],
+    /// Folder that takes the files.
+    pub folder: &'o Path,
+    /// Who makes it.
+    pub actor: &'o str,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Makes extracts and keeps their register.
+pub struct Office<'o> {
+    /// Keeps choices, register and audit trail.
+    pub engine: Arc<dyn Desk>,
+    /// The record.
+    pub record: &'o Record,
+    /// The policies in force.
+    pub policies: &'o PolicySet,
+}
+
+impl std::fmt::Debug for Office<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Office").finish_non_exhaustive()
+    }
+}
+
+impl From<EngineError> for Error {
+    fn from(error: EngineError) -> Self {
+        Self::File(format!("store: {error}"))
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|e| Error::File(e.to_string()))
+}
+
+/// The choices of everybody who made one.
+fn choices(standings: &HashMap<String, Standing>) -> HashMap<&str, &Choices> {
+    let chosen = standings.iter().filter(|(_, s)| !s.choices.history.is_empty());
+    chosen.map(|(person, standing)| (person.as_str(), &standing.choices)).collect()
+}
+
+impl Office<'_> {
+    /// Makes an extract. Nothing is read before the audit entry is durable, and nothing is finished whose entry in the
+    /// register is not.
+    ///
+    /// # Errors
+    /// [`Error::NotApproved`]; [`Error::Changed`] where somebody chose anew while it was made; what else stops a [`Job`].
+    pub fn extract(&self, order: &Order<'_>) -> Result<Report, Error> {
+        let today = causeway_core::london().to_datetime(order.now).date();
+        order.project.may_run(today)?;
+        self.audit(order, "research-extract-begun", &json(order.project)?)?;
+        let standings = Standings::new(self.engine.clone());
+        let before = standings.all()?;
+        let report = self.record.snapshot(|snapshot| {
+            let population = RecordPopulation { snapshot, standings: &before, consents: order.consents };
+            let job = Job {
+                project: order.project,
+                policies: self.policies,
+                key: order.key,
+                today,
+                formats: order.formats,
+                folder: order.folder,
+                state: None,
+                block_people: BLOCK_PEOPLE,
+            };
+            job.run(&population)
+        })?;
+        let registered = self.register_it(order, &report, &before, &standings);
+        if registered.is_err() {
+            // What the register does not name is not handed over.
+            for name in report.files.iter().map(|f| f.name.as_str()).chain([REPORT]) {
+                std::fs::remove_file(order.folder.join(name))?;
+            }
+        }
+        registered.map(|()| report)
+    }
+
+    fn register_it(
+        &self,
+        order: &Order<'_>,
+        report: &Report,
+        before: &HashMap<String, Standing>,
+        standings: &Standings,
+    ) -> Result<(), Error> {
+        if choices(&standings.all()?) != choices(before) {
+            return Err(Error::Changed);
+        }
+        let entry = Entry { at: order.now, project: order.project.clone(), report: report.clone() };
+        let number = self.engine.configs(ENTRY)?.len() + 1;
+        let key = format!("{number:06}-{}", order.project.id);
+        self.engine.put_config(ENTRY, &key, Some(&json(&entry)?), Some(0), order.actor, order.now)?;
+        self.audit(order, "research-extract", &json(report)?)
+    }
+
+    fn audit(&self, order: &Order<'_>, action: &str, detail: &str) -> Result<(), Error> {
+        let entry = NewAudit {
+            actor: order.actor.to_owned(),
+            action: action.to_owned(),
+            entity: format!("research-project/{}", order.project.id),
+            detail: detail.to_owned(),
+        };
+        Ok(self.engine.audit(vec![entry], order.now)?)
+    }
+
+    /// Reads consents, a row each: `nhs_number,covers_gp` (`yes` or `no`), and finds the people.
+    ///
+    /// # Errors
+    /// [`Error::Definition`] with the row: a number that is nobody's or several people's, another word.
+    pub fn consents(&self, text: &str) -> Result<HashMap<String, Consent>, Error> {
+        let mut found = HashMap::new();
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        for (n, row) in reader.records().enumerate() {
+            let row = row?;
+            if n >= CONSENTS_MAX {
+                return Err(Error::Limit("CONSENTS_MAX"));
+            }
+            let wrong = |what: &str| Error::Definition(format!("consents, row {}: {what}", n + 2));
+            let covers_gp = match row.get(1).map(str::trim) {
+                Some("yes") => true,
+                Some("no") => false,
+                _ => return Err(wrong("covers_gp is yes or no")),
+            };
+            let text = row.get(0).unwrap_or_default().trim();
+            let number = causeway_core::NhsNumber::parse(text).map_err(|_| wrong("no NHS number"))?;
+            let query = PersonQuery { text: number.as_str().to_owned(), limit: 2, ..PersonQuery::default() };
+            let people = self.record.persons(&query)?;
+            let [one] = people.as_slice() else { return Err(wrong("not one person has this number")) };
+            found.insert(one.id.clone(), Consent { covers_gp });
+        }
+        Ok(found)
+    }
+}
+
+/// The register, newest first.
+///
+/// # Errors
+/// Where the store can't be read, or an entry not be understood.
+pub fn register(store: &dyn Configuration) -> Result<Vec<Entry>, EngineError> {
+    let mut entries = Vec::new();
+    for (_, _, text) in store.configs(ENTRY)? {
+        entries.push(serde_json::from_str::<Entry>(&text).map_err(|_| EngineError::Corrupt(ENTRY))?);
+    }
+    entries.reverse();
+    Ok(entries)
+}
+
+/// Reads the key of a project, or makes one where there is no such file. The file is for its owner alone.
+///
+/// # Errors
+/// [`Error::File`], [`Error::Definition`] for a key that is too short.
+pub fn key_file(path: &Path) -> Result<Key, Error> {
+    match std::fs::read(path) {
+        Ok(bytes) => Key::new(bytes.trim_ascii()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let secret = session::random()?;
+            let mut options = std::fs::OpenOptions::new();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let mut file = options.open(path)?;
+            std::io::Write::write_all(&mut file, secret.as_bytes())?;
+            file.sync_all()?;
+            Key::new(secret.as_bytes())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
