@@ -4,6 +4,11 @@
 //! An adapter is pure and deterministic. It reads what is broken as far as it can, accounts for every source
 //! item, and never guesses.
 
+<<<<<<< HEAD
+=======
+pub mod budget;
+pub mod common;
+>>>>>>> 46b7e93 (Reckon what a translation may cost before it begins, and read whole records a few at a time)
 pub mod composer;
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -329,11 +334,17 @@ pub fn too_long() -> Issue {
 /// Translates an input and collects everything. Where nothing could be read, the whole input is one rejected
 /// item: even then the account adds up.
 pub fn translate(adapter: &dyn Adapter, input: &[u8], context: &Context) -> Translation {
+    translate_within(adapter, input, context, budget::MEMORY_BYTES)
+}
+
+/// The same within a budget of the caller's, in bytes of memory.
+pub fn translate_within(adapter: &dyn Adapter, input: &[u8], context: &Context, bytes: u64) -> Translation {
     let mut translation = Translation::default();
     let result = if input.len() > limits::INPUT_BYTES_MAX {
         Err(too_long())
     } else {
-        adapter.translate(input, context, &mut translation)
+        budget::within(adapter, input, bytes)
+            .and_then(|()| adapter.translate(input, context, &mut translation))
     };
     if let Err(issue) = result {
         translation.unreadable = true;

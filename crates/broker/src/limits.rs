@@ -44,6 +44,8 @@ pub const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 pub const TRANSLATE_WINDOW_BYTES: u64 = 4 * 1024 * 1024;
 /// Translations done side by side.
 pub const TRANSLATE_WORKERS: usize = 2;
+/// Whole records and whole accounts that are read at a time: each may take a hundred megabytes.
+pub const HEAVY_READS: usize = 4;
 /// Hours that a message of several parts waits for the missing ones before a person is asked. The parts
 /// of a GP record may come days apart, over a weekend and bank holidays.
 pub const PARTS_WAIT_HOURS: i64 = 240;

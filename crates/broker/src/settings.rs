@@ -63,6 +63,8 @@ pub struct Limits {
     pub message_bytes: u64,
     /// Bytes of one message whose format is translated in memory.
     pub whole_bytes: u64,
+    /// Bytes of memory that one translation may be expected to need, and all large ones at a time.
+    pub translation_bytes: u64,
     /// Bytes by which the format of a larger message is detected.
     pub head_bytes: u64,
     /// Bytes of bundles and ledger that a translation holds in memory.
@@ -83,6 +85,8 @@ pub struct Limits {
     pub sync_wait_seconds: u64,
     /// Translations side by side.
     pub translate_workers: usize,
+    /// Whole records and accounts read at a time.
+    pub heavy_reads: usize,
     /// Attempts before parking.
     pub attempts: u32,
     /// Hours to wait for missing parts.
@@ -105,6 +109,7 @@ impl Default for Limits {
         Self {
             message_bytes: limits::MESSAGE_BYTES,
             whole_bytes: limits::WHOLE_BYTES_MAX,
+            translation_bytes: causeway_adapter::budget::MEMORY_BYTES,
             head_bytes: limits::HEAD_BYTES,
             spill_bytes: limits::SPILL_BYTES,
             connections: host::CONNECTIONS_MAX,
@@ -115,6 +120,7 @@ impl Default for Limits {
             rate_burst: 200,
             sync_wait_seconds: limits::SYNC_WAIT_SECONDS,
             translate_workers: limits::TRANSLATE_WORKERS,
+            heavy_reads: limits::HEAVY_READS,
             attempts: causeway_exchange::limits::DEFAULT_MAX_ATTEMPTS,
             parts_wait_hours: limits::PARTS_WAIT_HOURS,
         }

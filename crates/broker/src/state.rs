@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use causeway_access::{Access, Gate, HasGate, Organisation, Organisations, Shelf, record_problem};
-use causeway_adapter::{Adapter, Context, Sender};
+use causeway_adapter::{Adapter, Context, Sender, budget};
 use causeway_core::NhsNumber;
 use causeway_exchange::{Audit, Contents, Desk, Engine, EngineError, MessageId, NewAudit};
 use causeway_host::clock::Clock;
@@ -12,6 +12,7 @@ use causeway_host::hex;
 use causeway_host::problem::{Answer, Problem};
 use causeway_host::rate::RateLimiter;
 use causeway_host::signals::Signals;
+use causeway_host::weighed::Weighed;
 use causeway_record::{Figures, Record, SearchOptions};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -48,6 +49,8 @@ pub struct AppState {
     pub gate: Gate,
     /// Counts for `/metrics`.
     pub counters: Arc<Counters>,
+    /// Room for translations.
+    pub room: Weighed,
     person_key: [u8; 32],
     isolated: OnceLock<Adapters>,
 }
@@ -97,6 +100,7 @@ impl AppState {
             (false, _) => Clock::system(),
         };
         let clock = Arc::new(clock);
+        let room = Weighed::new(config.limits.translation_bytes);
         let person_key = person::key(&*engine, &config.data_directory, clock.now())?;
         let rate = RateLimiter::new(config.limits.rate_per_second, config.limits.rate_burst);
         let counters = Arc::new(Counters::default());
@@ -124,6 +128,7 @@ impl AppState {
             signals: Signals::default(),
             gate,
             counters,
+            room,
             person_key,
             isolated: OnceLock::new(),
         }))
@@ -169,6 +174,18 @@ impl AppState {
             }
         }
         context
+    }
+
+    /// Translates within the budget, for those who answer at once: waits until there is room. Blocks.
+    pub fn translate(
+        &self,
+        adapter: &dyn Adapter,
+        input: &[u8],
+        context: &Context,
+    ) -> causeway_adapter::Translation {
+        let _place =
+            self.room.enter(budget::estimate(adapter, input).min(self.config.limits.translation_bytes));
+        causeway_adapter::translate_within(adapter, input, context, self.config.limits.translation_bytes)
     }
 
     /// The adapter with this name.

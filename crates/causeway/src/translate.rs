@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use causeway_adapter::{Acknowledgement, Adapter, Context, Output, Sink, render};
+use causeway_adapter::{Acknowledgement, Adapter, Context, Output, Sink, budget, render};
 use causeway_core::{Issue, Ledger, Outcome, Severity, Totals, limits};
 
 /// What became of one input.
@@ -189,7 +189,8 @@ pub fn one(
     let mut files = Files::new(base.map(Path::to_path_buf));
     files.report.adapter = adapter.name();
     files.report.version = version;
-    if let Err(issue) = adapter.translate(input, context, &mut files) {
+    let affordable = budget::within(adapter, input, budget::MEMORY_BYTES);
+    if let Err(issue) = affordable.and_then(|()| adapter.translate(input, context, &mut files)) {
         refuse(&mut files, input, issue);
     }
     files.finish()

@@ -14,6 +14,7 @@ pub mod rate;
 pub mod server;
 pub mod signals;
 pub mod tls;
+pub mod weighed;
 
 pub use certificate::{common_name, fingerprint};
 pub use clock::Clock;

@@ -113,6 +113,7 @@ fn explain(state: &AppState, opened: &OpenedMessage, message: &Message) -> Resul
     let context = state.context(&message.new.sender, message.received_at, &message.new.id, true);
     let mut account = Account::default();
     // What can't be read at all is one rejected item: the adapter's issue is with the translation already.
+    let _place = state.room.enter(causeway_adapter::budget::estimate(adapter, &input));
     if adapter.translate(&input, &context, &mut account).is_err() && account.0.is_empty() {
         let id = account.0.add(Place::Whole, Span::new(0, input.len()));
         account.0.claim(id, Outcome::Rejected, "the input could not be read");

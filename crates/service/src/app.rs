@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::{health, metrics, negotiate};
+use crate::{health, heavy, metrics, negotiate};
 
 type Task = Box<dyn FnOnce(Shared, CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
@@ -103,6 +103,10 @@ impl Service {
                 )
             })
             .layer(DefaultBodyLimit::max(limits::FORM_BYTES_MAX))
+            .layer(middleware::from_fn_with_state(
+                heavy::Turns::new(settings.limits.heavy_reads),
+                heavy::turn,
+            ))
             .layer(middleware::from_fn_with_state(guard, from_our_own))
             .layer(middleware::from_fn(pages::problems_as_pages))
             .layer(middleware::from_fn_with_state(self.state.clone(), observe))

@@ -138,8 +138,13 @@ impl Config {
         if self.limits.head_bytes == 0 || self.limits.spill_bytes == 0 {
             return bad("limits.head_bytes and spill_bytes must be at least 1".to_owned());
         }
-        if self.limits.connections == 0 || self.limits.translate_workers == 0 || self.limits.attempts == 0 {
-            return bad("limits.connections, translate_workers and attempts must be at least 1".to_owned());
+        if self.limits.connections == 0
+            || self.limits.translate_workers == 0
+            || self.limits.heavy_reads == 0
+            || self.limits.attempts == 0
+        {
+            return bad("limits.connections, translate_workers, heavy_reads and attempts must be at least 1"
+                .to_owned());
         }
         for (number, organisation) in self.organisations.iter().enumerate() {
             if organisation.system.canonical(&organisation.code).is_none() {

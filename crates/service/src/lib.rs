@@ -6,6 +6,7 @@
 pub mod app;
 pub mod config;
 mod health;
+mod heavy;
 mod metrics;
 mod negotiate;
 pub mod testing;

@@ -8,8 +8,12 @@ use flate2::read::MultiGzDecoder;
 use crate::limits::INFLATE_RATIO_MAX;
 use crate::state::AppState;
 
+/// What is said of gzip that grows beyond [`INFLATE_RATIO_MAX`] times its size, or beyond the largest message.
+pub(super) const UNPACKS_TOO_MUCH: &str =
+    "the compressed content unpacks to more than 200 times its size, or to more than the largest message";
+
 /// A message's content as a stream, with its transport compression undone. It ends with an error beyond its limit.
-pub(super) struct Source {
+pub struct Source {
     reader: Box<dyn Read + Send>,
     packed: bool,
     left: u64,
@@ -36,13 +40,18 @@ pub(super) fn open(state: &AppState, message: &Message, limit: u64) -> Result<So
         return Err(EngineError::TooLarge(limit));
     }
     let (sha256, size) = (payload.sha256, payload.size);
-    let (reader, left): (Box<dyn Read + Send>, u64) = if packed {
-        let unpacked = MultiGzDecoder::new(io::BufReader::new(payload.reader));
-        (Box::new(unpacked), limit.min(size.saturating_mul(INFLATE_RATIO_MAX)))
-    } else {
-        (payload.reader, limit)
-    };
-    Ok(Source { reader, packed, left, sha256, hint: size })
+    if packed {
+        return Ok(Source { sha256, ..unpack(payload.reader, size, limit) });
+    }
+    Ok(Source { reader: payload.reader, packed, left: limit, sha256, hint: size })
+}
+
+/// Undoes the compression of `size` bytes of gzip: at most `limit` bytes come out, and at most [`INFLATE_RATIO_MAX`]
+/// times as many as went in; beyond either, reading fails.
+pub fn unpack(packed: Box<dyn Read + Send>, size: u64, limit: u64) -> Source {
+    let reader = Box::new(MultiGzDecoder::new(io::BufReader::new(packed)));
+    let left = limit.min(size.saturating_mul(INFLATE_RATIO_MAX));
+    Source { reader, packed: true, left, sha256: [0; 32], hint: size }
 }
 
 impl Source {
@@ -75,9 +84,10 @@ impl Read for Source {
             }
             error
         })?;
-        self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
-            io::Error::other(EngineError::Invalid("content unpacks to more than the limit"))
-        })?;
+        self.left = self
+            .left
+            .checked_sub(count as u64)
+            .ok_or_else(|| io::Error::other(EngineError::Invalid(UNPACKS_TOO_MUCH)))?;
         Ok(count)
     }
 }

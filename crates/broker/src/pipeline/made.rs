@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Instant;
 
-use causeway_adapter::{Adapter, Context, Detection, Sink as _, isolation, render, too_long};
+use causeway_adapter::{Adapter, Context, Detection, Sink as _, budget, common, isolation, render, too_long};
 use causeway_core::limits::INPUT_BYTES_MAX;
 use causeway_core::{IssueCode, Ledger, Outcome, Place, Span};
 use causeway_exchange::{
@@ -55,7 +55,14 @@ fn run_adapter(
 ) -> Result<bool, Unmade> {
     let (result, size) = match input {
         Input::Whole(bytes) if bytes.len() > INPUT_BYTES_MAX => (Err(too_long()), bytes.len()),
-        Input::Whole(bytes) => (job.adapter.translate(bytes, context, collect), bytes.len()),
+        Input::Whole(bytes) => {
+            let limit = job.state.config.limits.translation_bytes;
+            let made = budget::within(job.adapter, bytes, limit).and_then(|()| {
+                let _place = job.state.room.enter(budget::estimate(job.adapter, bytes));
+                job.adapter.translate(bytes, context, collect)
+            });
+            (made, bytes.len())
+        }
         Input::Stream(reader) => {
             let size = usize::try_from(job.message.size).unwrap_or(usize::MAX);
             (job.adapter.stream(reader, context, collect), size)
@@ -116,8 +123,10 @@ pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) ->
     effects.audit.push(translated_audit(adapter, message, &made, &summary));
     effects.state = Some(if unreadable { State::Error } else { State::Translated });
     if unreadable {
-        let text = made.issues.last().map_or_else(String::new, |i| i.text.to_string());
-        effects.failure = Some(("unreadable".to_owned(), text));
+        let last = made.issues.last();
+        let costly = last.is_some_and(|i| i.rule == common::TOO_COSTLY.id);
+        let rule = if costly { common::TOO_COSTLY.id } else { "unreadable" };
+        effects.failure = Some((rule.to_owned(), last.map_or_else(String::new, |i| i.text.to_string())));
     }
     work(job, &mut made, &mut effects);
     let acknowledgement = made.acknowledgement.take().map(|ack| StoredOutput {

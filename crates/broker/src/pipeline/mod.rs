@@ -25,6 +25,7 @@ use worker::{End, Worker, Workers};
 use crate::state::{AppState, Shared};
 
 pub(crate) use content::read as read_content;
+pub use content::unpack;
 pub use detect::detect;
 pub use route::Delivery;
 

@@ -125,7 +125,7 @@ fn translate(
     stop: Option<&CancellationToken>,
 ) -> End {
     let failed = |error| match error {
-        EngineError::Invalid(what) => refused(state, message, "unreadable", what),
+        EngineError::Invalid(what) => refused(state, message, rule_of(what), what),
         error => End::of(state, lease, &error),
     };
     let limits = &state.config.limits;
@@ -185,10 +185,15 @@ fn end(state: &AppState, message: &Message, lease: &Lease, made: Result<Made, Un
         Err(Unmade::Died(text)) => End::park(PROCESS_DIED, text),
         Err(Unmade::Broken(Broken::Stopped)) => End::released(state),
         Err(Unmade::Broken(Broken::Failed(EngineError::Invalid(what)))) => {
-            refused(state, message, "unreadable", what)
+            refused(state, message, rule_of(what), what)
         }
         Err(Unmade::Broken(Broken::Failed(error))) => End::of(state, lease, &error),
     }
+}
+
+/// The rule by which content is refused that can't be read.
+fn rule_of(what: &'static str) -> &'static str {
+    if what == content::UNPACKS_TOO_MUCH { "unpacks-too-much" } else { "unreadable" }
 }
 
 /// A message that can't be translated at all: kept, in state error, with an account of its one item.

@@ -10,12 +10,13 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway_access::{Disclosure, Grant, OpenedMessage, Told};
+use causeway_broker::pipeline;
 use causeway_broker::state::AppState;
 use causeway_exchange::{
     EngineError, InboxEntry, InboxQuery, Message, MessageId, MessageKind, PayloadReader, WorkflowFilter,
 };
 use flate2::Compression;
-use flate2::read::{GzEncoder, MultiGzDecoder};
+use flate2::read::GzEncoder;
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -345,7 +346,8 @@ impl Coded {
             // The wire's compression costs a core more than it saves above the fastest level.
             Box::new(GzEncoder::new(chunk.reader, Compression::fast()))
         } else if unpack {
-            Box::new(MultiGzDecoder::new(chunk.reader))
+            // Not for ever: what grows beyond bounds breaks off.
+            Box::new(pipeline::unpack(chunk.reader, size, call.state.config.limits.message_bytes))
         } else {
             chunk.reader
         };

@@ -249,9 +249,9 @@ async fn reply(
     let adapter = state.adapter(&settings.format)?;
     let context = state.context(&settings.sender, received, id, false);
     let large = frame.len() > crate::limits::MLLP_ANSWER_AT_ONCE_BYTES;
+    let own = state.clone();
     let make = move || {
-        let made =
-            catch_unwind(AssertUnwindSafe(|| causeway_adapter::translate(adapter, &frame, &context))).ok()?;
+        let made = catch_unwind(AssertUnwindSafe(|| own.translate(adapter, &frame, &context))).ok()?;
         made.acknowledgement.map(|a| a.bytes)
     };
     match large {

@@ -273,8 +273,7 @@ fn read(
     let adapter = state.adapter(format)?;
     let context = state.context(sender, received, id, false);
     let started = std::time::Instant::now();
-    let made =
-        catch_unwind(AssertUnwindSafe(|| causeway_adapter::translate(adapter, bytes, &context))).ok()?;
+    let made = catch_unwind(AssertUnwindSafe(|| state.translate(adapter, bytes, &context))).ok()?;
     let reply = made.acknowledgement.as_ref()?;
     let heartbeat = reply.positive && made.outputs.is_empty() && !made.rejected();
     if heartbeat {

@@ -2,6 +2,7 @@
 
 mod access;
 mod browser;
+mod budget;
 mod disclosures;
 mod doors;
 mod faulty;
