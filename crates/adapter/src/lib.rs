@@ -4,11 +4,7 @@
 //! An adapter is pure and deterministic. It reads what is broken as far as it can, accounts for every source
 //! item, and never guesses.
 
-<<<<<<< HEAD
-=======
 pub mod budget;
-pub mod common;
->>>>>>> 46b7e93 (Reckon what a translation may cost before it begins, and read whole records a few at a time)
 pub mod composer;
 #[cfg(feature = "contract")]
 pub mod contract;
