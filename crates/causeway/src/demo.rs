@@ -18,7 +18,7 @@ use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
 use crate::cli::print;
-use crate::{ADAPTERS, serve};
+use crate::{ADAPTERS, demo_research, serve};
 
 /// How the demonstration is to run.
 #[derive(Clone, Debug, Default)]
@@ -230,15 +230,24 @@ async fn tell(base: &str, options: &Options, state: &Shared) -> Result<bool, Str
     wait_until(state, Timestamp::now());
     let arrived = arrived(&client, base, &crossings).await?;
     let record = record(&client, base, &person.nhs_number).await?;
-    let complete = crossings.iter().all(|c| unexplained(c) == 0 && c.body["translation"]["errors"] == 0);
+    send(&client, base, demo_research::neighbours()).await?;
+    demo_research::settled(state).await?;
+    let working = state.clone();
+    let research = tokio::task::spawn_blocking(move || demo_research::extracts(&working))
+        .await
+        .map_err(|e| e.to_string())??;
+    let complete = research.holds()
+        && crossings.iter().all(|c| unexplained(c) == 0 && c.body["translation"]["errors"] == 0);
     if options.json {
         print(&format!(
             "{}\n",
-            serde_json::to_string_pretty(&summary(base, &crossings, &arrived, &record)).unwrap_or_default()
+            serde_json::to_string_pretty(&summary(base, &crossings, &arrived, &record, &research))
+                .unwrap_or_default()
         ));
     } else {
         print(&arrived_text(&arrived));
         print(&record_text(&record));
+        print(&research.text());
     }
     Ok(complete)
 }
@@ -434,7 +443,13 @@ fn record_text(record: &Value) -> String {
     )
 }
 
-fn summary(base: &str, crossings: &[Crossing], arrived: &[Arrival], record: &Value) -> Value {
+fn summary(
+    base: &str,
+    crossings: &[Crossing],
+    arrived: &[Arrival],
+    record: &Value,
+    research: &demo_research::Outcome,
+) -> Value {
     let list: Vec<Value> = crossings
         .iter()
         .map(|c| {
@@ -457,6 +472,7 @@ fn summary(base: &str, crossings: &[Crossing], arrived: &[Arrival], record: &Val
             .map(|a| json!({"mailbox": a.mailbox, "id": a.id, "of": a.title, "as": a.form, "leftBehind": a.left_behind}))
             .collect::<Vec<_>>(),
         "record": {"patients": record["patients"], "resources": kinds},
+        "research": research.json(),
         "base": base,
     })
 }

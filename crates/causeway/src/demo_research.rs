@@ -1,0 +1,140 @@
+//! The last chapter of the demonstration: what a research project gets before and after she opts out.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::time::Duration;
+
+use causeway_record::PersonQuery;
+use causeway_research::office::{Office, Order, key_file};
+use causeway_research::{EXAMPLE, Format, Project};
+use causeway_service::access::choices::Choice;
+use causeway_service::state::Shared;
+use causeway_synth::formats::client_level_data;
+use causeway_synth::plan::people_and_journeys;
+use causeway_synth::{Journey, Message, Person, edith};
+use serde_json::{Value, json};
+
+/// People beside her, for nobody is hidden among few.
+const NEIGHBOURS: usize = 60;
+/// Seed of these people.
+const SEED: u64 = 2026;
+
+/// What the two extracts came to.
+#[derive(Debug)]
+pub struct Outcome {
+    before: u64,
+    after: u64,
+    /// Whether she was in the first, and of all who were, she alone is not in the second.
+    her_alone: bool,
+    alike: u64,
+}
+
+/// The council's file about her neighbours.
+pub fn neighbours() -> Message {
+    let (her, _) = edith();
+    let people: Vec<(Person, Journey)> = people_and_journeys(SEED, NEIGHBOURS)
+        .into_iter()
+        .filter(|(person, _)| person.nhs_number != her.nhs_number)
+        .collect();
+    let all: Vec<(&Person, &Journey)> = people.iter().map(|(person, journey)| (person, journey)).collect();
+    let mut file = client_level_data::file(&all, jiff::civil::date(2026, 12, 31));
+    file.name = "cld-neighbours-2026-12-31.csv".to_owned();
+    file.title = "The council's Client Level Data of her neighbours".to_owned();
+    file
+}
+
+/// Waits until the record has taken in what was sent.
+pub async fn settled(state: &Shared) -> Result<(), String> {
+    let mut last = 0;
+    for _ in 0..100 {
+        let persons = state.record.figures().map_err(|e| e.to_string())?.persons;
+        if persons == last && persons > 10 {
+            return Ok(());
+        }
+        last = persons;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    Err("the record did not take in the neighbours".to_owned())
+}
+
+/// Makes an extract, lets her opt out, makes it again.
+///
+/// # Errors
+/// A sentence that says what could not be done.
+pub fn extracts(state: &Shared) -> Result<Outcome, String> {
+    let said = |e: &dyn std::fmt::Display| e.to_string();
+    let mut project = Project::read(EXAMPLE).map_err(|e| said(&e))?;
+    project.cohort = String::new();
+    let folder = state.config.data_directory.join("research");
+    std::fs::create_dir_all(&folder).map_err(|e| said(&e))?;
+    let key = key_file(&folder.join("falls-2026.key")).map_err(|e| said(&e))?;
+    let (her, _) = edith();
+    let query = PersonQuery { text: her.nhs_number.clone(), ..PersonQuery::default() };
+    let people = state.record.persons(&query).map_err(|e| said(&e))?;
+    let [her] = people.as_slice() else {
+        return Err("the record does not know her as one person".to_owned());
+    };
+    let policies = state.gate.access.policies.clone();
+    let office = Office { engine: state.engine.clone(), record: &state.record, policies: &policies };
+    let extract = |name: &str| {
+        let out = folder.join(name);
+        let order = Order {
+            project: &project,
+            key: &key,
+            consents: &HashMap::new(),
+            formats: &[Format::Parquet],
+            folder: &out,
+            actor: "demonstration",
+            now: state.clock.now(),
+        };
+        let report = office.extract(&order).map_err(|e| said(&e))?;
+        Ok::<_, String>((report, people_of(&out)?))
+    };
+    let (first, before) = extract("extract-1")?;
+    let standings = &state.gate.access.standings;
+    standings
+        .choose(&her.id, Choice::NationalOptOut, true, "herself, in the demonstration", state.clock.now())
+        .map_err(|e| said(&e))?;
+    let (second, after) = extract("extract-2")?;
+    let pseudonym = key.pseudonym(&project.id, "Patient", &her.id);
+    let gone: Vec<&String> = before.difference(&after).collect();
+    Ok(Outcome {
+        before: first.people,
+        after: second.people,
+        her_alone: gone == [&pseudonym] && after.is_subset(&before),
+        alike: second.measured.k,
+    })
+}
+
+/// Pseudonyms of the people of an extract.
+fn people_of(folder: &Path) -> Result<BTreeSet<String>, String> {
+    let text = std::fs::read_to_string(folder.join("Patient-0001.ndjson")).map_err(|e| e.to_string())?;
+    let lines = text.lines().map(serde_json::from_str::<Value>);
+    let ids =
+        lines.map(|line| Ok(line.map_err(|e| e.to_string())?["id"].as_str().unwrap_or_default().to_owned()));
+    ids.collect()
+}
+
+impl Outcome {
+    /// Whether it is as it must be.
+    pub fn holds(&self) -> bool {
+        self.her_alone && self.after + 1 == self.before
+    }
+
+    /// In words.
+    pub fn text(&self) -> String {
+        let only = if self.holds() { "she is gone, and only she" } else { "NOT what it must be" };
+        format!(
+            "\nResearch: an approved project got {} people without their names. She registered the national data opt-out; \
+the next extract has {}: {only}.\n    Each looks like at least {} others. What left, why and to whom: /research\n",
+            self.before,
+            self.after,
+            self.alike.saturating_sub(1)
+        )
+    }
+
+    /// For scripts.
+    pub fn json(&self) -> Value {
+        json!({"before": self.before, "after": self.after, "sheAlone": self.her_alone, "k": self.alike})
+    }
+}

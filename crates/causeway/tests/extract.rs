@@ -1,0 +1,101 @@
+//! `causeway demo` and `causeway extract` as processes: she opts out and only she is gone; the command makes an extract of
+//! the same data, in which no byte tells who anybody is.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use causeway_record::Record;
+use causeway_research::leak::Secrets;
+use causeway_research::{EXAMPLE, Population, RecordPopulation};
+use serde_json::Value;
+
+fn causeway(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_causeway")).args(arguments).output().expect("the binary starts")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path of ours")
+}
+
+/// What would tell who anybody in the record is.
+fn secrets(data: &Path) -> Secrets {
+    let record = Record::open(data.join("record.sqlite")).expect("the record");
+    let mut secrets = Secrets::default();
+    record
+        .snapshot(|snapshot| -> Result<(), causeway_research::Error> {
+            let (standings, consents) = (HashMap::new(), HashMap::new());
+            let people = RecordPopulation { snapshot, standings: &standings, consents: &consents };
+            for person in people.people()? {
+                secrets.learn(&person?);
+            }
+            Ok(())
+        })
+        .expect("people");
+    secrets
+}
+
+#[test]
+fn an_extract_of_the_demonstration_exposes_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let (data, key) = (at("data"), at("key"));
+    let told = causeway(&["demo", "--json", "--data", text(&data), "--listen", "127.0.0.1:0"]);
+    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    let research = &told["research"];
+    assert_eq!(research["sheAlone"], true, "{research}");
+    assert_eq!(research["before"].as_u64(), research["after"].as_u64().map(|n| n + 1), "{research}");
+    assert!(research["k"].as_u64() >= Some(5), "{research}");
+
+    let view = r#"{"resource": "Patient", "name": "patients", "select": [{"column": [
+        {"name": "id", "path": "getResourceKey()"}, {"name": "gender", "path": "gender"},
+        {"name": "born", "path": "birthDate"}, {"name": "district", "path": "address.postalCode.first()"}]}]}"#;
+    std::fs::write(at("patients.view.json"), view).expect("written");
+    let example = EXAMPLE.replace("# views =", "views =").replace("cohort = \"birth", "#cohort = \"birth");
+    // Everything that may leave is asked for.
+    let all = causeway_research::deidentify::TYPES.join("\", \"");
+    let example = example.replace("elements = [\"Patient\"", &format!("elements = [\"{all}\""));
+    let project = at("project.toml");
+    std::fs::write(&project, &example).expect("written");
+    let extract = |out: &str, project: &Path| {
+        causeway(&[
+            "extract",
+            text(project),
+            "--data",
+            text(&data),
+            "--key",
+            text(&key),
+            "--out",
+            text(&at(out)),
+            "--format",
+            "parquet,csv,ndjson",
+        ])
+    };
+    let made = extract("out", &project);
+    assert_eq!(made.status.code(), Some(0), "{}", String::from_utf8_lossy(&made.stderr));
+    let report: Value = serde_json::from_slice(&made.stdout).expect("a report");
+    assert_eq!(report["removed"]["people"]["extract-opt-out"], 1);
+    let mut secrets = secrets(&data);
+    assert!(secrets.len() > 1_000);
+    // The report says on which day it was made: a day on which the record took messages in.
+    std::fs::remove_file(at("out").join("report.json")).expect("a report");
+    let found = secrets.search(&at("out")).expect("a search");
+    assert!(found.is_empty(), "{found:?}");
+    // The control: with names, the same search finds.
+    let named = example
+        .replace("\"pseudonymised\"", "\"identifiable\"")
+        .replace("kind = \"none\"", "kind = \"other\"\nreference = \"26/CAG/0001 (invented)\"");
+    std::fs::write(at("named.toml"), named).expect("written");
+    assert_eq!(extract("named", &at("named.toml")).status.code(), Some(0));
+    let found = secrets.search(&at("named")).expect("a search");
+    assert!(
+        found.contains("identifier") && found.contains("name") && found.contains("full date"),
+        "{found:?}"
+    );
+    // Without its second approval nothing is made.
+    let alone = example.split("[[approvals]]").take(2).collect::<Vec<_>>().join("[[approvals]]");
+    std::fs::write(at("alone.toml"), alone).expect("written");
+    let refused = extract("none", &at("alone.toml"));
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(!at("none").exists());
+}
