@@ -5,7 +5,7 @@ pub mod accept;
 pub mod bars;
 pub mod delivery;
 pub mod document;
-pub mod fhir_r4;
+pub mod fhir_messaging;
 pub mod limits;
 pub mod maintenance;
 pub mod person;

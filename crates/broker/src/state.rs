@@ -18,7 +18,6 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::fhir_r4;
 use crate::person;
 use crate::settings::Settings;
 
@@ -190,8 +189,7 @@ impl AppState {
 
     /// The adapter with this name.
     pub fn adapter(&self, name: &str) -> Option<&'static dyn Adapter> {
-        let own = || (name == fhir_r4::NAME).then_some(&fhir_r4::ADAPTER as &dyn Adapter);
-        self.adapters.iter().copied().find(|a| a.name() == name).or_else(own)
+        self.adapters.iter().copied().find(|a| a.name() == name)
     }
 
     /// Gives the adapters that translate one input in a process of its own, for what may have killed this one. Once.

@@ -69,16 +69,15 @@ impl Adapter for CareConnect {
         if answers.is_some() && answers == kind && !has("/STU3/") {
             return Detection::no();
         }
-        if has("/STU3/StructureDefinition/") || has("/STU3/CodeSystem/") {
-            return Detection::is(Confidence::Certain, "FHIR STU3");
-        }
-        // R4 looks alike: only what R4 can't have speaks for STU3.
-        match ["\"ProcedureRequest\"", "\"ReferralRequest\"", "\"assertedDate\"", "\"taken\""]
-            .iter()
-            .any(|name| has(name))
-        {
+        // R4 looks alike: only what R4 can't have speaks for STU3. Records in R4 may keep extensions of CareConnect.
+        let is_r4 = has("terminology.hl7.org/") || has("/StructureDefinition/UKCore-");
+        let only = ["\"ProcedureRequest\"", "\"ReferralRequest\"", "\"assertedDate\"", "\"taken\""];
+        let named = has("/STU3/StructureDefinition/") || has("/STU3/CodeSystem/");
+        match only.iter().any(|name| has(name)) {
+            _ if named && !is_r4 => Detection::is(Confidence::Certain, "FHIR STU3"),
+            true if named => Detection::is(Confidence::Certain, "FHIR STU3"),
             true => Detection::is(Confidence::Likely, "FHIR STU3"),
-            false if has("terminology.hl7.org/") || has("/StructureDefinition/UKCore-") => Detection::no(),
+            false if is_r4 => Detection::no(),
             false => Detection::is(Confidence::Possible, "FHIR"),
         }
     }

@@ -2,7 +2,7 @@
 
 use causeway_adapter::{Adapter, Confidence, Detection};
 
-use crate::fhir_r4;
+use crate::fhir_messaging;
 use crate::state::AppState;
 
 /// The adapter that is surest; of equals, the one whose media type was declared, then the first listed.
@@ -20,15 +20,19 @@ pub fn detect(
         return Some((adapter, adapter.detect(input)));
     }
     let declared = media_type.map(|m| m.split(';').next().unwrap_or(m).trim());
-    // Said by the sender in so many words: FHIR R4. (Its version can't be seen in every Bundle.)
-    let own: &'static dyn Adapter = &fhir_r4::ADAPTER;
-    if media_type.is_some_and(fhir_r4::declared)
-        && let Some(found) = fhir_r4::as_declared(input)
+    // Said by the sender in so many words. (The version of FHIR can't be seen in every Bundle.)
+    let version = media_type.and_then(fhir_messaging::version);
+    if version == Some("4.0")
+        && let Some(adapter) = state.adapter(fhir_messaging::NAME)
     {
-        return Some((own, found));
+        let found = adapter.detect(input);
+        let said = || Detection::is(Confidence::Likely, "4.0.1");
+        let found = if found.confidence == Confidence::No { said() } else { found };
+        return fhir_messaging::is_record(input).then_some((adapter, found));
     }
+    let is_other = |adapter: &dyn Adapter| version.is_some() && adapter.name() == fhir_messaging::NAME;
     let mut best: Option<(&'static dyn Adapter, Detection, bool)> = None;
-    for adapter in state.adapters.iter().copied().chain([own]) {
+    for adapter in state.adapters.iter().copied().filter(|a| !is_other(*a)) {
         let found = adapter.detect(input);
         let own =
             declared.is_some_and(|d| adapter.format().media_types.iter().any(|m| m.eq_ignore_ascii_case(d)));

@@ -9,7 +9,7 @@ use axum::response::Response;
 use causeway_access::caller::{Caller, Shown};
 use causeway_broker::accept::{FORMAT_HEADER, commit};
 use causeway_broker::bars::{CORRELATION_ID, DOOR, FORWARDED, REQUEST_ID, ROUTE, Refusal};
-use causeway_broker::fhir_r4::{self, ADAPTER};
+use causeway_broker::fhir_messaging;
 use causeway_broker::pipeline::{self, Delivery};
 use causeway_broker::state::{AppState, Shared, new_message_id};
 use causeway_exchange::{
@@ -61,7 +61,7 @@ async fn take(state: &Shared, shown: &Shown, headers: &HeaderMap, body: Body) ->
     let bytes = read(state, body).await?;
     let request: Value = serde_json::from_slice(&bytes)
         .map_err(|_| Refusal::bad_request("the content is not readable as JSON"))?;
-    if fhir_r4::header(&request).is_none() {
+    if fhir_messaging::header(&request).is_none() {
         let text = "the content is no message Bundle of FHIR R4 with its MessageHeader first";
         return Err(Refusal::send(422, "invalid", text));
     }
@@ -120,7 +120,7 @@ fn describe(caller: &Caller, headers: &HeaderMap, said: &Headers) -> Result<NewM
     message.local_id = Some(said.request_id.clone());
     let correlation = headers.get(CORRELATION_ID).and_then(|v| v.to_str().ok());
     message.correlation_id = Some(correlation.map_or_else(|| said.correlation_id.clone(), str::to_owned));
-    message.headers.insert(FORMAT_HEADER.to_owned(), fhir_r4::NAME.to_owned());
+    message.headers.insert(FORMAT_HEADER.to_owned(), fhir_messaging::NAME.to_owned());
     for name in FORWARDED.iter().chain(&["accept", REQUEST_ID]) {
         if let Some(value) = headers.get(*name).and_then(|v| v.to_str().ok()) {
             message.headers.insert((*name).to_owned(), value.to_owned());
@@ -153,7 +153,8 @@ fn prepare(
         content_deleted_at: None,
         failure: None,
     };
-    let translated = pipeline::translated(state, &seen, &ADAPTER, &bytes);
+    let adapter = state.adapter(fhir_messaging::NAME);
+    let translated = adapter.and_then(|adapter| pipeline::translated(state, &seen, adapter, &bytes));
     let (mut effects, person) = translated.ok_or_else(Problem::internal)?;
     if effects.failure.is_some() {
         let text = "the content is not a message that can be read without loss";
@@ -177,7 +178,7 @@ fn prepare(
         Target::Endpoint(endpoint) => {
             let text = format!("to endpoint {endpoint} by its target identifier");
             effects.events.push(NewEvent::new("routed", "causeway", &text));
-            let event = fhir_r4::header(request).map(fhir_r4::event).unwrap_or_default();
+            let event = fhir_messaging::header(request).map(fhir_messaging::event).unwrap_or_default();
             let delivery = Delivery { output: 0, route: ROUTE.to_owned(), event, recipient: None };
             let mut work = NewWork::new(WorkKind::Deliver, &endpoint);
             work.order_key = person;

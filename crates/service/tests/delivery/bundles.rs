@@ -35,6 +35,13 @@ fn composition() -> Value {
            "subject": {"reference": "Patient/p"}, "author": [{"display": "Dr Example"}]})
 }
 
+/// A letter on its own; its person is not with it.
+fn alone() -> String {
+    let mut letter = composition();
+    letter["id"] = json!("alone");
+    letter.to_string()
+}
+
 const R4: &str = "http://terminology.hl7.org/CodeSystem/observation-category";
 const ANY: &str = "http://sender.example/category";
 const PLAIN: &str = "application/fhir+json";
@@ -55,7 +62,14 @@ async fn records_in_fhir_r4_are_taken_at_the_plain_door_and_nothing_is_guessed()
             Some("371531000"),
         ),
         ("a collection said to be R4", DECLARED, bundle("collection", None, ANY), Some("collection")),
-        ("a collection of nobody knows which version", PLAIN, bundle("collection", None, ANY), None),
+        ("a collection that is R4 to its last element", PLAIN, bundle("collection", None, ANY), Some("collection")),
+        ("a resource alone that is R4", PLAIN, alone(), Some("resource")),
+        (
+            "a resource that only STU3 has so",
+            PLAIN,
+            json!({"resourceType": "Condition", "clinicalStatus": "active"}).to_string(),
+            None,
+        ),
         (
             "one said to be STU3",
             "application/fhir+json; fhirVersion=3.0",
@@ -63,9 +77,9 @@ async fn records_in_fhir_r4_are_taken_at_the_plain_door_and_nothing_is_guessed()
             None,
         ),
         ("a document without its Composition", DECLARED, bundle("document", None, R4), None),
-        ("a transaction", DECLARED, bundle("transaction", None, R4), None),
-        ("a search result", DECLARED, bundle("searchset", None, R4), None),
-        ("a resource alone", DECLARED, composition().to_string(), None),
+        ("a transaction", DECLARED, bundle("transaction", None, R4), Some("transaction")),
+        ("a search result", DECLARED, bundle("searchset", None, R4), Some("search result")),
+        ("a resource alone", DECLARED, alone(), Some("resource")),
     ] {
         let headers = [("Content-Type", media), ("Causeway-Sender", "ZZ901")];
         let reply = call(&server, "POST", "/messages", &headers, body.as_bytes()).await;
@@ -100,7 +114,7 @@ async fn records_in_fhir_r4_are_taken_at_the_plain_door_and_nothing_is_guessed()
 
 #[test]
 fn documents_and_collections_keep_the_adapters_contract() {
-    causeway_adapter::contract::Suite::new(&causeway_service::broker::fhir_r4::ADAPTER)
+    causeway_adapter::contract::Suite::new(&causeway_adapter_fhir_r4::FhirR4)
         .case("document", bundle("document", Some(composition()), R4))
         .case("collection", bundle("collection", None, R4))
         .check();

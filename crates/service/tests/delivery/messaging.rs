@@ -308,7 +308,7 @@ async fn a_receiver_that_is_busy_is_told_and_the_message_goes_on() {
 
 #[test]
 fn the_pass_through_keeps_the_adapters_contract() {
-    causeway_adapter::contract::Suite::new(&causeway_service::broker::fhir_r4::ADAPTER)
+    causeway_adapter::contract::Suite::new(&causeway_adapter_fhir_r4::FhirR4)
         .case("referral", referral("Knee assessment"))
         .case("names", r##"{"resourceType":"Bundle","type":"message","entry":[
             {"resource":{"resourceType":"MessageHeader","eventUri":"https://x.example/event","source":{"endpoint":"a"},

@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub struct Lines;
 
 /// The list that a binary would give.
-pub static ADAPTERS: &[&dyn Adapter] = &[&Lines];
+pub static ADAPTERS: &[&dyn Adapter] = &[&Lines, &causeway_adapter_fhir_r4::FhirR4];
 
 struct Line<'a> {
     fields: Vec<Leaf<'a>>,

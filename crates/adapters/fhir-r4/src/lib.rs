@@ -1,8 +1,6 @@
-//! FHIR R4 Bundles that come in as they are: messages, documents and collections. Nothing is translated, only identity
-//! is made sure of. Requests (transaction, batch) and answers (searchset, history) are no records and not taken.
-//!
-//! Each resource gets the id that its sender's resource always has, references within the Bundle follow, and
-//! `meta.source` leads to the original. Everything else stays as it came.
+#![doc = include_str!("../README.md")]
+
+mod shape;
 
 use std::collections::HashMap;
 
@@ -13,6 +11,8 @@ use causeway_json::{Node, Tree};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+/// Types that tell nothing of a person: answers and settings of a server.
+const NO_RECORD: [&str; 5] = ["OperationOutcome", "Parameters", "Subscription", "CapabilityStatement", "Bundle"];
 /// Its name.
 pub const NAME: &str = "fhir-r4";
 /// Entries of one Bundle.
@@ -23,6 +23,10 @@ const DETECT_BYTES: usize = 16 * 1024;
 const DETECT_VERSION_BYTES: usize = 256 * 1024;
 /// What R4 has and STU3 can't have: HL7's own code systems of R4, UK Core.
 const R4_MARKS: [&[u8]; 2] = [b"terminology.hl7.org/", b"/StructureDefinition/UKCore-"];
+/// What STU3 has and R4 can't have.
+const STU3_MARKS: [&[u8]; 4] = [b"\"ProcedureRequest\"", b"\"ReferralRequest\"", b"\"assertedDate\"", b"\"taken\""];
+/// Bytes of an unmarked document that is read whole to see which version it is of.
+const DETECT_WHOLE_BYTES: usize = 8 * 1024 * 1024;
 /// Levels of a resource: what the JSON reader lets through.
 const DEPTH_MAX: usize = 130;
 
@@ -30,36 +34,34 @@ const DEPTH_MAX: usize = 130;
 #[derive(Clone, Copy, Debug)]
 pub struct FhirR4;
 
-/// The one of it.
-pub static ADAPTER: FhirR4 = FhirR4;
-
 fn fatal(code: IssueCode, rule: &'static str, text: &'static str) -> Issue {
     Issue::new(Severity::Fatal, code, rule, text)
 }
 
 /// The MessageHeader of a message Bundle of R4.
-pub fn header(bundle: &Value) -> Option<&Value> {
+fn header(bundle: &Value) -> Option<&Value> {
     let header = &bundle["entry"][0]["resource"];
-    let message = bundle["resourceType"] == "Bundle"
-        && bundle["type"] == "message"
+    let message = bundle["type"] == "message"
         && header["resourceType"] == "MessageHeader"
         && (header["eventCoding"]["code"].is_string() || header["eventUri"].is_string());
     message.then_some(header)
 }
 
 /// The event in the message's own words.
-pub fn event(header: &Value) -> String {
+fn event(header: &Value) -> String {
     let code = header["eventCoding"]["code"].as_str().or_else(|| header["eventUri"].as_str());
     code.unwrap_or_default().to_owned()
 }
 
-/// A Bundle that is taken: what it is, and what happened. `None` for any other.
+/// What is taken: what it is, and what happened. `None` for any other.
 fn kind(bundle: &Value) -> Option<(&'static str, String)> {
+    let kind = bundle["resourceType"].as_str()?;
+    if kind != "Bundle" {
+        return (shape::is_resource(kind) && !NO_RECORD.contains(&kind))
+            .then(|| ("resource", "resource".to_owned()));
+    }
     if let Some(header) = header(bundle) {
         return Some(("message", event(header)));
-    }
-    if bundle["resourceType"] != "Bundle" {
-        return None;
     }
     let first = &bundle["entry"][0]["resource"];
     match bundle["type"].as_str() {
@@ -70,23 +72,12 @@ fn kind(bundle: &Value) -> Option<(&'static str, String)> {
         Some("collection") if first["resourceType"].is_string() => {
             Some(("collection", "collection".to_owned()))
         }
+        Some(what @ ("transaction" | "batch" | "searchset")) if bundle["entry"].is_array() => {
+            let what = if what == "searchset" { "search result" } else { what };
+            ["transaction", "batch", "search result"].into_iter().find(|w| *w == what).map(|w| (w, w.to_owned()))
+        }
         _ => None,
     }
-}
-
-/// Whether a media type says that the content is FHIR of this version (`fhirVersion=4.0`, FHIR R4 3.1.0.2.1).
-pub fn declared(media_type: &str) -> bool {
-    media_type
-        .split(';')
-        .skip(1)
-        .filter_map(|p| p.trim().split_once('='))
-        .any(|(name, value)| name.eq_ignore_ascii_case("fhirVersion") && value.trim_matches('"') == "4.0")
-}
-
-/// What a Bundle is whose sender says that it is of R4; `None` where it is none that is taken.
-pub fn as_declared(input: &[u8]) -> Option<Detection> {
-    let bundle: Value = serde_json::from_slice(input).ok()?;
-    kind(&bundle).map(|(_, event)| detection(&event))
 }
 
 fn detection(event: &str) -> Detection {
@@ -97,11 +88,11 @@ fn detection(event: &str) -> Detection {
 pub const FORMAT: Format = Format {
     name: NAME,
     title: "FHIR R4",
-    summary: "Systems that have FHIR R4 already: messages (Booking and Referral and others), documents, collections.",
+    summary: "Systems that have FHIR R4 already: resources, messages (Booking and Referral and others), documents, transactions",
     sector: Sector::Health,
     telling: Telling::Event,
-    versions: &["4.0.1"],
-    media_types: &["application/fhir+json"],
+    versions: &["FHIR R4 (4.0.1), UK Core"],
+    media_types: &["application/fhir+json; fhirVersion=4.0", "application/fhir+json"],
     extensions: &["json"],
 };
 
@@ -116,16 +107,20 @@ impl Adapter for FhirR4 {
             let start = input.get(..bytes.min(input.len())).unwrap_or_default();
             start.windows(what.len()).any(|w| w == what)
         };
-        let message = within(DETECT_BYTES, b"MessageHeader");
-        // Documents and collections of STU3 look the same: only what it can't have speaks for R4.
-        let marked = || R4_MARKS.iter().any(|mark| within(DETECT_VERSION_BYTES, mark));
-        let marked_bundle = || within(DETECT_BYTES, b"\"Bundle\"") && marked();
-        if !message && !marked_bundle() {
+        if !within(DETECT_BYTES, b"\"resourceType\"") {
             return Detection::no();
         }
-        let Ok(bundle) = serde_json::from_slice::<Value>(input) else { return Detection::no() };
-        match kind(&bundle) {
-            Some((what, event)) if what == "message" || marked() => detection(&event),
+        let marked = R4_MARKS.iter().any(|mark| within(DETECT_VERSION_BYTES, mark))
+            && !STU3_MARKS.iter().any(|mark| within(DETECT_BYTES, mark));
+        if input.len() > DETECT_WHOLE_BYTES && !marked && !within(DETECT_BYTES, b"MessageHeader") {
+            return Detection::no();
+        }
+        let Ok(document) = serde_json::from_slice::<Value>(input) else { return Detection::no() };
+        match kind(&document) {
+            Some((what, event)) if what == "message" || marked || shape::is_r4(&document) => {
+                detection(&event)
+            }
+            // Its version can't be seen: only the sender's own word could decide.
             _ => Detection::no(),
         }
     }
@@ -146,18 +141,35 @@ impl Adapter for FhirR4 {
             fatal(
                 IssueCode::Structure,
                 "not-a-record",
-                "this is no FHIR R4 message with its MessageHeader first, document with its Composition first, or \
-                 collection",
+                "this is no FHIR R4 resource, message with its MessageHeader first, document with its Composition first, \
+                 collection, transaction, batch or search result",
             )
         })?;
+        let is_alone = what == "resource";
+        if is_alone {
+            bundle = json!({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": bundle}]});
+        }
         if bundle["entry"].as_array().is_none_or(|e| e.len() > ENTRIES_MAX) {
             return Err(fatal(IssueCode::TooLong, "entries", "the Bundle has too many entries"));
         }
-        for issue in claims(tree.root(), &mut ledger) {
+        let mut claims = Claims { ledger: &mut ledger, what, requests: false, deletions: false, empty: false };
+        match is_alone {
+            true => claims.meta(tree.root()),
+            false => claims.bundle(tree.root()),
+        }
+        for issue in claims.issues() {
             sink.issue(issue);
         }
         let all = ledger.next_id();
         ledger.claim_rest(0..all, Outcome::Mapped, "");
+        if !matches!(what, "message" | "document") {
+            // What is taken in is no longer a request or an answer.
+            bundle["type"] = json!("collection");
+            for name in ["total", "link"] {
+                bundle.as_object_mut().map(|map| map.remove(name));
+            }
+        }
+        flatten(&mut bundle);
         let resources = identify(&mut bundle, context);
         let id = own_id(context, "Bundle", bundle["id"].as_str().unwrap_or(&context.original));
         bundle["id"] = Value::String(id.clone());
@@ -170,37 +182,116 @@ impl Adapter for FhirR4 {
 }
 
 /// Claims what doesn't go through as it is, and says so.
-fn claims(root: Node<'_>, ledger: &mut Ledger) -> Vec<Issue> {
-    let (mut requests, mut empty) = (false, false);
-    for entry in root.get("entry").into_iter().flat_map(Node::elements) {
-        let resource = entry.get("resource");
-        if resource.and_then(|r| r.string_of("resourceType")).is_none() {
-            empty = true;
-            for leaf in entry.leaves() {
-                ledger.claim(leaf.id, Outcome::Rejected, "an entry without a resource");
-            }
-            continue;
+struct Claims<'l> {
+    ledger: &'l mut Ledger,
+    what: &'static str,
+    requests: bool,
+    deletions: bool,
+    empty: bool,
+}
+
+impl Claims<'_> {
+    fn claim(&mut self, node: Option<Node<'_>>, outcome: Outcome, reason: &'static str) -> bool {
+        let leaves = node.map(Node::leaves).unwrap_or_default();
+        for leaf in &leaves {
+            self.ledger.claim(leaf.id, outcome, reason);
         }
-        for name in ["request", "response", "search"] {
-            for leaf in entry.get(name).map(Node::leaves).unwrap_or_default() {
-                requests = true;
-                ledger.claim(leaf.id, Outcome::Unsupported, "not carried out within a record");
+        !leaves.is_empty()
+    }
+
+    fn bundle(&mut self, bundle: Node<'_>) {
+        if !matches!(self.what, "message" | "document") {
+            for name in ["total", "link"] {
+                self.claim(bundle.get(name), Outcome::Structural, "");
             }
         }
-        let meta = resource.and_then(|r| r.get("meta"));
-        if let Some(leaf) = meta.and_then(|m| m.leaf_of("source")) {
-            ledger.claim(leaf.id, Outcome::Unsupported, "the source is the original that is kept");
+        for entry in bundle.get("entry").into_iter().flat_map(Node::elements) {
+            self.entry(entry);
         }
     }
-    let request = requests.then(|| {
-        let text = "requests within a Bundle are not carried out; they stay in the original";
-        Issue::new(Severity::Warning, IssueCode::NotSupported, "entry-request", text)
-    });
-    let nothing = empty.then(|| {
-        let text = "an entry of the Bundle has no resource";
-        Issue::new(Severity::Error, IssueCode::Structure, "entry-without-resource", text)
-    });
-    request.into_iter().chain(nothing).collect()
+
+    fn entry(&mut self, entry: Node<'_>) {
+        let resource = entry.get("resource").filter(|r| r.string_of("resourceType").is_some());
+        let request = entry.get("request");
+        let Some(resource) = resource else {
+            if request.is_some() {
+                self.deletions = true;
+                self.claim(Some(entry), Outcome::Unsupported, "deletions and queries are not carried out");
+            } else {
+                self.empty = true;
+                self.claim(Some(entry), Outcome::Rejected, "an entry without a resource");
+            }
+            return;
+        };
+        for name in ["response", "search"] {
+            self.claim(entry.get(name), Outcome::Structural, "");
+        }
+        let puts = self.what == "transaction" || self.what == "batch";
+        for (name, node) in request.into_iter().flat_map(Node::members) {
+            if puts && matches!(name, "method" | "url") {
+                self.claim(Some(node), Outcome::Structural, "");
+            } else {
+                self.requests |= self.claim(Some(node), Outcome::Unsupported, "not carried out within a record");
+            }
+        }
+        match resource.string_of("resourceType") {
+            Some("OperationOutcome") => {
+                self.claim(Some(entry), Outcome::Unsupported, "what a server says of itself is no record");
+            }
+            Some("Bundle") => {
+                // It goes, and its entries stay.
+                self.claim(entry.get("fullUrl"), Outcome::Structural, "");
+                let around = |name: &str| !matches!(name, "entry" | "resourceType");
+                for (name, node) in resource.members().filter(|(name, _)| around(name)) {
+                    let outcome = if name == "signature" { Outcome::Unsupported } else { Outcome::Structural };
+                    self.claim(Some(node), outcome, "the signature is of the original, which is kept");
+                }
+                self.bundle(resource);
+            }
+            _ => self.meta(resource),
+        }
+    }
+
+    fn meta(&mut self, resource: Node<'_>) {
+        let meta = resource.get("meta");
+        let source = meta.and_then(|m| m.get("source"));
+        self.claim(source, Outcome::Unsupported, "the source is the original that is kept");
+        let tags = meta.and_then(|m| m.get("tag"));
+        self.claim(tags, Outcome::Unsupported, "labels of the sender's own store; kept in the original");
+    }
+
+    fn issues(self) -> Vec<Issue> {
+        let warning = |rule, text| Issue::new(Severity::Warning, IssueCode::NotSupported, rule, text);
+        let request = self.requests.then(|| {
+            warning("entry-request", "requests within a Bundle are not carried out; they stay in the original")
+        });
+        let deletion = self.deletions.then(|| {
+            warning("entry-deletion", "deletions and queries of a transaction are not carried out; they stay in the original")
+        });
+        let nothing = self.empty.then(|| {
+            let text = "an entry of the Bundle has no resource";
+            Issue::new(Severity::Error, IssueCode::Structure, "entry-without-resource", text)
+        });
+        request.into_iter().chain(deletion).chain(nothing).collect()
+    }
+}
+
+/// Takes out what is no record, and the resources of a Bundle within the Bundle.
+fn flatten(bundle: &mut Value) {
+    let entries = bundle["entry"].as_array_mut().map(std::mem::take).unwrap_or_default();
+    let mut flat = Vec::with_capacity(entries.len());
+    for mut entry in entries {
+        match entry["resource"]["resourceType"].as_str() {
+            Some("OperationOutcome") => {}
+            Some("Bundle") => {
+                let mut inner = entry["resource"].take();
+                flatten(&mut inner);
+                flat.extend(inner["entry"].as_array_mut().map(std::mem::take).unwrap_or_default());
+            }
+            _ => flat.push(entry),
+        }
+    }
+    bundle["entry"] = flat.into();
 }
 
 fn own_id(context: &Context, kind: &str, key: &str) -> String {
@@ -262,9 +353,19 @@ fn name(
         // Its own name in the message: the way back to the place in the original.
         let place = if full.is_empty() { format!("{kind}/{key}") } else { full.clone() };
         meta.insert("source".to_owned(), Value::String(format!("{}#{place}", context.original)));
+        // Who told it is who sent it now, whatever the sender's own store says.
+        meta.insert("tag".to_owned(), tags(context));
     }
     entry.insert("fullUrl".to_owned(), Value::String(url.clone()));
     Some(url)
+}
+
+/// The labels that say where a resource comes from.
+fn tags(context: &Context) -> Value {
+    let sender = &context.sender;
+    let name = if sender.name.is_empty() { &sender.code } else { &sender.name };
+    json!([{"system": systems::TAG_SOURCE, "code": NAME},
+        {"system": systems::TAG_PROVENANCE, "code": sender.code, "display": name}])
 }
 
 fn rewrite(value: &mut Value, names: &HashMap<String, String>, depth: usize) {
@@ -301,7 +402,7 @@ fn provenance(context: &Context, targets: Vec<Value>) -> Value {
     json!({"fullUrl": format!("urn:uuid:{id}"), "resource": {
         "resourceType": "Provenance",
         "id": id,
-        "meta": {"source": context.original},
+        "meta": {"source": context.original, "tag": tags(context)},
         "target": targets,
         "recorded": context.received.to_string(),
         "agent": [agent("author", who), agent("assembler", json!({"display": assembler}))],

@@ -1,0 +1,60 @@
+//! The adapter contract, refusals, and our own output come in again.
+
+use causeway_adapter::contract::{Suite, project_root, test_context};
+use causeway_adapter::{Adapter, Confidence, translate};
+use causeway_adapter_fhir_r4::FhirR4;
+use serde_json::{Value, json};
+
+#[test]
+fn keeps_the_contract() {
+    Suite::new(&FhirR4).folder("fixtures/fhir-r4").check();
+}
+
+/// Every bundle that an adapter of ours wrote for a fixture is taken, with nothing of it lost but the labels of who told it.
+#[test]
+fn our_own_output_comes_in_again() {
+    let root = project_root().join("fixtures");
+    let mut taken = 0;
+    for adapter in std::fs::read_dir(&root).expect("fixtures").flatten() {
+        if adapter.file_name() == "fhir-r4" {
+            continue;
+        }
+        for case in std::fs::read_dir(adapter.path()).expect("cases").flatten() {
+            let Ok(text) = std::fs::read(case.path().join("expected.r4.json")) else { continue };
+            let outputs: Value = serde_json::from_slice(&text).expect("JSON");
+            let list = outputs.as_array().cloned().unwrap_or_else(|| vec![outputs.clone()]);
+            for output in list.iter().filter(|o| o["resourceType"] == "Bundle") {
+                let place = case.path().display().to_string();
+                let input = output.to_string().into_bytes();
+                assert_eq!(FhirR4.detect(&input).confidence, Confidence::Likely, "{place}");
+                let suite = Suite::new(&FhirR4).case(place.clone(), input.clone());
+                suite.accounts();
+                suite.resolves_references();
+                let again = translate(&FhirR4, &input, &test_context());
+                let bundle: Value = serde_json::from_slice(&again.outputs[0].json).expect("JSON");
+                let count = |b: &Value| b["entry"].as_array().map_or(0, Vec::len);
+                // One more Provenance: this telling's own.
+                assert_eq!(count(&bundle), count(output) + 1, "{place}");
+                taken += 1;
+            }
+        }
+    }
+    assert!(taken > 30, "{taken}");
+}
+
+#[test]
+fn what_is_no_record_is_refused() {
+    for input in [
+        json!({"resourceType": "OperationOutcome", "issue": []}),
+        json!({"resourceType": "Bundle", "type": "document", "entry": [{"resource": {"resourceType": "Patient"}}]}),
+        json!({"resourceType": "Bundle", "type": "history", "entry": []}),
+        json!({"resourceType": "Unheard"}),
+        json!({"resourceType": "Condition", "clinicalStatus": "active"}),
+    ] {
+        assert_eq!(FhirR4.detect(input.to_string().as_bytes()).confidence, Confidence::No, "{input}");
+    }
+    let patient = json!({"resourceType": "Patient"});
+    assert_eq!(FhirR4.detect(patient.to_string().as_bytes()).confidence, Confidence::Likely);
+    let twice = br#"{"resourceType":"Patient","id":"a","id":"b"}"#;
+    assert!(translate(&FhirR4, twice, &test_context()).outputs.is_empty());
+}
