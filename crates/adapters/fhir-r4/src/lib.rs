@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 /// Types that tell nothing of a person: answers and settings of a server.
-const NO_RECORD: [&str; 5] = ["OperationOutcome", "Parameters", "Subscription", "CapabilityStatement", "Bundle"];
+const NO_RECORD: [&str; 5] =
+    ["OperationOutcome", "Parameters", "Subscription", "CapabilityStatement", "Bundle"];
 /// Its name.
 pub const NAME: &str = "fhir-r4";
 /// Entries of one Bundle.
@@ -24,7 +25,8 @@ const DETECT_VERSION_BYTES: usize = 256 * 1024;
 /// What R4 has and STU3 can't have: HL7's own code systems of R4, UK Core.
 const R4_MARKS: [&[u8]; 2] = [b"terminology.hl7.org/", b"/StructureDefinition/UKCore-"];
 /// What STU3 has and R4 can't have.
-const STU3_MARKS: [&[u8]; 4] = [b"\"ProcedureRequest\"", b"\"ReferralRequest\"", b"\"assertedDate\"", b"\"taken\""];
+const STU3_MARKS: [&[u8]; 4] =
+    [b"\"ProcedureRequest\"", b"\"ReferralRequest\"", b"\"assertedDate\"", b"\"taken\""];
 /// Bytes of an unmarked document that is read whole to see which version it is of.
 const DETECT_WHOLE_BYTES: usize = 8 * 1024 * 1024;
 /// Levels of a resource: what the JSON reader lets through.
@@ -74,7 +76,10 @@ fn kind(bundle: &Value) -> Option<(&'static str, String)> {
         }
         Some(what @ ("transaction" | "batch" | "searchset")) if bundle["entry"].is_array() => {
             let what = if what == "searchset" { "search result" } else { what };
-            ["transaction", "batch", "search result"].into_iter().find(|w| *w == what).map(|w| (w, w.to_owned()))
+            ["transaction", "batch", "search result"]
+                .into_iter()
+                .find(|w| *w == what)
+                .map(|w| (w, w.to_owned()))
         }
         _ => None,
     }
@@ -152,7 +157,8 @@ impl Adapter for FhirR4 {
         if bundle["entry"].as_array().is_none_or(|e| e.len() > ENTRIES_MAX) {
             return Err(fatal(IssueCode::TooLong, "entries", "the Bundle has too many entries"));
         }
-        let mut claims = Claims { ledger: &mut ledger, what, requests: false, deletions: false, empty: false };
+        let mut claims =
+            Claims { ledger: &mut ledger, what, requests: false, deletions: false, empty: false };
         match is_alone {
             true => claims.meta(tree.root()),
             false => claims.bundle(tree.root()),
@@ -231,7 +237,8 @@ impl Claims<'_> {
             if puts && matches!(name, "method" | "url") {
                 self.claim(Some(node), Outcome::Structural, "");
             } else {
-                self.requests |= self.claim(Some(node), Outcome::Unsupported, "not carried out within a record");
+                self.requests |=
+                    self.claim(Some(node), Outcome::Unsupported, "not carried out within a record");
             }
         }
         match resource.string_of("resourceType") {
@@ -243,7 +250,8 @@ impl Claims<'_> {
                 self.claim(entry.get("fullUrl"), Outcome::Structural, "");
                 let around = |name: &str| !matches!(name, "entry" | "resourceType");
                 for (name, node) in resource.members().filter(|(name, _)| around(name)) {
-                    let outcome = if name == "signature" { Outcome::Unsupported } else { Outcome::Structural };
+                    let outcome =
+                        if name == "signature" { Outcome::Unsupported } else { Outcome::Structural };
                     self.claim(Some(node), outcome, "the signature is of the original, which is kept");
                 }
                 self.bundle(resource);
@@ -263,10 +271,16 @@ impl Claims<'_> {
     fn issues(self) -> Vec<Issue> {
         let warning = |rule, text| Issue::new(Severity::Warning, IssueCode::NotSupported, rule, text);
         let request = self.requests.then(|| {
-            warning("entry-request", "requests within a Bundle are not carried out; they stay in the original")
+            warning(
+                "entry-request",
+                "requests within a Bundle are not carried out; they stay in the original",
+            )
         });
         let deletion = self.deletions.then(|| {
-            warning("entry-deletion", "deletions and queries of a transaction are not carried out; they stay in the original")
+            warning(
+                "entry-deletion",
+                "deletions and queries of a transaction are not carried out; they stay in the original",
+            )
         });
         let nothing = self.empty.then(|| {
             let text = "an entry of the Bundle has no resource";

@@ -64,7 +64,9 @@ mod tests {
     fn r4_and_stu3_are_told_apart() {
         assert!(is_r4(&json!({"resourceType": "Patient"})));
         let r4 = json!({"coding": [{"code": "active"}]});
-        assert!(is_r4(&json!({"resourceType": "Condition", "clinicalStatus": r4, "subject": {"display": "x"}})));
+        assert!(is_r4(
+            &json!({"resourceType": "Condition", "clinicalStatus": r4, "subject": {"display": "x"}})
+        ));
         for stu3 in [
             json!({"resourceType": "Condition", "clinicalStatus": "active"}),
             json!({"resourceType": "Observation", "context": {"reference": "Encounter/1"}}),

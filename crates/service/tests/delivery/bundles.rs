@@ -62,7 +62,12 @@ async fn records_in_fhir_r4_are_taken_at_the_plain_door_and_nothing_is_guessed()
             Some("371531000"),
         ),
         ("a collection said to be R4", DECLARED, bundle("collection", None, ANY), Some("collection")),
-        ("a collection that is R4 to its last element", PLAIN, bundle("collection", None, ANY), Some("collection")),
+        (
+            "a collection that is R4 to its last element",
+            PLAIN,
+            bundle("collection", None, ANY),
+            Some("collection"),
+        ),
         ("a resource alone that is R4", PLAIN, alone(), Some("resource")),
         (
             "a resource that only STU3 has so",

@@ -28,6 +28,6 @@ mod watch;
 /// The adapters of these tests, under the name by which the shared support knows them.
 mod line_adapter {
     /// The line format, and one that can be written.
-    pub static ADAPTERS: &[&dyn causeway_adapter::Adapter] = 
+    pub static ADAPTERS: &[&dyn causeway_adapter::Adapter] =
         &[&crate::lines::Lines, &crate::notes::Notes, &causeway_adapter_fhir_r4::FhirR4];
 }
