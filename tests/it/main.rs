@@ -1,5 +1,6 @@
 //! The whole workspace, tested from outside.
 
+mod assessor;
 mod fixtures;
 mod layers;
 mod poison;

@@ -1,5 +1,7 @@
 //! A message as doors and pages show it, and lists of messages.
 
+use std::collections::BTreeMap;
+
 use causeway_access::Caller;
 use causeway_exchange::{
     Event, Expectation, Message, MessageId, MessageQuery, OutputFacts, State as Stand, Translation,
@@ -177,6 +179,39 @@ pub async fn list(state: &Shared, caller: &Caller, query: ListQuery, told: bool)
     messages.truncate(limits::PAGE_ROWS);
     let next = more.then(|| messages.last().map(|(m, _)| m.seq)).flatten();
     Ok(List { messages, state: stand, sender, next })
+}
+
+/// What came in one format.
+#[derive(Clone, Debug, Default)]
+pub struct Came {
+    /// Messages translated.
+    pub messages: u64,
+    /// Their source items.
+    pub items: u64,
+    /// When the newest was received.
+    pub last: Option<jiff::Timestamp>,
+}
+
+/// What came by adapter, among the newest messages, and how many of these were read.
+///
+/// # Errors
+/// 403 for others than an operator.
+pub async fn came(state: &Shared, caller: &Caller, limit: usize) -> Answer<(BTreeMap<String, Came>, usize)> {
+    caller.require_operator()?;
+    state
+        .blocking(move |s| -> Result<_, Problem> {
+            let messages = s.engine.search(&MessageQuery { limit, ..MessageQuery::default() })?;
+            let mut counts: BTreeMap<String, Came> = BTreeMap::new();
+            for message in &messages {
+                let Some(head) = s.contents.translation_head(&message.new.id)? else { continue };
+                let came = counts.entry(head.translation.adapter).or_default();
+                came.messages += 1;
+                came.items += head.translation.summary.items;
+                came.last.get_or_insert(message.received_at);
+            }
+            Ok((counts, messages.len()))
+        })
+        .await
 }
 
 /// A translation without its contents, for lists.

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::remote::Elsewhere;
 use crate::{
-    ADAPTERS, bench, check, client, demo, detect, doctor, explain, extract, generate, input, isolated, notes,
+    ADAPTERS, bench, check, client, demo, detect, doctor, evidence, explain, extract, generate, input, isolated, notes,
     policy, remote, serve, translate, translator,
 };
 
@@ -43,6 +43,8 @@ pub enum Command {
     Explain(Explain),
     /// Hold FHIR documents to R4, UK Core and the packages given; say what to mend.
     Check(check::CheckArgs),
+    /// Put a run's evidence into a folder to take away; verify or compare such folders.
+    Evidence(evidence::EvidenceArgs),
     /// List the formats that are read and written.
     Adapters(AdaptersArgs),
     /// Tell one invented woman's autumn through the real doors, and leave pages open.
@@ -339,6 +341,7 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
         Command::Translate(args) => run_translate(&args),
         Command::Explain(args) => run_explain(&args),
         Command::Check(args) => check::run(&args),
+        Command::Evidence(args) => evidence::run(args, runtime),
         Command::Adapters(args) => {
             print(&adapters_text(args.json));
             Ok(0)

@@ -11,6 +11,7 @@ pub mod demo;
 mod demo_research;
 pub mod detect;
 pub mod doctor;
+pub mod evidence;
 pub mod explain;
 pub mod extract;
 pub mod generate;

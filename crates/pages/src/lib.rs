@@ -1,5 +1,6 @@
 //! The pages: rendered here, readable without scripts, printable, each under 100 kB.
 
+pub mod assessor;
 mod check;
 pub(crate) mod clinician;
 pub mod explain;
@@ -36,6 +37,7 @@ pub fn router() -> Router<Shared> {
         .route("/messages/{id}/replay", get(messages::replay))
         .route("/accessibility", get(start::accessibility))
         .merge(check::router())
+        .merge(assessor::router())
         .route("/people", get(people::list).post(people::search))
         .route("/people/", get(people::list).post(people::search))
         .route("/people/{id}", get(clinician::record::page))

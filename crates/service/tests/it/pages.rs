@@ -19,6 +19,8 @@ async fn every_page_is_well_made() {
         "/parked",
         "/adapters",
         "/check",
+        "/commitment",
+        "/coverage",
         "/accessibility",
         "/care-note",
         "/care-notes",

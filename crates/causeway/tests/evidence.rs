@@ -1,0 +1,119 @@
+//! `causeway evidence`: one run, two packs, the same bytes; one changed byte is found; a failure is on the first page.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn causeway(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_causeway")).args(arguments).output().expect("the binary runs")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("a code")
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        if entry.path().is_dir() { found.extend(files(&entry.path())) } else { found.push(entry.path()) }
+    }
+    found.sort();
+    found
+}
+
+/// An Ed25519 pair as OpenSSL writes it: the seed 01 02 … 20 (nobody's key).
+fn keys(folder: &Path, first: u8) -> (String, String) {
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+    use base64::Engine as _;
+    let seed: Vec<u8> = (first..first + 32).collect();
+    let pair = Ed25519KeyPair::from_seed_unchecked(&seed).expect("a pair");
+    let pem = |name: &str, label: &str, head: &[u8], key: &[u8]| {
+        let der: Vec<u8> = [head, key].concat();
+        let body = base64::engine::general_purpose::STANDARD.encode(der);
+        let path = folder.join(name);
+        std::fs::write(&path, format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n"))
+            .expect("written");
+        path.display().to_string()
+    };
+    // RFC 8410, sections 4 and 7.
+    let private =
+        [0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+    let public = [0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00];
+    (
+        pem(&format!("key-{first}.pem"), "PRIVATE KEY", &private, &seed),
+        pem(&format!("public-{first}.pem"), "PUBLIC KEY", &public, pair.public_key().as_ref()),
+    )
+}
+
+#[test]
+fn a_pack_is_deterministic_and_every_change_is_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let told = causeway(&["demo", "--json", "--listen", "127.0.0.1:0", "--data", &at("data")]);
+    assert_eq!(code(&told), 0, "{}", text(&told));
+    let (private, public) = keys(folder.path(), 1);
+    let (_, other) = keys(folder.path(), 40);
+    for name in ["one", "two"] {
+        let made = causeway(&["evidence", "--data", &at("data"), "--out", &at(name), "--key", &private]);
+        assert_eq!(code(&made), 0, "{}", text(&made));
+    }
+    let (one, two) = (files(Path::new(&at("one"))), files(Path::new(&at("two"))));
+    assert!(one.len() > 60 && one.len() == two.len(), "{} {}", one.len(), two.len());
+    for (a, b) in one.iter().zip(&two) {
+        assert_eq!(std::fs::read(a).expect("a"), std::fs::read(b).expect("b"), "{}", a.display());
+    }
+    assert_eq!(code(&causeway(&["evidence", "diff", &at("one"), &at("two")])), 0);
+    let index = std::fs::read_to_string(Path::new(&at("one")).join("index.html")).expect("a page");
+    assert!(index.contains("Nothing failed in this run"), "{index}");
+    let sums =
+        std::fs::read_to_string(Path::new(&at("one")).join("04-transfers/reconciliation.csv")).expect("sums");
+    assert!(sums.lines().count() > 10);
+
+    let verify = |key: &str| causeway(&["evidence", "verify", &at("one"), "--key", key]);
+    let good = verify(&public);
+    assert_eq!(code(&good), 0, "{}", text(&good));
+    assert!(text(&good).contains("unbroken") && text(&good).contains("signed by key"));
+    assert_eq!(code(&verify(&other)), 1, "another's key");
+
+    // One byte of any file, also of the manifest, its digest and its signature; one file more; one file less.
+    for path in &one {
+        let kept = std::fs::read(path).expect("bytes");
+        let mut changed = kept.clone();
+        let middle = changed.len() / 2;
+        changed[middle] ^= 1;
+        std::fs::write(path, &changed).expect("written");
+        let found = verified(&at("one"), &public);
+        assert_ne!(found, 0, "{} was changed and not found", path.display());
+        std::fs::write(path, &kept).expect("written");
+    }
+    std::fs::write(Path::new(&at("one")).join("more.txt"), "x").expect("written");
+    assert_eq!(code(&verify(&public)), 1);
+    std::fs::remove_file(Path::new(&at("one")).join("more.txt")).expect("gone");
+    std::fs::remove_file(Path::new(&at("one")).join("08-audit/chain.ndjson")).expect("gone");
+    assert_eq!(code(&verify(&public)), 1);
+
+    // A red test stays visible, and the pack says so first.
+    std::fs::write(at("red.xml"), "<testsuites><testsuite><testcase name=\"a\"><failure message=\"no\"/></testcase></testsuite></testsuites>")
+        .expect("written");
+    let red =
+        causeway(&["evidence", "--data", &at("data"), "--out", &at("three"), "--results", &at("red.xml")]);
+    assert_eq!(code(&red), 1, "{}", text(&red));
+    let index = std::fs::read_to_string(Path::new(&at("three")).join("index.html")).expect("a page");
+    assert!(index.contains("This run has failures: 1") && index.contains("1 tests failed"), "{index}");
+    let diff = causeway(&["evidence", "diff", &at("two"), &at("three")]);
+    assert_eq!(code(&diff), 1);
+    assert!(text(&diff).contains("+ 03-conformance/given/01-red.xml"), "{}", text(&diff));
+    assert_eq!(code(&causeway(&["evidence", "--data", &at("absent"), "--out", &at("four")])), 2);
+    assert_eq!(code(&causeway(&["evidence", "--data", &at("data"), "--out", &at("two")])), 2, "not empty");
+}
+
+/// Verification in this process: the files are many.
+fn verified(folder: &str, key: &str) -> i32 {
+    match causeway::evidence::manifest::verify(Path::new(folder), Some(Path::new(key))) {
+        Ok(verified) => i32::from(!verified.faults.is_empty()),
+        Err(_) => 2,
+    }
+}

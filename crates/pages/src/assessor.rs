@@ -1,0 +1,231 @@
+//! `/commitment` and `/coverage`: the promise clause by clause, with what stands behind each status and what would refute it.
+//!
+//! The wording is the Department's as it was assessed (written evidence DHS0042 to the Health and Social Care Committee's Expert
+//! Panel; report HC 780, 2023). No rating is given: that is the assessor's.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use causeway_access::caller::Caller;
+use causeway_adapter::Sector;
+use causeway_broker::state::Shared;
+use causeway_broker::view;
+use causeway_host::problem::Answer;
+
+use super::{Frame, render};
+
+/// The commitment in its own words.
+pub const COMMITMENT: &str = "Roll out integrated health and care records to all people, providing a functionally single health and \
+care record that people, their carers and care teams can all safely access, enabled by a combination of nationally held summary data \
+and links to locally held records, including shared care records.";
+
+/// How far a prototype shows a clause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Tests show all of it that a prototype can show.
+    Demonstrated,
+    /// Some of it.
+    Partly,
+    /// Could be shown, and isn't.
+    NotDemonstrated,
+    /// No prototype can show it.
+    CannotBeShown,
+}
+
+impl Status {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Demonstrated => "demonstrated in the prototype",
+            Self::Partly => "partly demonstrated",
+            Self::NotDemonstrated => "not demonstrated",
+            Self::CannotBeShown => "cannot be shown by a prototype",
+        }
+    }
+}
+
+/// One clause of the commitment.
+#[derive(Debug)]
+pub struct Clause {
+    /// Short name, for addresses and files.
+    pub id: &'static str,
+    /// The clause in the commitment's words.
+    pub words: &'static str,
+    /// How far it is shown.
+    pub status: Status,
+    /// Why that and no more.
+    pub why: &'static str,
+    /// Tests behind it: file and function.
+    pub tests: &'static [(&'static str, &'static str)],
+    /// Pages with the records behind it: address and words.
+    pub pages: &'static [(&'static str, &'static str)],
+    /// What would refute it.
+    pub refuted_by: &'static str,
+}
+
+/// The six clauses.
+pub const CLAUSES: [Clause; 6] = [
+    Clause {
+        id: "all-people",
+        words: "to all people",
+        status: Status::CannotBeShown,
+        why: "Reaching all people needs roll-out, workforce and funding. Shown is only that nobody's record is lost or doubled on the way, \
+for invented people in hundreds, those known to social care alone among them.",
+        tests: &[
+            ("tests/it/population.rs", "every_persons_sources_join_and_every_defect_is_found"),
+            ("crates/causeway/tests/process.rs", "what_was_answered_is_there_once_and_translated_after_kill"),
+        ],
+        pages: &[("/coverage", "Which settings are connected"), ("/people/", "People in the record")],
+        refuted_by: "A person whose message was acknowledged and who is not in the record.",
+    },
+    Clause {
+        id: "functionally-single",
+        words: "a functionally single health and care record",
+        status: Status::Demonstrated,
+        why: "What several sources tell of one person is one record; each fact leads to its source, and what differs is shown, not resolved.",
+        tests: &[
+            (
+                "crates/record/tests/it/truth.rs",
+                "nothing_is_joined_falsely_and_every_planted_difference_is_shown",
+            ),
+            ("crates/record/tests/it/identity.rs", "who_is_joined_and_who_is_not"),
+        ],
+        pages: &[("/people/", "Open a person"), ("/identity", "Questions of identity")],
+        refuted_by: "Two people's facts in one record, or one person's facts in two without a question of identity.",
+    },
+    Clause {
+        id: "people-and-carers",
+        words: "that people, their carers … can all … access",
+        status: Status::Partly,
+        why: "A person reads her record and who looked at it, sets her choices, and lets a carer in and out again, in the demonstration. It is \
+not connected to NHS login, and nobody has tried it with people.",
+        tests: &[
+            ("crates/service/tests/it/access.rs", "ig_24_the_daughter_is_let_in_and_out"),
+            ("crates/service/tests/it/access.rs", "ig_18_she_sees_who_looked_and_refusals_are_there"),
+        ],
+        pages: &[("/look-as", "Look as the person or her carer (demonstration)")],
+        refuted_by: "A person or carer who is let in and can't read, or who reads what others told in confidence.",
+    },
+    Clause {
+        id: "care-teams",
+        words: "care teams can all … access",
+        status: Status::Partly,
+        why: "Health and social-care roles see what their role and relationship allow, and social care contributes. Sign-in is by a test identity \
+provider, not by CIS2.",
+        tests: &[
+            ("crates/service/tests/it/access.rs", "ig_04_and_ig_12_who_may_open_and_what_is_announced"),
+            ("crates/service/tests/it/sign_in.rs", "people_sign_in_at_an_identity_provider"),
+        ],
+        pages: &[("/look-as", "Look as a member of a care team (demonstration)"), ("/access", "Access")],
+        refuted_by: "A social-care worker with a relationship who is shown less than a health worker in the same role and relationship.",
+    },
+    Clause {
+        id: "safely",
+        words: "safely",
+        status: Status::Partly,
+        why: "One decision stands before each disclosure and writes its audit entry first. No clinical safety officer has approved anything.",
+        tests: &[
+            ("crates/access/tests/it/decision.rs", "step_7_without_an_entry_nothing_is_shown"),
+            ("crates/service/tests/it/access.rs", "ig_10_no_role_is_told_of_a_restricted_item_on_any_route"),
+            ("crates/service/tests/it/fhir.rs", "nothing_is_disclosed_that_is_not_audited"),
+            ("crates/store/tests/faults.rs", "a_shortened_audit_is_noticed"),
+        ],
+        pages: &[("/access", "Access"), ("/parked", "What waits for a person")],
+        refuted_by: "A disclosure without its audit entry, or a fact shown, counted or hinted at to somebody who may not see it.",
+    },
+    Clause {
+        id: "national-and-local",
+        words: "enabled by a combination of nationally held summary data and links to locally held records, including shared care records",
+        status: Status::Partly,
+        why: "Summary Care Records and local records (GP, hospital, council, care home) come into one record, and each fact links to the original. \
+No national service is connected.",
+        tests: &[
+            ("tests/it/fixtures.rs", "every_case_gives_what_is_expected"),
+            ("tests/it/fixtures.rs", "ledgers_add_up_on_every_case"),
+        ],
+        pages: &[("/adapters", "Formats read and written"), ("/messages/", "Messages with their ledgers")],
+        refuted_by: "A source item without an outcome, or a fact without a way to its original.",
+    },
+];
+
+/// What a prototype cannot show, and what is not built or only simulated.
+pub const LIMITS: [&str; 8] = [
+    "Every person and message is invented. Nothing here says that a real provider conforms.",
+    "No clinical safety officer, Caldicott Guardian, data protection officer or ethics committee has approved anything.",
+    "No national service is connected: PDS, NHS login, CIS2, Spine, MESH and the national data opt-out are simulated or absent.",
+    "Funding, workforce, roll-out and effects on people cannot be shown by a prototype.",
+    "SNOMED CT and dm+d codes are checked by form and check digit, not for membership of a release.",
+    "The formats' test messages are written by us after published specifications; suppliers' dialects will differ.",
+    "No person with a disability has tested the pages; automated checks find only part of what is wrong.",
+    "One process and one disk: what is durable survives a kill and a power cut, not the loss of the disk.",
+];
+
+pub(super) fn router() -> Router<Shared> {
+    Router::new().route("/commitment", get(commitment)).route("/coverage", get(coverage))
+}
+
+#[derive(Template)]
+#[template(path = "commitment.html")]
+struct CommitmentPage {
+    frame: Frame,
+    commitment: &'static str,
+    clauses: &'static [Clause],
+    limits: &'static [&'static str],
+}
+
+async fn commitment(_: Caller) -> Answer {
+    render(&CommitmentPage {
+        frame: Frame::new("The commitment", ""),
+        commitment: COMMITMENT,
+        clauses: &CLAUSES,
+        limits: &LIMITS,
+    })
+}
+
+/// A format by setting, with what this exchange has seen of it.
+struct Row {
+    title: &'static str,
+    sector: &'static str,
+    versions: String,
+    ways: &'static str,
+    messages: u64,
+    items: u64,
+    last: String,
+}
+
+#[derive(Template)]
+#[template(path = "coverage.html")]
+struct CoveragePage {
+    frame: Frame,
+    rows: Vec<Row>,
+    seen: usize,
+    /// Whether there are more messages than were read.
+    more: bool,
+}
+
+/// Messages that the coverage page reads, the newest.
+const MESSAGES_READ: usize = 1_000;
+
+async fn coverage(State(state): State<Shared>, caller: Caller) -> Answer {
+    let (counts, seen) = view::came(&state, &caller, MESSAGES_READ).await?;
+    let mut all = state.adapters.to_vec();
+    all.sort_by_key(|a| (a.format().sector, a.name()));
+    let rows = all
+        .into_iter()
+        .map(|adapter| {
+            let came = counts.get(adapter.name()).cloned().unwrap_or_default();
+            let last = came.last.map(|at| at.strftime("%-d %B %Y %H:%M UTC").to_string());
+            Row {
+                title: adapter.format().title,
+                sector: if adapter.format().sector == Sector::SocialCare { "Social care" } else { "Health" },
+                versions: adapter.format().versions.join(", "),
+                ways: if adapter.encodes() { "contributes and receives" } else { "contributes" },
+                messages: came.messages,
+                items: came.items,
+                last: last.unwrap_or_default(),
+            }
+        })
+        .collect();
+    render(&CoveragePage { frame: Frame::new("Coverage", ""), rows, seen, more: seen == MESSAGES_READ })
+}
