@@ -13,8 +13,8 @@ use serde_json::json;
 
 use crate::remote::Elsewhere;
 use crate::{
-    ADAPTERS, bench, check, client, demo, detect, doctor, evidence, explain, extract, generate, input, isolated, notes,
-    policy, remote, serve, translate, translator,
+    ADAPTERS, bench, check, client, demo, detect, doctor, evidence, explain, extract, generate, input,
+    isolated, notes, policy, remote, serve, translate, translator,
 };
 
 /// Something was refused; the rest was done.
