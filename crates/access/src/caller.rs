@@ -170,7 +170,11 @@ impl<S: HasGate + Send + Sync> FromRequestParts<Arc<S>> for Caller {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &Arc<S>) -> Result<Self, Problem> {
         let Ok(shown) = Shown::from_request_parts(parts, state).await;
-        Self::of(state, &shown, &parts.headers)
+        let caller = Self::of(state, &shown, &parts.headers)?;
+        if let Some(peer) = parts.extensions.get::<Peer>().filter(|_| caller.proven) {
+            peer.standing.prove();
+        }
+        Ok(caller)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod problem;
 pub mod rate;
 pub mod server;
 pub mod signals;
+pub mod standing;
 pub mod tls;
 pub mod weighed;
 

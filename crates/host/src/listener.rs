@@ -1,4 +1,5 @@
-//! The one accept loop, for every protocol: a cap of open connections, TLS with a time for the handshake, a rule that
+//! The one accept loop, for every protocol: a cap of open connections at which the slowest
+//! gives way ([`crate::standing`]), TLS with a time for the handshake, a rule that
 //! looks at the client's certificate, and a drain with a deadline.
 
 use std::future::Future;
@@ -11,12 +12,15 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::counters::Counters;
 use crate::limits;
+use crate::standing::{Paced, Places, Seat, Standing};
+
+/// Pause between two looks for a place.
+const SEAT_POLL: Duration = Duration::from_millis(20);
 
 /// A connection's bytes, plain or within TLS.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -29,6 +33,8 @@ pub struct Peer {
     pub address: SocketAddr,
     /// Its certificate in DER, where TLS asked for one and verified it.
     pub certificate: Option<Arc<[u8]>>,
+    /// How its connection behaves.
+    pub standing: Arc<Standing>,
 }
 
 /// What a [`Wrap`] makes of a connection.
@@ -92,19 +98,9 @@ impl Listener {
     ) where
         F: Future<Output = ()> + Send,
     {
-        let room = Arc::new(Semaphore::new(self.bounds.connections));
+        let places = Arc::new(Places::default());
         let tracker = TaskTracker::new();
         loop {
-            if room.available_permits() == 0 {
-                Counters::add(&self.counters.connections_waited);
-            }
-            let permit = tokio::select! {
-                () = stop.cancelled() => break,
-                permit = room.clone().acquire_owned() => match permit {
-                    Ok(permit) => permit,
-                    Err(_) => break,
-                },
-            };
             let (stream, address) = tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = socket.accept() => match accepted {
@@ -117,11 +113,22 @@ impl Listener {
                     }
                 },
             };
-            let (this, serve, stop) = (self.clone(), serve.clone(), stop.clone());
+            let Some(standing) = self.seat(&places, address, &stop).await else { continue };
+            let (this, serve, stop, places) = (self.clone(), serve.clone(), stop.clone(), places.clone());
             tracker.spawn(async move {
-                let open = Open::new(this.counters.clone(), permit);
-                if let Some((stream, peer)) = this.open(stream, address).await {
-                    serve(stream, peer, stop).await;
+                let open = Open { counters: this.counters.clone(), places, standing: standing.clone() };
+                this.counters.connections.fetch_add(1, Ordering::Relaxed);
+                let (opening, own) = (this.clone(), standing.clone());
+                let serving = async move {
+                    if let Some((stream, peer)) = opening.open(stream, address, own).await {
+                        serve(stream, peer, stop).await;
+                    }
+                };
+                tokio::select! {
+                    () = serving => {}
+                    () = standing.end().cancelled() => {
+                        tracing::debug!(protocol = this.protocol, "a slow connection gave way to a new one");
+                    }
                 }
                 drop(open);
             });
@@ -133,10 +140,42 @@ impl Listener {
         }
     }
 
-    async fn open(&self, stream: TcpStream, address: SocketAddr) -> Option<(Box<dyn Stream>, Peer)> {
+    /// A place for a new connection: waits until one that keeps us waiting gives way. `None` where its address has
+    /// its share, or the service stops.
+    async fn seat(
+        &self,
+        places: &Places,
+        address: SocketAddr,
+        stop: &CancellationToken,
+    ) -> Option<Arc<Standing>> {
+        let mut waited = false;
+        loop {
+            match places.seat(address.ip(), self.bounds.connections, limits::CONNECTIONS_OF_ONE_ADDRESS) {
+                Seat::Taken(standing) => return Some(standing),
+                Seat::Refused => return None,
+                Seat::Full => {}
+            }
+            if !waited {
+                Counters::add(&self.counters.connections_waited);
+                waited = true;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return None,
+                () = tokio::time::sleep(SEAT_POLL) => {}
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        standing: Arc<Standing>,
+    ) -> Option<(Box<dyn Stream>, Peer)> {
         drop(stream.set_nodelay(true));
         let Some(wrap) = &self.wrap else {
-            return Some((Box::new(stream), Peer { address, certificate: None }));
+            let stream = Paced::new(stream, standing.clone());
+            return Some((Box::new(stream), Peer { address, certificate: None, standing }));
         };
         let Ok(Ok((stream, certificate))) = tokio::time::timeout(self.bounds.header_read, wrap(stream)).await
         else {
@@ -148,25 +187,20 @@ impl Listener {
             tracing::warn!(protocol, %address, "a connection with another organisation's certificate was not taken");
             return None;
         }
-        Some((stream, Peer { address, certificate }))
+        Some((Box::new(Paced::new(stream, standing.clone())), Peer { address, certificate, standing }))
     }
 }
 
 /// An open connection: counted, and in its place, until it is dropped, by a panic too.
 struct Open {
     counters: Arc<Counters>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Open {
-    fn new(counters: Arc<Counters>, permit: OwnedSemaphorePermit) -> Self {
-        counters.connections.fetch_add(1, Ordering::Relaxed);
-        Self { counters, _permit: permit }
-    }
+    places: Arc<Places>,
+    standing: Arc<Standing>,
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
+        self.places.leave(&self.standing);
         self.counters.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -16,6 +16,7 @@ use crate::counters::Counters;
 use crate::limits;
 pub use crate::listener::{Bounds, Stream, Wrap, Wrapped};
 use crate::listener::{Listener, Peer};
+use crate::standing::PacedBody;
 
 /// Serves a router on a listener until `stop`, then lets requests finish until the drain's deadline.
 pub async fn run(
@@ -40,8 +41,17 @@ async fn connection(
     stop: CancellationToken,
 ) {
     let service = tower::service_fn(move |mut request: Request<hyper::body::Incoming>| {
+        let standing = peer.standing.clone();
         request.extensions_mut().insert(peer.clone());
-        router.clone().call(request.map(Body::new))
+        let body = |body| Body::new(PacedBody::new(Body::new(body), standing.clone()));
+        let answer = router.clone().call(request.map(body));
+        let standing = standing.clone();
+        async move {
+            standing.serve(true);
+            let answer = answer.await;
+            standing.serve(false);
+            answer
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

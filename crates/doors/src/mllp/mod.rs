@@ -105,6 +105,7 @@ async fn read(
 ) -> &'static str {
     let max = usize::try_from(state.config.limits.message_bytes.min(state.config.limits.whole_bytes))
         .unwrap_or(usize::MAX);
+    let mut spoken = false;
     let mut decoder = Decoder::new(max.min(causeway_hl7v2::limits::FRAME_BYTES_MAX));
     let mut buffer = vec![0; crate::limits::MLLP_READ_BYTES];
     loop {
@@ -112,6 +113,7 @@ async fn read(
             match decoder.frame() {
                 Ok(None) => break,
                 Ok(Some(frame)) => {
+                    spoken = true;
                     let Some(pending) = hand_over(state, settings, frame).await else { return "not taken" };
                     if send.send(pending).await.is_err() {
                         return "not answered";
@@ -123,6 +125,8 @@ async fn read(
         }
         let idle = match decoder.is_midway() {
             true => Duration::from_secs(state.config.limits.body_idle_seconds),
+            // Who connects and says nothing has no business here; who has spoken may rest.
+            false if !spoken => Duration::from_secs(causeway_host::limits::FIRST_FRAME_SECONDS),
             false => Duration::from_secs(crate::limits::MLLP_IDLE_SECONDS),
         };
         let read = tokio::select! {

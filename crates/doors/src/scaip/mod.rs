@@ -165,6 +165,7 @@ async fn talk(
     settings: &Settings,
     stop: &CancellationToken,
 ) -> &'static str {
+    let mut spoken = false;
     let mut splitter = Splitter::new(crate::limits::SCAIP_BYTES_MAX);
     let mut buffer = vec![0; crate::limits::SCAIP_READ_BYTES];
     loop {
@@ -177,12 +178,15 @@ async fn talk(
                     return "message too long";
                 }
             };
+            spoken = true;
             if !answer(state, stream, settings, message).await {
                 return "not answered";
             }
         }
         let idle = match splitter.is_midway() {
             true => Duration::from_secs(state.config.limits.body_idle_seconds),
+            // Who connects and says nothing has no business here; who has spoken may rest.
+            false if !spoken => Duration::from_secs(causeway_host::limits::FIRST_FRAME_SECONDS),
             false => Duration::from_secs(crate::limits::SCAIP_IDLE_SECONDS),
         };
         let read = tokio::select! {

@@ -19,5 +19,6 @@ mod person_key;
 mod pipeline;
 mod server;
 mod sign_in;
+mod slow;
 mod support;
 mod validate;
