@@ -1,0 +1,222 @@
+//! A connection with its prepared statements, and how rows become values.
+
+use crate::fault::{Result, db};
+use crate::limits;
+use crate::tls::Tls;
+use causeway_exchange::EngineError;
+use causeway_exchange::message::Checksum;
+use jiff::Timestamp;
+use postgres::types::{FromSql, ToSql};
+use postgres::{Client, Config, Row, Statement};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Parameters of a statement.
+pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// Parameters of a statement, `$1` first.
+macro_rules! p {
+    ($($value:expr),* $(,)?) => { &[$(&$value as &(dyn postgres::types::ToSql + Sync)),*] };
+}
+pub(crate) use p;
+
+/// How to reach the database.
+#[derive(Clone)]
+pub(crate) struct Reach {
+    pub(crate) config: Config,
+    pub(crate) tls: Tls,
+}
+
+/// One connection.
+pub(crate) struct Conn {
+    client: Client,
+    prepared: HashMap<String, Statement>,
+    /// Set by a warning of the server: a commit that was cut short while it waited for its standby says so.
+    warned: Arc<AtomicBool>,
+    /// Rows changed so far.
+    pub(crate) changes: u64,
+}
+
+impl Conn {
+    /// Connects to whichever host accepts writes, and sees to it that a commit waits for the flush.
+    pub(crate) fn open(reach: &Reach) -> Result<Self> {
+        let warned = Arc::new(AtomicBool::new(false));
+        let mut config = reach.config.clone();
+        let flag = Arc::clone(&warned);
+        config.notice_callback(move |notice| {
+            if notice.severity() == "WARNING" {
+                flag.store(true, Ordering::SeqCst);
+            }
+        });
+        let mut client = config.connect(reach.tls.clone()).map_err(|e| db(&e))?;
+        // `local` or `off` in a role's settings would acknowledge what one machine alone has, or none.
+        client
+            .batch_execute(
+                "SET synchronous_commit = on; SET client_min_messages = warning; SET lock_timeout = 0",
+            )
+            .map_err(|e| db(&e))?;
+        Ok(Self { client, prepared: HashMap::new(), warned, changes: 0 })
+    }
+
+    fn statement(&mut self, sql: &str) -> Result<Statement> {
+        if let Some(known) = self.prepared.get(sql) {
+            return Ok(known.clone());
+        }
+        if self.prepared.len() >= limits::PREPARED_STATEMENTS {
+            self.prepared.clear();
+        }
+        let statement = self.client.prepare(sql).map_err(|e| db(&e))?;
+        self.prepared.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    /// Runs a statement; the number of rows it changed.
+    pub(crate) fn run(&mut self, sql: &str, params: Params<'_>) -> Result<u64> {
+        let statement = self.statement(sql)?;
+        let changed = self.client.execute(&statement, params).map_err(|e| db(&e))?;
+        self.changes += changed;
+        Ok(changed)
+    }
+
+    /// First row, if any.
+    pub(crate) fn first<T>(
+        &mut self,
+        sql: &str,
+        params: Params<'_>,
+        read: impl FnOnce(&Row) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let statement = self.statement(sql)?;
+        let row = self.client.query_opt(&statement, params).map_err(|e| db(&e))?;
+        row.map(|row| read(&row)).transpose()
+    }
+
+    /// All rows.
+    pub(crate) fn all<T>(
+        &mut self,
+        sql: &str,
+        params: Params<'_>,
+        read: impl FnMut(&Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let statement = self.statement(sql)?;
+        let rows = self.client.query(&statement, params).map_err(|e| db(&e))?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Runs statements without parameters.
+    pub(crate) fn batch(&mut self, sql: &str) -> Result<()> {
+        self.client.batch_execute(sql).map_err(|e| db(&e))
+    }
+
+    /// Commits, and is sure of it: a wait for the standby that was broken off is an error, though the server committed.
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        self.warned.store(false, Ordering::SeqCst);
+        self.batch("COMMIT")?;
+        if self.warned.swap(false, Ordering::SeqCst) {
+            return Err(EngineError::Storage("the commit may not have reached its standby".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Does something in a transaction of its own.
+    pub(crate) fn transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.within("BEGIN", work)
+    }
+
+    /// Reads several times of one state.
+    pub(crate) fn snapshot<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.within("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work)
+    }
+
+    fn within<T>(&mut self, begin: &str, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.batch(begin)?;
+        match work(self) {
+            Ok(done) => self.commit().map(|()| done),
+            Err(error) => {
+                // Where the connection is gone the server rolls back by itself.
+                let _ = self.batch("ROLLBACK");
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    pub(crate) fn client(&mut self) -> &mut Client {
+        &mut self.client
+    }
+}
+
+/// A pool's way to make connections.
+pub(crate) struct Readers(pub(crate) Reach);
+
+/// Why a reader could not be had, for the pool.
+#[derive(Debug)]
+pub(crate) struct Unreachable(pub(crate) EngineError);
+
+impl std::fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Unreachable {}
+
+impl r2d2::ManageConnection for Readers {
+    type Connection = Conn;
+    type Error = Unreachable;
+
+    fn connect(&self) -> std::result::Result<Conn, Unreachable> {
+        Conn::open(&self.0).map_err(Unreachable)
+    }
+
+    fn is_valid(&self, conn: &mut Conn) -> std::result::Result<(), Unreachable> {
+        conn.batch("").map_err(Unreachable)
+    }
+
+    fn has_broken(&self, conn: &mut Conn) -> bool {
+        conn.is_closed()
+    }
+}
+
+/// A column's value.
+pub(crate) fn get<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T> {
+    row.try_get(column).map_err(|_| EngineError::Corrupt("row"))
+}
+
+/// A stored word as a value.
+pub(crate) fn word<T>(row: &Row, column: usize, parse: impl Fn(&str) -> Option<T>) -> Result<T> {
+    parse(get::<&str>(row, column)?).ok_or(EngineError::Corrupt("row"))
+}
+
+/// A stored count.
+pub(crate) fn count(row: &Row, column: usize) -> Result<u64> {
+    get::<i64>(row, column).map(i64::cast_unsigned)
+}
+
+/// A stored small count.
+pub(crate) fn small<T: TryFrom<i64>>(row: &Row, column: usize) -> Result<T> {
+    T::try_from(get::<i64>(row, column)?).map_err(|_| EngineError::Corrupt("row"))
+}
+
+/// A stored time.
+pub(crate) fn time(row: &Row, column: usize) -> Result<Timestamp> {
+    at_us(get(row, column)?)
+}
+
+/// A stored time, or none.
+pub(crate) fn maybe_time(row: &Row, column: usize) -> Result<Option<Timestamp>> {
+    get::<Option<i64>>(row, column)?.map(at_us).transpose()
+}
+
+/// A stored digest.
+pub(crate) fn digest(row: &Row, column: usize) -> Result<Checksum> {
+    get::<&[u8]>(row, column)?.try_into().map_err(|_| EngineError::Corrupt("digest"))
+}
+
+/// Microseconds as a time.
+pub(crate) fn at_us(us: i64) -> Result<Timestamp> {
+    Timestamp::from_microsecond(us).map_err(|_| EngineError::Corrupt("time"))
+}

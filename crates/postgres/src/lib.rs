@@ -1,0 +1,120 @@
+#![doc = include_str!("../README.md")]
+
+mod accept;
+mod check;
+mod conn;
+mod content;
+mod engine;
+mod fault;
+pub mod limits;
+mod queue;
+mod read;
+mod rows;
+mod schema;
+mod shared;
+mod sweep;
+mod tls;
+mod upload;
+mod writer;
+
+use crate::conn::{Conn, Reach};
+use crate::fault::Result;
+use crate::shared::Shared;
+use crate::tls::Tls;
+use crate::writer::Writer;
+use causeway_exchange::{Durability, EngineError};
+use postgres::config::{Host, SslMode};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How to open the engine.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Connection string, as libpq has it (`host=a,b user=causeway dbname=causeway sslmode=require`). Of several hosts the
+    /// one that accepts writes is used.
+    pub connection: String,
+    /// PEM file with the certificates of the authority that signed the servers' ones.
+    pub authorities: Option<PathBuf>,
+    /// Refuse to write while the server waits for no standby at a commit.
+    pub require_standby: bool,
+    /// Bytes that the database may have in all; `None`: the server alone decides.
+    pub bytes_max: Option<u64>,
+    /// Bytes that must stay free below `bytes_max` before a message is accepted.
+    pub reserve: u64,
+}
+
+impl Options {
+    /// Nothing but where the database is.
+    #[must_use]
+    pub fn new(connection: impl Into<String>) -> Self {
+        Self {
+            connection: connection.into(),
+            authorities: None,
+            require_standby: false,
+            bytes_max: None,
+            reserve: 0,
+        }
+    }
+
+    fn reach(&self) -> Result<Reach> {
+        let mut config: postgres::Config =
+            self.connection.parse().map_err(|_| EngineError::Invalid("connection string of PostgreSQL"))?;
+        if config.get_ssl_mode() != SslMode::Require && !config.get_hosts().iter().all(is_here) {
+            return Err(EngineError::Invalid("PostgreSQL on another machine needs sslmode=require"));
+        }
+        config.target_session_attrs(postgres::config::TargetSessionAttrs::ReadWrite);
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(limits::CONNECT_WAIT);
+        }
+        config.application_name("causeway");
+        Ok(Reach { config, tls: Tls::new(self.authorities.as_deref())? })
+    }
+}
+
+/// Whether a host is this machine: clear text stays within it.
+fn is_here(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+    }
+}
+
+/// The engine on a PostgreSQL database. Several brokers may have the same one open.
+pub struct Postgres {
+    // Before what it uses: it ends first.
+    writer: Writer,
+    shared: Arc<Shared>,
+    durability: Durability,
+}
+
+impl Postgres {
+    /// Opens the engine: makes or migrates the tables, measures a commit, removes what was staged and never named.
+    ///
+    /// # Errors
+    /// A connection string that can't be read, a server that can't be reached, data of a newer version, a server that
+    /// waits for no standby where one is required.
+    pub fn open(options: Options) -> Result<Self> {
+        let reach = options.reach()?;
+        let mut conn = Conn::open(&reach)?;
+        schema::migrate(&mut conn)?;
+        let abandoned = content::abandoned(&mut conn)?;
+        conn.transaction(|conn| content::forget(conn, &abandoned))?;
+        let durability = check::durability(&mut conn)?;
+        let shared = Arc::new(Shared::new(options, reach)?);
+        let writer = Writer::start(conn, Arc::clone(&shared))?;
+        Ok(Self { writer, shared, durability })
+    }
+
+    /// Puts a backup into an empty database and opens it.
+    ///
+    /// # Errors
+    /// As [`Postgres::open`]; a database that is not empty, a backup that is damaged or of another version.
+    pub fn restore(backup: &Path, options: Options) -> Result<Self> {
+        let mut conn = Conn::open(&options.reach()?)?;
+        schema::migrate(&mut conn)?;
+        check::restore(&mut conn, backup)?;
+        drop(conn);
+        Self::open(options)
+    }
+}

@@ -1,0 +1,28 @@
+//! The engine's limits, each with its unit and reason.
+
+use std::time::Duration;
+
+/// Bytes up to which content stays in its row; larger content is kept in pieces of [`PIECE_BYTES`].
+pub const INLINE_BYTES: usize = 1024 * 1024;
+/// Bytes of one piece of large content: what is in memory of it at a time.
+pub const PIECE_BYTES: usize = 1024 * 1024;
+/// Requests that wait for the writer before a caller is held back.
+pub const QUEUE_REQUESTS: usize = 4_096;
+/// Most requests of one commit.
+pub const BATCH_REQUESTS: usize = 256;
+/// Connections that read beside the writer.
+pub const READERS: u32 = 8;
+/// How long a reader is waited for, and a connection.
+pub const CONNECT_WAIT: Duration = Duration::from_secs(10);
+/// Statements prepared on one connection before they are forgotten.
+pub const PREPARED_STATEMENTS: usize = 256;
+/// Derived messages within derived messages.
+pub const DERIVED_DEPTH_MAX: usize = 4;
+/// Seconds after which a measure of the database's size is taken again.
+pub const SIZE_SECONDS: u64 = 5;
+/// Hours after which staged content that nothing names is removed.
+pub const STAGED_HOURS: i64 = 24;
+/// Commits measured at open for the durability report.
+pub const PROBES: usize = 11;
+/// Rows that one step of a check reads.
+pub const CHECK_ROWS: i64 = 500;

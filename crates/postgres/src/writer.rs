@@ -1,0 +1,346 @@
+//! The one thread of this broker that writes. Requests that arrive while it waits for the server are committed together
+//! with the next commit, each under a savepoint of its own, so that one that is refused takes nothing of the others with
+//! it. The row of `meta` is held from the first statement to the commit: brokers write one after the other, so that
+//! numbers rise in commit order (a page that was read never misses a message) and the audit has one chain.
+
+use crate::conn::{Conn, at_us, digest, get, p};
+use crate::fault::Result;
+use crate::limits;
+use crate::shared::Shared;
+use causeway_exchange::message::Checksum;
+use causeway_exchange::{AuditEntry, EngineError, NewAudit};
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// What is carried from request to request; kept in table `meta`.
+#[derive(Clone)]
+pub(crate) struct Head {
+    pub(crate) high_water: i64,
+    pub(crate) token: i64,
+    pub(crate) audit_seq: i64,
+    pub(crate) audit_hash: Checksum,
+    pub(crate) message: i64,
+    pub(crate) event: i64,
+    pub(crate) work: i64,
+    pub(crate) expectation: i64,
+    /// Names of the standbys that a commit waits for, as the server has them.
+    pub(crate) standbys: String,
+}
+
+/// The columns that [`head`] reads.
+pub(crate) const HEAD: &str =
+    "SELECT high_water, token, audit_seq, audit_hash, message_seq, event_seq, work_seq,
+  expectation_seq, current_setting('synchronous_standby_names') FROM meta";
+
+/// Table `meta`.
+pub(crate) fn head(row: &postgres::Row) -> Result<Head> {
+    Ok(Head {
+        high_water: get(row, 0)?,
+        token: get(row, 1)?,
+        audit_seq: get(row, 2)?,
+        audit_hash: digest(row, 3)?,
+        message: get(row, 4)?,
+        event: get(row, 5)?,
+        work: get(row, 6)?,
+        expectation: get(row, 7)?,
+        standbys: get(row, 8)?,
+    })
+}
+
+/// Counts that rise once the commit is done.
+#[derive(Default)]
+pub(crate) struct Aftermath {
+    pub(crate) accepted: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) acknowledged: u64,
+    pub(crate) expired: u64,
+}
+
+impl Aftermath {
+    fn absorb(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        self.duplicates += other.duplicates;
+        self.acknowledged += other.acknowledged;
+        self.expired += other.expired;
+    }
+}
+
+/// One request's view of the transaction.
+pub(crate) struct Tx<'a> {
+    pub(crate) conn: &'a mut Conn,
+    /// The caller's time, or the highest ever given if that is later; microseconds.
+    pub(crate) now: i64,
+    pub(crate) head: &'a mut Head,
+    pub(crate) after: &'a mut Aftermath,
+}
+
+impl Tx<'_> {
+    /// Appends to the audit chain.
+    pub(crate) fn audit(&mut self, audit: &NewAudit) -> Result<()> {
+        let seq = self.head.audit_seq + 1;
+        let previous = self.head.audit_hash;
+        let hash = AuditEntry::hash_of(seq.cast_unsigned(), at_us(self.now)?, audit, &previous);
+        self.conn.run(
+            "INSERT INTO audit(seq, at, actor, action, entity, detail, previous, hash) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)",
+            p![seq, self.now, audit.actor, audit.action, audit.entity, audit.detail, &previous[..], &hash[..]],
+        )?;
+        self.head.audit_seq = seq;
+        self.head.audit_hash = hash;
+        Ok(())
+    }
+
+    /// A short audit entry.
+    pub(crate) fn note(&mut self, actor: &str, action: &str, entity: &str, detail: &str) -> Result<()> {
+        self.audit(&NewAudit {
+            actor: actor.to_owned(),
+            action: action.to_owned(),
+            entity: entity.to_owned(),
+            detail: detail.to_owned(),
+        })
+    }
+
+    /// A timeline event.
+    pub(crate) fn event(&mut self, owner: i64, kind: &str, actor: &str, detail: &str) -> Result<()> {
+        self.head.event += 1;
+        self.conn
+            .run(
+                "INSERT INTO event(owner, seq, at, kind, actor, detail) VALUES ($1,$2,$3,$4,$5,$6)",
+                p![owner, self.head.event, self.now, kind, actor, cut(detail)],
+            )
+            .map(drop)
+    }
+}
+
+/// A detail, cut at a character to the exchange's limit.
+pub(crate) fn cut(text: &str) -> &str {
+    let mut end = text.len().min(causeway_exchange::limits::MAX_DETAIL_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or("")
+}
+
+/// A request to the writer.
+trait Job: Send {
+    fn now(&self) -> i64;
+    /// Does its part; whether it is to be kept.
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<()>;
+    /// Sends the answer: its own result, or why nothing was committed.
+    fn answer(self: Box<Self>, committed: Result<()>);
+}
+
+struct FnJob<T, F, D> {
+    now: i64,
+    work: Option<F>,
+    result: Option<Result<T>>,
+    done: D,
+}
+
+impl<T: Send, F, D> Job for FnJob<T, F, D>
+where
+    F: FnOnce(&mut Tx<'_>) -> Result<T> + Send,
+    D: FnOnce(Result<T>) + Send,
+{
+    fn now(&self) -> i64 {
+        self.now
+    }
+
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<()> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        let result = work(tx);
+        let kept = result.as_ref().map(drop).map_err(Clone::clone);
+        self.result = Some(result);
+        kept
+    }
+
+    fn answer(self: Box<Self>, committed: Result<()>) {
+        let result = match (self.result, committed) {
+            (Some(Err(own)), _) => Err(own),
+            (Some(ok), Ok(())) => ok,
+            (_, Err(why)) => Err(why),
+            (None, Ok(())) => Err(EngineError::Storage("request was not run".to_owned())),
+        };
+        (self.done)(result);
+    }
+}
+
+/// The way to the writer.
+pub(crate) struct Writer {
+    queue: Option<SyncSender<Box<dyn Job>>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread with its connection.
+    pub(crate) fn start(conn: Conn, shared: Arc<Shared>) -> Result<Self> {
+        let (queue, requests) = sync_channel(limits::QUEUE_REQUESTS);
+        let thread = std::thread::Builder::new()
+            .name("causeway-pg-writer".to_owned())
+            .spawn(move || Loop { conn: Some(conn), shared }.run(&requests))
+            .map_err(|e| crate::fault::io(&e))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Queues a request; `done` is called on the writer's thread after the commit.
+    pub(crate) fn submit<T: Send + 'static>(
+        &self,
+        now: Timestamp,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+        done: impl FnOnce(Result<T>) + Send + 'static,
+    ) {
+        let job = FnJob { now: now.as_microsecond(), work: Some(work), result: None, done };
+        let Some(queue) = &self.queue else { return };
+        if let Err(refused) = queue.send(Box::new(job)) {
+            refused.0.answer(Err(EngineError::Stopped("writer has ended".to_owned())));
+        }
+    }
+
+    /// Queues a request and waits for its commit.
+    pub(crate) fn call<T: Send + 'static>(
+        &self,
+        now: Timestamp,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        answer(self.begin(now, work))
+    }
+
+    /// Queues a request; [`answer`] waits for its commit.
+    pub(crate) fn begin<T: Send + 'static>(
+        &self,
+        now: Timestamp,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Receiver<Result<T>> {
+        let (answer, wait) = sync_channel(1);
+        self.submit(now, work, move |result| {
+            // Whoever asked may have gone.
+            let _ = answer.send(result);
+        });
+        wait
+    }
+}
+
+/// Waits for the outcome of a request that was begun.
+pub(crate) fn answer<T>(wait: Receiver<Result<T>>) -> Result<T> {
+    wait.recv().unwrap_or_else(|_| Err(EngineError::Stopped("writer has ended".to_owned())))
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Loop {
+    /// `None` after the connection was lost: the next batch connects again, to whichever server now leads.
+    conn: Option<Conn>,
+    shared: Arc<Shared>,
+}
+
+impl Loop {
+    fn run(mut self, requests: &Receiver<Box<dyn Job>>) {
+        while let Ok(first) = requests.recv() {
+            let mut batch = vec![first];
+            while batch.len() < limits::BATCH_REQUESTS {
+                match requests.try_recv() {
+                    Ok(job) => batch.push(job),
+                    Err(_) => break,
+                }
+            }
+            self.process(batch);
+        }
+    }
+
+    fn process(&mut self, mut batch: Vec<Box<dyn Job>>) {
+        let mut after = Aftermath::default();
+        let shared = Arc::clone(&self.shared);
+        let outcome = self.connected().and_then(|conn| transact(conn, &shared, &mut batch, &mut after));
+        let stats = &self.shared.stats;
+        match &outcome {
+            Ok(()) => {
+                stats.commits.fetch_add(1, Ordering::Relaxed);
+                stats.requests.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                stats.accepted.fetch_add(after.accepted, Ordering::Relaxed);
+                stats.duplicates.fetch_add(after.duplicates, Ordering::Relaxed);
+                stats.acknowledged.fetch_add(after.acknowledged, Ordering::Relaxed);
+                stats.expired.fetch_add(after.expired, Ordering::Relaxed);
+            }
+            Err(_) => {
+                let keep = self.conn.as_mut().is_some_and(|conn| conn.batch("ROLLBACK").is_ok());
+                if !keep {
+                    self.conn = None;
+                }
+            }
+        }
+        for job in batch {
+            job.answer(outcome.clone());
+        }
+    }
+
+    fn connected(&mut self) -> Result<&mut Conn> {
+        if self.conn.as_ref().is_none_or(Conn::is_closed) {
+            self.conn = Some(Conn::open(&self.shared.reach)?);
+        }
+        self.conn.as_mut().ok_or_else(|| EngineError::Storage("no connection to PostgreSQL".to_owned()))
+    }
+}
+
+/// Runs all requests of a batch in one transaction.
+fn transact(
+    conn: &mut Conn,
+    shared: &Shared,
+    batch: &mut [Box<dyn Job>],
+    after: &mut Aftermath,
+) -> Result<()> {
+    conn.batch("BEGIN")?;
+    let lock = format!("{HEAD} FOR UPDATE");
+    let mut head = conn.first(&lock, p![], head)?.ok_or(EngineError::Corrupt("meta"))?;
+    shared.judge(&head.standbys)?;
+    let alone = batch.len() == 1;
+    for job in batch.iter_mut() {
+        // One alone is rolled back with the transaction, unless nothing was written.
+        if !alone {
+            conn.batch("SAVEPOINT request")?;
+        }
+        let (kept, changes) = (head.clone(), conn.changes);
+        let mut own = Aftermath::default();
+        head.high_water = head.high_water.max(job.now());
+        let mut tx = Tx { now: head.high_water, conn: &mut *conn, head: &mut head, after: &mut own };
+        match job.run(&mut tx) {
+            Ok(()) => after.absorb(&own),
+            Err(error) if alone => {
+                if conn.changes != changes || matches!(error, EngineError::Storage(_)) {
+                    return Err(error);
+                }
+                head = kept;
+            }
+            Err(_) => {
+                // Fails only where the connection is gone, and the whole transaction with it.
+                conn.batch("ROLLBACK TO SAVEPOINT request")?;
+                head = kept;
+            }
+        }
+        if !alone {
+            conn.batch("RELEASE SAVEPOINT request")?;
+        }
+    }
+    conn.run(
+        "UPDATE meta SET high_water=$1, token=$2, audit_seq=$3, audit_hash=$4, message_seq=$5, event_seq=$6, work_seq=$7,
+           expectation_seq=$8",
+        p![
+            head.high_water,
+            head.token,
+            head.audit_seq,
+            &head.audit_hash[..],
+            head.message,
+            head.event,
+            head.work,
+            head.expectation
+        ],
+    )?;
+    conn.commit()
+}

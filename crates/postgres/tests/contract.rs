@@ -1,0 +1,33 @@
+//! The contract suite against a real PostgreSQL server, in a database of each test's own. Where no server's programs are
+//! on the machine, the tests say SKIPPED and why.
+
+mod server;
+
+use server::Database;
+
+macro_rules! clauses {
+    ($($clause:ident),*) => {
+        $(#[test]
+        fn $clause() {
+            let Some(place) = Database::new() else { return };
+            causeway_exchange::contract::$clause(&place);
+        })*
+    };
+}
+
+clauses!(
+    accept_is_atomic,
+    idempotency,
+    chunks_are_durable,
+    order_and_pages,
+    acknowledgement_is_final,
+    leases_and_parking,
+    lost_leases_are_counted,
+    expiry_and_retention,
+    replay_is_flagged,
+    integrity,
+    refuses_when_space_is_short,
+    backup_and_schema,
+    reports_durability,
+    translation_in_pieces
+);
