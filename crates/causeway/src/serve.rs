@@ -5,9 +5,11 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use causeway_exchange::Engine;
+use causeway_postgres::Postgres;
 use causeway_record::Record;
 use causeway_service::app::Service;
-use causeway_service::config::Config;
+use causeway_service::config::{self, Config};
 use causeway_service::state::{Adapters, AppState, Shared};
 use causeway_service::{mesh, mllp, scaip, tls};
 use causeway_store::{Options, Store};
@@ -71,9 +73,28 @@ pub async fn prepare(config: Config, adapters: Adapters) -> Result<Ready, String
 
 fn open(config: Config, adapters: Adapters) -> Result<Shared, String> {
     let data = config.data_directory.clone();
-    let store = Store::open(Options::new(data.join("exchange"))).map_err(|e| said(&data, &e))?;
+    let engine: Arc<dyn Engine> = match &config.postgres {
+        None => Arc::new(Store::open(Options::new(data.join("exchange"))).map_err(|e| said(&data, &e))?),
+        Some(settings) => Arc::new(on_postgres(settings)?),
+    };
     let record = Record::open(data.join("record.sqlite")).map_err(|e| said(&data, &e))?;
-    AppState::new(config, Arc::new(store), Arc::new(record), adapters).map_err(|e| said(&data, &e))
+    AppState::new(config, engine, Arc::new(record), adapters).map_err(|e| said(&data, &e))
+}
+
+/// The engine on PostgreSQL. The record lies in this broker's data directory, so one broker at a time has the database:
+/// another one ends with that sentence, for its supervisor to start it again.
+fn on_postgres(settings: &config::Postgres) -> Result<Postgres, String> {
+    let file = &settings.connection_file;
+    let connection = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let options = causeway_postgres::Options {
+        authorities: settings.authorities.clone(),
+        require_standby: settings.require_standby,
+        bytes_max: settings.bytes_max,
+        reserve: settings.reserve_bytes,
+        alone: true,
+        ..causeway_postgres::Options::new(connection.trim())
+    };
+    Postgres::open(options).map_err(|e| format!("PostgreSQL ({}): {e}", file.display()))
 }
 
 fn said(data: &Path, error: &dyn std::fmt::Display) -> String {

@@ -1,5 +1,9 @@
 //! The binary as real processes: killed without warning under load, and split into broker and translator.
 
+#[allow(dead_code)] // Only part of what the engine's own tests do to servers is done here.
+#[path = "../../postgres/tests/it/server.rs"]
+mod server;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -294,4 +298,50 @@ fn a_streamed_file_survives_kills() {
     assert_eq!(message["translation"]["bundleCount"], disturbed["translation"]["bundleCount"]);
     assert!(interrupted > 0, "no kill came while it went into the record");
     assert_eq!(figures, after_kills, "the record holds the same, each once");
+}
+
+/// The whole exchange on PostgreSQL with a standby: broker and leader die together, what was acknowledged is on the
+/// standby and goes on there.
+#[test]
+fn on_postgresql_a_lost_machine_loses_nothing() {
+    let Some(leader) = server::started() else { return };
+    let standby = leader.standby("second");
+    leader.sql("ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 (second)'; SELECT pg_reload_conf()");
+    let folder = tempfile::tempdir().expect("a folder");
+    let connection = folder.path().join("connection");
+    let hosts = format!(
+        "host=127.0.0.1,127.0.0.1 port={},{} user=causeway dbname=postgres",
+        leader.port, standby.port
+    );
+    std::fs::write(&connection, hosts).expect("written");
+    let settings = folder.path().join("causeway.toml");
+    std::fs::write(
+        &settings,
+        format!("[postgres]\nconnection_file = {connection:?}\nrequire_standby = true\n"),
+    )
+    .expect("written");
+    let settings = settings.to_string_lossy().into_owned();
+    let data = folder.path().join("data");
+    let runtime = runtime();
+    runtime.block_on(async {
+        let client = client();
+        let mut broker = Process::serve(&data, &["--config", &settings]);
+        let mut kept = Vec::new();
+        for (key, body) in load(0).into_iter().take(60) {
+            kept.extend(send(&client, &broker.base, &key, body).await);
+        }
+        assert_eq!(kept.len(), 60, "all are acknowledged");
+        leader.kill();
+        broker.kill();
+        standby.promote();
+        // A third machine would be its standby; here none is asked for any more.
+        standby.sql("ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf()");
+        std::fs::write(&settings, format!("[postgres]\nconnection_file = {connection:?}\n"))
+            .expect("written");
+        let broker = Process::serve(&data, &["--config", &settings]);
+        for id in &kept {
+            let body = translated(&client, &broker.base, id).await;
+            assert!(body["translation"].is_object(), "{id} is translated after all");
+        }
+    });
 }

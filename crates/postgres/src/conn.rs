@@ -21,6 +21,9 @@ macro_rules! p {
 }
 pub(crate) use p;
 
+/// Held by a writer that is to be alone. Any number that nothing else in the database uses.
+const WRITER_LOCK: i64 = 0x6361_7573_7772;
+
 /// How to reach the database.
 #[derive(Clone)]
 pub(crate) struct Reach {
@@ -57,6 +60,20 @@ impl Conn {
             )
             .map_err(|e| db(&e))?;
         Ok(Self { client, prepared: HashMap::new(), warned, changes: 0 })
+    }
+
+    /// The same for a writer. One that is to be alone holds a lock of its session; the server gives it back when the
+    /// connection ends, however it ends.
+    pub(crate) fn open_to_write(reach: &Reach, alone: bool) -> Result<Self> {
+        let mut conn = Self::open(reach)?;
+        if alone {
+            let held =
+                conn.first("SELECT pg_try_advisory_lock($1)", p![WRITER_LOCK], |r| get::<bool>(r, 0))?;
+            if held != Some(true) {
+                return Err(EngineError::Storage("another broker writes to this database".to_owned()));
+            }
+        }
+        Ok(conn)
     }
 
     fn statement(&mut self, sql: &str) -> Result<Statement> {

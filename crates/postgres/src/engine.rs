@@ -1,4 +1,4 @@
-//! The [`Engine`] trait for [`Postgres`]: prepares on the caller's thread, writes through the writer, reads apart.
+//! The parts of an engine for [`Postgres`]: prepares on the caller's thread, writes through the writer, reads apart.
 
 use crate::accept::earlier_outcome;
 use crate::conn::{count, get, p};
@@ -6,11 +6,14 @@ use crate::fault::Result;
 use crate::limits::DERIVED_DEPTH_MAX;
 use crate::queue::Claim;
 use crate::{Postgres, check, content, read, rows, writer};
-use causeway_exchange::engine::{Acknowledged, Done, Metrics};
+use causeway_exchange::engine::{
+    Accepting, Acknowledged, Audit, Configuration, Contents, Done, Facts, Inbox, Metrics, Operation, Queue,
+    Watch,
+};
 use causeway_exchange::limits::{MAX_CHUNKS, MAX_CLAIM, MAX_SEARCH_PAGE};
 use causeway_exchange::{
     Accept, AcceptOutcome, AckKind, AuditCheck, AuditEntry, BackupReport, ChunkOutcome, Durability, Effects,
-    Engine, EngineError, Event, Expectation, Failure, IdempotencyKey, InboxPage, InboxQuery, Lease, Message,
+    EngineError, Event, Expectation, Failure, IdempotencyKey, InboxPage, InboxQuery, Lease, Message,
     MessageId, MessageQuery, NewAudit, NewWork, Payload, PayloadReader, PieceKind, Staged, State,
     StoredOutput, Translation, TranslationHead, Upload, VerifyReport, WorkId, WorkItem, WorkKind, WorkQuery,
 };
@@ -23,7 +26,7 @@ use std::path::Path;
 const TOP: usize = 0;
 const _: () = assert!(TOP < DERIVED_DEPTH_MAX);
 
-impl Engine for Postgres {
+impl Accepting for Postgres {
     fn accept(&self, accept: Accept, now: Timestamp) -> Result<AcceptOutcome> {
         self.shared.admit()?;
         let ready = self.shared.ready_accept(accept, TOP)?;
@@ -119,10 +122,31 @@ impl Engine for Postgres {
         self.writer.call(now, move |tx| tx.finish_upload(&id, (size, digest), chunks, effects))
     }
 
+    fn use_once(&self, scope: &str, value: &str, until: Timestamp, now: Timestamp) -> Result<bool> {
+        let (scope, value) = (scope.to_owned(), value.to_owned());
+        self.writer.call(now, move |tx| tx.use_once(&scope, &value, until.as_microsecond()))
+    }
+}
+
+impl Facts for Postgres {
     fn message(&self, id: &MessageId) -> Result<Option<Message>> {
         self.shared.read(|conn| read::message(conn, id))
     }
 
+    fn timeline(&self, id: &MessageId) -> Result<Vec<Event>> {
+        self.shared.read(|conn| read::timeline(conn, id))
+    }
+
+    fn timeline_start(&self, id: &MessageId, limit: usize) -> Result<Vec<Event>> {
+        self.shared.read(|conn| read::timeline_start(conn, id, limit))
+    }
+
+    fn search(&self, query: &MessageQuery) -> Result<Vec<Message>> {
+        self.shared.read(|conn| read::search(conn, query))
+    }
+}
+
+impl Contents for Postgres {
     fn payload(&self, id: &MessageId) -> Result<PayloadReader> {
         self.shared.payload(id)
     }
@@ -146,19 +170,9 @@ impl Engine for Postgres {
     fn piece(&self, id: &MessageId, kind: PieceKind, number: u32) -> Result<Option<Vec<u8>>> {
         self.shared.piece(id, kind, number)
     }
+}
 
-    fn timeline_start(&self, id: &MessageId, limit: usize) -> Result<Vec<Event>> {
-        self.shared.read(|conn| read::timeline_start(conn, id, limit))
-    }
-
-    fn timeline(&self, id: &MessageId) -> Result<Vec<Event>> {
-        self.shared.read(|conn| read::timeline(conn, id))
-    }
-
-    fn search(&self, query: &MessageQuery) -> Result<Vec<Message>> {
-        self.shared.read(|conn| read::search(conn, query))
-    }
-
+impl Inbox for Postgres {
     fn inbox(&self, query: &InboxQuery) -> Result<InboxPage> {
         self.shared.read(|conn| read::inbox(conn, query))
     }
@@ -179,7 +193,9 @@ impl Engine for Postgres {
         let (mailbox, id, actor) = (mailbox.to_owned(), id.clone(), actor.to_owned());
         self.writer.submit(now, move |tx| tx.acknowledge(&mailbox, &id, &actor), done);
     }
+}
 
+impl Queue for Postgres {
     fn apply(&self, id: &MessageId, effects: Effects, now: Timestamp) -> Result<()> {
         let effects = self.shared.ready_effects(effects, TOP)?;
         let id = id.clone();
@@ -264,7 +280,9 @@ impl Engine for Postgres {
         let (id, actor, reason) = (id.clone(), actor.to_owned(), reason.to_owned());
         self.writer.call(now, move |tx| tx.replay(&id, work, &actor, &reason))
     }
+}
 
+impl Watch for Postgres {
     fn expectations_for(&self, kind: AckKind, reference: &str) -> Result<Vec<Expectation>> {
         let sql = format!(
             "SELECT {} FROM expectation e JOIN message m ON m.seq=e.owner WHERE e.kind=$1 AND e.reference=$2 ORDER BY e.id",
@@ -300,22 +318,9 @@ impl Engine for Postgres {
         let (actor, note) = (actor.to_owned(), note.to_owned());
         self.writer.call(now, move |tx| tx.handle_overdue(expectation, &actor, &note))
     }
+}
 
-    fn expire(&self, now: Timestamp) -> Result<Vec<MessageId>> {
-        self.writer.call(now, |tx| tx.expire())
-    }
-
-    fn purge(&self, retention: SignedDuration, now: Timestamp) -> Result<usize> {
-        let before =
-            now.as_microsecond().saturating_sub(i64::try_from(retention.as_micros()).unwrap_or(i64::MAX));
-        self.writer.call(now, move |tx| tx.purge(before))
-    }
-
-    fn use_once(&self, scope: &str, value: &str, until: Timestamp, now: Timestamp) -> Result<bool> {
-        let (scope, value) = (scope.to_owned(), value.to_owned());
-        self.writer.call(now, move |tx| tx.use_once(&scope, &value, until.as_microsecond()))
-    }
-
+impl Configuration for Postgres {
     fn config(&self, kind: &str, key: &str) -> Result<Option<(u64, String)>> {
         self.shared.read(|conn| {
             conn.first(
@@ -349,7 +354,9 @@ impl Engine for Postgres {
             (kind.to_owned(), key.to_owned(), json.map(str::to_owned), actor.to_owned());
         self.writer.call(now, move |tx| tx.put_config(&kind, &key, json.as_deref(), expect, &actor))
     }
+}
 
+impl Audit for Postgres {
     fn audit(&self, entries: Vec<NewAudit>, now: Timestamp) -> Result<()> {
         self.writer.call(now, move |tx| entries.iter().try_for_each(|e| tx.audit(e)))
     }
@@ -377,6 +384,18 @@ impl Engine for Postgres {
 
     fn verify_audit(&self) -> Result<AuditCheck> {
         self.shared.read(|conn| conn.snapshot(check::audit))
+    }
+}
+
+impl Operation for Postgres {
+    fn expire(&self, now: Timestamp) -> Result<Vec<MessageId>> {
+        self.writer.call(now, |tx| tx.expire())
+    }
+
+    fn purge(&self, retention: SignedDuration, now: Timestamp) -> Result<usize> {
+        let before =
+            now.as_microsecond().saturating_sub(i64::try_from(retention.as_micros()).unwrap_or(i64::MAX));
+        self.writer.call(now, move |tx| tx.purge(before))
     }
 
     fn metrics(&self) -> Result<Metrics> {

@@ -42,6 +42,9 @@ pub struct Options {
     pub bytes_max: Option<u64>,
     /// Bytes that must stay free below `bytes_max` before a message is accepted.
     pub reserve: u64,
+    /// Write only while no other engine that was opened alone does: a second one waits its turn, and takes over when the
+    /// first has ended.
+    pub alone: bool,
 }
 
 impl Options {
@@ -54,6 +57,7 @@ impl Options {
             require_standby: false,
             bytes_max: None,
             reserve: 0,
+            alone: false,
         }
     }
 
@@ -96,7 +100,7 @@ impl Postgres {
     /// waits for no standby where one is required.
     pub fn open(options: Options) -> Result<Self> {
         let reach = options.reach()?;
-        let mut conn = Conn::open(&reach)?;
+        let mut conn = Conn::open_to_write(&reach, options.alone)?;
         schema::migrate(&mut conn)?;
         let abandoned = content::abandoned(&mut conn)?;
         conn.transaction(|conn| content::forget(conn, &abandoned))?;

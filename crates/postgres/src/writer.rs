@@ -283,7 +283,7 @@ impl Loop {
 
     fn connected(&mut self) -> Result<&mut Conn> {
         if self.conn.as_ref().is_none_or(Conn::is_closed) {
-            self.conn = Some(Conn::open(&self.shared.reach)?);
+            self.conn = Some(Conn::open_to_write(&self.shared.reach, self.shared.options.alone)?);
         }
         self.conn.as_mut().ok_or_else(|| EngineError::Storage("no connection to PostgreSQL".to_owned()))
     }

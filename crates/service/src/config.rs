@@ -25,6 +25,8 @@ pub struct Config {
     pub listen: String,
     /// Where messages, record and audit are kept.
     pub data_directory: PathBuf,
+    /// PostgreSQL for messages, in place of the embedded engine.
+    pub postgres: Option<Postgres>,
     /// Address under which callers reach this server, for links in FHIR; without it, the one they called.
     pub public_url: Option<String>,
     /// Further names that this server is called by, beside that of `public_url`.
@@ -66,11 +68,30 @@ pub struct Config {
     pub tls: Option<tls::Settings>,
 }
 
+/// Where PostgreSQL is, and what is asked of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Postgres {
+    /// File with the connection string as libpq has it (it may hold a password); several hosts for failover.
+    pub connection_file: PathBuf,
+    /// PEM file with the certificates of the authority that signed the servers' ones.
+    pub authorities: Option<PathBuf>,
+    /// Refuse to write while the server waits for no standby at a commit.
+    #[serde(default)]
+    pub require_standby: bool,
+    /// Bytes that the database may have in all.
+    pub bytes_max: Option<u64>,
+    /// Bytes that must stay free below `bytes_max`.
+    #[serde(default)]
+    pub reserve_bytes: u64,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8780".to_owned(),
             data_directory: PathBuf::from("causeway-data"),
+            postgres: None,
             public_url: None,
             hosts: Vec::new(),
             open: false,

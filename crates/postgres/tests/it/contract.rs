@@ -1,9 +1,6 @@
-//! The contract suite against a real PostgreSQL server, in a database of each test's own. Where no server's programs are
-//! on the machine, the tests say SKIPPED and why.
+//! The contract suite, each clause in a database of its own.
 
-mod server;
-
-use server::Database;
+use crate::database::Database;
 
 macro_rules! clauses {
     ($($clause:ident),*) => {

@@ -1,10 +1,10 @@
-//! A PostgreSQL server of the tests' own (one for the process), and databases on it.
+//! An empty database for each test, on one server for all of them.
 
+use crate::server::{Server, started};
 use causeway_exchange::contract::Place;
 use causeway_exchange::{Engine, EngineError, MessageId};
 use causeway_postgres::{Options, Postgres};
 use postgres::{Client, NoTls};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -13,102 +13,14 @@ use std::time::{Duration, Instant};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// Where the server's programs are: on the path, or where Debian puts them.
-fn programs() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("PATH")
-        && let Some(found) = std::env::split_paths(&path).find(|p| p.join("initdb").is_file())
-    {
-        return Some(found);
-    }
-    let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
-        .filter(|bin| bin.join("initdb").is_file())
-        .collect();
-    versions.sort();
-    versions.pop()
-}
-
-/// A server process; its folder goes with it.
-pub struct Server {
-    programs: PathBuf,
-    pub folder: PathBuf,
-    pub port: u16,
-}
-
-impl Server {
-    /// A command of the server's programs; the server refuses to run as root, so there it is the user `postgres`.
-    fn command(&self, program: &str) -> Command {
-        let path = self.programs.join(program);
-        if !is_root() {
-            return Command::new(path);
-        }
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]).arg(path);
-        command
-    }
-
-    fn start() -> Option<Self> {
-        let programs = programs()?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
-        let folder = std::env::temp_dir().join(format!("causeway-pg-{}-{port}", std::process::id()));
-        std::fs::create_dir_all(&folder).ok()?;
-        if is_root() {
-            Command::new("chown").arg("postgres").arg(&folder).status().ok()?;
-        }
-        let server = Self { programs, folder, port };
-        let data = server.folder.join("data");
-        let made = server
-            .command("initdb")
-            .args(["-A", "trust", "-U", "causeway", "-E", "UTF8", "--locale", "C", "--no-instructions", "-D"])
-            .arg(&data)
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .status()
-            .ok()?;
-        if !made.success() {
-            return None;
-        }
-        let options = format!(
-            "-h 127.0.0.1 -p {port} -k {} -c max_connections=200 -c shared_buffers=32MB",
-            server.folder.display()
-        );
-        let begun = server
-            .command("pg_ctl")
-            .args(["-w", "-t", "60", "-o", &options, "-l"])
-            .arg(server.folder.join("log"))
-            .arg("-D")
-            .arg(&data)
-            .arg("start")
-            .stdout(Stdio::null())
-            .status()
-            .ok()?;
-        begun.success().then_some(server)
-    }
-
-    pub fn connection(&self, database: &str) -> String {
-        format!("host=127.0.0.1 port={} user=causeway dbname={database}", self.port)
-    }
-}
-
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
-}
-
 /// The server of this process. It ends with its process: a guard waits for the end of standard input.
 fn server() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
     SERVER
         .get_or_init(|| {
-            let server = Server::start();
-            match &server {
-                None => {
-                    let _ = writeln!(
-                        std::io::stderr(),
-                        "SKIPPED: no PostgreSQL server's programs on this machine"
-                    );
-                }
-                Some(server) => end_with_me(server),
+            let server = started();
+            if let Some(server) = &server {
+                end_with_me(server);
             }
             server
         })
