@@ -139,7 +139,7 @@ pub(crate) fn backup(conn: &mut Conn, directory: &Path) -> Result<BackupReport> 
             let mut file = File::create(directory.join(format!("{table}.copy"))).map_err(|e| io(&e))?;
             let mut hash = Sha256::new();
             let sql = format!("COPY {table} TO STDOUT (FORMAT binary)");
-            let mut rows = conn.client().copy_out(&sql).map_err(|e| db(&e))?;
+            let mut rows = conn.client()?.copy_out(&sql).map_err(|e| db(&e))?;
             let mut buffer = vec![0u8; 64 * 1024];
             loop {
                 let read = rows.read(&mut buffer).map_err(|e| io(&e))?;
@@ -178,7 +178,7 @@ pub(crate) fn restore(conn: &mut Conn, directory: &Path) -> Result<()> {
             let mut file = BufReader::new(file);
             let mut hash = Sha256::new();
             let sql = format!("COPY {table} FROM STDIN (FORMAT binary)");
-            let mut rows = conn.client().copy_in(&sql).map_err(|e| db(&e))?;
+            let mut rows = conn.client()?.copy_in(&sql).map_err(|e| db(&e))?;
             let mut buffer = vec![0u8; 64 * 1024];
             loop {
                 let read = file.read(&mut buffer).map_err(|e| io(&e))?;

@@ -31,9 +31,30 @@ pub(crate) struct Reach {
     pub(crate) tls: Tls,
 }
 
+/// Runs what waits for the server where it may wait: the client can't be used on a thread of an asynchronous runtime, and
+/// callers of an engine need not know. Within one it is done on a thread of its own, which costs a few microseconds beside
+/// a round trip.
+pub(crate) fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    if tokio::runtime::Handle::try_current().is_err() {
+        return work();
+    }
+    let joined = std::thread::scope(|scope| scope.spawn(work).join());
+    joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+impl Drop for Conn {
+    /// Saying good-bye waits for the server too.
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take() {
+            apart(move || drop(client));
+        }
+    }
+}
+
 /// One connection.
 pub(crate) struct Conn {
-    client: Client,
+    /// Taken when it is dropped, and never before.
+    client: Option<Client>,
     prepared: HashMap<String, Statement>,
     /// Set by a warning of the server: a commit that was cut short while it waited for its standby says so.
     warned: Arc<AtomicBool>,
@@ -59,7 +80,7 @@ impl Conn {
                 "SET synchronous_commit = on; SET client_min_messages = warning; SET lock_timeout = 0",
             )
             .map_err(|e| db(&e))?;
-        Ok(Self { client, prepared: HashMap::new(), warned, changes: 0 })
+        Ok(Self { client: Some(client), prepared: HashMap::new(), warned, changes: 0 })
     }
 
     /// The same for a writer. One that is to be alone holds a lock of its session; the server gives it back when the
@@ -83,7 +104,8 @@ impl Conn {
         if self.prepared.len() >= limits::PREPARED_STATEMENTS {
             self.prepared.clear();
         }
-        let statement = self.client.prepare(sql).map_err(|e| db(&e))?;
+        let client = self.client()?;
+        let statement = apart(|| client.prepare(sql)).map_err(|e| db(&e))?;
         self.prepared.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
@@ -91,7 +113,8 @@ impl Conn {
     /// Runs a statement; the number of rows it changed.
     pub(crate) fn run(&mut self, sql: &str, params: Params<'_>) -> Result<u64> {
         let statement = self.statement(sql)?;
-        let changed = self.client.execute(&statement, params).map_err(|e| db(&e))?;
+        let client = self.client()?;
+        let changed = apart(|| client.execute(&statement, params)).map_err(|e| db(&e))?;
         self.changes += changed;
         Ok(changed)
     }
@@ -104,7 +127,8 @@ impl Conn {
         read: impl FnOnce(&Row) -> Result<T>,
     ) -> Result<Option<T>> {
         let statement = self.statement(sql)?;
-        let row = self.client.query_opt(&statement, params).map_err(|e| db(&e))?;
+        let client = self.client()?;
+        let row = apart(|| client.query_opt(&statement, params)).map_err(|e| db(&e))?;
         row.map(|row| read(&row)).transpose()
     }
 
@@ -116,13 +140,15 @@ impl Conn {
         read: impl FnMut(&Row) -> Result<T>,
     ) -> Result<Vec<T>> {
         let statement = self.statement(sql)?;
-        let rows = self.client.query(&statement, params).map_err(|e| db(&e))?;
+        let client = self.client()?;
+        let rows = apart(|| client.query(&statement, params)).map_err(|e| db(&e))?;
         rows.iter().map(read).collect()
     }
 
     /// Runs statements without parameters.
     pub(crate) fn batch(&mut self, sql: &str) -> Result<()> {
-        self.client.batch_execute(sql).map_err(|e| db(&e))
+        let client = self.client()?;
+        apart(|| client.batch_execute(sql)).map_err(|e| db(&e))
     }
 
     /// Commits, and is sure of it: a wait for the standby that was broken off is an error, though the server committed.
@@ -158,11 +184,11 @@ impl Conn {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.client.as_ref().is_none_or(Client::is_closed)
     }
 
-    pub(crate) fn client(&mut self) -> &mut Client {
-        &mut self.client
+    pub(crate) fn client(&mut self) -> Result<&mut Client> {
+        self.client.as_mut().ok_or_else(|| EngineError::Storage("no connection to PostgreSQL".to_owned()))
     }
 }
 

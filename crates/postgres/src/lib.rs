@@ -100,6 +100,10 @@ impl Postgres {
     /// waits for no standby where one is required.
     pub fn open(options: Options) -> Result<Self> {
         let reach = options.reach()?;
+        conn::apart(|| Self::open_reached(options, reach))
+    }
+
+    fn open_reached(options: Options, reach: Reach) -> Result<Self> {
         let mut conn = Conn::open_to_write(&reach, options.alone)?;
         schema::migrate(&mut conn)?;
         let abandoned = content::abandoned(&mut conn)?;
@@ -115,10 +119,12 @@ impl Postgres {
     /// # Errors
     /// As [`Postgres::open`]; a database that is not empty, a backup that is damaged or of another version.
     pub fn restore(backup: &Path, options: Options) -> Result<Self> {
-        let mut conn = Conn::open(&options.reach()?)?;
-        schema::migrate(&mut conn)?;
-        check::restore(&mut conn, backup)?;
-        drop(conn);
+        let reach = options.reach()?;
+        conn::apart(|| {
+            let mut conn = Conn::open(&reach)?;
+            schema::migrate(&mut conn)?;
+            check::restore(&mut conn, backup)
+        })?;
         Self::open(options)
     }
 }

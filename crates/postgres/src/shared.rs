@@ -45,12 +45,13 @@ impl Shared {
     }
 
     /// Reads with a connection of the pool.
-    pub(crate) fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-        let mut conn = self
-            .readers
-            .get()
-            .map_err(|_| EngineError::Storage("PostgreSQL could not be reached".to_owned()))?;
-        work(&mut conn)
+    pub(crate) fn read<T: Send>(&self, work: impl FnOnce(&mut Conn) -> Result<T> + Send) -> Result<T> {
+        conn::apart(|| {
+            let conn = self.readers.get();
+            let mut conn =
+                conn.map_err(|_| EngineError::Storage("PostgreSQL could not be reached".to_owned()))?;
+            work(&mut conn)
+        })
     }
 
     /// Refuses to write where a standby is asked for and the server would acknowledge with one copy: Patroni takes the

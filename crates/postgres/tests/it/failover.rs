@@ -194,3 +194,19 @@ fn brokers_take_turns() {
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+/// Doors and workers call an engine from an asynchronous runtime too; the client itself can't be used there.
+#[test]
+fn it_can_be_used_within_an_asynchronous_runtime() {
+    let Some(server) = server::started() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let engine = Postgres::open(Options::new(server.connection("postgres"))).expect("opens");
+        let content: &[u8] = b"large";
+        let staged = engine.stage(&mut { content }, 100).expect("stages");
+        let accept = Accept { payload: Payload::Staged(staged), ..message(0, 0) };
+        engine.accept(accept, Timestamp::now()).expect("accepts");
+        assert_eq!(engine.content(&name(0, 0), 100).expect("reads").bytes, content);
+        drop(engine);
+    });
+}
