@@ -73,6 +73,7 @@ pub async fn prepare(config: Config, adapters: Adapters) -> Result<Ready, String
 
 fn open(config: Config, adapters: Adapters) -> Result<Shared, String> {
     let data = config.data_directory.clone();
+    std::fs::create_dir_all(&data).map_err(|e| said(&data, &e))?;
     let engine: Arc<dyn Engine> = match &config.postgres {
         None => Arc::new(Store::open(Options::new(data.join("exchange"))).map_err(|e| said(&data, &e))?),
         Some(settings) => Arc::new(on_postgres(settings)?),
