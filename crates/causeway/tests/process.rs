@@ -335,7 +335,9 @@ fn on_postgresql_a_lost_machine_loses_nothing() {
         broker.kill();
         standby.promote();
         // A third machine would be its standby; here none is asked for any more.
-        standby.sql("ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf()");
+        let alone = "ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf()";
+        // The client that the servers are told with can't be used within a runtime.
+        std::thread::scope(|scope| scope.spawn(|| standby.sql(alone)).join().expect("no panic"));
         std::fs::write(&settings, format!("[postgres]\nconnection_file = {connection:?}\n"))
             .expect("written");
         let broker = Process::serve(&data, &["--config", &settings]);

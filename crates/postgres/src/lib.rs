@@ -106,6 +106,11 @@ impl Postgres {
     fn open_reached(options: Options, reach: Reach) -> Result<Self> {
         let mut conn = Conn::open_to_write(&reach, options.alone)?;
         schema::migrate(&mut conn)?;
+        if options.alone {
+            // Whoever held a lease is gone, for the lock of its session is free: its work need not wait for the lease to
+            // run out. Each counts as lost, so that work which kills its process is parked in the end.
+            conn.run("UPDATE work SET lease_until = 0 WHERE state = 'leased'", conn::p![])?;
+        }
         let abandoned = content::abandoned(&mut conn)?;
         conn.transaction(|conn| content::forget(conn, &abandoned))?;
         let durability = check::durability(&mut conn)?;
