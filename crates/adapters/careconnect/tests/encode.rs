@@ -159,3 +159,83 @@ fn only_one_patients_record_is_written() {
         assert!(CareConnect.encode(&bundle, &test_context()).is_err());
     }
 }
+
+/// Nested elements and codes that R4 alone has are left behind with their path; what STU3 demands is there.
+#[test]
+fn what_is_written_is_stu3() {
+    let own = |kind: &str, body: Value| {
+        let mut resource = serde_json::json!({"resourceType": kind, "id": format!("a-{kind}")});
+        let fields = body.as_object().cloned().unwrap_or_default();
+        resource.as_object_mut().expect("object").extend(fields);
+        serde_json::json!({"fullUrl": format!("https://example.test/{kind}/a-{kind}"), "resource": resource})
+    };
+    let who = serde_json::json!({"reference": "Patient/a-Patient"});
+    let by_identifier =
+        serde_json::json!({"type": "Organization", "identifier": {"use": "old", "value": "Z1"}});
+    let bundle = serde_json::json!({"resourceType": "Bundle", "entry": [
+        own("Patient", serde_json::json!({"identifier": [{"use": "old", "value": "1"}, {"use": "usual", "value": "2"}],
+            "name": [{"use": "old", "family": "Thistlewood"}], "generalPractitioner": [by_identifier.clone()],
+            "managingOrganization": by_identifier, "communication": [{"language": {"text": "Welsh"}, "preferred": true}]})),
+        own("Specimen", serde_json::json!({"collection": {"collectedDateTime": "2026-02-03", "duration": {"value": 2},
+            "fastingStatusCodeableConcept": {"text": "fasting"}}, "condition": [{"text": "clotted"}]})),
+        own("ServiceRequest", serde_json::json!({"status": "active", "intent": "order", "subject": who})),
+        own("AllergyIntolerance", serde_json::json!({"patient": who, "code": {"text": "nuts"}})),
+        own("DocumentReference", serde_json::json!({"status": "current", "content": [{"attachment": {"title": "a",
+            "creation": "2026-05-11"}}]})),
+        own("Immunization", serde_json::json!({"status": "completed", "patient": who, "vaccineCode": {"text": "flu"},
+            "protocolApplied": [{"doseNumberPositiveInt": 1}]})),
+        own("Appointment", serde_json::json!({"status": "checked-in", "participant": [{"status": "accepted",
+            "actor": who, "period": {"start": "2026-01-02"}}]})),
+        own("Observation", serde_json::json!({"status": "final", "code": {"text": "x"}, "subject": who,
+            "component": [{"code": {"text": "y"}, "valueInteger": 3, "referenceRange": [{"text": "1 to 4"}]}]})),
+    ]});
+    let encoded = back(&bundle);
+    let record: Value = serde_json::from_slice(&encoded.bytes).expect("JSON");
+    let of = |kind: &str| {
+        let entries = record["entry"].as_array().expect("entries");
+        entries
+            .iter()
+            .map(|e| &e["resource"])
+            .find(|r| r["resourceType"] == kind)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let text = record.to_string();
+    for gone in
+        ["fastingStatus", "duration", "valueInteger", "checked-in", "\"type\":\"Organization\"", "clotted"]
+    {
+        assert!(!text.contains(gone), "{gone}: {text}");
+    }
+    let patient = of("Patient");
+    assert_eq!(patient["name"][0]["use"], "old");
+    assert_eq!(
+        (&patient["identifier"][0]["use"], &patient["identifier"][1]["use"]),
+        (&Value::Null, &"usual".into())
+    );
+    assert_eq!(patient["generalPractitioner"][0]["identifier"]["value"], "Z1");
+    assert_eq!(patient["communication"][0]["language"]["text"], "Welsh");
+    let unknown = |value: &Value| value["extension"][0]["valueCode"] == "unknown";
+    assert!(unknown(&of("ProcedureRequest")["code"]));
+    assert_eq!(of("AllergyIntolerance")["verificationStatus"], "unconfirmed");
+    let document = of("DocumentReference");
+    assert!(unknown(&document["type"]) && unknown(&document["_indexed"]) && document["indexed"].is_null());
+    assert!(unknown(&of("Immunization")["vaccinationProtocol"][0]["doseStatus"]));
+    assert!(unknown(&of("Appointment")["_status"]));
+    assert_eq!(of("Observation")["component"][0]["referenceRange"][0]["text"], "1 to 4");
+    let told: Vec<&str> =
+        encoded.left_behind.iter().filter_map(|i| i.position.as_ref()).map(|p| p.path.as_str()).collect();
+    for end in [
+        "generalPractitioner[0].type",
+        "identifier[0].use",
+        "generalPractitioner[0].identifier.use",
+        "managingOrganization.type",
+        "collection.fastingStatusCodeableConcept",
+        "collection.duration",
+        "component[0].valueInteger",
+        "participant[0].period",
+        "].resource.status",
+        ".condition",
+    ] {
+        assert!(told.iter().any(|path| path.ends_with(end)), "{end}: {told:?}");
+    }
+}

@@ -60,3 +60,5 @@ pub const WATCH_START_SECONDS: i64 = 60;
 
 /// Bundles of one message that a person may order to be delivered again at once.
 pub const BUNDLES_AT_ONCE: usize = 1_000;
+/// Messages that are sent over one MLLP connection; then it is closed. Their control ids are kept to know late answers.
+pub const ANSWERED_MAX: usize = 512;

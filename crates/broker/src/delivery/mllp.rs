@@ -1,4 +1,5 @@
-//! Sending over MLLP: a frame goes out, the next frame that comes back is its acknowledgement.
+//! Sending over MLLP: a frame goes out, and the next frame that comes back is its acknowledgement, but for answers to what was
+//! answered on the same connection before: the second answer of enhanced mode, or a receiver that says its answers again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +18,31 @@ use tokio_rustls::TlsConnector;
 use super::answer::Verdict;
 use super::circuit::Whose;
 use super::config::Endpoint;
-use super::limits::{ANSWER_BYTES_MAX, CONNECT_SECONDS, MLLP_IDLE_MAX};
+use super::limits::{ANSWER_BYTES_MAX, ANSWERED_MAX, CONNECT_SECONDS, MLLP_IDLE_MAX};
 
 /// Connections to one receiver that wait for the next message.
 #[derive(Default)]
-pub(super) struct Lines(Mutex<Vec<Box<dyn Stream>>>);
+pub(super) struct Lines(Mutex<Vec<Line>>);
+
+/// A connection, with what was read of it and not used yet.
+struct Line {
+    stream: Box<dyn Stream>,
+    decoder: Decoder,
+    /// Control ids of the messages that were answered on it.
+    answered: Vec<String>,
+}
+
+impl Line {
+    fn new(stream: Box<dyn Stream>) -> Self {
+        Self { stream, decoder: Decoder::new(ANSWER_BYTES_MAX), answered: Vec::new() }
+    }
+
+    /// Whether this is an answer to an earlier message of the connection, and not to this one.
+    fn is_of_before(&self, frame: &[u8], answer: &[u8]) -> bool {
+        let Some(of) = field(answer, b"MSA", 2) else { return false };
+        field(frame, b"MSH", 10) != Some(of) && self.answered.iter().any(|known| known == of)
+    }
+}
 
 impl std::fmt::Debug for Lines {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -48,28 +69,31 @@ enum Broken {
     TooLong,
 }
 
-async fn exchange(stream: &mut Box<dyn Stream>, frame: &[u8], reused: bool) -> Result<Vec<u8>, Broken> {
+async fn exchange(line: &mut Line, frame: &[u8], reused: bool) -> Result<Vec<u8>, Broken> {
     let stale = if reused { Broken::Stale } else { Broken::Lost };
     let mut out = Vec::new();
     encode(frame, &mut out);
-    if stream.write_all(&out).await.is_err() || stream.flush().await.is_err() {
+    if line.stream.write_all(&out).await.is_err() || line.stream.flush().await.is_err() {
         return Err(stale);
     }
-    let mut decoder = Decoder::new(ANSWER_BYTES_MAX);
     let mut buffer = vec![0; 16 * 1024];
     let mut any = false;
     loop {
-        match decoder.frame() {
+        match line.decoder.frame() {
+            Ok(Some(answer)) if line.is_of_before(frame, &answer) => {
+                any = true;
+                continue;
+            }
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => {}
             Err(_) => return Err(Broken::TooLong),
         }
-        match stream.read(&mut buffer).await {
+        match line.stream.read(&mut buffer).await {
             Ok(0) | Err(_) if !any && reused => return Err(Broken::Stale),
             Ok(0) | Err(_) => return Err(Broken::Lost),
             Ok(length) => {
                 any = true;
-                decoder.extend(buffer.get(..length).unwrap_or_default());
+                line.decoder.extend(buffer.get(..length).unwrap_or_default());
             }
         }
     }
@@ -93,24 +117,26 @@ async fn talk(lines: &Lines, tls: Option<Arc<ClientConfig>>, endpoint: &Endpoint
     loop {
         let kept = lines.0.lock().await.pop();
         let reused = kept.is_some();
-        let mut stream = match kept {
-            Some(stream) => stream,
+        let mut line = match kept {
+            Some(line) => line,
             None => {
                 let limit = Duration::from_secs(CONNECT_SECONDS);
                 match tokio::time::timeout(limit, connect(endpoint, tls.clone())).await {
-                    Ok(Ok(stream)) => stream,
+                    Ok(Ok(stream)) => Line::new(stream),
                     _ => return Verdict::later("connect", "the receiver can't be reached", Whose::Endpoint),
                 }
             }
         };
-        match exchange(&mut stream, frame, reused).await {
+        match exchange(&mut line, frame, reused).await {
             Ok(answer) => {
                 let verdict = of_ack(frame, &answer);
+                line.answered.extend(field(frame, b"MSH", 10).map(str::to_owned));
                 let mut lines = lines.0.lock().await;
                 if lines.len() < MLLP_IDLE_MAX
+                    && line.answered.len() < ANSWERED_MAX
                     && !matches!(verdict, Verdict::Later { whose: Whose::Unknown, .. })
                 {
-                    lines.push(stream);
+                    lines.push(line);
                 }
                 return verdict;
             }
@@ -197,5 +223,40 @@ mod tests {
             assert_eq!(word(ack), expected, "{ack}");
         }
         assert!(matches!(of_ack(sent, b""), Verdict::Later { .. }));
+    }
+
+    #[tokio::test]
+    async fn answers_to_earlier_messages_are_read_over() {
+        let message =
+            |id: &str| format!("MSH|^~\\&|A|B|C|D|20260101||ADT^A01|{id}|P|2.4\rPID|1").into_bytes();
+        let answer = |code: &str, id: &str| {
+            let mut out = Vec::new();
+            encode(format!("MSH|^~\\&|C|D|A|B|||ACK|9|P|2.4\rMSA|{code}|{id}").as_bytes(), &mut out);
+            out
+        };
+        let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+        let mut line = Line::new(Box::new(ours));
+        for (id, answers, verdict) in [
+            // Enhanced mode: what was committed is answered again by the application, which is read with the next.
+            ("M1", vec![("CA", "M1"), ("AA", "M1")], "CA"),
+            // A receiver that says all its answers again.
+            ("M2", vec![("AA", "M1"), ("AA", "M2")], "AA"),
+            ("M3", vec![("AE", "M1"), ("AA", "M2"), ("CA", "M3")], "CA"),
+            // The same message again is answered by its own answer.
+            ("M3", vec![("AA", "M3")], "AA"),
+        ] {
+            for (code, of) in answers {
+                theirs.write_all(&answer(code, of)).await.expect("written");
+            }
+            let frame = message(id);
+            let told = exchange(&mut line, &frame, false).await.ok().expect("an answer");
+            line.answered.push(id.to_owned());
+            assert!(matches!(of_ack(&frame, &told), Verdict::Taken { code, .. } if code == verdict), "{id}");
+        }
+        // Of a message that nobody sent here: told as before.
+        theirs.write_all(&answer("AA", "X9")).await.expect("written");
+        let frame = message("M4");
+        let told = exchange(&mut line, &frame, false).await.ok().expect("an answer");
+        assert!(matches!(of_ack(&frame, &told), Verdict::Later { code, .. } if code == "other-msa"));
     }
 }

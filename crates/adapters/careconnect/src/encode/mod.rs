@@ -2,6 +2,7 @@
 
 mod lists;
 mod resource;
+mod stu3;
 mod values;
 
 use std::collections::HashMap;

@@ -29,7 +29,7 @@ pub(crate) fn write(e: &mut Encoding, resource: &Map<String, Value>, path: &str)
             _ => to.element(kind(resource), &stu3, name, child),
         }
     }
-    to.finish(resource, &stu3);
+    to.finish(&stu3);
     if !to.extensions.is_empty() {
         let list = std::mem::take(&mut to.extensions);
         to.put("extension", Value::Array(list));
@@ -564,19 +564,17 @@ impl Stu3<'_> {
         self.put("created", created);
     }
 
-    /// What STU3 demands and R4 does not.
-    fn finish(&mut self, resource: &Map<String, Value>, stu3: &str) {
-        if stu3 == "Immunization" && !resource.contains_key("primarySource") {
-            // STU3 demands it, and the record does not say.
-            let url = causeway_fhir::types::DATA_ABSENT_REASON;
-            let absent = json!({"extension": [{"url": url, "valueCode": "unknown"}]});
-            self.put("_primarySource", absent);
-        }
+    /// What STU3 demands and R4 does not, and nothing that STU3 does not have.
+    fn finish(&mut self, stu3: &str) {
         if stu3 == "DocumentReference" && !self.out.contains_key("indexed") {
-            // STU3 demands when it was indexed; the date that is there is the nearest that is known.
-            if let Some(created) = self.out.get("created").cloned() {
+            // STU3 demands when it was indexed, as an instant; the time that is there is the nearest that is known.
+            let created = self.out.get("created").filter(|c| c.as_str().is_some_and(|c| c.contains('T')));
+            if let Some(created) = created.cloned() {
                 self.put("indexed", created);
             }
         }
+        let path = self.path.clone();
+        super::stu3::prune(self.encoding, &mut self.out, stu3, &path);
+        super::stu3::demand(&mut self.out, stu3);
     }
 }

@@ -89,10 +89,21 @@ pub(crate) fn object_of(e: &mut Encoding, from: &Map<String, Value>, path: &str)
     if let Some(reference) = from.get("reference").and_then(Value::as_str) {
         return reference_of(e, from, reference, path);
     }
+    let is_identifier = path.rsplit('.').next().is_some_and(|last| {
+        let last = last.split('[').next().unwrap_or(last);
+        last == "identifier" || last.ends_with("Identifier")
+    });
+    let is_reference =
+        from.keys().all(|k| matches!(k.as_str(), "type" | "identifier" | "display" | "extension"));
     let mut out = Map::new();
     for (name, child) in from {
         let at = format!("{path}.{name}");
         match (name.as_str(), child) {
+            // A reference by identifier says its type in R4 alone.
+            ("type", Value::String(_)) if is_reference => e.leave(&at, "STU3 has no such element"),
+            ("use", Value::String(code)) if is_identifier && code == "old" => {
+                e.leave(&at, "STU3 has no such code");
+            }
             ("extension" | "modifierExtension", Value::Array(list)) => {
                 let written: Vec<Value> = list
                     .iter()
