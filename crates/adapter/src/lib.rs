@@ -4,6 +4,7 @@
 //! An adapter is pure and deterministic. It reads what is broken as far as it can, accounts for every source
 //! item, and never guesses.
 
+pub mod birth;
 pub mod budget;
 pub mod composer;
 #[cfg(feature = "contract")]

@@ -30,6 +30,9 @@ crate::rules! {
         "leave the number out where it is not known";
     NHS_SPACED Information Value "nhs-number-spaced"
         "the NHS number is written with blanks, hyphens or characters that do not show; its digits were read" "nothing";
+    BIRTH_FUTURE Warning Value "birth-date-in-future"
+        "the date of birth is after the day of receipt; its text was kept and not taken as a date"
+        "correct the date of birth at its source";
     SOURCE_ID_REPEATED Warning Duplicate "source-id-repeated"
         "two records of the source that become {} have the same id; both were kept"
         "give each record of the source an id of its own";

@@ -41,7 +41,7 @@ pub fn key(record: Node<'_>) -> String {
 /// Writes a subject of care.
 pub fn subject(record: Node<'_>, c: &mut Composer<'_>) {
     let key = key(record);
-    let zone = c.context.zone.clone();
+    let (zone, received) = (c.context.zone.clone(), c.context.received);
     let patient = c.resource("Patient", &key, |w| {
         w.array("extension", |w| {
             if let Some(code) = leaf(record, "ethnicityCode") {
@@ -57,7 +57,7 @@ pub fn subject(record: Node<'_>, c: &mut Composer<'_>) {
             }
         });
         parts::identifiers(w, record, true);
-        common(w, record, &zone);
+        common(w, record, &zone, received);
         death(w, record, &zone);
         w.array("communication", |w| {
             for communication in values(record, "communication") {
@@ -83,7 +83,7 @@ pub fn subject(record: Node<'_>, c: &mut Composer<'_>) {
 /// Writes a connected person: of whom they are the relation, the record does not say in a way that FHIR could carry.
 pub fn connected(record: Node<'_>, c: &mut Composer<'_>) {
     let key = key(record);
-    let zone = c.context.zone.clone();
+    let (zone, received) = (c.context.zone.clone(), c.context.received);
     c.resource("Person", &key, |w| {
         w.array("extension", |w| {
             parts::detail(w, "ethnicityCode", record);
@@ -101,7 +101,7 @@ pub fn connected(record: Node<'_>, c: &mut Composer<'_>) {
             }
         });
         parts::identifiers(w, record, false);
-        common(w, record, &zone);
+        common(w, record, &zone, received);
     });
 }
 
@@ -114,7 +114,7 @@ fn common_details(w: &mut Writer, record: Node<'_>) {
     parts::detail_identifiers(w, "aboutMe", record);
 }
 
-fn common(w: &mut Writer, record: Node<'_>, zone: &TimeZone) {
+fn common(w: &mut Writer, record: Node<'_>, zone: &TimeZone, received: jiff::Timestamp) {
     w.array("name", |w| values(record, "name").into_iter().for_each(|name| parts::human_name(w, name)));
     parts::telecom(w, record);
     if let Some(code) = leaf(record, "genderCode")
@@ -123,7 +123,8 @@ fn common(w: &mut Writer, record: Node<'_>, zone: &TimeZone) {
         w.string("gender", gender, code);
     }
     if let Some(born) = value(record, "dateOfBirth")
-        && let Some((date, at)) = partial(w, born, zone)
+        && let Some((date, when, at)) = partial(w, born, zone)
+        && !causeway_adapter::birth::is_in_future(w, received, &when, at)
     {
         w.string("birthDate", &date, at);
     }
@@ -132,7 +133,7 @@ fn common(w: &mut Writer, record: Node<'_>, zone: &TimeZone) {
 
 /// A date as far as it is called known: what is unknown of it is not written. An estimate is written as stated, and
 /// the indicator goes along as a detail.
-fn partial<'t>(w: &mut Writer, date: Node<'t>, zone: &TimeZone) -> Option<(String, Leaf<'t>)> {
+fn partial<'t>(w: &mut Writer, date: Node<'t>, zone: &TimeZone) -> Option<(String, When, Leaf<'t>)> {
     let at = leaf(date, "date")?;
     let when = When::iso(at.text, zone).ok()?;
     let known = leaf(date, "accuracyIndicator").map_or("AAA", |l| l.text.trim());
@@ -149,7 +150,7 @@ fn partial<'t>(w: &mut Writer, date: Node<'t>, zone: &TimeZone) -> Option<(Strin
         let why = "the parts of the date that are called unknown were not carried";
         w.claim(at, if kept.is_empty() { Outcome::Unsupported } else { Outcome::MappedWithLoss }, why);
     }
-    (!kept.is_empty()).then(|| (kept.to_owned(), at))
+    (!kept.is_empty()).then(|| (kept.to_owned(), when, at))
 }
 
 fn death(w: &mut Writer, record: Node<'_>, zone: &TimeZone) {
@@ -168,7 +169,7 @@ fn death(w: &mut Writer, record: Node<'_>, zone: &TimeZone) {
         return;
     }
     match partial(w, date, zone) {
-        Some((text, at)) => {
+        Some((text, _, at)) => {
             w.mapped(dead);
             w.string("deceasedDateTime", &text, (at, leaf(date, "accuracyIndicator")));
         }

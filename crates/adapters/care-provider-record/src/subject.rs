@@ -110,7 +110,7 @@ pub fn patient(record: &mut Record<'_, '_, '_>, key: &str) {
         {
             w.string("gender", code, gender);
         }
-        dates(w, subject, env);
+        dates(w, subject, env, context.received);
         address(w, subject);
         if let Some(language) = subject.leaf("firstLanguage") {
             w.array("communication", |w| {
@@ -219,9 +219,10 @@ pub fn contact_point(w: &mut Writer, system: &str, value: Option<Leaf<'_>>, usag
     });
 }
 
-fn dates(w: &mut Writer, subject: In<'_>, env: Env<'_>) {
+fn dates(w: &mut Writer, subject: In<'_>, env: Env<'_>, received: jiff::Timestamp) {
     if let Some(born) = subject.leaf("dateOfBirth")
         && let Some(when) = write::when(w, born, env)
+        && !causeway_adapter::birth::is_in_future(w, received, &when, born)
     {
         w.date("birthDate", &when, born);
     }

@@ -1,6 +1,6 @@
 //! The people and organisations of a notice as FHIR.
 
-use causeway_adapter::Composer;
+use causeway_adapter::{Composer, birth};
 use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, Severity, When};
 use causeway_fhir::types::{self, Verification};
 use causeway_fhir::{Coding, Ref, Writer, systems};
@@ -18,7 +18,7 @@ pub fn key(notice: &Notice<'_>, record: &str) -> String {
 pub fn patient(notice: &Notice<'_>, key: &str, c: &mut Composer<'_>) -> Ref {
     let person = &notice.person;
     let sender = c.context.sender.code.clone();
-    let zone = c.context.zone.clone();
+    let (zone, received) = (c.context.zone.clone(), c.context.received);
     let born = day(person.born, &zone, c);
     let gender = gender(person.gender);
     c.resource("Patient", key, |w| {
@@ -40,7 +40,9 @@ pub fn patient(notice: &Notice<'_>, key: &str, c: &mut Composer<'_>) -> Ref {
                 "the gender is not one of male, female, other, unknown",
             ),
         }
-        if let Some((when, leaf)) = born {
+        if let Some((when, leaf)) = born
+            && !birth::is_in_future(w, received, &when, leaf)
+        {
             w.date("birthDate", &when, leaf);
         }
         w.array("address", |w| {

@@ -13,7 +13,7 @@ use crate::moment::{self, Moment};
 /// Writes the patient.
 pub(crate) fn write(c: &mut Composer<'_>, report: &Report<'_>, reference: &str) -> Ref {
     let sender = c.context.sender.code.clone();
-    let zone = c.context.zone.clone();
+    let (zone, received) = (c.context.zone.clone(), c.context.received);
     let key = key(report, reference);
     c.resource("Patient", &key, |w| {
         w.array("identifier", |w| {
@@ -34,7 +34,15 @@ pub(crate) fn write(c: &mut Composer<'_>, report: &Report<'_>, reference: &str) 
         }
         if let Some(birth) = report.birth.as_ref().and_then(|dtm| moment::read(w, dtm, &zone)) {
             match birth.moment {
-                Moment::At(when) => w.date("birthDate", &when, birth.from),
+                Moment::At(when) => match birth.from[1] {
+                    Some(leaf) if causeway_adapter::birth::is_in_future(w, received, &when, leaf) => {
+                        w.lossy(
+                            birth.from,
+                            "a date of birth after the day of receipt is none; its text was kept",
+                        );
+                    }
+                    _ => w.date("birthDate", &when, birth.from),
+                },
                 Moment::Span(..) => w.lossy(birth.from, "a birth date is no period; it was not carried"),
             }
         }

@@ -195,6 +195,39 @@ async fn large_bodies_are_streamed_whole() {
     assert!(reply.body == packed);
 }
 
+/// What does not unpack is handed out as it came: it blocks no inbox.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_gzip_is_handed_out_as_stored() {
+    for mode in [Mode::Strict, Mode::Sandbox] {
+        let mesh = Mesh::new(mode).await;
+        let whole = packed(b"A letter about a walking frame. ".repeat(40).as_slice());
+        let (cut, tail) = whole.split_at(whole.len() - 20);
+        let mut trailing = whole.clone();
+        trailing.extend_from_slice(b"and more");
+        let large: Vec<u8> = (0..600_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        for body in [&[b'x'; 900][..], cut, tail, &trailing, &large] {
+            let id = mesh.send("W", &[("Content-Encoding", "gzip")], body).await;
+            let reply = mesh.get("B1", &format!("/inbox/{id}")).await;
+            assert_eq!((reply.status, reply.header("content-encoding")), (200, Some("gzip")));
+            assert!(reply.body == body);
+        }
+        // One stream that was cut into chunks, not each chunk a stream.
+        let first = [("Content-Encoding", "gzip"), ("Mex-Chunk-Range", "1:2")];
+        let id = mesh.send("W", &first, cut).await;
+        let second = [("Content-Encoding", "gzip"), ("Mex-Chunk-Range", "2:2")];
+        assert_eq!(mesh.post("A1", &format!("/outbox/{id}/2"), &second, tail).await.status, 202);
+        for (number, body, status) in [(1, cut, 206), (2, tail, 200)] {
+            let reply = mesh.get("B1", &format!("/inbox/{id}/{number}")).await;
+            assert_eq!((reply.status, reply.header("content-encoding")), (status, Some("gzip")));
+            assert!(reply.body == body);
+        }
+        let id = mesh.send("W", &[("Content-Encoding", "gzip")], &whole).await;
+        let reply = mesh.get("B1", &format!("/inbox/{id}")).await;
+        assert_eq!(reply.header("content-encoding"), None);
+        assert!(content(&reply).starts_with(b"A letter"));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_hold_nothing_of_a_message() {
     let mesh = Mesh::new(Mode::Strict).await;
