@@ -26,7 +26,7 @@ use super::body::Outgoing;
 use super::headers;
 use super::limits::{
     CONTINUE_CHARS_MAX, CONTINUE_CHARS_MIN, FILTER_CHARS_MAX, FILTER_CHARS_MIN, INLINE_BYTES_MAX,
-    PACK_BYTES_MIN, PAGE_DEFAULT, PAGE_MAX, PAGE_MIN, UNPACKED_BYTES_MAX,
+    PACK_BYTES_MIN, PAGE_DEFAULT, PAGE_MAX, PAGE_MIN,
 };
 use super::refusal::{Refusal, Version, json_answer};
 
@@ -336,9 +336,10 @@ impl Coded {
         let (size, is_gzip) = (chunk.size, message.new.content_encoding.as_deref() == Some("gzip"));
         let worth = size >= PACK_BYTES_MIN || !call.is_strict();
         let pack = call.version == Version::V2 && accepts_gzip && !is_gzip && worth;
+        let bytes_max = call.state.config.limits.message_bytes;
         // What does not unpack is handed out as it came, with the coding that its sender named: an error in the middle of
         // an answer would leave the message in the inbox for ever.
-        let unpack = is_gzip && !accepts_gzip && unpacks(opened.chunk_of(message, number)?);
+        let unpack = is_gzip && !accepts_gzip && unpacks(opened.chunk_of(message, number)?, bytes_max);
         // What unpacks may be of any size and is always streamed.
         if size <= INLINE_BYTES_MAX as u64 && !unpack {
             let (bytes, packed) = whole(chunk, pack, call.is_strict())?;
@@ -349,7 +350,7 @@ impl Coded {
             Box::new(GzEncoder::new(chunk.reader, Compression::fast()))
         } else if unpack {
             // Not for ever: what grows beyond bounds breaks off.
-            Box::new(pipeline::unpack(chunk.reader, size, call.state.config.limits.message_bytes))
+            Box::new(pipeline::unpack(chunk.reader, size, bytes_max))
         } else {
             chunk.reader
         };
@@ -358,10 +359,10 @@ impl Coded {
     }
 }
 
-/// Whether a chunk is the gzip that it is called, whole, and no larger than is unpacked for a client.
-fn unpacks(chunk: PayloadReader) -> bool {
-    let mut within = MultiGzDecoder::new(chunk.reader).take(UNPACKED_BYTES_MAX + 1);
-    std::io::copy(&mut within, &mut std::io::sink()).is_ok_and(|length| length <= UNPACKED_BYTES_MAX)
+/// Whether a chunk is the gzip that it is called, whole and within bounds.
+fn unpacks(chunk: PayloadReader, bytes_max: u64) -> bool {
+    let mut within = pipeline::unpack(chunk.reader, chunk.size, bytes_max);
+    std::io::copy(&mut within, &mut std::io::sink()).is_ok()
 }
 
 /// A small chunk in memory, compressed where that was asked for (and, if `sensible`, makes it smaller).

@@ -4,8 +4,6 @@
 pub const CHUNK_BYTES_MAX: u64 = 100 * 1024 * 1024;
 /// Bytes of a body that are held in memory on the way in or out; larger ones are streamed.
 pub const INLINE_BYTES_MAX: usize = 256 * 1024;
-/// Bytes to which one chunk is unpacked for a client that takes no compression; a larger one is handed out compressed.
-pub const UNPACKED_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// Bytes below which a plain message isn't compressed on its way: they fit into a connection's first ten packets
 /// (RFC 6928) and so arrive in one round trip either way.
 pub const PACK_BYTES_MIN: u64 = 14_600;
