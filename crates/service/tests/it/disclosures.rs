@@ -37,13 +37,26 @@ const CASES: &[Case] = &[
     ("/fhir/$process-message", "-", false),
     ("/fhir/%24process-message", "-", false),
     ("/fhir/metadata", "/fhir/metadata", false),
+    ("/check", "/check", false),
+    ("/commitment", "/commitment", false),
+    ("/coverage", "/coverage", false),
+    ("/research", "/research", false),
+    ("/fhir", "-", false),
+    ("/fhir/", "-", false),
+    ("/fhir/$validate", "-", false),
+    ("/fhir/%24validate", "-", false),
+    ("/fhir/{kind}/$validate", "-", false),
+    ("/fhir/{kind}/%24validate", "-", false),
+    ("/fhir/_history", "/fhir/_history", true),
+    ("/fhir/{kind}/_history", "/fhir/Patient/_history", true),
+    ("/fhir/{kind}/{id}/{other}", "/fhir/Patient/{patient}/Observation", false),
     ("/fhir/{kind}", "/fhir/Patient?family=Quillfeather", true),
     ("/fhir/{kind}/_search", "-", false),
     ("/fhir/{kind}/{id}", "/fhir/Patient/{patient}", true),
     ("/fhir/{kind}/{id}/_history", "/fhir/Patient/{patient}/_history", true),
     ("/fhir/{kind}/{id}/_history/{version}", "/fhir/Patient/{patient}/_history/1", true),
-    ("/fhir/Patient/{id}/$everything", "/fhir/Patient/{patient}/$everything", true),
-    ("/fhir/Patient/{id}/%24everything", "/fhir/Patient/{patient}/%24everything", true),
+    ("/fhir/{kind}/{id}/$everything", "/fhir/Patient/{patient}/$everything", true),
+    ("/fhir/{kind}/{id}/%24everything", "/fhir/Patient/{patient}/%24everything", true),
     ("/messages", "/messages", false),
     ("/messages/", "/messages/", false),
     ("/messages/{id}", "/messages/{id}", false),
@@ -176,9 +189,8 @@ impl Seeded {
         let server = TestServer::start_service(state, service).await.unwrap();
         let id = send(&server, AGNES).await;
         until(&server, &id, "recorded").await;
-        let found = get(&server, "/fhir/Patient?family=Quillfeather").await.json();
-        let patient = found["entry"][0]["resource"]["id"].as_str().unwrap().to_owned();
         let person = get(&server, "/people/").await.json()["people"][0]["id"].as_str().unwrap().to_owned();
+        let patient = server.state.behind().0.person(&person).unwrap().unwrap().display_patient;
         let headers = [("Mex-To", "B1"), ("Mex-WorkflowID", "W"), ("Mex-LocalID", "L1")];
         let sent = call(&server, "POST", "/messageexchange/A1/outbox", &headers, AGNES.as_bytes()).await;
         assert_eq!(sent.status, 202, "{}", sent.text());
