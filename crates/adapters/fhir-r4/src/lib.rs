@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod rules;
 mod shape;
 
 use std::collections::HashMap;
@@ -104,6 +105,10 @@ pub const FORMAT: Format = Format {
 impl Adapter for FhirR4 {
     fn format(&self) -> &'static Format {
         &FORMAT
+    }
+
+    fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
+        &[rules::ALL]
     }
 
     fn detect(&self, input: &[u8]) -> Detection {
