@@ -13,6 +13,7 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &causeway_adapter_telecare_alarm::TelecareAlarm,
     &causeway_adapter_careconnect::CareConnect,
     &causeway_adapter_edifact_pathology::EdifactPathology,
+    &causeway_adapter_eps::Eps,
     &causeway_adapter_fhir_r4::FhirR4,
     &causeway_adapter_gp2gp::Gp2gp,
     &causeway_adapter_hl7v2::Hl7v2,

@@ -1,0 +1,84 @@
+//! Finds the records of a message, and says why there are none.
+
+use causeway_adapter::{Composer, Sink};
+use causeway_core::{Issue, ItemId, Outcome};
+use causeway_xml::{Document, Element};
+
+use crate::{account, prescription, request, rules, supply};
+
+/// Elements that are a record: a prescription, what was supplied, a claim, or a request or answer about one.
+pub(crate) const RECORDS: [&str; 11] = [
+    "ParentPrescription",
+    "DispenseNotification",
+    "DispenseClaim",
+    "PatientPrescriptionReleaseRequest",
+    "NominatedPrescriptionReleaseRequest",
+    "CancellationRequest",
+    "CancellationResponse",
+    "DispenseProposalReturn",
+    "PrescriptionReleaseReject",
+    "PrescriptionReturn",
+    "ETPWithdraw",
+];
+
+/// Why a record is refused.
+pub(crate) struct Refusal {
+    pub issue: Issue,
+    pub at: Option<ItemId>,
+}
+
+impl Refusal {
+    /// It lacks something.
+    pub(crate) fn missing(what: &str, element: Element<'_>) -> Self {
+        Self { issue: rules::ITEM_MISSING.with(what), at: element.items().next() }
+    }
+}
+
+/// Translates every record of a document and hands everything to the sink.
+pub(crate) fn translate(document: &Document<'_>, c: &mut Composer<'_>, sink: &mut dyn Sink) {
+    let root = document.root();
+    let all = std::iter::once(root).chain(root.descendants());
+    let mut records: Vec<Element<'_>> = Vec::new();
+    for element in all.filter(|e| RECORDS.contains(&e.name())) {
+        // A record within a record is a part of it.
+        if records.last().is_none_or(|r| element.items().start >= r.items().end || r.items().is_empty()) {
+            records.push(element);
+        }
+    }
+    if records.is_empty() {
+        let why = "the message holds no record";
+        match root.items().next() {
+            Some(item) => c.issue_at(item, rules::NOTHING.issue()),
+            None => c.issue(rules::NOTHING.issue()),
+        }
+        c.ledger.claim_rest(0..c.ledger.next_id(), Outcome::Rejected, why);
+    }
+    for (number, record) in records.iter().enumerate() {
+        let event = record.name().to_owned();
+        let done = match record.name() {
+            "ParentPrescription" => prescription::translate(c, *record),
+            "DispenseNotification" => supply::notification(c, *record),
+            "DispenseClaim" => supply::claim(c, *record),
+            _ => request::translate(c, *record),
+        };
+        match done {
+            Ok(recipient) => {
+                c.end(format!("record {}", number + 1), event, recipient);
+                account::record(c, *record);
+            }
+            Err(refusal) => {
+                c.abandon();
+                let why = "the record was refused";
+                c.ledger.overrule(record.items(), Outcome::Rejected, why);
+                c.ledger.claim_rest(record.items(), Outcome::Rejected, why);
+                match refusal.at {
+                    Some(item) => c.issue_at(item, refusal.issue),
+                    None => c.issue(refusal.issue),
+                }
+            }
+        }
+    }
+    // The wrapper of transport and control act.
+    c.ledger.claim_rest(0..c.ledger.next_id(), Outcome::Structural, "");
+    c.flush(sink);
+}
