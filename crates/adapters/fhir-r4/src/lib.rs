@@ -370,7 +370,12 @@ fn name(
     let meta = resource.entry("meta").or_insert_with(|| json!({}));
     if let Some(meta) = meta.as_object_mut() {
         // Its own name in the message: the way back to the place in the original.
-        let place = if full.is_empty() { format!("{kind}/{key}") } else { full.clone() };
+        let place = match (full.is_empty(), full.ends_with(&own)) {
+            (true, _) => format!("{kind}/{key}"),
+            (false, true) => full.clone(),
+            // The two need not agree; neither is lost.
+            (false, false) => format!("{full}|{kind}/{own}"),
+        };
         meta.insert("source".to_owned(), Value::String(format!("{}#{place}", context.original)));
         // Who told it is who sent it now, whatever the sender's own store says.
         meta.insert("tag".to_owned(), tags(context));
