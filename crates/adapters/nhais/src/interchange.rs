@@ -77,6 +77,13 @@ fn raise(c: &mut Composer<'_>, at: Option<ItemId>, issue: Issue) {
 /// UNA, UNB, UNZ, UNG and UNE are envelope, but for what a transaction took from them.
 fn envelope_items(c: &mut Composer<'_>, source: &Source<'_>) {
     for view in (0..source.segments.len()).filter_map(|at| source.view(at)) {
+        if view.tag == b"UNB" {
+            // Mailboxes of GP Links are one code; what qualifies one is nowhere carried.
+            for (_, leaf) in [2, 3].into_iter().flat_map(|e| view.element(e)).filter(|(at, _)| *at > 1) {
+                let why = "the qualifier of a mailbox is kept in the original only";
+                c.ledger.claim_rest(leaf.id..leaf.id + 1, Outcome::Unsupported, why);
+            }
+        }
         if matches!(view.tag, b"UNA" | b"UNB" | b"UNZ" | b"UNG" | b"UNE") {
             c.ledger.claim_rest(view.items(), Outcome::Structural, "");
         }
