@@ -468,7 +468,9 @@ impl<'a> Message<'a> {
             for value in self.values.get(range).unwrap_or_default() {
                 let id = ledger.add(place(line, value), self.span(value));
                 let field = (value.key >> 32) as u16;
-                if value.flags & flag::BLANK != 0 || (header && field <= 2) {
+                if &line.name == b"MSH" && field == 2 {
+                    ledger.claim(id, Outcome::Decides, "how the message is divided");
+                } else if value.flags & flag::BLANK != 0 || (header && field <= 2) {
                     ledger.claim(id, Outcome::Structural, "");
                 }
             }

@@ -14,6 +14,7 @@ causeway_adapter::rules! {
     CONSENT_REFUSED Information Suppressed "consent-refused" "the person does not consent to information sharing, so nothing of the record is passed on"
         "nothing is to be done by software: speak with the person, and send again if they agree";
     TOO_MANY_VALUES Error Duplicate "too-many-values" "the property occurs twice in its object: which one is meant is not known";
+    TOO_MANY_VALUES_2 Error TooLong "too-many-values" "there are more values than allowed";
     DUPLICATE_CHILD_ID Error Duplicate "duplicate-child-id" "another record of the document is of the same child";
     RULE_VIOLATION Error BusinessRule "rule-violation" "the code for other is chosen and its free text is missing";
     BAD_FORMAT Error Value "bad-format" "the value is not {}";

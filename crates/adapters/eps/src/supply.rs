@@ -70,7 +70,9 @@ impl<'d> Supply<'d> {
     fn carried(&self, c: &mut Composer<'_>) {
         let to = self.record.path(&["primaryInformationRecipient", "AgentOrg", "agentOrganization", "id"]);
         let own = guid(self.record).map(|(_, leaf)| leaf);
-        c.writer().mapped((own, to.and_then(|id| id.attribute("extension"))));
+        let w = c.writer();
+        w.decides(own, "the ids of what the message makes");
+        w.decides(to.and_then(|id| id.attribute("extension")), "for whom the bundle is");
     }
 
     fn recipient(&self) -> Option<String> {

@@ -68,8 +68,11 @@ fn keeps_the_contract_over_the_corpus() {
 }
 
 /// What FHIR has no place for here: the time of the message beside that of its author, signatures, whether a paper token
-/// was issued, the release that a supply follows, numbers that their translation says again, and who sent the message.
-const KEPT: [&str; 6] = [
+/// was issued, the release that a supply follows, numbers that their translation says again, who sent the message, and
+/// when the author of a supply wrote.
+const KEPT: [&str; 8] = [
+    "legalAuthenticator/time/@value",
+    "pertinentSupplyHeader/author/time/@value",
     "effectiveTime/@value",
     "Signature",
     "pertinentTokenIssued",

@@ -139,6 +139,8 @@ pub(crate) fn translate<'d>(
     let written = section::translate(c, &scope);
     let referral = encounter::referral(c, &scope, encountered.as_ref());
     composition(c, &scope, &written, referral.as_ref(), encountered.as_ref());
+    let called = root.child("messageType").and_then(|m| m.attribute("extension"));
+    c.writer().decides(called, "what the document is called in lists");
     Ok(kind(root))
 }
 

@@ -44,16 +44,17 @@ pub(super) struct Row {
     pub(super) door: String,
     pub(super) adapter: String,
     pub(super) state: String,
-    /// Items, and of these: mapped, mapped with loss, withheld, rejected, unsupported, structural, unexplained.
-    pub(super) counts: Option<[u64; 8]>,
+    /// Items, and of these: mapped, mapped with loss, deciding, withheld, rejected, unsupported, structural, unexplained.
+    pub(super) counts: Option<[u64; 9]>,
     pub(super) errors: u64,
 }
 
 /// Outcomes of the ledger's totals, in the order of [`Row::counts`].
-pub(super) const OUTCOMES: [&str; 8] = [
+pub(super) const OUTCOMES: [&str; 9] = [
     "items",
     "mapped",
     "mapped-with-loss",
+    "decides",
     "withheld",
     "rejected",
     "unsupported",

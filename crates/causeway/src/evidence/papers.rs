@@ -180,7 +180,7 @@ td,th{border:1px solid #4c6272;padding:.3rem .5rem;text-align:left;overflow-wrap
             out.push_str("</ul></section>\n");
         }
     }
-    let translated: Vec<&[u64; 8]> = rows.iter().filter_map(|r| r.counts.as_ref()).collect();
+    let translated: Vec<&[u64; 9]> = rows.iter().filter_map(|r| r.counts.as_ref()).collect();
     let _ = writeln!(
         out,
         "<h2>What crossed</h2>\n<p>{} messages and deliveries, {} translated; {} bundles checked, {} with errors.</p>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-labelledby=\"sums\"><table><caption id=\"sums\">Source items by outcome</caption>\n<thead><tr><th scope=\"col\">Outcome</th><th scope=\"col\">Items</th></tr></thead><tbody>",
