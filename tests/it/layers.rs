@@ -44,7 +44,8 @@ fn layer(name: &str) -> Option<u8> {
         "causeway-onramp" => 11,
         "causeway-service" => 12,
         "causeway" => 13,
-        "causeway-tests" | "xtask" | "causeway-oracle" => 14,
+        "causeway-tests" | "causeway-oracle" => 14,
+        "xtask" => 15,
         _ if name.starts_with("causeway-adapter-") => 5,
         _ => return None,
     })
@@ -100,7 +101,7 @@ fn pure_crates_read_no_clock_file_or_socket() {
             .unwrap_or(root.clone());
         for file in sources(&folder) {
             // The contract's tests read fixtures; they are a feature that only tests switch on.
-            if file.ends_with("adapter/src/contract.rs") {
+            if file.components().any(|part| part.as_os_str() == "contract") {
                 continue;
             }
             let text = std::fs::read_to_string(&file).unwrap_or_default();
@@ -156,6 +157,7 @@ fn the_dependency_tree_stays_lean_and_clean() {
     for single in ["rustls", "hyper", "libsqlite3-sys", "serde_json"] {
         assert!(packages.iter().filter(|(name, _)| *name == single).count() <= 1, "{single} is there twice");
     }
-    // Some sixty of these come with the policy language (`cedar-policy`): an engine of our own would be worse.
-    assert!(packages.len() <= 380, "{} packages: look for what is not needed", packages.len());
+    // Some sixty of these come with the policy language (`cedar-policy`): an engine of our own would be worse; some twenty
+    // with the client of PostgreSQL.
+    assert!(packages.len() <= 405, "{} packages: look for what is not needed", packages.len());
 }
