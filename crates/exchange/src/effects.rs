@@ -212,6 +212,16 @@ pub struct NewEvent {
     pub detail: String,
 }
 
+/// A detail of an event or a failure, cut at a character to [`crate::limits::MAX_DETAIL_BYTES`].
+#[must_use]
+pub fn cut(text: &str) -> &str {
+    let mut end = text.len().min(crate::limits::MAX_DETAIL_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or("")
+}
+
 impl NewEvent {
     /// An event.
     #[must_use]

@@ -4,8 +4,8 @@ use crate::conn::{digest, get, p, small, word};
 use crate::content::{self, NewPart, ReadyAccept, ReadyEffects, ReadyTranslation, hex, sha256};
 use crate::fault::Result;
 use crate::rows::{self, Rest};
-use crate::writer::{Tx, cut};
-use causeway_exchange::effects::EventKind;
+use crate::writer::Tx;
+use causeway_exchange::effects::{EventKind, cut};
 use causeway_exchange::engine::inbox_lifetime;
 use causeway_exchange::message::Checksum;
 use causeway_exchange::{

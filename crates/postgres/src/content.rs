@@ -69,10 +69,7 @@ pub(crate) struct ReadyTranslation {
 impl Shared {
     /// Writes content of at most `limit` bytes, a piece in memory at a time; durable when it returns.
     pub(crate) fn stage(&self, content: &mut dyn Read, limit: u64) -> Result<Staged> {
-        let connection = self.readers.get();
-        let mut conn =
-            connection.map_err(|_| EngineError::Storage("PostgreSQL could not be reached".to_owned()))?;
-        conn.transaction(|conn| stage(conn, content, limit))
+        self.reader()?.transaction(|conn| stage(conn, content, limit))
     }
 
     /// Content for a row of this role.

@@ -4,8 +4,8 @@ use crate::conn::{at_us, get, p, small};
 use crate::content::ReadyEffects;
 use crate::fault::Result;
 use crate::rows;
-use crate::writer::{Tx, cut};
-use causeway_exchange::effects::EventKind;
+use crate::writer::Tx;
+use causeway_exchange::effects::{EventKind, cut};
 use causeway_exchange::work::PROCESS_DIED;
 use causeway_exchange::{
     EngineError, Lease, MessageId, NextStep, State, WorkId, WorkKind, WorkState, limits,

@@ -44,14 +44,14 @@ impl Shared {
         Ok(Self { options, reach, readers, stats: Stats::default(), size: Mutex::new(None) })
     }
 
+    /// A connection of the pool.
+    pub(crate) fn reader(&self) -> Result<r2d2::PooledConnection<Readers>> {
+        self.readers.get().map_err(|_| EngineError::Storage("PostgreSQL could not be reached".to_owned()))
+    }
+
     /// Reads with a connection of the pool.
     pub(crate) fn read<T: Send>(&self, work: impl FnOnce(&mut Conn) -> Result<T> + Send) -> Result<T> {
-        conn::apart(|| {
-            let conn = self.readers.get();
-            let mut conn =
-                conn.map_err(|_| EngineError::Storage("PostgreSQL could not be reached".to_owned()))?;
-            work(&mut conn)
-        })
+        conn::apart(|| work(&mut *self.reader()?))
     }
 
     /// Refuses to write where a standby is asked for and the server would acknowledge with one copy: Patroni takes the

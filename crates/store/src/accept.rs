@@ -5,8 +5,8 @@ use crate::fault::{Result, db, is_constraint};
 use crate::inbox::Change;
 use crate::prepare::{Part, ReadyAccept, ReadyEffects, ReadyTranslation, sha256};
 use crate::rows::{Rest, made_keys, part_key, stored};
-use crate::writer::{Tx, cut};
-use causeway_exchange::effects::EventKind;
+use crate::writer::Tx;
+use causeway_exchange::effects::{EventKind, cut};
 use causeway_exchange::engine::inbox_lifetime;
 use causeway_exchange::message::Checksum;
 use causeway_exchange::{

@@ -3,8 +3,8 @@
 use crate::fault::Result;
 use crate::prepare::ReadyEffects;
 use crate::rows;
-use crate::writer::{Tx, cut};
-use causeway_exchange::effects::EventKind;
+use crate::writer::Tx;
+use causeway_exchange::effects::{EventKind, cut};
 use causeway_exchange::work::PROCESS_DIED;
 use causeway_exchange::{
     EngineError, Lease, MessageId, NextStep, State, WorkId, WorkKind, WorkState, limits,

@@ -8,6 +8,7 @@ use crate::fault::{Result, db};
 use crate::inbox::Change;
 use crate::limits;
 use crate::shared::Shared;
+use causeway_exchange::effects::cut;
 use causeway_exchange::message::Checksum;
 use causeway_exchange::{AuditEntry, EngineError, NewAudit};
 use jiff::Timestamp;
@@ -167,15 +168,6 @@ impl Tx<'_> {
         )
         .map(|_| ())
     }
-}
-
-/// A detail, cut at a character to the exchange's limit.
-pub(crate) fn cut(text: &str) -> &str {
-    let mut end = text.len().min(causeway_exchange::limits::MAX_DETAIL_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or("")
 }
 
 /// A request to the writer.
