@@ -19,6 +19,7 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &causeway_adapter_hl7v2::Hl7v2,
     &causeway_adapter_itk_cda::ItkCda,
     &causeway_adapter_nhais::Nhais,
+    &causeway_adapter_personal_readings::PersonalReadings,
     &causeway_adapter_summary_care_record::SummaryCareRecord,
 ];
 

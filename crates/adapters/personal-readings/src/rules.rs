@@ -1,0 +1,23 @@
+//! Rules of this format: what is told, and what can be done about it.
+
+causeway_adapter::rules! {
+    HEADING Fatal Structure "heading-missing" "no row of the file names a time and a reading"
+        "save the file with a heading row such as Date, Time, Systolic (mmHg), Diastolic (mmHg)";
+    ROWS Fatal TooLong "rows-too-many" "the file has more than {} rows"
+        "send it in smaller parts";
+    PERSON_ABSENT Error Required "person-absent" "the file does not say whose readings these are; it was refused"
+        "add a column NHS number, or a row NHS number above the heading";
+    PERSON_INVALID Error Value "person-invalid" "the NHS number fails its check; the row was refused, for it could reach a wrong record"
+        "correct the NHS number and send the file again";
+    TIME_ABSENT Error Required "time-absent" "the row has readings and no time; it was refused"
+        "give the date and time when they were taken";
+    TIME_INVALID Error Value "time-invalid" "the time is no date, or its day and month can't be told apart; the row was refused"
+        "write the date as 2026-10-28 or 28/10/2026";
+    NOT_A_NUMBER Warning Value "reading-not-a-number" "the reading is no number; its words were kept";
+    UNIT_ABSENT Warning Required "unit-absent" "the heading names no unit of the reading; its number was kept without one"
+        "name the unit in the heading, such as Glucose (mmol/L)";
+    REVERSED Warning Conflict "pressure-reversed" "the systolic pressure is not above the diastolic; both were kept as stated"
+        "look at the reading in the meter";
+    COLUMN Information NotSupported "column-unknown" "the column is not one that is known; it is kept only in the original"
+        "ask for the column to be added, if it matters";
+}
