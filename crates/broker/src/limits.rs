@@ -34,12 +34,17 @@ pub const HASH_AT_ONCE_BYTES: usize = 64 * 1024;
 pub const SYNC_WAIT_SECONDS: u64 = 10;
 /// Messages that one claim takes from the queue.
 pub const CLAIM_MESSAGES: usize = 64;
+/// Messages that one claim takes from the queue of the record.
+pub const CLAIM_RECORD: usize = 512;
+/// Messages that go into the record in one transaction: pages that several of them change are written once.
+pub const RECORD_WINDOW_MESSAGES: usize = 256;
 /// Seconds that a worker holds a message before another may take it.
 pub const LEASE_SECONDS: i64 = 600;
 /// Milliseconds after which a worker looks for work without having been woken.
 pub const POLL_MS: u64 = 1_000;
-/// Bytes of messages that one window of a batch holds in memory at a time; a larger message goes alone.
-pub const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
+/// Bytes of bundles that go into the record in one transaction; a larger message goes alone. Two such windows are in
+/// memory at a time.
+pub const WINDOW_BYTES: u64 = 8 * 1024 * 1024;
 /// Bytes of messages that are translated in one window: what is made of a table is about twenty times as much.
 pub const TRANSLATE_WINDOW_BYTES: u64 = 4 * 1024 * 1024;
 /// Translations done side by side.

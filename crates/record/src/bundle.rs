@@ -218,43 +218,136 @@ pub(crate) fn key_of(reference: &str) -> Option<Key> {
     (is_type(kind) && is_id(id)).then(|| Key::new(kind, id))
 }
 
-/// Digest of a resource without what changes from message to message though the content is the same:
-/// `meta.source`, `meta.lastUpdated`, `meta.versionId`; of a Provenance also `recorded` and `entity`, which
-/// name the message (the messages are kept beside it).
-pub(crate) fn content_digest(kind: &str, resource: &Map<String, Value>) -> Result<[u8; 32]> {
-    let mut out = Hashing(Sha256::new());
-    let mut names: Vec<&String> = resource.keys().collect();
-    names.sort_unstable();
-    for name in names {
-        if kind == "Provenance" && matches!(name.as_str(), "recorded" | "entity") {
-            continue;
+/// The text of a resource as it is kept, and the digest of its content: all but what changes from message to message
+/// though the content is the same: `meta.source`, `meta.lastUpdated`, `meta.versionId`; of a Provenance also `recorded`
+/// and `entity`, which name the message (the messages are kept beside it). Both of one serialisation.
+pub(crate) fn content_of(kind: &str, resource: &Map<String, Value>) -> Result<(String, [u8; 32])> {
+    let mut out = Vec::with_capacity(CONTENT_BYTES);
+    // Each name with its value, by where they are in the text: name, colon, value.
+    let mut members: Vec<(&str, Member)> = Vec::with_capacity(resource.len());
+    out.push(b'{');
+    for (name, value) in resource {
+        if out.len() > 1 {
+            out.push(b',');
         }
-        let Some(value) = resource.get(name) else { continue };
+        let from = out.len();
         serde_json::to_writer(&mut out, name)?;
+        let colon = out.len();
+        out.push(b':');
         match (name.as_str(), value) {
             ("meta", Value::Object(meta)) => {
-                for (name, value) in meta {
-                    if !matches!(name.as_str(), "source" | "lastUpdated" | "versionId") {
-                        serde_json::to_writer(&mut out, name)?;
-                        serde_json::to_writer(&mut out, value)?;
-                    }
-                }
+                let inner = write_meta(&mut out, meta)?;
+                members.push((name, Member { from, colon, to: colon, inner }));
             }
-            _ => serde_json::to_writer(&mut out, value)?,
+            _ => {
+                serde_json::to_writer(&mut out, value)?;
+                members.push((name, Member { from, colon, to: out.len(), inner: Vec::new() }));
+            }
         }
     }
-    Ok(out.0.finalize().into())
+    out.push(b'}');
+    members.sort_unstable_by_key(|(name, _)| *name);
+    let mut digest = Sha256::new();
+    for (name, member) in members {
+        if kind == "Provenance" && matches!(name, "recorded" | "entity") {
+            continue;
+        }
+        member.hash(&out, &mut digest);
+        member.inner.iter().for_each(|inner| inner.hash(&out, &mut digest));
+    }
+    let text = String::from_utf8(out).map_err(|_| RecordError::Damaged)?;
+    Ok((text, digest.finalize().into()))
 }
 
-struct Hashing(Sha256);
+/// Room for the text of a usual resource, in bytes.
+const CONTENT_BYTES: usize = 2_048;
 
-impl std::io::Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
+/// Where a member is in the text of its resource.
+struct Member {
+    from: usize,
+    colon: usize,
+    to: usize,
+    inner: Vec<Member>,
+}
+
+impl Member {
+    /// The name, then the value: the colon between them was never part of a digest.
+    fn hash(&self, text: &[u8], digest: &mut Sha256) {
+        digest.update(text.get(self.from..self.colon).unwrap_or_default());
+        digest.update(text.get(self.colon + 1..self.to).unwrap_or_default());
+    }
+}
+
+/// Writes `meta`; gives where those of its members are that belong to the content.
+fn write_meta(out: &mut Vec<u8>, meta: &Map<String, Value>) -> Result<Vec<Member>> {
+    let mut content = Vec::new();
+    out.push(b'{');
+    for (number, (name, value)) in meta.iter().enumerate() {
+        if number > 0 {
+            out.push(b',');
+        }
+        let from = out.len();
+        serde_json::to_writer(&mut *out, name)?;
+        let colon = out.len();
+        out.push(b':');
+        serde_json::to_writer(&mut *out, value)?;
+        if !matches!(name.as_str(), "source" | "lastUpdated" | "versionId") {
+            content.push(Member { from, colon, to: out.len(), inner: Vec::new() });
+        }
+    }
+    out.push(b'}');
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The digest as versions up to 6 of the record kept it: each member written for itself.
+    fn written_twice(kind: &str, resource: &Map<String, Value>) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        let mut write = |value: &Value| digest.update(serde_json::to_vec(value).unwrap());
+        let mut names: Vec<&String> = resource.keys().collect();
+        names.sort_unstable();
+        for name in names {
+            if kind == "Provenance" && matches!(name.as_str(), "recorded" | "entity") {
+                continue;
+            }
+            write(&json!(name));
+            match (name.as_str(), &resource[name]) {
+                ("meta", Value::Object(meta)) => {
+                    for (name, value) in meta {
+                        if !matches!(name.as_str(), "source" | "lastUpdated" | "versionId") {
+                            write(&json!(name));
+                            write(value);
+                        }
+                    }
+                }
+                (_, value) => write(value),
+            }
+        }
+        digest.finalize().into()
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+    #[test]
+    fn text_and_digest_of_one_writing_are_those_of_two() {
+        let cases = [
+            json!({}),
+            json!({"resourceType": "Observation", "status": "final", "meta": {}, "id": "a"}),
+            json!({"resourceType": "Observation", "valueQuantity": {"value": 1.50, "unit": "µg"}, "id": "o\"1",
+                "meta": {"source": "urn:x", "tag": [{"code": "a:b"}], "versionId": "3", "profile": ["p"]}}),
+            json!({"resourceType": "Provenance", "recorded": "2026", "entity": [1], "target": [{"reference": "A/b"}],
+                "meta": {"lastUpdated": "2026", "source": "s"}}),
+            json!({"meta": "not an object", "a": null}),
+        ];
+        for case in cases {
+            let Value::Object(map) = case else { continue };
+            let kind = map.get("resourceType").and_then(Value::as_str).unwrap_or("").to_owned();
+            let (text, digest) = content_of(&kind, &map).unwrap();
+            assert_eq!(text, serde_json::to_string(&map).unwrap());
+            assert_eq!(digest, written_twice(&kind, &map), "{text}");
+        }
     }
 }

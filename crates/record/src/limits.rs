@@ -17,7 +17,7 @@ pub const CHECKPOINT_PAGES: u32 = 8_192;
 /// Bytes to which the write-ahead log file is cut after a checkpoint.
 pub const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
 /// Prepared statements kept per connection.
-pub const STATEMENTS_KEPT: usize = 96;
+pub const STATEMENTS_KEPT: usize = 128;
 /// Page size of a search where the caller names none, in resources.
 pub const PAGE_DEFAULT: usize = 50;
 /// Largest page of a search, in resources.

@@ -50,8 +50,6 @@ const COMMON: &[Param] = &[
     token("identifier", &["identifier", "masterIdentifier"]),
     token("_tag", &["meta.tag"]),
     token("_security", &["meta.security"]),
-    token("_profile", &["meta.profile"]),
-    token("_source", &["meta.source"]),
 ];
 
 /// Of every type that is about a person.
@@ -297,6 +295,11 @@ pub(crate) fn of_type(kind: &str) -> impl Iterator<Item = &'static Param> {
 /// One parameter of a type.
 pub(crate) fn find(kind: &str, name: &str) -> Option<&'static Param> {
     of_type(kind).find(|p| p.name == name)
+}
+
+/// Whether a parameter is of the labels that thousands of resources have alike.
+pub(crate) fn is_label(name: &str) -> bool {
+    name == "_tag"
 }
 
 /// Whether a parameter names the person.

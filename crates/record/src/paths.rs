@@ -11,7 +11,8 @@ pub(crate) fn walk<'v>(map: &'v Map<String, Value>, path: &str, f: &mut dyn FnMu
     each(value, rest, f);
 }
 
-fn each<'v>(value: &'v Value, rest: &str, f: &mut dyn FnMut(&'v Value)) {
+/// The same, of a value that stands at the first step of a path.
+pub(crate) fn each<'v>(value: &'v Value, rest: &str, f: &mut dyn FnMut(&'v Value)) {
     match value {
         Value::Array(list) => list.iter().for_each(|v| each(v, rest, f)),
         Value::Object(map) if !rest.is_empty() => walk(map, rest, f),

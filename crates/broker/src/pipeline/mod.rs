@@ -91,7 +91,7 @@ pub fn start(state: &Shared, stop: &CancellationToken) -> Workers {
     workers.add(translate, state, stop, |s, leases| {
         translate::batch(s, leases);
     });
-    let record = Worker::new("record", WorkKind::Record, crate::limits::CLAIM_MESSAGES).destination(RECORD);
+    let record = Worker::new("record", WorkKind::Record, crate::limits::CLAIM_RECORD).destination(RECORD);
     workers.add(record, state, stop, |s, leases| {
         record::batch(s, leases);
     });

@@ -1,15 +1,16 @@
 //! Record work: the bundles of one message become part of the integrated record.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use causeway_access::Organisation;
 use causeway_adapter::{Adapter, Sector, Telling};
 use causeway_exchange::{Effects, Lease, Message, NewEvent, Translation};
-use causeway_record::{Applied, Delivery, Notice, RecordError, SourceMessage};
+use causeway_record::{Applied, Notice, Prepared, RecordError, SourceMessage};
 use serde_json::Value;
 
 use super::worker::{self, End};
-use crate::limits::{PAGE_ISSUES_MAX, WINDOW_BYTES};
+use crate::limits::{PAGE_ISSUES_MAX, RECORD_WINDOW_MESSAGES, WINDOW_BYTES};
 use crate::state::{AppState, Shared};
 use crate::words::count;
 
@@ -18,30 +19,64 @@ struct Loaded {
     lease: Lease,
     translation: Translation,
     source: SourceMessage,
+    /// Its bundles, read; taken by the first that applies them.
+    prepared: Option<Prepared>,
 }
 
-/// Applies the leased messages, in windows that share one flush each. Two of one person are never leased
-/// together: the queue keeps the later one back.
+impl Loaded {
+    fn of(lease: Lease, translation: Translation, source: SourceMessage) -> Self {
+        let mut loaded = Self { lease, translation, source, prepared: None };
+        // A panic is for the one who applies it alone.
+        loaded.prepared = catch_unwind(AssertUnwindSafe(|| loaded.read())).ok();
+        loaded
+    }
+
+    fn read(&self) -> Prepared {
+        let bundles: Vec<&[u8]> = self.translation.outputs.iter().map(|o| o.bytes.as_slice()).collect();
+        Prepared::of(&bundles)
+    }
+
+    fn prepared(&mut self) -> Prepared {
+        self.prepared.take().unwrap_or_else(|| self.read())
+    }
+}
+
+/// Applies the leased messages, in windows that share one flush each: while one is written, the next is read beside
+/// it. Two of one person are never leased together: the queue keeps the later one back.
 pub(super) fn batch(state: &Shared, leases: Vec<Lease>) {
+    std::thread::scope(|scope| {
+        // Handed over hand to hand, so that two windows at most are in memory.
+        let (sender, receiver) = sync_channel(0);
+        scope.spawn(move || read(state, leases, &sender));
+        for window in receiver {
+            run(state, window);
+        }
+    });
+}
+
+/// Reads the leased messages into windows.
+fn read(state: &Shared, leases: Vec<Lease>, windows: &SyncSender<Vec<Loaded>>) {
     let mut window = Vec::new();
     let mut bytes = 0;
     for lease in leases {
         let loaded = match load(state, &lease) {
-            Ok((translation, source)) => Loaded { lease, translation, source },
+            Ok((translation, source)) => Loaded::of(lease, translation, source),
             Err(end) => {
                 worker::finish(state, &lease, end);
                 continue;
             }
         };
         let size: u64 = loaded.translation.outputs.iter().map(|o| o.bytes.len() as u64).sum();
-        if !window.is_empty() && bytes + size > WINDOW_BYTES {
-            run(state, std::mem::take(&mut window));
+        let full = window.len() == RECORD_WINDOW_MESSAGES || bytes + size > WINDOW_BYTES;
+        if full && !window.is_empty() {
+            // Nobody takes it only where the writer panicked; the leases run out then.
+            let _ = windows.send(std::mem::take(&mut window));
             bytes = 0;
         }
         bytes += size;
         window.push(loaded);
     }
-    run(state, window);
+    let _ = windows.send(window);
 }
 
 fn load(state: &AppState, lease: &Lease) -> Result<(Translation, SourceMessage), End> {
@@ -57,36 +92,45 @@ fn load(state: &AppState, lease: &Lease) -> Result<(Translation, SourceMessage),
     }
 }
 
-/// Applies a window, then writes down all ends together, as these share flushes too. Where the window as a
-/// whole fails, or one of it makes the program panic, each is applied alone, so that it fails alone.
-fn run(state: &Shared, window: Vec<Loaded>) {
-    let together = (window.len() > 1).then(|| catch_unwind(AssertUnwindSafe(|| many(state, &window))));
-    let Some(Ok(Ok(results))) = together else {
-        for one in &window {
-            worker::one(state, &one.lease, || alone(state, one));
+/// Applies a window, then writes down all ends together, as these share flushes too. Where the window as a whole
+/// fails, or one of it makes the program panic, it is halved, so that what fails fails alone and its neighbours still
+/// share.
+fn run(state: &Shared, mut window: Vec<Loaded>) {
+    if window.len() < 2 {
+        if let Some(one) = window.pop() {
+            let lease = one.lease.clone();
+            worker::one(state, &lease, || alone(state, one));
         }
         return;
-    };
-    let ends = window.into_iter().zip(results).map(|(one, result)| {
-        let end = end(state, &one.lease, result);
-        (one.lease, end)
-    });
-    worker::finish_all(state, ends.collect());
+    }
+    match catch_unwind(AssertUnwindSafe(|| together(state, &mut window))) {
+        Ok(Ok(results)) => {
+            let ends = window.into_iter().zip(results).map(|(one, result)| {
+                let end = end(state, &one.lease, result);
+                (one.lease, end)
+            });
+            worker::finish_all(state, ends.collect());
+        }
+        _ => {
+            let second = window.split_off(window.len() / 2);
+            run(state, window);
+            run(state, second);
+        }
+    }
 }
 
-fn bundles(loaded: &Loaded) -> Vec<&[u8]> {
-    loaded.translation.outputs.iter().map(|o| o.bytes.as_slice()).collect()
+fn together(
+    state: &AppState,
+    window: &mut [Loaded],
+) -> Result<Vec<Result<Applied, RecordError>>, RecordError> {
+    let deliveries = window.iter_mut().map(|one| (one.prepared(), &one.source)).collect();
+    state.record.apply_prepared(deliveries, state.clock.now())
 }
 
-fn many(state: &AppState, window: &[Loaded]) -> Result<Vec<Result<Applied, RecordError>>, RecordError> {
-    let bundles: Vec<Vec<&[u8]>> = window.iter().map(bundles).collect();
-    let deliveries: Vec<Delivery<'_>> =
-        window.iter().zip(&bundles).map(|(one, bundles)| Delivery { bundles, source: &one.source }).collect();
-    state.record.apply_many(&deliveries, state.clock.now())
-}
-
-fn alone(state: &AppState, one: &Loaded) -> End {
-    let result = state.record.apply_all(&bundles(one), &one.source, state.clock.now());
+fn alone(state: &AppState, mut one: Loaded) -> End {
+    let prepared = one.prepared();
+    let applied = state.record.apply_prepared(vec![(prepared, &one.source)], state.clock.now());
+    let result = applied.and_then(|mut results| results.pop().unwrap_or(Err(RecordError::Damaged)));
     end(state, &one.lease, result)
 }
 
@@ -139,7 +183,10 @@ pub(super) fn source(state: &AppState, message: &Message, translation: &Translat
     let code = &message.new.sender;
     let known = state.config.organisation(code).cloned().or_else(|| Organisation::of_code(code));
     let organisation = known.unwrap_or_default();
-    let notices = notices(&translation.issues);
+    let outcome: Value = serde_json::from_slice(&translation.issues).unwrap_or_default();
+    let issues = outcome["issue"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let incomplete = issues.iter().any(|i| i["code"] == "incomplete");
+    let notices = notices(issues);
     let format = state.adapter(&translation.adapter).map(Adapter::format);
     SourceMessage {
         message: message.new.id.to_string(),
@@ -152,20 +199,13 @@ pub(super) fn source(state: &AppState, message: &Message, translation: &Translat
         received: message.received_at,
         // Only what is known to be missing stops a later extract from superseding what it no longer tells; a
         // withheld item or a reference that leads nowhere does not.
-        partial: incomplete(&translation.issues) || translation.summary.rejected > 0,
+        partial: incomplete || translation.summary.rejected > 0,
         notices,
     }
 }
 
-fn incomplete(issues: &[u8]) -> bool {
-    let outcome: Value = serde_json::from_slice(issues).unwrap_or_default();
-    outcome["issue"].as_array().is_some_and(|list| list.iter().any(|i| i["code"] == "incomplete"))
-}
-
 /// What a reader of the person's record must be told: that something was held back or is missing.
-fn notices(issues: &[u8]) -> Vec<Notice> {
-    let outcome: Value = serde_json::from_slice(issues).unwrap_or_default();
-    let issues = outcome["issue"].as_array().map(Vec::as_slice).unwrap_or_default();
+fn notices(issues: &[Value]) -> Vec<Notice> {
     let mut notices: Vec<Notice> = issues
         .iter()
         .filter(|i| matches!(i["code"].as_str(), Some("suppressed" | "incomplete" | "not-found")))

@@ -1,13 +1,13 @@
 //! Applying the bundles of one message, in one transaction.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use causeway_core::{Issue, IssueCode, Severity, Telling};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Map, Value};
 
-use crate::bundle::{Incoming, Parsed, URN, content_digest, each_reference};
+use crate::bundle::{Incoming, Parsed, URN, content_of, each_reference};
 use crate::error::Result;
 use crate::facts::keys::Times;
 use crate::identity::{self, Act};
@@ -16,8 +16,9 @@ use crate::model::{Applied, Key, SourceMessage};
 use crate::tables::{Tables, Who};
 use crate::{bundle, limits, paths, policy};
 
+use super::labels::Labels;
 use super::summary::Place;
-use super::{index, logical, people};
+use super::{index, links, logical, people};
 
 struct Work<'a> {
     db: &'a Connection,
@@ -32,6 +33,13 @@ struct Work<'a> {
     times: Times,
     /// Patients of which there is a new version.
     patients: Vec<(String, i64, Map<String, Value>)>,
+    /// What is to be indexed when every resource of the message has its number, by that number.
+    pending: BTreeMap<i64, (Key, Map<String, Value>)>,
+    /// Numbers of the message's resources by type and id.
+    numbers: HashMap<String, i64>,
+    labels: Labels,
+    /// Whether references wait for resources.
+    unmet: bool,
     /// Patients whom anything in the message is about.
     concerned: BTreeSet<String>,
     /// Patients of whom the source now tells somebody else, with the id that this one has in the record.
@@ -81,6 +89,10 @@ pub(crate) fn apply(
         out,
         times: Times::default(),
         patients: Vec::new(),
+        pending: BTreeMap::new(),
+        numbers: HashMap::new(),
+        labels: Labels::default(),
+        unmet: false,
         concerned: BTreeSet::new(),
         held: Vec::new(),
     };
@@ -93,6 +105,8 @@ pub(crate) fn apply(
             work.resolve(&mut parsed.entries)?;
         }
         work.tell_apart(&mut parsed.entries)?;
+        work.unmet =
+            db.prepare_cached("SELECT EXISTS(SELECT 1 FROM unmet)")?.query_row([], |row| row.get(0))?;
         work.times = Times::of(parsed.entries.iter().map(|e| (&e.key, &e.resource)));
         // Patients first: whom the rest is about must be known.
         let (people, rest): (Vec<_>, Vec<_>) =
@@ -100,6 +114,7 @@ pub(crate) fn apply(
         for incoming in people.into_iter().chain(rest) {
             work.take(incoming)?;
         }
+        work.index()?;
         work.identify()?;
         work.supersede()?;
         work.notices()?;
@@ -378,28 +393,48 @@ impl Work<'_> {
         let state = if late { "late" } else { "told" };
         let withdrawn = policy::is_withdrawn(&key.kind, &resource);
         let place = Place::of(&key, &resource, self.message.sector, &self.times);
+        let labels = self.labels.of(self.db, &resource)?;
         self.db
             .prepare_cached(
                 "INSERT INTO resource(type, id, source, patient, version, last, state, withdrawn, updated, part, low,
-                   elsewhere)
-                 VALUES(?1,?2,?3,?4,1,1,?5,?6,?7,?8,?9,?10)",
+                   elsewhere, labels)
+                 VALUES(?1,?2,?3,?4,1,1,?5,?6,?7,?8,?9,?10,?11)",
             )?
             .execute(params![
                 key.kind, key.id, self.source, patient, state, withdrawn, self.at, place.part, place.low,
-                place.elsewhere
+                place.elsewhere, labels
             ])?;
         let rid = self.db.last_insert_rowid();
-        let digest = content_digest(&key.kind, &resource)?;
-        self.add_version(rid, 1, state, event, &digest, &resource)?;
+        let reference = key.reference();
+        if self.unmet {
+            links::met(self.db, &reference, rid)?;
+        }
+        self.numbers.insert(reference, rid);
+        let (content, digest) = content_of(&key.kind, &resource)?;
+        self.add_version(rid, 1, state, event, &digest, &content)?;
         if late {
             self.out.late.push(key);
             return Ok(());
         }
-        index::write(self.db, rid, &key, &resource)?;
-        if key.kind == "Patient" {
-            self.patients.push((key.id.clone(), rid, resource));
-        }
+        self.is_told(rid, &key, resource);
         self.out.created.push(key);
+        Ok(())
+    }
+
+    /// Notes a version that stands now: it is indexed when all of the message are numbered.
+    fn is_told(&mut self, rid: i64, key: &Key, resource: Map<String, Value>) {
+        if key.kind == "Patient" {
+            self.patients.push((key.id.clone(), rid, resource.clone()));
+        }
+        self.pending.insert(rid, (key.clone(), resource));
+    }
+
+    /// Writes the index rows of what the message told.
+    fn index(&mut self) -> Result<()> {
+        let mut writer = index::Writer::new(self.db, std::mem::take(&mut self.numbers))?;
+        for (rid, (key, resource)) in std::mem::take(&mut self.pending) {
+            writer.write(rid, &key, &resource)?;
+        }
         Ok(())
     }
 
@@ -412,6 +447,7 @@ impl Work<'_> {
         event: Option<i64>,
     ) -> Result<()> {
         let rid = known.rid;
+        self.numbers.insert(key.reference(), rid);
         if self.is_late(&known, event) {
             return self.take_late(key, resource, &known, event);
         }
@@ -423,7 +459,7 @@ impl Work<'_> {
         } else {
             resource
         };
-        let digest = content_digest(&key.kind, &resource)?;
+        let (content, digest) = content_of(&key.kind, &resource)?;
         if known.state == "told" && known.digest.as_deref() == Some(digest.as_slice()) {
             self.mention(rid)?;
             self.out.unchanged += 1;
@@ -440,12 +476,13 @@ impl Work<'_> {
         }
         let withdrawn = policy::is_withdrawn(&key.kind, &resource);
         let place = Place::of(&key, &resource, self.message.sector, &self.times);
+        let labels = self.labels.of(self.db, &resource)?;
         let version = known.last + 1;
-        self.add_version(rid, version, "told", event, &digest, &resource)?;
+        self.add_version(rid, version, "told", event, &digest, &content)?;
         self.db
             .prepare_cached(
                 "UPDATE resource SET source=?2, patient=?3, version=?4, last=?4, state='told', withdrawn=?5,
-                 updated=?6, part=?7, low=?8, elsewhere=?9 WHERE rid=?1",
+                 updated=?6, part=?7, low=?8, elsewhere=?9, labels=?10 WHERE rid=?1",
             )?
             .execute(params![
                 rid,
@@ -456,13 +493,11 @@ impl Work<'_> {
                 self.at,
                 place.part,
                 place.low,
-                place.elsewhere
+                place.elsewhere,
+                labels
             ])?;
         index::clear(self.db, rid)?;
-        index::write(self.db, rid, &key, &resource)?;
-        if key.kind == "Patient" {
-            self.patients.push((key.id.clone(), rid, resource));
-        }
+        self.is_told(rid, &key, resource);
         self.out.updated.push(key);
         Ok(())
     }
@@ -475,7 +510,7 @@ impl Work<'_> {
         known: &Standing,
         event: Option<i64>,
     ) -> Result<()> {
-        let digest = content_digest(&key.kind, &resource)?;
+        let (content, digest) = content_of(&key.kind, &resource)?;
         let mut find = self.db.prepare_cached("SELECT 1 FROM version WHERE rid=?1 AND digest=?2")?;
         if find.exists(params![known.rid, digest])? {
             self.mention(known.rid)?;
@@ -483,7 +518,7 @@ impl Work<'_> {
             return Ok(());
         }
         let version = known.last + 1;
-        self.add_version(known.rid, version, "late", event, &digest, &resource)?;
+        self.add_version(known.rid, version, "late", event, &digest, &content)?;
         self.db
             .prepare_cached("UPDATE resource SET last=?2 WHERE rid=?1")?
             .execute(params![known.rid, version])?;
@@ -503,6 +538,7 @@ impl Work<'_> {
     fn delete(&mut self, key: Key, standing: Option<Standing>, event: Option<i64>) -> Result<()> {
         match standing {
             Some(known) if known.state == "told" && !self.is_late(&known, event) => {
+                self.pending.remove(&known.rid);
                 self.end(known.rid, known.last, "deleted")?;
                 self.concerned.insert(known.patient);
                 self.out.updated.push(key);
@@ -531,9 +567,8 @@ impl Work<'_> {
         state: &str,
         event: Option<i64>,
         digest: &[u8; 32],
-        resource: &Map<String, Value>,
+        content: &str,
     ) -> Result<()> {
-        let content = serde_json::to_string(resource)?;
         self.db
             .prepare_cached(
                 "INSERT INTO version(rid, version, state, at, mid, digest, content, event) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",

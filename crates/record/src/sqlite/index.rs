@@ -1,16 +1,24 @@
 //! Index rows of a resource, kept in the transaction of its version.
+//!
+//! Tags are no row of each resource: see [`labels`](super::labels).
+//! References are numbers: see [`links`](super::links).
 
-use rusqlite::{Connection, params};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::{CachedStatement, Connection, params};
 use serde_json::{Map, Value};
 
 use crate::error::Result;
 use crate::model::Key;
 use crate::params::{self, Kind, Param};
-use crate::paths::{fold, walk};
+use crate::paths::{each, fold};
 use crate::{dates, limits};
 
+use super::links::Links;
+
 /// Text cut to what an index keeps.
-fn cut(text: &str) -> &str {
+pub(crate) fn cut(text: &str) -> &str {
     match text.char_indices().nth(limits::INDEX_CHARS_MAX) {
         Some((at, _)) => text.get(..at).unwrap_or(text),
         None => text,
@@ -18,7 +26,7 @@ fn cut(text: &str) -> &str {
 }
 
 /// Calls `f` with system and code of every token in an element.
-fn tokens(value: &Value, f: &mut dyn FnMut(&str, &str)) {
+pub(crate) fn tokens(value: &Value, f: &mut dyn FnMut(&str, &str)) {
     match value {
         Value::String(code) => f("", code),
         Value::Bool(flag) => f("", if *flag { "true" } else { "false" }),
@@ -37,63 +45,124 @@ fn tokens(value: &Value, f: &mut dyn FnMut(&str, &str)) {
 
 /// Removes the rows of a resource.
 pub(crate) fn clear(db: &Connection, rid: i64) -> Result<()> {
-    for table in ["ix_token", "ix_date", "ix_string", "ix_ref"] {
+    for table in ["ix_token", "ix_date", "ix_string", "ix_ref", "ix_target"] {
         db.prepare_cached(&format!("DELETE FROM {table} WHERE rid=?1"))?.execute([rid])?;
     }
     Ok(())
 }
 
-/// Writes the rows of a resource; the caller cleared those of the version before.
-pub(crate) fn write(db: &Connection, rid: i64, key: &Key, map: &Map<String, Value>) -> Result<()> {
-    let kind = key.kind.as_str();
-    for param in params::of_type(kind) {
-        write_param(db, rid, param, map)?;
+/// The parameters that look into one element of a type, each with the rest of its path.
+type Lookups = Vec<(&'static Param, &'static str)>;
+/// By the first step of their paths.
+type Plan = HashMap<&'static str, Lookups>;
+
+/// What is looked for in each element of a type: one step over a resource's elements instead of one over the parameters,
+/// most of which it has not. Types are R4's and those that are asked about, so few.
+fn plan(kind: &str) -> &'static Plan {
+    static PLANS: Mutex<Option<HashMap<String, &'static Plan>>> = Mutex::new(None);
+    let mut plans = PLANS.lock().unwrap_or_else(PoisonError::into_inner);
+    let plans = plans.get_or_insert_default();
+    // Types that R4 has not share the parameters of the other types, and may be any.
+    let kind = if crate::parameters::is_r4_type(kind) { kind } else { "" };
+    if let Some(known) = plans.get(kind) {
+        return known;
     }
-    Ok(())
+    let mut made = Plan::new();
+    for param in params::of_type(kind).filter(|p| !params::is_label(p.name)) {
+        // `patient` and `subject` are the same elements and are answered from the resource's own column.
+        if params::is_patient(param.name) {
+            continue;
+        }
+        for path in param.paths {
+            let (step, rest) = path.split_once('.').map_or((*path, ""), |(step, rest)| (step, rest));
+            made.entry(step).or_default().push((param, rest));
+        }
+    }
+    let made: &'static Plan = Box::leak(Box::new(made));
+    plans.insert(kind.to_owned(), made);
+    made
 }
 
-fn write_param(db: &Connection, rid: i64, param: &Param, map: &Map<String, Value>) -> Result<()> {
-    let mut values = Vec::new();
-    for path in param.paths {
-        walk(map, path, &mut |value| values.push(value));
+/// Writes the rows of resources.
+pub(crate) struct Writer<'d> {
+    token: CachedStatement<'d>,
+    date: CachedStatement<'d>,
+    string: CachedStatement<'d>,
+    links: Links<'d>,
+}
+
+impl<'d> Writer<'d> {
+    /// With what is known of the numbers of resources.
+    pub(crate) fn new(db: &'d Connection, known: HashMap<String, i64>) -> Result<Self> {
+        Ok(Self {
+            token: db.prepare_cached("INSERT OR IGNORE INTO ix_token VALUES(?1,?2,?3,?4)")?,
+            date: db.prepare_cached("INSERT OR IGNORE INTO ix_date VALUES(?1,?2,?3,?4)")?,
+            string: db.prepare_cached("INSERT OR IGNORE INTO ix_string VALUES(?1,?2,?3,?4)")?,
+            links: Links::new(db, known)?,
+        })
     }
-    for value in values {
+
+    /// Writes the rows of a resource; the caller cleared those of the version before, and every resource of the message
+    /// has its number.
+    pub(crate) fn write(&mut self, rid: i64, key: &Key, map: &Map<String, Value>) -> Result<()> {
+        let plan = plan(&key.kind);
+        let mut values = Vec::new();
+        for (name, element) in map {
+            for (param, rest) in plan.get(name.as_str()).into_iter().flatten() {
+                values.clear();
+                each(element, rest, &mut |value| values.push(value));
+                for value in &values {
+                    self.value(rid, param, value)?;
+                }
+            }
+        }
+        self.links.end(rid)
+    }
+
+    /// Writes only its references: for a migration.
+    pub(crate) fn references(&mut self, rid: i64, key: &Key, map: &Map<String, Value>) -> Result<()> {
+        let plan = plan(&key.kind);
+        let mut values = Vec::new();
+        for (name, element) in map {
+            let links = plan.get(name.as_str()).into_iter().flatten();
+            for (param, rest) in links.filter(|(param, _)| param.kind == Kind::Reference) {
+                values.clear();
+                each(element, rest, &mut |value| values.push(value));
+                for value in &values {
+                    self.value(rid, param, value)?;
+                }
+            }
+        }
+        self.links.end(rid)
+    }
+
+    fn value(&mut self, rid: i64, param: &Param, value: &Value) -> Result<()> {
         match param.kind {
             Kind::Token => {
-                let mut rows = Vec::new();
-                tokens(value, &mut |system, code| rows.push((system.to_owned(), cut(code).to_owned())));
-                let mut add = db.prepare_cached("INSERT OR IGNORE INTO ix_token VALUES(?1,?2,?3,?4)")?;
-                for (system, code) in rows {
-                    add.execute(params![rid, param.name, code, system])?;
-                }
+                let mut failed = None;
+                tokens(value, &mut |system, code| {
+                    if failed.is_none() {
+                        failed = self.token.execute(params![rid, param.name, cut(code), system]).err();
+                    }
+                });
+                failed.map_or(Ok(()), |error| Err(error.into()))
             }
             Kind::Date => {
                 if let Some((low, high)) = dates::range_of(value) {
-                    db.prepare_cached("INSERT OR IGNORE INTO ix_date VALUES(?1,?2,?3,?4)")?
-                        .execute(params![rid, param.name, low, high])?;
+                    self.date.execute(params![rid, param.name, low, high])?;
                 }
+                Ok(())
             }
             Kind::Text => {
                 if let Some(text) = value.as_str().filter(|t| !t.is_empty()) {
-                    db.prepare_cached("INSERT OR IGNORE INTO ix_string VALUES(?1,?2,?3,?4)")?
-                        .execute(params![rid, param.name, fold(text), cut(text)])?;
+                    self.string.execute(params![rid, param.name, fold(text), cut(text)])?;
                 }
+                Ok(())
             }
-            Kind::Reference => write_reference(db, rid, param, value)?,
+            Kind::Reference => match value.get("reference").and_then(Value::as_str) {
+                Some(reference) => self.links.add(rid, param.name, reference),
+                None => Ok(()),
+            },
         }
     }
-    Ok(())
-}
-
-fn write_reference(db: &Connection, rid: i64, param: &Param, value: &Value) -> Result<()> {
-    // `patient` and `subject` are the same elements and are answered from the resource's own column.
-    if params::is_patient(param.name) {
-        return Ok(());
-    }
-    let Some(reference) = value.get("reference").and_then(Value::as_str) else { return Ok(()) };
-    let target =
-        crate::bundle::key_of(reference).map_or_else(|| cut(reference).to_owned(), |key| key.reference());
-    db.prepare_cached("INSERT OR IGNORE INTO ix_ref VALUES(?1,?2,?3)")?
-        .execute(params![rid, param.name, target])?;
-    Ok(())
 }

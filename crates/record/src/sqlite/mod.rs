@@ -3,6 +3,8 @@
 
 mod apply;
 mod index;
+mod labels;
+mod links;
 mod logical;
 mod people;
 mod person;
@@ -45,6 +47,17 @@ pub struct Record {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+}
+
+/// The bundles of one message, read: what applying them needs no database for.
+#[derive(Debug)]
+pub struct Prepared(Result<bundle::Parsed>);
+
+impl Prepared {
+    /// Reads bundles; those that can't be read are refused when they are applied.
+    pub fn of(bundles: &[&[u8]]) -> Self {
+        Self(bundle::parse_all(bundles))
+    }
 }
 
 fn configure(db: &Connection) -> Result<()> {
@@ -156,13 +169,24 @@ impl Record {
     /// # Errors
     /// The database failed; nothing was changed then.
     pub fn apply_many(&self, deliveries: &[Delivery<'_>], now: Timestamp) -> Result<Vec<Result<Applied>>> {
-        let parsed: Vec<_> = deliveries.iter().map(|d| bundle::parse_all(d.bundles)).collect();
+        self.apply_prepared(deliveries.iter().map(|d| (Prepared::of(d.bundles), d.source)).collect(), now)
+    }
+
+    /// [`Record::apply_many`] of bundles that were read before: while one window is written, the next is read beside it.
+    ///
+    /// # Errors
+    /// The database failed; nothing was changed then.
+    pub fn apply_prepared(
+        &self,
+        deliveries: Vec<(Prepared, &SourceMessage)>,
+        now: Timestamp,
+    ) -> Result<Vec<Result<Applied>>> {
         self.write(|db| {
-            let one = |(delivery, parsed): (&Delivery<'_>, Result<_>)| match parsed {
-                Ok(parsed) => apply::apply(db, parsed, delivery.source, now).map(Ok),
+            let one = |(prepared, source): (Prepared, &SourceMessage)| match prepared.0 {
+                Ok(parsed) => apply::apply(db, parsed, source, now).map(Ok),
                 Err(error) => Ok(Err(error)),
             };
-            deliveries.iter().zip(parsed).map(one).collect()
+            deliveries.into_iter().map(one).collect()
         })
     }
 

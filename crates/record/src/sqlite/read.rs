@@ -117,12 +117,14 @@ pub(crate) fn history_bundle(db: &Connection, kind: &str, id: &str, base: &str) 
     if versions.is_empty() {
         return Ok(None);
     }
-    let entries: Vec<Value> = versions.iter().map(|v| history_entry(v, base)).collect();
-    Ok(Some(json!({"resourceType": "Bundle", "type": "history", "total": entries.len(), "entry": entries})))
+    let entries: Vec<Value> = versions.into_iter().map(|v| history_entry(v, base)).collect();
+    let mut bundle = json!({"resourceType": "Bundle", "type": "history", "total": entries.len()});
+    bundle["entry"] = Value::Array(entries);
+    Ok(Some(bundle))
 }
 
 /// A version as an entry of a history: what made it, and what was answered.
-fn history_entry(v: &Version, base: &str) -> Value {
+fn history_entry(v: Version, base: &str) -> Value {
     let url = v.key.reference();
     let modified = v.at.to_string();
     let etag = format!("W/\"{}\"", v.version);
@@ -131,9 +133,11 @@ fn history_entry(v: &Version, base: &str) -> Value {
             "response": {"status": "204", "etag": etag, "lastModified": modified}});
     }
     let status = if v.version == 1 { "201" } else { "200" };
-    json!({"fullUrl": format!("{base}/{url}"), "resource": v.resource,
+    let mut entry = json!({"fullUrl": format!("{base}/{url}"), "resource": null,
         "request": {"method": "PUT", "url": url},
-        "response": {"status": status, "etag": etag, "lastModified": modified}})
+        "response": {"status": status, "etag": etag, "lastModified": modified}});
+    entry["resource"] = v.resource;
+    entry
 }
 
 /// Versions of a type, or of all, newest first. A version's row number grows with the time at which it was taken in.
@@ -157,7 +161,7 @@ pub(crate) fn history_of_all(db: &Connection, query: &HistoryQuery, base: &str) 
     let next = rows.last().map(|(_, row)| *row).filter(|_| more);
     let mut entries = Vec::with_capacity(rows.len());
     for (row, _) in rows {
-        entries.push(history_entry(&with_content(row)?, base));
+        entries.push(history_entry(with_content(row)?, base));
     }
     let mut bundle = json!({"resourceType": "Bundle", "type": "history"});
     if !entries.is_empty() {
@@ -406,7 +410,7 @@ fn everything(db: &Connection, pid: i64, base: &str, part: &Part) -> Result<(Val
         let mode = if steps == 0 { "match" } else { "include" };
         entries.push(entry(db, base, version, mode)?);
         if steps == 0 && key.kind != "Provenance" {
-            for provenance in provenance_of(db, &key)? {
+            for provenance in provenance_of(db, rid)? {
                 if taken.insert(provenance) {
                     queue.push_back((provenance, 1));
                 }
@@ -428,7 +432,9 @@ fn everything(db: &Connection, pid: i64, base: &str, part: &Part) -> Result<(Val
     if !said.is_empty() {
         entries.push(outcome(&said));
     }
-    Ok((json!({"resourceType": "Bundle", "type": "searchset", "total": total, "entry": entries}), next))
+    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset", "total": total});
+    bundle["entry"] = Value::Array(entries);
+    Ok((bundle, next))
 }
 
 /// The row of a reference's target, unless it is of another person.
@@ -441,10 +447,12 @@ fn follow(db: &Connection, key: &Key, patients: &[String]) -> Result<Option<i64>
 }
 
 /// Rows of the Provenance resources that name a resource.
-pub(crate) fn provenance_of(db: &Connection, key: &Key) -> Result<Vec<i64>> {
-    let mut list = db
-        .prepare_cached("SELECT i.rid FROM ix_ref i WHERE i.target=?1 AND i.param='target' ORDER BY i.rid")?;
-    let rows = list.query_map([key.reference()], |row| row.get(0))?;
+pub(crate) fn provenance_of(db: &Connection, rid: i64) -> Result<Vec<i64>> {
+    let mut list = db.prepare_cached(
+        "SELECT i.rid FROM ix_ref i WHERE i.target=?1 AND i.param='target'
+         UNION SELECT y.rid FROM ix_target y WHERE y.block=?1>>6 AND ((y.mask >> (?1&63)) & 1)=1 ORDER BY 1",
+    )?;
+    let rows = list.query_map([rid], |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -468,7 +476,10 @@ pub(crate) fn references(value: &Value, out: &mut Vec<Key>) {
 pub(crate) fn entry(db: &Connection, base: &str, version: Version, mode: &str) -> Result<Value> {
     let url = format!("{base}/{}", version.key.reference());
     let resource = referred(db, Some(version))?.map(|v| v.resource).unwrap_or_default();
-    Ok(json!({"fullUrl": url, "resource": resource, "search": {"mode": mode}}))
+    // Moved in: `json!` would copy the resource.
+    let mut entry = json!({"fullUrl": url, "resource": null, "search": {"mode": mode}});
+    entry["resource"] = resource;
+    Ok(entry)
 }
 
 /// An OperationOutcome as an entry: severity, code and text of each issue.

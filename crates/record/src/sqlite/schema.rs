@@ -1,16 +1,20 @@
 //! The tables, as numbered migrations kept in `PRAGMA user_version`.
 
+use std::collections::HashMap;
+
 use rusqlite::Connection;
 use serde_json::{Map, Value};
 
 use crate::error::{RecordError, Result};
 use crate::identity;
+use crate::model::Key;
 use crate::tables::Tables;
 
-use super::summary;
+use super::labels::Labels;
+use super::{index, links, summary};
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -252,6 +256,67 @@ CREATE INDEX resource_part ON resource(patient, part, low, updated) WHERE state 
 CREATE INDEX resource_ended ON resource(patient, updated) WHERE state <> 'told' OR withdrawn = 1;
 ";
 
+/// Version 7: fewer and nearer pages for each resource: one index by id instead of two, sets of labels and references by
+/// number (see [`super::labels`], [`super::links`]). A row of `resource` never goes while anything refers to its number.
+const V7: &str = "
+CREATE TABLE resource_new(
+  rid INTEGER PRIMARY KEY,
+  type TEXT NOT NULL,
+  id TEXT NOT NULL,
+  source INTEGER NOT NULL,
+  patient TEXT NOT NULL,            -- id of the Patient that it is about; empty where none
+  version INTEGER NOT NULL,         -- the one that stands
+  last INTEGER NOT NULL,            -- the highest
+  state TEXT NOT NULL,              -- of the version that stands
+  withdrawn INTEGER NOT NULL,       -- 1: entered in error or a cancelled result, shown only with history
+  updated INTEGER NOT NULL,         -- when the version that stands was taken in
+  part TEXT NOT NULL,               -- of the record; empty: no entry of its own
+  low INTEGER NOT NULL,             -- beginning of its date
+  elsewhere TEXT NOT NULL,          -- its date, where a specimen or report tells it
+  labels INTEGER NOT NULL,          -- set of its tags; 0: none
+  UNIQUE(id, type)
+) STRICT;
+INSERT INTO resource_new SELECT rid, type, id, source, patient, version, last, state, withdrawn, updated, part, low,
+  elsewhere, 0 FROM resource;
+DROP TABLE resource;
+ALTER TABLE resource_new RENAME TO resource;
+CREATE INDEX resource_patient ON resource(patient, type, rid);
+CREATE INDEX resource_list ON resource(type, rid) WHERE state = 'told';
+CREATE INDEX resource_part ON resource(patient, part, low, updated) WHERE state = 'told' AND withdrawn = 0;
+CREATE INDEX resource_ended ON resource(patient, updated) WHERE state <> 'told' OR withdrawn = 1;
+CREATE INDEX resource_labels ON resource(labels);
+
+CREATE TABLE label_set(
+  number INTEGER PRIMARY KEY,
+  digest BLOB NOT NULL UNIQUE       -- SHA-256 of its labels
+) STRICT;
+CREATE TABLE label(
+  number INTEGER NOT NULL, param TEXT NOT NULL, code TEXT NOT NULL, system TEXT NOT NULL,
+  PRIMARY KEY(number, param, code, system)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX label_code ON label(code, param, number);
+DELETE FROM ix_token WHERE param IN ('_tag', '_profile', '_source');   -- of the last two nothing was ever asked
+
+CREATE TABLE unmet(                 -- what is referred to and not known as a resource
+  number INTEGER PRIMARY KEY,
+  target TEXT NOT NULL UNIQUE       -- type and id, or the reference's text
+) STRICT;
+DROP TABLE ix_ref;
+CREATE TABLE ix_ref(
+  rid INTEGER NOT NULL, param TEXT NOT NULL,
+  target INTEGER NOT NULL,          -- rid, or the negative number of a row of unmet
+  PRIMARY KEY(rid, param, target)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ix_ref_target ON ix_ref(target, param, rid);
+CREATE TABLE ix_target(             -- targets of a Provenance, 64 a row
+  rid INTEGER NOT NULL, block INTEGER NOT NULL, mask INTEGER NOT NULL,
+  PRIMARY KEY(rid, block)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ix_target_block ON ix_target(block, rid, mask);
+CREATE TABLE bit(n INTEGER PRIMARY KEY) STRICT;
+WITH RECURSIVE count(n) AS (SELECT 0 UNION ALL SELECT n+1 FROM count WHERE n<63) INSERT INTO bit SELECT n FROM count;
+";
+
 /// Sets a connection up and brings the schema to the newest version.
 pub(crate) fn migrate(db: &mut Connection) -> Result<()> {
     let found: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -261,15 +326,41 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<()> {
     for (number, sql) in (1u32..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
         let tx = db.transaction()?;
         tx.execute_batch(sql)?;
+        if number == 7 {
+            tx.execute_batch(links::VIEW)?;
+        }
         if found > 0 {
             match number {
                 5 => compare_more(&tx)?,
                 6 => summary::place_all(&tx)?,
+                7 => number_all(&tx)?,
                 _ => {}
             }
         }
         tx.pragma_update(None, "user_version", number)?;
         tx.commit()?;
+    }
+    Ok(())
+}
+
+/// Writes labels and references of everything that stands as version 7 keeps them.
+fn number_all(db: &Connection) -> Result<()> {
+    let mut list = db.prepare(
+        "SELECT r.rid, r.type, r.id, v.content FROM resource r JOIN version v ON v.rid=r.rid AND v.version=r.version
+         WHERE r.state='told' AND v.content IS NOT NULL ORDER BY r.rid",
+    )?;
+    let mut rows = list.query([])?;
+    let mut update = db.prepare("UPDATE resource SET labels=?2 WHERE rid=?1")?;
+    let mut labels = Labels::default();
+    while let Some(row) = rows.next()? {
+        let (rid, key) =
+            (row.get::<_, i64>(0)?, Key::new(row.get::<_, String>(1)?, row.get::<_, String>(2)?));
+        let map: Map<String, Value> =
+            serde_json::from_str(row.get_ref(3)?.as_str().map_err(|_| RecordError::Damaged)?)?;
+        let set = labels.of(db, &map)?;
+        update.execute([rid, set])?;
+        // Made anew for each: what it remembers would grow with the record.
+        index::Writer::new(db, HashMap::new())?.references(rid, &key, &map)?;
     }
     Ok(())
 }
@@ -288,4 +379,98 @@ fn compare_more(db: &Connection) -> Result<()> {
         db.keep_known(&patient, rid, &known, None)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SearchOptions;
+    use serde_json::json;
+
+    /// A record as version 6 of the schema kept it: an Observation with its performer, tags and Provenance.
+    fn of_version_6() -> Connection {
+        let db = Connection::open_in_memory().unwrap();
+        for sql in [V1, V2, V3, V4, V5, V6] {
+            db.execute_batch(sql).unwrap();
+        }
+        db.execute_batch(
+            "INSERT INTO source(source, system, code, adapter) VALUES(1, 's', 'c', 'hl7v2');
+             INSERT INTO message(mid, id, source, name, received) VALUES(1, 'm', 1, '', 0);
+             PRAGMA user_version=6;",
+        )
+        .unwrap();
+        let meta = json!({"source": "urn:message:1", "tag": [{"system": "urn:t", "code": "hospital"}], "profile": ["urn:p"]});
+        let all = [
+            json!({"resourceType": "Observation", "id": "o", "meta": meta, "status": "final",
+                "performer": [{"reference": "Organization/x"}, {"reference": "Organization/nowhere"}]}),
+            json!({"resourceType": "Organization", "id": "x", "meta": meta}),
+            json!({"resourceType": "Provenance", "id": "v", "meta": {"source": "urn:message:2"},
+                "target": [{"reference": "Observation/o"}, {"reference": "Organization/x"}, {"reference": "Device/later"}]}),
+        ];
+        for (rid, resource) in (1_i64..).zip(&all) {
+            let (kind, id) = (resource["resourceType"].as_str(), resource["id"].as_str());
+            db.execute(
+                "INSERT INTO resource(rid, type, id, source, patient, version, last, state, withdrawn, updated)
+                 VALUES(?1,?2,?3,1,'',1,1,'told',0,0)",
+                rusqlite::params![rid, kind, id],
+            )
+            .unwrap();
+            db.execute(
+                "INSERT INTO version(rid, version, state, at, mid, content) VALUES(?1,1,'told',0,1,?2)",
+                rusqlite::params![rid, resource.to_string()],
+            )
+            .unwrap();
+            for tag in ["_tag", "status"] {
+                db.execute("INSERT INTO ix_token VALUES(?1,?2,'final','')", rusqlite::params![rid, tag])
+                    .unwrap();
+            }
+        }
+        db
+    }
+
+    #[test]
+    fn a_record_of_version_6_is_found_by_what_it_was_found_by() {
+        let mut db = of_version_6();
+        migrate(&mut db).unwrap();
+        crate::sqlite::search_functions(&db).unwrap();
+        let found = |kind: &str, query: &[(&str, &str)]| -> Vec<String> {
+            let given: Vec<_> = query.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            let page = super::super::search::search(&db, kind, &given, &SearchOptions::default()).unwrap();
+            let entries = page.bundle["entry"].as_array().cloned().unwrap_or_default();
+            let id = |e: &Value| e["resource"]["id"].as_str().unwrap_or_default().to_owned();
+            entries.iter().map(id).collect()
+        };
+        for (kind, query, expected) in [
+            ("Observation", &[("_tag", "urn:t|hospital")][..], &["o"][..]),
+            ("Observation", &[("_tag", "urn:t|other")], &[]),
+            ("Observation", &[("_tag", "final")], &[]),
+            ("Observation", &[("status", "final")], &["o"]),
+            ("Observation", &[("_tag:not", "hospital"), ("status", "final")], &[]),
+            ("Observation", &[("_profile", "urn:p"), ("_source", "urn:message:1")], &["o"]),
+            ("Provenance", &[("_source", "urn:message:2"), ("_tag:missing", "true")], &["v"]),
+            ("Observation", &[("performer", "Organization/x")], &["o"]),
+            ("Observation", &[("performer", "nowhere")], &["o"]),
+            ("Observation", &[("performer", "Organization/y")], &[]),
+            ("Provenance", &[("target", "Observation/o")], &["v"]),
+            ("Provenance", &[("target", "Device/later")], &["v"]),
+            ("Provenance", &[("target", "Provenance/v")], &[]),
+            ("Provenance", &[("target:missing", "false"), ("_source", "urn:message:2")], &["v"]),
+            ("Observation", &[("_has:Provenance:target:_source", "urn:message:2")], &["o"]),
+            ("Provenance", &[("target:Observation.status", "final")], &["v"]),
+            ("Observation", &[("performer:Organization._tag", "hospital")], &["o"]),
+            ("Observation", &[("_tag", "hospital"), ("_include", "Observation:performer")], &["o", "x"]),
+            ("Observation", &[("_tag", "hospital"), ("_revinclude", "Provenance:target")], &["o", "v"]),
+            (
+                "Provenance",
+                &[("_source", "urn:message:2"), ("_include", "Provenance:target")],
+                &["v", "o", "x"],
+            ),
+        ] {
+            assert_eq!(found(kind, query), expected, "{kind} {query:?}");
+        }
+        let scan = |sql: &str| -> i64 { db.query_row(sql, [], |row| row.get(0)).unwrap() };
+        assert_eq!(scan("SELECT count(*) FROM ix_token WHERE param LIKE '\\_%' ESCAPE '\\'"), 0);
+        assert_eq!(scan("SELECT count(*) FROM unmet"), 2);
+        assert_eq!(scan("PRAGMA user_version"), i64::from(VERSION));
+    }
 }

@@ -20,7 +20,7 @@ use crate::paths::fold;
 use crate::{bundle, dates, limits};
 
 use super::view::View;
-use super::{people, read, searchset};
+use super::{links, people, read, searchset};
 
 /// A search as understood.
 #[derive(Debug, Default)]
@@ -296,7 +296,7 @@ fn condition(db: &Connection, kind: &str, name: &str, value: &str, query: &mut Q
             Kind::Token => token(query, param, modifier, &alternatives)?,
             Kind::Date => date(query, param, modifier, &alternatives)?,
             Kind::Text => text(query, param, modifier, &alternatives)?,
-            Kind::Reference => reference(query, param, modifier, &alternatives)?,
+            Kind::Reference => reference(db, query, param, modifier, &alternatives)?,
         },
     };
     if !taken {
@@ -362,6 +362,11 @@ fn missing(
         _ if params::is_patient(base) => {
             (if absent { "r.patient=''" } else { "r.patient<>''" }.to_owned(), Vec::new())
         }
+        Some(param) if params::is_label(param.name) => {
+            let not = if absent { "NOT " } else { "" };
+            let sql = format!("r.labels {not}IN (SELECT x.number FROM label x WHERE x.param=?)");
+            (sql, vec![Sql::Text(param.name.to_owned())])
+        }
         Some(param) if defined.is_none_or(|d| d.kind == param.kind.comparison()) => {
             let (table, not) = (table(param.kind), if absent { "NOT " } else { "" });
             let sql = format!("{not}EXISTS(SELECT 1 FROM {table} x WHERE x.rid=r.rid AND x.param=?)");
@@ -415,7 +420,7 @@ fn chain(db: &Connection, kind: &str, first: &str, rest: &str, value: &str, quer
             continue;
         }
         let (from, found) = within(db, target, rest, value)?;
-        let select = if to_patient { "r.id" } else { "r.type||'/'||r.id" };
+        let select = if to_patient { "r.id" } else { "r.rid" };
         inner.push_str(if inner.is_empty() { "" } else { " UNION ALL " });
         inner.push_str(&format!("SELECT {select} {from}"));
         values.extend(found);
@@ -432,10 +437,8 @@ fn chain(db: &Connection, kind: &str, first: &str, rest: &str, value: &str, quer
             format!("SELECT q.rid FROM resource q INDEXED BY resource_patient WHERE q.patient IN ({of})");
         (format!("r.patient IN ({of})"), driver)
     } else {
-        values.insert(0, Sql::Text(param.to_owned()));
-        let test = format!("x.param=? AND x.target IN ({inner})");
-        let sql = format!("EXISTS(SELECT 1 FROM ix_ref x WHERE x.rid=r.rid AND {test})");
-        (sql, format!("SELECT x.rid FROM ix_ref x WHERE {test}"))
+        let driver = referring(param, &inner, &mut values);
+        (format!("r.rid IN ({driver})"), driver)
     };
     query.conditions.push(Condition { sql, values, driver: Some(driver), weak: false });
     Ok(())
@@ -456,15 +459,31 @@ fn has(db: &Connection, kind: &str, rest: &str, value: &str, query: &mut Query) 
         let driver = format!("SELECT q.rid FROM resource q WHERE q.type='Patient' AND q.id IN ({of})");
         (format!("r.id IN ({of})"), driver, values)
     } else if params::find(of, link).is_some_and(|p| p.kind == Kind::Reference) {
-        let of = format!("SELECT x.target FROM ix_ref x WHERE x.param=? AND x.rid IN (SELECT r.rid {from})");
+        let driver =
+            format!("SELECT x.target FROM link x WHERE x.param=? AND x.rid IN (SELECT r.rid {from})");
         let values = std::iter::once(Sql::Text(link.to_owned())).chain(values).collect();
-        let driver = format!("SELECT q.rid FROM resource q WHERE q.type||'/'||q.id IN ({of})");
-        (format!("r.type||'/'||r.id IN ({of})"), driver, values)
+        (format!("r.rid IN ({driver})"), driver, values)
     } else {
         return refuse(format!("{link} is no reference of {of} that can be followed"));
     };
     query.conditions.push(Condition { sql, values, driver: Some(driver), weak: false });
     Ok(())
+}
+
+/// A query for the rows that refer, by a parameter, to one of the numbers that a query gives as `rid`; its values are put
+/// before and after those of that query.
+fn referring(param: &str, targets: &str, values: &mut Vec<Sql>) -> String {
+    let of_targets = values.clone();
+    values.insert(0, Sql::Text(param.to_owned()));
+    let mut sql = format!("SELECT x.rid FROM ix_ref x WHERE x.param=? AND x.target IN ({targets})");
+    if param == links::TARGET {
+        let within = links::in_set("i.rid");
+        sql.push_str(&format!(
+            " UNION ALL SELECT y.rid FROM ({targets}) i CROSS JOIN ix_target y ON {within}"
+        ));
+        values.extend(of_targets);
+    }
+    sql
 }
 
 /// FROM and WHERE of a search within a search.
@@ -484,7 +503,7 @@ fn table(kind: Kind) -> &'static str {
         Kind::Token => "ix_token",
         Kind::Date => "ix_date",
         Kind::Text => "ix_string",
-        Kind::Reference => "ix_ref",
+        Kind::Reference => "link",
     }
 }
 
@@ -596,6 +615,23 @@ fn token(query: &mut Query, param: &Param, modifier: &str, alternatives: &[Strin
         }
     }
     let tests_sql = tests.join(" OR ");
+    if params::is_label(param.name) {
+        let not = match modifier {
+            "" => "",
+            "not" => "NOT ",
+            _ => return Ok(false),
+        };
+        let sets = format!("SELECT x.number FROM label x WHERE {tests_sql}");
+        let driver =
+            not.is_empty().then(|| format!("SELECT q.rid FROM resource q WHERE q.labels IN ({sets})"));
+        query.conditions.push(Condition {
+            sql: format!("r.labels {not}IN ({sets})"),
+            values,
+            driver,
+            weak: true,
+        });
+        return Ok(true);
+    }
     let (not, driver) = match modifier {
         "" => {
             let whole_system = alternatives.iter().any(|a| a.ends_with('|'));
@@ -685,37 +721,46 @@ fn text(query: &mut Query, param: &Param, modifier: &str, alternatives: &[String
     Ok(true)
 }
 
-fn reference(query: &mut Query, param: &Param, modifier: &str, alternatives: &[String]) -> Result<bool> {
+fn reference(
+    db: &Connection,
+    query: &mut Query,
+    param: &Param,
+    modifier: &str,
+    alternatives: &[String],
+) -> Result<bool> {
     if !modifier.is_empty() && !bundle::is_type(modifier) {
         return Ok(false);
     }
-    let name = || Sql::Text(param.name.to_owned());
-    let mut tests = Vec::new();
-    let mut values = Vec::new();
-    let mut bare = false;
+    let mut numbers = Vec::new();
     for alternative in alternatives {
-        values.push(name());
         match (bundle::key_of(alternative), modifier) {
-            (Some(key), _) => {
-                tests.push("(x.param=? AND x.target=?)");
-                values.push(Sql::Text(key.reference()));
-            }
-            (None, "") => {
-                // An id without a type: any type.
-                bare = true;
-                tests.push("(x.param=? AND substr(x.target, instr(x.target,'/')+1)=?)");
-                values.push(Sql::Text(alternative.clone()));
-            }
-            (None, kind) => {
-                tests.push("(x.param=? AND x.target=?)");
-                values.push(Sql::Text(format!("{kind}/{alternative}")));
-            }
+            (Some(_), _) => numbers.extend(links::number(db, alternative)?),
+            // An id without a type: any type.
+            (None, "") => numbers.extend(links::numbers_of_id(db, alternative)?),
+            (None, kind) => numbers.extend(links::number(db, &format!("{kind}/{alternative}"))?),
         }
     }
-    let tests = tests.join(" OR ");
-    let sql = format!("EXISTS(SELECT 1 FROM ix_ref x WHERE x.rid=r.rid AND ({tests}))");
-    let driver = (!bare).then(|| format!("SELECT x.rid FROM ix_ref x WHERE {tests}"));
-    query.conditions.push(Condition { sql, values, driver, weak: false });
+    if numbers.is_empty() {
+        // No resource has it.
+        numbers.push(0);
+    }
+    let mut values = Vec::new();
+    let mut queries = Vec::new();
+    for number in numbers {
+        queries.push("SELECT x.rid FROM ix_ref x WHERE x.param=? AND x.target=?".to_owned());
+        values.extend([Sql::Text(param.name.to_owned()), Sql::Integer(number)]);
+        if param.name == links::TARGET && number > 0 {
+            queries.push(format!("SELECT y.rid FROM ix_target y WHERE {}", links::in_set("?")));
+            values.extend([Sql::Integer(number), Sql::Integer(number)]);
+        }
+    }
+    let driver = queries.join(" UNION ALL ");
+    query.conditions.push(Condition {
+        sql: format!("r.rid IN ({driver})"),
+        values,
+        driver: Some(driver),
+        weak: false,
+    });
     Ok(true)
 }
 

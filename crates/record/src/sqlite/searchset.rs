@@ -29,7 +29,9 @@ pub(crate) fn answer(
         let mut entry = match of_person(db, query, &version)? {
             Some(one) => {
                 let url = format!("{}/Patient/{}", options.base, one["id"].as_str().unwrap_or_default());
-                json!({"fullUrl": url, "resource": one, "search": {"mode": "match"}})
+                let mut entry = json!({"fullUrl": url, "resource": null, "search": {"mode": "match"}});
+                entry["resource"] = one;
+                entry
             }
             None => read::entry(db, &options.base, version, "match")?,
         };
@@ -120,19 +122,18 @@ fn follow(db: &Connection, rid: i64, include: &Include) -> Result<Vec<i64>> {
              WHERE r.rid=?1 AND r.type=?2 AND ?3<>'' AND p.state='told'"
         }
         (false, false) => {
-            "SELECT t.rid FROM resource r JOIN ix_ref i ON i.rid=r.rid AND i.param=?3
-             JOIN resource t ON t.type=substr(i.target,1,instr(i.target,'/')-1)
-               AND t.id=substr(i.target,instr(i.target,'/')+1) AND t.state='told'
-             WHERE r.rid=?1 AND r.type=?2 ORDER BY t.rid"
+            "SELECT t.rid FROM link i CROSS JOIN resource t ON t.rid=i.target AND t.state='told'
+             WHERE i.rid=?1 AND i.param=?3 AND ?2=(SELECT r.type FROM resource r WHERE r.rid=?1) ORDER BY t.rid"
         }
         (true, true) => {
             "SELECT t.rid FROM resource r JOIN resource t INDEXED BY resource_patient ON t.patient=r.id AND t.type=?2
              WHERE r.rid=?1 AND r.type='Patient' AND ?3<>'' AND t.state='told' AND t.withdrawn=0 ORDER BY t.rid"
         }
         (true, false) => {
-            "SELECT t.rid FROM resource r JOIN ix_ref i ON i.target=r.type||'/'||r.id AND i.param=?3
-             JOIN resource t ON t.rid=i.rid AND t.type=?2 AND t.state='told'
-             WHERE r.rid=?1 ORDER BY t.rid"
+            "SELECT t.rid FROM (
+               SELECT i.rid FROM ix_ref i WHERE i.target=?1 AND i.param=?3
+               UNION SELECT y.rid FROM ix_target y WHERE ?3='target' AND y.block=?1>>6 AND ((y.mask >> (?1&63)) & 1)=1
+             ) i JOIN resource t ON t.rid=i.rid AND t.type=?2 AND t.state='told' ORDER BY t.rid"
         }
     };
     let mut list = db.prepare_cached(sql)?;
