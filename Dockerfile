@@ -10,10 +10,12 @@ COPY fixtures fixtures
 RUN cargo build --locked --profile dist -p causeway
 
 FROM debian:bookworm-slim
-RUN useradd --system --uid 10001 --home-dir /data causeway && install -d -o causeway /data
+RUN groupadd --system --gid 10001 causeway && useradd --system --uid 10001 --gid 10001 --home-dir /data causeway \
+    && install -d -o causeway -g causeway -m 0700 /data /run/causeway
 COPY --from=build /src/target/dist/causeway /usr/local/bin/causeway
 USER causeway
 VOLUME /data
 EXPOSE 8700
 ENTRYPOINT ["causeway"]
-CMD ["serve", "--data", "/data", "--listen", "0.0.0.0:8700"]
+# A configuration of your own (`causeway init`) is mounted there; docker-compose.yml mounts deploy/causeway.toml.
+CMD ["serve", "--config", "/etc/causeway/causeway.toml"]

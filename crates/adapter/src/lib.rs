@@ -9,6 +9,7 @@ pub mod budget;
 pub mod composer;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod control_id;
 pub mod isolation;
 pub mod render;
 pub mod table;
@@ -289,6 +290,17 @@ pub trait Adapter: Sync {
     /// The rules whose breach it tells, one table or several; those that formats share are in [`common`].
     fn rules(&self) -> &'static [&'static [Rule]] {
         &[]
+    }
+
+    /// The options that it knows (see [`Context::options`]); its README says what each switches on.
+    fn options(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The number by which the sender knows this message (control id, interchange number, the message's own id), as it
+    /// is written, also where the rest can't be read. Of several messages in one input, that of the whole or the first.
+    fn control_id(&self, _input: &[u8]) -> Option<String> {
+        None
     }
 
     /// The mapping tables that it uses.

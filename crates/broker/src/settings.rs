@@ -46,6 +46,8 @@ pub struct Settings {
     pub sign_in: Option<causeway_access::oidc::Settings>,
     /// Certificates of the HTTP door.
     pub tls: Option<causeway_host::tls::Settings>,
+    /// What is dangerous in the configuration, a sentence each, for `/health`.
+    pub warnings: Vec<String>,
 }
 
 impl Settings {

@@ -6,15 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use causeway_core::{Issue, IssueCode, Severity};
-use causeway_service::config::Config;
 use causeway_service::state::Adapters;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
-use crate::remote::Elsewhere;
 use crate::{
-    ADAPTERS, bench, check, client, demo, detect, doctor, evidence, explain, extract, generate, input,
-    isolated, notes, policy, remote, serve, translate, translator,
+    ADAPTERS, bench, check, client, demo, detect, doctor, evidence, explain, extract, generate, init,
+    input, isolated, notes, policy, remote, serve, serving, translate, translator,
 };
 
 /// Something was refused; the rest was done.
@@ -49,14 +47,18 @@ pub enum Command {
     Adapters(AdaptersArgs),
     /// Tell one invented woman's autumn through the real doors, and leave pages open.
     Demo(DemoArgs),
+    /// Make a first configuration: an organisation, its token and mailboxes; and say what to do next.
+    Init(init::InitArgs),
     /// Run the exchange: doors, record, pages.
-    Serve(ServeArgs),
+    Serve(serving::ServeArgs),
     /// Send a file to a running exchange and wait for its translation.
     Send(SendArgs),
     /// List the messages of a running exchange.
     Messages(MessagesArgs),
     /// Show one message of a running exchange with its whole timeline.
     Message(MessageArgs),
+    /// Ask an exchange or a translator whether it is well: 0 it is, 1 it is not.
+    Health(HealthArgs),
     /// Write invented people, their journeys and their messages in every format, with what is expected of each.
     Generate(GenerateArgs),
     /// Check whether accepted means durable on this machine's disk.
@@ -90,29 +92,6 @@ pub struct DemoArgs {
     /// Address of the pages.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-}
-
-/// Arguments of `serve`.
-#[derive(Args, Debug)]
-pub struct ServeArgs {
-    /// Configuration file; `--print-config` shows the documented defaults.
-    #[arg(long, value_name = "FILE", env = "CAUSEWAY_CONFIG")]
-    config: Option<PathBuf>,
-    /// Keep messages, record and audit here.
-    #[arg(long, value_name = "DIR", env = "CAUSEWAY_DATA")]
-    data: Option<PathBuf>,
-    /// Address of the HTTP door.
-    #[arg(long, value_name = "ADDRESS:PORT", env = "CAUSEWAY_LISTEN")]
-    listen: Option<String>,
-    /// Demonstration mode: senders name themselves and need no token. Never with real data.
-    #[arg(long)]
-    open: bool,
-    /// Let the translator at this address do the translating (`causeway translator`).
-    #[arg(long, value_name = "URL", env = "CAUSEWAY_TRANSLATOR")]
-    translator: Option<String>,
-    /// Print the default configuration with its comments, and end.
-    #[arg(long)]
-    print_config: bool,
 }
 
 /// Arguments of `translate`.
@@ -184,6 +163,9 @@ pub struct Where {
     /// Its bearer token.
     #[arg(long, value_name = "TOKEN", env = "CAUSEWAY_TOKEN", hide_env_values = true)]
     token: Option<String>,
+    /// File with its bearer token.
+    #[arg(long, value_name = "FILE", env = "CAUSEWAY_TOKEN_FILE", conflicts_with = "token")]
+    token_file: Option<PathBuf>,
 }
 
 /// Arguments of `send`.
@@ -257,6 +239,14 @@ pub struct MessageArgs {
     json: bool,
 }
 
+/// Arguments of `health`.
+#[derive(Args, Debug)]
+pub struct HealthArgs {
+    /// Its address.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8780", env = "CAUSEWAY_SERVER")]
+    server: String,
+}
+
 /// Arguments of `generate`.
 #[derive(Args, Debug)]
 pub struct GenerateArgs {
@@ -314,6 +304,12 @@ pub struct TranslatorArgs {
     /// Address to listen on.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8790", env = "CAUSEWAY_LISTEN")]
     listen: String,
+    /// File with a secret that the broker must show (`serve --translator-secret-file`); made where it is not there.
+    #[arg(long, value_name = "FILE", env = "CAUSEWAY_TRANSLATOR_SECRET_FILE")]
+    secret_file: Option<PathBuf>,
+    /// Listen on an address that other machines reach without asking for a secret.
+    #[arg(long)]
+    without_secret: bool,
     /// Read one request from standard input, answer on standard output, and end (the broker does this by itself, for a
     /// message that may have killed its process).
     #[arg(long)]
@@ -356,16 +352,22 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
             serve::start_process(false);
             runtime()?.block_on(demo::run(options)).map(|complete| if complete { 0 } else { EXIT_REFUSED })
         }
-        Command::Serve(args) => run_serve(&args, adapters),
+        Command::Serve(args) => serving::run(&args, adapters),
+        Command::Init(args) => init::run(&args),
         Command::Send(args) => run_send(&args),
         Command::Messages(args) => {
-            let listing = exchange(&args.exchange);
+            let listing = exchange(&args.exchange)?;
             print(&client_runtime()?.block_on(listing.messages(args.state.as_deref(), args.json))?);
             Ok(0)
         }
         Command::Message(args) => {
-            print(&client_runtime()?.block_on(exchange(&args.exchange).message(&args.id, args.json))?);
+            print(&client_runtime()?.block_on(exchange(&args.exchange)?.message(&args.id, args.json))?);
             Ok(0)
+        }
+        Command::Health(args) => {
+            let (good, text) = client_runtime()?.block_on(client::health(&args.server))?;
+            print(&text);
+            Ok(if good { 0 } else { EXIT_REFUSED })
         }
         Command::Generate(args) => {
             let count = generate::run(args.people, args.seed, &args.out)?;
@@ -392,15 +394,24 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
             if args.once {
                 return isolated::once(adapters).map(|()| 0);
             }
+            serve::keep_files_private();
             serve::start_process(true);
-            let serving = translator::run(adapters, &args.listen, serve::asked_to_end());
+            let secret = args.secret_file.as_deref().map(remote::secret_made).transpose()?;
+            if secret.is_none() && !args.without_secret && !causeway_service::exposure::is_loopback(&args.listen) {
+                return Err(format!(
+                    "{} is reached from other machines: give --secret-file FILE, or --without-secret if that is meant",
+                    args.listen
+                ));
+            }
+            let serving = translator::run(adapters, &args.listen, secret, serve::asked_to_end());
             runtime()?.block_on(serving).map_err(|e| format!("{}: {e}", args.listen))?;
             Ok(0)
         }
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, String> {
+/// A runtime for what is asynchronous.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, String> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())
 }
 
@@ -409,18 +420,23 @@ fn client_runtime() -> Result<tokio::runtime::Runtime, String> {
     runtime()
 }
 
-fn exchange(at: &Where) -> client::Exchange {
-    client::Exchange { server: at.server.clone(), sender: at.sender.clone(), token: at.token.clone() }
+fn exchange(at: &Where) -> Result<client::Exchange, String> {
+    let read = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok::<_, String>(text.trim().to_owned())
+    };
+    let token = at.token_file.as_ref().map(read).transpose()?.or_else(|| at.token.clone());
+    Ok(client::Exchange { server: at.server.clone(), sender: at.sender.clone(), token })
 }
 
 fn run_send(args: &SendArgs) -> Result<u8, String> {
     let sent = match &args.what {
         None => return run_send_file(args),
         Some(SendWhat::CareNote(args)) => {
-            client_runtime()?.block_on(notes::send_one(&args.note, &exchange(&args.exchange)))
+            client_runtime()?.block_on(notes::send_one(&args.note, &exchange(&args.exchange)?))
         }
         Some(SendWhat::CareNotes(args)) => {
-            client_runtime()?.block_on(notes::send_table(&args.notes, &exchange(&args.exchange)))
+            client_runtime()?.block_on(notes::send_table(&args.notes, &exchange(&args.exchange)?))
         }
     };
     let (text, good) = sent?;
@@ -435,43 +451,10 @@ fn run_send_file(args: &SendArgs) -> Result<u8, String> {
         .ok()
         .and_then(|(a, _)| a.format().media_types.first().copied());
     let media_type = args.media_type.as_deref().or(detected).unwrap_or("application/octet-stream");
-    let sending = exchange(&args.exchange);
+    let sending = exchange(&args.exchange)?;
     let (text, good) = client_runtime()?.block_on(sending.send(path, media_type, args.key.as_deref()))?;
     print(&text);
     Ok(if good { 0 } else { EXIT_REFUSED })
-}
-
-fn run_serve(args: &ServeArgs, adapters: Adapters) -> Result<u8, String> {
-    if args.print_config {
-        print(causeway_service::config::DEFAULTS);
-        return Ok(0);
-    }
-    let mut config = match &args.config {
-        None => Config::default(),
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-            Config::parse(&text).map_err(|e| format!("{}: {e}", path.display()))?
-        }
-    };
-    if let Some(data) = &args.data {
-        config.data_directory.clone_from(data);
-    }
-    if let Some(listen) = &args.listen {
-        config.listen.clone_from(listen);
-    }
-    config.open |= args.open;
-    serve::start_process(true);
-    runtime()?.block_on(async {
-        let Elsewhere { all, suspects } = match &args.translator {
-            None => Elsewhere { all: adapters, suspects: remote::isolated(adapters) },
-            Some(url) => remote::adapters(adapters, url, &tokio::runtime::Handle::current())?,
-        };
-        let ready = serve::prepare(config, all).await?;
-        ready.state.isolate_with(suspects);
-        print(&format!("listening on http://{}\n", ready.address));
-        ready.run(serve::asked_to_end()).await.map_err(|e| e.to_string())
-    })?;
-    Ok(0)
 }
 
 /// Writes to standard output; a reader that has gone away (`| head`) is no error.

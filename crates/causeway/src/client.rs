@@ -133,6 +133,18 @@ impl Exchange {
     }
 }
 
+/// Whether an exchange or translator is well, and what it says.
+///
+/// # Errors
+/// Where it does not answer.
+pub async fn health(server: &str) -> Result<(bool, String), String> {
+    let url = format!("{}/health", server.trim_end_matches('/'));
+    let answer = crate::demo::client()?.get(url).send().await.map_err(|_| format!("{server} does not answer"))?;
+    let good = answer.status().is_success();
+    let text = answer.text().await.map_err(|_| format!("{server} does not answer"))?;
+    Ok((good, format!("{}\n", text.trim_end())))
+}
+
 /// A message for people.
 pub fn message_text(body: &Value) -> String {
     let word = |key: &str| body[key].as_str().unwrap_or("");

@@ -15,6 +15,7 @@ pub mod evidence;
 pub mod explain;
 pub mod extract;
 pub mod generate;
+pub mod init;
 pub mod input;
 pub mod isolated;
 pub mod load;
@@ -23,6 +24,7 @@ pub mod policy;
 pub mod remote;
 pub mod rules;
 pub mod serve;
+pub mod serving;
 pub mod translate;
 pub mod translator;
 

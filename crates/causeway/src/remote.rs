@@ -241,6 +241,7 @@ enum Leg {
     Shared {
         url: String,
         client: reqwest::Client,
+        secret: Option<String>,
         runtime: tokio::runtime::Handle,
         turn: Arc<RwLock<()>>,
         alone: bool,
@@ -270,13 +271,35 @@ impl std::fmt::Debug for Elsewhere {
     }
 }
 
-/// The same adapters, translating at a URL. They live as long as the process.
+/// The secret in a file, without blanks around it.
+///
+/// # Errors
+/// Where the file can't be read or is empty.
+pub fn secret(file: &std::path::Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let text = text.trim();
+    if text.is_empty() { Err(format!("{}: it is empty", file.display())) } else { Ok(text.to_owned()) }
+}
+
+/// The same, made where the file is not there: a translator and its broker that share a folder need no hand for it.
+///
+/// # Errors
+/// As [`secret`], and where it can't be made.
+pub fn secret_made(file: &std::path::Path) -> Result<String, String> {
+    if !file.try_exists().unwrap_or(true) {
+        crate::init::write(file, format!("{}\n", crate::init::secret()?).as_bytes())?;
+    }
+    secret(file)
+}
+
+/// The same adapters, translating at a URL, with the secret that it asks for. They live as long as the process.
 ///
 /// # Errors
 /// Where no HTTP client can be made.
 pub fn adapters(
     local: &'static [&'static dyn Adapter],
     url: &str,
+    secret: Option<&str>,
     runtime: &tokio::runtime::Handle,
 ) -> Result<Elsewhere, String> {
     let client = reqwest::Client::builder()
@@ -292,6 +315,7 @@ pub fn adapters(
     let leg = |alone| Leg::Shared {
         url: url.clone(),
         client: client.clone(),
+        secret: secret.map(str::to_owned),
         runtime: runtime.clone(),
         turn: turn.clone(),
         alone,
@@ -321,9 +345,12 @@ impl Remote {
         };
         match &self.leg {
             Leg::Own => isolated::ask(&request).ok_or_else(isolation::died),
-            Leg::Shared { url, client, runtime, turn, alone } => {
+            Leg::Shared { url, client, secret, runtime, turn, alone } => {
                 let post = || {
-                    let sent = client.post(url).json(&request);
+                    let mut sent = client.post(url).json(&request);
+                    if let Some(secret) = secret {
+                        sent = sent.bearer_auth(secret);
+                    }
                     // Workers are plain threads, so waiting here holds up nothing else.
                     runtime.block_on(async { sent.send().await?.error_for_status()?.json().await })
                 };
@@ -354,6 +381,12 @@ impl Adapter for Remote {
     }
     fn maps(&self) -> &'static [&'static Map] {
         self.local.maps()
+    }
+    fn options(&self) -> &'static [&'static str] {
+        self.local.options()
+    }
+    fn control_id(&self, input: &[u8]) -> Option<String> {
+        self.local.control_id(input)
     }
     fn part(&self, input: &[u8]) -> Option<Part> {
         self.local.part(input)

@@ -11,7 +11,7 @@ use causeway_record::Record;
 use causeway_service::app::Service;
 use causeway_service::config::{self, Config};
 use causeway_service::state::{Adapters, AppState, Shared};
-use causeway_service::{mesh, mllp, scaip, tls};
+use causeway_service::{delivery, mesh, mllp, scaip, tls};
 use causeway_store::{Options, Store};
 use tokio::net::TcpListener;
 
@@ -37,8 +37,22 @@ impl std::fmt::Debug for Ready {
 /// # Errors
 /// A sentence that says what could not be done.
 pub async fn prepare(config: Config, adapters: Adapters) -> Result<Ready, String> {
+    prepare_checked(config, adapters, &|_| Ok(())).await
+}
+
+/// The same, where the configuration holds: `check` is given the names of the endpoints kept with the data.
+///
+/// # Errors
+/// As [`prepare`], and what `check` says.
+pub async fn prepare_checked(
+    config: Config,
+    adapters: Adapters,
+    check: &dyn Fn(&[String]) -> Result<(), String>,
+) -> Result<Ready, String> {
     let data = config.data_directory.clone();
     let state = open(config.clone(), adapters)?;
+    let kept = state.engine.configs(delivery::config::DOCUMENT).map_err(|e| said(&data, &e))?;
+    check(&kept.into_iter().map(|(name, ..)| name).collect::<Vec<_>>())?;
     let listener = TcpListener::bind(&config.listen).await.map_err(|e| format!("{}: {e}", config.listen))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let durability = state.engine.durability();
@@ -132,8 +146,19 @@ pub async fn asked_to_end() {
     drop(interrupt.await);
 }
 
-/// Sets the one crypto provider and the logs: JSON lines on standard error unless a person reads them.
+/// Files that this process makes are its owner's alone.
+pub fn keep_files_private() {
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+}
+
+/// Sets the one crypto provider and the logs: JSON lines on standard error.
 pub fn start_process(verbose: bool) {
+    start_logs(verbose, false);
+}
+
+/// The same; with lines for people where `human` says so.
+pub fn start_logs(verbose: bool, human: bool) {
     // Fails only where it was set before, which is as good.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     // A panic's own text may quote what it choked on.
@@ -142,5 +167,10 @@ pub fn start_process(verbose: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("CAUSEWAY_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    drop(logs.json().try_init());
+    let started = match human {
+        true => logs.compact().with_ansi(false).with_target(false).try_init(),
+        false => logs.json().try_init(),
+    };
+    // Fails only where logs were started before, which is as good.
+    drop(started);
 }

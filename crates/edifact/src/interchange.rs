@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::separators::Separators;
 use crate::source::Source;
 
 /// One message: from UNH to UNT, or to what comes in its stead.
@@ -41,6 +42,33 @@ pub struct Interchange {
     /// Indexes of segments that belong to no message and are not of the envelope.
     pub loose: Vec<usize>,
 }
+
+/// The interchange's control reference (UNB, 0020), without reading the rest; `None` where there is none. Source: ISO
+/// 9735, UNB.
+pub fn reference(input: &[u8]) -> Option<String> {
+    let text = input.trim_ascii_start();
+    let (separators, una) = Separators::read(text).ok()?;
+    let unb = text.get(una..)?.trim_ascii_start().strip_prefix(b"UNB")?;
+    let mut elements = vec![Vec::new()];
+    let mut bytes = unb.iter().copied().take(REFERENCE_WITHIN);
+    while let Some(byte) = bytes.next() {
+        if Some(byte) == separators.release {
+            elements.last_mut()?.extend(bytes.next());
+        } else if byte == separators.terminator {
+            break;
+        } else if byte == separators.element {
+            elements.push(Vec::new());
+        } else if !matches!(byte, b'\r' | b'\n') {
+            elements.last_mut()?.push(byte);
+        }
+    }
+    let found = String::from_utf8(elements.into_iter().nth(5)?).ok()?;
+    let found = found.trim();
+    (!found.is_empty() && !found.chars().any(char::is_control)).then(|| found.to_owned())
+}
+
+/// Bytes of UNB within which its reference must stand.
+const REFERENCE_WITHIN: usize = 512;
 
 /// Groups the segments of a source, and numbers them by message. UNA, UNG and UNE are envelope. A UNH without
 /// UNT before it ends the message before; a UNB without UNZ before it ends the interchange before.
@@ -99,6 +127,15 @@ pub fn group(source: &mut Source<'_>) -> Vec<Interchange> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn the_reference_of_an_interchange() {
+        let of = |text: &str| super::reference(text.as_bytes());
+        assert_eq!(of("UNB+UNOA:2+A+B+260914:0930+00000041'UNH+1'").as_deref(), Some("00000041"));
+        assert_eq!(of("UNA:+.? '\r\nUNB+UNOC:3+A+B+261029:1415+41?+17++MEDRPT'").as_deref(), Some("41+17"));
+        assert_eq!(of("UNB+UNOA:2+A+B+260914:0930'UNH+1+2+3+4+5+6'"), None);
+        assert_eq!(of("UNH+1'"), None);
+    }
+
     use super::*;
     use causeway_core::text::Decoded;
 

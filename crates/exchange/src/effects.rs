@@ -24,6 +24,10 @@ pub struct Effects {
     pub state: Option<State>,
     /// Status code and description of a final failure (e.g. `14`, `Message not collected …`).
     pub failure: Option<(String, String)>,
+    /// The number by which the sender knows the message; kept where it is given.
+    pub control_id: Option<String>,
+    /// Whom the message turned out to be about ([`crate::NewMessage::person_key`]); kept where it is given.
+    pub person_key: Option<String>,
     /// Translation to keep with the message; replaces an earlier one (which stays in the audit by its digest).
     pub translation: Option<Translation>,
     /// Work to queue for this message.

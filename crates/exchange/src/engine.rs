@@ -107,6 +107,9 @@ pub trait Facts: Send + Sync {
 
     /// Messages by any of their properties, paged (tracking, sent box, rich boxes, lists).
     fn search(&self, query: &MessageQuery) -> Result<Vec<Message>>;
+
+    /// How many messages a search finds in all pages, up to [`limits::COUNT_MAX`] and one more: that many means "more".
+    fn count(&self, query: &MessageQuery) -> Result<u64>;
 }
 
 /// What messages hold and what was made of it: originals, translations, bundles. Everything here is about people.
@@ -386,8 +389,14 @@ pub struct Durability {
 /// Counters since open, and gauges.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
-    /// Messages accepted.
+    /// Messages accepted since open.
     pub accepted: u64,
+    /// Messages of all times, copies for mailboxes and uploads included: the last number that was given to one.
+    pub kept: u64,
+    /// Messages in state error now: refused, or given up by a person.
+    pub failed: u64,
+    /// Messages that were not collected in time.
+    pub undeliverable: u64,
     /// Retries answered from the first answer, in progress or refused as conflicts.
     pub duplicates: u64,
     /// Messages acknowledged by recipients.

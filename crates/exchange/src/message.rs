@@ -174,6 +174,8 @@ pub struct Message {
     pub content_deleted_at: Option<Timestamp>,
     /// Reason of a final failure (status code and description), if any.
     pub failure: Option<(String, String)>,
+    /// The number by which its sender knows it, as the content says (MSH-10, UNB, the id of an HL7 v3 message).
+    pub control_id: Option<String>,
 }
 
 /// (Sender, request id): unique; kept for at least the retention period.
@@ -382,6 +384,8 @@ pub struct MessageQuery {
     pub workflow: Option<String>,
     /// Local id, exact (use with `mailbox_from` or `sender`).
     pub local_id: Option<String>,
+    /// A number by which the sender knows it, exact: its control id or its local id.
+    pub reference: Option<String>,
     /// Linked or derived from this message.
     pub linked: Option<MessageId>,
     /// Per-person key.

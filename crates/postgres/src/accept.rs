@@ -211,6 +211,12 @@ impl Tx<'_> {
         if plain.state.is_some() || plain.failure.is_some() {
             self.change_state(id, plain.state, plain.failure.as_ref())?;
         }
+        if plain.control_id.is_some() || plain.person_key.is_some() {
+            self.conn.run(
+                "UPDATE message SET control_id=coalesce($2, control_id), person_key=coalesce($3, person_key) WHERE seq=$1",
+                p![owner, plain.control_id, plain.person_key],
+            )?;
+        }
         for work in &plain.work {
             self.queue(owner, work)?;
         }

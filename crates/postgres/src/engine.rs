@@ -144,6 +144,10 @@ impl Facts for Postgres {
     fn search(&self, query: &MessageQuery) -> Result<Vec<Message>> {
         self.shared.read(|conn| read::search(conn, query))
     }
+
+    fn count(&self, query: &MessageQuery) -> Result<u64> {
+        self.shared.read(|conn| read::number(conn, query))
+    }
 }
 
 impl Contents for Postgres {

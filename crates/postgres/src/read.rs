@@ -5,7 +5,7 @@ use crate::content::sha256;
 use crate::fault::Result;
 use crate::rows::{self, Part};
 use crate::shared::Shared;
-use causeway_exchange::limits::{MAX_INBOX_PAGE, MAX_INBOX_SCAN, MAX_SEARCH_PAGE};
+use causeway_exchange::limits::{COUNT_MAX, MAX_INBOX_PAGE, MAX_INBOX_SCAN, MAX_SEARCH_PAGE};
 use causeway_exchange::message::{Checksum, InboxEntry, Staged};
 use causeway_exchange::{
     EngineError, Event, InboxPage, InboxQuery, Message, MessageId, MessageQuery, OutputFacts, PayloadReader,
@@ -47,25 +47,49 @@ impl Where {
     }
 }
 
-/// Messages by their properties.
-pub(crate) fn search(conn: &mut Conn, query: &MessageQuery) -> Result<Vec<Message>> {
-    let mut found =
-        Where { sql: format!("SELECT {} FROM message WHERE true", rows::MESSAGE), values: Vec::new() };
+/// The conditions of a search, after `select`.
+fn conditions(select: &str, query: &MessageQuery) -> Where {
+    let mut found = Where { sql: format!("{select} FROM message WHERE true"), values: Vec::new() };
     found.and("mailbox_to =", query.mailbox_to.clone());
     found.and("mailbox_from =", query.mailbox_from.clone());
     found.and("sender =", query.sender.clone());
-    found.and("state =", query.state.map(State::as_str));
+    match query.state {
+        // As a literal: these two have an index of their own, `message_failed`.
+        Some(state @ (State::Error | State::Undeliverable)) => {
+            found.sql.push_str(&format!(" AND state = '{}'", state.as_str()));
+        }
+        state => found.and("state =", state.map(State::as_str)),
+    }
     found.and("workflow =", query.workflow.clone());
     found.and("local_id =", query.local_id.clone());
+    if let Some(reference) = &query.reference {
+        found.values.push(Box::new(reference.clone()));
+        let at = found.values.len();
+        found.sql.push_str(&format!(" AND (control_id = ${at} OR local_id = ${at})"));
+    }
     found.and("person_key =", query.person_key.clone());
     found.and("linked =", query.linked.as_ref().map(ToString::to_string));
     found.and("inbox =", query.inbox);
     found.and("received_at >=", query.since.map(jiff::Timestamp::as_microsecond));
     found.and("received_at <", query.until.map(jiff::Timestamp::as_microsecond));
     found.and(if query.oldest_first { "seq >" } else { "seq <" }, query.after.map(u64::cast_signed));
+    found
+}
+
+/// Messages by their properties.
+pub(crate) fn search(conn: &mut Conn, query: &MessageQuery) -> Result<Vec<Message>> {
+    let found = conditions(&format!("SELECT {}", rows::MESSAGE), query);
     let order = if query.oldest_first { "ASC" } else { "DESC" };
     let limit = query.limit.clamp(1, MAX_SEARCH_PAGE);
     found.all(conn, &format!(" ORDER BY seq {order} LIMIT {limit}"), rows::message)
+}
+
+/// How many messages a search finds, up to [`COUNT_MAX`] and one more.
+pub(crate) fn number(conn: &mut Conn, query: &MessageQuery) -> Result<u64> {
+    let most = COUNT_MAX + 1;
+    let found = conditions("SELECT count(*) FROM (SELECT 1", &MessageQuery { after: None, ..query.clone() });
+    let counted = found.all(conn, &format!(" LIMIT {most}) AS found"), |row| count(row, 0))?;
+    Ok(counted.first().copied().unwrap_or(0))
 }
 
 /// Work items in commit order.

@@ -48,7 +48,7 @@ pub(crate) fn id(row: &Row, column: usize) -> Result<MessageId> {
 pub(crate) const MESSAGE: &str = "seq, id, kind, state, inbox, sender, door, mailbox_from, mailbox_to, workflow,
   local_id, correlation_id, person_key, linked, received_at, changed_at, acknowledged_at,
   CASE WHEN waiting > 0 THEN expires_at END, size, sha256, chunks, content_deleted_at, failure_code, failure_text,
-  rest";
+  rest, control_id";
 
 /// A message.
 pub(crate) fn message(row: &Row) -> Result<Message> {
@@ -66,6 +66,7 @@ pub(crate) fn message(row: &Row) -> Result<Message> {
         chunks: small(row, 20)?,
         content_deleted_at: maybe_time(row, 21)?,
         failure,
+        control_id: get(row, 25)?,
         new: NewMessage {
             id: id(row, 1)?,
             kind: if get::<&str>(row, 2)? == "data" { MessageKind::Data } else { MessageKind::Report },

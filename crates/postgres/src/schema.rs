@@ -5,7 +5,7 @@ use crate::fault::Result;
 use causeway_exchange::EngineError;
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1];
+const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -229,6 +229,13 @@ CREATE TABLE mailbox(
   name TEXT PRIMARY KEY,
   waiting BIGINT NOT NULL           -- messages in its inbox: a page need not count them
 ) WITH (fillfactor = 50);
+";
+
+/// Version 2: the number by which a sender knows its message, and what needs a person found without reading all.
+const V2: &str = "
+ALTER TABLE message ADD COLUMN control_id TEXT;
+CREATE INDEX message_control ON message(control_id, seq) WHERE control_id IS NOT NULL;
+CREATE INDEX message_failed ON message(state, seq) WHERE state = 'error' OR state = 'undeliverable';
 ";
 
 /// The version of the data; 0 where there is none.

@@ -11,6 +11,8 @@ use causeway_exchange::watch::Watch;
 use causeway_host::tls;
 use serde::Deserialize;
 
+use crate::exposure;
+pub use crate::exposure::Risk;
 pub use causeway_access::{CodeSystem, Organisation};
 pub use causeway_broker::settings::{ConfigError, Limits};
 
@@ -35,6 +37,8 @@ pub struct Config {
     pub open: bool,
     /// Test mode: time travel.
     pub test_mode: bool,
+    /// Dangers taken on: what is dangerous is refused without its word here.
+    pub accept_risk: Vec<Risk>,
     /// When time begins, in test mode; the system's time where nothing is said. Set by programs only.
     #[serde(skip)]
     pub begins: Option<jiff::Timestamp>,
@@ -96,6 +100,7 @@ impl Default for Config {
             hosts: Vec::new(),
             open: false,
             test_mode: false,
+            accept_risk: Vec::new(),
             begins: None,
             limits: Limits::default(),
             organisations: Vec::new(),
@@ -115,6 +120,7 @@ impl Default for Config {
 impl From<Config> for Settings {
     fn from(config: Config) -> Self {
         Self {
+            warnings: exposure::dangers(&config, None).into_iter().map(|d| d.text).collect(),
             data_directory: config.data_directory,
             public_url: config.public_url,
             hosts: config.hosts,
@@ -214,6 +220,9 @@ impl Config {
             return bad(error.to_string());
         }
         delivery::config::validate(&self.endpoints)?;
+        if let Some(mesh) = &self.mesh {
+            mesh.validate()?;
+        }
         Ok(())
     }
 

@@ -24,8 +24,11 @@ pub async fn health(State(state): State<Shared>) -> Answer<(StatusCode, Json<Val
         "durable": durability.durable,
         "flush_p50_us": durability.flush_p50_us,
         "parked": parked,
+        "failed": metrics.failed,
+        "notCollected": metrics.undeliverable,
         "overdue": metrics.expectations_overdue,
         "demonstration": state.config.open,
+        "warnings": state.config.warnings,
         "time": state.clock.now().to_string(),
     });
     Ok((if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body)))

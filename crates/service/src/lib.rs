@@ -4,7 +4,9 @@
 //! calls [`serve`]; further doors are added to a [`Service`], one line each. No adapter crate is known here.
 
 pub mod app;
+pub mod check;
 pub mod config;
+pub mod exposure;
 mod health;
 mod heavy;
 mod metrics;

@@ -88,7 +88,10 @@ fn render(state: &AppState, engine: &Metrics, now: Timestamp) -> String {
 }
 
 fn engine_counts(page: &mut Page, m: &Metrics) {
-    page.one("messages_accepted_total", "counter", "Messages accepted.", m.accepted);
+    page.one("messages_accepted_total", "counter", "Messages accepted since start.", m.accepted);
+    page.one("messages", "gauge", "Messages of all times, copies for mailboxes included.", m.kept);
+    page.one("messages_failed", "gauge", "Messages refused or given up, in the store now.", m.failed);
+    page.one("messages_not_collected", "gauge", "Messages whose recipient never came.", m.undeliverable);
     page.one("messages_duplicate_total", "counter", "Retries recognised.", m.duplicates);
     page.one("messages_acknowledged_total", "counter", "Acknowledged by recipients.", m.acknowledged);
     page.one("messages_expired_total", "counter", "Not collected in time.", m.expired);

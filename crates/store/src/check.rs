@@ -187,6 +187,9 @@ pub(crate) fn metrics(shared: &Shared) -> Result<Metrics> {
         let one = |sql: &str| conn.query_row(sql, [], |r| rows::count(r, 0)).map_err(|e| db(&e));
         let latest = rows::all(conn, "SELECT high_water FROM meta", [], |r| rows::time(r, 0))?;
         metrics.latest_time = latest.first().copied();
+        metrics.kept = one("SELECT message_seq FROM meta")?;
+        metrics.failed = one("SELECT count(*) FROM message WHERE state='error'")?;
+        metrics.undeliverable = one("SELECT count(*) FROM message WHERE state='undeliverable'")?;
         metrics.expectations_open =
             one("SELECT count(*) FROM expectation WHERE outcome IS NULL AND overdue_since IS NULL")?;
         metrics.expectations_overdue = one(&format!("SELECT count(*) FROM expectation WHERE {ATTENTION}"))?;

@@ -164,6 +164,10 @@ impl Facts for Store {
     fn search(&self, query: &MessageQuery) -> Result<Vec<Message>> {
         self.shared.search(query)
     }
+
+    fn count(&self, query: &MessageQuery) -> Result<u64> {
+        self.shared.read(|conn| read::count(conn, query))
+    }
 }
 
 impl Contents for Store {

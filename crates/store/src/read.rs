@@ -6,7 +6,7 @@ use crate::limits;
 use crate::prepare::sha256;
 use crate::rows::{self, Piece};
 use crate::shared::Shared;
-use causeway_exchange::limits::MAX_SEARCH_PAGE;
+use causeway_exchange::limits::{COUNT_MAX, MAX_SEARCH_PAGE};
 use causeway_exchange::message::Checksum;
 use causeway_exchange::{
     EngineError, Message, MessageId, MessageQuery, PayloadReader, State, WorkItem, WorkQuery,
@@ -33,32 +33,52 @@ pub(crate) fn pieces(conn: &Connection, owner: u64) -> Result<Vec<Piece>> {
 }
 
 /// A search's conditions as SQL, each beginning with ` AND `, and their values.
-fn conditions(query: &MessageQuery) -> (String, Vec<Value>) {
-    let mut sql = String::new();
-    let mut values: Vec<Value> = Vec::new();
-    let mut add = |condition: &str, value: Option<Value>| {
+#[derive(Default)]
+struct Conditions {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    fn and(&mut self, condition: &str, value: Option<Value>) {
         if let Some(value) = value {
-            values.push(value);
-            sql.push_str(&format!(" AND {condition} ?{}", values.len()));
+            self.values.push(value);
+            self.sql.push_str(&format!(" AND {condition} ?{}", self.values.len()));
         }
-    };
-    let text = |t: &Option<String>| t.clone().map(Value::Text);
-    add("mailbox_to =", text(&query.mailbox_to));
-    add("mailbox_from =", text(&query.mailbox_from));
-    add("sender =", text(&query.sender));
-    add("state =", query.state.map(|s| Value::Text(s.as_str().to_owned())));
-    add("workflow =", text(&query.workflow));
-    add("local_id =", text(&query.local_id));
-    add("person_key =", text(&query.person_key));
-    add("linked =", query.linked.as_ref().map(|l| Value::Text(l.to_string())));
-    add("inbox =", query.inbox.map(|i| Value::Integer(i64::from(i))));
-    add("received_at >=", query.since.map(|t| Value::Integer(t.as_microsecond())));
-    add("received_at <", query.until.map(|t| Value::Integer(t.as_microsecond())));
-    add(
-        if query.oldest_first { "seq >" } else { "seq <" },
-        query.after.map(|s| Value::Integer(s.cast_signed())),
-    );
-    (sql, values)
+    }
+
+    fn text(&mut self, condition: &str, text: &Option<String>) {
+        self.and(condition, text.clone().map(Value::Text));
+    }
+}
+
+fn conditions(query: &MessageQuery) -> (String, Vec<Value>) {
+    let mut all = Conditions::default();
+    all.text("mailbox_to =", &query.mailbox_to);
+    all.text("mailbox_from =", &query.mailbox_from);
+    all.text("sender =", &query.sender);
+    match query.state {
+        // As a literal: these two have an index of their own, `message_failed`.
+        Some(state @ (State::Error | State::Undeliverable)) => {
+            all.sql.push_str(&format!(" AND state = '{}'", state.as_str()));
+        }
+        state => all.and("state =", state.map(|s| Value::Text(s.as_str().to_owned()))),
+    }
+    all.text("workflow =", &query.workflow);
+    all.text("local_id =", &query.local_id);
+    if let Some(reference) = &query.reference {
+        all.values.push(Value::Text(reference.clone()));
+        let at = all.values.len();
+        all.sql.push_str(&format!(" AND (control_id = ?{at} OR local_id = ?{at})"));
+    }
+    all.text("person_key =", &query.person_key);
+    all.and("linked =", query.linked.as_ref().map(|l| Value::Text(l.to_string())));
+    all.and("inbox =", query.inbox.map(|i| Value::Integer(i64::from(i))));
+    all.and("received_at >=", query.since.map(|t| Value::Integer(t.as_microsecond())));
+    all.and("received_at <", query.until.map(|t| Value::Integer(t.as_microsecond())));
+    let after = if query.oldest_first { "seq >" } else { "seq <" };
+    all.and(after, query.after.map(|s| Value::Integer(s.cast_signed())));
+    (all.sql, all.values)
 }
 
 impl Shared {
@@ -108,6 +128,16 @@ impl Shared {
             Ok(found)
         })
     }
+}
+
+/// How many messages a search finds, up to [`COUNT_MAX`] and one more.
+pub(crate) fn count(conn: &Connection, query: &MessageQuery) -> Result<u64> {
+    let (conditions, values) = conditions(&MessageQuery { after: None, ..query.clone() });
+    let most = COUNT_MAX + 1;
+    let sql = format!("SELECT count(*) FROM (SELECT 1 FROM message WHERE 1=1{conditions} LIMIT {most})");
+    conn.prepare_cached(&sql)
+        .and_then(|mut s| s.query_row(params_from_iter(&values), |r| rows::count(r, 0)))
+        .map_err(|e| db(&e))
 }
 
 /// Work items in commit order.

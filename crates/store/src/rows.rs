@@ -89,7 +89,7 @@ pub(crate) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
 pub(crate) const MESSAGE: &str = "seq, id, kind, state, inbox, sender, door, mailbox_from, mailbox_to, workflow,
   local_id, correlation_id, person_key, linked, received_at, changed_at, acknowledged_at,
   CASE WHEN waiting > 0 THEN expires_at END, size, sha256, chunks, content_deleted_at, failure_code, failure_text,
-  rest";
+  rest, control_id";
 
 /// A message.
 pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
@@ -107,6 +107,7 @@ pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         chunks: row.get(20)?,
         content_deleted_at: maybe_time(row, 21)?,
         failure,
+        control_id: row.get(25)?,
         new: NewMessage {
             id: id(row, 1)?,
             kind: if row.get_ref(2)?.as_str()? == "data" { MessageKind::Data } else { MessageKind::Report },

@@ -5,7 +5,7 @@ use causeway_exchange::EngineError;
 use rusqlite::Connection;
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -307,6 +307,13 @@ CREATE INDEX message_waiting ON message(seq, mailbox_to, workflow, id) WHERE wai
 /// Version 4: how often in a row a work item was given out and never came back.
 const V4: &str = "
 ALTER TABLE work ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
+";
+
+/// Version 5: the number by which a sender knows its message, and what needs a person found without reading all.
+const V5: &str = "
+ALTER TABLE message ADD COLUMN control_id TEXT;
+CREATE INDEX message_control ON message(control_id, seq) WHERE control_id IS NOT NULL;
+CREATE INDEX message_failed ON message(state, seq) WHERE state = 'error' OR state = 'undeliverable';
 ";
 
 /// The version of the data.

@@ -54,6 +54,14 @@ impl Adapter for CareActAssessment {
         &FORMAT
     }
 
+    fn options(&self) -> &'static [&'static str] {
+        &["safeguarding-items"]
+    }
+
+    fn control_id(&self, input: &[u8]) -> Option<String> {
+        causeway_adapter::control_id::json_text(input, "@id")
+    }
+
     fn maps(&self) -> &'static [&'static Map] {
         &MAPS
     }

@@ -46,6 +46,14 @@ impl Adapter for CareProviderRecord {
         &FORMAT
     }
 
+    fn options(&self) -> &'static [&'static str] {
+        &["incident-text", "legal-items", "safeguarding-items", "sensitive-items"]
+    }
+
+    fn control_id(&self, input: &[u8]) -> Option<String> {
+        causeway_adapter::control_id::json_text(input, "recordUid")
+    }
+
     fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
         &[rules::ALL]
     }

@@ -48,6 +48,10 @@ impl Adapter for CareConnect {
         &FORMAT
     }
 
+    fn control_id(&self, input: &[u8]) -> Option<String> {
+        causeway_adapter::control_id::json_text(input, "id").or_else(|| causeway_adapter::control_id::xml_attribute(input, "id", "value"))
+    }
+
     fn maps(&self) -> &'static [&'static Map] {
         &codes::MAPS
     }

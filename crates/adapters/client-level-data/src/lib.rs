@@ -48,6 +48,10 @@ impl Adapter for ClientLevelData {
         &FORMAT
     }
 
+    fn options(&self) -> &'static [&'static str] {
+        &["cld-costs", "cld-release-1", "cld-release-2"]
+    }
+
     fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
         &[rules::ALL]
     }

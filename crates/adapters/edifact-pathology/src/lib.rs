@@ -39,6 +39,10 @@ impl Adapter for EdifactPathology {
         &FORMAT
     }
 
+    fn control_id(&self, input: &[u8]) -> Option<String> {
+        causeway_edifact::interchange::reference(input)
+    }
+
     fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
         &[rules::ALL]
     }

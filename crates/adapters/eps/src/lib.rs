@@ -42,6 +42,10 @@ impl Adapter for Eps {
         &FORMAT
     }
 
+    fn control_id(&self, input: &[u8]) -> Option<String> {
+        causeway_adapter::control_id::xml_attribute(input, "id", "root")
+    }
+
     fn detect(&self, input: &[u8]) -> Detection {
         let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
         let head = String::from_utf8_lossy(head);

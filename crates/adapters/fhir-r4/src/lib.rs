@@ -107,6 +107,10 @@ impl Adapter for FhirR4 {
         &FORMAT
     }
 
+    fn control_id(&self, input: &[u8]) -> Option<String> {
+        causeway_adapter::control_id::json_text(input, "id")
+    }
+
     fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
         &[rules::ALL]
     }

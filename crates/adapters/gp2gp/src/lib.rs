@@ -49,6 +49,10 @@ impl Adapter for Gp2gp {
         &FORMAT
     }
 
+    fn control_id(&self, input: &[u8]) -> Option<String> {
+        causeway_adapter::control_id::xml_attribute(input, "id", "root")
+    }
+
     fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
         &[rules::ALL]
     }

@@ -56,6 +56,10 @@ impl Adapter for Hl7v2 {
         &FORMAT
     }
 
+    fn control_id(&self, input: &[u8]) -> Option<String> {
+        control_id(input)
+    }
+
     fn detect(&self, input: &[u8]) -> Detection {
         let Some(first) = pieces(input).next() else { return Detection::no() };
         match first {
@@ -82,6 +86,22 @@ impl Adapter for Hl7v2 {
     fn maps(&self) -> &'static [&'static Map] {
         maps::ALL
     }
+}
+
+/// BHS-11 or FHS-11 of a batch, else MSH-10 of the first message.
+fn control_id(input: &[u8]) -> Option<String> {
+    let bytes = |range: std::ops::Range<usize>| input.get(range).unwrap_or_default();
+    let of = |line: &[u8], number: usize| {
+        let line = line.split(|b| matches!(b, b'\r' | b'\n')).next().unwrap_or_default();
+        let separator = *line.get(3)?;
+        // The separator is the first field, so a field's number is that of the pieces between separators, less one.
+        line.split(|b| *b == separator).nth(number - 1).and_then(causeway_adapter::control_id::tidy)
+    };
+    pieces(input).take(3).find_map(|piece| match piece {
+        Piece::Envelope(range) => of(bytes(range), 11),
+        Piece::Message(range) => of(bytes(range), 10),
+        Piece::Stray(_) => None,
+    })
 }
 
 /// Version and type as MSH states them: `2.4 ADT^A01`.

@@ -51,6 +51,10 @@ impl Adapter for ItkCda {
         &FORMAT
     }
 
+    fn control_id(&self, input: &[u8]) -> Option<String> {
+        causeway_adapter::control_id::xml_attribute(input, "header", "trackingid").or_else(|| causeway_adapter::control_id::xml_attribute(input, "id", "root"))
+    }
+
     fn rules(&self) -> &'static [&'static [Rule]] {
         &[rules::ALL]
     }

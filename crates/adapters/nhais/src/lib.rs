@@ -38,6 +38,10 @@ impl Adapter for Nhais {
         &FORMAT
     }
 
+    fn control_id(&self, input: &[u8]) -> Option<String> {
+        causeway_edifact::interchange::reference(input)
+    }
+
     fn detect(&self, input: &[u8]) -> Detection {
         let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
         let head = String::from_utf8_lossy(head);

@@ -39,6 +39,10 @@ impl Adapter for SummaryCareRecord {
         &FORMAT
     }
 
+    fn control_id(&self, input: &[u8]) -> Option<String> {
+        causeway_adapter::control_id::xml_attribute(input, "id", "root")
+    }
+
     fn maps(&self) -> &'static [&'static Map] {
         &codes::MAPS
     }

@@ -34,6 +34,14 @@ impl Adapter for TelecareAlarm {
         &FORMAT
     }
 
+    fn options(&self) -> &'static [&'static str] {
+        &["telecare-position"]
+    }
+
+    fn control_id(&self, input: &[u8]) -> Option<String> {
+        causeway_adapter::control_id::xml_text(input, "ref")
+    }
+
     fn maps(&self) -> &'static [&'static Map] {
         &MAPS
     }

@@ -128,6 +128,7 @@ pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) ->
         let rule = if costly { common::TOO_COSTLY.id } else { "unreadable" };
         effects.failure = Some((rule.to_owned(), last.map_or_else(String::new, |i| i.text.to_string())));
     }
+    effects.person_key = single(&made.checked.persons);
     work(job, &mut made, &mut effects);
     let acknowledgement = made.acknowledgement.take().map(|ack| StoredOutput {
         name: format!("acknowledgement.{}", ack.extension),

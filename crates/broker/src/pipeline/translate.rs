@@ -114,7 +114,28 @@ fn guarded(
 ) -> (Lease, End) {
     let done = catch_unwind(AssertUnwindSafe(|| translate(state, routes, &lease, message, stop)))
         .unwrap_or_else(|_| End::park("panic", "the program failed on this message; its content is kept"));
+    tell(message, &done);
     (lease, if message.new.inbox { beside_the_inbox(done) } else { done })
+}
+
+/// Says in the log that a message was refused: which, whose and why.
+fn tell(message: &Message, end: &End) {
+    if let End::Done(effects) = end
+        && effects.state == Some(State::Error)
+    {
+        let code = effects.failure.as_ref().map_or("", |(code, _)| code.as_str());
+        tracing::warn!(message = %message.new.id, sender = message.new.sender, code, "message refused");
+    }
+}
+
+/// With the number by which the sender knows the message, whatever became of it.
+fn known_by(mut end: End, control_id: Option<String>) -> End {
+    match &mut end {
+        End::Done(effects) => effects.control_id = control_id,
+        End::Failed(failure) => failure.effects.control_id = control_id,
+        End::Left => {}
+    }
+    end
 }
 
 fn translate(
@@ -150,8 +171,9 @@ fn translate(
                 return End::Done(Box::new(Effects { work: vec![work], ..Effects::default() }));
             }
             let mut reader = Gated { gate: &gate, reader: input.as_slice().chain(source) };
+            let control_id = adapter.control_id(&input);
             let made = effects(&job(adapter), &detection, Input::Stream(&mut reader));
-            return end(state, message, lease, made);
+            return known_by(end(state, message, lease, made), control_id);
         }
         if let Err(error) = source.read_up_to(&mut input, limits.whole_bytes + 1) {
             return failed(error);
@@ -171,9 +193,10 @@ fn translate(
     let adapter = if lease.item.lost > 0 { state.isolated(adapter) } else { adapter };
     if let Some(part) = adapter.part(&input) {
         let work = parts::Work { state, routes, lease, message, adapter, detection: &detection };
-        return work.take(&part);
+        return known_by(work.take(&part), adapter.control_id(&input));
     }
-    end(state, message, lease, effects(&job(adapter), &detection, Input::Whole(&input)))
+    let made = effects(&job(adapter), &detection, Input::Whole(&input));
+    known_by(end(state, message, lease, made), adapter.control_id(&input))
 }
 
 /// The end of a message's translation, or why it has none.

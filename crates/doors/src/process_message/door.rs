@@ -152,6 +152,7 @@ fn prepare(
         chunks: 1,
         content_deleted_at: None,
         failure: None,
+        control_id: None,
     };
     let adapter = state.adapter(fhir_messaging::NAME);
     let translated = adapter.and_then(|adapter| pipeline::translated(state, &seen, adapter, &bytes));

@@ -2,6 +2,7 @@
 
 use super::{Place, accept, hours, id, letter, page, start, waiting};
 use crate::effects::{Answer, Effects, NewAudit, NewEvent, StoredOutput, Translation};
+use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::message::{AcceptOutcome, IdempotencyKey, MessageQuery, Payload, Upload, WorkflowFilter};
 use crate::state::State;
@@ -195,4 +196,37 @@ pub fn order_and_pages(place: &dyn Place) {
     let newest = MessageQuery { local_id: Some("same".into()), limit: 3, ..MessageQuery::default() };
     let newest = engine.search(&newest).expect("a search");
     assert_eq!(newest.iter().map(|m| m.new.id.as_str()).collect::<Vec<_>>(), ["M119", "M118", "M117"]);
+    counted(&*engine, COUNT as u64);
+}
+
+/// What a search finds is counted over all pages, by whatever is known of a message; so is what failed.
+fn counted(engine: &dyn Engine, all: u64) {
+    let told = Effects {
+        control_id: Some("MSG00001".to_owned()),
+        person_key: Some("digest".to_owned()),
+        state: Some(State::Error),
+        failure: Some(("unreadable".to_owned(), "no header".to_owned())),
+        ..Effects::default()
+    };
+    engine.apply(&id("M7"), told, hours(1)).expect("applies");
+    // What is said later and says nothing of it leaves it.
+    engine.apply(&id("M7"), Effects::default(), hours(1)).expect("applies");
+    let reference = |text: &str| MessageQuery { reference: Some(text.into()), limit: 1, ..MessageQuery::default() };
+    let found = engine.search(&reference("MSG00001")).expect("a search");
+    assert_eq!(found.first().map(|m| m.new.id.as_str()), Some("M7"));
+    assert_eq!(found.first().and_then(|m| m.control_id.as_deref()), Some("MSG00001"));
+    assert_eq!(engine.count(&reference("MSG00001")), Ok(1));
+    assert_eq!(engine.count(&reference("same")), Ok(all));
+    assert_eq!(engine.count(&reference("other")), Ok(0));
+    let of = |query: MessageQuery| engine.count(&query).expect("a count");
+    assert_eq!(of(MessageQuery::default()), all);
+    assert_eq!(of(MessageQuery { person_key: Some("digest".into()), ..MessageQuery::default() }), 1);
+    assert_eq!(of(MessageQuery { state: Some(State::Error), ..MessageQuery::default() }), 1);
+    assert_eq!(of(MessageQuery { state: Some(State::Accepted), ..MessageQuery::default() }), all - 1);
+    assert_eq!(of(MessageQuery { mailbox_to: Some("B".into()), ..MessageQuery::default() }), all);
+    assert_eq!(of(MessageQuery { since: Some(hours(1)), ..MessageQuery::default() }), 0);
+    // A page's key is no condition.
+    assert_eq!(of(MessageQuery { after: Some(1), ..MessageQuery::default() }), all);
+    let metrics = engine.metrics().expect("metrics");
+    assert_eq!((metrics.kept, metrics.failed, metrics.undeliverable), (all, 1, 0));
 }

@@ -3,6 +3,7 @@
 mod access;
 mod browser;
 mod budget;
+mod configuration;
 mod disclosures;
 mod doors;
 mod faulty;
