@@ -11,8 +11,8 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use crate::{
-    ADAPTERS, bench, check, client, demo, detect, doctor, evidence, explain, extract, generate, init,
-    input, isolated, notes, policy, remote, serve, serving, translate, translator,
+    ADAPTERS, bench, check, client, demo, detect, doctor, evidence, explain, extract, generate, init, input,
+    isolated, notes, policy, remote, serve, serving, translate, translator,
 };
 
 /// Something was refused; the rest was done.
@@ -397,7 +397,10 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
             serve::keep_files_private();
             serve::start_process(true);
             let secret = args.secret_file.as_deref().map(remote::secret_made).transpose()?;
-            if secret.is_none() && !args.without_secret && !causeway_service::exposure::is_loopback(&args.listen) {
+            if secret.is_none()
+                && !args.without_secret
+                && !causeway_service::exposure::is_loopback(&args.listen)
+            {
                 return Err(format!(
                     "{} is reached from other machines: give --secret-file FILE, or --without-secret if that is meant",
                     args.listen

@@ -139,7 +139,8 @@ impl Exchange {
 /// Where it does not answer.
 pub async fn health(server: &str) -> Result<(bool, String), String> {
     let url = format!("{}/health", server.trim_end_matches('/'));
-    let answer = crate::demo::client()?.get(url).send().await.map_err(|_| format!("{server} does not answer"))?;
+    let answer =
+        crate::demo::client()?.get(url).send().await.map_err(|_| format!("{server} does not answer"))?;
     let good = answer.status().is_success();
     let text = answer.text().await.map_err(|_| format!("{server} does not answer"))?;
     Ok((good, format!("{}\n", text.trim_end())))

@@ -161,7 +161,11 @@ impl Made {
         });
         let defaults = Config::default();
         let mut text = DEFAULTS
-            .replacen(&format!("listen = \"{}\"", defaults.listen), &format!("listen = {}", quoted(&self.listen)), 1)
+            .replacen(
+                &format!("listen = \"{}\"", defaults.listen),
+                &format!("listen = {}", quoted(&self.listen)),
+                1,
+            )
             .replacen("data_directory = \"causeway-data\"", &format!("data_directory = {}", quoted(data)), 1);
         let _ = write!(
             text,
@@ -265,7 +269,11 @@ shared key are in {CONFIG}). When you change {CONFIG}:
 /// A word as a shell takes it.
 fn shell(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// How this program was called.

@@ -43,7 +43,8 @@ pub async fn run(
 /// Lets in who shows the secret, where there is one.
 async fn asks(State(secret): State<Arc<Option<String>>>, request: Request, next: Next) -> Response {
     if let Some(secret) = secret.as_ref() {
-        let shown = request.headers().get(header::AUTHORIZATION).and_then(|v| v.as_bytes().strip_prefix(b"Bearer "));
+        let shown =
+            request.headers().get(header::AUTHORIZATION).and_then(|v| v.as_bytes().strip_prefix(b"Bearer "));
         // Digests are compared, so the time says nothing of the secret.
         let same = |shown: &[u8]| Sha256::digest(shown) == Sha256::digest(secret.as_bytes());
         if !shown.is_some_and(same) {

@@ -56,7 +56,12 @@ impl Finding {
                 let _ = write!(out, "; allowed: {}", shown.join(", "));
             }
             (false, true) => {
-                let _ = write!(out, "; allowed: {} and {} more", shown.join(", "), self.allowed.len() - shown.len());
+                let _ = write!(
+                    out,
+                    "; allowed: {} and {} more",
+                    shown.join(", "),
+                    self.allowed.len() - shown.len()
+                );
             }
         }
         out
@@ -324,9 +329,17 @@ pub(crate) fn files(config: &Config) -> Vec<(Vec<Step>, String, &Path, bool)> {
     all
 }
 
-fn of_endpoint<'c>(all: &mut Vec<(Vec<Step>, String, &'c Path, bool)>, number: usize, endpoint: &'c Endpoint) {
+fn of_endpoint<'c>(
+    all: &mut Vec<(Vec<Step>, String, &'c Path, bool)>,
+    number: usize,
+    endpoint: &'c Endpoint,
+) {
     let place = |key: &str| format!("endpoint {}, {key}", endpoint.name);
-    let given = [("ca", &endpoint.ca, false), ("certificate", &endpoint.certificate, false), ("key", &endpoint.key, true)];
+    let given = [
+        ("ca", &endpoint.ca, false),
+        ("certificate", &endpoint.certificate, false),
+        ("key", &endpoint.key, true),
+    ];
     for (name, file, secret) in given {
         if let Some(file) = file {
             all.push((of("endpoint", number, name), place(name), file, secret));

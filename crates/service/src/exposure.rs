@@ -52,7 +52,8 @@ pub struct Danger {
 /// Every listener of a configuration: path, place, address, whether it speaks TLS.
 pub(crate) fn listeners(config: &Config) -> Vec<(Vec<Step>, String, &str, bool)> {
     let at = |list: &'static str, number| vec![Step::Key(list), Step::At(number), Step::Key("listen")];
-    let mut all = vec![(vec![Step::Key("listen")], "listen".to_owned(), config.listen.as_str(), config.tls.is_some())];
+    let mut all =
+        vec![(vec![Step::Key("listen")], "listen".to_owned(), config.listen.as_str(), config.tls.is_some())];
     for (number, mllp) in config.mllp_listeners.iter().enumerate() {
         let tls = config.tls.as_ref().is_some_and(|t| t.mllp);
         all.push((at("mllp", number), format!("mllp listener {}", mllp.listen), &mllp.listen, tls));
@@ -77,29 +78,35 @@ pub fn is_loopback(listen: &str) -> bool {
 /// Everything dangerous in a configuration. `file`: the configuration's own, which may hold secrets.
 pub fn dangers(config: &Config, file: Option<&Path>) -> Vec<Danger> {
     let mut all = Vec::new();
-    let reachable: Vec<_> = listeners(config).into_iter().filter(|(_, _, listen, _)| !is_loopback(listen)).collect();
+    let reachable: Vec<_> =
+        listeners(config).into_iter().filter(|(_, _, listen, _)| !is_loopback(listen)).collect();
     let http = !is_loopback(&config.listen);
     let mut add = |risk, path, place: String, text: String| all.push(Danger { risk, path, place, text });
     if config.open {
-        let text = "demonstration mode: whoever reaches this server reads and sends everything without signing in";
+        let text =
+            "demonstration mode: whoever reaches this server reads and sends everything without signing in";
         let path = vec![Step::Key("open")];
         add(http.then_some(Risk::Open), path, "open".to_owned(), text.to_owned());
     }
     if config.test_mode {
-        let text = "test mode: whoever may use the administration door can move time, and with it delete messages";
+        let text =
+            "test mode: whoever may use the administration door can move time, and with it delete messages";
         let path = vec![Step::Key("test_mode")];
         add(http.then_some(Risk::TestMode), path, "test_mode".to_owned(), text.to_owned());
     }
     for (path, place, listen, tls) in reachable {
         if !tls {
-            let text = format!("{listen} is reached from other machines and speaks without TLS: what passes can be read");
+            let text = format!(
+                "{listen} is reached from other machines and speaks without TLS: what passes can be read"
+            );
             add(Some(Risk::ClearText), path, place, text);
         }
     }
     let own = file.filter(|_| has_secrets(config)).map(|f| (Vec::new(), "this file".to_owned(), f, true));
     for (path, place, file, secret) in files(config).into_iter().chain(own) {
         if secret && others_may_read(file) {
-            let text = "a file with a secret may be read by every user of this machine (chmod 600 mends it)".to_owned();
+            let text = "a file with a secret may be read by every user of this machine (chmod 600 mends it)"
+                .to_owned();
             add(Some(Risk::ReadableSecrets), path, place, text);
         }
     }
@@ -130,7 +137,8 @@ pub fn refused(config: &Config, file: Option<&Path>) -> Vec<Finding> {
         .into_iter()
         .filter_map(|danger| {
             let risk = danger.risk.filter(|risk| !config.accept_risk.contains(risk))?;
-            let text = format!("{}; if that is meant, accept_risk = [\"{}\"] says so", danger.text, risk.word());
+            let text =
+                format!("{}; if that is meant, accept_risk = [\"{}\"] says so", danger.text, risk.word());
             Some(Finding { path: danger.path, place: danger.place, text, allowed: Vec::new() })
         })
         .collect()

@@ -49,7 +49,8 @@ impl Adapter for CareConnect {
     }
 
     fn control_id(&self, input: &[u8]) -> Option<String> {
-        causeway_adapter::control_id::json_text(input, "id").or_else(|| causeway_adapter::control_id::xml_attribute(input, "id", "value"))
+        causeway_adapter::control_id::json_text(input, "id")
+            .or_else(|| causeway_adapter::control_id::xml_attribute(input, "id", "value"))
     }
 
     fn maps(&self) -> &'static [&'static Map] {

@@ -45,7 +45,8 @@ impl Adapter for DischargeNotice {
     }
 
     fn control_id(&self, input: &[u8]) -> Option<String> {
-        causeway_adapter::control_id::json_text(input, "noticeId").or_else(|| causeway_adapter::control_id::json_text(input, "id"))
+        causeway_adapter::control_id::json_text(input, "noticeId")
+            .or_else(|| causeway_adapter::control_id::json_text(input, "id"))
     }
 
     fn maps(&self) -> &'static [&'static Map] {

@@ -52,7 +52,8 @@ impl Adapter for ItkCda {
     }
 
     fn control_id(&self, input: &[u8]) -> Option<String> {
-        causeway_adapter::control_id::xml_attribute(input, "header", "trackingid").or_else(|| causeway_adapter::control_id::xml_attribute(input, "id", "root"))
+        causeway_adapter::control_id::xml_attribute(input, "header", "trackingid")
+            .or_else(|| causeway_adapter::control_id::xml_attribute(input, "id", "root"))
     }
 
     fn rules(&self) -> &'static [&'static [Rule]] {

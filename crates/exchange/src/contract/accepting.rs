@@ -211,7 +211,8 @@ fn counted(engine: &dyn Engine, all: u64) {
     engine.apply(&id("M7"), told, hours(1)).expect("applies");
     // What is said later and says nothing of it leaves it.
     engine.apply(&id("M7"), Effects::default(), hours(1)).expect("applies");
-    let reference = |text: &str| MessageQuery { reference: Some(text.into()), limit: 1, ..MessageQuery::default() };
+    let reference =
+        |text: &str| MessageQuery { reference: Some(text.into()), limit: 1, ..MessageQuery::default() };
     let found = engine.search(&reference("MSG00001")).expect("a search");
     assert_eq!(found.first().map(|m| m.new.id.as_str()), Some("M7"));
     assert_eq!(found.first().and_then(|m| m.control_id.as_deref()), Some("MSG00001"));

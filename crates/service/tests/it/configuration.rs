@@ -109,9 +109,14 @@ fn every_key_of_every_type_is_documented() {
     assert_eq!(lacks(&text), Vec::<String>::new());
     // The types were really asked: the tables that matter have keys.
     let keys = keys(&text);
-    for (table, at_least) in
-        [("", 18), ("limits", 15), ("mesh.mailbox", 12), ("endpoint", 18), ("route.when", 6), ("organisation", 12)]
-    {
+    for (table, at_least) in [
+        ("", 18),
+        ("limits", 15),
+        ("mesh.mailbox", 12),
+        ("endpoint", 18),
+        ("route.when", 6),
+        ("organisation", 12),
+    ] {
         let known = keys.get(table).map_or(0, |(types, _)| types.len());
         assert!(known >= at_least, "{table}: {known}");
     }
@@ -145,7 +150,9 @@ fn every_word_of_every_choice_is_documented() {
             }
             choices += 1;
             for word in expected(&error) {
-                let there = DEFAULTS.split(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c))).any(|w| w == word);
+                let there = DEFAULTS
+                    .split(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c)))
+                    .any(|w| w == word);
                 assert!(there, "{}.{key} may be {word}, which is not documented", keys_only(&path));
             }
         }
@@ -195,16 +202,64 @@ password = "p"
 fn what_does_not_exist_is_refused_with_its_place() {
     assert_eq!(findings(GOOD), Vec::<String>::new());
     for (good, bad, line, place, says) in [
-        ("code = \"ZZ901\"\nmailbox = \"ZZ901OT001\"", "code = \"ZZ901\"\nmailbox = \"NOPE\"", 4, "organisation ZZ901, mailbox", "no mailbox NOPE; allowed: ZZ901OT001"),
-        ("endpoint = \"kept\"\n\n", "endpoint = \"nope\"\n\n", 5, "organisation ZZ901, endpoint", "no endpoint nope; allowed: kept"),
-        ("endpoint = \"kept\"\n\n", "options = [\"nope\"]\n\n", 5, "organisation ZZ901, options", "no adapter knows an option nope"),
-        ("sender = \"ZZ901\"\n", "sender = \"NOORG\"\n", 9, "mllp listener 127.0.0.1:2575, sender", "no organisation NOORG; allowed: ZZ901"),
-        ("sender = \"ZZ901\"\n", "sender = \"zz901\"\n", 9, "mllp listener 127.0.0.1:2575, sender", "one is called ZZ901"),
-        ("format = \"lines\"\n", "format = \"hl7v9\"\n", 10, "mllp listener 127.0.0.1:2575, format", "no format hl7v9; allowed:"),
+        (
+            "code = \"ZZ901\"\nmailbox = \"ZZ901OT001\"",
+            "code = \"ZZ901\"\nmailbox = \"NOPE\"",
+            4,
+            "organisation ZZ901, mailbox",
+            "no mailbox NOPE; allowed: ZZ901OT001",
+        ),
+        (
+            "endpoint = \"kept\"\n\n",
+            "endpoint = \"nope\"\n\n",
+            5,
+            "organisation ZZ901, endpoint",
+            "no endpoint nope; allowed: kept",
+        ),
+        (
+            "endpoint = \"kept\"\n\n",
+            "options = [\"nope\"]\n\n",
+            5,
+            "organisation ZZ901, options",
+            "no adapter knows an option nope",
+        ),
+        (
+            "sender = \"ZZ901\"\n",
+            "sender = \"NOORG\"\n",
+            9,
+            "mllp listener 127.0.0.1:2575, sender",
+            "no organisation NOORG; allowed: ZZ901",
+        ),
+        (
+            "sender = \"ZZ901\"\n",
+            "sender = \"zz901\"\n",
+            9,
+            "mllp listener 127.0.0.1:2575, sender",
+            "one is called ZZ901",
+        ),
+        (
+            "format = \"lines\"\n",
+            "format = \"hl7v9\"\n",
+            10,
+            "mllp listener 127.0.0.1:2575, format",
+            "no format hl7v9; allowed:",
+        ),
         ("sender = [\"ZZ901\"]", "sender = [\"ZZ909\"]", 14, "route a, when.sender", "no organisation ZZ909"),
         ("format = [\"lines\"]", "format = [\"hl7v9\"]", 14, "route a, when.format", "no format hl7v9"),
-        ("{ kind = \"mailbox\", mailbox = \"ZZ901OT001\" }", "{ kind = \"mailbox\", mailbox = \"NOPE\" }", 15, "route a, to.mailbox", "no mailbox NOPE"),
-        ("{ kind = \"mailbox\", mailbox = \"ZZ901OT001\" }", "{ kind = \"recipient\", send = \"nope\" }", 15, "route a, to.send", "nope is nothing that can be sent; allowed: bundle, document"),
+        (
+            "{ kind = \"mailbox\", mailbox = \"ZZ901OT001\" }",
+            "{ kind = \"mailbox\", mailbox = \"NOPE\" }",
+            15,
+            "route a, to.mailbox",
+            "no mailbox NOPE",
+        ),
+        (
+            "{ kind = \"mailbox\", mailbox = \"ZZ901OT001\" }",
+            "{ kind = \"recipient\", send = \"nope\" }",
+            15,
+            "route a, to.send",
+            "nope is nothing that can be sent; allowed: bundle, document",
+        ),
         ("endpoint = \"kept\" }]", "endpoint = \"nope\" }]", 15, "route a, to.endpoint", "no endpoint nope"),
         ("127.0.0.1:2575", "127.0.0.1:8780", 8, "mllp listener 127.0.0.1:8780", "listened on twice"),
         ("127.0.0.1:2575", "2575", 8, "mllp listener 2575", "no ADDRESS:PORT"),
@@ -217,7 +272,8 @@ fn what_does_not_exist_is_refused_with_its_place() {
         assert!(found[0].contains(says), "{} for {says}", found[0]);
     }
     // In demonstration mode senders name themselves, but a code must still be one.
-    let open = |sender: &str| findings(&format!("open = true\n{}", GOOD.replacen("sender = \"ZZ901\"", sender, 1)));
+    let open =
+        |sender: &str| findings(&format!("open = true\n{}", GOOD.replacen("sender = \"ZZ901\"", sender, 1)));
     assert_eq!(open("sender = \"ZZ902\""), Vec::<String>::new());
     assert_eq!(open("sender = \"no org\"").len(), 1);
 }
@@ -227,7 +283,10 @@ fn all_that_is_wrong_is_told_at_once() {
     let text = GOOD.replace("ZZ901OT001\"\npassword", "OTHER\"\npassword");
     let found = findings(&text);
     assert_eq!(found.len(), 2, "{found:?}");
-    assert_eq!(line_of(&text, &[Step::Key("mesh"), Step::Key("mailbox"), Step::At(0), Step::Key("id")]), Some(21));
+    assert_eq!(
+        line_of(&text, &[Step::Key("mesh"), Step::Key("mailbox"), Step::At(0), Step::Key("id")]),
+        Some(21)
+    );
     assert_eq!(line_of(&text, &[Step::Key("nothing")]), None);
 }
 
@@ -292,7 +351,10 @@ fn a_secret_that_others_may_read_is_refused() {
     std::fs::remove_file(&key).expect("removed");
     let missing = check::missing_files(&config);
     assert_eq!(missing.len(), 1, "{missing:?}");
-    assert!(missing[0].words(Some((Path::new("c.toml"), &text))).starts_with("c.toml:3: tls, key: "), "{missing:?}");
+    assert!(
+        missing[0].words(Some((Path::new("c.toml"), &text))).starts_with("c.toml:3: tls, key: "),
+        "{missing:?}"
+    );
     std::fs::remove_dir_all(&folder).expect("removed");
 }
 
