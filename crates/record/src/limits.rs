@@ -12,8 +12,12 @@ pub const ID_CHARS_MAX: usize = 64;
 pub const READERS_KEPT: usize = 8;
 /// How long a connection waits for a lock, in milliseconds.
 pub const BUSY_MILLIS: u64 = 10_000;
-/// Pages in the write-ahead log before it is copied back (32 MB): pages that many bundles change are written back once.
-pub const CHECKPOINT_PAGES: u32 = 8_192;
+/// Pages in the write-ahead log before it is copied back (128 MB): pages that many bundles change are written back once.
+pub const CHECKPOINT_PAGES: u32 = 32_768;
+/// So many of them the writer may copy itself between two commits (48 MB: more than one window of messages changes).
+pub const CHECKPOINT_REST_PAGES: u32 = 12_288;
+/// So many times those pages in the log, and SQLite copies in the commit rather than let the log grow (512 MB).
+pub const CHECKPOINT_LOG_TIMES: u32 = 4;
 /// Bytes to which the write-ahead log file is cut after a checkpoint.
 pub const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
 /// Prepared statements kept per connection.

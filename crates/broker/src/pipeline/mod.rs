@@ -88,8 +88,9 @@ pub fn start(state: &Shared, stop: &CancellationToken) -> Workers {
     let mut workers = Workers::default();
     let translate =
         Worker::new("translate", WorkKind::Translate, crate::limits::CLAIM_MESSAGES).destination("");
-    workers.add(translate, state, stop, |s, leases| {
-        translate::batch(s, leases);
+    let pool = translate::Pool::start(state.config.limits.translate_workers);
+    workers.add(translate, state, stop, move |s, leases| {
+        translate::batch(s, &pool, leases);
     });
     let record = Worker::new("record", WorkKind::Record, crate::limits::CLAIM_RECORD).destination(RECORD);
     workers.add(record, state, stop, |s, leases| {

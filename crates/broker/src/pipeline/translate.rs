@@ -2,8 +2,8 @@
 
 use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use causeway_adapter::render;
 use causeway_core::{Issue, IssueCode, Severity};
@@ -34,8 +34,8 @@ fn beside_the_inbox(mut end: End) -> End {
 
 /// Translates the leased messages: the work of the processor side by side, the ends written together (they
 /// share flushes) in the order in which the messages were accepted.
-pub(super) fn batch(state: &Shared, leases: Vec<Lease>) {
-    let routes = route::table(state);
+pub(super) fn batch(state: &Shared, pool: &Pool, leases: Vec<Lease>) {
+    let routes = Arc::new(route::table(state));
     let mut window = Vec::new();
     let mut bytes = 0;
     for lease in leases {
@@ -47,13 +47,13 @@ pub(super) fn batch(state: &Shared, leases: Vec<Lease>) {
             }
         };
         if !window.is_empty() && bytes + message.size > TRANSLATE_WINDOW_BYTES {
-            run(state, &routes, std::mem::take(&mut window));
+            run(state, pool, &routes, std::mem::take(&mut window));
             bytes = 0;
         }
         bytes += message.size;
         window.push((lease, message));
     }
-    run(state, &routes, window);
+    run(state, pool, &routes, window);
 }
 
 /// Translates one message that is streamed. It takes its time, so it has a worker of its own; where the service
@@ -78,28 +78,71 @@ fn message(state: &AppState, lease: &Lease) -> Result<Message, End> {
     }
 }
 
-fn run(state: &Shared, routes: &Routes, window: Vec<(Lease, Message)>) {
-    let threads = state.config.limits.translate_workers.min(window.len());
-    let done: Vec<(Lease, End)> = if threads < 2 {
-        window.into_iter().map(|(lease, message)| guarded(state, routes, lease, &message, None)).collect()
-    } else {
-        let queue = Mutex::new(window.into_iter().enumerate());
-        let results = Mutex::new(Vec::new());
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| {
-                    loop {
-                        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-                        let Some((at, (lease, message))) = next else { return };
-                        let result = guarded(state, routes, lease, &message, None);
-                        results.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
-                    }
-                });
-            }
+/// One message of a window, on its way to a thread.
+struct Task {
+    state: Shared,
+    routes: Arc<Routes>,
+    lease: Lease,
+    message: Message,
+    /// Place in its window.
+    at: usize,
+    done: Sender<(usize, (Lease, End))>,
+}
+
+/// The threads that translate side by side. They stay, for what a thread's allocator has warmed is lost with the thread.
+pub(super) struct Pool {
+    /// Where there is one thread only, the worker's own does it.
+    tasks: Option<Sender<Task>>,
+}
+
+impl Pool {
+    pub(super) fn start(threads: usize) -> Self {
+        if threads < 2 {
+            return Self { tasks: None };
+        }
+        let (sender, receiver) = channel::<Task>();
+        let receiver = Arc::new(Mutex::new(receiver));
+        let started = (0..threads).filter(|_| {
+            let receiver = Arc::clone(&receiver);
+            let thread = std::thread::Builder::new().name("translate-one".to_owned());
+            thread.spawn(move || serve(&receiver)).is_ok()
         });
-        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-        results.sort_by_key(|(at, _)| *at);
-        results.into_iter().map(|(_, result)| result).collect()
+        // They end when the worker that has the pool does.
+        let any = started.count() > 0;
+        Self { tasks: any.then_some(sender) }
+    }
+}
+
+fn serve(tasks: &Mutex<Receiver<Task>>) {
+    loop {
+        let next = tasks.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Task { state, routes, lease, message, at, done }) = next else { return };
+        let result = guarded(&state, &routes, lease, &message, None);
+        // Nobody waits where the worker panicked; the lease runs out then.
+        let _ = done.send((at, result));
+    }
+}
+
+fn run(state: &Shared, pool: &Pool, routes: &Arc<Routes>, window: Vec<(Lease, Message)>) {
+    let done: Vec<(Lease, End)> = match &pool.tasks {
+        Some(tasks) if window.len() > 1 => {
+            let (sender, results) = channel();
+            for (at, (lease, message)) in window.into_iter().enumerate() {
+                let (state, routes, done) = (state.clone(), Arc::clone(routes), sender.clone());
+                if let Err(unsent) = tasks.send(Task { state, routes, lease, message, at, done }) {
+                    let Task { state, routes, lease, message, at, done } = unsent.0;
+                    let _ = done.send((at, guarded(&state, &routes, lease, &message, None)));
+                }
+            }
+            drop(sender);
+            let mut results: Vec<_> = results.into_iter().collect();
+            results.sort_by_key(|(at, _)| *at);
+            results.into_iter().map(|(_, result)| result).collect()
+        }
+        _ => window
+            .into_iter()
+            .map(|(lease, message)| guarded(state, routes, lease, &message, None))
+            .collect(),
     };
     // Written in this order, so that what a person's messages ask for is queued in theirs.
     worker::finish_all(state, done);

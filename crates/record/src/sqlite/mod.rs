@@ -2,6 +2,7 @@
 //! room; here is what they ask and change.
 
 mod apply;
+mod checkpoint;
 mod index;
 mod labels;
 mod links;
@@ -39,12 +40,16 @@ use crate::summary::{Show, Summary, SummaryQuery};
 use crate::tables::Who;
 use crate::{bundle, limits};
 
+use checkpoint::Checkpointer;
+
 /// The integrated record in one SQLite file. Thread-safe: calls that change it take turns, readers see the
 /// last committed state and wait for nobody. Every change is one transaction that is flushed before the call
 /// returns; a process that is killed leaves the record as before or as after the call.
 #[derive(Debug)]
 pub struct Record {
     path: PathBuf,
+    // Before the writer: the last connection that closes takes the log away.
+    checkpointer: Checkpointer,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
 }
@@ -94,10 +99,11 @@ impl Record {
         configure(&db)?;
         db.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
         db.execute_batch("PRAGMA synchronous=FULL;")?;
-        db.query_row(&format!("PRAGMA wal_autocheckpoint={}", limits::CHECKPOINT_PAGES), [], |_| Ok(()))?;
+        db.query_row(&format!("PRAGMA wal_autocheckpoint={}", limits::CHECKPOINT_PAGES * limits::CHECKPOINT_LOG_TIMES), [], |_| Ok(()))?;
         db.query_row(&format!("PRAGMA journal_size_limit={}", limits::JOURNAL_BYTES), [], |_| Ok(()))?;
         schema::migrate(&mut db)?;
-        Ok(Self { path, writer: Mutex::new(db), readers: Mutex::new(Vec::new()) })
+        let checkpointer = Checkpointer::start(&path)?;
+        Ok(Self { path, checkpointer, writer: Mutex::new(db), readers: Mutex::new(Vec::new()) })
     }
 
     /// One transaction that writes.
@@ -106,6 +112,7 @@ impl Record {
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let out = f(&tx)?;
         tx.commit()?;
+        self.checkpointer.after_commit(&db);
         Ok(out)
     }
 
