@@ -139,10 +139,9 @@ fn run(state: &Shared, pool: &Pool, routes: &Arc<Routes>, window: Vec<(Lease, Me
             results.sort_by_key(|(at, _)| *at);
             results.into_iter().map(|(_, result)| result).collect()
         }
-        _ => window
-            .into_iter()
-            .map(|(lease, message)| guarded(state, routes, lease, &message, None))
-            .collect(),
+        _ => {
+            window.into_iter().map(|(lease, message)| guarded(state, routes, lease, &message, None)).collect()
+        }
     };
     // Written in this order, so that what a person's messages ask for is queued in theirs.
     worker::finish_all(state, done);

@@ -99,7 +99,11 @@ impl Record {
         configure(&db)?;
         db.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
         db.execute_batch("PRAGMA synchronous=FULL;")?;
-        db.query_row(&format!("PRAGMA wal_autocheckpoint={}", limits::CHECKPOINT_PAGES * limits::CHECKPOINT_LOG_TIMES), [], |_| Ok(()))?;
+        db.query_row(
+            &format!("PRAGMA wal_autocheckpoint={}", limits::CHECKPOINT_PAGES * limits::CHECKPOINT_LOG_TIMES),
+            [],
+            |_| Ok(()),
+        )?;
         db.query_row(&format!("PRAGMA journal_size_limit={}", limits::JOURNAL_BYTES), [], |_| Ok(()))?;
         schema::migrate(&mut db)?;
         let checkpointer = Checkpointer::start(&path)?;
