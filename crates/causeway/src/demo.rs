@@ -18,7 +18,7 @@ use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
 use crate::cli::print;
-use crate::{ADAPTERS, demo_research, serve};
+use crate::{ADAPTERS, demo_access, demo_research, serve};
 
 /// How the demonstration is to run.
 #[derive(Clone, Debug, Default)]
@@ -232,24 +232,32 @@ async fn tell(base: &str, options: &Options, state: &Shared) -> Result<bool, Str
     let record = record(&client, base, &person.nhs_number).await?;
     send(&client, base, demo_research::neighbours()).await?;
     demo_research::settled(state).await?;
-    let working = state.clone();
-    let research = tokio::task::spawn_blocking(move || demo_research::extracts(&working))
-        .await
-        .map_err(|e| e.to_string())??;
-    let complete = research.holds()
+    let first = extract(state, "extract-1").await?;
+    let access = demo_access::visits(&client, base, &person).await?;
+    let research = demo_research::compare(&first, &extract(state, "extract-2").await?);
+    let complete = access.holds()
+        && research.holds()
         && crossings.iter().all(|c| unexplained(c) == 0 && c.body["translation"]["errors"] == 0);
     if options.json {
         print(&format!(
             "{}\n",
-            serde_json::to_string_pretty(&summary(base, &crossings, &arrived, &record, &research))
+            serde_json::to_string_pretty(&summary(base, &crossings, &arrived, &record, (&access, &research)))
                 .unwrap_or_default()
         ));
     } else {
         print(&arrived_text(&arrived));
         print(&record_text(&record));
+        print(&access.text());
         print(&research.text());
     }
     Ok(complete)
+}
+
+async fn extract(state: &Shared, name: &'static str) -> Result<demo_research::Extract, String> {
+    let state = state.clone();
+    tokio::task::spawn_blocking(move || demo_research::extract(&state, name))
+        .await
+        .map_err(|e| e.to_string())?
 }
 
 /// A local time of the story.
@@ -405,18 +413,19 @@ async fn record(client: &reqwest::Client, base: &str, nhs_number: &str) -> Resul
     for _ in 0..100 {
         let patients = get(format!("/fhir/Patient?identifier={system}%7C{nhs_number}")).await?;
         let found = patients["entry"].as_array().cloned().unwrap_or_default();
+        let links = found.first().and_then(|e| e["resource"]["link"].as_array()).map_or(0, Vec::len);
         if let Some(id) = found.first().and_then(|e| e["resource"]["id"].as_str()) {
             let everything = get(format!("/fhir/Patient/{id}/$everything")).await?;
             let entries = everything["entry"].as_array().map_or(0, Vec::len);
             if entries > 0 && entries == before {
-                return Ok(json!({"patients": found.len(), "everything": everything}));
+                return Ok(json!({"patients": found.len(), "sources": links, "everything": everything}));
             }
             before = entries;
             last = everything;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    Ok(json!({"patients": 0, "everything": last}))
+    Ok(json!({"patients": 0, "sources": 0, "everything": last}))
 }
 
 /// Resources by type, social care first.
@@ -437,8 +446,9 @@ fn kinds(record: &Value) -> Vec<(String, usize)> {
 fn record_text(record: &Value) -> String {
     let list: Vec<String> = kinds(record).iter().map(|(kind, n)| format!("{n} {kind}")).collect();
     format!(
-        "One record: {} sources know her as a patient, joined by NHS number.\n    {}\n",
+        "One record: she is {} Patient, which links what {} sources told of her, joined by NHS number.\n    {}\n",
         record["patients"],
+        record["sources"],
         list.join(", ")
     )
 }
@@ -448,7 +458,7 @@ fn summary(
     crossings: &[Crossing],
     arrived: &[Arrival],
     record: &Value,
-    research: &demo_research::Outcome,
+    (access, research): (&demo_access::Outcome, &demo_research::Outcome),
 ) -> Value {
     let list: Vec<Value> = crossings
         .iter()
@@ -471,7 +481,8 @@ fn summary(
             .iter()
             .map(|a| json!({"mailbox": a.mailbox, "id": a.id, "of": a.title, "as": a.form, "leftBehind": a.left_behind}))
             .collect::<Vec<_>>(),
-        "record": {"patients": record["patients"], "resources": kinds},
+        "record": {"patients": record["patients"], "sources": record["sources"], "resources": kinds},
+        "access": access.json(),
         "research": research.json(),
         "base": base,
     })

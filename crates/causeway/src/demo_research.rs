@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use causeway_record::PersonQuery;
+use causeway_research::extract::Report;
 use causeway_research::office::{Office, Order, key_file};
 use causeway_research::{EXAMPLE, Format, Project};
-use causeway_service::access::choices::Choice;
 use causeway_service::state::Shared;
 use causeway_synth::formats::client_level_data;
 use causeway_synth::plan::people_and_journeys;
@@ -57,11 +57,21 @@ pub async fn settled(state: &Shared) -> Result<(), String> {
     Err("the record did not take in the neighbours".to_owned())
 }
 
-/// Makes an extract, lets her opt out, makes it again.
+/// An extract of the project.
+#[derive(Debug)]
+pub struct Extract {
+    report: Report,
+    /// Pseudonyms of its people.
+    people: BTreeSet<String>,
+    /// Hers.
+    her: String,
+}
+
+/// Makes the extract with this name.
 ///
 /// # Errors
 /// A sentence that says what could not be done.
-pub fn extracts(state: &Shared) -> Result<Outcome, String> {
+pub fn extract(state: &Shared, name: &str) -> Result<Extract, String> {
     let said = |e: &dyn std::fmt::Display| e.to_string();
     let mut project = Project::read(EXAMPLE).map_err(|e| said(&e))?;
     project.cohort = String::new();
@@ -76,34 +86,32 @@ pub fn extracts(state: &Shared) -> Result<Outcome, String> {
     };
     let policies = state.gate.access.policies.clone();
     let office = Office { engine: state.engine.clone(), record: &state.record, policies: &policies };
-    let extract = |name: &str| {
-        let out = folder.join(name);
-        let order = Order {
-            project: &project,
-            key: &key,
-            consents: &HashMap::new(),
-            formats: &[Format::Parquet],
-            folder: &out,
-            actor: "demonstration",
-            now: state.clock.now(),
-        };
-        let report = office.extract(&order).map_err(|e| said(&e))?;
-        Ok::<_, String>((report, people_of(&out)?))
+    let out = folder.join(name);
+    let order = Order {
+        project: &project,
+        key: &key,
+        consents: &HashMap::new(),
+        formats: &[Format::Parquet],
+        vocabulary: None,
+        state: None,
+        folder: &out,
+        actor: "demonstration",
+        now: state.clock.now(),
     };
-    let (first, before) = extract("extract-1")?;
-    let standings = &state.gate.access.standings;
-    standings
-        .choose(&her.id, Choice::NationalOptOut, true, "herself, in the demonstration", state.clock.now())
-        .map_err(|e| said(&e))?;
-    let (second, after) = extract("extract-2")?;
-    let pseudonym = key.pseudonym(&project.id, "Patient", &her.id);
-    let gone: Vec<&String> = before.difference(&after).collect();
-    Ok(Outcome {
-        before: first.people,
-        after: second.people,
-        her_alone: gone == [&pseudonym] && after.is_subset(&before),
-        alike: second.measured.k,
-    })
+    let report = office.extract(&order).map_err(|e| said(&e))?;
+    let her = key.pseudonym(&project.id, "Patient", &her.id);
+    Ok(Extract { report, people: people_of(&out)?, her })
+}
+
+/// What an extract before and one after she opted out came to.
+pub fn compare(first: &Extract, second: &Extract) -> Outcome {
+    let gone: Vec<&String> = first.people.difference(&second.people).collect();
+    Outcome {
+        before: first.report.people,
+        after: second.report.people,
+        her_alone: gone == [&first.her] && second.people.is_subset(&first.people),
+        alike: second.report.measured.k,
+    }
 }
 
 /// Pseudonyms of the people of an extract.
@@ -125,7 +133,7 @@ impl Outcome {
     pub fn text(&self) -> String {
         let only = if self.holds() { "she is gone, and only she" } else { "NOT what it must be" };
         format!(
-            "\nResearch: an approved project got {} people without their names. She registered the national data opt-out; \
+            "\nResearch: an approved project got {} people without their names. She opted out; \
 the next extract has {}: {only}.\n    Each looks like at least {} others. What left, why and to whom: /research\n",
             self.before,
             self.after,

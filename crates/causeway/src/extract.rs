@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use causeway_record::Record;
 use causeway_research::office::{Office, Order, key_file};
+use causeway_research::omop::Vocabulary;
 use causeway_research::{EXAMPLE, Error, Format, Project};
 use causeway_store::{Options, Store};
 use clap::{Args, ValueEnum};
@@ -49,6 +50,10 @@ pub struct ExtractArgs {
     /// Consents to this project: CSV with the columns nhs_number and covers_gp (yes or no).
     #[arg(long, value_name = "FILE")]
     consents: Option<PathBuf>,
+    /// Folder of vocabularies for OMOP tables: CONCEPT.csv, CONCEPT_RELATIONSHIP.csv and VOCABULARY.csv as Athena hands
+    /// them out.
+    #[arg(long, value_name = "DIR")]
+    vocabulary: Option<PathBuf>,
     /// Folder of a policy set; the built-in one where not given.
     #[arg(long, value_name = "DIR")]
     policy: Option<PathBuf>,
@@ -110,7 +115,11 @@ pub fn run(args: &ExtractArgs) -> Result<u8, String> {
         })
         .collect();
     let key = key_file(key).map_err(|e| format!("{}: {e}", key.display()))?;
+    let vocabulary = args.vocabulary.as_deref().map(Vocabulary::read).transpose().map_err(|e| said(&e))?;
+    let state = data.join("research-state");
     let order = Order {
+        vocabulary: vocabulary.as_ref(),
+        state: Some(&state),
         project: &project,
         key: &key,
         consents: &consents,

@@ -8,6 +8,7 @@ pub mod checked;
 pub mod cli;
 pub mod client;
 pub mod demo;
+mod demo_access;
 mod demo_research;
 pub mod detect;
 pub mod doctor;

@@ -42,6 +42,8 @@ fn an_extract_of_the_demonstration_exposes_nobody() {
     let (data, key) = (at("data"), at("key"));
     let told = causeway(&["demo", "--json", "--data", text(&data), "--listen", "127.0.0.1:0"]);
     let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    // She and her doctor read, who has no business is refused, an emergency is reviewed.
+    assert_eq!(told["access"]["holds"], true, "{}", told["access"]);
     let research = &told["research"];
     assert_eq!(research["sheAlone"], true, "{research}");
     assert_eq!(research["before"].as_u64(), research["after"].as_u64().map(|n| n + 1), "{research}");

@@ -75,11 +75,15 @@ impl Frame {
         Self { title: title.into(), here }
     }
 
-    /// Address and words of each entry of the navigation.
-    pub fn navigation(&self) -> [(&'static str, &'static str); 7] {
-        NAVIGATION
+    /// Address and words of each entry of the navigation: on the pages of a person or carer, what is theirs.
+    pub fn navigation(&self) -> Vec<(&'static str, &'static str)> {
+        if self.here == "/me" { NAVIGATION_OF_PEOPLE.to_vec() } else { NAVIGATION.to_vec() }
     }
 }
+
+/// The navigation of people and carers.
+pub const NAVIGATION_OF_PEOPLE: [(&str, &str); 3] =
+    [("/me", "My record"), ("/access", "How access is decided"), ("/research", "Research and planning")];
 
 /// The navigation: address and words.
 pub const NAVIGATION: [(&str, &str); 7] = [

@@ -1,5 +1,5 @@
 //! Research and planning (A13): the public register of extracts. What went where and why, how many people it is about,
-//! and what was removed by which rule; nobody is named and small numbers are not told.
+//! and what was removed by which rule; nobody is named and all numbers are rounded.
 
 use askama::Template;
 use axum::Json;
@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use causeway_broker::state::Shared;
 use causeway_host::problem::Answer;
+use causeway_research::disclosure::{FEW, told};
 use causeway_research::office::{Entry, register};
 use causeway_research::{LegalBasis, Tier};
 use serde::Serialize;
@@ -15,8 +16,6 @@ use serde::Serialize;
 use crate::words::Moment;
 use crate::{Frame, render, wants_html};
 
-/// Fewest people that the register gives the number of.
-const SMALLEST: u64 = 5;
 /// Extracts that the page shows.
 const ROWS: usize = 100;
 
@@ -64,8 +63,8 @@ struct Page {
 fn number(count: u64, of: &str) -> String {
     match count {
         0 => format!("no {of}"),
-        1..SMALLEST => format!("fewer than {SMALLEST} {of}"),
-        _ => format!("{count} {of}"),
+        1..=FEW => format!("at most {FEW} {of}"),
+        _ => format!("about {} {of}", told(count)),
     }
 }
 

@@ -25,6 +25,7 @@ pub const TYPES: &[&str] = &[
     "Encounter",
     "EpisodeOfCare",
     "Immunization",
+    "Medication",
     "MedicationAdministration",
     "MedicationDispense",
     "MedicationRequest",
@@ -201,6 +202,13 @@ impl<'p> Deidentifier<'p> {
             out.insert("id".to_owned(), Value::from(pseudonym.as_str()));
         }
         self.members(subject, ty, object, &mut out, left);
+        // What is refuted must not leave as if it were so, and nobody here knows what a modifier says.
+        if object.contains_key("modifierExtension")
+            || (object.contains_key("verificationStatus") && !out.contains_key("verificationStatus"))
+        {
+            count(left, "resource whose meaning would change");
+            return None;
+        }
         if kind == "Patient" {
             self.patient(object, &mut out);
         }

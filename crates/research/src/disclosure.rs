@@ -255,7 +255,20 @@ pub struct Published {
 }
 
 /// Base to which counts are rounded.
-const BASE: u64 = 5;
+pub const BASE: u64 = 5;
+/// Counts from one to this are told as one number.
+pub const FEW: u64 = 7;
+
+/// A count of people or items as others may see it, after the rule for hospital statistics (NHS England, HES disclosure
+/// control): none is none, one to [`FEW`] are told as [`BASE`], the rest to the nearest multiple of it. Totals and parts are
+/// rounded alike, so that no difference of two says what a small number was.
+pub fn told(count: u64) -> u64 {
+    match count {
+        0 => 0,
+        1..=FEW => BASE,
+        _ => (count + BASE / 2) / BASE * BASE,
+    }
+}
 
 /// Publishes a table: counts below `smallest` are suppressed; where exactly one cell of a row or column of a table of
 /// two categories is, the next smallest goes with it, so that no total gives it away; what is left is rounded to 5. A
@@ -293,8 +306,7 @@ pub fn publish(cells: &Cells, smallest: u64, before: Option<&Published>) -> Publ
     let mut published = Published::default();
     for (key, people) in cells {
         let label = name(key);
-        let shown =
-            (!suppressed.contains(key.as_slice())).then(|| (people.len() as u64 + BASE / 2) / BASE * BASE);
+        let shown = (!suppressed.contains(key.as_slice())).then(|| told(people.len() as u64));
         let old = before.and_then(|b| Some((b.counts.get(&label)?, b.members.get(&label)?)));
         let (shown, members) = match old {
             Some((count, members)) if (members.symmetric_difference(people).count() as u64) < smallest => {
@@ -340,6 +352,19 @@ mod tests {
         let shown: Vec<u64> = published.counts.values().flatten().copied().collect();
         assert!(shown.len() <= 1, "one suppressed cell of four must hide all but at most one: {published:?}");
         assert!(published.counts.values().flatten().all(|n| n % 5 == 0 && *n >= 5));
+    }
+
+    #[test]
+    fn what_is_told_of_a_total_and_its_parts_tells_no_small_number() {
+        let mut seen: BTreeMap<[u64; 3], BTreeSet<u64>> = BTreeMap::new();
+        for total in 20..300_u64 {
+            for removed in 1..=12 {
+                let shown = [told(total), told(total - removed), told(removed)];
+                seen.entry(shown).or_default().insert(removed);
+            }
+        }
+        assert!(seen.values().all(|removed| removed.len() > 1), "{seen:?}");
+        assert_eq!([0, 1, 7, 8, 12, 13].map(told), [0, 5, 5, 10, 10, 15]);
     }
 
     #[test]

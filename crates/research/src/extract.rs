@@ -15,10 +15,11 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::deidentify::{Deidentifier, Key, LeftOut};
-use crate::disclosure::{Cells, Counts, Measured, Plan, Published, publish};
+use crate::disclosure::{Cells, Counts, Measured, Plan, Published, publish, told};
 use crate::error::Error;
 use crate::gate::{Gate, Removed};
 use crate::limits::CELLS_MAX;
+use crate::omop::{CDM_VERSION, Mapper, TABLES, Tally, Vocabulary};
 use crate::person::{PersonRecord, Population};
 use crate::project::{Project, Tier};
 use crate::rows::{Cell, Runner};
@@ -40,6 +41,8 @@ pub struct Job<'j> {
     pub formats: &'j [Format],
     /// Where files go. What an earlier start of the same extract left there is used.
     pub folder: &'j Path,
+    /// The user's vocabularies, for OMOP tables; without them every code has concept 0.
+    pub vocabulary: Option<&'j Vocabulary>,
     /// Where the counts of the last extract are kept, apart from what leaves; for counts alone.
     pub state: Option<&'j Path>,
     /// People of one block of files.
@@ -83,8 +86,31 @@ pub struct Report {
     pub suppressed: bool,
     /// How alike people are.
     pub measured: Measured,
+    /// What the OMOP tables came to, where they were asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub omop: Option<Tally>,
     /// Files.
     pub files: Vec<FileLine>,
+}
+
+impl Report {
+    /// As it leaves with the files: what was looked at and left out is rounded, for two exact totals would tell how few
+    /// chose to be left out. How many people are in the files can be counted there.
+    #[must_use]
+    pub fn for_others(&self) -> Self {
+        let round =
+            |counts: &BTreeMap<String, u64>| counts.iter().map(|(k, n)| (k.clone(), told(*n))).collect();
+        Self {
+            looked_at: told(self.looked_at),
+            removed: Removed {
+                people: round(&self.removed.people),
+                resources: round(&self.removed.resources),
+            },
+            left_out: round(&self.left_out),
+            measured: Measured { kept: round(&self.measured.kept), ..self.measured.clone() },
+            ..self.clone()
+        }
+    }
 }
 
 /// What is remembered between blocks.
@@ -96,6 +122,8 @@ struct Progress {
     people: u64,
     suppressed: bool,
     left_out: LeftOut,
+    #[serde(default)]
+    omop: Tally,
     files: Vec<FileLine>,
 }
 
@@ -175,11 +203,14 @@ impl Job<'_> {
             return Err(Error::File("the folder holds an extract that is finished".to_owned()));
         }
         let (counted, plan) = self.count(population, cohort.as_ref())?;
-        let progress = if self.project.tier == Tier::Aggregate {
+        let mut progress = if self.project.tier == Tier::Aggregate {
             self.tables_of_counts(population, cohort.as_ref(), &views, &counted.digest)?
         } else {
             self.write(population, cohort.as_ref(), &views, plan.as_ref(), &counted.digest)?
         };
+        if !self.project.omop.is_empty() {
+            progress.files.push(self.cdm_source()?);
+        }
         let report = Report {
             project: self.project.id.clone(),
             title: self.project.title.clone(),
@@ -192,9 +223,10 @@ impl Job<'_> {
             left_out: progress.left_out,
             suppressed: progress.suppressed,
             measured: plan.map(|p| p.measured).unwrap_or_default(),
+            omop: (!self.project.omop.is_empty()).then_some(progress.omop),
             files: progress.files,
         };
-        let text = serde_json::to_vec_pretty(&report).map_err(file_error)?;
+        let text = serde_json::to_vec_pretty(&report.for_others()).map_err(file_error)?;
         write_whole(&self.folder.join(REPORT), &text)?;
         remove(&self.folder.join(PROGRESS))?;
         Ok(report)
@@ -228,7 +260,9 @@ impl Job<'_> {
         let formats = serde_json::to_vec(&(self.formats, self.block_people)).map_err(file_error)?;
         let day = self.today.to_string();
         let version = self.policies.head.version.as_bytes();
-        for part in [&project[..], &formats, version, day.as_bytes(), &self.key.check(&self.project.id)] {
+        let vocabulary = self.vocabulary.map(Vocabulary::digest).unwrap_or_default();
+        let key = self.key.check(&self.project.id);
+        for part in [&project[..], &formats, version, day.as_bytes(), &key, &vocabulary] {
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part);
         }
@@ -332,7 +366,7 @@ impl Job<'_> {
             };
             if plan.is_none_or(|plan| plan.apply(&mut resources)) {
                 progress.people += 1;
-                open.person(&resources)?;
+                open.person(&resources, &mut progress.omop)?;
             }
             if in_block == size {
                 in_block = 0;
@@ -354,6 +388,33 @@ impl Job<'_> {
         progress.blocks += 1;
         let text = serde_json::to_vec(progress).map_err(file_error)?;
         write_whole(&self.folder.join(PROGRESS), &text)
+    }
+
+    /// The table that says where the OMOP tables come from.
+    fn cdm_source(&self) -> Result<FileLine, Error> {
+        let version = self.vocabulary.map_or("none was given", |v| v.version.as_str());
+        let day = self.today.to_string();
+        let concept = CDM_VERSION.to_string();
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let rows = [
+            ("cdm_source_name", "Causeway integrated record"),
+            ("cdm_source_abbreviation", "Causeway"),
+            ("cdm_holder", self.project.requester.organisation.as_str()),
+            ("source_description", self.project.title.as_str()),
+            ("source_documentation_reference", ""),
+            ("cdm_etl_reference", ""),
+            ("source_release_date", day.as_str()),
+            ("cdm_release_date", day.as_str()),
+            ("cdm_version", "5.4"),
+            ("cdm_version_concept_id", concept.as_str()),
+            ("vocabulary_version", version),
+        ];
+        writer.write_record(rows.map(|(name, _)| name))?;
+        writer.write_record(rows.map(|(_, value)| value))?;
+        let bytes = writer.into_inner().map_err(file_error)?;
+        let name = "omop_cdm_source.csv".to_owned();
+        write_whole(&self.folder.join(&name), &bytes)?;
+        Ok(FileLine { name, rows: 1, sha256: hex(&Sha256::digest(&bytes)) })
     }
 
     /// Each view becomes a table of counts of people by all its columns.
@@ -391,7 +452,7 @@ impl Job<'_> {
         })?;
         Self::same(digest, &second)?;
         // How many people are in it is a count too.
-        progress.people = progress.people / 5 * 5;
+        progress.people = told(progress.people);
         for (view, cells) in views.iter().zip(&tables) {
             let kept =
                 self.state.map(|folder| folder.join(format!("{}-{}.json", self.project.id, view.name)));
@@ -416,6 +477,7 @@ impl Job<'_> {
             write_whole(&self.folder.join(&name), &bytes)?;
             progress.files.push(FileLine { name, rows, sha256: hex(&Sha256::digest(&bytes)) });
             if let Some(path) = kept {
+                path.parent().map(std::fs::create_dir_all).transpose()?;
                 write_whole(&path, &serde_json::to_vec(&published).map_err(file_error)?)?;
             }
         }
@@ -439,6 +501,8 @@ struct Block<'j> {
     job: &'j Job<'j>,
     number: u64,
     views: Vec<(&'j View, Tables)>,
+    /// Tables of the OMOP model by their number; none where one is not asked.
+    omop: Vec<Option<Tables>>,
     resources: BTreeMap<String, Open<Lines>>,
 }
 
@@ -458,10 +522,35 @@ impl<'j> Block<'j> {
             let fields: Vec<Field> = view.columns().iter().map(Field::of).collect();
             open_views.push((view, tables(&view.name, &fields)?));
         }
-        Ok(Self { job, number, views: open_views, resources: BTreeMap::new() })
+        let mut omop = Vec::new();
+        for table in TABLES {
+            let asked = job.project.omop.iter().any(|name| name == table.name);
+            let open = || tables(&format!("omop_{}", table.name), &table.columns());
+            omop.push(asked.then(open).transpose()?);
+        }
+        Ok(Self { job, number, views: open_views, omop, resources: BTreeMap::new() })
     }
 
-    fn person(&mut self, resources: &[Value]) -> Result<(), Error> {
+    fn omop_rows(&mut self, resources: &[Value], tally: &mut Tally) -> Result<(), Error> {
+        let none = Vocabulary::default();
+        let mapper = Mapper {
+            vocabulary: self.job.vocabulary.unwrap_or(&none),
+            key: self.job.key,
+            project: &self.job.project.id,
+        };
+        for (table, row) in mapper.rows(resources, tally) {
+            for file in self.omop.get_mut(table).into_iter().flatten().flatten() {
+                file.writer.row(&row)?;
+                file.rows += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn person(&mut self, resources: &[Value], tally: &mut Tally) -> Result<(), Error> {
+        if !self.job.project.omop.is_empty() {
+            self.omop_rows(resources, tally)?;
+        }
         for (view, files) in &mut self.views {
             let runner = Runner::new(view);
             for resource in resources {
@@ -501,7 +590,7 @@ impl<'j> Block<'j> {
             Ok(())
         };
         let views = self.views.into_iter().flat_map(|(_, files)| files);
-        for file in views {
+        for file in views.chain(self.omop.into_iter().flatten().flatten()) {
             file.writer.finish()?;
             settle(file.name, file.path, file.rows)?;
         }

@@ -9,6 +9,7 @@ mod gate;
 pub mod leak;
 pub mod limits;
 pub mod office;
+pub mod omop;
 mod person;
 mod project;
 mod rows;

@@ -32,3 +32,7 @@ pub const BLOCK_PEOPLE: usize = 10_000;
 
 /// Consents that are read for one extract.
 pub const CONSENTS_MAX: usize = 1_000_000;
+
+/// Concepts of a vocabulary folder that are kept: a whole one of OHDSI's has about ten million, those of the code systems
+/// here about two.
+pub const CONCEPTS_MAX: usize = 8_000_000;

@@ -17,6 +17,7 @@ use crate::deidentify::Key;
 use crate::error::Error;
 use crate::extract::{Job, REPORT, Report};
 use crate::limits::{BLOCK_PEOPLE, CONSENTS_MAX};
+use crate::omop::Vocabulary;
 use crate::person::{Consent, RecordPopulation};
 use crate::project::Project;
 use crate::table::Format;
@@ -47,6 +48,11 @@ pub struct Order<'o> {
     pub consents: &'o HashMap<String, Consent>,
     /// Formats of tables.
     pub formats: &'o [Format],
+    /// The user's vocabularies, for OMOP tables.
+    pub vocabulary: Option<&'o Vocabulary>,
+    /// Folder in which the counts of this project's last extract are kept, so that two that differ by one person say
+    /// nothing of the person. Apart from what leaves.
+    pub state: Option<&'o Path>,
     /// Folder that takes the files.
     pub folder: &'o Path,
     /// Who makes it.
@@ -108,7 +114,8 @@ impl Office<'_> {
                 today,
                 formats: order.formats,
                 folder: order.folder,
-                state: None,
+                vocabulary: order.vocabulary,
+                state: order.state,
                 block_people: BLOCK_PEOPLE,
             };
             job.run(&population)

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::limits::SMALL_CELL;
+use crate::omop::TABLES;
 use crate::view::View;
 
 /// In which form data leave.
@@ -110,6 +111,9 @@ pub struct Project {
     /// Resources that are asked, as NDJSON by type: `Condition` for all of each, `Condition.code` for an element of each.
     #[serde(default)]
     pub elements: Vec<String>,
+    /// Tables of the OMOP Common Data Model 5.4 that are asked, by name.
+    #[serde(default)]
+    pub omop: Vec<String>,
     /// What becomes of dates.
     #[serde(default)]
     pub dates: Dates,
@@ -144,6 +148,13 @@ impl Project {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if project.id.is_empty() || !project.id.bytes().all(plain) {
             return Err(Error::Definition("id must be of lower-case letters, digits and hyphens".to_owned()));
+        }
+        if let Some(unknown) = project.omop.iter().find(|name| !TABLES.iter().any(|t| t.name == **name)) {
+            let known: Vec<&str> = TABLES.iter().map(|t| t.name).collect();
+            return Err(Error::Definition(format!(
+                "omop: no table {unknown}; there are {}",
+                known.join(", ")
+            )));
         }
         Ok(project)
     }
@@ -225,11 +236,11 @@ impl Project {
         if self.smallest < SMALL_CELL {
             missing.push(format!("a smallest group of {SMALL_CELL} or more"));
         }
-        if self.views.is_empty() && self.elements.is_empty() {
-            missing.push("something that is asked: views or resources".to_owned());
+        if self.views.is_empty() && self.elements.is_empty() && self.omop.is_empty() {
+            missing.push("something that is asked: views, resources or OMOP tables".to_owned());
         }
-        if self.tier == Tier::Aggregate && !self.elements.is_empty() {
-            missing.push("views alone: counts can't be resources".to_owned());
+        if self.tier == Tier::Aggregate && !(self.elements.is_empty() && self.omop.is_empty()) {
+            missing.push("views alone: counts can't be resources or rows".to_owned());
         }
         if missing.is_empty() {
             return Ok(());

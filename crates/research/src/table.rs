@@ -5,9 +5,10 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as Physical};
+use parquet::basic::{ConvertedType, LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::data_type::{
-    BoolType, ByteArray, ByteArrayType, FixedLenByteArray, FixedLenByteArrayType, Int32Type, Int64Type,
+    BoolType, ByteArray, ByteArrayType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, Int32Type,
+    Int64Type,
 };
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
@@ -62,6 +63,10 @@ pub enum FieldKind {
     Json,
     /// A whole date
     Date,
+    /// A date with a time, as the clock showed it
+    DateTime,
+    /// A number of 64 bits with a floating point
+    Double,
 }
 
 /// A field of a table.
@@ -212,6 +217,11 @@ fn parquet_type(field: &Field) -> Result<Type, Error> {
         FieldKind::Integer => build(Physical::INT32, None, None),
         FieldKind::Long => build(Physical::INT64, None, None),
         FieldKind::Date => build(Physical::INT32, Some(ConvertedType::DATE), None),
+        FieldKind::Double => build(Physical::DOUBLE, None, None),
+        // The clock's time: without a zone, so not adjusted to UTC.
+        FieldKind::DateTime => {
+            build(Physical::INT64, None, Some(LogicalType::timestamp(false, TimeUnit::MICROS)))
+        }
         FieldKind::Json => build(Physical::BYTE_ARRAY, Some(ConvertedType::JSON), None),
         FieldKind::Text => build(Physical::BYTE_ARRAY, Some(ConvertedType::UTF8), None),
         FieldKind::Decimal => build(Physical::FIXED_LEN_BYTE_ARRAY, Some(ConvertedType::DECIMAL), None)
@@ -266,6 +276,14 @@ impl Columns {
                         .collect::<Result<Vec<_>, _>>()?;
                     column.typed::<Int64Type>().write_batch(&values, Some(&levels), None)?;
                 }
+                FieldKind::DateTime => {
+                    let values = filled().map(|cell| micros(field, cell)).collect::<Result<Vec<_>, _>>()?;
+                    column.typed::<Int64Type>().write_batch(&values, Some(&levels), None)?;
+                }
+                FieldKind::Double => {
+                    let values = filled().map(|cell| double(field, cell)).collect::<Result<Vec<_>, _>>()?;
+                    column.typed::<DoubleType>().write_batch(&values, Some(&levels), None)?;
+                }
                 FieldKind::Decimal => {
                     let values = filled().map(|cell| fixed(field, cell)).collect::<Result<Vec<_>, _>>()?;
                     column.typed::<FixedLenByteArrayType>().write_batch(&values, Some(&levels), None)?;
@@ -307,6 +325,20 @@ fn integer(field: &Field, cell: &Cell) -> Result<i32, Error> {
             let epoch = jiff::civil::Date::constant(1970, 1, 1);
             epoch.until(date).map(|span| span.get_days()).or_else(|_| unfit(field))
         }
+        _ => unfit(field),
+    }
+}
+
+fn micros(field: &Field, cell: &Cell) -> Result<i64, Error> {
+    let Cell::Text(text) = cell else { return unfit(field) };
+    let Ok(time) = text.parse::<jiff::civil::DateTime>() else { return unfit(field) };
+    let epoch = jiff::civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+    i64::try_from(epoch.duration_until(time).as_micros()).or_else(|_| unfit(field))
+}
+
+fn double(field: &Field, cell: &Cell) -> Result<f64, Error> {
+    match cell {
+        Cell::Decimal(digits) => digits.parse().or_else(|_| unfit(field)),
         _ => unfit(field),
     }
 }

@@ -306,14 +306,26 @@ pub(super) async fn looked(State(state): State<Shared>, reader: Reader, Path(id)
     let events = state.blocking(move |s| opened::events(&s.gate, &patients, 1000)).await?;
     let policies = state.gate.access.policies.clone();
     let total = events.len();
+    let me = reader.session.as_ref().map(|s| s.who.clone());
     let rows = events
         .iter()
         .rev()
         .take(LOOKED_ROWS)
         .map(|e| {
             let user = e.user.as_ref();
-            let role =
-                user.and_then(|u| policies.role(&u.role)).map_or("a connected system", |r| r.plain.as_str());
+            // The role of members of the public is "you" in words: true of the one who reads, and of nobody else.
+            let role = match user {
+                Some(u)
+                    if me
+                        .as_ref()
+                        .is_some_and(|me| me.issuer == u.who.system && me.subject == u.who.value) =>
+                {
+                    "you"
+                }
+                Some(u) if matches!(u.role.as_str(), "person" | "carer") => "a member of the public",
+                Some(u) => policies.role(&u.role).map_or("a member of staff", |r| r.plain.as_str()),
+                None => "a connected system",
+            };
             let sections: Vec<&str> = e
                 .sections
                 .iter()

@@ -51,6 +51,7 @@ fn run(project: &Project, people: &dyn Population, folder: &Path, block: usize) 
         today: TODAY,
         formats: ALL,
         folder,
+        vocabulary: None,
         state: None,
         block_people: block,
     };

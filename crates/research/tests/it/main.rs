@@ -2,5 +2,6 @@
 
 mod extracts;
 mod office;
+mod omop;
 mod people;
 mod truth;

@@ -139,6 +139,7 @@ pub fn project(tier: Tier) -> Project {
         cohort: String::new(),
         views: Vec::new(),
         elements: Vec::new(),
+        omop: Vec::new(),
         dates: Dates::Month,
         smallest: 5,
         approvals: vec![approval("Odette Marlow", "R5105"), approval("Rufus Penhale", "R0001")],
