@@ -36,7 +36,7 @@ fn layer(name: &str) -> Option<u8> {
         "causeway-terminology" | "causeway-fhirpath" | "causeway-mime" => 2,
         "causeway-profile" | "causeway-hl7v3" => 3,
         "causeway-adapter" | "causeway-conformance" => 4,
-        "causeway-exchange" | "causeway-record" | "causeway-synth" => 6,
+        "causeway-exchange" | "causeway-locator" | "causeway-record" | "causeway-synth" => 6,
         "causeway-store" | "causeway-postgres" | "causeway-host" => 7,
         "causeway-access" => 8,
         "causeway-broker" | "causeway-research" => 9,

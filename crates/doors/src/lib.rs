@@ -1,5 +1,5 @@
-//! The doors: the protocols on which messages come in and readers ask. HTTP, MESH, MLLP, SCAIP, FHIR and FHIR
-//! messaging. Each ends in the broker's commit; none knows a format, a page or another door's protocol.
+//! The doors: the protocols on which messages come in and readers ask. HTTP, MESH, MLLP, SCAIP, FHIR, FHIR
+//! messaging and the National Record Locator. Each ends in the broker's commit; none knows a format, a page or another door's protocol.
 
 pub mod fault;
 pub mod fhir;
@@ -7,6 +7,7 @@ pub mod http;
 pub mod limits;
 pub mod mesh;
 pub mod mllp;
+pub mod nrl;
 mod pieces;
 pub mod process_message;
 pub mod scaip;

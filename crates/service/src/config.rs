@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use causeway_broker::delivery::{self, Endpoint};
 use causeway_broker::settings::Settings;
 use causeway_broker::{bars, limits};
-use causeway_doors::{mesh, mllp, scaip};
+use causeway_doors::{mesh, mllp, nrl, scaip};
 use causeway_exchange::route::{Route, Routes};
 use causeway_exchange::watch::Watch;
 use causeway_host::tls;
@@ -66,6 +66,8 @@ pub struct Config {
     pub messaging: bars::Settings,
     /// The MESH API, where mailboxes are served.
     pub mesh: Option<mesh::MeshConfig>,
+    /// The National Record Locator.
+    pub nrl: nrl::Settings,
     /// Identity provider at which people sign in.
     pub sign_in: Option<causeway_access::oidc::Settings>,
     /// Certificates of the HTTP door.
@@ -111,6 +113,7 @@ impl Default for Config {
             watches: Vec::new(),
             messaging: bars::Settings::default(),
             mesh: None,
+            nrl: nrl::Settings::default(),
             sign_in: None,
             tls: None,
         }

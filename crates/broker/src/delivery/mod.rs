@@ -10,6 +10,7 @@ mod answer;
 mod attempt;
 mod circuit;
 pub mod config;
+pub mod fetch;
 mod http;
 pub mod limits;
 mod mllp;

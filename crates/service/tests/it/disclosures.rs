@@ -5,6 +5,7 @@ use axum::Router;
 use axum::extract::State;
 use causeway_service::access::session::SignedIn;
 use causeway_service::mesh::{self, AuthMode, Mailbox, MeshConfig, Mode};
+use causeway_service::nrl;
 use causeway_service::pages::portal::cast::CAST;
 use causeway_service::testing::TestServer;
 use causeway_service::{Service, Shared};
@@ -93,6 +94,30 @@ const CASES: &[Case] = &[
     ("/sign-out", "-", false),
     ("/oauth/token", "-", false),
     ("/fhir/.well-known/smart-configuration", "/fhir/.well-known/smart-configuration", false),
+    // Asked for by an organisation that names itself.
+    ("/producer/FHIR/R4/_status", "/producer/FHIR/R4/_status", false),
+    ("/producer/FHIR/R4/DocumentReference", "/producer/FHIR/R4/DocumentReference?{subject}", true),
+    ("/producer/FHIR/R4/DocumentReference/_search", "-", false),
+    ("/producer/FHIR/R4/DocumentReference/{id}", "/producer/FHIR/R4/DocumentReference/{pointer}", true),
+    ("/consumer/FHIR/R4/_status", "/consumer/FHIR/R4/_status", false),
+    ("/consumer/FHIR/R4/DocumentReference", "/consumer/FHIR/R4/DocumentReference?{subject}", true),
+    ("/consumer/FHIR/R4/DocumentReference/_search", "-", false),
+    (
+        "/consumer/FHIR/R4/DocumentReference/_count",
+        "/consumer/FHIR/R4/DocumentReference/_count?{subject}",
+        false,
+    ),
+    ("/consumer/FHIR/R4/DocumentReference/{id}", "/consumer/FHIR/R4/DocumentReference/{pointer}", true),
+    (
+        "/consumer/FHIR/R4/DocumentReference/{id}/$retrieve",
+        "/consumer/FHIR/R4/DocumentReference/{pointer}/$retrieve",
+        false,
+    ),
+    (
+        "/consumer/FHIR/R4/DocumentReference/{id}/%24retrieve",
+        "/consumer/FHIR/R4/DocumentReference/{pointer}/%24retrieve",
+        false,
+    ),
     // Asked for by the person herself.
     ("/me", "/me", false),
     ("/me/code", "/me/code", false),
@@ -126,6 +151,14 @@ const CASES: &[Case] = &[
     ("/messageexchange/{mailbox}/outbox/tracking/{local}", "/messageexchange/A1/outbox/tracking/L1", false),
     ("/messageexchange/{mailbox}/outbox/{id}/{chunk}", "-", false),
 ];
+
+/// A pointer to a plan of hers, held elsewhere.
+const POINTER: &str = r#"{"resourceType":"DocumentReference","id":"ZZ902-0001","status":"current",
+    "type":{"coding":[{"system":"http://snomed.info/sct","code":"736253002"}]},
+    "category":[{"coding":[{"system":"http://snomed.info/sct","code":"734163000","display":"Care plan"}]}],
+    "subject":{"identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"{number}"}},
+    "custodian":{"identifier":{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"ZZ902"}},
+    "description":"plan with marmalade","content":[{"attachment":{"url":"https://ward.example/plan.pdf"}}]}"#;
 
 /// The addresses of a router, from its own list.
 fn addresses(router: &Router) -> Vec<String> {
@@ -173,6 +206,7 @@ impl Seeded {
         let state = world.state(open_config());
         let mut service =
             Service::new(state.clone()).door(mesh::router(mesh::open(exchange(), &state).unwrap()));
+        service = service.door(nrl::router(nrl::open(nrl::Settings::default(), &state).unwrap()));
         if control {
             service = service.door(Router::new().route("/forgetful", axum::routing::get(forgetful)));
         }
@@ -199,7 +233,20 @@ impl Seeded {
         let headers = [("Content-Type", "application/x-www-form-urlencoded")];
         let signed = call(&server, "POST", "/look-as", &headers, b"subject=herself").await;
         let cookie = signed.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-        let fill = vec![("{id}", id), ("{patient}", patient), ("{person}", person), ("{mesh}", sent)];
+        let pointer = POINTER.replace("{number}", "9990000018");
+        let headers = [("Causeway-Sender", "ZZ902"), ("Content-Type", "application/fhir+json")];
+        let path = "/producer/FHIR/R4/DocumentReference";
+        let made = call(&server, "PUT", path, &headers, pointer.as_bytes()).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        let subject = "subject:identifier=https://fhir.nhs.uk/Id/nhs-number%7C9990000018".to_owned();
+        let fill = vec![
+            ("{pointer}", "ZZ902-0001".to_owned()),
+            ("{subject}", subject),
+            ("{id}", id),
+            ("{patient}", patient),
+            ("{person}", person),
+            ("{mesh}", sent),
+        ];
         let mut seeded = Self { server, _world: world, cookie, fill, after: 0 };
         seeded.entries();
         (seeded, listed)
@@ -228,6 +275,8 @@ impl Seeded {
             headers.extend(
                 (path == "/me" || path.starts_with("/me/")).then_some(("Cookie", self.cookie.as_str())),
             );
+            let located = path.starts_with("/consumer/") || path.starts_with("/producer/");
+            headers.extend(located.then_some(("Causeway-Sender", "ZZ902")));
             let reply = call(&self.server, "GET", &path, &headers, b"").await;
             let text = reply.text();
             let named = MARKS.iter().any(|mark| text.contains(mark));

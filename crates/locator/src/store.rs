@@ -1,0 +1,243 @@
+//! Pointers in one SQLite file: one writer, each change flushed before it is acknowledged.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+
+use crate::query::Search;
+use crate::rules::Pointer;
+
+/// Newest schema version.
+const VERSION: u32 = 1;
+/// Milliseconds that a call waits for another process.
+const BUSY_MILLIS: u64 = 5_000;
+
+const SCHEMA: &str = "
+CREATE TABLE pointer(
+  id TEXT PRIMARY KEY,
+  nhs_number TEXT NOT NULL,
+  custodian TEXT NOT NULL,
+  kind TEXT NOT NULL,               -- system|code
+  category TEXT NOT NULL,           -- system|code
+  created TEXT NOT NULL,            -- instant
+  resource TEXT NOT NULL            -- the DocumentReference
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pointer_of_person ON pointer(nhs_number, category, kind, created, id);
+";
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite failed; the code is its extended result code.
+    #[error("the pointers can't be read or written (SQLite {0})")]
+    Database(i32),
+    /// The file was written by a newer version.
+    #[error("the pointers were written by a newer version of the program (schema {0})")]
+    Newer(u32),
+    /// What is kept can't be read.
+    #[error("a pointer that is kept can't be read")]
+    Damaged,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error.sqlite_error().map_or(0, |e| e.extended_code))
+    }
+}
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Whether a pointer was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is there now.
+    New,
+    /// One with its id was there before; nothing was changed.
+    Duplicate,
+    /// One that it replaces is gone; nothing was changed.
+    TargetGone,
+}
+
+/// The pointers.
+#[derive(Debug)]
+pub struct Store {
+    db: Mutex<Connection>,
+}
+
+impl Store {
+    /// Opens the file, or makes it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let db = Connection::open(path)?;
+        db.busy_timeout(Duration::from_millis(BUSY_MILLIS))?;
+        db.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
+        db.execute_batch("PRAGMA synchronous=FULL;")?;
+        let version: u32 = db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+        match version {
+            0 => db.execute_batch(&format!("BEGIN;{SCHEMA}PRAGMA user_version={VERSION};COMMIT;"))?,
+            VERSION => {}
+            newer => return Err(StoreError::Newer(newer)),
+        }
+        Ok(Self { db: Mutex::new(db) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pointer with this id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn get(&self, id: &str) -> Result<Option<Pointer>> {
+        get(&self.lock(), id)
+    }
+
+    /// Keeps a pointer in place of those that it replaces, in one transaction. `lenient`: it does not matter whether these
+    /// are there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn create(&self, pointer: &Pointer, replaced: &[String], lenient: bool) -> Result<Kept> {
+        let mut db = self.lock();
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if get(&tx, &pointer.id)?.is_some() {
+            return Ok(Kept::Duplicate);
+        }
+        insert(&tx, pointer)?;
+        for id in replaced {
+            let gone = tx.execute("DELETE FROM pointer WHERE id=?1", [id])? == 0;
+            if gone && !lenient {
+                return Ok(Kept::TargetGone);
+            }
+        }
+        tx.commit()?;
+        Ok(Kept::New)
+    }
+
+    /// Puts a pointer in place of the one with its id, if that is still as it was. `false` where it is not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn update(&self, pointer: &Pointer, old: &Pointer) -> Result<bool> {
+        let mut db = self.lock();
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if get(&tx, &pointer.id)?.as_ref() != Some(old) {
+            return Ok(false);
+        }
+        tx.execute("DELETE FROM pointer WHERE id=?1", [&pointer.id])?;
+        insert(&tx, pointer)?;
+        tx.commit()?;
+        Ok(true)
+    }
+
+    /// Removes a pointer. `false` where there was none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn delete(&self, id: &str) -> Result<bool> {
+        Ok(self.lock().execute("DELETE FROM pointer WHERE id=?1", [id])? > 0)
+    }
+
+    /// Every pointer that a search finds, by category, type, time and id. Its page is cut by who asks, after what may not
+    /// be shown was left out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn find(&self, search: &Search) -> Result<Vec<Pointer>> {
+        let db = self.lock();
+        let mut all = db.prepare_cached(
+            "SELECT id, nhs_number, custodian, kind, category, created, resource FROM pointer
+             WHERE nhs_number=?1 ORDER BY category, kind, created, id",
+        )?;
+        let mut rows = all.query([&search.nhs_number])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let pointer = read(row)?;
+            let by = search.custodian.as_ref().is_none_or(|c| *c == pointer.custodian);
+            if by && search.types.contains(&pointer.kind) {
+                found.push(pointer);
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn insert(db: &Connection, p: &Pointer) -> Result<()> {
+    let mut statement = db.prepare_cached(
+        "INSERT INTO pointer(id, nhs_number, custodian, kind, category, created, resource)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    let resource = p.resource.to_string();
+    statement.execute(params![p.id, p.nhs_number, p.custodian, p.kind, p.category, p.created, resource])?;
+    Ok(())
+}
+
+fn get(db: &Connection, id: &str) -> Result<Option<Pointer>> {
+    let mut statement = db.prepare_cached(
+        "SELECT id, nhs_number, custodian, kind, category, created, resource FROM pointer WHERE id=?1",
+    )?;
+    let found = statement.query_row([id], |row| Ok(read(row))).optional()?;
+    found.transpose()
+}
+
+fn read(row: &Row<'_>) -> Result<Pointer> {
+    let resource: String = row.get(6)?;
+    Ok(Pointer {
+        id: row.get(0)?,
+        nhs_number: row.get(1)?,
+        custodian: row.get(2)?,
+        kind: row.get(3)?,
+        category: row.get(4)?,
+        created: row.get(5)?,
+        resource: serde_json::from_str(&resource).map_err(|_| StoreError::Damaged)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pointer(id: &str) -> Pointer {
+        Pointer {
+            id: id.to_owned(),
+            nhs_number: "9990000018".to_owned(),
+            custodian: "ZZ901".to_owned(),
+            kind: "s|a".to_owned(),
+            resource: json!({"id": id}),
+            ..Pointer::default()
+        }
+    }
+
+    #[test]
+    fn replacing_is_one_step_or_none() {
+        let folder = std::env::temp_dir().join(format!("causeway-locator-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("pointers.sqlite");
+        let store = Store::open(&path).unwrap();
+        assert_eq!(store.create(&pointer("A-1"), &[], false).unwrap(), Kept::New);
+        assert_eq!(store.create(&pointer("A-1"), &[], false).unwrap(), Kept::Duplicate);
+        let targets = ["A-1".to_owned(), "A-0".to_owned()];
+        assert_eq!(store.create(&pointer("A-2"), &targets, false).unwrap(), Kept::TargetGone);
+        drop(store);
+        let store = Store::open(&path).unwrap();
+        assert!(
+            store.get("A-1").unwrap().is_some() && store.get("A-2").unwrap().is_none(),
+            "nothing was changed"
+        );
+        assert_eq!(store.create(&pointer("A-2"), &targets, true).unwrap(), Kept::New);
+        assert!(store.get("A-1").unwrap().is_none());
+        let mut changed = pointer("A-2");
+        changed.resource = json!({"id": "A-2", "description": "new"});
+        assert!(store.update(&changed, &pointer("A-2")).unwrap());
+        assert!(!store.update(&changed, &pointer("A-2")).unwrap(), "changed meanwhile");
+        assert!(store.delete("A-2").unwrap() && !store.delete("A-2").unwrap());
+        drop(std::fs::remove_dir_all(folder));
+    }
+}
