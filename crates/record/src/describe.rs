@@ -87,7 +87,6 @@ const DETAILS: &[&str] = &[
     "managingOrganization.display",
     "serviceProvider.display",
     "owner.display",
-    "provision.type",
     "dataAbsentReason.text",
     "dataAbsentReason.coding.display",
 ];
@@ -125,6 +124,16 @@ pub(crate) fn title(kind: &str, map: &Map<String, Value>) -> String {
     }
     if kind == "Immunization" {
         return cut(vaccine(map).to_owned());
+    }
+    // The scope's own display ("Privacy Consent") says nothing to who reads it.
+    if kind == "Consent" {
+        match first_text(map, &["scope.coding.code"]) {
+            "patient-privacy" => return "Consent to share information".to_owned(),
+            "treatment" => return "Consent to treatment".to_owned(),
+            "research" => return "Consent to research".to_owned(),
+            "adr" => return "Advance decision".to_owned(),
+            _ => {}
+        }
     }
     cut(first_text(map, TITLES).to_owned())
 }
@@ -233,6 +242,11 @@ pub(crate) fn detail(map: &Map<String, Value>) -> String {
         parts.push("not to be done".to_owned());
     }
     parts.extend(quantity(map));
+    match first_text(map, &["provision.type"]) {
+        "permit" => parts.push("agreed".to_owned()),
+        "deny" => parts.push("refused".to_owned()),
+        _ => {}
+    }
     for component in map.get("component").and_then(Value::as_array).into_iter().flatten() {
         let Some(component) = component.as_object() else { continue };
         let value = quantity(component).unwrap_or_else(|| first_text(component, DETAILS).to_owned());

@@ -14,7 +14,7 @@ use causeway_access::standing::{Alert, Grant, Reason};
 use causeway_access::{Reader, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::{Fact, PersonQuery, SummaryQuery};
+use causeway_record::{Fact, PersonQuery, Standing, SummaryQuery};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
@@ -108,6 +108,10 @@ pub(super) async fn code(State(state): State<Shared>, reader: Reader, Form(form)
 struct PlainEntry {
     title: String,
     detail: String,
+    /// What else is to be said of it: that it is over, that sources differ.
+    standing: &'static str,
+    lines: Vec<(String, String)>,
+    more: usize,
     date: String,
     from: String,
 }
@@ -115,23 +119,21 @@ struct PlainEntry {
 impl PlainEntry {
     fn of(fact: &Fact) -> Self {
         let lead = fact.lead();
-        let mut detail = lead.map(|l| l.detail.clone()).unwrap_or_default();
-        // Where her sources differ she is told so, in the same words for everything.
-        if !fact.differences.is_empty() {
-            detail.push_str(" (the places that look after you do not all say the same about this)");
-        }
         let lines = lead.map(|l| l.lines.as_slice()).unwrap_or_default();
-        for line in lines.iter().take(LINES) {
-            detail.push_str(&format!(
-                "{}{}: {}",
-                if detail.is_empty() { "" } else { ". " },
-                line.label,
-                line.text
-            ));
-        }
         Self {
             title: fact.title.clone(),
-            detail: detail.trim().to_owned(),
+            detail: lead.map(|l| l.detail.clone()).unwrap_or_default(),
+            // Where her sources differ she is told so, in the same words for everything.
+            standing: match fact.standing {
+                Standing::Past => "This is over.",
+                Standing::Refuted => "It was looked into, and it is not so.",
+                _ if !fact.differences.is_empty() => {
+                    "The places that look after you do not all say the same about this."
+                }
+                _ => "",
+            },
+            lines: lines.iter().take(LINES).map(|l| (l.label.clone(), l.text.clone())).collect(),
+            more: lines.len().saturating_sub(LINES),
             date: lead.map(|l| words::date(&l.date)).unwrap_or_default(),
             from: lead.map(|l| l.source.organisation.clone()).unwrap_or_default(),
         }

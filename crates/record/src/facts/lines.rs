@@ -85,13 +85,6 @@ pub(super) fn of(kind: &str, map: &Map<String, Value>, related: &Related) -> Vec
     if kind == "Goal" {
         walk(map, "target.dueDate", &mut |v| add("By", &describe::in_words(v.as_str().unwrap_or(""))));
     }
-    if kind == "Consent" {
-        match first_text(map, &["provision.type"]) {
-            "permit" => add("Decision", "agreed"),
-            "deny" => add("Decision", "refused"),
-            _ => {}
-        }
-    }
     for (path, label) in REFERENCES {
         walk_objects(map, path, &mut |reference| add(label, &reference_in_words(reference, map, related)));
     }
