@@ -1,6 +1,7 @@
 //! The whole workspace, tested from outside.
 
 mod assessor;
+mod conform;
 mod fixtures;
 mod layers;
 mod poison;

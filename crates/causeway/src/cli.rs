@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use crate::{
-    ADAPTERS, bench, check, client, demo, detect, doctor, evidence, explain, extract, generate, init, input,
+    ADAPTERS, bench, check, client, conform, demo, detect, doctor, evidence, explain, extract, generate, init, input,
     isolated, notes, policy, remote, serve, serving, translate, translator,
 };
 
@@ -41,6 +41,8 @@ pub enum Command {
     Explain(Explain),
     /// Hold FHIR documents to R4, UK Core and the packages given; say what to mend.
     Check(check::CheckArgs),
+    /// Hold an endpoint, this exchange's or anybody's, to a conformance suite.
+    Conform(Box<conform::ConformArgs>),
     /// Put a run's evidence into a folder to take away; verify or compare such folders.
     Evidence(evidence::EvidenceArgs),
     /// List the formats that are read and written.
@@ -337,6 +339,7 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
         Command::Translate(args) => run_translate(&args),
         Command::Explain(args) => run_explain(&args),
         Command::Check(args) => check::run(&args),
+        Command::Conform(args) => conform::run(&args),
         Command::Evidence(args) => evidence::run(args, runtime),
         Command::Adapters(args) => {
             print(&adapters_text(args.json));

@@ -7,6 +7,7 @@ pub mod check;
 pub mod checked;
 pub mod cli;
 pub mod client;
+pub mod conform;
 pub mod demo;
 mod demo_access;
 mod demo_research;

@@ -5,6 +5,7 @@ pub mod operation;
 pub mod package;
 pub mod report;
 pub mod stream;
+pub mod suite;
 
 pub use report::{Format, Renderer};
 

@@ -35,6 +35,7 @@ use crate::pipeline::worker::End;
 use crate::state::{AppState, Shared};
 
 pub use config::Endpoint;
+pub use oauth::sign_assertion;
 
 /// Which destinations there are, and which of them nobody knows.
 #[derive(Default)]

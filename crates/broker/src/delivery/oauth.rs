@@ -151,21 +151,37 @@ async fn assertion(endpoint: &Endpoint, now: Timestamp) -> Result<String, Verdic
     let pem = tokio::fs::read(key_file)
         .await
         .map_err(|_| refused("the file with the signing key can't be read"))?;
+    let audience = audience.as_deref().unwrap_or(token_url);
+    sign_assertion(*algorithm, &pem, key_id, client_id, audience, now).map_err(refused)
+}
+
+/// An assertion that a client signs with its own key, to get a token (RFC 7523, 2.2; SMART Backend Services).
+///
+/// # Errors
+/// A sentence, where the key does not fit the algorithm.
+pub fn sign_assertion(
+    algorithm: Algorithm,
+    pem: &[u8],
+    key_id: &str,
+    client_id: &str,
+    audience: &str,
+    now: Timestamp,
+) -> Result<String, &'static str> {
     let (algorithm, key) = match algorithm {
-        Algorithm::RS512 => (jsonwebtoken::Algorithm::RS512, EncodingKey::from_rsa_pem(&pem)),
-        Algorithm::RS384 => (jsonwebtoken::Algorithm::RS384, EncodingKey::from_rsa_pem(&pem)),
-        Algorithm::ES384 => (jsonwebtoken::Algorithm::ES384, EncodingKey::from_ec_pem(&pem)),
+        Algorithm::RS512 => (jsonwebtoken::Algorithm::RS512, EncodingKey::from_rsa_pem(pem)),
+        Algorithm::RS384 => (jsonwebtoken::Algorithm::RS384, EncodingKey::from_rsa_pem(pem)),
+        Algorithm::ES384 => (jsonwebtoken::Algorithm::ES384, EncodingKey::from_ec_pem(pem)),
     };
-    let key = key.map_err(|_| refused("the signing key is not of the kind that the algorithm needs"))?;
+    let key = key.map_err(|_| "the signing key is not of the kind that the algorithm needs")?;
     let mut header = Header::new(algorithm);
-    header.kid = Some(key_id.clone());
+    header.kid = Some(key_id.to_owned());
     let claims = Claims {
         iss: client_id,
         sub: client_id,
-        aud: audience.as_deref().unwrap_or(token_url),
+        aud: audience,
         jti: Uuid::now_v7().to_string(),
         iat: now.as_second(),
         exp: now.as_second() + ASSERTION_SECONDS,
     };
-    jsonwebtoken::encode(&header, &claims, &key).map_err(|_| refused("the assertion could not be signed"))
+    jsonwebtoken::encode(&header, &claims, &key).map_err(|_| "the assertion could not be signed")
 }

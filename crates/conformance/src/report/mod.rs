@@ -205,7 +205,7 @@ fn counted(count: usize, word: &str) -> String {
 }
 
 /// Text for XML and HTML.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

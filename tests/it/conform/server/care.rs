@@ -17,30 +17,22 @@ fn refusal(status: u16, code: &str, text: &str) -> Answer {
     Answer::fhir(status, &json!({"resourceType": "OperationOutcome", "issue": [issue]}))
 }
 
-/// What became of a list of care records: each by itself.
+/// What became of a care record: each alert by itself, one without a status is refused.
 fn translated(control: &Control, body: &[u8]) -> Value {
-    let parsed: Option<Value> = serde_json::from_slice(body).ok();
-    let records = match &parsed {
-        Some(Value::Array(list)) => list.clone(),
-        Some(one) => vec![one.clone()],
-        None => Vec::new(),
-    };
-    let good = |record: &Value| record["person"].is_object() || record["resident"].is_object() || record["records"].is_array();
-    let mut bundles = records.iter().filter(|r| good(r)).count();
-    let mut refused = records.len() - bundles;
-    if records.is_empty() {
-        refused = 1;
-    }
-    if refused > 0 && control.bad("care-neighbour-sunk") {
+    let record: Value = serde_json::from_slice(body).unwrap_or_default();
+    let bad = record["alerts"].as_array().into_iter().flatten().filter(|a| a["status"].is_null()).count();
+    let known = record["subject"].is_object();
+    let mut errors = if known { bad } else { 1 };
+    let mut bundles = usize::from(known);
+    if errors > 0 && control.bad("care-neighbour-sunk") {
         bundles = 0;
     }
-    if control.bad("care-nonsense-silent") {
-        refused = 0;
+    if control.bad("care-nonsense-silent") && !known {
+        (errors, bundles) = (0, 1);
     }
     let mapped = bundles * 8;
-    let rejected = refused;
-    let source = if control.bad("care-not-accounted") { mapped + rejected + 3 } else { mapped + rejected };
-    json!({"bundles": bundles, "errors": refused, "ledger": {"total": source, "mapped": mapped, "rejected": rejected}})
+    let items = if control.bad("care-not-accounted") { mapped + errors + 3 } else { mapped + errors };
+    json!({"bundleCount": bundles, "errors": errors, "ledger": {"items": items, "mapped": mapped, "rejected": errors}})
 }
 
 impl Control {
@@ -80,7 +72,7 @@ impl Control {
         let at = at.unwrap_or_else(|| {
             let at = store.messages.len();
             let translation = translated(self, &asked.body);
-            let state = if translation["bundles"] == 0 && translation["errors"] != 0 { "parked" } else { "completed" };
+            let state = if translation["bundleCount"] == 0 { "parked" } else { "completed" };
             store.messages.push(json!({"id": format!("m-{at}"), "state": state, "translation": translation}));
             at
         });

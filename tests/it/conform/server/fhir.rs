@@ -30,6 +30,7 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
     ("Encounter", &[("_id", "token"), ("patient", "reference")]),
     ("DocumentReference", &[("_id", "token"), ("patient", "reference")]),
     ("Observation", &[("_id", "token"), ("patient", "reference"), ("code", "token"), ("date", "date")]),
+    ("RelatedPerson", &[("_id", "token"), ("patient", "reference")]),
     ("CarePlan", &[("_id", "token"), ("patient", "reference")]),
     ("Flag", &[("_id", "token"), ("patient", "reference")]),
 ];
@@ -360,9 +361,7 @@ impl Control {
             bundle["entry"] = Value::Array(entries);
         }
         if self.bad("search-is-collection") {
-            for key in ["total"] {
-                bundle.as_object_mut().expect("an object").shift_remove(key);
-            }
+            bundle.as_object_mut().expect("an object").shift_remove("total");
         }
         Answer::fhir(200, &bundle)
     }

@@ -242,5 +242,5 @@ impl Control {
 
 fn read_time(text: &str) -> Option<Timestamp> {
     let time = jiff::civil::DateTime::strptime("%Y%m%d%H%M", text).ok()?;
-    time.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|z| z.timestamp())
+    jiff::tz::TimeZone::UTC.to_timestamp(time).ok()
 }

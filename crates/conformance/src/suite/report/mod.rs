@@ -1,0 +1,72 @@
+//! Reports of a run: text, a page in plain words, JUnit, FHIR TestReport, JSON.
+
+mod html;
+mod junit;
+mod test_report;
+mod text;
+
+use super::result::{Change, Run};
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RunFormat {
+    /// For a terminal.
+    #[default]
+    Text,
+    /// A page that stands by itself.
+    Html,
+    /// JUnit XML: a test case a case.
+    Junit,
+    /// FHIR R4 TestReport.
+    TestReport,
+    /// The run as JSON, to compare a later one with.
+    Json,
+}
+
+impl RunFormat {
+    /// Names on the command line.
+    pub const NAMES: [&'static str; 5] = ["text", "html", "junit", "testreport", "json"];
+
+    /// The format of a name.
+    pub fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "text" => Self::Text,
+            "html" => Self::Html,
+            "junit" => Self::Junit,
+            "testreport" => Self::TestReport,
+            "json" => Self::Json,
+            _ => return None,
+        })
+    }
+}
+
+/// A report of a run, with what differs from an earlier one where there is one.
+pub fn render(run: &Run, changes: Option<&[(String, Change)]>, format: RunFormat) -> String {
+    match format {
+        RunFormat::Text => text::render(run, changes),
+        RunFormat::Html => html::render(run, changes),
+        RunFormat::Junit => junit::render(run),
+        RunFormat::TestReport => test_report::render(run),
+        RunFormat::Json => serde_json::to_string_pretty(run).unwrap_or_default() + "\n",
+    }
+}
+
+/// The outcome in one sentence.
+pub(super) fn verdict(run: &Run) -> String {
+    use super::result::End;
+    let count = |end| run.count(end);
+    let sum = format!(
+        "{} passed, {} failed, {} warnings, {} notes, {} not run",
+        count(End::Passed),
+        count(End::Failed),
+        count(End::Warned),
+        count(End::Noted),
+        count(End::NotRun)
+    );
+    let word = match (count(End::Failed), count(End::Passed)) {
+        (0, 0) => "Nothing was shown",
+        (0, _) => "No broken rule was found",
+        _ => "Rules are broken",
+    };
+    format!("{word}: {sum}.")
+}

@@ -1,0 +1,127 @@
+//! Conformance suites against the control server: each named fault is found, and none on the good one; and against
+//! this exchange itself.
+
+mod ours;
+mod server;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use causeway::conform::{self, Credentials};
+use causeway_conformance::suite::{self, End, Plan, Run, Suite};
+use server::faults::FAULTS;
+
+/// Servers that are tried at a time.
+const AT_A_TIME: usize = 6;
+/// Seconds that an answer is waited for.
+const TIMEOUT: Duration = Duration::from_millis(1_500);
+
+fn plan(name: &str, url: &str, settings: &[(&str, &str)]) -> (Suite, Plan) {
+    let suite = suite::builtin(name).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let settings: BTreeMap<String, String> =
+        settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+    let plan = Plan { endpoint: url.to_owned(), settings, seed: "1".to_owned(), tool: "test".to_owned(), ..Plan::default() };
+    (suite, plan)
+}
+
+fn run(name: &str, url: &str, settings: &[(&str, &str)]) -> Run {
+    let (suite, plan) = plan(name, url, settings);
+    conform::against(&suite, &plan, &Credentials::default(), TIMEOUT).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+/// Runs a suite against a control server with this fault, or the good one.
+fn control(name: &str, fault: &'static str) -> Run {
+    let running = server::start(fault);
+    let fhir = format!("{}/fhir", running.url);
+    match name {
+        "fhir-r4" => run(name, &fhir, &[("write", "yes")]),
+        "uk-core-read" => run(name, &fhir, &[("nhs-number", "9990000018")]),
+        "record-transfer" | "process-message" => run(name, &fhir, &[]),
+        "mllp-receiver" => run(name, &format!("mllp://{}", running.mllp), &[]),
+        _ => run(name, &running.url, &[]),
+    }
+}
+
+fn broken(run: &Run) -> Vec<String> {
+    let bad = run.cases.iter().filter(|c| matches!(c.end, End::Failed | End::Warned | End::Noted));
+    bad.map(|c| format!("{} {}: {:?}", c.end.word(), c.id, c.found)).collect()
+}
+
+#[test]
+fn nothing_is_found_on_the_good_server() {
+    for name in suite::names() {
+        let run = control(name, "");
+        assert_eq!(broken(&run), Vec::<String>::new(), "{name}");
+        assert!(run.count(End::Passed) > 5, "{name}: {:?}", run.cases);
+        let left: Vec<_> = run.cases.iter().filter(|c| c.end == End::NotRun).map(|c| (&c.id, &c.found)).collect();
+        // Only what an option of the tester leaves out, and types of which the server has none to read.
+        let meant = left.iter().all(|(id, _)| match name {
+            "record-transfer" => *id == "facts-of-export",
+            "fhir-r4" => id.starts_with("read["),
+            _ => false,
+        });
+        assert!(meant, "{name}: {left:?}");
+    }
+}
+
+#[test]
+fn every_fault_is_found() {
+    let next = AtomicUsize::new(0);
+    let missed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                while let Some((fault, suite, what)) = FAULTS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if broken(&control(suite, fault)).is_empty() {
+                        missed.lock().unwrap().push(format!("{suite}: {fault}: {what}"));
+                    }
+                }
+            });
+        }
+    });
+    let missed = missed.into_inner().unwrap();
+    assert!(FAULTS.len() >= 40);
+    assert!(missed.is_empty(), "not found, {} of {}: {missed:#?}", missed.len(), FAULTS.len());
+}
+
+#[test]
+fn a_fuzz_is_the_same_for_a_seed_and_finds_a_server_that_breaks() {
+    let fuzzed = |fault: &'static str, seed: u64| {
+        let running = server::start(fault);
+        let (suite, mut plan) = plan("fhir-r4", &format!("{}/fhir", running.url), &[]);
+        plan.fuzz = Some((60, seed));
+        plan.only = vec!["capability".to_owned(), "unknown-id".to_owned(), "bad-json".to_owned()];
+        let run = conform::against(&suite, &plan, &Credentials::default(), TIMEOUT).unwrap();
+        let case = run.cases.last().unwrap().clone();
+        (case.end, case.found.len())
+    };
+    assert_eq!(fuzzed("", 7), (End::Passed, 0));
+    assert_eq!(fuzzed("", 7), fuzzed("", 7));
+}
+
+#[test]
+fn a_later_run_is_compared_with_an_earlier_one() {
+    let good = control("mesh-server", "");
+    let bad = control("mesh-server", "mesh-chunk-lost");
+    let changes = suite::compare(&good, &bad);
+    assert!(
+        changes.iter().any(|(id, c)| id == "chunks" && suite::words(c).starts_with("worse")),
+        "{changes:?}"
+    );
+    assert_eq!(suite::compare(&good, &good), []);
+}
+
+#[test]
+fn reports_are_well_formed_and_hold_no_secret() {
+    let run = control("mesh-server", "mesh-body-changed");
+    for name in suite::RunFormat::NAMES {
+        let text = suite::render(&run, Some(&[]), suite::RunFormat::of(name).unwrap());
+        assert!(text.contains("download"), "{name}");
+        assert!(!text.contains("TestKey") && !text.contains("\"password\""), "{name} shows a secret");
+    }
+    let report = suite::render(&run, None, suite::RunFormat::TestReport);
+    let checked = causeway_profile::check(report.as_bytes());
+    assert!(checked.is_valid(), "{:?}", checked.findings);
+}
