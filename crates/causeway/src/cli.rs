@@ -11,8 +11,8 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use crate::{
-    ADAPTERS, bench, check, client, conform, demo, detect, doctor, evidence, explain, extract, generate, init, input,
-    isolated, notes, policy, remote, serve, serving, translate, translator,
+    ADAPTERS, bench, check, client, conform, demo, detect, doctor, evidence, explain, extract, generate,
+    init, input, isolated, notes, policy, remote, serve, serving, translate, translator,
 };
 
 /// Something was refused; the rest was done.

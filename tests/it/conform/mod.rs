@@ -22,13 +22,20 @@ fn plan(name: &str, url: &str, settings: &[(&str, &str)]) -> (Suite, Plan) {
     let suite = suite::builtin(name).unwrap_or_else(|e| panic!("{name}: {e}"));
     let settings: BTreeMap<String, String> =
         settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-    let plan = Plan { endpoint: url.to_owned(), settings, seed: "1".to_owned(), tool: "test".to_owned(), ..Plan::default() };
+    let plan = Plan {
+        endpoint: url.to_owned(),
+        settings,
+        seed: "1".to_owned(),
+        tool: "test".to_owned(),
+        ..Plan::default()
+    };
     (suite, plan)
 }
 
 fn run(name: &str, url: &str, settings: &[(&str, &str)]) -> Run {
     let (suite, plan) = plan(name, url, settings);
-    conform::against(&suite, &plan, &Credentials::default(), TIMEOUT).unwrap_or_else(|e| panic!("{name}: {e}"))
+    conform::against(&suite, &plan, &Credentials::default(), TIMEOUT)
+        .unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
 /// Runs a suite against a control server with this fault, or the good one.
@@ -55,7 +62,8 @@ fn nothing_is_found_on_the_good_server() {
         let run = control(name, "");
         assert_eq!(broken(&run), Vec::<String>::new(), "{name}");
         assert!(run.count(End::Passed) > 5, "{name}: {:?}", run.cases);
-        let left: Vec<_> = run.cases.iter().filter(|c| c.end == End::NotRun).map(|c| (&c.id, &c.found)).collect();
+        let left: Vec<_> =
+            run.cases.iter().filter(|c| c.end == End::NotRun).map(|c| (&c.id, &c.found)).collect();
         // Only what an option of the tester leaves out, and types of which the server has none to read.
         let meant = left.iter().all(|(id, _)| match name {
             "record-transfer" => *id == "facts-of-export",

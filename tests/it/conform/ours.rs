@@ -35,8 +35,11 @@ impl Ours {
             data.path().join("data")
         );
         let config = Config::parse(&text).unwrap_or_else(|e| panic!("{e}"));
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
         let url = runtime.block_on(async {
             let ready = serve::prepare(config, ADAPTERS).await.unwrap_or_else(|e| panic!("{e}"));
             let url = format!("http://{}", ready.address);
@@ -99,7 +102,8 @@ fn this_exchange_keeps_the_suites() {
     assert!(found.is_empty(), "{}", found.join("\n"));
     for (suite, id, why) in KNOWN {
         let run = runs.iter().find(|r| r.suite == *suite).unwrap();
-        let still = run.cases.iter().any(|c| c.id.starts_with(id) && !matches!(c.end, End::Passed | End::NotRun));
+        let still =
+            run.cases.iter().any(|c| c.id.starts_with(id) && !matches!(c.end, End::Passed | End::NotRun));
         assert!(still, "{suite} {id} is as it should be now: take it from the list ({why})");
     }
 }

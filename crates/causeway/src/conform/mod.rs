@@ -128,9 +128,8 @@ pub fn against(
 }
 
 fn report(args: &ConformArgs, run: &Run) -> Result<u8, String> {
-    let written = |path: &Path, text: &str| {
-        std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
-    };
+    let written =
+        |path: &Path, text: &str| std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()));
     let changes = match &args.compare {
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
@@ -198,7 +197,8 @@ pub fn open(name: &str) -> Result<Suite, String> {
 fn settings(args: &ConformArgs, suite: &Suite) -> Result<BTreeMap<String, String>, String> {
     let mut given = BTreeMap::new();
     let split = |text: &str| {
-        let (name, value) = text.split_once('=').ok_or_else(|| format!("{text}: not of the form NAME=VALUE"))?;
+        let (name, value) =
+            text.split_once('=').ok_or_else(|| format!("{text}: not of the form NAME=VALUE"))?;
         if suite.setting(name).is_none() {
             return Err(format!("the suite {} has no setting {name}; see --settings", suite.name));
         }

@@ -112,7 +112,8 @@ pub fn judge(expect: &Expect, seen: &Seen, values: &mut Values) -> Vec<String> {
     } else if let Some(pointer) = &expect.pointer {
         match values.fill(pointer) {
             Ok(pointer) => {
-                let found = seen.json.pointer(&pointer).filter(|v| !v.is_null()).map(|v| text(v).into_owned());
+                let found =
+                    seen.json.pointer(&pointer).filter(|v| !v.is_null()).map(|v| text(v).into_owned());
                 value(&format!("the value at {pointer}"), found, expect, values)
             }
             Err(e) => vec![e],
@@ -134,7 +135,9 @@ pub fn judge(expect: &Expect, seen: &Seen, values: &mut Values) -> Vec<String> {
     } else if let Some(wanted) = &expect.body {
         match values.fill(wanted) {
             Ok(wanted) if wanted.as_bytes() == seen.bytes => Vec::new(),
-            Ok(wanted) => vec![format!("the body is not what was sent: {}", difference(wanted.as_bytes(), &seen.bytes))],
+            Ok(wanted) => {
+                vec![format!("the body is not what was sent: {}", difference(wanted.as_bytes(), &seen.bytes))]
+            }
             Err(e) => vec![e],
         }
     } else {
@@ -185,7 +188,11 @@ fn value(what: &str, found: Option<String>, expect: &Expect, values: &mut Values
         }
         if !filled.contains(&found) {
             let wanted: Vec<String> = filled.iter().map(|w| shown(w)).collect();
-            return vec![format!("{what} is \"{}\" instead of \"{}\"", shown(&found), wanted.join("\" or \""))];
+            return vec![format!(
+                "{what} is \"{}\" instead of \"{}\"",
+                shown(&found),
+                wanted.join("\" or \"")
+            )];
         }
     }
     if let Some(pattern) = &expect.matches {
@@ -222,7 +229,8 @@ const SERVERS: [&str; 3] = ["id", "meta", "text"];
 /// What of `sent` is not in `kept`. Numbers are compared by their digits.
 fn holds(sent: &Value, kept: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (key, value) in sent.as_object().into_iter().flatten().filter(|(k, _)| !SERVERS.contains(&k.as_str())) {
+    for (key, value) in sent.as_object().into_iter().flatten().filter(|(k, _)| !SERVERS.contains(&k.as_str()))
+    {
         within(key, value, kept.get(key), &mut wrong);
     }
     wrong.truncate(BROKEN_MAX);
@@ -282,6 +290,9 @@ mod tests {
 
     #[test]
     fn nhs_numbers_are_masked_and_invented_ones_not() {
-        assert_eq!(mask("a 1234567890 b 9990000018 c 12345678901"), "a ·········· b 9990000018 c 12345678901");
+        assert_eq!(
+            mask("a 1234567890 b 9990000018 c 12345678901"),
+            "a ·········· b 9990000018 c 12345678901"
+        );
     }
 }

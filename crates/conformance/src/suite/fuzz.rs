@@ -93,7 +93,9 @@ pub(super) fn run(requests: &[Request], count: u64, seed: u64, wire: &mut dyn Wi
     if let Some(first) = requests.first() {
         match wire.http(first) {
             Ok(response) if response.status < 500 => {}
-            Ok(response) => found.push(format!("afterwards a good request is answered with {}", response.status)),
+            Ok(response) => {
+                found.push(format!("afterwards a good request is answered with {}", response.status))
+            }
             Err(why) => found.push(format!("afterwards a good request has no answer: {why}")),
         }
     } else {
@@ -101,7 +103,9 @@ pub(super) fn run(requests: &[Request], count: u64, seed: u64, wire: &mut dyn Wi
     }
     CaseResult {
         id: "fuzz".to_owned(),
-        title: format!("{count} mutated requests (seed {seed}) are refused or taken, and the endpoint stands"),
+        title: format!(
+            "{count} mutated requests (seed {seed}) are refused or taken, and the endpoint stands"
+        ),
         rule: "no-server-error".to_owned(),
         source: "RFC 9110, 15.5 and 15.6: what the client got wrong is 4xx".to_owned(),
         link: Some("https://www.rfc-editor.org/rfc/rfc9110.html#section-15.5".to_owned()),
@@ -112,7 +116,8 @@ pub(super) fn run(requests: &[Request], count: u64, seed: u64, wire: &mut dyn Wi
             (_, false) => End::Failed,
         },
         found,
-        mend: "Check what comes in before it is used; answer with 4xx and a reason what can't be read.".to_owned(),
+        mend: "Check what comes in before it is used; answer with 4xx and a reason what can't be read."
+            .to_owned(),
         exchanges,
         milliseconds: wire.ticks().saturating_sub(started),
     }

@@ -108,7 +108,8 @@ fn values_of(suite: &Suite, plan: &Plan, begun: i64) -> (Values, BTreeMap<String
 /// # Errors
 /// Where the suite has no such file, or the file names what is not known before a run.
 pub fn fill_file(suite: &Suite, plan: &Plan, file: &str, now: i64) -> Result<String, String> {
-    let text = suite.files.get(file).ok_or_else(|| format!("the suite {} sends no file {file}", suite.name))?;
+    let text =
+        suite.files.get(file).ok_or_else(|| format!("the suite {} sends no file {file}", suite.name))?;
     values_of(suite, plan, now).0.fill(text)
 }
 
@@ -269,11 +270,7 @@ impl Runner<'_> {
                         self.wire.pause(RETRY_MS);
                         continue;
                     }
-                    found.exchanges.push(Exchange {
-                        asked,
-                        answered: why.clone(),
-                        sha256: String::new(),
-                    });
+                    found.exchanges.push(Exchange { asked, answered: why.clone(), sha256: String::new() });
                     found.wrong.push((case.level, why.clone()));
                     found.stopped = Some(why);
                     return;
@@ -424,7 +421,8 @@ impl Runner<'_> {
                 false => format!("{base}/{}", at.trim_start_matches('/')),
             };
             let credentials = first.credentials && self.trusted(&at);
-            let request = Request { method: "GET".to_owned(), url: at, body: Vec::new(), credentials, ..first.clone() };
+            let request =
+                Request { method: "GET".to_owned(), url: at, body: Vec::new(), credentials, ..first.clone() };
             let page = Seen::of(self.wire.http(&request)?);
             if page.status != 200 {
                 return Err(format!("the next page is answered with {}", page.status));

@@ -133,16 +133,17 @@ fn known_by(resource: &Value) -> String {
     let identifiers = || resource["identifier"].as_array().into_iter().flatten();
     let nhs = identifiers().find(|i| i["system"].as_str().is_some_and(|s| s.ends_with("/nhs-number")));
     let first = nhs.or_else(|| identifiers().next()).and_then(|i| i["value"].as_str());
-    let code = ["code", "vaccineCode", "medicationCodeableConcept", "type", "category"].iter().find_map(|key| {
-        let concept = match &resource[*key] {
-            Value::Array(list) => list.first()?,
-            one => one,
-        };
-        concept["text"].as_str().or_else(|| {
-            let coding = &concept["coding"][0];
-            coding["display"].as_str().or_else(|| coding["code"].as_str())
-        })
-    });
+    let code =
+        ["code", "vaccineCode", "medicationCodeableConcept", "type", "category"].iter().find_map(|key| {
+            let concept = match &resource[*key] {
+                Value::Array(list) => list.first()?,
+                one => one,
+            };
+            concept["text"].as_str().or_else(|| {
+                let coding = &concept["coding"][0];
+                coding["display"].as_str().or_else(|| coding["code"].as_str())
+            })
+        });
     let name = resource["name"].as_str().or_else(|| resource["name"][0]["family"].as_str());
     let title = resource["title"].as_str().or_else(|| resource["description"].as_str());
     match (resource["resourceType"].as_str(), first) {
@@ -175,9 +176,7 @@ fn lost<'f>(sent: &'f Facts<'_>, arrived: &'f Facts<'_>) -> Vec<(&'f str, &'f st
             None => open.push((path.as_str(), value.as_str())),
         }
     }
-    open.into_iter()
-        .map(|(path, value)| (path, value, left.get_mut(path).and_then(Vec::pop)))
-        .collect()
+    open.into_iter().map(|(path, value)| (path, value, left.get_mut(path).and_then(Vec::pop))).collect()
 }
 
 /// What did not arrive as it was sent, in sentences.
@@ -201,7 +200,8 @@ fn against(sent: &Value, received: &Value, kind: Option<&str>, alone: bool) -> V
     let (sent, received) = (Held::new(sent), Held::new(received));
     let of_kind = |r: &&&Value| kind.is_none_or(|kind| r["resourceType"] == kind);
     let sent_facts: Vec<Facts<'_>> = sent.resources.iter().filter(of_kind).map(|r| sent.facts(r)).collect();
-    let got_facts: Vec<Facts<'_>> = received.resources.iter().filter(of_kind).map(|r| received.facts(r)).collect();
+    let got_facts: Vec<Facts<'_>> =
+        received.resources.iter().filter(of_kind).map(|r| received.facts(r)).collect();
     let mut pairs = Vec::new();
     for (s, one) in sent_facts.iter().enumerate() {
         for (g, other) in got_facts.iter().enumerate() {
@@ -287,9 +287,18 @@ mod tests {
             against(&sent(), &arrived, kind, true)
         };
         let what = "AllergyIntolerance (Penicillin)";
-        assert_eq!(told(&|a| a[1]["criticality"] = json!("low")), [format!("{what}: criticality is \"low\" instead of \"high\"")]);
-        assert_eq!(told(&|a| a[1]["criticality"] = Value::Null), [format!("{what}: criticality \"high\" did not arrive")]);
-        assert_eq!(told(&|a| drop(a.as_array_mut().unwrap().pop())), [format!("{what} did not arrive (4 facts)")]);
+        assert_eq!(
+            told(&|a| a[1]["criticality"] = json!("low")),
+            [format!("{what}: criticality is \"low\" instead of \"high\"")]
+        );
+        assert_eq!(
+            told(&|a| a[1]["criticality"] = Value::Null),
+            [format!("{what}: criticality \"high\" did not arrive")]
+        );
+        assert_eq!(
+            told(&|a| drop(a.as_array_mut().unwrap().pop())),
+            [format!("{what} did not arrive (4 facts)")]
+        );
         let other = |a: &mut Value| {
             let mut second = a[1].clone();
             second["id"] = json!("9");
@@ -297,7 +306,10 @@ mod tests {
         };
         assert_eq!(told(&other), [format!("{what} is there twice")]);
         let person = |a: &mut Value| a[0]["identifier"][0]["value"] = json!("9990000026");
-        assert_eq!(told(&person), [format!("{what}: patient is \"Patient 9990000026\" instead of \"Patient 9990000018\"")]);
+        assert_eq!(
+            told(&person),
+            [format!("{what}: patient is \"Patient 9990000026\" instead of \"Patient 9990000018\"")]
+        );
         let cut = |a: &mut Value| a[1]["recordedDate"] = json!("2026-01-01");
         assert_eq!(told(&cut).len(), 1);
         let alone = json!([{"resourceType": "AllergyIntolerance", "id": "1", "code": {"text": "Nuts"}}]);

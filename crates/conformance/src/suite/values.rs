@@ -90,7 +90,8 @@ impl Values {
                 Some(label) => self.uuid(label),
                 None => {
                     let value = self.known.get(name).filter(|v| !v.is_null());
-                    text(value.ok_or_else(|| format!("the endpoint showed nothing to take as {name}"))?).into_owned()
+                    text(value.ok_or_else(|| format!("the endpoint showed nothing to take as {name}"))?)
+                        .into_owned()
                 }
             },
         };
@@ -222,7 +223,10 @@ mod tests {
         let mut values = Values::new("s", 0);
         values.set("number", json!("9990000018"));
         values.set("odd", json!("a|b c"));
-        assert_eq!(values.fill("/Patient?identifier={{number}}").as_deref(), Ok("/Patient?identifier=9990000018"));
+        assert_eq!(
+            values.fill("/Patient?identifier={{number}}").as_deref(),
+            Ok("/Patient?identifier=9990000018")
+        );
         assert_eq!(values.fill("{{odd|url}}").as_deref(), Ok("a%7Cb%20c"));
         assert_eq!(values.fill("{{odd|base64}}").as_deref(), Ok("YXxiIGM="));
         assert_eq!(values.fill("{{now}}").as_deref(), Ok("1970-01-01T00:00:00Z"));

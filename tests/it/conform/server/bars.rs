@@ -10,14 +10,20 @@ use super::{Answer, Asked, Control, lock};
 pub const SERVICE: &str = "2000099999";
 
 fn guid(text: &str) -> bool {
-    text.len() == 36 && text.chars().enumerate().all(|(i, c)| if [8, 13, 18, 23].contains(&i) { c == '-' } else { c.is_ascii_hexdigit() })
+    text.len() == 36
+        && text
+            .chars()
+            .enumerate()
+            .all(|(i, c)| if [8, 13, 18, 23].contains(&i) { c == '-' } else { c.is_ascii_hexdigit() })
 }
 
 impl Control {
     fn refuse(&self, status: u16, issue: &str, code: &str, text: &str) -> Answer {
         let details = match self.bad("bars-no-code") {
             true => json!({"text": text}),
-            false => json!({"coding": [{"system": "https://fhir.nhs.uk/Codesystem/http-error-codes", "code": code}], "text": text}),
+            false => {
+                json!({"coding": [{"system": "https://fhir.nhs.uk/Codesystem/http-error-codes", "code": code}], "text": text})
+            }
         };
         let issue = json!({"severity": "error", "code": issue, "details": details});
         Answer::fhir(status, &json!({"resourceType": "OperationOutcome", "issue": [issue]}))
@@ -39,10 +45,17 @@ impl Control {
             return if asked.method == "GET" && self.bad("bars-get") {
                 Ok(Answer::fhir(200, &json!({"resourceType": "Bundle", "type": "message"})))
             } else {
-                Err(self.refuse(405, "not-supported", "SEND_METHOD_NOT_ALLOWED", "only POST is for this address"))
+                Err(self.refuse(
+                    405,
+                    "not-supported",
+                    "SEND_METHOD_NOT_ALLOWED",
+                    "only POST is for this address",
+                ))
             };
         }
-        for (name, fault) in [("x-request-id", "bars-request-id-free"), ("x-correlation-id", "bars-correlation-free")] {
+        for (name, fault) in
+            [("x-request-id", "bars-request-id-free"), ("x-correlation-id", "bars-correlation-free")]
+        {
             if !guid(asked.header(name)) && !self.bad(fault) {
                 return Err(bad_request("an id of the request is missing"));
             }
@@ -58,7 +71,9 @@ impl Control {
         let read = STANDARD.decode(target).ok().and_then(|b| serde_json::from_slice::<Value>(&b).ok());
         if !target.is_empty() {
             match &read {
-                None if !self.bad("bars-target-nonsense") => return Err(bad_request("the target is not readable")),
+                None if !self.bad("bars-target-nonsense") => {
+                    return Err(bad_request("the target is not readable"));
+                }
                 Some(read) if read["value"] != SERVICE && !self.bad("bars-target-unknown") => {
                     return Err(self.refuse(404, "not-found", "PROXY_NOT_FOUND", "nobody has this target"));
                 }
@@ -69,7 +84,12 @@ impl Control {
         let header = &message["entry"][0]["resource"];
         let is_message = message["type"] == "message" && header["resourceType"] == "MessageHeader";
         if !is_message && !self.bad("bars-no-header-first") {
-            return Err(self.refuse(422, "invalid", "SEND_UNPROCESSABLE_ENTITY", "no message with its header first"));
+            return Err(self.refuse(
+                422,
+                "invalid",
+                "SEND_UNPROCESSABLE_ENTITY",
+                "no message with its header first",
+            ));
         }
         let mut kept = lock(&self.bars);
         let id = asked.header("x-request-id").to_owned();
@@ -82,7 +102,8 @@ impl Control {
                 return Err(self.refuse(409, "conflict", "REC_CONFLICT", "the id is another request's"));
             }
         }
-        let answered = if self.bad("bars-response-of-nothing") { json!("another") } else { header["id"].clone() };
+        let answered =
+            if self.bad("bars-response-of-nothing") { json!("another") } else { header["id"].clone() };
         let number = kept.len();
         let place = format!("urn:uuid:00000000-0000-4000-8000-{number:012}");
         let mut answer = json!({"resourceType": "MessageHeader", "source": {"endpoint": "urn:control"},

@@ -52,7 +52,10 @@ impl Control {
     }
 
     fn take(&self, asked: &Asked) -> Answer {
-        if asked.header("causeway-sender").is_empty() && asked.header("authorization").is_empty() && !self.bad("care-sender-free") {
+        if asked.header("causeway-sender").is_empty()
+            && asked.header("authorization").is_empty()
+            && !self.bad("care-sender-free")
+        {
             return refusal(400, "required", "the sender is missing");
         }
         if asked.body.is_empty() && !self.bad("care-empty-taken") {
@@ -84,6 +87,10 @@ impl Control {
             true => Answer::json(200, &store.messages[at]),
             false => Answer::json(202, &json!({"id": format!("m-{at}"), "state": "accepted"})),
         };
-        if self.bad("care-no-location") { answer } else { answer.with("location", format!("/messages/m-{at}")) }
+        if self.bad("care-no-location") {
+            answer
+        } else {
+            answer.with("location", format!("/messages/m-{at}"))
+        }
     }
 }

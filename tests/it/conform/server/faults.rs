@@ -36,7 +36,11 @@ pub const FAULTS: &[Fault] = &[
     // What a UK Core record must offer.
     ("nhs-number-system", "uk-core-read", "NHS numbers are under the system of STU3's pilots"),
     ("nhs-number-shared", "uk-core-read", "a search by NHS number finds somebody else too"),
-    ("identifier-without-system", "uk-core-read", "a search by the NHS number under another system finds the person"),
+    (
+        "identifier-without-system",
+        "uk-core-read",
+        "a search by the NHS number under another system finds the person",
+    ),
     ("birth-date-range", "uk-core-read", "the prefixes of a date are ignored"),
     ("gender-ignored", "uk-core-read", "family name and gender finds both genders"),
     ("name-exact-only", "uk-core-read", "a family name is found in its exact case only"),

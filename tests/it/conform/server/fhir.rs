@@ -58,9 +58,11 @@ impl Store {
                 "gender": gender, "birthDate": born,
             }));
         }
-        for (id, person, code, text) in
-            [("c1", "1", "38341003", "Hypertension"), ("c2", "1", "73211009", "Diabetes mellitus"), ("c3", "2", "195967001", "Asthma")]
-        {
+        for (id, person, code, text) in [
+            ("c1", "1", "38341003", "Hypertension"),
+            ("c2", "1", "73211009", "Diabetes mellitus"),
+            ("c3", "2", "195967001", "Asthma"),
+        ] {
             store.put(json!({
                 "resourceType": "Condition", "id": id,
                 "clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]},
@@ -96,7 +98,10 @@ fn outcome(code: &str, text: &str) -> Value {
 fn span(date: &str) -> (String, String) {
     let day = date.get(..10).unwrap_or(date);
     let missing = 10_usize.saturating_sub(day.len());
-    (format!("{day}{}", "-01-01".get(6 - missing.min(6)..).unwrap_or("")), format!("{day}{}", "-12-31".get(6 - missing.min(6)..).unwrap_or("")))
+    (
+        format!("{day}{}", "-01-01".get(6 - missing.min(6)..).unwrap_or("")),
+        format!("{day}{}", "-12-31".get(6 - missing.min(6)..).unwrap_or("")),
+    )
 }
 
 fn date_matches(value: &str, wanted: &str, ignore_prefix: bool) -> bool {
@@ -216,7 +221,8 @@ impl Control {
         let store = lock(&self.fhir);
         let versions = store.kept.get(&(kind.to_owned(), id.to_owned()));
         let at = version.parse::<usize>().unwrap_or_default().wrapping_sub(1);
-        let found = versions.and_then(|v| v.get(at).filter(|_| !(self.bad("version-gone") && at + 1 < v.len())));
+        let found =
+            versions.and_then(|v| v.get(at).filter(|_| !(self.bad("version-gone") && at + 1 < v.len())));
         match found {
             Some(resource) => Answer::fhir(200, resource),
             None => self.fhir_error(404, "not-found", "there is no such version"),
@@ -242,9 +248,11 @@ impl Control {
                     false => w.to_lowercase().starts_with(&wanted.to_lowercase()),
                 })
             }),
-            "birthdate" => {
-                date_matches(resource["birthDate"].as_str().unwrap_or_default(), wanted, self.bad("birth-date-range"))
-            }
+            "birthdate" => date_matches(
+                resource["birthDate"].as_str().unwrap_or_default(),
+                wanted,
+                self.bad("birth-date-range"),
+            ),
             "date" => date_matches(resource["effectiveDateTime"].as_str().unwrap_or_default(), wanted, false),
             "gender" => resource["gender"] == wanted || self.bad("gender-ignored"),
             "status" => resource["status"] == wanted,
@@ -266,7 +274,10 @@ impl Control {
     fn search(&self, asked: &Asked, kind: &str) -> Answer {
         let Some((_, parameters)) = TYPES.iter().find(|(name, _)| *name == kind) else {
             if self.bad("unknown-type-is-200") {
-                return Answer::fhir(200, &json!({"resourceType": "Bundle", "type": "searchset", "total": 0}));
+                return Answer::fhir(
+                    200,
+                    &json!({"resourceType": "Bundle", "type": "searchset", "total": 0}),
+                );
             }
             return self.fhir_error(404, "not-supported", "there is no such type");
         };
@@ -282,14 +293,20 @@ impl Control {
             return self.fhir_error(400, "not-supported", "there is no such parameter");
         }
         let store = lock(&self.fhir);
-        let all: Vec<&Value> =
-            store.kept.iter().filter(|((of, _), _)| of == kind).filter_map(|(_, versions)| versions.last()).collect();
+        let all: Vec<&Value> = store
+            .kept
+            .iter()
+            .filter(|((of, _), _)| of == kind)
+            .filter_map(|(_, versions)| versions.last())
+            .collect();
         let mut found: Vec<&Value> = all
             .iter()
             .copied()
             .filter(|resource| {
                 asked.query.iter().all(|(name, wanted)| {
-                    let ignored = self.bad("parameter-ignored") && name == "gender" && !asked.query.iter().any(|(n, _)| n == "family");
+                    let ignored = self.bad("parameter-ignored")
+                        && name == "gender"
+                        && !asked.query.iter().any(|(n, _)| n == "family");
                     ignored || self.matches(resource, name, wanted)
                 })
             })
@@ -310,7 +327,11 @@ impl Control {
         }
         let base = lock(&self.base).clone();
         let full = |resource: &Value| {
-            format!("{base}/{}/{}", resource["resourceType"].as_str().unwrap_or_default(), resource["id"].as_str().unwrap_or_default())
+            format!(
+                "{base}/{}/{}",
+                resource["resourceType"].as_str().unwrap_or_default(),
+                resource["id"].as_str().unwrap_or_default()
+            )
         };
         let entry = |resource: &Value, mode: &str| {
             let mut entry = json!({"fullUrl": full(resource), "resource": self.shown(resource.clone()), "search": {"mode": mode}});
@@ -321,9 +342,13 @@ impl Control {
         };
         let shown: Vec<&Value> = found.iter().copied().skip(from).take(size).collect();
         let mut entries: Vec<Value> = shown.iter().map(|r| entry(r, "match")).collect();
-        if asked.parameter("_include").is_some_and(|i| i.ends_with(":patient")) && !self.bad("include-ignored") {
-            let mut people: Vec<&str> =
-                shown.iter().filter_map(|r| r["subject"]["reference"].as_str().or(r["patient"]["reference"].as_str())).collect();
+        if asked.parameter("_include").is_some_and(|i| i.ends_with(":patient"))
+            && !self.bad("include-ignored")
+        {
+            let mut people: Vec<&str> = shown
+                .iter()
+                .filter_map(|r| r["subject"]["reference"].as_str().or(r["patient"]["reference"].as_str()))
+                .collect();
             people.sort_unstable();
             people.dedup();
             for person in people {
@@ -335,7 +360,8 @@ impl Control {
         }
         let query = |page: usize| {
             let kept = asked.query.iter().filter(|(name, _)| name != "page");
-            let mut parts: Vec<String> = kept.map(|(k, v)| format!("{k}={}", v.replace('|', "%7C"))).collect();
+            let mut parts: Vec<String> =
+                kept.map(|(k, v)| format!("{k}={}", v.replace('|', "%7C"))).collect();
             if page > 0 {
                 parts.push(format!("page={page}"));
             }
@@ -457,13 +483,22 @@ impl Control {
                 text = text.replace(&format!("\"{full}\""), &format!("\"{place}\""));
             }
             let resource: Value = serde_json::from_str(&text).expect("JSON");
-            let place = format!("{}/{}", resource["resourceType"].as_str().unwrap_or_default(), resource["id"].as_str().unwrap_or_default());
+            let place = format!(
+                "{}/{}",
+                resource["resourceType"].as_str().unwrap_or_default(),
+                resource["id"].as_str().unwrap_or_default()
+            );
             for resource in self.transferred(resource, &mut store) {
                 store.put(resource);
             }
-            answers.push(json!({"response": {"status": "201 Created", "location": format!("{place}/_history/1")}}));
+            answers.push(
+                json!({"response": {"status": "201 Created", "location": format!("{place}/_history/1")}}),
+            );
         }
-        Answer::fhir(200, &json!({"resourceType": "Bundle", "type": "transaction-response", "entry": answers}))
+        Answer::fhir(
+            200,
+            &json!({"resourceType": "Bundle", "type": "transaction-response", "entry": answers}),
+        )
     }
 
     fn transferred(&self, mut resource: Value, store: &mut Store) -> Vec<Value> {

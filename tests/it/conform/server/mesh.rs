@@ -51,7 +51,9 @@ impl Control {
         if said.is_empty() && self.bad("mesh-lets-all-in") {
             return Ok(());
         }
-        let Some(said) = said.strip_prefix("NHSMESH ") else { return no("Error reading from Authorization header") };
+        let Some(said) = said.strip_prefix("NHSMESH ") else {
+            return no("Error reading from Authorization header");
+        };
         let parts: Vec<&str> = said.split(':').collect();
         let [owner, nonce, count, time, _] = parts.as_slice() else {
             return no("Error reading from Authorization header");
@@ -72,7 +74,11 @@ impl Control {
             return no("Invalid Authentication Token");
         }
         let fresh = lock(&self.mesh).tokens.insert(format!("{owner}:{nonce}:{count}"));
-        if fresh || self.bad("mesh-token-again") { Ok(()) } else { no("Error Duplicated Authentication Token") }
+        if fresh || self.bad("mesh-token-again") {
+            Ok(())
+        } else {
+            no("Error Duplicated Authentication Token")
+        }
     }
 
     pub(super) fn mesh(&self, asked: &Asked, parts: &[&str]) -> Answer {
@@ -102,7 +108,10 @@ impl Control {
         let wanted = [("mex-to", self.bad("mesh-without-recipient")), ("mex-workflowid", false)];
         for (name, free) in wanted {
             if asked.header(name).is_empty() && !free {
-                return shown(400, &json!({"detail": [{"type": "missing", "loc": [name], "msg": "Field required"}]}));
+                return shown(
+                    400,
+                    &json!({"detail": [{"type": "missing", "loc": [name], "msg": "Field required"}]}),
+                );
             }
         }
         if !to.is_empty() && !MAILBOXES.contains(&to.as_str()) && !self.bad("mesh-unknown-recipient") {
@@ -147,7 +156,12 @@ impl Control {
         };
         let number: usize = chunk.parse().unwrap_or_default();
         if number > message.total {
-            return refusal(406, "SEND", "InvalidHeaderChunks", "Chunk number is greater than the number of chunks");
+            return refusal(
+                406,
+                "SEND",
+                "InvalidHeaderChunks",
+                "Chunk number is greater than the number of chunks",
+            );
         }
         if asked.header("mex-chunk-range") != format!("{number}:{}", message.total) {
             return refusal(417, "SEND", "InvalidHeaderChunks", "Invalid chunk values");
@@ -160,7 +174,8 @@ impl Control {
         let store = lock(&self.mesh);
         let ready = |m: &&Message| {
             let whole = m.chunks.len() >= m.total || self.bad("mesh-chunk-early");
-            let there = (!m.acknowledged || self.bad("mesh-ack-ignored")) && !(m.read && self.bad("mesh-read-consumes"));
+            let there = (!m.acknowledged || self.bad("mesh-ack-ignored"))
+                && !(m.read && self.bad("mesh-read-consumes"));
             m.to == mailbox && whole && there
         };
         let mut ids: Vec<String> = store.messages.iter().filter(ready).map(|m| m.id.clone()).collect();
@@ -181,13 +196,19 @@ impl Control {
 
     fn download(&self, mailbox: &str, id: &str, chunk: usize) -> Answer {
         let mut store = lock(&self.mesh);
-        let found = store.messages.iter_mut().find(|m| m.id == id && m.to == mailbox && m.chunks.len() >= m.total);
+        let found =
+            store.messages.iter_mut().find(|m| m.id == id && m.to == mailbox && m.chunks.len() >= m.total);
         let Some(message) = found else {
             let status = if self.bad("mesh-unknown-is-200") { 200 } else { 404 };
             return refusal(status, "RECEIVE", "20", "Message does not exist");
         };
         if message.acknowledged && !self.bad("mesh-gone-is-200") {
-            return refusal(410, "SEND", "Message already accepted", "Message no longer available for download");
+            return refusal(
+                410,
+                "SEND",
+                "Message already accepted",
+                "Message no longer available for download",
+            );
         }
         if message.read && self.bad("mesh-read-consumes") {
             return refusal(404, "RECEIVE", "20", "Message does not exist");
@@ -233,7 +254,10 @@ impl Control {
         match store.messages.iter().find(|m| m.id == id && m.from == mailbox) {
             Some(message) if !self.bad("mesh-tracking-away") => {
                 let status = if message.acknowledged { "acknowledged" } else { "accepted" };
-                shown(200, &json!({"message_id": id, "status": status, "recipient": message.to, "sender": message.from}))
+                shown(
+                    200,
+                    &json!({"message_id": id, "status": status, "recipient": message.to, "sender": message.from}),
+                )
             }
             _ => refusal(404, "", "", "Message does not exist"),
         }

@@ -76,7 +76,10 @@ impl Control {
         let header = text.split('\r').next().unwrap_or_default();
         let field = |n: usize| header.split('|').nth(n - 1).unwrap_or_default();
         let good = header.starts_with("MSH|^~\\&|") && !field(9).is_empty() && !field(10).is_empty();
-        let code = match (good || self.bad("mllp-nonsense-taken"), field(15) == "AL" && !self.bad("mllp-enhanced-ignored")) {
+        let code = match (
+            good || self.bad("mllp-nonsense-taken"),
+            field(15) == "AL" && !self.bad("mllp-enhanced-ignored"),
+        ) {
             (true, true) => "CA",
             (true, false) => "AA",
             (false, true) => "CR",

@@ -113,8 +113,11 @@ impl Control {
 
 /// Starts one with a fault, or the good one where the name is empty.
 pub fn start(fault: &'static str) -> Running {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let control = Arc::new(Control {
         fault,
         base: Mutex::default(),

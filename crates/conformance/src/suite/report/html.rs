@@ -79,7 +79,9 @@ fn source(case: &CaseResult) -> String {
 }
 
 fn table(out: &mut String, cases: &[&CaseResult]) {
-    out.push_str("<table><thead><tr><th scope=\"col\">What</th><th scope=\"col\">Rule</th></tr></thead><tbody>\n");
+    out.push_str(
+        "<table><thead><tr><th scope=\"col\">What</th><th scope=\"col\">Rule</th></tr></thead><tbody>\n",
+    );
     for case in cases {
         let why = case.found.iter().map(|f| format!("<br>{}", escape(f))).collect::<String>();
         let _ = writeln!(

@@ -46,7 +46,9 @@ fn test(case: &CaseResult) -> Value {
     let mut actions: Vec<Value> = case
         .exchanges
         .iter()
-        .map(|e| json!({"operation": {"result": "pass", "message": format!("{} -> {}", e.asked, e.answered)}}))
+        .map(
+            |e| json!({"operation": {"result": "pass", "message": format!("{} -> {}", e.asked, e.answered)}}),
+        )
         .collect();
     actions.push(json!({ "assert": assertion }));
     json!({
