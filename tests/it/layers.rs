@@ -66,6 +66,25 @@ fn dependencies_point_downwards() {
     }
 }
 
+/// What people's facts are read with is out of reach of what shows them: a door or page reads by way of a disclosure.
+#[test]
+fn doors_and_pages_have_no_record_and_no_store() {
+    let packages = dependencies();
+    for package in ["causeway-doors", "causeway-pages", "causeway-onramp"] {
+        let needs = packages.get(package).unwrap_or_else(|| panic!("{package} is gone"));
+        for banned in ["causeway-record", "causeway-store"] {
+            assert!(!needs.contains(banned), "{package} needs {banned}: read by a Disclosure or a Sealed");
+        }
+    }
+    let crates = causeway_adapter::contract::project_root().join("crates");
+    for file in sources(&crates) {
+        let name = file.to_string_lossy();
+        let own = ["access/src/", "doors/src/fhir/", "doors/src/nrl/"].iter().any(|own| name.contains(own));
+        let text = std::fs::read_to_string(&file).expect("a source");
+        assert!(own || !text.contains("_for_fhir()"), "{name} reads the record open");
+    }
+}
+
 #[test]
 fn nothing_at_or_below_an_adapter_reaches_the_outside() {
     let outside = ["tokio", "axum", "reqwest", "rusqlite", "hyper", "rand", "getrandom", "clap", "tracing"];

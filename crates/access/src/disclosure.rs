@@ -1,4 +1,4 @@
-//! The one way from what messages hold to who asks for it. (A person's record is opened by [`crate::opened`].)
+//! The one way from what messages hold to who asks for it. (What was read of a person's record is a [`crate::Sealed`].)
 //!
 //! A [`Grant`] says who may read, on what ground and about what; a refusal is written to the audit trail before it is
 //! told. A [`Disclosure`] is made of a grant and consumed by one read, which is in the audit trail before it is made.
@@ -43,20 +43,12 @@ use causeway_host::{Answer, Problem};
 use causeway_record::RecordError;
 use serde_json::{Value, json};
 
+use crate::audit_event::{Act, Event, Party};
 use crate::caller::Caller;
 use crate::gate::{Gate, HasGate};
 
-/// What messages hold. Only a [`Disclosure`] reads it.
-pub struct Shelf {
-    contents: Arc<dyn Contents>,
-}
-
-impl Shelf {
-    /// What an engine holds.
-    pub fn new(contents: Arc<dyn Contents>) -> Self {
-        Self { contents }
-    }
-}
+/// People of one message under whom a read of it is written down; a message of more says so by their number.
+const PEOPLE_TOLD: usize = 1_000;
 
 /// Which message may be read, by whom and why.
 #[derive(Clone, Debug)]
@@ -64,6 +56,7 @@ pub struct Grant {
     caller: Caller,
     ground: &'static str,
     message: MessageId,
+    linked: Option<MessageId>,
 }
 
 impl Grant {
@@ -83,7 +76,7 @@ impl Grant {
             (false, true) => "sender",
             (false, false) => "recipient",
         };
-        Ok(Self { caller: caller.clone(), ground, message: message.new.id.clone() })
+        Ok(Self::new(caller, ground, message))
     }
 
     /// For a mailbox whose owner has shown its token: what is addressed to it. `None` for any other message, after the
@@ -101,7 +94,12 @@ impl Grant {
             refuse(state, caller, message).await?;
             return Ok(None);
         }
-        Ok(Some(Self { caller: caller.clone(), ground: "recipient", message: message.new.id.clone() }))
+        Ok(Some(Self::new(caller, "recipient", message)))
+    }
+
+    fn new(caller: &Caller, ground: &'static str, message: &Message) -> Self {
+        let (id, linked) = (message.new.id.clone(), message.new.linked.clone());
+        Self { caller: caller.clone(), ground, message: id, linked }
     }
 
     /// Who.
@@ -137,17 +135,72 @@ impl Told {
         Self { detail }
     }
 
-    fn entry(mut self, grant: &Grant) -> NewAudit {
+    /// The entry under the message, and one under each Patient whom it is known to concern.
+    fn entries(mut self, gate: &Gate, grant: &Grant, patients: &[String]) -> Answer<Vec<NewAudit>> {
+        let part = self.detail["part"].as_str().unwrap_or("content").to_owned();
         if let Some(object) = self.detail.as_object_mut() {
             object.insert("ground".to_owned(), json!(grant.ground));
+            object.insert("people".to_owned(), json!(patients.len()));
         }
-        NewAudit {
+        let mut entries = vec![NewAudit {
             actor: grant.caller.organisation.code.clone(),
             action: "message-read".to_owned(),
             entity: grant.message.to_string(),
             detail: self.detail.to_string(),
+        }];
+        for patient in patients {
+            entries.push(entry(&about(gate, grant, &part, patient))?);
         }
+        Ok(entries)
     }
+}
+
+/// The event of the access log for one person whom a message concerns.
+fn about(gate: &Gate, grant: &Grant, part: &str, patient: &str) -> Event {
+    let sender = grant.caller.organisation.sender();
+    let leaves = matches!(part, "original" | "chunk" | "bundle");
+    Event {
+        id: uuid::Uuid::now_v7().to_string(),
+        recorded: gate.clock.now(),
+        act: if leaves { Act::Export } else { Act::Read },
+        refused: String::new(),
+        text: String::new(),
+        client: Party {
+            system: sender.system,
+            value: sender.code,
+            name: grant.caller.organisation.label().to_owned(),
+        },
+        address: String::new(),
+        server: String::new(),
+        user: None,
+        purpose: "TREAT".to_owned(),
+        token: String::new(),
+        patient: patient.to_owned(),
+        nhs_number: String::new(),
+        data: vec![format!("message/{}/{part}", grant.message)],
+        query: String::new(),
+        request: String::new(),
+        relationship: grant.ground.to_owned(),
+        sections: Vec::new(),
+        policy: gate.access.policies.head.version.clone(),
+    }
+}
+
+/// The audit entry of an event: under the Patient whom it is about, or under `access`.
+///
+/// # Errors
+/// 500 where the event can't be written down: nothing may be shown.
+pub(crate) fn entry(event: &Event) -> Answer<NewAudit> {
+    let entity = match event.patient.as_str() {
+        "" => "access".to_owned(),
+        patient => format!("Patient/{patient}"),
+    };
+    Ok(NewAudit {
+        actor: event.user.as_ref().map_or(&event.client.value, |u| &u.who.value).clone(),
+        action: "access".to_owned(),
+        entity,
+        detail: serde_json::to_string(event).map_err(|_| Problem::internal())?,
+    })
 }
 
 /// A message's content, open for one read that is in the audit trail.
@@ -232,8 +285,12 @@ impl<'g> Disclosure<'g> {
         T: Send + 'static,
         E: From<Problem> + Send + 'static,
     {
-        let entry = told.entry(&self.grant);
-        self.gate.audit(entry).await?;
+        let shelf = self.gate.shelf.clone();
+        let (id, linked) = (self.grant.message.clone(), self.grant.linked.clone());
+        let people = tokio::task::spawn_blocking(move || shelf.people_of(&id, linked.as_ref(), PEOPLE_TOLD));
+        let people = people.await.map_err(|_| Problem::internal())??;
+        let entries = told.entries(self.gate, &self.grant, &people)?;
+        self.gate.audit_all(entries).await?;
         let opened =
             OpenedMessage { contents: self.gate.shelf.contents.clone(), message: self.grant.message };
         tokio::task::spawn_blocking(move || read(&opened)).await.map_err(|_| Problem::internal())?

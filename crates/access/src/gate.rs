@@ -8,11 +8,11 @@ use causeway_host::limits::RETRY_AFTER_SECONDS;
 use causeway_host::rate::RateLimiter;
 use causeway_host::{Answer, Clock, Counters, Problem};
 
-use crate::disclosure::Shelf;
 use crate::oidc::{self, Provider};
 use crate::organisation::Organisations;
 use crate::policy::{PolicyError, PolicySet};
 use crate::session::Sessions;
+use crate::shelf::Shelf;
 use crate::smart::Tokens;
 use crate::standing::Standings;
 
@@ -64,7 +64,7 @@ pub struct Gate {
     pub clock: Arc<Clock>,
     /// What decides.
     pub access: Access,
-    /// What messages hold.
+    /// What is kept of people: what messages hold, and the record.
     pub shelf: Shelf,
 }
 
@@ -88,7 +88,7 @@ impl Gate {
     /// # Errors
     /// As [`Gate::audit`].
     pub async fn audit_all(&self, entries: Vec<NewAudit>) -> Answer<()> {
-        let action = entries.first().map(|e| e.action.clone()).unwrap_or_default();
+        let action = entries.first().map_or_else(|| "none".to_owned(), |e| e.action.clone());
         let (trail, now) = (self.trail.clone(), self.clock.now());
         let written = tokio::task::spawn_blocking(move || trail.audit(entries, now)).await;
         let problem = match written {

@@ -19,17 +19,32 @@ pub mod policy;
 pub mod reader;
 pub mod relationship;
 pub mod restricted;
+pub mod sealed;
 pub mod sections;
 pub mod session;
+pub mod shelf;
 pub mod smart;
 pub mod standing;
 pub mod withhold;
 
 pub use caller::{Caller, Shown};
 pub use decide::{Asker, Decision, Item, Obligation, OrganisationFacts, Reach, Request, decide};
-pub use disclosure::{Disclosure, Grant, OpenedMessage, Shelf, Told, record_problem};
+pub use disclosure::{Disclosure, Grant, OpenedMessage, Told, record_problem};
 pub use gate::{Access, Gate, HasGate};
 pub use opened::Opened;
 pub use organisation::{CodeSystem, Organisation, Organisations};
 pub use policy::{PolicyError, PolicySet};
 pub use reader::Reader;
+pub use sealed::{About, Sealed, patient_of};
+pub use shelf::Shelf;
+
+/// What reads of the record give and are asked with. The record itself is not here: [`Shelf`] reads it, closed.
+pub mod record {
+    pub use causeway_record::{
+        Answer, Change, Decision, Demographics, Fact, FactDifference, Figures, HistoryQuery, Key,
+        LOOK_ALIKE_POINTS, Line, Measured, Member, Moment, Notice, Part, PersonQuery, PersonRow, PersonView,
+        Point, Review, SafetyLine, SearchOptions, SearchPage, SourceSummary, Sources, Standing, Summary,
+        SummaryQuery, Telling, Test, Version, VersionState, View, date_range, golden, in_words, is_r4_type,
+        leads_to, search_includes, search_parameters,
+    };
+}

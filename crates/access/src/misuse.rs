@@ -1,6 +1,12 @@
 //! Patterns of misuse in the access log: what a privacy officer is asked to look at. A pattern is a reason to look, not a
 //! finding.
 
+use causeway_host::Answer;
+
+use crate::audit_event::{Act, Event};
+use crate::disclosure::record_problem;
+use crate::gate::Gate;
+use crate::sealed::Sealed;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -163,4 +169,63 @@ fn week_of_break_glass(log: &[Access], of: &Access) -> usize {
         a.user == of.user && a.break_glass && a.at <= of.at && of.at.duration_since(a.at) <= week
     };
     log.iter().filter(near).count()
+}
+
+/// The newest `rows` entries of the log as the patterns take them, with the log itself: what the exchange knows of both
+/// sides. The numbers are the events' places.
+///
+/// # Errors
+/// 503 where the record can't be read.
+pub fn log(
+    gate: &Gate,
+    events: Sealed<Vec<Event>>,
+    rows: usize,
+) -> Answer<Sealed<(Vec<Access>, Vec<Event>)>> {
+    events.map(|events| Ok((accesses(gate, &events, rows)?, events))).transpose()
+}
+
+fn accesses(gate: &Gate, events: &[Event], rows: usize) -> Answer<Vec<Access>> {
+    let mut people: BTreeMap<String, (String, String, String)> = BTreeMap::new();
+    let mut out = Vec::new();
+    let from = events.len().saturating_sub(rows);
+    for (number, event) in (0u64..).zip(events).skip(from) {
+        let Some(user) = event.user.as_ref().filter(|u| u.audience == "staff") else { continue };
+        if event.patient.is_empty()
+            || !event.refused.is_empty()
+            || !matches!(event.act, Act::Read | Act::Query)
+        {
+            continue;
+        }
+        if !people.contains_key(&event.patient) {
+            let person = gate.shelf.record.person_of(&event.patient).map_err(record_problem)?;
+            let view = match &person {
+                Some(person) => gate.shelf.record.person(person).map_err(record_problem)?,
+                None => None,
+            };
+            let told = view.map(|v| v.display).unwrap_or_default();
+            people.insert(event.patient.clone(), (told.nhs_number, told.family, told.address));
+        }
+        let (nhs_number, family, address) = people.get(&event.patient).cloned().unwrap_or_default();
+        out.push(Access {
+            number,
+            at: event.recorded,
+            user: format!("{}#{}", user.who.system, user.who.value),
+            user_name: user.who.name.clone(),
+            organisation: event.client.value.clone(),
+            person: event.patient.clone(),
+            person_number: nhs_number,
+            person_family: family,
+            person_address: address,
+            break_glass: event.is_break_glass(),
+            told_relationship: !matches!(
+                event.relationship.as_str(),
+                "self-claimed" | "break-glass" | "none" | ""
+            ),
+            // Whether care followed is known a week later; until then it is not held against anybody.
+            care_followed: gate.clock.now().duration_since(event.recorded)
+                < jiff::SignedDuration::from_hours(168),
+            ..Access::default()
+        });
+    }
+    Ok(out)
 }

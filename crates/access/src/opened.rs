@@ -5,19 +5,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use causeway_exchange::NewAudit;
 use causeway_host::{Answer, Problem};
-use causeway_record::{PersonView, Record, Summary};
+use causeway_record::{PersonView, Summary};
 use serde_json::{Value, json};
 
 use crate::audit_event::{Act, Event};
 use crate::choices::Choice;
 use crate::decide::{self, Decision, Interface, Item, Reach, Request};
-use crate::disclosure::record_problem;
+use crate::disclosure::{entry, record_problem};
 use crate::gate::Gate;
 use crate::labels::Labels;
 use crate::reader::Reader;
 use crate::relationship::{self, Kind, Relationship, Told};
+use crate::sealed::Sealed;
 use crate::standing::Standing;
 use crate::withhold::{ANNOUNCEMENT, ANNOUNCEMENT_CODE, Fact, Withheld, key};
 
@@ -28,14 +28,10 @@ pub struct Opened {
     pub person: String,
     /// Ids of her Patient resources.
     pub patients: Vec<String>,
-    /// Her NHS number, empty where none is told.
-    pub nhs_number: String,
+    nhs_number: String,
     /// The decision; `None` for the operator, whom no decision limits.
     pub decision: Option<Decision>,
-    /// What stands about her access.
-    pub standing: Standing,
-    /// Every relationship known, in force or not.
-    pub relationships: Vec<Relationship>,
+    standing: Standing,
     withheld: Withheld,
     contact: bool,
     everything: Value,
@@ -45,8 +41,8 @@ pub struct Opened {
 ///
 /// # Errors
 /// 404 where there is no such person; 503 where a store can't be read. A refusal is an `Opened` whose decision says no.
-pub fn open(gate: &Gate, record: &Record, reader: &Reader, person: &str, reach: Reach) -> Answer<Opened> {
-    open_as(gate, record, reader, person, reach, &gate.access.policies)
+pub fn open(gate: &Gate, reader: &Reader, person: &str, reach: Reach) -> Answer<Opened> {
+    open_as(gate, reader, person, reach, &gate.access.policies)
 }
 
 /// The same by another policy set, to try it.
@@ -55,13 +51,12 @@ pub fn open(gate: &Gate, record: &Record, reader: &Reader, person: &str, reach: 
 /// As [`open`].
 pub fn open_as(
     gate: &Gate,
-    record: &Record,
     reader: &Reader,
     person: &str,
     reach: Reach,
     policies: &Arc<crate::policy::PolicySet>,
 ) -> Answer<Opened> {
-    let bundle = record.everything_of_person(person, "").map_err(record_problem)?;
+    let bundle = gate.shelf.record.everything_of_person(person, "").map_err(record_problem)?;
     let everything = bundle.ok_or_else(|| Problem::not_found("person"))?;
     let resources = resources(&everything);
     let mut patients = Vec::new();
@@ -79,7 +74,6 @@ pub fn open_as(
         nhs_number,
         decision: None,
         standing: Standing::default(),
-        relationships: Vec::new(),
         withheld: Withheld::default(),
         contact: true,
         everything: Value::Null,
@@ -145,7 +139,6 @@ pub fn open_as(
     }
     opened.decision = Some(decision);
     opened.standing = standing;
-    opened.relationships = relationships;
     opened.everything = everything;
     Ok(opened)
 }
@@ -156,7 +149,6 @@ pub fn open_as(
 /// As [`open`].
 pub fn open_with(
     gate: &Gate,
-    record: &Record,
     person: &str,
     policies: &Arc<crate::policy::PolicySet>,
     role: &str,
@@ -165,7 +157,7 @@ pub fn open_with(
     let who = crate::session::SignedIn { role: role.to_owned(), ..crate::session::SignedIn::default() };
     let mut reader = Reader::of_session(gate, &who);
     reader.operator = true;
-    let mut opened = open_as(gate, record, &reader, person, Reach::Open, policies)?;
+    let mut opened = open_as(gate, &reader, person, Reach::Open, policies)?;
     let resources = resources(&opened.everything);
     let asker = crate::decide::Asker {
         organisation: crate::decide::OrganisationFacts {
@@ -338,15 +330,19 @@ impl Opened {
         bundle
     }
 
-    /// `$everything` as the reader may see it.
-    pub fn everything(&mut self) -> Value {
-        let bundle = self.everything.take();
-        self.show_bundle(bundle)
+    /// Every resource that the reader may see.
+    pub fn resources(&self) -> Sealed<Vec<Value>> {
+        Sealed::new(self.resources_for_fhir())
     }
 
-    /// Every resource that the reader may see.
-    pub fn resources(&self) -> Vec<Value> {
+    /// The same for the FHIR doors, which write their entries before they answer: as [`crate::Shelf::record_for_fhir`].
+    pub fn resources_for_fhir(&self) -> Vec<Value> {
         resources(&self.everything).into_iter().filter_map(|r| self.show(r.clone())).collect()
+    }
+
+    /// What stands about her access: her choices, and whom she let in.
+    pub fn standing(&self) -> Sealed<Standing> {
+        Sealed::new(self.standing.clone())
     }
 
     /// What a page of the record says of its whole, as the reader may see it. Its facts were read through [`Opened::show`].
@@ -421,28 +417,65 @@ impl Opened {
         event
     }
 
-    /// Writes that something is about to be shown. Where that can't be written, nothing may be.
+    /// Gives out what was read for this reader, after it is written down. `tell` says what it is (`Type/id`, or the page) and
+    /// of which sections.
     ///
     /// # Errors
-    /// 503.
-    pub async fn disclose(
+    /// 503: nothing is given out.
+    pub async fn disclose<T>(
         &mut self,
         gate: &Gate,
         reader: &Reader,
         act: Act,
-        data: Vec<String>,
-        sections: Vec<String>,
-    ) -> Answer<()> {
-        let mut event = self.event(gate, reader, act);
-        event.data = data;
-        event.sections = sections;
-        let written = write(gate, &[event]).await;
+        sealed: Sealed<T>,
+        tell: impl FnOnce(&T) -> (Vec<String>, Vec<String>),
+    ) -> Answer<T> {
+        let event = self.event(gate, reader, act);
+        let opened = sealed.open(gate, |content| {
+            let (data, sections) = tell(content);
+            vec![Event { data, sections, ..event }]
+        });
+        let opened = opened.await;
         if let Some(decision) = &mut self.decision {
             let by_rule = self.withheld.by_rule();
-            decision.audited(&by_rule, written.is_ok());
+            decision.audited(&by_rule, opened.is_ok());
         }
-        written
+        opened
     }
+
+    /// The same for a page that is about the person and holds nothing of her record.
+    ///
+    /// # Errors
+    /// As [`Opened::disclose`].
+    pub async fn disclose_page(&mut self, gate: &Gate, reader: &Reader, page: &str) -> Answer<()> {
+        self.disclose(gate, reader, Act::Read, Sealed::new(()), |()| (vec![page.to_owned()], Vec::new()))
+            .await
+    }
+}
+
+/// Gives out what was read of several people, or of nobody, after one entry for each.
+///
+/// # Errors
+/// 503: nothing is given out.
+pub async fn disclose_all<T>(
+    opened: &mut [Opened],
+    gate: &Gate,
+    reader: &Reader,
+    act: Act,
+    sealed: Sealed<T>,
+) -> Answer<T> {
+    let mut events: Vec<Event> = opened.iter().map(|one| one.event(gate, reader, act)).collect();
+    if events.is_empty() {
+        events.push(reader.event(gate, act));
+    }
+    let given = sealed.open(gate, |_| events).await;
+    for one in opened {
+        let by_rule = one.withheld.by_rule();
+        if let Some(decision) = &mut one.decision {
+            decision.audited(&by_rule, given.is_ok());
+        }
+    }
+    given
 }
 
 /// Writes events, one entry each, under the Patient whom it is about, or under `access`.
@@ -450,20 +483,7 @@ impl Opened {
 /// # Errors
 /// 503: nothing may be shown.
 pub async fn write(gate: &Gate, events: &[Event]) -> Answer<()> {
-    let entries = events
-        .iter()
-        .map(|event| NewAudit {
-            actor: event.user.as_ref().map_or(&event.client.value, |u| &u.who.value).clone(),
-            action: "access".to_owned(),
-            entity: if event.patient.is_empty() {
-                "access".to_owned()
-            } else {
-                format!("Patient/{}", event.patient)
-            },
-            detail: serde_json::to_string(event).unwrap_or_default(),
-        })
-        .collect();
-    gate.audit_all(entries).await
+    gate.audit_all(events.iter().map(entry).collect::<Answer<_>>()?).await
 }
 
 /// The OperationOutcome that says that items are held back, without their kind or number.
@@ -569,7 +589,7 @@ fn is_safeguarded_child(resources: &[&Value], now: jiff::Timestamp) -> bool {
 ///
 /// # Errors
 /// 503 where the log can't be read.
-pub fn events(gate: &Gate, patients: &[String], read: usize) -> Answer<Vec<Event>> {
+pub fn events(gate: &Gate, patients: &[String], read: usize) -> Answer<Sealed<Vec<Event>>> {
     let mut out = Vec::new();
     let entities: Vec<Option<String>> = if patients.is_empty() {
         vec![None]
@@ -583,12 +603,18 @@ pub fn events(gate: &Gate, patients: &[String], read: usize) -> Answer<Vec<Event
             let full = page.len() >= read;
             after = page.last().map(|e| e.seq);
             let accesses = page.iter().filter(|e| e.audit.action == "access");
-            out.extend(accesses.filter_map(|e| serde_json::from_str::<Event>(&e.audit.detail).ok()));
+            for entry in accesses {
+                let event = serde_json::from_str::<Event>(&entry.audit.detail).map_err(|_| {
+                    tracing::error!(seq = entry.seq, "an entry of the access log can't be read");
+                    Problem::internal()
+                })?;
+                out.push(event);
+            }
             if !full {
                 break;
             }
         }
     }
     out.sort_by_key(|e| e.recorded);
-    Ok(out)
+    Ok(Sealed::new(out))
 }

@@ -34,8 +34,8 @@ pub struct AppState {
     pub engine: Arc<dyn Desk>,
     /// What messages hold, for the pipeline.
     pub(crate) contents: Arc<dyn Contents>,
-    /// The integrated record. Doors and pages read it through [`causeway_access::opened`], which is not held by a type yet.
-    pub record: Arc<Record>,
+    /// The integrated record, for the pipeline. Doors and pages read it through [`causeway_access::Shelf`], closed.
+    pub(crate) record: Arc<Record>,
     /// The adapters, social care first.
     pub adapters: Adapters,
     /// The time.
@@ -115,7 +115,7 @@ impl AppState {
                 tracing::error!(%error, "the policy set can't be read");
                 EngineError::Invalid("policy set")
             })?,
-            shelf: Shelf::new(engine.clone()),
+            shelf: Shelf::new(engine.clone(), record.clone()),
         };
         Ok(Arc::new(Self {
             contents: engine.clone(),

@@ -5,15 +5,15 @@ use axum::Json;
 use axum::extract::{Form, Query, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
-use causeway_access::audit_event::Act;
+use causeway_access::audit_event::{Act, Event};
 use causeway_access::caller::same_origin;
 use causeway_access::opened::{self, Opened};
-use causeway_access::{Reach, Reader, record_problem};
+use causeway_access::record::{PersonQuery, PersonRow};
+use causeway_access::{Reach, Reader, Sealed};
 use causeway_broker::limits::PAGE_ROWS;
 use causeway_broker::state::Shared;
 use causeway_core::{Precision, When};
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::{PersonQuery, PersonRow};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -101,15 +101,16 @@ async fn answer_list(
 ) -> Answer {
     query.limit = if reader.operator { PAGE_ROWS + 1 } else { LOOKED_AT };
     let asked = query.clone();
-    let mut rows = state.blocking(move |s| s.record.persons(&query).map_err(record_problem)).await?;
+    let mut sealed = state.blocking(move |s| s.gate.shelf.persons(&query)).await?;
     if !reader.operator {
-        rows = visible(&state, &reader, rows).await?;
+        sealed = visible(&state, &reader, sealed).await?;
     }
-    let more = rows.len() > PAGE_ROWS;
-    rows.truncate(PAGE_ROWS);
-    let mut event = reader.event(&state.gate, Act::Query);
-    event.data = rows.iter().map(|r| format!("person/{}", r.id)).collect();
-    opened::write(&state.gate, &[event]).await?;
+    let sealed = sealed.map(|mut rows| {
+        let more = rows.len() > PAGE_ROWS;
+        rows.truncate(PAGE_ROWS);
+        (rows, more)
+    });
+    let (rows, more) = sealed.open(&state.gate, |(rows, _)| listed(&state, &reader, rows)).await?;
     if !wants_html(&headers) {
         return Ok(Json(json!({"people": rows})).into_response());
     }
@@ -127,21 +128,44 @@ async fn answer_list(
 /// People looked at for a list of a reader whom a decision limits.
 const LOOKED_AT: usize = 200;
 
-/// Those whom the reader may find; each other is as if not there, and the attempt is written down.
-async fn visible(state: &Shared, reader: &Reader, rows: Vec<PersonRow>) -> Answer<Vec<PersonRow>> {
-    let mut out = Vec::new();
-    for mut row in rows {
-        let (asker, id) = (reader.clone(), row.id.clone());
-        let opened =
-            state.blocking(move |s| opened::open(&s.gate, &s.record, &asker, &id, Reach::Find)).await?;
-        if opened.permit() {
-            // Which organisations told something of a person is not for a list.
-            row.organisations.clear();
-            row.reviews = 0;
-            out.push(row);
-        }
+/// One entry for each person of a list, or one about nobody.
+fn listed(state: &Shared, reader: &Reader, rows: &[PersonRow]) -> Vec<Event> {
+    let one = |patient: &str, data: Vec<String>| {
+        let mut event = reader.event(&state.gate, Act::Query);
+        patient.clone_into(&mut event.patient);
+        event.data = data;
+        event
+    };
+    if rows.is_empty() {
+        return vec![one("", Vec::new())];
     }
-    Ok(out)
+    rows.iter().map(|row| one(&row.display_patient, vec![format!("person/{}", row.id)])).collect()
+}
+
+/// Those whom the reader may find; each other is as if not there.
+async fn visible(
+    state: &Shared,
+    reader: &Reader,
+    sealed: Sealed<Vec<PersonRow>>,
+) -> Answer<Sealed<Vec<PersonRow>>> {
+    let reader = reader.clone();
+    state
+        .blocking(move |s| {
+            let asked = sealed.map(|rows| -> Answer<Vec<PersonRow>> {
+                let mut out = Vec::new();
+                for mut row in rows {
+                    if opened::open(&s.gate, &reader, &row.id, Reach::Find)?.permit() {
+                        // Which organisations told something of a person is not for a list.
+                        row.organisations.clear();
+                        row.reviews = 0;
+                        out.push(row);
+                    }
+                }
+                Ok(out)
+            });
+            asked.transpose()
+        })
+        .await
 }
 
 /// Opens the record of a person for a page, after a refusal is written down.
@@ -150,7 +174,7 @@ async fn visible(state: &Shared, reader: &Reader, rows: Vec<PersonRow>) -> Answe
 /// 403, 404, 503.
 pub async fn open(state: &Shared, reader: &Reader, person: &str, what: &str) -> Answer<Opened> {
     let (asker, id) = (reader.clone(), person.to_owned());
-    let opened = state.blocking(move |s| opened::open(&s.gate, &s.record, &asker, &id, Reach::Open)).await?;
+    let opened = state.blocking(move |s| opened::open(&s.gate, &asker, &id, Reach::Open)).await?;
     opened.require(&state.gate, reader, what).await?;
     Ok(opened)
 }

@@ -6,10 +6,10 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use causeway_access::caller::Caller;
+use causeway_access::record::Figures;
 use causeway_adapter::{Adapter, Sector};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::Figures;
 use serde_json::{Value, json};
 
 use super::{Frame, render, wants_html};

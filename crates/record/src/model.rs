@@ -412,6 +412,8 @@ pub struct PersonRow {
     pub id: String,
     /// What is displayed.
     pub display: Demographics,
+    /// Of which Patient that is.
+    pub display_patient: String,
     /// How many Patient resources belong to them.
     pub members: usize,
     /// Organisations that told something, by name.

@@ -1,9 +1,9 @@
 //! `AuditEvent?patient=…&date=…`: who has looked. For the person herself, for oversight, and for the operator.
 
 use axum::http::StatusCode;
-use causeway_access::Reader;
 use causeway_access::audit_event::{Act, Event, balp};
 use causeway_access::policy::Depth;
+use causeway_access::{Reader, Sealed};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use jiff::Timestamp;
@@ -64,13 +64,42 @@ pub(super) async fn search(
         }
         None => {}
     }
-    let mut events = read(state, patients).await?;
-    // An entry says that somebody tried; it does not lead to what is withheld.
-    if let Some(opened) = &opened {
-        for event in &mut events {
-            event.data.retain(|of| !opened.is_secret(of));
+    let number = |name: &str, default: usize| value(name).map_or(Ok(default), str::parse::<usize>);
+    let wrong = |_| Problem::invalid("search", "_count and _page are numbers");
+    let count = number("_count", 50).map_err(wrong)?.min(COUNT_MAX);
+    let from = number("_page", 0).map_err(wrong)?;
+    let sealed = read(state, patients).await?.map(|mut events| {
+        // An entry says that somebody tried; it does not lead to what is withheld.
+        if let Some(opened) = &opened {
+            for event in &mut events {
+                event.data.retain(|of| !opened.is_secret(of));
+            }
         }
-    }
+        page(events, params, &dates, base, (from, count))
+    });
+    let patient: Vec<String> = patient.into_iter().collect();
+    let bundle = match opened {
+        None => {
+            let events = |_: &Value| guard::events(state, reader, Act::Query, "", raw, &patient);
+            sealed.open(&state.gate, events).await?
+        }
+        Some(mut one) => {
+            let tell = |_: &Value| (Vec::new(), vec!["access-log".to_owned()]);
+            one.disclose(&state.gate, reader, Act::Query, sealed, tell).await?
+        }
+    };
+    Ok(answer(StatusCode::OK, &bundle))
+}
+
+/// The page that was asked for: from which entry on, and how many.
+fn page(
+    events: Vec<Event>,
+    params: &Params,
+    dates: &[(Timestamp, Timestamp)],
+    base: &str,
+    (from, count): (usize, usize),
+) -> Value {
+    let value = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
     let wanted = |e: &&Event| {
         let agent = value("agent").is_none_or(|a| {
             e.client.value == a || e.user.as_ref().is_some_and(|u| u.who.value == a || u.who.name.contains(a))
@@ -81,10 +110,6 @@ pub(super) async fn search(
     };
     let mut found: Vec<&Event> = events.iter().filter(wanted).collect();
     found.sort_by_key(|e| std::cmp::Reverse(e.recorded));
-    let number = |name: &str, default: usize| value(name).map_or(Ok(default), str::parse::<usize>);
-    let wrong = |_| Problem::invalid("search", "_count and _page are numbers");
-    let count = number("_count", 50).map_err(wrong)?.min(COUNT_MAX);
-    let from = number("_page", 0).map_err(wrong)?;
     let entries: Vec<Value> = found
         .iter()
         .skip(from)
@@ -104,20 +129,11 @@ pub(super) async fn search(
     if !entries.is_empty() {
         bundle["entry"] = entries.into();
     }
-    match opened {
-        None => {
-            guard::write(state, reader, Act::Query, "", raw, &patient.into_iter().collect::<Vec<_>>()).await?
-        }
-        Some(mut one) => {
-            let log = vec!["access-log".to_owned()];
-            one.disclose(&state.gate, reader, Act::Query, Vec::new(), log).await?;
-        }
-    }
-    Ok(answer(StatusCode::OK, &bundle))
+    bundle
 }
 
 /// Events about these Patients, or all where none is named.
-async fn read(state: &Shared, patients: Vec<String>) -> Answer<Vec<Event>> {
+async fn read(state: &Shared, patients: Vec<String>) -> Answer<Sealed<Vec<Event>>> {
     state.blocking(move |s| causeway_access::opened::events(&s.gate, &patients, READ)).await
 }
 
@@ -128,7 +144,7 @@ fn date(text: &str) -> Answer<(Timestamp, Timestamp)> {
         Some(p @ ("eq" | "ge" | "gt" | "le" | "lt")) => (p, text.get(2..).unwrap_or_default()),
         _ => ("eq", text),
     };
-    let (low, high) = causeway_record::date_range(rest).ok_or_else(wrong)?;
+    let (low, high) = causeway_access::record::date_range(rest).ok_or_else(wrong)?;
     let (first, last) = (Timestamp::MIN, Timestamp::MAX);
     Ok(match prefix {
         "ge" => (low, last),

@@ -192,7 +192,7 @@ fn security(state: &AppState) -> Vec<Value> {
 fn resource(kind: &str, kinds: &[&str]) -> Value {
     let params: Vec<(&str, &str)> = match kind {
         "AuditEvent" => AUDIT.to_vec(),
-        _ => causeway_record::search_parameters(kind),
+        _ => causeway_access::record::search_parameters(kind),
     };
     let params: Vec<Value> = params.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect();
     let interactions: &[&str] = match kind {
@@ -205,15 +205,15 @@ fn resource(kind: &str, kinds: &[&str]) -> Value {
         resource["versioning"] = "versioned".into();
         resource["readHistory"] = true.into();
         resource["conditionalRead"] = "full-support".into();
-        let includes = causeway_record::search_includes(kind);
+        let includes = causeway_access::record::search_includes(kind);
         if !includes.is_empty() {
             resource["searchInclude"] = json!(includes);
         }
         let reverse: Vec<String> = kinds
             .iter()
             .filter(|other| **other != "AuditEvent")
-            .flat_map(|other| causeway_record::search_includes(other))
-            .filter(|include| causeway_record::leads_to(include, kind))
+            .flat_map(|other| causeway_access::record::search_includes(other))
+            .filter(|include| causeway_access::record::leads_to(include, kind))
             .collect();
         if !reverse.is_empty() {
             resource["searchRevInclude"] = json!(reverse);

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use causeway_access::audit_event::Act;
-use causeway_access::{Reader, record_problem};
+use causeway_access::{Reader, Sealed, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde_json::{Value, json};
@@ -85,7 +85,9 @@ async fn everything(
     };
     let (wanted, root) = (id.clone(), base.clone());
     let bundle = state
-        .blocking(move |s| s.record.everything_asked(&wanted, &root, &asked).map_err(record_problem))
+        .blocking(move |s| {
+            s.gate.shelf.record_for_fhir().everything_asked(&wanted, &root, &asked).map_err(record_problem)
+        })
         .await?;
     let mut bundle = bundle.ok_or_else(|| Problem::not_found("patient"))?;
     let types = params.iter().filter(|(name, _)| name == "_type").flat_map(|(_, value)| value.split(','));
@@ -116,7 +118,8 @@ async fn everything(
         None => guard::write(&state, &reader, Act::Read, &entity, "", &patients).await?,
         Some(mut opened) => {
             page(&mut bundle, &format!("{base}/Patient/{id}/$everything"), &params)?;
-            opened.disclose(&state.gate, &reader, Act::Read, vec![entity], Vec::new()).await?;
+            let tell = |_: &Value| (vec![entity], Vec::new());
+            bundle = opened.disclose(&state.gate, &reader, Act::Read, Sealed::new(bundle), tell).await?;
         }
     }
     Ok(search::in_form(answer(StatusCode::OK, &bundle), form))

@@ -2,10 +2,10 @@
 
 use causeway_access::audit_event::Act;
 use causeway_access::opened::Opened;
-use causeway_access::{Reader, record_problem};
+use causeway_access::record::Sources;
+use causeway_access::{Reader, Sealed, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::Answer;
-use causeway_record::Sources;
 use serde_json::{Value, json};
 
 use super::guard;
@@ -13,7 +13,7 @@ use super::guard;
 /// The person's Patients, where an id is a person's or one of her Patients'.
 pub(super) async fn sources(state: &Shared, id: &str) -> Answer<Option<Sources>> {
     let id = id.to_owned();
-    state.blocking(move |s| s.record.sources(&id).map_err(record_problem)).await
+    state.blocking(move |s| s.gate.shelf.record_for_fhir().sources(&id).map_err(record_problem)).await
 }
 
 /// The Patient made of what the reader may see of a person's Patients; `None` where that is nothing.
@@ -23,7 +23,7 @@ pub(super) fn shown(sources: &Sources, opened: Option<&Opened>) -> Option<Value>
         None => all.collect(),
         Some(opened) => all.filter_map(|patient| opened.show(patient)).collect(),
     };
-    causeway_record::golden(&sources.person, &patients)
+    causeway_access::record::golden(&sources.person, &patients)
 }
 
 /// Reads a person's own Patient, after it is written down; `None` where the id is no person's.
@@ -44,7 +44,10 @@ pub(super) async fn read(state: &Shared, reader: &Reader, act: Act, id: &str) ->
             let patients: Vec<String> = sources.patients.iter().map(|v| v.key.id.clone()).take(1).collect();
             guard::write(state, reader, act, &entity, "", &patients).await?;
         }
-        Some(mut opened) => opened.disclose(&state.gate, reader, act, vec![entity], Vec::new()).await?,
+        Some(mut opened) => {
+            let tell = |(): &()| (vec![entity], Vec::new());
+            opened.disclose(&state.gate, reader, act, Sealed::new(()), tell).await?;
+        }
     }
     if sources.person != id {
         // The person was found to be another and is part of that one now.

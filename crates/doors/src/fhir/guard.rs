@@ -2,7 +2,8 @@
 
 use causeway_access::audit_event::{Act, Event};
 use causeway_access::opened::{self, Opened};
-use causeway_access::{Reach, Reader, record_problem};
+pub(super) use causeway_access::patient_of;
+use causeway_access::{Reach, Reader};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde_json::Value;
@@ -36,32 +37,32 @@ pub(super) async fn person_of(
     let (reader, patient) = (reader.clone(), patient.to_owned());
     state
         .blocking(move |s| -> Result<_, Problem> {
-            let Some(person) = s.record.person_of(&patient).map_err(record_problem)? else { return Ok(None) };
-            opened::open(&s.gate, &s.record, &reader, &person, reach).map(Some)
+            let Some(person) = s.gate.shelf.person_of(&patient)? else { return Ok(None) };
+            opened::open(&s.gate, &reader, &person, reach).map(Some)
         })
         .await
 }
 
-/// The Patient whom a resource is about, without its type; `None` where it is about nobody.
-pub(super) fn patient_of(resource: &Value) -> Option<&str> {
-    if resource["resourceType"] == "Patient" {
-        return resource["id"].as_str();
-    }
-    let of = ["subject", "patient", "for", "individual", "beneficiary"];
-    of.into_iter().find_map(|name| resource[name]["reference"].as_str()?.strip_prefix("Patient/"))
-}
-
-/// Every Patient whom the entries of a Bundle are about, each once.
-pub(super) fn patients_of(bundle: &Value) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for entry in bundle["entry"].as_array().into_iter().flatten() {
-        if let Some(patient) = patient_of(&entry["resource"])
-            && !found.iter().any(|p| p == patient)
-        {
-            found.push(patient.to_owned());
+/// The events of what the operator is shown: one for each Patient whom it is about, or one about nobody.
+pub(super) fn events(
+    state: &Shared,
+    reader: &Reader,
+    act: Act,
+    what: &str,
+    query: &str,
+    patients: &[String],
+) -> Vec<Event> {
+    let mut reader = reader.clone();
+    query.clone_into(&mut reader.line);
+    let one = |patient: &str| {
+        let mut event: Event = reader.event(&state.gate, act);
+        patient.clone_into(&mut event.patient);
+        if act != Act::Query {
+            event.data = vec![what.to_owned()];
         }
-    }
-    found
+        event
+    };
+    if patients.is_empty() { vec![one("")] } else { patients.iter().map(|p| one(p)).collect() }
 }
 
 /// Writes one entry for each Patient found, or one about nobody, before the operator is shown anything.
@@ -76,17 +77,18 @@ pub(super) async fn write(
     query: &str,
     patients: &[String],
 ) -> Answer<()> {
-    let mut reader = reader.clone();
-    query.clone_into(&mut reader.line);
-    let one = |patient: &str| {
-        let mut event: Event = reader.event(&state.gate, act);
-        patient.clone_into(&mut event.patient);
-        if act != Act::Query {
-            event.data = vec![what.to_owned()];
+    opened::write(&state.gate, &events(state, reader, act, what, query, patients)).await
+}
+
+/// Every Patient whom the entries of a Bundle are about, each once.
+pub(super) fn patients_of(bundle: &Value) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for entry in bundle["entry"].as_array().into_iter().flatten() {
+        if let Some(patient) = patient_of(&entry["resource"])
+            && !found.iter().any(|p| p == patient)
+        {
+            found.push(patient.to_owned());
         }
-        event
-    };
-    let events: Vec<Event> =
-        if patients.is_empty() { vec![one("")] } else { patients.iter().map(|p| one(p)).collect() };
-    opened::write(&state.gate, &events).await
+    }
+    found
 }

@@ -3,11 +3,11 @@
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use causeway_access::audit_event::Act;
-use causeway_access::{Reader, record_problem};
+use causeway_access::record::HistoryQuery;
+use causeway_access::{Reader, Sealed, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::HistoryQuery;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::search::{self, Params};
 use super::{answer, base, golden, guard, negotiate, param, type_of};
@@ -25,7 +25,9 @@ pub(super) async fn of_one(
     let base = base(&state, &headers);
     let (wanted, root) = ((kind.clone(), id.clone()), base.clone());
     let bundle = state
-        .blocking(move |s| s.record.history_bundle(&wanted.0, &wanted.1, &root).map_err(record_problem))
+        .blocking(move |s| {
+            s.gate.shelf.record_for_fhir().history_bundle(&wanted.0, &wanted.1, &root).map_err(record_problem)
+        })
         .await?;
     let Some(bundle) = bundle else {
         let own = match kind.as_str() {
@@ -51,7 +53,8 @@ pub(super) async fn of_one(
     if !shown["entry"].as_array().is_some_and(|e| e.iter().any(|e| e.get("request").is_some())) {
         return Err(Problem::not_found("resource"));
     }
-    opened.disclose(&state.gate, &reader, Act::VersionRead, vec![entity], Vec::new()).await?;
+    let tell = |_: &Value| (vec![entity], Vec::new());
+    let shown = opened.disclose(&state.gate, &reader, Act::VersionRead, Sealed::new(shown), tell).await?;
     Ok(answer(StatusCode::OK, &shown))
 }
 
@@ -96,8 +99,8 @@ async fn of_many(state: Shared, reader: Reader, headers: HeaderMap, params: Para
                     Some(value.parse().map_err(|_| invalid("_page is not one that was given out"))?);
             }
             "_since" => {
-                let range =
-                    causeway_record::date_range(value).ok_or_else(|| invalid("_since is not an instant"))?;
+                let range = causeway_access::record::date_range(value)
+                    .ok_or_else(|| invalid("_since is not an instant"))?;
                 query.since = Some(range.0);
             }
             "_format" | "_pretty" => {}
@@ -107,8 +110,11 @@ async fn of_many(state: Shared, reader: Reader, headers: HeaderMap, params: Para
     let base = base(&state, &headers);
     let path = if kind.is_empty() { format!("{base}/_history") } else { format!("{base}/{kind}/_history") };
     let root = base.clone();
-    let page =
-        state.blocking(move |s| s.record.history_of_all(&query, &root).map_err(record_problem)).await?;
+    let page = state
+        .blocking(move |s| {
+            s.gate.shelf.record_for_fhir().history_of_all(&query, &root).map_err(record_problem)
+        })
+        .await?;
     let mut bundle = page.bundle;
     let mut links = vec![json!({"relation": "self", "url": search::url(&path, &params)})];
     if let Some(next) = page.next {

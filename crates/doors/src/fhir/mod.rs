@@ -105,7 +105,7 @@ const DEFINITIONS: &[&str] = &[
 /// # Errors
 /// 404 for another, as R4 (http, search and read) says.
 fn type_of(kind: &str) -> Answer<&str> {
-    let known = causeway_record::is_r4_type(kind) && !DEFINITIONS.contains(&kind);
+    let known = causeway_access::record::is_r4_type(kind) && !DEFINITIONS.contains(&kind);
     if known { Ok(kind) } else { Err(Problem::not_found("resource type")) }
 }
 

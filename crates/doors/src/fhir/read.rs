@@ -4,11 +4,11 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use causeway_access::audit_event::Act;
-use causeway_access::{Reader, record_problem};
+use causeway_access::record::View;
+use causeway_access::record::{Version, VersionState};
+use causeway_access::{Reader, Sealed, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::View;
-use causeway_record::{Version, VersionState};
 use serde_json::{Value, json};
 
 use super::search::Params;
@@ -78,7 +78,8 @@ async fn shown(
             let shown = bundle["entry"].as_array_mut().and_then(|e| e.first_mut());
             let shown = shown.map(|e| e["resource"].take()).filter(|r| !r.is_null());
             version.resource = shown.ok_or_else(|| Problem::not_found("resource"))?;
-            opened.disclose(&state.gate, reader, act, vec![entity], Vec::new()).await?;
+            let tell = |_: &Version| (vec![entity], Vec::new());
+            version = opened.disclose(&state.gate, reader, act, Sealed::new(version), tell).await?;
         }
     }
     Ok(version)
@@ -95,8 +96,11 @@ pub(super) async fn read(
     reader.require_scope(&kind, false)?;
     let entity = format!("{}/{id}", type_of(&kind)?);
     let wanted = (kind.clone(), id.clone());
-    let version =
-        state.blocking(move |s| s.record.read_resource(&wanted.0, &wanted.1).map_err(record_problem)).await?;
+    let version = state
+        .blocking(move |s| {
+            s.gate.shelf.record_for_fhir().read_resource(&wanted.0, &wanted.1).map_err(record_problem)
+        })
+        .await?;
     let Some(version) = version else {
         let own = match kind.as_str() {
             "Patient" => golden::read(&state, &reader, Act::Read, &id).await?,
@@ -126,8 +130,9 @@ pub(super) async fn vread(
     let (wanted, asked) = ((kind.clone(), id.clone()), number.parse::<u32>());
     let version = match asked {
         Ok(asked) => {
-            let read =
-                state.blocking(move |s| s.record.vread(&wanted.0, &wanted.1, asked).map_err(record_problem));
+            let read = state.blocking(move |s| {
+                s.gate.shelf.record_for_fhir().vread(&wanted.0, &wanted.1, asked).map_err(record_problem)
+            });
             read.await?
         }
         Err(_) => None,

@@ -5,10 +5,10 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use causeway_access::audit_event::Act;
+use causeway_access::record::SearchOptions;
 use causeway_access::{Reader, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::SearchOptions;
 use serde_json::Value;
 
 use super::format::Format;
@@ -42,7 +42,7 @@ pub(super) async fn in_compartment(
         "Encounter" => "encounter",
         _ => return Err(Problem::not_found("compartment; there are those of Patient and of Encounter")),
     };
-    let has = |name: &str| causeway_record::search_parameters(&other).iter().any(|(n, _)| *n == name);
+    let has = |name: &str| causeway_access::record::search_parameters(&other).iter().any(|(n, _)| *n == name);
     let name = match (has(by), by) {
         (true, _) => by,
         (false, "patient") if has("subject") => "subject",
@@ -98,8 +98,11 @@ async fn search(
         return Ok(in_form(within::search(&state, &reader, kind, params, options, raw).await?, form));
     }
     let of_patients = kind == "Patient";
-    let page =
-        state.blocking(move |s| s.record.search(&kind, &params, &options).map_err(record_problem)).await?;
+    let page = state
+        .blocking(move |s| {
+            s.gate.shelf.record_for_fhir().search(&kind, &params, &options).map_err(record_problem)
+        })
+        .await?;
     let mut patients = guard::patients_of(&page.bundle);
     if of_patients {
         // What is found is made of the sources' Patients; the access log is kept under these.

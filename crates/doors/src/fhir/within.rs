@@ -4,11 +4,11 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use causeway_access::audit_event::Act;
-use causeway_access::opened::{Opened, announcement};
-use causeway_access::{Reach, Reader, record_problem};
+use causeway_access::opened::{self, Opened, announcement};
+use causeway_access::record::{PersonQuery, SearchOptions, View};
+use causeway_access::{Reach, Reader, Sealed, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::{PersonQuery, SearchOptions, View};
 use serde_json::{Value, json};
 
 use super::search::Params;
@@ -46,7 +46,7 @@ pub(super) async fn search(
             "chained parameters are not answered within one person's record",
         ));
     }
-    let opened = match person_param(state, &params).await? {
+    let mut opened = match person_param(state, &params).await? {
         Some(patients) if kind != "Patient" => match patients.as_slice() {
             [] => Vec::new(),
             [patient, ..] => guard::open(state, reader, patient, &kind).await?.into_iter().collect(),
@@ -77,14 +77,10 @@ pub(super) async fn search(
     });
     let mut bundle = page(entries, &kind, &params, &options, announced)?;
     cut(&mut bundle, &params)?;
-    if opened.is_empty() {
-        guard::write(state, reader, Act::Query, "", &raw, &[]).await?;
-    }
-    for mut one in opened {
-        let mut reader = reader.clone();
-        reader.line.clone_from(&raw);
-        one.disclose(&state.gate, &reader, Act::Query, Vec::new(), Vec::new()).await?;
-    }
+    let mut reader = reader.clone();
+    reader.line = raw;
+    let sealed = Sealed::new(bundle);
+    let bundle = opened::disclose_all(&mut opened, &state.gate, &reader, Act::Query, sealed).await?;
     Ok::<Response, Problem>(answer(StatusCode::OK, &bundle))
 }
 
@@ -99,10 +95,13 @@ async fn person_param(state: &Shared, params: &Params) -> Answer<Option<Vec<Stri
     }
     let text = value.rsplit('|').next().unwrap_or_default().to_owned();
     let query = PersonQuery { text, limit: 2, ..PersonQuery::default() };
-    let rows = state.blocking(move |s| s.record.persons(&query).map_err(record_problem)).await?;
+    let rows = state
+        .blocking(move |s| s.gate.shelf.record_for_fhir().persons(&query).map_err(record_problem))
+        .await?;
     let [row] = rows.as_slice() else { return Ok(Some(Vec::new())) };
     let id = row.id.clone();
-    let view = state.blocking(move |s| s.record.person(&id).map_err(record_problem)).await?;
+    let view =
+        state.blocking(move |s| s.gate.shelf.record_for_fhir().person(&id).map_err(record_problem)).await?;
     Ok(Some(view.map(|v| vec![v.display_patient]).unwrap_or_default()))
 }
 
@@ -119,8 +118,11 @@ async fn found(
     let mut asked: Params = params.iter().filter(|(name, _)| !paging(name)).cloned().collect();
     asked.push(("_count".to_owned(), PEOPLE_MAX.to_string()));
     let options = options.clone();
-    let page =
-        state.blocking(move |s| s.record.search("Patient", &asked, &options).map_err(record_problem)).await?;
+    let page = state
+        .blocking(move |s| {
+            s.gate.shelf.record_for_fhir().search("Patient", &asked, &options).map_err(record_problem)
+        })
+        .await?;
     let mut out: Vec<Opened> = Vec::new();
     for patient in page.matches.iter().map(|key| &key.id) {
         if out.iter().any(|o| o.patients.contains(patient)) {
@@ -131,7 +133,12 @@ async fn found(
             out.push(opened);
         } else {
             // Written down as a refusal; the answer is as if there were nobody.
-            drop(opened.require(&state.gate, reader, "Patient").await);
+            let refused = opened.require(&state.gate, reader, "Patient").await;
+            if let Err(problem) = refused
+                && problem.status != StatusCode::FORBIDDEN
+            {
+                return Err(problem);
+            }
         }
     }
     Ok(out)
@@ -188,7 +195,9 @@ async fn within(
         }
         let (kind, options) = (kind.to_owned(), SearchOptions { each_source: true, ..options.clone() });
         let page = state
-            .blocking(move |s| s.record.search(&kind, &params, &options).map_err(record_problem))
+            .blocking(move |s| {
+                s.gate.shelf.record_for_fhir().search(&kind, &params, &options).map_err(record_problem)
+            })
             .await?;
         let mut bundle = page.bundle;
         for mut entry in bundle["entry"].as_array_mut().map(std::mem::take).unwrap_or_default() {

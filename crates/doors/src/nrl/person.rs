@@ -3,11 +3,11 @@
 use axum::http::StatusCode;
 use causeway_access::audit_event::Act;
 use causeway_access::opened::{self, Opened};
-use causeway_access::{Reach, Reader, record_problem};
+use causeway_access::record::SearchOptions;
+use causeway_access::{Reach, Reader, Sealed, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use causeway_locator::{NHS_NUMBER, Pointer};
-use causeway_record::SearchOptions;
 use serde_json::{Value, json};
 
 /// A person, opened for one reader. Nobody where the record does not hold her; several where the record holds several with
@@ -23,11 +23,12 @@ impl Person {
         let (asks, number) = (reader.clone(), nhs_number.to_owned());
         let opened = state.blocking(move |s| -> Result<Vec<Opened>, Problem> {
             let params = [("identifier".to_owned(), format!("{NHS_NUMBER}|{number}"))];
+            let record = s.gate.shelf.record_for_fhir();
             let found =
-                s.record.search("Patient", &params, &SearchOptions::default()).map_err(record_problem)?;
+                record.search("Patient", &params, &SearchOptions::default()).map_err(record_problem)?;
             let people = found.bundle["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
             let people = people.iter().filter_map(|e| e["resource"]["id"].as_str());
-            people.map(|id| opened::open(&s.gate, &s.record, &asks, id, Reach::Find)).collect()
+            people.map(|id| opened::open(&s.gate, &asks, id, Reach::Find)).collect()
         });
         Ok(Self { nhs_number: nhs_number.to_owned(), opened: opened.await? })
     }
@@ -49,7 +50,7 @@ impl Person {
 
     /// What the record holds of her, as the reader may see it.
     pub(super) fn held(&self) -> Vec<Value> {
-        self.opened.iter().flat_map(Opened::resources).collect()
+        self.opened.iter().flat_map(Opened::resources_for_fhir).collect()
     }
 
     /// A pointer as the reader may see it, by what it tells of itself.
@@ -72,7 +73,10 @@ impl Person {
         data: Vec<String>,
     ) -> Answer<()> {
         match self.opened.first_mut() {
-            Some(opened) => opened.disclose(&state.gate, reader, act, data, Vec::new()).await,
+            Some(opened) => {
+                let tell = |(): &()| (data, Vec::new());
+                opened.disclose(&state.gate, reader, act, Sealed::new(()), tell).await
+            }
             None => write(state, reader, act, &self.nhs_number, data).await,
         }
     }

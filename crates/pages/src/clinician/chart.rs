@@ -1,7 +1,7 @@
 //! A trend as a small drawing (SVG, no script). Its text is the table of the same values beside it, so it is hidden from
 //! screen readers.
 
-use causeway_record::{Moment, Test};
+use causeway_access::record::{Moment, Test};
 
 /// Width and height of a trend, in CSS pixels.
 const SIZE: (f64, f64) = (168.0, 44.0);
@@ -108,7 +108,7 @@ pub(super) fn journey(moments: &[Moment]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use causeway_record::{Key, Point};
+    use causeway_access::record::{Key, Point};
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! One fact as a row: what it is on the line, where it comes from on demand.
 
-use causeway_record::{Fact, Standing, Telling};
+use causeway_access::record::{Fact, Standing, Telling};
 
 use crate::words::{self, Moment};
 

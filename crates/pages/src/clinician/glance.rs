@@ -1,7 +1,7 @@
 //! What a reader asks first, in answers of a few lines: what does she take, what changed, who looks after her, what does
 //! she want. (What she is allergic to stands above, in the safety line.)
 
-use causeway_record::{Fact, Standing, Summary};
+use causeway_access::record::{Fact, Standing, Summary};
 
 use super::fact::in_line;
 use crate::words;

@@ -5,12 +5,14 @@ use axum::Json;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect};
+use causeway_access::Reader;
+use causeway_access::audit_event::{Act, Event};
 use causeway_access::caller::{self, Caller, same_origin};
-use causeway_access::record_problem;
+use causeway_access::record::{Decision, Demographics, LOOK_ALIKE_POINTS, PersonView, Review};
+use causeway_access::sealed::{Case, Sealed};
 use causeway_broker::limits::PAGE_ROWS;
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::{Decision, Demographics, LOOK_ALIKE_POINTS, PersonView, Review};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -79,19 +81,18 @@ pub(crate) struct DecisionForm {
 pub(crate) async fn list(
     State(state): State<Shared>,
     caller: Caller,
+    reader: Reader,
     headers: HeaderMap,
     Query(query): Query<ListQuery>,
 ) -> Answer {
     caller.require_operator()?;
     let all = query.all;
-    let mut reviews =
-        state.blocking(move |s| s.record.reviews(!all, PAGE_ROWS).map_err(record_problem)).await?;
+    let sealed = state.blocking(move |s| s.gate.shelf.reviews(!all, PAGE_ROWS)).await?;
+    let events = about(&state, &reader, sealed.patients(), "page/identity");
+    let mut reviews = sealed.open(&state.gate, |_| events).await?;
     if all {
         reviews.reverse();
     }
-    let numbers: Vec<i64> = reviews.iter().map(|r| r.number).collect();
-    let detail = json!({"page": "identity", "cases": numbers});
-    caller::audit(&state, &caller, "identity-listed", "identity".to_owned(), detail).await?;
     if !wants_html(&headers) {
         return Ok(Json(json!({"reviews": reviews})).into_response());
     }
@@ -109,37 +110,36 @@ pub(crate) async fn list(
     })
 }
 
-/// A case with both persons as they are now, and the decisions about either.
-type Case = (Review, Option<PersonView>, Option<PersonView>, Vec<Decision>);
+/// One entry for each person whom a page of cases is about, or one about nobody.
+fn about(state: &Shared, reader: &Reader, patients: Vec<String>, page: &str) -> Vec<Event> {
+    let one = |patient: String| {
+        let mut event = reader.event(&state.gate, Act::Read);
+        event.patient = patient;
+        event.data = vec![page.to_owned()];
+        event
+    };
+    if patients.is_empty() { vec![one(String::new())] } else { patients.into_iter().map(one).collect() }
+}
 
-async fn case(state: &Shared, number: i64) -> Answer<Case> {
-    let found = state
-        .blocking(move |s| -> Result<Option<Case>, Problem> {
-            let Some(review) = s.record.review(number).map_err(record_problem)? else { return Ok(None) };
-            let person = |id: &str| s.record.person(id).map_err(record_problem);
-            let (one, two) = (person(&review.person)?, person(&review.other_person)?);
-            let mut history = s.record.decisions(&review.person, PAGE_ROWS).map_err(record_problem)?;
-            history.extend(s.record.decisions(&review.other_person, PAGE_ROWS).map_err(record_problem)?);
-            history.sort_by_key(|d| std::cmp::Reverse(d.number));
-            history.dedup_by_key(|d| d.number);
-            Ok(Some((review, one, two, history)))
-        })
-        .await?;
-    found.ok_or_else(|| Problem::not_found("case"))
+/// A case, closed.
+async fn case(state: &Shared, reader: &Reader, number: i64) -> Answer<Sealed<Case>> {
+    let sealed = state.blocking(move |s| s.gate.shelf.case(number, PAGE_ROWS)).await?;
+    let mut missing = reader.event(&state.gate, Act::Read);
+    missing.data = vec![format!("page/identity/{number}")];
+    sealed.found(&state.gate, missing, "case").await
 }
 
 pub(crate) async fn one(
     State(state): State<Shared>,
     caller: Caller,
+    reader: Reader,
     headers: HeaderMap,
     Path(number): Path<i64>,
 ) -> Answer {
     caller.require_operator()?;
-    let (review, one, two, history) = case(&state, number).await?;
-    let patients: Vec<String> =
-        [&review.patient, &review.other_patient].iter().map(|p| format!("Patient/{p}")).collect();
-    let detail = json!({"page": "identity", "patients": patients});
-    caller::audit(&state, &caller, "record-viewed", format!("identity/{number}"), detail).await?;
+    let sealed = case(&state, &reader, number).await?;
+    let events = about(&state, &reader, sealed.patients(), &format!("page/identity/{number}"));
+    let Case { review, one, other: two, decisions: history } = sealed.open(&state.gate, |_| events).await?;
     if !wants_html(&headers) {
         return Ok(Json(json!({"review": review, "person": one, "other": two, "decisions": history}))
             .into_response());
@@ -220,6 +220,7 @@ fn shown(
 pub(crate) async fn decide(
     State(state): State<Shared>,
     caller: Caller,
+    reader: Reader,
     headers: HeaderMap,
     Path(number): Path<i64>,
     Form(form): Form<DecisionForm>,
@@ -231,26 +232,18 @@ pub(crate) async fn decide(
         return Err(Problem::invalid("reason", "say why in not more than 1,000 characters"));
     }
     let answer = match form.answer.as_str() {
-        "same-person" => Some(causeway_record::Answer::SamePerson),
-        "different-people" => Some(causeway_record::Answer::DifferentPeople),
-        "close" => Some(causeway_record::Answer::Close),
+        "same-person" => Some(causeway_access::record::Answer::SamePerson),
+        "different-people" => Some(causeway_access::record::Answer::DifferentPeople),
+        "close" => Some(causeway_access::record::Answer::Close),
         "undo" => None,
         _ => return Err(Problem::invalid("answer", "choose one person, two people, or close")),
     };
-    let (review, ..) = case(&state, number).await?;
-    let detail = json!({"decision": form.answer, "patients":
-        [format!("Patient/{}", review.patient), format!("Patient/{}", review.other_patient)]});
+    let patients = case(&state, &reader, number).await?.patients();
+    let patients: Vec<String> = patients.iter().map(|patient| format!("Patient/{patient}")).collect();
+    let detail = json!({"decision": form.answer, "patients": patients});
     caller::audit(&state, &caller, "identity-decided", format!("identity/{number}"), detail).await?;
     let actor = caller.organisation.code.to_string();
     let now = state.clock.now();
-    state
-        .blocking(move |s| {
-            match answer {
-                Some(answer) => s.record.answer_review(number, answer, &reason, &actor, now),
-                None => s.record.undo_review(number, &reason, &actor, now),
-            }
-            .map_err(record_problem)
-        })
-        .await?;
+    state.blocking(move |s| s.gate.shelf.decide(number, answer, &reason, &actor, now)).await?;
     Ok(Redirect::to(&format!("/identity/{number}")).into_response())
 }

@@ -8,13 +8,13 @@ use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use causeway_access::audit_event::Act;
 use causeway_access::opened::Opened;
-use causeway_access::{Reader, record_problem};
+use causeway_access::record::{
+    Change, Member, Part, PersonView, SafetyLine, SourceSummary, Summary, SummaryQuery, Test,
+};
+use causeway_access::{Reader, Sealed};
 use causeway_broker::limits::PAGE_ROWS;
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::{
-    Change, Member, Part, PersonView, SafetyLine, SourceSummary, Summary, SummaryQuery, Test,
-};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -187,42 +187,46 @@ pub(crate) async fn page(
         since: Some(since),
         expected: Vec::new(),
     };
-    let (mut opened, person, summary) = read(&state, opened, &id, wanted).await?;
-    let codes = summary.parts.iter().filter(|p| p.total > 0).map(|p| p.code.to_owned()).collect();
-    opened.disclose(&state.gate, &reader, Act::Read, vec!["page/record".to_owned()], codes).await?;
+    let (mut opened, sealed) = read(&state, &reader, opened, &id, wanted).await?;
+    let tell = |(_, summary): &(PersonView, Summary)| {
+        let codes = summary.parts.iter().filter(|p| p.total > 0).map(|p| p.code.to_owned()).collect();
+        (vec!["page/record".to_owned()], codes)
+    };
+    let (person, summary) = opened.disclose(&state.gate, &reader, Act::Read, sealed, tell).await?;
     if !wants_html(&headers) {
         return Ok(Json(json!({"person": person, "record": summary})).into_response());
     }
     render(&shown(person, &summary, &query, since, now))
 }
 
-/// The person and the summary as the reader may see them.
+/// The person and the summary as the reader may see them, closed until it is written down.
 ///
 /// # Errors
 /// 404, 503.
 pub(crate) async fn read(
     state: &Shared,
+    reader: &Reader,
     opened: Opened,
     id: &str,
     query: SummaryQuery,
-) -> Answer<(Opened, PersonView, Summary)> {
+) -> Answer<(Opened, Sealed<(PersonView, Summary)>)> {
     let id = id.to_owned();
-    let (opened, found) = state
+    let (opened, sealed) = state
         .blocking(move |s| -> Result<_, Problem> {
             let show = |resource| opened.show(resource);
             let limited = opened.decision.is_some();
-            let person = s.record.person(&id).map_err(record_problem)?;
-            let summary = s
-                .record
-                .summary(&id, &query, limited.then_some(&show as &dyn Fn(Value) -> Option<Value>))
-                .map_err(record_problem)?;
-            Ok((opened, person.zip(summary)))
+            let show = limited.then_some(&show as &dyn Fn(Value) -> Option<Value>);
+            let sealed = s.gate.shelf.summary(&id, &query, show)?;
+            Ok((opened, sealed))
         })
         .await?;
-    let Some((mut person, mut summary)) = found else { return Err(Problem::not_found("person")) };
-    opened.filter_person(&mut person);
-    opened.filter_summary(&mut summary);
-    Ok((opened, person, summary))
+    let missing = reader.event(&state.gate, Act::Read);
+    let sealed = sealed.found(&state.gate, missing, "person").await?.map(|(mut person, mut summary)| {
+        opened.filter_person(&mut person);
+        opened.filter_summary(&mut summary);
+        (person, summary)
+    });
+    Ok((opened, sealed))
 }
 
 fn start_of(day: &str) -> Option<Timestamp> {
@@ -349,14 +353,15 @@ fn part(part: &Part, tests: &[Test], alone: bool, person: &str) -> PartRow {
         (_, "medicines" | "problems") => FACTS_SHOWN_FIRST,
         _ => FACTS_SHOWN,
     };
-    let is_test = |fact: &causeway_record::Fact| fact.tellings.iter().any(|t| t.measured.is_some());
+    let is_test = |fact: &causeway_access::record::Fact| fact.tellings.iter().any(|t| t.measured.is_some());
     let in_table = part.code == "results";
-    let listed: Vec<&causeway_record::Fact> =
+    let listed: Vec<&causeway_access::record::Fact> =
         part.facts.iter().filter(|f| !in_table || !is_test(f)).collect();
     let lasting = matches!(part.code, "medicines" | "problems" | "services-and-care");
-    let over = |f: &&causeway_record::Fact| lasting && f.standing == causeway_record::Standing::Past;
-    let standing: Vec<&causeway_record::Fact> = listed.iter().copied().filter(|f| !over(f)).collect();
-    let past: Vec<&causeway_record::Fact> = listed.iter().copied().filter(over).collect();
+    let over =
+        |f: &&causeway_access::record::Fact| lasting && f.standing == causeway_access::record::Standing::Past;
+    let standing: Vec<&causeway_access::record::Fact> = listed.iter().copied().filter(|f| !over(f)).collect();
+    let past: Vec<&causeway_access::record::Fact> = listed.iter().copied().filter(over).collect();
     let tests_shown = if alone { TESTS_ALONE } else { TESTS_SHOWN };
     let tests = if in_table { tests } else { &[] };
     let left = standing.len().saturating_sub(shown)
@@ -380,7 +385,7 @@ fn part(part: &Part, tests: &[Test], alone: bool, person: &str) -> PartRow {
 }
 
 fn test(test: &Test) -> TestRow {
-    let point = |p: &causeway_record::Point| {
+    let point = |p: &causeway_access::record::Point| {
         (words::date(&p.date), p.value.clone(), p.flag.clone(), p.earlier.join("; "))
     };
     let last = test.points.first();

@@ -5,11 +5,11 @@ use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use causeway_access::audit_event::Act;
 use causeway_access::caller::same_origin;
+use causeway_access::record::PersonQuery;
 use causeway_access::standing::{Alert, Reason};
-use causeway_access::{Reader, opened, record_problem};
+use causeway_access::{Reader, opened};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::PersonQuery;
 use serde::Deserialize;
 
 use super::{Who, see};
@@ -92,17 +92,16 @@ pub(super) async fn ask(
             "Say why, in a few words: the privacy officer will read it.",
         );
     }
-    let query = PersonQuery { text: number, birth_date: born, limit: 2, ..PersonQuery::default() };
-    let rows = state.blocking(move |s| s.record.persons(&query).map_err(record_problem)).await?;
-    let [row] = rows.as_slice() else {
+    let query = PersonQuery { text: number, birth_date: born, ..PersonQuery::default() };
+    let found = state.blocking(move |s| s.gate.shelf.only_person(&query)).await?;
+    let Some((person, patient)) = found else {
+        let mut event = reader.event(&state.gate, Act::SelfClaim);
+        event.refused = "not-found".to_owned();
+        opened::write(&state.gate, &[event]).await?;
         // The same words whether there is nobody, or more than one.
         return show(&state, &reader, form.number, "Nobody can be found with this number and date of birth.");
     };
-    let person = row.id.clone();
     let emergency = form.kind == "emergency";
-    let wanted = person.clone();
-    let view = state.blocking(move |s| s.record.person(&wanted).map_err(record_problem)).await?;
-    let patient = view.map(|v| v.display_patient).unwrap_or_default();
     let now = state.clock.now();
     let alert = Alert {
         id: uuid::Uuid::now_v7().to_string(),

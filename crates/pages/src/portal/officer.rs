@@ -7,10 +7,10 @@ use axum::extract::{Form, Path, State};
 use axum::http::HeaderMap;
 use causeway_access::audit_event::{Act, Event};
 use causeway_access::caller::same_origin;
-use causeway_access::misuse::{self, Access};
+use causeway_access::misuse;
 use causeway_access::standing::{Alert, Reason, Review};
-use causeway_access::{Reader, opened, record_problem};
-use causeway_broker::state::{AppState, Shared};
+use causeway_access::{Reader, opened};
+use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde::Deserialize;
 
@@ -65,13 +65,15 @@ pub(super) async fn page(State(state): State<Shared>, reader: Reader) -> Answer 
     let found = state
         .blocking(|s| -> Result<_, Problem> {
             let alerts = s.gate.access.standings.alerts()?;
-            let events = opened::events(&s.gate, &[], 1000)?;
             let check = s.engine.verify_audit()?;
-            let log = log(s, &events)?;
-            Ok((alerts, events, check, log))
+            let events = opened::events(&s.gate, &[], 1000)?;
+            Ok((alerts, check, misuse::log(&s.gate, events, LOG_ROWS)?))
         })
         .await?;
-    let (alerts, events, check, log) = found;
+    let (alerts, check, sealed) = found;
+    let mut event = reader.event(&state.gate, Act::Read);
+    event.data = vec!["page/privacy".to_owned()];
+    let (log, events) = sealed.open(&state.gate, |_| vec![event]).await?;
     let chain = match &check.broken_at {
         None => format!("The log's chain of {} entries is whole.", check.entries),
         Some(at) => format!("The log's chain is broken: {at:?}."),
@@ -97,9 +99,6 @@ pub(super) async fn page(State(state): State<Shared>, reader: Reader) -> Answer 
         .take(ROWS)
         .map(|e| line(e, e.refused.clone(), e.text.clone()))
         .collect();
-    let mut event = reader.event(&state.gate, Act::Read);
-    event.data = vec!["page/privacy".to_owned()];
-    opened::write(&state.gate, &[event]).await?;
     render(&Page {
         frame: Frame::new("Privacy", "/access"),
         who: Who::of(&state, &reader),
@@ -147,53 +146,6 @@ fn row(state: &Shared, alert: &Alert, now: jiff::Timestamp) -> AlertRow {
         accepted: alert.review.as_ref().is_some_and(|r| r.accepted),
         review: alert.review.as_ref().map(|r| format!("{} {}", r.by, r.note)).unwrap_or_default(),
     }
-}
-
-/// The log as the patterns take it: what the exchange knows of both sides. The numbers are the events' places.
-fn log(state: &AppState, events: &[Event]) -> Answer<Vec<Access>> {
-    let mut people: BTreeMap<String, (String, String, String)> = BTreeMap::new();
-    let mut out = Vec::new();
-    let from = events.len().saturating_sub(LOG_ROWS);
-    for (number, event) in (0u64..).zip(events).skip(from) {
-        let Some(user) = event.user.as_ref().filter(|u| u.audience == "staff") else { continue };
-        if event.patient.is_empty()
-            || !event.refused.is_empty()
-            || !matches!(event.act, Act::Read | Act::Query)
-        {
-            continue;
-        }
-        if !people.contains_key(&event.patient) {
-            let person = state.record.person_of(&event.patient).map_err(record_problem)?;
-            let view = match &person {
-                Some(person) => state.record.person(person).map_err(record_problem)?,
-                None => None,
-            };
-            let told = view.map(|v| v.display).unwrap_or_default();
-            people.insert(event.patient.clone(), (told.nhs_number, told.family, told.address));
-        }
-        let (nhs_number, family, address) = people.get(&event.patient).cloned().unwrap_or_default();
-        out.push(Access {
-            number,
-            at: event.recorded,
-            user: format!("{}#{}", user.who.system, user.who.value),
-            user_name: user.who.name.clone(),
-            organisation: event.client.value.clone(),
-            person: event.patient.clone(),
-            person_number: nhs_number,
-            person_family: family,
-            person_address: address,
-            break_glass: event.is_break_glass(),
-            told_relationship: !matches!(
-                event.relationship.as_str(),
-                "self-claimed" | "break-glass" | "none" | ""
-            ),
-            // Whether care followed is known a week later; until then it is not held against anybody.
-            care_followed: state.clock.now().duration_since(event.recorded)
-                < jiff::SignedDuration::from_hours(168),
-            ..Access::default()
-        });
-    }
-    Ok(out)
 }
 
 #[derive(Debug, Default, Deserialize)]

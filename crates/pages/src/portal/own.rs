@@ -4,17 +4,17 @@
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use causeway_access::audit_event::{Act, purpose_plain};
+use causeway_access::audit_event::{Act, Event, purpose_plain};
 use causeway_access::choices::Choice;
 use causeway_access::opened::{self, Opened};
 use causeway_access::policy::Depth;
+use causeway_access::record::{self as record, Fact, PersonQuery, PersonView, SummaryQuery};
 use causeway_access::relationship::Kind;
 use causeway_access::session;
-use causeway_access::standing::{Alert, Grant, Reason};
-use causeway_access::{Reader, record_problem};
+use causeway_access::standing::{Alert, Grant, Reason, Standing};
+use causeway_access::{Reader, Sealed};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::{Fact, PersonQuery, Standing, SummaryQuery};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
@@ -49,30 +49,45 @@ struct HomePage {
 /// The people whose record this member of the public may open: her own, and of those who let her in.
 async fn mine(state: &Shared, reader: &Reader) -> Answer<Vec<PersonLink>> {
     let session = reader.signed_in()?.clone();
-    state
+    let (mut own, others) = state
         .blocking(move |s| -> Result<_, Problem> {
-            let mut out = Vec::new();
+            let mut own = Vec::new();
             if !session.who.nhs_number.is_empty() {
-                let query =
-                    PersonQuery { text: session.who.nhs_number.clone(), limit: 2, ..PersonQuery::default() };
-                let rows = s.record.persons(&query).map_err(record_problem)?;
-                if let [row] = rows.as_slice() {
-                    out.push(PersonLink { id: row.id.clone(), words: "My record".to_owned() });
+                let query = PersonQuery { text: session.who.nhs_number.clone(), ..PersonQuery::default() };
+                if let Some((id, _)) = s.gate.shelf.only_person(&query)? {
+                    own.push(PersonLink { id, words: "My record".to_owned() });
                 }
             }
-            let now = s.clock.now();
-            for person in s.gate.access.standings.let_in(&session.who.user(), now)? {
-                let name = s.record.person(&person).map_err(record_problem)?.map(|p| p.display.name);
-                if let Some(name) = name {
-                    out.push(PersonLink {
-                        id: person,
-                        words: format!("The record of {name}, who let you in"),
-                    });
-                }
+            let mut others = Vec::new();
+            for person in s.gate.access.standings.let_in(&session.who.user(), s.clock.now())? {
+                others.push(s.gate.shelf.person(&person)?);
             }
-            Ok(out)
+            Ok((own, others))
         })
-        .await
+        .await?;
+    if others.is_empty() {
+        return Ok(own);
+    }
+    let sealed = Sealed::all(others).map(|people| people.into_iter().flatten().collect::<Vec<_>>());
+    let events = |people: &Vec<PersonView>| {
+        let one = |patient: &str| {
+            let mut event = reader.event(&state.gate, Act::Read);
+            patient.clone_into(&mut event.patient);
+            event.data = vec!["page/me".to_owned()];
+            event
+        };
+        if people.is_empty() {
+            vec![one("")]
+        } else {
+            people.iter().map(|p| one(&p.display_patient)).collect()
+        }
+    };
+    let people = sealed.open(&state.gate, events).await?;
+    own.extend(people.into_iter().map(|person| PersonLink {
+        words: format!("The record of {}, who let you in", person.display.name),
+        id: person.id,
+    }));
+    Ok(own)
 }
 
 pub(super) async fn home(State(state): State<Shared>, reader: Reader) -> Answer {
@@ -125,8 +140,8 @@ impl PlainEntry {
             detail: lead.map(|l| l.detail.clone()).unwrap_or_default(),
             // Where her sources differ she is told so, in the same words for everything.
             standing: match fact.standing {
-                Standing::Past => "This is over.",
-                Standing::Refuted => "It was looked into, and it is not so.",
+                record::Standing::Past => "This is over.",
+                record::Standing::Refuted => "It was looked into, and it is not so.",
                 _ if !fact.differences.is_empty() => {
                     "The places that look after you do not all say the same about this."
                 }
@@ -219,22 +234,27 @@ pub(super) async fn record(
     let opened = people::open(&state, &reader, &id, "page/own-record").await?;
     let today = causeway_core::london().to_datetime(state.clock.now()).date().to_string();
     let query = SummaryQuery { today, part: look.section.clone(), ..SummaryQuery::default() };
-    let (mut opened, person, all) = clinician::record::read(&state, opened, &id, query).await?;
+    let (mut opened, sealed) = clinician::record::read(&state, &reader, opened, &id, query).await?;
     let easy = look.easy == "1";
     let alone = !look.section.is_empty();
-    let chosen = all.parts.iter().filter(|p| !p.facts.is_empty());
-    let chosen = chosen.filter(|p| !easy || EASY.contains(&p.code));
     let shown = if alone { 60 } else { SHOWN };
-    let sections: Vec<PlainSection> = chosen
-        .map(|part| PlainSection {
-            code: part.code.to_owned(),
-            title: plain(part.code),
-            more: part.facts.len().saturating_sub(shown),
-            entries: part.facts.iter().take(shown).map(PlainEntry::of).collect(),
-        })
-        .collect();
-    let seen = sections.iter().map(|s| s.code.clone()).collect();
-    opened.disclose(&state.gate, &reader, Act::Read, vec!["page/own-record".to_owned()], seen).await?;
+    let sealed = sealed.map(|(person, all)| {
+        let chosen = all.parts.iter().filter(|p| !p.facts.is_empty());
+        let chosen = chosen.filter(|p| !easy || EASY.contains(&p.code));
+        let sections: Vec<PlainSection> = chosen
+            .map(|part| PlainSection {
+                code: part.code.to_owned(),
+                title: plain(part.code),
+                more: part.facts.len().saturating_sub(shown),
+                entries: part.facts.iter().take(shown).map(PlainEntry::of).collect(),
+            })
+            .collect();
+        (person, all.gaps, sections)
+    });
+    let tell = |(_, _, sections): &(_, _, Vec<PlainSection>)| {
+        (vec!["page/own-record".to_owned()], sections.iter().map(|s| s.code.clone()).collect())
+    };
+    let (person, gaps, sections) = opened.disclose(&state.gate, &reader, Act::Read, sealed, tell).await?;
     let own = is_own(&opened);
     render(&RecordPage {
         frame: Frame::new(if own { "My record" } else { "A record" }, "/me"),
@@ -245,7 +265,7 @@ pub(super) async fn record(
         born: words::date(&person.display.birth_date),
         address: person.display.address.clone(),
         practice: person.display.general_practice.clone(),
-        notices: all.gaps.iter().map(|g| g.text.clone()).collect(),
+        notices: gaps.iter().map(|g| g.text.clone()).collect(),
         sections,
         large: look.large == "1",
         easy,
@@ -305,7 +325,10 @@ pub(super) async fn looked(State(state): State<Shared>, reader: Reader, Path(id)
         ));
     }
     let patients = opened.patients.clone();
-    let events = state.blocking(move |s| opened::events(&s.gate, &patients, 1000)).await?;
+    let sealed = state.blocking(move |s| opened::events(&s.gate, &patients, 1000)).await?;
+    let tell = |_: &Vec<Event>| (vec!["page/looked".to_owned()], vec!["access-log".to_owned()]);
+    // What was there before this look.
+    let events = opened.disclose(&state.gate, &reader, Act::Read, sealed, tell).await?;
     let policies = state.gate.access.policies.clone();
     let total = events.len();
     let me = reader.session.as_ref().map(|s| s.who.clone());
@@ -351,20 +374,11 @@ pub(super) async fn looked(State(state): State<Shared>, reader: Reader, Path(id)
             }
         })
         .collect();
-    opened
-        .disclose(
-            &state.gate,
-            &reader,
-            Act::Read,
-            vec!["page/looked".to_owned()],
-            vec!["access-log".to_owned()],
-        )
-        .await?;
     let frame = Frame::new("Who has looked", "/me");
     render(&LookedPage { frame, who: Who::of(&state, &reader), id, rows, total })
 }
 
-fn what(event: &causeway_access::audit_event::Event) -> String {
+fn what(event: &Event) -> String {
     match event.act {
         Act::Query => "a search".to_owned(),
         Act::Export => "a copy that left the exchange".to_owned(),
@@ -403,7 +417,9 @@ struct ChoicesPage {
 
 pub(super) async fn choices(State(state): State<Shared>, reader: Reader, Path(id): Path<String>) -> Answer {
     let mut opened = own(&state, &reader, &id, "page/choices").await?;
-    let chosen = opened.standing.choices.clone();
+    let sealed = opened.standing();
+    let tell = |_: &Standing| (vec!["page/choices".to_owned()], Vec::new());
+    let chosen = opened.disclose(&state.gate, &reader, Act::Read, sealed, tell).await?.choices;
     let said = |source: &str, at: jiff::Timestamp| {
         if at == jiff::Timestamp::UNIX_EPOCH {
             source.to_owned()
@@ -430,7 +446,6 @@ pub(super) async fn choices(State(state): State<Shared>, reader: Reader, Path(id
             format!("{}: {} ({})", c.choice.title(), if c.on { "on" } else { "off" }, said(&c.source, c.at))
         })
         .collect();
-    opened.disclose(&state.gate, &reader, Act::Read, vec!["page/choices".to_owned()], Vec::new()).await?;
     let frame = Frame::new("My choices", "/me");
     render(&ChoicesPage { frame, who: Who::of(&state, &reader), id, rows, history })
 }
@@ -491,13 +506,15 @@ struct PeoplePage {
 
 async fn people_page(state: &Shared, reader: &Reader, id: String, wrong: String) -> Answer {
     let mut opened = own(state, reader, &id, "page/people").await?;
+    let sealed = opened.standing();
+    let tell = |_: &Standing| (vec!["page/people".to_owned()], Vec::new());
+    let standing = opened.disclose(&state.gate, reader, Act::Read, sealed, tell).await?;
     let now = state.clock.now();
     let policies = state.gate.access.policies.clone();
     let title = |code: &String| {
         policies.sections.iter().find(|s| s.code == *code).map_or_else(|| code.clone(), |s| s.title.clone())
     };
-    let rows = opened
-        .standing
+    let rows = standing
         .grants
         .iter()
         .map(|g| GrantRow {
@@ -522,7 +539,6 @@ async fn people_page(state: &Shared, reader: &Reader, id: String, wrong: String)
         })
         .map(|s| (s.code.clone(), s.title.clone()))
         .collect();
-    opened.disclose(&state.gate, reader, Act::Read, vec!["page/people".to_owned()], Vec::new()).await?;
     let frame = Frame::new("People I let in", "/me");
     render(&PeoplePage { frame, who: Who::of(state, reader), id, rows, parts, wrong })
 }
@@ -623,7 +639,7 @@ pub(super) async fn wrong(
     Query(query): Query<Told>,
 ) -> Answer {
     let mut opened = own(&state, &reader, &id, "page/wrong").await?;
-    opened.disclose(&state.gate, &reader, Act::Read, vec!["page/wrong".to_owned()], Vec::new()).await?;
+    opened.disclose_page(&state.gate, &reader, "page/wrong").await?;
     let frame = Frame::new("Something is wrong here", "/me");
     render(&WrongPage { frame, who: Who::of(&state, &reader), id, told: query.told == "1" })
 }

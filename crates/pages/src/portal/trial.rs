@@ -1,6 +1,6 @@
 //! Pages on which the decision can be tried: as any role, with any choices, by another version of the policy, and side by side.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use askama::Template;
@@ -12,12 +12,13 @@ use causeway_access::decide::{
     decide_extract,
 };
 use causeway_access::policy::{Depth, PolicySet, built_in_files};
+use causeway_access::record::PersonQuery;
 use causeway_access::relationship::{Kind, Relationship};
-use causeway_access::{HasGate, Reader, opened, record_problem};
+use causeway_access::{HasGate, Reader, Sealed, opened};
 use causeway_broker::state::{AppState, Shared};
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::PersonQuery;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Who;
 use super::cast::cast;
@@ -366,19 +367,18 @@ pub(super) async fn sensitive(State(state): State<Shared>, reader: Reader) -> An
         .blocking(|s| -> Result<_, Problem> {
             let other = other_set()?;
             let query = PersonQuery { limit: COUNTED, ..PersonQuery::default() };
-            let rows = s.record.persons(&query).map_err(record_problem)?;
+            let people = s.gate.shelf.ids(&query)?;
             let mut counts = std::collections::BTreeMap::<String, (usize, usize)>::new();
-            for row in &rows {
+            for person in &people {
                 for (n, set) in [&s.gate.access.policies, &other].into_iter().enumerate() {
-                    let opened =
-                        opened::open_with(s.gate(), &s.record, &row.id, set, "R8000", Kind::Registered)?;
+                    let opened = opened::open_with(s.gate(), person, set, "R8000", Kind::Registered)?;
                     for (rule, count) in opened.by_rule() {
                         let of = counts.entry(rule).or_default();
                         if n == 0 { of.0 += count } else { of.1 += count }
                     }
                 }
             }
-            Ok((rows.len(), counts, s.gate.access.policies.differences(&other)))
+            Ok((people.len(), counts, s.gate.access.policies.differences(&other)))
         })
         .await?;
     let because = |rule: &str| match rule {
@@ -448,48 +448,52 @@ pub(super) async fn side_by_side(
     if !state.gate.open {
         return Err(Problem::not_found("page: it is for the demonstration, where everybody is invented"));
     }
-    let page = state.blocking(move |s| sides(s, &side.person)).await?;
-    let (name, readers, rows) = page;
+    let sealed = state.blocking(move |s| sides(s, &side.person)).await?;
     let mut event = reader.event(&state.gate, Act::Read);
     event.data = vec!["page/side-by-side".to_owned()];
-    opened::write(&state.gate, &[event]).await?;
+    let (_, name, readers, rows) = sealed
+        .open(&state.gate, |(patient, ..)| {
+            event.patient.clone_from(patient);
+            vec![event]
+        })
+        .await?;
     let frame = Frame::new("Side by side", "/access");
     render(&SidePage { frame, who: Who::of(&state, &reader), name, readers, rows })
 }
 
-type Sides = (String, Vec<SideReader>, Vec<(String, Vec<String>)>);
+/// Patient, name, readers, and a row for each section.
+type Sides = (String, String, Vec<SideReader>, Vec<(String, Vec<String>)>);
 
-fn sides(s: &AppState, person: &str) -> Answer<Sides> {
+fn sides(s: &AppState, person: &str) -> Answer<Sealed<Sides>> {
     let cast = cast(s)?;
     let own =
         cast.iter().find(|c| c.role == "person" && !c.nhs_number.is_empty()).map(|c| c.nhs_number.clone());
     let query = PersonQuery { text: own.unwrap_or_default(), limit: 1, ..PersonQuery::default() };
     let person = if person.is_empty() {
-        s.record.persons(&query).map_err(record_problem)?.first().map(|r| r.id.clone())
+        s.gate.shelf.ids(&query)?.into_iter().next()
     } else {
         Some(person.to_owned())
     };
-    let Some(person) = person else { return Ok(Sides::default()) };
-    let name = s.record.person(&person).map_err(record_problem)?.map(|p| p.display.name).unwrap_or_default();
+    // Nobody is found by an empty id.
+    let person = person.unwrap_or_default();
+    let view = s.gate.shelf.person(&person)?;
+    if person.is_empty() {
+        return Ok(view.map(|_| Sides::default()));
+    }
     let policies = s.gate.access.policies.clone();
     let mut readers = Vec::new();
-    let mut counts: Vec<std::collections::BTreeMap<String, usize>> = Vec::new();
+    let mut shown: Vec<Sealed<Vec<Value>>> = Vec::new();
     let mut depths: Vec<std::collections::BTreeMap<String, Depth>> = Vec::new();
     for who in &cast {
         let reader = Reader::of_session(s.gate(), who);
-        let opened = opened::open(s.gate(), &s.record, &reader, &person, Reach::Open)?;
+        let opened = opened::open(s.gate(), &reader, &person, Reach::Open)?;
         let decision = match &opened.decision {
             Some(d) if d.permit => format!("yes: {}", d.relationship.word()),
             Some(d) => format!("no: {}", d.refusal()),
             None => "everything".to_owned(),
         };
-        let mut of = std::collections::BTreeMap::new();
-        if opened.permit() {
-            for resource in opened.resources() {
-                let section = causeway_access::sections::section_of(&resource, opened::adapter_of(&resource));
-                *of.entry(section.to_owned()).or_default() += 1;
-            }
-        }
+        let permit = opened.permit();
+        shown.push(opened.resources().map(|all| if permit { all } else { Vec::new() }));
         let role = policies.role(&who.role);
         depths.push(
             policies
@@ -500,7 +504,6 @@ fn sides(s: &AppState, person: &str) -> Answer<Sides> {
                 })
                 .collect(),
         );
-        counts.push(of);
         readers.push(SideReader {
             name: who.name.clone(),
             role: role.map(|r| r.name.clone()).unwrap_or_default(),
@@ -508,20 +511,35 @@ fn sides(s: &AppState, person: &str) -> Answer<Sides> {
         });
     }
     let skip = ["directory", "provenance", "originals", "contact-details", "access-log", "other"];
-    let rows = policies
-        .sections
-        .iter()
-        .filter(|r| !skip.contains(&r.code.as_str()))
-        .map(|r| {
-            let cells =
-                counts.iter().zip(&depths).map(|(of, depth)| match (of.get(&r.code), depth.get(&r.code)) {
-                    (Some(n), Some(Depth::Summary)) => format!("{n} (summary)"),
-                    (Some(n), _) => n.to_string(),
-                    (None, Some(Depth::None) | None) => "–".to_owned(),
-                    (None, _) => "0".to_owned(),
+    Ok(view.zip(Sealed::all(shown)).map(|(view, shown)| {
+        let counts: Vec<_> = shown.iter().map(|all| by_section(all)).collect();
+        let rows = policies
+            .sections
+            .iter()
+            .filter(|r| !skip.contains(&r.code.as_str()))
+            .map(|r| {
+                let cells = counts.iter().zip(&depths).map(|(of, depth)| {
+                    match (of.get(&r.code), depth.get(&r.code)) {
+                        (Some(n), Some(Depth::Summary)) => format!("{n} (summary)"),
+                        (Some(n), _) => n.to_string(),
+                        (None, Some(Depth::None) | None) => "–".to_owned(),
+                        (None, _) => "0".to_owned(),
+                    }
                 });
-            (r.title.clone(), cells.collect())
-        })
-        .collect();
-    Ok((name, readers, rows))
+                (r.title.clone(), cells.collect())
+            })
+            .collect();
+        let (patient, name) = view.map(|v| (v.display_patient, v.display.name)).unwrap_or_default();
+        (patient, name, readers, rows)
+    }))
+}
+
+/// How many resources are in each section.
+fn by_section(resources: &[Value]) -> BTreeMap<String, usize> {
+    let mut of = BTreeMap::new();
+    for resource in resources {
+        let section = causeway_access::sections::section_of(resource, opened::adapter_of(resource));
+        *of.entry(section.to_owned()).or_default() += 1;
+    }
+    of
 }

@@ -660,8 +660,12 @@ impl Work<'_> {
         Ok(all.into_iter().filter(|(_, _, key)| policy::can_be_superseded(&key.kind)).collect())
     }
 
+    /// Keeps whom the message told of, and what it says of them.
     fn notices(&self) -> Result<()> {
         for patient in self.concerned.iter().filter(|p| !p.is_empty()) {
+            self.db
+                .prepare_cached("INSERT OR IGNORE INTO concerned(mid, patient) VALUES(?1,?2)")?
+                .execute(params![self.mid, patient])?;
             for notice in &self.message.notices {
                 self.db
                     .prepare_cached(

@@ -79,6 +79,10 @@ pub(crate) fn attach(db: &Connection, identifiers: &[Identifier]) -> Result<()> 
         for rid in waiting {
             db.prepare_cached("UPDATE resource SET patient=?2 WHERE rid=?1")?
                 .execute(params![rid, patient])?;
+            db.prepare_cached(
+                "INSERT OR IGNORE INTO concerned(mid, patient) SELECT mid, ?2 FROM mention WHERE rid=?1",
+            )?
+            .execute(params![rid, patient])?;
             db.prepare_cached("DELETE FROM awaiting WHERE rid=?1")?.execute([rid])?;
         }
     }

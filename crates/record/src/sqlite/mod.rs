@@ -328,6 +328,14 @@ impl Record {
         })
     }
 
+    /// The Patients whom a message told of, up to `limit`: those that the record has taken in.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn patients_of_message(&self, message: &str, limit: usize) -> Result<Vec<String>> {
+        self.read(|db| people::of_message(db, message, limit))
+    }
+
     /// A list of persons.
     ///
     /// # Errors

@@ -29,6 +29,17 @@ pub(crate) fn person_of(db: &Connection, patient: &str) -> Result<Option<String>
     }
 }
 
+/// The Patients whom a message told of, up to `limit`.
+pub(crate) fn of_message(db: &Connection, message: &str, limit: usize) -> Result<Vec<String>> {
+    let mut list = db.prepare_cached(
+        "SELECT DISTINCT c.patient FROM message m JOIN concerned c ON c.mid = m.mid WHERE m.id = ?1
+         ORDER BY c.patient LIMIT ?2",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = list.query_map(params![message, limit], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Id of a person.
 pub(crate) fn person_id(db: &Connection, pid: i64) -> Result<String> {
     Ok(db.prepare_cached("SELECT id FROM person WHERE pid=?1")?.query_row([pid], |row| row.get(0))?)

@@ -89,6 +89,7 @@ pub(crate) fn list(db: &Connection, query: &PersonQuery) -> Result<Vec<PersonRow
         out.push(PersonRow {
             id: people::person_id(db, pid)?,
             display: chosen(&members).map(|m| m.demographics.clone()).unwrap_or_default(),
+            display_patient: chosen(&members).map(|m| m.patient.clone()).unwrap_or_default(),
             members: members.len(),
             organisations: organisations.into_iter().collect(),
             reviews: open.query_row([pid], |row| read::count_at(row, 0))?,

@@ -14,7 +14,7 @@ use super::labels::Labels;
 use super::{index, links, summary};
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -315,6 +315,15 @@ CREATE TABLE ix_target(             -- targets of a Provenance, 64 a row
 CREATE INDEX ix_target_block ON ix_target(block, rid, mask);
 CREATE TABLE bit(n INTEGER PRIMARY KEY) STRICT;
 WITH RECURSIVE count(n) AS (SELECT 0 UNION ALL SELECT n+1 FROM count WHERE n<63) INSERT INTO bit SELECT n FROM count;
+";
+
+/// Version 8: whom a message told of is found by the message, for the entry that says that it was read.
+const V8: &str = "
+CREATE TABLE concerned(             -- a row for each Patient whom a message told of
+  mid INTEGER NOT NULL, patient TEXT NOT NULL,
+  PRIMARY KEY(mid, patient)
+) STRICT, WITHOUT ROWID;
+INSERT INTO concerned SELECT DISTINCT n.mid, r.patient FROM mention n JOIN resource r ON r.rid = n.rid WHERE r.patient <> '';
 ";
 
 /// Sets a connection up and brings the schema to the newest version.

@@ -46,6 +46,25 @@ fn the_fact_reaches_the_person_who_has_the_identifier_whichever_comes_first() {
     }
 }
 
+/// Whom a message told of: what told of her before she was known too, and one that only has her number.
+#[test]
+fn a_message_leads_to_everybody_whom_it_told_of() {
+    let s = scratch();
+    tell(&s, "a", "telecare-alarm", &alarm("o1", CONTROLLER, "770000000001"));
+    let of = |message: &str, limit: usize| s.record.patients_of_message(message, limit).unwrap();
+    assert!(of("a", 9).is_empty(), "nobody is known by it yet");
+    tell(&s, "b", "care-provider-record", &with_controller("p1", &number(1), "770000000001"));
+    tell(&s, "c", "hl7v2", &observation("o3", "p1", "Gait speed", "2026-09-14T03:40:12Z", "0.4"));
+    let two = [
+        patient("p2", &number(2), "Ferrier", "1951-02-03"),
+        patient("p3", &number(3), "Gosling", "1961-02-03"),
+    ];
+    apply(&s.record, &message("d", "ZZ-d", "hl7v2", 100), &two);
+    assert_eq!((of("a", 9), of("b", 9)), (vec!["p1".to_owned()], vec!["p1".to_owned()]));
+    assert_eq!((of("d", 9).len(), of("d", 1).len(), of("e", 9).len()), (2, 1, 0));
+    assert_eq!(of("c", 9), ["p1"]);
+}
+
 #[test]
 fn an_identifier_that_two_persons_have_decides_nothing() {
     let s = scratch();

@@ -1,8 +1,13 @@
 //! No disclosure without its audit entry: every address of the router's own list is asked for, and where a person is in
-//! the answer, exactly one entry of the audit trail says so.
+//! the answer, exactly one entry of the audit trail under that person says so. Where the trail can't be written, nothing is
+//! in any answer; and nothing of one organisation's is in any answer to another.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::extract::State;
+use causeway_exchange::{Audit, Engine};
 use causeway_service::access::session::SignedIn;
 use causeway_service::mesh::{self, AuthMode, Mailbox, MeshConfig, Mode};
 use causeway_service::nrl;
@@ -10,13 +15,11 @@ use causeway_service::pages::portal::cast::CAST;
 use causeway_service::testing::TestServer;
 use causeway_service::{Service, Shared};
 
+use crate::faulty::Faulty;
 use crate::support::*;
 
 /// What only an answer about the person holds.
 const MARKS: [&str; 2] = ["Quillfeather", "marmalade"];
-/// Actions of the audit trail that tell of a disclosure.
-const DISCLOSED: [&str; 4] = ["message-read", "access", "record-viewed", "identity-listed"];
-
 /// One case: the address as the router has it, the same filled in (`{id}` message, `{patient}`, `{person}`), and whether
 /// a person is in the answer. `-`: not asked for here, it takes no GET.
 type Case = (&'static str, &'static str, bool);
@@ -203,7 +206,17 @@ struct Seeded {
 impl Seeded {
     async fn new(control: bool) -> (Self, Vec<String>) {
         let world = World::new();
-        let state = world.state(open_config());
+        let engine = world.engine();
+        Self::with_trail(world, control, engine.clone(), engine).await
+    }
+
+    async fn with_trail(
+        world: World,
+        control: bool,
+        engine: Arc<dyn Engine>,
+        trail: Arc<dyn Audit>,
+    ) -> (Self, Vec<String>) {
+        let state = world.state_with_trail(open_config(), engine, trail);
         let mut service =
             Service::new(state.clone()).door(mesh::router(mesh::open(exchange(), &state).unwrap()));
         service = service.door(nrl::router(nrl::open(nrl::Settings::default(), &state).unwrap()));
@@ -248,23 +261,34 @@ impl Seeded {
             ("{mesh}", sent),
         ];
         let mut seeded = Self { server, _world: world, cookie, fill, after: 0 };
-        seeded.entries();
+        seeded.entries(false);
         (seeded, listed)
     }
 
-    /// Entries of disclosures since the last look.
-    fn entries(&mut self) -> usize {
+    /// Entries since the last look that tell of a disclosure: under the person, or under a message of whom the record does
+    /// not know whom it is about.
+    fn entries(&mut self, message: bool) -> usize {
+        let of = |name: &str| self.fill.iter().find(|f| f.0 == name).unwrap().1.clone();
+        let (action, entity) = match message {
+            true => ("message-read", of("{mesh}")),
+            false => ("access", format!("Patient/{}", of("{patient}"))),
+        };
         let mut count = 0;
         loop {
             let entries = self.server.state.engine.audit_entries(None, Some(self.after), 500).unwrap();
             let Some(last) = entries.last() else { return count };
             self.after = last.seq;
-            count += entries.iter().filter(|e| DISCLOSED.contains(&e.audit.action.as_str())).count();
+            count += entries
+                .iter()
+                .filter(|e| e.audit.action == action && e.audit.entity == entity)
+                .filter(|e| !e.audit.detail.contains("\"refused\":\"n"))
+                .count();
         }
     }
 
     /// Whether a person was in the answer, and how many entries tell of it; for a program and for a browser.
     async fn ask(&mut self, path: &str) -> [(bool, usize); 2] {
+        let message = path.contains("{mesh}");
         let mut path = path.to_owned();
         for (name, value) in &self.fill {
             path = path.replace(name, value);
@@ -280,7 +304,7 @@ impl Seeded {
             let reply = call(&self.server, "GET", &path, &headers, b"").await;
             let text = reply.text();
             let named = MARKS.iter().any(|mark| text.contains(mark));
-            seen[at] = (named, self.entries());
+            seen[at] = (named, self.entries(message));
         }
         seen
     }
@@ -352,5 +376,77 @@ async fn a_message_of_others_is_refused_and_the_refusal_is_told() {
             assert!(entry.detail.contains("\"ground\":\"sender\""), "{}", entry.detail);
         }
     }
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_trail_cant_be_written_no_address_discloses() {
+    let world = World::new();
+    let engine = world.engine();
+    let trail = Faulty::new(engine.clone());
+    let (mut seeded, _) = Seeded::with_trail(world, false, engine, trail.clone()).await;
+    let mut before = 0;
+    for full in [false, true] {
+        trail.audit_fails.store(full, Ordering::SeqCst);
+        for (address, path, _) in CASES.iter().filter(|(_, path, _)| *path != "-") {
+            let [program, browser] = seeded.ask(path).await;
+            before += usize::from(!full && (program.0 || browser.0));
+            assert!(!full || !(program.0 || browser.0), "{address}: shown without an entry");
+        }
+    }
+    assert!(before >= 10, "with the trail, {before} addresses disclose");
+    seeded.server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_one_organisations_is_in_an_answer_to_another() {
+    let world = World::new();
+    let state = world.state(closed_config());
+    let service = Service::new(state.clone()).door(mesh::router(mesh::open(exchange(), &state).unwrap()));
+    let server = TestServer::start_service(state, service).await.unwrap();
+    let own = [("Authorization", "Bearer token-901"), ("Content-Type", "text/x-lines")];
+    let sent = call(&server, "POST", "/messages", &own, AGNES.as_bytes()).await.json();
+    let id = sent["id"].as_str().unwrap().to_owned();
+    let operator = [("Authorization", "Bearer token-900"), ("Accept", "application/json")];
+    let mut found = call(&server, "GET", "/people/", &operator, b"").await.json();
+    for _ in 0..400 {
+        if found["people"][0]["id"].is_string() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        found = call(&server, "GET", "/people/", &operator, b"").await.json();
+    }
+    let person = found["people"][0]["id"].as_str().unwrap().to_owned();
+    let patient = found["people"][0]["display_patient"].as_str().unwrap().to_owned();
+    let headers = [("Mex-To", "A1"), ("Mex-WorkflowID", "W"), ("Mex-LocalID", "L1")];
+    let reply = call(&server, "POST", "/messageexchange/A1/outbox", &headers, AGNES.as_bytes()).await.json();
+    let mesh = reply["messageID"].as_str().or(reply["message_id"].as_str()).unwrap().to_owned();
+    // What is the other's: words of the content, and that there is such a message or person.
+    let theirs = [MARKS[0], MARKS[1], id.as_str(), person.as_str(), patient.as_str(), mesh.as_str()];
+    let fill = [("{id}", &id), ("{patient}", &patient), ("{person}", &person), ("{mesh}", &mesh)];
+    let (mut asked, mut shown) = (0, 0);
+    for (address, path, _) in CASES.iter().filter(|(_, path, _)| *path != "-") {
+        let named = path.split('?').next().is_some_and(|address| address.contains('{'));
+        // Of its own mailbox: MESH knows mailboxes, not tokens.
+        let mut path = path.replace("/A1/", "/B1/");
+        for (name, value) in &fill {
+            path = path.replace(name, value);
+        }
+        for accept in ["application/json", "text/html"] {
+            for (token, other) in [("Bearer token-902", true), ("Bearer token-900", false)] {
+                let headers = [("Authorization", token), ("Accept", accept)];
+                let reply = call(&server, "GET", &path, &headers, b"").await;
+                let text = reply.text();
+                let of: Vec<&str> = theirs.iter().copied().filter(|t| text.contains(t)).collect();
+                shown += usize::from(!other && !of.is_empty());
+                // A refusal may say again what was asked for, nothing else.
+                let leak = of.iter().any(|word| !path.contains(word));
+                asked += usize::from(other);
+                assert!(!other || !leak, "{address} ({accept}): {of:?} in {}: {text}", reply.status);
+                assert!(!other || !named || reply.status >= 400, "{address}: {}", reply.status);
+            }
+        }
+    }
+    assert!(asked > 120 && shown > 20, "{asked} asked, {shown} shown to the operator, the control");
     server.stop().await.unwrap();
 }

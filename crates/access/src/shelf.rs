@@ -1,0 +1,214 @@
+//! What is kept of people: what messages hold, and the integrated record. Nothing leaves it that is not closed: a message's
+//! content by a [`crate::Disclosure`], a record by a [`Sealed`].
+//!
+//! ```compile_fail,E0616
+//! fn forgetful(shelf: &causeway_access::Shelf) {
+//!     let person = shelf.record.person("someone");
+//! }
+//! ```
+
+use std::sync::Arc;
+
+use causeway_exchange::{Contents, MessageId};
+use causeway_host::Answer;
+use causeway_record::{
+    PersonQuery, PersonRow, PersonView, Record, Review, SearchOptions, SearchPage, Summary, SummaryQuery,
+    Version,
+};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::disclosure::record_problem;
+use crate::sealed::{Case, Sealed};
+
+/// What is kept. Its calls block.
+#[derive(Clone)]
+pub struct Shelf {
+    pub(crate) contents: Arc<dyn Contents>,
+    pub(crate) record: Arc<Record>,
+}
+
+/// A step of a summary: a resource as the reader may see it.
+pub type Shown<'s> = Option<&'s dyn Fn(Value) -> Option<Value>>;
+
+impl Shelf {
+    /// What an engine and a record hold.
+    pub fn new(contents: Arc<dyn Contents>, record: Arc<Record>) -> Self {
+        Self { contents, record }
+    }
+
+    /// The record for the FHIR doors (`/fhir`, and pointers), which write their entries themselves before they answer. That is held by a count over the
+    /// router's own list of addresses and by a trail that can't be written (`service/tests/it/disclosures.rs`), not by a type;
+    /// the layers test refuses every other caller.
+    pub fn record_for_fhir(&self) -> &Record {
+        &self.record
+    }
+
+    /// A resource as it stands.
+    ///
+    /// # Errors
+    /// 503 where the record can't be read; so for every call here.
+    pub fn resource(&self, kind: &str, id: &str) -> Answer<Sealed<Option<Version>>> {
+        self.record.read_resource(kind, id).map(Sealed::new).map_err(record_problem)
+    }
+
+    /// One version of a resource.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn version(&self, kind: &str, id: &str, number: u32) -> Answer<Sealed<Option<Version>>> {
+        self.record.vread(kind, id, number).map(Sealed::new).map_err(record_problem)
+    }
+
+    /// All versions of a resource, as a Bundle.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn history(&self, kind: &str, id: &str, base: &str) -> Answer<Sealed<Option<Value>>> {
+        self.record.history_bundle(kind, id, base).map(Sealed::new).map_err(record_problem)
+    }
+
+    /// Everything of the person whom a Patient belongs to, as a Bundle.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn everything(&self, patient: &str, base: &str) -> Answer<Sealed<Option<Value>>> {
+        self.record.everything(patient, base).map(Sealed::new).map_err(record_problem)
+    }
+
+    /// A search.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`]; 400 where the record can't honour a parameter.
+    pub fn search(
+        &self,
+        kind: &str,
+        params: &[(String, String)],
+        options: &SearchOptions,
+    ) -> Answer<Sealed<SearchPage>> {
+        self.record.search(kind, params, options).map(Sealed::new).map_err(record_problem)
+    }
+
+    /// A list of persons.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn persons(&self, query: &PersonQuery) -> Answer<Sealed<Vec<PersonRow>>> {
+        self.record.persons(query).map(Sealed::new).map_err(record_problem)
+    }
+
+    /// A person.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn person(&self, person: &str) -> Answer<Sealed<Option<PersonView>>> {
+        self.record.person(person).map(Sealed::new).map_err(record_problem)
+    }
+
+    /// A person with what a page of the record says.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn summary(
+        &self,
+        person: &str,
+        query: &SummaryQuery,
+        show: Shown<'_>,
+    ) -> Answer<Sealed<Option<(PersonView, Summary)>>> {
+        let view = self.record.person(person).map_err(record_problem)?;
+        let summary = self.record.summary(person, query, show).map_err(record_problem)?;
+        Ok(Sealed::new(view.zip(summary)))
+    }
+
+    /// Cases of identity.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn reviews(&self, open_only: bool, limit: usize) -> Answer<Sealed<Vec<Review>>> {
+        self.record.reviews(open_only, limit).map(Sealed::new).map_err(record_problem)
+    }
+
+    /// One case of identity, with up to `limit` decisions about each side.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn case(&self, number: i64, limit: usize) -> Answer<Sealed<Option<Case>>> {
+        let Some(review) = self.record.review(number).map_err(record_problem)? else {
+            return Ok(Sealed::new(None));
+        };
+        let person = |id: &str| self.record.person(id).map_err(record_problem);
+        let (one, other) = (person(&review.person)?, person(&review.other_person)?);
+        let mut decisions = self.record.decisions(&review.person, limit).map_err(record_problem)?;
+        decisions.extend(self.record.decisions(&review.other_person, limit).map_err(record_problem)?);
+        decisions.sort_by_key(|d| std::cmp::Reverse(d.number));
+        decisions.dedup_by_key(|d| d.number);
+        Ok(Sealed::new(Some(Case { review, one, other, decisions })))
+    }
+
+    /// Answers a case of identity, or with `None` takes the answer back.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`]; 400 where the record refuses.
+    pub fn decide(
+        &self,
+        number: i64,
+        answer: Option<causeway_record::Answer>,
+        reason: &str,
+        actor: &str,
+        now: Timestamp,
+    ) -> Answer<()> {
+        match answer {
+            Some(answer) => self.record.answer_review(number, answer, reason, actor, now),
+            None => self.record.undo_review(number, reason, actor, now),
+        }
+        .map_err(record_problem)
+    }
+
+    /// The person whom a Patient belongs to: an id, no fact.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn person_of(&self, patient: &str) -> Answer<Option<String>> {
+        self.record.person_of(patient).map_err(record_problem)
+    }
+
+    /// Ids of the one person whom a query finds, and of the Patient that is displayed; `None` where it finds nobody or several.
+    /// No fact, but that there is somebody: who asks writes it down.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn only_person(&self, query: &PersonQuery) -> Answer<Option<(String, String)>> {
+        let query = PersonQuery { limit: 2, ..query.clone() };
+        let rows = self.record.persons(&query).map_err(record_problem)?;
+        let [row] = rows.as_slice() else { return Ok(None) };
+        Ok(Some((row.id.clone(), row.display_patient.clone())))
+    }
+
+    /// Ids of persons, no fact, for counts over them.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn ids(&self, query: &PersonQuery) -> Answer<Vec<String>> {
+        let rows = self.record.persons(query).map_err(record_problem)?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
+    }
+
+    /// The Patients whom a message told of, or the one that it was made from: those that the record has taken in, up to
+    /// `limit`.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub(crate) fn people_of(
+        &self,
+        message: &MessageId,
+        linked: Option<&MessageId>,
+        limit: usize,
+    ) -> Answer<Vec<String>> {
+        let of = |id: &MessageId| self.record.patients_of_message(id.as_str(), limit).map_err(record_problem);
+        let own = of(message)?;
+        match linked {
+            Some(linked) if own.is_empty() => of(linked),
+            _ => Ok(own),
+        }
+    }
+}
