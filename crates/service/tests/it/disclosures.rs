@@ -236,8 +236,9 @@ impl Seeded {
         let server = TestServer::start_service(state, service).await.unwrap();
         let id = send(&server, AGNES).await;
         until(&server, &id, "recorded").await;
-        let person = get(&server, "/people/").await.json()["people"][0]["id"].as_str().unwrap().to_owned();
-        let patient = server.state.behind().0.person(&person).unwrap().unwrap().display_patient;
+        let found = get(&server, "/people/").await.json();
+        let patient = found["people"][0]["display_patient"].as_str().unwrap().to_owned();
+        let person = found["people"][0]["id"].as_str().unwrap().to_owned();
         let headers = [("Mex-To", "B1"), ("Mex-WorkflowID", "W"), ("Mex-LocalID", "L1")];
         let sent = call(&server, "POST", "/messageexchange/A1/outbox", &headers, AGNES.as_bytes()).await;
         assert_eq!(sent.status, 202, "{}", sent.text());
