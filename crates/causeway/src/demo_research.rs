@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
-use causeway_record::PersonQuery;
+use causeway_record::{PersonQuery, Record};
 use causeway_research::extract::Report;
 use causeway_research::office::{Office, Order, key_file};
 use causeway_research::{EXAMPLE, Format, Project};
@@ -47,7 +47,7 @@ pub fn neighbours() -> Message {
 pub async fn settled(state: &Shared) -> Result<(), String> {
     let mut last = 0;
     for _ in 0..100 {
-        let persons = state.record.figures().map_err(|e| e.to_string())?.persons;
+        let persons = state.record_figures().map_err(|problem| problem.text)?.persons;
         if persons == last && persons > 10 {
             return Ok(());
         }
@@ -80,12 +80,14 @@ pub fn extract(state: &Shared, name: &str) -> Result<Extract, String> {
     let key = key_file(&folder.join("falls-2026.key")).map_err(|e| said(&e))?;
     let (her, _) = edith();
     let query = PersonQuery { text: her.nhs_number.clone(), ..PersonQuery::default() };
-    let people = state.record.persons(&query).map_err(|e| said(&e))?;
+    // As the command `research extract` does: the office reads the record beside the service, not through its doors.
+    let record = Record::open(state.config.data_directory.join("record.sqlite")).map_err(|e| said(&e))?;
+    let people = record.persons(&query).map_err(|e| said(&e))?;
     let [her] = people.as_slice() else {
         return Err("the record does not know her as one person".to_owned());
     };
     let policies = state.gate.access.policies.clone();
-    let office = Office { engine: state.engine.clone(), record: &state.record, policies: &policies };
+    let office = Office { engine: state.engine.clone(), record: &record, policies: &policies };
     let out = folder.join(name);
     let order = Order {
         project: &project,
