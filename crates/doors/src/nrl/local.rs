@@ -35,7 +35,9 @@ pub(super) async fn subject_of(state: &Shared, id: &str) -> Answer<Option<String
     let Some(resource_id) = cut.and_then(|at| id.get(at..)).map(str::to_owned) else { return Ok(None) };
     let found = state.blocking(move |s| {
         for kind in ["Patient", "DocumentReference"] {
-            let Some(version) = s.gate.shelf.record_for_fhir().read_resource(kind, &resource_id).map_err(record_problem)? else {
+            let Some(version) =
+                s.gate.shelf.record_for_fhir().read_resource(kind, &resource_id).map_err(record_problem)?
+            else {
                 continue;
             };
             let patient = match kind {
@@ -45,7 +47,10 @@ pub(super) async fn subject_of(state: &Shared, id: &str) -> Answer<Option<String
                     subject.strip_prefix("Patient/").map(str::to_owned)
                 }
             };
-            let Some(sources) = patient.map(|p| s.gate.shelf.record_for_fhir().sources(&p)).transpose().map_err(record_problem)?
+            let Some(sources) = patient
+                .map(|p| s.gate.shelf.record_for_fhir().sources(&p))
+                .transpose()
+                .map_err(record_problem)?
             else {
                 continue;
             };

@@ -8,7 +8,7 @@ use causeway_access::audit_event::{Act, Event, purpose_plain};
 use causeway_access::choices::Choice;
 use causeway_access::opened::{self, Opened};
 use causeway_access::policy::Depth;
-use causeway_access::record::{self as record, Fact, PersonQuery, PersonView, SummaryQuery};
+use causeway_access::record::{self, Fact, PersonQuery, PersonView, SummaryQuery};
 use causeway_access::relationship::Kind;
 use causeway_access::session;
 use causeway_access::standing::{Alert, Grant, Reason, Standing};
