@@ -152,8 +152,8 @@ fn cut(bundle: &mut Value, params: &Params) -> Answer<()> {
             view.apply(&mut entry["resource"]);
         }
     }
-    match param(params, "_total") {
-        None | Some("accurate" | "estimate") => {}
+    match param(params, "_total").or_else(|| param(params, "_totalMethod")) {
+        None | Some("accurate" | "estimate" | "count") => {}
         Some("none") => {
             if let Some(map) = bundle.as_object_mut() {
                 map.remove("total");
@@ -165,7 +165,7 @@ fn cut(bundle: &mut Value, params: &Params) -> Answer<()> {
 }
 
 fn paging(name: &str) -> bool {
-    matches!(name, "_count" | "_page" | "_total" | "_summary" | "_elements")
+    matches!(name, "_count" | "_page" | "_total" | "_totalMethod" | "_summary" | "_elements")
 }
 
 /// Every match of a person's record that is shown, and what it includes, in the order of the search.

@@ -154,6 +154,12 @@ fn control(kind: &str, name: &str, value: &str, query: &mut Query) -> Result<boo
             "estimate" | "accurate" => query.total = Some(true),
             _ => return refuse("_total is none of none, estimate, accurate"),
         },
+        // What Aidbox calls it, and fhirpy's `count()` sends to every server.
+        "_totalMethod" => match value {
+            "none" => query.total = Some(false),
+            "count" | "estimate" => query.total = Some(true),
+            _ => return refuse("_totalMethod is none of none, estimate, count"),
+        },
         "_format" | "_pretty" => {}
         "_sort" => {
             if !sort(kind, value, &mut query.sort) {

@@ -340,6 +340,7 @@ fn rules_of_r4() {
         ("Observation", "code-value-quantity=s|bp"),
         ("Observation", "_summary=everything"),
         ("Observation", "_total=maybe"),
+        ("Observation", "_totalMethod=maybe"),
         ("Patient", "_has:Observation:patient=x"),
         ("Patient", "_has:Nonsense:patient:code=x"),
         ("Patient", "_has:Observation:colour:code=x"),
@@ -347,6 +348,9 @@ fn rules_of_r4() {
         let refused = s.record.search(kind, &params(query), &SearchOptions::default());
         assert!(matches!(refused, Err(RecordError::Search(_))), "{kind}?{query}");
     }
+    // fhirpy's `count()`.
+    let counted = s.record.search("Patient", &params("_count=0&_totalMethod=count"), &SearchOptions::default());
+    assert!(counted.is_ok_and(|page| page.total.is_some()));
 }
 
 #[test]
