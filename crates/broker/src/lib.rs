@@ -13,6 +13,7 @@ pub mod pipeline;
 pub mod rules;
 pub mod settings;
 pub mod state;
+pub mod subscription;
 pub mod view;
 pub mod words;
 

@@ -13,7 +13,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use causeway_broker::state::Shared;
-use causeway_broker::{delivery, maintenance, pipeline};
+use causeway_broker::{delivery, maintenance, pipeline, subscription};
 use causeway_doors::{fault, fhir, http, process_message, scaip, validate};
 use causeway_host::origin::Guard;
 use causeway_host::problem::Problem;
@@ -59,7 +59,10 @@ impl Service {
             .merge(process_message::router())
             .merge(negotiate::router())
             .layer(middleware::from_fn(pages::rejections_as_problems));
-        Self { state, router, tasks: Vec::new(), wrap: None }.task(delivery::run).task(delivery::watch::run)
+        Self { state, router, tasks: Vec::new(), wrap: None }
+            .task(delivery::run)
+            .task(delivery::watch::run)
+            .task(subscription::run)
     }
 
     /// Adds a door's routes. Their bodies are limited to [`limits::FORM_BYTES_MAX`] where they use axum's

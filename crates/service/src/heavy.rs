@@ -20,8 +20,8 @@ const HEAVY: &[(&str, &str)] = &[
     ("/people/{", ""),
     ("/me/{", ""),
     ("/access/side-by-side", ""),
-    ("/fhir/Patient/{id}/", "everything"),
-    ("/fhir/Patient/{id}/", "summary"),
+    ("/fhir/{kind}/{id}/", "everything"),
+    ("/fhir/{kind}/{id}/", "summary"),
     ("/messages/{", "explain"),
     ("/messages/{", "ledger"),
     ("/messages/{", "issues"),
@@ -70,8 +70,8 @@ mod tests {
     fn whole_records_wait_for_their_turn_and_small_reads_do_not() {
         for (route, heavy) in [
             ("/people/{id}", true),
-            ("/fhir/Patient/{id}/$everything", true),
-            ("/fhir/Patient/{id}/%24everything", true),
+            ("/fhir/{kind}/{id}/$everything", true),
+            ("/fhir/{kind}/{id}/%24everything", true),
             ("/messages/{id}/ledger", true),
             ("/messages/{id}", false),
             ("/people", false),

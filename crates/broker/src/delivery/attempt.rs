@@ -27,7 +27,10 @@ use super::{http, mllp, watch};
 use crate::bars;
 use crate::pipeline::worker::{self, End};
 use crate::state::{AppState, Shared};
+use crate::subscription;
 
+/// Items of a message that are looked at to see whether any is a delivery.
+const OPEN: usize = 500;
 /// Seconds after which a client is built anew, so that replaced certificates come into use.
 const LINK_SECONDS: u64 = 300;
 
@@ -186,7 +189,9 @@ pub(super) async fn run(
         tokio::task::spawn_blocking(move || {
             let end = conclude(&state, &endpoint, &lease, &parcel, sent, step, took);
             worker::finish(&state, &lease, end);
-            settle_state(&state, &lease);
+            if subscription::of_destination(&endpoint.name).is_none() {
+                settle_state(&state, &lease);
+            }
         })
     };
     if writing.await.is_err() {
@@ -281,6 +286,7 @@ fn conclude(
 ) -> End {
     let id = &lease.item.message;
     let passed_on = parcel.delivery.route == bars::ROUTE;
+    let notification = parcel.delivery.route == subscription::send::ROUTE;
     let mut effects =
         Effects { expectations: watch::expected(state, endpoint, lease, parcel), ..Effects::default() };
     let settle = |kind, outcome, code: &str| {
@@ -293,9 +299,12 @@ fn conclude(
             let text = format!("{detail} after {} ms, {} bytes sent", took.as_millis(), parcel.bytes.len());
             effects.events.clone_from(&parcel.events);
             effects.events.push(NewEvent::new("delivered", &endpoint.name, &text));
+            if notification {
+                subscription::send::taken(state, &endpoint.name, lease.item.id.0);
+            }
             // The last one that is open: the state changes in the same transaction.
             let open = open(state, id, 2).is_ok_and(|list| list.iter().all(|item| item.id == lease.item.id));
-            if open && matches!(parcel.message.state, State::Accepted | State::Translated) {
+            if open && !notification && matches!(parcel.message.state, State::Accepted | State::Translated) {
                 effects.state = Some(State::Delivered);
             }
             effects.audit.push(audit(endpoint, lease, parcel, &code));
@@ -312,6 +321,9 @@ fn conclude(
             End::Done(Box::new(effects))
         }
         Verdict::Refused { code, detail } => {
+            if notification {
+                subscription::send::given_up(state, &endpoint.name, &code);
+            }
             if watched && (sent.received.is_some() || code.starts_with("mllp-")) {
                 effects.settled.push(settle(AckKind::Transport, AckOutcome::Negative, &code));
             }
@@ -322,6 +334,9 @@ fn conclude(
             End::Failed(Box::new(Failure { code, detail, next: NextStep::Park, effects }))
         }
         Verdict::Later { code, detail, .. } => {
+            if notification && step.next == NextStep::Park {
+                subscription::send::given_up(state, &endpoint.name, &code);
+            }
             if passed_on && step.next == NextStep::Park {
                 effects.answer = Some(bars::failed(&code));
             }
@@ -352,11 +367,18 @@ fn audit(endpoint: &Endpoint, lease: &Lease, parcel: &Parcel, code: &str) -> New
     }
 }
 
-/// Deliveries of a message that are in the queue.
+/// Deliveries of a message that are in the queue, without notifications of it.
 fn open(state: &AppState, id: &MessageId, limit: usize) -> Result<Vec<WorkItem>, EngineError> {
-    let query =
-        WorkQuery { kind: Some(WorkKind::Deliver), message: Some(id.clone()), limit, ..WorkQuery::default() };
-    state.engine.work(&query)
+    let query = WorkQuery {
+        kind: Some(WorkKind::Deliver),
+        message: Some(id.clone()),
+        limit: OPEN,
+        ..WorkQuery::default()
+    };
+    let mut items = state.engine.work(&query)?;
+    items.retain(|item| subscription::of_destination(&item.work.destination).is_none());
+    items.truncate(limit);
+    Ok(items)
 }
 
 /// When nothing of a message is left to deliver, it is delivered. Where two deliveries ended at once, each saw the

@@ -86,8 +86,36 @@ pub async fn fetch(state: &Shared, address: &str) -> Result<Fetched, FetchError>
     Ok(Fetched { endpoint: endpoint.name.clone(), media_type, body })
 }
 
+/// Sends what nobody waits for: a handshake, a heartbeat. Taken where the answer is 2xx.
+///
+/// # Errors
+/// A sentence that names no value.
+pub(crate) async fn post(state: &Shared, endpoint: &Endpoint, body: Vec<u8>) -> Result<(), String> {
+    let client = http::client(endpoint).await?;
+    let authorization = Tokens::default().authorization(&client, endpoint, state.clock.now()).await;
+    let authorization = authorization.map_err(|_| "no token could be had".to_owned())?;
+    let mut request = client
+        .post(&endpoint.address)
+        .header("content-type", causeway_fhir::MEDIA_TYPE)
+        .header("x-request-id", uuid::Uuid::now_v7().to_string());
+    for (name, value) in &endpoint.headers {
+        request = request.header(name, value);
+    }
+    if let Some(authorization) = authorization {
+        request = request.header("authorization", authorization);
+    }
+    let response = request.body(body).send().await.map_err(|error| match error.is_timeout() {
+        true => "the receiver did not answer in time".to_owned(),
+        false => "the receiver can't be reached".to_owned(),
+    })?;
+    match response.status() {
+        status if status.is_success() => Ok(()),
+        status => Err(format!("the receiver answered {}", status.as_u16())),
+    }
+}
+
 /// Whether an address lies under that of an endpoint: same scheme, host and port, and below its path.
-fn vouches(endpoint: &Endpoint, url: &Url) -> bool {
+pub(crate) fn vouches(endpoint: &Endpoint, url: &Url) -> bool {
     let Ok(own) = Url::parse(&endpoint.address) else { return false };
     let below = url.path().strip_prefix(own.path().trim_end_matches('/'));
     own.scheme() == url.scheme()

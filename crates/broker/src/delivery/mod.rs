@@ -16,7 +16,7 @@ pub mod limits;
 mod mllp;
 mod oauth;
 pub mod order;
-mod parcel;
+pub(crate) mod parcel;
 pub mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,7 @@ use tokio_util::task::TaskTracker;
 use crate::pipeline::UNRESOLVED;
 use crate::pipeline::worker::End;
 use crate::state::{AppState, Shared};
+use crate::subscription;
 
 pub use config::Endpoint;
 pub use oauth::sign_assertion;
@@ -137,7 +138,11 @@ impl Queues {
         }
         let last = self.last;
         let read = state.blocking(move |s| {
-            Ok::<_, EngineError>((config::all(s)?, config::names(s)?, destinations(s, last)?))
+            let (mut endpoints, mut names) = (config::all(s)?, config::names(s)?);
+            let (subscribed, known) = subscription::send::endpoints(s)?;
+            endpoints.extend(subscribed);
+            names.extend(known);
+            Ok::<_, EngineError>((endpoints, names, destinations(s, last)?))
         });
         match read.await {
             Ok((endpoints, names, (destinations, last))) => {
@@ -167,7 +172,10 @@ impl Queues {
             }
             let stranger = Endpoint { name: name.clone(), ..Endpoint::default() };
             for lease in claim(state, &stranger, limits::CONCURRENCY_MAX).await {
-                let end = End::park("endpoint-unknown", "no endpoint of this name is set up");
+                let end = match subscription::of_destination(name) {
+                    Some(_) => subscription::send::over(),
+                    None => End::park("endpoint-unknown", "no endpoint of this name is set up"),
+                };
                 attempt::finish(state, lease, end).await;
             }
         }

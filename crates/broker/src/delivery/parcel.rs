@@ -13,22 +13,23 @@ use crate::bars;
 use crate::pipeline::worker::End;
 use crate::pipeline::{Delivery, pieces, read_content};
 use crate::state::{AppState, original_uri};
+use crate::subscription;
 
 /// A message ready to be sent to one endpoint.
 #[derive(Debug)]
-pub(super) struct Parcel {
-    pub(super) message: Message,
-    pub(super) delivery: Delivery,
-    pub(super) bytes: Vec<u8>,
-    pub(super) media_type: String,
+pub(crate) struct Parcel {
+    pub(crate) message: Message,
+    pub(crate) delivery: Delivery,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) media_type: String,
     /// The same for every attempt, so that the receiver knows a retry for one.
-    pub(super) request_id: String,
-    pub(super) correlation_id: String,
+    pub(crate) request_id: String,
+    pub(crate) correlation_id: String,
     /// What acknowledgements will refer to.
-    pub(super) reference: String,
-    pub(super) requested: Requested,
+    pub(crate) reference: String,
+    pub(crate) requested: Requested,
     /// What there is to tell of the making.
-    pub(super) events: Vec<NewEvent>,
+    pub(crate) events: Vec<NewEvent>,
 }
 
 impl Parcel {
@@ -40,6 +41,9 @@ impl Parcel {
 
 /// Reads and, where asked for, encodes.
 pub(super) fn load(state: &AppState, endpoint: &Endpoint, lease: &Lease) -> Result<Parcel, End> {
+    if let Some(id) = subscription::of_destination(&lease.item.work.destination) {
+        return subscription::send::load(state, id, lease);
+    }
     let Ok(delivery) = serde_json::from_str::<Delivery>(&lease.item.work.detail) else {
         return Err(End::park("instructions", "the instructions of this delivery can't be read"));
     };

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::worker::{self, End};
 use crate::limits::{PAGE_ISSUES_MAX, RECORD_WINDOW_MESSAGES, WINDOW_BYTES};
 use crate::state::{AppState, Shared};
+use crate::subscription;
 use crate::words::count;
 
 /// A leased message, read.
@@ -106,7 +107,7 @@ fn run(state: &Shared, mut window: Vec<Loaded>) {
     match catch_unwind(AssertUnwindSafe(|| together(state, &mut window))) {
         Ok(Ok(results)) => {
             let ends = window.into_iter().zip(results).map(|(one, result)| {
-                let end = end(state, &one.lease, result);
+                let end = end(state, &one, result);
                 (one.lease, end)
             });
             worker::finish_all(state, ends.collect());
@@ -131,13 +132,22 @@ fn alone(state: &AppState, mut one: Loaded) -> End {
     let prepared = one.prepared();
     let applied = state.record.apply_prepared(vec![(prepared, &one.source)], state.clock.now());
     let result = applied.and_then(|mut results| results.pop().unwrap_or(Err(RecordError::Damaged)));
-    end(state, &one.lease, result)
+    end(state, &one, result)
 }
 
 /// The record knows what it has applied before: again changes nothing.
-fn end(state: &AppState, lease: &Lease, result: Result<Applied, RecordError>) -> End {
+fn end(state: &AppState, one: &Loaded, result: Result<Applied, RecordError>) -> End {
+    let lease = &one.lease;
+    // Asked anew after a kill, what it brings about is found again, as the record says what this message changed.
+    let result = result.and_then(|applied| {
+        let bundles = one.translation.outputs.iter().map(|o| o.bytes.as_slice());
+        let work = subscription::trigger::work(state, &one.source.message, bundles)?;
+        Ok((applied, work))
+    });
     match result {
-        Ok(applied) => End::Done(Box::new(Effects { events: events(&applied), ..Effects::default() })),
+        Ok((applied, work)) => {
+            End::Done(Box::new(Effects { events: events(&applied), work, ..Effects::default() }))
+        }
         Err(error @ RecordError::Database(_)) => {
             End::retry(state, lease, "record-database", &error.to_string())
         }

@@ -3,6 +3,7 @@
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use causeway_broker::state::{AppState, Shared};
+use causeway_broker::subscription::Topic;
 use causeway_fhir::profiles::default_profile;
 use causeway_host::problem::Answer;
 use serde_json::{Value, json};
@@ -79,7 +80,10 @@ pub fn statement(state: &AppState, types: &[(String, u64)], base: &str) -> Value
     kinds.retain(|kind| type_of(kind).is_ok());
     kinds.sort_unstable();
     kinds.dedup();
-    let resources: Vec<Value> = kinds.iter().map(|kind| resource(kind, &kinds)).collect();
+    // Those of subscribers, not of the record.
+    kinds.retain(|kind| *kind != "Subscription");
+    let mut resources: Vec<Value> = kinds.iter().map(|kind| resource(kind, &kinds)).collect();
+    resources.push(subscriptions());
     let reads: Vec<String> = state
         .adapters
         .iter()
@@ -112,7 +116,7 @@ pub fn statement(state: &AppState, types: &[(String, u64)], base: &str) -> Value
         "rest": [{
             "mode": "server",
             "documentation": format!(
-                "Read-only view of the integrated record. Messages come in by POST /messages and are translated \
+                "Read-only view of the integrated record, and subscriptions to what happens in it. Messages come in by POST /messages and are translated \
                  from these formats:\n{}", reads.join("\n")
             ),
             "security": {
@@ -189,6 +193,28 @@ fn security(state: &AppState) -> Vec<Value> {
 }
 
 /// A type with what is answered about it. Every parameter and include that is named is one that a search takes.
+/// Subscriptions to topics, as the backport to R4 has them.
+fn subscriptions() -> Value {
+    const BACKPORT: &str = "http://hl7.org/fhir/uv/subscriptions-backport";
+    let topics = Topic::ALL.iter().filter_map(|(_, urls)| urls.first());
+    let url = format!("{BACKPORT}/StructureDefinition/capabilitystatement-subscriptiontopic-canonical");
+    let topics: Vec<Value> = topics.map(|topic| json!({"url": url, "valueCanonical": topic})).collect();
+    let interactions =
+        ["create", "read", "update", "delete", "search-type"].map(|code| json!({"code": code}));
+    json!({
+        "extension": topics,
+        "type": "Subscription",
+        "supportedProfile": [format!("{BACKPORT}/StructureDefinition/backport-subscription")],
+        "interaction": interactions,
+        "versioning": "no-version",
+        "searchParam": [{"name": "_id", "type": "token"}, {"name": "status", "type": "token"}],
+        "operation": [{
+            "name": "status",
+            "definition": format!("{BACKPORT}/OperationDefinition/backport-subscription-status"),
+        }],
+    })
+}
+
 fn resource(kind: &str, kinds: &[&str]) -> Value {
     let params: Vec<(&str, &str)> = match kind {
         "AuditEvent" => AUDIT.to_vec(),
@@ -224,6 +250,10 @@ fn resource(kind: &str, kinds: &[&str]) -> Value {
     }
     if kind == "Patient" {
         resource["operation"] = json!([{
+            "name": "summary",
+            "definition": "http://hl7.org/fhir/uv/ips/OperationDefinition/summary",
+            "documentation": "The patient summary as a document, with the sections of the International Patient Summary.",
+        }, {
             "name": "everything",
             "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
             "documentation": "By GET and by POST, with start, end, _since, _type and _count.",

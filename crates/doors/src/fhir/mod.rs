@@ -11,6 +11,8 @@ mod history;
 mod read;
 mod search;
 mod smart;
+mod subscription;
+mod summary;
 mod within;
 
 use axum::Router;
@@ -34,6 +36,15 @@ pub fn router() -> Router<Shared> {
         .route("/fhir/", post(batch::batch))
         .route("/fhir/metadata", get(capability::metadata))
         .route("/fhir/_history", get(history::of_all))
+        .route("/fhir/Subscription", get(subscription::search).post(subscription::create))
+        .route("/fhir/Subscription/$status", get(subscription::status_of_all))
+        .route("/fhir/Subscription/%24status", get(subscription::status_of_all))
+        .route(
+            "/fhir/Subscription/{id}",
+            get(subscription::read).put(subscription::update).delete(subscription::delete),
+        )
+        .route("/fhir/Subscription/{id}/$status", get(subscription::status))
+        .route("/fhir/Subscription/{id}/%24status", get(subscription::status))
         .route("/fhir/{kind}", get(search::by_query))
         .route("/fhir/{kind}/_search", post(search::by_form))
         .route("/fhir/{kind}/_history", get(history::of_type))
@@ -43,6 +54,8 @@ pub fn router() -> Router<Shared> {
         .route("/fhir/{kind}/{id}/$everything", everything.clone())
         // Some clients write the dollar sign in its escaped form.
         .route("/fhir/{kind}/{id}/%24everything", everything)
+        .route("/fhir/{kind}/{id}/$summary", get(summary::by_query).post(summary::by_query))
+        .route("/fhir/{kind}/{id}/%24summary", get(summary::by_query).post(summary::by_query))
         .route("/fhir/{kind}/{id}/{other}", get(search::in_compartment))
         .layer(middleware::from_fn(format::layer))
 }

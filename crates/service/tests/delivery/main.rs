@@ -23,6 +23,7 @@ mod notes;
 mod oauth;
 mod outage;
 mod receiver;
+mod subscriptions;
 mod watch;
 
 /// The adapters of these tests, under the name by which the shared support knows them.

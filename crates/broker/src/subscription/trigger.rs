@@ -1,0 +1,110 @@
+//! Which events a message brings about. Asked after the message is in the record, so that it is the same however often: a
+//! killed process asks again and finds the same.
+
+use causeway_exchange::{NewWork, WorkKind};
+use causeway_record::{RecordError, VersionState};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::request::Topic;
+use super::{Asked, Status, Subscription};
+use crate::state::AppState;
+
+/// Instructions of a notification.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Event {
+    /// `Encounter/id`.
+    pub(crate) focus: String,
+    /// Id of the Patient.
+    pub(crate) patient: String,
+    /// When the record took it in.
+    pub(crate) at: jiff::Timestamp,
+    /// Version of the Encounter.
+    pub(crate) version: u32,
+}
+
+/// Notifications that a message of these bundles brings about.
+pub(crate) fn work<'b>(
+    state: &AppState,
+    message: &str,
+    bundles: impl Iterator<Item = &'b [u8]>,
+) -> Result<Vec<NewWork>, RecordError> {
+    let Ok(subscriptions) = super::all(state) else { return Err(RecordError::Damaged) };
+    let now = state.clock.now();
+    let wanted: Vec<(Subscription, Asked)> = subscriptions
+        .into_iter()
+        // In error they go on counting.
+        .filter(|(_, s)| matches!(s.status, Status::Active | Status::Error))
+        .filter_map(|(_, s)| s.asked().ok().map(|asked| (s, asked)))
+        .filter(|(_, asked)| asked.end.is_none_or(|end| now < end))
+        .collect();
+    let mut out = Vec::new();
+    if wanted.is_empty() {
+        return Ok(out);
+    }
+    for bytes in bundles {
+        if !contains(bytes, b"\"Encounter\"") {
+            continue;
+        }
+        let bundle: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        for entry in bundle["entry"].as_array().into_iter().flatten() {
+            let resource = &entry["resource"];
+            if resource["resourceType"] != "Encounter" {
+                continue;
+            }
+            let Some(id) = resource["id"].as_str() else { continue };
+            for (topic, event) in events(state, message, id)? {
+                for (subscription, asked) in wanted.iter().filter(|(_, a)| a.topic == topic) {
+                    if concerns(state, asked, &event.patient)? {
+                        out.push(item(subscription, &event));
+                    }
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn contains(bytes: &[u8], what: &[u8]) -> bool {
+    bytes.windows(what.len()).any(|w| w == what)
+}
+
+/// Events of one Encounter that this message told.
+fn events(state: &AppState, message: &str, id: &str) -> Result<Vec<(Topic, Event)>, RecordError> {
+    let history = state.record.history("Encounter", id)?;
+    let told = |resource: &Value| {
+        let source = resource["meta"]["source"].as_str().unwrap_or_default();
+        crate::state::message_of_uri(source).is_some_and(|m| m.to_string() == message)
+    };
+    let Some(at) = history.iter().position(|v| v.state == VersionState::Told && told(&v.resource)) else {
+        return Ok(Vec::new());
+    };
+    let Some(version) = history.get(at) else { return Ok(Vec::new()) };
+    let before = history.get(at + 1..).into_iter().flatten().find(|v| v.state == VersionState::Told);
+    let patient = version.resource["subject"]["reference"].as_str().unwrap_or_default();
+    let event = Event {
+        focus: format!("Encounter/{id}"),
+        patient: patient.strip_prefix("Patient/").unwrap_or_default().to_owned(),
+        at: version.at,
+        version: version.version,
+    };
+    let is = |topic: &Topic| topic.is_event(before.map(|v| &v.resource), &version.resource);
+    let topics = Topic::ALL.iter().map(|(topic, _)| *topic).filter(is);
+    Ok(topics.map(|topic| (topic, event.clone())).collect())
+}
+
+/// Whether a subscription hears of this Patient.
+fn concerns(state: &AppState, asked: &Asked, patient: &str) -> Result<bool, RecordError> {
+    let Some(wanted) = &asked.patient else { return Ok(true) };
+    let person = state.record.person_of(wanted)?;
+    Ok(person.is_some() && person == state.record.person_of(patient)?)
+}
+
+fn item(subscription: &Subscription, event: &Event) -> NewWork {
+    let destination = super::destination(&subscription.id);
+    let mut work = NewWork::new(WorkKind::Deliver, &destination);
+    // One after the other.
+    work.order_key = Some(destination);
+    work.detail = json!(event).to_string();
+    work
+}
