@@ -349,7 +349,8 @@ fn rules_of_r4() {
         assert!(matches!(refused, Err(RecordError::Search(_))), "{kind}?{query}");
     }
     // fhirpy's `count()`.
-    let counted = s.record.search("Patient", &params("_count=0&_totalMethod=count"), &SearchOptions::default());
+    let counted =
+        s.record.search("Patient", &params("_count=0&_totalMethod=count"), &SearchOptions::default());
     assert!(counted.is_ok_and(|page| page.total.is_some()));
 }
 
