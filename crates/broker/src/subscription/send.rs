@@ -109,8 +109,7 @@ fn seen(
     told.data = vec![event.focus.clone()];
     let mut resource = Some(version.resource);
     if !reader.operator {
-        let opened =
-            person.map(|p| opened::open(&state.gate, &state.record, reader, &p, Reach::Open)).transpose();
+        let opened = person.map(|p| opened::open(&state.gate, reader, &p, Reach::Open)).transpose();
         let mut opened = opened.map_err(|_| failed(()))?;
         resource = match &mut opened {
             Some(opened) if opened.permit() => {

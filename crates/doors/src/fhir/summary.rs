@@ -100,7 +100,9 @@ pub(super) async fn by_query(
     let (wanted, base) = (id.clone(), base(&state, &headers));
     let root = base.clone();
     let bundle = state
-        .blocking(move |s| s.record.everything_asked(&wanted, &root, &[]).map_err(record_problem))
+        .blocking(move |s| {
+            s.gate.shelf.record_for_fhir().everything_asked(&wanted, &root, &[]).map_err(record_problem)
+        })
         .await?;
     let mut bundle = bundle.ok_or_else(|| Problem::not_found("patient"))?;
     if let Some(opened) = &opened {
