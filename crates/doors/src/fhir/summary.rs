@@ -3,7 +3,7 @@
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use causeway_access::audit_event::Act;
-use causeway_access::{Reader, record_problem};
+use causeway_access::{Reader, Sealed, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde_json::{Map, Value, json};
@@ -113,7 +113,7 @@ pub(super) async fn by_query(
     let held: Vec<Value> = entries.into_iter().map(|mut e| e["resource"].take()).collect();
     let now = state.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let about = About { base: &base, now: &now, announced };
-    let document = document(&about, patient, held);
+    let mut document = document(&about, patient, held);
     let entity = format!("Patient/{id}/$summary");
     match opened {
         None => {
@@ -121,7 +121,8 @@ pub(super) async fn by_query(
             guard::write(&state, &reader, Act::Read, &entity, "", &patients).await?;
         }
         Some(mut opened) => {
-            opened.disclose(&state.gate, &reader, Act::Read, vec![entity], Vec::new()).await?
+            let tell = |_: &Value| (vec![entity], Vec::new());
+            document = opened.disclose(&state.gate, &reader, Act::Read, Sealed::new(document), tell).await?;
         }
     }
     Ok(search::in_form(answer(StatusCode::OK, &document), form))
@@ -321,7 +322,7 @@ mod tests {
             json!({"resourceType": "Medication", "id": "5", "code": {"text": "of nobody"}}),
         ];
         let about = About { base: "http://x/fhir", now: "2026-11-29T10:00:00Z", announced: false };
-        let document = document(&about, patient, held);
+        let mut document = document(&about, patient, held);
         let text = document.to_string();
         assert!(
             text.contains("nuts &amp; &lt;seeds&gt;")
