@@ -29,6 +29,9 @@ pub enum RecordError {
     /// The database failed: extended result code of SQLite, 0 where it has none.
     #[error("database error {0}")]
     Database(i32),
+    /// The seals of the record can't be read or written.
+    #[error("seals of the record: {0}")]
+    Seal(#[from] causeway_seal::SealError),
     /// What is stored can't be read back.
     #[error("stored content is damaged")]
     Damaged,

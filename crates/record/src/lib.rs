@@ -30,7 +30,7 @@ pub use golden::golden;
 pub use matching::LOOK_ALIKE as LOOK_ALIKE_POINTS;
 pub use model::*;
 pub use parameters::{is_r4_type, leads_to, search_includes, search_parameters};
-pub use sqlite::{Place, Prepared, Record, Snapshot, Told, View};
+pub use sqlite::{MessageTold, Place, Prepared, Record, Snapshot, Told, View, examine};
 pub use summary::{Change, Moment, Part, Point, SafetyLine, Show, Summary, SummaryQuery, Test};
 
 /// The first instant and the one after the last that a FHIR `date`, `dateTime` or `instant` may mean; `None` where it is none.
@@ -39,4 +39,9 @@ pub fn date_range(text: &str) -> Option<(jiff::Timestamp, jiff::Timestamp)> {
     let (low, high) = dates::range(text)?;
     let at = |microsecond| jiff::Timestamp::from_microsecond(microsecond).ok();
     Some((at(low)?, at(high.saturating_add(1))?))
+}
+
+/// The digest by which the record knows that bundles of a message were applied: see [`MessageTold`].
+pub fn applied_digest(bundles: &[&[u8]]) -> [u8; 32] {
+    bundle::digest(bundles)
 }

@@ -82,3 +82,8 @@ pub(crate) fn part_read(part: &str) -> usize {
         _ => PART_READ,
     }
 }
+/// Bytes of a record up to which its pages are compared with their seals before it is opened; a larger one is compared
+/// once it is open.
+pub const SEAL_CHECK_BYTES: u64 = 8 * 1024 * 1024 * 1024;
+/// Milliseconds that seals of the record's pages lag behind commits at most, while nothing is copied.
+pub const SEAL_MILLIS: u64 = 400;

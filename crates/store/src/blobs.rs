@@ -84,6 +84,18 @@ impl Blobs {
         })
     }
 
+    /// The directory of data that another process may have open: nothing is made, nothing removed.
+    pub(crate) fn read_only(data: &Path) -> Self {
+        Self {
+            root: data.join("blobs"),
+            reserve: 0,
+            pins: Pins::default(),
+            staged: Mutex::default(),
+            removal: Mutex::new(()),
+            next: AtomicU64::new(0),
+        }
+    }
+
     /// Where the content with this digest is.
     pub(crate) fn path(&self, sha256: &Checksum) -> PathBuf {
         let name = hex(sha256);

@@ -45,6 +45,44 @@ pub(crate) fn audit(conn: &Connection) -> Result<AuditCheck> {
     Ok(check)
 }
 
+/// Where the audit trail does not hold.
+pub(crate) struct AuditFault {
+    pub(crate) seq: u64,
+    pub(crate) why: &'static str,
+}
+
+/// The first entry that the chain or its seals do not hold.
+pub(crate) fn audit_faults(conn: &Connection, chain: Option<&causeway_seal::Chain>) -> Result<Option<AuditFault>> {
+    let sealed = chain.map_or(0, causeway_seal::Chain::sealed);
+    if let Some(chain) = chain {
+        let sql = "SELECT seq, hash FROM audit WHERE seq<=?1 ORDER BY seq";
+        let mut statement = conn.prepare(sql).map_err(|e| db(&e))?;
+        let mut found = statement.query([sealed.cast_signed()]).map_err(|e| db(&e))?;
+        let mut due = 0;
+        while let Some(row) = found.next().map_err(|e| db(&e))? {
+            due += 1;
+            let seq = rows::count(row, 0).map_err(|e| db(&e))?;
+            if seq != due {
+                return Ok(Some(AuditFault { seq: due, why: "this entry was sealed and is missing" }));
+            }
+            let held = match row.get::<_, Checksum>(1) {
+                Ok(hash) => chain.holds(seq, &hash).map_err(|e| crate::sealing::failed(&e))?,
+                Err(_) => false,
+            };
+            if !held {
+                // Its own hash may still say which: an entry that was edited alone is found by the chain as well.
+                return Ok(Some(AuditFault { seq, why: "this entry is not the one that was sealed" }));
+            }
+        }
+        if due < sealed {
+            let why = "this entry was sealed and is missing: the end of the trail was cut off";
+            return Ok(Some(AuditFault { seq: due + 1, why }));
+        }
+    }
+    let check = audit(conn)?;
+    Ok(check.broken_at.map(|AuditBreak { seq, why }| AuditFault { seq, why }))
+}
+
 fn audit_fault(entry: &AuditEntry, due: u64, previous: &Checksum) -> Option<&'static str> {
     if entry.seq != due {
         Some("entry is missing")
@@ -95,7 +133,7 @@ pub(crate) fn verify(conn: &Connection, blobs: &Blobs) -> Result<VerifyReport> {
 }
 
 /// Digest of a file.
-fn hash_file(path: &Path) -> Result<Checksum> {
+pub(crate) fn hash_file(path: &Path) -> Result<Checksum> {
     let mut file = File::open(path).map_err(|e| io(&e))?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0u8; crate::limits::COPY_BYTES];

@@ -9,6 +9,7 @@ mod check;
 mod checkpoint;
 mod documents;
 mod engine;
+mod examine;
 mod fault;
 mod inbox;
 pub mod limits;
@@ -18,12 +19,14 @@ mod queue;
 mod read;
 mod rows;
 mod schema;
+mod sealing;
 mod shared;
 mod sweep;
 mod upload;
 mod writer;
 
 pub use check::content_file_name;
+pub use examine::examine;
 pub use shared::Options;
 
 use crate::blobs::{Blobs, sync_dir};
@@ -32,6 +35,7 @@ use crate::shared::Shared;
 use crate::writer::{Head, Writer};
 use causeway_exchange::message::Checksum;
 use causeway_exchange::{Durability, EngineError};
+use causeway_seal::Finding;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
@@ -42,6 +46,8 @@ pub struct Store {
     writer: Writer,
     shared: Arc<Shared>,
     durability: Durability,
+    /// What was found to be damaged at open.
+    found: Vec<Finding>,
     _lock: File,
 }
 
@@ -65,6 +71,8 @@ impl Store {
         fs::create_dir_all(&options.directory).map_err(|e| io(&e))?;
         let lock = lock_directory(&options.directory)?;
         let blobs = Blobs::open(&options.directory, options.reserve)?;
+        let key = sealing::key(&options)?;
+        let sealed = sealing::before_open(&options, key.as_ref())?;
         let mut conn = shared::open_writer(&options)?;
         schema::migrate(&mut conn)?;
         sync_dir(&options.directory)?;
@@ -80,9 +88,27 @@ impl Store {
         let head = Head::load(&conn)?;
         let inboxes = inbox::Inboxes::load(&conn)?;
         let documents = documents::Documents::load(&conn)?;
-        let shared = Arc::new(Shared::new(options, blobs, inboxes, documents)?);
-        let writer = Writer::start(conn, head, Arc::clone(&shared))?;
-        Ok(Self { writer, shared, durability, _lock: lock })
+        let database = File::open(options.database()).map_err(|e| io(&e))?;
+        let opened = sealing::open(&options, key, sealed, &conn, &database)?;
+        let shared = Arc::new(Shared::new(options, blobs, inboxes, documents, opened.pages, database)?);
+        let writer = Writer::start(conn, head, Arc::clone(&shared), opened.chain)?;
+        Ok(Self { writer, shared, durability, found: opened.found, _lock: lock })
+    }
+
+    /// What was found to be damaged when the data were opened. Seals made since may have covered it: it is for the caller
+    /// to remember until a person has looked at it.
+    #[must_use]
+    pub fn found_at_open(&self) -> &[Finding] {
+        &self.found
+    }
+
+    /// Reads everything and says what is not as it was written: pages against their seals, the audit trail against its
+    /// seals, every content against its digest.
+    ///
+    /// # Errors
+    /// The data can't be read at all.
+    pub fn examine(&self) -> Result<Vec<Finding>> {
+        examine::running(&self.shared)
     }
 
     /// Opens a backup in place of lost data: copies it into an empty directory, checks every byte, opens it.

@@ -31,6 +31,13 @@ pub const CHECKPOINT_REST_PART: u32 = 4;
 pub const CHECKPOINT_LOG_TIMES: u32 = 8;
 /// Bytes to which the write-ahead log file is cut after a checkpoint.
 pub const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
+/// Longest that seals of pages lag behind commits while nothing is copied.
+pub const SEAL_EVERY: Duration = Duration::from_millis(400);
+/// Database bytes up to which pages are compared with their seals before the data are opened; larger data are compared
+/// once they are open.
+pub const SEAL_CHECK_BYTES: u64 = 8 * 1024 * 1024 * 1024;
+/// Pages, entries or messages named one by one in what an examination found; the rest is counted.
+pub const FINDINGS_NAMED: usize = 20;
 /// The writer's page cache, in KiB.
 pub const CACHE_KIB: i64 = 32 * 1024;
 /// Statements that each connection keeps compiled.

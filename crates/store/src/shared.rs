@@ -6,6 +6,7 @@ use crate::fault::{Result, db, io};
 use crate::inbox::Inboxes;
 use crate::limits;
 use causeway_exchange::EngineError;
+use causeway_seal::Pages;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::File;
@@ -81,8 +82,11 @@ pub(crate) struct Shared {
     pub(crate) inboxes: Inboxes,
     /// Configuration documents.
     pub(crate) documents: Documents,
+    /// Seals of the database's pages, where the data have a key.
+    pub(crate) pages: Option<Pages>,
     readers: Mutex<Vec<Connection>>,
     stopped: Mutex<Option<String>>,
+    seal_failure: Mutex<Option<String>>,
     opened: Instant,
     /// When space was last looked for and found, in milliseconds since `opened`; 0: not.
     looked: AtomicU64,
@@ -92,7 +96,7 @@ pub(crate) struct Shared {
     pub(crate) shrink: AtomicBool,
     /// The database's file, for flushing it. After the connections: closing any handle of a file gives up all locks
     /// that the process has on it (POSIX).
-    database: File,
+    pub(crate) database: File,
 }
 
 impl Shared {
@@ -101,9 +105,12 @@ impl Shared {
         blobs: Blobs,
         inboxes: Inboxes,
         documents: Documents,
+        pages: Option<Pages>,
+        database: File,
     ) -> Result<Self> {
         Ok(Self {
-            database: File::open(options.database()).map_err(|e| io(&e))?,
+            database,
+            pages,
             options,
             blobs,
             stats: Stats::default(),
@@ -111,6 +118,7 @@ impl Shared {
             documents,
             readers: Mutex::new(Vec::new()),
             stopped: Mutex::new(None),
+            seal_failure: Mutex::new(None),
             opened: Instant::now(),
             looked: AtomicU64::new(0),
             asked: AtomicU64::new(0),
@@ -189,6 +197,16 @@ impl Shared {
         }
     }
 
+    /// Seals could not be written: what is not sealed is not copied back, and whoever looks is told.
+    pub(crate) fn seal_failed(&self, error: &causeway_seal::SealError) {
+        lock(&self.seal_failure).get_or_insert_with(|| error.to_string());
+    }
+
+    /// Why seals could not be written, if so.
+    pub(crate) fn seal_failure(&self) -> Option<String> {
+        lock(&self.seal_failure).clone()
+    }
+
     /// Counts and reports bytes that don't match their digest.
     pub(crate) fn corrupt(&self, what: &'static str) -> EngineError {
         self.stats.corrupt.fetch_add(1, Ordering::Relaxed);
@@ -223,6 +241,10 @@ pub(crate) fn open_writer(options: &Options) -> Result<Connection> {
     }
     pragma("synchronous", if options.flush { &"FULL" } else { &"NORMAL" })?;
     pragma("cache_size", &-limits::CACHE_KIB)?;
+    // What is deleted is overwritten: retention and erasure leave no text in free pages.
+    conn.pragma_update_and_check(None, "secure_delete", 1, |_| Ok(())).map_err(|e| db(&e))?;
+    // The log is copied back by `checkpoint` only, after its pages are sealed.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(|e| db(&e))?;
     // `checkpoint` does it.
     conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(())).map_err(|e| db(&e))?;
     conn.pragma_update_and_check(None, "journal_size_limit", limits::JOURNAL_BYTES.cast_signed(), |_| Ok(()))

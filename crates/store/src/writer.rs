@@ -11,6 +11,7 @@ use crate::shared::Shared;
 use causeway_exchange::effects::cut;
 use causeway_exchange::message::Checksum;
 use causeway_exchange::{AuditEntry, EngineError, NewAudit};
+use causeway_seal::Chain;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use std::sync::Arc;
@@ -77,6 +78,8 @@ pub(crate) struct Aftermath {
     pub(crate) inboxes: Vec<Change>,
     /// Changes of the configuration.
     pub(crate) documents: Vec<DocumentChange>,
+    /// Hashes of the entries that the audit trail has grown by.
+    audited: Vec<Checksum>,
     pub(crate) accepted: u64,
     pub(crate) duplicates: u64,
     pub(crate) acknowledged: u64,
@@ -87,6 +90,7 @@ impl Aftermath {
     fn absorb(&mut self, other: Self) {
         self.inboxes.extend(other.inboxes);
         self.documents.extend(other.documents);
+        self.audited.extend(other.audited);
         self.accepted += other.accepted;
         self.duplicates += other.duplicates;
         self.acknowledged += other.acknowledged;
@@ -145,6 +149,7 @@ impl Tx<'_> {
         )?;
         self.head.audit_seq = seq;
         self.head.audit_hash = hash;
+        self.after.audited.push(hash);
         Ok(())
     }
 
@@ -229,12 +234,17 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread with its connection.
-    pub(crate) fn start(conn: Connection, head: Head, shared: Arc<Shared>) -> Result<Self> {
+    pub(crate) fn start(
+        conn: Connection,
+        head: Head,
+        shared: Arc<Shared>,
+        chain: Option<Chain>,
+    ) -> Result<Self> {
         let (queue, requests) = sync_channel(limits::QUEUE_REQUESTS);
         let checkpointer = Checkpointer::start(Arc::clone(&shared))?;
         let thread = std::thread::Builder::new()
             .name("causeway-writer".to_owned())
-            .spawn(move || Loop { conn, head, shared, checkpointer, last: 1 }.run(&requests))
+            .spawn(move || Loop { conn, head, shared, checkpointer, chain, last: 1 }.run(&requests))
             .map_err(|e| crate::fault::io(&e))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -309,6 +319,8 @@ struct Loop {
     head: Head,
     shared: Arc<Shared>,
     checkpointer: Checkpointer,
+    /// Seals of the audit trail, where the data have a key.
+    chain: Option<Chain>,
     /// Requests in the last batch. As many callers are likely to come back; half of them are waited for, as the
     /// others prepare theirs while these are written.
     last: usize,
@@ -323,7 +335,10 @@ impl Loop {
         }
         drop(self.checkpointer);
         // A clean end leaves an empty log; after a crash the next open replays it.
-        let _ = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        let _ = checkpoint::cut(&self.conn, &self.shared);
+        if let Some(chain) = &self.chain {
+            let _ = chain.flush();
+        }
     }
 
     fn collect(&self, first: Box<dyn Job>, requests: &Receiver<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
@@ -358,6 +373,13 @@ impl Loop {
             Ok(()) => {
                 self.shared.stats.commits.fetch_add(1, Ordering::Relaxed);
                 self.shared.stats.requests.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                if let Some(chain) = &mut self.chain
+                    && let Err(error) = chain.seal(&after.audited)
+                {
+                    // Committed all the same; what has no seal gets it at the next open.
+                    self.shared.seal_failed(&error);
+                    self.chain = None;
+                }
                 after.publish(&self.shared);
             }
             Err(error) => {

@@ -11,12 +11,14 @@ mod people;
 mod person;
 mod read;
 mod schema;
+mod sealing;
 mod search;
 mod searchset;
 mod snapshot;
 mod summary;
 mod view;
 
+pub use sealing::{MessageTold, examine};
 pub use snapshot::{Place, Snapshot, Told};
 pub use view::View;
 
@@ -24,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use causeway_seal::Finding;
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
@@ -52,6 +55,9 @@ pub struct Record {
     checkpointer: Checkpointer,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    /// Seals of the pages, where the data have a key. After the connections: closing any handle of a file gives up all
+    /// locks that the process has on it (POSIX), and this holds one.
+    seals: Option<sealing::Seals>,
 }
 
 /// The bundles of one message, read: what applying them needs no database for.
@@ -95,19 +101,21 @@ impl Record {
     /// The file can't be opened or was written by a newer version of the program.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_owned();
+        let key = sealing::key(&path)?;
+        let found = sealing::before_open(&path, key.as_ref())?;
         let mut db = Connection::open(&path)?;
         configure(&db)?;
         db.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
-        db.execute_batch("PRAGMA synchronous=FULL;")?;
-        db.query_row(
-            &format!("PRAGMA wal_autocheckpoint={}", limits::CHECKPOINT_PAGES * limits::CHECKPOINT_LOG_TIMES),
-            [],
-            |_| Ok(()),
-        )?;
+        // What is deleted is overwritten: retention and erasure leave no text in free pages.
+        db.execute_batch("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;")?;
+        // Of sealed data the log is copied back after its pages are sealed only.
+        let pages = if key.is_some() { 0 } else { limits::CHECKPOINT_PAGES * limits::CHECKPOINT_LOG_TIMES };
+        db.query_row(&format!("PRAGMA wal_autocheckpoint={pages}"), [], |_| Ok(()))?;
         db.query_row(&format!("PRAGMA journal_size_limit={}", limits::JOURNAL_BYTES), [], |_| Ok(()))?;
         schema::migrate(&mut db)?;
-        let checkpointer = Checkpointer::start(&path)?;
-        Ok(Self { path, checkpointer, writer: Mutex::new(db), readers: Mutex::new(Vec::new()) })
+        let seals = sealing::Seals::open(&path, key, found, &db)?;
+        let checkpointer = Checkpointer::start(&path, seals.as_ref().map(sealing::Seals::sealer))?;
+        Ok(Self { path, checkpointer, writer: Mutex::new(db), readers: Mutex::new(Vec::new()), seals })
     }
 
     /// One transaction that writes.
@@ -118,6 +126,13 @@ impl Record {
         tx.commit()?;
         self.checkpointer.after_commit(&db);
         Ok(out)
+    }
+
+    /// A connection of its own without a transaction (a copy can't be made within one).
+    fn read_plain<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let db = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        configure(&db)?;
+        f(&db)
     }
 
     /// One consistent view for reading.
@@ -141,6 +156,55 @@ impl Record {
             readers.push(db);
         }
         out
+    }
+
+    /// What was found to be damaged when the record was opened.
+    #[must_use]
+    pub fn found_at_open(&self) -> &[Finding] {
+        self.seals.as_ref().map_or(&[], sealing::Seals::found)
+    }
+
+    /// Reads the whole record and says what is not as it was written.
+    ///
+    /// # Errors
+    /// The record can't be read at all.
+    pub fn examine(&self) -> Result<Vec<Finding>> {
+        let pages = self.seals.as_ref().map_or(Ok(Vec::new()), sealing::Seals::examine)?;
+        self.read(|db| sealing::contents(db, pages))
+    }
+
+    /// Every message that the record holds something of, in the order of their ids.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn messages(&self) -> Result<Vec<MessageTold>> {
+        self.read(sealing::messages)
+    }
+
+    /// A consistent copy of the record into a file that does not exist yet, while others read and write.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn copy_to(&self, file: &Path) -> Result<()> {
+        self.read_plain(|db| sealing::copy_to(db, file))
+    }
+
+    /// Copies the write-ahead log back and empties it, so that no earlier text of a page is left in it.
+    ///
+    /// # Errors
+    /// The database failed, or a reader held the log for longer than it is waited for.
+    pub fn empty_log(&self) -> Result<()> {
+        let db = lock(&self.writer);
+        sealing::empty_log(self.seals.as_ref(), &db)
+    }
+
+    /// A digest over what the record says and who is who in it, by what its sources called things: two records made of the
+    /// same messages have the same, whichever order they were made in.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn digest(&self) -> Result<[u8; 32]> {
+        self.read(sealing::digest)
     }
 
     /// Applies one bundle of a message. The same bundle of the same message again changes nothing. See
@@ -466,5 +530,17 @@ impl Record {
         call: impl FnOnce(&Snapshot<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         self.read(|db| Ok(call(&Snapshot::new(db)))).map_err(E::from)?
+    }
+}
+
+impl Drop for Record {
+    /// What is committed is sealed and copied back.
+    fn drop(&mut self) {
+        lock(&self.readers).clear();
+        self.checkpointer.end();
+        if let Some(seals) = &self.seals {
+            let db = lock(&self.writer);
+            let _ = sealing::empty_log(Some(seals), &db);
+        }
     }
 }
