@@ -18,6 +18,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 
+use crate::evidence::Evidence;
 use crate::person;
 use crate::settings::Settings;
 
@@ -50,6 +51,8 @@ pub struct AppState {
     pub counters: Arc<Counters>,
     /// Room for translations.
     pub room: Weighed,
+    /// What is known of damage to the data.
+    pub evidence: Evidence,
     person_key: [u8; 32],
     isolated: OnceLock<Adapters>,
 }
@@ -100,6 +103,7 @@ impl AppState {
         };
         let clock = Arc::new(clock);
         let room = Weighed::new(config.limits.translation_bytes);
+        let evidence = Evidence::read(&config.data_directory);
         let person_key = person::key(&*engine, &config.data_directory, clock.now())?;
         let rate = RateLimiter::new(config.limits.rate_per_second, config.limits.rate_burst);
         let counters = Arc::new(Counters::default());
@@ -128,6 +132,7 @@ impl AppState {
             gate,
             counters,
             room,
+            evidence,
             person_key,
             isolated: OnceLock::new(),
         }))

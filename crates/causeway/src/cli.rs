@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     ADAPTERS, bench, check, client, conform, demo, detect, doctor, evidence, explain, extract, generate,
-    init, input, isolated, notes, policy, remote, serve, serving, translate, translator,
+    init, input, isolated, keep, notes, policy, remote, serve, serving, translate, translator,
 };
 
 /// Something was refused; the rest was done.
@@ -63,6 +63,14 @@ pub enum Command {
     Health(HealthArgs),
     /// Write invented people, their journeys and their messages in every format, with what is expected of each.
     Generate(GenerateArgs),
+    /// Read everything that is kept and say what is not as it was written.
+    Verify(keep::verify::VerifyArgs),
+    /// Make the record anew from the messages.
+    RebuildRecord(keep::rebuild::RebuildArgs),
+    /// Copy messages, record and audit trail, also while the exchange runs.
+    Backup(keep::backup::BackupArgs),
+    /// Put a copy in place, in an empty folder.
+    Restore(keep::backup::RestoreArgs),
     /// Check whether accepted means durable on this machine's disk.
     Doctor(DoctorArgs),
     /// The writer that `doctor` kills.
@@ -377,6 +385,13 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
             print(&format!("{count} messages about {} people in {}\n", args.people, args.out.display()));
             Ok(0)
         }
+        Command::Verify(args) => keep::verify::run(&args),
+        Command::RebuildRecord(args) => {
+            serve::start_process(false);
+            keep::rebuild::run(&args, adapters, runtime)
+        }
+        Command::Backup(args) => keep::backup::run(&args),
+        Command::Restore(args) => keep::backup::restore(&args),
         Command::Doctor(args) => {
             let checks = doctor::Checks { folder: args.data, kills: args.kills, cuts: args.cuts };
             doctor::run(&checks).map(|good| if good { 0 } else { EXIT_REFUSED })

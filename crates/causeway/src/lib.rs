@@ -20,6 +20,7 @@ pub mod generate;
 pub mod init;
 pub mod input;
 pub mod isolated;
+pub mod keep;
 pub mod load;
 pub mod notes;
 pub mod policy;

@@ -15,6 +15,8 @@ use causeway_service::{delivery, mesh, mllp, nrl, scaip, tls};
 use causeway_store::{Options, Store};
 use tokio::net::TcpListener;
 
+use crate::keep;
+
 /// A service ready to serve, with the address it listens on.
 pub struct Ready {
     /// The service.
@@ -86,15 +88,41 @@ pub async fn prepare_checked(
     Ok(Ready { service, state, listener, address })
 }
 
-fn open(config: Config, adapters: Adapters) -> Result<Shared, String> {
+/// Whether no other process has the data: an error where one has.
+///
+/// # Errors
+/// A sentence that says so.
+pub fn lock(data: &Path) -> Result<(), String> {
+    let exchange = data.join(keep::EXCHANGE);
+    drop(Store::open(Options::new(exchange)).map_err(|e| said(data, &e))?);
+    Ok(())
+}
+
+/// Opens the data directory.
+///
+/// # Errors
+/// A sentence that says what could not be done.
+pub fn open(config: Config, adapters: Adapters) -> Result<Shared, String> {
     let data = config.data_directory.clone();
     std::fs::create_dir_all(&data).map_err(|e| said(&data, &e))?;
-    let engine: Arc<dyn Engine> = match &config.postgres {
-        None => Arc::new(Store::open(Options::new(data.join("exchange"))).map_err(|e| said(&data, &e))?),
-        Some(settings) => Arc::new(on_postgres(settings)?),
+    keep::seal_key(&data).map_err(|e| said(&data, &e))?;
+    let store = match &config.postgres {
+        None => {
+            let options = Options::new(data.join(keep::EXCHANGE));
+            Some(Arc::new(Store::open(options).map_err(|e| said(&data, &e))?))
+        }
+        Some(_) => None,
     };
-    let record = Record::open(data.join("record.sqlite")).map_err(|e| said(&data, &e))?;
-    AppState::new(config, engine, Arc::new(record), adapters).map_err(|e| said(&data, &e))
+    let engine: Arc<dyn Engine> = match (&store, &config.postgres) {
+        (Some(store), _) => store.clone(),
+        (None, Some(settings)) => Arc::new(on_postgres(settings)?),
+        (None, None) => return Err(said(&data, &"no engine")),
+    };
+    let record = Arc::new(Record::open(data.join(keep::RECORD)).map_err(|e| said(&data, &e))?);
+    let state = AppState::new(config, engine, record.clone(), adapters).map_err(|e| said(&data, &e))?;
+    state.evidence.found(keep::verify::at_open(store.as_deref(), &record));
+    state.evidence.examine_with(keep::verify::examiner(&data, store, record));
+    Ok(state)
 }
 
 /// The engine on PostgreSQL. The record lies in this broker's data directory, so one broker at a time has the database:

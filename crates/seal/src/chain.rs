@@ -93,7 +93,8 @@ impl Chain {
         if hashes.is_empty() {
             return Ok(());
         }
-        let sums: Vec<u8> = (self.sealed + 1..).zip(hashes).flat_map(|(n, h)| self.key.sum(ENTRY, n, h)).collect();
+        let sums: Vec<u8> =
+            (self.sealed + 1..).zip(hashes).flat_map(|(n, h)| self.key.sum(ENTRY, n, h)).collect();
         let place = HEADER + self.sealed * SUM;
         self.file.write_all_at(&sums, place).map_err(SealError::of(&self.path))?;
         self.sealed += hashes.len() as u64;

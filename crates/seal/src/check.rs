@@ -42,7 +42,9 @@ pub fn check(database: &Path, key: &Key) -> Result<Option<Checked>> {
         Err(error) => return Err(SealError::of(&path)(error)),
     };
     let head = Head::read(&seals, key).map_err(SealError::of(&path))?;
-    let head = head.ok_or_else(|| SealError::Damaged(path.file_name().unwrap_or_default().to_string_lossy().into_owned()))?;
+    let head = head.ok_or_else(|| {
+        SealError::Damaged(path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+    })?;
     let file = File::open(database).map_err(SealError::of(database))?;
     compare(database, &file, &seals, &head, key).map(Some).map_err(SealError::of(database))
 }

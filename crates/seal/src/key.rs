@@ -37,9 +37,9 @@ impl Key {
     pub fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(KEY_FILE);
         match fs::read_to_string(&path) {
-            Ok(text) => {
-                of_hex(text.trim()).map(|bytes| Some(Self(bytes))).ok_or(SealError::Damaged(KEY_FILE.to_owned()))
-            }
+            Ok(text) => of_hex(text.trim())
+                .map(|bytes| Some(Self(bytes)))
+                .ok_or(SealError::Damaged(KEY_FILE.to_owned())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(SealError::of(&path)(error)),
         }
@@ -67,7 +67,8 @@ impl Key {
         }
         let mut fresh = [0; 32];
         let path = folder.join(KEY_FILE);
-        getrandom::fill(&mut fresh).map_err(|_| SealError::Damaged("the system's random numbers".to_owned()))?;
+        getrandom::fill(&mut fresh)
+            .map_err(|_| SealError::Damaged("the system's random numbers".to_owned()))?;
         let draft = folder.join(format!("{KEY_FILE}.{}", std::process::id()));
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);

@@ -83,9 +83,8 @@ impl Head {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(error),
         }
-        let word = |at: usize| {
-            bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_be_bytes)
-        };
+        let word =
+            |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_be_bytes);
         let head = Self {
             page_size: word(8),
             pages: word(12),
@@ -163,7 +162,8 @@ impl Pages {
             let head = Head::read(&seals, &key).map_err(SealError::of(&path))?;
             head.ok_or_else(|| SealError::Damaged(name(&path)))?
         };
-        let inner = Inner { file: seals, head: Head { frames: 0, boot: boot(), ..head }, logged: HashMap::new() };
+        let inner =
+            Inner { file: seals, head: Head { frames: 0, boot: boot(), ..head }, logged: HashMap::new() };
         let pages = Self { database: database.to_owned(), key, inner: Mutex::new(inner) };
         pages.keep_up(frames)?;
         let inner = pages.lock();

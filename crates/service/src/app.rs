@@ -13,7 +13,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use causeway_broker::state::Shared;
-use causeway_broker::{delivery, maintenance, pipeline, subscription};
+use causeway_broker::{delivery, evidence, maintenance, pipeline, subscription};
 use causeway_doors::{fault, fhir, http, process_message, scaip, validate};
 use causeway_host::origin::Guard;
 use causeway_host::problem::Problem;
@@ -137,6 +137,7 @@ impl Service {
         let workers = pipeline::start(&state, &stop);
         let tasks = TaskTracker::new();
         tasks.spawn(maintenance::run(state.clone(), stop.clone()));
+        tasks.spawn(evidence::run(state.clone(), stop.clone()));
         for task in self.tasks {
             tasks.spawn(task(state.clone(), stop.clone()));
         }

@@ -52,7 +52,10 @@ pub(crate) struct AuditFault {
 }
 
 /// The first entry that the chain or its seals do not hold.
-pub(crate) fn audit_faults(conn: &Connection, chain: Option<&causeway_seal::Chain>) -> Result<Option<AuditFault>> {
+pub(crate) fn audit_faults(
+    conn: &Connection,
+    chain: Option<&causeway_seal::Chain>,
+) -> Result<Option<AuditFault>> {
     let sealed = chain.map_or(0, causeway_seal::Chain::sealed);
     if let Some(chain) = chain {
         let sql = "SELECT seq, hash FROM audit WHERE seq<=?1 ORDER BY seq";

@@ -34,7 +34,11 @@ pub fn examine(directory: &Path) -> Result<Vec<Finding>> {
     if let Some(checked) = &checked {
         found.extend(sealing::page_findings(Some(&conn), DATABASE, checked));
     } else if key.is_some() {
-        found.push(Finding::new(format!("{DATABASE}-seal"), "the seals of the database are missing", RESTORE));
+        found.push(Finding::new(
+            format!("{DATABASE}-seal"),
+            "the seals of the database are missing",
+            RESTORE,
+        ));
     }
     let chain = match key {
         None => None,
@@ -52,7 +56,11 @@ pub(crate) fn running(shared: &Shared) -> Result<Vec<Finding>> {
     shared.read(|conn| {
         let mut found = Vec::new();
         if let Some(why) = shared.seal_failure() {
-            found.push(Finding::new(format!("{DATABASE}-seal"), format!("seals could not be written: {why}"), SEALS));
+            found.push(Finding::new(
+                format!("{DATABASE}-seal"),
+                format!("seals could not be written: {why}"),
+                SEALS,
+            ));
         }
         let chain = match sealing::key(&shared.options)? {
             Some(key) if shared.pages.is_some() => {
@@ -65,7 +73,11 @@ pub(crate) fn running(shared: &Shared) -> Result<Vec<Finding>> {
             let checked = Checked { wrong, ..Checked::default() };
             found.extend(sealing::page_findings(Some(conn), DATABASE, &checked));
             if chain.is_none() {
-                found.push(Finding::new("exchange/audit-seal", "the seals of the audit trail are missing", RESTORE));
+                found.push(Finding::new(
+                    "exchange/audit-seal",
+                    "the seals of the audit trail are missing",
+                    RESTORE,
+                ));
             }
         }
         found.extend(contents(conn, &shared.blobs, chain.as_ref())?);
@@ -107,7 +119,8 @@ fn payloads(conn: &Connection, blobs: &Blobs, found: &mut Vec<Finding>) -> Resul
     while let Some(row) = said(list.next())? {
         let (role, number): (String, i64) = said(row.get(0).and_then(|role| Ok((role, row.get(1)?))))?;
         let digest: Checksum = said(row.get(2))?;
-        let (id, bytes): (Option<String>, Option<Vec<u8>>) = said(row.get(3).and_then(|id| Ok((id, row.get(4)?))))?;
+        let (id, bytes): (Option<String>, Option<Vec<u8>>) =
+            said(row.get(3).and_then(|id| Ok((id, row.get(4)?))))?;
         let (good, where_) = match bytes {
             Some(bytes) => (sha256(&bytes) == digest, String::new()),
             None => {
@@ -118,9 +131,14 @@ fn payloads(conn: &Connection, blobs: &Blobs, found: &mut Vec<Finding>) -> Resul
         if !good || id.is_none() {
             bad += 1;
             if bad <= FINDINGS_NAMED {
-                let what = if good { "belongs to no message" } else { "does not have its digest, or is missing" };
+                let what =
+                    if good { "belongs to no message" } else { "does not have its digest, or is missing" };
                 let id = id.as_deref().unwrap_or("unknown");
-                found.push(Finding::new(format!("exchange message {id}, {role} {number}{where_}"), what, RESTORE));
+                found.push(Finding::new(
+                    format!("exchange message {id}, {role} {number}{where_}"),
+                    what,
+                    RESTORE,
+                ));
             }
         }
     }

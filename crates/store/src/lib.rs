@@ -7,6 +7,7 @@ mod accept;
 mod blobs;
 mod check;
 mod checkpoint;
+mod copy;
 mod documents;
 mod engine;
 mod examine;
@@ -26,6 +27,7 @@ mod upload;
 mod writer;
 
 pub use check::content_file_name;
+pub use copy::{Copied, Reader, Recorded, copy, forget_seals};
 pub use examine::examine;
 pub use shared::Options;
 

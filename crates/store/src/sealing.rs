@@ -16,7 +16,8 @@ use std::path::PathBuf;
 pub(crate) const RESTORE: &str = "stop the exchange, keep a copy of the folder, and put the last good backup in its place (causeway restore); \
      to go on with the data as they are: causeway verify --data DIR --reseal REASON";
 /// What to do about seals that can't be written.
-pub(crate) const SEALS: &str = "look at the disk and the rights of the data folder, then start the exchange again";
+pub(crate) const SEALS: &str =
+    "look at the disk and the rights of the data folder, then start the exchange again";
 
 /// The seal file of the audit trail.
 pub(crate) fn chain_path(options: &Options) -> PathBuf {
@@ -69,7 +70,8 @@ pub(crate) fn page_findings(conn: Option<&Connection>, file: &str, checked: &Che
         found.push(Finding::new(format!("{file}-wal frame {}", held + 1), what, RESTORE));
     }
     for page in checked.wrong.iter().take(limits::FINDINGS_NAMED) {
-        let owner = conn.and_then(|conn| owner(conn, *page)).map(|name| format!(" ({name})")).unwrap_or_default();
+        let owner =
+            conn.and_then(|conn| owner(conn, *page)).map(|name| format!(" ({name})")).unwrap_or_default();
         found.push(Finding::new(format!("{file} page {page}{owner}"), "is not as it was written", RESTORE));
     }
     if let Some(more) = checked.wrong.len().checked_sub(limits::FINDINGS_NAMED).filter(|n| *n > 0) {

@@ -82,9 +82,8 @@ pub fn source_of(
     parts::joined_content(state, message, adapter, own)
 }
 
-/// Starts the workers. They stop between two claims when `stop` is cancelled and [`causeway_host::signals::Signals::all`] has
-/// been called.
-pub fn start(state: &Shared, stop: &CancellationToken) -> Workers {
+/// Starts only the workers that take translations into the record.
+pub fn start_record(state: &Shared, stop: &CancellationToken) -> Workers {
     let mut workers = Workers::default();
     let translate =
         Worker::new("translate", WorkKind::Translate, crate::limits::CLAIM_MESSAGES).destination("");
@@ -96,18 +95,31 @@ pub fn start(state: &Shared, stop: &CancellationToken) -> Workers {
     workers.add(record, state, stop, |s, leases| {
         record::batch(s, leases);
     });
-    // What is large takes its time: workers of its own see to it that nothing else waits for it.
-    let ending = stop.clone();
-    let streamed = Worker::new("translate-streamed", WorkKind::Translate, 1).destination(STREAMED);
-    workers.add(streamed, state, stop, move |s, leases| {
-        leases.into_iter().for_each(|lease| translate::streamed(s, lease, &ending));
-    });
     let ending = stop.clone();
     let pieces = Worker::new("record-pieces", WorkKind::Record, 1).destination(RECORD_PIECES);
     workers.add(pieces, state, stop, move |s, leases| {
         for lease in leases {
             worker::one(s, &lease, || slices::record(s, &lease, &ending));
         }
+    });
+    workers
+}
+
+/// Starts the workers. They stop between two claims when `stop` is cancelled and [`causeway_host::signals::Signals::all`] has
+/// been called.
+pub fn start(state: &Shared, stop: &CancellationToken) -> Workers {
+    let mut workers = start_record(state, stop);
+    let translate =
+        Worker::new("translate", WorkKind::Translate, crate::limits::CLAIM_MESSAGES).destination("");
+    let pool = translate::Pool::start(state.config.limits.translate_workers);
+    workers.add(translate, state, stop, move |s, leases| {
+        translate::batch(s, &pool, leases);
+    });
+    // What is large takes its time: workers of its own see to it that nothing else waits for it.
+    let ending = stop.clone();
+    let streamed = Worker::new("translate-streamed", WorkKind::Translate, 1).destination(STREAMED);
+    workers.add(streamed, state, stop, move |s, leases| {
+        leases.into_iter().for_each(|lease| translate::streamed(s, lease, &ending));
     });
     let spread = Worker::new("spread", WorkKind::Translate, 1).destination(SPREAD);
     workers.add(spread, state, stop, |s, leases| {

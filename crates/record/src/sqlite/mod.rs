@@ -18,7 +18,7 @@ mod snapshot;
 mod summary;
 mod view;
 
-pub use sealing::{MessageTold, examine};
+pub use sealing::{MessageTold, copy, decisions_of_people, digest_of, examine, told};
 pub use snapshot::{Place, Snapshot, Told};
 pub use view::View;
 

@@ -155,7 +155,8 @@ pub struct MessageTold {
 }
 
 pub(super) fn messages(db: &Connection) -> Result<Vec<MessageTold>> {
-    let sql = "SELECT m.id, a.digest FROM message m LEFT JOIN applied a ON a.mid=m.mid ORDER BY m.id, a.digest";
+    let sql =
+        "SELECT m.id, a.digest FROM message m LEFT JOIN applied a ON a.mid=m.mid ORDER BY m.id, a.digest";
     let mut list = db.prepare(sql)?;
     let mut rows = list.query([])?;
     let mut all: Vec<MessageTold> = Vec::new();
@@ -171,9 +172,9 @@ pub(super) fn messages(db: &Connection) -> Result<Vec<MessageTold>> {
 
 /// What SQLite and the digests of stored versions say, beside what the pages' seals said.
 pub(super) fn contents(db: &Connection, mut found: Vec<Finding>) -> Result<Vec<Finding>> {
-    let said = db.prepare("PRAGMA integrity_check(20)").and_then(|mut s| {
-        s.query_map([], |r| r.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()
-    });
+    let said = db
+        .prepare("PRAGMA integrity_check(20)")
+        .and_then(|mut s| s.query_map([], |r| r.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>());
     // Its words name pages and indexes, never a value.
     for what in said.unwrap_or_else(|_| vec!["the check could not be run".to_owned()]) {
         if what != "ok" {
@@ -187,14 +188,13 @@ pub(super) fn contents(db: &Connection, mut found: Vec<Finding>) -> Result<Vec<F
 ///
 /// # Errors
 /// The record can't be read at all.
-pub fn examine(path: &Path) -> Result<(Vec<Finding>, Vec<MessageTold>)> {
+pub fn examine(path: &Path) -> Result<Vec<Finding>> {
     let key = key(path)?;
     if !path.exists() {
-        return Ok((vec![Finding::new(FILE, "the file of the record is missing", REBUILD)], Vec::new()));
+        return Ok(vec![Finding::new(FILE, "the file of the record is missing", REBUILD)]);
     }
     let checked = key.as_ref().map(|key| check_settling(path, key)).transpose()?.flatten();
-    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    super::configure(&db)?;
+    let db = reader(path)?;
     let pages = match &checked {
         Some(checked) => page_findings(Some(&db), checked),
         None if key.is_some() => {
@@ -202,12 +202,53 @@ pub fn examine(path: &Path) -> Result<(Vec<Finding>, Vec<MessageTold>)> {
         }
         None => Vec::new(),
     };
-    let found = contents(&db, pages)?;
-    match messages(&db) {
-        Ok(told) => Ok((found, told)),
-        Err(error) if found.is_empty() => Err(error),
-        Err(_) => Ok((found, Vec::new())),
-    }
+    contents(&db, pages)
+}
+
+fn reader(path: &Path) -> Result<Connection> {
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    super::configure(&db)?;
+    Ok(db)
+}
+
+/// Every message that a record's file holds something of.
+///
+/// # Errors
+/// The record can't be read.
+pub fn told(path: &Path) -> Result<Vec<MessageTold>> {
+    messages(&reader(path)?)
+}
+
+/// Copies a record's file, which another process may write, into a new one, flushed.
+///
+/// # Errors
+/// The record can't be read or the copy can't be written.
+pub fn copy(path: &Path, to: &Path) -> Result<()> {
+    copy_to(&reader(path)?, to)
+}
+
+/// The digest of a record's file: see [`super::Record::digest`].
+///
+/// # Errors
+/// The record can't be read.
+pub fn digest_of(path: &Path) -> Result<[u8; 32]> {
+    digest(&reader(path)?)
+}
+
+/// What people decided about who is who, as a record's file has it: when, who, what, and the ids of the Patients.
+///
+/// # Errors
+/// The record can't be read.
+pub fn decisions_of_people(path: &Path) -> Result<Vec<String>> {
+    let db = reader(path)?;
+    let sql = "SELECT at, actor, kind, patient, reason FROM decision WHERE message='' AND actor<>'record' ORDER BY number";
+    let mut list = db.prepare(sql)?;
+    let rows = list.query_map([], |r| {
+        let at = super::read::time(r.get(0)?);
+        let [actor, kind, patient, reason]: [String; 4] = [r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?];
+        Ok(format!("{at} {actor} {kind} Patient/{patient} ({reason})"))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Copies the record into a new file, flushed.

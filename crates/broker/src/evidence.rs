@@ -1,0 +1,157 @@
+//! What is known of damage to the data: found at start, once a day, or by command, and kept until a person has dealt with it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use crate::state::Shared;
+
+/// Name of the file in the data directory that remembers what was found.
+pub const FILE: &str = "damage.json";
+/// Hours between two examinations of everything.
+pub const EVERY_HOURS: u64 = 24;
+/// Findings that are remembered; the rest is counted.
+pub const REMEMBERED_MAX: usize = 100;
+
+/// Something that is not as the exchange wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Damage {
+    /// Where.
+    pub place: String,
+    /// What is wrong.
+    pub what: String,
+    /// What an operator can do.
+    pub advice: String,
+    /// When it was found.
+    pub found_at: Timestamp,
+}
+
+/// Examines everything: what is wrong.
+pub type Examine = Arc<dyn Fn() -> Vec<Damage> + Send + Sync>;
+
+/// The state of the evidence.
+#[derive(Default)]
+pub struct Evidence {
+    path: PathBuf,
+    known: Mutex<Known>,
+    examine: OnceLock<Examine>,
+}
+
+#[derive(Default)]
+struct Known {
+    damage: Vec<Damage>,
+    examined_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Evidence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Evidence").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Evidence {
+    /// What is remembered in a data directory.
+    pub fn read(directory: &Path) -> Self {
+        let path = directory.join(FILE);
+        let damage = std::fs::read(&path).ok().map(|bytes| {
+            serde_json::from_slice(&bytes).unwrap_or_else(|_| {
+                vec![Damage {
+                    place: FILE.to_owned(),
+                    what: "what was found to be damaged can't be read".to_owned(),
+                    advice: "causeway verify --data DIR says what is damaged".to_owned(),
+                    found_at: Timestamp::UNIX_EPOCH,
+                }]
+            })
+        });
+        let known = Known { damage: damage.unwrap_or_default(), examined_at: None };
+        Self { path, known: Mutex::new(known), examine: OnceLock::new() }
+    }
+
+    /// Says how everything is examined. Once.
+    pub fn examine_with(&self, examine: Examine) {
+        let _ = self.examine.set(examine);
+    }
+
+    /// What is known, and when everything was last examined.
+    pub fn known(&self) -> (Vec<Damage>, Option<Timestamp>) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        (known.damage.clone(), known.examined_at)
+    }
+
+    /// Remembers what was found, also over a restart.
+    pub fn found(&self, damage: Vec<Damage>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = known.damage.len();
+        for one in damage {
+            let new = !known.damage.iter().any(|k| k.place == one.place && k.what == one.what);
+            if new {
+                tracing::error!(
+                    place = one.place,
+                    what = one.what,
+                    advice = one.advice,
+                    "the data are damaged"
+                );
+                if known.damage.len() < REMEMBERED_MAX {
+                    known.damage.push(one);
+                }
+            }
+        }
+        if known.damage.len() > before {
+            let text = serde_json::to_vec_pretty(&known.damage).unwrap_or_default();
+            if let Err(error) = std::fs::write(&self.path, text) {
+                tracing::error!(kind = ?error.kind(), "what is damaged could not be remembered");
+            }
+        }
+    }
+
+    fn examined(&self, at: Timestamp) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).examined_at = Some(at);
+    }
+}
+
+/// Forgets what was found in a data directory: a person has dealt with it.
+///
+/// # Errors
+/// The file can't be removed.
+pub fn forget(directory: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(directory.join(FILE)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Forgets what was found of the record, which was made anew.
+///
+/// # Errors
+/// The file can't be written.
+pub fn forget_record(directory: &Path) -> std::io::Result<()> {
+    let (damage, _) = Evidence::read(directory).known();
+    let left: Vec<Damage> = damage.into_iter().filter(|one| !one.advice.contains("rebuild-record")).collect();
+    if left.is_empty() {
+        return forget(directory);
+    }
+    std::fs::write(directory.join(FILE), serde_json::to_vec_pretty(&left)?)
+}
+
+/// Examines everything at start and once a day, until `stop`.
+pub async fn run(state: Shared, stop: CancellationToken) {
+    let Some(examine) = state.evidence.examine.get().cloned() else { return };
+    loop {
+        let look = Arc::clone(&examine);
+        match tokio::task::spawn_blocking(move || look()).await {
+            Ok(damage) => {
+                state.evidence.examined(state.clock.now());
+                state.evidence.found(damage);
+            }
+            Err(_) => tracing::error!("the examination of the data failed"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(EVERY_HOURS * 3_600)) => {}
+        }
+    }
+}

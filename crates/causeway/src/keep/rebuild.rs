@@ -1,0 +1,152 @@
+//! `causeway rebuild-record`: the record made anew from the messages that the exchange keeps.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use causeway_broker::evidence;
+use causeway_broker::pipeline::{self, RECORD_PIECES};
+use causeway_exchange::{MessageId, NewAudit, NewWork, WorkKind, WorkQuery, WorkState};
+use causeway_service::config::Config;
+use causeway_service::state::Adapters;
+use causeway_store::Reader;
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::{RECORD, embedded, files_of, remove, said};
+use crate::cli::{EXIT_REFUSED, print};
+use crate::serve;
+
+/// Who orders the work, on each message's timeline.
+const ACTOR: &str = "operator";
+/// Pause between two looks at what is left.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Arguments of `rebuild-record`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Takes the translations of all messages that were in the record into a new one, in the order in which they were \
+taken in. The file that was there is kept beside it as record.sqlite.before. The exchange must not be running. A run that was \
+killed goes on when the exchange, or this command with --go-on, is started again.\n\n\
+What people decided about who is who is in no message: the decisions of the old file are listed where it can still be read.\n\n\
+Exit: 0 made, 1 made but not all could be taken in, 2 wrong call."
+)]
+pub struct RebuildArgs {
+    /// Folder that the exchange keeps its data in.
+    #[arg(long, value_name = "DIR", env = "CAUSEWAY_DATA")]
+    data: PathBuf,
+    /// The exchange's configuration: names of organisations come from it.
+    #[arg(long, value_name = "FILE", env = "CAUSEWAY_CONFIG")]
+    config: Option<PathBuf>,
+    /// Order nothing anew; do what an earlier run has left.
+    #[arg(long)]
+    go_on: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A sentence that says what could not be done.
+pub fn run(
+    args: &RebuildArgs,
+    adapters: Adapters,
+    runtime: fn() -> Result<tokio::runtime::Runtime, String>,
+) -> Result<u8, String> {
+    let data = &args.data;
+    let exchange = embedded(data)?;
+    let mut config = match &args.config {
+        None => Config::default(),
+        Some(path) => {
+            let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+            Config::parse(&text).map_err(|e| format!("{}: {e}", path.display()))?
+        }
+    };
+    config.data_directory.clone_from(data);
+    let recorded =
+        Reader::open(&exchange).and_then(|reader| reader.recorded()).map_err(|e| said(data, &e))?;
+    if !args.go_on {
+        // Held by another process, the exchange must not lose its record from under it.
+        serve::lock(data)?;
+        set_aside(data)?;
+    }
+    let runtime = runtime()?;
+    let (done, left, parked) = runtime.block_on(async {
+        let state = serve::open(config, adapters)?;
+        let now = state.clock.now();
+        let mut ordered = 0;
+        for message in recorded.iter().filter(|m| m.present && !m.pending && !args.go_on) {
+            let id = MessageId::new(&message.id).map_err(|e| said(data, &e))?;
+            let destination = if message.in_pieces { RECORD_PIECES } else { pipeline::RECORD };
+            let work = vec![NewWork::new(WorkKind::Record, destination)];
+            let ordering = state.engine.replay(&id, work, ACTOR, "the record is made anew", now);
+            ordering.map_err(|e| said(data, &e))?;
+            ordered += 1;
+        }
+        let entry = NewAudit {
+            actor: ACTOR.to_owned(),
+            action: "record-rebuilt".to_owned(),
+            entity: "record".to_owned(),
+            detail: format!("{ordered} messages"),
+        };
+        state.engine.audit(vec![entry], now).map_err(|e| said(data, &e))?;
+        let stop = CancellationToken::new();
+        let workers = pipeline::start_record(&state, &stop);
+        let count = |wanted: Option<WorkState>| {
+            let query = WorkQuery {
+                kind: Some(WorkKind::Record),
+                state: wanted,
+                limit: 1_000,
+                ..WorkQuery::default()
+            };
+            state.engine.work(&query).map(|list| list.len()).map_err(|e| said(data, &e))
+        };
+        let parked = loop {
+            state.signals.all();
+            tokio::time::sleep(LOOK).await;
+            let parked = count(Some(WorkState::Parked))?;
+            if count(None)? == parked {
+                break parked;
+            }
+        };
+        stop.cancel();
+        state.signals.all();
+        tokio::task::spawn_blocking(move || workers.join()).await.map_err(|e| e.to_string())?;
+        Ok::<_, String>((ordered, recorded.iter().filter(|m| !m.present).count(), parked))
+    })?;
+    evidence::forget_record(data).map_err(|e| said(data, &e))?;
+    print(&format!("{done} messages taken into a new record"));
+    if left > 0 {
+        print(&format!("; {left} have no content any more (retention, erasure) and are not in it"));
+    }
+    if parked > 0 {
+        print(&format!("; {parked} could not be taken in: see the parked work of each"));
+    }
+    print("\n");
+    Ok(if parked == 0 { 0 } else { EXIT_REFUSED })
+}
+
+/// Keeps the old record beside the new one, and lists what people decided in it.
+fn set_aside(data: &std::path::Path) -> Result<(), String> {
+    let path = data.join(RECORD);
+    if path.exists() {
+        decisions(&path);
+    }
+    let kept = data.join(format!("{RECORD}.before"));
+    for (from, to) in files_of(&path).iter().zip(files_of(&kept)) {
+        remove(&to)?;
+        if from.exists() {
+            fs::rename(from, &to).map_err(|e| format!("{}: {e}", from.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn decisions(path: &std::path::Path) {
+    let list = causeway_record::decisions_of_people(path).unwrap_or_default();
+    if !list.is_empty() {
+        print("Decided by people, and to be decided again:\n");
+    }
+    for line in list {
+        print(&format!("  {line}\n"));
+    }
+}
