@@ -314,7 +314,7 @@ pub fn record_problem(error: RecordError) -> Problem {
             )
             .after(RETRY_AFTER_SECONDS)
         }
-        RecordError::Schema { .. } | RecordError::Damaged => {
+        RecordError::Schema { .. } | RecordError::Damaged | RecordError::Seal(_) => {
             tracing::error!(error = %error, "the record can't be read");
             Problem::internal()
         }
