@@ -257,7 +257,7 @@ fn a_changed_value_and_a_lost_key_are_told_and_resealing_needs_a_reason() {
 
 /// Rounds of flipped bytes; the long run asks for 200 (`tests/long/flipped_bytes.sh`).
 fn flips() -> usize {
-    std::env::var("CAUSEWAY_FLIPS").ok().and_then(|n| n.parse().ok()).unwrap_or(16)
+    std::env::var("CAUSEWAY_FLIPS").ok().and_then(|n| n.parse().ok()).unwrap_or(12)
 }
 
 #[test]

@@ -59,7 +59,12 @@ pub fn check_settling(database: &Path, key: &Key) -> Result<Option<Checked>> {
         if found.as_ref().is_none_or(Checked::is_clean) {
             break;
         }
+        let before = written(database);
         std::thread::sleep(PAUSE);
+        if written(database) == before {
+            // Nobody writes: what differs will go on differing.
+            break;
+        }
         let again = check(database, key)?;
         found = found.zip(again).map(|(before, mut now)| {
             now.wrong.retain(|page| before.wrong.contains(page));
@@ -68,6 +73,13 @@ pub fn check_settling(database: &Path, key: &Key) -> Result<Option<Checked>> {
         });
     }
     Ok(found)
+}
+
+/// When the files of a database were last written, and their lengths.
+fn written(database: &Path) -> Vec<(u64, Option<std::time::SystemTime>)> {
+    let paths = [database.to_owned(), log_path(database), seal_path(database)];
+    let facts = paths.iter().map(|path| std::fs::metadata(path).ok());
+    facts.map(|facts| facts.map_or((0, None), |f| (f.len(), f.modified().ok()))).collect()
 }
 
 /// Times that differing pages of a database that is being written are looked at again.

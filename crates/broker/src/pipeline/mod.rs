@@ -85,12 +85,6 @@ pub fn source_of(
 /// Starts only the workers that take translations into the record.
 pub fn start_record(state: &Shared, stop: &CancellationToken) -> Workers {
     let mut workers = Workers::default();
-    let translate =
-        Worker::new("translate", WorkKind::Translate, crate::limits::CLAIM_MESSAGES).destination("");
-    let pool = translate::Pool::start(state.config.limits.translate_workers);
-    workers.add(translate, state, stop, move |s, leases| {
-        translate::batch(s, &pool, leases);
-    });
     let record = Worker::new("record", WorkKind::Record, crate::limits::CLAIM_RECORD).destination(RECORD);
     workers.add(record, state, stop, |s, leases| {
         record::batch(s, leases);

@@ -38,6 +38,9 @@ pub struct RebuildArgs {
     /// The exchange's configuration: names of organisations come from it.
     #[arg(long, value_name = "FILE", env = "CAUSEWAY_CONFIG")]
     config: Option<PathBuf>,
+    /// Make it also where messages have no content any more (retention, erasure): what they told is not in the new record.
+    #[arg(long)]
+    without_them: bool,
     /// Order nothing anew; do what an earlier run has left.
     #[arg(long)]
     go_on: bool,
@@ -64,6 +67,13 @@ pub fn run(
     config.data_directory.clone_from(data);
     let recorded =
         Reader::open(&exchange).and_then(|reader| reader.recorded()).map_err(|e| said(data, &e))?;
+    let gone = recorded.iter().filter(|m| !m.present).count();
+    if gone > 0 && !args.without_them && !args.go_on {
+        return Err(format!(
+            "{gone} messages that are in the record have no content any more, and the new record would not have what they \
+             told: put a backup in place (causeway restore), or go on with --without-them"
+        ));
+    }
     if !args.go_on {
         // Held by another process, the exchange must not lose its record from under it.
         serve::lock(data)?;
@@ -111,7 +121,7 @@ pub fn run(
         stop.cancel();
         state.signals.all();
         tokio::task::spawn_blocking(move || workers.join()).await.map_err(|e| e.to_string())?;
-        Ok::<_, String>((ordered, recorded.iter().filter(|m| !m.present).count(), parked))
+        Ok::<_, String>((ordered, gone, parked))
     })?;
     evidence::forget_record(data).map_err(|e| said(data, &e))?;
     print(&format!("{done} messages taken into a new record"));
