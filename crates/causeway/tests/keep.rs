@@ -60,7 +60,8 @@ fn text(output: &Output) -> String {
 
 fn client() -> reqwest::Client {
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-    let built = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(20)).build();
+    let built =
+        reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(20)).build();
     built.expect("a client")
 }
 
@@ -165,7 +166,8 @@ fn edit(data: &Path, sql: &str) {
 
 /// What the exchange and the record say, one digest.
 fn says(data: &Path) -> String {
-    let exchange = Reader::open(&data.join("exchange")).and_then(|r| r.digest()).unwrap_or_else(|e| e.to_string());
+    let exchange =
+        Reader::open(&data.join("exchange")).and_then(|r| r.digest()).unwrap_or_else(|e| e.to_string());
     let record = causeway_record::digest_of(&data.join("record.sqlite"));
     format!("{exchange} {record:?}")
 }
@@ -200,7 +202,10 @@ fn audit_edits_cuts_and_a_new_chain_are_found_at_the_row() {
 
     // The tail is cut and the head in the database is made to fit: the chain alone says nothing.
     let (_folder, data) = copied();
-    edit(&data, "DELETE FROM audit WHERE seq>20; UPDATE meta SET audit_seq=20, audit_hash=(SELECT hash FROM audit WHERE seq=20)");
+    edit(
+        &data,
+        "DELETE FROM audit WHERE seq>20; UPDATE meta SET audit_seq=20, audit_hash=(SELECT hash FROM audit WHERE seq=20)",
+    );
     let (good, said) = verify(&data);
     assert!(!good && said.contains("audit entry 21:"), "{said}");
 
@@ -211,7 +216,8 @@ fn audit_edits_cuts_and_a_new_chain_are_found_at_the_row() {
     let entries: Vec<(i64, i64, String, String, String, String)> = conn
         .prepare("SELECT seq, at, actor, action, entity, detail FROM audit ORDER BY seq")
         .and_then(|mut s| {
-            s.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?)))?.collect()
+            s.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?)))?
+                .collect()
         })
         .expect("entries");
     let mut previous = [0; 32];
@@ -219,7 +225,8 @@ fn audit_edits_cuts_and_a_new_chain_are_found_at_the_row() {
         let audit = causeway_exchange::NewAudit { actor, action, entity, detail };
         let at = jiff::Timestamp::from_microsecond(at).expect("a time");
         let hash = causeway_exchange::AuditEntry::hash_of(seq.cast_unsigned(), at, &audit, &previous);
-        conn.execute("UPDATE audit SET previous=?2, hash=?3 WHERE seq=?1", (seq, previous, hash)).expect("changed");
+        conn.execute("UPDATE audit SET previous=?2, hash=?3 WHERE seq=?1", (seq, previous, hash))
+            .expect("changed");
         previous = hash;
     }
     conn.execute("UPDATE meta SET audit_hash=?1", [previous]).expect("changed");
@@ -252,7 +259,10 @@ fn a_changed_value_and_a_lost_key_are_told_and_resealing_needs_a_reason() {
     fs::remove_file(data.join("evidence.key")).expect("removed");
     let (good, said) = verify(&data);
     assert!(!good && said.contains("evidence.key"), "{said}");
-    assert!(Store::open(Options::new(data.join("exchange"))).is_err(), "sealed data don't open without their key");
+    assert!(
+        Store::open(Options::new(data.join("exchange"))).is_err(),
+        "sealed data don't open without their key"
+    );
 }
 
 /// Rounds of flipped bytes; the long run asks for 200 (`tests/long/flipped_bytes.sh`).
@@ -273,7 +283,10 @@ fn flipped_bytes_are_found_or_harmless() {
         "exchange/causeway.db-seal",
         "exchange/audit-seal",
     ] {
-        files.extend(Some(PathBuf::from(name)).filter(|_| made().join("data").join(name).metadata().is_ok_and(|m| m.len() > 0)));
+        files.extend(
+            Some(PathBuf::from(name))
+                .filter(|_| made().join("data").join(name).metadata().is_ok_and(|m| m.len() > 0)),
+        );
     }
     let (mut found, mut harmless) = (0, 0);
     for round in 0..flips() {
@@ -354,10 +367,12 @@ fn a_backup_made_under_load_is_whole_elsewhere() {
     assert_eq!(sent, load.len());
     drop(server);
     for from in [&out, &tar] {
-        let again = causeway(&["backup", "--data", &data.to_string_lossy(), "--out", &from.to_string_lossy()]);
+        let again =
+            causeway(&["backup", "--data", &data.to_string_lossy(), "--out", &from.to_string_lossy()]);
         assert!(!again.status.success() && text(&again).contains("overwrites nothing"));
         let elsewhere = folder.path().join(format!("restored-{}", from.extension().is_some()));
-        let arguments = ["restore", "--from", &from.to_string_lossy(), "--data", &elsewhere.to_string_lossy()];
+        let arguments =
+            ["restore", "--from", &from.to_string_lossy(), "--data", &elsewhere.to_string_lossy()];
         let key = data.join("evidence.key").to_string_lossy().into_owned();
         let output = causeway(&[&arguments[..], &["--key", &key]].concat());
         assert!(output.status.success(), "{}", text(&output));
@@ -378,6 +393,10 @@ fn a_backup_made_under_load_is_whole_elsewhere() {
     fs::write(&database, bytes).expect("written");
     let to = folder.path().join("never");
     let output = causeway(&["restore", "--from", &out.to_string_lossy(), "--data", &to.to_string_lossy()]);
-    assert!(!output.status.success() && text(&output).contains("does not have its digest"), "{}", text(&output));
+    assert!(
+        !output.status.success() && text(&output).contains("does not have its digest"),
+        "{}",
+        text(&output)
+    );
     assert!(!to.exists());
 }

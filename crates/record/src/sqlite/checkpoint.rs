@@ -14,7 +14,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::Result;
-use crate::limits::{BUSY_MILLIS, CHECKPOINT_LOG_TIMES, CHECKPOINT_PAGES, CHECKPOINT_REST_PAGES, SEAL_MILLIS};
+use crate::limits::{
+    BUSY_MILLIS, CHECKPOINT_LOG_TIMES, CHECKPOINT_PAGES, CHECKPOINT_REST_PAGES, SEAL_MILLIS,
+};
 
 use super::sealing::{Sealer, frames};
 

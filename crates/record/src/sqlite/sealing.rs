@@ -109,8 +109,8 @@ impl Seals {
         let Some(key) = key else { return Ok(None) };
         // The log is copied back here only, after its pages are sealed.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        let file =
-            File::open(path).map_err(|error| SealError::File { file: FILE.to_owned(), kind: error.kind() })?;
+        let file = File::open(path)
+            .map_err(|error| SealError::File { file: FILE.to_owned(), kind: error.kind() })?;
         let pages = Arc::new(Pages::open(path, &file, key, || frames(db))?);
         let sealer = Sealer { pages, failure: Failure::default() };
         Ok(Some(Self { sealer, file, found, database: path.to_owned() }))
@@ -127,7 +127,11 @@ impl Seals {
     pub(super) fn examine(&self) -> Result<Vec<Finding>> {
         let mut found = Vec::new();
         if let Some(why) = self.sealer.failure.0.lock().unwrap_or_else(PoisonError::into_inner).clone() {
-            found.push(Finding::new(format!("{FILE}-seal"), format!("seals could not be written: {why}"), SEALS));
+            found.push(Finding::new(
+                format!("{FILE}-seal"),
+                format!("seals could not be written: {why}"),
+                SEALS,
+            ));
         }
         let looker = Connection::open_with_flags(&self.database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         looker.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
