@@ -7,10 +7,11 @@ use causeway_access::audit_event::Act;
 use causeway_access::{Reader, Sealed, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
+use causeway_record::{Sources, Written};
 use serde_json::{Value, json};
 
 use super::search::{self, Params};
-use super::{answer, base, format, golden, guard, negotiate, param};
+use super::{answer, base, format, golden, guard, json_answer, negotiate, param};
 
 /// Most entries of a page that is cut to what a reader may see.
 const COUNT_MAX: usize = 500;
@@ -78,51 +79,74 @@ async fn everything(
     let opened = guard::open(&state, &reader, &id, &entity).await?;
     let sources = golden::sources(&state, &id).await?.ok_or_else(|| Problem::not_found("patient"))?;
     let base = base(&state, &headers);
-    // A reader whom a decision limits gets pages of what is left when it is cut.
-    let asked: Params = match &opened {
-        None => params.clone(),
-        Some(_) => params.iter().filter(|(name, _)| name != "_count" && name != "_page").cloned().collect(),
+    let types = params.iter().filter(|(name, _)| name == "_type").flat_map(|(_, value)| value.split(','));
+    let types: Vec<&str> = types.collect();
+    let with_golden = sources.person == id
+        && (types.is_empty() || types.contains(&"Patient"))
+        && param(&params, "_page").is_none();
+    let shown = if with_golden { golden::shown(&sources, opened.as_ref()) } else { None };
+    let first = shown.map(|one| {
+        let mut entry =
+            json!({"fullUrl": format!("{base}/Patient/{id}"), "resource": null, "search": {"mode": "match"}});
+        entry["resource"] = one;
+        entry
+    });
+    let Some(mut opened) = opened else {
+        return whole(&state, &reader, id, base, params, first, &sources)
+            .await
+            .map(|r| search::in_form(r, form));
     };
+    // A reader whom a decision limits gets pages of what is left when it is cut.
+    let asked: Params =
+        params.iter().filter(|(name, _)| name != "_count" && name != "_page").cloned().collect();
     let (wanted, root) = (id.clone(), base.clone());
     let bundle = state
         .blocking(move |s| {
             s.gate.shelf.record_for_fhir().everything_asked(&wanted, &root, &asked).map_err(record_problem)
         })
         .await?;
-    let mut bundle = bundle.ok_or_else(|| Problem::not_found("patient"))?;
-    let types = params.iter().filter(|(name, _)| name == "_type").flat_map(|(_, value)| value.split(','));
-    let types: Vec<&str> = types.collect();
-    let with_golden = sources.person == id
-        && (types.is_empty() || types.contains(&"Patient"))
-        && param(&params, "_page").is_none();
-    let patients: Vec<String> = {
-        let found = guard::patients_of(&bundle);
-        let first = || sources.patients.iter().map(|v| v.key.id.clone()).take(1).collect();
-        if found.is_empty() { first() } else { found }
-    };
-    if let Some(opened) = &opened {
-        bundle = opened.show_bundle(bundle);
-    }
-    if with_golden && let Some(one) = golden::shown(&sources, opened.as_ref()) {
-        let entry =
-            json!({"fullUrl": format!("{base}/Patient/{id}"), "resource": one, "search": {"mode": "match"}});
+    let bundle = bundle.ok_or_else(|| Problem::not_found("patient"))?;
+    let mut bundle = opened.show_bundle(bundle);
+    if let Some(first) = first {
         if let Some(total) = bundle["total"].as_u64() {
             bundle["total"] = json!(total + 1);
         }
         match bundle["entry"].as_array_mut() {
-            Some(entries) => entries.insert(0, entry),
-            None => bundle["entry"] = json!([entry]),
+            Some(entries) => entries.insert(0, first),
+            None => bundle["entry"] = vec![first].into(),
         }
     }
-    match opened {
-        None => guard::write(&state, &reader, Act::Read, &entity, "", &patients).await?,
-        Some(mut opened) => {
-            page(&mut bundle, &format!("{base}/Patient/{id}/$everything"), &params)?;
-            let tell = |_: &Value| (vec![entity], Vec::new());
-            bundle = opened.disclose(&state.gate, &reader, Act::Read, Sealed::new(bundle), tell).await?;
-        }
-    }
+    page(&mut bundle, &format!("{base}/Patient/{id}/$everything"), &params)?;
+    let tell = |_: &Value| (vec![entity], Vec::new());
+    let bundle = opened.disclose(&state.gate, &reader, Act::Read, Sealed::new(bundle), tell).await?;
     Ok(search::in_form(answer(StatusCode::OK, &bundle), form))
+}
+
+/// All of it, for the operator, whom nothing limits: written from the texts that the record keeps, and sent once that is
+/// written down.
+async fn whole(
+    state: &Shared,
+    reader: &Reader,
+    id: String,
+    base: String,
+    params: Params,
+    first: Option<Value>,
+    sources: &Sources,
+) -> Answer {
+    let entity = format!("Patient/{id}");
+    let written = state
+        .blocking(move |s| {
+            let record = s.gate.shelf.record_for_fhir();
+            record.everything_written(&id, &base, &params, first.as_ref()).map_err(record_problem)
+        })
+        .await?;
+    let mut written = written.ok_or_else(|| Problem::not_found("patient"))?;
+    if written.patients.is_empty() {
+        written.patients.extend(sources.patients.iter().map(|v| v.key.id.clone()).take(1));
+    }
+    let events = |written: &Written| guard::events(state, reader, Act::Read, &entity, "", &written.patients);
+    let written = Sealed::new(written).open(&state.gate, events).await?;
+    Ok(json_answer(StatusCode::OK, written.json))
 }
 
 /// The page that was asked for of what a reader may see, with its links.

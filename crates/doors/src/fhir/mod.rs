@@ -73,7 +73,12 @@ pub fn base(state: &AppState, headers: &HeaderMap) -> String {
 }
 
 fn answer(status: StatusCode, resource: &Value) -> Response {
-    let mut response = (status, resource.to_string()).into_response();
+    json_answer(status, resource.to_string().into_bytes())
+}
+
+/// A resource that is written already.
+fn json_answer(status: StatusCode, json: Vec<u8>) -> Response {
+    let mut response = (status, json).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     response
 }

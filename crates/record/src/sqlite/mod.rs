@@ -3,6 +3,7 @@
 
 mod apply;
 mod checkpoint;
+mod everything;
 mod index;
 mod labels;
 mod links;
@@ -37,7 +38,7 @@ use crate::error::Result;
 use crate::identity::Act;
 use crate::model::{
     Answer, Applied, Decision, Delivery, Figures, HistoryPage, HistoryQuery, Origin, PersonQuery, PersonRow,
-    PersonView, Review, SearchOptions, SearchPage, SourceMessage, Sources, Version,
+    PersonView, Review, SearchOptions, SearchPage, SourceMessage, Sources, Version, Written,
 };
 use crate::summary::{Show, Summary, SummaryQuery};
 use crate::tables::Who;
@@ -51,10 +52,10 @@ use checkpoint::Checkpointer;
 #[derive(Debug)]
 pub struct Record {
     path: PathBuf,
-    // Before the writer: the last connection that closes takes the log away.
+    // Closed in this order: the writer as the last takes the log away.
     checkpointer: Checkpointer,
-    writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    writer: Mutex<Connection>,
     /// Seals of the pages, where the data have a key. After the connections: closing any handle of a file gives up all
     /// locks that the process has on it (POSIX), and this holds one.
     seals: Option<sealing::Seals>,
@@ -360,7 +361,22 @@ impl Record {
         base: &str,
         asked: &[(String, String)],
     ) -> Result<Option<Value>> {
-        self.read(|db| read::everything_of_patient(db, patient, base, asked))
+        self.read(|db| everything::everything_of_patient(db, patient, base, asked))
+    }
+
+    /// The same, written out: for an answer of which nothing is withheld. `first`, an entry, is put before the others as one
+    /// more match.
+    ///
+    /// # Errors
+    /// As [`Record::everything_asked`].
+    pub fn everything_written(
+        &self,
+        patient: &str,
+        base: &str,
+        asked: &[(String, String)],
+        first: Option<&Value>,
+    ) -> Result<Option<Written>> {
+        self.read(|db| everything::written(db, patient, base, asked, first))
     }
 
     /// The same, by person.
@@ -368,7 +384,7 @@ impl Record {
     /// # Errors
     /// The database failed.
     pub fn everything_of_person(&self, person: &str, base: &str) -> Result<Option<Value>> {
-        self.read(|db| read::everything_of_person(db, person, base))
+        self.read(|db| everything::everything_of_person(db, person, base))
     }
 
     /// A person. `display` is one source's demographics whole: of the Patients that no merge replaced and no

@@ -39,6 +39,11 @@ fn everything_is_the_whole_person_what_it_refers_to_and_its_provenance_but_nobod
         &[patient("p1b", &n, "Ashdown", "1941-02-03"), wrong],
     );
     let bundle = s.record.everything("p2", "https://x").unwrap().unwrap();
+    let written = s.record.everything_written("p2", "https://x", &[], None).unwrap().unwrap();
+    assert_eq!(String::from_utf8(written.json).unwrap(), bundle.to_string());
+    let mut patients = written.patients;
+    patients.sort_unstable();
+    assert_eq!(patients, ["p1", "p1b", "p2"]);
     let mut ids: Vec<&str> =
         bundle["entry"].as_array().unwrap().iter().filter_map(|e| e["resource"]["id"].as_str()).collect();
     ids.sort_unstable();
@@ -136,4 +141,39 @@ fn readers_go_on_while_a_writer_writes() {
         }
     });
     assert_eq!(s.record.figures().unwrap().persons, 50);
+}
+
+/// The answer that is written from the texts as they are kept is the one that is made of values, whatever stands in them.
+#[test]
+fn everything_is_written_as_it_is_made() {
+    let s = scratch();
+    let odd = [
+        json!({"source": "urn:a", "tag": [{"code": "}\"]{[\\"}]}),
+        json!({}),
+        json!({"versionId": "of the source", "source": "urn:b"}),
+        json!({"tag": [{"system": "\"reference\":\"Observation/o9\"", "code": "ä\u{1F600}"}]}),
+    ];
+    let mut all = vec![patient("p1", &number(1), "Ashdown", "1941-02-03")];
+    for (at, meta) in odd.into_iter().enumerate() {
+        let mut one = observation(&format!("o{at}"), "p1", "\"reference\":\"", "2025-06-01", "1.50");
+        one["note"] = json!([{"text": "a \\\"reference\":\"Observation/o9\" b"}]);
+        let map = one.as_object_mut().unwrap();
+        map.remove("meta");
+        // In the order of most, and in another.
+        if at % 2 == 0 {
+            map.shift_insert(2, "meta".to_owned(), meta);
+        } else {
+            map.insert("meta".to_owned(), meta);
+        }
+        all.push(one);
+    }
+    apply(&s.record, &message("m1", "ZZ1", "careconnect", 0), &all);
+    let first =
+        json!({"fullUrl": "urn:x", "resource": {"resourceType": "Patient"}, "search": {"mode": "match"}});
+    let mut made = s.record.everything("p1", "https://x").unwrap().unwrap();
+    made["entry"].as_array_mut().unwrap().insert(0, first.clone());
+    made["total"] = json!(made["total"].as_u64().unwrap() + 1);
+    let written = s.record.everything_written("p1", "https://x", &[], Some(&first)).unwrap().unwrap();
+    assert_eq!(String::from_utf8(written.json).unwrap(), made.to_string());
+    assert_eq!(made["total"], 7);
 }

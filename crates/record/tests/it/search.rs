@@ -383,7 +383,11 @@ fn elements_summary_and_several_sort_keys() {
 fn everything_in_parts() {
     let s = filled();
     let get = |asked: &str| {
-        s.record.everything_asked("p1", "https://record.example", &params(asked)).unwrap().unwrap()
+        let base = "https://record.example";
+        let bundle = s.record.everything_asked("p1", base, &params(asked)).unwrap().unwrap();
+        let written = s.record.everything_written("p1", base, &params(asked), None).unwrap().unwrap();
+        assert_eq!(String::from_utf8(written.json).unwrap(), bundle.to_string(), "{asked}");
+        bundle
     };
     let ids = |bundle: &Value| -> Vec<String> {
         let entries = bundle["entry"].as_array().cloned().unwrap_or_default();

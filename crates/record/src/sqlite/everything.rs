@@ -1,0 +1,409 @@
+//! `Patient/[id]/$everything`: all that is told of a person, what that refers to, and the provenance.
+//!
+//! What is found is found once, by the texts as they are kept; the answer is made of them as values, for a reader from whom
+//! something may be withheld, or written straight from them.
+
+use std::collections::{HashSet, VecDeque};
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Map, Value, json};
+
+use crate::bundle::key_of;
+use crate::error::{RecordError, Result};
+use crate::model::{Key, Written};
+use crate::{dates, golden, limits, parameters};
+
+use super::{people, read, searchset};
+
+/// Everything of the person of a Patient, or the part of it that is asked for.
+pub(crate) fn everything_of_patient(
+    db: &Connection,
+    patient: &str,
+    base: &str,
+    asked: &[(String, String)],
+) -> Result<Option<Value>> {
+    let part = Part::of(asked)?;
+    match people::whose(db, patient)? {
+        Some(pid) => {
+            everything(db, pid, base, &part).map(|bundle| Some(part.linked(bundle, patient, base, asked)))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Everything of a person.
+pub(crate) fn everything_of_person(db: &Connection, person: &str, base: &str) -> Result<Option<Value>> {
+    match people::pid_of_id(db, person)? {
+        Some(pid) => everything(db, pid, base, &Part::default()).map(|(bundle, _)| Some(bundle)),
+        None => Ok(None),
+    }
+}
+
+/// What of `$everything` is asked for (FHIR R4, Patient/$everything).
+#[derive(Debug, Default)]
+struct Part {
+    /// Types; empty: all.
+    types: Vec<String>,
+    /// Taken in at this time or later.
+    since: Option<i64>,
+    /// Care within this range; what has no date is given whatever the range.
+    care: Option<(i64, i64)>,
+    /// Matches of a page; what they refer to comes besides.
+    count: Option<usize>,
+    /// The page's first row is after this one.
+    after: i64,
+}
+
+impl Part {
+    fn of(asked: &[(String, String)]) -> Result<Self> {
+        let bad = |text: &str| RecordError::Search(text.to_owned());
+        let mut part = Self::default();
+        let range = |text: &str| dates::range(text).ok_or_else(|| bad("not a date"));
+        let (mut start, mut end) = (None, None);
+        for (name, value) in asked {
+            match name.as_str() {
+                "_type" => {
+                    for kind in value.split(',') {
+                        if !parameters::is_r4_type(kind) {
+                            return Err(bad("_type names no resource type"));
+                        }
+                        part.types.push(kind.to_owned());
+                    }
+                }
+                "_since" => part.since = Some(range(value)?.0),
+                "start" => start = Some(range(value)?.0),
+                "end" => end = Some(range(value)?.1),
+                "_count" => {
+                    let count = value.parse::<usize>().ok().filter(|count| *count > 0);
+                    part.count = Some(count.ok_or_else(|| bad("_count is no number above 0"))?);
+                }
+                "_page" => {
+                    part.after = value.parse().map_err(|_| bad("_page is not one that was given out"))?
+                }
+                "_format" | "_pretty" => {}
+                other => return Err(RecordError::Search(format!("$everything has no parameter {other}"))),
+            }
+        }
+        if start.is_some() || end.is_some() {
+            part.care = Some((start.unwrap_or(i64::MIN), end.unwrap_or(i64::MAX)));
+        }
+        Ok(part)
+    }
+
+    /// The rows that are asked for, of these in their order, and whether there are more.
+    fn take(&self, db: &Connection, rows: Vec<i64>) -> Result<(Vec<i64>, u64, bool)> {
+        let mut wanted = if self.types.is_empty() && self.care.is_none() && self.since.is_none() {
+            rows
+        } else {
+            self.filter(db, rows)?
+        };
+        let total = wanted.len() as u64;
+        let Some(count) = self.count else {
+            wanted.retain(|rid| *rid > self.after);
+            return Ok((wanted, total, false));
+        };
+        wanted.sort_unstable();
+        wanted.retain(|rid| *rid > self.after);
+        let more = wanted.len() > count;
+        wanted.truncate(count);
+        Ok((wanted, total, more))
+    }
+
+    /// The rows of these types, of this range of care, taken in since then.
+    fn filter(&self, db: &Connection, rows: Vec<i64>) -> Result<Vec<i64>> {
+        let mut find = db.prepare_cached(
+            "SELECT r.type, r.updated, EXISTS(SELECT 1 FROM ix_date d WHERE d.rid=r.rid AND d.param<>'birthdate'),
+               EXISTS(SELECT 1 FROM ix_date d WHERE d.rid=r.rid AND d.param<>'birthdate' AND d.low<=?3 AND d.high>=?2)
+             FROM resource r WHERE r.rid=?1",
+        )?;
+        let (from, to) = self.care.unwrap_or((i64::MIN, i64::MAX));
+        let mut wanted = Vec::new();
+        for rid in rows {
+            let (kind, updated, dated, within): (String, i64, bool, bool) =
+                find.query_row(params![rid, from, to], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?;
+            let typed = self.types.is_empty() || self.types.contains(&kind);
+            let cared = self.care.is_none() || !dated || within || kind == "Patient";
+            if typed && cared && self.since.is_none_or(|since| updated >= since) {
+                wanted.push(rid);
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// With the links of the page, where parameters made it one.
+    fn linked(
+        &self,
+        (mut bundle, next): (Value, Option<i64>),
+        patient: &str,
+        base: &str,
+        asked: &[(String, String)],
+    ) -> Value {
+        let links = self.links(next, patient, base, asked);
+        if !links.is_empty() {
+            bundle["link"] = Value::Array(links);
+        }
+        bundle
+    }
+
+    /// None where nothing was asked.
+    fn links(&self, next: Option<i64>, patient: &str, base: &str, asked: &[(String, String)]) -> Vec<Value> {
+        if asked.is_empty() {
+            return Vec::new();
+        }
+        let path = format!("Patient/{patient}/$everything");
+        let mut links =
+            vec![json!({"relation": "self", "url": searchset::url_of(base, &path, asked.iter(), None)})];
+        if let Some(rid) = next {
+            let kept = asked.iter().filter(|(name, _)| name != "_page");
+            let url = searchset::url_of(base, &path, kept, Some(&rid.to_string()));
+            links.push(json!({"relation": "next", "url": url}));
+        }
+        links
+    }
+}
+
+/// One resource of the answer.
+struct Found {
+    key: Key,
+    /// Patient whom it is about; empty where none.
+    patient: String,
+    version: i64,
+    at: i64,
+    content: String,
+    /// `match`, or `include` where others refer to it.
+    mode: &'static str,
+}
+
+/// What is found, in the order of the answer.
+struct All {
+    found: Vec<Found>,
+    /// How many matches there are, on this page and others.
+    total: u64,
+    /// What must be said besides.
+    said: Vec<(&'static str, &'static str, String)>,
+    /// The last row of the page, where there is another.
+    next: Option<i64>,
+}
+
+fn find(db: &Connection, pid: i64, part: &Part) -> Result<All> {
+    let patients = people::members(db, pid)?;
+    let (rows, more) = read::rows_of(db, &patients, limits::EVERYTHING_MAX)?;
+    let (rows, total, another) = part.take(db, rows)?;
+    let next = rows.last().copied().filter(|_| another);
+    let mut taken: HashSet<i64> = rows.iter().copied().collect();
+    let mut queue: VecDeque<(i64, usize)> = rows.iter().map(|rid| (*rid, 0)).collect();
+    let mut looked = HashSet::new();
+    let mut found = Vec::with_capacity(rows.len());
+    let mut of_row = db.prepare_cached(
+        "SELECT r.type, r.id, r.patient, v.version, v.at, v.content FROM resource r
+         JOIN version v ON v.rid=r.rid AND v.version=r.version WHERE r.rid=?1",
+    )?;
+    while let Some((rid, steps)) = queue.pop_front() {
+        let mode = if steps == 0 { "match" } else { "include" };
+        let one = of_row.query_row([rid], |row| {
+            let key = Key { kind: row.get(0)?, id: row.get(1)? };
+            let (patient, version, at) = (row.get(2)?, row.get(3)?, row.get(4)?);
+            Ok(Found { key, patient, version, at, content: row.get(5)?, mode })
+        })?;
+        // A Provenance leads to everything of its bundle; what matters of that is here already.
+        if steps < limits::EVERYTHING_STEPS && one.key.kind != "Provenance" {
+            for reference in references_in(&one.content) {
+                // Most lead to what was looked at before, above all to the person.
+                if !looked.insert(reference.to_owned()) {
+                    continue;
+                }
+                let Some(key) = key_of(reference) else { continue };
+                if let Some(next) = follow(db, &key, &patients)?.filter(|next| taken.insert(*next)) {
+                    queue.push_back((next, steps + 1));
+                }
+            }
+        }
+        if steps == 0 && one.key.kind != "Provenance" {
+            for provenance in provenance_of(db, rid)? {
+                if taken.insert(provenance) {
+                    queue.push_back((provenance, 1));
+                }
+            }
+        }
+        found.push(one);
+    }
+    let mut said = Vec::new();
+    let hidden = read::withdrawn(db, &patients)?;
+    if hidden > 0 {
+        said.push(("information", "suppressed", format!("{hidden} entries were withdrawn by their source; they are kept in the history and not shown here")));
+    }
+    if more {
+        said.push((
+            "warning",
+            "incomplete",
+            "there is more than can be given at once; search by type for the rest".to_owned(),
+        ));
+    }
+    Ok(All { found, total, said, next })
+}
+
+/// The texts of all references in a resource's text as it is kept, without blanks between: in no other text can a quote
+/// stand before a name without a backslash.
+fn references_in(content: &str) -> impl Iterator<Item = &str> {
+    content.split("\"reference\":\"").skip(1).filter_map(|rest| rest.split('"').next())
+}
+
+/// As values.
+fn everything(db: &Connection, pid: i64, base: &str, part: &Part) -> Result<(Value, Option<i64>)> {
+    let all = find(db, pid, part)?;
+    let mut entries = Vec::with_capacity(all.found.len() + 1);
+    for one in all.found {
+        let mut entry = json!({"fullUrl": one.url(base), "resource": null, "search": {"mode": one.mode}});
+        entry["resource"] = Value::Object(one.value(db)?);
+        entries.push(entry);
+    }
+    if !all.said.is_empty() {
+        entries.push(read::outcome(&all.said));
+    }
+    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset", "total": all.total});
+    bundle["entry"] = Value::Array(entries);
+    Ok((bundle, all.next))
+}
+
+/// The same as [`everything_of_patient`], written out. `first` is an entry that is put before the others as one more match.
+pub(crate) fn written(
+    db: &Connection,
+    patient: &str,
+    base: &str,
+    asked: &[(String, String)],
+    first: Option<&Value>,
+) -> Result<Option<Written>> {
+    let part = Part::of(asked)?;
+    let Some(pid) = people::whose(db, patient)? else { return Ok(None) };
+    let all = find(db, pid, &part)?;
+    let bytes: usize = all.found.iter().map(|one| one.content.len() + ENTRY_BYTES + base.len()).sum();
+    let mut out = Vec::with_capacity(bytes + ENTRY_BYTES);
+    let total = all.total + u64::from(first.is_some());
+    out.extend_from_slice(
+        format!(r#"{{"resourceType":"Bundle","type":"searchset","total":{total},"entry":["#).as_bytes(),
+    );
+    let mut patients: Vec<String> = Vec::new();
+    if let Some(first) = first {
+        serde_json::to_writer(&mut out, first)?;
+    }
+    for one in all.found {
+        if one.key.kind != "Provenance" && !one.patient.is_empty() && !patients.contains(&one.patient) {
+            patients.push(one.patient.clone());
+        }
+        comma(&mut out);
+        out.extend_from_slice(br#"{"fullUrl":"#);
+        serde_json::to_writer(&mut out, &one.url(base))?;
+        out.extend_from_slice(br#","resource":"#);
+        one.write(db, &mut out)?;
+        out.extend_from_slice(format!(r#","search":{{"mode":"{}"}}}}"#, one.mode).as_bytes());
+    }
+    if !all.said.is_empty() {
+        comma(&mut out);
+        serde_json::to_writer(&mut out, &read::outcome(&all.said))?;
+    }
+    out.push(b']');
+    let links = part.links(all.next, patient, base, asked);
+    if !links.is_empty() {
+        out.extend_from_slice(br#","link":"#);
+        serde_json::to_writer(&mut out, &links)?;
+    }
+    out.push(b'}');
+    Ok(Some(Written { json: out, patients }))
+}
+
+/// Bytes of an entry beside its resource, about.
+const ENTRY_BYTES: usize = 256;
+
+fn comma(out: &mut Vec<u8>) {
+    if out.last() != Some(&b'[') {
+        out.push(b',');
+    }
+}
+
+impl Found {
+    fn url(&self, base: &str) -> String {
+        format!("{base}/{}", self.key.reference())
+    }
+
+    /// With the version and time that the record gives it, and the link from a Patient to its person.
+    fn value(&self, db: &Connection) -> Result<Map<String, Value>> {
+        let mut map: Map<String, Value> = serde_json::from_str(&self.content)?;
+        if let Value::Object(meta) = map.entry("meta").or_insert_with(|| Value::Object(Map::new())) {
+            meta.insert("versionId".to_owned(), Value::String(self.version.to_string()));
+            meta.insert("lastUpdated".to_owned(), Value::String(read::time(self.at).to_string()));
+        }
+        if self.key.kind == "Patient"
+            && let Some(person) = people::person_of(db, &self.key.id)?
+        {
+            let mut value = Value::Object(map);
+            golden::refer(&mut value, &person);
+            return match value {
+                Value::Object(map) => Ok(map),
+                _ => Err(RecordError::Damaged),
+            };
+        }
+        Ok(map)
+    }
+
+    /// The same, written from the text as it is kept.
+    fn write(&self, db: &Connection, out: &mut Vec<u8>) -> Result<()> {
+        let end = if self.key.kind == "Patient" { None } else { self.end_of_meta() };
+        let (Some(end), content) = (end, self.content.as_bytes()) else {
+            serde_json::to_writer(out, &self.value(db)?)?;
+            return Ok(());
+        };
+        let (before, after) = content.split_at_checked(end).ok_or(RecordError::Damaged)?;
+        out.extend_from_slice(before);
+        if before.last() != Some(&b'{') {
+            out.push(b',');
+        }
+        let (version, at) = (self.version, read::time(self.at));
+        out.extend_from_slice(format!(r#""versionId":"{version}","lastUpdated":"{at}""#).as_bytes());
+        out.extend_from_slice(after);
+        Ok(())
+    }
+
+    /// Where the members of `meta` end in the text, if that is written as most are and has no version of its own.
+    fn end_of_meta(&self) -> Option<usize> {
+        let Key { kind, id } = &self.key;
+        let head = format!(r#"{{"resourceType":"{kind}","id":"{id}","meta":{{"#);
+        let meta = self.content.strip_prefix(&head)?;
+        let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+        for (at, byte) in meta.bytes().enumerate() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' if in_text => escaped = true,
+                b'"' => in_text = !in_text,
+                _ if in_text => {}
+                b'{' | b'[' => depth += 1,
+                b'}' if depth == 0 => {
+                    let own = meta.get(..at)?;
+                    let versioned = own.contains("\"versionId\":") || own.contains("\"lastUpdated\":");
+                    return (!versioned).then_some(head.len() + at);
+                }
+                b'}' | b']' => depth = depth.checked_sub(1)?,
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+/// The row of a reference's target, unless it is of another person.
+fn follow(db: &Connection, key: &Key, patients: &[String]) -> Result<Option<i64>> {
+    let mut find =
+        db.prepare_cached("SELECT rid, patient FROM resource WHERE type=?1 AND id=?2 AND state='told'")?;
+    let row: Option<(i64, String)> =
+        find.query_row([&key.kind, &key.id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    Ok(row.filter(|(_, patient)| patient.is_empty() || patients.contains(patient)).map(|(rid, _)| rid))
+}
+
+/// Rows of the Provenance resources that name a resource.
+fn provenance_of(db: &Connection, rid: i64) -> Result<Vec<i64>> {
+    let mut list = db.prepare_cached(
+        "SELECT i.rid FROM ix_ref i WHERE i.target=?1 AND i.param='target'
+         UNION SELECT y.rid FROM ix_target y WHERE y.block=?1>>6 AND ((y.mask >> (?1&63)) & 1)=1 ORDER BY 1",
+    )?;
+    let rows = list.query_map([rid], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
