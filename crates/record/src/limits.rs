@@ -30,6 +30,8 @@ pub const PAGE_MAX: usize = 500;
 pub const PARAMS_MAX: usize = 50;
 /// Most alternatives (comma-separated) of one search parameter.
 pub const ALTERNATIVES_MAX: usize = 100;
+/// Most values, Patients times codes, by which a search within persons begins with the codes.
+pub const CODED_VALUES_MAX: usize = 4_096;
 /// Most steps of a chain or `_has`, each a search within the search.
 pub const CHAIN_STEPS_MAX: usize = 3;
 /// Most keys of one `_sort`.

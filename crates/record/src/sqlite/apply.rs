@@ -34,7 +34,7 @@ struct Work<'a> {
     /// Patients of which there is a new version.
     patients: Vec<(String, i64, Map<String, Value>)>,
     /// What is to be indexed when every resource of the message has its number, by that number.
-    pending: BTreeMap<i64, (Key, Map<String, Value>)>,
+    pending: BTreeMap<i64, Pending>,
     /// Numbers of the message's resources by type and id.
     numbers: HashMap<String, i64>,
     labels: Labels,
@@ -44,6 +44,13 @@ struct Work<'a> {
     concerned: BTreeSet<String>,
     /// Patients of whom the source now tells somebody else, with the id that this one has in the record.
     held: Vec<(String, String)>,
+}
+
+/// A version that stands now and is not indexed yet.
+struct Pending {
+    key: Key,
+    patient: String,
+    resource: Map<String, Value>,
 }
 
 /// What is known of a resource.
@@ -416,24 +423,24 @@ impl Work<'_> {
             self.out.late.push(key);
             return Ok(());
         }
-        self.is_told(rid, &key, resource);
+        self.is_told(rid, &key, patient, resource);
         self.out.created.push(key);
         Ok(())
     }
 
     /// Notes a version that stands now: it is indexed when all of the message are numbered.
-    fn is_told(&mut self, rid: i64, key: &Key, resource: Map<String, Value>) {
+    fn is_told(&mut self, rid: i64, key: &Key, patient: String, resource: Map<String, Value>) {
         if key.kind == "Patient" {
             self.patients.push((key.id.clone(), rid, resource.clone()));
         }
-        self.pending.insert(rid, (key.clone(), resource));
+        self.pending.insert(rid, Pending { key: key.clone(), patient, resource });
     }
 
     /// Writes the index rows of what the message told.
     fn index(&mut self) -> Result<()> {
         let mut writer = index::Writer::new(self.db, std::mem::take(&mut self.numbers))?;
-        for (rid, (key, resource)) in std::mem::take(&mut self.pending) {
-            writer.write(rid, &key, &resource)?;
+        for (rid, Pending { key, patient, resource }) in std::mem::take(&mut self.pending) {
+            writer.write(rid, &key, &patient, &resource)?;
         }
         Ok(())
     }
@@ -479,6 +486,7 @@ impl Work<'_> {
         let labels = self.labels.of(self.db, &resource)?;
         let version = known.last + 1;
         self.add_version(rid, version, "told", event, &digest, &content)?;
+        index::clear(self.db, rid)?;
         self.db
             .prepare_cached(
                 "UPDATE resource SET source=?2, patient=?3, version=?4, last=?4, state='told', withdrawn=?5,
@@ -496,8 +504,7 @@ impl Work<'_> {
                 place.elsewhere,
                 labels
             ])?;
-        index::clear(self.db, rid)?;
-        self.is_told(rid, &key, resource);
+        self.is_told(rid, &key, patient, resource);
         self.out.updated.push(key);
         Ok(())
     }

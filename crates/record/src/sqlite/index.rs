@@ -43,11 +43,28 @@ pub(crate) fn tokens(value: &Value, f: &mut dyn FnMut(&str, &str)) {
     }
 }
 
-/// Removes the rows of a resource.
+/// The parameter whose rows are also kept by person, in `coded`.
+pub(crate) const CODE: &str = "code";
+
+/// Removes the rows of a resource, which is still about whom it was about.
 pub(crate) fn clear(db: &Connection, rid: i64) -> Result<()> {
+    db.prepare_cached(
+        "DELETE FROM coded WHERE rid=?1 AND (patient, code) IN (
+           SELECT r.patient, x.code FROM ix_token x JOIN resource r ON r.rid=x.rid WHERE x.rid=?1 AND x.param='code')",
+    )?
+    .execute([rid])?;
     for table in ["ix_token", "ix_date", "ix_string", "ix_ref", "ix_target"] {
         db.prepare_cached(&format!("DELETE FROM {table} WHERE rid=?1"))?.execute([rid])?;
     }
+    Ok(())
+}
+
+/// Gives the codes of a resource, which was about nobody known, to whom it is about.
+pub(crate) fn attach(db: &Connection, rid: i64, patient: &str) -> Result<()> {
+    db.prepare_cached(
+        "INSERT OR IGNORE INTO coded SELECT ?2, code, rid, system FROM ix_token WHERE rid=?1 AND param='code'",
+    )?
+    .execute(params![rid, patient])?;
     Ok(())
 }
 
@@ -85,6 +102,7 @@ fn plan(kind: &str) -> &'static Plan {
 
 /// Writes the rows of resources.
 pub(crate) struct Writer<'d> {
+    db: &'d Connection,
     token: CachedStatement<'d>,
     date: CachedStatement<'d>,
     string: CachedStatement<'d>,
@@ -96,6 +114,7 @@ impl<'d> Writer<'d> {
     pub(crate) fn new(db: &'d Connection, known: HashMap<String, i64>) -> Result<Self> {
         Ok(Self {
             token: db.prepare_cached("INSERT OR IGNORE INTO ix_token VALUES(?1,?2,?3,?4)")?,
+            db,
             date: db.prepare_cached("INSERT OR IGNORE INTO ix_date VALUES(?1,?2,?3,?4)")?,
             string: db.prepare_cached("INSERT OR IGNORE INTO ix_string VALUES(?1,?2,?3,?4)")?,
             links: Links::new(db, known)?,
@@ -104,7 +123,13 @@ impl<'d> Writer<'d> {
 
     /// Writes the rows of a resource; the caller cleared those of the version before, and every resource of the message
     /// has its number.
-    pub(crate) fn write(&mut self, rid: i64, key: &Key, map: &Map<String, Value>) -> Result<()> {
+    pub(crate) fn write(
+        &mut self,
+        rid: i64,
+        key: &Key,
+        patient: &str,
+        map: &Map<String, Value>,
+    ) -> Result<()> {
         let plan = plan(&key.kind);
         let mut values = Vec::new();
         for (name, element) in map {
@@ -113,10 +138,24 @@ impl<'d> Writer<'d> {
                 each(element, rest, &mut |value| values.push(value));
                 for value in &values {
                     self.value(rid, param, value)?;
+                    if param.name == CODE && !patient.is_empty() {
+                        self.code(rid, patient, value)?;
+                    }
                 }
             }
         }
         self.links.end(rid)
+    }
+
+    fn code(&mut self, rid: i64, patient: &str, value: &Value) -> Result<()> {
+        let mut coded = self.db.prepare_cached("INSERT OR IGNORE INTO coded VALUES(?1,?2,?3,?4)")?;
+        let mut failed = None;
+        tokens(value, &mut |system, code| {
+            if failed.is_none() {
+                failed = coded.execute(params![patient, cut(code), rid, system]).err();
+            }
+        });
+        failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Writes only its references: for a migration.

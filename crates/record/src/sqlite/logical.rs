@@ -14,6 +14,8 @@ use crate::params::PATIENT;
 use crate::paths::walk;
 use crate::tables::Identifier;
 
+use super::index;
+
 /// The identifier of the Patient that a resource is about, where it names one and no resource.
 pub(crate) fn identifier_of(map: &Map<String, Value>) -> Option<Identifier> {
     let mut found = Vec::new();
@@ -83,6 +85,7 @@ pub(crate) fn attach(db: &Connection, identifiers: &[Identifier]) -> Result<()> 
                 "INSERT OR IGNORE INTO concerned(mid, patient) SELECT mid, ?2 FROM mention WHERE rid=?1",
             )?
             .execute(params![rid, patient])?;
+            index::attach(db, rid, &patient)?;
             db.prepare_cached("DELETE FROM awaiting WHERE rid=?1")?.execute([rid])?;
         }
     }

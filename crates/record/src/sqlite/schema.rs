@@ -14,7 +14,7 @@ use super::labels::Labels;
 use super::{index, links, summary};
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -326,6 +326,16 @@ CREATE TABLE concerned(             -- a row for each Patient whom a message tol
 INSERT INTO concerned SELECT DISTINCT n.mid, r.patient FROM mention n JOIN resource r ON r.rid = n.rid WHERE r.patient <> '';
 ";
 
+/// Version 9: what a person has of a code is found without looking at the rest of the person.
+const V9: &str = "
+CREATE TABLE coded(                 -- rows of ix_token of the parameter `code`, by person
+  patient TEXT NOT NULL, code TEXT NOT NULL, rid INTEGER NOT NULL, system TEXT NOT NULL,
+  PRIMARY KEY(patient, code, rid, system)
+) STRICT, WITHOUT ROWID;
+INSERT INTO coded SELECT r.patient, x.code, x.rid, x.system FROM ix_token x JOIN resource r ON r.rid=x.rid
+  WHERE x.param='code' AND r.patient<>'';
+";
+
 /// Sets a connection up and brings the schema to the newest version.
 pub(crate) fn migrate(db: &mut Connection) -> Result<()> {
     let found: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -420,7 +430,7 @@ mod tests {
             let (kind, id) = (resource["resourceType"].as_str(), resource["id"].as_str());
             db.execute(
                 "INSERT INTO resource(rid, type, id, source, patient, version, last, state, withdrawn, updated)
-                 VALUES(?1,?2,?3,1,'',1,1,'told',0,0)",
+                 VALUES(?1,?2,?3,1,'p',1,1,'told',0,0)",
                 rusqlite::params![rid, kind, id],
             )
             .unwrap();
@@ -434,6 +444,7 @@ mod tests {
                     .unwrap();
             }
         }
+        db.execute("INSERT INTO ix_token VALUES(1,'code','sodium','urn:c')", []).unwrap();
         db
     }
 
@@ -460,6 +471,10 @@ mod tests {
             ("Observation", &[("performer", "Organization/x")], &["o"]),
             ("Observation", &[("performer", "nowhere")], &["o"]),
             ("Observation", &[("performer", "Organization/y")], &[]),
+            ("Observation", &[("patient", "p"), ("code", "urn:c|sodium")], &["o"]),
+            ("Observation", &[("patient", "p"), ("code", "potassium,sodium"), ("status", "final")], &["o"]),
+            ("Observation", &[("patient", "p"), ("code", "urn:other|sodium")], &[]),
+            ("Observation", &[("patient", "other"), ("code", "sodium")], &[]),
             ("Provenance", &[("target", "Observation/o")], &["v"]),
             ("Provenance", &[("target", "Device/later")], &["v"]),
             ("Provenance", &[("target", "Provenance/v")], &[]),

@@ -20,7 +20,7 @@ use crate::paths::fold;
 use crate::{bundle, dates, limits};
 
 use super::view::View;
-use super::{links, people, read, searchset};
+use super::{index, links, people, read, searchset};
 
 /// A search as understood.
 #[derive(Debug, Default)]
@@ -60,6 +60,8 @@ struct Condition {
     driver: Option<String>,
     /// Whether it holds for a large part of all resources, and so is a bad beginning.
     weak: bool,
+    /// Where it is answered of a person by `coded`: the code and perhaps the system of each alternative.
+    codes: Vec<(String, Option<String>)>,
 }
 
 /// What the answer is ordered by; last of all by `rid`.
@@ -266,7 +268,7 @@ fn condition(db: &Connection, kind: &str, name: &str, value: &str, query: &mut Q
         "_lastUpdated" => {
             for text in &alternatives {
                 let (sql, values) = compare_date(text, "r.updated", "r.updated")?;
-                query.conditions.push(Condition { sql, values, driver: None, weak: true });
+                query.conditions.push(Condition { sql, values, driver: None, weak: true, codes: Vec::new() });
             }
             return Ok(true);
         }
@@ -341,7 +343,13 @@ fn evaluated(query: &mut Query, kind: &str, base: &str, modifier: &str, value: &
     let sql =
         "fhir_match((SELECT v.content FROM version v WHERE v.rid=r.rid AND v.version=r.version),?,?,?,?)";
     let values = [kind, base, modifier, value].map(|text| Sql::Text(text.to_owned())).to_vec();
-    query.conditions.push(Condition { sql: sql.to_owned(), values, driver: None, weak: true });
+    query.conditions.push(Condition {
+        sql: sql.to_owned(),
+        values,
+        driver: None,
+        weak: true,
+        codes: Vec::new(),
+    });
 }
 
 /// What [`evaluated`] asks: type, parameter, modifier and value over the content of a resource.
@@ -383,7 +391,7 @@ fn missing(
             return Ok(());
         }
     };
-    query.conditions.push(Condition { sql, values, driver: None, weak: true });
+    query.conditions.push(Condition { sql, values, driver: None, weak: true, codes: Vec::new() });
     Ok(())
 }
 
@@ -446,7 +454,7 @@ fn chain(db: &Connection, kind: &str, first: &str, rest: &str, value: &str, quer
         let driver = referring(param, &inner, &mut values);
         (format!("r.rid IN ({driver})"), driver)
     };
-    query.conditions.push(Condition { sql, values, driver: Some(driver), weak: false });
+    query.conditions.push(Condition { sql, values, driver: Some(driver), weak: false, codes: Vec::new() });
     Ok(())
 }
 
@@ -472,7 +480,7 @@ fn has(db: &Connection, kind: &str, rest: &str, value: &str, query: &mut Query) 
     } else {
         return refuse(format!("{link} is no reference of {of} that can be followed"));
     };
-    query.conditions.push(Condition { sql, values, driver: Some(driver), weak: false });
+    query.conditions.push(Condition { sql, values, driver: Some(driver), weak: false, codes: Vec::new() });
     Ok(())
 }
 
@@ -591,7 +599,7 @@ fn any(
             Some(format!("SELECT x.rid FROM {from} x WHERE {tests}")),
         ),
     };
-    query.conditions.push(Condition { sql, values: all, driver, weak: false });
+    query.conditions.push(Condition { sql, values: all, driver, weak: false, codes: Vec::new() });
     Ok(())
 }
 
@@ -635,6 +643,7 @@ fn token(query: &mut Query, param: &Param, modifier: &str, alternatives: &[Strin
             values,
             driver,
             weak: true,
+            codes: Vec::new(),
         });
         return Ok(true);
     }
@@ -649,7 +658,12 @@ fn token(query: &mut Query, param: &Param, modifier: &str, alternatives: &[Strin
     };
     let sql = format!("{not}EXISTS(SELECT 1 FROM ix_token x WHERE x.rid=r.rid AND ({tests_sql}))");
     let weak = WEAK.contains(&param.name);
-    query.conditions.push(Condition { sql, values, driver, weak });
+    let coded = param.name == index::CODE && driver.is_some();
+    let codes = alternatives.iter().filter(|_| coded).map(|a| match a.split_once('|') {
+        Some((system, code)) => (code.to_owned(), Some(system.to_owned())),
+        None => (a.clone(), None),
+    });
+    query.conditions.push(Condition { codes: codes.collect(), sql, values, driver, weak });
     Ok(true)
 }
 
@@ -669,7 +683,7 @@ fn date(query: &mut Query, param: &Param, modifier: &str, alternatives: &[String
     let sql = format!("EXISTS(SELECT 1 FROM ix_date x WHERE x.rid=r.rid AND ({tests}))");
     let driver = Some(format!("SELECT x.rid FROM ix_date x WHERE {tests}"));
     let weak = !alternatives.iter().all(|a| a.starts_with(|c: char| c.is_ascii_digit()));
-    query.conditions.push(Condition { sql, values, driver, weak });
+    query.conditions.push(Condition { sql, values, driver, weak, codes: Vec::new() });
     Ok(true)
 }
 
@@ -766,8 +780,23 @@ fn reference(
         values,
         driver: Some(driver),
         weak: false,
+        codes: Vec::new(),
     });
     Ok(true)
+}
+
+/// The rows of these Patients that have one of these codes.
+fn of_code(codes: &[(String, Option<String>)], patients: &[String], values: &mut Vec<Sql>) -> String {
+    let marks = vec!["?"; patients.len()].join(",");
+    let mut queries = Vec::new();
+    for (code, system) in codes {
+        let of_system = if system.is_some() { " AND x.system=?" } else { "" };
+        queries
+            .push(format!("SELECT x.rid FROM coded x WHERE x.patient IN ({marks}) AND x.code=?{of_system}"));
+        values.extend(patients.iter().cloned().map(Sql::Text));
+        values.extend(std::iter::once(code).chain(system).cloned().map(Sql::Text));
+    }
+    queries.join(" UNION ALL ")
 }
 
 /// FROM and WHERE of the query, with its values.
@@ -776,7 +805,11 @@ fn filter(kind: &str, query: &Query) -> (String, Vec<Sql>) {
     let has_driver = query.conditions.iter().any(|c| c.driver.is_some());
     // The planner has no statistics: it is told which index to begin with, so that it never walks all
     // resources of a type where a person or a value is given.
+    let people = query.patients.as_ref().map_or(0, Vec::len);
+    let few = |c: &Condition| !c.codes.is_empty() && people * c.codes.len() <= limits::CODED_VALUES_MAX;
+    let coded = query.conditions.iter().position(|c| by_person && few(c));
     let head = match (by_person, has_driver) {
+        (true, _) if coded.is_some() => "FROM resource r WHERE +r.type=? AND +r.state='told'",
         (true, _) => "FROM resource r INDEXED BY resource_patient WHERE r.type=? AND r.state='told'",
         (false, true) => "FROM resource r WHERE +r.type=? AND +r.state='told'",
         (false, false) => "FROM resource r WHERE r.type=? AND r.state='told'",
@@ -788,12 +821,17 @@ fn filter(kind: &str, query: &Query) -> (String, Vec<Sql>) {
     }
     if let Some(patients) = &query.patients {
         let marks = vec!["?"; patients.len()].join(",");
-        sql.push_str(&format!(" AND r.patient IN ({marks})"));
+        let plus = if coded.is_some() { "+" } else { "" };
+        sql.push_str(&format!(" AND {plus}r.patient IN ({marks})"));
         values.extend(patients.iter().cloned().map(Sql::Text));
     }
     let can_drive = |weak: bool| query.conditions.iter().position(|c| c.driver.is_some() && c.weak == weak);
     let first = if by_person { None } else { can_drive(false).or_else(|| can_drive(true)) };
     for (number, condition) in query.conditions.iter().enumerate() {
+        if let (true, Some(patients)) = (coded == Some(number), &query.patients) {
+            sql.push_str(&format!(" AND r.rid IN ({})", of_code(&condition.codes, patients, &mut values)));
+            continue;
+        }
         match &condition.driver {
             Some(driver) if first == Some(number) => sql.push_str(&format!(" AND r.rid IN ({driver})")),
             _ => sql.push_str(&format!(" AND {}", condition.sql)),

@@ -8,7 +8,7 @@ use crate::support::*;
 const CONTROLLER: &str = "https://fhir.causeway.example/Id/telecare-controller";
 
 fn alarm(id: &str, system: &str, value: &str) -> Value {
-    json!({"resourceType": "Observation", "id": id, "status": "final", "code": {"text": "Fall detector"},
+    json!({"resourceType": "Observation", "id": id, "status": "final", "code": {"coding": [{"system": "urn:alarms", "code": "fall"}], "text": "Fall detector"},
         "subject": {"type": "Patient", "identifier": {"system": system, "value": value}},
         "effectiveDateTime": "2026-09-14T03:40:12+01:00"})
 }
@@ -25,8 +25,10 @@ fn tell(s: &Scratch, name: &str, adapter: &str, resource: &Value) -> Applied {
 }
 
 fn alarms_of(s: &Scratch, patient: &str) -> usize {
-    let params = [("patient".to_owned(), patient.to_owned())];
-    s.record.search("Observation", &params, &Default::default()).unwrap().matches.len()
+    let all = find(&s.record, "Observation", &format!("patient={patient}")).matches;
+    let coded = find(&s.record, "Observation", &format!("patient={patient}&code=urn:alarms|fall")).matches;
+    assert_eq!(all, coded);
+    all.len()
 }
 
 #[test]

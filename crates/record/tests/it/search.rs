@@ -436,3 +436,36 @@ fn long_chains_are_refused() {
         }
     }
 }
+
+/// A search for a code of a person begins with what that person has of it, whatever the resource was before.
+#[test]
+fn a_code_is_found_of_whom_it_is_about_now() {
+    let s = scratch();
+    let people = [
+        patient("p1", &number(1), "Ashdown", "1941-02-03"),
+        patient("p2", &number(2), "Beech", "1950-01-01"),
+    ];
+    let told = |minute: i64, about: &str, code: &str, status: &str| {
+        let mut o = observation("o1", about, "Sodium", "2025-06-01", "1");
+        o["code"]["coding"][0]["code"] = json!(code);
+        o["status"] = json!(status);
+        let all = [people[0].clone(), people[1].clone(), o];
+        apply(&s.record, &message(&format!("m{minute}"), "ZZ1", "careconnect", minute), &all);
+    };
+    let found = |query: &str| find(&s.record, "Observation", query).matches.len();
+    told(0, "p1", "A", "final");
+    assert_eq!(found("patient=p1&code=A"), 1);
+    assert_eq!(found("patient=p1&code=B,A&date=2025&_sort=-date"), 1);
+    assert_eq!(found("patient=p1&code=http://read.info/readv2|A"), 1);
+    assert_eq!(found("patient=p1&code=urn:other|A"), 0);
+    assert_eq!(found("patient=p1&code=A&code=B"), 0);
+    assert_eq!(found("patient=p2&code=A"), 0);
+    told(1, "p2", "B", "final");
+    assert_eq!(found("patient=p1&code=A,B"), 0);
+    assert_eq!(found("patient=p2&code=A"), 0);
+    assert_eq!(found("patient=p2&code=B"), 1);
+    assert_eq!(found("patient=p1,p2&code=B"), 1);
+    told(2, "p2", "B", "entered-in-error");
+    assert_eq!(found("patient=p2&code=B"), 0);
+    assert_eq!(found("patient=p2&code=B&status=entered-in-error"), 1);
+}
