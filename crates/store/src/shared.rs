@@ -241,6 +241,8 @@ pub(crate) fn open_writer(options: &Options) -> Result<Connection> {
     }
     pragma("synchronous", if options.flush { &"FULL" } else { &"NORMAL" })?;
     pragma("cache_size", &-limits::CACHE_KIB)?;
+    // What a savepoint would take back; in a file it was 40 % of all bytes written.
+    pragma("temp_store", &"MEMORY")?;
     // What is deleted is overwritten: retention and erasure leave no text in free pages.
     conn.pragma_update_and_check(None, "secure_delete", 1, |_| Ok(())).map_err(|e| db(&e))?;
     // The log is copied back by `checkpoint` only, after its pages are sealed.
