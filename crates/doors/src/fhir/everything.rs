@@ -4,10 +4,10 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use causeway_access::audit_event::Act;
+use causeway_access::record::{Sources, Written};
 use causeway_access::{Reader, Sealed, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::{Sources, Written};
 use serde_json::{Value, json};
 
 use super::search::{self, Params};
