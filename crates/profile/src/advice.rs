@@ -201,6 +201,7 @@ fn mend(rule: &str) -> &'static str {
         "inv/txt-1" => {
             "Write the narrative as XHTML: close every tag, write & as &amp;, use no scripts or forms."
         }
+        "r4/narrative-link" => "Correct the part after #, or give the element that is meant that id.",
         "inv/ref-1" => "Add the contained resource, or correct the id after #.",
         "inv/dom-3" => "Refer to the contained resource, or leave it out.",
         "profile/unknown" => {

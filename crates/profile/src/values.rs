@@ -3,11 +3,13 @@
 use crate::UnknownExtensions;
 use crate::base::{Binding, Element, ElementType, Strength, Type};
 use crate::codes::{Belongs, ValueSet};
+use crate::invariants::narrative::{anchors as narrative_anchors, local_links};
 use crate::primitive::Primitive;
 use crate::profiles::{Expected, Node};
 use crate::report::{About, Severity, Step, Unchecked};
 use crate::walk::{Object, Walker};
 use serde_json::Value;
+use std::collections::HashSet;
 
 impl<'a> Walker<'a> {
     /// Checks a value against its element's binding and the profile's fixed values, patterns and bindings.
@@ -184,12 +186,29 @@ impl<'a> Walker<'a> {
                         w.error("terminology/ucum", "the code is no unit of UCUM")
                     });
                 }
-                if name == "Identifier" && !text("value").is_none_or(|value| suits(system, value)) {
+                // The example of a definition identifies nothing.
+                let example = matches!(self.steps.get(..1), Some([Step::Root("StructureDefinition")]))
+                    && self.steps.iter().any(|step| matches!(step, Step::Name("example")));
+                if name == "Identifier" && !example && !text("value").is_none_or(|value| suits(system, value)) {
                     self.at(Step::Name("value"), |w| {
                         w.error(
                             "r4/identifier-system",
                             "the value doesn't have the form that its system names",
                         )
+                    });
+                }
+            }
+            "Narrative" => {
+                let Some(div) = text("div").filter(|div| div.contains("=\"#") || div.contains("='#")) else {
+                    return;
+                };
+                // Of a Bundle that is read in parts the rest is not at hand.
+                if self.digest.is_some() {
+                    return;
+                }
+                if local_links(div).any(|to| !to.is_empty() && !self.is_anchor(to)) {
+                    self.at(Step::Name("div"), |w| {
+                        w.error("r4/narrative-link", "a link within the narrative leads nowhere")
                     });
                 }
             }
@@ -206,6 +225,17 @@ impl<'a> Walker<'a> {
             }
             _ => {}
         }
+    }
+
+    /// Whether something in the document has this id or name.
+    fn is_anchor(&mut self, name: &str) -> bool {
+        let root = self.values.first().copied();
+        self.anchors.get_or_insert_with(|| {
+            let mut anchors = HashSet::new();
+            root.into_iter().for_each(|root| collect_anchors(root, 0, &mut anchors));
+            anchors
+        });
+        self.anchors.as_ref().is_some_and(|anchors| anchors.contains(name))
     }
 
     /// What a code says of itself: whether its system has it, and whether it can be one of SNOMED CT at all.
@@ -374,4 +404,24 @@ fn decoded_length(data: &str) -> u64 {
         _ => (digits + 1, padding),
     });
     (digits / 4 * 3).saturating_sub(padding)
+}
+
+/// Ids of elements and resources, and what narratives name.
+fn collect_anchors<'a>(value: &'a Value, depth: usize, anchors: &mut HashSet<&'a str>) {
+    if depth > crate::limits::MAX_DEPTH {
+        return;
+    }
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                match (key.as_str(), value.as_str()) {
+                    ("id", Some(id)) => drop(anchors.insert(id)),
+                    ("div", Some(div)) => anchors.extend(narrative_anchors(div)),
+                    _ => collect_anchors(value, depth + 1, anchors),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|value| collect_anchors(value, depth + 1, anchors)),
+        _ => {}
+    }
 }

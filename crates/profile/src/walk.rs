@@ -40,6 +40,8 @@ pub(crate) struct Walker<'a> {
     pub(crate) full_urls: Vec<&'a str>,
     /// The entries of the outermost Bundle where it is read in parts.
     pub(crate) digest: Option<&'a BundleDigest>,
+    /// Ids and names that links within narratives may lead to, once one was met.
+    pub(crate) anchors: Option<HashSet<&'a str>>,
     /// What was asked of whole resources: whether one conforms to rules; `true` while it is being found out.
     probes: HashMap<(usize, usize), bool>,
     /// How many such questions are open.
@@ -94,6 +96,7 @@ impl<'a> Walker<'a> {
             extensions: Vec::new(),
             full_urls: Vec::new(),
             digest: None,
+            anchors: None,
             probes: HashMap::new(),
             probing: 0,
             held: HashMap::default(),

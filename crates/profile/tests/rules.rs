@@ -632,3 +632,43 @@ fn expressions_see_the_resource_whose_profile_states_them() {
     assert_eq!(rules(true), Vec::<String>::new());
     assert_eq!(rules(false), ["inv/outer-1", "inv/inner-1"]);
 }
+
+#[test]
+fn links_within_a_narrative_lead_somewhere() {
+    let told = |inner: &str| {
+        let div = format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{inner}</div>");
+        let mut patient = patient();
+        patient["text"] = json!({"status": "generated", "div": div});
+        patient["contact"] = json!([{"id": "daughter", "name": {"family": "Larkspur"}}]);
+        check_value(&patient).findings.iter().any(|f| f.rule == "r4/narrative-link")
+    };
+    assert!(told("<a href=\"#nowhere\">x</a>"));
+    assert!(told("<img src='#nowhere' alt='x'/>"));
+    for inner in [
+        "<a href=\"#here\">x</a><p id=\"here\">y</p>",
+        "<a href=\"#here\">x</a><a name=\"here\">y</a>",
+        "<a href=\"#daughter\">x</a>",
+        "<a href=\"#\">top</a>",
+        "<a href=\"https://example.org/#part\">x</a>",
+    ] {
+        assert!(!told(inner), "{inner}");
+    }
+}
+
+#[test]
+fn the_example_of_a_definition_identifies_nothing() {
+    let identifier = json!({"system": "urn:ietf:rfc:3986", "value": "Local number"});
+    let element = json!({"id": "Patient.identifier", "path": "Patient.identifier",
+        "example": [{"label": "General", "valueIdentifier": identifier}]});
+    let definition = json!({"resourceType": "StructureDefinition", "url": "https://example.org/p", "name": "P",
+        "status": "draft", "kind": "resource", "abstract": false, "type": "Patient",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient", "derivation": "constraint",
+        "differential": {"element": [element]}});
+    let broken = |report: &causeway_profile::Report| {
+        report.findings.iter().any(|f| f.rule == "r4/identifier-system")
+    };
+    assert!(!broken(&check_value(&definition)));
+    let mut patient = patient();
+    patient["identifier"] = json!([{"system": "urn:ietf:rfc:3986", "value": "no address"}]);
+    assert!(broken(&check_value(&patient)));
+}

@@ -133,3 +133,22 @@ fn reports_are_well_formed_and_hold_no_secret() {
     let checked = causeway_profile::check(report.as_bytes());
     assert!(checked.is_valid(), "{:?}", checked.findings);
 }
+
+#[test]
+fn the_board_says_how_each_provider_stands_and_what_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    for (fault, at) in [("", "2026-01-01T00:00:00Z"), ("mesh-chunk-lost", "2026-01-02T00:00:00Z")] {
+        let mut run = control("mesh-server", fault);
+        run.provider = Some("Ash & Elm <care>".to_owned());
+        run.at = at.to_owned();
+        conform::keep(folder.path(), &run).unwrap();
+    }
+    let page = std::fs::read_to_string(folder.path().join("index.html")).unwrap();
+    assert!(page.contains("Ash &amp; Elm &lt;care&gt;") && !page.contains("<care>"), "{page}");
+    assert!(page.contains("<code>chunks</code> worse: passed before, failed now"), "{page}");
+    assert!(page.contains("Earlier runs") && page.contains("What to do"), "{page}");
+    for link in page.split("href=\"").skip(1).filter_map(|l| l.split('"').next()) {
+        let elsewhere = link.starts_with("https://");
+        assert!(elsewhere || folder.path().join(link).is_file(), "{link}");
+    }
+}

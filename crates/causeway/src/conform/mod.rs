@@ -68,6 +68,12 @@ pub struct ConformArgs {
     /// Say what differs from an earlier run that was saved.
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
+    /// Keep the run and its page in this folder, and make the onboarding board (index.html) of all that are kept there.
+    #[arg(long, value_name = "FOLDER")]
+    board: Option<PathBuf>,
+    /// Whose endpoint it is, for the board.
+    #[arg(long, value_name = "NAME")]
+    provider: Option<String>,
     /// Seconds that an answer is waited for.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     timeout: u64,
@@ -98,6 +104,7 @@ pub fn run(args: &ConformArgs) -> Result<u8, String> {
         only: args.only.clone(),
         fuzz: args.fuzz.map(|count| (count, seed)),
         tool: format!("causeway {}", env!("CARGO_PKG_VERSION")),
+        provider: args.provider.clone(),
     };
     if let Some(file) = &args.print {
         print(&suite::fill_file(&suite, &plan, file, jiff::Timestamp::now().as_second())?);
@@ -145,6 +152,9 @@ fn report(args: &ConformArgs, run: &Run) -> Result<u8, String> {
     if let Some(path) = &args.save {
         written(path, &suite::render(run, None, RunFormat::Json))?;
     }
+    if let Some(folder) = &args.board {
+        keep(folder, run)?;
+    }
     let format = RunFormat::of(&args.format).unwrap_or_default();
     let text = suite::render(run, changes.as_deref(), format);
     match &args.out {
@@ -161,6 +171,39 @@ fn report(args: &ConformArgs, run: &Run) -> Result<u8, String> {
         (true, 0) => 0,
         (true, _) => EXIT_REFUSED,
     })
+}
+
+/// Keeps a run in the board's folder, and makes the board anew of all runs that are there.
+///
+/// # Errors
+/// Where a file can't be written, or one of the folder's is no run.
+pub fn keep(folder: &Path, run: &Run) -> Result<(), String> {
+    let said = |path: &Path, e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    std::fs::create_dir_all(folder).map_err(|e| said(folder, &e))?;
+    let plain = |text: &str| text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>();
+    let provider = run.provider.as_deref().unwrap_or(&run.endpoint);
+    // Two runs of one second are two runs.
+    let name = (1..)
+        .map(|number| format!("{}-{}-{}-{number}", plain(provider), plain(&run.suite), plain(&run.at)))
+        .find(|name| !folder.join(format!("{name}.json")).exists())
+        .unwrap_or_default();
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).map_err(|e| said(&path, &e))
+    };
+    write(&format!("{name}.json"), &suite::render(run, None, RunFormat::Json))?;
+    write(&format!("{name}.html"), &suite::render(run, None, RunFormat::Html))?;
+    let mut kept = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|e| said(folder, &e))?.flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|e| e == "json") {
+            let text = std::fs::read_to_string(&path).map_err(|e| said(&path, &e))?;
+            let run: Run = serde_json::from_str(&text).map_err(|e| said(&path, &e))?;
+            let page = path.with_extension("html");
+            kept.push((run, page.file_name().unwrap_or_default().to_string_lossy().into_owned()));
+        }
+    }
+    write("index.html", &suite::board(&kept))
 }
 
 fn by_clock() -> u64 {

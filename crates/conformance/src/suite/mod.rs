@@ -18,7 +18,7 @@ mod wire;
 pub use builtin::{builtin, names};
 pub use expect::mask;
 pub use model::{Suite, Unreadable};
-pub use report::{RunFormat, render};
+pub use report::{RunFormat, board, render};
 pub use result::{CaseResult, Change, End, Exchange, Run, compare, words};
 pub use run::{Plan, fill_file, run, same_origin};
 pub use wire::{Heard, Request, Response, Said, Wire};

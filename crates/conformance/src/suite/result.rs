@@ -86,6 +86,9 @@ pub struct Run {
     pub about: String,
     /// Its version.
     pub version: String,
+    /// Whose endpoint it is, where the tester says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// The endpoint.
     pub endpoint: String,
     /// When it began, in UTC.

@@ -29,6 +29,8 @@ pub struct Plan {
     pub fuzz: Option<(u64, u64)>,
     /// What runs it, for the report.
     pub tool: String,
+    /// Whose endpoint it is.
+    pub provider: Option<String>,
 }
 
 /// A run under way.
@@ -70,6 +72,7 @@ pub fn run(suite: &Suite, plan: &Plan, wire: &mut dyn Wire) -> Run {
         title: suite.title.clone(),
         about: suite.about.trim().to_owned(),
         version: suite.version.clone(),
+        provider: plan.provider.clone(),
         endpoint: plan.endpoint.clone(),
         at: Timestamp::from_second(begun).map(|t| t.to_string()).unwrap_or_default(),
         settings: shown,

@@ -103,6 +103,11 @@ impl Values {
                 "upper" => text.to_uppercase(),
                 "lower" => text.to_lowercase(),
                 "nhs-number" => invented_nhs_number(&text),
+                // Of [base]/Patient/123/_history/1 the 123.
+                "id" => {
+                    let place = text.split("/_history/").next().unwrap_or_default();
+                    place.rsplit('/').next().unwrap_or_default().to_owned()
+                }
                 "last" => text.rsplit('/').next().unwrap_or_default().to_owned(),
                 _ => return Err(format!("there is no filter {filter}")),
             };
@@ -231,6 +236,8 @@ mod tests {
         assert_eq!(values.fill("{{odd|base64}}").as_deref(), Ok("YXxiIGM="));
         assert_eq!(values.fill("{{now}}").as_deref(), Ok("1970-01-01T00:00:00Z"));
         assert_eq!(values.fill("{\"a\": {}}").as_deref(), Ok("{\"a\": {}}"));
+        values.set("location", json!("http://a/fhir/Patient/123/_history/1"));
+        assert_eq!(values.fill("{{location|id}}").as_deref(), Ok("123"));
         assert!(values.fill("{{absent}}").is_err());
         let number = values.fill("{{uuid:p|nhs-number}}").unwrap();
         assert!(number.starts_with("999") && number.len() == 10, "{number}");

@@ -4,7 +4,7 @@
 //! ref-1, bdl-*) and ele-1 are in the walk itself.
 
 mod data_types;
-mod narrative;
+pub(crate) mod narrative;
 mod resources;
 mod uk_core;
 

@@ -154,6 +154,22 @@ pub(super) fn is_basic(div: &str) -> bool {
     open.is_empty() && rest.trim().is_empty()
 }
 
+/// Where links and pictures within the document lead to: what stands after `#` in `href` and `src`.
+pub(crate) fn local_links(div: &str) -> impl Iterator<Item = &str> {
+    ["href=\"#", "href='#", "src=\"#", "src='#"].into_iter().flat_map(move |start| {
+        let end = start.chars().nth_back(1).unwrap_or('"');
+        div.split(start).skip(1).filter_map(move |after| after.split(end).next())
+    })
+}
+
+/// What such a link may lead to: the ids and names in a narrative.
+pub(crate) fn anchors(div: &str) -> impl Iterator<Item = &str> {
+    [" id=\"", " id='", " name=\"", " name='"].into_iter().flat_map(move |start| {
+        let end = start.chars().last().unwrap_or('"');
+        div.split(start).skip(1).filter_map(move |after| after.split(end).next())
+    })
+}
+
 /// True where each `&` begins a reference that XML knows without a document type: `&amp;`, `&#160;`, `&#xA0;`.
 fn entities(text: &str) -> bool {
     text.split('&').skip(1).all(|after| {

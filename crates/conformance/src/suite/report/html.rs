@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::super::result::{CaseResult, Change, End, Run, words};
 use crate::report::escape;
 
-const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;color:#212b32;background:#fff}\
+pub(super) const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;color:#212b32;background:#fff}\
 h1{font-size:1.75rem}h2{font-size:1.25rem;margin-top:2rem}h3{font-size:1.05rem;margin:1.5rem 0 .25rem;overflow-wrap:anywhere}\
 .s{font-weight:700;padding:0 .4rem;border:2px solid}.failed{color:#a01414}.warning,.note{color:#6b4a00}.passed{color:#005a30}.not-run{color:#4c6272}\
 li{margin:.25rem 0;overflow-wrap:anywhere}code{overflow-wrap:anywhere}a{color:#005eb8}\
@@ -70,7 +70,7 @@ pub(super) fn render(run: &Run, changes: Option<&[(String, Change)]>) -> String 
     out
 }
 
-fn source(case: &CaseResult) -> String {
+pub(super) fn source(case: &CaseResult) -> String {
     let source = escape(&case.source);
     match case.link.as_deref().filter(|link| link.starts_with("https://") || link.starts_with("http://")) {
         Some(link) => format!("<a href=\"{}\">{source}</a>", escape(link)),

@@ -1,9 +1,12 @@
 //! Reports of a run: text, a page in plain words, JUnit, FHIR TestReport, JSON.
 
+mod board;
 mod html;
 mod junit;
 mod test_report;
 mod text;
+
+pub use board::board;
 
 use super::result::{Change, Run};
 
