@@ -189,7 +189,8 @@ impl<'a> Walker<'a> {
                 // The example of a definition identifies nothing.
                 let example = matches!(self.steps.get(..1), Some([Step::Root("StructureDefinition")]))
                     && self.steps.iter().any(|step| matches!(step, Step::Name("example")));
-                if name == "Identifier" && !example && !text("value").is_none_or(|value| suits(system, value)) {
+                if name == "Identifier" && !example && !text("value").is_none_or(|value| suits(system, value))
+                {
                     self.at(Step::Name("value"), |w| {
                         w.error(
                             "r4/identifier-system",

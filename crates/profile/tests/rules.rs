@@ -664,9 +664,8 @@ fn the_example_of_a_definition_identifies_nothing() {
         "status": "draft", "kind": "resource", "abstract": false, "type": "Patient",
         "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient", "derivation": "constraint",
         "differential": {"element": [element]}});
-    let broken = |report: &causeway_profile::Report| {
-        report.findings.iter().any(|f| f.rule == "r4/identifier-system")
-    };
+    let broken =
+        |report: &causeway_profile::Report| report.findings.iter().any(|f| f.rule == "r4/identifier-system");
     assert!(!broken(&check_value(&definition)));
     let mut patient = patient();
     patient["identifier"] = json!([{"system": "urn:ietf:rfc:3986", "value": "no address"}]);

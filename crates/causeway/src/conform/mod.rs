@@ -180,7 +180,9 @@ fn report(args: &ConformArgs, run: &Run) -> Result<u8, String> {
 pub fn keep(folder: &Path, run: &Run) -> Result<(), String> {
     let said = |path: &Path, e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     std::fs::create_dir_all(folder).map_err(|e| said(folder, &e))?;
-    let plain = |text: &str| text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>();
+    let plain = |text: &str| {
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>()
+    };
     let provider = run.provider.as_deref().unwrap_or(&run.endpoint);
     // Two runs of one second are two runs.
     let name = (1..)
