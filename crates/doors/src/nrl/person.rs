@@ -1,9 +1,9 @@
 //! The person whom pointers are about: the access decision where she is in the record, and the entry of the access log.
 
 use axum::http::StatusCode;
-use causeway_access::audit_event::Act;
+use causeway_access::audit_event::{Act, Event};
 use causeway_access::opened::{self, Opened};
-use causeway_access::record::SearchOptions;
+use causeway_access::record::{PersonQuery, SearchOptions};
 use causeway_access::{Reach, Reader, Sealed, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
@@ -72,17 +72,19 @@ impl Person {
         act: Act,
         data: Vec<String>,
     ) -> Answer<()> {
-        match self.opened.first_mut() {
-            Some(opened) => {
-                let tell = |(): &()| (data, Vec::new());
-                opened.disclose(&state.gate, reader, act, Sealed::new(()), tell).await
-            }
-            None => write(state, reader, act, &self.nhs_number, data).await,
+        if self.opened.is_empty() {
+            return write(state, reader, act, &self.nhs_number, data).await;
         }
+        for opened in &mut self.opened {
+            let tell = |(): &()| (data.clone(), Vec::new());
+            opened.disclose(&state.gate, reader, act, Sealed::new(()), tell).await?;
+        }
+        Ok(())
     }
 }
 
-/// Writes what an organisation does with its own pointers.
+/// Writes what an organisation does with its own pointers: under each Patient who is displayed with this NHS number, or, where
+/// the record knows nobody with it, under the number alone.
 ///
 /// # Errors
 /// 503.
@@ -96,5 +98,15 @@ pub(super) async fn write(
     let mut event = reader.event(&state.gate, act);
     event.nhs_number = nhs_number.to_owned();
     event.data = data;
-    opened::write(&state.gate, &[event]).await
+    let query = PersonQuery { text: nhs_number.to_owned(), ..PersonQuery::default() };
+    let patients = match nhs_number {
+        "" => Vec::new(),
+        _ => state.blocking(move |s| s.gate.shelf.persons(&query)).await?.patients(),
+    };
+    let mut events: Vec<Event> =
+        patients.into_iter().map(|patient| Event { patient, ..event.clone() }).collect();
+    if events.is_empty() {
+        events.push(event);
+    }
+    opened::write(&state.gate, &events).await
 }

@@ -19,7 +19,7 @@ use crate::faulty::Faulty;
 use crate::support::*;
 
 /// What only an answer about the person holds.
-const MARKS: [&str; 2] = ["Quillfeather", "marmalade"];
+pub const MARKS: [&str; 2] = ["Quillfeather", "marmalade"];
 /// One case: the address as the router has it, the same filled in (`{id}` message, `{patient}`, `{person}`), and whether
 /// a person is in the answer. `-`: not asked for here, it takes no GET.
 type Case = (&'static str, &'static str, bool);
@@ -188,7 +188,7 @@ fn mailbox(id: &str, ods_code: &str) -> Mailbox {
     Mailbox { id: id.to_owned(), ods_code: ods_code.to_owned(), active: true, ..Mailbox::default() }
 }
 
-fn exchange() -> MeshConfig {
+pub fn exchange() -> MeshConfig {
     MeshConfig {
         mode: Mode::Sandbox,
         auth: AuthMode::None,
@@ -198,13 +198,32 @@ fn exchange() -> MeshConfig {
     }
 }
 
+/// The same with its places filled in.
+pub fn fill_in(text: &str, fill: &[(&str, String)]) -> String {
+    fill.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
+}
+
+/// Ids of the first person in a closed exchange's record and of her Patient, as the operator is told, once she is there.
+pub async fn known(server: &TestServer) -> (String, String) {
+    let operator = [("Authorization", "Bearer token-900"), ("Accept", "application/json")];
+    for _ in 0..400 {
+        let found = call(server, "GET", "/people/", &operator, b"").await.json();
+        let told = |name: &str| found["people"][0][name].as_str().map(str::to_owned);
+        if let Some(both) = told("id").zip(told("display_patient")) {
+            return both;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("nobody came into the record");
+}
+
 /// A door whose author forgot to ask: the control.
 async fn forgetful(State(state): State<Shared>) -> String {
     format!("{:?}", state.behind().0.persons(&Default::default()).unwrap())
 }
 
-struct Seeded {
-    server: TestServer,
+pub struct Seeded {
+    pub server: TestServer,
     _world: World,
     cookie: String,
     fill: Vec<(&'static str, String)>,
@@ -212,13 +231,13 @@ struct Seeded {
 }
 
 impl Seeded {
-    async fn new(control: bool) -> (Self, Vec<String>) {
+    pub async fn new(control: bool) -> (Self, Vec<String>) {
         let world = World::new();
         let engine = world.engine();
         Self::with_trail(world, control, engine.clone(), engine).await
     }
 
-    async fn with_trail(
+    pub async fn with_trail(
         world: World,
         control: bool,
         engine: Arc<dyn Engine>,
@@ -261,7 +280,11 @@ impl Seeded {
         let made = call(&server, "PUT", path, &headers, pointer.as_bytes()).await;
         assert_eq!(made.status, 201, "{}", made.text());
         let subject = "subject:identifier=https://fhir.nhs.uk/Id/nhs-number%7C9990000018".to_owned();
+        let own =
+            call(&server, "GET", &format!("/me/{person}/wrong"), &[("Cookie", &cookie)], b"").await.text();
+        let csrf = own.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
         let fill = vec![
+            ("{csrf}", csrf.unwrap().to_owned()),
             ("{pointer}", "ZZ902-0001".to_owned()),
             ("{subject}", subject),
             ("{id}", id),
@@ -295,13 +318,23 @@ impl Seeded {
         }
     }
 
+    /// What something sent is answered with: status, whether a person was in it, and how many entries tell of it.
+    pub async fn order(&mut self, method: &str, path: &str, kind: &str, body: &str) -> (u16, bool, usize) {
+        let (path, body) = (fill_in(path, &self.fill), fill_in(body, &self.fill));
+        let mut headers = vec![("Content-Type", kind), ("Accept", "*/*"), ("Causeway-Reason", "tried")];
+        let own = ["/me", "/access/", "/privacy", "/sign-out"].iter().any(|of| path.starts_with(of));
+        headers.extend(own.then_some(("Cookie", self.cookie.as_str())));
+        let located = path.starts_with("/consumer/") || path.starts_with("/producer/");
+        headers.extend(located.then_some(("Causeway-Sender", "ZZ902")));
+        let reply = call(&self.server, method, &path, &headers, body.as_bytes()).await;
+        let text = reply.text();
+        (reply.status, MARKS.iter().any(|mark| text.contains(mark)), self.entries(false))
+    }
+
     /// Whether a person was in the answer, and how many entries tell of it; for a program and for a browser.
     async fn ask(&mut self, path: &str) -> [(bool, usize); 2] {
         let message = path.contains("{mesh}");
-        let mut path = path.to_owned();
-        for (name, value) in &self.fill {
-            path = path.replace(name, value);
-        }
+        let path = fill_in(path, &self.fill);
         let mut seen = [(false, 0); 2];
         for (at, accept) in ["application/json", "text/html"].into_iter().enumerate() {
             let mut headers = vec![("Accept", accept)];
@@ -411,29 +444,21 @@ async fn where_the_trail_cant_be_written_no_address_discloses() {
 async fn nothing_of_one_organisations_is_in_an_answer_to_another() {
     let world = World::new();
     let state = world.state(closed_config());
-    let service = Service::new(state.clone()).door(mesh::router(mesh::open(exchange(), &state).unwrap()));
+    let mut service = Service::new(state.clone()).door(mesh::router(mesh::open(exchange(), &state).unwrap()));
+    service = service.door(nrl::router(nrl::open(nrl::Settings::default(), &state).unwrap()));
     let server = TestServer::start_service(state, service).await.unwrap();
     let own = [("Authorization", "Bearer token-901"), ("Content-Type", "text/x-lines")];
     let sent = call(&server, "POST", "/messages", &own, AGNES.as_bytes()).await.json();
     let id = sent["id"].as_str().unwrap().to_owned();
-    let operator = [("Authorization", "Bearer token-900"), ("Accept", "application/json")];
-    let mut found = call(&server, "GET", "/people/", &operator, b"").await.json();
-    for _ in 0..400 {
-        if found["people"][0]["id"].is_string() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        found = call(&server, "GET", "/people/", &operator, b"").await.json();
-    }
-    let person = found["people"][0]["id"].as_str().unwrap().to_owned();
-    let patient = found["people"][0]["display_patient"].as_str().unwrap().to_owned();
+    let (person, patient) = known(&server).await;
     let headers = [("Mex-To", "A1"), ("Mex-WorkflowID", "W"), ("Mex-LocalID", "L1")];
     let reply = call(&server, "POST", "/messageexchange/A1/outbox", &headers, AGNES.as_bytes()).await.json();
     let mesh = reply["messageID"].as_str().or(reply["message_id"].as_str()).unwrap().to_owned();
     // What is the other's: words of the content, and that there is such a message or person.
     let theirs = [MARKS[0], MARKS[1], id.as_str(), person.as_str(), patient.as_str(), mesh.as_str()];
     let fill = [("{id}", &id), ("{patient}", &patient), ("{person}", &person), ("{mesh}", &mesh)];
-    let (mut asked, mut shown) = (0, 0);
+    let subject = "subject:identifier=https://fhir.nhs.uk/Id/nhs-number%7C9990000018";
+    let (mut asked, mut shown, mut own) = (0, 0, 0);
     for (address, path, _) in CASES.iter().filter(|(_, path, _)| *path != "-") {
         let named = path.split('?').next().is_some_and(|address| address.contains('{'));
         // Of its own mailbox: MESH knows mailboxes, not tokens.
@@ -441,13 +466,17 @@ async fn nothing_of_one_organisations_is_in_an_answer_to_another() {
         for (name, value) in &fill {
             path = path.replace(name, value);
         }
+        path = path.replace("{subject}", subject).replace("{pointer}", "ZZ901-1");
         for accept in ["application/json", "text/html"] {
-            for (token, other) in [("Bearer token-902", true), ("Bearer token-900", false)] {
+            let tokens = ["Bearer token-902", "Bearer token-901", "Bearer token-900"];
+            for token in tokens {
+                let other = token == tokens[0];
                 let headers = [("Authorization", token), ("Accept", accept)];
                 let reply = call(&server, "GET", &path, &headers, b"").await;
                 let text = reply.text();
                 let of: Vec<&str> = theirs.iter().copied().filter(|t| text.contains(t)).collect();
-                shown += usize::from(!other && !of.is_empty());
+                shown += usize::from(token == tokens[2] && !of.is_empty());
+                own += usize::from(token == tokens[1] && of.iter().any(|word| !path.contains(word)));
                 // A refusal may say again what was asked for, nothing else.
                 let leak = of.iter().any(|word| !path.contains(word));
                 asked += usize::from(other);
@@ -457,5 +486,6 @@ async fn nothing_of_one_organisations_is_in_an_answer_to_another() {
         }
     }
     assert!(asked > 120 && shown > 20, "{asked} asked, {shown} shown to the operator, the control");
+    assert!(own >= 5, "{own} answers to its own token hold something of its own: the other control");
     server.stop().await.unwrap();
 }

@@ -15,6 +15,7 @@ mod line_adapter;
 mod listeners;
 mod look;
 mod onramp;
+mod orders;
 mod pages;
 mod person_key;
 mod pipeline;
