@@ -66,6 +66,50 @@ fn dependencies_point_downwards() {
     }
 }
 
+/// A package's name in ARCHITECTURE.md.
+fn short(package: &str) -> &str {
+    match package {
+        _ if package.starts_with("causeway-adapter-") => "adapters/*",
+        _ => package.strip_prefix("causeway-").unwrap_or(package),
+    }
+}
+
+#[test]
+fn the_table_and_the_picture_of_crates_are_the_workspace() {
+    let text = std::fs::read_to_string(causeway_adapter::contract::project_root().join("ARCHITECTURE.md"));
+    let text = text.expect("ARCHITECTURE.md");
+    let chapter =
+        text.split("\n## Crates\n").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("its crates");
+    let mut table: BTreeMap<&str, u8> = BTreeMap::new();
+    for line in chapter.lines().filter(|line| line.starts_with("| ")) {
+        let mut cells = line.split('|').skip(1).map(str::trim);
+        let (Some(Ok(layer)), Some(names)) = (cells.next().map(str::parse), cells.next()) else { continue };
+        table.extend(names.split('`').skip(1).step_by(2).map(|name| (name, layer)));
+    }
+    let here: BTreeMap<String, u8> = dependencies()
+        .keys()
+        .map(|package| (short(package).to_owned(), layer(package).unwrap_or_else(|| panic!("{package}"))))
+        .collect();
+    let told: BTreeMap<String, u8> =
+        table.into_iter().map(|(name, layer)| (name.to_owned(), layer)).collect();
+    assert_eq!(told, here, "the table of ARCHITECTURE.md (left) and cargo metadata (right)");
+    let picture = chapter.split("```").nth(1).expect("a picture");
+    let mut last = u8::MAX;
+    let mut drawn = BTreeSet::new();
+    for line in picture.lines().filter(|line| !line.trim().is_empty()) {
+        let names: Vec<&str> = line.split_whitespace().collect();
+        let layers =
+            names.iter().map(|name| *here.get(*name).unwrap_or_else(|| panic!("{name} is no crate")));
+        let layers: Vec<u8> = layers.collect();
+        assert!(layers.iter().all(|layer| *layer < last), "{line}: not below the line before");
+        last = layers.into_iter().min().unwrap_or(last);
+        drawn.extend(names);
+    }
+    let missing: Vec<_> =
+        here.iter().filter(|(name, at)| **at < 14 && !drawn.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "not in the picture: {missing:?}");
+}
+
 /// What people's facts are read with is out of reach of what shows them: a door or page reads by way of a disclosure.
 #[test]
 fn doors_and_pages_have_no_record_and_no_store() {
@@ -132,7 +176,7 @@ fn pure_crates_read_no_clock_file_or_socket() {
     }
 }
 
-fn sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+pub fn sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()) {
         if path.is_dir() {

@@ -4,6 +4,7 @@ mod assessor;
 mod conform;
 mod fixtures;
 mod layers;
+mod modules;
 mod poison;
 mod population;
 mod rules;
