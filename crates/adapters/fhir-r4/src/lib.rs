@@ -338,7 +338,7 @@ fn identify(bundle: &mut Value, context: &Context) -> u32 {
         }
     }
     for entry in entries.iter_mut() {
-        rewrite(&mut entry["resource"], &names, 0);
+        rewrite(&mut entry["resource"], &names, context, 0);
     }
     let count = targets.len() as u32 + 1;
     entries.push(provenance(context, targets));
@@ -396,7 +396,17 @@ fn tags(context: &Context) -> Value {
         {"system": systems::TAG_PROVENANCE, "code": sender.code, "display": name}])
 }
 
-fn rewrite(value: &mut Value, names: &HashMap<String, String>, depth: usize) {
+/// The id that a resource of the sender's own store has here, by a reference relative to that store: what it told before, or
+/// will tell, is found by it. `None` for any other reference.
+fn told_apart(reference: &str, context: &Context) -> Option<String> {
+    let (kind, id) = reference.split_once('/')?;
+    let is_id = !id.is_empty()
+        && id.len() <= 64
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+    (is_id && shape::is_resource(kind)).then(|| format!("{kind}/{}", own_id(context, kind, id)))
+}
+
+fn rewrite(value: &mut Value, names: &HashMap<String, String>, context: &Context, depth: usize) {
     if depth > DEPTH_MAX {
         return;
     }
@@ -408,13 +418,15 @@ fn rewrite(value: &mut Value, names: &HashMap<String, String>, depth: usize) {
                         let plain = text.split("/_history/").next().unwrap_or(text);
                         if let Some(url) = names.get(text.as_str()).or_else(|| names.get(plain)) {
                             text.clone_from(url);
+                        } else if let Some(earlier) = told_apart(plain, context) {
+                            *text = earlier;
                         }
                     }
-                    other => rewrite(other, names, depth + 1),
+                    other => rewrite(other, names, context, depth + 1),
                 }
             }
         }
-        Value::Array(list) => list.iter_mut().for_each(|value| rewrite(value, names, depth + 1)),
+        Value::Array(list) => list.iter_mut().for_each(|value| rewrite(value, names, context, depth + 1)),
         _ => {}
     }
 }

@@ -1,4 +1,5 @@
-//! A batch of reads: each entry is a request of its own, through the same gate and with its own entry of the access log.
+//! A batch of reads: each entry is a request of its own, through the same gate and with its own entry of the access log. A
+//! transaction is taken in as a message.
 
 use std::pin::Pin;
 
@@ -7,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use causeway_access::Reader;
+use causeway_access::{Reader, Shown};
 use causeway_broker::state::Shared;
 use causeway_host::Peer;
 use causeway_host::problem::{Answer, Problem};
@@ -15,9 +16,12 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::{answer, base, format};
+use crate::http::accept;
 
 /// Entries of a batch.
 const ENTRIES_MAX: usize = 100;
+/// Bytes of a transaction that is taken in here; a larger one goes to `POST /messages`.
+const TRANSACTION_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of a batch.
 const BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of the answer to one entry.
@@ -38,15 +42,22 @@ pub(super) async fn batch(State(state): State<Shared>, reader: Reader, request: 
     drop(reader);
     let (parts, body) = request.into_parts();
     format::negotiate(&parts.headers, None)?;
-    let body = to_bytes(body, BYTES_MAX).await.map_err(|_| {
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-long", "batch", "the batch is too large")
-    })?;
+    let large =
+        || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-long", "batch", "the Bundle is too large");
+    let body = to_bytes(body, TRANSACTION_BYTES_MAX).await.map_err(|_| large())?;
     let bundle = format::resource_of(&body)?;
     let invalid = |text: &'static str| Problem::invalid("batch", text);
+    if bundle["resourceType"] == "Bundle" && bundle["type"] == "transaction" {
+        return taken_in(&state, &parts, body).await;
+    }
     if bundle["resourceType"] != "Bundle" || bundle["type"] != "batch" {
         return Err(invalid(
-            "a Bundle of type batch with reads is answered here; send what is to be taken in to POST /messages",
+            "a Bundle of type batch with reads is answered here, one of type transaction is taken in; send any other to \
+             POST /messages",
         ));
+    }
+    if body.len() > BYTES_MAX {
+        return Err(large());
     }
     let entries = bundle["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
     if entries.len() > ENTRIES_MAX {
@@ -59,6 +70,30 @@ pub(super) async fn batch(State(state): State<Shared>, reader: Reader, request: 
     }
     let bundle = json!({"resourceType": "Bundle", "type": "batch-response", "entry": answered});
     Ok(answer(StatusCode::OK, &bundle))
+}
+
+/// A transaction is a message like any other: durable before it is answered, translated and accounted for, then part of the
+/// record. What became of it is told at its address; a request that is not done is told there too.
+async fn taken_in(state: &Shared, parts: &Parts, body: Bytes) -> Answer {
+    if causeway_profile::is_xml(&body) {
+        let text = "a transaction is taken in as application/fhir+json";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-supported", "media-type", text));
+    }
+    let mut headers = parts.headers.clone();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/fhir+json; fhirVersion=4.0"));
+    headers.remove("prefer");
+    let shown = Shown(parts.extensions.get::<Peer>().and_then(|peer| peer.certificate.clone()));
+    let taken = accept::take(state, &shown, headers, Body::from(body)).await?;
+    let place = taken.headers().get(header::LOCATION).cloned();
+    let outcome = json!({"resourceType": "OperationOutcome", "issue": [{
+        "severity": "information", "code": "informational",
+        "details": {"text": "the transaction is kept and will be part of the record; its address tells what became of each item"},
+    }]});
+    let mut response = answer(taken.status(), &outcome);
+    if let Some(place) = place {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    Ok(response)
 }
 
 fn refused(problem: &Problem) -> Value {

@@ -135,7 +135,9 @@ pub fn statement(state: &AppState, types: &[(String, u64)], base: &str) -> Value
                 },
             },
             "resource": resources,
-            "interaction": [{"code": "batch", "documentation": "Reads only."}, {"code": "history-system"}],
+            "interaction": [{"code": "batch", "documentation": "Reads only."},
+                {"code": "transaction", "documentation": "Taken in as a message (202 with its address): what becomes of it is told there."},
+                {"code": "history-system"}],
             "compartment": [
                 "http://hl7.org/fhir/CompartmentDefinition/patient",
                 "http://hl7.org/fhir/CompartmentDefinition/encounter",

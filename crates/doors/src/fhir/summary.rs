@@ -322,7 +322,7 @@ mod tests {
             json!({"resourceType": "Medication", "id": "5", "code": {"text": "of nobody"}}),
         ];
         let about = About { base: "http://x/fhir", now: "2026-11-29T10:00:00Z", announced: false };
-        let mut document = document(&about, patient, held);
+        let document = document(&about, patient, held);
         let text = document.to_string();
         assert!(
             text.contains("nuts &amp; &lt;seeds&gt;")

@@ -37,12 +37,20 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Answer<Option<&'h str>> {
 }
 
 async fn accept(State(state): State<Shared>, shown: Shown, headers: HeaderMap, body: Body) -> Answer {
-    let caller = Caller::of(&state, &shown, &headers)?;
+    take(&state, &shown, headers, body).await
+}
+
+/// Takes a message in, for the doors that answer in their own words: the answer of `POST /messages`.
+///
+/// # Errors
+/// As that.
+pub(crate) async fn take(state: &Shared, shown: &Shown, headers: HeaderMap, body: Body) -> Answer {
+    let caller = Caller::of(state, shown, &headers)?;
     if !caller.named {
         return Err(Problem::invalid("sender-missing", "Causeway-Sender must name the sending organisation"));
     }
-    caller.take_rate(&state)?;
-    let message = describe(&state, &caller, &headers)?;
+    caller.take_rate(state)?;
+    let message = describe(state, &caller, &headers)?;
     let key = idempotency_key(&caller, &headers)?;
     if let Some(length) = text(&headers, "content-length")?.and_then(|l| l.parse::<u64>().ok())
         && length > state.config.limits.message_bytes
@@ -50,7 +58,7 @@ async fn accept(State(state): State<Shared>, shown: Shown, headers: HeaderMap, b
         let text = format!("the message is larger than {} bytes", state.config.limits.message_bytes);
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-long", "message-too-large", text));
     }
-    let payload = upload::take(&state, body).await?;
+    let payload = upload::take(state, body).await?;
     if matches!(&payload, Payload::Bytes(bytes) if bytes.is_empty()) {
         return Err(Problem::invalid("empty", "the message has no content"));
     }
@@ -62,12 +70,12 @@ async fn accept(State(state): State<Shared>, shown: Shown, headers: HeaderMap, b
         answer: key.is_some().then(|| first.clone()),
         ..Effects::default()
     };
-    let outcome = commit(&state, Accept { message, payload, key, effects }).await?;
+    let outcome = commit(state, Accept { message, payload, key, effects }).await?;
     match outcome {
         AcceptOutcome::Accepted { .. } => {
             state.signals.work(WorkKind::Translate);
             if wants_result(&headers) {
-                return wait(&state, &caller, &id).await;
+                return wait(state, &caller, &id).await;
             }
             Ok(answer(&id, first, false))
         }

@@ -96,6 +96,7 @@ pub(super) async fn write(
     data: Vec<String>,
 ) -> Answer<()> {
     let mut event = reader.event(&state.gate, act);
+    event.patient = patient_of(state, nhs_number).await?;
     event.nhs_number = nhs_number.to_owned();
     event.data = data;
     let query = PersonQuery { text: nhs_number.to_owned(), ..PersonQuery::default() };
@@ -109,4 +110,18 @@ pub(super) async fn write(
         events.push(event);
     }
     opened::write(&state.gate, &events).await
+}
+
+/// The Patient under whom the access log of somebody with this NHS number is kept; empty where the record does not hold her.
+async fn patient_of(state: &Shared, nhs_number: &str) -> Answer<String> {
+    let params = [("identifier".to_owned(), format!("{NHS_NUMBER}|{nhs_number}"))];
+    let found = state.blocking(move |s| {
+        let record = s.gate.shelf.record_for_fhir();
+        let found = record.search("Patient", &params, &SearchOptions::default()).map_err(record_problem)?;
+        let person = found.bundle["entry"][0]["resource"]["id"].as_str().unwrap_or_default().to_owned();
+        let sources = record.sources(&person).map_err(record_problem)?;
+        let first = sources.and_then(|s| s.patients.into_iter().next());
+        Ok::<_, Problem>(first.map(|patient| patient.key.id).unwrap_or_default())
+    });
+    found.await
 }

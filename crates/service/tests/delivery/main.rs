@@ -24,6 +24,7 @@ mod oauth;
 mod outage;
 mod receiver;
 mod subscriptions;
+mod transactions;
 mod watch;
 
 /// The adapters of these tests, under the name by which the shared support knows them.

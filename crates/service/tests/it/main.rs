@@ -23,4 +23,5 @@ mod server;
 mod sign_in;
 mod slow;
 mod support;
+mod uk_core_access;
 mod validate;
