@@ -1,6 +1,7 @@
 //! The published examples of Booking and Referral (BaRS 1.4.0): what is a record is read without loss, what is an answer of a
 //! server is none. They are found through `CAUSEWAY_ACCEPTANCE`, else beside the project, and where they are absent the
 //! one case says so.
+#![allow(clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
 

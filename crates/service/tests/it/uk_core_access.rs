@@ -1,5 +1,6 @@
 //! The draft UK Core Access: each search parameter and each combination of its two CapabilityStatements is one request. They
 //! are found through `CAUSEWAY_ACCEPTANCE`, else beside the project, and where they are absent the case says so.
+#![allow(clippy::print_stderr)]
 
 use std::path::PathBuf;
 
