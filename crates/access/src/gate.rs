@@ -8,6 +8,7 @@ use causeway_host::limits::RETRY_AFTER_SECONDS;
 use causeway_host::rate::RateLimiter;
 use causeway_host::{Answer, Clock, Counters, Problem};
 
+use crate::attempts::Attempts;
 use crate::oidc::{self, Provider};
 use crate::organisation::Organisations;
 use crate::policy::{PolicyError, PolicySet};
@@ -64,6 +65,8 @@ pub struct Gate {
     pub clock: Arc<Clock>,
     /// What decides.
     pub access: Access,
+    /// Failed sign-ins.
+    pub attempts: Attempts,
     /// What is kept of people: what messages hold, and the record.
     pub shelf: Shelf,
 }

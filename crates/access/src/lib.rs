@@ -3,6 +3,7 @@
 //!
 //! Everything that decides is pure: facts come in, a decision with the seven steps that led to it goes out.
 
+pub mod attempts;
 pub mod audit_event;
 pub mod caller;
 pub mod choices;

@@ -82,6 +82,9 @@ pub struct UnderWay {
     pub verifier: String,
     /// When it began.
     pub at: Timestamp,
+    /// The page of ours to go back to; empty where there is none.
+    #[serde(default)]
+    pub to: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -172,7 +175,7 @@ impl Provider {
             .append_pair("nonce", &nonce)
             .append_pair("code_challenge", &challenge)
             .append_pair("code_challenge_method", "S256");
-        Ok((url.to_string(), state, UnderWay { nonce, verifier, at: now }))
+        Ok((url.to_string(), state, UnderWay { nonce, verifier, at: now, to: String::new() }))
     }
 
     /// Takes the code to the provider and reads who signed in.

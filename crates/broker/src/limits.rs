@@ -74,6 +74,8 @@ pub const CHECK_FINDINGS_MAX: usize = 1_000;
 pub const MAINTENANCE_SECONDS: u64 = 30;
 /// Rows of a list page.
 pub const PAGE_ROWS: usize = 25;
+/// Rows that a list gives at most at a time.
+pub const LIST_ROWS_MAX: usize = 500;
 /// Issues shown on a page.
 pub const PAGE_ISSUES_MAX: usize = 100;
 /// Bytes of a message up to which a list also says what became of it (its translation has to be read for it).

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use causeway_access::attempts::Attempts;
 use causeway_access::{Access, Gate, HasGate, Organisation, Organisations, Shelf, record_problem};
 use causeway_adapter::{Adapter, Context, Sender, budget};
 use causeway_core::NhsNumber;
@@ -119,6 +120,7 @@ impl AppState {
                 tracing::error!(%error, "the policy set can't be read");
                 EngineError::Invalid("policy set")
             })?,
+            attempts: Attempts::default(),
             shelf: Shelf::new(engine.clone(), record.clone()),
         };
         Ok(Arc::new(Self {

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use causeway_access::Caller;
+use causeway_access::{Caller, caller};
+use causeway_core::NhsNumber;
+pub use causeway_exchange::limits::COUNT_MAX;
 use causeway_exchange::{
     Event, Expectation, Message, MessageId, MessageQuery, OutputFacts, State as Stand, Translation,
-    TranslationHead,
+    TranslationHead, WorkItem, WorkQuery, WorkState,
 };
 use causeway_host::{Answer, Problem};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::limits;
@@ -126,8 +129,40 @@ pub struct ListQuery {
     pub state: Option<String>,
     /// Only of this sender.
     pub sender: Option<String>,
+    /// Only with this number: control id, interchange number, the message's own id in its format, or the sender's local id.
+    pub number: Option<String>,
+    /// Received on this day or later, `2026-11-28`, in London.
+    pub since: Option<String>,
+    /// Received on this day or earlier.
+    pub until: Option<String>,
     /// Continue below this sequence.
     pub after: Option<u64>,
+    /// At most so many, up to [`limits::LIST_ROWS_MAX`].
+    pub limit: Option<usize>,
+}
+
+impl ListQuery {
+    /// The address of the page after this one.
+    pub fn address(&self, path: &str, after: u64) -> String {
+        let mut out = format!("{path}?after={after}");
+        let texts =
+            [("state", &self.state), ("sender", &self.sender), ("number", &self.number), ("since", &self.since), ("until", &self.until)];
+        for (name, text) in texts {
+            if let Some(text) = given(text.as_ref()) {
+                out.push_str(&format!("&{name}="));
+                for byte in text.bytes() {
+                    match byte {
+                        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => out.push(char::from(byte)),
+                        other => out.push_str(&format!("%{other:02X}")),
+                    }
+                }
+            }
+        }
+        if let Some(limit) = self.limit {
+            out.push_str(&format!("&limit={limit}"));
+        }
+        out
+    }
 }
 
 /// A page of the list of messages.
@@ -135,50 +170,130 @@ pub struct ListQuery {
 pub struct List {
     /// The messages, newest first.
     pub messages: Vec<(Message, Option<Translation>)>,
+    /// What was asked for; the sender is the caller where it may see no others.
+    pub query: ListQuery,
     /// State asked for.
     pub state: Option<Stand>,
-    /// Sender asked for.
-    pub sender: Option<String>,
+    /// How many there are on all pages; above [`COUNT_MAX`] it says no more than that.
+    pub total: u64,
     /// Where the next page begins.
     pub next: Option<u64>,
+}
+
+/// The start of a day in London, or of the day after it.
+fn day(text: Option<&str>, after: bool) -> Answer<Option<Timestamp>> {
+    let Some(text) = text.map(str::trim).filter(|t| !t.is_empty()) else { return Ok(None) };
+    let wrong = || Problem::invalid("date", "a date is written 2026-11-28");
+    let date: jiff::civil::Date = text.parse().map_err(|_| wrong())?;
+    let date = if after { date.tomorrow().map_err(|_| wrong())? } else { date };
+    let start = causeway_core::london().to_ambiguous_zoned_datetime(date.at(0, 0, 0, 0)).compatible().map_err(|_| wrong())?;
+    Ok(Some(start.timestamp()))
+}
+
+fn given(text: Option<&String>) -> Option<String> {
+    text.map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
 }
 
 /// Lists messages: all of them for an operator, for others those that they sent. `told`: with what became of each,
 /// for which its translation has to be read.
 ///
 /// # Errors
-/// 400 where the state asked for is none.
-pub async fn list(state: &Shared, caller: &Caller, query: ListQuery, told: bool) -> Answer<List> {
+/// 400 where the state asked for is none, or a date.
+pub async fn list(state: &Shared, caller: &Caller, mut query: ListQuery, told: bool) -> Answer<List> {
     let stand = match query.state.as_deref().filter(|s| !s.is_empty()) {
         None => None,
         Some(word) => Some(Stand::parse(word).ok_or_else(|| Problem::invalid("state", "no such state"))?),
     };
     let own = (!caller.is_operator()).then(|| caller.organisation.code.clone());
-    let sender = own.or_else(|| query.sender.clone().filter(|s| !s.trim().is_empty()));
+    query.sender = own.or_else(|| given(query.sender.as_ref()));
     let search = MessageQuery {
         state: stand,
-        sender: sender.clone(),
+        sender: query.sender.clone(),
+        reference: given(query.number.as_ref()),
+        since: day(query.since.as_deref(), false)?,
+        until: day(query.until.as_deref(), true)?,
         after: query.after,
-        limit: limits::PAGE_ROWS + 1,
         ..MessageQuery::default()
     };
-    let mut messages = state
+    found(state, search, query, told).await
+}
+
+/// Messages about one person, by NHS number: of all senders for an operator, for others those that they sent. That they
+/// were looked for is written first.
+///
+/// # Errors
+/// 400 where it is no NHS number; as [`list`].
+pub async fn of_person(state: &Shared, caller: &Caller, number: &str, told: bool) -> Answer<List> {
+    let number = NhsNumber::parse(number)
+        .map_err(|_| Problem::invalid("nhs-number", "an NHS number has ten digits, the last of them checks the others"))?;
+    let key = state.person_digest(number);
+    caller::audit(&**state, caller, "messages-of-person", key.clone(), serde_json::json!({})).await?;
+    let own = (!caller.is_operator()).then(|| caller.organisation.code.clone());
+    let query = ListQuery { sender: own.clone(), limit: Some(limits::LIST_ROWS_MAX), ..ListQuery::default() };
+    let search = MessageQuery { sender: own, person_key: Some(key), ..MessageQuery::default() };
+    found(state, search, query, told).await
+}
+
+async fn found(state: &Shared, search: MessageQuery, query: ListQuery, told: bool) -> Answer<List> {
+    let rows = query.limit.unwrap_or(limits::PAGE_ROWS).clamp(1, limits::LIST_ROWS_MAX);
+    let search = MessageQuery { limit: rows + 1, ..search };
+    let stand = search.state;
+    let (total, mut messages) = state
         .blocking(move |s| -> Result<_, Problem> {
+            let total = s.engine.count(&search)?;
             let found = s.engine.search(&search)?;
-            found
-                .into_iter()
-                .map(|m| {
-                    let small = told && m.size <= limits::LIST_MESSAGE_BYTES_MAX;
-                    let head = if small { s.contents.translation_head(&m.new.id)? } else { None };
-                    Ok((m, head.map(|head| light(head.translation))))
-                })
-                .collect::<Result<Vec<_>, Problem>>()
+            let rows = found.into_iter().map(|m| {
+                let small = told && m.size <= limits::LIST_MESSAGE_BYTES_MAX;
+                let head = if small { s.contents.translation_head(&m.new.id)? } else { None };
+                Ok((m, head.map(|head| light(head.translation))))
+            });
+            Ok((total, rows.collect::<Result<Vec<_>, Problem>>()?))
         })
         .await?;
-    let more = messages.len() > limits::PAGE_ROWS;
-    messages.truncate(limits::PAGE_ROWS);
+    let more = messages.len() > rows;
+    messages.truncate(rows);
     let next = more.then(|| messages.last().map(|(m, _)| m.seq)).flatten();
-    Ok(List { messages, state: stand, sender, next })
+    Ok(List { messages, query, state: stand, total, next })
+}
+
+/// What failed and waits for somebody: messages that were refused or given up, that nobody collected, and steps that
+/// need a decision.
+#[derive(Clone, Debug, Default)]
+pub struct Failed {
+    /// Refused or given up, newest first.
+    pub refused: Vec<Message>,
+    /// How many there are in all.
+    pub refused_total: u64,
+    /// Not collected by their recipient in time, newest first.
+    pub not_collected: Vec<Message>,
+    /// How many there are in all.
+    pub not_collected_total: u64,
+    /// Steps that wait for a decision, oldest first; for an operator only.
+    pub waiting: Vec<WorkItem>,
+}
+
+/// What failed: everything for an operator, for others of what they sent.
+///
+/// # Errors
+/// What the engine says.
+pub async fn failed(state: &Shared, caller: &Caller, limit: Option<usize>) -> Answer<Failed> {
+    let operator = caller.is_operator();
+    let sender = (!operator).then(|| caller.organisation.code.clone());
+    let limit = limit.unwrap_or(limits::LIST_ROWS_MAX).clamp(1, limits::LIST_ROWS_MAX);
+    state
+        .blocking(move |s| -> Result<_, Problem> {
+            let of = |state| MessageQuery { state: Some(state), sender: sender.clone(), limit, ..MessageQuery::default() };
+            let (refused, late) = (of(Stand::Error), of(Stand::Undeliverable));
+            let waiting = WorkQuery { state: Some(WorkState::Parked), limit, ..WorkQuery::default() };
+            Ok(Failed {
+                refused: s.engine.search(&refused)?,
+                refused_total: s.engine.count(&refused)?,
+                not_collected: s.engine.search(&late)?,
+                not_collected_total: s.engine.count(&late)?,
+                waiting: if operator { s.engine.work(&waiting)? } else { Vec::new() },
+            })
+        })
+        .await
 }
 
 /// What came in one format.

@@ -229,9 +229,30 @@ pub struct CareNotesArgs {
 pub struct MessagesArgs {
     #[command(flatten)]
     exchange: Where,
+    /// What failed, why, and what to do.
+    #[arg(long, conflicts_with_all = ["state", "of", "number", "person", "since", "until"])]
+    failed: bool,
     /// Only those in this state.
     #[arg(long)]
     state: Option<String>,
+    /// Only those of this sender.
+    #[arg(long, value_name = "CODE")]
+    of: Option<String>,
+    /// Only those with this number: control id, interchange number, or the sender's own id.
+    #[arg(long, value_name = "NUMBER")]
+    number: Option<String>,
+    /// Only those about the person with this NHS number.
+    #[arg(long, value_name = "NHS-NUMBER", conflicts_with_all = ["state", "of", "number", "since", "until"])]
+    person: Option<String>,
+    /// Only those received on this day or later.
+    #[arg(long, value_name = "2026-11-28")]
+    since: Option<String>,
+    /// Only those received on this day or earlier.
+    #[arg(long, value_name = "2026-11-28")]
+    until: Option<String>,
+    /// At most so many (25, up to 500).
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<usize>,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -368,7 +389,21 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
         Command::Send(args) => run_send(&args),
         Command::Messages(args) => {
             let listing = exchange(&args.exchange)?;
-            print(&client_runtime()?.block_on(listing.messages(args.state.as_deref(), args.json))?);
+            let wanted = client::Wanted {
+                state: args.state,
+                sender: args.of,
+                number: args.number,
+                person: args.person,
+                since: args.since,
+                until: args.until,
+                limit: args.limit,
+            };
+            print(&client_runtime()?.block_on(async {
+                match args.failed {
+                    true => listing.failed(args.limit, args.json).await,
+                    false => listing.messages(&wanted, args.json).await,
+                }
+            })?);
             Ok(0)
         }
         Command::Message(args) => {

@@ -42,6 +42,10 @@ pub struct Counters {
     pub connections_waited: AtomicU64,
     /// Requests refused by an organisation's rate.
     pub throttled: AtomicU64,
+    /// Sign-ins that failed.
+    pub sign_ins_failed: AtomicU64,
+    /// Sign-ins refused unseen, for the failures before them.
+    pub sign_ins_slowed: AtomicU64,
     /// Audit entries that could not be written, each a disclosure refused.
     pub audit_failures: AtomicU64,
     requests: Mutex<BTreeMap<String, BTreeMap<u16, Histogram>>>,

@@ -15,7 +15,7 @@ pub mod words;
 
 use askama::Template;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -86,14 +86,15 @@ pub const NAVIGATION_OF_PEOPLE: [(&str, &str); 3] =
     [("/me", "My record"), ("/access", "How access is decided"), ("/research", "Research and planning")];
 
 /// The navigation: address and words.
-pub const NAVIGATION: [(&str, &str); 7] = [
+pub const NAVIGATION: [(&str, &str); 8] = [
     ("/", "Start"),
     ("/messages/", "Messages"),
     ("/people/", "People"),
     ("/access", "Access"),
-    ("/overdue", "Overdue"),
-    ("/parked", "Parked"),
-    ("/adapters", "Adapters"),
+    ("/failed", "What failed"),
+    ("/overdue", "Answers not come"),
+    ("/parked", "Needs a decision"),
+    ("/adapters", "Formats"),
 ];
 
 /// Renders a page.
@@ -148,8 +149,23 @@ pub async fn rejections_as_problems(request: Request, next: Next) -> Response {
 
 /// Shows refusals to browsers as pages. The FHIR API answers with an OperationOutcome always.
 pub async fn problems_as_pages(request: Request, next: Next) -> Response {
-    let html = wants_html(request.headers()) && !request.uri().path().starts_with("/fhir");
+    let path = request.uri().path();
+    let html = wants_html(request.headers()) && !path.starts_with("/fhir");
+    // Who has shown nothing is led to where one signs in, and comes back.
+    let leads = html
+        && matches!(*request.method(), Method::GET | Method::HEAD)
+        && !request.headers().contains_key(header::AUTHORIZATION)
+        && !path.starts_with("/sign-in");
+    let back = leads.then(|| request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned());
     let response = next.run(request).await;
+    if let Some(back) = back.filter(|_| response.status() == StatusCode::UNAUTHORIZED) {
+        let page = portal::sign_in::page_of_ours(&back).unwrap_or("/");
+        let location = format!("/sign-in/choose?to={}", portal::sign_in::in_query(page));
+        if let Ok(location) = HeaderValue::from_str(&location) {
+            let headers = [(header::LOCATION, location), (header::VARY, HeaderValue::from_static("accept"))];
+            return (StatusCode::SEE_OTHER, headers).into_response();
+        }
+    }
     let Some(problem) = response.extensions().get::<Problem>().filter(|_| html).cloned() else {
         return response;
     };

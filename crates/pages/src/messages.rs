@@ -7,7 +7,8 @@ use axum::extract::{self, Path, Query};
 use causeway_access::Caller;
 use causeway_broker::limits::{LIST_MESSAGE_BYTES_MAX, NOTE_CHARS_MAX, PAGE_ISSUES_MAX};
 use causeway_broker::state::{AppState, Shared};
-use causeway_broker::view::{self, List, ListQuery, View, id_of, view};
+use causeway_broker::view::{self, Failed, List, ListQuery, View, id_of, view};
+use causeway_broker::words::advice;
 use causeway_exchange::{EventKind, Message, State, TranslationHead};
 use causeway_host::hex;
 use causeway_host::problem::Answer;
@@ -23,7 +24,9 @@ struct Row {
     sender: String,
     format: String,
     door: String,
+    number: String,
     state: &'static str,
+    state_words: &'static str,
     items: u64,
     mapped: u64,
     translated: bool,
@@ -36,9 +39,11 @@ struct Row {
 struct ListPage {
     frame: Frame,
     rows: Vec<Row>,
-    states: Vec<(&'static str, bool)>,
-    state: &'static str,
-    sender: String,
+    states: Vec<(&'static str, &'static str, bool)>,
+    query: ListQuery,
+    /// What was looked for, in words; empty where all were asked for.
+    wanted: String,
+    total: String,
     next: Option<String>,
 }
 
@@ -57,10 +62,30 @@ pub async fn list(
     caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> Answer {
-    listed(&state, &view::list(&state, &caller, query, true).await?)
+    listed(&state, &view::list(&state, &caller, query, true).await?, None)
 }
 
-fn listed(state: &AppState, list: &List) -> Answer {
+/// Messages about one person.
+///
+/// # Errors
+/// As [`view::of_person`] and [`render`].
+pub async fn of_person(state: &Shared, caller: &Caller, number: &str) -> Answer {
+    listed(state, &view::of_person(state, caller, number, true).await?, Some("about this person"))
+}
+
+/// What was looked for, in words.
+fn wanted(list: &List) -> String {
+    let given = |text: &Option<String>| text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
+    let mut words: Vec<String> = Vec::new();
+    words.extend(list.state.map(|s| format!("that is {}", words::state_word(s))));
+    words.extend(given(&list.query.sender).map(|s| format!("from {s}")));
+    words.extend(given(&list.query.number).map(|n| format!("with the number {n}")));
+    words.extend(given(&list.query.since).map(|d| format!("since {d}")));
+    words.extend(given(&list.query.until).map(|d| format!("until {d}")));
+    words.join(" ")
+}
+
+fn listed(state: &AppState, list: &List, about: Option<&str>) -> Answer {
     let rows = list
         .messages
         .iter()
@@ -74,7 +99,9 @@ fn listed(state: &AppState, list: &List) -> Answer {
                 sender: organisation(state, &message.new.sender),
                 format: format.unwrap_or_else(|| untranslated(message)),
                 door: message.new.door.clone(),
+                number: message.control_id.clone().or_else(|| message.new.local_id.clone()).unwrap_or_default(),
                 state: message.state.as_str(),
+                state_words: words::state_word(message.state),
                 items: summary.items,
                 mapped: summary.mapped,
                 translated: translation.as_ref().is_some_and(|t| !t.adapter.is_empty()),
@@ -83,19 +110,96 @@ fn listed(state: &AppState, list: &List) -> Answer {
             }
         })
         .collect();
-    let current = list.state.map_or("", State::as_str);
-    let sender = list.sender.clone().unwrap_or_default();
-    let next = list.next.map(|after| {
-        let sender: String = sender.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        format!("/messages/?after={after}&state={current}&sender={sender}")
-    });
+    let total = match list.total {
+        more if more > view::COUNT_MAX => format!("more than {}", view::COUNT_MAX),
+        exact => exact.to_string(),
+    };
     render(&ListPage {
         frame: Frame::new("Messages", "/messages/"),
         rows,
-        states: State::ALL.into_iter().map(|s| (s.as_str(), list.state == Some(s))).collect(),
-        state: current,
-        sender,
-        next,
+        states: State::ALL
+            .into_iter()
+            .map(|s| (s.as_str(), words::state_word(s), list.state == Some(s)))
+            .collect(),
+        wanted: about.map_or_else(|| wanted(list), str::to_owned),
+        query: list.query.clone(),
+        total,
+        next: list.next.map(|after| list.query.address("/messages/", after)),
+    })
+}
+
+struct FailedRow {
+    id: String,
+    short: String,
+    received: Moment,
+    sender: String,
+    number: String,
+    why: String,
+    advice: &'static str,
+}
+
+struct WaitingRow {
+    number: u64,
+    message: String,
+    short: String,
+    step: String,
+    why: String,
+    advice: &'static str,
+    since: Moment,
+}
+
+#[derive(Template)]
+#[template(path = "failed.html")]
+struct FailedPage {
+    frame: Frame,
+    lists: Vec<(&'static str, &'static str, u64, Vec<FailedRow>)>,
+    waiting: Vec<WaitingRow>,
+    nothing: bool,
+}
+
+/// The page of what failed: why, and what to do.
+///
+/// # Errors
+/// As [`render`].
+pub fn failed(state: &AppState, failed: &Failed) -> Answer {
+    let row = |message: &Message| {
+        let (code, text) = message.failure.clone().unwrap_or_default();
+        FailedRow {
+            id: message.new.id.to_string(),
+            short: short(message.new.id.as_str()),
+            received: message.received_at.into(),
+            sender: organisation(state, &message.new.sender),
+            number: message.control_id.clone().or_else(|| message.new.local_id.clone()).unwrap_or_default(),
+            why: if text.is_empty() { words::state(message.state).to_owned() } else { text },
+            advice: advice(if code.is_empty() && message.state == State::Undeliverable { "expired" } else { &code }),
+        }
+    };
+    let rows = |list: &[Message]| list.iter().map(row).collect::<Vec<_>>();
+    let waiting: Vec<WaitingRow> = failed
+        .waiting
+        .iter()
+        .map(|item| {
+            let (code, text) = item.last_error.clone().unwrap_or_default();
+            let to = &item.work.destination;
+            WaitingRow {
+                number: item.id.0,
+                message: item.message.to_string(),
+                short: short(item.message.as_str()),
+                step: if to.is_empty() { item.work.kind.to_string() } else { format!("{} to {to}", item.work.kind) },
+                why: if text.is_empty() { words::event(&code) } else { text },
+                advice: advice(&code),
+                since: item.queued_at.into(),
+            }
+        })
+        .collect();
+    render(&FailedPage {
+        frame: Frame::new("What failed", "/failed"),
+        nothing: waiting.is_empty() && failed.refused_total == 0 && failed.not_collected_total == 0,
+        lists: vec![
+            ("refused", "Refused or given up", failed.refused_total, rows(&failed.refused)),
+            ("late", "Not collected in time", failed.not_collected_total, rows(&failed.not_collected)),
+        ],
+        waiting,
     })
 }
 
@@ -198,6 +302,10 @@ struct OnePage {
     sha256: String,
     media_type: String,
     workflow: Option<String>,
+    /// Numbers by which its sender knows it: what each is, and the number.
+    numbers: Vec<(&'static str, String)>,
+    state_words: &'static str,
+    advice: Option<&'static str>,
     mailbox: Option<String>,
     linked: Option<(String, String)>,
     content_kept: bool,
@@ -261,6 +369,16 @@ fn shown(state: &AppState, view: &View, operator: bool) -> Answer {
         sha256: hex(&message.sha256),
         media_type: message.new.media_type.clone().unwrap_or_else(|| "not stated".to_owned()),
         workflow: message.new.workflow.clone(),
+        numbers: [
+            ("Number in the message", &message.control_id),
+            ("Sender's own id", &message.new.local_id),
+            ("Correlation id", &message.new.correlation_id),
+        ]
+        .into_iter()
+        .filter_map(|(what, number)| Some((what, number.clone()?)))
+        .collect(),
+        state_words: words::state_word(message.state),
+        advice: message.failure.as_ref().map(|(code, _)| advice(code)),
         mailbox: message.new.mailbox_to.clone(),
         linked: message.new.linked.as_ref().map(|l| (l.to_string(), short(l.as_str()))),
         content_kept: message.content_deleted_at.is_none(),

@@ -75,7 +75,7 @@ pub(super) async fn overdue(State(state): State<Shared>, caller: Caller, headers
             .collect();
         return Ok(Json(json!({"overdue": rows})).into_response());
     }
-    render(&OverduePage { frame: Frame::new("Overdue acknowledgements", "/overdue"), rows })
+    render(&OverduePage { frame: Frame::new("Answers that have not come", "/overdue"), rows })
 }
 
 pub(super) async fn overdue_one(
@@ -89,7 +89,7 @@ pub(super) async fn overdue_one(
     let row = found.iter().find(|e| e.id == number).map(overdue_row);
     let row = row.ok_or_else(|| Problem::not_found("overdue acknowledgement"))?;
     render(&OverdueOnePage {
-        frame: Frame::new(format!("Overdue acknowledgement {number}"), "/overdue"),
+        frame: Frame::new(format!("Answer {number} that has not come"), "/overdue"),
         row,
         note_max: NOTE_CHARS_MAX,
     })
@@ -222,7 +222,7 @@ pub(super) async fn parked(State(state): State<Shared>, caller: Caller, headers:
             .collect();
         return Ok(Json(json!({"parked": rows, "endpointsAway": away})).into_response());
     }
-    render(&ParkedPage { frame: Frame::new("Parked work", "/parked"), rows, away: away_rows(&state) })
+    render(&ParkedPage { frame: Frame::new("Needs a decision", "/parked"), rows, away: away_rows(&state) })
 }
 
 pub(super) async fn parked_one(
@@ -237,7 +237,7 @@ pub(super) async fn parked_one(
     let row = items.iter().find(|i| i.id.0 == number).map(parked_row);
     let row = row.ok_or_else(|| Problem::not_found("parked work"))?;
     render(&ParkedOnePage {
-        frame: Frame::new(format!("Parked work {number}"), "/parked"),
+        frame: Frame::new(format!("Decision {number}"), "/parked"),
         row,
         note_max: NOTE_CHARS_MAX,
     })

@@ -21,6 +21,8 @@ struct Start {
     accepted: u64,
     figures: Figures,
     waiting: u64,
+    failed: u64,
+    late: u64,
     parked: u64,
     overdue: u64,
     adapters: usize,
@@ -37,9 +39,11 @@ pub(super) async fn page(State(state): State<Shared>, caller: Caller) -> Answer 
     let durability = state.engine.durability();
     render(&Start {
         frame: Frame::new("Causeway", "/"),
-        accepted: metrics.accepted,
+        accepted: metrics.kept,
         figures,
         waiting: metrics.queues.iter().map(|q| q.ready + q.waiting + q.leased).sum(),
+        failed: metrics.failed,
+        late: metrics.undeliverable,
         parked: metrics.queues.iter().map(|q| q.parked).sum(),
         overdue: metrics.expectations_overdue,
         adapters: state.adapters.len(),
@@ -102,7 +106,7 @@ pub(super) async fn adapters(State(state): State<Shared>, headers: HeaderMap) ->
             tables: a.maps().len(),
         })
         .collect();
-    render(&Adapters { frame: Frame::new("Adapters", "/adapters"), rows })
+    render(&Adapters { frame: Frame::new("Formats", "/adapters"), rows })
 }
 
 #[derive(Template)]

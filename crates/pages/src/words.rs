@@ -3,6 +3,19 @@
 pub use causeway_broker::words::{Moment, count, date, identifier_system, nhs_number, organisation, size};
 use causeway_exchange::State;
 
+/// A state in one or two words.
+pub fn state_word(state: State) -> &'static str {
+    match state {
+        State::Uploading => "arriving",
+        State::Accepted => "waiting",
+        State::Translated => "translated",
+        State::Delivered => "delivered",
+        State::Acknowledged => "confirmed",
+        State::Undeliverable => "not collected",
+        State::Error => "refused",
+    }
+}
+
 /// What a state means, in a sentence.
 pub fn state(state: State) -> &'static str {
     match state {
@@ -12,7 +25,7 @@ pub fn state(state: State) -> &'static str {
         State::Delivered => "Its receivers took it.",
         State::Acknowledged => "Its recipient confirmed it.",
         State::Undeliverable => "It was not collected in time; its sender was told.",
-        State::Error => "It could not be processed; it is kept and can be replayed.",
+        State::Error => "It could not be used; it is kept, and can be tried again.",
     }
 }
 
@@ -42,7 +55,7 @@ pub fn event(kind: &str) -> String {
         "purged" => "Content deleted after its time",
         "work-done" => "Step finished",
         "work-retry" => "Will be tried again",
-        "work-parked" => "Parked for a person",
+        "work-parked" => "Needs a decision",
         "work-unparked" => "Released by a person",
         "work-discarded" => "Given up by a person",
         "replayed" => "Replayed",

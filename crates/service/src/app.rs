@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::{health, heavy, metrics, negotiate};
+use crate::{attempts, health, heavy, metrics, negotiate, openapi};
 
 type Task = Box<dyn FnOnce(Shared, CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
@@ -49,6 +49,7 @@ impl Service {
         let router = Router::new()
             .route("/health", get(health::health))
             .route("/metrics", get(metrics::metrics))
+            .route("/openapi.json", get(openapi::openapi))
             .merge(http::router())
             .merge(fhir::router())
             .merge(validate::router())
@@ -110,6 +111,7 @@ impl Service {
                 heavy::Turns::new(settings.limits.heavy_reads),
                 heavy::turn,
             ))
+            .layer(middleware::from_fn_with_state(self.state.clone(), attempts::slow))
             .layer(middleware::from_fn_with_state(guard, from_our_own))
             .layer(middleware::from_fn(pages::problems_as_pages))
             .layer(middleware::from_fn_with_state(self.state.clone(), observe))

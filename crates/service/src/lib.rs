@@ -4,6 +4,7 @@
 //! calls [`serve`]; further doors are added to a [`Service`], one line each. No adapter crate is known here.
 
 pub mod app;
+mod attempts;
 pub mod check;
 pub mod config;
 pub mod exposure;
@@ -11,6 +12,7 @@ mod health;
 mod heavy;
 mod metrics;
 mod negotiate;
+pub mod openapi;
 pub mod testing;
 
 pub use app::{Service, serve};

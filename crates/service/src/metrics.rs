@@ -154,6 +154,13 @@ fn service(page: &mut Page, state: &AppState) {
         "Requests over their organisation's rate.",
         read(&counters.throttled),
     );
+    page.one("sign_ins_failed_total", "counter", "Sign-ins that failed.", read(&counters.sign_ins_failed));
+    page.one(
+        "sign_ins_slowed_total",
+        "counter",
+        "Sign-ins refused unseen, for failures before them.",
+        read(&counters.sign_ins_slowed),
+    );
     page.one("audit_failures_total", "counter", "Disclosures refused.", read(&counters.audit_failures));
     page.head("request_seconds", "histogram", "Requests by route and status.");
     for (route, by_status) in counters.requests() {

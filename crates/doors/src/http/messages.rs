@@ -11,6 +11,7 @@ use causeway_access::caller;
 use causeway_access::{Caller, Disclosure, Grant, OpenedMessage, Told};
 use causeway_broker::pipeline::pieces;
 use causeway_broker::state::Shared;
+use causeway_broker::words;
 use causeway_broker::view::{self, ListQuery, View, id_of, view};
 use causeway_exchange::{Message, MessageId, NewWork, OutputFacts, PieceKind, TranslationHead, WorkKind};
 use causeway_host::problem::{Answer, Problem};
@@ -42,6 +43,7 @@ fn facts(message: &Message) -> Value {
         "mailboxTo": new.mailbox_to,
         "workflow": new.workflow,
         "localId": new.local_id,
+        "controlId": message.control_id,
         "correlationId": new.correlation_id,
         "mediaType": new.media_type,
         "linked": new.linked.as_ref().map(MessageId::as_str),
@@ -158,10 +160,52 @@ pub async fn one(State(state): State<Shared>, caller: Caller, Path(id): Path<Str
 /// As [`view::list`].
 pub async fn list(State(state): State<Shared>, caller: Caller, Query(query): Query<ListQuery>) -> Answer {
     // Only the page shows what became of each; this list stays cheap.
-    let list = view::list(&state, &caller, query, false).await?;
+    Ok(listed(&view::list(&state, &caller, query, false).await?))
+}
+
+/// Messages about one person, as JSON.
+///
+/// # Errors
+/// As [`view::of_person`].
+pub async fn of_person(state: &Shared, caller: &Caller, number: &str) -> Answer {
+    Ok(listed(&view::of_person(state, caller, number, false).await?))
+}
+
+fn listed(list: &view::List) -> Response {
     let rows: Vec<Value> = list.messages.iter().map(|(m, _)| facts(m)).collect();
-    Ok(Json(json!({"messages": rows, "next": list.next.map(|n| format!("/messages?after={n}"))}))
-        .into_response())
+    let more = list.total > view::COUNT_MAX;
+    let next = list.next.map(|after| list.query.address("/messages", after));
+    let total = list.total.min(view::COUNT_MAX);
+    Json(json!({"messages": rows, "total": total, "totalIsMore": more, "next": next})).into_response()
+}
+
+/// What failed, as JSON.
+pub fn failed(failed: &view::Failed) -> Response {
+    let told = |message: &Message| {
+        let mut body = facts(message);
+        let code = message.failure.as_ref().map_or("", |(code, _)| code.as_str());
+        body["advice"] = json!(words::advice(code));
+        body["href"] = json!(format!("/messages/{}", message.new.id));
+        body
+    };
+    let waiting: Vec<Value> = failed
+        .waiting
+        .iter()
+        .map(|item| {
+            let (code, text) = item.last_error.clone().unwrap_or_default();
+            json!({"number": item.id.0, "message": item.message.as_str(), "step": item.work.kind.as_str(),
+                "destination": item.work.destination, "code": code, "text": text, "advice": words::advice(&code),
+                "attempts": item.attempts, "since": item.queued_at.to_string(), "href": format!("/parked/{}", item.id.0)})
+        })
+        .collect();
+    Json(json!({
+        "refused": failed.refused.iter().map(told).collect::<Vec<_>>(),
+        "refusedTotal": failed.refused_total,
+        "notCollected": failed.not_collected.iter().map(told).collect::<Vec<_>>(),
+        "notCollectedTotal": failed.not_collected_total,
+        "needDecision": waiting,
+    }))
+    .into_response()
 }
 
 /// Loads only a message's translation, without its bundles, if the caller may see the message.

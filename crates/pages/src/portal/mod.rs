@@ -5,7 +5,7 @@ mod asking;
 pub mod cast;
 mod officer;
 mod own;
-mod sign_in;
+pub(crate) mod sign_in;
 mod trial;
 
 use axum::Router;
@@ -23,6 +23,8 @@ pub(super) fn router() -> Router<Shared> {
     Router::new()
         .route("/look-as", get(cast::page).post(cast::choose))
         .route("/sign-in", get(sign_in::begin))
+        .route("/sign-in/choose", get(sign_in::choose))
+        .route("/sign-in-organisation", get(sign_in::organisation))
         .route("/sign-in/return", get(sign_in::finish))
         .route("/sign-out", post(sign_out))
         .route("/me", get(own::home))

@@ -1,12 +1,13 @@
 //! Sign-in of people through the identity provider.
 
+use askama::Template;
 use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use causeway_access::audit_event::Act;
 use causeway_access::oidc::{COOKIE, Provider, SignInError, UnderWay};
-use causeway_access::{Reader, opened, session};
+use causeway_access::{Caller, Reader, opened, session};
 use causeway_broker::state::Shared;
 use causeway_exchange::EngineError;
 use causeway_host::Peer;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::home_of;
+use crate::{Frame, render};
 
 /// Kind of the documents of sign-ins under way, by the digest of their state.
 const KIND: &str = "sign-in";
@@ -64,10 +66,62 @@ fn problem(error: SignInError) -> Problem {
     }
 }
 
-pub(super) async fn begin(State(state): State<Shared>, headers: HeaderMap) -> Answer {
+/// Where to go after signing in.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct To {
+    to: String,
+}
+
+/// Characters of an address that is gone back to.
+const TO_CHARS_MAX: usize = 512;
+
+/// A page of ours, or nothing: what leads elsewhere, or could, is not followed.
+pub(crate) fn page_of_ours(to: &str) -> Option<&str> {
+    let ours = to.starts_with('/') && !to.starts_with("//") && to.len() <= TO_CHARS_MAX;
+    (ours && to.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '\\' | '<' | '>' | '"'))).then_some(to)
+}
+
+/// An address as a value in another's query.
+pub(crate) fn in_query(path: &str) -> String {
+    path.bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' => out.push(char::from(byte)),
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+        out
+    })
+}
+
+#[derive(Template)]
+#[template(path = "portal/sign-in.html")]
+struct ChoosePage {
+    frame: Frame,
+    people: bool,
+    to: String,
+}
+
+/// The page to which a browser is led that is not signed in.
+pub(super) async fn choose(State(state): State<Shared>, Query(To { to }): Query<To>) -> Answer {
+    let people = state.gate.access.provider.is_some();
+    let to = in_query(page_of_ours(&to).unwrap_or("/"));
+    render(&ChoosePage { frame: Frame::new("Sign in", ""), people, to })
+}
+
+/// An organisation's own sign-in: the browser asks for its code and token, and goes back.
+pub(super) async fn organisation(_: Caller, Query(To { to }): Query<To>) -> Answer {
+    super::see(page_of_ours(&to).unwrap_or("/"))
+}
+
+pub(super) async fn begin(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    Query(To { to }): Query<To>,
+) -> Answer {
     let provider = provider(&state)?;
-    let (url, token, under_way) =
+    let (url, token, mut under_way) =
         provider.begin(&back(&state, &headers), state.clock.now()).await.map_err(problem)?;
+    page_of_ours(&to).unwrap_or_default().clone_into(&mut under_way.to);
     let json = serde_json::to_string(&under_way).map_err(|_| Problem::internal())?;
     let key = digest(&token);
     state
@@ -98,7 +152,7 @@ pub(super) async fn finish(
     let mut reader =
         Reader::unknown(connection.map(|peer| peer.address.ip().to_string()).unwrap_or_default());
     match signed_in(&state, provider, &headers, &given).await {
-        Ok(who) => {
+        Ok((who, to)) => {
             let (token, session) =
                 state.blocking(move |s| s.gate.access.sessions.begin(who, s.clock.now())).await?;
             let address = std::mem::take(&mut reader.address);
@@ -110,7 +164,7 @@ pub(super) async fn finish(
             let event = reader.event(&state.gate, Act::SignIn);
             opened::write(&state.gate, &[event]).await?;
             let secure = state.config.tls.is_some();
-            let mut response = super::see_with_cookie(home_of(&session), &session::cookie(&token, secure))?;
+            let mut response = super::see_with_cookie(page_of_ours(&to).unwrap_or_else(|| home_of(&session)), &session::cookie(&token, secure))?;
             if let Ok(gone) = HeaderValue::from_str(&cookie("", secure)) {
                 response.headers_mut().append(header::SET_COOKIE, gone);
             }
@@ -131,7 +185,7 @@ async fn signed_in(
     provider: &Provider,
     headers: &HeaderMap,
     given: &Back,
-) -> Result<session::SignedIn, SignInError> {
+) -> Result<(session::SignedIn, String), SignInError> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
     let mine = cookies.flat_map(|c| c.split(';')).filter_map(|pair| pair.trim().split_once('=')).find_map(
         |(name, value)| (name.strip_prefix("__Host-").unwrap_or(name) == COOKIE).then(|| value.to_owned()),
@@ -153,7 +207,7 @@ async fn signed_in(
         .map_err(|_| SignInError::State)?;
     let under_way: UnderWay =
         taken.and_then(|json| serde_json::from_str(&json).ok()).ok_or(SignInError::State)?;
-    provider
+    let who = provider
         .finish(
             &given.code,
             &under_way,
@@ -161,5 +215,22 @@ async fn signed_in(
             &state.gate.access.policies,
             state.clock.now(),
         )
-        .await
+        .await?;
+    Ok((who, under_way.to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_of_ours_are_gone_back_to() {
+        for good in ["/", "/people/?after=3", "/messages/01A2"] {
+            assert_eq!(page_of_ours(good), Some(good));
+        }
+        for bad in ["", "//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nb", "/a b", "evil"] {
+            assert_eq!(page_of_ours(bad), None, "{bad:?}");
+        }
+        assert_eq!(in_query("/people/?a=b&c"), "/people/%3Fa%3Db%26c");
+    }
 }

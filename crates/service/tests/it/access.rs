@@ -403,6 +403,6 @@ async fn sessions_are_new_end_when_idle_and_end_on_sign_out() {
     assert_eq!(as_page(&place.server, &cookie, &record).await.status, 200);
     place.server.state.clock.advance(jiff::SignedDuration::from_mins(21)).unwrap();
     let after = as_page(&place.server, &cookie, "/me").await;
-    assert_eq!(after.status, 401);
+    assert_eq!((after.status, after.header("location")), (303, Some("/sign-in/choose?to=/me")));
     place.server.stop().await.unwrap();
 }

@@ -113,7 +113,7 @@ fn every_key_of_every_type_is_documented() {
         ("", 18),
         ("limits", 15),
         ("mesh.mailbox", 12),
-        ("endpoint", 18),
+        ("endpoint", 17),
         ("route.when", 6),
         ("organisation", 12),
     ] {

@@ -50,7 +50,8 @@ async fn a_home_writes_for_itself_and_the_log_names_nobody() {
     config.organisations.push(home(HOME, "token-home"));
     config.organisations.push(home("1-9990000102", "token-other"));
     let server = world.serve(config).await;
-    assert_eq!(page(&server, "/care-note").await.status, 401);
+    let led = page(&server, "/care-note").await;
+    assert_eq!((led.status, led.header("location")), (303, Some("/sign-in/choose?to=/care-note")));
 
     let own = basic("token-home");
     let given = token(&server, &own).await;
