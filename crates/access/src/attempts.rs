@@ -42,7 +42,9 @@ struct Failures {
 
 impl Failures {
     fn wait(self, free: u32) -> SignedDuration {
-        let Some(beyond) = self.count.checked_sub(free).filter(|n| *n > 0) else { return SignedDuration::ZERO };
+        let Some(beyond) = self.count.checked_sub(free).filter(|n| *n > 0) else {
+            return SignedDuration::ZERO;
+        };
         let seconds = FIRST_WAIT_SECONDS.saturating_mul(1i64 << (beyond - 1).min(16));
         SignedDuration::from_secs(seconds.min(WAIT_SECONDS_MAX))
     }
@@ -122,13 +124,11 @@ impl Attempts {
         note(|m| &mut m.addresses, tried.address.clone())
     }
 
-    /// Notes that somebody got in: the account's failures are forgotten, those of the address are not (it may hold one
-    /// good account and guess at others).
+    /// Notes that somebody got in, so that the same credentials from the same address are let through. No failure is
+    /// forgotten for it: an address may hold one good account and guess at others, and an account that is in use all the
+    /// time would otherwise never be slowed.
     pub fn succeeded(&self, tried: &Try, now: Timestamp) {
         let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(account) = account(tried) {
-            memory.accounts.remove(&account);
-        }
         let key = (tried.address.clone(), tried.shown);
         make_room(&mut memory.good, &key, |last| *last);
         memory.good.insert(key, now);
@@ -163,7 +163,10 @@ mod tests {
         for n in 0..20 {
             attempts.failed(&next, at(10 + n));
         }
-        assert_eq!(attempts.may_try(&of("192.0.2.200", "ZZ901", 3), at(29)), Err(WAIT_SECONDS_MAX.unsigned_abs()));
+        assert_eq!(
+            attempts.may_try(&of("192.0.2.200", "ZZ901", 3), at(29)),
+            Err(WAIT_SECONDS_MAX.unsigned_abs())
+        );
         assert_eq!(attempts.may_try(&of("192.0.2.200", "ZZ902", 3), at(29)), Ok(()), "others are not slowed");
         let later = 29 + FORGET_MINUTES * 60;
         assert_eq!(attempts.may_try(&next, at(later)), Ok(()));

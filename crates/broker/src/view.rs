@@ -145,14 +145,21 @@ impl ListQuery {
     /// The address of the page after this one.
     pub fn address(&self, path: &str, after: u64) -> String {
         let mut out = format!("{path}?after={after}");
-        let texts =
-            [("state", &self.state), ("sender", &self.sender), ("number", &self.number), ("since", &self.since), ("until", &self.until)];
+        let texts = [
+            ("state", &self.state),
+            ("sender", &self.sender),
+            ("number", &self.number),
+            ("since", &self.since),
+            ("until", &self.until),
+        ];
         for (name, text) in texts {
             if let Some(text) = given(text.as_ref()) {
                 out.push_str(&format!("&{name}="));
                 for byte in text.bytes() {
                     match byte {
-                        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => out.push(char::from(byte)),
+                        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                            out.push(char::from(byte))
+                        }
                         other => out.push_str(&format!("%{other:02X}")),
                     }
                 }
@@ -186,7 +193,10 @@ fn day(text: Option<&str>, after: bool) -> Answer<Option<Timestamp>> {
     let wrong = || Problem::invalid("date", "a date is written 2026-11-28");
     let date: jiff::civil::Date = text.parse().map_err(|_| wrong())?;
     let date = if after { date.tomorrow().map_err(|_| wrong())? } else { date };
-    let start = causeway_core::london().to_ambiguous_zoned_datetime(date.at(0, 0, 0, 0)).compatible().map_err(|_| wrong())?;
+    let start = causeway_core::london()
+        .to_ambiguous_zoned_datetime(date.at(0, 0, 0, 0))
+        .compatible()
+        .map_err(|_| wrong())?;
     Ok(Some(start.timestamp()))
 }
 
@@ -224,8 +234,9 @@ pub async fn list(state: &Shared, caller: &Caller, mut query: ListQuery, told: b
 /// # Errors
 /// 400 where it is no NHS number; as [`list`].
 pub async fn of_person(state: &Shared, caller: &Caller, number: &str, told: bool) -> Answer<List> {
-    let number = NhsNumber::parse(number)
-        .map_err(|_| Problem::invalid("nhs-number", "an NHS number has ten digits, the last of them checks the others"))?;
+    let number = NhsNumber::parse(number).map_err(|_| {
+        Problem::invalid("nhs-number", "an NHS number has ten digits, the last of them checks the others")
+    })?;
     let key = state.person_digest(number);
     caller::audit(&**state, caller, "messages-of-person", key.clone(), serde_json::json!({})).await?;
     let own = (!caller.is_operator()).then(|| caller.organisation.code.clone());
@@ -282,7 +293,12 @@ pub async fn failed(state: &Shared, caller: &Caller, limit: Option<usize>) -> An
     let limit = limit.unwrap_or(limits::LIST_ROWS_MAX).clamp(1, limits::LIST_ROWS_MAX);
     state
         .blocking(move |s| -> Result<_, Problem> {
-            let of = |state| MessageQuery { state: Some(state), sender: sender.clone(), limit, ..MessageQuery::default() };
+            let of = |state| MessageQuery {
+                state: Some(state),
+                sender: sender.clone(),
+                limit,
+                ..MessageQuery::default()
+            };
             let (refused, late) = (of(Stand::Error), of(Stand::Undeliverable));
             let waiting = WorkQuery { state: Some(WorkState::Parked), limit, ..WorkQuery::default() };
             Ok(Failed {

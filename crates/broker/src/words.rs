@@ -29,7 +29,9 @@ pub fn advice(code: &str) -> &'static str {
         "unrecognised" => {
             "See that it is whole and of a format that is read (page Formats). Where its format is known, send it again naming it (Causeway-Format)."
         }
-        "unreadable" => "Its problems say what breaks the format and where. Ask the sender to mend that and send it again.",
+        "unreadable" => {
+            "Its problems say what breaks the format and where. Ask the sender to mend that and send it again."
+        }
         "unpacks-too-much" => "It is packed far beyond what messages are. Ask the sender for it unpacked.",
         "too-costly" | "too-large" => {
             "It needs more memory than one message may. Ask for it in parts, or raise the limit that the reason names, then have it translated again."
@@ -37,9 +39,16 @@ pub fn advice(code: &str) -> &'static str {
         "process-died" | "panic" => {
             "The program failed on it; everything else went on. Keep it, report it, and have it translated again with a newer version."
         }
-        "14" | "expired" => "Nobody collected it in time; its sender was told. Ask the recipient, then send it again.",
+        "14" | "expired" => {
+            "Nobody collected it in time; its sender was told. Ask the recipient, then send it again."
+        }
         "discarded" => "A person gave it up; the reason is theirs. It can still be translated again.",
-        "route-unresolved" => "No route or organisation says where it goes. Mend the configuration, then try again.",
+        "route-unresolved" | "receiver-unknown" => {
+            "No route or organisation says where it goes. Mend the configuration, then try again."
+        }
+        "not-expressible" => {
+            "The form that the receiver takes can't say it. Send it in another form, or tell the receiver another way."
+        }
         "corrupt" => "What is stored does not match its digest. Stop, check the disk, restore from a backup.",
         "storage" => "The disk or database did not answer. See that there is room, then try again.",
         "connect" | "timeout" | "http-401" | "http-403" => {
@@ -48,7 +57,9 @@ pub fn advice(code: &str) -> &'static str {
         code if code.starts_with("http-") || code.starts_with("mllp") => {
             "The receiver refused it; the reason has its code. Ask the receiver, then try again or give it up."
         }
-        _ => "Open the message: its journey and problems say what happened. Put that right, then have it translated again.",
+        _ => {
+            "Open the message: its journey and problems say what happened. Put that right, then have it translated again."
+        }
     }
 }
 

@@ -54,7 +54,8 @@ impl Exchange {
     pub async fn messages(&self, wanted: &Wanted, as_json: bool) -> Result<String, String> {
         let body = match &wanted.person {
             Some(number) => {
-                let form = format!("nhs_number={}", number.chars().filter(char::is_ascii_digit).collect::<String>());
+                let form =
+                    format!("nhs_number={}", number.chars().filter(char::is_ascii_digit).collect::<String>());
                 let request = self.request(reqwest::Method::POST, "/messages/find")?;
                 let typed = request.header("Content-Type", "application/x-www-form-urlencoded").body(form);
                 self.json(typed).await?
@@ -103,7 +104,10 @@ impl Exchange {
             for message in body[key].as_array().into_iter().flatten() {
                 out.push_str(&line(message));
                 let why = message["failure"]["text"].as_str().unwrap_or("nobody came for it");
-                out.push_str(&format!("  why   {why}\n  do    {}\n", message["advice"].as_str().unwrap_or("")));
+                out.push_str(&format!(
+                    "  why   {why}\n  do    {}\n",
+                    message["advice"].as_str().unwrap_or("")
+                ));
             }
         }
         let waiting = body["needDecision"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -113,7 +117,13 @@ impl Exchange {
         for item in waiting {
             let word = |key: &str| item[key].as_str().unwrap_or("");
             out.push_str(&format!("{:32}  {} {}\n", word("message"), word("step"), word("destination")));
-            out.push_str(&format!("  why   {}\n  do    {} ({}{})\n", word("text"), word("advice"), self.server, word("href")));
+            out.push_str(&format!(
+                "  why   {}\n  do    {} ({}{})\n",
+                word("text"),
+                word("advice"),
+                self.server,
+                word("href")
+            ));
         }
         Ok(if out.is_empty() { "nothing failed\n".to_owned() } else { out })
     }
@@ -220,7 +230,8 @@ impl Wanted {
             ("since", &self.since),
             ("until", &self.until),
         ];
-        let mut query: Vec<_> = texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))).collect();
+        let mut query: Vec<_> =
+            texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))).collect();
         query.extend(self.limit.map(|n| ("limit", n.to_string())));
         query
     }

@@ -19,7 +19,8 @@ struct Seen(String);
 
 impl Seen {
     fn command(&mut self, shown: &str, output: &Output) -> String {
-        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let text =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         let _ = write!(self.0, "\n$ {shown}\n{text}");
         text
     }
@@ -84,7 +85,10 @@ impl Drop for Running {
 
 /// The printed command that begins so.
 fn printed<'t>(text: &'t str, start: &str) -> &'t str {
-    text.lines().map(str::trim).find(|l| l.starts_with(start)).unwrap_or_else(|| panic!("no {start} in {text}"))
+    text.lines()
+        .map(str::trim)
+        .find(|l| l.starts_with(start))
+        .unwrap_or_else(|| panic!("no {start} in {text}"))
 }
 
 fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -157,7 +161,12 @@ fn mesh(setup: &Setup, base: &str, mailbox: &str, path: &str, more: &[&str]) -> 
         .arg(format!("{base}/messageexchange/{mailbox}{path}"))
         .output()
         .expect("curl");
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stdout)))
+    // An acknowledgement is answered without a body.
+    if output.stdout.is_empty() {
+        return Value::Null;
+    }
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stdout)))
 }
 
 fn first_inbox(setup: &Setup, base: &str, mailbox: &str) -> Option<String> {
@@ -186,7 +195,11 @@ fn from_nothing_to_a_mended_failure() {
 
     // The first message by curl, exactly as printed.
     let sent: Value = serde_json::from_str(seen.shell(printed(&words, "curl ")).trim()).expect("JSON");
-    assert_eq!((sent["state"].as_str(), sent["sender"].as_str()), (Some("translated"), Some("ZZ907")), "{sent}");
+    assert_eq!(
+        (sent["state"].as_str(), sent["sender"].as_str()),
+        (Some("translated"), Some("ZZ907")),
+        "{sent}"
+    );
     assert_eq!(sent["translation"]["errors"], 0, "{sent}");
 
     // What became of it, by the command as printed, and by the number that is in the message.
@@ -202,7 +215,8 @@ fn from_nothing_to_a_mended_failure() {
     let other = String::from_utf8_lossy(&message).replace(number, "STRANGER-2").into_bytes();
     let mllp_at = setup.config["mllp"][0]["listen"].as_str().expect("an address");
     let answer = mllp(mllp_at, &other);
-    assert!(answer.contains("MSA|AA|STRANGER-2"), "{answer}");
+    // The message asks for the commit acknowledgement (MSH-15).
+    assert!(answer.contains("MSA|CA|STRANGER-2"), "{answer}");
 
     // By MESH, and back into the own mailbox, translated.
     let mailbox = "ZZ907OT001";
@@ -211,7 +225,16 @@ fn from_nothing_to_a_mended_failure() {
     let body = format!("@{}", file.display());
     let by_mesh = |workflow: &str, more: &[&str]| {
         let workflow = format!("Mex-WorkflowID: {workflow}");
-        let basic = ["-X", "POST", "-H", "Mex-To: CAUSEWAY", "-H", &workflow, "-H", "Content-Type: application/hl7-v2"];
+        let basic = [
+            "-X",
+            "POST",
+            "-H",
+            "Mex-To: CAUSEWAY",
+            "-H",
+            &workflow,
+            "-H",
+            "Content-Type: application/hl7-v2",
+        ];
         mesh(&setup, &base, mailbox, "/outbox", &[&basic[..], more, &["--data-binary", &body]].concat())
     };
     let told = by_mesh("TRANSLATE", &["-H", "Mex-LocalID: local-3"]);
@@ -239,11 +262,18 @@ fn from_nothing_to_a_mended_failure() {
     // A mistake in the configuration is said with its place, by the check and at start.
     let (code, wrong) = seen.run(&["serve", "--data", &place, "--check"]);
     assert_eq!(code, 1, "{wrong}");
-    assert!(wrong.contains("causeway.toml:") && wrong.contains("route letters, to.mailbox: there is no mailbox NOPE; allowed: CAUSEWAY, ZZ907OT001"), "{wrong}");
+    assert!(
+        wrong.contains("causeway.toml:")
+            && wrong.contains(
+                "route letters, to.mailbox: there is no mailbox NOPE; allowed: CAUSEWAY, ZZ907OT001"
+            ),
+        "{wrong}"
+    );
     let (code, wrong) = seen.run(&["serve", "--data", &place]);
     assert!(code == 2 && wrong.contains("no mailbox NOPE"), "{code} {wrong}");
     let text = std::fs::read_to_string(&setup.file).expect("a configuration");
-    std::fs::write(&setup.file, text.replace(", { kind = \"mailbox\", mailbox = \"NOPE\" }", "")).expect("written");
+    std::fs::write(&setup.file, text.replace(", { kind = \"mailbox\", mailbox = \"NOPE\" }", ""))
+        .expect("written");
     let (code, good) = seen.run(&["serve", "--data", &place, "--check"]);
     assert!(code == 0 && good.contains("good: 1 organisation, 2 mailboxes, 2 routes"), "{good}");
 
@@ -251,7 +281,8 @@ fn from_nothing_to_a_mended_failure() {
     let base = running.base.clone();
     let at = ["--token-file", token.as_str(), "--server", base.as_str()];
     let send = |kind: &str, extra: &[&str], body: &str| {
-        let bearer = format!("Authorization: Bearer {}", std::fs::read_to_string(&token).expect("a token").trim());
+        let bearer =
+            format!("Authorization: Bearer {}", std::fs::read_to_string(&token).expect("a token").trim());
         let output = Command::new("curl")
             .args(["-sS", "-H", &bearer, "-H", &format!("Content-Type: {kind}"), "--data-binary", body])
             .args(extra)
@@ -262,8 +293,11 @@ fn from_nothing_to_a_mended_failure() {
     };
     let refused = send("text/plain", &["-H", "Prefer: respond-sync"], "hello");
     assert_eq!(refused["state"], "error", "{refused}");
-    let letter = ["-H", "Causeway-Workflow: LETTER", "-H", "Causeway-Recipient: ZZ908", "-H", "Idempotency-Key: letter"];
-    send("application/hl7-v2", &letter, &body);
+    // The recipient that the message names (MSH-6).
+    let to_nobody =
+        String::from_utf8_lossy(&message).replace("|EXCHANGE|", "|ZZ908|").replace(number, "STRANGER-4");
+    std::fs::write(&file, to_nobody).expect("written");
+    send("application/hl7-v2", &["-H", "Causeway-Workflow: LETTER"], &body);
     let failed = until("both failures", || {
         let output = Command::new(PROGRAM).args(["messages", "--failed"]).args(at).output().expect("runs");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -282,7 +316,8 @@ fn from_nothing_to_a_mended_failure() {
     let (_, listed) = seen.run(&[&["messages", "--failed", "--json"], &at[..]].concat());
     let listed: Value = serde_json::from_str(&listed).expect("JSON");
     let decide = listed["needDecision"][0]["href"].as_str().expect("where to decide");
-    let bearer = format!("Authorization: Bearer {}", std::fs::read_to_string(&token).expect("a token").trim());
+    let bearer =
+        format!("Authorization: Bearer {}", std::fs::read_to_string(&token).expect("a token").trim());
     let again = Command::new("curl")
         .args(["-sS", "-o", "/dev/null", "-w", "%{http_code}", "-H", &bearer])
         .args(["-d", "action=release&confirm=yes"])

@@ -75,7 +75,8 @@ pub async fn of_person(state: &Shared, caller: &Caller, number: &str) -> Answer 
 
 /// What was looked for, in words.
 fn wanted(list: &List) -> String {
-    let given = |text: &Option<String>| text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
+    let given =
+        |text: &Option<String>| text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned);
     let mut words: Vec<String> = Vec::new();
     words.extend(list.state.map(|s| format!("that is {}", words::state_word(s))));
     words.extend(given(&list.query.sender).map(|s| format!("from {s}")));
@@ -99,7 +100,11 @@ fn listed(state: &AppState, list: &List, about: Option<&str>) -> Answer {
                 sender: organisation(state, &message.new.sender),
                 format: format.unwrap_or_else(|| untranslated(message)),
                 door: message.new.door.clone(),
-                number: message.control_id.clone().or_else(|| message.new.local_id.clone()).unwrap_or_default(),
+                number: message
+                    .control_id
+                    .clone()
+                    .or_else(|| message.new.local_id.clone())
+                    .unwrap_or_default(),
                 state: message.state.as_str(),
                 state_words: words::state_word(message.state),
                 items: summary.items,
@@ -171,7 +176,11 @@ pub fn failed(state: &AppState, failed: &Failed) -> Answer {
             sender: organisation(state, &message.new.sender),
             number: message.control_id.clone().or_else(|| message.new.local_id.clone()).unwrap_or_default(),
             why: if text.is_empty() { words::state(message.state).to_owned() } else { text },
-            advice: advice(if code.is_empty() && message.state == State::Undeliverable { "expired" } else { &code }),
+            advice: advice(if code.is_empty() && message.state == State::Undeliverable {
+                "expired"
+            } else {
+                &code
+            }),
         }
     };
     let rows = |list: &[Message]| list.iter().map(row).collect::<Vec<_>>();
@@ -185,7 +194,11 @@ pub fn failed(state: &AppState, failed: &Failed) -> Answer {
                 number: item.id.0,
                 message: item.message.to_string(),
                 short: short(item.message.as_str()),
-                step: if to.is_empty() { item.work.kind.to_string() } else { format!("{} to {to}", item.work.kind) },
+                step: if to.is_empty() {
+                    item.work.kind.to_string()
+                } else {
+                    format!("{} to {to}", item.work.kind)
+                },
                 why: if text.is_empty() { words::event(&code) } else { text },
                 advice: advice(&code),
                 since: item.queued_at.into(),

@@ -29,7 +29,12 @@ struct Find {
     nhs_number: String,
 }
 
-async fn find(State(state): State<Shared>, caller: Caller, headers: HeaderMap, Form(form): Form<Find>) -> Answer {
+async fn find(
+    State(state): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Form(form): Form<Find>,
+) -> Answer {
     if wants_html(&headers) {
         page::of_person(&state, &caller, &form.nhs_number).await
     } else {
@@ -43,7 +48,12 @@ struct Most {
     limit: Option<usize>,
 }
 
-async fn failed(State(state): State<Shared>, caller: Caller, headers: HeaderMap, Query(most): Query<Most>) -> Answer {
+async fn failed(
+    State(state): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Query(most): Query<Most>,
+) -> Answer {
     let failed = view::failed(&state, &caller, most.limit).await?;
     if wants_html(&headers) { page::failed(&state, &failed) } else { Ok(door::failed(&failed)) }
 }

@@ -164,7 +164,10 @@ pub(super) async fn finish(
             let event = reader.event(&state.gate, Act::SignIn);
             opened::write(&state.gate, &[event]).await?;
             let secure = state.config.tls.is_some();
-            let mut response = super::see_with_cookie(page_of_ours(&to).unwrap_or_else(|| home_of(&session)), &session::cookie(&token, secure))?;
+            let mut response = super::see_with_cookie(
+                page_of_ours(&to).unwrap_or_else(|| home_of(&session)),
+                &session::cookie(&token, secure),
+            )?;
             if let Ok(gone) = HeaderValue::from_str(&cookie("", secure)) {
                 response.headers_mut().append(header::SET_COOKIE, gone);
             }
@@ -228,7 +231,9 @@ mod tests {
         for good in ["/", "/people/?after=3", "/messages/01A2"] {
             assert_eq!(page_of_ours(good), Some(good));
         }
-        for bad in ["", "//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nb", "/a b", "evil"] {
+        for bad in
+            ["", "//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nb", "/a b", "evil"]
+        {
             assert_eq!(page_of_ours(bad), None, "{bad:?}");
         }
         assert_eq!(in_query("/people/?a=b&c"), "/people/%3Fa%3Db%26c");

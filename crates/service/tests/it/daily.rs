@@ -23,21 +23,37 @@ async fn failures_are_counted_from_the_store_and_say_what_to_do() {
     assert!(page(&server, "/failed").await.text().contains("Nothing failed."));
     let id = send(&server, AGNES).await;
     until(&server, &id, "recorded").await;
-    let refused = call(&server, "POST", "/messages", &[("Content-Type", "text/plain"), ("Causeway-Sender", "ZZ901")], b"hello").await;
+    let refused = call(
+        &server,
+        "POST",
+        "/messages",
+        &[("Content-Type", "text/plain"), ("Causeway-Sender", "ZZ901")],
+        b"hello",
+    )
+    .await;
     let refused = refused.json()["id"].as_str().unwrap().to_owned();
     until(&server, &refused, "unrecognised").await;
     server.stop().await.unwrap();
     // After a restart the counts are the same: they are the store's.
     let server = world.serve(config).await;
     let failed = get(&server, "/failed").await.json();
-    assert_eq!((failed["refusedTotal"].as_u64(), failed["needDecision"].as_array().map(Vec::len)), (Some(1), Some(0)));
+    assert_eq!(
+        (failed["refusedTotal"].as_u64(), failed["needDecision"].as_array().map(Vec::len)),
+        (Some(1), Some(0))
+    );
     let one = &failed["refused"][0];
-    assert_eq!((one["id"].as_str(), one["failure"]["code"].as_str()), (Some(refused.as_str()), Some("unrecognised")));
+    assert_eq!(
+        (one["id"].as_str(), one["failure"]["code"].as_str()),
+        (Some(refused.as_str()), Some("unrecognised"))
+    );
     assert!(one["advice"].as_str().unwrap().contains("Causeway-Format"), "{one}");
     assert_eq!(get(&server, "/health").await.json()["failed"], 1);
     assert!(get(&server, "/metrics").await.text().contains("\ncauseway_messages_failed 1\n"));
     let shown = page(&server, "/failed").await.text();
-    assert!(shown.contains(&format!("href=\"/messages/{refused}\"")) && shown.contains("Causeway-Format"), "{shown}");
+    assert!(
+        shown.contains(&format!("href=\"/messages/{refused}\"")) && shown.contains("Causeway-Format"),
+        "{shown}"
+    );
     let start = page(&server, "/").await.text();
     assert!(start.contains("<dt>Refused or given up</dt><dd>1</dd>"), "{start}");
     assert!(start.contains("<dt>Messages, with copies for mailboxes</dt><dd>2</dd>"), "{start}");
@@ -118,7 +134,11 @@ async fn failed_sign_ins_are_slowed_and_written_down() {
     let server = world.serve(Config { test_mode: true, ..closed_config() }).await;
     let ask = async |token: &str| {
         let header = format!("Bearer {token}");
-        let headers = [("Authorization", header.as_str()), ("Causeway-Sender", "ZZ901"), ("Accept", "application/json")];
+        let headers = [
+            ("Authorization", header.as_str()),
+            ("Causeway-Sender", "ZZ901"),
+            ("Accept", "application/json"),
+        ];
         call(&server, "GET", "/messages", &headers, b"").await
     };
     // Who got in before is not held up by what follows.
@@ -132,7 +152,8 @@ async fn failed_sign_ins_are_slowed_and_written_down() {
     assert_eq!((slowed.status, slowed.header("retry-after")), (429, Some("1")));
     assert_eq!(ask("token-901").await.status, 200, "good credentials of this address");
     // Every answer of a door that people guess at is slowed alike.
-    let basic = [("Authorization", "Basic WlY5MDE6eA=="), ("Causeway-Sender", "ZZ901"), ("Accept", "text/html")];
+    let basic =
+        [("Authorization", "Basic WlY5MDE6eA=="), ("Causeway-Sender", "ZZ901"), ("Accept", "text/html")];
     assert_ne!(call(&server, "GET", "/people/", &basic, b"").await.status, 200);
     server.state.clock.advance(jiff::SignedDuration::from_secs(2)).unwrap();
     assert_eq!(ask("wrong-a").await.status, 401, "it may try again");
@@ -153,7 +174,11 @@ async fn a_browser_that_is_not_signed_in_is_led_there_and_back() {
     assert_eq!((led.status, led.header("location")), (303, Some("/sign-in/choose?to=/people/%3Fafter%3D3")));
     let choose = page(&server, led.header("location").unwrap()).await;
     assert_eq!(choose.status, 200);
-    assert!(choose.text().contains("href=\"/sign-in-organisation?to=/people/%3Fafter%3D3\""), "{}", choose.text());
+    assert!(
+        choose.text().contains("href=\"/sign-in-organisation?to=/people/%3Fafter%3D3\""),
+        "{}",
+        choose.text()
+    );
     // There the browser is asked, and goes back when it has answered.
     let asked = page(&server, "/sign-in-organisation?to=/messages/").await;
     assert_eq!(asked.status, 401);
