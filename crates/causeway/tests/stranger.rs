@@ -177,7 +177,7 @@ fn first_inbox(setup: &Setup, base: &str, mailbox: &str) -> Option<String> {
 #[test]
 fn from_nothing_to_a_mended_failure() {
     if Command::new("curl").arg("--version").output().is_err() {
-        println!("SKIPPED: a stranger's path: curl is absent");
+        drop(std::io::stderr().write_all(b"SKIPPED: a stranger's path: curl is absent\n"));
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
