@@ -16,7 +16,8 @@ impl Drop for Served {
 
 fn guides() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guides");
-    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).expect("the guides").map(|e| e.expect("a file").path()).collect();
+    let mut all: Vec<PathBuf> =
+        std::fs::read_dir(folder).expect("the guides").map(|e| e.expect("a file").path()).collect();
     all.sort();
     all
 }
@@ -78,9 +79,15 @@ fn run(guide: &Path) {
                     .spawn();
                 let mut child = child.expect("a shell");
                 let mut line = String::new();
-                BufReader::new(child.stdout.take().expect("standard output")).read_line(&mut line).expect("a line");
+                BufReader::new(child.stdout.take().expect("standard output"))
+                    .read_line(&mut line)
+                    .expect("a line");
                 served = Some(Served(child));
-                base = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{name}: {line}")).to_owned();
+                base = line
+                    .trim()
+                    .strip_prefix("listening on ")
+                    .unwrap_or_else(|| panic!("{name}: {line}"))
+                    .to_owned();
                 ran += 1;
             }
             other => panic!("{name}: a block of the kind {other:?} is not run by anything"),
@@ -93,7 +100,10 @@ fn run(guide: &Path) {
 #[test]
 fn every_command_of_every_guide_works() {
     if Command::new("curl").arg("--version").output().is_err() {
-        drop(std::io::Write::write_all(&mut std::io::stderr(), b"SKIPPED: commands of the guides: curl is absent\n"));
+        drop(std::io::Write::write_all(
+            &mut std::io::stderr(),
+            b"SKIPPED: commands of the guides: curl is absent\n",
+        ));
         return;
     }
     let guides = guides();

@@ -125,6 +125,10 @@ pub fn findings(config: &Config, adapters: Adapters, endpoints: &[String]) -> Ve
     known.routes();
     known.endpoints();
     known.addresses();
+    for (at, gateway) in config.nrl.gateways.iter().enumerate() {
+        let path = vec![Step::Key("nrl"), Step::Key("gateways"), Step::At(at)];
+        known.sender(path, "nrl, gateways".to_owned(), gateway);
+    }
     known.found
 }
 

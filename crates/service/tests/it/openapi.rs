@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use causeway_service::openapi::{OPERATIONS, document};
 use causeway_service::testing::TestServer;
-use causeway_service::{Service, mesh};
+use causeway_service::{Service, mesh, nrl};
 
 use crate::disclosures::{addresses, exchange};
 use crate::support::*;
@@ -18,7 +18,9 @@ fn is_double(address: &str) -> bool {
 async fn every_address_and_method_is_there_and_none_more() {
     let world = World::new();
     let state = world.state(open_config());
-    let service = Service::new(state.clone()).door(mesh::router(mesh::open(exchange(), &state).unwrap()));
+    let service = Service::new(state.clone())
+        .door(mesh::router(mesh::open(exchange(), &state).unwrap()))
+        .door(nrl::router(nrl::open(nrl::Settings::default(), &state).unwrap()));
     let served: BTreeSet<String> =
         addresses(&service.router()).into_iter().filter(|a| !is_double(a)).collect();
     let mut documented: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
