@@ -424,6 +424,24 @@ pub const OPERATIONS: &[Operation] = &[
         NONE,
     ),
     ("/consumer/FHIR/R4/_status", "get", SignedIn, "NRL consumer: whether it is there", "", JSON, OK, NONE),
+    ("/fhir/Subscription", "get", SignedIn, "Subscriptions of one's own", "", FHIR, OK, &["status"]),
+    ("/fhir/Subscription", "post", SignedIn, "Ask to be told", "application/fhir+json", FHIR, &[201], NONE),
+    ("/fhir/Subscription/$status", "get", SignedIn, "How they stand", "", FHIR, OK, NONE),
+    ("/fhir/Subscription/{id}", "get", SignedIn, "One subscription", "", FHIR, OK, NONE),
+    ("/fhir/Subscription/{id}", "put", SignedIn, "Change it", "application/fhir+json", FHIR, OK, NONE),
+    ("/fhir/Subscription/{id}", "delete", SignedIn, "End it", "", NONE, &[200, 204], NONE),
+    ("/fhir/Subscription/{id}/$status", "get", SignedIn, "How it stands", "", FHIR, OK, NONE),
+    ("/fhir/{kind}/{id}/$summary", "get", SignedIn, "International Patient Summary", "", FHIR, OK, NONE),
+    (
+        "/fhir/{kind}/{id}/$summary",
+        "post",
+        SignedIn,
+        "International Patient Summary",
+        "application/fhir+json",
+        FHIR,
+        OK,
+        NONE,
+    ),
     ("/_ping", "get", Anyone, "MESH: whether it is there", "", JSON, OK, NONE),
     ("/_status", "get", Anyone, "MESH: whether it is there", "", JSON, OK, NONE),
     ("/healthcheck", "get", Anyone, "MESH: whether it is there", "", JSON, OK, NONE),
@@ -584,7 +602,7 @@ fn answers(good: &[u16], media: &[&str], who: Who) -> Value {
             _ => "Not well",
         };
         let mut answer = json!({"description": text});
-        let has_body = !matches!(status, 303 | 304) && !media.is_empty();
+        let has_body = !matches!(status, 204 | 303 | 304) && !media.is_empty();
         if has_body {
             let content: Map<String, Value> = media.iter().map(|m| ((*m).to_owned(), json!({}))).collect();
             answer["content"] = Value::Object(content);
