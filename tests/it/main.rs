@@ -1,8 +1,10 @@
 //! The whole workspace, tested from outside.
 
 mod assessor;
+mod cases;
 mod conform;
 mod fixtures;
+mod kinds;
 mod layers;
 mod modules;
 mod poison;

@@ -160,7 +160,8 @@ impl Case {
             };
             files.push((name, pretty(&value)));
         }
-        let outcome = render::operation_outcome(&translation.issues, translation.issues_dropped);
+        let totals = translation.ledger.totals();
+        let outcome = render::outcome_of(&translation.issues, translation.issues_dropped, &totals);
         files.push(("expected.issues.json".to_owned(), pretty(&outcome)));
         let mut context = self.context();
         context.explain = true;

@@ -1,4 +1,4 @@
-//! The date of birth, which can't be after the day on which it is told.
+//! The dates of birth and death, which can't be after the day on which they are told.
 
 use causeway_core::{Leaf, When};
 use causeway_fhir::types::extension;
@@ -22,4 +22,23 @@ pub fn is_in_future(w: &mut Writer, received: jiff::Timestamp, when: &When, leaf
     });
     w.lossy(leaf, "a date of birth after the day of receipt is none; its text was kept");
     true
+}
+
+/// Tells of a date of death that can't be: after the moment of receipt, or before the birth. It is carried all the same, for
+/// that somebody died is not to be lost over the day.
+pub fn tell_death(
+    w: &mut Writer,
+    received: jiff::Timestamp,
+    died: &When,
+    born: Option<&When>,
+    leaf: Leaf<'_>,
+) {
+    if is_death_doubtful(received, died, born) {
+        w.issue(Some(leaf.id), common::DEATH_DOUBTFUL.issue());
+    }
+}
+
+/// Whether a date of death can't be.
+pub fn is_death_doubtful(received: jiff::Timestamp, died: &When, born: Option<&When>) -> bool {
+    died.earliest() > received.as_second() || born.is_some_and(|born| died.is_before(born))
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use causeway_core::{Issue, Item, Ledger, Outcome, Totals};
+use causeway_core::{Issue, Item, Ledger, Outcome, Totals, common};
 use causeway_fhir::systems::CAUSEWAY_ISSUE;
 use serde_json::{Map, Value, json};
 
@@ -89,6 +89,16 @@ fn item_json(ledger: &Ledger, item: &Item, to: Vec<String>) -> Value {
         object.insert("to".to_owned(), json!(to));
     }
     Value::Object(object)
+}
+
+/// The issues of a translation as an OperationOutcome. That items of its source are not carried is said once, however
+/// well each is known to have no place: what nobody is told of is lost.
+pub fn outcome_of<'a>(issues: impl IntoIterator<Item = &'a Issue>, dropped: usize, totals: &Totals) -> Value {
+    let unsupported = totals.of(Outcome::Unsupported);
+    let told = (unsupported > 0).then(|| common::ITEMS_UNSUPPORTED.with(&unsupported.to_string()));
+    let mut list: Vec<&Issue> = issues.into_iter().collect();
+    list.extend(&told);
+    operation_outcome(list, dropped)
 }
 
 /// Issues as a FHIR OperationOutcome. An empty list says "all ok", for the resource needs one issue.

@@ -1,7 +1,7 @@
 //! What tables of text have in common, whichever format: why the heading of one was not found, in words that whoever
 //! made the file can act on.
 
-use causeway_core::{Issue, IssueCode, Severity};
+use causeway_core::{Issue, IssueCode, Severity, common};
 
 /// Lines at the head of a file among which a heading is looked for.
 const LINES_MAX: usize = 40;
@@ -23,7 +23,16 @@ pub fn bare(cell: &str) -> &str {
 /// file; `None` where nothing of it is there. `known` says whether a cell names a column, `needed` how many such cells
 /// make a heading.
 pub fn hint(head: &[u8], known: impl Fn(&str) -> bool, needed: usize) -> Option<Issue> {
-    let text = String::from_utf8_lossy(head.get(..HEAD_BYTES.min(head.len())).unwrap_or_default());
+    let head = head.get(..HEAD_BYTES.min(head.len())).unwrap_or_default();
+    if let Some(text) = utf16(head) {
+        let cells = |line: &str| line.split([',', ';', '\t', '|']).filter(|cell| known(bare(cell))).count();
+        return text
+            .lines()
+            .take(LINES_MAX)
+            .any(|line| cells(line) >= needed)
+            .then(|| common::HEADING_CHARSET.issue());
+    }
+    let text = String::from_utf8_lossy(head);
     let line_end = if text.contains('\n') { '\n' } else { '\r' };
     let mut separator_line = false;
     for (line, number) in text.split(line_end).take(LINES_MAX).zip(1u32..) {
@@ -60,6 +69,17 @@ pub fn hint(head: &[u8], known: impl Fn(&str) -> bool, needed: usize) -> Option<
     None
 }
 
+/// The text of a file in UTF-16, which spreadsheet programs write as "Unicode text" (with a byte order mark).
+fn utf16(head: &[u8]) -> Option<String> {
+    let unit: fn([u8; 2]) -> u16 = match head.get(..2)? {
+        [0xff, 0xfe] => u16::from_le_bytes,
+        [0xfe, 0xff] => u16::from_be_bytes,
+        _ => return None,
+    };
+    let units: Vec<u16> = head[2..].chunks_exact(2).map(|two| unit([two[0], two[1]])).collect();
+    Some(String::from_utf16_lossy(&units))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +110,11 @@ mod tests {
             told("\"sep=,\"\r\nid,name\r\n")
                 .is_some_and(|t| t.starts_with("heading-separator-line: a line sep="))
         );
+        for unit in [u16::to_le_bytes, u16::to_be_bytes] {
+            let bytes: Vec<u8> = "\u{feff}id\tname\tborn\r\n1\tA\t2".encode_utf16().flat_map(unit).collect();
+            let issue = hint(&bytes, |cell| matches!(cell, "id" | "name" | "born"), 2);
+            assert_eq!(issue.map(|i| i.rule), Some("heading-charset"));
+        }
         assert!(told("sep=;\nid;name\n").is_some_and(|t| t.contains("sep=") && t.contains("semicolons")));
     }
 }

@@ -115,7 +115,7 @@ impl Files {
             write!(file, "\n],\"totals\":{},\"unexplained\":{unexplained}}}\n", render::totals_json(totals))?;
             file.flush()?;
         }
-        let outcome = render::operation_outcome(&self.issues, self.dropped);
+        let outcome = render::outcome_of(&self.issues, self.dropped, &self.report.totals);
         let text = serde_json::to_vec_pretty(&outcome)?;
         self.write("issues.json", &text);
         match self.failed {

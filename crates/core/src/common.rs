@@ -33,6 +33,12 @@ crate::rules! {
     BIRTH_FUTURE Warning Value "birth-date-in-future"
         "the date of birth is after the day of receipt; its text was kept and not taken as a date"
         "correct the date of birth at its source";
+    DEATH_DOUBTFUL Warning Value "death-date-doubtful"
+        "the date of death is after the day of receipt, or before the date of birth; it was carried as it stands"
+        "correct the date of death, or that of birth, at its source";
+    IDENTIFIER_ROUNDED Warning Value "identifier-rounded"
+        "an identifier is written as a rounded number, as spreadsheet programs do; digits of it are lost, and others may have the same"
+        "send the identifier with all its digits: make the file again with this column as text";
     SOURCE_ID_REPEATED Warning Duplicate "source-id-repeated"
         "two records of the source that become {} have the same id; both were kept"
         "give each record of the source an id of its own";
@@ -40,7 +46,12 @@ crate::rules! {
         "correct the two times at their source";
     END_SENTINEL Warning Value "end-sentinel" "the end is a day that systems write for no end; it was left out"
         "leave the end empty where there is none";
+    // The account.
+    ITEMS_UNSUPPORTED Information NotSupported "items-unsupported"
+        "{} source items have no place in the output; they are kept in the original, and the ledger names each"
+        "look at the ledger for what is not carried; nothing is wrong with the message";
     // Tables of text.
+    HEADING_CHARSET Fatal Structure "heading-charset" "the file is in UTF-16; save it as CSV in UTF-8" "save the file again as CSV UTF-8";
     HEADING_SEPARATOR Fatal Structure "heading-separator" "{}" "save the file again with commas between the cells";
     HEADING_SEPARATOR_LINE Fatal Structure "heading-separator-line" "{}" "take the line out and send the file again";
     HEADING_NOT_FIRST Fatal Structure "heading-not-first" "{}" "take out what stands above the heading and send the file again";

@@ -1,6 +1,7 @@
 //! FHIR data types, written through [`Writer`]. Each function writes one value and nothing where there is
 //! nothing to say.
 
+use causeway_core::identifier::is_scientific;
 use causeway_core::{
     Issue, IssueCode, Leaf, NhsNumber, NhsNumberError, Outcome, Severity, Sources, When, common,
 };
@@ -232,7 +233,17 @@ pub fn identifier_body(w: &mut Writer, system: &str, value: &str, from: impl Sou
     if !system.is_empty() {
         w.fixed("system", system);
     }
+    tell_rounded(w, value, &from);
     w.string("value", value, from);
+}
+
+/// Tells of an identifier that a spreadsheet program rounded ([`is_scientific`]).
+pub fn tell_rounded(w: &mut Writer, value: &str, from: &impl Sources) {
+    if is_scientific(value) {
+        let mut item = None;
+        from.each(&mut |id| item = item.or(Some(id)));
+        w.issue(item, common::IDENTIFIER_ROUNDED.issue());
+    }
 }
 
 /// A `Reference` to something outside the bundle that is known by an identifier (a logical reference).

@@ -14,6 +14,8 @@ pub(crate) fn is_character(division: Division, class: Class, component: u8, byte
         (Division::Any | Division::Value, _) => false,
         (Division::Line, _) | (Division::Text, Class::Sub | Class::Component) => true,
         (Division::Flat | Division::Unit, Class::Sub) => true,
+        // A unit does not repeat: a part of one would be another unit.
+        (Division::Unit, Class::Repetition) => true,
         (Division::Unit, Class::Component) => types::in_power(bytes, at),
         (Division::Composite(mask), Class::Sub) => component > 31 || mask & (1 << component) == 0,
         _ => false,

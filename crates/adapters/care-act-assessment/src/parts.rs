@@ -84,6 +84,7 @@ pub fn identifier_body(w: &mut Writer, id: Node<'_>, patient: bool) {
         return;
     }
     w.leaf_opt("system", system);
+    types::tell_rounded(w, value.text, &value);
     w.leaf("value", value);
 }
 

@@ -58,7 +58,7 @@ pub fn subject(record: Node<'_>, c: &mut Composer<'_>) {
         });
         parts::identifiers(w, record, true);
         common(w, record, &zone, received);
-        death(w, record, &zone);
+        death(w, record, &zone, received);
         w.array("communication", |w| {
             for communication in values(record, "communication") {
                 for spoken in values(communication, "language") {
@@ -153,7 +153,7 @@ fn partial<'t>(w: &mut Writer, date: Node<'t>, zone: &TimeZone) -> Option<(Strin
     (!kept.is_empty()).then(|| (kept.to_owned(), when, at))
 }
 
-fn death(w: &mut Writer, record: Node<'_>, zone: &TimeZone) {
+fn death(w: &mut Writer, record: Node<'_>, zone: &TimeZone, received: jiff::Timestamp) {
     let dead = leaf(record, "isDeceased");
     let Some(date) = value(record, "deceasedDate") else {
         if let Some(dead) = dead {
@@ -169,7 +169,8 @@ fn death(w: &mut Writer, record: Node<'_>, zone: &TimeZone) {
         return;
     }
     match partial(w, date, zone) {
-        Some((text, _, at)) => {
+        Some((text, when, at)) => {
+            causeway_adapter::birth::tell_death(w, received, &when, None, at);
             w.mapped(dead);
             w.string("deceasedDateTime", &text, (at, leaf(date, "accuracyIndicator")));
         }

@@ -153,7 +153,7 @@ fn one<'t>(
     };
     if named_by_node {
         // Where the record has no identifier of its own, its node id names its resources.
-        c.writer().mapped(leaf(record, "@id"));
+        c.writer().decides(leaf(record, "@id"), "the ids of what the record makes");
     }
     match class {
         Class::Assessment => assessment::write(record, c),

@@ -121,8 +121,6 @@ fn the_examples_keep_the_contract_too() {
     }
     suite.accounts();
     suite.resolves_references();
-    let own = "the id of a document goes into the hash of our own ids alone";
-    suite = suite.untrue("jsonld: /@id", own);
     suite.tells_the_truth();
     suite.survives_mutation(3_000, 7);
 }

@@ -41,7 +41,8 @@ pub fn translate(tree: &Tree<'_>, c: &mut Composer<'_>, sink: &mut dyn Sink) {
         refuse_all(c, sink, root, text, "subject-missing");
         return;
     }
-    let findings = shape::check(root, &Shape::Object(&RECORD));
+    let mut findings = shape::check(root, &Shape::Object(&RECORD));
+    findings.retain(|finding| !refusals::is_spaced_number(finding));
     for issue in refusals::issues(&findings) {
         c.issue(issue);
     }

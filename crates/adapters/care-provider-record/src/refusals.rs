@@ -1,10 +1,11 @@
 //! What the schema finds wrong, as issues; and which part of the record is refused for it: the smallest item that can
 //! stand alone, so that its neighbours go on.
 
-use causeway_core::{Issue, IssueCode, Position, Severity};
+use causeway_core::{Issue, IssueCode, NhsNumber, Position, Severity};
 use causeway_json::Node;
 use causeway_json::shape::{Fault, Finding, Object, Shape};
 
+use crate::forms::NHS_NUMBER;
 use crate::sections::whole::RECORD;
 
 /// Ids of the rules that the schema makes; what else is checked has other ids.
@@ -17,6 +18,12 @@ pub const SCHEMA_RULES: [&str; 7] = [
     "schema-count",
     "schema-range",
 ];
+
+/// Whether an NHS number is sound but for what spaces it out: it is read, and told by whoever writes it.
+pub fn is_spaced_number(finding: &Finding<'_>) -> bool {
+    matches!(finding.fault, Fault::BadForm(name) if name == NHS_NUMBER.name)
+        && finding.node.string().is_some_and(|text| NhsNumber::parse(text).is_ok())
+}
 
 /// Both parts of the name of the person whom a record is about.
 const NAME_PARTS: [&str; 2] = ["familyName", "givenName"];

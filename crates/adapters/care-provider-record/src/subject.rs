@@ -1,6 +1,6 @@
 //! The person and the provider.
 
-use causeway_core::{Leaf, NhsNumber, Outcome};
+use causeway_core::{Leaf, NhsNumber, Outcome, When};
 use causeway_fhir::types::{self, Verification, ukcore_extension};
 use causeway_fhir::{Coding, Ref, Writer, systems};
 
@@ -169,6 +169,7 @@ fn identifiers(w: &mut Writer, subject: In<'_>, own_system: &str) {
                     Some(system) => w.leaf("system", system),
                     None => w.fixed("system", own_system),
                 }
+                types::tell_rounded(w, value.text, &value);
                 w.leaf("value", value);
             });
         }
@@ -229,6 +230,8 @@ fn dates(w: &mut Writer, subject: In<'_>, env: Env<'_>, received: jiff::Timestam
     if let Some(died) = subject.leaf("dateOfDeath")
         && let Some(when) = write::when(w, died, env)
     {
+        let born = subject.leaf("dateOfBirth").and_then(|born| When::iso(born.text, env.zone).ok());
+        causeway_adapter::birth::tell_death(w, received, &when, born.as_ref(), died);
         w.date_time("deceasedDateTime", &when, died);
     }
 }

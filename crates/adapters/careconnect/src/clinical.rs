@@ -1,8 +1,8 @@
 //! Allergies, conditions, immunisations, observations, reports, requests, procedures, family history.
 
 use causeway_core::{IssueCode, Outcome};
-use causeway_fhir::types::{concept, ukcore_extension};
-use causeway_fhir::{Coding, Writer};
+use causeway_fhir::types::{concept, concept_fixed, ukcore_extension};
+use causeway_fhir::{Coding, Writer, systems};
 use causeway_json::Node;
 use causeway_terminology::Map;
 
@@ -13,6 +13,7 @@ use crate::codes::{
 use crate::copy::warning;
 use crate::extension::value;
 use crate::resource::Part;
+use crate::rules;
 
 /// An element with code of its own. Whether it was one of these.
 pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: Node<'t>) -> bool {
@@ -64,6 +65,13 @@ pub(crate) fn additions(p: &Part<'_, '_>, w: &mut Writer) {
                 if let Some(time) = value(ext).filter(|_| p.node.get("recorded").is_none()) {
                     p.copy.member(w, "recorded", time);
                 }
+            }
+            // UK Core demands a reason of what was not done (ukcore-imm-001).
+            let reason = p.node.get("explanation").and_then(|e| e.get("reasonNotGiven"));
+            if said(p, "notGiven") && reason.is_none() {
+                let unknown = Coding::new(systems::DATA_ABSENT, "unknown", "Unknown");
+                concept_fixed(w, "statusReason", unknown);
+                w.issue(p.copy.about, rules::REQUIRED_UNKNOWN.issue());
             }
             if p.node.get("date").is_none() {
                 w.fixed("occurrenceString", "unknown");

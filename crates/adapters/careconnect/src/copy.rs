@@ -1,7 +1,8 @@
 //! Copies what STU3 and R4 have alike: values with their digits, references resolved, systems renamed.
 
-use causeway_core::{Issue, IssueCode, ItemId, Leaf, Outcome, Severity};
-use causeway_fhir::{Writer, systems};
+use causeway_adapter::Context;
+use causeway_core::{Issue, IssueCode, ItemId, Leaf, Outcome, Severity, When, common};
+use causeway_fhir::{Writer, systems, types};
 use causeway_json::{Kind, Node};
 use causeway_profile::schema::TypeRef;
 
@@ -14,6 +15,8 @@ pub(crate) struct Copier<'r, 't> {
     pub record: &'r Record<'t>,
     /// Code of the sender, for identifiers of what lies elsewhere.
     pub sender: &'r str,
+    /// When it was received, and in which zone.
+    pub context: &'r Context,
     /// The R4 type of the object that is being written, where it is known: see [`crate::typed`].
     pub ty: Option<TypeRef>,
     /// The item to hang an issue on that concerns the resource.
@@ -26,6 +29,29 @@ pub(crate) fn warning(code: IssueCode, rule: &'static str, text: &'static str) -
 }
 
 impl<'t> Copier<'_, 't> {
+    /// Tells of a date of birth after the day of receipt. Whether it has been kept as its text, and is not to be written.
+    pub fn born_in_future(self, w: &mut Writer, owner: Node<'t>, node: Node<'t>) -> bool {
+        let Some(leaf) = node.leaf() else { return false };
+        let Ok(when) = When::iso(leaf.text.trim(), &self.context.zone) else { return false };
+        if owner.get("_birthDate").is_none() {
+            return causeway_adapter::birth::is_in_future(w, self.context.received, &when, leaf);
+        }
+        // Its place is taken by what the sender says of the date.
+        if when.earliest() > self.context.received.as_second() {
+            w.issue(Some(leaf.id), common::BIRTH_FUTURE.issue());
+        }
+        false
+    }
+
+    /// Tells of a date of death that can't be.
+    pub fn tell_death(self, w: &mut Writer, owner: Node<'t>, node: Node<'t>) {
+        let date = |text: &str| When::iso(text.trim(), &self.context.zone).ok();
+        let Some(leaf) = node.leaf() else { return };
+        let Some(died) = date(leaf.text) else { return };
+        let born = owner.string_of("birthDate").and_then(date);
+        causeway_adapter::birth::tell_death(w, self.context.received, &died, born.as_ref(), leaf);
+    }
+
     /// A member under a key of R4, as its type there demands.
     pub fn member(self, w: &mut Writer, key: &str, node: Node<'t>) {
         match self.ty {
@@ -68,7 +94,8 @@ impl<'t> Copier<'_, 't> {
             (Kind::Number | Kind::True | Kind::False, Some(leaf)) => {
                 w.raw_value(leaf.text.as_bytes(), leaf);
             }
-            (Kind::Null, _) => w.raw_value(b"null", ()),
+            // Only beside extensions of its own does a null stand for a value.
+            (Kind::Null, _) if is_extended(node) => w.raw_value(b"null", ()),
             _ => {}
         }
     }
@@ -96,6 +123,12 @@ impl<'t> Copier<'_, 't> {
             "hasAnswer" if self.ty.is_some_and(|ty| ty.name() == "Questionnaire.item.enableWhen") => {}
             "system" if self.ty.is_none_or(|ty| ty.name() != "Money") => self.system(w, owner, child),
             "fhir_comments" => {}
+            "value" if self.ty.is_some_and(|ty| ty.name() == "Identifier") => {
+                if let Some(leaf) = child.leaf() {
+                    types::tell_rounded(w, leaf.text, &leaf);
+                }
+                self.member(w, name, child);
+            }
             _ => self.member(w, name, child),
         }
     }
@@ -209,4 +242,10 @@ impl<'t> Copier<'_, 't> {
     pub fn lost(self, w: &mut Writer, node: Node<'t>, reason: &'static str) {
         w.claim(node.leaves(), Outcome::Unsupported, reason);
     }
+}
+
+/// Whether an element of a list has extensions: a sibling of the list, its name with `_` in front.
+fn is_extended(node: Node<'_>) -> bool {
+    let Some(list) = node.parent() else { return false };
+    list.parent().is_some_and(|owner| owner.get(&format!("_{}", list.name())).is_some())
 }

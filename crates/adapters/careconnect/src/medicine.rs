@@ -154,7 +154,7 @@ fn status<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
 
 fn taken(w: &mut Writer, node: Node<'_>) {
     let Some(leaf) = node.leaf().filter(|l| l.text != "n") else { return };
-    w.claim(leaf, Outcome::Unsupported, "R4 says by the status alone whether a medicine is not taken");
+    w.decides(leaf, "that the status stands as it is: R4 says by it alone whether a medicine is not taken");
 }
 
 /// Dosages: dose and rate moved into a list.

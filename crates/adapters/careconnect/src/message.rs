@@ -39,8 +39,9 @@ pub(crate) fn translate(tree: &Tree<'_>, c: &mut Composer<'_>, sink: &mut dyn Si
 }
 
 fn write(c: &mut Composer<'_>, root: Node<'_>, record: &Record<'_>) {
-    let sender = c.context.sender.code.clone();
-    let copy = Copier { record, sender: &sender, ty: None, about: None };
+    let context = c.context;
+    let sender = context.sender.code.clone();
+    let copy = Copier { record, sender: &sender, context, ty: None, about: None };
     let subject = record.patient.and_then(|at| record.entries.get(at)).or_else(|| record.entries.first());
     let Some(subject) = subject else {
         let text = "the bundle holds no resource";
@@ -56,6 +57,10 @@ fn write(c: &mut Composer<'_>, root: Node<'_>, record: &Record<'_>) {
         c.issue(issue.at(id.position()));
     }
     for entry in &record.entries {
+        if crate::kinds::is_left_out(entry.stu3) {
+            let at = entry.resource.get("resourceType").unwrap_or(entry.resource);
+            c.issue(crate::rules::TYPE_NOT_CARRIED.issue().at(at.position()));
+        }
         resource::write(c, copy, entry);
     }
     let (label, event) = match root.string_of("resourceType") {
@@ -92,7 +97,9 @@ fn structure(c: &mut Composer<'_>, root: Node<'_>) {
                 c.claim(items, Outcome::Structural, "");
             }
             // It decides what the output is called and how strict reading is.
-            "type" | "resourceType" => c.claim(node.leaves(), Outcome::Mapped, ""),
+            "type" | "resourceType" => {
+                c.claim(node.leaves(), Outcome::Decides, "what the document is, and so whether it is read");
+            }
             _ => c.claim(node.leaves(), Outcome::Structural, ""),
         }
     }

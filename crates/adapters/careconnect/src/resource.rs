@@ -41,7 +41,8 @@ pub(crate) fn write(c: &mut Composer<'_>, copy: Copier<'_, '_>, entry: &Entry<'_
     let copy = Copier { about: entry.resource.leaf_of("resourceType").map(|l| l.id), ..copy };
     let part = Part { copy: copy.typed_as(kind.name), ..part };
     c.resource_at(target, &entry.key, &meta, |w| {
-        w.mapped((entry.resource.leaf_of("resourceType"), entry.resource.leaf_of("id")));
+        w.mapped(entry.resource.leaf_of("resourceType"));
+        w.decides(entry.resource.leaf_of("id"), "the id of what is made");
         part.body(w);
     });
 }
@@ -74,7 +75,12 @@ impl<'t> Part<'_, 't> {
         of_resource(self.copy, w, self.node, &self.lifted);
         self.identifiers(w);
         for (name, node) in self.node.members() {
-            self.element(w, name, node);
+            if name == "deceasedDateTime" {
+                self.copy.tell_death(w, self.node, node);
+            }
+            if name != "birthDate" || !self.copy.born_in_future(w, self.node, node) {
+                self.element(w, name, node);
+            }
         }
         self.notes(w);
         self.additions(w);
@@ -204,6 +210,7 @@ impl<'t> Part<'_, 't> {
 
     fn local_id(&self, w: &mut Writer, id: causeway_core::Leaf<'t>) {
         w.fixed("system", &systems::local(self.copy.sender, self.stu3));
+        causeway_fhir::types::tell_rounded(w, id.text, &id);
         w.leaf("value", id);
     }
 

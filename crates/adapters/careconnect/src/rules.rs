@@ -10,6 +10,9 @@ causeway_adapter::rules! {
     VALUE_INVALID Warning Value "value-invalid" "the value can't be one of this element; it was left out, and is kept only in the original"
         "look at the value in the original, and correct it at its source";
     REQUIRED_UNKNOWN Information Required "required-unknown" "R4 demands elements that the source does not state; they say that the value is not known";
+    TYPE_NOT_CARRIED Warning NotSupported "resource-type-not-carried"
+        "the resource is of a type that is not translated; it is kept only in the original"
+        "read it in the original";
     NO_RECORD Error NotSupported "no-record" "the document holds an answer of a server, or other resources that are no record of care; there is nothing to translate"
         "look at the answer: where it reports an error, ask for the record again";
     ABATED_ACTIVE Warning Conflict "active-problem-ended" "the condition is active and has an end; the status was carried as it stands, and the end as a note, for FHIR forbids both"

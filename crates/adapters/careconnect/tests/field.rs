@@ -155,3 +155,18 @@ fn an_answer_that_is_no_record_is_refused() {
     assert_eq!(CareConnect.detect(outcome.to_string().as_bytes()).confidence, Confidence::No);
     assert_eq!(CareConnect.detect(connected.to_string().as_bytes()).confidence, Confidence::Certain);
 }
+
+#[test]
+fn a_type_that_is_not_translated_sinks_nothing() {
+    let text = r#"{"resourceType":"Bundle","type":"collection","entry":[
+        {"resource":{"resourceType":"Patient","id":"p","gender":"female","birthDate":"2042-01-01"}},
+        {"resource":{"resourceType":"ClinicalImpression","id":"c","status":"completed","subject":{"reference":"Patient/p"}}},
+        {"resource":{"resourceType":"Condition","id":"k","clinicalStatus":"active","note":[null,{"text":"see letter"}],
+            "code":{"text":"Asthma"},"subject":{"reference":"Patient/p"}}}]}"#;
+    let found = translate(&CareConnect, text.as_bytes(), &test_context());
+    let json = String::from_utf8_lossy(&found.outputs[0].json).into_owned();
+    assert!(json.contains("Asthma") && json.contains("see letter") && !json.contains("null"), "{json}");
+    for rule in ["resource-type-not-carried", "birth-date-in-future"] {
+        assert!(found.issues.iter().any(|i| i.rule == rule), "{rule}: {:?}", found.issues);
+    }
+}

@@ -74,6 +74,7 @@ pub fn visit(c: &mut Composer<'_>, extract: &Extract<'_>, row: &Row<'_>, patient
         });
         let decided = (row.cell("completed_flag").filter(|_| completed), actual.map(|a| a.1));
         w.string("status", status, decided);
+        w.decides(row.cell("completed_flag").filter(|_| !completed), "that the visit is not finished");
         if let (Some((when, leaf)), Some(_)) = (planned, actual) {
             w.array("statusHistory", |w| {
                 w.element(|w| {

@@ -233,6 +233,7 @@ fn address(w: &mut Writer, row: &Row<'_>, ended: Option<(When, Leaf<'_>)>) {
             None if is_display(row) => w.string("use", "home", row.cell("is_display_address")),
             None => {}
         }
+        w.decides(row.cell("is_display_address"), "which address is the one to be shown");
         w.leaf_opt("text", row.cell("address"));
         w.leaf_opt("postalCode", row.cell("post_code"));
         types::period(w, "period", None::<(When, ())>, ended);

@@ -42,6 +42,7 @@ pub(crate) fn patient(c: &mut Composer<'_>, holder: Element<'_>, fallback: &str)
         Some((value, Err(_))) => format!("not an NHS number|{}", value.text.trim()),
         None => format!("message|{fallback}"),
     };
+    let received = c.context.received;
     c.resource("Patient", &key, |w| {
         w.array("identifier", |w| {
             let Some((value, root)) = stated else { return };
@@ -66,7 +67,9 @@ pub(crate) fn patient(c: &mut Composer<'_>, holder: Element<'_>, fallback: &str)
             }
         }
         let born = person.and_then(|p| p.child("birthTime"));
-        if let Some(born) = write::moment(w, born) {
+        if let Some(born) = write::moment(w, born)
+            && !causeway_adapter::birth::is_in_future(w, received, &born.when, born.leaf)
+        {
             w.date("birthDate", &born.when, born.leaf);
         }
         w.array("address", |w| {

@@ -1,12 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod doubt;
 pub mod rules;
 mod shape;
 
 use std::collections::HashMap;
 
 use causeway_adapter::{Adapter, Confidence, Context, Detection, Format, Output, Sector, Sink, Telling};
-use causeway_core::{Issue, IssueCode, Ledger, Outcome, Severity};
+use causeway_core::{Issue, IssueCode, Ledger, Outcome, Severity, common};
 use causeway_fhir::systems;
 use causeway_json::{Node, Tree};
 use serde_json::{Map, Value, json};
@@ -175,6 +176,21 @@ impl Adapter for FhirR4 {
         for issue in claims.issues() {
             sink.issue(issue);
         }
+        for (leaf, rule) in doubt::doubtful(tree.root(), context) {
+            let mut issue = rule.issue();
+            issue.position = ledger.position(leaf.id);
+            if rule.id == common::BIRTH_FUTURE.id {
+                ledger.claim(
+                    leaf.id,
+                    Outcome::MappedWithLoss,
+                    "a date of birth after the day of receipt is none; its text was kept",
+                );
+            }
+            sink.issue(issue);
+        }
+        if let Some(id) = tree.root().leaf_of("id").filter(|_| !is_alone) {
+            ledger.claim(id.id, Outcome::Decides, "the id of the bundle that is made");
+        }
         let all = ledger.next_id();
         ledger.claim_rest(0..all, Outcome::Mapped, "");
         if !matches!(what, "message" | "document") {
@@ -185,6 +201,14 @@ impl Adapter for FhirR4 {
             }
         }
         flatten(&mut bundle);
+        let holds = |entry: &Value| entry["resource"]["resourceType"].is_string();
+        if !bundle["entry"].as_array().is_some_and(|entries| entries.iter().any(holds)) {
+            let text =
+                "the Bundle holds an answer of a server and no resource: there is nothing to translate";
+            return Err(fatal(IssueCode::NotSupported, "bundle-without-resource", text));
+        }
+        doubt::unborn(&mut bundle, context);
+        doubt::unspaced(&mut bundle, 0);
         let resources = identify(&mut bundle, context);
         let id = own_id(context, "Bundle", bundle["id"].as_str().unwrap_or(&context.original));
         bundle["id"] = Value::String(id.clone());

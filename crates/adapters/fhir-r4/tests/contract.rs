@@ -58,3 +58,35 @@ fn what_is_no_record_is_refused() {
     let twice = br#"{"resourceType":"Patient","id":"a","id":"b"}"#;
     assert!(translate(&FhirR4, twice, &test_context()).outputs.is_empty());
 }
+
+#[test]
+fn what_cannot_be_is_told_as_by_every_adapter() {
+    let run = |patient: &str| {
+        let input = format!(
+            r#"{{"resourceType":"Bundle","type":"collection","entry":[{{"resource":{{"resourceType":"Patient",
+                "identifier":[{{"system":"https://terminology.hl7.org/x","value":"1"}}],{patient}}}}}]}}"#
+        );
+        let found = translate(&FhirR4, input.as_bytes(), &test_context());
+        let rules: Vec<&str> = found.issues.iter().map(|i| i.rule).collect();
+        (String::from_utf8_lossy(&found.outputs[0].json).into_owned(), rules.join(","))
+    };
+    let (json, rules) = run(r#""birthDate":"2042-03-09""#);
+    assert!(
+        rules.contains("birth-date-in-future") && !json.contains(r#""birthDate":"2042"#),
+        "{rules} {json}"
+    );
+    assert!(json.contains(r#""valueString":"2042-03-09""#), "{json}");
+    let (json, rules) = run(r#""birthDate":"1942-03-09","deceasedDateTime":"1932-01-01""#);
+    assert!(rules.contains("death-date-doubtful") && json.contains("1932-01-01"), "{rules} {json}");
+    let (_, rules) = run(r#""birthDate":"1942-03-09","deceasedDateTime":"2026-01-01""#);
+    assert_eq!(rules, "");
+}
+
+#[test]
+fn an_answer_of_a_server_is_no_record() {
+    let input = br#"{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"OperationOutcome",
+        "meta":{"profile":["https://fhir.hl7.org.uk/StructureDefinition/UKCore-OperationOutcome"]},"issue":[]}}]}"#;
+    let found = translate(&FhirR4, input, &test_context());
+    assert!(found.outputs.is_empty());
+    assert!(found.issues.iter().any(|i| i.rule == "bundle-without-resource"), "{:?}", found.issues);
+}

@@ -1,12 +1,12 @@
 //! What each statement of an extract becomes.
 
 use causeway_adapter::Composer;
-use causeway_core::{Issue, IssueCode, Severity};
+use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity};
 use causeway_xml::Element;
 
 use crate::codes::{self, READ_OID, SNOMED_OID};
 use crate::extract::{Extract, Kind, Statement};
-use crate::{annotation, hl7};
+use crate::{annotation, hl7, rules};
 
 /// What a statement becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +86,10 @@ pub(crate) fn assign(x: &mut Extract<'_>, c: &mut Composer<'_>) {
         if x.statements[number].role == Role::Component {
             continue;
         }
+        if let Some(negation) = negated(x, number) {
+            refuse(c, x.statements[number].element, negation);
+            continue;
+        }
         let role = match x.statements[number].kind {
             Kind::Compound => compound(x, number),
             Kind::Observation => observation(x, number, c),
@@ -105,6 +109,29 @@ pub(crate) fn assign(x: &mut Extract<'_>, c: &mut Composer<'_>) {
             }
         }
     }
+}
+
+/// The attribute that negates a statement, or the group that it is in: what it says did not happen or is not so. Source:
+/// HL7 v3 RIM, Act.negationInd.
+fn negated<'d>(x: &Extract<'d>, number: usize) -> Option<Leaf<'d>> {
+    let mut at = Some(number);
+    while let Some(number) = at {
+        let statement = x.statements.get(number)?;
+        let own = statement.element.attribute("negationInd");
+        if let Some(leaf) = own.filter(|leaf| matches!(leaf.text.trim(), "true" | "1")) {
+            return Some(leaf);
+        }
+        at = statement.parent;
+    }
+    None
+}
+
+/// A negated statement is left out: written without its negation it would say the opposite.
+fn refuse(c: &mut Composer<'_>, element: Element<'_>, negation: Leaf<'_>) {
+    if element.items().contains(&negation.id) {
+        c.issue_at(negation.id, rules::STATEMENT_NEGATED.issue());
+    }
+    c.ledger.claim_rest(element.items(), Outcome::Rejected, "the statement is negated and was left out");
 }
 
 /// Notes which statements link sets name as their problem.

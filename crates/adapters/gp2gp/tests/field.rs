@@ -1,7 +1,7 @@
 //! What real senders write and the model does not expect: each statement alone, in a small extract.
 #![allow(missing_docs)]
 
-use causeway_adapter::contract::test_context;
+use causeway_adapter::contract::{project_root, test_context};
 use causeway_adapter::{Adapter, Translation, translate};
 use causeway_adapter_gp2gp::Gp2gp;
 use serde_json::Value;
@@ -354,4 +354,31 @@ fn why_a_medicine_was_stopped_is_in_the_doctor_s_words() {
     assert_eq!(request["statusReason"]["coding"][0]["display"], "Medication Course Ended");
     let words = request["substitution"]["allowedCodeableConcept"]["coding"][0]["code"].clone();
     assert_eq!(words, "unknown", "a choice that every reader takes");
+}
+
+#[test]
+fn what_is_negated_is_not_written_as_if_it_were_so() {
+    for case in ["immunisation", "consultation-with-problem", "medication-chain"] {
+        let path = project_root().join("fixtures/gp2gp").join(case).join("input.xml");
+        let input = std::fs::read_to_string(path).unwrap();
+        for name in ["ObservationStatement", "MedicationStatement"] {
+            let plain = format!("<{name} classCode");
+            if !input.contains(&plain) {
+                continue;
+            }
+            let count = |text: &str| {
+                let found = translate(&Gp2gp, text.as_bytes(), &test_context());
+                let bundle = String::from_utf8_lossy(&found.outputs[0].json).into_owned();
+                let kinds = ["Observation", "Immunization", "MedicationStatement"];
+                let written: usize =
+                    kinds.iter().map(|k| bundle.matches(&format!("\"resourceType\":\"{k}\"")).count()).sum();
+                (written, found.issues.iter().filter(|i| i.rule == "statement-negated").count())
+            };
+            let (before, _) = count(&input);
+            let negated = input.replacen(&plain, &format!("<{name} negationInd=\"true\" classCode"), 1);
+            let (after, told) = count(&negated);
+            assert_eq!(told, 1, "{case} {name}");
+            assert!(after < before, "{case} {name}: {after} of {before}");
+        }
+    }
 }

@@ -17,6 +17,10 @@ pub fn rest(c: &mut Composer<'_>, env: &Env<'_>, segments: &[Segment<'_>], items
         for item in structural(segment) {
             c.ledger.claim(item, Outcome::Structural, "");
         }
+        let kind = segment.leaf(2).filter(|_| &name == b"OBX" && segment.field(5).says());
+        if let Some(kind) = kind.filter(|kind| value::is_text(kind.text)) {
+            c.ledger.claim(kind.id, Outcome::Decides, "the type of the value in OBX-5");
+        }
         for null in segment.all().nulls().filter(|null| !null.whole) {
             // Where its field is written whole, without this part, that says the same.
             let others = segment.field(null.field).rep(null.repetition).items();
@@ -98,7 +102,7 @@ fn structural(segment: Segment<'_>) -> Vec<ItemId> {
         | b"CON" => field(1),
         b"OBX" => {
             field(1);
-            if segment.leaf(2).is_some_and(|l| value::is_text(l.text)) || !segment.field(5).says() {
+            if !segment.field(5).says() {
                 field(2);
             }
         }

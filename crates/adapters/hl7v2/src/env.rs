@@ -137,7 +137,9 @@ impl<'m> Env<'m> {
             return;
         }
         for null in segment.all().nulls() {
-            let Some(element) = element_of(segment.name(), null.field) else { continue };
+            // What has no element of its own is named as HL7 names it.
+            let named = format!("{}-{}", String::from_utf8_lossy(&segment.name()), null.field);
+            let element = element_of(segment.name(), null.field).unwrap_or(&named);
             let part = segment.field(null.field).rep(null.repetition);
             let which: Vec<Leaf<'_>> = match null.whole {
                 true => Vec::new(),
@@ -326,6 +328,11 @@ fn element_of(segment: [u8; 3], field: u16) -> Option<&'static str> {
         (b"NK1", 20) => "RelatedPerson.communication",
         (b"NK1", 15) => "RelatedPerson.gender",
         (b"NK1", 16) => "RelatedPerson.birthDate",
+        (b"AL1" | b"IAM", 2) => "AllergyIntolerance.category",
+        (b"AL1" | b"IAM", 3) => "AllergyIntolerance.code",
+        (b"AL1" | b"IAM", 4) => "AllergyIntolerance.reaction.severity",
+        (b"AL1" | b"IAM", 5) => "AllergyIntolerance.reaction.manifestation",
+        (b"AL1", 6) | (b"IAM", 11 | 12) => "AllergyIntolerance.onset",
         (b"OBX", 5) => "Observation.value",
         (b"OBX", 6..=8) => "Observation.referenceRange",
         _ => return None,

@@ -1,7 +1,7 @@
 //! PID, PD1, ROL: the patient. MRG: who the patient was.
 
 use causeway_adapter::Meta;
-use causeway_core::{ItemId, Leaf, NhsNumber};
+use causeway_core::{ItemId, Leaf, NhsNumber, When};
 use causeway_fhir::types::{Verification, extension, ukcore_extension};
 use causeway_fhir::writer::Mark;
 use causeway_fhir::{Coding, Ref, Writer, systems};
@@ -368,16 +368,25 @@ fn ethnic_category(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
     }
 }
 
-fn birth(env: &Env<'_>, w: &mut Writer, pid: Segment<'_>) {
-    let Some(leaf) = pid.leaf(7) else { return };
+/// The date of birth, where it is one; what it says of a time is left to the caller.
+pub fn birth_date(env: &Env<'_>, w: &mut Writer, leaf: Option<Leaf<'_>>) -> Option<When> {
+    let leaf = leaf?;
     let Some(when) = env.when(w, leaf) else {
-        return crate::env::source_text(w, "birthDate", leaf);
+        crate::env::source_text(w, "birthDate", leaf);
+        return None;
     };
     if when.earliest() > env.received.as_second() {
         env.tell(w, &rules::BIRTH_FUTURE, leaf.id);
-        return crate::env::source_text(w, "birthDate", leaf);
+        crate::env::source_text(w, "birthDate", leaf);
+        return None;
     }
     w.string("birthDate", &when.fhir_date(), leaf);
+    Some(when)
+}
+
+fn birth(env: &Env<'_>, w: &mut Writer, pid: Segment<'_>) {
+    let Some(leaf) = pid.leaf(7) else { return };
+    let Some(when) = birth_date(env, w, Some(leaf)) else { return };
     if when.precision() <= causeway_core::Precision::Day {
         return;
     }
@@ -404,6 +413,10 @@ fn deceased(env: &Env<'_>, w: &mut Writer, pid: Segment<'_>) {
         return;
     }
     if let Some(when) = date.and_then(|leaf| env.when(w, leaf)) {
+        let born = pid.leaf(7).and_then(|leaf| env.when_silently(leaf));
+        if let Some(leaf) = date {
+            causeway_adapter::birth::tell_death(w, env.received, &when, born.as_ref(), leaf);
+        }
         w.date_time("deceasedDateTime", &when, date);
         match said {
             Some(yes) if yes.text == "Y" => w.mapped(yes),

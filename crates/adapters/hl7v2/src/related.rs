@@ -62,7 +62,7 @@ pub fn related<'m>(ctx: &mut Ctx<'_, '_, 'm>, nk1: Segment<'m>, patient: &Patien
             }
         });
         mapped_code(&env, w, "gender", &maps::GENDER, nk1.leaf(15));
-        env.date(w, "birthDate", nk1.leaf(16));
+        crate::patient::birth_date(&env, w, nk1.leaf(16));
         w.array("address", |w| {
             [4, 32].iter().for_each(|field| nk1.field(*field).reps().for_each(|part| address(&env, w, part)));
         });

@@ -63,7 +63,8 @@ pub fn is_text(kind: &str) -> bool {
 }
 
 fn other(env: &Env<'_>, w: &mut Writer, obx: Segment<'_>, part: Part<'_>) {
-    if obx.leaf(2).is_some_and(|k| {
+    // Where a type is not given, as HL7 demands it to be, the value is of a type that is not known.
+    if obx.leaf(2).is_none_or(|k| {
         !matches!(
             k.text,
             "IS" | "ID" | "SI" | "CX" | "EI" | "XCN" | "XPN" | "XAD" | "XTN" | "XON" | "HD" | "PN"

@@ -65,6 +65,7 @@ pub(crate) fn patient(c: &mut Composer<'_>, role: Element<'_>, document: &str, z
     let key = own.or(local).unwrap_or_else(|| format!("patient of {document}"));
     let practice = role.child("providerOrganization").map(|o| organisation(c, o, None, document));
     let person = role.child("patient");
+    let received = c.context.received;
     c.resource("Patient", &key, |w| {
         w.array("extension", |w| {
             if let Some(person) = person {
@@ -86,7 +87,9 @@ pub(crate) fn patient(c: &mut Composer<'_>, role: Element<'_>, document: &str, z
         w.array("telecom", |w| telecoms(w, role));
         if let Some(person) = person {
             gender(w, person);
-            if let Some(time) = time(person.child("birthTime"), zone) {
+            if let Some(time) = time(person.child("birthTime"), zone)
+                && !causeway_adapter::birth::is_in_future(w, received, &time.when, time.leaf)
+            {
                 w.date("birthDate", &time.when, time.leaf);
                 birth_time(w, &time);
             }

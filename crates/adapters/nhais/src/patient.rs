@@ -21,7 +21,7 @@ const NO_HOUSE_NAME: &str = "?";
 
 /// Writes the patient. `key` is what names them where they have no number.
 pub(crate) fn write(c: &mut Composer<'_>, head: &Head<'_>, t: &Transaction<'_>, key: &str) -> Ref {
-    let zone = c.context.zone.clone();
+    let (zone, received) = (c.context.zone.clone(), c.context.received);
     let key = match t.person().map(|p| (p, NhsNumber::parse(p.leaf.text))) {
         Some((_, Ok(number))) => format!("nhs-number|{}", number.as_str()),
         Some((person, Err(_))) => format!("person|{}", person.text()),
@@ -49,7 +49,15 @@ pub(crate) fn write(c: &mut Composer<'_>, head: &Head<'_>, t: &Transaction<'_>, 
         }
         if let Some(dtm) = t.find(b"DTM", "329") {
             match moment(dtm, &zone) {
-                Ok(Some(born)) => w.date("birthDate", &born.when, born.from),
+                Ok(Some(born)) => {
+                    let future = dtm.get(1, 2).is_some_and(|leaf| {
+                        causeway_adapter::birth::is_in_future(w, received, &born.when, leaf)
+                    });
+                    match future {
+                        true => w.mapped(&[dtm.get(1, 1), dtm.get(1, 3)][..]),
+                        false => w.date("birthDate", &born.when, born.from),
+                    }
+                }
                 Ok(None) => {}
                 Err(at) => {
                     if at.text.trim() != REMOVED {

@@ -50,6 +50,12 @@ fn codes_are_numbers_whatever_their_zeros() {
         assert_eq!(reply, full, "{dty} {stc}");
         assert_eq!(codes(&json), codes(&bundle), "{dty} {stc} {lco}");
     }
+    // The unit itself, as most makers name it.
+    for dty in ["2", "02", "0002"] {
+        let (reply, json) = run(dty, "010", "2");
+        assert_eq!(reply, full, "{dty}");
+        assert!(json.contains("Local unit and controller"), "{dty}");
+    }
     for (dty, stc) in [("3x", "10"), ("+3", "10"), ("9999", "10"), ("3", "1O")] {
         assert!(run(dty, stc, "11").0.contains("<snu>3</snu>"), "{dty} {stc}");
     }

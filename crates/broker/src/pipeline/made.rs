@@ -190,13 +190,11 @@ fn ledger(made: &Collect<'_>, items: &[u8], pages: usize) -> Vec<u8> {
 
 /// The adapter's issues and the check's, as an OperationOutcome.
 fn issues(made: &mut Collect<'_>) -> Value {
-    let mut outcome = render::operation_outcome(&made.issues, made.issues_dropped);
+    let mut outcome = render::outcome_of(&made.issues, made.issues_dropped, &made.totals);
     if !made.checked.issues.is_empty()
         && let Some(list) = outcome["issue"].as_array_mut()
     {
-        if made.issues.is_empty() && made.issues_dropped == 0 {
-            list.clear();
-        }
+        list.retain(|issue| issue["details"]["coding"][0]["code"] != "all-ok");
         list.append(&mut made.checked.issues);
     }
     outcome

@@ -1,0 +1,158 @@
+//! Kinds of fault that are closed over all adapters, tried on every case that has the place for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use causeway_adapter::{Output, Translation, translate};
+use causeway_core::{Item, Outcome};
+use causeway_tests::{Case, cases};
+use serde_json::Value;
+
+/// Formats that no spreadsheet ever opens: messages between machines, with ids that are no numbers.
+const BY_MACHINE: [&str; 7] =
+    ["edifact-pathology", "eps", "gp2gp", "itk-cda", "nhais", "summary-care-record", "personal-readings"];
+
+/// A case with one item changed.
+fn mutant(case: &Case, span: (usize, usize), text: &str) -> Translation {
+    let input = [&case.input[..span.0], text.as_bytes(), &case.input[span.1..]].concat();
+    translate(case.adapter(), &input, &case.context())
+}
+
+fn resources(outputs: &[Output]) -> Vec<Value> {
+    let bundles = outputs.iter().map(|o| serde_json::from_slice::<Value>(&o.json).unwrap_or_default());
+    bundles
+        .flat_map(|b| b["entry"].as_array().cloned().unwrap_or_default())
+        .map(|entry| entry["resource"].clone())
+        .collect()
+}
+
+fn births(outputs: &[Output]) -> Vec<String> {
+    resources(outputs).iter().filter_map(|r| r["birthDate"].as_str().map(str::to_owned)).collect()
+}
+
+/// The local identifiers: not those of people and organisations that have a form of their own.
+fn identifiers(outputs: &[Output]) -> Vec<String> {
+    let mut found = Vec::new();
+    for resource in resources(outputs) {
+        for identifier in resource["identifier"].as_array().into_iter().flatten() {
+            let own = identifier["system"].as_str().unwrap_or_default().contains("/Id/local/")
+                || identifier["system"].as_str().unwrap_or_default().contains("/Id/la/");
+            found.extend(identifier["value"].as_str().filter(|v| own && v.len() > 3).map(str::to_owned));
+        }
+    }
+    found
+}
+
+/// Items whose own text is one of these values.
+fn items_of(
+    case: &Case,
+    before: &Translation,
+    wanted: impl Fn(&str) -> Option<String>,
+) -> Vec<((usize, usize), String, String)> {
+    let mut found = Vec::new();
+    // Of what is refused or left out nothing is told.
+    let written = |item: &&Item| matches!(item.outcome, Outcome::Mapped | Outcome::MappedWithLoss);
+    for item in before.ledger.items().iter().filter(written) {
+        let span = (item.span.start as usize, item.span.end as usize);
+        let own = String::from_utf8_lossy(&case.input[span.0..span.1]).into_owned();
+        if let Some(changed) = wanted(&own) {
+            let at = item.place.render(before.ledger.outline());
+            found.push((span, changed, format!("{}/{}: {at}", case.adapter, case.name)));
+        }
+    }
+    found
+}
+
+fn all_tried(tried: &BTreeMap<String, usize>, adapters: &[&str]) {
+    for adapter in adapters {
+        assert!(tried.contains_key(*adapter), "{adapter}: no place was tried: {tried:?}");
+    }
+}
+
+#[test]
+fn nobody_is_born_after_the_message() {
+    let mut tried: BTreeMap<String, usize> = BTreeMap::new();
+    for case in cases() {
+        let before = case.translate();
+        let births_before = births(&before.outputs);
+        let items = items_of(&case, &before, |own| {
+            let digits: String = own.chars().filter(char::is_ascii_digit).collect();
+            let year =
+                births_before.iter().find(|b| digits.starts_with(&b.replace('-', "")))?.get(..4)?.to_owned();
+            Some(own.replacen(&year, "2042", 1))
+        });
+        for (span, changed, at) in items {
+            let after = mutant(&case, span, &changed);
+            assert!(births(&after.outputs).iter().all(|b| !b.starts_with("2042")), "{at}: carried");
+            assert!(
+                after.issues.iter().any(|i| i.rule.contains("birth") || i.rule.contains("date-invalid"))
+                    || after.outputs.len() < before.outputs.len(),
+                "{at}: not told"
+            );
+            *tried.entry(case.adapter.clone()).or_default() += 1;
+        }
+    }
+    let adapters = ["care-act-assessment", "care-provider-record", "careconnect", "discharge-notice"];
+    all_tried(&tried, &adapters);
+    all_tried(&tried, &["edifact-pathology", "eps", "fhir-r4", "hl7v2", "itk-cda", "nhais"]);
+}
+
+#[test]
+fn a_rounded_identifier_is_told() {
+    let mut tried: BTreeMap<String, usize> = BTreeMap::new();
+    let mut untold = Vec::new();
+    for case in cases().into_iter().filter(|case| !BY_MACHINE.contains(&case.adapter.as_str())) {
+        let before = case.translate();
+        let known = identifiers(&before.outputs);
+        for (span, changed, at) in items_of(&case, &before, |own| {
+            let bare = own.trim_matches('"');
+            known.iter().any(|id| id == bare).then(|| own.replacen(bare, "4.47E+06", 1))
+        }) {
+            let after = mutant(&case, span, &changed);
+            let told = after.issues.iter().any(|i| i.rule.contains("rounded") || i.rule.contains("pattern"));
+            let written = after.outputs.iter().any(|o| String::from_utf8_lossy(&o.json).contains("4.47E+06"));
+            untold.extend((written && !told).then_some(at));
+            *tried.entry(case.adapter.clone()).or_default() += 1;
+        }
+    }
+    assert!(untold.is_empty(), "not told: {untold:#?}");
+    all_tried(
+        &tried,
+        &["care-provider-record", "client-level-data", "council-case-extract", "discharge-notice", "hl7v2"],
+    );
+}
+
+#[test]
+fn blanks_of_any_script_within_an_nhs_number_are_read() {
+    let system = "https://fhir.nhs.uk/Id/nhs-number";
+    let numbers = |outputs: &[Output]| -> BTreeSet<String> {
+        let of = |r: &Value| -> Vec<String> {
+            let list = r["identifier"].as_array().cloned().unwrap_or_default();
+            list.iter()
+                .filter(|i| i["system"] == system)
+                .filter_map(|i| i["value"].as_str().map(str::to_owned))
+                .collect()
+        };
+        resources(outputs).iter().filter(|r| r["resourceType"] == "Patient").flat_map(of).collect()
+    };
+    let mut tried: BTreeMap<String, usize> = BTreeMap::new();
+    for case in cases() {
+        let before = case.translate();
+        let known = numbers(&before.outputs);
+        // One place of each case: a second one may be another statement of the number.
+        let items = items_of(&case, &before, |own| {
+            let bare = own.trim_matches('"');
+            let number = known.iter().find(|n| *n == bare)?;
+            let spaced = format!("{}\u{a0}{}\u{200b}{}", &number[..3], &number[3..6], &number[6..]);
+            Some(own.replacen(bare, &spaced, 1))
+        });
+        for (span, changed, at) in items.into_iter().take(1) {
+            let after = mutant(&case, span, &changed);
+            assert_eq!(numbers(&after.outputs), known, "{at}: {:?}", after.issues);
+            *tried.entry(case.adapter.clone()).or_default() += 1;
+        }
+    }
+    let adapters =
+        ["care-act-assessment", "care-provider-record", "client-level-data", "council-case-extract"];
+    all_tried(&tried, &adapters);
+    all_tried(&tried, &["discharge-notice", "eps", "gp2gp", "hl7v2", "itk-cda"]);
+}
