@@ -39,6 +39,10 @@ FORMATS = {
 }
 
 
+# Characters (letters and digits) on either side of a record's id that are taken to be about it.
+NEAR = 1500
+
+
 def plain(text):
     """Letters and digits of a text, so that neither separators nor line ends part a value from itself."""
     text = html.unescape(html.unescape(text))
@@ -49,13 +53,18 @@ def spellings(value):
     """How a message may write a value: whole, a time by its digits and date, a number without trailing zeros."""
     value = str(value)
     found = {plain(value)}
-    time = re.match(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d))?)?)?", value)
-    if time and time.group(2):
-        digits = "".join(part for part in time.groups() if part)
-        found = {digits} | ({digits[:8] + digits[8:]} if len(digits) > 8 else set())
+    time = re.match(r"(\d{4})-(\d\d)(?:-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?)?", value)
+    if time:
+        found = {"".join(part for part in time.groups() if part)}
     if re.fullmatch(r"-?\d+\.\d+", value):
         found.add(plain(value.rstrip("0").rstrip(".")))
     return {s for s in found if s}
+
+
+def around(text, key):
+    """What a message says of one record: the text about its id, up to the ids of its neighbours; the whole, without an id."""
+    at = text.find(plain(key)) if re.fullmatch(r"[0-9A-Fa-f-]{32,36}", key) else -1
+    return text if at < 0 else text[max(0, at - NEAR) : at + NEAR]
 
 
 def score(ours, corpus, truth, ignore):
@@ -109,7 +118,7 @@ def run(causeway, name):
             said = spellings(miss["truth"])
             if str(miss["truth"]).startswith(("ref:", "->", "Patient/", "@")) or miss["truth"] is True:
                 classes["reference (paired otherwise)"] += 1
-            elif not any(s in text("in", stem) for s in said):
+            elif not any(s in around(text("in", stem), miss["key"]) for s in said):
                 classes["not in the message"] += 1
             elif any(s in text("out", stem) for s in said):
                 classes["carried elsewhere"] += 1
