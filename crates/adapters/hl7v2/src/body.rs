@@ -114,15 +114,19 @@ fn rounded(ctx: &mut Ctx<'_, '_, '_>, segments: &[Segment<'_>]) {
         let fields: &[u16] = match &segment.name() {
             b"PID" => &[2, 3, 4, 18, 19, 20],
             b"MRG" => &[1, 2, 3, 4, 5, 6],
-            b"PV1" => &[5, 19, 50],
+            b"PV1" => &[5, 7, 8, 9, 17, 19, 50, 52],
             b"NK1" => &[12, 33],
-            b"ORC" | b"OBR" => &[2, 3],
+            b"ORC" => &[2, 3, 4, 8, 10, 11, 12, 19],
+            b"OBR" => &[2, 3, 10, 16, 28, 29],
+            b"RXA" => &[10],
             b"TXA" => &[12, 13],
             b"SCH" => &[1, 2],
             _ => continue,
         };
         let reps = fields.iter().flat_map(|field| segment.field(*field).reps());
-        for leaf in reps.filter_map(|part| part.comp(1).leaf()) {
+        // A parent's number (EIP) stands in the subcomponents of two components.
+        let leaves = reps.flat_map(|part| [1, 2].map(|n| part.comp(n).leaves().next()));
+        for leaf in leaves.flatten() {
             if causeway_core::identifier::is_scientific(leaf.text) {
                 let issue = ctx.env.breach(&rules::IDENTIFIER_ROUNDED, Some(leaf.id));
                 ctx.c.issue(issue);
