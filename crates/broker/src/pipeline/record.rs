@@ -5,7 +5,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use causeway_access::Organisation;
 use causeway_adapter::{Adapter, Sector, Telling};
-use causeway_exchange::{Effects, Lease, Message, NewEvent, Translation};
+use causeway_exchange::{Effects, EngineError, Lease, Message, NewEvent, Translation};
 use causeway_record::{Applied, Notice, Prepared, RecordError, SourceMessage};
 use serde_json::Value;
 
@@ -85,7 +85,8 @@ fn load(state: &AppState, lease: &Lease) -> Result<(Translation, SourceMessage),
     let found = state.engine.message(id).and_then(|m| Ok((m, state.contents.translation(id)?)));
     match found {
         Ok((Some(message), Some(translation))) => {
-            let source = source(state, &message, &translation);
+            let source =
+                source(state, &message, &translation).map_err(|error| End::of(state, lease, &error))?;
             Ok((translation, source))
         }
         Ok(_) => Err(End::park("not-found", "the message has no translation")),
@@ -189,16 +190,27 @@ pub(super) fn issue_events(applied: &Applied, most: usize) -> Vec<NewEvent> {
 }
 
 /// The message as the record knows it.
-pub(super) fn source(state: &AppState, message: &Message, translation: &Translation) -> SourceMessage {
+///
+/// # Errors
+/// [`EngineError::Corrupt`] where its issues can't be read: one of them may say that the message is incomplete, and then it
+/// ends nothing that was told before.
+pub(super) fn source(
+    state: &AppState,
+    message: &Message,
+    translation: &Translation,
+) -> Result<SourceMessage, EngineError> {
     let code = &message.new.sender;
     let known = state.config.organisation(code).cloned().or_else(|| Organisation::of_code(code));
     let organisation = known.unwrap_or_default();
-    let outcome: Value = serde_json::from_slice(&translation.issues).unwrap_or_default();
+    let outcome = match translation.issues.as_slice() {
+        b"" => Value::Null,
+        issues => serde_json::from_slice(issues).map_err(|_| EngineError::Corrupt("issues"))?,
+    };
     let issues = outcome["issue"].as_array().map(Vec::as_slice).unwrap_or_default();
     let incomplete = issues.iter().any(|i| i["code"] == "incomplete");
     let notices = notices(issues);
     let format = state.adapter(&translation.adapter).map(Adapter::format);
-    SourceMessage {
+    Ok(SourceMessage {
         message: message.new.id.to_string(),
         sender_code: code.clone(),
         sender_system: organisation.system.url().to_owned(),
@@ -211,7 +223,7 @@ pub(super) fn source(state: &AppState, message: &Message, translation: &Translat
         // withheld item or a reference that leads nowhere does not.
         partial: incomplete || translation.summary.rejected > 0,
         notices,
-    }
+    })
 }
 
 /// What a reader of the person's record must be told: that something was held back or is missing.

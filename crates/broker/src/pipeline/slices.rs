@@ -127,7 +127,8 @@ pub(super) fn record(state: &AppState, lease: &Lease, stop: &CancellationToken) 
 fn record_slice(state: &AppState, lease: &Lease, stop: &CancellationToken) -> Result<End, End> {
     let mut progress = Progress::read(lease)?;
     let (message, head) = load(state, lease)?;
-    let source = record::source(state, &message, &head.translation);
+    let source =
+        record::source(state, &message, &head.translation).map_err(|error| End::of(state, lease, &error))?;
     if let Some(only) = progress.only {
         return one_bundle(state, lease, &source, progress.piece, only);
     }

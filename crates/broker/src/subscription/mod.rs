@@ -129,7 +129,10 @@ pub fn all(state: &AppState) -> Result<Vec<(u64, Subscription)>, EngineError> {
 /// What the engine says.
 pub fn get(state: &AppState, id: &str) -> Result<Option<(u64, Subscription)>, EngineError> {
     let kept = state.engine.config(DOCUMENT, id)?;
-    Ok(kept.and_then(|(version, text)| Some((version, serde_json::from_str(&text).ok()?))))
+    let Some((version, text)) = kept else { return Ok(None) };
+    let subscription =
+        serde_json::from_str(&text).map_err(|_| EngineError::Corrupt("subscription document"))?;
+    Ok(Some((version, subscription)))
 }
 
 /// Keeps one, where nobody changed it meanwhile.

@@ -245,7 +245,10 @@ impl Collector<'_> {
         let checked = Checked { name: name.to_owned(), report };
         // Written to memory, which doesn't fail.
         let _ = self.report.document(&checked).and_then(|()| self.junit.document(&checked));
-        let bundle: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        let bundle: Value = serde_json::from_slice(bytes).unwrap_or_else(|_| {
+            self.failures.push(format!("{name}: is not JSON, so nobody knows whom it is about"));
+            Value::Null
+        });
         let real = numbers(&bundle);
         if real > 0 {
             self.failures.push(format!(

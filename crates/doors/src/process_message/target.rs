@@ -42,7 +42,10 @@ pub(super) fn find(state: &AppState, target: &Identifier) -> Result<Option<Targe
         return Ok(Some(Target::Endpoint(endpoint.name.clone())));
     }
     let kept = state.engine.config("organisation", &target.value)?;
-    let kept: Option<Takes> = kept.and_then(|(_, json)| serde_json::from_str(&json).ok());
+    let kept: Option<Takes> = kept
+        .map(|(_, json)| serde_json::from_str(&json))
+        .transpose()
+        .map_err(|_| EngineError::Corrupt("organisation document"))?;
     let takes = kept.or_else(|| {
         let known = state.config.organisation(&target.value)?;
         Some(Takes { mailbox: known.mailbox.clone(), endpoint: known.endpoint.clone() })
