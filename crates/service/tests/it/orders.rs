@@ -52,6 +52,7 @@ const ORDERS: &[Order] = &[
     ("/check", "POST", "/check", PARTS, FILE, false),
     ("/care-note", "POST", "/care-note", FORM, "nhs_number=9990000018", false),
     ("/care-notes", "POST", "/care-notes", PARTS, FILE, false),
+    ("/messages/find", "POST", "/messages/find", FORM, "number=9990000018", false),
     ("/messages", "POST", "/messages", "text/plain", "of no format that is known", false),
     ("/identity/{number}", "POST", "/identity/1", FORM, "answer=close&reason=seen", false),
     ("/overdue/{number}", "POST", "/overdue/1", FORM, "action=handled&note=seen&confirm=yes", false),
