@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use causeway_exchange::{EngineError, engine};
+use causeway_exchange::EngineError;
+use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use crate::limits::MAINTENANCE_SECONDS;
@@ -16,7 +17,8 @@ pub fn run_once(state: &AppState) -> Result<(), EngineError> {
     let now = state.clock.now();
     while !state.engine.expire(now)?.is_empty() {}
     while !state.engine.sweep_overdue(now)?.is_empty() {}
-    while state.engine.purge(engine::retention(), now)? > 0 {}
+    let keep = SignedDuration::from_hours(24 * i64::from(state.config.retention.messages_days));
+    while state.engine.purge(keep, now)? > 0 {}
     state.signals.all();
     Ok(())
 }

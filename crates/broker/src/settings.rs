@@ -32,6 +32,8 @@ pub struct Settings {
     pub begins: Option<jiff::Timestamp>,
     /// Limits.
     pub limits: Limits,
+    /// How long data are kept.
+    pub retention: Retention,
     /// Organisations.
     pub organisations: Vec<Organisation>,
     /// Routes, unless a table is kept with the data (document `route`/`table`).
@@ -54,6 +56,20 @@ impl Settings {
     /// The organisation with this code.
     pub fn organisation(&self, code: &str) -> Option<&Organisation> {
         self.organisations.iter().find(|o| o.code.eq_ignore_ascii_case(code))
+    }
+}
+
+/// How long data are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// Days after which a message's content and translation are deleted. Facts, audit trail and record stay.
+    pub messages_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { messages_days: u32::try_from(causeway_exchange::limits::RETENTION_DAYS).unwrap_or(u32::MAX) }
     }
 }
 

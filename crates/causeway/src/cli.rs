@@ -67,6 +67,10 @@ pub enum Command {
     Verify(keep::verify::VerifyArgs),
     /// Make the record anew from the messages.
     RebuildRecord(keep::rebuild::RebuildArgs),
+    /// Say which messages' content is due to be deleted; delete it; put holds on messages.
+    Retention(keep::retention::RetentionArgs),
+    /// Erase a message that was sent by mistake, and what the record has of it.
+    Erase(keep::retention::EraseArgs),
     /// Copy messages, record and audit trail, also while the exchange runs.
     Backup(keep::backup::BackupArgs),
     /// Put a copy in place, in an empty folder.
@@ -425,6 +429,11 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
             serve::start_process(false);
             keep::rebuild::run(&args, adapters, runtime)
         }
+        Command::Retention(args) => keep::retention::run(&args),
+        Command::Erase(args) => {
+            serve::start_process(false);
+            keep::retention::erase(&args, adapters, runtime)
+        }
         Command::Backup(args) => keep::backup::run(&args),
         Command::Restore(args) => keep::backup::restore(&args),
         Command::Doctor(args) => {
@@ -468,8 +477,19 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
 
 /// A runtime for what is asynchronous.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, String> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())
+    // A thread for what blocks is made now and stays: where the system makes no more, work waits for this one, where it
+    // would fail without any.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_keep_alive(THREADS_STAY)
+        .build()
+        .map_err(|e| e.to_string())?;
+    drop(runtime.spawn_blocking(|| {}));
+    Ok(runtime)
 }
+
+/// How long an idle thread stays: longer than a process runs.
+const THREADS_STAY: std::time::Duration = std::time::Duration::from_secs(366 * 24 * 3_600);
 
 fn client_runtime() -> Result<tokio::runtime::Runtime, String> {
     serve::start_process(false);

@@ -400,3 +400,92 @@ fn a_backup_made_under_load_is_whole_elsewhere() {
     );
     assert!(!to.exists());
 }
+
+/// An admission of a person whose family name is this word.
+fn admission(word: &str) -> Vec<u8> {
+    let lines = [
+        format!("MSH|^~\\&|PAS|ZV801|CAUSEWAY|ZV801|20250601090000||ADT^A01|{word}|P|2.4"),
+        "EVN|A01|20250601090000".to_owned(),
+        format!("PID|1||{word}^^^ZV801^MR||{word}^Ann||19500101|F"),
+        "PV1|1|I|WARD1".to_owned(),
+    ];
+    lines.join("\r").into_bytes()
+}
+
+/// Files below a folder that hold this word.
+fn holding(folder: &Path, word: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a list") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(holding(&path, word));
+        } else if fs::read(&path).expect("read").windows(word.len()).any(|bytes| bytes == word.as_bytes()) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn what_is_erased_or_outlived_leaves_no_text_in_any_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let data_text = data.to_string_lossy().into_owned();
+    let server = Process::serve(&data);
+    let client = client();
+    run(async {
+        for word in ["QUIXOTEZEBRA", "HELDZEBRA", "OUTLIVEDZEBRA"] {
+            let key = word.to_ascii_lowercase();
+            assert!(send(&client, &server.base, &key, admission(word)).await);
+        }
+    });
+    settled(&data);
+    server.kill();
+    let id = |word: &str| -> String {
+        let conn = Connection::open(data.join("exchange/causeway.db")).expect("opens");
+        let sql = "SELECT message FROM idempotency WHERE request_id=?1";
+        conn.query_row(sql, [word.to_ascii_lowercase()], |r| r.get(0)).expect("a message")
+    };
+    let (sent_by_mistake, held) = (id("QUIXOTEZEBRA"), id("HELDZEBRA"));
+    // The control: it is there to be found, in the exchange and in the record.
+    let before = holding(&data, "QUIXOTEZEBRA");
+    assert!(before.iter().any(|p| p.to_string_lossy().contains("causeway.db")), "{before:?}");
+    assert!(before.iter().any(|p| p.to_string_lossy().contains("record.sqlite")), "{before:?}");
+
+    let hold = ["retention", "--data", &data_text, "--hold", &held, "--reason", "a claim"];
+    assert!(causeway(&hold).status.success());
+    let refused = causeway(&["erase", "--data", &data_text, "--message", &held, "--reason", "a mistake"]);
+    assert!(!refused.status.success() && text(&refused).contains("hold"), "{}", text(&refused));
+    let output =
+        causeway(&["erase", "--data", &data_text, "--message", &sent_by_mistake, "--reason", "wrong person"]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(holding(&data, "QUIXOTEZEBRA"), Vec::<PathBuf>::new());
+    let (good, said) = verify(&data);
+    assert!(good, "{said}");
+    let conn = Connection::open(data.join("exchange/causeway.db")).expect("opens");
+    let reason: String = conn
+        .query_row("SELECT detail FROM audit WHERE action='message-erased'", [], |r| r.get(0))
+        .expect("an entry");
+    assert_eq!(reason, "wrong person");
+    drop(conn);
+
+    let looks = causeway(&["retention", "--data", &data_text, "--messages-days", "0"]);
+    let said = text(&looks);
+    assert!(
+        said.contains("1 are due") && said.contains("1 are on hold") && said.contains("nothing was deleted"),
+        "{said}"
+    );
+    assert!(!holding(&data.join("exchange"), "OUTLIVEDZEBRA").is_empty());
+    let output = causeway(&["retention", "--data", &data_text, "--messages-days", "0", "--apply"]);
+    assert!(output.status.success() && text(&output).contains("1 deleted"), "{}", text(&output));
+    // The sender's number for it stays among the facts of the message; nothing of what it said does.
+    let conn = Connection::open(data.join("exchange/causeway.db")).expect("opens");
+    let content: i64 = conn.query_row("SELECT count(*) FROM part", [], |r| r.get(0)).expect("a count");
+    assert!(content > 0, "the held one has its content");
+    drop(conn);
+    let (good, said) = verify(&data);
+    assert!(good, "{said}");
+    // The record would lose what the outlived message told.
+    let refused = causeway(&["rebuild-record", "--data", &data_text]);
+    assert!(!refused.status.success() && text(&refused).contains("--without-them"), "{}", text(&refused));
+}

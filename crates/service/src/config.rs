@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::exposure;
 pub use crate::exposure::Risk;
 pub use causeway_access::{CodeSystem, Organisation};
-pub use causeway_broker::settings::{ConfigError, Limits};
+pub use causeway_broker::settings::{ConfigError, Limits, Retention};
 
 /// The default configuration, with a comment for each key.
 pub const DEFAULTS: &str = include_str!("../causeway.toml");
@@ -44,6 +44,8 @@ pub struct Config {
     pub begins: Option<jiff::Timestamp>,
     /// Limits.
     pub limits: Limits,
+    /// How long data are kept.
+    pub retention: Retention,
     /// Organisations.
     #[serde(rename = "organisation")]
     pub organisations: Vec<Organisation>,
@@ -105,6 +107,7 @@ impl Default for Config {
             accept_risk: Vec::new(),
             begins: None,
             limits: Limits::default(),
+            retention: Retention::default(),
             organisations: Vec::new(),
             mllp_listeners: Vec::new(),
             scaip_listeners: Vec::new(),
@@ -131,6 +134,7 @@ impl From<Config> for Settings {
             test_mode: config.test_mode,
             begins: config.begins,
             limits: config.limits,
+            retention: config.retention,
             organisations: config.organisations,
             routes: config.routes,
             endpoints: config.endpoints,

@@ -32,6 +32,8 @@ pub struct Recorded {
     pub pending: bool,
     /// Whether its content is still there.
     pub present: bool,
+    /// Whether it was erased.
+    pub erased: bool,
 }
 
 /// What a copy holds.
@@ -62,17 +64,28 @@ impl Reader {
         Ok(Self { conn: open_reader(&options.database())?, root: directory.to_owned() })
     }
 
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.conn
+    }
+
     /// Messages that were taken into the record, in the order in which they were last taken in.
     ///
     /// # Errors
     /// The database failed.
     pub fn recorded(&self) -> Result<Vec<Recorded>> {
         let sql = "SELECT m.id, EXISTS(SELECT 1 FROM part p WHERE p.id BETWEEN (m.seq<<20) AND (m.seq<<20)+1048575 AND p.role='outputs'),
-              EXISTS(SELECT 1 FROM work w WHERE w.owner=m.seq AND w.kind='record'), m.content_deleted_at IS NULL
+              EXISTS(SELECT 1 FROM work w WHERE w.owner=m.seq AND w.kind='record'), m.content_deleted_at IS NULL,
+              coalesce(m.failure_code='erased' AND m.content_deleted_at IS NOT NULL, 0)
             FROM (SELECT owner, min(seq) AS first FROM event WHERE kind='recorded' GROUP BY owner) e
             JOIN message m ON m.seq=e.owner ORDER BY e.first";
         rows::all(&self.conn, sql, [], |r| {
-            Ok(Recorded { id: r.get(0)?, in_pieces: r.get(1)?, pending: r.get(2)?, present: r.get(3)? })
+            Ok(Recorded {
+                id: r.get(0)?,
+                in_pieces: r.get(1)?,
+                pending: r.get(2)?,
+                present: r.get(3)?,
+                erased: r.get(4)?,
+            })
         })
     }
 

@@ -422,6 +422,10 @@ impl Operation for Store {
             now.as_microsecond().saturating_sub(i64::try_from(retention.as_micros()).unwrap_or(i64::MAX));
         let (count, files) = self.writer.call(now, move |tx| tx.purge(before))?;
         self.drop_files(&files)?;
+        if count > 0 {
+            // Deleted text is overwritten in the database; its earlier pages must not stay in the log.
+            self.empty_log(now)?;
+        }
         Ok(count)
     }
 

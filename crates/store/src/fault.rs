@@ -11,6 +11,8 @@ pub(crate) fn db(error: &rusqlite::Error) -> EngineError {
     match error.sqlite_error() {
         Some(e) => match e.code {
             ErrorCode::DiskFull => EngineError::SpaceLow { free: 0, reserve: 0 },
+            // Nothing that comes in can be kept: not a thing to try again.
+            ErrorCode::ReadOnly => EngineError::Stopped("the disk or the database is read-only".to_owned()),
             ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
                 EngineError::Stopped(format!("database error {}", e.extended_code))
             }
@@ -31,4 +33,21 @@ pub(crate) fn io(error: &std::io::Error) -> EngineError {
         return EngineError::SpaceLow { free: 0, reserve: 0 };
     }
     EngineError::Storage(format!("file error ({})", error.kind()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::db;
+    use causeway_exchange::EngineError;
+    use rusqlite::{Connection, OpenFlags};
+
+    #[test]
+    fn what_can_not_be_written_stops_accepting() {
+        let path = std::env::temp_dir().join(format!("causeway-store-read-only-{}.db", std::process::id()));
+        Connection::open(&path).and_then(|c| c.execute_batch("CREATE TABLE t(x)")).expect("made");
+        let conn = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("opens");
+        let error = conn.execute("INSERT INTO t VALUES (1)", []).expect_err("read-only");
+        assert!(matches!(db(&error), EngineError::Stopped(why) if why.contains("read-only")));
+        std::fs::remove_file(path).expect("removed");
+    }
 }

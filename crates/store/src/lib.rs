@@ -10,6 +10,7 @@ mod checkpoint;
 mod copy;
 mod documents;
 mod engine;
+mod erase;
 mod examine;
 mod fault;
 mod inbox;
@@ -28,6 +29,7 @@ mod writer;
 
 pub use check::content_file_name;
 pub use copy::{Copied, Reader, Recorded, copy, forget_seals};
+pub use erase::{Due, ERASED, HOLD, HOLD_ALL};
 pub use examine::examine;
 pub use shared::Options;
 

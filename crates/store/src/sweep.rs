@@ -4,6 +4,7 @@
 use crate::accept::Start;
 use crate::blobs::hex;
 use crate::documents::DocumentChange;
+use crate::erase::HELD;
 use crate::fault::Result;
 use crate::inbox::{Change, Inboxes};
 use crate::prepare::sha256;
@@ -123,8 +124,10 @@ impl Tx<'_> {
             let [_, last] = rows::made_keys(owner);
             from = last + 1;
             let found = self.first(
-                "SELECT id, received_at < ?2, waiting = 0 AND NOT EXISTS (SELECT 1 FROM work w WHERE w.owner = seq)
-                 FROM message WHERE seq=?1",
+                &format!(
+                    "SELECT id, received_at < ?2, waiting = 0 AND NOT EXISTS (SELECT 1 FROM work w WHERE w.owner = seq)
+                       AND NOT {HELD} FROM message WHERE seq=?1"
+                ),
                 params![owner, before],
                 |r| Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, bool>(2)?)),
             )?;
@@ -139,7 +142,7 @@ impl Tx<'_> {
     }
 
     /// Deletes a message's content and translation; the files it named.
-    fn drop_content(&self, owner: i64) -> Result<Vec<Checksum>> {
+    pub(crate) fn drop_content(&self, owner: i64) -> Result<Vec<Checksum>> {
         let ([first, _], [_, last]) = (rows::body_keys(owner), rows::made_keys(owner));
         let keys = [first, last];
         let files = rows::all(

@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod rebuild;
+pub mod retention;
 pub mod verify;
 
 use std::fs;

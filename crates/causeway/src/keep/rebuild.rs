@@ -9,7 +9,7 @@ use causeway_broker::pipeline::{self, RECORD_PIECES};
 use causeway_exchange::{MessageId, NewAudit, NewWork, WorkKind, WorkQuery, WorkState};
 use causeway_service::config::Config;
 use causeway_service::state::Adapters;
-use causeway_store::Reader;
+use causeway_store::{Reader, Recorded};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
@@ -67,24 +67,60 @@ pub fn run(
     config.data_directory.clone_from(data);
     let recorded =
         Reader::open(&exchange).and_then(|reader| reader.recorded()).map_err(|e| said(data, &e))?;
-    let gone = recorded.iter().filter(|m| !m.present).count();
-    if gone > 0 && !args.without_them && !args.go_on {
-        return Err(format!(
-            "{gone} messages that are in the record have no content any more, and the new record would not have what they \
-             told: put a backup in place (causeway restore), or go on with --without-them"
-        ));
+    if args.go_on {
+        return make(config, adapters, runtime, Old::GoOn);
     }
-    if !args.go_on {
+    may_lose(&recorded, args.without_them)?;
+    make(config, adapters, runtime, Old::Keep)
+}
+
+/// What becomes of the record that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Old {
+    /// It is kept beside the new one.
+    Keep,
+    /// It is deleted: something in it must not stay.
+    Delete,
+    /// It is the new one, which an earlier run has begun.
+    GoOn,
+}
+
+/// Whether a new record would lack what messages told that have no content any more: an error that says so, unless they
+/// may be left out. Those that were erased are meant to be left out.
+pub(super) fn may_lose(recorded: &[Recorded], without_them: bool) -> Result<(), String> {
+    let gone = recorded.iter().filter(|m| !m.present && !m.erased).count();
+    if gone == 0 || without_them {
+        return Ok(());
+    }
+    Err(format!(
+        "{gone} messages that are in the record have no content any more, and a new record would not have what they told: put \
+         a backup in place (causeway restore), or go on with --without-them"
+    ))
+}
+
+/// Makes the record anew.
+pub(super) fn make(
+    config: Config,
+    adapters: Adapters,
+    runtime: fn() -> Result<tokio::runtime::Runtime, String>,
+    old: Old,
+) -> Result<u8, String> {
+    let data = &config.data_directory.clone();
+    let exchange = embedded(data)?;
+    let recorded =
+        Reader::open(&exchange).and_then(|reader| reader.recorded()).map_err(|e| said(data, &e))?;
+    let gone = recorded.iter().filter(|m| !m.present).count();
+    if old != Old::GoOn {
         // Held by another process, the exchange must not lose its record from under it.
         serve::lock(data)?;
-        set_aside(data)?;
+        set_aside(data, old)?;
     }
     let runtime = runtime()?;
-    let (done, left, parked) = runtime.block_on(async {
+    let (done, parked) = runtime.block_on(async {
         let state = serve::open(config, adapters)?;
         let now = state.clock.now();
         let mut ordered = 0;
-        for message in recorded.iter().filter(|m| m.present && !m.pending && !args.go_on) {
+        for message in recorded.iter().filter(|m| m.present && !m.pending && old != Old::GoOn) {
             let id = MessageId::new(&message.id).map_err(|e| said(data, &e))?;
             let destination = if message.in_pieces { RECORD_PIECES } else { pipeline::RECORD };
             let work = vec![NewWork::new(WorkKind::Record, destination)];
@@ -121,12 +157,12 @@ pub fn run(
         stop.cancel();
         state.signals.all();
         tokio::task::spawn_blocking(move || workers.join()).await.map_err(|e| e.to_string())?;
-        Ok::<_, String>((ordered, gone, parked))
+        Ok::<_, String>((ordered, parked))
     })?;
     evidence::forget_record(data).map_err(|e| said(data, &e))?;
     print(&format!("{done} messages taken into a new record"));
-    if left > 0 {
-        print(&format!("; {left} have no content any more (retention, erasure) and are not in it"));
+    if gone > 0 {
+        print(&format!("; {gone} have no content any more (retention, erasure) and are not in it"));
     }
     if parked > 0 {
         print(&format!("; {parked} could not be taken in: see the parked work of each"));
@@ -135,8 +171,8 @@ pub fn run(
     Ok(if parked == 0 { 0 } else { EXIT_REFUSED })
 }
 
-/// Keeps the old record beside the new one, and lists what people decided in it.
-fn set_aside(data: &std::path::Path) -> Result<(), String> {
+/// Keeps the old record beside the new one, or deletes it, and lists what people decided in it.
+fn set_aside(data: &std::path::Path, old: Old) -> Result<(), String> {
     let path = data.join(RECORD);
     if path.exists() {
         decisions(&path);
@@ -144,7 +180,9 @@ fn set_aside(data: &std::path::Path) -> Result<(), String> {
     let kept = data.join(format!("{RECORD}.before"));
     for (from, to) in files_of(&path).iter().zip(files_of(&kept)) {
         remove(&to)?;
-        if from.exists() {
+        if old == Old::Delete {
+            remove(from)?;
+        } else if from.exists() {
             fs::rename(from, &to).map_err(|e| format!("{}: {e}", from.display()))?;
         }
     }

@@ -157,6 +157,8 @@ fn compare(exchange: &Reader, told: Told<'_>) -> Result<Vec<Finding>, String> {
     let in_record: BTreeMap<&str, &MessageTold> =
         told.iter().map(|one| (one.message.as_str(), one)).collect();
     let (mut missing, mut other, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    let erased = recorded.iter().filter(|m| m.erased && in_record.contains_key(m.id.as_str()));
+    let erased: Vec<String> = erased.map(|m| m.id.clone()).collect();
     for message in recorded.into_iter().filter(|m| !m.pending && m.present) {
         let Some(held) = in_record.get(message.id.as_str()) else {
             missing.push(message.id);
@@ -186,6 +188,7 @@ fn compare(exchange: &Reader, told: Told<'_>) -> Result<Vec<Finding>, String> {
             found.push(Finding::new("messages", format!("{} more: {what}", list.len() - NAMED), advice));
         }
     };
+    tell(erased, "was erased and is still in the record", REBUILD);
     tell(missing, "was taken into the record and is not in it", REBUILD);
     tell(other, "the record was made of another translation than the one that is kept", REBUILD);
     tell(unknown, "is in the record and not in the exchange", RESTORE);

@@ -139,11 +139,13 @@ fn boot() -> Option<u64> {
 
 impl Journal {
     /// Opens the journal and reads what of it still counts.
-    pub(super) fn open(path: &Path, now: Timestamp) -> io::Result<Arc<Self>> {
-        Self::open_in(path, now, boot())
+    pub(super) fn open(path: &Path, now: Timestamp, lost: bool) -> io::Result<Arc<Self>> {
+        Self::open_in(path, now, boot(), lost)
     }
 
-    fn open_in(path: &Path, now: Timestamp, boot: Option<u64>) -> io::Result<Arc<Self>> {
+    /// `lost`: there was a file, and it is gone. Which tokens were used is not known then, so that all that clients with a
+    /// right clock can have made are refused.
+    fn open_in(path: &Path, now: Timestamp, boot: Option<u64>, lost: bool) -> io::Result<Arc<Self>> {
         let old = match fs::read(path) {
             Ok(old) => old,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -152,6 +154,9 @@ impl Journal {
         let mut known = Known::read(&old);
         known.prune(minute_of(now));
         known.start(boot, minute_of(now));
+        if lost {
+            known.refused = known.refused.max(Some(minute_of(now) + REACH_MINUTES));
+        }
         let (file, records) = rewrite(path, &known)?;
         let inner = Inner { path: path.to_owned(), file, known, records, since_prune: 0, broken: false };
         let journal = Arc::new(Self { inner: Mutex::new(inner) });
@@ -281,14 +286,14 @@ mod tests {
         let (path, now) = (folder.file(), Timestamp::now());
         let old = later(now, -180);
         {
-            let journal = Journal::open_in(&path, now, Some(1)).expect("opens");
+            let journal = Journal::open_in(&path, now, Some(1), false).expect("opens");
             assert_eq!(journal.spend(&[1; 32], now).expect("written"), Spent::Now);
             assert_eq!(journal.spend(&[1; 32], now).expect("written"), Spent::Before);
             assert_eq!(journal.spend(&[2; 32], old).expect("written"), Spent::Now);
         }
         // A torn record at the end does no harm.
         OpenOptions::new().append(true).open(&path).and_then(|mut f| f.write_all(&[7; 5])).expect("written");
-        let journal = Journal::open_in(&path, now, Some(1)).expect("opens");
+        let journal = Journal::open_in(&path, now, Some(1), false).expect("opens");
         assert_eq!(journal.spend(&[1; 32], now).expect("written"), Spent::Before);
         assert_eq!(journal.spend(&[3; 32], now).expect("written"), Spent::Now);
         let inner = journal.inner.lock().expect("not poisoned");
@@ -300,7 +305,7 @@ mod tests {
     fn after_a_power_cut_nothing_that_may_have_been_used_is_good() {
         let folder = Folder::new("cut");
         let (path, now) = (folder.file(), Timestamp::now());
-        let journal = Journal::open_in(&path, now, Some(1)).expect("opens");
+        let journal = Journal::open_in(&path, now, Some(1), false).expect("opens");
         let fast = later(now, 30);
         assert_eq!(journal.spend(&[1; 32], fast).expect("flushed"), Spent::Now);
         let flushed = fs::read(&path).expect("a file");
@@ -314,19 +319,19 @@ mod tests {
         fs::write(&path, &flushed).expect("written");
         for start in [2, 2, 3] {
             // Also over one more restart, and one more cut soon after.
-            let journal = Journal::open_in(&path, now, Some(start)).expect("opens");
+            let journal = Journal::open_in(&path, now, Some(start), false).expect("opens");
             assert_eq!(journal.spend(&[2; 32], now).expect("read"), Spent::Unknown, "start {start}");
             assert_eq!(journal.spend(&[9; 32], later(now, REACH_MINUTES)).expect("read"), Spent::Unknown);
             // One from beyond the reach had its own flush.
             assert_eq!(journal.spend(&[1; 32], fast).expect("read"), Spent::Before);
         }
-        let journal = Journal::open_in(&path, later(now, 3), Some(3)).expect("opens");
+        let journal = Journal::open_in(&path, later(now, 3), Some(3), false).expect("opens");
         assert_eq!(journal.spend(&[4; 32], later(now, 3)).expect("written"), Spent::Now);
         drop(journal);
 
         // Cut after it: what the reach covers is refused, what follows is good.
         fs::write(&path, &reached).expect("written");
-        let journal = Journal::open_in(&path, later(now, 12), Some(2)).expect("opens");
+        let journal = Journal::open_in(&path, later(now, 12), Some(2), false).expect("opens");
         assert_eq!(journal.spend(&[3; 32], later(now, 11)).expect("read"), Spent::Unknown);
         assert_eq!(journal.spend(&[5; 32], later(now, 13)).expect("written"), Spent::Now);
     }
@@ -335,8 +340,8 @@ mod tests {
     fn where_the_system_does_not_tell_its_start_every_start_counts_as_one_after_a_power_cut() {
         let folder = Folder::new("untold");
         let (path, now) = (folder.file(), Timestamp::now());
-        drop(Journal::open_in(&path, now, None).expect("opens"));
-        let journal = Journal::open_in(&path, now, None).expect("opens");
+        drop(Journal::open_in(&path, now, None, false).expect("opens"));
+        let journal = Journal::open_in(&path, now, None, false).expect("opens");
         assert_eq!(journal.spend(&[1; 32], now).expect("read"), Spent::Unknown);
     }
 
@@ -345,7 +350,7 @@ mod tests {
         let folder = Folder::new("older");
         let (path, now) = (folder.file(), Timestamp::now());
         fs::write(&path, record(minute_of(now), 7)).expect("written");
-        let journal = Journal::open_in(&path, now, Some(1)).expect("opens");
+        let journal = Journal::open_in(&path, now, Some(1), false).expect("opens");
         assert_eq!(journal.spend(&[1; 32], now).expect("read"), Spent::Unknown);
         assert_eq!(journal.spend(&[1; 32], later(now, 1)).expect("written"), Spent::Now);
     }
@@ -354,7 +359,7 @@ mod tests {
     fn a_write_that_failed_leaves_no_half_record() {
         let folder = Folder::new("half");
         let (path, now) = (folder.file(), Timestamp::now());
-        let journal = Journal::open_in(&path, now, Some(1)).expect("opens");
+        let journal = Journal::open_in(&path, now, Some(1), false).expect("opens");
         {
             let mut inner = journal.inner.lock().expect("not poisoned");
             inner.file.write_all(&[1; 5]).expect("written");
@@ -362,7 +367,28 @@ mod tests {
         }
         assert_eq!(journal.spend(&[1; 32], now).expect("written"), Spent::Now);
         drop(journal);
-        let journal = Journal::open_in(&path, now, Some(1)).expect("opens");
+        let journal = Journal::open_in(&path, now, Some(1), false).expect("opens");
         assert_eq!(journal.spend(&[1; 32], now).expect("read"), Spent::Before);
+    }
+
+    #[test]
+    fn a_journal_that_was_removed_lets_no_used_token_in_again() {
+        let folder = Folder::new("removed");
+        let (path, now) = (folder.file(), Timestamp::now());
+        let journal = Journal::open_in(&path, now, Some(1), false).expect("opens");
+        assert_eq!(journal.spend(&[1; 32], now).expect("written"), Spent::Now);
+        drop(journal);
+        fs::remove_file(&path).expect("removed");
+        // The control: a file that nobody misses.
+        let control = Folder::new("removed-control");
+        let journal = Journal::open_in(&control.file(), now, Some(1), false).expect("opens");
+        assert_eq!(journal.spend(&[1; 32], now).expect("written"), Spent::Now);
+        let journal = Journal::open_in(&path, now, Some(1), true).expect("opens");
+        assert_eq!(journal.spend(&[1; 32], now).expect("read"), Spent::Unknown);
+        drop(journal);
+        // Also over one more start, and soon good again.
+        let journal = Journal::open_in(&path, later(now, 4), Some(1), false).expect("opens");
+        assert_eq!(journal.spend(&[1; 32], now).expect("read"), Spent::Unknown);
+        assert_eq!(journal.spend(&[2; 32], later(now, 4)).expect("written"), Spent::Now);
     }
 }

@@ -101,12 +101,38 @@ pub fn open(config: MeshConfig, state: &AppState) -> Result<Mesh, OpenError> {
         _ => false,
     };
     let path = state.config.data_directory.join("mesh-tokens.log");
-    let journal = journal.then(|| journal::Journal::open(&path, Timestamp::now())).transpose()?;
+    let journal = match journal {
+        false => None,
+        true => {
+            let known = state.engine.config(JOURNAL.0, JOURNAL.1)?.is_some();
+            let lost = known && !path.exists();
+            if lost {
+                tracing::warn!(
+                    "mesh-tokens.log is missing: which tokens were used is not known, so that all of the time up to now are refused"
+                );
+            }
+            let journal = journal::Journal::open(&path, Timestamp::now(), lost)?;
+            if !known {
+                state.engine.put_config(
+                    JOURNAL.0,
+                    JOURNAL.1,
+                    Some("{}"),
+                    None,
+                    "causeway",
+                    state.clock.now(),
+                )?;
+            }
+            Some(journal)
+        }
+    };
     if config.canned {
         canned::store(state)?;
     }
     Ok(Mesh::new(config, journal, embedded))
 }
+
+/// The document that says that there is a journal of used tokens.
+const JOURNAL: (&str, &str) = ("mesh", "token-journal");
 
 /// The door's routes. Bodies are not limited by the service's form limit but by [`limits::CHUNK_BYTES_MAX`].
 pub fn router(mesh: Mesh) -> Router<Shared> {
