@@ -138,7 +138,7 @@ fn questions(record: &Record, persons: u32) -> Result<()> {
         Ok(())
     };
     let pair = |a: &str, b: String| (a.to_owned(), b);
-    ask("Patient by NHS number", "Patient", &|n| vec![pair("identifier", nhs(n))], 2)?;
+    ask("Patient by NHS number", "Patient", &|n| vec![pair("identifier", nhs(n))], 1)?;
     ask("Observation by patient", "Observation", &|n| vec![pair("patient", format!("hl7v2-p{n}"))], 16)?;
     ask(
         "Observation by patient, code, date, sorted",
@@ -168,8 +168,54 @@ fn questions(record: &Record, persons: u32) -> Result<()> {
     Ok(())
 }
 
+/// Resources of the person of whom there is much.
+const LARGE: u32 = 10_000;
+/// Codes of those resources.
+const CODES: u32 = 100;
+
+/// One person with [`LARGE`] resources: what is asked of a part, and all of it.
+fn large() -> Result<()> {
+    let folder = std::env::temp_dir().join(format!("causeway-record-bench-{}-large", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap_or_default();
+    let record = Record::open(folder.join("record.db"))?;
+    let mut all = bundle("large", 1, LARGE);
+    let mut value: Value = serde_json::from_slice(&all).unwrap_or_default();
+    for (number, entry) in (0_u32..).zip(value["entry"].as_array_mut().into_iter().flatten()) {
+        if entry["resource"]["resourceType"] == "Observation" {
+            entry["resource"]["code"]["coding"][0]["code"] = json!(format!("C{}", number % CODES));
+        }
+    }
+    all = value.to_string().into_bytes();
+    record.apply(&all, &source("large", "l".to_owned()), Timestamp::UNIX_EPOCH)?;
+    println!("one person with {LARGE} resources");
+    let rounds = 20;
+    let start = Instant::now();
+    for n in 0..rounds {
+        let query = [
+            ("patient", "large-p1".to_owned()),
+            ("code", format!("C{n}")),
+            ("date", "ge2025".into()),
+            ("_sort", "-date".into()),
+            ("_count", "20".into()),
+        ];
+        let query: Vec<_> = query.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        assert_eq!(record.search("Observation", &query, &SearchOptions::default())?.matches.len(), 20);
+    }
+    rate("Observation by patient, code, date, sorted, 20", rounds, start);
+    let start = Instant::now();
+    let mut bytes = 0;
+    for _ in 0..5 {
+        bytes = record.everything_written("large-p1", "", &[], None)?.map_or(0, |w| w.json.len());
+    }
+    rate(&format!("$everything as JSON, {:.1} MB", bytes as f64 / 1e6), 5, start);
+    drop(record);
+    std::fs::remove_dir_all(&folder).unwrap_or_default();
+    Ok(())
+}
+
 fn main() -> Result<()> {
     let persons = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(PERSONS);
     run((persons / 10).max(1))?;
-    run(persons)
+    run(persons)?;
+    large()
 }
