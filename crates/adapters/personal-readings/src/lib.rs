@@ -83,7 +83,7 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], heading: usize) {
     let columns: Vec<Option<Column>> =
         rows.get(heading).into_iter().flatten().map(|cell| table::column(cell.text.trim())).collect();
     let names: Vec<String> =
-        columns.iter().map(|c| c.map_or("another column".to_owned(), |c| format!("{c:?}"))).collect();
+        columns.iter().map(|c| c.map_or("another column", Column::words).to_owned()).collect();
     c.ledger.set_outline(Arc::new(names));
     let owner = preamble(c, rows.get(..heading).unwrap_or_default());
     for (cell, column) in rows.get(heading).into_iter().flatten().zip(0u16..) {

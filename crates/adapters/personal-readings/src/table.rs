@@ -80,6 +80,29 @@ pub(crate) enum Column {
     Serial,
 }
 
+impl Column {
+    /// What it holds in words, for the places of the account.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::NhsNumber => "NHS number",
+            Self::Moment => "date and time",
+            Self::Date => "date",
+            Self::Time => "time",
+            Self::Systolic => "systolic blood pressure",
+            Self::Diastolic => "diastolic blood pressure",
+            Self::Pulse => "pulse",
+            Self::Weight(_) => "weight",
+            Self::Glucose(_) => "glucose",
+            Self::Temperature => "temperature",
+            Self::Oxygen => "oxygen saturation",
+            Self::Mood => "mood",
+            Self::Note => "note",
+            Self::Device => "device",
+            Self::Serial => "serial number of the device",
+        }
+    }
+}
+
 /// A unit as UCUM has it, and in words; empty where the heading has none.
 pub(crate) type Unit = (&'static str, &'static str);
 
