@@ -8,7 +8,6 @@ use std::path::Path;
 const KNOWN: &[(&str, &str)] = &[
     ("access", "caller disclosure gate reader sealed shelf"),
     ("adapters/care-provider-record", "about_me checks compose record subject"),
-    ("adapters/careconnect", "clinical consent copy document elements extension imaging medicine resource"),
     ("adapters/client-level-data", "characteristics contact event service task"),
     ("adapters/eps", "message prescription request supply"),
     (
@@ -33,6 +32,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("record", "bundle compare parameters params paths"),
     ("research", "deidentify omop project"),
     ("service", "check config exposure"),
+    ("stu3", "clinical consent copy document elements extension imaging medicine resource"),
     ("xml", "element parse"),
 ];
 

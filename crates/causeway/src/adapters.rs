@@ -21,6 +21,7 @@ pub static ADAPTERS: &[&dyn Adapter] = &[
     &causeway_adapter_nhais::Nhais,
     &causeway_adapter_personal_readings::PersonalReadings,
     &causeway_adapter_summary_care_record::SummaryCareRecord,
+    &causeway_adapter_transfer_of_care::TransferOfCare,
 ];
 
 #[cfg(test)]

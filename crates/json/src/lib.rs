@@ -4,6 +4,7 @@
 //! RFC 8259, strictly: no comments, no trailing commas, no lone surrogates. Linear in the input, and nested no
 //! deeper than [`limits::DEPTH_MAX`].
 
+mod build;
 pub mod limits;
 mod parse;
 pub mod shape;
@@ -11,5 +12,6 @@ pub mod shape;
 mod tests;
 mod tree;
 
+pub use build::Builder;
 pub use parse::Error;
 pub use tree::{Kind, Node, Tree};

@@ -64,7 +64,7 @@ impl<'a> Tree<'a> {
         Ok(tree)
     }
 
-    fn enter(&mut self, ledger: &mut Ledger) {
+    pub(crate) fn enter(&mut self, ledger: &mut Ledger) {
         ledger.set_outline(self.names.clone());
         for (index, node) in self.nodes.iter_mut().enumerate() {
             node.span = Span::new(node.span.start as usize + self.shift, node.span.end as usize + self.shift);

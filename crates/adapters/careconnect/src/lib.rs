@@ -1,29 +1,13 @@
 #![doc = include_str!("../README.md")]
 
-mod clinical;
-mod codes;
-mod consent;
-mod copy;
-mod document;
-mod elements;
 mod encode;
-mod extension;
-mod imaging;
-pub mod issues;
-mod kinds;
-pub mod limits;
-mod medicine;
-mod message;
-mod record;
-mod resource;
-mod rules;
-mod typed;
 
 use causeway_adapter::{
     Adapter, Composer, Confidence, Context, Detection, Encoded, Format, Sector, Sink, Telling,
 };
 use causeway_core::Issue;
 use causeway_json::Tree;
+use causeway_stu3::{Reading, limits};
 use causeway_terminology::Map;
 use serde_json::Value;
 
@@ -54,11 +38,11 @@ impl Adapter for CareConnect {
     }
 
     fn maps(&self) -> &'static [&'static Map] {
-        &codes::MAPS
+        &causeway_stu3::codes::MAPS
     }
 
     fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
-        &[rules::ALL, issues::ALL]
+        &causeway_stu3::RULES
     }
 
     fn detect(&self, input: &[u8]) -> Detection {
@@ -72,6 +56,10 @@ impl Adapter for CareConnect {
         let answers = answer.iter().filter_map(|text| find(head, text.as_bytes())).min();
         let kind = find(head, b"\"resourceType\"");
         if answers.is_some() && answers == kind && !has("/STU3/") {
+            return Detection::no();
+        }
+        // A message or document of ITK3 has an adapter of its own.
+        if causeway_stu3::is_envelope(head) {
             return Detection::no();
         }
         // R4 looks alike: only what R4 can't have speaks for STU3. Records in R4 may keep extensions of CareConnect.
@@ -90,7 +78,8 @@ impl Adapter for CareConnect {
     fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
         let mut composer = Composer::new(self.name(), context);
         let tree = Tree::parse(input, &mut composer.ledger)?;
-        message::translate(&tree, &mut composer, sink);
+        causeway_stu3::translate(&tree, &mut composer, Reading::Record);
+        composer.flush(sink);
         Ok(())
     }
 

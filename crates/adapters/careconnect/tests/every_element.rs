@@ -18,7 +18,7 @@ struct Element {
 }
 
 fn elements() -> Vec<Element> {
-    let lines = include_str!("../src/encode/stu3-elements.tsv").lines().filter(|l| !l.starts_with('#'));
+    let lines = include_str!("../../../stu3/maps/stu3-elements.tsv").lines().filter(|l| !l.starts_with('#'));
     lines
         .map(|line| {
             let mut fields = line.split('\t');

@@ -160,7 +160,7 @@ fn an_answer_that_is_no_record_is_refused() {
 fn a_type_that_is_not_translated_sinks_nothing() {
     let text = r#"{"resourceType":"Bundle","type":"collection","entry":[
         {"resource":{"resourceType":"Patient","id":"p","gender":"female","birthDate":"2042-01-01"}},
-        {"resource":{"resourceType":"ClinicalImpression","id":"c","status":"completed","subject":{"reference":"Patient/p"}}},
+        {"resource":{"resourceType":"RiskAssessment","id":"c","status":"final","subject":{"reference":"Patient/p"}}},
         {"resource":{"resourceType":"Condition","id":"k","clinicalStatus":"active","note":[null,{"text":"see letter"}],
             "code":{"text":"Asthma"},"subject":{"reference":"Patient/p"}}}]}"#;
     let found = translate(&CareConnect, text.as_bytes(), &test_context());

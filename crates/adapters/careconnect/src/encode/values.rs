@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Encoding, kind};
-use crate::codes::{EXTENSIONS, SYSTEMS, TERMINOLOGY};
+use causeway_stu3::codes::{EXTENSIONS, SYSTEMS, TERMINOLOGY};
 
 const UKCORE: &str = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-";
 const NHS: &str = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-CareConnect-GPC-";

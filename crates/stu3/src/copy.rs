@@ -1,0 +1,252 @@
+//! Copies what STU3 and R4 have alike: values with their digits, references resolved, systems renamed.
+
+use causeway_adapter::Context;
+use causeway_core::{Issue, IssueCode, ItemId, Leaf, Outcome, Severity, When, common};
+use causeway_fhir::{Writer, systems, types};
+use causeway_json::{Kind, Node};
+use causeway_profile::schema::TypeRef;
+
+use crate::record::Record;
+use crate::{codes, extension, rules};
+
+/// What copying needs to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Copier<'r, 't> {
+    pub record: &'r Record<'t>,
+    /// Code of the sender, for identifiers of what lies elsewhere.
+    pub sender: &'r str,
+    /// When it was received, and in which zone.
+    pub context: &'r Context,
+    /// The R4 type of the object that is being written, where it is known: see [`crate::typed`].
+    pub ty: Option<TypeRef>,
+    /// The item to hang an issue on that concerns the resource.
+    pub about: Option<ItemId>,
+}
+
+/// A warning, for [`Writer::issue`].
+pub(crate) fn warning(code: IssueCode, rule: &'static str, text: &'static str) -> Issue {
+    Issue::new(Severity::Warning, code, rule, text)
+}
+
+impl<'t> Copier<'_, 't> {
+    /// Tells of a date of birth after the day of receipt. Whether it has been kept as its text, and is not to be written.
+    pub fn born_in_future(self, w: &mut Writer, owner: Node<'t>, node: Node<'t>) -> bool {
+        let Some(leaf) = node.leaf() else { return false };
+        let Ok(when) = When::iso(leaf.text.trim(), &self.context.zone) else { return false };
+        if owner.get("_birthDate").is_none() {
+            return causeway_adapter::birth::is_in_future(w, self.context.received, &when, leaf);
+        }
+        // Its place is taken by what the sender says of the date.
+        if when.earliest() > self.context.received.as_second() {
+            w.issue(Some(leaf.id), common::BIRTH_FUTURE.issue());
+        }
+        false
+    }
+
+    /// Tells of a date of death that can't be.
+    pub fn tell_death(self, w: &mut Writer, owner: Node<'t>, node: Node<'t>) {
+        let date = |text: &str| When::iso(text.trim(), &self.context.zone).ok();
+        let Some(leaf) = node.leaf() else { return };
+        let Some(died) = date(leaf.text) else { return };
+        let born = owner.string_of("birthDate").and_then(date);
+        causeway_adapter::birth::tell_death(w, self.context.received, &died, born.as_ref(), leaf);
+    }
+
+    /// A member under a key of R4, as its type there demands.
+    pub fn member(self, w: &mut Writer, key: &str, node: Node<'t>) {
+        match self.ty {
+            Some(ty) => self.typed(w, ty, key, node),
+            None => self.untyped(w, key, node),
+        }
+    }
+
+    /// A member under a key, as it is.
+    pub fn untyped(self, w: &mut Writer, key: &str, node: Node<'t>) {
+        match node.kind() {
+            Kind::Object => {
+                w.object(key, |w| self.body(w, node));
+            }
+            Kind::Array => {
+                w.array(key, |w| node.elements().for_each(|e| self.element(w, e)));
+            }
+            Kind::Null => {}
+            _ => self.scalar(w, key, node),
+        }
+    }
+
+    /// A string, number or boolean under a key.
+    pub fn scalar(self, w: &mut Writer, key: &str, node: Node<'t>) {
+        let Some(leaf) = node.leaf() else { return };
+        match node.kind() {
+            Kind::Text => w.string(key, leaf.text, leaf),
+            Kind::Number => w.number(key, leaf.text, leaf),
+            _ => w.boolean(key, leaf.text == "true", leaf),
+        }
+    }
+
+    /// A value within an array.
+    pub fn element(self, w: &mut Writer, node: Node<'t>) {
+        match (node.kind(), node.leaf()) {
+            (Kind::Object, _) => {
+                w.element(|w| self.body(w, node));
+            }
+            (Kind::Text, Some(leaf)) => w.value(leaf.text, leaf),
+            (Kind::Number | Kind::True | Kind::False, Some(leaf)) => {
+                w.raw_value(leaf.text.as_bytes(), leaf);
+            }
+            // Only beside extensions of its own does a null stand for a value.
+            (Kind::Null, _) if is_extended(node) => w.raw_value(b"null", ()),
+            _ => {}
+        }
+    }
+
+    /// The members of an object, written into an open one.
+    pub fn body(self, w: &mut Writer, node: Node<'t>) {
+        let start = w.bytes().len();
+        if node.get("reference").is_some_and(|r| r.kind() == Kind::Text) {
+            self.reference(w, node);
+            return;
+        }
+        for (name, child) in node.members() {
+            self.field(w, node, name, child);
+        }
+        if self.ty.is_some_and(|ty| ty.name() == "Questionnaire.item.enableWhen") {
+            crate::document::enable_when(w, node);
+        }
+        self.complete(w, start);
+    }
+
+    /// One member of an object, by what its name means in every data type.
+    pub fn field(self, w: &mut Writer, owner: Node<'t>, name: &str, child: Node<'t>) {
+        match name {
+            "extension" | "modifierExtension" => extension::list(self, w, name, child),
+            "hasAnswer" if self.ty.is_some_and(|ty| ty.name() == "Questionnaire.item.enableWhen") => {}
+            "system" if self.ty.is_none_or(|ty| ty.name() != "Money") => self.system(w, owner, child),
+            "fhir_comments" => {}
+            "value" if self.ty.is_some_and(|ty| ty.name() == "Identifier") => {
+                if let Some(leaf) = child.leaf() {
+                    types::tell_rounded(w, leaf.text, &leaf);
+                }
+                self.member(w, name, child);
+            }
+            _ => self.member(w, name, child),
+        }
+    }
+
+    /// `system`, renamed where R4 or UK Core renamed it.
+    fn system(self, w: &mut Writer, owner: Node<'t>, node: Node<'t>) {
+        let Some(leaf) = node.leaf() else { return };
+        let url = match owner.string_of("code") {
+            // UK Core keeps two of the codes; the others are HL7's own.
+            Some("presenting-complaint" | "co-morbidity") if is_condition_category(leaf.text) => {
+                "https://fhir.hl7.org.uk/CodeSystem/UKCore-ConditionCategory".into()
+            }
+            _ if is_condition_category(leaf.text) => systems::CONDITION_CATEGORY.into(),
+            _ => codes::system(leaf.text),
+        };
+        // A code that the system of R4 does not have stays with the system that the source names.
+        let lacking = owner.string_of("code").filter(|code| *url != *leaf.text && codes::lacks(&url, code));
+        if lacking.is_some() {
+            w.issue(Some(leaf.id), rules::CODE_OF_SYSTEM.issue());
+            w.string("system", leaf.text, leaf);
+            return;
+        }
+        match codes::is_bare_oid(leaf.text) {
+            true => {
+                w.issue(Some(leaf.id), rules::VALUE_REPAIRED.issue());
+                w.string("system", &format!("urn:oid:{}", leaf.text.trim()), leaf);
+            }
+            false => w.string("system", &url, leaf),
+        }
+    }
+
+    /// The content of a `Reference`: within the record by its id; elsewhere as the sender names it.
+    pub fn reference(self, w: &mut Writer, node: Node<'t>) {
+        let Some(leaf) = node.leaf_of("reference") else { return };
+        match self.record.find(leaf.text).map(|e| e.target.as_ref()) {
+            Some(Some(target)) => w.reference_body(target, leaf),
+            Some(None) => {
+                let text = "the resource that is referred to is of a type that is not carried";
+                w.issue(Some(leaf.id), warning(IssueCode::NotSupported, "reference-not-carried", text));
+                w.claim(leaf, Outcome::Unsupported, "refers to a resource that is not carried");
+            }
+            None if self.record.dangling(leaf.text) => self.dangling(w, leaf, node),
+            None => self.outside(w, leaf, node),
+        }
+        for (name, child) in node.members().filter(|(name, _)| *name != "reference") {
+            // What the sender's server calls the target is told below where it lies outside.
+            self.typed_as("Reference").field(w, node, name, child);
+        }
+    }
+
+    /// A reference that leads to nothing in a record that should hold its target: what refers stays, and says by
+    /// identifier and in words what is missing. A medicine that is missing is an error, for nobody can tell what
+    /// was prescribed.
+    fn dangling(self, w: &mut Writer, leaf: Leaf<'t>, node: Node<'t>) {
+        let mut parts = leaf.text.rsplit('/');
+        let (id, kind) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+        if node.get("identifier").is_none() {
+            w.object("identifier", |w| match kind {
+                "" => {
+                    w.fixed("system", "urn:ietf:rfc:3986");
+                    w.string("value", leaf.text, leaf);
+                }
+                _ => {
+                    w.string("system", &systems::local(self.sender, kind), leaf);
+                    w.string("value", id, leaf);
+                }
+            });
+        }
+        let missing = "the target of the reference is not in the record; only its identifier was kept";
+        w.lossy(leaf, missing);
+        if node.name() == "medicationReference" {
+            if node.get("display").is_none() {
+                w.fixed("display", "not in the record that was sent");
+            }
+            let text = "the medicine that is referred to is not in the record, so what it is can't be told; the \
+                        rest of the entry was carried";
+            let issue = Issue::new(Severity::Error, IssueCode::NotFound, "reference-dangling", text);
+            w.issue(Some(leaf.id), issue);
+        } else {
+            let text = "the reference leads to nothing in the record; what refers was carried, with the \
+                        identifier of what is missing";
+            w.issue(Some(leaf.id), warning(IssueCode::NotFound, "reference-dangling", text));
+        }
+    }
+
+    /// A reference to what lies outside of the input, with the identifier that this exchange gives to such ids.
+    fn outside(self, w: &mut Writer, leaf: Leaf<'t>, node: Node<'t>) {
+        w.string("reference", leaf.text, leaf);
+        let mut parts = leaf.text.rsplit('/');
+        let (Some(id), Some(kind)) = (parts.next(), parts.next()) else { return };
+        let relative = !leaf.text.contains(':') && parts.next().is_none();
+        if relative && node.get("identifier").is_none() {
+            w.object("identifier", |w| {
+                w.string("system", &systems::local(self.sender, kind), leaf);
+                w.string("value", id, leaf);
+            });
+        }
+    }
+
+    /// A `Reference` to the target of a wrapper (`{"agent": {…}}`), under a key.
+    pub fn unwrapped(self, w: &mut Writer, key: &str, node: Node<'t>, part: &str) {
+        if let Some(inner) = node.get(part) {
+            self.member(w, key, inner);
+        }
+    }
+
+    /// Everything below a node has no place in R4.
+    pub fn lost(self, w: &mut Writer, node: Node<'t>, reason: &'static str) {
+        w.claim(node.leaves(), Outcome::Unsupported, reason);
+    }
+}
+
+fn is_condition_category(system: &str) -> bool {
+    system.ends_with("/CareConnect-ConditionCategory-1")
+}
+
+/// Whether an element of a list has extensions: a sibling of the list, its name with `_` in front.
+fn is_extended(node: Node<'_>) -> bool {
+    let Some(list) = node.parent() else { return false };
+    list.parent().is_some_and(|owner| owner.get(&format!("_{}", list.name())).is_some())
+}

@@ -1,0 +1,35 @@
+//! Rules of this format that tell what could not be carried as it stood, and what can be done about it.
+
+causeway_adapter::rules! {
+    NO_PLACE Warning NotSupported "element-without-place" "R4 has no place for the element; it is kept only in the original"
+        "read it in the original";
+    SECOND_LOST Warning NotSupported "element-once" "R4 has the element once; the first was carried, and the others are kept only in the original"
+        "read them in the original";
+    VALUE_REPAIRED Warning Value "value-repaired" "the value was not in the form that FHIR demands, and what it means is certain; it was put into that form"
+        "have the sending system write it as FHIR demands";
+    VALUE_INVALID Warning Value "value-invalid" "the value can't be one of this element; it was left out, and is kept only in the original"
+        "look at the value in the original, and correct it at its source";
+    REQUIRED_UNKNOWN Information Required "required-unknown" "R4 demands elements that the source does not state; they say that the value is not known";
+    TYPE_NOT_CARRIED Warning NotSupported "resource-type-not-carried"
+        "the resource is of a type that is not translated; it is kept only in the original"
+        "read it in the original";
+    NO_RECORD Error NotSupported "no-record" "the document holds an answer of a server, or other resources that are no record of care; there is nothing to translate"
+        "look at the answer: where it reports an error, ask for the record again";
+    ABATED_ACTIVE Warning Conflict "active-problem-ended" "the condition is active and has an end; the status was carried as it stands, and the end as a note, for FHIR forbids both"
+        "ask the sender whether the condition is over";
+    NOT_DONE_HISTORY Warning Informational "history-not-taken" "the family history was not taken; it was carried with the status that says so";
+    CONSENT_EXCEPTION Information Informational "consent-exception" "the consent has exceptions; they were carried as provisions within it";
+    CODE_OF_SYSTEM Warning CodeInvalid "code-not-in-system" "the code system that R4 has for this does not have the code; it was kept with the system that the source names";
+    XML_NAMESPACE Fatal Structure "xml-namespace" "the document is not in FHIR's namespace"
+        "write xmlns=\"http://hl7.org/fhir\" at the root element";
+    XML_DEEP Fatal TooLong "xml-nesting" "elements are nested more than {} levels deep";
+    BUNDLE_TYPE Error Structure "bundle-type" "the Bundle is neither a message nor a document; it was refused"
+        "send a Bundle of type message with its MessageHeader first, or of type document with its Composition first";
+    HEADER_ABSENT Error Structure "message-header-absent" "the first entry of the message is no MessageHeader; it was refused"
+        "put the MessageHeader first";
+    FOCUS_ABSENT Error NotFound "focus-absent" "the MessageHeader names no entry of the message as what it is about; it was refused"
+        "let focus refer to the document within the message by its fullUrl";
+    COMPOSITION_ABSENT Error Structure "composition-absent" "the first entry of the document is no Composition; it was refused"
+        "put the Composition first";
+    ANSWER_UNKNOWN Warning NotSupported "condition-of-item-lost" "R4 has no such condition of a questionnaire's item; it is kept only in the original";
+}
