@@ -124,6 +124,7 @@ const DISCOVERY: [Expected; 24] = [
     ("E03-telecare-short-codes/2-fewer-zeros.xml", &["Local unit and controller", "Manual alarm"], &[], &[]),
 ];
 
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn read_right(folder: &str, expected: &[Expected]) {
     let base = std::env::var_os("CAUSEWAY_CASES")
         .map_or_else(|| project_root().join("../shared/cases"), std::path::PathBuf::from)

@@ -270,6 +270,7 @@ fn flips() -> usize {
     std::env::var("CAUSEWAY_FLIPS").ok().and_then(|n| n.parse().ok()).unwrap_or(12)
 }
 
+#[allow(clippy::print_stdout, reason = "the figure is what the long run is for")]
 #[test]
 fn flipped_bytes_are_found_or_harmless() {
     let (_folder, reference) = copied();
