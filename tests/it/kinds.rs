@@ -93,7 +93,10 @@ fn nobody_is_born_after_the_message() {
     }
     let adapters = ["care-act-assessment", "care-provider-record", "careconnect", "discharge-notice"];
     all_tried(&tried, &adapters);
-    all_tried(&tried, &["edifact-pathology", "eps", "fhir-r4", "hl7v2", "itk-cda", "nhais"]);
+    all_tried(
+        &tried,
+        &["edifact-pathology", "eps", "fhir-r4", "hl7v2", "itk-cda", "nhais", "transfer-of-care"],
+    );
 }
 
 #[test]
