@@ -18,6 +18,9 @@ pub const WORKFLOW_HEADER: &str = "causeway-workflow";
 /// Door of messages that were typed into a form.
 pub const FORM_DOOR: &str = "form";
 
+/// Sender of what people write about themselves: no organisation's code looks like it.
+pub const PERSON: &str = "person";
+
 /// Accepts without holding a thread while the engine commits.
 ///
 /// # Errors

@@ -1,12 +1,16 @@
 //! The demonstration's chapter on access: who is let in and who is not, through the pages that these people would use.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use causeway_synth::Person;
 use reqwest::{Method, StatusCode, Url, header};
 use serde_json::{Value, json};
 
 use crate::cast::{cast, neighbour};
+
+/// In which what somebody writes must reach those who care for her.
+const REACHES_WITHIN: Duration = Duration::from_secs(5);
 
 /// What each asked for and what came of it.
 #[derive(Debug, Default)]
@@ -226,9 +230,29 @@ minutes, and the privacy officer reviews it.",
         before.refused() && after.opened(),
     );
 
+    // What she measures at home reaches those who care for her.
+    let readings = format!("/me/{id}/readings");
+    let gp = Visitor::sign_in(client, base, "gp").await?;
+    let reading =
+        [("date", "27/11/2026"), ("time", "08:10"), ("systolic", "131"), ("diastolic", "78"), ("once", "1")];
+    herself.send(&readings, &readings, &reading).await?;
+    let begun = Instant::now();
+    let mut seen_by_gp = false;
+    while !seen_by_gp && begun.elapsed() < REACHES_WITHIN {
+        seen_by_gp = gp.see(&seen).await?.text.contains("Self-measured");
+    }
+    outcome.step(
+        format!(
+            "{} types in a blood pressure that she took at home; {} sees it, marked as her own, {} ms later.",
+            her.given,
+            name_of("gp"),
+            begun.elapsed().as_millis(),
+        ),
+        seen_by_gp,
+    );
+
     let choices = format!("/me/{id}/choices");
     herself.send(&choices, &choices, &[("choice", "national-opt-out"), ("on", "yes")]).await?;
-    let gp = Visitor::sign_in(client, base, "gp").await?;
     let worker = Visitor::sign_in(client, base, "care-worker").await?;
     let (doctor, carer) = (gp.see(&seen).await?, worker.see(&seen).await?);
     outcome.step(

@@ -10,6 +10,7 @@ use causeway_record::{Applied, Notice, Prepared, RecordError, SourceMessage};
 use serde_json::Value;
 
 use super::worker::{self, End};
+use crate::accept::PERSON;
 use crate::limits::{PAGE_ISSUES_MAX, RECORD_WINDOW_MESSAGES, WINDOW_BYTES};
 use crate::state::{AppState, Shared};
 use crate::subscription;
@@ -214,7 +215,7 @@ pub(super) fn source(
         message: message.new.id.to_string(),
         sender_code: code.clone(),
         sender_system: organisation.system.url().to_owned(),
-        sender_name: organisation.name,
+        sender_name: if code == PERSON { "the person".to_owned() } else { organisation.name },
         adapter: translation.adapter.clone(),
         sector: format.map_or(Sector::Health, |f| f.sector),
         telling: format.map_or(Telling::Event, |f| f.telling),

@@ -5,6 +5,7 @@ mod asking;
 pub mod cast;
 mod officer;
 mod own;
+mod readings;
 pub(crate) mod sign_in;
 mod trial;
 
@@ -33,6 +34,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/me/{person}/looked", get(own::looked))
         .route("/me/{person}/choices", get(own::choices).post(own::choose))
         .route("/me/{person}/people", get(own::people).post(own::let_in))
+        .route("/me/{person}/readings", get(readings::page).post(readings::send))
         .route("/me/{person}/wrong", get(own::wrong).post(own::tell))
         .route("/access/ask", get(asking::page).post(asking::ask))
         .route("/privacy", get(officer::page))

@@ -120,19 +120,19 @@ pub(super) async fn code(State(state): State<Shared>, reader: Reader, Form(form)
     render(&HomePage { frame: Frame::new("My record", "/me"), who, people, code })
 }
 
-struct PlainEntry {
-    title: String,
-    detail: String,
+pub(super) struct PlainEntry {
+    pub(super) title: String,
+    pub(super) detail: String,
     /// What else is to be said of it: that it is over, that sources differ.
     standing: &'static str,
-    lines: Vec<(String, String)>,
+    pub(super) lines: Vec<(String, String)>,
     more: usize,
-    date: String,
+    pub(super) date: String,
     from: String,
 }
 
 impl PlainEntry {
-    fn of(fact: &Fact) -> Self {
+    pub(super) fn of(fact: &Fact) -> Self {
         let lead = fact.lead();
         let lines = lead.map(|l| l.lines.as_slice()).unwrap_or_default();
         Self {
@@ -278,7 +278,7 @@ fn is_own(opened: &Opened) -> bool {
 }
 
 /// Opens her own record, nobody else's.
-async fn own(state: &Shared, reader: &Reader, id: &str, what: &str) -> Answer<Opened> {
+pub(super) async fn own(state: &Shared, reader: &Reader, id: &str, what: &str) -> Answer<Opened> {
     reader.signed_in()?;
     let opened = people::open(state, reader, id, what).await?;
     if is_own(&opened) {
@@ -386,6 +386,7 @@ fn what(event: &Event) -> String {
         Act::BreakGlass => "emergency access began".to_owned(),
         Act::SelfClaim => "somebody said that they care for you".to_owned(),
         Act::Review => "an access was reviewed".to_owned(),
+        Act::Create => "something was written".to_owned(),
         _ => "a part of the record".to_owned(),
     }
 }

@@ -141,6 +141,7 @@ const CASES: &[Case] = &[
     ("/me/{person}/choices", "/me/{person}/choices", false),
     ("/me/{person}/looked", "/me/{person}/looked", false),
     ("/me/{person}/people", "/me/{person}/people", false),
+    ("/me/{person}/readings", "/me/{person}/readings", false),
     ("/me/{person}/wrong", "/me/{person}/wrong", false),
     ("/_ping", "/_ping", false),
     ("/_status", "/_status", false),
