@@ -19,7 +19,7 @@ use causeway_exchange::{
     WorkKind,
 };
 use causeway_host::problem::{Answer, Problem};
-use causeway_record::SummaryQuery;
+use causeway_access::record::SummaryQuery;
 use jiff::civil::DateTime;
 use serde::Deserialize;
 
