@@ -18,7 +18,7 @@ use causeway_exchange::{
     Accept, AcceptOutcome, Effects, IdempotencyKey, NewAudit, NewMessage, NewWork, Payload, State as Stand,
     WorkKind,
 };
-use causeway_host::problem::{Answer, Problem};
+use causeway_host::problem::Answer;
 use causeway_access::record::SummaryQuery;
 use jiff::civil::DateTime;
 use serde::Deserialize;
