@@ -272,6 +272,7 @@ fn flips() -> usize {
 
 #[allow(clippy::print_stdout, reason = "the figure is what the long run is for")]
 #[test]
+#[allow(clippy::print_stdout)]
 fn flipped_bytes_are_found_or_harmless() {
     let (_folder, reference) = copied();
     let expected = says(&reference);

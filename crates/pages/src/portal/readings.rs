@@ -11,6 +11,7 @@ use causeway_access::Reader;
 use causeway_access::audit_event::Act;
 use causeway_access::caller::same_origin;
 use causeway_access::opened;
+use causeway_access::record::SummaryQuery;
 use causeway_access::sections::OWN_READINGS;
 use causeway_broker::accept::{FORM_DOOR, PERSON, commit, first_answer};
 use causeway_broker::state::{Shared, new_message_id};
@@ -19,7 +20,6 @@ use causeway_exchange::{
     WorkKind,
 };
 use causeway_host::problem::Answer;
-use causeway_access::record::SummaryQuery;
 use jiff::civil::DateTime;
 use serde::Deserialize;
 

@@ -203,7 +203,7 @@ fn rows_have_what_the_model_asks_and_their_keys_are_found() {
     assert_eq!(tally.unmapped["condition_occurrence"], unknown);
     let weights = rows(&out, &report, "measurement");
     assert!(weights.iter().all(|r| r["unit_concept_id"] == "2000000006" && r["unit_source_value"] == "kg"));
-    assert!(weights.iter().any(|r| r["visit_occurrence_id"] != ""));
+    assert!(weights.iter().any(|r| !r["visit_occurrence_id"].is_empty()));
     assert_eq!((tally.left_out["refuted"], tally.left_out["no date"]), (1, 1), "{tally:?}");
     assert_eq!(report.left_out["resource whose meaning would change"], 2);
     assert_eq!(tally.first_day_of_period, 0);
@@ -256,6 +256,7 @@ fn a_vocabulary_that_is_none_is_refused_with_its_place() {
 
 /// The tables against OHDSI's own list of fields, where it is at hand.
 #[test]
+#[allow(clippy::print_stderr)]
 fn every_field_is_the_models() {
     let folder =
         std::env::var("CAUSEWAY_ACCEPTANCE").unwrap_or_else(|_| "../../../shared/acceptance".to_owned());
