@@ -239,7 +239,7 @@ minutes, and the privacy officer reviews it.",
     let begun = Instant::now();
     let mut seen_by_gp = false;
     while !seen_by_gp && begun.elapsed() < REACHES_WITHIN {
-        seen_by_gp = gp.see(&seen).await?.text.contains("Self-measured");
+        seen_by_gp = gp.see(&seen).await?.text.contains(", self-measured");
     }
     outcome.step(
         format!(

@@ -125,6 +125,9 @@ pub(crate) fn title(kind: &str, map: &Map<String, Value>) -> String {
     if kind == "Immunization" {
         return cut(vaccine(map).to_owned());
     }
+    if kind == "Observation" && is_self_measured(map) {
+        return cut(format!("{}, self-measured", first_text(map, TITLES)));
+    }
     // The scope's own display ("Privacy Consent") says nothing to who reads it.
     if kind == "Consent" {
         match first_text(map, &["scope.coding.code"]) {
@@ -136,6 +139,11 @@ pub(crate) fn title(kind: &str, map: &Map<String, Value>) -> String {
         }
     }
     cut(first_text(map, TITLES).to_owned())
+}
+
+/// Whether the person took a reading herself: the words by which the adapter `personal-readings` says so.
+pub(crate) fn is_self_measured(map: &Map<String, Value>) -> bool {
+    first_text(map, &["method.text"]) == "Self-measured by the person"
 }
 
 /// An alarm from somebody's home (SCAIP): what raised it, and that a fall detector raised it because of a fall.

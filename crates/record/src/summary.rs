@@ -289,7 +289,8 @@ pub(crate) fn tests(facts: &[Fact]) -> Vec<Test> {
         else {
             continue;
         };
-        let unit = crate::facts::keys::unit(&measured.unit);
+        let own = if measured.own { "own " } else { "" };
+        let unit = format!("{own}{}", crate::facts::keys::unit(&measured.unit));
         // The same test has one code in one place and another wording elsewhere: any of its names leads to it.
         let known = telling.names.iter().find_map(|name| at.get(&(name.clone(), unit.clone())).copied());
         let index = known.unwrap_or(out.len());

@@ -34,6 +34,8 @@ pub struct Measured {
     pub high: String,
     /// Interpretation as told, such as `High`.
     pub flag: String,
+    /// Whether the person measured it herself: such values and those of a clinic are two series.
+    pub own: bool,
 }
 
 /// What one source tells of one thing.
@@ -248,5 +250,6 @@ fn measured(map: &Map<String, Value>) -> Option<Measured> {
         range,
         low,
         high,
+        own: describe::is_self_measured(map),
     })
 }
