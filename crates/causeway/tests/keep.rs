@@ -272,7 +272,6 @@ fn flips() -> usize {
 
 #[allow(clippy::print_stdout, reason = "the figure is what the long run is for")]
 #[test]
-#[allow(clippy::print_stdout)]
 fn flipped_bytes_are_found_or_harmless() {
     let (_folder, reference) = copied();
     let expected = says(&reference);
@@ -340,6 +339,9 @@ fn a_lost_record_turns_health_red_and_is_made_anew_the_same() {
 #[test]
 fn a_backup_made_under_load_is_whole_elsewhere() {
     let (folder, data) = copied();
+    let pointers = |data: &Path| causeway_locator::Store::open(data.join("pointers.sqlite")).expect("pointers");
+    let pointer = causeway_locator::Pointer { id: "ZZ901-1".to_owned(), ..causeway_locator::Pointer::default() };
+    pointers(&data).create(&pointer, &[], false).expect("kept");
     let server = Process::serve(&data);
     let client = client();
     let load: Vec<Vec<u8>> = messages(9);
@@ -379,6 +381,7 @@ fn a_backup_made_under_load_is_whole_elsewhere() {
         let output = causeway(&[&arguments[..], &["--key", &key]].concat());
         assert!(output.status.success(), "{}", text(&output));
         assert!(!causeway(&arguments).status.success(), "a restore overwrites nothing");
+        assert!(pointers(&elsewhere).get("ZZ901-1").expect("read").is_some(), "pointers are in the copy");
         // What the record did not have yet is taken in at the next start, and then the two agree.
         let server = Process::serve(&elsewhere);
         settled(&elsewhere);

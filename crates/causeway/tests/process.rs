@@ -35,7 +35,7 @@ impl Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_causeway"))
             .args(arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::inherit())
             .spawn()
             .expect("the binary starts");
         let mut line = String::new();
@@ -314,6 +314,8 @@ fn on_postgresql_a_lost_machine_loses_nothing() {
         leader.port, standby.port
     );
     std::fs::write(&connection, hosts).expect("written");
+    // What may hold a password is for its owner alone, or it is refused.
+    std::fs::set_permissions(&connection, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("closed");
     let settings = folder.path().join("causeway.toml");
     std::fs::write(
         &settings,

@@ -85,6 +85,15 @@ impl Store {
         Ok(Self { db: Mutex::new(db) })
     }
 
+    /// Copies the pointers of one moment into a new file; others may write meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`]; there is such a file already.
+    pub fn copy_to(&self, path: &Path) -> Result<()> {
+        self.lock().execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
+        Ok(())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -233,6 +242,10 @@ mod tests {
         );
         assert_eq!(store.create(&pointer("A-2"), &targets, true).unwrap(), Kept::New);
         assert!(store.get("A-1").unwrap().is_none());
+        let copy = folder.join("copy.sqlite");
+        store.copy_to(&copy).unwrap();
+        assert!(store.copy_to(&copy).is_err(), "nothing is overwritten");
+        assert!(Store::open(&copy).unwrap().get("A-2").unwrap().is_some());
         let mut changed = pointer("A-2");
         changed.resource = json!({"id": "A-2", "description": "new"});
         assert!(store.update(&changed, &pointer("A-2")).unwrap());

@@ -82,6 +82,11 @@ fn the_examples_of_booking_and_referral_are_read_without_loss() {
         }
         Suite::new(&FhirR4).case(name.clone(), bytes.clone()).accounts();
         let made = translate(&FhirR4, &bytes, &test_context());
+        if REFUSED.iter().any(|(refused, _)| *refused == name) {
+            let told = made.issues.iter().any(|i| i.rule == "entry-without-resource");
+            assert!(told && made.outputs.is_empty(), "{name} is refused and not told");
+            continue;
+        }
         let Some(output) = made.outputs.first() else {
             wrong.push(format!(
                 "{name}: not read: {:?}",
@@ -94,12 +99,7 @@ fn the_examples_of_booking_and_referral_are_read_without_loss() {
         texts(&document, "", &mut before);
         texts(&output, "", &mut after);
         before.retain(|text| !after.contains(text));
-        if REFUSED.iter().any(|(refused, _)| *refused == name) {
-            assert!(
-                made.issues.iter().any(|i| i.rule == "entry-without-resource"),
-                "{name} is refused and not told"
-            );
-        } else if before.is_empty() {
+        if before.is_empty() {
             read += 1;
         } else {
             wrong.push(format!("{name}: {} texts of it are gone", before.len()));

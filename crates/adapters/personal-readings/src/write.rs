@@ -45,7 +45,7 @@ pub(crate) fn row(c: &mut Composer<'_>, person: &str, patient: &Ref, row: &Row<'
             c.issue_at(leaf.id, rules::REVERSED.issue());
         }
         c.resource("Observation", &key("blood pressure"), |w| {
-            about.head(w, &[LOINC_BP, SNOMED_BP], true);
+            about.head(w, &[SNOMED_BP, LOINC_BP], true);
             about.tail(w);
             w.array("component", |w| {
                 for (leaf, codes) in [

@@ -23,6 +23,8 @@ const MANIFEST: &str = "backup.json";
 const SEAL: &str = "backup.seal";
 /// Version of a backup's layout.
 const VERSION: u32 = 1;
+/// The pointers that others made (National Record Locator).
+const POINTERS: &str = "pointers.sqlite";
 /// Files beside exchange and record that a restored exchange needs. The key of the seals is not among them: a restored
 /// exchange gets a key of its own, and who has the backup can't make seals of the first.
 const BESIDE: [&str; 2] = ["person.key", "mesh-tokens.log"];
@@ -173,6 +175,10 @@ fn copy(data: &Path, out: &Path) -> Result<Manifest, String> {
     }
     let copied = causeway_store::copy(&data.join(EXCHANGE), &out.join(EXCHANGE), &in_record)
         .map_err(|e| said(data, &e))?;
+    if data.join(POINTERS).exists() {
+        let pointers = causeway_locator::Store::open(data.join(POINTERS)).map_err(|e| said(data, &e))?;
+        pointers.copy_to(&out.join(POINTERS)).map_err(|e| said(data, &e))?;
+    }
     for name in BESIDE {
         if data.join(name).exists() {
             fs::copy(data.join(name), out.join(name)).map_err(|e| at(&data.join(name), &e))?;
