@@ -339,8 +339,10 @@ fn a_lost_record_turns_health_red_and_is_made_anew_the_same() {
 #[test]
 fn a_backup_made_under_load_is_whole_elsewhere() {
     let (folder, data) = copied();
-    let pointers = |data: &Path| causeway_locator::Store::open(data.join("pointers.sqlite")).expect("pointers");
-    let pointer = causeway_locator::Pointer { id: "ZZ901-1".to_owned(), ..causeway_locator::Pointer::default() };
+    let pointers =
+        |data: &Path| causeway_locator::Store::open(data.join("pointers.sqlite")).expect("pointers");
+    let pointer =
+        causeway_locator::Pointer { id: "ZZ901-1".to_owned(), ..causeway_locator::Pointer::default() };
     pointers(&data).create(&pointer, &[], false).expect("kept");
     let server = Process::serve(&data);
     let client = client();

@@ -315,7 +315,8 @@ fn on_postgresql_a_lost_machine_loses_nothing() {
     );
     std::fs::write(&connection, hosts).expect("written");
     // What may hold a password is for its owner alone, or it is refused.
-    std::fs::set_permissions(&connection, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("closed");
+    std::fs::set_permissions(&connection, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .expect("closed");
     let settings = folder.path().join("causeway.toml");
     std::fs::write(
         &settings,

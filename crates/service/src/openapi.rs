@@ -173,6 +173,8 @@ pub const OPERATIONS: &[Operation] = &[
     ("/me/{person}/choices", "post", SignedIn, "Change them", FORM, NONE, SEE, NONE),
     ("/me/{person}/people", "get", SignedIn, "Whom she lets in", "", PAGE, SHOWN, NONE),
     ("/me/{person}/people", "post", SignedIn, "Let somebody in, or no longer", FORM, NONE, SEE, NONE),
+    ("/me/{person}/readings", "get", SignedIn, "Readings that she takes at home", "", PAGE, SHOWN, NONE),
+    ("/me/{person}/readings", "post", SignedIn, "Send readings", FORM, NONE, SEE, NONE),
     ("/me/{person}/wrong", "get", SignedIn, "Say that something is wrong", "", PAGE, SHOWN, NONE),
     ("/me/{person}/wrong", "post", SignedIn, "Say that something is wrong", FORM, NONE, SEE, NONE),
     ("/look-as", "get", Anyone, "Whom a visitor of the demonstration may look as", "", PAGE, SHOWN, NONE),

@@ -113,7 +113,8 @@ async fn records_in_fhir_r4_are_taken_at_the_plain_door_and_nothing_is_guessed()
     let notes = get(&server, &format!("/fhir/Observation?patient={id}")).await.json();
     assert_eq!(count(&notes), Some(1), "{notes:#}");
     let letters = get(&server, &format!("/fhir/Composition?patient={id}")).await.json();
-    assert_eq!(count(&letters), Some(1), "{letters:#}");
+    // The document's, and the one told alone: its subject is whom the sender told of before.
+    assert_eq!(count(&letters), Some(2), "{letters:#}");
     server.stop().await.unwrap();
 }
 

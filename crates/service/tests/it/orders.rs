@@ -76,6 +76,7 @@ const ORDERS: &[Order] = &[
         false,
     ),
     ("/me/{person}/people", "POST", "/me/{person}/people", FORM, "csrf={csrf}&name=Bertha&parts=all", false),
+    ("/me/{person}/readings", "POST", "/me/{person}/readings", FORM, "csrf={csrf}&pulse=ten", false),
     ("/me/{person}/wrong", "POST", "/me/{person}/wrong", FORM, "csrf={csrf}&text=not+so", false),
     ("/messageexchange/{mailbox}", "POST", "/messageexchange/B1", FORM, "", false),
     ("/messageexchange/{mailbox}/update", "POST", "/messageexchange/B1/update", FORM, "", false),
