@@ -7,6 +7,7 @@ mod message;
 mod multipart;
 #[path = "gp_record/record.rs"]
 mod record;
+mod running;
 #[path = "gp_record/translate.rs"]
 mod translate;
 #[allow(dead_code, reason = "shared with the tests of the doors")]

@@ -1,9 +1,10 @@
 //! Data that are kept: damage is found where it is, copies are whole, the record can be made anew.
 
+mod running;
+
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -12,43 +13,10 @@ use causeway_store::{Options, Reader, Store};
 use causeway_synth::formats::hl7v2;
 use causeway_synth::journey::journey;
 use causeway_synth::people::population;
+use running::Process;
 use rusqlite::Connection;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-
-struct Process {
-    child: Child,
-    base: String,
-}
-
-impl Process {
-    fn serve(data: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_causeway"))
-            .args(["serve", "--open", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the binary starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("output")).read_line(&mut line).expect("a line");
-        let base = line.trim().strip_prefix("listening on ").expect("an address").to_owned();
-        Self { child, base }
-    }
-
-    /// Without a signal that can be handled: logs stay as they are.
-    fn kill(mut self) {
-        self.child.kill().expect("kill");
-        self.child.wait().expect("wait");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 fn causeway(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_causeway")).args(arguments).output().expect("runs")
@@ -118,7 +86,7 @@ fn made() -> &'static Path {
         .get_or_init(|| {
             let folder = tempfile::tempdir().expect("a folder");
             let data = folder.path().join("data");
-            let server = Process::serve(&data);
+            let mut server = Process::serve(&data, &[]);
             let client = client();
             run(async {
                 for (number, body) in messages(5).into_iter().enumerate() {
@@ -320,7 +288,7 @@ fn a_lost_record_turns_health_red_and_is_made_anew_the_same() {
     }
     let (good, said) = verify(&data);
     assert!(!good && said.contains("record.sqlite") && said.contains("rebuild-record"), "{said}");
-    let server = Process::serve(&data);
+    let server = Process::serve(&data, &[]);
     let client = client();
     let told = run(health(&client, &server.base));
     assert_eq!(told["status"], "damaged", "{told}");
@@ -332,7 +300,7 @@ fn a_lost_record_turns_health_red_and_is_made_anew_the_same() {
     assert_eq!(causeway_record::digest_of(&data.join("record.sqlite")).expect("a digest"), before);
     let (good, said) = verify(&data);
     assert!(good, "{said}");
-    let server = Process::serve(&data);
+    let server = Process::serve(&data, &[]);
     assert_eq!(run(health(&client, &server.base))["status"], "up");
 }
 
@@ -344,7 +312,7 @@ fn a_backup_made_under_load_is_whole_elsewhere() {
     let pointer =
         causeway_locator::Pointer { id: "ZZ901-1".to_owned(), ..causeway_locator::Pointer::default() };
     pointers(&data).create(&pointer, &[], false).expect("kept");
-    let server = Process::serve(&data);
+    let server = Process::serve(&data, &[]);
     let client = client();
     let load: Vec<Vec<u8>> = messages(9);
     let out = folder.path().join("copy");
@@ -385,7 +353,7 @@ fn a_backup_made_under_load_is_whole_elsewhere() {
         assert!(!causeway(&arguments).status.success(), "a restore overwrites nothing");
         assert!(pointers(&elsewhere).get("ZZ901-1").expect("read").is_some(), "pointers are in the copy");
         // What the record did not have yet is taken in at the next start, and then the two agree.
-        let server = Process::serve(&elsewhere);
+        let server = Process::serve(&elsewhere, &[]);
         settled(&elsewhere);
         assert_eq!(run(health(&client, &server.base))["status"], "up");
         drop(server);
@@ -438,7 +406,7 @@ fn what_is_erased_or_outlived_leaves_no_text_in_any_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     let data_text = data.to_string_lossy().into_owned();
-    let server = Process::serve(&data);
+    let mut server = Process::serve(&data, &[]);
     let client = client();
     run(async {
         for word in ["QUIXOTEZEBRA", "HELDZEBRA", "OUTLIVEDZEBRA"] {

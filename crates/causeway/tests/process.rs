@@ -4,15 +4,16 @@
 #[path = "../../postgres/tests/it/server.rs"]
 mod server;
 
+mod running;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use causeway_synth::formats::{client_level_data, hl7v2};
 use causeway_synth::journey::journey;
 use causeway_synth::people::population;
+use running::Process;
 use serde_json::Value;
 
 /// Rounds of killing; `CAUSEWAY_KILL_ROUNDS` sets another number for a long run.
@@ -23,47 +24,6 @@ fn rounds() -> usize {
 /// Messages sent per round.
 fn messages_per_round() -> usize {
     std::env::var("CAUSEWAY_KILL_MESSAGES").ok().and_then(|n| n.parse().ok()).unwrap_or(150)
-}
-
-struct Process {
-    child: Child,
-    base: String,
-}
-
-impl Process {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_causeway"))
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("the binary starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("standard output");
-        BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let base = line.trim().strip_prefix("listening on ").expect("an address").to_owned();
-        Self { child, base }
-    }
-
-    fn serve(data: &Path, more: &[&str]) -> Self {
-        let data = data.to_string_lossy().into_owned();
-        let mut arguments = vec!["serve", "--open", "--data", &data, "--listen", "127.0.0.1:0"];
-        arguments.extend(more);
-        Self::start(&arguments)
-    }
-
-    /// As a power switch would: no signal that can be handled.
-    fn kill(&mut self) {
-        self.child.kill().expect("kill");
-        self.child.wait().expect("wait");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
 }
 
 fn client() -> reqwest::Client {

@@ -1,7 +1,5 @@
 //! `/care-note`: one note in a plain form.
 
-use std::time::Duration;
-
 use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Query, State};
@@ -9,12 +7,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use causeway_access::CodeSystem;
 use causeway_access::caller::{self, Caller};
-use causeway_broker::accept::{FORM_DOOR as DOOR, commit, first_answer};
-use causeway_broker::state::{AppState, Shared, new_message_id};
-use causeway_exchange::{
-    Accept, AcceptOutcome, Effects, IdempotencyKey, MessageId, NewAudit, NewMessage, NewWork, Payload,
-    State as Stand, WorkKind,
-};
+use causeway_broker::accept::{self, Typed};
+use causeway_broker::state::{AppState, Shared};
+use causeway_exchange::{AcceptOutcome, MessageId};
 use causeway_host::problem::{Answer, Problem};
 use causeway_pages::{Frame, render};
 use jiff::civil::DateTime;
@@ -234,44 +229,16 @@ pub(super) async fn accept(
     note: CareNote,
     key: String,
 ) -> Answer<(AcceptOutcome, MessageId)> {
-    let mut message = NewMessage::new(new_message_id()?, sender, DOOR);
-    message.media_type = Some(note::MEDIA_TYPE.to_owned());
-    message.local_id = Some(note.uid);
-    message.file_name = Some("care-note.dscr.json".to_owned());
-    let id = message.id.clone();
-    let effects = Effects {
-        work: vec![NewWork::new(WorkKind::Translate, "")],
-        answer: Some(first_answer(&id)),
-        audit: vec![NewAudit {
-            actor: sender.to_owned(),
-            action: "care-note-written".to_owned(),
-            entity: id.to_string(),
-            detail: "{}".to_owned(),
-        }],
-        ..Effects::default()
+    let typed = Typed {
+        sender,
+        content: note.json,
+        media_type: note::MEDIA_TYPE,
+        file_name: "care-note.dscr.json",
+        local_id: Some(note.uid),
+        action: "care-note-written",
+        key,
     };
-    let key = Some(IdempotencyKey { sender: sender.to_owned(), request_id: key });
-    let outcome = commit(state, Accept { message, payload: Payload::Bytes(note.json), key, effects }).await?;
-    if matches!(outcome, AcceptOutcome::Accepted { .. }) {
-        state.signals.work(WorkKind::Translate);
-    }
-    Ok((outcome, id))
-}
-
-/// Waits a moment for the translation, so that the page can say what became of the note.
-async fn settled(state: &Shared, id: &MessageId) -> Answer<()> {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(state.config.limits.sync_wait_seconds);
-    let mut progress = state.signals.progress();
-    loop {
-        progress.mark_unchanged();
-        let wanted = id.clone();
-        let message = state.blocking(move |s| s.engine.message(&wanted)).await?;
-        let done = message.is_none_or(|m| !matches!(m.state, Stand::Uploading | Stand::Accepted));
-        if done || tokio::time::Instant::now() >= deadline {
-            return Ok(());
-        }
-        drop(tokio::time::timeout_at(deadline, progress.changed()).await);
-    }
+    accept::typed(state, typed).await
 }
 
 /// Takes the form.
@@ -310,7 +277,7 @@ pub async fn send(
             return page(&state, &caller, &raw, &[], Some(text));
         }
     };
-    settled(&state, &id).await?;
+    accept::settled(&state, &id).await?;
     see(&format!("/messages/{id}"))
 }
 

@@ -1,8 +1,5 @@
 //! Parts in any order, repeated, missing, days late, and with the process killed between them.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +8,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::message::{self, FIRST, INDEX, Scenario, corpus, filled, gp2gp_adapter, letter, own};
+use crate::running::Process;
 use crate::world::{World, open};
 
 /// Who sends them all.
@@ -303,35 +301,6 @@ async fn what_stays_incomplete_is_parked_with_its_missing_parts_named_and_still_
     }
 }
 
-struct Process {
-    child: Child,
-    base: String,
-}
-
-impl Process {
-    fn serve(data: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_causeway"))
-            .args(["serve", "--open", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the binary starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("standard output")).read_line(&mut line).expect("a line");
-        let base = line.trim().strip_prefix("listening on ").expect("an address").to_owned();
-        Self { child, base }
-    }
-}
-
-impl Drop for Process {
-    /// As a power switch would: no signal that can be handled.
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_process_is_killed_between_the_parts() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -343,13 +312,13 @@ async fn the_process_is_killed_between_the_parts() {
         for (number, order) in [forth, back].into_iter().enumerate().take(parts.len()) {
             let mut ids = vec![String::new(); parts.len()];
             for part in &order {
-                let process = Process::serve(folder.path());
+                let process = Process::serve(folder.path(), &[]);
                 let bytes = filled(&parts[*part], &format!("{name}-killed-{number}"));
                 ids[*part] = post(&client, &process.base, bytes).await;
                 // Killed at once, or while it works on it.
                 tokio::time::sleep(Duration::from_millis([0, 12, 40][*part % 3])).await;
             }
-            let process = Process::serve(folder.path());
+            let process = Process::serve(folder.path(), &[]);
             let bundle = joined(&client, &process.base, &ids, &[lead(&parts)]).await;
             if name == "own" {
                 assert_eq!(&bundle, known.get_or_insert_with(|| bundle.clone()), "order {order:?}");

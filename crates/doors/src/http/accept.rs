@@ -1,8 +1,6 @@
 //! `POST /messages`. Answered when the message is durable; a retry with the same
 //! `Idempotency-Key` gets the first answer again.
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -10,11 +8,13 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use causeway_access::{Caller, CodeSystem, Shown};
-use causeway_broker::accept::{FORMAT_HEADER, RECIPIENT_HEADER, WORKFLOW_HEADER, commit, first_answer};
+use causeway_broker::accept::{
+    FORMAT_HEADER, RECIPIENT_HEADER, WORKFLOW_HEADER, commit, first_answer, settled,
+};
 use causeway_broker::state::{Shared, new_message_id};
 use causeway_exchange::{
     Accept, AcceptOutcome, Answer as Kept, Effects, IdempotencyKey, MessageId, NewMessage, NewWork, Payload,
-    State as Stand, WorkKind,
+    WorkKind,
 };
 use causeway_host::problem::{Answer, Problem};
 
@@ -174,22 +174,12 @@ fn wants_result(headers: &HeaderMap) -> bool {
 
 /// Waits until the message has been translated or refused, or the time is over, and tells how it stands.
 async fn wait(state: &Shared, caller: &Caller, id: &MessageId) -> Answer {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(state.config.limits.sync_wait_seconds);
-    let mut progress = state.signals.progress();
-    loop {
-        progress.mark_unchanged();
-        let wanted = id.clone();
-        let message = state.blocking(move |s| s.engine.message(&wanted)).await?;
-        let ready = message.is_some_and(|m| !matches!(m.state, Stand::Uploading | Stand::Accepted));
-        if ready || tokio::time::Instant::now() >= deadline {
-            let status = if ready { StatusCode::OK } else { StatusCode::ACCEPTED };
-            let mut response = (status, messages::json_of(state, caller, id).await?).into_response();
-            if let Ok(value) = HeaderValue::from_str(&format!("/messages/{id}")) {
-                response.headers_mut().insert(header::LOCATION, value);
-            }
-            response.headers_mut().insert("preference-applied", HeaderValue::from_static("respond-sync"));
-            return Ok(response);
-        }
-        drop(tokio::time::timeout_at(deadline, progress.changed()).await);
+    let ready = settled(state, id).await?;
+    let status = if ready { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let mut response = (status, messages::json_of(state, caller, id).await?).into_response();
+    if let Ok(value) = HeaderValue::from_str(&format!("/messages/{id}")) {
+        response.headers_mut().insert(header::LOCATION, value);
     }
+    response.headers_mut().insert("preference-applied", HeaderValue::from_static("respond-sync"));
+    Ok(response)
 }

@@ -1,8 +1,6 @@
 //! What a person measures at home, typed in by herself: a file of the adapter `personal-readings`, accepted like every
 //! other message, so that ledger and original hold for it too.
 
-use std::time::Duration;
-
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -13,12 +11,9 @@ use causeway_access::caller::same_origin;
 use causeway_access::opened;
 use causeway_access::record::SummaryQuery;
 use causeway_access::sections::OWN_READINGS;
-use causeway_broker::accept::{FORM_DOOR, PERSON, commit, first_answer};
-use causeway_broker::state::{Shared, new_message_id};
-use causeway_exchange::{
-    Accept, AcceptOutcome, Effects, IdempotencyKey, NewAudit, NewMessage, NewWork, Payload, State as Stand,
-    WorkKind,
-};
+use causeway_broker::accept::{self, PERSON, Typed};
+use causeway_broker::state::Shared;
+use causeway_exchange::AcceptOutcome;
 use causeway_host::problem::Answer;
 use jiff::civil::DateTime;
 use serde::Deserialize;
@@ -242,54 +237,29 @@ pub(super) async fn send(
     event.relationship = "own".to_owned();
     event.data = vec!["page/readings".to_owned()];
     opened::write(&state.gate, &[event]).await?;
-    let mut message = NewMessage::new(new_message_id()?, PERSON, FORM_DOOR);
-    message.media_type = Some("text/csv".to_owned());
-    message.file_name = Some("readings.csv".to_owned());
-    let message_id = message.id.clone();
-    let effects = Effects {
-        work: vec![NewWork::new(WorkKind::Translate, "")],
-        answer: Some(first_answer(&message_id)),
-        audit: vec![NewAudit {
-            actor: PERSON.to_owned(),
-            action: "readings-written".to_owned(),
-            entity: message_id.to_string(),
-            detail: "{}".to_owned(),
-        }],
-        ..Effects::default()
-    };
     // A form that is sent twice counts once; whose it is stays hidden.
     let once = state.digest(&format!("readings|{}|{}", session.who.user(), value(&given, "once")));
-    let key = Some(IdempotencyKey { sender: PERSON.to_owned(), request_id: format!("readings-{once}") });
-    let payload = Payload::Bytes(text.into_bytes());
-    let message_id = match commit(&state, Accept { message, payload, key, effects }).await? {
-        AcceptOutcome::Accepted { .. } => {
-            state.signals.work(WorkKind::Translate);
-            message_id
-        }
+    let typed = Typed {
+        sender: PERSON,
+        content: text.into_bytes(),
+        media_type: "text/csv",
+        file_name: "readings.csv",
+        local_id: None,
+        action: "readings-written",
+        key: format!("readings-{once}"),
+    };
+    let (outcome, message_id) = accept::typed(&state, typed).await?;
+    let message_id = match outcome {
+        AcceptOutcome::Accepted { .. } => message_id,
         AcceptOutcome::Replayed { id, .. } | AcceptOutcome::InProgress { id } => id,
         AcceptOutcome::Conflict { .. } => {
             let again = "This form was sent before with other readings. Send it once more if these are new.";
             return show(&state, &reader, id, &given, vec![again.to_owned()], false).await;
         }
     };
-    settled(&state, &message_id).await?;
+    // So that the page that follows has them.
+    accept::settled(&state, &message_id).await?;
     see(&format!("/me/{id}/readings?sent=1"))
-}
-
-/// Waits a moment for the translation, so that the page that follows has the readings.
-async fn settled(state: &Shared, id: &causeway_exchange::MessageId) -> Answer<()> {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(state.config.limits.sync_wait_seconds);
-    let mut progress = state.signals.progress();
-    loop {
-        progress.mark_unchanged();
-        let wanted = id.clone();
-        let message = state.blocking(move |s| s.engine.message(&wanted)).await?;
-        let done = message.is_none_or(|m| !matches!(m.state, Stand::Uploading | Stand::Accepted));
-        if done || tokio::time::Instant::now() >= deadline {
-            return Ok(());
-        }
-        drop(tokio::time::timeout_at(deadline, progress.changed()).await);
-    }
 }
 
 #[cfg(test)]

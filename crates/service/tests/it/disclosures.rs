@@ -446,17 +446,34 @@ async fn where_the_trail_cant_be_written_no_address_discloses() {
     seeded.server.stop().await.unwrap();
 }
 
+/// An exchange with all doors that asks for tokens, to which one organisation has told of a person.
+pub struct First {
+    pub server: TestServer,
+    /// The message.
+    pub id: String,
+    pub person: String,
+    pub patient: String,
+}
+
+impl First {
+    pub async fn tells(world: &World) -> Self {
+        let state = world.state(closed_config());
+        let mesh = mesh::router(mesh::open(exchange(), &state).unwrap());
+        let nrl = nrl::router(nrl::open(nrl::Settings::default(), &state).unwrap());
+        let service = Service::new(state.clone()).door(mesh).door(nrl);
+        let server = TestServer::start_service(state, service).await.unwrap();
+        let own = [("Authorization", "Bearer token-901"), ("Content-Type", "text/x-lines")];
+        let sent = call(&server, "POST", "/messages", &own, AGNES.as_bytes()).await.json();
+        let id = sent["id"].as_str().unwrap().to_owned();
+        let (person, patient) = known(&server).await;
+        Self { server, id, person, patient }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_one_organisations_is_in_an_answer_to_another() {
     let world = World::new();
-    let state = world.state(closed_config());
-    let mut service = Service::new(state.clone()).door(mesh::router(mesh::open(exchange(), &state).unwrap()));
-    service = service.door(nrl::router(nrl::open(nrl::Settings::default(), &state).unwrap()));
-    let server = TestServer::start_service(state, service).await.unwrap();
-    let own = [("Authorization", "Bearer token-901"), ("Content-Type", "text/x-lines")];
-    let sent = call(&server, "POST", "/messages", &own, AGNES.as_bytes()).await.json();
-    let id = sent["id"].as_str().unwrap().to_owned();
-    let (person, patient) = known(&server).await;
+    let First { server, id, person, patient } = First::tells(&world).await;
     let headers = [("Mex-To", "A1"), ("Mex-WorkflowID", "W"), ("Mex-LocalID", "L1")];
     let reply = call(&server, "POST", "/messageexchange/A1/outbox", &headers, AGNES.as_bytes()).await.json();
     let mesh = reply["messageID"].as_str().or(reply["message_id"].as_str()).unwrap().to_owned();

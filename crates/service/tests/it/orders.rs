@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use causeway_service::testing::TestServer;
-use causeway_service::{Service, mesh, nrl};
 
-use crate::disclosures::{MARKS, Seeded, exchange, fill_in, known};
+use crate::disclosures::{First, MARKS, Seeded, fill_in};
 use crate::faulty::Faulty;
 use crate::support::*;
 
@@ -213,14 +212,7 @@ async fn what_is_sent_discloses_as_often_as_the_trail_says_and_never_without_it(
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_organisation_sends_gets_nothing_of_the_firsts() {
     let world = World::new();
-    let state = world.state(closed_config());
-    let mut service = Service::new(state.clone()).door(mesh::router(mesh::open(exchange(), &state).unwrap()));
-    service = service.door(nrl::router(nrl::open(nrl::Settings::default(), &state).unwrap()));
-    let server = TestServer::start_service(state, service).await.unwrap();
-    let own = [("Authorization", "Bearer token-901"), ("Content-Type", "text/x-lines")];
-    let sent = call(&server, "POST", "/messages", &own, AGNES.as_bytes()).await.json();
-    let id = sent["id"].as_str().unwrap().to_owned();
-    let (person, patient) = known(&server).await;
+    let First { server, id, person, patient } = First::tells(&world).await;
     let fill = [("{id}", &id), ("{patient}", &patient), ("{person}", &person), ("{mesh}", &id)];
     let subject = "subject:identifier=https://fhir.nhs.uk/Id/nhs-number%7C9990000018".to_owned();
     let mut fill = fill.map(|(name, value)| (name, value.clone())).to_vec();
