@@ -71,7 +71,7 @@ struct Client {
 impl Client {
     fn new() -> Self {
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(20));
+        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(60));
         Self {
             http: http.build().expect("a client"),
             runtime: tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime"),

@@ -92,7 +92,7 @@ fn printed<'t>(text: &'t str, start: &str) -> &'t str {
 }
 
 fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(40);
+    let deadline = Instant::now() + Duration::from_secs(90);
     loop {
         if let Some(found) = look() {
             return found;

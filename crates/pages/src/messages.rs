@@ -369,7 +369,12 @@ fn shown(state: &AppState, view: &View, operator: bool) -> Answer {
     let id = message.new.id.to_string();
     let translation = view.translation.as_ref().map(|head| &head.translation);
     let count = view.translation.as_ref().map_or(0, TranslationHead::output_count);
-    let (issues, issues_more) = issues(translation.map_or(&[], |t| &t.issues));
+    let (mut issues, issues_more) = issues(translation.map_or(&[], |t| &t.issues));
+    let outcomes = outcomes(translation.map_or(&[], |t| &t.ledger));
+    let outcomes = outcomes.unwrap_or_else(|_| {
+        issues.insert(0, damaged("account of its items"));
+        Vec::new()
+    });
     render(&OnePage {
         frame: Frame::new(format!("Message {}", short(&id)), "/messages/"),
         state: message.state.as_str(),
@@ -400,7 +405,7 @@ fn shown(state: &AppState, view: &View, operator: bool) -> Answer {
         adapter: translation.map(|t| t.adapter.clone()).unwrap_or_default(),
         format: translation.map(|t| t.format.clone()).unwrap_or_default(),
         items: translation.map_or(0, |t| t.summary.items),
-        outcomes: outcomes(translation.map_or(&[], |t| &t.ledger)),
+        outcomes,
         issues,
         issues_more,
         bundles: (1..)
@@ -496,15 +501,18 @@ fn timeline(view: &View) -> Vec<EventRow> {
         .collect()
 }
 
-fn outcomes(ledger: &[u8]) -> Vec<OutcomeRow> {
+fn outcomes(ledger: &[u8]) -> serde_json::Result<Vec<OutcomeRow>> {
     // Only the totals are wanted of what may be a large document.
     #[derive(serde::Deserialize)]
     struct Head {
         totals: BTreeMap<String, u64>,
     }
-    let Ok(head) = serde_json::from_slice::<Head>(ledger) else { return Vec::new() };
+    if ledger.is_empty() {
+        return Ok(Vec::new());
+    }
+    let head = serde_json::from_slice::<Head>(ledger)?;
     let all = head.totals.get("items").copied().unwrap_or_default();
-    causeway_core::Outcome::ALL
+    let rows = causeway_core::Outcome::ALL
         .into_iter()
         .map(|outcome| {
             let word = outcome.word();
@@ -517,12 +525,29 @@ fn outcomes(ledger: &[u8]) -> Vec<OutcomeRow> {
                 percent: format!("{percent:.1} %"),
             }
         })
-        .collect()
+        .collect();
+    Ok(rows)
+}
+
+/// That what is kept of a translation can't be read: never shown as if there were nothing.
+fn damaged(what: &str) -> IssueRow {
+    IssueRow {
+        severity: "fatal".to_owned(),
+        text: format!("The {what} is damaged and can't be read; `causeway verify` says what else is."),
+        place: String::new(),
+        rule: "corrupt".to_owned(),
+    }
 }
 
 /// Issues for people: gravest first, and how many are not shown.
 pub(super) fn issues(outcome: &[u8]) -> (Vec<IssueRow>, usize) {
-    let outcome: Value = serde_json::from_slice(outcome).unwrap_or_default();
+    let outcome: Value = match outcome {
+        b"" => Value::Null,
+        kept => match serde_json::from_slice(kept) {
+            Ok(outcome) => outcome,
+            Err(_) => return (vec![damaged("list of issues")], 0),
+        },
+    };
     let list = outcome["issue"].as_array().map(Vec::as_slice).unwrap_or_default();
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     let mut rows: Vec<IssueRow> = list

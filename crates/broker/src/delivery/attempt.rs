@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use causeway_exchange::retry::Backoff;
 use causeway_exchange::{
-    AckKind, AckOutcome, Effects, EngineError, Failure, Lease, MessageId, NewAudit, NewEvent, NextStep,
-    Settle, State, WorkItem, WorkKind, WorkQuery,
+    AckKind, AckOutcome, Effects, EngineError, Failure, Lease, MessageId, NewAudit, NewEvent, NewExpectation,
+    NextStep, Settle, State, WorkItem, WorkKind, WorkQuery,
 };
 use causeway_host::hex;
 use jiff::{SignedDuration, Timestamp};
@@ -165,10 +165,15 @@ pub(super) async fn run(
     let lease = Arc::new(lease);
     let loading = {
         let (state, target, lease) = (state.clone(), target.clone(), lease.clone());
-        tokio::task::spawn_blocking(move || load(&state, &target, &lease))
+        let endpoint = endpoint.clone();
+        tokio::task::spawn_blocking(move || {
+            let parcel = load(&state, &target, &lease)?;
+            let awaited = Awaited::of(&state, &endpoint, &lease, &parcel);
+            Ok((parcel, awaited.map_err(|error| End::of(&state, &lease, &error))?))
+        })
     };
-    let parcel = match loading.await {
-        Ok(Ok(parcel)) => parcel,
+    let (parcel, awaited) = match loading.await {
+        Ok(Ok(loaded)) => loaded,
         Ok(Err(end)) => return finish(state, (*lease).clone(), end).await,
         Err(_) => {
             let end = End::park("panic", "the program failed on this delivery; the message is kept");
@@ -187,7 +192,7 @@ pub(super) async fn run(
     let writing = {
         let (state, endpoint, lease) = (state.clone(), endpoint.clone(), lease.clone());
         tokio::task::spawn_blocking(move || {
-            let end = conclude(&state, &endpoint, &lease, &parcel, sent, step, took);
+            let end = conclude(&state, &endpoint, &lease, &parcel, awaited, sent, step, took);
             worker::finish(&state, &lease, end);
             if subscription::of_destination(&endpoint.name).is_none() {
                 settle_state(&state, &lease);
@@ -275,11 +280,34 @@ fn next(
     Step { next: backoff.next(tries, now, over, after, jitter), tries: Some(tries) }
 }
 
+/// Acknowledgements that are waited for. Looked up before anything is sent: what can't be read then costs no delivery.
+struct Awaited {
+    /// Not yet written down.
+    fresh: Vec<NewExpectation>,
+    /// Whether there are any of this endpoint.
+    any: bool,
+}
+
+impl Awaited {
+    fn of(
+        state: &AppState,
+        endpoint: &Endpoint,
+        lease: &Lease,
+        parcel: &Parcel,
+    ) -> Result<Self, EngineError> {
+        let fresh = watch::expected(state, endpoint, lease, parcel)?;
+        let any = !fresh.is_empty() || watch::is_watched(state, &lease.item.message, &endpoint.name)?;
+        Ok(Self { fresh, any })
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "what is known of one attempt")]
 fn conclude(
     state: &AppState,
     endpoint: &Endpoint,
     lease: &Lease,
     parcel: &Parcel,
+    awaited: Awaited,
     sent: Sent,
     step: Step,
     took: Duration,
@@ -287,13 +315,12 @@ fn conclude(
     let id = &lease.item.message;
     let passed_on = parcel.delivery.route == bars::ROUTE;
     let notification = parcel.delivery.route == subscription::send::ROUTE;
-    let mut effects =
-        Effects { expectations: watch::expected(state, endpoint, lease, parcel), ..Effects::default() };
+    let watched = awaited.any;
+    let mut effects = Effects { expectations: awaited.fresh, ..Effects::default() };
     let settle = |kind, outcome, code: &str| {
         let from = Some(endpoint.name.clone());
         Settle { message: id.clone(), kind, from, outcome, code: code.to_owned() }
     };
-    let watched = !effects.expectations.is_empty() || watch::is_watched(state, id, &endpoint.name);
     match sent.verdict {
         Verdict::Taken { code, detail, infrastructure } => {
             let text = format!("{detail} after {} ms, {} bytes sent", took.as_millis(), parcel.bytes.len());
@@ -302,7 +329,8 @@ fn conclude(
             if notification {
                 subscription::send::taken(state, &endpoint.name, lease.item.id.0);
             }
-            // The last one that is open: the state changes in the same transaction.
+            // The last one that is open: the state changes in the same transaction. Where that can't be read now, it is
+            // not said yet; [`settle_state`] looks again.
             let open = open(state, id, 2).is_ok_and(|list| list.iter().all(|item| item.id == lease.item.id));
             if open && !notification && matches!(parcel.message.state, State::Accepted | State::Translated) {
                 effects.state = Some(State::Delivered);

@@ -32,16 +32,12 @@ const CURSOR: (&str, &str) = ("service", "watch-cursor");
 const SUFFIX: &str = "_ACK";
 
 /// The table in force: the document kept with the data, else the configuration file's.
-fn table(state: &AppState) -> Watches {
-    match state.engine.config(DOCUMENT.0, DOCUMENT.1) {
-        Ok(Some((_, json))) => match serde_json::from_str(&json) {
-            Ok(watches) => return watches,
-            Err(_) => tracing::error!("the table of acknowledgement deadlines is broken; the file's is used"),
-        },
-        Ok(None) => {}
-        Err(error) => tracing::error!(error = %error, "the table of acknowledgement deadlines can't be read"),
+fn table(state: &AppState) -> Result<Watches, EngineError> {
+    match state.engine.config(DOCUMENT.0, DOCUMENT.1)? {
+        Some((_, json)) => serde_json::from_str(&json)
+            .map_err(|_| EngineError::Corrupt("table of acknowledgement deadlines")),
+        None => Ok(Watches(state.config.watches.clone())),
     }
-    Watches(state.config.watches.clone())
 }
 
 /// What acknowledgements will refer to a message as: the id of its MessageHeader, its HL7 control id, else the
@@ -93,27 +89,25 @@ pub(super) fn expected(
     endpoint: &Endpoint,
     lease: &Lease,
     parcel: &Parcel,
-) -> Vec<NewExpectation> {
+) -> Result<Vec<NewExpectation>, EngineError> {
     let mut requested = parcel.requested;
     let asks = |kind| endpoint.acknowledgements.contains(&kind);
     requested.infrastructure |= asks(AckKind::Infrastructure) || endpoint.kind == Kind::Mllp;
     requested.business |= asks(AckKind::Business);
     let workflow = parcel.message.new.workflow.as_deref().unwrap_or_default();
     let (from, queued) = (&endpoint.name, lease.item.queued_at);
-    let all = table(state).expectations(workflow, requested, from, &parcel.reference, queued);
-    if all.is_empty() {
-        return all;
+    let mut all = table(state)?.expectations(workflow, requested, from, &parcel.reference, queued);
+    if !all.is_empty() {
+        let known = state.engine.expectations(&lease.item.message)?;
+        all.retain(|new| !known.iter().any(|k| k.expected.kind == new.kind && k.expected.from == new.from));
     }
-    let known = state.engine.expectations(&lease.item.message).unwrap_or_default();
-    all.into_iter()
-        .filter(|new| !known.iter().any(|k| k.expected.kind == new.kind && k.expected.from == new.from))
-        .collect()
+    Ok(all)
 }
 
 /// Whether an answer of this endpoint is still waited for.
-pub(super) fn is_watched(state: &AppState, id: &MessageId, endpoint: &str) -> bool {
+pub(super) fn is_watched(state: &AppState, id: &MessageId, endpoint: &str) -> Result<bool, EngineError> {
     let open = |e: &Expectation| e.settled.is_none() && e.expected.from == endpoint;
-    state.engine.expectations(id).is_ok_and(|list| list.iter().any(open))
+    Ok(state.engine.expectations(id)?.iter().any(open))
 }
 
 /// How far the watch has read.
@@ -148,12 +142,17 @@ pub fn follow(state: &AppState) -> Result<(), EngineError> {
     // Two at once would both see a message that nothing is expected of yet, and expect it twice.
     static FOLLOWING: Mutex<()> = Mutex::new(());
     let _one = FOLLOWING.lock().unwrap_or_else(PoisonError::into_inner);
-    let watches = table(state);
+    let watches = table(state)?;
     if watches.0.is_empty() {
         return Ok(());
     }
     let stored = state.engine.config(CURSOR.0, CURSOR.1)?;
-    let stored: Option<Cursor> = stored.and_then(|(_, json)| serde_json::from_str(&json).ok());
+    let stored: Option<Cursor> = stored.map(|(_, json)| {
+        serde_json::from_str(&json).unwrap_or_else(|_| {
+            tracing::error!("the place of the watch for acknowledgements is broken; it looks at all anew");
+            Cursor::default()
+        })
+    });
     let before = stored.clone().unwrap_or_default();
     let since = state.clock.now().checked_sub(SignedDuration::from_secs(WATCH_START_SECONDS)).ok();
     let mut cursor = stored.unwrap_or(Cursor { since, ..Cursor::default() });
@@ -180,7 +179,7 @@ pub fn follow(state: &AppState) -> Result<(), EngineError> {
         }
     }
     if cursor != before {
-        let json = serde_json::to_string(&cursor).unwrap_or_default();
+        let json = serde_json::to_string(&cursor).map_err(|e| EngineError::Storage(e.to_string()))?;
         state.engine.put_config(CURSOR.0, CURSOR.1, Some(&json), None, "causeway", state.clock.now())?;
     }
     Ok(())

@@ -7,8 +7,8 @@ use causeway_adapter::{Adapter, Context, Detection, Sink as _, budget, common, i
 use causeway_core::limits::INPUT_BYTES_MAX;
 use causeway_core::{IssueCode, Ledger, Outcome, Place, Span};
 use causeway_exchange::{
-    Effects, Message, NewAudit, NewEvent, NewWork, State, StoredOutput, Translation, TranslationSummary,
-    WorkKind,
+    Effects, EngineError, Message, NewAudit, NewEvent, NewWork, State, StoredOutput, Translation,
+    TranslationSummary, WorkKind,
 };
 use causeway_host::hex;
 use serde_json::{Value, json};
@@ -129,14 +129,14 @@ pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) ->
         effects.failure = Some((rule.to_owned(), last.map_or_else(String::new, |i| i.text.to_string())));
     }
     effects.person_key = single(&made.checked.persons);
-    work(job, &mut made, &mut effects);
+    work(job, &mut made, &mut effects).map_err(broken)?;
     let acknowledgement = made.acknowledgement.take().map(|ack| StoredOutput {
         name: format!("acknowledgement.{}", ack.extension),
         media_type: ack.media_type.to_owned(),
         bytes: ack.bytes,
     });
     if let Some(acknowledgement) = &acknowledgement {
-        route::acknowledge(message, acknowledgement, &mut effects);
+        route::acknowledge(message, acknowledgement, &mut effects).map_err(broken)?;
     }
     effects.translation = Some(Translation {
         adapter: adapter.name().to_owned(),
@@ -154,9 +154,9 @@ pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) ->
 
 /// What is to be done with the bundles: the record, and where routes say. Those in pieces are worked on a few at a
 /// time.
-fn work(job: &Job<'_>, made: &mut Collect<'_>, effects: &mut Effects) {
+fn work(job: &Job<'_>, made: &mut Collect<'_>, effects: &mut Effects) -> Result<(), EngineError> {
     if made.count == 0 {
-        return;
+        return Ok(());
     }
     let key = single(&made.checked.persons);
     if made.is_in_pieces() {
@@ -164,14 +164,18 @@ fn work(job: &Job<'_>, made: &mut Collect<'_>, effects: &mut Effects) {
         if made.routed {
             effects.work.push(NewWork::new(WorkKind::Translate, SPREAD));
         }
-        return;
+        return Ok(());
     }
     let mut work = NewWork::new(WorkKind::Record, RECORD);
     work.order_key.clone_from(&key);
     effects.work.push(work);
     let mut out =
         Outgoing { state: job.state, message: job.message, key: key.as_deref(), effects, tell: Tell::Each };
-    out.all(job.routes, job.adapter.name(), 0, &made.entries);
+    out.all(job.routes, job.adapter.name(), 0, &made.entries)
+}
+
+fn broken(error: EngineError) -> Unmade {
+    Unmade::Broken(Broken::Failed(error))
 }
 
 /// The ledger as JSON, as [`render::ledger_json`] has it. Where its items are in pieces, it says in how many.

@@ -27,7 +27,7 @@ use crate::state::{AppState, Shared};
 pub(crate) use content::read as read_content;
 pub use content::unpack;
 pub use detect::detect;
-pub use route::Delivery;
+pub use route::{Delivery, table as routes};
 
 /// Destination of record work.
 pub const RECORD: &str = "record";
@@ -48,19 +48,22 @@ pub fn route_again(state: &AppState, lease: &Lease) -> End {
 }
 
 /// Everything that a translation of this message changes, and the key of the one person it is about: for doors
-/// that translate before they answer. `None` where the program failed.
+/// that translate before they answer.
+///
+/// # Errors
+/// What the engine says; [`EngineError::Storage`] where the program failed on it.
 pub fn translated(
     state: &AppState,
     message: &causeway_exchange::Message,
     adapter: &'static dyn causeway_adapter::Adapter,
     input: &[u8],
-) -> Option<(causeway_exchange::Effects, Option<String>)> {
-    let routes = route::table(state);
+) -> Result<(causeway_exchange::Effects, Option<String>), EngineError> {
+    let routes = route::table(state)?;
     let detection = adapter.detect(input);
     let gate = collect::Gate::default();
     let job = collect::Job { state, routes: &routes, message, adapter, lease: None, gate: &gate };
-    let made = made::effects(&job, &detection, made::Input::Whole(input)).ok()?;
-    Some((made.effects, made::single(&made.persons)))
+    let made = made::effects(&job, &detection, made::Input::Whole(input)).map_err(parts::unmade)?;
+    Ok((made.effects, made::single(&made.persons)))
 }
 
 /// What a message's translation was made from, of a message that is open to be read: its content, joined from its parts

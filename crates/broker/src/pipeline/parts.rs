@@ -382,7 +382,7 @@ pub fn joined_content(
 
 /// Why there is no translation, as an error of the work. An adapter in another process that could not be reached is
 /// transient, so the work is tried again.
-fn unmade(why: Unmade) -> EngineError {
+pub(super) fn unmade(why: Unmade) -> EngineError {
     match why {
         Unmade::Unanswered => EngineError::Storage("the translator did not answer".to_owned()),
         Unmade::Interrupted(text) | Unmade::Died(text) => EngineError::Storage(text.to_owned()),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use causeway_exchange::route::{Facts, Routes, Target};
 use causeway_exchange::{
-    Accept, Effects, Lease, Message, NewEvent, NewMessage, NewWork, Payload, StoredOutput, WorkKind,
+    Accept, Effects, EngineError, Lease, Message, NewEvent, NewMessage, NewWork, Payload, StoredOutput,
+    WorkKind,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -47,32 +48,28 @@ struct Takes {
     endpoint: Option<String>,
 }
 
-/// The table in force: the document kept with the data, else the configuration file's. A broken document
-/// routes nothing but keeps everything: all that it would have delivered can be replayed.
-pub(super) fn table(state: &AppState) -> Routes {
-    match state.engine.config(DOCUMENT.0, DOCUMENT.1) {
-        Ok(Some((_, json))) => match Routes::parse(&json) {
-            Ok(routes) => return routes,
-            Err(error) => {
-                tracing::error!(error = %error, "the table of routes is broken; the file's is used")
-            }
-        },
-        Ok(None) => {}
-        Err(error) => {
-            tracing::error!(error = %error, "the table of routes can't be read; the file's is used")
-        }
+/// The table in force: the document kept with the data, else the configuration file's.
+///
+/// # Errors
+/// What the engine says; [`EngineError::Corrupt`] where the table can't be read as one. Another table in its place would
+/// send records where nobody wants them, so nothing is routed: the message is kept and parked, and can be released.
+pub fn table(state: &AppState) -> Result<Routes, EngineError> {
+    let corrupt = || EngineError::Corrupt("table of routes");
+    match state.engine.config(DOCUMENT.0, DOCUMENT.1)? {
+        Some((_, json)) => Routes::parse(&json).map_err(|_| corrupt()),
+        None => Routes::new(state.config.routes.clone()).map_err(|_| corrupt()),
     }
-    Routes::new(state.config.routes.clone()).unwrap_or_default()
 }
 
-fn takes(state: &AppState, organisation: &str) -> Takes {
-    let kept = state.engine.config(ORGANISATION, organisation).ok().flatten();
-    let kept: Option<Takes> = kept.and_then(|(_, json)| serde_json::from_str(&json).ok());
-    kept.or_else(|| {
-        let known = state.config.organisation(organisation)?;
-        Some(Takes { mailbox: known.mailbox.clone(), endpoint: known.endpoint.clone() })
-    })
-    .unwrap_or_default()
+fn takes(state: &AppState, organisation: &str) -> Result<Takes, EngineError> {
+    if let Some((_, json)) = state.engine.config(ORGANISATION, organisation)? {
+        return serde_json::from_str(&json).map_err(|_| EngineError::Corrupt("document of an organisation"));
+    }
+    let known = state.config.organisation(organisation);
+    Ok(known.map_or_else(Takes::default, |known| Takes {
+        mailbox: known.mailbox.clone(),
+        endpoint: known.endpoint.clone(),
+    }))
 }
 
 /// What routes ask of an output.
@@ -120,7 +117,16 @@ pub(super) struct Outgoing<'a> {
 
 impl Outgoing<'_> {
     /// Adds the deliveries of outputs; `first` is the number of the first.
-    pub(super) fn all(&mut self, routes: &Routes, format: &str, first: u64, entries: &[Entry]) {
+    ///
+    /// # Errors
+    /// What the engine says of a receiver's document.
+    pub(super) fn all(
+        &mut self,
+        routes: &Routes,
+        format: &str,
+        first: u64,
+        entries: &[Entry],
+    ) -> Result<(), EngineError> {
         for (number, entry) in (first..).zip(entries) {
             let recipient = recipient(self.message, entry);
             let routed = routes.route(&facts(self.message, format, &entry.event, recipient));
@@ -131,12 +137,13 @@ impl Outgoing<'_> {
                 recipient: recipient.map(str::to_owned),
             };
             for decision in routed.deliveries {
-                self.deliver(&entry.output, &delivery(decision.route), decision.target, decision.send);
+                self.deliver(&entry.output, &delivery(decision.route), decision.target, decision.send)?;
             }
             for route in routed.unresolved {
                 self.unresolved(&delivery(route));
             }
         }
+        Ok(())
     }
 
     /// An event about an output, whose name may stand in front of what is the same for many.
@@ -159,7 +166,13 @@ impl Outgoing<'_> {
         self.effects.work.push(work(UNRESOLVED, delivery, self.key));
     }
 
-    fn deliver(&mut self, output: &StoredOutput, delivery: &Delivery, target: Target, send: &str) {
+    fn deliver(
+        &mut self,
+        output: &StoredOutput,
+        delivery: &Delivery,
+        target: Target,
+        send: &str,
+    ) -> Result<(), EngineError> {
         match target {
             Target::Record => {}
             Target::Endpoint(endpoint) => {
@@ -174,24 +187,27 @@ impl Outgoing<'_> {
                         let text = format!("for mailbox {mailbox} by route {}: {why}", delivery.route);
                         self.tell(written::NOT_WRITTEN, "", text);
                         self.effects.work.push(work(UNRESOLVED, delivery, self.key));
-                        return;
+                        return Ok(());
                     }
                 };
                 let text = format!("{} to mailbox {mailbox} by route {}", made.words, delivery.route);
                 self.tell("routed", &output.name, text);
-                if let Some(copy) = copy(self.message, made, &mailbox, self.key) {
-                    self.effects.messages.push(copy);
-                }
+                self.effects.messages.push(copy(self.message, made, &mailbox, self.key)?);
             }
             Target::Organisation(code) => {
-                let takes = takes(self.state, &code);
+                let takes = takes(self.state, &code)?;
                 match (takes.endpoint, takes.mailbox) {
-                    (Some(endpoint), _) => self.deliver(output, delivery, Target::Endpoint(endpoint), send),
-                    (None, Some(mailbox)) => self.deliver(output, delivery, Target::Mailbox(mailbox), send),
+                    (Some(endpoint), _) => {
+                        self.deliver(output, delivery, Target::Endpoint(endpoint), send)?
+                    }
+                    (None, Some(mailbox)) => {
+                        self.deliver(output, delivery, Target::Mailbox(mailbox), send)?
+                    }
                     (None, None) => self.unresolved(delivery),
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -203,18 +219,24 @@ fn work(destination: &str, delivery: &Delivery, key: Option<&str>) -> NewWork {
 }
 
 /// A message in a mailbox's inbox, derived from another.
-fn derived(message: &Message, mailbox: &str, media_type: &str, bytes: Vec<u8>) -> Option<Accept> {
-    let mut new = NewMessage::new(new_message_id().ok()?, &message.new.sender, "broker");
+fn derived(
+    message: &Message,
+    mailbox: &str,
+    media_type: &str,
+    bytes: Vec<u8>,
+) -> Result<Accept, EngineError> {
+    let id = new_message_id().map_err(|error| EngineError::Storage(error.to_string()))?;
+    let mut new = NewMessage::new(id, &message.new.sender, "broker");
     new.mailbox_to = Some(mailbox.to_owned());
     new.mailbox_from = message.new.mailbox_to.clone();
     new.inbox = true;
     new.media_type = Some(media_type.to_owned());
     new.correlation_id = message.new.correlation_id.clone();
     new.linked = Some(message.new.id.clone());
-    Some(Accept { message: new, payload: Payload::Bytes(bytes), key: None, effects: Effects::default() })
+    Ok(Accept { message: new, payload: Payload::Bytes(bytes), key: None, effects: Effects::default() })
 }
 
-fn copy(message: &Message, made: Written, mailbox: &str, key: Option<&str>) -> Option<Accept> {
+fn copy(message: &Message, made: Written, mailbox: &str, key: Option<&str>) -> Result<Accept, EngineError> {
     let mut copy = derived(message, mailbox, &made.media_type, made.bytes)?;
     copy.message.workflow = Some(message.new.workflow.clone().unwrap_or_else(|| WORKFLOW.to_owned()));
     copy.message.local_id = message.new.local_id.clone();
@@ -224,19 +246,26 @@ fn copy(message: &Message, made: Written, mailbox: &str, key: Option<&str>) -> O
     copy.effects.events.push(NewEvent::new("derived", "causeway", &text));
     copy.effects.events.extend(made.events);
     copy.effects.translation = made.left_behind;
-    Some(copy)
+    Ok(copy)
 }
 
 /// Sends a format's own acknowledgement back by the way the message came, where that was a mailbox. Other
 /// doors give it as their answer, or the sender reads it at `/messages/{id}/acknowledgement`.
-pub(super) fn acknowledge(message: &Message, acknowledgement: &StoredOutput, effects: &mut Effects) {
-    let Some(mailbox) = message.new.mailbox_from.as_deref() else { return };
-    let back = derived(message, mailbox, &acknowledgement.media_type, acknowledgement.bytes.clone());
-    let Some(mut back) = back else { return };
+///
+/// # Errors
+/// There is no id for it.
+pub(super) fn acknowledge(
+    message: &Message,
+    acknowledgement: &StoredOutput,
+    effects: &mut Effects,
+) -> Result<(), EngineError> {
+    let Some(mailbox) = message.new.mailbox_from.as_deref() else { return Ok(()) };
+    let mut back = derived(message, mailbox, &acknowledgement.media_type, acknowledgement.bytes.clone())?;
     back.message.workflow = message.new.workflow.as_ref().map(|w| format!("{w}_ACK"));
     back.message.local_id = message.new.local_id.clone();
     effects.events.push(NewEvent::new("acknowledgement-sent", "causeway", &format!("to mailbox {mailbox}")));
     effects.messages.push(back);
+    Ok(())
 }
 
 /// A delivery whose receiver was not known, tried anew: a person released it, or it is its first time.
@@ -257,12 +286,17 @@ pub(super) fn again(state: &AppState, lease: &Lease) -> End {
         Err(error) => return End::of(state, lease, &error),
     };
     let facts = facts(&message, &translation.adapter, &delivery.event, delivery.recipient.as_deref());
-    let routes = table(state);
+    let routes = match table(state) {
+        Ok(routes) => routes,
+        Err(error) => return End::of(state, lease, &error),
+    };
     let mut effects = Effects::default();
     let key = lease.item.work.order_key.as_deref();
     let mut out = Outgoing { state, message: &message, key, effects: &mut effects, tell: Tell::Each };
     for decision in routes.route(&facts).deliveries.into_iter().filter(|d| d.route == delivery.route) {
-        out.deliver(&output, &delivery, decision.target, decision.send);
+        if let Err(error) = out.deliver(&output, &delivery, decision.target, decision.send) {
+            return End::of(state, lease, &error);
+        }
     }
     if let Some(event) = effects.events.iter().find(|e| e.kind.0 == written::NOT_WRITTEN) {
         return End::park("not-expressible", &event.detail);

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use causeway_exchange::{Effects, Lease, Message, NewEvent, NewWork, PieceKind, TranslationHead, WorkKind};
+use causeway_exchange::{
+    Effects, EngineError, Lease, Message, NewEvent, NewWork, PieceKind, TranslationHead, WorkKind,
+};
 use causeway_record::{Applied, RecordError, SourceMessage};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -266,7 +268,8 @@ fn spread_slice(state: &AppState, lease: &Lease) -> Result<End, End> {
     let mut outputs = head.translation.pieces_of(PieceKind::Outputs).skip(progress.piece as usize);
     let Some(piece) = outputs.next() else { return Ok(End::Done(Box::default())) };
     let entries = bundles(state, lease, progress.piece)?;
-    let routes = route::table(state);
+    let failed = |error: EngineError| End::of(state, lease, &error);
+    let routes = route::table(state).map_err(failed)?;
     let mut effects = Effects::default();
     let mut out = Outgoing {
         state,
@@ -275,7 +278,7 @@ fn spread_slice(state: &AppState, lease: &Lease) -> Result<End, End> {
         effects: &mut effects,
         tell: Tell::Together(BTreeMap::new()),
     };
-    out.all(&routes, &head.translation.adapter, piece.first, &entries);
+    out.all(&routes, &head.translation.adapter, piece.first, &entries).map_err(failed)?;
     if let Tell::Together(counts) = out.tell {
         let range = format!("of bundles {} to {}", piece.first + 1, piece.first + piece.count);
         for ((kind, text), number) in counts {

@@ -35,7 +35,16 @@ fn beside_the_inbox(mut end: End) -> End {
 /// Translates the leased messages: the work of the processor side by side, the ends written together (they
 /// share flushes) in the order in which the messages were accepted.
 pub(super) fn batch(state: &Shared, pool: &Pool, leases: Vec<Lease>) {
-    let routes = Arc::new(route::table(state));
+    let routes = match route::table(state) {
+        Ok(routes) => Arc::new(routes),
+        Err(error) => {
+            for lease in leases {
+                let end = End::of(state, &lease, &error);
+                worker::finish(state, &lease, end);
+            }
+            return;
+        }
+    };
     let mut window = Vec::new();
     let mut bytes = 0;
     for lease in leases {
@@ -59,12 +68,12 @@ pub(super) fn batch(state: &Shared, pool: &Pool, leases: Vec<Lease>) {
 /// Translates one message that is streamed. It takes its time, so it has a worker of its own; where the service
 /// stops meanwhile, it is translated anew at the next start.
 pub(super) fn streamed(state: &Shared, lease: Lease, stop: &CancellationToken) {
-    let end = match message(state, &lease) {
-        Ok(message) => {
-            let routes = route::table(state);
-            let (_, end) = guarded(state, &routes, lease.clone(), &message, Some(stop));
-            end
-        }
+    let found = message(state, &lease).and_then(|message| {
+        let routes = route::table(state).map_err(|error| End::of(state, &lease, &error))?;
+        Ok((message, routes))
+    });
+    let end = match found {
+        Ok((message, routes)) => guarded(state, &routes, lease.clone(), &message, Some(stop)).1,
         Err(end) => end,
     };
     worker::finish(state, &lease, end);

@@ -46,7 +46,7 @@ pub(crate) fn work<'b>(
         if !contains(bytes, b"\"Encounter\"") {
             continue;
         }
-        let bundle: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        let bundle: Value = serde_json::from_slice(bytes).map_err(|_| RecordError::Damaged)?;
         for entry in bundle["entry"].as_array().into_iter().flatten() {
             let resource = &entry["resource"];
             if resource["resourceType"] != "Encounter" {

@@ -55,7 +55,7 @@ async fn talk(address: std::net::SocketAddr, pieces: &[&str]) -> String {
     }
     stream.shutdown().await.expect("ends");
     let mut answers = String::new();
-    drop(tokio::time::timeout(Duration::from_secs(20), stream.read_to_string(&mut answers)).await);
+    drop(tokio::time::timeout(Duration::from_secs(60), stream.read_to_string(&mut answers)).await);
     answers
 }
 
@@ -222,7 +222,7 @@ async fn within_tls() {
     let mut stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await.expect("TLS");
     stream.write_all(KNOWN.as_bytes()).await.expect("writes");
     let mut answer = vec![0; 200];
-    let length = tokio::time::timeout(Duration::from_secs(20), stream.read(&mut answer)).await;
+    let length = tokio::time::timeout(Duration::from_secs(60), stream.read(&mut answer)).await;
     let length = length.expect("in time").expect("an answer");
     assert_eq!(numbers(&String::from_utf8_lossy(&answer[..length])), ["0"]);
 

@@ -81,7 +81,7 @@ impl World {
     pub async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let start = Instant::now();
         while !holds(self) {
-            assert!(start.elapsed() < Duration::from_secs(20), "{what}");
+            assert!(start.elapsed() < Duration::from_secs(90), "{what}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -17,7 +17,7 @@ async fn send(world: &World, sender: &str, media_type: &str, bytes: Vec<u8>) -> 
         let events = view["timeline"].as_array().into_iter().flatten();
         events.filter(|e| e["event"] == "recorded").find_map(|e| e["detail"].as_str().map(str::to_owned))
     };
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         if let Some(detail) = recorded(&world.json(&format!("/messages/{id}")).await) {
             return (id, detail);
         }

@@ -13,7 +13,9 @@ use causeway_broker::pipeline::pieces;
 use causeway_broker::state::Shared;
 use causeway_broker::view::{self, ListQuery, View, id_of, view};
 use causeway_broker::words;
-use causeway_exchange::{Message, MessageId, NewWork, OutputFacts, PieceKind, TranslationHead, WorkKind};
+use causeway_exchange::{
+    EngineError, Message, MessageId, NewWork, OutputFacts, PieceKind, TranslationHead, WorkKind,
+};
 use causeway_host::problem::{Answer, Problem};
 use causeway_host::{browser, hex};
 use serde::Deserialize;
@@ -93,7 +95,7 @@ fn translation_facts(id: &MessageId, head: &TranslationHead, bundles: &[OutputFa
     })
 }
 
-fn view_json(view: &View) -> Value {
+fn view_json(view: &View) -> Answer<Value> {
     let id = &view.message.new.id;
     let mut body = facts(&view.message);
     // A copy written for a mailbox has no translation of its own, but a list of what its form could not carry.
@@ -105,7 +107,8 @@ fn view_json(view: &View) -> Value {
     };
     body["translation"] = translation.map_or(Value::Null, |t| translation_facts(id, t, &view.bundles));
     if let Some(written) = written {
-        let list: Value = serde_json::from_slice(&written.issues).unwrap_or_default();
+        let list: Value =
+            serde_json::from_slice(&written.issues).map_err(|_| EngineError::Corrupt("issues"))?;
         let left = list["issue"].as_array().map(Vec::as_slice).unwrap_or_default();
         let left = left.iter().filter(|i| i["details"]["coding"][0]["code"] != "all-ok").count();
         body["written"] =
@@ -134,7 +137,7 @@ fn view_json(view: &View) -> Value {
         "original": format!("/messages/{id}/original"),
         "explain": format!("/messages/{id}/explain"),
     });
-    body
+    Ok(body)
 }
 
 /// A message as JSON.
@@ -142,7 +145,7 @@ fn view_json(view: &View) -> Value {
 /// # Errors
 /// As [`view`].
 pub async fn json_of(state: &Shared, caller: &Caller, id: &MessageId) -> Answer<Json<Value>> {
-    Ok(Json(view_json(&view(state, caller, id).await?)))
+    Ok(Json(view_json(&view(state, caller, id).await?)?))
 }
 
 /// One message.
@@ -151,7 +154,7 @@ pub async fn json_of(state: &Shared, caller: &Caller, id: &MessageId) -> Answer<
 /// As [`view`].
 pub async fn one(State(state): State<Shared>, caller: Caller, Path(id): Path<String>) -> Answer {
     let view = view(&state, &caller, &id_of(&id)?).await?;
-    Ok(Json(view_json(&view)).into_response())
+    Ok(Json(view_json(&view)?).into_response())
 }
 
 /// Lists messages: all of them for an operator, for others those that they sent.

@@ -7,8 +7,8 @@ use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
+use causeway_broker::pipeline;
 use causeway_broker::state::{AppState, Shared};
-use causeway_exchange::route::Routes;
 use causeway_exchange::{
     Accept, AcceptOutcome, Answer, Effects, EngineError, IdempotencyKey, Message, MessageId, NewMessage,
     NewWork, Payload, State as Stand, Upload, WorkKind,
@@ -161,7 +161,7 @@ fn keep(call: &Call, mex: Mex, total: u32, recipient: &Mailbox, payload: Payload
         return Ok(Kept::Done(id));
     }
     let key = retry_key(call, &message);
-    let mut effects = work(call, recipient, message.workflow.as_deref());
+    let mut effects = work(call, recipient, message.workflow.as_deref())?;
     let translate = !effects.work.is_empty();
     let accept = Accept { message, payload, key: None, effects: effects.clone() };
     let again = key.is_some().then(|| Box::new(accept.clone()));
@@ -212,29 +212,28 @@ fn retry_key(call: &Call, message: &NewMessage) -> Option<IdempotencyKey> {
 }
 
 /// The translation of a message whose workflow a route names, or that is for the exchange itself.
-fn work(call: &Call, recipient: &Mailbox, workflow: Option<&str>) -> Effects {
-    if recipient.broker || is_routed(call, workflow.unwrap_or_default()) {
-        Effects { work: vec![NewWork::new(WorkKind::Translate, "")], ..Effects::default() }
-    } else {
-        Effects::default()
+fn work(call: &Call, recipient: &Mailbox, workflow: Option<&str>) -> Result<Effects, EngineError> {
+    let mut effects = Effects::default();
+    if recipient.broker || is_routed(call, workflow.unwrap_or_default())? {
+        effects.work.push(NewWork::new(WorkKind::Translate, ""));
     }
+    Ok(effects)
 }
 
-/// Whether a route names the workflow. A table that can't be read names none; the message waits for its recipient.
-fn is_routed(call: &Call, workflow: &str) -> bool {
-    let kept = call.engine().config(ROUTES.0, ROUTES.1).ok().flatten();
+/// Whether a route names the workflow.
+fn is_routed(call: &Call, workflow: &str) -> Result<bool, EngineError> {
+    let kept = call.engine().config(ROUTES.0, ROUTES.1)?;
     let version = kept.as_ref().map_or(0, |(version, _)| *version);
     let mut known = call.mesh.routed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if known.as_ref().is_none_or(|(at, _)| *at != version) {
-        let kept = kept.and_then(|(_, json)| Routes::parse(&json).ok());
-        let table = kept.or_else(|| Routes::new(call.state.config.routes.clone()).ok()).unwrap_or_default();
+        let table = pipeline::routes(&call.state)?;
         let named = table.as_slice().iter().filter(|r| !r.disabled).flat_map(|r| &r.when.workflow);
         let filters = named.map(|w| causeway_exchange::WorkflowFilter::parse(w)).collect();
         *known = Some((version, Arc::new(filters)));
     }
     let filters = known.as_ref().map(|(_, filters)| filters.clone()).unwrap_or_default();
     drop(known);
-    filters.iter().any(|f| f.matches(workflow))
+    Ok(filters.iter().any(|f| f.matches(workflow)))
 }
 
 /// `POST /messageexchange/{mailbox}/outbox/{id}/{chunk}`.
@@ -323,7 +322,7 @@ fn keep_chunk(call: &Call, message: &Message, number: u32, payload: Payload) -> 
     }
     let to = message.new.mailbox_to.as_deref().and_then(|to| call.mesh.mailboxes.get(to));
     let workflow = message.new.workflow.as_deref();
-    let effects = to.map(|to| work(call, to, workflow)).unwrap_or_default();
+    let effects = to.map(|to| work(call, to, workflow)).transpose()?.unwrap_or_default();
     let translate = !effects.work.is_empty();
     let finished = engine.finish_upload(id, lenient, None, effects, now);
     // Another sender of the same chunk may have been faster.

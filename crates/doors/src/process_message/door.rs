@@ -155,8 +155,8 @@ fn prepare(
         control_id: None,
     };
     let adapter = state.adapter(fhir_messaging::NAME);
-    let translated = adapter.and_then(|adapter| pipeline::translated(state, &seen, adapter, &bytes));
-    let (mut effects, person) = translated.ok_or_else(Problem::internal)?;
+    let adapter = adapter.ok_or_else(Problem::internal)?;
+    let (mut effects, person) = pipeline::translated(state, &seen, adapter, &bytes)?;
     if effects.failure.is_some() {
         let text = "the content is not a message that can be read without loss";
         let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;

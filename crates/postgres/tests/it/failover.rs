@@ -190,7 +190,7 @@ fn brokers_take_turns() {
     drop(first);
     let begun = Instant::now();
     while open(true).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "takes over");
+        assert!(begun.elapsed() < Duration::from_secs(60), "takes over");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

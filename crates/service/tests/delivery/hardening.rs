@@ -93,7 +93,7 @@ async fn the_http_door_speaks_tls_and_takes_new_certificates() {
     let mut silent = TcpStream::connect(server.address()).await.unwrap();
     let started = Instant::now();
     let mut rest = Vec::new();
-    tokio::time::timeout(Duration::from_secs(5), silent.read_to_end(&mut rest)).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(60), silent.read_to_end(&mut rest)).await.unwrap().unwrap();
     assert!(started.elapsed() >= Duration::from_millis(900) && rest.is_empty());
 
     // A broken file changes nothing; a new one comes into force without a restart.
@@ -218,7 +218,7 @@ async fn bodies_that_are_too_long_or_drip_are_refused_and_nothing_is_accepted() 
     let mut config = open_config();
     config.messaging.services = vec![OURS.to_owned()];
     config.limits.message_bytes = 10_000;
-    config.limits.body_idle_seconds = 1;
+    config.limits.body_idle_seconds = 6;
     let server = world.serve(config).await;
     let long = referral(&"x".repeat(20_000));
     assert_eq!(post(&server, &bars(1, OURS), &long).await.status, 400);
@@ -236,14 +236,14 @@ async fn bodies_that_are_too_long_or_drip_are_refused_and_nothing_is_accepted() 
     }
     let started = Instant::now();
     assert_eq!(post(&server, &bars(2, OURS), &referral("x")).await.status, 200);
-    assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     for stream in &mut slow {
         drop(stream.write_all(b" ").await);
     }
     let mut refused = 0;
     for mut stream in slow {
         let mut raw = vec![0; 12];
-        let read = tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut raw)).await.unwrap();
+        let read = tokio::time::timeout(Duration::from_secs(60), stream.read_exact(&mut raw)).await.unwrap();
         refused += u32::from(read.is_ok() && raw.starts_with(b"HTTP/1.1 408"));
     }
     assert_eq!(refused, 100, "the whole body has its time, not each byte");

@@ -335,7 +335,7 @@ async fn a_message_at_the_plain_http_door_is_known_too_and_can_be_translated_aga
     assert_eq!(again.status, 303, "{}", again.text());
     let recorded =
         |m: &Value| m["timeline"].as_array().unwrap().iter().filter(|e| e["event"] == "recorded").count();
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         if recorded(&get(&server, &format!("/messages/{id}")).await.json()) == 2 {
             return server.stop().await.unwrap();
         }

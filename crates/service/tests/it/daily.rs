@@ -69,7 +69,7 @@ async fn a_message_is_found_by_its_number_day_and_person() {
     let typed = [own[0], own[1], ("Content-Type", "text/x-lines"), ("X-Correlation-Id", "c1")];
     let id = call(&server, "POST", "/messages", &typed, AGNES.as_bytes()).await.json();
     let id = id["id"].as_str().unwrap().to_owned();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(90);
     while call(&server, "GET", &format!("/messages/{id}"), &own, b"").await.json()["translation"].is_null() {
         assert!(std::time::Instant::now() < deadline, "not translated");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;

@@ -212,7 +212,7 @@ pub fn fill_in(text: &str, fill: &[(&str, String)]) -> String {
 /// Ids of the first person in a closed exchange's record and of her Patient, as the operator is told, once she is there.
 pub async fn known(server: &TestServer) -> (String, String) {
     let operator = [("Authorization", "Bearer token-900"), ("Accept", "application/json")];
-    for _ in 0..400 {
+    for _ in 0..3_000 {
         let found = call(server, "GET", "/people/", &operator, b"").await.json();
         let told = |name: &str| found["people"][0][name].as_str().map(str::to_owned);
         if let Some(both) = told("id").zip(told("display_patient")) {

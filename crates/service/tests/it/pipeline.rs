@@ -80,7 +80,7 @@ async fn poison_parks_only_itself() {
     assert_eq!(call(&server, "POST", &path, &form, b"action=release&confirm=yes").await.status, 303);
     let id = parked[1]["message"].as_str().unwrap();
     until(&server, id, "work-unparked").await;
-    for _ in 0..200 {
+    for _ in 0..3_000 {
         let message = get(&server, &format!("/messages/{id}")).await.json();
         if events(&message).iter().filter(|e| *e == "work-parked").count() == 2 {
             server.stop().await.unwrap();
@@ -228,7 +228,7 @@ async fn routes_make_copies_and_what_nobody_takes_waits_for_a_person() {
     let path = format!("/parked/{}", parked["parked"][0]["number"]);
     let form = [("Content-Type", "application/x-www-form-urlencoded")];
     assert_eq!(call(&server, "POST", &path, &form, b"action=release&confirm=yes").await.status, 303);
-    for _ in 0..200 {
+    for _ in 0..3_000 {
         if waiting(&server, "ZZ903OT001").len() == 1 {
             server.stop().await.unwrap();
             return;
@@ -249,7 +249,7 @@ async fn a_message_can_be_translated_again() {
     assert_eq!(call(&server, "POST", &path, &form, b"confirm=yes&note=").await.status, 400);
     let ordered = call(&server, "POST", &path, &form, b"confirm=yes&note=route+repaired").await;
     assert_eq!((ordered.status, ordered.header("location")), (303, Some(format!("/messages/{id}").as_str())));
-    for _ in 0..200 {
+    for _ in 0..3_000 {
         let message = get(&server, &format!("/messages/{id}")).await.json();
         if events(&message).iter().filter(|e| *e == "recorded").count() == 2 {
             let record: Vec<&Value> =
@@ -262,4 +262,34 @@ async fn a_message_can_be_translated_again() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     panic!("not translated again");
+}
+
+/// A table of routes, or what an organisation takes, that can't be read is never taken for another or for none: the message
+/// waits, and goes where it should once the table is mended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_table_of_routes_keeps_the_message_until_it_is_mended() {
+    for (kind, name, mended) in [
+        ("route", "table", r#"[{"id": "w", "when": {}, "to": [{"kind": "mailbox", "mailbox": "ZZ902OT001"}]}]"#),
+        ("organisation", "ZZ903", r#"{"mailbox":"ZZ902OT001"}"#),
+    ] {
+        let world = World::new();
+        let server = world.serve(routed_config()).await;
+        let state = &server.state;
+        let put = |json: &str| {
+            state.engine.put_config(kind, name, Some(json), None, "test", state.clock.now()).unwrap();
+        };
+        put("{\"cut off");
+        let id = send(&server, &format!("{AGNES}\nTO|ZZ903")).await;
+        let message = until(&server, &id, "work-parked").await;
+        assert!(!events(&message).contains(&"translated".to_owned()), "{kind}: {message:#?}");
+        assert_eq!(waiting(&server, "ZZ902OT001").len(), 0, "{kind}: nothing is sent by another table");
+        let parked = get(&server, "/parked").await.json();
+        assert_eq!(parked["parked"][0]["cause"], "corrupt", "{kind}: {parked:#}");
+        put(mended);
+        let path = format!("/parked/{}", parked["parked"][0]["number"]);
+        let form = [("Content-Type", "application/x-www-form-urlencoded")];
+        assert_eq!(call(&server, "POST", &path, &form, b"action=release&confirm=yes").await.status, 303);
+        until(&server, &id, "routed").await;
+        server.stop().await.unwrap();
+    }
 }

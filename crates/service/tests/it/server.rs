@@ -18,7 +18,7 @@ async fn who_sends_no_header_is_cut_off() {
     slow.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").await.unwrap();
     let started = Instant::now();
     let mut rest = Vec::new();
-    tokio::time::timeout(Duration::from_secs(5), slow.read_to_end(&mut rest)).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(60), slow.read_to_end(&mut rest)).await.unwrap().unwrap();
     assert!(started.elapsed() >= Duration::from_millis(900));
     // A body that stands still is given up, and nothing is accepted.
     let mut slow = TcpStream::connect(server.address()).await.unwrap();
@@ -26,7 +26,7 @@ async fn who_sends_no_header_is_cut_off() {
         b"POST /messages HTTP/1.1\r\nHost: x\r\nCauseway-Sender: ZZ901\r\nContent-Length: 100\r\n\r\nLINE|1";
     slow.write_all(head).await.unwrap();
     let mut rest = vec![0; 20];
-    tokio::time::timeout(Duration::from_secs(5), slow.read_exact(&mut rest)).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(60), slow.read_exact(&mut rest)).await.unwrap().unwrap();
     assert!(rest.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&rest));
     assert_eq!(get(&server, "/messages").await.json()["messages"].as_array().unwrap().len(), 0);
     server.stop().await.unwrap();

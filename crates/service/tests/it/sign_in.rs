@@ -147,7 +147,7 @@ async fn systems_sign_in_with_a_signed_assertion() {
         async |token: &str, path: &str| call(&server, "GET", path, &[("Authorization", token)], b"").await;
     let path = "/fhir/Patient?identifier=9990000018";
     let mut total = Value::Null;
-    for _ in 0..200 {
+    for _ in 0..3_000 {
         total = read(&all, path).await.json()["total"].clone();
         if total == 1 {
             break;

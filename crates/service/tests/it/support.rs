@@ -184,7 +184,7 @@ pub async fn until(server: &TestServer, id: &str, event: &str) -> Value {
         if events.iter().any(|e| e["event"] == event) {
             return message;
         }
-        assert!(start.elapsed() < Duration::from_secs(20), "no {event} of {message:#}");
+        assert!(start.elapsed() < Duration::from_secs(90), "no {event} of {message:#}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
