@@ -18,7 +18,16 @@ pub fn run_once(state: &AppState) -> Result<(), EngineError> {
     while !state.engine.expire(now)?.is_empty() {}
     while !state.engine.sweep_overdue(now)?.is_empty() {}
     let keep = SignedDuration::from_hours(24 * i64::from(state.config.retention.messages_days));
-    while state.engine.purge(keep, now)? > 0 {}
+    let mut purged = 0;
+    loop {
+        match state.engine.purge(keep, now)? {
+            0 => break,
+            more => purged += more,
+        }
+    }
+    if purged > 0 {
+        crate::pipeline::forget_parts(state)?;
+    }
     state.signals.all();
     Ok(())
 }

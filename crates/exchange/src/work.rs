@@ -134,6 +134,8 @@ pub struct WorkItem {
     pub state: WorkState,
     /// Attempts begun so far.
     pub attempts: u32,
+    /// Attempts that failed for its own sake ([`NextStep::Retry`]) since it was queued or a person released it.
+    pub tries: u32,
     /// Times in a row that it was given out and never came back: above 0 it is a suspect, given out alone.
     pub lost: u32,
     /// When it was queued.
@@ -160,8 +162,10 @@ pub const PROCESS_DIED: &str = "process-died";
 /// What is to become of a failed item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
-    /// Try again at this time (see `retry::Backoff`).
+    /// Try again at this time (see `retry::Backoff`). Counts as one of its own tries.
     Retry(Timestamp),
+    /// It was tried, and where it goes to was away: again at this time. Counts as an attempt, not as one of its own tries.
+    Away(Timestamp),
     /// Nothing was tried, for something that it needs is away or the service stops: again at this time. Not counted as
     /// an attempt.
     Wait(Timestamp),

@@ -94,7 +94,7 @@ pub(crate) fn message(row: &Row) -> Result<Message> {
 /// Columns that [`work`] reads, from `work w JOIN message m`.
 pub(crate) const WORK: &str =
     "w.id, m.id, w.kind, w.destination, w.order_key, w.state, w.not_before, w.attempts,
-  w.replay, w.queued_at, w.error_code, w.error_text, w.detail, w.lost";
+  w.replay, w.queued_at, w.error_code, w.error_text, w.detail, w.lost, w.tries";
 
 /// A work item.
 pub(crate) fn work(row: &Row) -> Result<WorkItem> {
@@ -104,6 +104,7 @@ pub(crate) fn work(row: &Row) -> Result<WorkItem> {
         state: word(row, 5, WorkState::parse)?,
         attempts: small(row, 7)?,
         lost: small(row, 13)?,
+        tries: small(row, 14)?,
         queued_at: time(row, 9)?,
         last_error: get::<Option<String>>(row, 10)?.zip(get(row, 11)?),
         work: NewWork {

@@ -5,7 +5,7 @@ use crate::fault::Result;
 use causeway_exchange::EngineError;
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1, V2];
+const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -247,6 +247,11 @@ fn version(conn: &mut Conn) -> Result<u32> {
     let found = conn.first("SELECT schema_version FROM meta", p![], |r| get::<i64>(r, 0))?.unwrap_or(0);
     u32::try_from(found).map_err(|_| EngineError::Corrupt("schema version"))
 }
+
+/// Version 3: how often a work item failed for its own sake.
+const V3: &str = "
+ALTER TABLE work ADD COLUMN tries BIGINT NOT NULL DEFAULT 0;
+";
 
 /// Brings the data to [`VERSION`] in one transaction; refuses newer data.
 pub(crate) fn migrate(conn: &mut Conn) -> Result<()> {

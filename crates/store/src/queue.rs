@@ -178,17 +178,18 @@ impl Tx<'_> {
                 self.suspect(id.0.cast_signed(), &place)?;
                 return self.effects(place.owner, &place.message, effects);
             }
-            NextStep::Retry(at) | NextStep::Wait(at) => {
+            NextStep::Retry(at) | NextStep::Away(at) | NextStep::Wait(at) => {
                 (WorkState::Ready, at.as_microsecond(), EventKind::RETRY)
             }
             NextStep::Park => (WorkState::Parked, self.now, EventKind::PARKED),
         };
         let waits = matches!(next, NextStep::Wait(_));
+        let tries = u32::from(matches!(next, NextStep::Retry(_)));
         self.run(
             "UPDATE work SET state=?2, not_before=?3, lease_until=NULL, worker=NULL, error_code=?4, error_text=?5,
-               lost=iif(?6, lost, 0), attempts=iif(?6, max(attempts-1, 0), attempts)
+               lost=iif(?6, lost, 0), attempts=iif(?6, max(attempts-1, 0), attempts), tries=tries+?7
              WHERE id=?1",
-            params![id.0.cast_signed(), state.as_str(), due, code, cut(detail), waits],
+            params![id.0.cast_signed(), state.as_str(), due, code, cut(detail), waits, tries],
         )?;
         self.event(place.owner, event, &place.destination, &format!("{} {code}: {detail}", place.kind))?;
         self.effects(place.owner, &place.message, effects)
@@ -197,7 +198,7 @@ impl Tx<'_> {
     pub(crate) fn unpark(&mut self, id: WorkId, actor: &str, at: i64) -> Result<()> {
         let place = self.place(id, WorkState::Parked, None)?.ok_or(EngineError::NotFound("parked work"))?;
         self.run(
-            "UPDATE work SET state='ready', not_before=?2, attempts=0, lost=0 WHERE id=?1",
+            "UPDATE work SET state='ready', not_before=?2, attempts=0, tries=0, lost=0 WHERE id=?1",
             params![id.0.cast_signed(), at],
         )?;
         self.event(place.owner, EventKind::UNPARKED, actor, &place.kind)?;

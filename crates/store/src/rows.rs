@@ -135,7 +135,7 @@ pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
 /// Columns that [`work`] reads, from `work w JOIN message m`.
 pub(crate) const WORK: &str =
     "w.id, m.id, w.kind, w.destination, w.order_key, w.state, w.not_before, w.attempts,
-  w.replay, w.queued_at, w.error_code, w.error_text, w.detail, w.lost";
+  w.replay, w.queued_at, w.error_code, w.error_text, w.detail, w.lost, w.tries";
 
 /// A work item.
 pub(crate) fn work(row: &Row<'_>) -> rusqlite::Result<WorkItem> {
@@ -145,6 +145,7 @@ pub(crate) fn work(row: &Row<'_>) -> rusqlite::Result<WorkItem> {
         state: word(row, 5, WorkState::parse)?,
         attempts: row.get(7)?,
         lost: row.get(13)?,
+        tries: row.get(14)?,
         queued_at: time(row, 9)?,
         last_error: row.get::<_, Option<String>>(10)?.zip(row.get(11)?),
         work: NewWork {

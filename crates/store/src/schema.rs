@@ -5,7 +5,7 @@ use causeway_exchange::EngineError;
 use rusqlite::Connection;
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -314,6 +314,11 @@ const V5: &str = "
 ALTER TABLE message ADD COLUMN control_id TEXT;
 CREATE INDEX message_control ON message(control_id, seq) WHERE control_id IS NOT NULL;
 CREATE INDEX message_failed ON message(state, seq) WHERE state = 'error' OR state = 'undeliverable';
+";
+
+/// Version 6: how often a work item failed for its own sake.
+const V6: &str = "
+ALTER TABLE work ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// The version of the data.

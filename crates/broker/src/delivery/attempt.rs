@@ -219,7 +219,7 @@ fn jitter() -> u32 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Step {
     next: NextStep,
-    /// How often it has failed in a row for the message's own sake, this time included.
+    /// How often it has failed for the message's own sake, this time included.
     tries: Option<u32>,
 }
 
@@ -248,16 +248,6 @@ fn step(
     next(retry, state.config.limits.attempts, lease, whose, *after, now, jitter)
 }
 
-/// What a failure's text begins with where it is the message's own: the queue keeps no second count of attempts,
-/// and those that failed because the endpoint was away must not count against the message.
-const TRY: &str = "try ";
-
-fn tries_before(lease: &Lease) -> u32 {
-    let last = lease.item.last_error.as_ref().filter(|_| lease.item.attempts > 1);
-    let count = last.and_then(|(_, text)| text.strip_prefix(TRY)?.split(' ').next()?.parse().ok());
-    count.unwrap_or(0)
-}
-
 fn next(
     retry: Retry,
     attempts: u32,
@@ -273,9 +263,13 @@ fn next(
     // Released by a person after that time, it is tried once more at least.
     let over = now.duration_since(lease.item.queued_at) >= patience && tried > 1;
     if whose == Whose::Endpoint {
-        return Step { next: backoff.next(tried, now, over, after, jitter), tries: None };
+        let next = match backoff.next(tried, now, over, after, jitter) {
+            NextStep::Retry(at) => NextStep::Away(at),
+            other => other,
+        };
+        return Step { next, tries: None };
     }
-    let tries = tries_before(lease) + 1;
+    let tries = lease.item.tries.saturating_add(1);
     let backoff = Backoff { max_attempts: attempts, ..backoff };
     Step { next: backoff.next(tries, now, over, after, jitter), tries: Some(tries) }
 }
@@ -369,7 +363,7 @@ fn conclude(
                 effects.answer = Some(bars::failed(&code));
             }
             let detail = match step.tries {
-                Some(tries) => format!("{TRY}{tries} of {}: {detail}", state.config.limits.attempts),
+                Some(tries) => format!("try {tries} of {}: {detail}", state.config.limits.attempts),
                 None => detail,
             };
             End::Failed(Box::new(Failure { code, detail, next: step.next, effects }))
@@ -441,6 +435,7 @@ mod tests {
             work: NewWork::new(WorkKind::Deliver, "r"),
             state: WorkState::Leased,
             attempts,
+            tries: 0,
             lost: 0,
             queued_at: Timestamp::UNIX_EPOCH,
             last_error: None,
@@ -451,29 +446,29 @@ mod tests {
     #[test]
     fn patience_has_an_end_and_a_messages_fault_has_a_number() {
         let retry = Retry { first_seconds: 4, cap_seconds: 900, give_up_hours: 24 };
-        let after = |attempts, last: &str, whose, hours| {
+        let after = |attempts, tries, whose, hours| {
             let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
             let mut lease = lease(attempts);
-            lease.item.last_error = Some(("x".to_owned(), last.to_owned()));
+            lease.item.tries = tries;
             let step = next(retry, 5, &lease, whose, None, now, u32::MAX);
             let pause = match step.next {
-                NextStep::Retry(at) => Some(at.duration_since(now).as_secs()),
+                NextStep::Retry(at) | NextStep::Away(at) => Some(at.duration_since(now).as_secs()),
                 _ => None,
             };
             (pause, step.tries)
         };
-        assert_eq!(after(1, "", Whose::Endpoint, 0), (Some(4), None));
+        assert_eq!(after(1, 0, Whose::Endpoint, 0), (Some(4), None));
         assert_eq!(
-            after(90, "", Whose::Endpoint, 23),
+            after(90, 0, Whose::Endpoint, 23),
             (Some(900), None),
             "many attempts are no reason to give up"
         );
-        assert_eq!(after(90, "", Whose::Endpoint, 24), (None, None));
-        assert_eq!(after(1, "", Whose::Endpoint, 48), (Some(4), None), "released by a person");
-        assert_eq!(after(30, "the receiver can't be reached", Whose::Message, 1), (Some(4), Some(1)));
-        assert_eq!(after(4, "try 3 of 5: http-500", Whose::Message, 1), (Some(32), Some(4)));
-        assert_eq!(after(5, "try 4 of 5: http-500", Whose::Message, 0), (None, Some(5)));
-        assert_eq!(after(1, "try 5 of 5: http-500", Whose::Message, 0), (Some(4), Some(1)), "released");
-        assert_eq!(after(3, "try 1 of 5: http-500", Whose::Message, 24), (None, Some(2)));
+        assert_eq!(after(90, 0, Whose::Endpoint, 24), (None, None));
+        assert_eq!(after(1, 0, Whose::Endpoint, 48), (Some(4), None), "released by a person");
+        assert_eq!(after(30, 0, Whose::Message, 1), (Some(4), Some(1)));
+        assert_eq!(after(4, 3, Whose::Message, 1), (Some(32), Some(4)));
+        assert_eq!(after(5, 4, Whose::Message, 0), (None, Some(5)));
+        assert_eq!(after(1, 0, Whose::Message, 0), (Some(4), Some(1)), "released: the queue counts anew");
+        assert_eq!(after(3, 1, Whose::Message, 24), (None, Some(2)));
     }
 }

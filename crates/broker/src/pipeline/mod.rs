@@ -27,6 +27,7 @@ use crate::state::{AppState, Shared};
 pub(crate) use content::read as read_content;
 pub use content::unpack;
 pub use detect::detect;
+pub use parts::forget as forget_parts;
 pub use route::{Delivery, table as routes};
 
 /// Destination of record work.

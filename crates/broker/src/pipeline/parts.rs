@@ -1,6 +1,7 @@
 //! Messages of several parts (GP2GP with attachments). Every part is a durable message of its own; which
-//! belong together stands in a configuration document of the engine, changed by compare-and-set, so that any
-//! worker may see the last part come.
+//! belong together stands in a document of the engine, changed by compare-and-set, so that any worker may see the last
+//! part come, with either engine. It ends with the contents of its messages ([`forget`]): until then a part that is sent
+//! again is known as such, and a translation can be made anew.
 
 use std::collections::BTreeMap;
 
@@ -132,6 +133,32 @@ fn update(state: &AppState, key: &str, change: impl Fn(&mut Group) -> bool) -> R
         }
     }
     Err(EngineError::Storage("parts document is contended".to_owned()))
+}
+
+/// Forgets the groups of which no message has its content any more. How many.
+///
+/// # Errors
+/// What the engine says.
+pub fn forget(state: &AppState) -> Result<usize, EngineError> {
+    let mut forgotten = 0;
+    for (key, version, json) in state.engine.configs(KIND)? {
+        // One that is damaged is told where its messages are worked on, and stays.
+        let Ok(group) = serde_json::from_str::<Group>(&json) else { continue };
+        let mut kept = false;
+        for id in group.members() {
+            kept |= state.engine.message(id)?.is_some_and(|m| m.content_deleted_at.is_none());
+        }
+        if kept {
+            continue;
+        }
+        match state.engine.put_config(KIND, &key, None, Some(version), "causeway", state.clock.now()) {
+            Ok(_) => forgotten += 1,
+            // A part came meanwhile.
+            Err(EngineError::VersionConflict(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(forgotten)
 }
 
 /// The work on one part.

@@ -145,7 +145,15 @@ pub fn leases_and_parking(place: &dyn Place) {
     assert_eq!(names(&third), ["B2"], "key b flows, key a waits behind its parked item");
     engine.fail(&third[0], failure(NextStep::Retry(hours(1))), two_minutes).expect("retries");
     assert!(claim(&*engine, 10, two_minutes).is_empty());
-    assert_eq!(names(&claim(&*engine, 10, hours(1))), ["B2"]);
+    let later = claim(&*engine, 10, hours(1));
+    assert_eq!((names(&later), later[0].item.tries), (vec!["B2"], 1));
+    // Where it goes to was away: an attempt, but none of its own tries. Nothing was tried: neither.
+    engine.fail(&later[0], failure(NextStep::Away(hours(1))), hours(1)).expect("is put off");
+    let later = claim(&*engine, 10, hours(1));
+    assert_eq!((later[0].item.attempts, later[0].item.tries), (3, 1));
+    engine.fail(&later[0], failure(NextStep::Wait(hours(1))), hours(1)).expect("waits");
+    let later = claim(&*engine, 10, hours(1));
+    assert_eq!((later[0].item.attempts, later[0].item.tries), (3, 1));
 
     let parked = WorkQuery { state: Some(WorkState::Parked), limit: 10, ..WorkQuery::default() };
     let parked = engine.work(&parked).expect("dead letters");
@@ -153,7 +161,7 @@ pub fn leases_and_parking(place: &dyn Place) {
     assert_eq!(parked[0].last_error, Some(("http-503".into(), "try later".into())));
     engine.unpark(parked[0].id, "a person", hours(1), hours(1)).expect("unparks");
     let again = claim(&*engine, 10, hours(1));
-    assert_eq!(names(&again), ["A1"]);
+    assert_eq!((names(&again), again[0].item.tries), (vec!["A1"], 0));
     engine.fail(&again[0], failure(NextStep::Park), hours(1)).expect("parks");
     engine.discard(parked[0].id, "a person", "cannot be repaired", hours(1)).expect("discards");
     assert_eq!(names(&claim(&*engine, 10, hours(1))), ["A2"]);

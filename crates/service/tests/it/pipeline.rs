@@ -182,6 +182,13 @@ async fn parts_wait_for_each_other() {
     server.state.clock.advance(SignedDuration::from_hours(241)).unwrap();
     maintenance::run_once(&server.state).unwrap();
     until(&server, &alone, "work-parked").await;
+    // What belongs together is known as long as its contents are kept; what waits for a person is kept.
+    let groups = || server.state.engine.configs("parts").unwrap().len();
+    assert_eq!(groups(), 3);
+    let days = server.state.config.retention.messages_days;
+    server.state.clock.advance(SignedDuration::from_hours(24 * i64::from(days + 1))).unwrap();
+    maintenance::run_once(&server.state).unwrap();
+    assert_eq!(groups(), 1);
     server.stop().await.unwrap();
 }
 
