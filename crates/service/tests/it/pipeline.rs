@@ -276,7 +276,11 @@ async fn a_message_can_be_translated_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_table_of_routes_keeps_the_message_until_it_is_mended() {
     for (kind, name, mended) in [
-        ("route", "table", r#"[{"id": "w", "when": {}, "to": [{"kind": "mailbox", "mailbox": "ZZ902OT001"}]}]"#),
+        (
+            "route",
+            "table",
+            r#"[{"id": "w", "when": {}, "to": [{"kind": "mailbox", "mailbox": "ZZ902OT001"}]}]"#,
+        ),
         ("organisation", "ZZ903", r#"{"mailbox":"ZZ902OT001"}"#),
     ] {
         let world = World::new();
