@@ -11,6 +11,7 @@ pub mod composer;
 pub mod contract;
 pub mod control_id;
 pub mod isolation;
+pub mod read_back;
 pub mod render;
 pub mod table;
 

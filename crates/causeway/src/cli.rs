@@ -112,7 +112,8 @@ pub struct DemoArgs {
 #[derive(Args, Debug)]
 #[command(
     after_help = "For an input STEM.xxx it writes STEM.r4.json (or STEM.1.r4.json, STEM.2.r4.json … where one input \
-gives several bundles), STEM.ledger.json, STEM.issues.json and STEM.ack.xxx where the format has an acknowledgement. \
+gives several bundles), STEM.ledger.json, STEM.issues.json and STEM.ack.xxx where the format has an acknowledgement; with --to, STEM.to-NAME and \
+STEM.to-NAME.left-behind.json for each bundle. \
 Inputs of one STEM keep their ending, or their folder, in the name, and the summary says so.\n\n\
 Exit: 0 all translated, 1 something was rejected (the rest is written), 2 wrong call, 3 nothing could be read."
 )]
@@ -128,6 +129,9 @@ pub struct Translate {
     /// Record in the ledger which FHIR paths each item went to.
     #[arg(long)]
     explain: bool,
+    /// Write each bundle in this format too (see `causeway adapters`), with the list of what it has no place for.
+    #[arg(long, value_name = "NAME")]
+    to: Option<String>,
 }
 
 /// How to translate.
@@ -543,8 +547,9 @@ fn run_translate(args: &Translate) -> Result<u8, String> {
     if inputs.is_empty() {
         return Err("no files there".to_owned());
     }
+    let to = args.to.as_deref().map(translate::writer).transpose()?;
     let mut run =
-        Run { args, parts: translate::Parts::default(), named: HashSet::new(), read: 0, refused: 0 };
+        Run { args, to, parts: translate::Parts::default(), named: HashSet::new(), read: 0, refused: 0 };
     for one in &inputs {
         let bytes = std::fs::read(&one.path).map_err(|e| format!("{}: {e}", one.path.display()))?;
         match detect::choose(ADAPTERS, args.how.format.as_deref(), &bytes) {
@@ -568,6 +573,8 @@ fn run_translate(args: &Translate) -> Result<u8, String> {
 
 struct Run<'a> {
     args: &'a Translate,
+    /// The format that each bundle is written in too.
+    to: Option<&'static dyn causeway_adapter::Adapter>,
     parts: translate::Parts,
     /// Where outputs of this run have gone.
     named: HashSet<PathBuf>,
@@ -602,7 +609,7 @@ impl Run<'_> {
         context.explain = self.args.explain;
         context.options.clone_from(&self.args.how.options);
         let base = self.base(one);
-        let report = translate::one(adapter, version, bytes, &context, base.as_deref())
+        let report = translate::one(adapter, version, bytes, &context, base.as_deref(), self.to)
             .map_err(|e| format!("{}: {e}", one.path.display()))?;
         self.count(&report, one, base.as_deref());
         Ok(())

@@ -27,6 +27,8 @@ pub struct Report {
     pub replaced: usize,
     /// Nothing could be read.
     pub unreadable: bool,
+    /// Of each bundle that was written in another format too: its bytes, and the elements left behind.
+    pub written: Vec<(usize, usize)>,
     /// The answer to the sender, if the format has one: whether it is positive.
     pub acknowledged: Option<bool>,
 }
@@ -53,6 +55,8 @@ struct Files {
     issues: Vec<Issue>,
     dropped: usize,
     failed: Option<io::Error>,
+    /// The format that each bundle is written in too, and what is known beside it.
+    to: Option<(&'static dyn Adapter, Context)>,
 }
 
 impl Files {
@@ -66,6 +70,7 @@ impl Files {
             issues: Vec::new(),
             dropped: 0,
             failed: None,
+            to: None,
         }
     }
 
@@ -82,6 +87,30 @@ impl Files {
         self.report.replaced += usize::from(path.exists());
         if let Err(error) = std::fs::write(path, bytes) {
             self.failed.get_or_insert(error);
+        }
+    }
+
+    /// Writes a bundle in the other format, with what that has no place for.
+    fn write_back(&mut self, output: &Output) {
+        let Some((to, context)) = self.to.clone() else { return };
+        let number = self.report.bundles;
+        let name = if number > 1 { format!("{number}.to-{}", to.name()) } else { format!("to-{}", to.name()) };
+        let written = serde_json::from_slice(&output.json)
+            .map_err(|_| causeway_adapter::common::NO_ENCODER.issue())
+            .and_then(|bundle| to.encode(&bundle, &context));
+        match written {
+            Ok(encoded) => {
+                self.report.written.push((encoded.bytes.len(), encoded.left_behind.len()));
+                self.write(&name, &encoded.bytes);
+                let list: Vec<_> = encoded
+                    .left_behind
+                    .iter()
+                    .map(|i| serde_json::json!({"element": i.position.as_ref().map(|p| &p.path), "why": i.text}))
+                    .collect();
+                let text = serde_json::to_vec_pretty(&list).unwrap_or_default();
+                self.write(&format!("{name}.left-behind.json"), &text);
+            }
+            Err(issue) => self.issue(issue),
         }
     }
 
@@ -131,6 +160,7 @@ impl Sink for Files {
         for issue in crate::checked::issues(&output.json) {
             self.issue(issue);
         }
+        self.write_back(&output);
         match self.report.bundles {
             1 => self.first = Some(output),
             number => {
@@ -182,11 +212,13 @@ pub fn one(
     input: &[u8],
     context: &Context,
     base: Option<&Path>,
+    to: Option<&'static dyn Adapter>,
 ) -> io::Result<Report> {
     if let Some(folder) = base.and_then(Path::parent) {
         std::fs::create_dir_all(folder)?;
     }
     let mut files = Files::new(base.map(Path::to_path_buf));
+    files.to = to.map(|to| (to, context.clone()));
     files.report.adapter = adapter.name();
     files.report.version = version;
     let affordable = budget::within(adapter, input, budget::MEMORY_BYTES);
@@ -194,6 +226,17 @@ pub fn one(
         refuse(&mut files, input, issue);
     }
     files.finish()
+}
+
+/// The adapter that writes a format.
+///
+/// # Errors
+/// Which formats are written, where this one is not.
+pub fn writer(name: &str) -> Result<&'static dyn Adapter, String> {
+    crate::ADAPTERS.iter().copied().find(|a| a.name() == name && a.encodes()).ok_or_else(|| {
+        let known: Vec<&str> = crate::ADAPTERS.iter().filter(|a| a.encodes()).map(|a| a.name()).collect();
+        format!("--to {name}: no format of this name is written; these are: {}", known.join(", "))
+    })
 }
 
 /// Writes the account of an input that no adapter could read: one item, rejected.
@@ -244,6 +287,11 @@ pub fn summary(name: &str, report: &Report) -> String {
         } else {
             "  answer to the sender: refused\n"
         });
+    }
+    if !report.written.is_empty() {
+        let (bytes, left) = report.written.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        let count = report.written.len();
+        out.push_str(&format!("  written back: {count} message(s), {bytes} bytes, {left} FHIR elements left behind\n"));
     }
     if report.replaced > 0 {
         out.push_str(&format!("  replaced {} file(s) of an earlier run\n", report.replaced));

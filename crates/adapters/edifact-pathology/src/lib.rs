@@ -2,6 +2,7 @@
 
 mod acknowledgement;
 mod codes;
+mod encode;
 mod interchange;
 mod investigation;
 mod limits;
@@ -11,10 +12,11 @@ mod party;
 mod patient;
 mod report;
 pub mod rules;
+mod segments;
 mod specimen;
 mod validate;
 
-use causeway_adapter::{Adapter, Confidence, Context, Detection, Format, Sector, Sink, Telling};
+use causeway_adapter::{Adapter, Confidence, Context, Detection, Encoded, Format, Sector, Sink, Telling};
 use causeway_core::Issue;
 use causeway_terminology::Map;
 
@@ -68,6 +70,14 @@ impl Adapter for EdifactPathology {
 
     fn maps(&self) -> &'static [&'static Map] {
         &codes::ALL
+    }
+
+    fn encodes(&self) -> bool {
+        true
+    }
+
+    fn encode(&self, bundle: &serde_json::Value, context: &Context) -> Result<Encoded, Issue> {
+        encode::encode(bundle, context)
     }
 }
 

@@ -9,3 +9,9 @@ pub const CONTROL_REFERENCE_CHARS_MAX: usize = 14;
 /// Characters of one part of a name, after which a sender goes on in the next (3036, 3124: an..35). A part of
 /// this length continues in the next one without a blank.
 pub const NAME_PART_CHARS: usize = 35;
+
+/// Characters of one line of a free text that is written (C108 4440: an..70).
+pub const TEXT_LINE_CHARS: usize = 70;
+
+/// Lines of one segment of free text that is written (C108).
+pub const TEXT_LINES: usize = 5;

@@ -31,6 +31,12 @@ pub fn is_oid(text: &str) -> bool {
         && text.split('.').all(arc)
 }
 
+/// Whether the name of an authority or a coding system is a URI, as newer senders write it.
+pub fn is_uri(name: &str) -> bool {
+    (name.starts_with("http://") || name.starts_with("https://") || name.starts_with("urn:"))
+        && !name.contains(char::is_whitespace)
+}
+
 /// The URI of a coding system that HL7 names in the third component; an unknown name is the sender's own.
 pub fn coding_system<'a>(env: &Env<'_>, name: &str) -> Cow<'a, str> {
     let upper = name.to_ascii_uppercase();
@@ -44,6 +50,9 @@ pub fn coding_system<'a>(env: &Env<'_>, name: &str) -> Cow<'a, str> {
     }
     if is_oid(name) {
         return causeway_fhir::systems::of_oid(name);
+    }
+    if is_uri(name) {
+        return Cow::Owned(name.to_owned());
     }
     Cow::Owned(env.local(name))
 }

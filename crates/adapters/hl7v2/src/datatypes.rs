@@ -243,8 +243,11 @@ impl<'m> Ei<'m> {
 
     /// The system, and the item that decided it.
     pub fn system(&self, env: &Env<'_>, fallback: &str) -> (Cow<'static, str>, Option<Leaf<'m>>) {
-        let oid = |l: &Leaf<'_>| crate::codes::is_oid(l.text);
-        match (self.universal.filter(oid), self.namespace) {
+        let known = |l: &Leaf<'_>| crate::codes::is_oid(l.text) || crate::codes::is_uri(l.text);
+        match (self.universal.filter(known), self.namespace) {
+            (Some(leaf), _) if crate::codes::is_uri(leaf.text) => {
+                (Cow::Owned(leaf.text.to_owned()), Some(leaf))
+            }
             (Some(leaf), _) => (systems::of_oid(leaf.text), Some(leaf)),
             (None, Some(leaf)) => (Cow::Owned(env.local(leaf.text)), Some(leaf)),
             (None, None) => (Cow::Owned(env.local(fallback)), None),

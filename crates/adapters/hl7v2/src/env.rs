@@ -276,7 +276,7 @@ fn kinds_of(element: &str) -> &'static [u8] {
 }
 
 /// Which FHIR element a field becomes: what an explicit null deletes.
-fn element_of(segment: [u8; 3], field: u16) -> Option<&'static str> {
+pub fn element_of(segment: [u8; 3], field: u16) -> Option<&'static str> {
     Some(match (&segment, field) {
         (b"PID", 3) => "Patient.identifier",
         (b"PID", 2) => "Patient.identifier(PID-2)",

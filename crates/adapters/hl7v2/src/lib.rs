@@ -9,6 +9,7 @@ mod clinical;
 mod codes;
 mod datatypes;
 mod document;
+mod encode;
 mod encounter;
 mod env;
 mod event;
@@ -30,10 +31,13 @@ mod translate;
 mod uk;
 mod value;
 
-use causeway_adapter::{Adapter, Confidence, Context, Detection, Format, Rule, Sector, Sink, Telling};
+use causeway_adapter::{
+    Adapter, Confidence, Context, Detection, Encoded, Format, Rule, Sector, Sink, Telling,
+};
 use causeway_core::Issue;
 use causeway_hl7v2::{Delimiters, Piece, pieces};
 use causeway_terminology::Map;
+use serde_json::Value;
 
 /// HL7 version 2 as UK hospitals send it.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +89,14 @@ impl Adapter for Hl7v2 {
 
     fn maps(&self) -> &'static [&'static Map] {
         maps::ALL
+    }
+
+    fn encodes(&self) -> bool {
+        true
+    }
+
+    fn encode(&self, bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
+        encode::encode(bundle, context)
     }
 }
 

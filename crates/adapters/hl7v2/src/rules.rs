@@ -62,4 +62,7 @@ causeway_adapter::rules! {
     DOCUMENT_MISSING Error Value "document-unreadable" "the document holds no data that can be decoded; what it holds is kept only in the original";
     PARENT_ABSENT Information NotFound "parent-result-absent" "the result that this order follows is not in the message; it is named by its code";
     DOSE_UNKNOWN Information Value "dose-not-known" "the amount given is 999, HL7's sign for an amount that is not known; none was written";
+    // Writing.
+    NOBODY Error Required "nobody-to-tell-of" "the bundle has no Patient, and a message of HL7 version 2 tells of one" "send a bundle that holds the Patient";
+    NOT_WRITABLE Error NotSupported "not-writable" "the bundle could not be written as a message that is read again" "send the bundle itself";
 }
