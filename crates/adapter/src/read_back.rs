@@ -158,8 +158,18 @@ pub fn compare(bundle: &Value, again: &[Value]) -> ReadBack {
 /// read for something is no other sense.
 fn turns(one: &Value, two: &Value) -> bool {
     const AFFIRMS: [&str; 12] = [
-        "active", "confirmed", "final", "current", "completed", "finished", "in-progress", "planned", "order",
-        "true", "arrived", "unknown",
+        "active",
+        "confirmed",
+        "final",
+        "current",
+        "completed",
+        "finished",
+        "in-progress",
+        "planned",
+        "order",
+        "true",
+        "arrived",
+        "unknown",
     ];
     if one.is_null() || one == two {
         return false;
@@ -236,7 +246,8 @@ fn diff(one: &Value, two: Option<&Value>, path: &str, depth: usize, out: &mut Ve
             let mut mine: Vec<Option<usize>> = vec![None; list.len()];
             // Equal ones first, then what has most in common.
             for (at, member) in list.iter().enumerate() {
-                let equal = |n: &usize| theirs.get(*n) == Some(member) && !used.get(*n).copied().unwrap_or(true);
+                let equal =
+                    |n: &usize| theirs.get(*n) == Some(member) && !used.get(*n).copied().unwrap_or(true);
                 let found = if list.len() > PAIRED_MAX { Some(at) } else { (0..theirs.len()).find(equal) };
                 if let (Some(n), Some(slot)) = (found, mine.get_mut(at)) {
                     *slot = Some(n);
@@ -335,7 +346,8 @@ fn facts(entry: &Entry<'_>) -> Vec<(String, String)> {
         match value {
             Value::Object(map) if depth < DEPTH_MAX => {
                 for (name, member) in map {
-                    if !(name == "reference" || depth == 0 && matches!(name.as_str(), "id" | "meta" | "resourceType"))
+                    if !(name == "reference"
+                        || depth == 0 && matches!(name.as_str(), "id" | "meta" | "resourceType"))
                     {
                         walk(member, &format!("{path}.{name}"), depth + 1, out);
                     }
@@ -368,12 +380,24 @@ mod tests {
     #[test]
     fn what_is_lost_is_named_and_what_is_told_is_not() {
         let one = bundle(&[
-            ("urn:uuid:1", json!({"resourceType": "Patient", "id": "1", "name": [{"family": "A"}, {"family": "B", "given": ["C"]}]})),
-            ("urn:uuid:2", json!({"resourceType": "Observation", "id": "2", "status": "final", "subject": {"reference": "urn:uuid:1"}, "valueString": "x"})),
+            (
+                "urn:uuid:1",
+                json!({"resourceType": "Patient", "id": "1", "name": [{"family": "A"}, {"family": "B", "given": ["C"]}]}),
+            ),
+            (
+                "urn:uuid:2",
+                json!({"resourceType": "Observation", "id": "2", "status": "final", "subject": {"reference": "urn:uuid:1"}, "valueString": "x"}),
+            ),
         ]);
         let two = bundle(&[
-            ("urn:uuid:8", json!({"resourceType": "Observation", "id": "8", "status": "final", "subject": {"reference": "urn:uuid:9"}, "valueString": "y"})),
-            ("urn:uuid:9", json!({"resourceType": "Patient", "id": "9", "name": [{"family": "B"}, {"family": "A"}]})),
+            (
+                "urn:uuid:8",
+                json!({"resourceType": "Observation", "id": "8", "status": "final", "subject": {"reference": "urn:uuid:9"}, "valueString": "y"}),
+            ),
+            (
+                "urn:uuid:9",
+                json!({"resourceType": "Patient", "id": "9", "name": [{"family": "B"}, {"family": "A"}]}),
+            ),
         ]);
         let found = compare(&one, &[two]);
         assert_eq!(found.left_behind, ["Patient.name[1].given[0]", "Observation.valueString"]);
@@ -384,7 +408,12 @@ mod tests {
 
     #[test]
     fn a_status_that_reads_otherwise_is_told() {
-        let with = |status: Value| bundle(&[("a", json!({"resourceType": "Condition", "verificationStatus": status, "code": {"text": "x"}}))]);
+        let with = |status: Value| {
+            bundle(&[(
+                "a",
+                json!({"resourceType": "Condition", "verificationStatus": status, "code": {"text": "x"}}),
+            )])
+        };
         let refuted = with(json!({"coding": [{"code": "refuted"}]}));
         let confirmed = with(json!({"coding": [{"code": "confirmed"}]}));
         assert_eq!(compare(&refuted, std::slice::from_ref(&confirmed)).turned, [0]);
@@ -398,10 +427,16 @@ mod tests {
             bundle(&[
                 ("p1", json!({"resourceType": "Practitioner", "name": [{"family": "A"}]})),
                 ("p2", json!({"resourceType": "Practitioner", "name": [{"family": "B"}]})),
-                ("e", json!({"resourceType": "Encounter", "serviceType": {"text": "t"}, "participant": [{"individual": {"reference": to}}]})),
+                (
+                    "e",
+                    json!({"resourceType": "Encounter", "serviceType": {"text": "t"}, "participant": [{"individual": {"reference": to}}]}),
+                ),
             ])
         };
-        assert_eq!(compare(&of("p1"), &[of("p2")]).left_behind, ["Encounter.participant[0].individual.reference"]);
+        assert_eq!(
+            compare(&of("p1"), &[of("p2")]).left_behind,
+            ["Encounter.participant[0].individual.reference"]
+        );
         assert!(compare(&of("p1"), &[of("p1")]).left_behind.is_empty());
     }
 }

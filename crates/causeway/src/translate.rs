@@ -94,7 +94,8 @@ impl Files {
     fn write_back(&mut self, output: &Output) {
         let Some((to, context)) = self.to.clone() else { return };
         let number = self.report.bundles;
-        let name = if number > 1 { format!("{number}.to-{}", to.name()) } else { format!("to-{}", to.name()) };
+        let name =
+            if number > 1 { format!("{number}.to-{}", to.name()) } else { format!("to-{}", to.name()) };
         let written = serde_json::from_slice(&output.json)
             .map_err(|_| causeway_adapter::common::NO_ENCODER.issue())
             .and_then(|bundle| to.encode(&bundle, &context));
@@ -291,7 +292,9 @@ pub fn summary(name: &str, report: &Report) -> String {
     if !report.written.is_empty() {
         let (bytes, left) = report.written.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         let count = report.written.len();
-        out.push_str(&format!("  written back: {count} message(s), {bytes} bytes, {left} FHIR elements left behind\n"));
+        out.push_str(&format!(
+            "  written back: {count} message(s), {bytes} bytes, {left} FHIR elements left behind\n"
+        ));
     }
     if report.replaced > 0 {
         out.push_str(&format!("  replaced {} file(s) of an earlier run\n", report.replaced));

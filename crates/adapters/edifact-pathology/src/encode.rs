@@ -30,7 +30,8 @@ pub(crate) fn encode(bundle: &Value, context: &Context) -> Result<Encoded, Issue
     // UNOC is ISO 8859-1.
     let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'.')).collect();
     let again = translate(&EdifactPathology, &bytes, &own);
-    let read: Vec<Value> = again.outputs.iter().filter_map(|o| serde_json::from_slice(&o.json).ok()).collect();
+    let read: Vec<Value> =
+        again.outputs.iter().filter_map(|o| serde_json::from_slice(&o.json).ok()).collect();
     if again.unreadable || read.len() != writer.all("DiagnosticReport").count() {
         return Err(rules::NOT_WRITABLE.issue());
     }
@@ -105,9 +106,9 @@ impl<'b> Writer<'b> {
             })
         });
         // A number that the same bundle always has.
-        let digest = text(self.bundle, "id").bytes().fold(7u64, |sum, b| {
-            sum.wrapping_mul(1_099_511_628_211).wrapping_add(u64::from(b))
-        });
+        let digest = text(self.bundle, "id")
+            .bytes()
+            .fold(7u64, |sum, b| sum.wrapping_mul(1_099_511_628_211).wrapping_add(u64::from(b)));
         let mut reference = (digest % 100_000_000 + 1).to_string();
         reference.truncate(CONTROL_REFERENCE_CHARS_MAX);
         let mut out = format!(
@@ -148,7 +149,8 @@ impl<'b> Writer<'b> {
         if let Some(request) = request {
             clinical(&mut s, request);
         }
-        let specimens: Vec<&Value> = list(report, "specimen").filter_map(|r| self.target(r, "Specimen")).collect();
+        let specimens: Vec<&Value> =
+            list(report, "specimen").filter_map(|r| self.target(r, "Specimen")).collect();
         for (at, specimen) in specimens.iter().enumerate() {
             self.specimen(&mut s, specimen, at + 1);
         }
@@ -195,13 +197,20 @@ impl<'b> Writer<'b> {
     }
 
     /// Who asked for the report, whom it is for, who made it.
-    fn parties(&self, s: &mut Segments, report: &'b Value, request: Option<&'b Value>, header: Option<&'b Value>) {
+    fn parties(
+        &self,
+        s: &mut Segments,
+        report: &'b Value,
+        request: Option<&'b Value>,
+        header: Option<&'b Value>,
+    ) {
         let asked = request.map_or(&Value::Null, |r| &r["requester"]);
         let role = self.target(asked, "PractitionerRole");
         let (person, organisation) = match role {
-            Some(role) => {
-                (self.target(&role["practitioner"], "Practitioner"), self.target(&role["organization"], "Organization"))
-            }
+            Some(role) => (
+                self.target(&role["practitioner"], "Practitioner"),
+                self.target(&role["organization"], "Organization"),
+            ),
             None => (self.target(asked, "Practitioner"), self.target(asked, "Organization")),
         };
         let destinations: Vec<&Value> = header.map(|h| list(h, "destination").collect()).unwrap_or_default();
@@ -209,7 +218,9 @@ impl<'b> Writer<'b> {
         // The recipient's organisation is the requester's where both name the same professional.
         let receives = |resource: Option<&Value>| {
             let code = code_of(resource).filter(|c| !c.is_empty());
-            code.is_some_and(|c| destinations.iter().any(|d| text(&d["receiver"]["identifier"], "value") == c))
+            code.is_some_and(|c| {
+                destinations.iter().any(|d| text(&d["receiver"]["identifier"], "value") == c)
+            })
         };
         if let Some(person) = person {
             self.party(s, "PO", "PRO", person);
@@ -232,7 +243,8 @@ impl<'b> Writer<'b> {
                 self.named(s, "SLA", "DPT", &[], &department);
             }
             if let Some(organisation) = self.target(performer, "Organization") {
-                let is_department = department.is_empty() && organisation["type"][0]["coding"][0]["code"] == "dept";
+                let is_department =
+                    department.is_empty() && organisation["type"][0]["coding"][0]["code"] == "dept";
                 self.party(s, "SLA", if is_department { "DPT" } else { "ORG" }, organisation);
             } else if let Some(person) = self.target(performer, "Practitioner") {
                 self.party(s, "SLA", "PRO", person);
@@ -242,7 +254,11 @@ impl<'b> Writer<'b> {
 
     fn party(&self, s: &mut Segments, role: &str, kind: &str, resource: &Value) {
         let ids: Vec<Value> = list(resource, "identifier").cloned().collect();
-        let name = if resource["name"].is_array() { person_name(&resource["name"][0]) } else { text(resource, "name") };
+        let name = if resource["name"].is_array() {
+            person_name(&resource["name"][0])
+        } else {
+            text(resource, "name")
+        };
         self.named(s, role, kind, &ids, &name);
     }
 
@@ -297,9 +313,9 @@ impl<'b> Writer<'b> {
                 }
             }
         }
-        for note in list(report, "extension").filter(|e| {
-            e["url"].as_str().is_some_and(|u| u.ends_with("extension-DiagnosticReport.note"))
-        }) {
+        for note in list(report, "extension")
+            .filter(|e| e["url"].as_str().is_some_and(|u| u.ends_with("extension-DiagnosticReport.note")))
+        {
             s.text("SPC", &text(&note["valueAnnotation"], "text"));
         }
         let conclusion = text(report, "conclusion");
@@ -341,7 +357,9 @@ impl<'b> Writer<'b> {
         for id in list(patient, "identifier") {
             let system = text(id, "system");
             let value = text(id, "value");
-            if matches!(system.as_str(), systems::NHS_NUMBER | systems::STATED_NHS_NUMBER) && official.0.is_empty() {
+            if matches!(system.as_str(), systems::NHS_NUMBER | systems::STATED_NHS_NUMBER)
+                && official.0.is_empty()
+            {
                 official = (value, "OPI");
             } else if let Some(qualifier) = local(&system, "patient-") {
                 s.add("RFF", &[&[&qualifier.to_uppercase(), &value]]);
@@ -353,7 +371,10 @@ impl<'b> Writer<'b> {
             let mut lines = vec!["US".to_owned()];
             lines.extend(list(address, "line").filter_map(Value::as_str).map(str::to_owned));
             lines.extend(["city", "district"].iter().map(|n| text(address, n)).filter(|t| !t.is_empty()));
-            s.add("ADR", &[&[], &refs(&lines), &[], &[&text(address, "postalCode")], &[&text(address, "country")]]);
+            s.add(
+                "ADR",
+                &[&[], &refs(&lines), &[], &[&text(address, "postalCode")], &[&text(address, "country")]],
+            );
         }
         s.add("S07", &[&["07"]]);
         let name = &patient["name"][0];
@@ -392,7 +413,8 @@ impl<'b> Writer<'b> {
         }
         let taken = &specimen["collection"];
         let fasting = &taken["fastingStatusCodeableConcept"];
-        let code = fasting["coding"][0]["code"].as_str().and_then(|c| unmapped(&FASTING, c).map(str::to_owned));
+        let code =
+            fasting["coding"][0]["code"].as_str().and_then(|c| unmapped(&FASTING, c).map(str::to_owned));
         let code = code.unwrap_or_else(|| text(fasting, "text"));
         if !code.is_empty() {
             s.add("SPC", &[&["FS"], &[&code]]);
@@ -463,13 +485,17 @@ impl<'b> Writer<'b> {
         }
         for range in list(result, "referenceRange").filter(|r| !(r["low"].is_null() && r["high"].is_null())) {
             s.add("S20", &[&["20"]]);
-            let unit = [&range["low"], &range["high"]].iter().map(|q| text(q, "unit")).find(|u| !u.is_empty());
-            s.add("RND", &[
-                &["U"],
-                &[&text(&range["low"], "value")],
-                &[&text(&range["high"], "value")],
-                &[&unit.unwrap_or_default()],
-            ]);
+            let unit =
+                [&range["low"], &range["high"]].iter().map(|q| text(q, "unit")).find(|u| !u.is_empty());
+            s.add(
+                "RND",
+                &[
+                    &["U"],
+                    &[&text(&range["low"], "value")],
+                    &[&text(&range["high"], "value")],
+                    &[&unit.unwrap_or_default()],
+                ],
+            );
             let whom = text(&range["appliesTo"][0], "text");
             let whom = if whom.is_empty() { text(range, "text") } else { whom };
             if !whom.is_empty() {
@@ -524,7 +550,8 @@ fn coded(concept: &Value) -> Vec<String> {
         }
         None => (first, vec![String::new(); 3]),
     };
-    let words = [text(coding, "display"), text(concept, "text"), text(first, "display"), text(coding, "code")];
+    let words =
+        [text(coding, "display"), text(concept, "text"), text(first, "display"), text(coding, "code")];
     let words = words.into_iter().find(|w| !w.is_empty()).unwrap_or_default();
     out.extend(parts(&words));
     out

@@ -117,7 +117,8 @@ fn round(folder: &Path) -> (usize, usize, Vec<String>) {
 
 #[test]
 fn what_does_not_come_back_is_named() {
-    let (all, lost, silent) = round(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../fixtures/edifact-pathology")));
+    let (all, lost, silent) =
+        round(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../fixtures/edifact-pathology")));
     eprintln!("fixtures: {all} facts, {lost} lost");
     assert!(silent.is_empty(), "{silent:#?}");
     assert!(all > 500 && lost * 100 < all * 5, "{lost} of {all}");
@@ -134,7 +135,6 @@ fn the_corpora_come_back_but_for_what_is_named() {
     assert!(all > 0 && lost * 100 <= all * 5, "{lost} of {all}");
 }
 
-
 #[test]
 fn a_status_that_would_read_as_another_is_refused() {
     let report = |status: &str| {
@@ -149,5 +149,8 @@ fn a_status_that_would_read_as_another_is_refused() {
     assert!(text.contains("RSL+NV+140++:::mmol/L'") && text.contains("RFF+SRI:R1'"), "{text}");
     let issue = EdifactPathology.encode(&report("partial"), &test_context()).expect_err("no code");
     assert_eq!(issue.rule, "status-not-writable");
-    assert_eq!(EdifactPathology.encode(&json!({"entry": []}), &test_context()).expect_err("none").rule, "no-report-to-write");
+    assert_eq!(
+        EdifactPathology.encode(&json!({"entry": []}), &test_context()).expect_err("none").rule,
+        "no-report-to-write"
+    );
 }

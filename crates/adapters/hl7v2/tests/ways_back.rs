@@ -117,7 +117,8 @@ fn round(folder: &Path) -> (usize, usize, Vec<String>) {
 
 #[test]
 fn what_does_not_come_back_is_named() {
-    let (all, lost, silent) = round(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../fixtures/hl7v2")));
+    let (all, lost, silent) =
+        round(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../fixtures/hl7v2")));
     eprintln!("fixtures: {all} facts, {lost} lost");
     assert!(silent.is_empty(), "{silent:#?}");
     // Vaccinations and appointments are not written: they are most of what is lost.
@@ -160,7 +161,8 @@ fn person() -> Value {
 fn by_what_happened() {
     let visit = |status: &str| json!({"resourceType": "Encounter", "status": status, "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"}});
     let report = json!({"resourceType": "DiagnosticReport", "status": "final", "code": {"text": "FBC"}});
-    let letter = json!({"resourceType": "DocumentReference", "status": "current", "type": {"text": "Letter"}});
+    let letter =
+        json!({"resourceType": "DocumentReference", "status": "current", "type": {"text": "Letter"}});
     for (resource, event) in [
         (visit("in-progress"), "ADT^A01^ADT_A01"),
         (visit("finished"), "ADT^A03^ADT_A03"),

@@ -89,9 +89,7 @@ impl<'b> Writer<'b> {
         coded_words(&mut dg1, &condition["code"], "DG1-3");
         let id = text(condition, "id");
         let of_visit = encounter.and_then(|e| {
-            list(e, "diagnosis").find(|d| {
-                self.target(&d["condition"]).is_some_and(|c| text(c, "id") == id)
-            })
+            list(e, "diagnosis").find(|d| self.target(&d["condition"]).is_some_and(|c| text(c, "id") == id))
         });
         let admission = of_visit.is_some_and(|d| d["use"]["coding"][0]["code"] == "AD");
         match condition["verificationStatus"]["coding"][0]["code"].as_str() {
@@ -134,7 +132,14 @@ impl<'b> Writer<'b> {
         coded_words(&mut pr1, &procedure["code"], "PR1-3");
         let period = &procedure["performedPeriod"];
         let start = text(period, "start");
-        pr1.put(5, time(if start.is_empty() { procedure["performedDateTime"].as_str().unwrap_or_default() } else { &start }));
+        pr1.put(
+            5,
+            time(if start.is_empty() {
+                procedure["performedDateTime"].as_str().unwrap_or_default()
+            } else {
+                &start
+            }),
+        );
         if let (Ok(from), Ok(to)) =
             (start.parse::<jiff::Timestamp>(), text(period, "end").parse::<jiff::Timestamp>())
         {

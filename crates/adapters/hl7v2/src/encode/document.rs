@@ -74,7 +74,12 @@ impl<'b> Writer<'b> {
                 let title = text(attachment_of, "title");
                 let plain = text(attachment_of, "contentType").starts_with("text/plain");
                 let words = plain
-                    .then(|| STANDARD.decode(text(attachment_of, "data")).ok().and_then(|bytes| String::from_utf8(bytes).ok()))
+                    .then(|| {
+                        STANDARD
+                            .decode(text(attachment_of, "data"))
+                            .ok()
+                            .and_then(|bytes| String::from_utf8(bytes).ok())
+                    })
                     .flatten();
                 let Some(words) = words else {
                     let mut obx = self.numbered("OBX");

@@ -30,7 +30,11 @@ const ATTEMPTS_MAX: usize = 3;
 /// # Errors
 /// Where the bundle has no Patient, or what was written can't be read.
 pub fn encode(bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
-    let own = Context { sender: read_back::issuer(bundle, &context.sender), options: Vec::new(), ..context.clone() };
+    let own = Context {
+        sender: read_back::issuer(bundle, &context.sender),
+        options: Vec::new(),
+        ..context.clone()
+    };
     let mut skip: HashSet<usize> = HashSet::new();
     let mut attempts = 0;
     loop {
@@ -204,7 +208,9 @@ impl<'b> Writer<'b> {
 
     /// The Provenance of the event.
     fn provenance(&self) -> Option<&'b Value> {
-        self.all("Provenance").into_iter().find(|p| !p["entity"].is_array() && p["activity"]["text"].is_string())
+        self.all("Provenance")
+            .into_iter()
+            .find(|p| !p["entity"].is_array() && p["activity"]["text"].is_string())
     }
 
     /// The patient that replaces another.
@@ -225,7 +231,10 @@ impl<'b> Writer<'b> {
             _ => self.orders(event.kind == "ORU"),
         }
         let mut text = String::new();
-        self.out.iter().filter(|seg| !seg.is_empty() || seg.name == "PV1").for_each(|seg| seg.write(&mut text));
+        self.out
+            .iter()
+            .filter(|seg| !seg.is_empty() || seg.name == "PV1")
+            .for_each(|seg| seg.write(&mut text));
         Ok(text)
     }
 
@@ -260,14 +269,18 @@ impl<'b> Writer<'b> {
         msh.put(9, event.kind);
         msh.comp(9, 2, event.trigger);
         msh.comp(9, 3, event.structure);
-        let id: String = text(self.bundle, "id").chars().filter(char::is_ascii_alphanumeric).take(20).collect();
+        let id: String =
+            text(self.bundle, "id").chars().filter(char::is_ascii_alphanumeric).take(20).collect();
         msh.put(10, if id.is_empty() { "1".to_owned() } else { id });
         msh.put(11, "P");
         msh.put(12, "2.5.1");
         msh.put(17, "GBR");
         msh.put(18, "UNICODE UTF-8");
         self.out.push(msh);
-        if event.kind == "ADT" || event.kind == "MDM" || provenance.is_some_and(|p| p["occurredDateTime"].is_string()) {
+        if event.kind == "ADT"
+            || event.kind == "MDM"
+            || provenance.is_some_and(|p| p["occurredDateTime"].is_string())
+        {
             let mut evn = Seg::new("EVN");
             evn.put(1, event.trigger);
             evn.put(2, types::time(if recorded.is_empty() { &now } else { &recorded }));
@@ -307,7 +320,9 @@ fn kept(resource: &Value, segments: &mut [&mut Seg]) {
         if url.ends_with("/StructureDefinition/source-value") {
             let part = |name: &str| list(extension, "extension").find(|e| e["url"] == name);
             let (Some(item), Some(value)) = (part("item"), part("value")) else { return };
-            let Some((name, [field, rep, component, sub])) = place(&text(item, "valueString")) else { return };
+            let Some((name, [field, rep, component, sub])) = place(&text(item, "valueString")) else {
+                return;
+            };
             if let Some(seg) = segments.iter_mut().find(|seg| seg.name == name)
                 && !seg.has(field, rep, component, sub)
             {

@@ -4,7 +4,9 @@ use causeway_fhir::systems;
 use serde_json::Value;
 
 use super::segment::Seg;
-use super::types::{concept, cx, extension, list, local_name, mapped, text, time, unmapped, xad, xcn, xon, xpn, xtn};
+use super::types::{
+    concept, cx, extension, list, local_name, mapped, text, time, unmapped, xad, xcn, xon, xpn, xtn,
+};
 use super::{Writer, kept};
 use crate::maps;
 
@@ -28,9 +30,8 @@ impl<'b> Writer<'b> {
                 _ => cx(&mut pid, 3, id, "patient"),
             }
             if id["system"] == systems::NHS_NUMBER
-                && let Some(status) = list(id, "extension").find(|e| {
-                    e["url"].as_str().is_some_and(|u| u.contains(VERIFICATION))
-                })
+                && let Some(status) = list(id, "extension")
+                    .find(|e| e["url"].as_str().is_some_and(|u| u.contains(VERIFICATION)))
             {
                 pid.put(32, text(&status["valueCodeableConcept"]["coding"][0], "code"));
             }

@@ -5,7 +5,9 @@ use serde_json::Value;
 use super::document::attachment;
 use super::patient::coded;
 use super::segment::Seg;
-use super::types::{authority, concept, cx, ei, extension, list, local_name, mapped, oid_of, text, time, xcn, xon};
+use super::types::{
+    authority, concept, cx, ei, extension, list, local_name, mapped, oid_of, text, time, xcn, xon,
+};
 use super::{Writer, kept};
 use crate::maps;
 
@@ -17,7 +19,14 @@ impl<'b> Writer<'b> {
     pub(super) fn orders(&mut self, reports: bool) {
         let mut told: Vec<String> = Vec::new();
         let groups: Vec<(&Value, &Value)> = if reports {
-            let of = |r: &'b Value| (list(r, "basedOn").find_map(|b| self.target_of(b, "ServiceRequest")).unwrap_or(&Value::Null), r);
+            let of = |r: &'b Value| {
+                (
+                    list(r, "basedOn")
+                        .find_map(|b| self.target_of(b, "ServiceRequest"))
+                        .unwrap_or(&Value::Null),
+                    r,
+                )
+            };
             self.all("DiagnosticReport").into_iter().map(of).collect()
         } else {
             self.all("ServiceRequest").into_iter().map(|r| (r, &Value::Null)).collect()
@@ -55,8 +64,13 @@ impl<'b> Writer<'b> {
         for id in list(request, "identifier").chain(list(report, "identifier")) {
             let (field, own) = match id["type"]["coding"][0]["code"].as_str() {
                 Some("FILL") => (3, "filler"),
-                Some("PLAC") if local_name(&text(id, "system")) == Some("alternate-placer") => (53, "alternate-placer"),
-                Some("PLAC") if obr.says(2) && !report["identifier"].as_array().is_some_and(|all| all.contains(id)) => {
+                Some("PLAC") if local_name(&text(id, "system")) == Some("alternate-placer") => {
+                    (53, "alternate-placer")
+                }
+                Some("PLAC")
+                    if obr.says(2)
+                        && !report["identifier"].as_array().is_some_and(|all| all.contains(id)) =>
+                {
                     (53, "alternate-placer")
                 }
                 Some("PLAC") => (2, "placer"),
@@ -83,7 +97,8 @@ impl<'b> Writer<'b> {
         let mut segments = [&mut orc, &mut obr, &mut tq1];
         kept(request, &mut segments);
         kept(report, &mut segments);
-        let specimens: Vec<&Value> = list(main, "specimen").filter_map(|s| self.target_of(s, "Specimen")).collect();
+        let specimens: Vec<&Value> =
+            list(main, "specimen").filter_map(|s| self.target_of(s, "Specimen")).collect();
         for specimen in &specimens {
             kept(specimen, &mut [&mut obr]);
             if let Some(person) = self.target_of(&specimen["collection"]["collector"], "Practitioner")
@@ -184,7 +199,8 @@ impl<'b> Writer<'b> {
             return;
         }
         if let Some(order) = self.all("Provenance").into_iter().find(|p| {
-            !p["entity"].is_array() && list(p, "target").any(|t| self.target(t).is_some_and(|r| std::ptr::eq(r, request)))
+            !p["entity"].is_array()
+                && list(p, "target").any(|t| self.target(t).is_some_and(|r| std::ptr::eq(r, request)))
                 && p["activity"]["text"] != Value::Null
                 || list(p, "target").any(|t| self.target(t).is_some_and(|r| std::ptr::eq(r, request)))
                     && p["activity"]["coding"][0]["system"] == CONTROL
@@ -245,7 +261,8 @@ impl<'b> Writer<'b> {
             concept(obr, 31, at + 1, reason, "OBR-31");
         }
         for detail in list(request, "orderDetail") {
-            let own = list(detail, "coding").find_map(|c| local_name(c["system"].as_str()?)).unwrap_or_default();
+            let own =
+                list(detail, "coding").find_map(|c| local_name(c["system"].as_str()?)).unwrap_or_default();
             let field = if own == "OBR-47" { 47 } else { 46 };
             let rep = obr.next(field);
             concept(obr, field, rep, detail, &format!("OBR-{field}"));
@@ -373,7 +390,9 @@ impl<'b> Writer<'b> {
             match id["type"]["coding"][0]["code"].as_str() {
                 Some("FILL") => eip(&mut spm, 2, 2, id, "specimen"),
                 Some("PLAC") => eip(&mut spm, 2, 1, id, "specimen"),
-                _ if local_name(&text(id, "system")) == Some("shipment") => ei(&mut spm, 32, 1, id, "shipment"),
+                _ if local_name(&text(id, "system")) == Some("shipment") => {
+                    ei(&mut spm, 32, 1, id, "shipment")
+                }
                 _ => cx(&mut spm, 31, id, "patient"),
             }
         }
@@ -454,7 +473,9 @@ fn ndl(seg: &mut Seg, field: usize, person: &Value) {
     let name = &person["name"][0];
     let part = |member: &str, at: usize| name[member][at].as_str().unwrap_or_default().to_owned();
     seg.at(field, rep, 1, 2, text(name, "family"));
-    for (member, at, sub) in [("given", 0, 3), ("given", 1, 4), ("suffix", 0, 5), ("prefix", 0, 6), ("suffix", 1, 7)] {
+    for (member, at, sub) in
+        [("given", 0, 3), ("given", 1, 4), ("suffix", 0, 5), ("prefix", 0, 6), ("suffix", 1, 7)]
+    {
         seg.at(field, rep, 1, sub, part(member, at));
     }
 }
@@ -536,7 +557,9 @@ fn unit(obx: &mut Seg, quantity: &Value) {
         return;
     }
     // The sender's own way of writing, where the code is known by it.
-    if system == causeway_fhir::systems::UCUM && causeway_terminology::ucum::ucum(&words) == Some(code.as_str()) {
+    if system == causeway_fhir::systems::UCUM
+        && causeway_terminology::ucum::ucum(&words) == Some(code.as_str())
+    {
         obx.put(6, words);
         return;
     }

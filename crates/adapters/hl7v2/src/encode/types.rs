@@ -204,7 +204,8 @@ fn name_parts(seg: &mut Seg, (field, rep): (usize, usize), name: &Value, at: [us
             seg.at(field, rep, at[0], sub, text(found, "valueString"));
         }
     }
-    let words = |member: &str| list(name, member).filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>();
+    let words =
+        |member: &str| list(name, member).filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>();
     let given = words("given");
     seg.at(field, rep, at[1], 1, given.first().cloned().unwrap_or_default());
     seg.at(field, rep, at[2], 1, given.get(1..).unwrap_or_default().join(" "));
@@ -352,8 +353,19 @@ pub fn xtn(seg: &mut Seg, field: usize, contact: &Value) {
     }
     seg.at(field, rep, 18, 1, text(contact, "rank"));
     // Codes of kind and equipment that FHIR has none for stand in this order.
-    for own in list(contact, "extension").filter(|e| e["url"].as_str().is_some_and(|u| u.ends_with("/source-code"))) {
-        let component = if seg.has(field, rep, 2, 1) || contact["system"] == "phone" && code.is_empty() && seg.has(field, rep, 3, 1) && own["valueString"].as_str().is_some_and(|c| c.len() == 2) { 3 } else { 2 };
+    for own in
+        list(contact, "extension").filter(|e| e["url"].as_str().is_some_and(|u| u.ends_with("/source-code")))
+    {
+        let component = if seg.has(field, rep, 2, 1)
+            || contact["system"] == "phone"
+                && code.is_empty()
+                && seg.has(field, rep, 3, 1)
+                && own["valueString"].as_str().is_some_and(|c| c.len() == 2)
+        {
+            3
+        } else {
+            2
+        };
         seg.at(field, rep, component, 1, text(own, "valueString"));
     }
     period(seg, (field, rep), contact, (13, 14));

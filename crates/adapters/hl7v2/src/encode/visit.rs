@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::segment::Seg;
-use super::types::{authority, concept, extension, kept_parts, list, local_name, mapped, text, time, unmapped, xcn};
+use super::types::{
+    authority, concept, extension, kept_parts, list, local_name, mapped, text, time, unmapped, xcn,
+};
 use super::{Writer, kept};
 use crate::maps;
 
@@ -21,7 +23,8 @@ impl<'b> Writer<'b> {
         };
         let mut pv2 = Seg::new("PV2");
         let class = &encounter["class"];
-        let known = class["code"].as_str().and_then(|c| unmapped(&maps::PATIENT_CLASS, class["system"].as_str(), c));
+        let known =
+            class["code"].as_str().and_then(|c| unmapped(&maps::PATIENT_CLASS, class["system"].as_str(), c));
         match (known, text(class, "code")) {
             (Some(code), _) => pv1.put(2, code),
             (None, code) if code == "UNK" => {}
@@ -49,9 +52,9 @@ impl<'b> Writer<'b> {
                 Some("ADM") => 17,
                 Some("PART") => 52,
                 _ => {
-                roles.push(participant);
-                continue;
-            }
+                    roles.push(participant);
+                    continue;
+                }
             };
             xcn(&mut pv1, field, person);
         }
@@ -68,7 +71,8 @@ impl<'b> Writer<'b> {
             fields.next();
         }
         for kind in list(encounter, "type") {
-            let own = list(kind, "coding").find_map(|c| local_name(c["system"].as_str()?)).unwrap_or_default();
+            let own =
+                list(kind, "coding").find_map(|c| local_name(c["system"].as_str()?)).unwrap_or_default();
             let field = if own == "PV1-18" { Some(18) } else { fields.next() };
             if let Some(field) = field.filter(|f| !pv1.says(*f)) {
                 concept(&mut pv1, field, 1, kind, &format!("PV1-{field}"));
