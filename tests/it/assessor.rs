@@ -1,6 +1,7 @@
 //! What the assessor's pages say stands behind a clause is there.
 
 use causeway_service::pages::assessor::{CLAUSES, COMMITMENT, Status};
+use causeway_service::pages::results::Results;
 
 /// A clause that claims something names its tests; each named test exists; every clause says what would refute it.
 #[test]
@@ -20,4 +21,21 @@ fn every_clause_leads_to_tests_that_exist() {
             assert!(COMMITMENT.contains(part), "{}: {part:?} is not of the commitment", clause.id);
         }
     }
+}
+
+/// The status of a clause is not a matter of what was written: a failed test behind it takes it away.
+#[test]
+fn a_failed_test_takes_the_status_of_its_clause_away() {
+    let mut results = Results::default();
+    let clause = CLAUSES.iter().find(|c| c.status == Status::Demonstrated).unwrap();
+    assert_eq!(clause.shown(&results), Status::Demonstrated);
+    assert!(clause.said(&results).contains("No results"));
+    for (_, name) in clause.tests {
+        results.read(&format!("test it::{name} ... ok\n"));
+    }
+    assert!(clause.said(&results).starts_with("All "), "{}", clause.said(&results));
+    results.read(&format!("test again::{} ... FAILED\n", clause.tests[0].1));
+    assert_eq!(clause.shown(&results), Status::NotDemonstrated);
+    let never = CLAUSES.iter().find(|c| c.status == Status::CannotBeShown).unwrap();
+    assert_eq!(never.shown(&results), Status::CannotBeShown);
 }

@@ -61,6 +61,10 @@ while (queue.length && seen.size < PAGES_MAX) {
   await live.keyboard.press("Tab");
   const focused = await live.evaluate(() => document.activeElement?.tagName ?? "");
   if (!["A", "BUTTON", "INPUT", "SUMMARY", "SELECT"].includes(focused)) faults.push(`${path}: Tab leads to ${focused}`);
+  // Reflow: at 320 px (a wide screen at 400 %) only what has its own area scrolls sideways.
+  await live.setViewportSize({ width: 320, height: 640 });
+  const width = await live.evaluate(() => document.documentElement.scrollWidth);
+  if (width > 320) faults.push(`${path}: ${width} px wide on a screen of 320`);
   await live.close();
 }
 

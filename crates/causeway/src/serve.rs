@@ -15,7 +15,7 @@ use causeway_service::{delivery, mesh, mllp, nrl, scaip, tls};
 use causeway_store::{Options, Store};
 use tokio::net::TcpListener;
 
-use crate::keep;
+use crate::{conform, keep};
 
 /// A service ready to serve, with the address it listens on.
 pub struct Ready {
@@ -67,6 +67,7 @@ pub async fn prepare_checked(
         flush_p50_us = durability.flush_p50_us,
         "ready"
     );
+    let board = conform::board(config.providers, &data)?;
     let mut service = Service::new(state.clone());
     for settings in config.mllp_listeners {
         let listener =
@@ -85,7 +86,7 @@ pub async fn prepare_checked(
         tracing::info!(address = settings.listen, sender = settings.sender, "SCAIP listener");
         service = service.task(move |state, stop| scaip::serve(state, stop, listener, settings, wrap));
     }
-    Ok(Ready { service, state, listener, address })
+    Ok(Ready { service: service.onboarding(board), state, listener, address })
 }
 
 /// Whether no other process has the data: an error where one has.

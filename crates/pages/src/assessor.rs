@@ -11,8 +11,9 @@ use causeway_access::caller::Caller;
 use causeway_adapter::Sector;
 use causeway_broker::state::Shared;
 use causeway_broker::view;
-use causeway_host::problem::Answer;
+use causeway_host::problem::{Answer, Problem};
 
+use super::results::Results;
 use super::{Frame, render};
 
 /// The commitment in its own words.
@@ -161,6 +162,39 @@ pub const LIMITS: [&str; 8] = [
     "One process and one disk: what is durable survives a kill and a power cut, not the loss of the disk.",
 ];
 
+impl Clause {
+    /// How far the clause is shown where the tests behind it ended so: a failed one takes the status away, whatever was
+    /// written; what no prototype can show stays so.
+    pub fn shown(&self, results: &Results) -> Status {
+        let failed = results.any_failed(self.tests.iter().map(|(_, name)| *name));
+        match self.status {
+            Status::Demonstrated | Status::Partly if failed => Status::NotDemonstrated,
+            status => status,
+        }
+    }
+
+    /// What the results that are here say of the tests behind it.
+    pub fn said(&self, results: &Results) -> String {
+        let names = || self.tests.iter().map(|(_, name)| *name);
+        if results.is_empty() {
+            return "No results of tests are here, so this is what was claimed when the program was built."
+                .to_owned();
+        }
+        let count = |word: &str| names().filter(|name| results.words(name) == word).count();
+        match (results.any_failed(names()), results.all_passed(names())) {
+            (true, _) => {
+                format!("{} of its {} tests failed in the results given.", count("failed"), self.tests.len())
+            }
+            (_, true) => format!("All {} tests behind it passed in the results given.", self.tests.len()),
+            _ => format!(
+                "{} of its {} tests passed in the results given; the others are not in them.",
+                count("passed"),
+                self.tests.len()
+            ),
+        }
+    }
+}
+
 pub(super) fn router() -> Router<Shared> {
     Router::new().route("/commitment", get(commitment)).route("/coverage", get(coverage))
 }
@@ -170,15 +204,63 @@ pub(super) fn router() -> Router<Shared> {
 struct CommitmentPage {
     frame: Frame,
     commitment: &'static str,
-    clauses: &'static [Clause],
+    clauses: Vec<Shown>,
+    /// Tests whose results are here.
+    results: usize,
+    now: Vec<(&'static str, String)>,
     limits: &'static [&'static str],
 }
 
-async fn commitment(_: Caller) -> Answer {
+/// A clause with what the results say of it.
+struct Shown {
+    clause: &'static Clause,
+    status: &'static str,
+    said: String,
+    tests: Vec<(&'static str, &'static str, &'static str)>,
+}
+
+fn shown(clause: &'static Clause, results: &Results) -> Shown {
+    Shown {
+        clause,
+        status: clause.shown(results).words(),
+        said: clause.said(results),
+        tests: clause.tests.iter().map(|(file, name)| (*file, *name, results.words(name))).collect(),
+    }
+}
+
+/// Figures of this exchange, counted when the page is asked for.
+async fn now(state: &Shared, caller: &Caller) -> Answer<Vec<(&'static str, String)>> {
+    // What came, and from whom, is for the operator alone.
+    if !caller.is_operator() {
+        return Ok(Vec::new());
+    }
+    let (counts, _) = view::came(state, caller, MESSAGES_READ).await?;
+    let of = |sector: Sector| -> (u64, u64) {
+        let own = state.adapters.iter().filter(|a| a.format().sector == sector);
+        own.filter_map(|a| counts.get(a.name())).fold((0, 0), |(m, i), c| (m + c.messages, i + c.items))
+    };
+    let ((social, social_items), (health, health_items)) = (of(Sector::SocialCare), of(Sector::Health));
+    let figures = state.blocking(|s| s.record_figures()).await?;
+    Ok(vec![
+        ("Messages from social care", social.to_string()),
+        ("Their source items, each with its outcome", social_items.to_string()),
+        ("Messages from health", health.to_string()),
+        ("Their source items, each with its outcome", health_items.to_string()),
+        ("People in the record", figures.persons.to_string()),
+        ("Facts in the record", figures.resources.to_string()),
+    ])
+}
+
+async fn commitment(State(state): State<Shared>, caller: Caller) -> Answer {
+    let read = state.config.data_directory.clone();
+    let results = tokio::task::spawn_blocking(move || Results::of(&read));
+    let results = results.await.map_err(|_| Problem::internal())?;
     render(&CommitmentPage {
         frame: Frame::new("The commitment", ""),
         commitment: COMMITMENT,
-        clauses: &CLAUSES,
+        clauses: CLAUSES.iter().map(|clause| shown(clause, &results)).collect(),
+        results: results.len(),
+        now: now(&state, &caller).await?,
         limits: &LIMITS,
     })
 }

@@ -6,11 +6,14 @@ pub(crate) mod clinician;
 pub mod explain;
 pub mod limits;
 pub mod messages;
+pub mod onboarding;
 mod people;
 pub mod portal;
 mod queues;
 mod research;
+pub mod results;
 mod start;
+mod tour;
 pub mod words;
 
 use askama::Template;
@@ -38,6 +41,8 @@ pub fn router() -> Router<Shared> {
         .route("/accessibility", get(start::accessibility))
         .merge(check::router())
         .merge(assessor::router())
+        .merge(onboarding::router())
+        .merge(tour::router())
         .route("/people", get(people::list).post(people::search))
         .route("/people/", get(people::list).post(people::search))
         .route("/people/{id}", get(clinician::record::page))

@@ -14,5 +14,11 @@ pub const PAGE_MESSAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 pub const CHECK_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of a pasted document that the page gives back for mending.
 pub const CHECK_ECHO_MAX: usize = 30 * 1024;
+/// Conformance runs that the onboarding board has under way.
+pub const ONBOARDING_RUNS_AT_A_TIME: usize = 2;
+/// Lines of one kind (broken cases, changes, earlier runs) that the onboarding board shows for a suite.
+pub const ONBOARDING_SHOWN_MAX: usize = 20;
+/// Bytes of one file with results of tests that the assessor's pages read.
+pub const RESULTS_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Findings on one page.
 pub const CHECK_FINDINGS_MAX: usize = 60;

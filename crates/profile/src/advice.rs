@@ -211,6 +211,7 @@ fn mend(rule: &str) -> &'static str {
         "terminology/unknown-code" => {
             "Use a code that the system has; a local code needs a system of your own."
         }
+        "terminology/no-code" => "Give the code, or leave the system out and say it in text.",
         "terminology/snomed-form" => "Correct the code: it can't be one of SNOMED CT as it stands.",
         "terminology/ucum" => "Use a UCUM code (mg, mm[Hg], 10*9/L); keep the printed unit in unit.",
         "extension/unknown" | "extension/unknown-modifier" => {

@@ -26,6 +26,15 @@ impl<'a> Walker<'a> {
         if let Some(binding) = element.binding.as_ref().filter(|_| !short) {
             self.binding(binding, "r4/binding-required", kind, value);
         }
+        // R4 binds each coded element to codes; an element of no definite meaning (a value) only where a profile does.
+        let coded = match kind.code.as_str() {
+            "CodeableConcept" => true,
+            "Coding" => element.name != "coding",
+            _ => false,
+        };
+        if coded && (!element.is_choice() || rules.iter().any(|r| r.binding.is_some())) {
+            self.codes_missing(value);
+        }
         for rule in rules {
             if let Some(expected) = &rule.value
                 && !expected.is_met(value)
@@ -41,6 +50,23 @@ impl<'a> Walker<'a> {
                 self.binding(binding, &rule.rule, kind, value);
             }
             self.limits(rule, value);
+        }
+    }
+
+    /// Reports a coding of a system that is known whole without any code of it: as the reference validator does. R4 lets a
+    /// code be left out, but then the system says nothing.
+    fn codes_missing(&mut self, value: &Value) {
+        let alone = std::slice::from_ref(value);
+        let codings = value.get("coding").and_then(Value::as_array).map_or(alone, Vec::as_slice);
+        let missing = codings.iter().any(|coding| {
+            let system = coding.get("system").and_then(Value::as_str);
+            coding.get("code").is_none()
+                && coding.get("_code").is_none()
+                && system.is_some_and(|system| self.defs.knows_system(system))
+        });
+        if missing {
+            let text = "a coding names a code system that is known whole, and no code of it";
+            self.error("terminology/no-code", text);
         }
     }
 

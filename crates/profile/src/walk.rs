@@ -510,6 +510,10 @@ impl<'a> Walker<'a> {
             return self.at(step, |w| w.error("r4/list", text));
         }
         if !repeats {
+            let null = |value: Option<&Value>| value.is_some_and(Value::is_null);
+            if (null(found.value) && found.extra.is_some()) || (null(found.extra) && found.value.is_some()) {
+                self.at(step, |w| w.error("r4/type", "null stands only in lists of primitive elements"));
+            }
             let count = 1;
             self.count(&rules, count, element, step);
             let rules = self

@@ -671,3 +671,22 @@ fn the_example_of_a_definition_identifies_nothing() {
     patient["identifier"] = json!([{"system": "urn:ietf:rfc:3986", "value": "no address"}]);
     assert!(broken(&check_value(&patient)));
 }
+
+#[test]
+fn a_coding_of_a_whole_system_has_a_code_and_null_has_no_twin() {
+    let coding =
+        |coding: Value| with(&patient(), "", "maritalStatus", json!({"coding": [coding], "text": "married"}));
+    let system = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus";
+    let found = |value: &Value, rule: &str| check_value(value).findings.iter().any(|f| f.rule == rule);
+    assert!(found(&coding(json!({"system": system, "display": "Married"})), "terminology/no-code"));
+    assert!(!found(&coding(json!({"system": system, "code": "M"})), "terminology/no-code"));
+    assert!(!found(
+        &coding(json!({"system": "https://example.org/codes", "display": "x"})),
+        "terminology/no-code"
+    ));
+    assert!(!found(&coding(json!({"display": "Married"})), "terminology/no-code"));
+    let mut twin = patient();
+    assert!(!found(&twin, "r4/type"));
+    twin["_gender"] = Value::Null;
+    assert!(found(&twin, "r4/type"));
+}

@@ -74,6 +74,13 @@ impl Service {
         self
     }
 
+    /// Plugs the onboarding board in.
+    #[must_use]
+    pub fn onboarding(mut self, board: pages::onboarding::Board) -> Self {
+        self.router = self.router.layer(axum::Extension(Arc::new(board)));
+        self
+    }
+
     /// Adds a task that runs beside the HTTP door, until the token is cancelled.
     #[must_use]
     pub fn task<F>(mut self, task: impl FnOnce(Shared, CancellationToken) -> F + Send + 'static) -> Self

@@ -70,6 +70,9 @@ pub struct Config {
     pub mesh: Option<mesh::MeshConfig>,
     /// The National Record Locator.
     pub nrl: nrl::Settings,
+    /// Providers on the onboarding board.
+    #[serde(rename = "provider")]
+    pub providers: Vec<causeway_pages::onboarding::Provider>,
     /// Identity provider at which people sign in.
     pub sign_in: Option<causeway_access::oidc::Settings>,
     /// Certificates of the HTTP door.
@@ -117,6 +120,7 @@ impl Default for Config {
             messaging: bars::Settings::default(),
             mesh: None,
             nrl: nrl::Settings::default(),
+            providers: Vec::new(),
             sign_in: None,
             tls: None,
         }

@@ -2,6 +2,7 @@
 //! this exchange itself.
 
 mod ours;
+mod page;
 mod server;
 
 use std::collections::BTreeMap;
@@ -46,6 +47,12 @@ fn control(name: &str, fault: &'static str) -> Run {
         "fhir-r4" => run(name, &fhir, &[("write", "yes")]),
         "uk-core-read" => run(name, &fhir, &[("nhs-number", "9990000018")]),
         "record-transfer" | "process-message" => run(name, &fhir, &[]),
+        "gp-connect-structured" => run(name, &format!("{}/gpc", running.url), &[]),
+        "nrl-producer" => run(name, &format!("{}/producer/FHIR/R4", running.url), &[]),
+        "nrl-consumer" => {
+            let producer = format!("{}/producer/FHIR/R4", running.url);
+            run(name, &format!("{}/consumer/FHIR/R4", running.url), &[("producer-base", &producer)])
+        }
         "mllp-receiver" => run(name, &format!("mllp://{}", running.mllp), &[]),
         _ => run(name, &running.url, &[]),
     }

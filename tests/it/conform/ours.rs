@@ -82,11 +82,14 @@ fn this_exchange_keeps_the_suites() {
     ours.tell();
     let fhir = format!("{}/fhir", ours.url);
     let number = causeway_synth::edith().0.nhs_number;
+    let [producer, consumer] = ["producer", "consumer"].map(|side| format!("{}/{side}/FHIR/R4", ours.url));
     let runs = [
         super::run("social-care-http", &ours.url, &[]),
         super::run("fhir-r4", &fhir, &[]),
         super::run("uk-core-read", &fhir, &[("nhs-number", &number)]),
         super::run("process-message", &fhir, &[("sender-header", "ZZ999")]),
+        super::run("nrl-producer", &producer, &[("sender-header", "ZZ999")]),
+        super::run("nrl-consumer", &consumer, &[("sender-header", "ZZ999"), ("producer-base", &producer)]),
         super::run("mesh-server", &ours.url, &[]),
         super::run("mllp-receiver", &format!("mllp://{}", ours.mllp), &[]),
         super::run(

@@ -47,6 +47,11 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 impl Credentials {
+    /// A bearer token that is in a file, or none.
+    pub fn of_token_file(token_file: Option<PathBuf>) -> Self {
+        Self { token_file, ..Self::default() }
+    }
+
     /// A client that presents the certificate and trusts the authority.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use causeway_conformance::suite::{self, Plan, Run, RunFormat, Suite};
+use causeway_service::pages::onboarding::{Board, Held, Provider};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde_json::Value;
@@ -16,6 +17,11 @@ pub use credentials::Credentials;
 pub use wire::Outside;
 
 use crate::cli::{EXIT_REFUSED, EXIT_UNREADABLE, print};
+
+/// Folder of the data directory with the runs of the onboarding board.
+const BOARD_FOLDER: &str = "onboarding";
+/// Seconds that a run of the onboarding board waits for an answer.
+const BOARD_TIMEOUT_SECONDS: u64 = 30;
 
 /// Arguments of `conform`.
 #[derive(Args, Debug)]
@@ -74,6 +80,9 @@ pub struct ConformArgs {
     /// Whose endpoint it is, for the board.
     #[arg(long, value_name = "NAME")]
     provider: Option<String>,
+    /// Approved exceptions from the must-support rule: TOML with [[exception]] profile, element, reason, approved_by.
+    #[arg(long, value_name = "FILE")]
+    exceptions: Option<PathBuf>,
     /// Seconds that an answer is waited for.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     timeout: u64,
@@ -105,6 +114,7 @@ pub fn run(args: &ConformArgs) -> Result<u8, String> {
         fuzz: args.fuzz.map(|count| (count, seed)),
         tool: format!("causeway {}", env!("CARGO_PKG_VERSION")),
         provider: args.provider.clone(),
+        exceptions: args.exceptions.as_deref().map(exceptions).transpose()?.unwrap_or_default(),
     };
     if let Some(file) = &args.print {
         print(&suite::fill_file(&suite, &plan, file, jiff::Timestamp::now().as_second())?);
@@ -132,6 +142,40 @@ pub fn against(
     let authorization = runtime.block_on(credentials.authorization(&client, &plan.endpoint))?;
     let mut outside = Outside::new(&plan.endpoint, client, authorization, credentials.tls()?, timeout)?;
     Ok(suite::run(suite, plan, &mut outside))
+}
+
+/// The onboarding board of these providers, whose runs are kept with the data.
+///
+/// # Errors
+/// Where a suite is not there, or does not know a setting.
+pub fn board(providers: Vec<Provider>, data: &Path) -> Result<Board, String> {
+    for provider in &providers {
+        for held in &provider.suites {
+            let suite = open(&held.name).map_err(|e| format!("provider {}: {e}", provider.name))?;
+            if let Some(name) = held.settings.keys().find(|name| suite.setting(name).is_none()) {
+                return Err(format!(
+                    "provider {}: the suite {} has no setting {name}",
+                    provider.name, suite.name
+                ));
+            }
+        }
+    }
+    let start = |provider: &Provider, held: &Held, folder: &Path| {
+        let suite = open(&held.name)?;
+        let plan = Plan {
+            endpoint: held.url.trim_end_matches('/').to_owned(),
+            settings: held.settings.clone(),
+            seed: by_clock().to_string(),
+            tool: format!("causeway {}", env!("CARGO_PKG_VERSION")),
+            provider: Some(provider.name.clone()),
+            exceptions: provider.exceptions.clone(),
+            ..Plan::default()
+        };
+        let credentials = Credentials::of_token_file(held.token_file.clone());
+        let run = against(&suite, &plan, &credentials, Duration::from_secs(BOARD_TIMEOUT_SECONDS))?;
+        keep(folder, &run)
+    };
+    Ok(Board::new(providers, data.join(BOARD_FOLDER), Box::new(start)))
 }
 
 fn report(args: &ConformArgs, run: &Run) -> Result<u8, String> {
@@ -206,6 +250,18 @@ pub fn keep(folder: &Path, run: &Run) -> Result<(), String> {
         }
     }
     write("index.html", &suite::board(&kept))
+}
+
+/// Approved exceptions of a file.
+fn exceptions(path: &Path) -> Result<Vec<suite::Exception>, String> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        exception: Vec<suite::Exception>,
+    }
+    let said = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|e| said(&e))?;
+    toml::from_str::<File>(&text).map(|file| file.exception).map_err(|e| said(&e))
 }
 
 fn by_clock() -> u64 {

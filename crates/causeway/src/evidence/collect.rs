@@ -10,6 +10,7 @@ use causeway_exchange::{
 };
 use causeway_fhir::systems::NHS_NUMBER;
 use causeway_profile::{Definitions, Options as CheckOptions, Severity};
+use causeway_service::pages::results::Results;
 use causeway_store::{Options, Store};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -66,6 +67,8 @@ struct Collector<'r> {
     files: Files,
     failures: Vec<String>,
     rows: Vec<Row>,
+    /// What the results given say of each test.
+    said: Results,
     report: Renderer<'static, &'r mut Vec<u8>>,
     junit: Renderer<'static, &'r mut Vec<u8>>,
 }
@@ -95,6 +98,7 @@ pub(super) fn collect(data: &Path, results: &[PathBuf]) -> Result<Collected, Str
         files: Files::new(),
         failures: Vec::new(),
         rows: Vec::new(),
+        said: Results::default(),
         report: begin(&mut report, Format::Html)?,
         junit: begin(&mut junit, Format::Junit)?,
     };
@@ -116,14 +120,14 @@ pub(super) fn collect(data: &Path, results: &[PathBuf]) -> Result<Collected, Str
         all.failures.push(format!("stored bytes don't match their digest: {what}"));
     }
     all.results(results)?;
-    let Collector { files, failures, rows, report: first, junit: second } = all;
+    let Collector { files, failures, rows, said, report: first, junit: second } = all;
     let totals = first.end().map_err(|e| e.to_string())?;
     second.end().map_err(|e| e.to_string())?;
     let mut out = Collected { files, failures };
     let check = "causeway evidence (the check of causeway check, over every bundle)";
     out.files.insert("03-conformance/bundles.html".to_owned(), (report, check.to_owned()));
     out.files.insert("03-conformance/bundles.junit.xml".to_owned(), (junit, check.to_owned()));
-    papers::add(&mut out, &rows, &totals);
+    papers::add(&mut out, &rows, &totals, &said);
     Ok(out)
 }
 
@@ -297,24 +301,31 @@ impl Collector<'_> {
             let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             let at = format!("03-conformance/given/{number:02}-{name}");
             let failed = failures_of(&bytes).ok_or_else(|| {
-                format!("{}: neither JUnit XML nor a FHIR TestReport in JSON", path.display())
+                format!(
+                    "{}: neither JUnit XML, nor a FHIR TestReport in JSON, nor what the test programs print",
+                    path.display()
+                )
             })?;
             if failed > 0 {
                 self.failures.push(format!("{at}: {failed} tests failed"));
             }
+            self.said.read(&String::from_utf8_lossy(&bytes));
             self.files.insert(at, (bytes, "given with --results".to_owned()));
         }
         Ok(())
     }
 }
 
-/// Failed tests of a JUnit file or a TestReport; `None` where it is neither.
+/// Failed tests of a JUnit file, a TestReport or what test programs print; `None` where it is none of them.
 fn failures_of(bytes: &[u8]) -> Option<usize> {
     if let Ok(report) = serde_json::from_slice::<Value>(bytes) {
         let kind = report["resourceType"] == "TestReport";
         return kind.then(|| usize::from(report["result"] != "pass"));
     }
     let text = std::str::from_utf8(bytes).ok()?;
+    if text.lines().any(|line| line.starts_with("test result: ")) {
+        return Some(text.lines().filter(|l| l.starts_with("test ") && l.ends_with(" ... FAILED")).count());
+    }
     let is = text.contains("<testsuite");
     let count =
         |tag: &str| text.matches(&format!("<{tag} ")).count() + text.matches(&format!("<{tag}>")).count();

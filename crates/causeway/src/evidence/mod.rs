@@ -28,7 +28,7 @@ pub struct EvidenceArgs {
     /// Data directory of an exchange that is not running now; without it the demonstration is run first.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// Results of tests to put in: JUnit (.xml) or FHIR TestReport (.json), as often as needed.
+    /// Results of tests to put in: JUnit, FHIR TestReport or what the test programs print, as often as needed.
     #[arg(long, value_name = "FILE")]
     results: Vec<PathBuf>,
     /// Ed25519 private key to sign with (PKCS#8 in PEM, as `openssl genpkey -algorithm ed25519` makes it).

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use causeway_conformance::report::Totals;
 use causeway_service::pages::assessor::{CLAUSES, COMMITMENT, LIMITS};
+use causeway_service::pages::results::Results;
 use serde_json::{Value, json};
 
 use super::collect::{Collected, OUTCOMES, Row};
@@ -13,12 +14,13 @@ use crate::ADAPTERS;
 const SELF: &str = "causeway evidence";
 const WRITTEN: &str = "written by hand, kept with the program";
 /// Papers that people wrote: name in the pack, content.
-const PAPERS: [(&str, &str); 5] = [
+const PAPERS: [(&str, &str); 6] = [
     ("10-safety/hazard-log.csv", include_str!("../../evidence/hazard-log.csv")),
     ("11-ig/dpia-draft.md", include_str!("../../evidence/dpia-draft.md")),
     ("11-ig/dtac-mapping.md", include_str!("../../evidence/dtac-mapping.md")),
     ("11-ig/dspt-mapping.md", include_str!("../../evidence/dspt-mapping.md")),
     ("11-ig/privacy-notice.md", include_str!("../../evidence/privacy-notice.md")),
+    ("12-accessibility/statement.md", include_str!("../../evidence/accessibility-statement.md")),
 ];
 const LICENCES: [(&str, &str); 2] = [
     ("14-build/LICENSE-MIT", include_str!("../../../../LICENSE-MIT")),
@@ -30,11 +32,11 @@ const LOCK: &str = include_str!("../../../../Cargo.lock");
 const RULES: &str = include_str!("../../../../deny.toml");
 
 /// Adds the papers; the first page last, when all is known.
-pub(super) fn add(pack: &mut Collected, rows: &[Row], totals: &Totals) {
+pub(super) fn add(pack: &mut Collected, rows: &[Row], totals: &Totals, results: &Results) {
     let mut put = |name: &str, text: String| {
         pack.files.insert(name.to_owned(), (text.into_bytes(), SELF.to_owned()));
     };
-    put("01-commitment.csv", commitment());
+    put("01-commitment.csv", commitment(results));
     put("02-sources.csv", sources(rows));
     put("04-transfers/reconciliation.csv", reconciliation(rows));
     put("14-build/sbom.cdx.json", sbom());
@@ -43,7 +45,7 @@ pub(super) fn add(pack: &mut Collected, rows: &[Row], totals: &Totals) {
     for (name, text) in PAPERS.iter().chain(&LICENCES) {
         pack.files.insert((*name).to_owned(), (text.as_bytes().to_vec(), WRITTEN.to_owned()));
     }
-    let page = first_page(pack, rows, totals);
+    let page = first_page(pack, rows, totals, results);
     pack.files.insert("index.html".to_owned(), (page.into_bytes(), SELF.to_owned()));
 }
 
@@ -58,16 +60,21 @@ fn line(cells: &[&str]) -> String {
     format!("{}\n", cells.join(","))
 }
 
-fn commitment() -> String {
-    let mut out = line(&["clause", "words", "status", "why", "tests", "refuted by"]);
+fn commitment(results: &Results) -> String {
+    let mut out = line(&["clause", "words", "status", "why", "tests", "results given", "refuted by"]);
     for clause in &CLAUSES {
-        let tests: Vec<String> = clause.tests.iter().map(|(file, name)| format!("{file}: {name}")).collect();
+        let tests: Vec<String> = clause
+            .tests
+            .iter()
+            .map(|(file, name)| format!("{file}: {name} ({})", results.words(name)))
+            .collect();
         out.push_str(&line(&[
             clause.id,
             clause.words,
-            clause.status.words(),
+            clause.shown(results).words(),
             clause.why,
             &tests.join("; "),
+            &clause.said(results),
             clause.refuted_by,
         ]));
     }
@@ -162,7 +169,7 @@ fn escape(text: &str) -> String {
 }
 
 /// The page that is opened first: the verdict before all else.
-fn first_page(pack: &Collected, rows: &[Row], totals: &Totals) -> String {
+fn first_page(pack: &Collected, rows: &[Row], totals: &Totals, results: &Results) -> String {
     let mut out = String::from(
         "<!DOCTYPE html>\n<html lang=\"en-GB\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
 <title>Evidence of a run of Causeway</title><style>body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;color:#212b32;background:#fff}\
@@ -196,7 +203,7 @@ td,th{border:1px solid #4c6272;padding:.3rem .5rem;text-align:left;overflow-wrap
     }
     out.push_str("</tbody></table></div>\n<h2>The commitment</h2>\n<ul>\n");
     for clause in &CLAUSES {
-        let _ = writeln!(out, "<li>“{}”: {}</li>", escape(clause.words), clause.status.words());
+        let _ = writeln!(out, "<li>“{}”: {}</li>", escape(clause.words), clause.shown(results).words());
     }
     out.push_str("</ul>\n<h2>Files</h2>\n<p>Hold this folder to its manifest with <code>causeway evidence verify</code>; no network is needed.</p>\n<ul>\n");
     let given = pack.files.keys().filter(|p| p.starts_with("03-conformance/given/")).count();

@@ -23,6 +23,9 @@ const SUITES: &[Kept] = kept! {
     "fhir-r4": [];
     "uk-core-read": [];
     "process-message": ["referral.json"];
+    "gp-connect-structured": [];
+    "nrl-consumer": ["pointer.json"];
+    "nrl-producer": ["pointer.json"];
     "mesh-server": [];
     "mllp-receiver": [];
 };

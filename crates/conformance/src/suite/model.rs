@@ -21,6 +21,9 @@ pub struct Suite {
     /// What the tester may or must say.
     #[serde(default, rename = "setting")]
     pub settings: Vec<Setting>,
+    /// Whether what the answers show of UK Core's must-support elements is counted.
+    #[serde(default)]
+    pub must_support: bool,
     /// Headers of every HTTP request, unless a step says otherwise.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,

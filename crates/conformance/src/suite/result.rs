@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::must_support::Element;
+
 /// How a case ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -102,6 +104,9 @@ pub struct Run {
     pub fuzz: Option<(u64, u64)>,
     /// The cases, in order.
     pub cases: Vec<CaseResult>,
+    /// What the answers showed of must-support elements.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub must_support: Vec<Element>,
 }
 
 impl Run {

@@ -11,7 +11,7 @@ use super::model::{Auth, Case, Each, Extract, Level, Mllp, Step, Suite};
 use super::result::{CaseResult, End, Exchange, Run};
 use super::values::Values;
 use super::wire::{Request, Said, Wire};
-use super::{fuzz, mesh, transfer};
+use super::{fuzz, mesh, must_support, transfer};
 use crate::limits::{COLLECTED_MAX, EACH_MAX, MLLP_WAIT_MS, RETRY_MS};
 
 /// How a suite is run.
@@ -31,6 +31,8 @@ pub struct Plan {
     pub tool: String,
     /// Whose endpoint it is.
     pub provider: Option<String>,
+    /// Approved exceptions from the must-support rule.
+    pub exceptions: Vec<must_support::Exception>,
 }
 
 /// A run under way.
@@ -41,6 +43,8 @@ struct Runner<'r> {
     values: Values,
     /// Requests that may be mutated.
     mutable: Vec<Request>,
+    /// Must-support elements seen in answers.
+    shown: must_support::Seen,
 }
 
 /// What became of the steps of a case.
@@ -56,7 +60,8 @@ struct Found {
 pub fn run(suite: &Suite, plan: &Plan, wire: &mut dyn Wire) -> Run {
     let begun = wire.now();
     let (values, shown) = values_of(suite, plan, begun);
-    let mut runner = Runner { suite, plan, wire, values, mutable: Vec::new() };
+    let mut runner =
+        Runner { suite, plan, wire, values, mutable: Vec::new(), shown: must_support::Seen::default() };
     let mut cases = Vec::new();
     for case in &suite.cases {
         if plan.only.is_empty() || plan.only.iter().any(|only| case.id.starts_with(only.as_str())) {
@@ -79,6 +84,7 @@ pub fn run(suite: &Suite, plan: &Plan, wire: &mut dyn Wire) -> Run {
         tool: plan.tool.clone(),
         fuzz: plan.fuzz,
         cases,
+        must_support: runner.shown.matrix(&plan.exceptions),
     }
 }
 
@@ -403,6 +409,9 @@ impl Runner<'_> {
         let mut seen = Seen::of(response);
         if step.pages > 1 {
             self.follow(step.pages, &request, &mut seen).map_err(no_answer)?;
+        }
+        if self.suite.must_support && (200..300).contains(&seen.status) {
+            self.shown.look(&seen.json);
         }
         let kind = seen.headers.get("content-type").cloned().unwrap_or_default();
         let answered = format!("{} {kind}, {} bytes", seen.status, seen.bytes.len());

@@ -86,6 +86,13 @@ impl Values {
             "now" => self.moment("%Y-%m-%dT%H:%M:%SZ"),
             "now-hl7" => self.moment("%Y%m%d%H%M%S"),
             "today" => self.moment("%Y-%m-%d"),
+            // Seconds since 1970, and some before or after: times of a token.
+            _ if name.starts_with("now-unix") => {
+                let rest = &name["now-unix".len()..];
+                let shift: i64 = if rest.is_empty() { Ok(0) } else { rest.parse() }
+                    .map_err(|_| format!("{name} is not now-unix, now-unix+N or now-unix-N"))?;
+                (self.now + shift).to_string()
+            }
             _ => match name.strip_prefix("uuid:") {
                 Some(label) => self.uuid(label),
                 None => {

@@ -49,6 +49,7 @@ const ORDERS: &[Order] = &[
     ("/oauth/token", "POST", "/oauth/token", FORM, "grant_type=client_credentials", false),
     ("/scaip", "POST", "/scaip", "application/xml", "<mrq/>", false),
     ("/check", "POST", "/check", PARTS, FILE, false),
+    ("/onboarding", "POST", "/onboarding", FORM, "provider=0&suite=0", false),
     ("/care-note", "POST", "/care-note", FORM, "nhs_number=9990000018", false),
     ("/care-notes", "POST", "/care-notes", PARTS, FILE, false),
     ("/messages/find", "POST", "/messages/find", FORM, "number=9990000018", false),

@@ -5,8 +5,10 @@ mod bars;
 mod care;
 pub mod faults;
 mod fhir;
+mod gpc;
 mod mesh;
 mod mllp;
+mod nrl;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -71,6 +73,7 @@ pub struct Control {
     mesh: Mutex<mesh::Store>,
     bars: Mutex<BTreeMap<String, (Vec<u8>, Value)>>,
     care: Mutex<care::Store>,
+    nrl: Mutex<BTreeMap<String, Value>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -106,6 +109,8 @@ impl Control {
             ["fhir", rest @ ..] => self.fhir(asked, rest),
             ["messageexchange", rest @ ..] => self.mesh(asked, rest),
             ["messages", rest @ ..] => self.care(asked, rest),
+            [side @ ("producer" | "consumer"), "FHIR", "R4", rest @ ..] => self.nrl(asked, side, rest),
+            ["gpc", rest @ ..] => self.gp_connect(asked, rest),
             _ => Answer::json(404, &json!({})),
         }
     }
@@ -125,6 +130,7 @@ pub fn start(fault: &'static str) -> Running {
         mesh: Mutex::default(),
         bars: Mutex::default(),
         care: Mutex::default(),
+        nrl: Mutex::default(),
     });
     let (url, mllp) = runtime.block_on(async {
         let http = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::super::must_support::summary;
 use super::super::result::{Change, End, Run, compare, words};
 use super::html::{STYLE, source};
 use crate::report::escape;
@@ -80,6 +81,9 @@ fn since(changes: &[(String, Change)]) -> String {
 fn why(out: &mut String, provider: &str, runs: &[&Kept]) {
     let Some((last, _)) = runs.first().copied() else { return };
     let _ = writeln!(out, "<h2>{}: {}</h2>", escape(provider), escape(&last.title));
+    if let Some(summary) = summary(&last.must_support) {
+        let _ = writeln!(out, "<p>{summary}.</p>");
+    }
     let broken: Vec<_> = last.cases.iter().filter(|c| matches!(c.end, End::Failed | End::Warned)).collect();
     if broken.is_empty() {
         out.push_str("<p>Nothing that was tried is broken.</p>\n");

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::super::must_support::summary;
 use super::super::result::{CaseResult, Change, End, Run, words};
 use crate::report::escape;
 
@@ -66,8 +67,27 @@ pub(super) fn render(run: &Run, changes: Option<&[(String, Change)]>) -> String 
             _ => cases.iter().for_each(|case| detail(&mut out, case)),
         }
     }
+    must_support(&mut out, run);
     out.push_str("</main></body></html>\n");
     out
+}
+
+fn must_support(out: &mut String, run: &Run) {
+    let Some(summary) = summary(&run.must_support) else { return };
+    let _ = writeln!(
+        out,
+        "<h2>Must-support elements</h2>\n<p>{summary}. An element that was not shown is no fault by itself: the data may hold none.</p>\n<table><thead><tr><th scope=\"col\">Profile</th><th scope=\"col\">Element</th><th scope=\"col\">Seen</th></tr></thead><tbody>"
+    );
+    for element in &run.must_support {
+        let _ = writeln!(
+            out,
+            "<tr><td>{}</td><td><code>{}</code></td><td>{}</td></tr>",
+            escape(&element.profile),
+            escape(&element.element),
+            escape(&super::seen(element))
+        );
+    }
+    out.push_str("</tbody></table>\n");
 }
 
 pub(super) fn source(case: &CaseResult) -> String {

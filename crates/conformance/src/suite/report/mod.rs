@@ -8,6 +8,7 @@ mod text;
 
 pub use board::board;
 
+use super::must_support::Element;
 use super::result::{Change, Run};
 
 /// The form of a report.
@@ -54,8 +55,18 @@ pub fn render(run: &Run, changes: Option<&[(String, Change)]>, format: RunFormat
     }
 }
 
+/// What was seen of a must-support element, in words.
+pub fn seen(element: &Element) -> String {
+    match (&element.exception, element.shown) {
+        (Some(e), _) => format!("exception: {} (approved by {})", e.reason, e.approved_by),
+        (None, None) => "a slice, which this can't tell".to_owned(),
+        (None, Some(0)) => format!("in none of {} resources", element.resources),
+        (None, Some(shown)) => format!("in {shown} of {} resources", element.resources),
+    }
+}
+
 /// The outcome in one sentence.
-pub(super) fn verdict(run: &Run) -> String {
+pub fn verdict(run: &Run) -> String {
     use super::result::End;
     let count = |end| run.count(end);
     let sum = format!(

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::super::must_support::summary;
 use super::super::result::{Change, End, Run, words};
 
 pub(super) fn render(run: &Run, changes: Option<&[(String, Change)]>) -> String {
@@ -33,5 +34,11 @@ pub(super) fn render(run: &Run, changes: Option<&[(String, Change)]>) -> String 
         }
     }
     let _ = writeln!(out, "\n{}", super::verdict(run));
+    if let Some(summary) = summary(&run.must_support) {
+        let _ = writeln!(out, "{summary}.");
+        for open in run.must_support.iter().filter(|e| !e.settled()) {
+            let _ = writeln!(out, "  open: {} {} ({})", open.profile, open.element, super::seen(open));
+        }
+    }
     out
 }
