@@ -36,7 +36,9 @@ fn a_run_is_started_from_the_page_and_says_why_it_failed() {
             answer.unwrap().text().await.unwrap()
         };
         let before = board().await;
-        assert!(before.contains("none yet") && before.contains("ran out") && before.contains("nobody has said"));
+        assert!(
+            before.contains("none yet") && before.contains("ran out") && before.contains("nobody has said")
+        );
         let order = |body: &'static str| {
             let order = client.post(format!("{url}/onboarding"));
             order.header("content-type", "application/x-www-form-urlencoded").body(body).send()
