@@ -6,10 +6,22 @@ use causeway_fhir::{Writer, systems::CAUSEWAY};
 
 use crate::common;
 
+/// Years that nobody has lived to the end of.
+const YEARS_MAX: i64 = 130;
+
+/// Whether a date of birth is so long ago that nobody born then can be meant.
+pub fn is_long_past(received: jiff::Timestamp, born: &When) -> bool {
+    const YEAR_SECONDS: i64 = 31_557_600;
+    born.earliest() < received.as_second() - YEARS_MAX * YEAR_SECONDS
+}
+
 /// Whether a date of birth is after the moment of receipt. Such a one is told, and kept as its source's text in an
-/// extension of `birthDate`.
+/// extension of `birthDate`. One that is long past is told and carried.
 pub fn is_in_future(w: &mut Writer, received: jiff::Timestamp, when: &When, leaf: Leaf<'_>) -> bool {
     if when.earliest() <= received.as_second() {
+        if is_long_past(received, when) {
+            w.issue(Some(leaf.id), common::BIRTH_LONG_PAST.issue());
+        }
         return false;
     }
     w.issue(Some(leaf.id), common::BIRTH_FUTURE.issue());

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use causeway_exchange::MessageQuery;
+use causeway_exchange::{Contents, MessageQuery};
 use causeway_hl7v2::mllp::{Decoder, encode};
 use causeway_record::Record;
 use causeway_service::config::Config;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 struct Door {
     state: Shared,
+    store: Arc<Store>,
     address: std::net::SocketAddr,
     stop: CancellationToken,
     _folder: tempfile::TempDir,
@@ -23,18 +24,17 @@ struct Door {
 
 async fn door() -> Door {
     let folder = tempfile::tempdir().expect("a folder");
-    let engine = Store::open(Options::new(folder.path().join("exchange"))).expect("a store");
+    let store = Arc::new(Store::open(Options::new(folder.path().join("exchange"))).expect("a store"));
     let record = Record::open(folder.path().join("record.sqlite")).expect("a record");
     let config = Config { open: true, data_directory: folder.path().to_path_buf(), ..Config::default() };
-    let state =
-        AppState::new(config, Arc::new(engine), Arc::new(record), causeway::ADAPTERS).expect("a state");
+    let state = AppState::new(config, store.clone(), Arc::new(record), causeway::ADAPTERS).expect("a state");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let settings =
         Settings { listen: address.to_string(), sender: "ZV801".to_owned(), format: "hl7v2".to_owned() };
     let stop = CancellationToken::new();
     tokio::spawn(serve(state.clone(), stop.clone(), listener, settings, None));
-    Door { state, address, stop, _folder: folder }
+    Door { state, store, address, stop, _folder: folder }
 }
 
 fn message(number: usize, version: &str, conditions: &str) -> Vec<u8> {
@@ -112,4 +112,49 @@ async fn what_is_no_message_is_kept_and_refused() {
     assert!(answers[0].contains("MSA|AR") || answers[0].contains("MSA|AE"), "{answers:?}");
     assert_eq!(accepted(&door.state), 1);
     door.stop.cancel();
+}
+
+/// Framing bytes within a message: nothing of it vanishes behind an acknowledgement that all is well.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_framing_bytes_cut_off_is_kept_and_found() {
+    let kept = |door: &Door| -> Vec<String> {
+        let found = door.state.engine.search(&MessageQuery { limit: 1000, ..MessageQuery::default() });
+        let content =
+            |m: &causeway_exchange::Message| door.store.content(&m.new.id, 1000).expect("content").bytes;
+        let mut kept: Vec<String> =
+            found.expect("messages").iter().map(|m| String::from_utf8(content(m)).expect("text")).collect();
+        kept.sort();
+        kept
+    };
+    let whole = String::from_utf8(message(1, "2.4", "")).expect("text");
+    for (byte, answers) in [("\x0b", &["MSA|AE|C00001"][..]), ("\x1c", &["MSA|AA|C00001"])] {
+        let door = door().await;
+        let broken = whole.replace("Larkspur", &format!("Lark{byte}spur"));
+        let found = raw(door.address, format!("\x0b{broken}\x1c\r").as_bytes()).await;
+        assert!(answers.iter().all(|a| found.contains(a)), "{found}");
+        assert_eq!(kept(&door), [broken], "whole, as it came");
+        door.stop.cancel();
+    }
+    // An end byte after which nothing had arrived yet ends the frame; what follows is a message in error, findable.
+    let door = door().await;
+    let found = raw(door.address, format!("\x0b{whole}\x1c\rHouse^Nan||19300101|F\r").as_bytes()).await;
+    assert!(found.contains("MSA|AA|C00001"), "{found}");
+    assert_eq!(kept(&door), ["House^Nan||19300101|F\r".to_owned(), whole.clone()]);
+    // A message without a start byte is taken as one, and noise is none.
+    let other = whole.replace("C00001", "C00002");
+    let found = raw(door.address, format!("{other}\x1c\r").as_bytes()).await;
+    assert!(found.contains("MSA|AA|C00002"), "{found}");
+    assert_eq!(raw(door.address, b"GET / HTTP/1.1\r\n\r\n").await, "");
+    assert_eq!(kept(&door).len(), 3);
+    door.stop.cancel();
+}
+
+/// Sends these bytes, says that no more come, and reads until the door closes.
+async fn raw(address: std::net::SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("connects");
+    stream.write_all(bytes).await.expect("writes");
+    stream.shutdown().await.expect("ends");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("reads");
+    String::from_utf8(answer).expect("text")
 }

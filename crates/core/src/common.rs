@@ -33,6 +33,9 @@ crate::rules! {
     BIRTH_FUTURE Warning Value "birth-date-in-future"
         "the date of birth is after the day of receipt; its text was kept and not taken as a date"
         "correct the date of birth at its source";
+    BIRTH_LONG_PAST Warning Value "birth-date-long-past"
+        "the date of birth is more than 130 years ago; it was carried as it stands"
+        "correct the date of birth at its source: systems write such days where they know none";
     DEATH_DOUBTFUL Warning Value "death-date-doubtful"
         "the date of death is after the day of receipt, or before the date of birth; it was carried as it stands"
         "correct the date of death, or that of birth, at its source";
@@ -46,6 +49,8 @@ crate::rules! {
         "correct the two times at their source";
     END_SENTINEL Warning Value "end-sentinel" "the end is a day that systems write for no end; it was left out"
         "leave the end empty where there is none";
+    START_SENTINEL Warning Value "start-sentinel" "the start is a day that systems write where they know none; it was left out"
+        "leave the start empty where it is not known";
     // The account.
     ITEMS_UNSUPPORTED Information NotSupported "items-unsupported"
         "{} source items have no place in the output; they are kept in the original, and the ledger names each"

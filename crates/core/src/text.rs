@@ -72,6 +72,11 @@ impl<'a> Decoded<'a> {
     }
 }
 
+/// A cell of a table without the blanks and the NULs with which exports of fixed width fill it up.
+pub fn unpadded(cell: &str) -> &str {
+    cell.trim_matches(|c: char| c == '\0' || c.is_whitespace())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

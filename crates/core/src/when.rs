@@ -366,7 +366,9 @@ impl When {
         let (h, min, s) = self.time;
         let Ok(date) = civil::Date::new(y, m as i8, d as i8) else { return i64::MIN };
         let local = date.at(h as i8, min as i8, s as i8, 0);
-        let utc = TimeZone::UTC.to_timestamp(local).map_or(i64::MIN, |t| t.as_second());
+        // The last days of the year 9999 are beyond what a timestamp holds.
+        let beyond = if y > 1970 { i64::MAX } else { i64::MIN };
+        let utc = TimeZone::UTC.to_timestamp(local).map_or(beyond, |t| t.as_second());
         utc.saturating_sub(i64::from(self.offset.seconds().unwrap_or(0)))
     }
 }

@@ -9,6 +9,8 @@ use crate::Delimiters;
 pub struct Effect {
     /// Highlighting, layout commands or control characters were dropped.
     pub dropped: bool,
+    /// Control characters were dropped, or became line ends.
+    pub controls: bool,
     /// An escape that is not known stayed as it was written.
     pub unknown: bool,
 }
@@ -41,14 +43,18 @@ pub fn unescape(raw: &str, delimiters: &Delimiters, out: &mut String) -> Effect 
     effect
 }
 
-/// Text without escapes: control characters that FHIR text may not hold are dropped.
+/// Text without escapes: control characters that FHIR text may not hold are dropped; a new page, or a tabulator down
+/// it, is a new line.
 fn plain(text: &str, out: &mut String, effect: &mut Effect) {
     if text.bytes().all(|b| b >= 0x20 || matches!(b, b'\t' | b'\n' | b'\r')) {
         out.push_str(text);
         return;
     }
-    effect.dropped = true;
-    out.extend(text.chars().filter(|c| *c >= ' ' || matches!(c, '\t' | '\n' | '\r')));
+    (effect.dropped, effect.controls) = (true, true);
+    out.extend(text.chars().filter_map(|c| match c {
+        '\u{b}' | '\u{c}' => Some('\n'),
+        c => (c >= ' ' || matches!(c, '\t' | '\n' | '\r')).then_some(c),
+    }));
 }
 
 fn resolve(body: &str, delimiters: &Delimiters, out: &mut String, effect: &mut Effect) -> bool {
@@ -77,6 +83,16 @@ fn hexadecimal(hex: &str, out: &mut String, effect: &mut Effect) -> bool {
     // Four digits that begin with two zeros are a character's number (HAPI's `\X000d\`), for no text holds NUL.
     if let [0, character] = bytes.as_slice() {
         plain(char::from(*character).encode_utf8(&mut [0; 4]), out, effect);
+        return true;
+    }
+    // Python's hl7 writes a character's number too (`\X2013\`). As bytes it would be no text, or hold a control character.
+    if let [high, low] = bytes.as_slice()
+        && std::str::from_utf8(&bytes)
+            .map_or(true, |text| text.bytes().any(|b| b < b' ' && !b.is_ascii_whitespace()))
+        && let Some(character) =
+            char::from_u32(u32::from(*high) << 8 | u32::from(*low)).filter(|c| !c.is_control())
+    {
+        out.push(character);
         return true;
     }
     plain(&Decoded::utf8_or_windows_1252(&bytes).text, out, effect);
@@ -133,6 +149,22 @@ mod tests {
         let mut out = String::new();
         let effect = unescape(raw, &Delimiters::default(), &mut out);
         (out, effect)
+    }
+
+    #[test]
+    fn hexadecimal_escapes_are_bytes_or_the_number_of_a_character() {
+        for (raw, text) in [
+            (r"a\X2013\b", "a\u{2013}b"),
+            (r"\X201c\no\X201d\", "\u{201c}no\u{201d}"),
+            (r"\X20ac\5", "\u{20ac}5"),
+            (r"\X00e9\", "\u{e9}"),
+            (r"\XC3A9\", "\u{e9}"),
+            (r"\XE9\", "\u{e9}"),
+            (r"a\X0D0A\b", "a\r\nb"),
+            (r"\X4142\", "AB"),
+        ] {
+            assert_eq!(read(raw).0, text, "{raw}");
+        }
     }
 
     #[test]

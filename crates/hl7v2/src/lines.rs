@@ -18,6 +18,8 @@ pub(crate) fn is_character(division: Division, class: Class, component: u8, byte
         (Division::Unit, Class::Repetition) => true,
         (Division::Unit, Class::Component) => types::in_power(bytes, at),
         (Division::Composite(mask), Class::Sub) => component > 31 || mask & (1 << component) == 0,
+        (Division::Document, Class::Sub) => component > 1,
+        (Division::Document, _) => component >= 5,
         _ => false,
     }
 }

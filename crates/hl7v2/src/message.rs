@@ -50,6 +50,8 @@ pub enum FaultKind {
     CharsetDoubtful,
     /// A value holds an escape sequence that is not known.
     UnknownEscape,
+    /// Control characters of a value were dropped.
+    ControlDropped,
 }
 
 /// A fault, with the value or the bytes that it concerns.
@@ -415,7 +417,7 @@ impl<'a> Message<'a> {
         let raw = text.get(range.clone()).unwrap_or("");
         let mut flags = 0;
         let index = self.values.len() as u32;
-        if raw == "\"\"" {
+        if raw.trim_matches([' ', '\t']) == "\"\"" {
             flags |= flag::NULL;
         } else if raw.bytes().all(|b| b == b' ' || b == b'\t') {
             flags |= flag::BLANK;
@@ -436,6 +438,9 @@ impl<'a> Message<'a> {
             }
             if effect.unknown {
                 self.fault(FaultKind::UnknownEscape, Some(index));
+            }
+            if effect.controls {
+                self.fault(FaultKind::ControlDropped, Some(index));
             }
             let blank = self.arena.get(from..).is_none_or(|t| t.trim().is_empty());
             if blank {

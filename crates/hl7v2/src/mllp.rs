@@ -29,6 +29,11 @@ enum State {
     Skipping,
 }
 
+/// What senders put between frames and means nothing: line ends, blanks, padding.
+fn is_filler(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == 0
+}
+
 /// What a message begins with.
 const HEADER: &[u8] = b"MSH";
 
@@ -52,6 +57,11 @@ pub struct Decoder {
     frame: Vec<u8>,
     state: State,
     discarded: u64,
+    /// What is being read behind the end of a frame; `None` where it is not kept.
+    stray: Option<Vec<u8>>,
+    strays: Vec<Vec<u8>>,
+    /// A frame began: what comes before the first is noise, what comes after it may be the rest of a message.
+    spoken: bool,
 }
 
 impl Default for Decoder {
@@ -63,7 +73,45 @@ impl Default for Decoder {
 impl Decoder {
     /// A decoder for frames of up to `max` bytes of data.
     pub fn new(max: usize) -> Self {
-        Self { max, input: Vec::new(), at: 0, frame: Vec::new(), state: State::Between, discarded: 0 }
+        Self {
+            max,
+            input: Vec::new(),
+            at: 0,
+            frame: Vec::new(),
+            state: State::Between,
+            discarded: 0,
+            stray: None,
+            strays: Vec::new(),
+            spoken: false,
+        }
+    }
+
+    /// A decoder that keeps what stands behind the end of a frame and is no frame ([`Self::strays`]).
+    pub fn keeping_strays(self) -> Self {
+        Self { stray: Some(Vec::new()), ..self }
+    }
+
+    /// What stood behind the end of a frame and before the next one, since it was last asked: the rest of a message
+    /// that held an end byte, or a message without a start byte. Noise in front of the first frame is not kept.
+    pub fn strays(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.strays)
+    }
+
+    /// What was being read behind the end of a frame when no more came.
+    pub fn rest(&mut self) -> Option<Vec<u8>> {
+        self.end_stray();
+        self.strays.pop()
+    }
+
+    fn end_stray(&mut self) {
+        let Some(stray) = &mut self.stray else { return };
+        let stray = std::mem::take(stray);
+        let noise = stray.iter().filter(|b| !is_filler(**b)).count() as u64;
+        if noise > 0 && (self.spoken || stray.starts_with(HEADER)) {
+            self.strays.push(stray);
+        } else {
+            self.discarded += noise;
+        }
     }
 
     /// Takes bytes as they arrived.
@@ -104,17 +152,41 @@ impl Decoder {
         }
     }
 
-    /// Skips to the start of a frame. Line ends between frames are no discarded data.
+    /// Skips to the start of a frame.
     fn seek(&mut self) {
         let rest = self.input.get(self.at..).unwrap_or_default();
-        let start = memchr::memchr(VT, rest);
-        let skipped = rest.get(..start.unwrap_or(rest.len())).unwrap_or_default();
-        self.discarded += skipped.iter().filter(|b| !matches!(b, b'\r' | b'\n')).count() as u64;
-        self.at += skipped.len() + usize::from(start.is_some());
-        if start.is_some() {
+        let stop = memchr::memchr2(VT, FS, rest);
+        let skipped = rest.get(..stop.unwrap_or(rest.len())).unwrap_or_default();
+        let noise = skipped.iter().filter(|b| !is_filler(**b)).count() as u64;
+        self.at += skipped.len() + usize::from(stop.is_some());
+        match &mut self.stray {
+            Some(stray) if stray.len() + skipped.len() <= self.max => {
+                // Line ends right behind a frame begin no stray.
+                let from =
+                    skipped.iter().position(|b| !matches!(b, b'\r' | b'\n' | 0)).unwrap_or(skipped.len());
+                let from = if stray.is_empty() { from } else { 0 };
+                stray.extend_from_slice(skipped.get(from..).unwrap_or_default());
+            }
+            _ => self.discarded += noise,
+        }
+        let Some(stop) = stop.and_then(|at| rest.get(at)).copied() else { return };
+        self.end_stray();
+        if stop == VT {
+            self.spoken = true;
             self.state = State::Inside;
             self.frame.clear();
         }
+    }
+
+    /// Whether an end byte is one: in front of padding, a start byte or a header, or where no other end byte has
+    /// arrived. Otherwise it stands within a message, and what follows it belongs to that message.
+    fn ends_here(after: &[u8]) -> bool {
+        let next = after.iter().position(|b| !is_filler(*b)).unwrap_or(after.len());
+        let next = after.get(next..).unwrap_or_default();
+        next.is_empty()
+            || matches!(next.first(), Some(&(VT | FS)))
+            || next.starts_with(HEADER)
+            || memchr::memchr2(FS, VT, next).and_then(|at| next.get(at)) != Some(&FS)
     }
 
     fn inside(&mut self) -> Result<Step, Oversize> {
@@ -150,20 +222,25 @@ impl Decoder {
             }
             Some(_) => {
                 self.at += 1;
-                self.state = State::Between;
-                Step::Frame(std::mem::take(&mut self.frame))
+                if Self::ends_here(rest.get(part.len() + 1..).unwrap_or_default()) {
+                    self.state = State::Between;
+                    Step::Frame(std::mem::take(&mut self.frame))
+                } else {
+                    self.frame.push(FS);
+                    Step::Further
+                }
             }
         })
     }
 
-    /// Bytes that belonged to no frame, since the start.
+    /// Bytes that belonged to no frame and were not kept, since the start.
     pub fn discarded(&self) -> u64 {
         self.discarded
     }
 
     /// Whether a frame has begun and not ended: at the end of a connection that is a broken message.
     pub fn is_midway(&self) -> bool {
-        self.state != State::Between
+        self.state != State::Between || self.stray.as_ref().is_some_and(|stray| !stray.is_empty())
     }
 }
 

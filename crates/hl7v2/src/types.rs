@@ -20,11 +20,13 @@ pub(crate) enum Division {
     Unit,
     /// Components of these numbers (bit 1 for component 1) have subcomponents, the others have none: XPN, XCN, CX …
     Composite(u32),
+    /// ED: components 2 to 4 have no subcomponents; the data in the fifth, which may be text, are not divided at all.
+    Document,
     /// By the type in OBX-2.
     Value,
 }
 
-use Division::{Any, Composite, Flat, Line, Text, Unit, Value};
+use Division::{Any, Composite, Document, Flat, Line, Text, Unit, Value};
 
 const fn bits(components: &[u8]) -> u32 {
     let (mut mask, mut at) = (0, 0);
@@ -40,6 +42,8 @@ const XCN: Division = Composite(bits(&[2, 9, 14, 16, 17, 22, 23]));
 const CX: Division = Composite(bits(&[4, 6, 9, 10]));
 const XAD: Division = Composite(bits(&[1, 12, 21]));
 const XON: Division = Composite(bits(&[6, 8]));
+/// The ward of `A&E^^^RZZ01` is one word.
+const PL: Division = Composite(bits(&[4, 10, 11]));
 
 /// How a field of a segment may be divided.
 pub(crate) fn division(segment: [u8; 3], field: u16) -> Division {
@@ -80,6 +84,10 @@ pub(crate) fn division(segment: [u8; 3], field: u16) -> Division {
         (b"OBX", 7) => Line,
         (b"OBX", 5) => Value,
         (b"OBX", 6) | (b"RXA", 7) => Unit,
+        (b"PV1", 3 | 6 | 11 | 42 | 43) | (b"AIL", 3) | (b"ORC", 13) => PL,
+        (b"MSH", 3..=6) | (b"EVN", 4 | 7) | (b"ORC" | b"OBR", 2 | 3) | (b"ORC", 4 | 16 | 17) => Flat,
+        (b"PV1", 2 | 4 | 10 | 14..=16 | 18 | 36..=41) | (b"OBR", 18..=21) | (b"OBX", 18) => Flat,
+        (b"AIL" | b"AIG", 4) | (b"AIG", 3) | (b"ROL", 3) | (b"DG1" | b"PR1", 6) | (b"TXA", 12 | 13) => Flat,
         (b"PID", 10 | 13 | 14 | 15 | 16 | 17 | 22 | 26 | 28 | 40)
         | (b"NK1", 3 | 5..=7 | 31 | 40 | 41)
         | (b"AL1", 2..=4)
@@ -101,18 +109,25 @@ pub(crate) fn division(segment: [u8; 3], field: u16) -> Division {
 /// How OBX-5 may be divided where OBX-2 names this type.
 pub(crate) fn of_value(kind: &str) -> Division {
     match kind.trim() {
-        "ST" | "TX" | "FT" => Text,
+        // `10^9` as a number is no 10.
+        "ST" | "TX" | "FT" | "NM" | "DT" | "TM" | "ID" | "IS" | "SI" => Text,
         "CE" | "CWE" | "CNE" | "CF" | "XTN" | "EI" => Flat,
+        "ED" => Document,
+        // The pointer, an address with its `&`, has no parts.
+        "RP" => Composite(bits(&[2])),
         _ => Any,
     }
 }
 
 /// Whether the separator at an offset stands within a power: after `10`, `m` (metre and what ends with it) or `s`,
-/// before a sign or not and one or two digits.
+/// before a sign or not and one or two digits; or between the number and the metre of a body surface (`1.73^m^2`).
 pub(crate) fn in_power(bytes: &[u8], at: usize) -> bool {
     let before = bytes.get(..at).unwrap_or_default();
     let base = before.ends_with(b"10") || matches!(before.last(), Some(b'm' | b's'));
     let after = bytes.get(at + 1..).unwrap_or_default();
+    if before.ends_with(b"1.73") && after.first() == Some(&b'm') {
+        return true;
+    }
     let after = after.strip_prefix(b"-").or(after.strip_prefix(b"+")).unwrap_or(after);
     let digits = after.iter().take_while(|b| b.is_ascii_digit()).count();
     base && matches!(digits, 1 | 2) && after.get(digits).is_none_or(|b| !b.is_ascii_alphanumeric())

@@ -74,3 +74,46 @@ fn the_encoder_never_breaks_its_own_frame() {
     encode(b"a\x0bb\x1cc", &mut bytes);
     assert_eq!(bytes, b"\x0babc\x1c\r");
 }
+
+/// An end byte within a field, as text copied from a control system has it: with what follows it in the same portion it
+/// is content; cut off from it, the frame ends there and the rest is kept.
+#[test]
+fn nothing_behind_an_end_byte_is_lost() {
+    let read = |portions: &[&[u8]]| {
+        let mut decoder = Decoder::default().keeping_strays();
+        let mut found = Vec::new();
+        for portion in portions {
+            decoder.extend(portion);
+            found.extend(all(&mut decoder).into_iter().flatten().map(|f| String::from_utf8(f).unwrap()));
+            found.extend(
+                decoder.strays().into_iter().map(|s| format!("stray {}", String::from_utf8(s).unwrap())),
+            );
+        }
+        found.extend(decoder.rest().map(|s| format!("rest {}", String::from_utf8(s).unwrap())));
+        found
+    };
+    for end in ["\x1c", "\x1c\r"] {
+        let whole = format!("\x0bMSH|1\rOBX|Lung{end} clear|F\r\x1c\r\x0bMSH|2\r\x1c\r");
+        let kept = format!("MSH|1\rOBX|Lung{end} clear|F\r");
+        assert_eq!(read(&[whole.as_bytes()]), [kept.as_str(), "MSH|2\r"]);
+        let (first, second) = whole.split_at(whole.find(" clear").unwrap());
+        assert_eq!(
+            read(&[first.as_bytes(), second.as_bytes()]),
+            ["MSH|1\rOBX|Lung", "MSH|2\r", "stray  clear|F\r"]
+        );
+    }
+    // Ends without CR, padding, a message without its start byte, and a rest that never ends.
+    assert_eq!(read(&[b"\x0bMSH|1\x1c\x0bMSH|2\x1c"]), ["MSH|1", "MSH|2"]);
+    assert_eq!(read(&[b"\x0bMSH|1\x1c\r\0\0 \n", b"\r\x0bMSH|2\x1c\r"]), ["MSH|1", "MSH|2"]);
+    assert_eq!(read(&[b"\x0bMSH|1\x1cMSH|2\x1c\r"]), ["MSH|1", "stray MSH|2"]);
+    assert_eq!(read(&[b"\x0bMSH|1\x1c\rlost"]), ["MSH|1", "rest lost"]);
+    // What comes before the first frame is noise of a connection, not of a message.
+    assert_eq!(read(&[b"GET / HTTP/1.1\r\n\r\n"]), [""; 0]);
+    assert_eq!(read(&[b"noise\x0bMSH|1\x1c\r"]), ["MSH|1"]);
+    assert_eq!(read(&[b"\nMS", b"H|1\rPID\x1c\rMSH|2\r"]), ["stray MSH|1\rPID", "rest MSH|2\r"]);
+    // Without being asked nothing is kept, nor grows.
+    let mut decoder = Decoder::default();
+    decoder.extend(b"\x0bMSH|1\x1c\rlost\x0bMSH|2\x1c\r");
+    assert_eq!(all(&mut decoder).len(), 2);
+    assert_eq!((decoder.strays().len(), decoder.rest(), decoder.discarded()), (0, None, 4));
+}

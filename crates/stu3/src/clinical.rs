@@ -18,6 +18,17 @@ use crate::rules;
 /// An element with code of its own. Whether it was one of these.
 pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: Node<'t>) -> bool {
     match (p.stu3, name) {
+        // An allergy that was entered in error has no clinical status (R4, ait-2), nor has such a condition (con-5).
+        ("AllergyIntolerance" | "Condition", "clinicalStatus")
+            if p.node.string_of("verificationStatus") == Some("entered-in-error") =>
+        {
+            w.issue(node.leaf().map(|l| l.id), rules::STATUS_OF_ERROR.issue());
+            w.claim(
+                node.leaves(),
+                Outcome::Withheld,
+                "it was entered in error, and R4 allows no clinical status beside that",
+            );
+        }
         ("AllergyIntolerance", "clinicalStatus") => {
             if p.lifted.allergy_end.is_none() {
                 coded(p, w, name, &ALLERGY_CLINICAL, node);

@@ -2,7 +2,7 @@
 //! round, so all of it is carried.
 
 use causeway_fhir::Writer;
-use causeway_fhir::types::concept_element;
+use causeway_fhir::types::{concept_element, concept_fixed};
 use causeway_fhir::{Coding, systems};
 use causeway_json::Node;
 
@@ -33,6 +33,12 @@ pub(crate) fn additions(p: &Part<'_, '_>, w: &mut Writer) {
     }
     if let Some(identifier) = p.node.get("sourceIdentifier").filter(|_| !has_source(p.node)) {
         w.object("sourceReference", |w| p.copy.within("sourceReference").member(w, "identifier", identifier));
+    }
+    // A consent names its policy (R4, ppc-1); that none is known is said.
+    let policy = p.node.get("policy").is_some_and(|policy| policy.elements().next().is_some());
+    if !policy && p.node.get("policyRule").is_none() {
+        concept_fixed(w, "policyRule", Coding::new(systems::DATA_ABSENT, "unknown", "Unknown"));
+        w.issue(p.node.leaf_of("id").map(|l| l.id), rules::REQUIRED_UNKNOWN.issue());
     }
     if p.node.get("category").is_none() {
         w.array("category", |w| {

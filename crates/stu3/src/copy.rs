@@ -121,7 +121,11 @@ impl<'t> Copier<'_, 't> {
         match name {
             "extension" | "modifierExtension" => extension::list(self, w, name, child),
             "hasAnswer" if self.ty.is_some_and(|ty| ty.name() == "Questionnaire.item.enableWhen") => {}
-            "system" if self.ty.is_none_or(|ty| ty.name() != "Money") => self.system(w, owner, child),
+            // Of a telephone it is a code, of money another element.
+            "system" if self.ty.is_none_or(|ty| !matches!(ty.name(), "Money" | "ContactPoint")) => {
+                self.system(w, owner, child);
+            }
+            "value" if self.is_incomparable(owner) => self.invalid_all(w, child),
             "fhir_comments" => {}
             "value" if self.ty.is_some_and(|ty| ty.name() == "Identifier") => {
                 if let Some(leaf) = child.leaf() {
@@ -233,6 +237,12 @@ impl<'t> Copier<'_, 't> {
         if let Some(inner) = node.get(part) {
             self.member(w, key, inner);
         }
+    }
+
+    /// What can't be a value of its element, or would say something else without its neighbour.
+    fn invalid_all(self, w: &mut Writer, node: Node<'t>) {
+        w.issue(node.leaves().first().map(|l| l.id), rules::VALUE_INVALID.issue());
+        w.claim(node.leaves(), Outcome::Rejected, "its comparator can't be read, so it was left out");
     }
 
     /// Everything below a node has no place in R4.

@@ -19,10 +19,7 @@ causeway_adapter::rules! {
     PATIENT_REPEATED Error BusinessRule "patient-repeated" "the record holds two patients; which of them its facts concern can't be relied on";
     PATIENT_ABSENT Error Required "patient-absent" "the record holds no patient"
         "say in the message whom it is about, and send it again";
-    DATE_INVALID Error Value "date-invalid" "the date or time is not valid; the record was refused"
-        "correct the date at its source and send again; the original keeps what was sent";
-    PATIENT_REFERENCE_DANGLING Error NotFound "patient-reference-dangling" "the date or time is not valid; the record was refused";
-    PATIENT_REFERENCE_DANGLING_2 Error NotFound "patient-reference-dangling" "the reference names a person who is not in the record; whom the facts concern can't be relied on, and the record was refused";
+    PATIENT_REFERENCE_DANGLING Error NotFound "patient-reference-dangling" "the reference names a person who is not in the record; whom the facts concern can't be relied on, and the record was refused";
     NHS_NUMBER_CHECK_DIGIT Error Value "nhs-number-check-digit" "the check digit of the NHS number is wrong; the record was refused";
     NHS_SHAPE Error Value "nhs-number-shape" "an NHS number has ten digits; the record was refused";
     NHS_FILLER Error Value "nhs-number-filler" "the NHS number is a filler of ten equal digits; the record was refused";

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use causeway_adapter::Composer;
-use causeway_core::{Issue, IssueCode, NhsNumber, NhsNumberError, Severity, When};
+use causeway_core::{Issue, IssueCode, NhsNumber, NhsNumberError, Severity};
 use causeway_fhir::{Ref, systems};
 use causeway_json::{Kind as JsonKind, Node};
 
@@ -226,7 +226,7 @@ impl<'t> Record<'t> {
         Ok(())
     }
 
-    /// Every date is one, and no reference says that something is about another person.
+    /// No reference says that something is about another person.
     fn check(&self, root: Node<'t>) -> Result<(), Refusal> {
         let mut open = vec![root];
         while let Some(node) = open.pop() {
@@ -247,10 +247,6 @@ impl<'t> Record<'t> {
 
     fn check_text(&self, node: Node<'_>) -> Result<(), Refusal> {
         let (name, text) = (node.name(), node.text());
-        if is_date(name) && When::iso(text, &causeway_core::london()).is_err() {
-            let text = "the date or time is not valid; the record was refused";
-            return Err(refusal(IssueCode::Value, "date-invalid", text, node));
-        }
         if name == "reference" && self.dangling(text) && names_the_person(node) {
             let text = "the reference names a person who is not in the record; whom the facts concern can't be \
                         relied on, and the record was refused";
@@ -339,43 +335,4 @@ pub(crate) fn placeholder(text: &str, error: NhsNumberError) -> bool {
             digits.windows(2).all(|pair| matches!(pair, [a, b] if (a + 1 - b'0') % 10 == b - b'0'))
         }
     }
-}
-
-/// Names of elements that hold a date or a time of a date, in any resource or data type of STU3.
-fn is_date(name: &str) -> bool {
-    matches!(
-        name,
-        "abatementDateTime"
-            | "assertedDate"
-            | "authored"
-            | "authoredOn"
-            | "birthDate"
-            | "collectedDateTime"
-            | "created"
-            | "date"
-            | "dateAsserted"
-            | "dateTime"
-            | "deceasedDateTime"
-            | "effectiveDateTime"
-            | "end"
-            | "expirationDate"
-            | "indexed"
-            | "issued"
-            | "lastOccurrence"
-            | "lastUpdated"
-            | "occurrenceDateTime"
-            | "onset"
-            | "onsetDateTime"
-            | "performedDateTime"
-            | "received"
-            | "receivedTime"
-            | "sent"
-            | "start"
-            | "time"
-            | "valueDate"
-            | "valueDateTime"
-            | "valueInstant"
-            | "whenHandedOver"
-            | "whenPrepared"
-    )
 }

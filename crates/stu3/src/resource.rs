@@ -132,6 +132,7 @@ impl<'t> Part<'_, 't> {
     fn abatement_contradicts(&self, name: &str) -> bool {
         self.stu3 == "Condition"
             && name.starts_with("abatement")
+            && self.node.leaf_of(name).is_none_or(|l| name != "abatementBoolean" || l.text.trim() != "false")
             && matches!(self.node.string_of("clinicalStatus"), Some("active" | "recurrence" | "relapse"))
     }
 

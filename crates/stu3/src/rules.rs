@@ -9,6 +9,8 @@ causeway_adapter::rules! {
         "have the sending system write it as FHIR demands";
     VALUE_INVALID Warning Value "value-invalid" "the value can't be one of this element; it was left out, and is kept only in the original"
         "look at the value in the original, and correct it at its source";
+    DATE_INVALID Error Value "date-invalid" "the date or time can't be read; its text was kept, and not taken as a date"
+        "correct the date at its source and send again";
     REQUIRED_UNKNOWN Information Required "required-unknown" "R4 demands elements that the source does not state; they say that the value is not known";
     TYPE_NOT_CARRIED Warning NotSupported "resource-type-not-carried"
         "the resource is of a type that is not translated; it is kept only in the original"
@@ -17,6 +19,7 @@ causeway_adapter::rules! {
         "look at the answer: where it reports an error, ask for the record again";
     ABATED_ACTIVE Warning Conflict "active-problem-ended" "the condition is active and has an end; the status was carried as it stands, and the end as a note, for FHIR forbids both"
         "ask the sender whether the condition is over";
+    STATUS_OF_ERROR Information Informational "status-of-error" "what was entered in error has no clinical status in R4; that it is an error was carried, and the status left out";
     NOT_DONE_HISTORY Warning Informational "history-not-taken" "the family history was not taken; it was carried with the status that says so";
     CONSENT_EXCEPTION Information Informational "consent-exception" "the consent has exceptions; they were carried as provisions within it";
     CODE_OF_SYSTEM Warning CodeInvalid "code-not-in-system" "the code system that R4 has for this does not have the code; it was kept with the system that the source names";

@@ -76,6 +76,8 @@ fn moved_code(ty: &str, key: &str, code: &str) -> Option<&'static str> {
         (_, "priority", "normal") => "routine",
         ("Media" | "Procedure" | "Communication", "status", "suspended") => "on-hold",
         ("Media" | "Procedure" | "Communication", "status", "aborted") => "stopped",
+        (_, "comparator", "=<" | "≤") => "<=",
+        (_, "comparator", "=>" | "≥") => ">=",
         (_, "gender", "M" | "m") => "male",
         (_, "gender", "F" | "f") => "female",
         (_, "gender", "O" | "o") => "other",
@@ -297,10 +299,40 @@ impl<'t> Copier<'_, 't> {
                 Some((fitted, leaf))
             }
             None => {
-                self.invalid(w, leaf);
+                if is_time(field) && node.kind() == Kind::Text && !field.repeats() {
+                    self.no_date(w, key, node, leaf);
+                } else {
+                    self.invalid(w, leaf);
+                }
                 None
             }
         }
+    }
+
+    /// A date or time that can't be read costs itself alone: its text is kept beside the value that is not there.
+    fn no_date(self, w: &mut Writer, key: &str, node: Node<'t>, leaf: Leaf<'t>) {
+        w.issue(Some(leaf.id), rules::DATE_INVALID.issue());
+        let beside = format!("_{key}");
+        if node.parent().is_some_and(|owner| owner.get(&beside).is_some()) {
+            // The sender says something of it itself.
+            w.claim(leaf, Outcome::Rejected, "a date or time that can't be read; it was left out");
+            return;
+        }
+        w.object(&beside, |w| {
+            w.array("extension", |w| {
+                let url = format!("{}/StructureDefinition/source-text", systems::CAUSEWAY);
+                causeway_fhir::types::extension(w, &url, |w| w.leaf("valueString", leaf));
+            });
+        });
+        w.lossy(leaf, "a date or time that can't be read; its text was kept");
+    }
+
+    /// Whether the comparator of a quantity can't be read, so that its number alone would say something else.
+    pub(crate) fn is_incomparable(self, quantity: Node<'t>) -> bool {
+        let Some((ty, said)) = self.ty.zip(quantity.get("comparator")) else { return false };
+        let Some((field, leaf)) = ty.field("comparator").zip(said.leaf()) else { return false };
+        !leaf.text.trim().is_empty()
+            && fitted(ty.name(), "comparator", field, said.kind(), leaf.text).is_none()
     }
 
     /// Says of what R4 demands and the source does not state that it is not known. `start` is where the object's
@@ -376,7 +408,10 @@ fn fitted<'t>(owner: &str, key: &str, field: Field, kind: Kind, text: &'t str) -
             "false" => Fitted::changed("false"),
             _ => None,
         },
-        "date" => Fitted::changed(When::iso(trimmed, &causeway_core::london()).ok()?.fhir_date()),
+        "date" => Fitted::changed(match local_day(trimmed) {
+            Some(day) => day,
+            None => When::iso(trimmed, &causeway_core::london()).ok()?.fhir_date(),
+        }),
         "dateTime" => Fitted::changed(When::iso(trimmed, &causeway_core::london()).ok()?.fhir()),
         "instant" => Fitted::changed(When::iso(trimmed, &causeway_core::london()).ok()?.fhir_instant()?),
         "decimal" => {
@@ -395,6 +430,17 @@ fn fitted<'t>(owner: &str, key: &str, field: Field, kind: Kind, text: &'t str) -
         }
         _ => None,
     }
+}
+
+fn is_time(field: Field) -> bool {
+    matches!(field.ty().name(), "date" | "dateTime" | "instant" | "time")
+}
+
+/// The day of a moment that is midnight in London: programs write a summer's day as `T23:00:00Z` of the day before.
+fn local_day(text: &str) -> Option<String> {
+    let moment: jiff::Timestamp = text.parse().ok()?;
+    let local = causeway_core::london().to_datetime(moment);
+    (local.time() == jiff::civil::Time::midnight()).then(|| local.date().to_string())
 }
 
 /// The names of an object's own members, from JSON text that begins within the object.

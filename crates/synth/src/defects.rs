@@ -332,7 +332,7 @@ const STRUCTURED: Group = Group {
             "reference-dangling",
             Carried,
         ),
-        ("birth-date-impossible", &[First("\"{born}\"", "\"1942-13-45\"")], "date-invalid", Refused),
+        ("birth-date-impossible", &[First("\"{born}\"", "\"1942-13-45\"")], "date-invalid", ItemLeftOut),
         (
             "patient-missing",
             &[First("\"resourceType\": \"Patient\"", "\"resourceType\": \"Basic\"")],

@@ -170,3 +170,170 @@ fn a_type_that_is_not_translated_sinks_nothing() {
         assert!(found.issues.iter().any(|i| i.rule == rule), "{rule}: {:?}", found.issues);
     }
 }
+
+/// A date that can't be read costs itself alone, whatever holds it: the resource and its neighbours come out, the text is
+/// kept, and the place is told.
+#[test]
+fn one_bad_date_costs_itself_alone() {
+    let subject = json!({"reference": WHO});
+    let code = json!({"text": "Asthma"});
+    let medicine = json!({"text": "Warfarin 1mg tablets"});
+    let neighbour = json!({"resourceType": "Observation", "id": "n", "status": "final", "code": {"text": "Weight"}, "subject": subject, "effectiveDateTime": "2023-01-05", "valueString": "neighbour"});
+    let mut tried = 0;
+    for bad in ["2023-02-30", "05/01/2023", "2023-13", "yesterday", "0000-00-00"] {
+        for (mut resource, path) in [
+            (json!({"resourceType": "Patient", "id": "p2"}), "birthDate"),
+            (json!({"resourceType": "Patient", "id": "p2"}), "deceasedDateTime"),
+            (
+                json!({"resourceType": "Observation", "id": "x", "status": "final", "code": code, "subject": subject}),
+                "effectiveDateTime",
+            ),
+            (
+                json!({"resourceType": "Observation", "id": "x", "status": "final", "code": code, "subject": subject}),
+                "issued",
+            ),
+            (
+                json!({"resourceType": "Observation", "id": "x", "status": "final", "code": code, "subject": subject}),
+                "valueDateTime",
+            ),
+            (
+                json!({"resourceType": "Condition", "id": "x", "clinicalStatus": "active", "code": code, "subject": subject}),
+                "onsetDateTime",
+            ),
+            (
+                json!({"resourceType": "Condition", "id": "x", "clinicalStatus": "resolved", "code": code, "subject": subject}),
+                "abatementDateTime",
+            ),
+            (
+                json!({"resourceType": "Condition", "id": "x", "clinicalStatus": "active", "code": code, "subject": subject}),
+                "assertedDate",
+            ),
+            (
+                json!({"resourceType": "AllergyIntolerance", "id": "x", "verificationStatus": "confirmed", "code": code, "patient": subject}),
+                "assertedDate",
+            ),
+            (
+                json!({"resourceType": "Immunization", "id": "x", "status": "completed", "notGiven": false, "primarySource": true, "vaccineCode": code, "patient": subject}),
+                "date",
+            ),
+            (
+                json!({"resourceType": "MedicationRequest", "id": "x", "status": "active", "intent": "order", "medicationCodeableConcept": medicine, "subject": subject}),
+                "authoredOn",
+            ),
+            (
+                json!({"resourceType": "Procedure", "id": "x", "status": "completed", "code": code, "subject": subject}),
+                "performedDateTime",
+            ),
+            (
+                json!({"resourceType": "ProcedureRequest", "id": "x", "status": "active", "intent": "order", "code": code, "subject": subject}),
+                "authoredOn",
+            ),
+            (
+                json!({"resourceType": "DocumentReference", "id": "x", "status": "current", "type": code, "subject": subject, "content": [{"attachment": {"contentType": "text/plain", "data": "YQ=="}}]}),
+                "indexed",
+            ),
+            (
+                json!({"resourceType": "List", "id": "x", "status": "current", "mode": "snapshot", "subject": subject}),
+                "date",
+            ),
+            (
+                json!({"resourceType": "Appointment", "id": "x", "status": "booked", "participant": [{"actor": subject, "status": "accepted"}]}),
+                "created",
+            ),
+        ] {
+            resource[path] = json!(bad);
+            let at = format!("{}.{path} {bad}", resource["resourceType"]);
+            // A record has one patient.
+            let patient = if resource["resourceType"] == "Patient" {
+                resource.clone()
+            } else {
+                json!({"resourceType": "Patient", "id": "p1"})
+            };
+            let mut entries = vec![json!({"resource": patient})];
+            if resource["resourceType"] != "Patient" {
+                entries.push(json!({"resource": resource}));
+                entries.push(json!({"resource": neighbour}));
+            }
+            let bundle = json!({"resourceType": "Bundle", "type": "searchset", "entry": entries});
+            let found = translate(&CareConnect, bundle.to_string().as_bytes(), &test_context());
+            let output: String =
+                found.outputs.iter().map(|o| String::from_utf8_lossy(&o.json).into_owned()).collect();
+            assert!(!output.is_empty(), "{at}: refused: {:?}", found.issues);
+            assert!(output.contains("neighbour") || entries.len() == 1, "{at}: the neighbour is gone");
+            assert!(!output.contains(&format!(r#""{path}":"{bad}""#)), "{at}: {output}");
+            let told = found.issues.iter().find(|i| i.rule == "date-invalid");
+            let told = told.unwrap_or_else(|| panic!("{at}: not told: {:?} {output}", found.issues));
+            assert!(told.position.as_ref().is_some_and(|p| p.path.ends_with(path)), "{at}: {told:?}");
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 80);
+}
+
+/// A day that a program wrote as a moment: midnight in London is that day, in summer too.
+#[test]
+fn a_birth_date_written_as_a_moment_is_its_day_in_london() {
+    for (said, day) in [
+        ("1950-06-11T23:00:00.000Z", "1950-06-12"),
+        ("1950-06-12T00:00:00+01:00", "1950-06-12"),
+        ("1950-01-12T00:00:00Z", "1950-01-12"),
+        ("1950-01-12T09:30:00Z", "1950-01-12"),
+    ] {
+        let bundle = json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": {"resourceType": "Patient", "id": "p", "birthDate": said}}]});
+        let found = translate(&CareConnect, bundle.to_string().as_bytes(), &test_context());
+        let output = String::from_utf8_lossy(&found.outputs[0].json).into_owned();
+        assert!(output.contains(&format!(r#""birthDate":"{day}""#)), "{said}: {output}");
+    }
+}
+
+/// What is less than a number is not that number.
+#[test]
+fn a_number_does_not_stand_without_its_comparator() {
+    let observed = |comparator: &str| {
+        one(
+            json!({"resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "CRP"}, "subject": {"reference": WHO}, "valueQuantity": {"value": 5, "comparator": comparator, "unit": "mg/L"}}),
+        )
+    };
+    for (said, read) in [("<", "<"), ("=<", "<="), ("≥", ">="), (" > ", ">")] {
+        let (_, found) = observed(said);
+        assert_eq!(
+            (&found["valueQuantity"]["comparator"], &found["valueQuantity"]["value"]),
+            (&json!(read), &json!(5))
+        );
+    }
+    for said in ["lt", "~", "approx"] {
+        let (rules, found) = observed(said);
+        assert!(found["valueQuantity"].get("value").is_none(), "{said}: {found}");
+        assert!(rules.contains(&"value-invalid"));
+    }
+}
+
+#[test]
+fn codes_of_a_telephone_are_repaired_like_others() {
+    let bundle = json!({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": {"resourceType": "Patient", "id": "p", "telecom": [{"system": "Phone", "use": "HOME", "value": "01632 960001"}]}}]});
+    let found = translate(&CareConnect, bundle.to_string().as_bytes(), &test_context());
+    let output = String::from_utf8_lossy(&found.outputs[0].json).into_owned();
+    assert!(output.contains(r#""system":"phone""#) && output.contains(r#""use":"home""#), "{output}");
+}
+
+#[test]
+fn what_breaks_a_rule_of_r4_is_repaired_and_told() {
+    let subject = json!({"reference": WHO});
+    for kind in ["AllergyIntolerance", "Condition"] {
+        let (who, other) = if kind == "Condition" { ("subject", "patient") } else { ("patient", "subject") };
+        let mut resource = json!({"resourceType": kind, "id": "x", "clinicalStatus": "active", "verificationStatus": "entered-in-error", "code": {"text": "Penicillin"}, who: subject});
+        let (rules, found) = one(resource.clone());
+        assert!(found.get("clinicalStatus").is_none() && rules.contains(&"status-of-error"), "{found}");
+        assert!(!rules.contains(&"r4-invalid"), "{kind}: {rules:?}");
+        resource["verificationStatus"] = json!("confirmed");
+        assert!(one(resource).1.get("clinicalStatus").is_some(), "the control; {other}");
+    }
+    let (rules, consent) =
+        one(json!({"resourceType": "Consent", "id": "c", "status": "active", "patient": subject}));
+    assert_eq!(consent["policyRule"]["coding"][0]["code"], "unknown");
+    assert!(rules.contains(&"required-unknown"));
+    let (rules, asthma) = one(
+        json!({"resourceType": "Condition", "id": "c", "clinicalStatus": "active", "abatementBoolean": false, "code": {"text": "Asthma"}, "subject": subject}),
+    );
+    assert!(!rules.contains(&"active-problem-ended") && asthma.get("note").is_none(), "{asthma}");
+}

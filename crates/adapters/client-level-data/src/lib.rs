@@ -81,16 +81,22 @@ impl Adapter for ClientLevelData {
 fn detect(input: &[u8]) -> Detection {
     let mut head = input.get(..limits::RECORD_BYTES_MAX.min(input.len())).unwrap_or_default();
     let start = head;
-    let Ok(mut records) = records::Records::new(&mut head) else { return Detection::no() };
+    // What is client level data but for its shape, or for a column, is told what is wrong with it.
+    let nearly = |cells: usize| {
+        let hint = || causeway_adapter::table::hint(start, columns::names_a_column, columns::HEADING_CELLS);
+        match cells >= columns::HEADING_CELLS || hint().is_some() {
+            true => Detection::is(Confidence::Possible, ""),
+            false => Detection::no(),
+        }
+    };
+    let Ok(mut records) = records::Records::new(&mut head) else { return nearly(0) };
     if !matches!(records.advance(), Ok(records::Event::Record)) {
-        return Detection::no();
+        return nearly(0);
     }
     let Ok(heading) = columns::Heading::read((0..records.len()).map(|cell| records.text(cell))) else {
-        // What is client level data but for its shape is told what is wrong with it.
-        return match causeway_adapter::table::hint(start, columns::names_a_column, columns::HEADING_CELLS) {
-            Some(_) => Detection::is(Confidence::Possible, ""),
-            None => Detection::no(),
-        };
+        return nearly(
+            (0..records.len()).filter(|cell| columns::names_a_column(records.text(*cell))).count(),
+        );
     };
     let mut version = "";
     if matches!(records.advance(), Ok(records::Event::Record)) {

@@ -358,6 +358,15 @@ fn enter<'a>(file: &mut File<'_>, view: View<'a>, span: Span, number: u32) -> Op
             file.c.claim(id, Outcome::Unsupported, "the column is not of the specification");
             continue;
         };
+        let padded = text;
+        let text = causeway_core::text::unpadded(text);
+        if text.len() < padded.len() {
+            file.c.issue_at(id, causeway_core::common::CONTROL_CHARACTER.issue());
+            if text.is_empty() {
+                file.c.claim(id, Outcome::Structural, "the cell is filled up with NULs and says nothing");
+                continue;
+            }
+        }
         if is_null(text) {
             file.c.claim(id, Outcome::Withheld, "the words stand for no value");
             file.c.issue_at(id, rules::NULL_LITERAL.issue());

@@ -128,3 +128,45 @@ fn a_heading_that_comes_again_is_no_record() {
     let told = found.issues.iter().find(|i| i.rule == "heading-repeated").unwrap();
     assert_eq!(told.position.as_ref().unwrap().path, "row 3");
 }
+
+/// An export of fixed width fills its cells up with NULs: what a cell says is read all the same.
+#[test]
+fn cells_filled_up_with_nuls_are_read() {
+    let plain = run(&file(&[row("Request", &[])]));
+    let text = String::from_utf8(file(&[row("Request", &[("Accommodation Status", "")])])).unwrap();
+    let (heading, rest) = text.split_once('\n').unwrap();
+    let padded = ["Gender", "Date of Birth", "LA Person Unique Identifier"];
+    let names: Vec<&str> = heading.trim_end().split(',').collect();
+    let cells: Vec<String> = rest
+        .trim_end()
+        .split(',')
+        .zip(&names)
+        .map(|(cell, name)| match *name {
+            "Accommodation Status" => "\0\0\0".to_owned(),
+            name if padded.contains(&name) => format!("{cell}\0\0"),
+            _ => cell.to_owned(),
+        })
+        .collect();
+    let found = run(format!("{heading}\n{}\r\n", cells.join(",")).as_bytes());
+    let without = run(text.as_bytes());
+    assert_eq!(bundles(&found.0), bundles(&without.0));
+    assert_eq!(found.1.iter().filter(|rule| **rule == "control-character").count(), 4);
+    assert!(!plain.1.contains(&"control-character"), "the control");
+}
+
+/// What is wrong with a file is said without its format being named: UTF-16, a column that is missing or misspelt.
+#[test]
+fn a_heading_that_is_nearly_right_is_recognised() {
+    let text = String::from_utf8(file(&[row("Request", &[])])).unwrap();
+    let utf16: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let missing: String = text.lines().map(|l| l.split_once(',').unwrap().1.to_owned() + "\r\n").collect();
+    let misspelt = text.replacen("First Name", "Forename", 1);
+    for (input, rule) in [
+        (utf16.as_slice(), "encoding-utf-16"),
+        (missing.as_bytes(), "heading-column-missing"),
+        (misspelt.as_bytes(), "heading-column-unclear"),
+    ] {
+        assert_eq!(ClientLevelData.detect(input).confidence, Confidence::Possible, "{rule}");
+        assert_eq!(run(input).1, [rule]);
+    }
+}

@@ -126,6 +126,15 @@ fn enter<'a>(
             continue;
         }
         let id = c.ledger.add(Place::Cell { row: number, column }, cell.span);
+        let padded = text;
+        let text = causeway_core::text::unpadded(text);
+        if text.len() < padded.len() {
+            c.issue_at(id, causeway_core::common::CONTROL_CHARACTER.issue());
+            if text.is_empty() {
+                c.claim(id, Outcome::Structural, "the cell is filled up with NULs and says nothing");
+                continue;
+            }
+        }
         if matches!(text, "NULL" | "N/A" | "#N/A") {
             c.claim(id, Outcome::Withheld, "the words stand for no value");
             continue;

@@ -19,6 +19,9 @@ pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, 
                 ("birthDate", Some(leaf)) if is_future(leaf.text, context) => {
                     found.push((leaf, common::BIRTH_FUTURE));
                 }
+                ("birthDate", Some(leaf)) if is_long_past(leaf.text, context) => {
+                    found.push((leaf, common::BIRTH_LONG_PAST));
+                }
                 ("deceasedDateTime", Some(leaf)) => {
                     let date = |text: &str| When::iso(text, &context.zone).ok();
                     let born = node.string_of("birthDate").and_then(date);
@@ -49,6 +52,11 @@ pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, 
 
 fn is_future(text: &str, context: &Context) -> bool {
     When::iso(text, &context.zone).is_ok_and(|when| when.earliest() > context.received.as_second())
+}
+
+fn is_long_past(text: &str, context: &Context) -> bool {
+    When::iso(text, &context.zone)
+        .is_ok_and(|born| causeway_adapter::birth::is_long_past(context.received, &born))
 }
 
 /// Keeps a date of birth after the day of receipt as its text, as every adapter does.

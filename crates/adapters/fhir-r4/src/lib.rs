@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod doubt;
+mod form;
 pub mod rules;
 mod shape;
 
@@ -187,6 +188,14 @@ impl Adapter for FhirR4 {
                 );
             }
             sink.issue(issue);
+        }
+        if form::mend(&mut bundle, None, 0) {
+            for (leaf, rule) in form::mended(tree.root()) {
+                let mut issue = rule.issue();
+                issue.position = ledger.position(leaf.id);
+                ledger.claim(leaf.id, Outcome::MappedWithLoss, rule.text);
+                sink.issue(issue);
+            }
         }
         if let Some(id) = tree.root().leaf_of("id").filter(|_| !is_alone) {
             ledger.claim(id.id, Outcome::Decides, "the id of the bundle that is made");

@@ -10,4 +10,8 @@ causeway_adapter::rules! {
     ENTRY_REQUEST Warning NotSupported "entry-request" "requests within a Bundle are not carried out; they stay in the original";
     ENTRY_DELETION Warning NotSupported "entry-deletion" "deletions and queries of a transaction are not carried out; they stay in the original";
     ENTRY_WITHOUT_RESOURCE Error Structure "entry-without-resource" "an entry of the Bundle has no resource";
+    VALUE_REPAIRED Warning Value "value-repaired" "the value was not in the form that FHIR demands, and what it means is certain; it was put into that form"
+        "have the sending system write it as FHIR demands";
+    DATE_INVALID Warning Value "date-invalid" "the date or time can't be read; its text was kept, and not taken as a date"
+        "correct the date at its source and send again";
 }

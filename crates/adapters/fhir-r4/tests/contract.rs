@@ -90,3 +90,83 @@ fn an_answer_of_a_server_is_no_record() {
     assert!(found.outputs.is_empty());
     assert!(found.issues.iter().any(|i| i.rule == "bundle-without-resource"), "{:?}", found.issues);
 }
+
+/// What is not in R4's form costs itself alone: read where its meaning is certain, else kept as text; neighbours stand.
+#[test]
+fn values_in_a_wrong_form_are_mended_or_cost_themselves_alone() {
+    let run = |element: &str, value: &str| {
+        let resource = match element {
+            "birthDate" | "gender" | "active" | "deceasedDateTime" => {
+                format!(
+                    r#"{{"resourceType":"Patient","id":"p","name":[{{"family":"Neighbour"}}],"{element}":{value}}}"#
+                )
+            }
+            _ => format!(
+                r#"{{"resourceType":"Observation","id":"o","status":"final","code":{{"text":"Neighbour"}},"{element}":{value}}}"#
+            ),
+        };
+        let input = format!(
+            r#"{{"resourceType":"Bundle","type":"collection","meta":{{"profile":["https://fhir.hl7.org.uk/StructureDefinition/UKCore-Bundle"]}},"entry":[{{"resource":{resource}}}]}}"#
+        );
+        let found = translate(&FhirR4, input.as_bytes(), &test_context());
+        let json: String =
+            found.outputs.iter().map(|o| String::from_utf8_lossy(&o.json).into_owned()).collect();
+        let told: Vec<_> =
+            found.issues.iter().filter(|i| matches!(i.rule, "value-repaired" | "date-invalid")).collect();
+        assert!(
+            told.iter().all(|i| i.position.as_ref().is_some_and(|p| p.path.ends_with(element))),
+            "{told:?}"
+        );
+        (json, told.iter().map(|i| i.rule).collect::<Vec<_>>())
+    };
+    for (element, value, written) in [
+        ("birthDate", r#""1950-04-12T00:00:00""#, r#""birthDate":"1950-04-12""#),
+        ("gender", r#""Female""#, r#""gender":"female""#),
+        ("gender", r#""M""#, r#""gender":"male""#),
+        ("active", r#""true""#, r#""active":true"#),
+        ("status", r#""Final""#, r#""status":"final""#),
+        ("effectiveDateTime", r#""2023-01-05 10:30""#, r#""effectiveDateTime":"2023-01-05T10:30:00+00:00""#),
+        ("valueString", "5.50", r#""valueString":"5.50""#),
+        ("valueQuantity", r#"{"value":"70.10"}"#, r#""value":70.10"#),
+    ] {
+        let element_told = if element == "valueQuantity" { "value" } else { element };
+        let (json, told) = match element_told {
+            "value" => {
+                let input = format!(
+                    r#"{{"resourceType":"Observation","id":"o","meta":{{"profile":["https://fhir.hl7.org.uk/StructureDefinition/UKCore-Observation"]}},"status":"final","code":{{"text":"Neighbour"}},"{element}":{value}}}"#
+                );
+                let found = translate(&FhirR4, input.as_bytes(), &test_context());
+                let json: String =
+                    found.outputs.iter().map(|o| String::from_utf8_lossy(&o.json).into_owned()).collect();
+                (json, found.issues.iter().map(|i| i.rule).filter(|r| *r == "value-repaired").collect())
+            }
+            _ if element == "status" => {
+                let input = r#"{"resourceType":"Observation","id":"o","meta":{"profile":["https://fhir.hl7.org.uk/StructureDefinition/UKCore-Observation"]},"status":"Final","code":{"text":"Neighbour"}}"#;
+                let found = translate(&FhirR4, input.as_bytes(), &test_context());
+                let json: String =
+                    found.outputs.iter().map(|o| String::from_utf8_lossy(&o.json).into_owned()).collect();
+                (json, found.issues.iter().map(|i| i.rule).filter(|r| *r == "value-repaired").collect())
+            }
+            _ => run(element, value),
+        };
+        assert!(json.contains(written), "{element} {value}: {json}");
+        assert_eq!(told, ["value-repaired"], "{element} {value}");
+    }
+    for (element, value) in [
+        ("birthDate", "1950-13-40"),
+        ("birthDate", "12/04/1950"),
+        ("deceasedDateTime", "yesterday"),
+        ("effectiveDateTime", "2023-02-30"),
+        ("issued", "2023-01-05"),
+        ("valueDateTime", "soon"),
+    ] {
+        let (json, told) = run(element, &format!(r#""{value}""#));
+        assert!(!json.contains(&format!(r#""{element}":"{value}""#)), "{json}");
+        assert!(
+            json.contains(&format!(r#""valueString":"{value}""#)) && json.contains("Neighbour"),
+            "{json}"
+        );
+        assert_eq!(told, ["date-invalid"], "{element} {value}");
+    }
+    assert_eq!(run("birthDate", r#""1950-04-12""#).1, [""; 0], "the control");
+}

@@ -170,6 +170,12 @@ fn status(w: &mut Writer, facts: &Facts<'_, '_>) {
 
 /// Status of the request, and the items that decide it.
 fn word_of<'d>(facts: &Facts<'_, 'd>) -> (&'static str, Vec<Leaf<'d>>) {
+    // What was entered in error was neither given nor stopped: the statement, the supply, or what authorised it.
+    let around =
+        [Some(facts.statement.element), Some(facts.supply.element), facts.authorisation.map(|a| a.element)];
+    if let Some(error) = around.into_iter().flatten().find_map(hl7::nullified) {
+        return ("entered-in-error", vec![error]);
+    }
     if let Some(stop) = facts.stop {
         return ("stopped", prior_refs(stop.element, "reversalOf"));
     }
@@ -177,7 +183,6 @@ fn word_of<'d>(facts: &Facts<'_, 'd>) -> (&'static str, Vec<Leaf<'d>>) {
     let word = match code.map_or("", |c| c.text.trim()).to_ascii_uppercase().as_str() {
         "ACTIVE" => "active",
         "COMPLETE" | "COMPLETED" => "completed",
-        "NULLIFIED" => "entered-in-error",
         "HELD" | "SUSPENDED" => "on-hold",
         "ABORTED" => "stopped",
         _ => "unknown",

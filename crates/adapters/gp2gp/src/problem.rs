@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use causeway_adapter::{Composer, Profile};
-use causeway_core::{Issue, IssueCode, Leaf, Severity};
+use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity, common};
 use causeway_fhir::types::{
     Coding, concept, concept_body, extension, left_out_end, no_end, ukcore_extension,
 };
@@ -215,6 +215,10 @@ fn dates(w: &mut Writer, x: &Extract<'_>, element: Element<'_>) {
         .filter(|t| matches!(t.name(), "low" | "center"))
         .find_map(|t| t.attribute("nullFlavor").filter(|n| n.text.trim() == "UNK"));
     match (interval.start(), unknown) {
+        (Some(start), _) if start.when.is_sentinel() => {
+            w.issue(Some(start.leaf.id), common::START_SENTINEL.issue());
+            w.claim(start.leaf, Outcome::Withheld, "no possible onset, so it was held back");
+        }
         (Some(start), _) => write::moment(w, "onsetDateTime", start),
         // The source says that the onset is not known: the time of entry is not one.
         (None, Some(unknown)) => {

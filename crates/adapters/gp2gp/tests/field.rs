@@ -382,3 +382,35 @@ fn what_is_negated_is_not_written_as_if_it_were_so() {
         }
     }
 }
+
+/// A prescription that was entered in error is no prescription: whichever of its parts says so.
+#[test]
+fn a_medicine_entered_in_error_does_not_read_as_prescribed() {
+    let authorise = |status: &str| {
+        format!(
+            r#"<component typeCode="COMP"><ehrSupplyAuthorise classCode="SPLY"><id root="0F0E0D0C-0000-4000-8000-0000000000AD"/><statusCode code="{status}"/><availabilityTime value="20240301"/></ehrSupplyAuthorise></component>"#
+        )
+    };
+    let issue = r#"<component typeCode="COMP"><ehrSupplyPrescribe classCode="SPLY"><id root="0F0E0D0C-0000-4000-8000-0000000000AF"/><statusCode code="ACTIVE"/><availabilityTime value="20240302"/><inFulfillmentOf typeCode="FLFS"><priorMedicationRef classCode="SBADM"><id root="0F0E0D0C-0000-4000-8000-0000000000AD"/></priorMedicationRef></inFulfillmentOf></ehrSupplyPrescribe></component>"#;
+    let statuses = |supplies: &str, statement: Option<&str>| {
+        let mut text = drug(supplies);
+        if let Some(status) = statement {
+            let at = text.find("<statusCode code=\"").expect("a status") + "<statusCode code=\"".len();
+            let end = at + text[at..].find('"').expect("its end");
+            text.replace_range(at..end, status);
+        }
+        let (_, all) = run(&text);
+        let medicines =
+            all.iter().filter(|r| r["resourceType"].as_str().is_some_and(|t| t.starts_with("Medication")));
+        medicines.filter_map(|r| r["status"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let both = format!("{}{issue}", authorise("ACTIVE"));
+    assert!(!statuses(&both, None).iter().any(|s| s == "entered-in-error"), "the control");
+    for found in [
+        statuses(&both, Some("nullified")),
+        statuses(&authorise("NULLIFIED"), None),
+        statuses(&format!("{}{issue}", authorise("nullified")), None),
+    ] {
+        assert!(!found.is_empty() && found.iter().all(|s| s == "entered-in-error"), "{found:?}");
+    }
+}

@@ -10,9 +10,11 @@ use crate::care_team;
 use crate::clinical;
 use crate::document;
 use crate::encounter;
+use crate::env::Env;
 use crate::header::{Header, Refusal};
 use crate::immunization;
 use crate::limits::ALIKE_MAX;
+use crate::merge::{self, Merges};
 use crate::note;
 use crate::observation::{self, About};
 use crate::orders::{self, Grouped};
@@ -72,6 +74,10 @@ pub fn body<'m>(
     }
     let same = same_people(&groups);
     let links = links(ctx, header, &groups, &same);
+    let merges = groups.first().filter(|group| group.is_adt(&merge::EVENTS)).map(|_| {
+        let said = |group: &Group<'_, 'm>| (group.key(&ctx.env), group.all(b"MRG").collect());
+        Merges::read(&ctx.env, &groups.iter().map(said).collect::<Vec<_>>())
+    });
     let mut about = Vec::new();
     let mut written: Vec<Written<'m>> = Vec::new();
     let mut places: HashMap<usize, usize> = HashMap::new();
@@ -92,7 +98,7 @@ pub fn body<'m>(
                 let all = members.remove(&of).unwrap_or_default();
                 let others: Vec<Ref> =
                     links.iter().filter(|(at, _)| *at != of).map(|(_, r)| r.clone()).collect();
-                let patient = group.patient(ctx, &all, others);
+                let patient = group.patient(ctx, &all, others, merges.as_ref());
                 about.push(patient.target.clone());
                 let mut seen = Seen::default();
                 group.rest(ctx, &patient, &mut seen, &mut about);
@@ -198,7 +204,7 @@ fn links(
     ctx.c.issue(issue);
     let mut found = Vec::new();
     for (at, group) in groups.iter().enumerate().filter(|(at, _)| same.get(*at) == Some(at)) {
-        let key = patient::key(&ctx.env, group.pid).unwrap_or_else(|| group.fallback());
+        let key = group.key(&ctx.env);
         found.push((at, ctx.c.reference("Patient", &key)));
     }
     found
@@ -247,6 +253,10 @@ impl<'m> Group<'_, 'm> {
         self.header.kind == "ADT" && triggers.contains(&self.header.trigger)
     }
 
+    fn key(&self, env: &Env<'m>) -> String {
+        patient::key(env, self.pid).unwrap_or_else(|| self.fallback())
+    }
+
     fn fallback(&self) -> String {
         format!("message|{}|{}", self.header.control.text, self.number)
     }
@@ -273,8 +283,13 @@ impl<'m> Group<'_, 'm> {
         roles
     }
 
-    fn patient(&self, ctx: &mut Ctx<'_, '_, 'm>, all: &[&Group<'_, 'm>], links: Vec<Ref>) -> Patient {
-        let merges = self.is_adt(&["A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47"]);
+    fn patient(
+        &self,
+        ctx: &mut Ctx<'_, '_, 'm>,
+        all: &[&Group<'_, 'm>],
+        links: Vec<Ref>,
+        merges: Option<&Merges>,
+    ) -> Patient {
         let deleted = self.is_adt(&["A29"]);
         if deleted {
             patient::deleted_issue(ctx);
@@ -295,7 +310,11 @@ impl<'m> Group<'_, 'm> {
             pd1: all.iter().find_map(|g| g.one(b"PD1")),
             roles: self.roles().person,
             restrictions: all.iter().flat_map(|g| g.all(b"ARV")).collect(),
-            merged: if merges { all.iter().flat_map(|g| g.all(b"MRG")).collect() } else { Vec::new() },
+            merged: if merges.is_some() {
+                all.iter().flat_map(|g| g.all(b"MRG")).collect()
+            } else {
+                Vec::new()
+            },
             merges,
             deleted,
             links,

@@ -17,6 +17,7 @@ mod header;
 mod immunization;
 pub mod limits;
 pub mod maps;
+mod merge;
 mod note;
 mod observation;
 mod orders;

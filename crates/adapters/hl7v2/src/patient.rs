@@ -1,4 +1,4 @@
-//! PID, PD1, ROL: the patient. MRG: who the patient was.
+//! PID, PD1, ROL: the patient.
 
 use causeway_adapter::Meta;
 use causeway_core::{ItemId, Leaf, NhsNumber, When};
@@ -11,6 +11,7 @@ use crate::codes::{self, concept_body};
 use crate::datatypes::{Cx, address_with, name, telecom};
 use crate::env::{Env, source_code, source_value};
 use crate::maps;
+use crate::merge::{self, Merges};
 use crate::people::{Ctx, Who};
 use crate::rules;
 use crate::uk;
@@ -18,7 +19,7 @@ use crate::uk;
 const R4_EXTENSION: &str = "http://hl7.org/fhir/StructureDefinition/";
 
 /// Everything of one patient group that the Patient resource is made of.
-pub struct Sources<'m> {
+pub struct Sources<'s, 'm> {
     /// PID.
     pub pid: Segment<'m>,
     /// PD1, where there is one.
@@ -29,8 +30,8 @@ pub struct Sources<'m> {
     pub restrictions: Vec<Segment<'m>>,
     /// MRG segments, where the event merges.
     pub merged: Vec<Segment<'m>>,
-    /// Whether the event merges.
-    pub merges: bool,
+    /// What the message says of merges, where the event merges.
+    pub merges: Option<&'s Merges>,
     /// Whether the event says that the person's record was deleted (A29).
     pub deleted: bool,
     /// The other patients that the event links with this one (A24), or parts from it (A37).
@@ -50,7 +51,7 @@ pub struct Patient {
 }
 
 /// The key of a patient: the local hospital number, else the NHS number, else what the caller gives.
-fn key_of<'m>(env: &Env<'m>, ids: &[Cx<'m>]) -> Option<String> {
+pub fn key_of<'m>(env: &Env<'m>, ids: &[Cx<'m>]) -> Option<String> {
     ids.iter()
         .find(|cx| !cx.nhs)
         .or_else(|| ids.iter().find(|cx| cx.number().is_some()))
@@ -96,7 +97,7 @@ pub fn key<'m>(env: &Env<'m>, pid: Segment<'m>) -> Option<String> {
 }
 
 /// Writes the patient, and those it replaces where the event merges.
-pub fn patient<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>, fallback: &str) -> Patient {
+pub fn patient<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'_, 'm>, fallback: &str) -> Patient {
     let env = ctx.env;
     let pid = from.pid;
     let (ids, others) = identifiers_of(pid);
@@ -107,12 +108,18 @@ pub fn patient<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>, fallback: &str
     }
     let key = key.unwrap_or_else(|| fallback.to_owned());
     let carers = general_practitioners(ctx, from);
-    let old = merged(ctx, from, &key);
+    if from.merges.is_some() && from.merged.is_empty() {
+        let issue = env.breach(&rules::MERGE_NOBODY, pid.all().leaves().next().map(|l| l.id));
+        ctx.c.issue(issue);
+    }
+    let old = from.merges.map_or(Vec::new(), |merges| merge::merged(ctx, &from.merged, merges, &key));
+    let survivor =
+        from.merges.and_then(|merges| merges.survivor(&key)).map(|s| ctx.c.reference("Patient", s));
     let meta = security(from);
     let target = ctx.c.resource_with("Patient", &key, &meta, |w| {
         let since = w.mark();
         identifiers(&env, w, pid, ids.iter().chain(&others));
-        if from.deleted {
+        if from.deleted || survivor.is_some() {
             w.boolean("active", false, ());
         }
         w.array("name", |w| {
@@ -148,19 +155,20 @@ pub fn patient<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>, fallback: &str
         });
         w.array("link", |w| {
             old.iter().for_each(|old| link(w, &old.target, "replaces", &old.from));
+            survivor.iter().for_each(|survivor| link(w, survivor, "replaced-by", &[]));
             if !from.unlinks {
                 from.links.iter().for_each(|other| link(w, other, "seealso", &[]));
             }
         });
         extensions(&env, w, from, since);
     });
-    for old in &old {
-        predecessor(ctx, old, &target);
+    for (old, merges) in old.iter().zip(std::iter::repeat(from.merges)) {
+        merges.into_iter().for_each(|merges| merge::predecessor(ctx, old, merges, &target));
     }
     Patient { target, key }
 }
 
-fn security(from: &Sources<'_>) -> Meta<'static> {
+fn security(from: &Sources<'_, '_>) -> Meta<'static> {
     let mut items: Vec<ItemId> = Vec::new();
     let protection = from.pd1.and_then(|pd1| pd1.leaf(12)).filter(|l| l.text == "Y");
     items.extend(protection.map(|l| l.id));
@@ -226,7 +234,7 @@ where
 }
 
 /// The extensions of PID: those of UK Core, those of FHIR, and what was deleted.
-fn extensions<'m>(env: &Env<'m>, w: &mut Writer, from: &Sources<'m>, since: Mark) {
+fn extensions<'m>(env: &Env<'m>, w: &mut Writer, from: &Sources<'_, 'm>, since: Mark) {
     let pid = from.pid;
     w.array("extension", |w| {
         let ethnic = if pid.field(22).says() { pid.first(22) } else { pid.first(10) };
@@ -375,10 +383,16 @@ pub fn birth_date(env: &Env<'_>, w: &mut Writer, leaf: Option<Leaf<'_>>) -> Opti
         crate::env::source_text(w, "birthDate", leaf);
         return None;
     };
-    if when.earliest() > env.received.as_second() {
+    let written = env.message.segment_at(0).and_then(|header| header.leaf(7));
+    let written = written.and_then(|leaf| env.when_silently(leaf));
+    let after_writing = written.is_some_and(|written| written.is_before(&when));
+    if after_writing || when.earliest() > env.received.as_second() {
         env.tell(w, &rules::BIRTH_FUTURE, leaf.id);
         crate::env::source_text(w, "birthDate", leaf);
         return None;
+    }
+    if causeway_adapter::birth::is_long_past(env.received, &when) {
+        env.tell(w, &causeway_core::common::BIRTH_LONG_PAST, leaf.id);
     }
     w.string("birthDate", &when.fhir_date(), leaf);
     Some(when)
@@ -480,7 +494,7 @@ pub(crate) fn communication(w: &mut Writer, segment: Segment<'_>, field: u16) {
 }
 
 /// PD1-3 (practice), PD1-4 (general practitioner) and ROL with the role PP.
-fn general_practitioners<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>) -> Vec<Who> {
+fn general_practitioners<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'_, 'm>) -> Vec<Who> {
     let mut found = Vec::new();
     if let Some(pd1) = from.pd1 {
         for part in pd1.field(3).reps() {
@@ -511,62 +525,8 @@ fn general_practitioners<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>) -> V
     unique
 }
 
-struct Old<'m> {
-    target: Ref,
-    key: String,
-    from: Vec<ItemId>,
-    mrg: Segment<'m>,
-}
-
-/// The identifiers that an MRG names: MRG-1, and MRG-4 of older versions.
-fn prior<'m>(mrg: Segment<'m>) -> Vec<Cx<'m>> {
-    [1, 4].into_iter().flat_map(|f| mrg.field(f).reps()).filter_map(Cx::read).collect()
-}
-
-/// The patients that the MRG segments name, each once. An issue for each that names the survivor itself or nobody, and
-/// where an event that merges has none at all.
-fn merged<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'m>, survivor: &str) -> Vec<Old<'m>> {
-    let mut found: Vec<Old<'m>> = Vec::new();
-    if from.merges && from.merged.is_empty() {
-        let issue = ctx.env.breach(&rules::MERGE_NOBODY, from.pid.all().leaves().next().map(|l| l.id));
-        ctx.c.issue(issue);
-    }
-    for mrg in from.merged.iter().copied() {
-        let ids = prior(mrg);
-        let Some(key) = key_of(&ctx.env, &ids).filter(|key| key != survivor) else {
-            let issue = ctx.env.breach(&rules::MERGE_NOBODY, mrg.all().leaves().next().map(|l| l.id));
-            ctx.c.issue(issue);
-            continue;
-        };
-        if let Some(same) = found.iter_mut().find(|old| old.key == key) {
-            same.from.extend(ids.iter().map(|cx| cx.id.id));
-            continue;
-        }
-        let target = ctx.c.reference("Patient", &key);
-        let from = ids.iter().map(|cx| cx.id.id).collect();
-        found.push(Old { target, key, from, mrg });
-    }
-    found
-}
-
-fn predecessor<'m>(ctx: &mut Ctx<'_, '_, 'm>, old: &Old<'m>, survivor: &Ref) {
-    let env = ctx.env;
-    let mrg = old.mrg;
-    ctx.c.resource("Patient", &old.key, |w| {
-        let since = w.mark();
-        w.array("identifier", |w| {
-            prior(mrg).iter().for_each(|cx| cx.write(&env, w, None));
-            // The account that is merged with the person.
-            mrg.field(3).reps().filter_map(Cx::read).for_each(|cx| cx.write(&env, w, None));
-        });
-        w.boolean("active", false, ());
-        w.array("name", |w| mrg.field(7).reps().for_each(|part| name(&env, w, part, None)));
-        w.array("link", |w| link(w, survivor, "replaced-by", &[]));
-        w.array("extension", |w| env.leftover_fields(w, since, mrg, &[2, 5, 6]));
-    });
-}
-
-fn link(w: &mut Writer, other: &Ref, kind: &str, from: &[ItemId]) {
+/// Writes one link of a Patient.
+pub fn link(w: &mut Writer, other: &Ref, kind: &str, from: &[ItemId]) {
     w.element(|w| {
         w.reference("other", other, from);
         w.fixed("type", kind);

@@ -50,10 +50,11 @@ causeway_adapter::rules! {
     NHS_SECOND Warning Conflict "nhs-number-second" "the source gives two different NHS numbers; the second was kept without the NHS number's system";
     NHS_BY_SHAPE Information Informational "nhs-number-by-shape" "a number that nobody calls an NHS number stands where a version 2.3 system sends it and passes its check; it was read as one"
         "have the sending system name the assigning authority";
-    BIRTH_FUTURE Warning Value "birth-date-in-future" "the date of birth is after the day of receipt; its text was kept as it was sent and not taken as a date";
+    BIRTH_FUTURE Warning Value "birth-date-in-future" "the date of birth is after the day on which the message was written or received; its text was kept as it was sent and not taken as a date";
     DEATH_CONTRADICTED Warning Conflict "death-contradicted" "a date of death stands beside an indicator that says the patient is alive; neither was believed";
     PERSON_DELETED Warning Informational "person-deleted" "the source deleted this person's record; the patient was written as inactive, nothing else was removed";
     MERGE_NOBODY Warning BusinessRule "merge-without-predecessor" "the record that is merged away is not named, or is the surviving one; nothing was merged";
+    MERGE_CONTRADICTED Warning Conflict "merge-contradicted" "another merge of this message says the opposite of this one, or merges the same record into another; the last one stands";
     LINKED Information Informational "patients-linked" "the source says that the two patients may be or are one person; each names the other in a link";
     UNLINKED Warning Informational "patients-unlinked" "the source takes back that the two patients are one person; each names its link as deleted";
     // What was found and done.

@@ -258,6 +258,7 @@ fn form_faults(c: &mut Composer<'_>, env: &Env<'_>) {
             FaultKind::CharsetGuessed => rules::CHARSET_GUESSED,
             FaultKind::CharsetDoubtful => rules::CHARSET_DOUBTFUL,
             FaultKind::UnknownEscape => rules::ESCAPE_UNKNOWN,
+            FaultKind::ControlDropped => causeway_core::common::CONTROL_CHARACTER,
         };
         c.issue(env.breach(&rule, item));
     }

@@ -334,16 +334,16 @@ pub fn attachment<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Par
     let (broad, narrow) = (part.comp(2).leaf(), part.comp(3).leaf());
     let found = data(obx, part);
     let is_data = |leaf: &Leaf<'_>| found.is_some_and(|f| f.leaf.id == leaf.id);
-    let before = w.mark();
-    media_type(w, broad.filter(|l| !is_data(l)), narrow.filter(|l| !is_data(l)));
+    let mut typed = media_type(w, broad.filter(|l| !is_data(l)), narrow.filter(|l| !is_data(l)));
     let Some(found) = found else {
         if let Some(leaf) = part.leaves().next() {
             env.tell(w, &rules::DOCUMENT_MISSING, leaf.id);
         }
         return crate::env::absent(w, if part.says() { "error" } else { "unknown" });
     };
-    if let Some(kind) = found.kind.filter(|_| !w.wrote_since(before)) {
+    if let Some(kind) = found.kind.filter(|_| !typed) {
         w.string("contentType", kind, found.leaf);
+        typed = true;
     }
     if !found.regular {
         env.tell(w, &rules::DOCUMENT_ELSEWHERE, found.leaf.id);
@@ -361,7 +361,15 @@ pub fn attachment<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Par
         Some(_) => None,
     };
     match bytes {
-        Some(text) => w.string("data", &text, (data, encoding)),
+        Some(text) => {
+            // R4 wants a type beside data (att-1): what nothing names is bytes, or the text that it came as.
+            if !typed {
+                let coded =
+                    found.kind.is_some() || encoding.is_some_and(|e| !e.text.eq_ignore_ascii_case("a"));
+                w.fixed("contentType", if coded { "application/octet-stream" } else { "text/plain" });
+            }
+            w.string("data", &text, (data, encoding));
+        }
         None => {
             env.tell(w, &rules::DOCUMENT_MISSING, data.id);
             w.claim((data, encoding), Outcome::Rejected, "the data of the document can't be decoded");
@@ -370,8 +378,8 @@ pub fn attachment<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Par
     }
 }
 
-/// The media type: by the subtype where that alone says it, else by type and subtype together.
-fn media_type(w: &mut Writer, broad: Option<Leaf<'_>>, narrow: Option<Leaf<'_>>) {
+/// The media type: by the subtype where that alone says it, else by type and subtype together. Whether there is one.
+fn media_type(w: &mut Writer, broad: Option<Leaf<'_>>, narrow: Option<Leaf<'_>>) -> bool {
     let of = |leaf: Option<Leaf<'_>>| leaf.map_or(String::new(), |l| l.text.to_ascii_lowercase());
     let (b, whole) = (of(broad), of(narrow));
     // `application/pdf` in one component, as some write it.
@@ -389,7 +397,8 @@ fn media_type(w: &mut Writer, broad: Option<Leaf<'_>>, narrow: Option<Leaf<'_>>)
     };
     if !by_subtype.is_empty() {
         w.claim(broad, Outcome::Structural, "");
-        return w.string("contentType", by_subtype, narrow);
+        w.string("contentType", by_subtype, narrow);
+        return true;
     }
     let mime = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.+".contains(&b));
     match (b.as_str(), n.as_str()) {
@@ -403,8 +412,10 @@ fn media_type(w: &mut Writer, broad: Option<Leaf<'_>>, narrow: Option<Leaf<'_>>)
             let words: Vec<Leaf<'_>> = [broad, narrow].into_iter().flatten().collect();
             let joined = words.iter().map(|l| l.text).collect::<Vec<_>>().join("/");
             w.string("title", &joined, &words);
+            return false;
         }
     }
+    true
 }
 
 fn is_base64(text: &str) -> bool {

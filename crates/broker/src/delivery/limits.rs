@@ -62,3 +62,5 @@ pub const WATCH_START_SECONDS: i64 = 60;
 pub const BUNDLES_AT_ONCE: usize = 1_000;
 /// Messages that are sent over one MLLP connection; then it is closed. Their control ids are kept to know late answers.
 pub const ANSWERED_MAX: usize = 512;
+/// Seconds that an answer to our message is waited for after one to another message came.
+pub const OURS_FOLLOWS_SECONDS: u64 = 2;

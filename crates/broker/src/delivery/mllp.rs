@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use super::answer::Verdict;
 use super::circuit::Whose;
 use super::config::Endpoint;
-use super::limits::{ANSWER_BYTES_MAX, ANSWERED_MAX, CONNECT_SECONDS, MLLP_IDLE_MAX};
+use super::limits::{ANSWER_BYTES_MAX, ANSWERED_MAX, CONNECT_SECONDS, MLLP_IDLE_MAX, OURS_FOLLOWS_SECONDS};
 
 /// Connections to one receiver that wait for the next message.
 #[derive(Default)]
@@ -78,17 +78,36 @@ async fn exchange(line: &mut Line, frame: &[u8], reused: bool) -> Result<Vec<u8>
     }
     let mut buffer = vec![0; 16 * 1024];
     let mut any = false;
+    // An answer to a message that was not sent on this connection: one that comes late, perhaps, and ours after it.
+    let mut strange = None;
     loop {
         match line.decoder.frame() {
             Ok(Some(answer)) if line.is_of_before(frame, &answer) => {
                 any = true;
                 continue;
             }
+            Ok(Some(answer)) if is_of_another(frame, &answer) => {
+                (any, strange) = (true, Some(answer));
+                continue;
+            }
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => {}
             Err(_) => return Err(Broken::TooLong),
         }
-        match line.stream.read(&mut buffer).await {
+        let reading = line.stream.read(&mut buffer);
+        let read = match strange.take() {
+            None => reading.await,
+            Some(answer) => {
+                match tokio::time::timeout(Duration::from_secs(OURS_FOLLOWS_SECONDS), reading).await {
+                    Ok(Ok(length)) if length > 0 => {
+                        strange = Some(answer);
+                        Ok(length)
+                    }
+                    _ => return Ok(answer),
+                }
+            }
+        };
+        match read {
             Ok(0) | Err(_) if !any && reused => return Err(Broken::Stale),
             Ok(0) | Err(_) => return Err(Broken::Lost),
             Ok(length) => {
@@ -97,6 +116,12 @@ async fn exchange(line: &mut Line, frame: &[u8], reused: bool) -> Result<Vec<u8>
             }
         }
     }
+}
+
+/// Whether an answer names a message, and not this one.
+fn is_of_another(frame: &[u8], answer: &[u8]) -> bool {
+    let of = field(answer, b"MSA", 2).filter(|of| !of.is_empty());
+    of.is_some() && of != field(frame, b"MSH", 10)
 }
 
 /// Sends one message and waits for its acknowledgement.
@@ -253,7 +278,13 @@ mod tests {
             line.answered.push(id.to_owned());
             assert!(matches!(of_ack(&frame, &told), Verdict::Taken { code, .. } if code == verdict), "{id}");
         }
-        // Of a message that nobody sent here: told as before.
+        // One to a message of another connection, late, and ours after it.
+        theirs.write_all(&answer("AE", "LATE")).await.expect("written");
+        theirs.write_all(&answer("AA", "M3a")).await.expect("written");
+        let frame = message("M3a");
+        let told = exchange(&mut line, &frame, false).await.ok().expect("an answer");
+        assert!(matches!(of_ack(&frame, &told), Verdict::Taken { code, .. } if code == "AA"));
+        // Of a message that nobody sent here, and nothing after it: told as before.
         theirs.write_all(&answer("AA", "X9")).await.expect("written");
         let frame = message("M4");
         let told = exchange(&mut line, &frame, false).await.ok().expect("an answer");

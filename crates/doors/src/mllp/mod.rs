@@ -95,32 +95,61 @@ async fn connection(
     tracing::debug!(peer = %peer.address, end = read, "MLLP connection ended");
 }
 
+const NOT_TAKEN: &str = "not taken";
+const NOT_ANSWERED: &str = "not answered";
+
 /// Reads frames and hands them to the engine, in order. Says why it ended.
 async fn read(
     state: &Shared,
-    mut reader: impl AsyncReadExt + Unpin,
+    reader: impl AsyncReadExt + Unpin,
     settings: &Settings,
     send: mpsc::Sender<Pending>,
     stop: CancellationToken,
 ) -> &'static str {
+    let mut decoder = decoder(state);
+    let end = frames(state, reader, settings, &send, stop, &mut decoder).await;
+    // What was not taken before comes again, and this with it.
+    if !matches!(end, NOT_TAKEN | NOT_ANSWERED)
+        && let Some(rest) = decoder.rest()
+        && let Some(pending) = hand_over(state, settings, rest).await
+    {
+        drop(send.send(pending).await);
+    }
+    end
+}
+
+/// What stands behind the end of a frame is kept as a message of its own: it was cut off from the one before it, and
+/// whoever looks for the failure must find it.
+fn decoder(state: &Shared) -> Decoder {
     let max = usize::try_from(state.config.limits.message_bytes.min(state.config.limits.whole_bytes))
         .unwrap_or(usize::MAX);
+    Decoder::new(max.min(causeway_hl7v2::limits::FRAME_BYTES_MAX)).keeping_strays()
+}
+
+async fn frames(
+    state: &Shared,
+    mut reader: impl AsyncReadExt + Unpin,
+    settings: &Settings,
+    send: &mpsc::Sender<Pending>,
+    stop: CancellationToken,
+    decoder: &mut Decoder,
+) -> &'static str {
     let mut spoken = false;
-    let mut decoder = Decoder::new(max.min(causeway_hl7v2::limits::FRAME_BYTES_MAX));
     let mut buffer = vec![0; crate::limits::MLLP_READ_BYTES];
     loop {
         loop {
-            match decoder.frame() {
-                Ok(None) => break,
-                Ok(Some(frame)) => {
-                    spoken = true;
-                    let Some(pending) = hand_over(state, settings, frame).await else { return "not taken" };
-                    if send.send(pending).await.is_err() {
-                        return "not answered";
-                    }
+            // Its header can't be trusted to name a message, so there is nothing to answer to.
+            let Ok(frame) = decoder.frame() else { return "frame too long" };
+            let last = frame.is_none();
+            for piece in decoder.strays().into_iter().chain(frame) {
+                spoken = true;
+                let Some(pending) = hand_over(state, settings, piece).await else { return NOT_TAKEN };
+                if send.send(pending).await.is_err() {
+                    return NOT_ANSWERED;
                 }
-                // Its header can't be trusted to name a message, so there is nothing to answer to.
-                Err(_) => return "frame too long",
+            }
+            if last {
+                break;
             }
         }
         let idle = match decoder.is_midway() {

@@ -1,0 +1,233 @@
+//! What real senders write and the standard does not foresee: separators, line ends and control characters within text,
+//! merges that follow from one another, dates that can't be.
+
+use causeway_adapter::contract::test_context;
+use causeway_adapter::{Translation, translate};
+use causeway_adapter_hl7v2::Hl7v2;
+use serde_json::Value;
+
+const PID: &str = "PID|1||L1^^^RZZ01^MR||GULL^ANN||19440101|F\r";
+const OBR: &str = "OBR|1||R1|GLU^Glucose^L|||20260301\r";
+
+fn run(kind: &str, body: &str) -> Translation {
+    let message = format!("MSH|^~\\&|LAB|RZZ01|TIE|RZZ02|20260301120000||{kind}|C1|P|2.4\r{body}");
+    translate(&Hl7v2, message.as_bytes(), &test_context())
+}
+
+fn output(found: &Translation) -> String {
+    found.outputs.iter().map(|o| String::from_utf8_lossy(&o.json)).collect()
+}
+
+fn patients(found: &Translation) -> Vec<Value> {
+    let bundle: Value = serde_json::from_slice(&found.outputs[0].json).unwrap();
+    let entries = bundle["entry"].as_array().unwrap().iter().map(|e| e["resource"].clone());
+    entries.filter(|r| r["resourceType"] == "Patient").collect()
+}
+
+fn tells(found: &Translation, rule: &str) -> bool {
+    found.issues.iter().any(|i| i.rule == rule)
+}
+
+/// One OBX or other segment; what the output holds, what it must not hold, what is told.
+const SEGMENTS: [(&str, &[&str], &[&str], &[&str]); 15] = [
+    // A number has no components: ten to the ninth is not ten.
+    (
+        "OBX|1|NM|X^Y^L||10^9|/L|||||F",
+        &[r#""valueString":"10^9""#],
+        &["valueQuantity"],
+        &["separator-in-text", "value-type"],
+    ),
+    ("OBX|1|NM|X^Y^L||5&6|mg|||||F", &[r#""valueString":"5&6""#], &["valueQuantity"], &["value-type"]),
+    (
+        "OBX|1|NM|X^Y^L||62|mL/min/1.73^m^2|||||F",
+        &[r#""unit":"mL/min/1.73^m^2""#],
+        &[r#""unit":"m^2""#],
+        &["separator-in-text"],
+    ),
+    ("OBX|1|IS|X^Y^L||R&D^1||||||F", &[r#""valueString":"R&D^1""#], &[], &["separator-in-text"]),
+    // A text that came as a document: "hello & bye ^ a ~ b".
+    (
+        "OBX|1|ED|D^Doc^L||^TEXT^PLAIN^A^hello & bye ^ a ~ b||||||F",
+        &["aGVsbG8gJiBieWUgXiBhIH4gYg==", "text/plain"],
+        &["source-value"],
+        &["separator-in-text"],
+    ),
+    (
+        "OBX|1|RP|D^Doc^L||https://images.example/?study=1&series=2^^AP^PDF||||||F",
+        &["https://images.example/?study=1&series=2"],
+        &[],
+        &["separator-in-text"],
+    ),
+    // R4 wants a type beside data, and the bytes say which.
+    (
+        "OBX|1|ED|D^Doc^L||^AP^^Base64^JVBERi0xLjQgaW52ZW50ZWQgYSBtZXNz||||||F",
+        &[r#""contentType":"application/pdf""#],
+        &[],
+        &[],
+    ),
+    (
+        "OBX|1|ED|D^Doc^L||^AP^^Base64^aW52ZW50ZWQgYSBtZXNzYWdl||||||F",
+        &[r#""contentType":"application/octet-stream""#],
+        &[],
+        &[],
+    ),
+    // A new page is a new line, other control characters go, and both are told.
+    ("OBX|1|TX|X^Y^L||one\u{c}two||||||F", &[r"one\ntwo"], &["onetwo"], &["control-character"]),
+    ("OBX|1|TX|X^Y^L||one\\X0C\\two||||||F", &[r"one\ntwo"], &[], &["control-character"]),
+    ("NTE|1|L|a\u{7}b", &["ab"], &["u0007"], &["control-character"]),
+    (
+        "OBX|1|TX|X^Y^L||Chest\rMRI of the brain: clear||||||F",
+        &[r"Chest\nMRI of the brain: clear"],
+        &[],
+        &["line-continued"],
+    ),
+    (
+        "OBX|1|TX|X^Y^L||history of\rPID\rin the past||||||F",
+        &[r"history of\nPID\nin the past"],
+        &[],
+        &["line-continued"],
+    ),
+    (
+        "OBX|1|TX|X^Y^L||No\rADD| evidence & none||||||F",
+        &["No evidence & none", r#""status":"final""#],
+        &[],
+        &[],
+    ),
+    ("OBX|1|SN|X^Y^L||<^5^-^10|mg/L|||||F", &["<5-10 mg/L"], &["valueQuantity"], &["value-type"]),
+];
+
+#[test]
+fn text_arrives_as_it_was_sent_or_is_told() {
+    for (segment, holds, lacks, told) in SEGMENTS {
+        let found = run("ORU^R01", &format!("{PID}{OBR}OBX|9|ST|Z^Z^L||z||||||F\r{segment}\r"));
+        let output = output(&found);
+        for text in holds {
+            assert!(output.contains(text), "{segment}: lacks {text}: {output}");
+        }
+        for text in lacks {
+            assert!(!output.contains(text), "{segment}: holds {text}");
+        }
+        for rule in told {
+            assert!(tells(&found, rule), "{segment}: does not tell {rule}: {:?}", found.issues);
+        }
+    }
+}
+
+/// The ward that British hospitals call A&E is one ward, wherever a message names it.
+#[test]
+fn an_ampersand_in_a_ward_or_service_divides_nothing() {
+    let visit = "PV1|1|E|A&E^Bay 1 & 2^3^RZZ01|A&E|||||||A&E|||A&E\r";
+    let found = run("ADT^A01", &format!("EVN|A01|20260301120000\r{PID}{visit}"));
+    let output = output(&found);
+    for text in [r#""name":"A&E, Bay 1 & 2"#, r#""code":"A&E""#] {
+        assert!(output.contains(text), "{text}: {output}");
+    }
+    assert!(!output.contains(r#""code":"A""#) && !output.contains(r#""valueString":"E""#), "{output}");
+    assert!(tells(&found, "separator-in-text"));
+}
+
+#[test]
+fn a_null_with_blanks_around_it_deletes_too() {
+    let found = run("ADT^A31", "EVN|A31|20260301\rPID|1||L1^^^RZZ01^MR||GULL^ \"\" ||19440101|F\r");
+    let output = output(&found);
+    assert!(tells(&found, "deleted-by-source") && !output.contains(r#"\"\""#), "{output}");
+}
+
+/// A message of 1 March 2026, received later.
+#[test]
+fn nobody_is_born_after_the_message_was_written() {
+    for (birth, is_taken) in [
+        ("20260301", true),
+        ("2026", true),
+        ("20260302", false),
+        ("202604", false),
+        ("20300412", false),
+        ("99991231", false),
+        ("29991231", false),
+    ] {
+        let found = run("ADT^A31", &format!("EVN|A31|20260301\rPID|1||L1^^^RZZ01^MR||GULL^ANN||{birth}|F\r"));
+        assert_eq!(output(&found).contains(r#""birthDate":"#), is_taken, "{birth}");
+        assert_eq!(tells(&found, "birth-date-in-future"), !is_taken, "{birth}");
+        assert!(output(&found).contains(&birth[..4]), "{birth}: its text is kept");
+    }
+}
+
+#[test]
+fn a_birth_before_anybody_alive_is_told() {
+    for (birth, is_told) in [("18500101", true), ("18991230", false), ("18951231", true), ("19440101", false)]
+    {
+        let found = run("ADT^A31", &format!("EVN|A31|20260301\rPID|1||L1^^^RZZ01^MR||GULL^ANN||{birth}|F\r"));
+        assert!(output(&found).contains(r#""birthDate":"#), "{birth}: carried");
+        assert_eq!(tells(&found, "birth-date-long-past"), is_told, "{birth}");
+    }
+}
+
+/// Who survives (letter) and who is merged away; then for each letter whom it replaces and by whom it is replaced.
+type Merge = (
+    &'static [(&'static str, &'static [&'static str])],
+    &'static [(&'static str, &'static str, &'static str)],
+    bool,
+);
+
+const MERGES: [Merge; 9] = [
+    // A chain in both orders: three people, each once.
+    (&[("A", &["B"]), ("B", &["C"])], &[("A", "B", ""), ("B", "C", "A"), ("C", "", "B")], false),
+    (&[("B", &["C"]), ("A", &["B"])], &[("A", "B", ""), ("B", "C", "A"), ("C", "", "B")], false),
+    // The opposite of what was said before: the later one stands, and that is told.
+    (&[("A", &["B"]), ("B", &["A"])], &[("A", "", "B"), ("B", "A", "")], true),
+    (
+        &[("A", &["B"]), ("B", &["C"]), ("C", &["A"])],
+        &[("A", "B", "C"), ("B", "", "A"), ("C", "A", "")],
+        true,
+    ),
+    // One record into two.
+    (&[("A", &["B"]), ("C", &["B"])], &[("A", "", ""), ("B", "", "C"), ("C", "B", "")], true),
+    // Said again, in two ways.
+    (&[("A", &["B"]), ("A", &["B"])], &[("A", "B", ""), ("B", "", "A")], false),
+    (&[("A", &["B", "B"])], &[("A", "B", ""), ("B", "", "A")], false),
+    (&[("A", &["B", "C"])], &[("A", "BC", ""), ("B", "", "A"), ("C", "", "A")], false),
+    (
+        &[("A", &["B"]), ("C", &["D"])],
+        &[("A", "B", ""), ("B", "", "A"), ("C", "D", ""), ("D", "", "C")],
+        false,
+    ),
+];
+
+#[test]
+fn merges_of_one_message_leave_one_patient_for_each() {
+    for (said, expected, is_told) in MERGES {
+        let mut body = "EVN|A40|20260301\r".to_owned();
+        for (survivor, gone) in said {
+            body += &format!("PID|1||{survivor}^^^RZZ01^MR||GULL^ANN||19440101|F\r");
+            gone.iter().for_each(|gone| body += &format!("MRG|{gone}^^^RZZ01^MR\r"));
+        }
+        let found = run("ADT^A40", &body);
+        let all = patients(&found);
+        let letter = |p: &Value| p["identifier"][0]["value"].as_str().unwrap().to_owned();
+        let by_id = |reference: &Value| {
+            let id = reference.as_str().unwrap().trim_start_matches("urn:uuid:").to_owned();
+            all.iter().find(|p| p["id"] == id.as_str()).map(letter).unwrap_or_default()
+        };
+        let linked = |p: &Value, kind: &str| -> String {
+            let links = p["link"].as_array().cloned().unwrap_or_default();
+            let mut names: Vec<String> =
+                links.iter().filter(|l| l["type"] == kind).map(|l| by_id(&l["other"]["reference"])).collect();
+            names.sort();
+            names.concat()
+        };
+        let mut read: Vec<(String, String, String)> =
+            all.iter().map(|p| (letter(p), linked(p, "replaces"), linked(p, "replaced-by"))).collect();
+        read.sort();
+        let expected: Vec<(String, String, String)> =
+            expected.iter().map(|(a, b, c)| ((*a).to_owned(), (*b).to_owned(), (*c).to_owned())).collect();
+        assert_eq!(read, expected, "{said:?}");
+        let gone = |p: &&Value| p["active"] == false;
+        assert_eq!(all.iter().filter(gone).count(), expected.iter().filter(|e| !e.2.is_empty()).count());
+        assert_eq!(tells(&found, "merge-contradicted"), is_told, "{said:?}: {:?}", found.issues);
+        assert!(
+            !tells(&found, "source-id-repeated") && !tells(&found, "items-unsupported"),
+            "{said:?}: {:?}",
+            found.issues
+        );
+    }
+}
