@@ -1,5 +1,6 @@
 //! The whole workspace, tested from outside.
 
+mod access_rules;
 mod assessor;
 mod cases;
 mod conform;

@@ -152,18 +152,20 @@ impl Caller {
     /// # Errors
     /// 429 with `Retry-After`.
     pub fn take_rate(&self, state: &impl HasGate) -> Answer<()> {
-        let gate = state.gate();
-        gate.rate.take(&self.organisation.code).map_err(|seconds| {
-            Counters::add(&gate.counters.throttled);
-            Problem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "throttled",
-                "rate-limit",
-                "too many requests from this organisation",
-            )
-            .after(seconds)
-        })
+        take_rate(state, &self.organisation.code, "too many requests from this organisation")
     }
+}
+
+/// Counts a request against the rate of whoever has this name: an organisation's code, a user's id.
+///
+/// # Errors
+/// 429 with `Retry-After`.
+pub(crate) fn take_rate(state: &impl HasGate, name: &str, text: &'static str) -> Answer<()> {
+    let gate = state.gate();
+    gate.rate.take(name).map_err(|seconds| {
+        Counters::add(&gate.counters.throttled);
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "rate-limit", text).after(seconds)
+    })
 }
 
 impl<S: HasGate + Send + Sync> FromRequestParts<Arc<S>> for Caller {

@@ -43,9 +43,12 @@ use causeway_host::{Answer, Problem};
 use causeway_record::RecordError;
 use serde_json::{Value, json};
 
-use crate::audit_event::{Act, Event, Party};
+use crate::audit_event::{Act, Event, Party, User};
 use crate::caller::Caller;
 use crate::gate::{Gate, HasGate};
+use crate::opened::Opened;
+use crate::policy::Depth;
+use crate::reader::Reader;
 
 /// People of one message under whom a read of it is written down; a message of more says so by their number.
 const PEOPLE_TOLD: usize = 1_000;
@@ -57,6 +60,7 @@ pub struct Grant {
     ground: &'static str,
     message: MessageId,
     linked: Option<MessageId>,
+    user: Option<User>,
 }
 
 impl Grant {
@@ -97,9 +101,37 @@ impl Grant {
         Ok(Some(Self::new(caller, "recipient", message)))
     }
 
+    /// For what was typed into a form, so that who wrote it may correct it: the organisation that sent it, or a person who
+    /// signed in for it, where the decision about the person's record (`opened`) lets them read care notes and nothing of
+    /// this message is withheld from them. The visitor of an open demonstration writes as whom the note names.
+    ///
+    /// # Errors
+    /// 404 for anybody else, after the refusal is in the audit trail.
+    pub async fn of_writer(
+        state: &impl HasGate,
+        caller: &Caller,
+        reader: &Reader,
+        opened: Option<&Opened>,
+        message: &Message,
+    ) -> Answer<Self> {
+        let own = caller.named && message.new.sender.eq_ignore_ascii_case(&caller.organisation.code);
+        let visitor = !caller.named && !caller.proven;
+        let decided = !caller.person
+            || opened.is_some_and(|o| {
+                let depth = o.decision.as_ref().map_or(Depth::None, |d| d.depth("care-notes"));
+                o.permit() && depth == Depth::Whole && !o.withholds_of(message.new.id.as_str())
+            });
+        if !(own || visitor) || !decided || caller.scopes.is_some() {
+            refuse(state, caller, message).await?;
+            return Err(Problem::not_found("care note"));
+        }
+        let user = reader.event(state.gate(), Act::Read).user;
+        Ok(Self { user, ..Self::new(caller, "writer", message) })
+    }
+
     fn new(caller: &Caller, ground: &'static str, message: &Message) -> Self {
         let (id, linked) = (message.new.id.clone(), message.new.linked.clone());
-        Self { caller: caller.clone(), ground, message: id, linked }
+        Self { caller: caller.clone(), ground, message: id, linked, user: None }
     }
 
     /// Who.
@@ -107,7 +139,7 @@ impl Grant {
         &self.caller
     }
 
-    /// Why: `operator`, `sender`, `recipient`.
+    /// Why: `operator`, `sender`, `recipient`, `writer`.
     pub fn ground(&self) -> &'static str {
         self.ground
     }
@@ -172,7 +204,7 @@ fn about(gate: &Gate, grant: &Grant, part: &str, patient: &str) -> Event {
         },
         address: String::new(),
         server: String::new(),
-        user: None,
+        user: grant.user.clone(),
         purpose: "TREAT".to_owned(),
         token: String::new(),
         patient: patient.to_owned(),

@@ -93,6 +93,8 @@ struct Discovery {
     authorization_endpoint: String,
     token_endpoint: String,
     jwks_uri: String,
+    #[serde(default)]
+    userinfo_endpoint: String,
 }
 
 /// The provider, with what it told of itself.
@@ -193,6 +195,8 @@ impl Provider {
         #[derive(Deserialize)]
         struct Tokens {
             id_token: String,
+            #[serde(default)]
+            access_token: String,
         }
         let late = now.duration_since(under_way.at) > SignedDuration::from_mins(UNDER_WAY_MINUTES);
         if late || code.is_empty() || code.len() > 4096 {
@@ -228,7 +232,14 @@ impl Provider {
             }
             other => other?,
         };
-        signed_in(&claims, policies)
+        match signed_in(&claims, policies) {
+            // Most providers, the Care Identity Service among them, say the role only where the access token is shown.
+            Err(SignInError::Role) if !discovery.userinfo_endpoint.is_empty() => {
+                let request = self.client.get(&discovery.userinfo_endpoint).bearer_auth(&tokens.access_token);
+                signed_in(&with_user_info(claims, self.json(request).await?)?, policies)
+            }
+            other => other,
+        }
     }
 
     /// The claims of an id token.
@@ -269,6 +280,19 @@ impl Provider {
         }
         Ok(claims)
     }
+}
+
+/// The id token's claims with what the provider says beside them; the token's own stand.
+fn with_user_info(mut claims: Value, more: Value) -> Result<Value, SignInError> {
+    if more["sub"].as_str().is_none() || more["sub"] != claims["sub"] {
+        return Err(SignInError::Token("the provider tells of somebody else"));
+    }
+    if let (Value::Object(claims), Value::Object(more)) = (&mut claims, more) {
+        for (name, value) in more {
+            claims.entry(name).or_insert(value);
+        }
+    }
+    Ok(claims)
 }
 
 fn form_body(pairs: &[(&str, &str)]) -> String {
@@ -324,4 +348,23 @@ fn signed_in(claims: &Value, policies: &PolicySet) -> Result<SignedIn, SignInErr
         return Err(SignInError::Role);
     }
     Ok(who)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_provider_says_beside_the_token_is_of_the_same_person_and_overrides_nothing() {
+        let token = json!({"iss": "https://issuer.example", "sub": "u-1", "name": "Ada Fern"});
+        let more = json!({"sub": "u-1", "name": "Another", "iss": "x", "role": "R8001"});
+        let all = with_user_info(token.clone(), more).unwrap();
+        assert_eq!((&all["name"], &all["iss"], &all["role"]), (&json!("Ada Fern"), &token["iss"], &json!("R8001")));
+        for other in [json!({"sub": "u-2", "role": "R8001"}), json!({"role": "R8001"}), json!(["u-1"])] {
+            assert!(with_user_info(token.clone(), other).is_err());
+        }
+        assert!(with_user_info(json!({}), json!({"role": "R8001"})).is_err());
+    }
 }

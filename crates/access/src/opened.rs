@@ -226,6 +226,11 @@ impl Opened {
         }
     }
 
+    /// Whether a message told something that is withheld from this reader.
+    pub fn withholds_of(&self, message: &str) -> bool {
+        self.withheld.message(message)
+    }
+
     /// Whether something is held back that readers must be told of.
     pub fn announces(&self) -> bool {
         self.withheld.confidential()

@@ -177,6 +177,15 @@ impl Reader {
         ))
     }
 
+    /// Counts what a person who signed in sends, against their own rate: it is that of an organisation.
+    ///
+    /// # Errors
+    /// 401, 429 with `Retry-After`.
+    pub fn take_rate(&self, state: &impl HasGate) -> Answer<()> {
+        let user = self.signed_in()?.who.user();
+        crate::caller::take_rate(state, &user, "you sent many forms at once; wait a moment, then send it again")
+    }
+
     /// Refuses what the scopes of a system's token do not cover.
     ///
     /// # Errors

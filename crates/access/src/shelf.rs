@@ -172,6 +172,21 @@ impl Shelf {
         self.record.person_of(patient).map_err(record_problem)
     }
 
+    /// The person whom a message told of: an id, no fact; `None` until the record has taken it in, or where it is of several.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn person_of_message(&self, message: &MessageId) -> Answer<Option<String>> {
+        let mut found: Vec<String> = Vec::new();
+        for patient in self.people_of(message, None, 2)? {
+            let person = self.person_of(&patient)?.unwrap_or_default();
+            if !found.contains(&person) {
+                found.push(person);
+            }
+        }
+        Ok(found.pop().filter(|_| found.is_empty()))
+    }
+
     /// Ids of the one person whom a query finds, and of the Patient that is displayed; `None` where it finds nobody or several.
     /// No fact, but that there is somebody: who asks writes it down.
     ///

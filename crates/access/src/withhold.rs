@@ -227,17 +227,28 @@ impl Withheld {
         let known: HashSet<&str> = keys.iter().map(String::as_str).collect();
         let links: Vec<Vec<Link<'_>>> = facts.iter().map(|f| links(f.resource, &known)).collect();
         loop {
-            let before = self.hidden.len();
+            let before = self.secrets();
             for ((fact, key), links) in facts.iter().zip(&keys).zip(&links) {
-                if !self.hidden.contains_key(key) && self.tells(fact, links) {
-                    self.hidden.insert(key.clone(), Why::Inference);
+                if !self.is_secret(key) && self.tells(fact, links) {
+                    self.infer(key);
                 }
             }
             self.unreached(facts, &keys, &links);
-            if self.hidden.len() == before {
+            if self.secrets() == before {
                 return;
             }
         }
+    }
+
+    /// Withholds what would tell of a withheld item. What is not for the role anyway is a secret from now on too: neither the
+    /// access log nor a search may name it.
+    fn infer(&mut self, key: &str) {
+        let why = if self.hidden.contains_key(key) { Why::RoleSecret } else { Why::Inference };
+        self.hidden.insert(key.to_owned(), why);
+    }
+
+    fn secrets(&self) -> usize {
+        self.hidden.values().filter(|why| **why != Why::Role).count()
     }
 
     /// Whether showing a resource would tell of a withheld item.
@@ -278,6 +289,9 @@ impl Withheld {
     fn unreached(&mut self, facts: &[Fact<'_>], keys: &[String], links: &[Vec<Link<'_>>]) {
         let mut by_visible: HashSet<&str> = HashSet::new();
         let mut by_hidden: HashSet<&str> = HashSet::new();
+        // What is not for the role is reached by what is not for the role either: a secret only where nothing else does.
+        let mut by_known: HashSet<&str> = HashSet::new();
+        let mut by_secret: HashSet<&str> = HashSet::new();
         let mut to_secret: HashSet<&str> = HashSet::new();
         for ((key, links), fact) in keys.iter().zip(links).zip(facts) {
             // A provenance names everything of its message: it reaches nothing on its own.
@@ -288,7 +302,13 @@ impl Withheld {
             if links.iter().any(|l| self.is_secret(l.to)) {
                 to_secret.insert(key);
             }
+            let secret = self.is_secret(key);
             for link in links {
+                if secret {
+                    by_secret.insert(link.to);
+                } else {
+                    by_known.insert(link.to);
+                }
                 if !hidden {
                     by_visible.insert(link.to);
                 } else {
@@ -303,15 +323,19 @@ impl Withheld {
                 let kind = fact.resource["resourceType"].as_str().unwrap_or_default();
                 // A visit whose reason is withheld is reached by nothing else either, though it refers itself.
                 let visit = matches!(kind, "Encounter" | "Appointment") && to_secret.contains(key.as_str());
+                let (reached, else_) = match self.hidden.get(*key) {
+                    None => (&by_hidden, &by_visible),
+                    Some(Why::Role) => (&by_secret, &by_known),
+                    Some(_) => return false,
+                };
                 REACHED_ONLY.contains(&kind)
-                    && !self.hidden.contains_key(*key)
-                    && (visit || by_hidden.contains(key.as_str()))
-                    && !by_visible.contains(key.as_str())
+                    && (visit || reached.contains(key.as_str()))
+                    && !else_.contains(key.as_str())
             })
             .map(|(_, key)| key.clone())
             .collect();
         for key in gone {
-            self.hidden.insert(key, Why::Inference);
+            self.infer(&key);
         }
     }
 

@@ -83,6 +83,8 @@ pub struct Typed<'t> {
     pub local_id: Option<String>,
     /// What the audit trail calls it.
     pub action: &'t str,
+    /// What it says besides: an object without values of a person.
+    pub detail: serde_json::Value,
     /// Under which it counts once.
     pub key: String,
 }
@@ -104,7 +106,7 @@ pub async fn typed(state: &Shared, typed: Typed<'_>) -> Answer<(AcceptOutcome, M
             actor: typed.sender.to_owned(),
             action: typed.action.to_owned(),
             entity: id.to_string(),
-            detail: "{}".to_owned(),
+            detail: typed.detail.to_string(),
         }],
         ..Effects::default()
     };

@@ -175,7 +175,7 @@ fn what_is_as_it_was_written_is_clean_after_a_kill_and_after_others_looked() {
 }
 
 #[test]
-fn audit_edits_cuts_and_a_new_chain_are_found_at_the_row() {
+fn ig_17_audit_edits_cuts_and_a_new_chain_are_found_at_the_row() {
     let (_folder, data) = copied();
     edit(&data, "UPDATE audit SET actor='somebody else' WHERE seq=7");
     let (good, said) = verify(&data);

@@ -4,6 +4,8 @@
 #[path = "../../postgres/tests/it/server.rs"]
 mod server;
 
+#[path = "process/disclosed.rs"]
+mod disclosed;
 mod running;
 
 use std::collections::BTreeMap;

@@ -1,12 +1,16 @@
 //! `/care-note`: one note in a plain form.
 
+use std::io::Read as _;
+
 use askama::Template;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Query, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use causeway_access::CodeSystem;
+use causeway_access::audit_event::Act;
 use causeway_access::caller::{self, Caller};
+use causeway_access::disclosure::{Disclosure, Grant, Told};
+use causeway_access::{CodeSystem, Reach, Reader, opened};
 use causeway_broker::accept::{self, Typed};
 use causeway_broker::state::{AppState, Shared};
 use causeway_exchange::{AcceptOutcome, MessageId};
@@ -14,11 +18,12 @@ use causeway_host::problem::{Answer, Problem};
 use causeway_pages::{Frame, render};
 use jiff::civil::DateTime;
 use serde::Deserialize;
+use serde_json::json;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::limits::FORM_SECONDS;
-use super::note::{self, CareNote, FIELDS, Fault, KINDS, Raw};
+use super::limits::{FORM_SECONDS, NOTE_BYTES_MAX};
+use super::note::{self, CareNote, Earlier, FIELDS, Fault, KINDS, Raw};
 
 /// One box of the form.
 struct Input {
@@ -61,13 +66,36 @@ struct Page {
     text: Group,
     choices: Vec<Choice>,
     kind_error: Option<String>,
+    /// The note that is being corrected.
+    correcting: Option<Correcting>,
+    /// Id of the note that was taken a moment ago.
+    taken: String,
 }
+
+/// A note that is being corrected: what stays as it is.
+struct Correcting {
+    message: String,
+    about: String,
+    home: String,
+    version: u64,
+}
+
+/// Which form: a new note, or a correction.
+#[derive(Clone, Copy)]
+struct Purpose<'p> {
+    correcting: Option<(&'p MessageId, &'p Earlier)>,
+    taken: &'p str,
+}
+
+const NEW: Purpose<'_> = Purpose { correcting: None, taken: "" };
 
 /// What the address may say beforehand. Nothing of a person.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Before {
     home: String,
+    /// Id of the message of the note that was taken last.
+    taken: String,
 }
 
 /// The empty form.
@@ -80,7 +108,8 @@ pub async fn empty(State(state): State<Shared>, caller: Caller, Query(before): Q
         raw.set("home_cqc_id", &code);
         raw.set("home_name", &name);
     }
-    page(&state, &caller, &raw, &[], None)
+    let taken = MessageId::new(&before.taken).map(|id| id.to_string()).unwrap_or_default();
+    page(&state, &caller, &raw, &[], None, Purpose { taken: &taken, ..NEW })
 }
 
 fn input(raw: &Raw, faults: &[Fault], name: &str) -> Option<Input> {
@@ -122,6 +151,7 @@ fn page(
     raw: &Raw,
     faults: &[Fault],
     general: Option<&'static str>,
+    purpose: Purpose<'_>,
 ) -> Answer {
     let wrong = !faults.is_empty() || general.is_some();
     let first_kind = KINDS.first().map_or("", |k| k.code);
@@ -132,7 +162,12 @@ fn page(
             (target, f.text.clone())
         })
         .collect();
-    let title = if wrong { "Error: Write a care note" } else { "Write a care note" };
+    let title = match (wrong, purpose.correcting.is_some()) {
+        (true, false) => "Error: Write a care note",
+        (false, false) => "Write a care note",
+        (true, true) => "Error: Correct a care note",
+        (false, true) => "Correct a care note",
+    };
     let kind = raw.get("kind");
     let answer = render(&Page {
         frame: Frame::new(title, ""),
@@ -167,11 +202,32 @@ fn page(
             })
             .collect(),
         kind_error: faults.iter().find(|f| f.field == "kind").map(|f| f.text.clone()),
+        correcting: purpose.correcting.map(|(message, earlier)| correcting(message, earlier)),
+        taken: purpose.taken.to_owned(),
     })?;
     if !wrong {
         return Ok(answer);
     }
     Ok((StatusCode::UNPROCESSABLE_ENTITY, answer).into_response())
+}
+
+fn correcting(message: &MessageId, earlier: &Earlier) -> Correcting {
+    let said = |names: &[&str]| {
+        let all = names.iter().map(|name| earlier.raw.get(name)).filter(|text| !text.is_empty());
+        all.collect::<Vec<_>>().join(" ")
+    };
+    let number = said(&["nhs_number"]);
+    let name = said(&["first_name", "family_name"]);
+    Correcting {
+        message: message.to_string(),
+        about: match (name.is_empty(), number.is_empty()) {
+            (false, false) => format!("{name}, NHS number {number}"),
+            (false, true) => name,
+            (true, _) => format!("NHS number {number}"),
+        },
+        home: if said(&["home_name"]).is_empty() { said(&["home_cqc_id"]) } else { said(&["home_name"]) },
+        version: earlier.version,
+    }
 }
 
 /// A token of this caller and this moment: proves that a form is ours, and is the key under which it counts once.
@@ -228,6 +284,7 @@ pub(super) async fn accept(
     sender: &str,
     note: CareNote,
     key: String,
+    corrects: Option<&MessageId>,
 ) -> Answer<(AcceptOutcome, MessageId)> {
     let typed = Typed {
         sender,
@@ -235,7 +292,8 @@ pub(super) async fn accept(
         media_type: note::MEDIA_TYPE,
         file_name: "care-note.dscr.json",
         local_id: Some(note.uid),
-        action: "care-note-written",
+        action: if corrects.is_some() { "care-note-corrected" } else { "care-note-written" },
+        detail: corrects.map_or_else(|| json!({}), |id| json!({"corrects": id.as_str()})),
         key,
     };
     accept::typed(state, typed).await
@@ -257,7 +315,7 @@ pub async fn send(
     }
     let given = values.iter().find(|(name, _)| name == "token").map_or("", |(_, value)| value);
     let Some(key) = key_of(&state, &caller, given) else {
-        return page(&state, &caller, &raw, &[], Some(STALE));
+        return page(&state, &caller, &raw, &[], Some(STALE), NEW);
     };
     let made = note::check(&raw, now(&state)).and_then(|note| {
         let sender = sender(&caller, &note).map_err(|fault| vec![fault])?;
@@ -265,20 +323,139 @@ pub async fn send(
     });
     let (note, sender) = match made {
         Ok(made) => made,
-        Err(faults) => return page(&state, &caller, &raw, &faults, None),
+        Err(faults) => return page(&state, &caller, &raw, &faults, None, NEW),
     };
-    let (outcome, id) = accept(&state, &sender, note, format!("care-note-{key}")).await?;
+    let (outcome, id) = accept(&state, &sender, note, format!("care-note-{key}"), None).await?;
     let id = match outcome {
         AcceptOutcome::Accepted { .. } => id,
         AcceptOutcome::Replayed { id, .. } | AcceptOutcome::InProgress { id } => id,
         AcceptOutcome::Conflict { .. } => {
             let text = "This form was sent before with other words, and that note was taken. If this is another note, \
                         send it again now";
-            return page(&state, &caller, &raw, &[], Some(text));
+            return page(&state, &caller, &raw, &[], Some(text), NEW);
         }
     };
     accept::settled(&state, &id).await?;
-    see(&format!("/messages/{id}"))
+    sent(&caller, &id)
+}
+
+/// Where a note leads that was taken. A person who signed in does not see messages, which can't be cut to a role.
+fn sent(caller: &Caller, id: &MessageId) -> Answer {
+    let place = if caller.person { format!("/care-note?taken={id}") } else { format!("/messages/{id}") };
+    see(&place)
+}
+
+/// A note that was taken before, read for who may correct it: the entry of the read is written first.
+async fn earlier(
+    state: &Shared,
+    caller: &Caller,
+    reader: &Reader,
+    id: &MessageId,
+) -> Answer<(String, Option<opened::Opened>, Earlier)> {
+    let missing = || Problem::not_found("care note");
+    let wanted = id.clone();
+    let message = state.blocking(move |s| s.engine.message(&wanted)).await?.ok_or_else(missing)?;
+    let typed = message.new.door == accept::FORM_DOOR
+        && message.new.media_type.as_deref() == Some(note::MEDIA_TYPE)
+        && message.content_deleted_at.is_none();
+    if !typed {
+        return Err(missing());
+    }
+    // A person corrects what the decision about the record lets them read; before the record has it, nobody can decide.
+    let opened = if caller.person {
+        let wanted = id.clone();
+        let person = state.blocking(move |s| s.gate.shelf.person_of_message(&wanted)).await?;
+        let person = person.ok_or_else(|| {
+            let text = "the note is not in the record yet, or not of one person: wait a moment and open the page again";
+            Problem::new(StatusCode::CONFLICT, "conflict", "not-recorded", text)
+        })?;
+        let asker = reader.clone();
+        let open = state.blocking(move |s| opened::open(&s.gate, &asker, &person, Reach::Open));
+        let opened = open.await?;
+        opened.require(&state.gate, reader, "page/care-note").await?;
+        Some(opened)
+    } else {
+        None
+    };
+    let grant = Grant::of_writer(state, caller, reader, opened.as_ref(), &message).await?;
+    let read = Disclosure::of(state, grant).message(
+        Told::part(json!({"part": "care-note"})),
+        |contents| -> Result<Vec<u8>, Problem> {
+            let mut bytes = Vec::new();
+            let most = NOTE_BYTES_MAX;
+            contents.payload()?.reader.take(most).read_to_end(&mut bytes).map_err(|_| Problem::internal())?;
+            Ok(bytes)
+        },
+    );
+    let earlier = note::read(&read.await?).ok_or_else(missing)?;
+    Ok((message.new.sender, opened, earlier))
+}
+
+/// The form with a note that was taken, to correct it.
+pub async fn correct(
+    State(state): State<Shared>,
+    caller: Caller,
+    reader: Reader,
+    Path(id): Path<String>,
+) -> Answer {
+    let id = MessageId::new(&id).map_err(|_| Problem::not_found("care note"))?;
+    let (_, _, earlier) = earlier(&state, &caller, &reader, &id).await?;
+    let mut raw = earlier.raw.clone();
+    // Who corrects says who they are.
+    raw.set("written_by", reader.session.as_ref().map_or("", |s| s.who.name.as_str()));
+    raw.set("role", "");
+    page(&state, &caller, &raw, &[], None, Purpose { correcting: Some((&id, &earlier)), ..NEW })
+}
+
+/// Takes a correction: a new version of the same note. The earlier wording stays, in its message and in the history of the
+/// record.
+pub async fn send_correction(
+    State(state): State<Shared>,
+    caller: Caller,
+    reader: Reader,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    form: Result<Form<Vec<(String, String)>>, FormRejection>,
+) -> Answer {
+    caller::same_origin(&headers)?;
+    caller.take_rate(&state)?;
+    let id = MessageId::new(&id).map_err(|_| Problem::not_found("care note"))?;
+    let Form(values) = form.map_err(|_| Problem::invalid("form", "the form could not be read"))?;
+    let (sender, opened, earlier) = earlier(&state, &caller, &reader, &id).await?;
+    let mut raw = Raw::default();
+    for (name, value) in &values {
+        raw.set(name, value);
+    }
+    let purpose = Purpose { correcting: Some((&id, &earlier)), ..NEW };
+    let given = values.iter().find(|(name, _)| name == "token").map_or("", |(_, value)| value);
+    if key_of(&state, &caller, given).is_none() {
+        return page(&state, &caller, &raw, &[], Some(STALE), purpose);
+    }
+    let note = match note::correct(&raw, now(&state), &earlier) {
+        Ok(note) => note,
+        Err(faults) => return page(&state, &caller, &raw, &faults, None, purpose),
+    };
+    if let Some(opened) = &opened {
+        let mut event = reader.event(&state.gate, Act::Update);
+        event.patient = opened.patients.first().cloned().unwrap_or_default();
+        event.data = vec![format!("message/{id}/care-note")];
+        event.sections = vec!["care-notes".to_owned()];
+        opened::write(&state.gate, &[event]).await?;
+    }
+    // Two who correct the same wording do not both count: the key is the note's and the version's.
+    let key = format!("{}-{}", earlier.uid, earlier.version + 1);
+    let (outcome, new) = accept(&state, &sender, note, key, Some(&id)).await?;
+    let new = match outcome {
+        AcceptOutcome::Accepted { .. } => new,
+        AcceptOutcome::Replayed { id, .. } | AcceptOutcome::InProgress { id } => id,
+        AcceptOutcome::Conflict { .. } => {
+            let text = "This note was corrected by somebody before you. Open the newest wording from the person's record \
+                        and correct that";
+            return page(&state, &caller, &raw, &[], Some(text), purpose);
+        }
+    };
+    accept::settled(&state, &new).await?;
+    sent(&caller, &new)
 }
 
 /// Leads the browser on.

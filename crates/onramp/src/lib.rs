@@ -18,6 +18,7 @@ pub fn router() -> Router<Shared> {
     let body = limits::FILE_BYTES_MAX + 64 * 1024;
     Router::new()
         .route("/care-note", get(form::empty).post(form::send))
+        .route("/care-note/{id}", get(form::correct).post(form::send_correction))
         .route("/care-notes", get(upload::page).post(upload::send).layer(DefaultBodyLimit::max(body)))
         .route("/care-notes.csv", get(upload::template))
 }

@@ -2,6 +2,8 @@
 
 /// Characters of a note.
 pub const NOTE_CHARS_MAX: usize = 4000;
+/// Bytes of a note's record: its words, what stands around them, and each character escaped.
+pub const NOTE_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes of an uploaded file.
 pub const FILE_BYTES_MAX: usize = 1024 * 1024;
 /// Rows of an uploaded file, help and blank rows not counted.

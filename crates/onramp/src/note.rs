@@ -133,6 +133,92 @@ pub struct CareNote {
     pub uid: String,
 }
 
+/// A note that was taken before, as what corrects it needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// What was typed then, in the words of the form.
+    pub raw: Raw,
+    /// Id of the record and of its item; the correction has the same.
+    pub uid: String,
+    /// Its version, 1 for a note that never was corrected.
+    pub version: u64,
+    section: &'static str,
+    item: Map<String, Value>,
+}
+
+/// Fields that say whom a note is about and where it was written: a correction leaves them as they are.
+pub const KEPT: [&str; 8] = [
+    "nhs_number",
+    "first_name",
+    "family_name",
+    "date_of_birth",
+    "address_line_1",
+    "postcode",
+    "home_cqc_id",
+    "home_name",
+];
+
+/// What only the correction of a note says: not part of its wording.
+const OF_VERSION: [&str; 3] = ["recordUid", "version", "status"];
+
+/// Reads a note back from its record; `None` for a record that was not written here.
+pub fn read(json: &[u8]) -> Option<Earlier> {
+    let record: Value = serde_json::from_slice(json).ok()?;
+    let uid = record["recordUid"].as_str().filter(|uid| uid.starts_with("care-note-"))?.to_owned();
+    let section = ["dailyNotes", "incidents"].into_iter().find(|s| record.get(*s).is_some())?;
+    let [item] = record[section].as_array()?.as_slice() else { return None };
+    let mut item = item.as_object()?.clone();
+    let mut raw = Raw::default();
+    let (subject, provider) = (&record["subject"], &record["provider"]);
+    for (name, value) in [
+        ("nhs_number", &subject["nhsNumber"]),
+        ("first_name", &subject["givenName"]),
+        ("family_name", &subject["familyName"]),
+        ("date_of_birth", &subject["dateOfBirth"]),
+        ("address_line_1", &subject["address"]["line1"]),
+        ("postcode", &subject["address"]["postcode"]),
+        ("home_cqc_id", &provider["cqcLocationId"]),
+        ("home_name", &provider["name"]),
+        ("note", item.get("text").or(item.get("description")).unwrap_or(&Value::Null)),
+        ("written_by", item.get("recordedBy").map_or(&Value::Null, |by| &by["name"])),
+        ("role", item.get("recordedBy").map_or(&Value::Null, |by| &by["role"])),
+    ] {
+        raw.set(name, value.as_str().unwrap_or_default());
+    }
+    let at = item.get("dateTime").or(item.get("date")).and_then(Value::as_str)?;
+    let (day, time) = at.split_once('T').unwrap_or((at, ""));
+    let mut parts = day.splitn(3, '-');
+    if let (Some(year), Some(month), Some(day)) = (parts.next(), parts.next(), parts.next()) {
+        raw.set("date", &format!("{day}/{month}/{year}"));
+    }
+    raw.set("time", time);
+    let topic = item.get("topic").or(item.get("type")).and_then(|t| t["text"].as_str());
+    let kind = match topic {
+        Some(words) => KINDS.iter().find(|k| k.words == words)?,
+        None => KINDS.first()?,
+    };
+    raw.set("kind", kind.code);
+    if let Some(weight) = item.get("measurement").map(|m| m["value"].to_string()) {
+        raw.set("weight_kg", &weight);
+    }
+    let version = record["version"].as_u64()?;
+    item.retain(|name, _| !OF_VERSION.contains(&name.as_str()));
+    Some(Earlier { raw, uid, version, section, item })
+}
+
+/// Checks what was typed to correct a note. Whom it is about and which home wrote it stay as they were.
+///
+/// # Errors
+/// As [`check`]; a fall or another incident that would become another kind of note, or the other way round; a correction
+/// that changes nothing.
+pub fn correct(raw: &Raw, now: DateTime, earlier: &Earlier) -> Result<CareNote, Vec<Fault>> {
+    let mut raw = raw.clone();
+    for name in KEPT {
+        raw.set(name, earlier.raw.get(name));
+    }
+    made(&raw, now, Some(earlier))
+}
+
 struct Check<'r> {
     raw: &'r Raw,
     faults: Vec<Fault>,
@@ -143,12 +229,19 @@ struct Check<'r> {
 /// # Errors
 /// What has to be put right, field by field in the order of the form.
 pub fn check(raw: &Raw, now: DateTime) -> Result<CareNote, Vec<Fault>> {
+    made(raw, now, None)
+}
+
+fn made(raw: &Raw, now: DateTime, earlier: Option<&Earlier>) -> Result<CareNote, Vec<Fault>> {
     let mut check = Check { raw, faults: Vec::new() };
     check.lengths();
     let subject = check.subject(now);
     let (provider, home) = check.provider();
     let at = check.at(now);
     let item = check.item(&at);
+    if let Some(earlier) = earlier {
+        check.against(earlier, item.0, &item.1);
+    }
     if !check.faults.is_empty() {
         let place = |f: &Fault| FIELDS.iter().position(|known| known.name == f.field);
         check.faults.sort_by_key(place);
@@ -158,13 +251,21 @@ pub fn check(raw: &Raw, now: DateTime) -> Result<CareNote, Vec<Fault>> {
     let (section, mut item) = item;
     let mut record = Map::new();
     record.insert("$schema".to_owned(), json!(SCHEMA));
-    record.insert("version".to_owned(), json!(1));
+    record.insert("version".to_owned(), json!(earlier.map_or(1, |e| e.version + 1)));
     record.insert("provider".to_owned(), provider);
     record.insert("subject".to_owned(), subject);
     record.insert(section.to_owned(), json!([item.clone()]));
     // The id follows from the content: sent twice, by whatever way, it is the same note.
     let digest = Sha256::digest(Value::Object(record.clone()).to_string());
-    let uid = format!("care-note-{}", hex(digest.get(..16).unwrap_or_default()));
+    let uid = match earlier {
+        // A correction is a new version of the same note.
+        Some(earlier) => earlier.uid.clone(),
+        None => format!("care-note-{}", hex(digest.get(..16).unwrap_or_default())),
+    };
+    if let Some(earlier) = earlier {
+        item.insert("version".to_owned(), json!(earlier.version + 1));
+        item.insert("status".to_owned(), json!("corrected"));
+    }
     item.insert("recordUid".to_owned(), json!(uid));
     record.insert(section.to_owned(), json!([item]));
     record.insert("recordUid".to_owned(), json!(uid));
@@ -176,6 +277,15 @@ pub fn check(raw: &Raw, now: DateTime) -> Result<CareNote, Vec<Fault>> {
 impl Check<'_> {
     fn fault(&mut self, field: &'static str, text: impl Into<String>) {
         self.faults.push(Fault { field, text: text.into() });
+    }
+
+    fn against(&mut self, earlier: &Earlier, section: &str, item: &Map<String, Value>) {
+        if section != earlier.section {
+            let text = "A fall or another incident stays one, and another note can't become one. Write a new note";
+            self.fault("kind", text);
+        } else if *item == earlier.item {
+            self.fault("note", "Nothing is changed. Correct what is wrong, or leave the note as it is");
+        }
     }
 
     fn lengths(&mut self) {
@@ -424,6 +534,44 @@ mod tests {
         assert_eq!(json["recordUid"], note.uid);
         assert_eq!(check(&raw(&[]), now()).unwrap(), note, "the same note, the same bytes");
         assert_ne!(check(&raw(&[("note", "Walks")]), now()).unwrap().uid, note.uid);
+    }
+
+    #[test]
+    fn a_note_is_read_back_as_it_was_typed_and_corrected_under_its_id() {
+        for changes in [
+            vec![],
+            vec![("time", ""), ("kind", "daily"), ("role", "")],
+            vec![("kind", "weight"), ("weight_kg", "61.40"), ("note", "")],
+            vec![("kind", "fall"), ("note", "Slipped\nin the bath")],
+            vec![("nhs_number", "")],
+        ] {
+            let first = check(&raw(&changes), now()).unwrap();
+            let earlier = read(&first.json).unwrap();
+            assert_eq!((earlier.uid.as_str(), earlier.version), (first.uid.as_str(), 1));
+            // What was read back makes the same note again.
+            assert_eq!(check(&earlier.raw, now()).unwrap(), first, "{changes:?}");
+            let unchanged = correct(&earlier.raw, now(), &earlier).unwrap_err();
+            assert_eq!(unchanged[0].field, "note");
+            let mut wanted = earlier.raw.clone();
+            wanted.set("note", "Walks with a frame");
+            // Whose note it is can't be changed on the way.
+            wanted.set("nhs_number", "9990000026");
+            wanted.set("home_cqc_id", "1-9990000102");
+            let second = correct(&wanted, now(), &earlier).unwrap();
+            assert_eq!((&second.uid, &second.home), (&first.uid, &first.home));
+            let again = read(&second.json).unwrap();
+            assert_eq!((again.version, again.raw.get("note")), (2, "Walks with a frame"));
+            for name in KEPT {
+                assert_eq!(again.raw.get(name), earlier.raw.get(name), "{name}");
+            }
+            let json: Value = serde_json::from_slice(&second.json).unwrap();
+            assert_eq!(json[earlier.section][0]["status"], "corrected");
+        }
+        let daily = read(&check(&raw(&[]), now()).unwrap().json).unwrap();
+        let mut fall = daily.raw.clone();
+        fall.set("kind", "fall");
+        assert_eq!(correct(&fall, now(), &daily).unwrap_err()[0].field, "kind");
+        assert!(read(b"{\"recordUid\": \"x\"}").is_none() && read(b"no json").is_none());
     }
 
     #[test]

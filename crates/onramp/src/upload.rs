@@ -164,7 +164,7 @@ async fn take(state: &Shared, caller: &Caller, rows: Vec<Row>) -> Vec<Line> {
         let state = state.clone();
         working.spawn(async move {
             let key = note.uid.clone();
-            let end = match accept(&state, &sender, note, key).await {
+            let end = match accept(&state, &sender, note, key, None).await {
                 Ok((AcceptOutcome::Accepted { .. }, id)) => End::Taken(id),
                 Ok((AcceptOutcome::Replayed { id, .. } | AcceptOutcome::InProgress { id }, _)) => {
                     End::Before(id)

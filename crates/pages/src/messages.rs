@@ -418,7 +418,8 @@ fn shown(state: &AppState, view: &View, operator: bool) -> Answer {
         acknowledgement: translation.and_then(|t| t.acknowledgement.as_ref()).map(|a| a.media_type.clone()),
         expectations: expectations(view),
         timeline: timeline(view),
-        typed_for: (message.new.door == causeway_broker::accept::FORM_DOOR)
+        typed_for: (message.new.door == causeway_broker::accept::FORM_DOOR
+            && message.new.sender != causeway_broker::accept::PERSON)
             .then(|| message.new.sender.clone()),
         items_shown: items_shown(view),
         left_behind: left_behind(view),

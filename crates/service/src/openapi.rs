@@ -148,6 +148,8 @@ pub const OPERATIONS: &[Operation] = &[
     ("/identity/{number}", "post", SignedIn, "Decide it", FORM, NONE, SEE, NONE),
     ("/care-note", "get", SignedIn, "Form for a care note", "", PAGE, SHOWN, NONE),
     ("/care-note", "post", SignedIn, "Send a care note", FORM, PAGE, &[200, 303], NONE),
+    ("/care-note/{id}", "get", SignedIn, "A care note that was sent, to correct it", "", PAGE, SHOWN, NONE),
+    ("/care-note/{id}", "post", SignedIn, "Correct a care note", FORM, PAGE, &[200, 303], NONE),
     ("/care-notes", "get", SignedIn, "Send many care notes in a table", "", PAGE, SHOWN, NONE),
     ("/care-notes", "post", SignedIn, "Send a table of care notes", "multipart/form-data", PAGE, OK, NONE),
     ("/care-notes.csv", "get", Anyone, "Template of that table", "", &["text/csv"], OK, NONE),

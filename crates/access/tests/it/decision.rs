@@ -323,7 +323,7 @@ fn step_7_without_an_entry_nothing_is_shown() {
 
 /// Table 2.3 of the access rules: flags × use, each cell.
 #[test]
-fn truth_table() {
+fn ig_08_and_every_cell_of_the_truth_table() {
     let set = policies();
     let none: &[Choice] = &[];
     // Flags · direct care · identifiable without consent (with a legal basis) · with consent · pseudonymised · aggregate.

@@ -97,7 +97,7 @@ fn what_is_missing_of_a_person_is_told_once_for_each_thing_in_plain_words() {
 }
 
 #[test]
-fn legal_and_safeguarding_stay_closed_by_default() {
+fn ig_14_legal_and_safeguarding_stay_closed_by_default() {
     for (case, input) in common::cases() {
         let translation = translate(&CareProviderRecord, &input, &test_context());
         for output in &translation.outputs {

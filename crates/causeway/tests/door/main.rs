@@ -2,6 +2,7 @@
 //! another form than they came.
 
 mod both_ways;
+mod correction;
 mod onramp;
 mod scaip;
 mod world;

@@ -47,7 +47,7 @@ async fn submit(world: &World, fields: &[(String, String)]) -> reqwest::Response
 }
 
 /// As a browser writes a form.
-fn encoded(fields: &[(String, String)]) -> String {
+pub fn encoded(fields: &[(String, String)]) -> String {
     let one = |text: &str| -> String { text.bytes().map(|b| format!("%{b:02X}")).collect() };
     let pairs: Vec<String> = fields.iter().map(|(n, v)| format!("{}={}", one(n), one(v))).collect();
     pairs.join("&")

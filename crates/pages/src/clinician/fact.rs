@@ -21,6 +21,8 @@ pub(super) struct TellingRow {
     pub message: String,
     pub resource: String,
     pub history: bool,
+    /// Whether the reader's organisation typed it here, so that the reader may correct it.
+    pub correctable: bool,
 }
 
 impl From<&Telling> for TellingRow {
@@ -36,6 +38,7 @@ impl From<&Telling> for TellingRow {
             message: telling.source.message.clone(),
             resource: format!("/fhir/{}", telling.key.reference()),
             history: telling.version > 1,
+            correctable: false,
         }
     }
 }

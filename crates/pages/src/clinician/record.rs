@@ -1,6 +1,8 @@
 //! The record of one person: safety first, then what a reader asks first, then the parts in the order of the PRSB Core
 //! Information Standard. Every fact leads to its original message, on demand.
 
+use std::collections::HashSet;
+
 use askama::Template;
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -12,8 +14,10 @@ use causeway_access::record::{
     Change, Member, Part, PersonView, SafetyLine, SourceSummary, Summary, SummaryQuery, Test,
 };
 use causeway_access::{Reader, Sealed};
+use causeway_broker::accept::{FORM_DOOR, PERSON};
 use causeway_broker::limits::PAGE_ROWS;
 use causeway_broker::state::Shared;
+use causeway_exchange::MessageId;
 use causeway_host::problem::{Answer, Problem};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -155,6 +159,8 @@ struct RecordPage {
     members: Vec<MemberRow>,
     decisions: Vec<(Moment, String, String)>,
     everything: String,
+    /// Whether messages can be led to: a person who signed in does not see them.
+    originals: bool,
 }
 
 /// Which part alone, from where, and what changed since when.
@@ -196,7 +202,43 @@ pub(crate) async fn page(
     if !wants_html(&headers) {
         return Ok(Json(json!({"person": person, "record": summary})).into_response());
     }
-    render(&shown(person, &summary, &query, since, now))
+    let correctable = correctable(&state, &reader, &summary).await?;
+    let mut page = shown(person, &summary, &query, since, now);
+    page.originals = reader.session.is_none();
+    let rows = page.parts.iter_mut().filter(|p| p.code == NOTES).flat_map(|p| p.facts.iter_mut());
+    for row in rows.flat_map(|fact| fact.tellings.iter_mut()) {
+        row.correctable = correctable.contains(&row.message);
+    }
+    render(&page)
+}
+
+/// Code of the part with care notes.
+const NOTES: &str = "care-notes";
+
+/// Messages of care notes that the reader's organisation typed into the form, or, for the visitor of an open demonstration,
+/// that anybody did.
+async fn correctable(state: &Shared, reader: &Reader, summary: &Summary) -> Answer<HashSet<String>> {
+    let notes = summary.parts.iter().filter(|p| p.code == NOTES).flat_map(|p| &p.facts);
+    let mut ids: Vec<String> =
+        notes.flat_map(|f| &f.tellings).map(|t| t.source.message.clone()).take(FACTS_ALONE).collect();
+    ids.sort();
+    ids.dedup();
+    let own = reader.asker.organisation.code.clone();
+    let visitor = state.gate.open && reader.operator && reader.session.is_none();
+    state
+        .blocking(move |s| -> Result<_, Problem> {
+            let mut found = HashSet::new();
+            for id in ids {
+                let Ok(wanted) = MessageId::new(&id) else { continue };
+                let Some(message) = s.engine.message(&wanted)? else { continue };
+                let mine = visitor || message.new.sender.eq_ignore_ascii_case(&own);
+                if message.new.door == FORM_DOOR && message.new.sender != PERSON && mine {
+                    found.insert(id);
+                }
+            }
+            Ok(found)
+        })
+        .await
 }
 
 /// The person and the summary as the reader may see them, closed until it is written down.
@@ -301,6 +343,7 @@ fn shown(
             .map(|d| (d.at.into(), d.text.clone(), d.actor.clone()))
             .collect(),
         everything: format!("/fhir/Patient/{}/$everything", person.display_patient),
+        originals: true,
         id: person.id,
         name,
     }

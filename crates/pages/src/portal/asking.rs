@@ -77,6 +77,7 @@ pub(super) async fn ask(
 ) -> Answer {
     same_origin(&headers)?;
     let session = reader.check_form(&form.csrf)?.clone();
+    reader.take_rate(&state)?;
     staff(&reader)?;
     let number: String = form.number.chars().filter(char::is_ascii_digit).collect();
     let born = birth_date(&form.born)?;

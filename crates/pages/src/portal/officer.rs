@@ -46,6 +46,8 @@ struct LineRow {
     organisation: String,
     reason: String,
     words: String,
+    /// How often.
+    times: usize,
 }
 
 #[derive(Template)]
@@ -82,16 +84,20 @@ pub(super) async fn page(State(state): State<Shared>, reader: Reader) -> Answer 
     let mut rows: Vec<AlertRow> = alerts.iter().rev().take(ROWS).map(|a| row(&state, a, now)).collect();
     rows.sort_by_key(|r| !r.open);
     let by_number: BTreeMap<u64, &Event> = (0..).zip(&events).collect();
-    let patterns = misuse::suspicions(&log)
-        .iter()
-        .rev()
-        .take(ROWS)
-        .filter_map(|s| {
-            let event = by_number.get(&s.number)?;
-            let words: Vec<&str> = s.patterns.iter().map(|p| p.plain()).collect();
-            Some(line(event, String::new(), words.join("; ")))
-        })
-        .collect();
+    // One line for each user and pattern, of the newest look, however often: else one user fills the page.
+    let mut patterns: Vec<LineRow> = Vec::new();
+    for suspicion in misuse::suspicions(&log).iter().rev() {
+        let Some(event) = by_number.get(&suspicion.number) else { continue };
+        let words: Vec<&str> = suspicion.patterns.iter().map(|p| p.plain()).collect();
+        let new = line(event, String::new(), words.join("; "));
+        let said = |row: &LineRow| (row.user.clone(), row.organisation.clone(), row.words.clone());
+        let of_new = said(&new);
+        if let Some(row) = patterns.iter_mut().find(|row| said(row) == of_new) {
+            row.times += 1;
+        } else if patterns.len() < ROWS {
+            patterns.push(new);
+        }
+    }
     let refusals = events
         .iter()
         .rev()
@@ -117,6 +123,7 @@ fn line(event: &Event, reason: String, words: String) -> LineRow {
         organisation: event.client.name.clone(),
         reason,
         words,
+        times: 1,
     }
 }
 

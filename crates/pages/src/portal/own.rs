@@ -105,6 +105,7 @@ pub(super) struct Token {
 /// A code that this user can give to somebody who is to let them in.
 pub(super) async fn code(State(state): State<Shared>, reader: Reader, Form(form): Form<Token>) -> Answer {
     let session = reader.check_form(&form.csrf)?.clone();
+    reader.take_rate(&state)?;
     let code = session::random()?.get(..8).unwrap_or_default().to_uppercase();
     let json = serde_json::json!({"user": session.who.user(), "name": session.who.name,
         "until": (state.clock.now() + SignedDuration::from_hours(CODE_HOURS)).to_string()})
@@ -125,6 +126,9 @@ pub(super) struct PlainEntry {
     pub(super) detail: String,
     /// What else is to be said of it: that it is over, that sources differ.
     standing: &'static str,
+    /// Whether who wrote it corrected it, and what it said before.
+    corrected: bool,
+    earlier: Vec<String>,
     pub(super) lines: Vec<(String, String)>,
     more: usize,
     pub(super) date: String,
@@ -147,6 +151,8 @@ impl PlainEntry {
                 }
                 _ => "",
             },
+            corrected: fact.tellings.iter().any(|t| t.corrected),
+            earlier: fact.tellings.iter().flat_map(|t| t.earlier.clone()).collect(),
             lines: lines.iter().take(LINES).map(|l| (l.label.clone(), l.text.clone())).collect(),
             more: lines.len().saturating_sub(LINES),
             date: lead.map(|l| words::date(&l.date)).unwrap_or_default(),
@@ -468,6 +474,7 @@ pub(super) async fn choose(
 ) -> Answer {
     causeway_access::caller::same_origin(&headers)?;
     let session = reader.check_form(&form.csrf)?.clone();
+    reader.take_rate(&state)?;
     let opened = own(&state, &reader, &id, "page/choices").await?;
     let choice = Choice::of(&form.choice).filter(|c| c.by_person());
     let choice = choice.ok_or_else(|| Problem::invalid("choice", "this choice can't be changed here"))?;
@@ -563,6 +570,7 @@ pub(super) async fn let_in(
         form.iter().find(|(n, _)| n == name).map(|(_, v)| v.trim().to_owned()).unwrap_or_default()
     };
     let session = reader.check_form(&value("csrf"))?.clone();
+    reader.take_rate(&state)?;
     let opened = own(&state, &reader, &id, "page/people").await?;
     let now = state.clock.now();
     let mut event = reader.event(&state.gate, Act::ConsentChange);
@@ -661,6 +669,7 @@ pub(super) async fn tell(
 ) -> Answer {
     causeway_access::caller::same_origin(&headers)?;
     let session = reader.check_form(&form.csrf)?.clone();
+    reader.take_rate(&state)?;
     own(&state, &reader, &id, "page/wrong").await?;
     let text: String = form.text.trim().chars().take(2000).collect();
     if text.is_empty() {

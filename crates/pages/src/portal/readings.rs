@@ -5,7 +5,7 @@ use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
-use causeway_access::Reader;
+use causeway_access::{Opened, Reader};
 use causeway_access::audit_event::Act;
 use causeway_access::caller::same_origin;
 use causeway_access::opened;
@@ -85,12 +85,12 @@ fn value<'p>(pairs: &'p Pairs, name: &str) -> &'p str {
 async fn show(
     state: &Shared,
     reader: &Reader,
+    opened: Opened,
     id: String,
     given: &Pairs,
     wrong: Vec<String>,
     sent: bool,
 ) -> Answer {
-    let opened = own(state, reader, &id, "page/readings").await?;
     let now = causeway_core::london().to_datetime(state.clock.now());
     let query = SummaryQuery { today: now.date().to_string(), ..SummaryQuery::default() };
     let (mut opened, sealed) = clinician::record::read(state, reader, opened, &id, query).await?;
@@ -143,7 +143,8 @@ pub(super) async fn page(
     Path(id): Path<String>,
     Query(query): Query<Sent>,
 ) -> Answer {
-    show(&state, &reader, id, &Vec::new(), Vec::new(), query.sent == "1").await
+    let opened = own(&state, &reader, &id, "page/readings").await?;
+    show(&state, &reader, opened, id, &Vec::new(), Vec::new(), query.sent == "1").await
 }
 
 fn is_number(text: &str) -> bool {
@@ -226,11 +227,12 @@ pub(super) async fn send(
 ) -> Answer {
     same_origin(&headers)?;
     let session = reader.check_form(value(&given, "csrf"))?.clone();
+    reader.take_rate(&state)?;
     let opened = own(&state, &reader, &id, "page/readings").await?;
     let now = causeway_core::london().to_datetime(state.clock.now());
     let text = match file(&session.who.nhs_number, &given, now) {
         Ok(text) => text,
-        Err(wrong) => return show(&state, &reader, id, &given, wrong, false).await,
+        Err(wrong) => return show(&state, &reader, opened, id, &given, wrong, false).await,
     };
     let mut event = reader.event(&state.gate, Act::Create);
     event.patient = opened.patients.first().cloned().unwrap_or_default();
@@ -246,6 +248,7 @@ pub(super) async fn send(
         file_name: "readings.csv",
         local_id: None,
         action: "readings-written",
+        detail: serde_json::json!({}),
         key: format!("readings-{once}"),
     };
     let (outcome, message_id) = accept::typed(&state, typed).await?;
@@ -254,7 +257,7 @@ pub(super) async fn send(
         AcceptOutcome::Replayed { id, .. } | AcceptOutcome::InProgress { id } => id,
         AcceptOutcome::Conflict { .. } => {
             let again = "This form was sent before with other readings. Send it once more if these are new.";
-            return show(&state, &reader, id, &given, vec![again.to_owned()], false).await;
+            return show(&state, &reader, opened, id, &given, vec![again.to_owned()], false).await;
         }
     };
     // So that the page that follows has them.

@@ -37,7 +37,7 @@ fn left(policies: &PolicySet, project: &Project, mut person: PersonRecord) -> (L
 }
 
 #[test]
-fn every_cell_of_the_truth_table() {
+fn ig_08_and_ig_21_every_cell_of_the_truth_table() {
     let policies = PolicySet::shared().expect("the built-in set");
     let columns: [(&str, Project, Option<Consent>); 7] = [
         ("identifiable, nothing", project(Tier::Identifiable), None),

@@ -406,3 +406,40 @@ async fn sessions_are_new_end_when_idle_and_end_on_sign_out() {
     assert_eq!((after.status, after.header("location")), (303, Some("/sign-in/choose?to=/me")));
     place.server.stop().await.unwrap();
 }
+
+/// Every fact that is shown says who told it, by which system, when, and leads to the original in one step.
+#[tokio::test(flavor = "multi_thread")]
+async fn ig_25_every_fact_leads_to_its_source_and_original() {
+    let place = place().await;
+    let path = format!("/fhir/Patient/{}/$everything", place.patient);
+    let all = get(&place.server, &path).await.json();
+    let told: Vec<&Value> = all["entry"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| &e["resource"])
+        .filter(|r| !matches!(r["resourceType"].as_str(), Some("OperationOutcome" | "Provenance")))
+        // The one Patient that is made of the sources' has links to them in the place of a source.
+        .filter(|r| r["resourceType"] != "Patient" || r["link"].is_null())
+        .collect();
+    assert!(told.len() >= 4, "{all:#}");
+    for resource in told {
+        let tags = resource["meta"]["tag"].as_array().cloned().unwrap_or_default();
+        let tag = |ending: &str| {
+            let found = tags.iter().find(|t| t["system"].as_str().is_some_and(|s| s.ends_with(ending)));
+            found.and_then(|t| t["code"].as_str()).unwrap_or_default().to_owned()
+        };
+        assert_eq!(tag("/provenance-organisation"), "ZZ901", "{resource:#}");
+        assert!(!tag("/source-system").is_empty(), "{resource:#}");
+        assert!(resource["meta"]["lastUpdated"].is_string(), "{resource:#}");
+        let source = resource["meta"]["source"].as_str().unwrap_or_default();
+        let message = source.strip_prefix("urn:causeway:message:").and_then(|s| s.split('#').next());
+        let message = message.unwrap_or_else(|| panic!("no message in {source}"));
+        let original = get(&place.server, &format!("/messages/{message}/original")).await;
+        assert_eq!((original.status, original.text().as_str()), (200, RECORD));
+    }
+    let page = page(&place.server, &format!("/people/{}", place.person)).await.text();
+    assert!(page.contains(&format!("href=\"/messages/{}\"", place.message)), "{page}");
+    assert!(page.contains("Example Council") && page.contains("<time datetime="), "{page}");
+    place.server.stop().await.unwrap();
+}

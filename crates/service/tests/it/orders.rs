@@ -51,6 +51,7 @@ const ORDERS: &[Order] = &[
     ("/check", "POST", "/check", PARTS, FILE, false),
     ("/onboarding", "POST", "/onboarding", FORM, "provider=0&suite=0", false),
     ("/care-note", "POST", "/care-note", FORM, "nhs_number=9990000018", false),
+    ("/care-note/{id}", "POST", "/care-note/{id}", FORM, "note=changed", false),
     ("/care-notes", "POST", "/care-notes", PARTS, FILE, false),
     ("/messages/find", "POST", "/messages/find", FORM, "number=9990000018", false),
     ("/messages", "POST", "/messages", "text/plain", "of no format that is known", false),

@@ -222,3 +222,10 @@ pub fn logged() -> String {
         LOG.get().map(|b| b.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default();
     String::from_utf8_lossy(&buffer).into_owned()
 }
+
+/// What was logged since the last time, taken away: for a test that runs alone and long.
+pub fn take_log() -> String {
+    let taken =
+        LOG.get().map(|b| std::mem::take(&mut *b.lock().unwrap_or_else(PoisonError::into_inner))).unwrap_or_default();
+    String::from_utf8_lossy(&taken).into_owned()
+}

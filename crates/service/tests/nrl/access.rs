@@ -196,7 +196,7 @@ async fn a_person_in_the_record_is_behind_the_decision() {
 
 /// A pointer to what a source holds is followed there with our own authorisation; a source that is down is named.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pointer_is_followed_live() {
+async fn ig_26_a_pointer_is_followed_live_and_a_source_that_is_down_is_named() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let source = axum::Router::new().route(

@@ -191,6 +191,13 @@ pub static MEASUREMENT: Object = Object {
 /// A number with its unit.
 pub const QUANTITY: Shape = Shape::Object(&MEASUREMENT);
 
+/// Statuses of a note: one that was corrected has the id of the note that it corrects, and a higher version.
+pub const NOTE_STATUS: Field = Field::optional(
+    "status",
+    "corrected where it takes the place of an earlier wording; final where absent",
+    Shape::Code(&["final", "corrected"]),
+);
+
 /// Marks daily notes.
 pub static DAILY_CODE: Coding<'static> = section("daily-note", "Daily note");
 static MEASURE_CODE: Coding<'static> = section("measurement", "Measurement");
@@ -202,6 +209,7 @@ pub static DAILY_NOTE: Object = Object {
         VERSION,
         RECORDED_AT,
         RECORDED_BY,
+        NOTE_STATUS,
         Field::required("dateTime", "when it was so (mandatory)", WHEN),
         Field::optional("topic", "what it is about", CODED),
         Field::optional("text", "what was noted", LONG),
@@ -221,7 +229,7 @@ const DAILY_BINDS: &[Bind] = &[
     Bind { from: "recordedAt", to: "", kind: Kind::DetailDate },
     detail("recordedBy.role"),
     detail("recordedBy.contact"),
-    bind("", "status", Kind::Fixed("final")),
+    bind("status", "status", Kind::CodeOr("final")),
     bind("", "category[]", Kind::FixedCode(&DAILY_CODE)),
     bind("topic", "code", Kind::ConceptOr(&DAILY_CODE)),
     bind("dateTime", "effectiveDateTime", Kind::DateTime),
@@ -244,6 +252,7 @@ pub static INCIDENT: Object = Object {
         VERSION,
         RECORDED_AT,
         RECORDED_BY,
+        NOTE_STATUS,
         Field::required("date", "when it happened (MODS: mandatory)", WHEN),
         Field::optional("type", "what kind of incident", CODED),
         Field::optional("harm", "whether the person came to harm", Shape::Boolean),
@@ -279,7 +288,7 @@ const INCIDENT_BINDS: &[Bind] = &[
     Bind { from: "recordedAt", to: "", kind: Kind::DetailDate },
     detail("recordedBy.role"),
     detail("recordedBy.contact"),
-    bind("", "status", Kind::Fixed("final")),
+    bind("status", "status", Kind::CodeOr("final")),
     bind("", "category[]", Kind::FixedCode(&INCIDENT_CODE)),
     bind("type", "code", Kind::ConceptOr(&INCIDENT_CODE)),
     bind("date", "effectiveDateTime", Kind::DateTime),
@@ -292,6 +301,7 @@ pub static HARM_INCIDENTS: Section =
     Section::new("incidents", &INCIDENT, "AdverseEvent", "subject", HARM_BINDS).open_to_others().labelled();
 
 const HARM_BINDS: &[Bind] = &[
+    detail("status"),
     detail("harm"),
     detail("description"),
     detail("outcome"),
