@@ -11,7 +11,9 @@ fn tested(folder: &Path, found: &mut BTreeMap<u8, BTreeSet<String>>) {
     for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()) {
         if path.is_dir() {
             tested(&path, found);
-        } else if path.extension().is_some_and(|e| e == "rs") && path.components().any(|c| c.as_os_str() == "tests") {
+        } else if path.extension().is_some_and(|e| e == "rs")
+            && path.components().any(|c| c.as_os_str() == "tests")
+        {
             let text = std::fs::read_to_string(&path).unwrap_or_default();
             for name in text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next()) {
                 for id in name.split("ig_").skip(1).filter_map(|rest| rest.get(..2)?.parse().ok()) {

@@ -361,7 +361,10 @@ mod tests {
         let token = json!({"iss": "https://issuer.example", "sub": "u-1", "name": "Ada Fern"});
         let more = json!({"sub": "u-1", "name": "Another", "iss": "x", "role": "R8001"});
         let all = with_user_info(token.clone(), more).unwrap();
-        assert_eq!((&all["name"], &all["iss"], &all["role"]), (&json!("Ada Fern"), &token["iss"], &json!("R8001")));
+        assert_eq!(
+            (&all["name"], &all["iss"], &all["role"]),
+            (&json!("Ada Fern"), &token["iss"], &json!("R8001"))
+        );
         for other in [json!({"sub": "u-2", "role": "R8001"}), json!({"role": "R8001"}), json!(["u-1"])] {
             assert!(with_user_info(token.clone(), other).is_err());
         }

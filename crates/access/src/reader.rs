@@ -183,7 +183,11 @@ impl Reader {
     /// 401, 429 with `Retry-After`.
     pub fn take_rate(&self, state: &impl HasGate) -> Answer<()> {
         let user = self.signed_in()?.who.user();
-        crate::caller::take_rate(state, &user, "you sent many forms at once; wait a moment, then send it again")
+        crate::caller::take_rate(
+            state,
+            &user,
+            "you sent many forms at once; wait a moment, then send it again",
+        )
     }
 
     /// Refuses what the scopes of a system's token do not cover.

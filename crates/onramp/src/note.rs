@@ -281,7 +281,8 @@ impl Check<'_> {
 
     fn against(&mut self, earlier: &Earlier, section: &str, item: &Map<String, Value>) {
         if section != earlier.section {
-            let text = "A fall or another incident stays one, and another note can't become one. Write a new note";
+            let text =
+                "A fall or another incident stays one, and another note can't become one. Write a new note";
             self.fault("kind", text);
         } else if *item == earlier.item {
             self.fault("note", "Nothing is changed. Correct what is wrong, or leave the note as it is");

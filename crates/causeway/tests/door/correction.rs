@@ -160,11 +160,16 @@ async fn a_note_is_corrected_and_its_earlier_words_stay() {
     let before = worker.get(&record).await.text;
     let link = format!("/care-note/{id}");
     assert!(before.contains(FIRST) && before.contains(&link), "{before}");
-    assert!(!before.contains(&format!("/messages/{id}")), "a person is not led to messages, which she can't open");
+    assert!(
+        !before.contains(&format!("/messages/{id}")),
+        "a person is not led to messages, which she can't open"
+    );
 
     let form = worker.get(&link).await;
     assert_eq!(form.status, 200, "{}", form.text);
-    for part in ["Correct a care note", FIRST, "value=\"01/10/2026\"", "Edith Larkspur", "value=\"The worker\""] {
+    for part in
+        ["Correct a care note", FIRST, "value=\"01/10/2026\"", "Edith Larkspur", "value=\"The worker\""]
+    {
         assert!(form.text.contains(part), "{part}: {}", form.text);
     }
     let given = token(&form.text);
@@ -198,13 +203,20 @@ async fn a_note_is_corrected_and_its_earlier_words_stay() {
     }
     assert!(after.contains(&format!("/care-note/{new}")), "the newest wording is what can be corrected next");
     // One item in two versions; the message with the first wording is kept as it came.
-    let found = world.json(&format!("/fhir/Observation?patient={}&category=daily-note", patient(&world, &person))).await;
+    let found = world
+        .json(&format!("/fhir/Observation?patient={}&category=daily-note", patient(&world, &person)))
+        .await;
     assert_eq!(found["total"], 1, "{found:#}");
     let note = &found["entry"][0]["resource"];
     assert_eq!((note["status"].as_str(), note["valueString"].as_str()), (Some("corrected"), Some(SECOND)));
-    let history = world.json(&format!("/fhir/Observation/{}/_history", note["id"].as_str().expect("an id"))).await;
-    let words: Vec<&str> =
-        history["entry"].as_array().expect("entries").iter().filter_map(|e| e["resource"]["valueString"].as_str()).collect();
+    let history =
+        world.json(&format!("/fhir/Observation/{}/_history", note["id"].as_str().expect("an id"))).await;
+    let words: Vec<&str> = history["entry"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .filter_map(|e| e["resource"]["valueString"].as_str())
+        .collect();
     assert_eq!(words, [SECOND, FIRST]);
     let kept = world.content(&MessageId::new(&id).expect("an id"));
     assert!(String::from_utf8_lossy(&kept).contains(FIRST));
@@ -212,8 +224,13 @@ async fn a_note_is_corrected_and_its_earlier_words_stay() {
     // Who wrote, read and corrected stands in the trail.
     let of_new = entries(&world, &new);
     let corrected = of_new.iter().find(|e| e.1 == "care-note-corrected").expect("an entry");
-    assert_eq!((corrected.0.as_str(), corrected.2.as_str()), (HOME, format!("{{\"corrects\":\"{id}\"}}").as_str()));
-    assert!(entries(&world, &id).iter().any(|e| e.1 == "message-read" && e.2.contains("\"ground\":\"writer\"")));
+    assert_eq!(
+        (corrected.0.as_str(), corrected.2.as_str()),
+        (HOME, format!("{{\"corrects\":\"{id}\"}}").as_str())
+    );
+    assert!(
+        entries(&world, &id).iter().any(|e| e.1 == "message-read" && e.2.contains("\"ground\":\"writer\""))
+    );
     let under = entries(&world, &format!("Patient/{}", patient(&world, &person)));
     let of = |act: &str| {
         let said: Vec<Value> = under.iter().filter_map(|e| serde_json::from_str(&e.2).ok()).collect();
@@ -240,7 +257,11 @@ async fn only_the_home_that_wrote_a_note_gets_at_it() {
         let visitor = Visitor::sign_in(&world, subject).await;
         let answer = visitor.get(&link).await;
         assert!(answer.status == status || answer.status == 404, "{subject}: {}", answer.status);
-        assert!(!answer.text.contains("Slipped") && !answer.text.contains("Larkspur"), "{subject}: {}", answer.text);
+        assert!(
+            !answer.text.contains("Slipped") && !answer.text.contains("Larkspur"),
+            "{subject}: {}",
+            answer.text
+        );
         let answer = visitor.post(&link, &[("note", "x")]).await;
         assert!(answer.status == status || answer.status == 404, "{subject}: {}", answer.status);
     }

@@ -29,8 +29,18 @@ fn requests() -> usize {
 
 /// NHS numbers of the test range.
 const NUMBERS: [&str; PEOPLE] = [
-    "9990000018", "9990000026", "9990000034", "9990000042", "9990000050", "9990000069", "9990000077", "9990000085",
-    "9990000093", "9990000107", "9990000115", "9990000123",
+    "9990000018",
+    "9990000026",
+    "9990000034",
+    "9990000042",
+    "9990000050",
+    "9990000069",
+    "9990000077",
+    "9990000085",
+    "9990000093",
+    "9990000107",
+    "9990000115",
+    "9990000123",
 ];
 
 /// A word that only an answer about this person holds.
@@ -40,7 +50,11 @@ fn mark(at: usize) -> String {
 
 fn bundle(at: usize) -> Value {
     let entry = |resource: Value| {
-        let at = format!("https://sender.example/{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
+        let at = format!(
+            "https://sender.example/{}/{}",
+            resource["resourceType"].as_str().unwrap(),
+            resource["id"].as_str().unwrap()
+        );
         json!({"fullUrl": at, "resource": resource})
     };
     let subject = json!({"reference": format!("Patient/p{at}")});
@@ -107,7 +121,9 @@ async fn known(client: &reqwest::Client, base: &str) -> Known {
     let mut messages = Vec::new();
     for at in 0..PEOPLE {
         let sent = client.post(format!("{base}/messages")).header("Causeway-Sender", PRACTICE);
-        let sent = sent.header("Content-Type", "application/fhir+json; fhirVersion=4.0").body(bundle(at).to_string());
+        let sent = sent
+            .header("Content-Type", "application/fhir+json; fhirVersion=4.0")
+            .body(bundle(at).to_string());
         let answer: Value = sent.send().await.expect("an answer").json().await.expect("JSON");
         messages.push(answer["id"].as_str().expect("an id").to_owned());
     }
@@ -131,7 +147,9 @@ async fn known(client: &reqwest::Client, base: &str) -> Known {
     let (patients, persons) = found.into_values().unzip();
     let mut cookies = vec![String::new()];
     for subject in ["practice", "elsewhere", "herself"] {
-        let asked = client.post(format!("{base}/look-as")).header("Content-Type", "application/x-www-form-urlencoded");
+        let asked = client
+            .post(format!("{base}/look-as"))
+            .header("Content-Type", "application/x-www-form-urlencoded");
         let answer = asked.body(format!("subject={subject}")).send().await.expect("an answer");
         let set = answer.headers()["set-cookie"].to_str().expect("text").to_owned();
         cookies.push(set.split(';').next().expect("a cookie").to_owned());
@@ -167,7 +185,9 @@ fn request(known: &Known, number: usize) -> (String, &'static str, usize) {
 #[allow(clippy::print_stdout)]
 fn ig_17_disclosures_are_audit_entries_over_a_load_with_a_kill() {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = || Store::open(Options { reserve: 0, ..Options::new(folder.path().join("exchange")) }).expect("a store");
+    let store = || {
+        Store::open(Options { reserve: 0, ..Options::new(folder.path().join("exchange")) }).expect("a store")
+    };
     {
         let engine = store();
         for one in [
@@ -176,7 +196,9 @@ fn ig_17_disclosures_are_audit_entries_over_a_load_with_a_kill() {
             someone("herself", "person", "", NUMBERS[0]),
         ] {
             let json = serde_json::to_string(&one).expect("JSON");
-            engine.put_config(CAST, &one.subject, Some(&json), None, "test", jiff::Timestamp::now()).expect("kept");
+            engine
+                .put_config(CAST, &one.subject, Some(&json), None, "test", jiff::Timestamp::now())
+                .expect("kept");
         }
     }
     let mut process = Process::serve(folder.path(), &[]);
@@ -226,7 +248,12 @@ fn ig_17_disclosures_are_audit_entries_over_a_load_with_a_kill() {
     // What the trail says was given out: request and person, and reads of messages by person.
     let engine = store();
     let record = Record::open(folder.path().join("record.sqlite")).expect("the record");
-    let person = |patient: &str| record.person_of(patient).expect("the record").and_then(|id| known.persons.iter().position(|p| *p == id));
+    let person = |patient: &str| {
+        record
+            .person_of(patient)
+            .expect("the record")
+            .and_then(|id| known.persons.iter().position(|p| *p == id))
+    };
     let mut entries: BTreeMap<(String, usize), usize> = BTreeMap::new();
     let mut read: BTreeMap<usize, usize> = BTreeMap::new();
     let mut after = None;

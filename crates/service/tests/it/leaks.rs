@@ -93,58 +93,109 @@ fn person(at: usize) -> Person {
             "generalPractitioner": [{"identifier": {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": CARE}}],
         }),
     );
-    let bundle = |entries: Vec<Value>| json!({"resourceType": "Bundle", "type": "collection", "entry": entries});
+    let bundle =
+        |entries: Vec<Value>| json!({"resourceType": "Bundle", "type": "collection", "entry": entries});
     let text = |words: &str| json!({"text": words});
     let plain = bundle(vec![
         patient.clone(),
-        full("Observation", "walk", json!({"status": "final", "subject": subject, "code": text("Gait speed"),
-            "effectiveDateTime": "2026-10-03T09:30:00Z", "valueString": "slow"})),
-        full("Condition", "asthma", json!({"subject": subject, "code": text("Asthma"),
-            "clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]}})),
-        full("MedicationStatement", "inhaler", json!({"status": "active", "subject": subject,
-            "medicationCodeableConcept": text("Salbutamol inhaler")})),
+        full(
+            "Observation",
+            "walk",
+            json!({"status": "final", "subject": subject, "code": text("Gait speed"),
+            "effectiveDateTime": "2026-10-03T09:30:00Z", "valueString": "slow"}),
+        ),
+        full(
+            "Condition",
+            "asthma",
+            json!({"subject": subject, "code": text("Asthma"),
+            "clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]}}),
+        ),
+        full(
+            "MedicationStatement",
+            "inhaler",
+            json!({"status": "active", "subject": subject,
+            "medicationCodeableConcept": text("Salbutamol inhaler")}),
+        ),
     ]);
     // The item itself, as another type for each person.
     let item = match at % 4 {
-        0 => full("Observation", "item", json!({"status": "final", "subject": subject, "code": coded(code, term),
-            "effectiveDateTime": "2026-10-04T10:00:00Z", "valueString": word("value"), "encounter": to("Encounter", "visit")})),
-        1 => full("Condition", "item", json!({"subject": subject, "code": coded(code, term), "note": [text(&word("value"))],
-            "encounter": to("Encounter", "visit"), "recordedDate": "2026-10-04"})),
-        2 => full("Procedure", "item", json!({"status": "completed", "subject": subject, "code": coded(code, term),
-            "performedDateTime": "2026-10-04", "note": [text(&word("value"))], "encounter": to("Encounter", "visit")})),
-        _ => full("MedicationRequest", "item", json!({"status": "active", "intent": "order", "subject": subject,
-            "medicationCodeableConcept": text(&word("value")), "reasonCode": [coded(code, term)], "encounter": to("Encounter", "visit")})),
+        0 => full(
+            "Observation",
+            "item",
+            json!({"status": "final", "subject": subject, "code": coded(code, term),
+            "effectiveDateTime": "2026-10-04T10:00:00Z", "valueString": word("value"), "encounter": to("Encounter", "visit")}),
+        ),
+        1 => full(
+            "Condition",
+            "item",
+            json!({"subject": subject, "code": coded(code, term), "note": [text(&word("value"))],
+            "encounter": to("Encounter", "visit"), "recordedDate": "2026-10-04"}),
+        ),
+        2 => full(
+            "Procedure",
+            "item",
+            json!({"status": "completed", "subject": subject, "code": coded(code, term),
+            "performedDateTime": "2026-10-04", "note": [text(&word("value"))], "encounter": to("Encounter", "visit")}),
+        ),
+        _ => full(
+            "MedicationRequest",
+            "item",
+            json!({"status": "active", "intent": "order", "subject": subject,
+            "medicationCodeableConcept": text(&word("value")), "reasonCode": [coded(code, term)], "encounter": to("Encounter", "visit")}),
+        ),
     };
     let kind = ["Observation", "Condition", "Procedure", "MedicationRequest"][at % 4];
     let here = to(kind, "item");
-    let narrative = |words: &str| {
-        json!({"status": "generated", "div": format!("<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>Asthma. {words}</p></div>")})
-    };
+    let narrative = |words: &str| json!({"status": "generated", "div": format!("<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>Asthma. {words}</p></div>")});
     let veiled = bundle(vec![
         patient,
         item,
         // What was only there for it: the visit, who saw her, where.
-        full("Encounter", "visit", json!({"status": "finished", "subject": subject,
+        full(
+            "Encounter",
+            "visit",
+            json!({"status": "finished", "subject": subject,
             "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
             "period": {"start": "2026-10-04T10:00:00Z", "end": "2026-10-04T10:20:00Z"},
-            "participant": [{"individual": to("Practitioner", "doctor")}], "location": [{"location": to("Location", "clinic")}]})),
+            "participant": [{"individual": to("Practitioner", "doctor")}], "location": [{"location": to("Location", "clinic")}]}),
+        ),
         full("Practitioner", "doctor", json!({"name": [{"family": word("doctor")}]})),
         full("Location", "clinic", json!({"name": word("clinic")})),
         // What holds it beside others, with words of its own.
-        full("List", "problems", json!({"status": "current", "mode": "snapshot", "subject": subject, "title": "Summary",
-            "text": narrative(term), "entry": [{"item": to("Condition", "asthma")}, {"item": here}]})),
-        full("CarePlan", "plan", json!({"status": "active", "intent": "plan", "subject": subject, "title": "Plan of the year",
-            "text": narrative(&word("value")), "supportingInfo": [here], "note": [text("breathing exercises")]})),
+        full(
+            "List",
+            "problems",
+            json!({"status": "current", "mode": "snapshot", "subject": subject, "title": "Summary",
+            "text": narrative(term), "entry": [{"item": to("Condition", "asthma")}, {"item": here}]}),
+        ),
+        full(
+            "CarePlan",
+            "plan",
+            json!({"status": "active", "intent": "plan", "subject": subject, "title": "Plan of the year",
+            "text": narrative(&word("value")), "supportingInfo": [here], "note": [text("breathing exercises")]}),
+        ),
         // What follows from it.
-        full("ServiceRequest", "referral", json!({"status": "active", "intent": "order", "subject": subject,
-            "code": text(&word("referral")), "reasonReference": [here]})),
-        full("DocumentReference", "letter", json!({"status": "current", "subject": subject, "description": word("letter"),
+        full(
+            "ServiceRequest",
+            "referral",
+            json!({"status": "active", "intent": "order", "subject": subject,
+            "code": text(&word("referral")), "reasonReference": [here]}),
+        ),
+        full(
+            "DocumentReference",
+            "letter",
+            json!({"status": "current", "subject": subject, "description": word("letter"),
             "context": {"related": [here]}, "content": [{"attachment": {"contentType": "text/plain",
-                "data": STANDARD.encode(format!("About {term}: {}", word("value")))}}]})),
+                "data": STANDARD.encode(format!("About {term}: {}", word("value")))}}]}),
+        ),
     ]);
     let mut secrets: Vec<String> =
         ["value", "doctor", "clinic", "referral", "letter"].map(word).into_iter().collect();
-    secrets.extend([code.to_owned(), term.to_owned(), STANDARD.encode(format!("About {term}: "))[..12].to_owned()]);
+    secrets.extend([
+        code.to_owned(),
+        term.to_owned(),
+        STANDARD.encode(format!("About {term}: "))[..12].to_owned(),
+    ]);
     Person { family, number, plain, veiled, secrets }
 }
 
@@ -156,7 +207,13 @@ async fn tell(server: &TestServer, bundle: &Value) -> String {
 }
 
 /// Addresses that lead to something of a person, with what they are asked as.
-fn routes(patient: &str, person: &str, messages: &[String], number: &str, hidden: &[String]) -> Vec<(String, &'static str)> {
+fn routes(
+    patient: &str,
+    person: &str,
+    messages: &[String],
+    number: &str,
+    hidden: &[String],
+) -> Vec<(String, &'static str)> {
     let (fhir, page) = ("application/fhir+json", "text/html");
     let mut out: Vec<(String, &'static str)> = [
         format!("/fhir/Patient/{patient}"),
@@ -166,7 +223,9 @@ fn routes(patient: &str, person: &str, messages: &[String], number: &str, hidden
         format!("/fhir/Patient/{patient}/$summary"),
         format!("/fhir/Patient/{patient}/Observation"),
         format!("/fhir/Patient?identifier={number}&_revinclude=Observation:patient&_revinclude=List:patient"),
-        format!("/fhir/Encounter?patient={patient}&_include=Encounter:participant&_include=Encounter:location"),
+        format!(
+            "/fhir/Encounter?patient={patient}&_include=Encounter:participant&_include=Encounter:location"
+        ),
         format!("/fhir/List?patient={patient}&_include=List:item"),
         format!("/fhir/CarePlan?patient={patient}&_include=CarePlan:subject&_revinclude=Provenance:target"),
         format!("/fhir/Observation?patient={patient}&_summary=count"),
@@ -178,7 +237,13 @@ fn routes(patient: &str, person: &str, messages: &[String], number: &str, hidden
     .map(|path| (path, fhir))
     .collect();
     for kind in [
-        "Observation", "Condition", "Procedure", "MedicationRequest", "ServiceRequest", "DocumentReference", "CarePlan",
+        "Observation",
+        "Condition",
+        "Procedure",
+        "MedicationRequest",
+        "ServiceRequest",
+        "DocumentReference",
+        "CarePlan",
         "Provenance",
     ] {
         out.push((format!("/fhir/{kind}?patient={patient}"), fhir));
@@ -211,7 +276,8 @@ fn routes(patient: &str, person: &str, messages: &[String], number: &str, hidden
 }
 
 fn config() -> Config {
-    let organisation = Organisation { name: "Example Practice".to_owned(), ..Organisation::of_code(CARE).unwrap() };
+    let organisation =
+        Organisation { name: "Example Practice".to_owned(), ..Organisation::of_code(CARE).unwrap() };
     Config { organisations: vec![organisation], ..open_config() }
 }
 
@@ -272,8 +338,10 @@ async fn ig_11_no_role_is_told_of_anything_withheld_of_generated_people() {
         assert!(missing.is_empty(), "{}: the control finds all, but for {missing:?}", one.family);
         let veiled = |r: &Value| {
             let text = r.to_string();
-            r["resourceType"] != "Patient" && r["resourceType"] != "Provenance"
-                && r["resourceType"] != "List" && r["resourceType"] != "CarePlan"
+            r["resourceType"] != "Patient"
+                && r["resourceType"] != "Provenance"
+                && r["resourceType"] != "List"
+                && r["resourceType"] != "CarePlan"
                 && one.secrets.iter().any(|s| text.contains(s.as_str()))
         };
         let all = everything.json();

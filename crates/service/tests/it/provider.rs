@@ -33,7 +33,8 @@ impl Provider {
         }
         let mut node = Command::new("node");
         node.arg(Path::new(&said).join("provider.mjs")).current_dir(&said);
-        let mut child = node.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+        let mut child =
+            node.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
         let input = child.stdin.take();
         let lines = BufReader::new(child.stdout.take()?).lines();
         let issuer = lines.map_while(Result::ok).find(|line| line.starts_with("http://"));
@@ -193,7 +194,8 @@ async fn ig_01_people_sign_in_at_a_published_provider() {
     // Signing out ends it: the cookie opens nothing more.
     let page = call(&server, "GET", "/access", &[("Accept", "text/html"), ("Cookie", &session)], b"").await;
     let text = page.text();
-    let csrf = text.split("name=\"csrf\" value=\"").nth(1).and_then(|r| r.split('"').next()).unwrap().to_owned();
+    let csrf =
+        text.split("name=\"csrf\" value=\"").nth(1).and_then(|r| r.split('"').next()).unwrap().to_owned();
     let headers = [
         ("Content-Type", "application/x-www-form-urlencoded"),
         ("Cookie", session.as_str()),

@@ -225,7 +225,9 @@ pub fn logged() -> String {
 
 /// What was logged since the last time, taken away: for a test that runs alone and long.
 pub fn take_log() -> String {
-    let taken =
-        LOG.get().map(|b| std::mem::take(&mut *b.lock().unwrap_or_else(PoisonError::into_inner))).unwrap_or_default();
+    let taken = LOG
+        .get()
+        .map(|b| std::mem::take(&mut *b.lock().unwrap_or_else(PoisonError::into_inner)))
+        .unwrap_or_default();
     String::from_utf8_lossy(&taken).into_owned()
 }
