@@ -145,7 +145,7 @@ async function submit(page) {
 async function until(who, what, holds) {
   const begun = Date.now();
   for (;;) {
-    await who.page.goto(base + record, { waitUntil: "domcontentloaded" });
+    await who.page.goto(base + record + "?section=care-notes", { waitUntil: "domcontentloaded" });
     const text = await who.page.content();
     if (holds(text)) return Date.now() - begun;
     if (Date.now() - begun > WAIT_MS) { faults.push(`${who.subject}: ${what} did not come`); return -1; }
@@ -208,10 +208,10 @@ async function until(who, what, holds) {
   await page.goto(base + record, { waitUntil: "networkidle" });
   const name = await page.locator("h1").innerText();
   await page.goto(base + "/access", { waitUntil: "networkidle" });
+  const who = await page.locator(".who strong").innerText();
   await Promise.all([page.waitForNavigation({ waitUntil: "networkidle" }), page.locator(".who button").click()]);
   await page.goBack({ waitUntil: "networkidle" }).catch(() => null);
-  await page.goBack({ waitUntil: "networkidle" }).catch(() => null);
-  if ((await page.locator("body").innerText()).includes(name)) faults.push("cache: going back after signing out shows the record");
+  if ((await page.locator("body").innerText()).includes(`You are ${who}`)) faults.push("cache: going back after signing out shows who was signed in");
   if (session) {
     await context.addCookies([session]);
     const kept = await page.goto(base + record, { waitUntil: "networkidle" });

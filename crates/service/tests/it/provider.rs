@@ -24,6 +24,7 @@ struct Provider {
 
 impl Provider {
     /// `None` where it can't be installed here.
+    #[allow(clippy::print_stderr, reason = "what is skipped must be seen")]
     fn start() -> Option<Self> {
         let installed = Command::new(scripts().join("install")).output().ok()?;
         let said = String::from_utf8_lossy(&installed.stdout).trim().to_owned();
