@@ -108,28 +108,9 @@ const own = (await herself.page.locator("a[href^='/me/']").first().getAttribute(
 const id = own.split("/")[2];
 const record = `/people/${id}`;
 
-// --- each of the ten
-const everybody = {};
-for (const subject of ["gp", "ward-nurse", "care-manager", "care-worker", "social-worker", "technician", "researcher",
-  "privacy-officer", "daughter"]) everybody[subject] = await person(subject);
-for (const path of ["/me", `/me/${id}`, `/me/${id}?easy=1&large=1`, `/me/${id}/looked`, `/me/${id}/choices`, `/me/${id}/people`,
-  `/me/${id}/readings`, `/me/${id}/wrong`]) await look(herself, path);
-await look(everybody.daughter, "/me");
-await look(everybody.daughter, `/me/${id}`);
-for (const path of ["/privacy", "/access", "/access/try", "/access/choices", "/access/sensitive", "/access/side-by-side"]) {
-  await look(everybody["privacy-officer"], path);
-}
-await look(everybody.gp, "/access/ask");
-for (const subject of ["gp", "ward-nurse", "care-manager", "care-worker", "social-worker", "technician"]) {
-  await look(everybody[subject], record, { axeToo: subject !== "technician" });
-}
-await look(everybody.researcher, record, { status: 403, axeToo: false });
-const sideBySide = await look(everybody["privacy-officer"], "/access/side-by-side", { axeToo: false });
-const columns = await sideBySide.locator("thead th").count();
-if (columns < 11) faults.push(`side by side: ${columns - 1} people`);
-
 // --- a care worker writes; GP and ward see it; she corrects it
-const worker = everybody["care-worker"];
+// First, as emergency access of the ward ends after fifteen minutes.
+const worker = await person("care-worker"), gp = await person("gp"), nurse = await person("ward-nurse");
 const FIRST = "Walks to the window with one stick", SECOND = "Walks to the window with two sticks";
 async function fill(page, fields) {
   for (const [field, text] of Object.entries(fields)) {
@@ -159,8 +140,8 @@ async function until(who, what, holds) {
   await page.keyboard.press("Space");
   await submit(page);
   if (!(await page.locator("main").innerText()).includes("The note was taken and is kept")) faults.push(`care note: sent, and at ${page.url()}`);
-  const gp = await until(everybody.gp, "the note", (text) => text.includes(FIRST));
-  const ward = await until(everybody["ward-nurse"], "the note", (text) => text.includes(FIRST));
+  const first = await until(gp, "the note", (text) => text.includes(FIRST));
+  const ward = await until(nurse, "the note", (text) => text.includes(FIRST));
   await page.locator("main a[href^='/care-note/']").first().focus();
   await Promise.all([page.waitForNavigation({ waitUntil: "networkidle" }), page.keyboard.press("Enter")]);
   const form = new URL(page.url()).pathname;
@@ -168,11 +149,11 @@ async function until(who, what, holds) {
   await fill(page, { note: SECOND, written_by: "Jo Fenwick" });
   await submit(page);
   const shown = (text) => text.includes(SECOND) && text.includes("corrected") && text.includes(`Before the change: ${FIRST}`);
-  const again = await until(everybody.gp, "the correction", shown);
-  const there = await until(everybody["ward-nurse"], "the correction", shown);
+  const again = await until(gp, "the correction", shown);
+  const there = await until(nurse, "the correction", shown);
   if (shots) {
-    await everybody.gp.page.setViewportSize({ width: 1280, height: 900 });
-    await everybody.gp.page.screenshot({ path: `${shots}/signed-corrected-1280.png`, fullPage: true });
+    await gp.page.setViewportSize({ width: 1280, height: 900 });
+    await gp.page.screenshot({ path: `${shots}/signed-corrected-1280.png`, fullPage: true });
   }
   // She sees it too, with the earlier words, and who read and corrected it.
   await herself.page.goto(base + `/me/${id}?section=care-notes`, { waitUntil: "networkidle" });
@@ -180,8 +161,28 @@ async function until(who, what, holds) {
   if (!hers.includes(SECOND) || !hers.includes(FIRST)) faults.push("her own page does not show the correction beside the earlier words");
   await herself.page.goto(base + `/me/${id}/looked`, { waitUntil: "networkidle" });
   if (!(await herself.page.locator("main").innerText()).includes("Jo Fenwick")) faults.push("who corrected it is not among those who looked");
-  console.log(`care note: on the GP's page after ${gp} ms, the ward's after ${ward} ms; corrected: ${again} ms, ${there} ms`);
+  console.log(`care note: on the GP's page after ${first} ms, the ward's after ${ward} ms; corrected: ${again} ms, ${there} ms`);
 }
+
+// --- each of the ten
+// Each signs in when it is their turn: a session that idles ends.
+for (const path of ["/me", `/me/${id}`, `/me/${id}?easy=1&large=1`, `/me/${id}/looked`, `/me/${id}/choices`, `/me/${id}/people`,
+  `/me/${id}/readings`, `/me/${id}/wrong`]) await look(herself, path);
+const daughter = await person("daughter");
+await look(daughter, "/me");
+await look(daughter, `/me/${id}`);
+const officer = await person("privacy-officer");
+for (const path of ["/privacy", "/access", "/access/try", "/access/choices", "/access/sensitive", "/access/side-by-side"]) {
+  await look(officer, path);
+}
+const sideBySide = await look(officer, "/access/side-by-side", { axeToo: false });
+const columns = await sideBySide.locator("thead th").count();
+if (columns < 11) faults.push(`side by side: ${columns - 1} people`);
+await look(await person("gp"), "/access/ask");
+for (const subject of ["gp", "ward-nurse", "care-manager", "care-worker", "social-worker", "technician"]) {
+  await look(await person(subject), record, { axeToo: subject !== "technician" });
+}
+await look(await person("researcher"), record, { status: 403, axeToo: false });
 
 // --- what a hostile site could try
 // A session that was set before is not the one after signing in, and opens nothing.
@@ -221,7 +222,8 @@ async function until(who, what, holds) {
 }
 // Another site sends her form, shows her page in a frame, and reads it.
 {
-  const context = await browser.newContext({ storageState: await herself.plain.storageState() });
+  const again = await person("herself");
+  const context = await browser.newContext({ storageState: await again.plain.storageState() });
   const evil = createServer((request, answer) => {
     const part = new URL(request.url, "http://evil").pathname;
     answer.setHeader("content-type", "text/html");
@@ -243,14 +245,14 @@ async function until(who, what, holds) {
     await page.goto(`http://${host}:${port}/frame`, { waitUntil: "networkidle" });
     const texts = await Promise.all(page.frames().slice(1).map((f) => f.locator("body").innerText({ timeout: 5000 }).catch(() => "")));
     if (!texts.some((t) => t.includes("shown in a frame"))) faults.push(`frame from ${host}: the control is not shown`);
-    const [name] = (await herself.page.locator("h1").innerText()).split("\n");
+    const [name] = (await again.page.locator("h1").innerText()).split("\n");
     if (texts.some((t) => t.includes("My record") || t.includes("NHS number") || t.includes(name))) faults.push(`frame from ${host}: her record is shown`);
     const read = await page.evaluate((url) => fetch(url, { credentials: "include" }).then((r) => r.text(), () => ""), `${base}/me/${id}`);
     if (read) faults.push(`fetch from ${host}: her record is read`);
     await page.close();
   }
-  await herself.page.goto(base + `/me/${id}/choices`, { waitUntil: "networkidle" });
-  const objection = herself.page.locator("li", { hasText: "Objection to the shared record" });
+  await again.page.goto(base + `/me/${id}/choices`, { waitUntil: "networkidle" });
+  const objection = again.page.locator("li", { hasText: "Objection to the shared record" });
   if (!(await objection.first().innerText()).includes("Off")) faults.push("forgery: her choice was changed");
   evil.close();
   await context.close();
