@@ -46,9 +46,6 @@ use serde_json::{Value, json};
 use crate::audit_event::{Act, Event, Party, User};
 use crate::caller::Caller;
 use crate::gate::{Gate, HasGate};
-use crate::opened::Opened;
-use crate::policy::Depth;
-use crate::reader::Reader;
 
 /// People of one message under whom a read of it is written down; a message of more says so by their number.
 const PEOPLE_TOLD: usize = 1_000;
@@ -101,32 +98,9 @@ impl Grant {
         Ok(Some(Self::new(caller, "recipient", message)))
     }
 
-    /// For what was typed into a form, so that who wrote it may correct it: the organisation that sent it, or a person who
-    /// signed in for it, where the decision about the person's record (`opened`) lets them read care notes and nothing of
-    /// this message is withheld from them. The visitor of an open demonstration writes as whom the note names.
-    ///
-    /// # Errors
-    /// 404 for anybody else, after the refusal is in the audit trail.
-    pub async fn of_writer(
-        state: &impl HasGate,
-        caller: &Caller,
-        reader: &Reader,
-        opened: Option<&Opened>,
-        message: &Message,
-    ) -> Answer<Self> {
-        let own = caller.named && message.new.sender.eq_ignore_ascii_case(&caller.organisation.code);
-        let visitor = !caller.named && !caller.proven;
-        let decided = !caller.person
-            || opened.is_some_and(|o| {
-                let depth = o.decision.as_ref().map_or(Depth::None, |d| d.depth("care-notes"));
-                o.permit() && depth == Depth::Whole && !o.withholds_of(message.new.id.as_str())
-            });
-        if !(own || visitor) || !decided || caller.scopes.is_some() {
-            refuse(state, caller, message).await?;
-            return Err(Problem::not_found("care note"));
-        }
-        let user = reader.event(state.gate(), Act::Read).user;
-        Ok(Self { user, ..Self::new(caller, "writer", message) })
+    /// For who typed it into a form; [`crate::opened::grant_to_writer`] decides that.
+    pub(crate) fn writer(caller: &Caller, user: Option<User>, message: &Message) -> Self {
+        Self { user, ..Self::new(caller, "writer", message) }
     }
 
     fn new(caller: &Caller, ground: &'static str, message: &Message) -> Self {
@@ -145,7 +119,7 @@ impl Grant {
     }
 }
 
-async fn refuse(state: &impl HasGate, caller: &Caller, message: &Message) -> Answer<()> {
+pub(crate) async fn refuse(state: &impl HasGate, caller: &Caller, message: &Message) -> Answer<()> {
     let entry = NewAudit {
         actor: caller.organisation.code.clone(),
         action: "access-refused".to_owned(),

@@ -5,16 +5,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use causeway_exchange::Message;
 use causeway_host::{Answer, Problem};
 use causeway_record::{PersonView, Summary};
 use serde_json::{Value, json};
 
 use crate::audit_event::{Act, Event};
+use crate::caller::Caller;
 use crate::choices::Choice;
 use crate::decide::{self, Decision, Interface, Item, Reach, Request};
-use crate::disclosure::{entry, record_problem};
-use crate::gate::Gate;
+use crate::disclosure::{self, Grant, entry, record_problem};
+use crate::gate::{Gate, HasGate};
 use crate::labels::Labels;
+use crate::policy::Depth;
 use crate::reader::Reader;
 use crate::relationship::{self, Kind, Relationship, Told};
 use crate::sealed::Sealed;
@@ -220,15 +223,8 @@ impl Opened {
     pub fn hides_message(&self, message: &str) -> bool {
         match &self.decision {
             None => false,
-            Some(decision) => {
-                self.withheld.message(message) || decision.depth("originals") != crate::policy::Depth::Whole
-            }
+            Some(decision) => self.withheld.message(message) || decision.depth("originals") != Depth::Whole,
         }
-    }
-
-    /// Whether a message told something that is withheld from this reader.
-    pub fn withholds_of(&self, message: &str) -> bool {
-        self.withheld.message(message)
     }
 
     /// Whether something is held back that readers must be told of.
@@ -456,6 +452,33 @@ impl Opened {
         self.disclose(gate, reader, Act::Read, Sealed::new(()), |()| (vec![page.to_owned()], Vec::new()))
             .await
     }
+}
+
+/// Lets who typed a message into a form read it, so that they may correct it: the organisation that sent it, or a person who
+/// signed in for it, where the decision about the person's record (`opened`) lets them read care notes and nothing of this
+/// message is withheld from them. The visitor of an open demonstration writes as whom the note names.
+///
+/// # Errors
+/// 404 for anybody else, after the refusal is in the audit trail.
+pub async fn grant_to_writer(
+    state: &impl HasGate,
+    caller: &Caller,
+    reader: &Reader,
+    opened: Option<&Opened>,
+    message: &Message,
+) -> Answer<Grant> {
+    let own = caller.named && message.new.sender.eq_ignore_ascii_case(&caller.organisation.code);
+    let visitor = !caller.named && !caller.proven;
+    let decided = !caller.person
+        || opened.is_some_and(|o| {
+            let depth = o.decision.as_ref().map_or(Depth::None, |d| d.depth("care-notes"));
+            o.permit() && depth == Depth::Whole && !o.withheld.message(message.new.id.as_str())
+        });
+    if !(own || visitor) || !decided || caller.scopes.is_some() {
+        disclosure::refuse(state, caller, message).await?;
+        return Err(Problem::not_found("care note"));
+    }
+    Ok(Grant::writer(caller, reader.event(state.gate(), Act::Read).user, message))
 }
 
 /// Gives out what was read of several people, or of nobody, after one entry for each.

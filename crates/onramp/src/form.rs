@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use causeway_access::audit_event::Act;
 use causeway_access::caller::{self, Caller};
-use causeway_access::disclosure::{Disclosure, Grant, Told};
+use causeway_access::disclosure::{Disclosure, Told};
 use causeway_access::{CodeSystem, Reach, Reader, opened};
 use causeway_broker::accept::{self, Typed};
 use causeway_broker::state::{AppState, Shared};
@@ -377,7 +377,7 @@ async fn earlier(
     } else {
         None
     };
-    let grant = Grant::of_writer(state, caller, reader, opened.as_ref(), &message).await?;
+    let grant = opened::grant_to_writer(state, caller, reader, opened.as_ref(), &message).await?;
     let read = Disclosure::of(state, grant).message(
         Told::part(json!({"part": "care-note"})),
         |contents| -> Result<Vec<u8>, Problem> {
