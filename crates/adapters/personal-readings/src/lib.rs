@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod apple;
 pub mod limits;
 mod rules;
 mod table;
 mod write;
 
 use std::borrow::Cow;
+use std::io::Read;
 use std::sync::Arc;
 
 use causeway_adapter::{
@@ -22,13 +24,13 @@ pub struct PersonalReadings;
 /// The format.
 pub const FORMAT: Format = Format {
     name: "personal-readings",
-    title: "A person's own readings (CSV of a form or meter)",
+    title: "A person's own readings (Apple Health, form or meter)",
     summary: "Blood pressure, weight, glucose, pulse, temperature and mood that a person takes at home",
     sector: Sector::Health,
     telling: Telling::Event,
-    versions: &["CSV with a heading"],
-    media_types: &["text/csv"],
-    extensions: &["csv"],
+    versions: &["CSV with a heading", "Apple Health export (ZIP or XML)"],
+    media_types: &["text/csv", "application/zip", "application/xml"],
+    extensions: &["csv", "zip", "xml"],
 };
 
 impl Adapter for PersonalReadings {
@@ -42,13 +44,41 @@ impl Adapter for PersonalReadings {
 
     fn detect(&self, input: &[u8]) -> Detection {
         let head = input.get(..limits::HEAD_BYTES.min(input.len())).unwrap_or_default();
+        match apple::form(head) {
+            Some(apple::Form::Zip) => return Detection::is(Confidence::Certain, "Apple Health export (ZIP)"),
+            Some(apple::Form::Xml) => return Detection::is(Confidence::Certain, "Apple Health export (XML)"),
+            None => {}
+        }
         match table::heading(&String::from_utf8_lossy(head)) {
             Some(_) => Detection::is(Confidence::Likely, "CSV"),
             None => Detection::no(),
         }
     }
 
-    fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+    fn streams(&self) -> bool {
+        true
+    }
+
+    fn stream(&self, input: &mut dyn Read, context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        let read = |_| causeway_adapter::common::INPUT_READ.issue();
+        let mut head = Vec::new();
+        input.take(limits::HEAD_BYTES as u64).read_to_end(&mut head).map_err(read)?;
+        if apple::form(&head).is_some() {
+            return apple::stream(self.name(), &mut head.as_slice().chain(input), context, sink);
+        }
+        let limit = causeway_core::limits::INPUT_BYTES_MAX as u64;
+        input.take(limit).read_to_end(&mut head).map_err(read)?;
+        if head.len() as u64 > limit {
+            return Err(causeway_adapter::too_long());
+        }
+        self.translate(&head, context, sink)
+    }
+
+    fn translate(&self, mut input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        let head = input.get(..limits::HEAD_BYTES.min(input.len())).unwrap_or_default();
+        if apple::form(head).is_some() {
+            return apple::stream(self.name(), &mut input, context, sink);
+        }
         let source = text(input);
         let (separator, heading) = table::heading(&source).ok_or_else(|| rules::HEADING.issue())?;
         let rows = table::read(&source, separator);

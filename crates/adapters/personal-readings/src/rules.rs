@@ -20,4 +20,16 @@ causeway_adapter::rules! {
         "look at the reading in the meter";
     COLUMN Information NotSupported "column-unknown" "the column is not one that is known; it is kept only in the original"
         "ask for the column to be added, if it matters";
+    // Apple Health.
+    EXPORT_ABSENT Fatal Structure "export-absent" "the archive holds no export of Apple Health"
+        "send the export.zip as the telephone wrote it";
+    ARCHIVE_BROKEN Fatal Structure "archive-broken" "the archive is damaged, encrypted, or holds far more than its size allows"
+        "export once more and send the file as it is";
+    EXPORT_LONG Fatal TooLong "export-too-long" "the export is longer than {} GiB"
+        "send the readings of the last years as a table";
+    BREAKS_OFF Error Structure "export-breaks-off" "the export breaks off or is no XML from here on; what stands before it was taken"
+        "export once more and send the file as it is";
+    ELEMENT_BROKEN Error Structure "element-broken" "the element can't be read, or names an entity that XML does not have; it was refused";
+    VALUE_ABSENT Error Required "value-absent" "the record has no value; it was refused";
+    KIND_UNKNOWN Information NotSupported "record-kind-not-taken" "records of this type are no readings that are taken; they are kept only in the original";
 }

@@ -122,9 +122,10 @@ pub(crate) fn row(c: &mut Composer<'_>, person: &str, patient: &Ref, row: &Row<'
     }
 }
 
-type Code = (&'static str, &'static str, &'static str);
-const LOINC_BP: Code = (systems::LOINC, "85354-9", "Blood pressure panel with all children optional");
-const SNOMED_BP: Code = (systems::SNOMED, "75367002", "Blood pressure");
+pub(crate) type Code = (&'static str, &'static str, &'static str);
+pub(crate) const LOINC_BP: Code =
+    (systems::LOINC, "85354-9", "Blood pressure panel with all children optional");
+pub(crate) const SNOMED_BP: Code = (systems::SNOMED, "75367002", "Blood pressure");
 
 struct About<'r, 'a> {
     patient: &'r Ref,

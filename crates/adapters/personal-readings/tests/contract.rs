@@ -6,7 +6,11 @@ use causeway_adapter_personal_readings::PersonalReadings;
 use serde_json::Value;
 
 fn fixture(case: &str) -> Translation {
-    let path = project_root().join("fixtures/personal-readings").join(case).join("input.csv");
+    let path = project_root().join("fixtures/personal-readings").join(case).join(if case == "apple-health" {
+        "input.xml"
+    } else {
+        "input.csv"
+    });
     translate(&PersonalReadings, &std::fs::read(path).expect("fixture"), &test_context())
 }
 
@@ -90,4 +94,101 @@ fn every_bundle_is_valid() {
         }
     }
     assert_eq!(faults, Vec::<String>::new());
+}
+
+/// A ZIP as a telephone writes it: entries one after another, sizes behind the data of each.
+fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    use std::io::Write;
+    let mut out = Vec::new();
+    for (name, content) in entries {
+        out.extend(b"PK\x03\x04\x14\x00\x08\x00\x08\x00");
+        out.extend([0; 16]);
+        out.extend((name.len() as u16).to_le_bytes());
+        out.extend([0; 2]);
+        out.extend(name.as_bytes());
+        let mut deflated = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        deflated.write_all(content).expect("memory");
+        out.extend(deflated.finish().expect("memory"));
+        out.extend(b"PK\x07\x08");
+        out.extend([0; 12]);
+    }
+    out.extend(b"PK\x01\x02 and the list of entries, which is not needed");
+    out
+}
+
+fn export() -> Vec<u8> {
+    std::fs::read(project_root().join("fixtures/personal-readings/apple-health/input.xml")).expect("fixture")
+}
+
+#[test]
+fn an_export_gives_each_blood_pressure_once() {
+    let translation = fixture("apple-health");
+    let readings = resources(&translation, "Observation");
+    let pressures: Vec<&Value> = readings.iter().filter(|r| r["component"].is_array()).collect();
+    let values: Vec<String> = pressures
+        .iter()
+        .map(|p| {
+            format!(
+                "{}/{}",
+                p["component"][0]["valueQuantity"]["value"], p["component"][1]["valueQuantity"]["value"]
+            )
+        })
+        .collect();
+    assert_eq!(values, ["142/84", "138/80"], "one by its correlation, one by its time");
+    let of = |code: &str| {
+        readings.iter().find(|r| r["code"]["coding"][0]["code"] == code).cloned().unwrap_or_default()
+    };
+    assert_eq!(of("29463-7")["valueQuantity"]["value"].to_string(), "61.50");
+    assert_eq!(
+        of("59408-5")["valueQuantity"]["value"].to_string(),
+        "95.5",
+        "a share of one, said in per cent"
+    );
+    assert_eq!(of("15074-8")["valueQuantity"]["code"], "mmol/L");
+    assert_eq!(of("8867-4")["effectivePeriod"]["end"], "2026-10-20T08:05:00+00:00");
+    assert!(
+        readings
+            .iter()
+            .all(|r| r["method"]["text"] == "Self-measured by the person" && r["device"].is_object())
+    );
+    assert_eq!(resources(&translation, "Patient")[0]["birthDate"], "1942-03-09");
+    let rules: Vec<&str> = translation.issues.iter().map(|i| i.rule).collect();
+    assert!(rules.contains(&"record-kind-not-taken") && rules.contains(&"time-invalid"), "{rules:?}");
+}
+
+#[test]
+fn an_export_in_its_archive_is_the_same() {
+    let plain = export();
+    let at = plain.iter().position(|b| *b == b'\n').expect("a line") + 1;
+    let (line, xml) = plain.split_at(at);
+    let mut whole = line.to_vec();
+    whole.extend(zip(&[
+        ("apple_health_export/export_cda.xml", b"<ClinicalDocument/>"),
+        ("apple_health_export/export.xml", xml),
+    ]));
+    assert_eq!(PersonalReadings.detect(&whole).confidence, Confidence::Certain);
+    let (one, two) = (
+        translate(&PersonalReadings, &plain, &test_context()),
+        translate(&PersonalReadings, &whole, &test_context()),
+    );
+    assert_eq!(one.outputs, two.outputs);
+    assert_eq!(one.ledger.totals(), two.ledger.totals());
+    // A file that is broken off gives what stands before.
+    let cut = translate(&PersonalReadings, plain.get(..plain.len() - 900).expect("long"), &test_context());
+    assert!(cut.issues.iter().any(|i| i.rule == "export-breaks-off") && !cut.outputs.is_empty());
+}
+
+#[test]
+fn an_archive_that_is_no_export_is_refused() {
+    let refused = |input: &[u8]| {
+        translate(&PersonalReadings, input, &test_context()).issues.first().map(|i| i.rule.to_string())
+    };
+    let line = b"NHS number,9990000018\n";
+    let with = |rest: Vec<u8>| [line.as_slice(), &rest].concat();
+    assert_eq!(refused(&with(zip(&[("export.xml.txt", b"nothing")]))).as_deref(), Some("export-absent"));
+    assert_eq!(refused(&zip(&[("export.xml", b"<HealthData/>")])).as_deref(), Some("person-absent"));
+    // Far more than its size allows: nothing but blanks, three hundred times and more.
+    let bomb = [b"<HealthData>".to_vec(), vec![b' '; 80 << 20]].concat();
+    let found = translate(&PersonalReadings, &with(zip(&[("export.xml", &bomb)])), &test_context());
+    assert!(found.issues.iter().any(|i| i.rule == "export-breaks-off"), "{:?}", found.issues);
 }
