@@ -95,6 +95,8 @@ pub struct Limits {
     pub body_idle_seconds: u64,
     /// Seconds to finish after shutdown begins.
     pub drain_seconds: u64,
+    /// Requests of one organisation under way at a time; 0 is no limit.
+    pub organisation_requests: usize,
     /// Requests per second and organisation; 0 is no limit.
     pub rate_per_second: u32,
     /// Requests at once before the rate counts.
@@ -134,6 +136,7 @@ impl Default for Limits {
             header_read_seconds: host::HEADER_READ_SECONDS,
             body_idle_seconds: host::BODY_IDLE_SECONDS,
             drain_seconds: host::DRAIN_SECONDS,
+            organisation_requests: host::REQUESTS_OF_ONE_ORGANISATION,
             rate_per_second: 0,
             rate_burst: 200,
             sync_wait_seconds: limits::SYNC_WAIT_SECONDS,

@@ -299,7 +299,9 @@ pub async fn failed(state: &Shared, caller: &Caller, limit: Option<usize>) -> An
                 limit,
                 ..MessageQuery::default()
             };
-            let (refused, late) = (of(Stand::Error), of(Stand::Undeliverable));
+            // Who put it right has nothing more to do with it.
+            let refused = MessageQuery { uncorrected: true, ..of(Stand::Error) };
+            let late = of(Stand::Undeliverable);
             let waiting = WorkQuery { state: Some(WorkState::Parked), limit, ..WorkQuery::default() };
             Ok(Failed {
                 refused: s.engine.search(&refused)?,

@@ -336,6 +336,26 @@ fn reached(local: &'static [&'static dyn Adapter], leg: &Leg) -> &'static [&'sta
     Box::leak(remote.collect::<Vec<_>>().into_boxed_slice())
 }
 
+/// Bytes of a translator's answer.
+const REPLY_BYTES_MAX: usize = 1 << 30;
+
+/// A translator's answer; `None` where it is none, or too large.
+async fn read(mut response: reqwest::Response) -> Result<Option<Reply>, reqwest::Error> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = response.chunk().await? {
+        if bytes.len() + piece.len() > REPLY_BYTES_MAX {
+            tracing::error!(limit = REPLY_BYTES_MAX, "the translator's answer is too large");
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    let reply = serde_json::from_slice(&bytes);
+    if reply.is_err() {
+        tracing::error!("the translator's answer is none");
+    }
+    Ok(reply.ok())
+}
+
 impl Remote {
     fn ask(&self, input: &[u8], context: &Context) -> Result<Reply, Issue> {
         let request = Request {
@@ -352,20 +372,26 @@ impl Remote {
                         sent = sent.bearer_auth(secret);
                     }
                     // Workers are plain threads, so waiting here holds up nothing else.
-                    runtime.block_on(async { sent.send().await?.error_for_status()?.json().await })
+                    runtime.block_on(async { read(sent.send().await?.error_for_status()?).await })
                 };
-                let answer: Result<Reply, reqwest::Error> = if *alone {
+                let answer: Result<Option<Reply>, reqwest::Error> = if *alone {
                     let _turn = turn.write().unwrap_or_else(PoisonError::into_inner);
                     post()
                 } else {
                     let _turn = turn.read().unwrap_or_else(PoisonError::into_inner);
                     post()
                 };
-                answer.map_err(|error| match (error.is_connect(), *alone) {
-                    // Nothing was sent: it is away, and no message is the cause.
-                    (true, _) => isolation::away(),
-                    (false, false) => isolation::interrupted(),
-                    (false, true) => isolation::died(),
+                // What is no answer, or too large for one, ends as a translator does that died of the message.
+                let answer = answer.map(|reply| {
+                    reply.ok_or_else(|| if *alone { isolation::died() } else { isolation::interrupted() })
+                });
+                answer.unwrap_or_else(|error| {
+                    Err(match (error.is_connect(), *alone) {
+                        // Nothing was sent: it is away, and no message is the cause.
+                        (true, _) => isolation::away(),
+                        (false, false) => isolation::interrupted(),
+                        (false, true) => isolation::died(),
+                    })
                 })
             }
         }

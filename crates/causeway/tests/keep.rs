@@ -228,6 +228,36 @@ fn ig_17_audit_edits_cuts_and_a_new_chain_are_found_at_the_row() {
 }
 
 #[test]
+fn pointers_that_changed_and_a_head_that_cannot_be_read_are_told() {
+    let (_folder, data) = copied();
+    let place = data.join("pointers.sqlite");
+    let pointers = causeway_locator::Store::open(&place).expect("opens");
+    for number in 0..3 {
+        let id = format!("ZV801-{number}");
+        let resource = serde_json::json!({"id": id, "description": "a plan"});
+        let pointer = causeway_locator::Pointer { id, resource, ..Default::default() };
+        pointers.create(&pointer, &[], false).expect("kept");
+    }
+    drop(pointers);
+    let (good, said) = verify(&data);
+    assert!(good, "the control: {said}");
+    let conn = Connection::open(&place).expect("opens");
+    conn.execute("UPDATE pointer SET resource=replace(resource, 'plan', 'plane') WHERE id='ZV801-1'", [])
+        .expect("changed");
+    drop(conn);
+    let (good, said) = verify(&data);
+    assert!(!good && said.contains("pointers.sqlite: 1 of 3 pointers"), "{said}");
+    fs::write(&place, b"this is no database at all, and it is longer than the head of one, which has a hundred bytes of it....").expect("written");
+    let (good, said) = verify(&data);
+    assert!(!good && said.contains("pointers.sqlite"), "{said}");
+
+    let (_folder, data) = copied();
+    edit(&data, "DROP TABLE meta");
+    let (good, said) = verify(&data);
+    assert!(!good && said.contains("its head can't be read") && said.contains("head unreadable"), "{said}");
+}
+
+#[test]
 fn a_changed_value_and_a_lost_key_are_told_and_resealing_needs_a_reason() {
     let (_folder, data) = copied();
     edit(&data, "UPDATE message SET sender='ZV999' WHERE seq=3");

@@ -392,6 +392,8 @@ pub struct MessageQuery {
     pub person_key: Option<String>,
     /// Only messages in or once in an inbox (`Some(true)`), or only the broker's own (`Some(false)`).
     pub inbox: Option<bool>,
+    /// Without those that a corrected message stands in for, unless that failed too.
+    pub uncorrected: bool,
     /// Received at or after.
     pub since: Option<Timestamp>,
     /// Received before.

@@ -12,6 +12,7 @@ pub mod panics;
 pub mod problem;
 pub mod rate;
 pub mod server;
+pub mod share;
 pub mod signals;
 pub mod standing;
 pub mod tls;

@@ -6,6 +6,8 @@ pub const FORM_BYTES_MAX: usize = 64 * 1024;
 pub const CONNECTIONS_MAX: usize = 512;
 /// Open connections from one address, of each listener; this machine's own, where a proxy may speak for many, aside.
 pub const CONNECTIONS_OF_ONE_ADDRESS: usize = 256;
+/// Requests of one organisation under way at a time.
+pub const REQUESTS_OF_ONE_ORGANISATION: usize = 128;
 /// Seconds in which the first frame of a connection must have come, where a protocol has no header.
 pub const FIRST_FRAME_SECONDS: u64 = 15;
 /// Seconds in which a request's header must have come, also the time a kept connection may idle.

@@ -19,7 +19,7 @@ pub mod store;
 pub use codes::Edition;
 pub use outcome::{Issue, Refusal, Success};
 pub use rules::Pointer;
-pub use store::{Store, StoreError};
+pub use store::{Store, StoreError, examine};
 
 /// Identifier system of NHS numbers.
 pub const NHS_NUMBER: &str = "https://fhir.nhs.uk/Id/nhs-number";

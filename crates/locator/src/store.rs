@@ -4,13 +4,15 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
+use sha2::{Digest as _, Sha256};
 
 use crate::query::Search;
 use crate::rules::Pointer;
 
 /// Newest schema version.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Milliseconds that a call waits for another process.
 const BUSY_MILLIS: u64 = 5_000;
 
@@ -26,6 +28,12 @@ CREATE TABLE pointer(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX pointer_of_person ON pointer(nhs_number, category, kind, created, id);
 ";
+
+/// Version 2: the SHA-256 of each row, so that damage is found. Rows of before have none until they are changed.
+const V2: &str = "ALTER TABLE pointer ADD COLUMN sha256 BLOB;";
+
+/// The columns of a pointer.
+const COLUMNS: &str = "id, nhs_number, custodian, kind, category, created, resource";
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +86,8 @@ impl Store {
         db.execute_batch("PRAGMA synchronous=FULL;")?;
         let version: u32 = db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
         match version {
-            0 => db.execute_batch(&format!("BEGIN;{SCHEMA}PRAGMA user_version={VERSION};COMMIT;"))?,
+            0 => db.execute_batch(&format!("BEGIN;{SCHEMA}{V2}PRAGMA user_version={VERSION};COMMIT;"))?,
+            1 => db.execute_batch(&format!("BEGIN;{V2}PRAGMA user_version={VERSION};COMMIT;"))?,
             VERSION => {}
             newer => return Err(StoreError::Newer(newer)),
         }
@@ -178,12 +187,82 @@ impl Store {
 
 fn insert(db: &Connection, p: &Pointer) -> Result<()> {
     let mut statement = db.prepare_cached(
-        "INSERT INTO pointer(id, nhs_number, custodian, kind, category, created, resource)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO pointer(id, nhs_number, custodian, kind, category, created, resource, sha256)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     let resource = p.resource.to_string();
-    statement.execute(params![p.id, p.nhs_number, p.custodian, p.kind, p.category, p.created, resource])?;
+    let row = [&p.id, &p.nhs_number, &p.custodian, &p.kind, &p.category, &p.created, &resource];
+    let sum = digest(&row.map(String::as_bytes));
+    statement.execute(params![
+        p.id,
+        p.nhs_number,
+        p.custodian,
+        p.kind,
+        p.category,
+        p.created,
+        resource,
+        sum
+    ])?;
     Ok(())
+}
+
+/// The digest of a row: each column with its length before it.
+fn digest(columns: &[&[u8]; 7]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for column in columns {
+        hash.update((column.len() as u64).to_be_bytes());
+        hash.update(column);
+    }
+    hash.finalize().into()
+}
+
+/// What is wrong with a file of pointers, a sentence each: the database by its own check, and each row by its digest. A file
+/// that is not there is good. Nothing is written; others may write meanwhile.
+///
+/// # Errors
+/// [`StoreError`]: it can't be read at all.
+pub fn examine(path: &Path) -> Result<Vec<String>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    db.busy_timeout(Duration::from_millis(BUSY_MILLIS))?;
+    db.execute_batch("PRAGMA query_only=ON;")?;
+    let version: u32 = db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    if version == 0 || version > VERSION {
+        return Err(StoreError::Newer(version));
+    }
+    let mut found: Vec<String> = Vec::new();
+    let mut check = db.prepare("PRAGMA integrity_check(20)")?;
+    let mut told = check.query([])?;
+    while let Some(row) = told.next()? {
+        if row.get::<_, String>(0)? != "ok" {
+            found.push("the database is damaged".to_owned());
+        }
+    }
+    found.dedup();
+    if version < 2 {
+        return Ok(found);
+    }
+    let mut rows = db.prepare(&format!("SELECT {COLUMNS}, sha256 FROM pointer"))?;
+    let mut rows = rows.query([])?;
+    let (mut number, mut wrong) = (0u64, 0u64);
+    while let Some(row) = rows.next()? {
+        number += 1;
+        let mut columns: [&[u8]; 7] = [b""; 7];
+        for (at, column) in columns.iter_mut().enumerate() {
+            *column = match row.get_ref(at)? {
+                ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes,
+                _ => b"",
+            };
+        }
+        let kept = row.get_ref(7)?;
+        wrong += u64::from(kept != ValueRef::Null && kept != ValueRef::Blob(&digest(&columns)));
+    }
+    if wrong > 0 {
+        found.push(format!("{wrong} of {number} pointers are not as they were written"));
+    }
+    Ok(found)
 }
 
 fn get(db: &Connection, id: &str) -> Result<Option<Pointer>> {
@@ -222,6 +301,36 @@ mod tests {
             resource: json!({"id": id}),
             ..Pointer::default()
         }
+    }
+
+    #[test]
+    fn a_changed_byte_is_found_and_what_was_written_by_version_1_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pointers.sqlite");
+        assert_eq!(examine(&path).unwrap(), Vec::<String>::new(), "there is none yet");
+        let store = Store::open(&path).unwrap();
+        for n in 0..20 {
+            store.create(&pointer(&format!("A-{n}")), &[], false).unwrap();
+        }
+        assert_eq!(examine(&path).unwrap(), Vec::<String>::new(), "the control, while it is open");
+        store
+            .lock()
+            .execute("UPDATE pointer SET resource = replace(resource, 'A-7', 'A-8') WHERE id = 'A-7'", [])
+            .unwrap();
+        assert_eq!(examine(&path).unwrap(), ["1 of 20 pointers are not as they were written"]);
+        store.lock().execute_batch("ALTER TABLE pointer DROP COLUMN sha256; PRAGMA user_version=1;").unwrap();
+        drop(store);
+        assert_eq!(examine(&path).unwrap(), Vec::<String>::new());
+        let store = Store::open(&path).unwrap();
+        assert!(store.get("A-1").unwrap().is_some());
+        assert_eq!(store.create(&pointer("A-20"), &[], false).unwrap(), Kept::New);
+        drop(store);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[..100].copy_from_slice(&[0; 100]);
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        assert!(examine(&path).is_err(), "no database any more");
     }
 
     #[test]

@@ -231,7 +231,13 @@ pub(crate) fn metrics(shared: &Shared) -> Result<Metrics> {
             )?;
             metrics.latest_time = conn.first("SELECT high_water FROM meta", p![], |r| time(r, 0))?;
             metrics.kept = one(conn, "SELECT message_seq FROM meta")?;
-            metrics.failed = one(conn, "SELECT count(*) FROM message WHERE state='error'")?;
+            metrics.failed = one(
+                conn,
+                &format!(
+                    "SELECT count(*) FROM message WHERE state='error' AND NOT {}",
+                    crate::read::CORRECTED
+                ),
+            )?;
             metrics.undeliverable = one(conn, "SELECT count(*) FROM message WHERE state='undeliverable'")?;
             metrics.expectations_open = one(
                 conn,

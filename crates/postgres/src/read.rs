@@ -47,6 +47,11 @@ impl Where {
     }
 }
 
+/// A condition on `message`: a corrected one stands in for it, and that did not fail too.
+pub(crate) const CORRECTED: &str =
+    "EXISTS (SELECT 1 FROM message r WHERE r.linked = message.id AND r.kind = 'data'
+  AND r.door = 'http' AND r.state NOT IN ('error', 'undeliverable'))";
+
 /// The conditions of a search, after `select`.
 fn conditions(select: &str, query: &MessageQuery) -> Where {
     let mut found = Where { sql: format!("{select} FROM message WHERE true"), values: Vec::new() };
@@ -66,6 +71,9 @@ fn conditions(select: &str, query: &MessageQuery) -> Where {
         found.values.push(Box::new(reference.clone()));
         let at = found.values.len();
         found.sql.push_str(&format!(" AND (control_id = ${at} OR local_id = ${at})"));
+    }
+    if query.uncorrected {
+        found.sql.push_str(&format!(" AND NOT {CORRECTED}"));
     }
     found.and("person_key =", query.person_key.clone());
     found.and("linked =", query.linked.as_ref().map(ToString::to_string));

@@ -18,13 +18,14 @@ use causeway_doors::{fault, fhir, http, process_message, scaip, validate};
 use causeway_host::origin::Guard;
 use causeway_host::problem::Problem;
 use causeway_host::server::{self, Wrap};
+use causeway_host::share::Shares;
 use causeway_host::{browser, limits, tls};
 use causeway_pages as pages;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::{attempts, health, heavy, metrics, negotiate, openapi};
+use crate::{attempts, health, heavy, metrics, negotiate, openapi, panicked, shares};
 
 type Task = Box<dyn FnOnce(Shared, CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
@@ -118,9 +119,14 @@ impl Service {
                 heavy::Turns::new(settings.limits.heavy_reads),
                 heavy::turn,
             ))
+            .layer(middleware::from_fn_with_state(
+                (self.state.clone(), Shares::new(settings.limits.organisation_requests)),
+                shares::turn,
+            ))
             .layer(middleware::from_fn_with_state(self.state.clone(), attempts::slow))
             .layer(middleware::from_fn_with_state(guard, from_our_own))
             .layer(middleware::from_fn(pages::problems_as_pages))
+            .layer(middleware::from_fn(panicked::told))
             .layer(middleware::from_fn_with_state(self.state.clone(), observe))
             .with_state(self.state.clone())
     }

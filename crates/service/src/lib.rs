@@ -13,6 +13,8 @@ mod heavy;
 mod metrics;
 mod negotiate;
 pub mod openapi;
+mod panicked;
+mod shares;
 pub mod testing;
 
 pub use app::{Service, serve};

@@ -5,14 +5,16 @@ use std::sync::atomic::Ordering;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use causeway_access::Caller;
 use causeway_broker::state::{AppState, Shared};
 use causeway_exchange::Metrics;
 use causeway_host::counters::{BUCKETS_SECONDS, Histogram};
 use causeway_host::problem::Answer;
 use jiff::Timestamp;
 
-/// The handler.
-pub async fn metrics(State(state): State<Shared>) -> Answer<Response> {
+/// The handler: for an operator, for the names of mailboxes and endpoints are in it.
+pub async fn metrics(State(state): State<Shared>, caller: Caller) -> Answer<Response> {
+    caller.require_operator()?;
     let engine = state.blocking(|s| s.engine.metrics()).await?;
     let text = render(&state, &engine, state.clock.now());
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())

@@ -229,7 +229,10 @@ pub(crate) fn metrics(shared: &Shared) -> Result<Metrics> {
         let latest = rows::all(conn, "SELECT high_water FROM meta", [], |r| rows::time(r, 0))?;
         metrics.latest_time = latest.first().copied();
         metrics.kept = one("SELECT message_seq FROM meta")?;
-        metrics.failed = one("SELECT count(*) FROM message WHERE state='error'")?;
+        metrics.failed = one(&format!(
+            "SELECT count(*) FROM message WHERE state='error' AND NOT {}",
+            crate::read::CORRECTED
+        ))?;
         metrics.undeliverable = one("SELECT count(*) FROM message WHERE state='undeliverable'")?;
         metrics.expectations_open =
             one("SELECT count(*) FROM expectation WHERE outcome IS NULL AND overdue_since IS NULL")?;

@@ -52,6 +52,11 @@ impl Conditions {
     }
 }
 
+/// A condition on `message`: a corrected one stands in for it, and that did not fail too.
+pub(crate) const CORRECTED: &str =
+    "EXISTS (SELECT 1 FROM message r WHERE r.linked = message.id AND r.kind = 'data'
+  AND r.door = 'http' AND r.state NOT IN ('error', 'undeliverable'))";
+
 fn conditions(query: &MessageQuery) -> (String, Vec<Value>) {
     let mut all = Conditions::default();
     all.text("mailbox_to =", &query.mailbox_to);
@@ -70,6 +75,9 @@ fn conditions(query: &MessageQuery) -> (String, Vec<Value>) {
         all.values.push(Value::Text(reference.clone()));
         let at = all.values.len();
         all.sql.push_str(&format!(" AND (control_id = ?{at} OR local_id = ?{at})"));
+    }
+    if query.uncorrected {
+        all.sql.push_str(&format!(" AND NOT {CORRECTED}"));
     }
     all.text("person_key =", &query.person_key);
     all.and("linked =", query.linked.as_ref().map(|l| Value::Text(l.to_string())));

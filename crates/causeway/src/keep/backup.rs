@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{EXCHANGE, KEY, RECORD, embedded, said};
+use super::{EXCHANGE, KEY, POINTERS, RECORD, embedded, said};
 use crate::cli::print;
 
 /// The list of what a backup holds.
@@ -23,8 +23,6 @@ const MANIFEST: &str = "backup.json";
 const SEAL: &str = "backup.seal";
 /// Version of a backup's layout.
 const VERSION: u32 = 1;
-/// The pointers that others made (National Record Locator).
-const POINTERS: &str = "pointers.sqlite";
 /// Files beside exchange and record that a restored exchange needs. The key of the seals is not among them: a restored
 /// exchange gets a key of its own, and who has the backup can't make seals of the first.
 const BESIDE: [&str; 2] = ["person.key", "mesh-tokens.log"];

@@ -12,6 +12,8 @@ use causeway_seal::{KEY_FILE, Key, SealError, seal_path};
 
 /// Folder of messages and audit trail within a data directory.
 pub const EXCHANGE: &str = "exchange";
+/// File of the pointers that others made (National Record Locator).
+pub const POINTERS: &str = "pointers.sqlite";
 /// File of the record within a data directory.
 pub const RECORD: &str = "record.sqlite";
 

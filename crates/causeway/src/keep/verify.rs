@@ -13,7 +13,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{EXCHANGE, KEY, RECORD, embedded, files_of, remove, said};
+use super::{EXCHANGE, KEY, POINTERS, RECORD, embedded, files_of, remove, said};
 use crate::cli::{EXIT_REFUSED, print};
 
 /// What to do where the record does not hold what was taken into it.
@@ -57,7 +57,11 @@ pub fn run(args: &VerifyArgs) -> Result<u8, String> {
     let mut found = examine(&args.data);
     // What was found before and nobody has dealt with. (What is found again is told once.)
     let remembered = evidence::Evidence::read(&args.data).known().0;
-    let (entries, head) = Reader::open(&exchange).and_then(|reader| reader.audit_head()).unwrap_or_default();
+    let head = Reader::open(&exchange).and_then(|reader| reader.audit_head());
+    let (entries, head) = head.unwrap_or_else(|error| {
+        found.push(Finding::new("audit trail", format!("its head can't be read: {error}"), RESTORE));
+        (0, "unreadable".to_owned())
+    });
     let known: BTreeSet<String> = found.iter().map(|one| one.place.clone()).collect();
     for one in remembered.into_iter().filter(|one| !known.contains(&one.place)) {
         let what = format!("{} (found {}; look at it, then --reseal or restore)", one.what, one.found_at);
@@ -122,7 +126,16 @@ pub fn examine(data: &Path) -> Vec<Finding> {
         }
         Err(error) => found.push(unreadable(RECORD, &error, REBUILD)),
     }
+    found.extend(pointers(data));
     found
+}
+
+/// The pointers that others made.
+fn pointers(data: &Path) -> Vec<Finding> {
+    match causeway_locator::examine(&data.join(POINTERS)) {
+        Ok(wrong) => wrong.into_iter().map(|what| Finding::new(POINTERS, what, RESTORE)).collect(),
+        Err(error) => vec![Finding::new(POINTERS, error.to_string(), RESTORE)],
+    }
 }
 
 /// What the record holds, read when it is asked for.
@@ -215,6 +228,7 @@ pub fn at_open(store: Option<&Store>, record: &Record) -> Vec<Damage> {
 /// How a running exchange examines itself.
 pub fn examiner(data: &Path, store: Option<Arc<Store>>, record: Arc<Record>) -> evidence::Examine {
     let exchange = data.join(EXCHANGE);
+    let data = data.to_owned();
     Arc::new(move || {
         let unreadable = |place: &str, error: &dyn std::fmt::Display, advice| {
             vec![Finding::new(place, format!("can't be read: {error}"), advice)]
@@ -227,6 +241,7 @@ pub fn examiner(data: &Path, store: Option<Arc<Store>>, record: Arc<Record>) -> 
             );
             found.extend(compared.unwrap_or_else(|error| unreadable("exchange and record", &error, RESTORE)));
         }
+        found.extend(pointers(&data));
         damage(found)
     })
 }

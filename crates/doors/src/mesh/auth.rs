@@ -5,11 +5,14 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::header;
 use axum::http::request::Parts;
+use causeway_access::attempts::Try;
 use causeway_access::{Caller, Organisation};
 use causeway_broker::state::{AppState, Shared};
 use causeway_exchange::Desk;
-use causeway_host::Peer;
-use causeway_host::hex;
+use causeway_host::counters::Counters;
+use causeway_host::limits::RETRY_AFTER_SECONDS;
+use causeway_host::share::Share;
+use causeway_host::{Peer, hex};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -45,6 +48,8 @@ pub(super) struct Call {
     pub(super) mesh: Arc<Mesh>,
     pub(super) version: Version,
     pub(super) mailbox: Arc<Mailbox>,
+    /// Its mailbox's share of what is served at a time.
+    _share: Arc<Share>,
 }
 
 /// A token that may be used this once.
@@ -181,10 +186,39 @@ impl FromRequestParts<Shared> for Signed {
         let named = named.unwrap_or_default();
         let version = Version::of(&parts.headers)?;
         let token = parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-        let used = authorise(&mesh, &named, token.unwrap_or_default().trim(), Timestamp::now())?;
+        let token = token.unwrap_or_default().trim();
+        let strict = mesh.config.mode == Mode::Strict;
+        // Tokens differ each time: what lets a mailbox through others' failures is that it got in from this address before.
+        let address = parts.extensions.get::<Peer>().map(|p| p.address.ip().to_string()).unwrap_or_default();
+        let tried = |shown: &str| Try {
+            address: address.clone(),
+            account: format!("mesh {named}"),
+            shown: Sha256::digest(shown.as_bytes()).into(),
+        };
+        let (gate, before) = (&state.gate, tried(&named));
+        if strict && let Err(seconds) = gate.attempts.may_try(&before, state.clock.now()) {
+            Counters::add(&state.counters.sign_ins_slowed);
+            return Err(Refusal::slowed(seconds));
+        }
+        let failed = |refusal: Refusal| {
+            if strict {
+                Counters::add(&state.counters.sign_ins_failed);
+                let failures = gate.attempts.failed(&tried(token), state.clock.now());
+                tracing::warn!(address, failures, "MESH sign-in failed");
+            }
+            refusal
+        };
+        let used = match authorise(&mesh, &named, token, Timestamp::now()) {
+            Err(refusal) if refusal.text == INVALID => return Err(failed(refusal)),
+            other => other?,
+        };
         let unknown =
             || Refusal::new(axum::http::StatusCode::FORBIDDEN, "SEND", "EPL-151", "No mailbox matched");
-        let mailbox = mesh.mailboxes.get(&named).cloned().ok_or_else(unknown)?;
+        let mailbox = mesh.mailboxes.get(&named).cloned().ok_or_else(|| failed(unknown()))?;
+        if strict {
+            gate.attempts.succeeded(&before, state.clock.now());
+        }
+        let share = mesh.shares.take(&mailbox.id).ok_or_else(|| Refusal::slowed(RETRY_AFTER_SECONDS))?;
         if let Some(expected) = &mailbox.certificate_sha256 {
             let shown = parts.extensions.get::<Peer>().and_then(|p| p.certificate.clone());
             let shown = shown.map(|der| hex(&Sha256::digest(&der)));
@@ -195,7 +229,11 @@ impl FromRequestParts<Shared> for Signed {
         if mesh.config.mode == Mode::Strict && !mailbox.active {
             return Err(Refusal::forbidden("Request Received from Inactive Mailbox"));
         }
-        Ok(Self { call: Call { state: state.clone(), mesh, version, mailbox }, token: used })
+        let call = Call { state: state.clone(), mesh, version, mailbox, _share: Arc::new(share) };
+        call.caller()
+            .take_rate(state)
+            .map_err(|problem| Refusal::slowed(problem.retry_after.unwrap_or(1)))?;
+        Ok(Self { call, token: used })
     }
 }
 

@@ -40,6 +40,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post, put};
 use causeway_exchange::{EngineError, Message, MessageId, WorkflowFilter};
+use causeway_host::share::Shares;
 use jiff::Timestamp;
 
 pub use auth::token;
@@ -59,6 +60,8 @@ pub struct Mesh {
     pub(in crate::mesh) revived: Mutex<BTreeMap<MessageId, (&'static str, Arc<Message>)>>,
     /// Workflows that routes name, with the version of the table they were read from.
     pub(in crate::mesh) routed: Mutex<Option<(u64, Arc<Vec<WorkflowFilter>>)>>,
+    /// What is under way by mailbox.
+    pub(in crate::mesh) shares: Shares,
 }
 
 impl std::fmt::Debug for Mesh {
@@ -84,7 +87,9 @@ pub enum OpenError {
 impl Mesh {
     fn new(config: MeshConfig, journal: Option<Arc<journal::Journal>>, embedded: bool) -> Self {
         let mailboxes = config.by_id();
-        Self { config, mailboxes, journal, embedded, revived: Mutex::default(), routed: Mutex::default() }
+        let shares = Shares::new(0);
+        let (revived, routed) = (Mutex::default(), Mutex::default());
+        Self { config, mailboxes, journal, embedded, revived, routed, shares }
     }
 }
 
@@ -128,7 +133,8 @@ pub fn open(config: MeshConfig, state: &AppState) -> Result<Mesh, OpenError> {
     if config.canned {
         canned::store(state)?;
     }
-    Ok(Mesh::new(config, journal, embedded))
+    let shares = Shares::new(state.config.limits.organisation_requests);
+    Ok(Mesh { shares, ..Mesh::new(config, journal, embedded) })
 }
 
 /// The document that says that there is a journal of used tokens.

@@ -108,6 +108,12 @@ impl Refusal {
         Self::new(StatusCode::EXPECTATION_FAILED, "COLLECT", "02", text)
     }
 
+    /// 429: too many failed sign-ins, or requests.
+    pub(super) fn slowed(seconds: u64) -> Self {
+        let text = "Too many requests";
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "", "", text) }
+    }
+
     pub(super) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "", "", "An internal error occurred")
     }

@@ -57,6 +57,25 @@ async fn failures_are_counted_from_the_store_and_say_what_to_do() {
     let start = page(&server, "/").await.text();
     assert!(start.contains("<dt>Refused or given up</dt><dd>1</dd>"), "{start}");
     assert!(start.contains("<dt>Messages, with copies for mailboxes</dt><dd>2</dd>"), "{start}");
+    // A correction that fails too changes nothing; one that is read takes the first off the list.
+    for (body, event, left) in [("hello again", "unrecognised", 2), (AGNES, "recorded", 1)] {
+        let headers = [("Content-Type", "text/plain"), ("Causeway-Reason", "typing error")];
+        let path = format!("/messages/{refused}/replace");
+        let corrected = call(&server, "POST", &path, &headers, body.as_bytes()).await;
+        assert_eq!(corrected.status, 201, "{}", corrected.text());
+        until(&server, corrected.json()["id"].as_str().unwrap(), event).await;
+        let failed = get(&server, "/failed").await.json();
+        assert_eq!(failed["refusedTotal"], left, "{failed}");
+        assert_eq!(
+            failed["refused"].to_string().contains(&format!("/messages/{refused}\"")),
+            left == 2,
+            "{failed}"
+        );
+        assert_eq!(get(&server, "/health").await.json()["failed"], left);
+    }
+    // It is kept, and found among all.
+    let all = get(&server, "/messages?state=error").await.json();
+    assert!(all["messages"].to_string().contains(&refused), "{all}");
     server.stop().await.unwrap();
 }
 
@@ -162,7 +181,13 @@ async fn failed_sign_ins_are_slowed_and_written_down() {
     let failed: Vec<_> = entries.iter().filter(|e| e.audit.action == "sign-in-failed").collect();
     assert!(failed.len() >= 7, "{}", failed.len());
     assert!(failed.iter().all(|e| e.audit.entity == "127.0.0.1" && !e.audit.detail.contains("wrong")));
-    let metrics = get(&server, "/metrics").await.text();
+    // The figures name mailboxes and endpoints: they are for an operator.
+    let metrics = async |token: &str| {
+        call(&server, "GET", "/metrics", &[("Authorization", token), ("Accept", "*/*")], b"").await
+    };
+    assert_eq!(get(&server, "/metrics").await.status, 401);
+    assert_eq!(metrics("Bearer token-901").await.status, 403);
+    let metrics = metrics("Bearer token-900").await.text();
     assert!(metrics.contains("causeway_sign_ins_slowed_total"), "{metrics}");
     server.stop().await.unwrap();
 }

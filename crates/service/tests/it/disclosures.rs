@@ -22,9 +22,9 @@ use crate::support::*;
 pub const MARKS: [&str; 2] = ["Quillfeather", "marmalade"];
 /// One case: the address as the router has it, the same filled in (`{id}` message, `{patient}`, `{person}`), and whether
 /// a person is in the answer. `-`: not asked for here, it takes no GET.
-type Case = (&'static str, &'static str, bool);
+pub type Case = (&'static str, &'static str, bool);
 
-const CASES: &[Case] = &[
+pub const CASES: &[Case] = &[
     ("/", "/", false),
     ("/accessibility", "/accessibility", false),
     ("/adapters", "/adapters", false),

@@ -1,11 +1,13 @@
 //! The service from the outside: a made-up format, the real store and the real record.
 
 mod access;
+mod attacks;
 mod browser;
 mod budget;
 mod configuration;
 mod daily;
 mod disclosures;
+mod documented;
 mod doors;
 mod faulty;
 mod fhir;

@@ -23,9 +23,9 @@ const FILE: &str = "--x\r\nContent-Disposition: form-data; name=\"file\"; filena
 
 /// One case: the address as the router has it, the method, the address filled in, what is sent as, what is sent, and
 /// whether a person is in the answer. The last ones end what the others need.
-type Order = (&'static str, &'static str, &'static str, &'static str, &'static str, bool);
+pub type Order = (&'static str, &'static str, &'static str, &'static str, &'static str, bool);
 
-const ORDERS: &[Order] = &[
+pub const ORDERS: &[Order] = &[
     ("/people", "POST", "/people", FORM, "text=9990000018", true),
     ("/people/", "POST", "/people/", FORM, "text=9990000018", true),
     ("/fhir", "POST", "/fhir", FHIR, BATCH, true),

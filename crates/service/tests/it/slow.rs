@@ -7,6 +7,73 @@ use tokio::net::TcpStream;
 
 use crate::support::*;
 
+/// Requests of one organisation that stand still take its own share, and nobody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_organisation_cannot_take_all() {
+    let world = World::new();
+    let mut config = closed_config();
+    config.limits.organisation_requests = 3;
+    let server = world.serve(config).await;
+    let ask = async |token: &str| {
+        let headers = [("Authorization", token), ("Accept", "application/json")];
+        call(&server, "GET", "/messages", &headers, b"").await
+    };
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        let begun = b"POST /messages HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer token-901\r\nContent-Length: 90\r\n\r\nL";
+        stream.write_all(begun).await.unwrap();
+        held.push(stream);
+    }
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let refused = loop {
+        let answer = ask("Bearer token-901").await;
+        if answer.status != 200 {
+            break answer;
+        }
+        assert!(Instant::now() < deadline, "its fourth request is served");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!((refused.status, refused.rule().as_str()), (429, "organisation-requests"));
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(ask("Bearer token-902").await.status, 200, "the control: another organisation");
+    assert_eq!(get(&server, "/health").await.status, 200);
+    drop(held);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while ask("Bearer token-901").await.status != 200 {
+        assert!(Instant::now() < deadline, "its share was not given back");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.stop().await.unwrap();
+}
+
+/// An organisation's rate counts what it reads, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_are_counted_against_the_rate() {
+    let world = World::new();
+    let mut config = closed_config();
+    (config.limits.rate_per_second, config.limits.rate_burst) = (1, 5);
+    let server = world.serve(config).await;
+    let mut statuses = Vec::new();
+    for path in [
+        "/messages",
+        "/fhir/Patient",
+        "/failed",
+        "/messages",
+        "/adapters",
+        "/parked",
+        "/messages",
+        "/fhir/Patient",
+    ] {
+        let headers = [("Authorization", "Bearer token-900"), ("Accept", "application/json")];
+        statuses.push(call(&server, "GET", path, &headers, b"").await.status);
+    }
+    assert_eq!(statuses[..5], [200; 5]);
+    let headers = [("Authorization", "Bearer token-902"), ("Accept", "application/json")];
+    assert_eq!(call(&server, "GET", "/messages", &headers, b"").await.status, 200, "another's own");
+    server.stop().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_slow_reading_and_slow_writing_clients_keep_nobody_out() {
     let world = World::new();

@@ -34,6 +34,25 @@ async fn a_token_is_good_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn failed_sign_ins_are_slowed_and_a_mailbox_that_got_in_goes_on() {
+    let mesh = Mesh::new(Mode::Strict).await;
+    assert_eq!(shake(&mesh, &mesh.token("A1")).await.status, 200);
+    let mut statuses = Vec::new();
+    for count in 0..16 {
+        let good = token_at("B1", count, 0);
+        let wrong = format!("{}0", &good[..good.len() - 1].replace('0', "1"));
+        let headers = [("Authorization", wrong.as_str()), ("Accept", V2)];
+        statuses.push(call(&mesh.server, "GET", "/messageexchange/B1/inbox", &headers, b"").await.status);
+    }
+    assert_eq!(statuses[..5], [403; 5], "a few are free");
+    assert_eq!(statuses.last(), Some(&429), "{statuses:?}");
+    // Whoever got in from there before goes on, and after a while so does the other.
+    assert_eq!(shake(&mesh, &mesh.token("A1")).await.status, 200);
+    mesh.server.state.clock.advance(jiff::SignedDuration::from_mins(2)).unwrap();
+    assert_eq!(mesh.get("B1", "/inbox").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_used_token_stays_used_over_a_restart() {
     for token_memory in [TokenMemory::Engine, TokenMemory::Journal, TokenMemory::Auto] {
         let world = World::new();

@@ -1,37 +1,12 @@
-//! `/openapi.json`: every address of HTTP with its methods, in OpenAPI 3.1. Made from one table; a test holds the table
-//! to the router's own list, both ways, method by method.
+//! The table of operations.
 
-use axum::Json;
-use serde_json::{Map, Value, json};
-
-/// Who may come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
-    /// Anyone.
-    Anyone,
-    /// Organisations and people who have signed in.
-    SignedIn,
-    /// Mailboxes, by the token of the MESH API.
-    Mailbox,
-}
-
-use Who::{Anyone, Mailbox, SignedIn};
-
-/// One method of one address: path, method, who, what it does, media type of the body (empty: none), media types of the
-/// answer, statuses of a good answer, query parameters.
-pub type Operation = (
-    &'static str,
-    &'static str,
-    Who,
-    &'static str,
-    &'static str,
-    &'static [&'static str],
-    &'static [u16],
-    &'static [&'static str],
-);
+use super::Operation;
+use super::Who::{Anyone, Mailbox, SignedIn};
 
 const JSON: &[&str] = &["application/json"];
 const PAGE: &[&str] = &["text/html"];
+const MESH: &[&str] = &["application/json", "application/vnd.mesh.v1+json", "application/vnd.mesh.v2+json"];
+const TEXT: &[&str] = &["text/plain"];
 const BOTH: &[&str] = &["application/json", "text/html"];
 const FHIR: &[&str] = &["application/fhir+json", "application/fhir+xml"];
 const ANY: &[&str] = &["*/*"];
@@ -59,7 +34,7 @@ pub const OPERATIONS: &[Operation] = &[
         &[200, 503],
         NONE,
     ),
-    ("/metrics", "get", Anyone, "Counts in Prometheus' text format", "", &["text/plain"], OK, NONE),
+    ("/metrics", "get", SignedIn, "Counts in Prometheus' text format", "", &["text/plain"], OK, NONE),
     ("/openapi.json", "get", Anyone, "This document", "", JSON, OK, NONE),
     ("/messages", "get", SignedIn, "Messages, newest first", "", BOTH, SHOWN, LIST),
     (
@@ -99,7 +74,7 @@ pub const OPERATIONS: &[Operation] = &[
     ("/messages/{id}/bundles/{number}", "get", SignedIn, "One bundle", "", FHIR, SHOWN, NONE),
     ("/messages/{id}/acknowledgement", "get", SignedIn, "The format's own answer", "", ANY, SHOWN, NONE),
     ("/messages/{id}/original", "get", SignedIn, "The message as it came", "", ANY, SHOWN, NONE),
-    ("/messages/{id}/explain", "get", SignedIn, "Source and FHIR side by side", "", PAGE, SHOWN, &["page"]),
+    ("/messages/{id}/explain", "get", SignedIn, "Source and FHIR side by side", "", BOTH, SHOWN, &["page"]),
     (
         "/messages/{id}/replay",
         "get",
@@ -128,7 +103,7 @@ pub const OPERATIONS: &[Operation] = &[
         "A corrected body as a new message, linked to the first",
         "*/*",
         JSON,
-        &[202],
+        &[200, 201],
         NONE,
     ),
     ("/failed", "get", SignedIn, "What failed, why, and what can be done", "", BOTH, SHOWN, &["limit"]),
@@ -142,7 +117,7 @@ pub const OPERATIONS: &[Operation] = &[
     ("/people", "post", SignedIn, "Find a person", FORM, BOTH, OK, NONE),
     ("/people/", "get", SignedIn, "As /people", "", BOTH, SHOWN, &["after"]),
     ("/people/", "post", SignedIn, "As /people", FORM, BOTH, OK, NONE),
-    ("/people/{id}", "get", SignedIn, "One person's record", "", PAGE, SHOWN, NONE),
+    ("/people/{id}", "get", SignedIn, "One person's record", "", BOTH, SHOWN, NONE),
     ("/identity", "get", SignedIn, "Cases of identity to be decided", "", BOTH, SHOWN, NONE),
     ("/identity/{number}", "get", SignedIn, "One case", "", PAGE, SHOWN, NONE),
     ("/identity/{number}", "post", SignedIn, "Decide it", FORM, NONE, SEE, NONE),
@@ -153,11 +128,11 @@ pub const OPERATIONS: &[Operation] = &[
     ("/care-notes", "get", SignedIn, "Send many care notes in a table", "", PAGE, SHOWN, NONE),
     ("/care-notes", "post", SignedIn, "Send a table of care notes", "multipart/form-data", PAGE, OK, NONE),
     ("/care-notes.csv", "get", Anyone, "Template of that table", "", &["text/csv"], OK, NONE),
-    ("/check", "get", Anyone, "Form for checking a FHIR document", "", PAGE, SHOWN, NONE),
+    ("/check", "get", SignedIn, "Form for checking a FHIR document", "", PAGE, SHOWN, NONE),
     ("/check", "post", SignedIn, "Check a FHIR document", "multipart/form-data", PAGE, OK, NONE),
-    ("/commitment", "get", Anyone, "The promise, clause by clause", "", PAGE, OK, NONE),
-    ("/tour", "get", Anyone, "Routes for an assessor", "", PAGE, OK, NONE),
-    ("/safety", "get", Anyone, "Hazards and the tests of their controls", "", PAGE, OK, NONE),
+    ("/commitment", "get", SignedIn, "The promise, clause by clause", "", PAGE, OK, NONE),
+    ("/tour", "get", SignedIn, "Routes for an assessor", "", PAGE, OK, NONE),
+    ("/safety", "get", SignedIn, "Hazards and the tests of their controls", "", PAGE, OK, NONE),
     (
         "/onboarding",
         "get",
@@ -179,8 +154,8 @@ pub const OPERATIONS: &[Operation] = &[
         NONE,
     ),
     ("/onboarding/{run}", "get", SignedIn, "One run", "", ANY, SHOWN, &["form"]),
-    ("/coverage", "get", Anyone, "What is covered", "", PAGE, SHOWN, NONE),
-    ("/research", "get", Anyone, "Register of what left for research", "", PAGE, OK, NONE),
+    ("/coverage", "get", SignedIn, "What is covered", "", PAGE, SHOWN, NONE),
+    ("/research", "get", Anyone, "Register of what left for research", "", BOTH, OK, NONE),
     ("/access", "get", SignedIn, "Who may see what, and why", "", PAGE, SHOWN, NONE),
     ("/access/ask", "get", SignedIn, "Ask for access to a record", "", PAGE, SHOWN, &["patient"]),
     ("/access/ask", "post", SignedIn, "Ask for access to a record", FORM, PAGE, &[200, 303], NONE),
@@ -399,7 +374,7 @@ pub const OPERATIONS: &[Operation] = &[
         OK,
         NONE,
     ),
-    ("/producer/FHIR/R4/_status", "get", SignedIn, "NRL producer: whether it is there", "", JSON, OK, NONE),
+    ("/producer/FHIR/R4/_status", "get", SignedIn, "NRL producer: whether it is there", "", TEXT, OK, NONE),
     (
         "/consumer/FHIR/R4/DocumentReference",
         "get",
@@ -450,7 +425,7 @@ pub const OPERATIONS: &[Operation] = &[
         OK,
         NONE,
     ),
-    ("/consumer/FHIR/R4/_status", "get", SignedIn, "NRL consumer: whether it is there", "", JSON, OK, NONE),
+    ("/consumer/FHIR/R4/_status", "get", SignedIn, "NRL consumer: whether it is there", "", TEXT, OK, NONE),
     ("/fhir/Subscription", "get", SignedIn, "Subscriptions of one's own", "", FHIR, OK, &["status"]),
     ("/fhir/Subscription", "post", SignedIn, "Ask to be told", "application/fhir+json", FHIR, &[201], NONE),
     ("/fhir/Subscription/$status", "get", SignedIn, "How they stand", "", FHIR, OK, NONE),
@@ -469,18 +444,18 @@ pub const OPERATIONS: &[Operation] = &[
         OK,
         NONE,
     ),
-    ("/_ping", "get", Anyone, "MESH: whether it is there", "", JSON, OK, NONE),
-    ("/_status", "get", Anyone, "MESH: whether it is there", "", JSON, OK, NONE),
-    ("/healthcheck", "get", Anyone, "MESH: whether it is there", "", JSON, OK, NONE),
-    ("/messageexchange/_ping", "get", Anyone, "MESH: whether it is there", "", JSON, OK, NONE),
-    ("/messageexchange/deepping", "get", Anyone, "MESH: whether it is there", "", JSON, OK, NONE),
+    ("/_ping", "get", Anyone, "MESH: whether it is there", "", MESH, OK, NONE),
+    ("/_status", "get", Anyone, "MESH: whether it is there", "", MESH, OK, NONE),
+    ("/healthcheck", "get", Anyone, "MESH: whether it is there", "", MESH, OK, NONE),
+    ("/messageexchange/_ping", "get", Anyone, "MESH: whether it is there", "", MESH, OK, NONE),
+    ("/messageexchange/deepping", "get", Anyone, "MESH: whether it is there", "", MESH, OK, NONE),
     (
         "/messageexchange/endpointlookup/{ods}/{workflow}",
         "get",
         Anyone,
         "MESH: mailboxes of an organisation for a workflow",
         "",
-        JSON,
+        MESH,
         OK,
         NONE,
     ),
@@ -490,30 +465,30 @@ pub const OPERATIONS: &[Operation] = &[
         Anyone,
         "MESH: mailboxes for a workflow",
         "",
-        JSON,
+        MESH,
         OK,
         NONE,
     ),
-    ("/messageexchange/{mailbox}", "get", Mailbox, "MESH: handshake", "", JSON, OK, NONE),
-    ("/messageexchange/{mailbox}", "post", Mailbox, "MESH: handshake", "", JSON, OK, NONE),
+    ("/messageexchange/{mailbox}", "get", Mailbox, "MESH: handshake", "", MESH, OK, NONE),
+    ("/messageexchange/{mailbox}", "post", Mailbox, "MESH: handshake", "", MESH, OK, NONE),
     (
         "/messageexchange/{mailbox}/update",
         "post",
         Mailbox,
         "MESH: versions of a client",
         "*/*",
-        JSON,
+        NONE,
         OK,
         NONE,
     ),
-    ("/messageexchange/{mailbox}/count", "get", Mailbox, "MESH: how many wait", "", JSON, OK, NONE),
+    ("/messageexchange/{mailbox}/count", "get", Mailbox, "MESH: how many wait", "", MESH, OK, NONE),
     (
         "/messageexchange/{mailbox}/inbox",
         "get",
         Mailbox,
         "MESH: what waits",
         "",
-        JSON,
+        MESH,
         OK,
         &["max_results", "continue_from", "workflow_filter"],
     ),
@@ -523,7 +498,7 @@ pub const OPERATIONS: &[Operation] = &[
         Mailbox,
         "MESH: what waits, with its facts",
         "",
-        JSON,
+        MESH,
         OK,
         NONE,
     ),
@@ -554,19 +529,19 @@ pub const OPERATIONS: &[Operation] = &[
         Mailbox,
         "MESH: acknowledge",
         "",
-        JSON,
+        MESH,
         OK,
         NONE,
     ),
-    ("/messageexchange/{mailbox}/outbox", "post", Mailbox, "MESH: send", "*/*", JSON, &[200, 202], NONE),
-    ("/messageexchange/{mailbox}/outbox/rich", "get", Mailbox, "MESH: what was sent", "", JSON, OK, NONE),
+    ("/messageexchange/{mailbox}/outbox", "post", Mailbox, "MESH: send", "*/*", MESH, &[200, 202], NONE),
+    ("/messageexchange/{mailbox}/outbox/rich", "get", Mailbox, "MESH: what was sent", "", MESH, OK, NONE),
     (
         "/messageexchange/{mailbox}/outbox/tracking",
         "get",
         Mailbox,
         "MESH: track a message",
         "",
-        JSON,
+        MESH,
         OK,
         &["messageID"],
     ),
@@ -576,7 +551,7 @@ pub const OPERATIONS: &[Operation] = &[
         Mailbox,
         "MESH: track by local id",
         "",
-        JSON,
+        MESH,
         OK,
         NONE,
     ),
@@ -586,129 +561,8 @@ pub const OPERATIONS: &[Operation] = &[
         Mailbox,
         "MESH: send a chunk",
         "*/*",
-        JSON,
+        MESH,
         &[200, 202],
         NONE,
     ),
 ];
-
-/// Statuses that any operation may answer besides those of the table, and what they mean.
-pub const REFUSALS: &[(u16, &str)] = &[
-    (400, "The request is malformed"),
-    (401, "A valid token is needed"),
-    (403, "Not allowed"),
-    (404, "There is none"),
-    (405, "This can't be done here"),
-    (406, "Not in this form"),
-    (408, "The body stood still"),
-    (409, "It is in another state, or the key was used with other content"),
-    (410, "Its content was deleted"),
-    (412, "Another version stands"),
-    (413, "Too large"),
-    (415, "Not this media type"),
-    (417, "MESH: the request is refused"),
-    (421, "This server has another name"),
-    (422, "Understood and refused; the problems say why"),
-    (425, "The same request is under way"),
-    (429, "Too many requests, or failed sign-ins"),
-    (431, "The header is too large"),
-    (501, "Not built"),
-    (502, "The receiver does not answer"),
-    (503, "Nothing can be taken at the moment"),
-];
-
-fn answers(good: &[u16], media: &[&str], who: Who) -> Value {
-    let mut all = Map::new();
-    for status in good {
-        let text = match status {
-            200 | 206 => "Done",
-            201 => "Made",
-            202 => "Durable",
-            303 => "Look there",
-            304 => "Not changed",
-            _ => "Not well",
-        };
-        let mut answer = json!({"description": text});
-        let has_body = !matches!(status, 204 | 303 | 304) && !media.is_empty();
-        if has_body {
-            let content: Map<String, Value> = media.iter().map(|m| ((*m).to_owned(), json!({}))).collect();
-            answer["content"] = Value::Object(content);
-        }
-        all.insert(status.to_string(), answer);
-    }
-    for (status, _) in REFUSALS.iter().filter(|(status, _)| !good.contains(status)) {
-        if *status == 401 && who == Anyone {
-            continue;
-        }
-        all.insert(status.to_string(), json!({"$ref": format!("#/components/responses/{status}")}));
-    }
-    Value::Object(all)
-}
-
-fn parameters(path: &str, query: &[&str]) -> Vec<Value> {
-    let within = path.split('{').skip(1).filter_map(|part| part.split('}').next());
-    within
-        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
-        .chain(query.iter().map(|name| json!({"name": name, "in": "query", "schema": {"type": "string"}})))
-        .collect()
-}
-
-/// The document.
-pub fn document() -> Value {
-    let mut paths = Map::new();
-    for (path, method, who, summary, body, media, good, query) in OPERATIONS {
-        let mut operation = json!({
-            "summary": summary,
-            "responses": answers(good, media, *who),
-            "security": match who {
-                Anyone => json!([]),
-                SignedIn => json!([{"token": []}, {"organisation": []}, {"session": []}]),
-                Mailbox => json!([{"mesh": []}]),
-            },
-        });
-        let given = parameters(path, query);
-        if !given.is_empty() {
-            operation["parameters"] = Value::Array(given);
-        }
-        if !body.is_empty() {
-            operation["requestBody"] = json!({"content": {*body: {}}});
-        }
-        let entry = paths.entry(*path).or_insert_with(|| json!({}));
-        entry[*method] = operation;
-    }
-    let outcome = json!({"application/fhir+json": {"schema": {"$ref": "#/components/schemas/OperationOutcome"}},
-        "application/json": {}, "text/html": {}, "application/fhir+xml": {}, "application/scaip+xml": {}});
-    let refusals: Map<String, Value> = REFUSALS
-        .iter()
-        .map(|(status, text)| (status.to_string(), json!({"description": text, "content": outcome})))
-        .collect();
-    json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Causeway",
-            "version": env!("CARGO_PKG_VERSION"),
-            "description": "Every address of the HTTP door. Those of MESH are served where the configuration has [mesh]. `$` in an \
-                address may be written `%24`. A browser (Accept: text/html) gets pages where a program gets JSON, and is led to \
-                /sign-in/choose (303) where a program gets 401. FHIR's own description is /fhir/metadata.",
-        },
-        "paths": paths,
-        "components": {
-            "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer"},
-                "organisation": {"type": "http", "scheme": "basic"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "causeway-session"},
-                "mesh": {"type": "apiKey", "in": "header", "name": "Authorization"},
-            },
-            "responses": refusals,
-            "schemas": {"OperationOutcome": {"type": "object", "required": ["resourceType", "issue"], "properties": {
-                "resourceType": {"const": "OperationOutcome"},
-                "issue": {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["severity", "code"]}},
-            }}},
-        },
-    })
-}
-
-/// The handler.
-pub async fn openapi() -> Json<Value> {
-    Json(document())
-}
