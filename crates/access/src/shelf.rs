@@ -44,6 +44,12 @@ impl Shelf {
         &self.record
     }
 
+    /// The record for extracts (`research`), which puts each person's choices before what it reads and writes its entries
+    /// first. The layers test refuses every other caller.
+    pub fn record_for_research(&self) -> Arc<Record> {
+        self.record.clone()
+    }
+
     /// A resource as it stands.
     ///
     /// # Errors

@@ -95,6 +95,8 @@ pub fn extract(state: &Shared, name: &str) -> Result<Extract, String> {
         consents: &HashMap::new(),
         formats: &[Format::Parquet],
         vocabulary: None,
+        selection: None,
+        block_people: causeway_research::limits::BLOCK_PEOPLE,
         state: None,
         folder: &out,
         actor: "demonstration",

@@ -119,6 +119,8 @@ pub fn run(args: &ExtractArgs) -> Result<u8, String> {
     let state = data.join("research-state");
     let order = Order {
         vocabulary: vocabulary.as_ref(),
+        selection: None,
+        block_people: causeway_research::limits::BLOCK_PEOPLE,
         state: Some(&state),
         project: &project,
         key: &key,

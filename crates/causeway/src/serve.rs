@@ -11,7 +11,7 @@ use causeway_record::Record;
 use causeway_service::app::Service;
 use causeway_service::config::{self, Config};
 use causeway_service::state::{Adapters, AppState, Shared};
-use causeway_service::{delivery, mesh, mllp, nrl, scaip, tls};
+use causeway_service::{bulk, delivery, mesh, mllp, nrl, scaip, tls};
 use causeway_store::{Options, Store};
 use tokio::net::TcpListener;
 
@@ -79,6 +79,7 @@ pub async fn prepare_checked(
         service = service.door(mesh::router(mesh::open(settings, &state).map_err(|e| e.to_string())?));
     }
     service = service.door(nrl::router(nrl::open(config.nrl, &state).map_err(|e| e.to_string())?));
+    service = service.door(bulk::router(bulk::open(config.research, &state)?));
     for settings in config.scaip_listeners {
         let listener =
             TcpListener::bind(&settings.listen).await.map_err(|e| format!("{}: {e}", settings.listen))?;

@@ -157,6 +157,15 @@ pub fn is_r4_type(name: &str) -> bool {
     summaries().contains_key(name)
 }
 
+/// Whether a resource by itself meets a search parameter, its name with a modifier where there is one. `None` where R4 has no
+/// such parameter of the type, or its modifier can't be looked at here: chains and `_has` look at other resources.
+pub fn meets(resource: &Value, name: &str, value: &str) -> Option<bool> {
+    let kind = resource["resourceType"].as_str().unwrap_or_default();
+    let (base, modifier) = name.split_once(':').unwrap_or((name, ""));
+    let definition = find(kind, base).filter(|definition| definition.kind.takes(modifier))?;
+    Some(definition.holds(resource, modifier, &crate::sqlite::split(value)))
+}
+
 /// Elements of a type's summary.
 pub(crate) fn summary_of(kind: &str) -> impl Iterator<Item = &'static str> + use<> {
     summaries().get(kind).map_or("", |s| s.0).split(',')

@@ -157,6 +157,16 @@ pub(crate) struct Subject<'s> {
 impl<'p> Deidentifier<'p> {
     /// The person's resources as they leave, in order.
     pub fn person(&self, person: &str, resources: &[&Value], left_out: &mut LeftOut) -> Vec<Value> {
+        self.numbered(person, resources, left_out).into_iter().map(|(_, resource)| resource).collect()
+    }
+
+    /// The same, each with the number of the resource that it is made of.
+    pub(crate) fn numbered(
+        &self,
+        person: &str,
+        resources: &[&Value],
+        left_out: &mut LeftOut,
+    ) -> Vec<(usize, Value)> {
         let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
         let mut ids = HashMap::new();
         for resource in resources {
@@ -170,7 +180,7 @@ impl<'p> Deidentifier<'p> {
         let subject = Subject { person, shift: self.key.shift(self.project, person), ids };
         let mut out = Vec::with_capacity(resources.len());
         let mut patient = false;
-        for resource in resources {
+        for (number, resource) in resources.iter().enumerate() {
             let kind = text(resource, "resourceType").unwrap_or_default();
             // Of one person's several Patient resources the first stands for the person.
             if !TYPES.contains(&kind.as_str()) || (kind == "Patient" && patient) {
@@ -179,7 +189,7 @@ impl<'p> Deidentifier<'p> {
             }
             patient |= kind == "Patient";
             if let Some(clean) = self.resource(&subject, &kind, resource, left_out) {
-                out.push(clean);
+                out.push((number, clean));
             }
         }
         out
@@ -215,7 +225,7 @@ impl<'p> Deidentifier<'p> {
         Some(Value::Object(out))
     }
 
-    /// Band of the year of birth, sex and district: what is left of who somebody is.
+    /// Band of the year of birth, sex, district and whether the person has died: what is left of who somebody is.
     fn patient(&self, object: &Map<String, Value>, out: &mut Map<String, Value>) {
         for name in [
             "birthDate",
@@ -226,8 +236,14 @@ impl<'p> Deidentifier<'p> {
             "link",
             "multipleBirthInteger",
             "multipleBirthBoolean",
+            "deceasedBoolean",
+            "deceasedDateTime",
         ] {
             out.remove(name);
+        }
+        // Deaths are published: with the day or month of it a person would be found.
+        if object.contains_key("deceasedDateTime") || object.get("deceasedBoolean") == Some(&Value::Bool(true)) {
+            out.insert("deceasedBoolean".to_owned(), Value::Bool(true));
         }
         if let Some(year) = object.get("birthDate").and_then(Value::as_str).and_then(year_of) {
             out.insert("birthDate".to_owned(), Value::from(format!("{:04}", self.band(year))));

@@ -6,16 +6,18 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What anybody may know of a person: band of the year of birth, sex, district.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// What anybody may know of a person: band of the year of birth, sex, district, and whether the person has died.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Quasi {
     band: Option<String>,
     sex: Option<String>,
     district: Option<String>,
+    dead: bool,
 }
 
 /// How much of [`Quasi`] a person keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// All.
     All,
@@ -39,6 +41,7 @@ impl Quasi {
             band: text(patient.get("birthDate")),
             sex: text(patient.get("gender")),
             district: text(patient.pointer("/address/0/postalCode")),
+            dead: patient.get("deceasedBoolean").and_then(Value::as_bool) == Some(true),
         }
     }
 
@@ -49,14 +52,6 @@ impl Quasi {
             Level::SexOnly => Self { sex: self.sex.clone(), ..Self::default() },
             Level::Nothing | Level::Out => Self::default(),
         }
-    }
-}
-
-/// What a person's class is called in tests of attack: the three values as they leave.
-impl std::fmt::Display for Quasi {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown = |v: &Option<String>| v.clone().unwrap_or_else(|| "*".to_owned());
-        write!(f, "{} {} {}", shown(&self.band), shown(&self.sex), shown(&self.district))
     }
 }
 
@@ -84,6 +79,20 @@ pub struct Measured {
     pub rare_codes: u64,
 }
 
+/// People by whom two extracts of a project may differ without a group becoming smaller than was promised: a group or
+/// code that is told for the first time has so many more.
+pub const MARGIN: u64 = 1;
+
+/// What an extract decided about groups and codes, kept beside the data for the next one of the project: what was told
+/// stays told while enough people are alike, what was left out stays left out. It holds counts and no person.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// What each group keeps, and of how many people it was.
+    levels: Vec<(Quasi, Level, u64)>,
+    /// Codes with their system: whether they were told, and how many people had them.
+    codes: Vec<(String, String, bool, u64)>,
+}
+
 /// What the counts decide.
 #[derive(Debug)]
 pub struct Plan {
@@ -91,6 +100,8 @@ pub struct Plan {
     rare: BTreeSet<(String, String)>,
     /// For the report.
     pub measured: Measured,
+    /// For the next extract of the project.
+    pub decided: Decided,
 }
 
 fn codings<'v>(value: &'v Value, found: &mut BTreeSet<(&'v str, &'v str)>) {
@@ -143,17 +154,38 @@ impl Counts {
         self.conditions.entry(quasi).or_default().extend(hashed);
     }
 
-    /// Decides what each group keeps, so that at least `smallest` people are alike, and which codes are too rare.
-    pub fn plan(&self, smallest: u64) -> Plan {
-        let mut levels: HashMap<Quasi, Level> = HashMap::new();
-        let mut left: Vec<&Quasi> = self.people.keys().collect();
+    /// Which groups stand as they were in the extract before, and how many people each shape has.
+    fn standing(
+        &self,
+        smallest: u64,
+        before: &Decided,
+    ) -> (HashMap<Quasi, Level>, HashMap<Quasi, u64>) {
+        let mut shapes: HashMap<Quasi, u64> = HashMap::new();
+        for (quasi, level, _) in before.levels.iter().filter(|(_, level, _)| *level != Level::Out) {
+            *shapes.entry(quasi.at(*level)).or_default() += self.people.get(quasi).copied().unwrap_or(0);
+        }
+        shapes.retain(|_, people| *people >= smallest);
+        let stands = before.levels.iter().filter(|(quasi, level, _)| {
+            *level != Level::Out && self.people.contains_key(quasi) && shapes.contains_key(&quasi.at(*level))
+        });
+        (stands.map(|(quasi, level, _)| (quasi.clone(), *level)).collect(), shapes)
+    }
+
+    /// Decides what each group keeps, so that at least `smallest` people are alike, and which codes are too rare. Where
+    /// there was an extract before, it changes as little as that allows: two extracts that differ by one person tell of
+    /// the others what each tells alone.
+    pub fn plan(&self, smallest: u64, before: &Decided) -> Plan {
+        let (mut levels, standing) = self.standing(smallest, before);
+        let mut left: Vec<&Quasi> = self.people.keys().filter(|quasi| !levels.contains_key(*quasi)).collect();
         for level in LEVELS {
             let mut groups: HashMap<Quasi, u64> = HashMap::new();
             for quasi in &left {
                 *groups.entry(quasi.at(level)).or_default() += self.people.get(*quasi).copied().unwrap_or(0);
             }
             left.retain(|quasi| {
-                let enough = groups.get(&quasi.at(level)).is_some_and(|n| *n >= smallest);
+                let shape = quasi.at(level);
+                let enough = standing.contains_key(&shape)
+                    || groups.get(&shape).is_some_and(|n| *n >= smallest + MARGIN);
                 if enough {
                     levels.insert((*quasi).clone(), level);
                 }
@@ -181,10 +213,53 @@ impl Counts {
         measured.k = published.values().map(|(people, _)| *people).min().unwrap_or(0);
         measured.l =
             published.values().map(|(_, c)| c.len() as u64).filter(|count| *count > 0).min().unwrap_or(0);
-        let rare: BTreeSet<(String, String)> =
-            self.codes.iter().filter(|(_, people)| **people < smallest).map(|(c, _)| c.clone()).collect();
+        let known: HashMap<(&str, &str), (bool, u64)> =
+            before.codes.iter().map(|(s, c, told, n)| ((s.as_str(), c.as_str()), (*told, *n))).collect();
+        let rare: BTreeSet<(String, String)> = self
+            .codes
+            .iter()
+            .filter(|((system, code), people)| match known.get(&(system.as_str(), code.as_str())) {
+                Some((true, _)) => **people < smallest,
+                // Those who had it before would be told from those who came since.
+                Some((false, had)) => *had < smallest || **people < smallest + MARGIN,
+                None => **people < smallest + MARGIN,
+            })
+            .map(|(code, _)| code.clone())
+            .collect();
         measured.rare_codes = rare.len() as u64;
-        Plan { levels, rare, measured }
+        let decided = self.decided(&levels, &rare, before);
+        Plan { levels, rare, measured, decided }
+    }
+
+    /// What the next extract is told: this one's decisions, and those of before about what is not there now.
+    fn decided(
+        &self,
+        levels: &HashMap<Quasi, Level>,
+        rare: &BTreeSet<(String, String)>,
+        before: &Decided,
+    ) -> Decided {
+        let level = |quasi: &Quasi| levels.get(quasi).copied().unwrap_or(Level::Out);
+        let mut out = Decided::default();
+        out.levels.extend(self.people.iter().map(|(quasi, n)| (quasi.clone(), level(quasi), *n)));
+        let gone = before.levels.iter().filter(|(quasi, ..)| !self.people.contains_key(quasi));
+        out.levels.extend(gone.cloned());
+        let had: HashMap<(&str, &str), u64> = before
+            .codes
+            .iter()
+            .filter(|(.., told, _)| !told)
+            .map(|(s, c, _, n)| ((s.as_str(), c.as_str()), *n))
+            .collect();
+        for (code @ (system, name), people) in &self.codes {
+            let told = !rare.contains(code);
+            // The fewest who had it while it was left out: of them it must not be told.
+            let fewest = had.get(&(system.as_str(), name.as_str())).filter(|_| !told).copied();
+            out.codes.push((system.clone(), name.clone(), told, fewest.unwrap_or(*people).min(*people)));
+        }
+        let gone = before.codes.iter().filter(|(s, c, ..)| !self.codes.contains_key(&(s.clone(), c.clone())));
+        out.codes.extend(gone.cloned());
+        out.levels.sort();
+        out.codes.sort();
+        out
     }
 }
 
@@ -200,6 +275,7 @@ impl Plan {
             }
             if level >= Level::SexOnly {
                 object.remove("birthDate");
+                object.remove("deceasedBoolean");
             }
             if level >= Level::Nothing {
                 object.remove("gender");

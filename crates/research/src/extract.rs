@@ -15,13 +15,14 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::deidentify::{Deidentifier, Key, LeftOut};
-use crate::disclosure::{Cells, Counts, Measured, Plan, Published, publish, told};
+use crate::disclosure::{Cells, Counts, Decided, Measured, Plan, Published, publish, told};
 use crate::error::Error;
 use crate::gate::{Gate, Removed};
 use crate::limits::CELLS_MAX;
 use crate::omop::{CDM_VERSION, Mapper, TABLES, Tally, Vocabulary};
 use crate::person::{PersonRecord, Population};
 use crate::project::{Project, Tier};
+use crate::selection::Selection;
 use crate::rows::{Cell, Runner};
 use crate::table::{self, Field, Format, Lines, Table};
 use crate::view::View;
@@ -43,8 +44,11 @@ pub struct Job<'j> {
     pub folder: &'j Path,
     /// The user's vocabularies, for OMOP tables; without them every code has concept 0.
     pub vocabulary: Option<&'j Vocabulary>,
-    /// Where the counts of the last extract are kept, apart from what leaves; for counts alone.
+    /// Where it is kept what the project's last extract told and left out, apart from what leaves: two extracts that
+    /// differ by one person must not tell of anybody.
     pub state: Option<&'j Path>,
+    /// What of the resources is asked for this time; all where nothing is said.
+    pub selection: Option<&'j Selection>,
     /// People of one block of files.
     pub block_people: usize,
 }
@@ -107,7 +111,11 @@ impl Report {
                 resources: round(&self.removed.resources),
             },
             left_out: round(&self.left_out),
-            measured: Measured { kept: round(&self.measured.kept), ..self.measured.clone() },
+            measured: Measured {
+                kept: round(&self.measured.kept),
+                rare_codes: told(self.measured.rare_codes),
+                ..self.measured.clone()
+            },
             ..self.clone()
         }
     }
@@ -161,7 +169,7 @@ fn file_error(error: impl std::fmt::Display) -> Error {
 }
 
 /// Writes a file so that it is there whole or not at all.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let part = path.with_extension("part");
     {
         let mut file = std::fs::File::create(&part)?;
@@ -211,6 +219,7 @@ impl Job<'_> {
         if !self.project.omop.is_empty() {
             progress.files.push(self.cdm_source()?);
         }
+        let decided = plan.as_ref().map(|plan| plan.decided.clone());
         let report = Report {
             project: self.project.id.clone(),
             title: self.project.title.clone(),
@@ -226,10 +235,28 @@ impl Job<'_> {
             omop: (!self.project.omop.is_empty()).then_some(progress.omop),
             files: progress.files,
         };
+        if let (Some(folder), Some(decided)) = (self.state, decided) {
+            std::fs::create_dir_all(folder)?;
+            write_whole(&self.decided_file(folder), &serde_json::to_vec(&decided).map_err(file_error)?)?;
+        }
         let text = serde_json::to_vec_pretty(&report.for_others()).map_err(file_error)?;
         write_whole(&self.folder.join(REPORT), &text)?;
         remove(&self.folder.join(PROGRESS))?;
         Ok(report)
+    }
+
+    fn decided_file(&self, folder: &Path) -> PathBuf {
+        folder.join(format!("{}-groups.json", self.project.id))
+    }
+
+    /// What the project's last extract decided; nothing where there was none.
+    fn decided(&self) -> Result<Decided, Error> {
+        let Some(folder) = self.state else { return Ok(Decided::default()) };
+        match std::fs::read(self.decided_file(folder)) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(file_error),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Decided::default()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Whether a person is of the cohort.
@@ -262,7 +289,8 @@ impl Job<'_> {
         let version = self.policies.head.version.as_bytes();
         let vocabulary = self.vocabulary.map(Vocabulary::digest).unwrap_or_default();
         let key = self.key.check(&self.project.id);
-        for part in [&project[..], &formats, version, day.as_bytes(), &key, &vocabulary] {
+        let selection = serde_json::to_vec(&self.selection).map_err(file_error)?;
+        for part in [&project[..], &formats, &selection, version, day.as_bytes(), &key, &vocabulary] {
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part);
         }
@@ -309,7 +337,8 @@ impl Job<'_> {
             }
             Ok(())
         })?;
-        Ok((admitted, pseudonymised.then(|| counts.plan(self.project.smallest))))
+        let before = self.decided()?;
+        Ok((admitted, pseudonymised.then(|| counts.plan(self.project.smallest, &before))))
     }
 
     /// Whether the second reading found what the first did.
@@ -343,7 +372,13 @@ impl Job<'_> {
         plan: Option<&Plan>,
         digest: &str,
     ) -> Result<Progress, Error> {
-        let mut progress = self.progress(digest)?;
+        // The files depend on what the plan is too, which an earlier extract has a part in.
+        let planned = match plan {
+            Some(plan) => serde_json::to_vec(&plan.decided).map_err(file_error)?,
+            None => Vec::new(),
+        };
+        let whole = hex(&Sha256::new().chain_update(digest).chain_update(planned).finalize());
+        let mut progress = self.progress(&whole)?;
         let size = self.block_people.max(1) as u64;
         let mut skip = progress.blocks * size;
         let mut block: Option<Block<'_>> = None;
@@ -360,12 +395,24 @@ impl Job<'_> {
                 none => none.insert(Block::open(self, views, number)?),
             };
             in_block += 1;
-            let mut resources = match plan {
-                Some(_) => self.clean(&person, &mut progress.left_out),
-                None => person.resources.into_iter().map(|held| held.resource).collect::<Vec<_>>(),
+            let raw: Vec<&Value> = person.resources.iter().map(|held| &held.resource).collect();
+            let changed: Vec<bool> =
+                raw.iter().map(|one| self.selection.is_none_or(|s| s.is_of_time(one))).collect();
+            let (numbers, mut resources): (Vec<usize>, Vec<Value>) = match plan {
+                Some(_) => self
+                    .deidentifier()
+                    .numbered(&person.key, &raw, &mut progress.left_out)
+                    .into_iter()
+                    .unzip(),
+                None => person.resources.into_iter().map(|held| held.resource).enumerate().unzip(),
             };
             if plan.is_none_or(|plan| plan.apply(&mut resources)) {
-                progress.people += 1;
+                if let Some(selection) = self.selection {
+                    // What is asked is looked for in what leaves, not in what it was made of: a question tells nothing.
+                    let mut numbers = numbers.iter().map(|n| changed.get(*n) == Some(&true));
+                    resources.retain(|one| numbers.next() == Some(true) && selection.takes(one));
+                }
+                progress.people += u64::from(!resources.is_empty());
                 open.person(&resources, &mut progress.omop)?;
             }
             if in_block == size {

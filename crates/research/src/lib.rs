@@ -1,6 +1,7 @@
 //! Research and planning: projects, extracts that honour every person's choices, de-identification, and views over FHIR
 //! (SQL on FHIR v2).
 
+pub mod bulk;
 pub mod deidentify;
 pub mod disclosure;
 mod error;
@@ -13,6 +14,7 @@ pub mod omop;
 mod person;
 mod project;
 mod rows;
+mod selection;
 mod table;
 mod view;
 
@@ -20,6 +22,7 @@ pub use error::Error;
 pub use gate::{Gate, Removed};
 pub use person::{Consent, Held, PersonRecord, Population, RecordPopulation, gp_held};
 pub use project::{Approval, Dates, LegalBasis, Project, Requester, Tier};
+pub use selection::Selection;
 pub use rows::{Cell, Row, Runner};
 pub use table::{Field, FieldKind, Format};
 pub use view::{Column, View};

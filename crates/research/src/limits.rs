@@ -36,3 +36,9 @@ pub const CONSENTS_MAX: usize = 1_000_000;
 /// Concepts of a vocabulary folder that are kept: a whole one of OHDSI's has about ten million, those of the code systems
 /// here about two.
 pub const CONCEPTS_MAX: usize = 8_000_000;
+
+/// People of one file of a Bulk Data export.
+pub const BULK_PEOPLE: usize = 5_000;
+
+/// Bulk Data exports that wait or are made at a time.
+pub const EXPORTS_MAX: usize = 10;

@@ -16,10 +16,11 @@ use serde::{Deserialize, Serialize};
 use crate::deidentify::Key;
 use crate::error::Error;
 use crate::extract::{Job, REPORT, Report};
-use crate::limits::{BLOCK_PEOPLE, CONSENTS_MAX};
+use crate::limits::CONSENTS_MAX;
 use crate::omop::Vocabulary;
 use crate::person::{Consent, RecordPopulation};
 use crate::project::Project;
+use crate::selection::Selection;
 use crate::table::Format;
 
 /// Kind of the documents of the register.
@@ -53,6 +54,10 @@ pub struct Order<'o> {
     /// Folder in which the counts of this project's last extract are kept, so that two that differ by one person say
     /// nothing of the person. Apart from what leaves.
     pub state: Option<&'o Path>,
+    /// What of the resources is asked for this time; all where nothing is said.
+    pub selection: Option<&'o Selection>,
+    /// People of one file.
+    pub block_people: usize,
     /// Folder that takes the files.
     pub folder: &'o Path,
     /// Who makes it.
@@ -116,7 +121,8 @@ impl Office<'_> {
                 folder: order.folder,
                 vocabulary: order.vocabulary,
                 state: order.state,
-                block_people: BLOCK_PEOPLE,
+                selection: order.selection,
+                block_people: order.block_people,
             };
             job.run(&population)
         })?;

@@ -82,6 +82,9 @@ pub struct Requester {
     pub organisation: String,
     /// Role code of the access policies, such as `R1860` for a researcher.
     pub role: String,
+    /// Code of the organisation in the exchange's list, whose systems may ask for the data themselves (Bulk Data).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub code: String,
 }
 
 /// A project.

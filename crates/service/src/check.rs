@@ -129,6 +129,7 @@ pub fn findings(config: &Config, adapters: Adapters, endpoints: &[String]) -> Ve
         let path = vec![Step::Key("nrl"), Step::Key("gateways"), Step::At(at)];
         known.sender(path, "nrl, gateways".to_owned(), gateway);
     }
+    known.research();
     known.found
 }
 
@@ -217,6 +218,19 @@ impl Known<'_> {
                     self.add(path, place("options"), text, allowed);
                 }
             }
+        }
+    }
+
+    fn research(&mut self) {
+        let folders = &self.config.research;
+        let path = |key: &'static str| vec![Step::Key("research"), Step::Key(key)];
+        if folders.projects.as_ref().is_some_and(|folder| !folder.is_dir()) {
+            let text = "there is no such folder".to_owned();
+            self.add(path("projects"), "research, projects".to_owned(), text, Vec::new());
+        }
+        if folders.projects.is_some() && folders.keys.is_none() {
+            let text = "research.keys must name a folder for the projects' keys, apart from the data".to_owned();
+            self.add(path("projects"), "research, projects".to_owned(), text, Vec::new());
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use causeway_broker::delivery::{self, Endpoint};
 use causeway_broker::settings::Settings;
 use causeway_broker::{bars, limits};
-use causeway_doors::{mesh, mllp, nrl, scaip};
+use causeway_doors::{bulk, mesh, mllp, nrl, scaip};
 use causeway_exchange::route::{Route, Routes};
 use causeway_exchange::watch::Watch;
 use causeway_host::tls;
@@ -73,6 +73,8 @@ pub struct Config {
     /// Providers on the onboarding board.
     #[serde(rename = "provider")]
     pub providers: Vec<causeway_pages::onboarding::Provider>,
+    /// Research projects whose requesters' systems may ask for their data (FHIR Bulk Data).
+    pub research: bulk::Settings,
     /// Identity provider at which people sign in.
     pub sign_in: Option<causeway_access::oidc::Settings>,
     /// Certificates of the HTTP door.
@@ -121,6 +123,7 @@ impl Default for Config {
             mesh: None,
             nrl: nrl::Settings::default(),
             providers: Vec::new(),
+            research: bulk::Settings::default(),
             sign_in: None,
             tls: None,
         }

@@ -21,7 +21,7 @@ pub use app::{Service, serve};
 pub use causeway_access::{self as access, Caller};
 pub use causeway_broker::state::{AppState, Shared};
 pub use causeway_broker::{self as broker, delivery, maintenance, state};
-pub use causeway_doors::{self as doors, mesh, mllp, nrl, scaip};
+pub use causeway_doors::{self as doors, bulk, mesh, mllp, nrl, scaip};
 pub use causeway_host::{self as host, Clock, Problem, panics, server, tls};
 pub use causeway_onramp as onramp;
 pub use causeway_pages as pages;

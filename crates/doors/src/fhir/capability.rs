@@ -143,6 +143,10 @@ pub fn statement(state: &AppState, types: &[(String, u64)], base: &str) -> Value
                 "http://hl7.org/fhir/CompartmentDefinition/encounter",
             ],
             "operation": [{
+                "name": "export",
+                "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export",
+                "documentation": "The research project of the caller's organisation, de-identified, under everybody's choices. A project is a Group: Group/ID/$export. _type, _since, _typeFilter and _outputFormat.",
+            }, {
                 "name": "process-message",
                 "definition": "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message",
                 "documentation": "Takes message Bundles, with the headers of Booking and Referral.",
@@ -252,6 +256,10 @@ fn resource(kind: &str, kinds: &[&str]) -> Value {
     }
     if kind == "Patient" {
         resource["operation"] = json!([{
+            "name": "export",
+            "definition": "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export",
+            "documentation": "As $export of the whole.",
+        }, {
             "name": "summary",
             "definition": "http://hl7.org/fhir/uv/ips/OperationDefinition/summary",
             "documentation": "The patient summary as a document, with the sections of the International Patient Summary.",

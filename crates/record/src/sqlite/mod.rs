@@ -19,6 +19,7 @@ mod snapshot;
 mod summary;
 mod view;
 
+pub(crate) use search::split;
 pub use sealing::{MessageTold, copy, decisions_of_people, digest_of, examine, told};
 pub use snapshot::{Place, Snapshot, Told};
 pub use view::View;

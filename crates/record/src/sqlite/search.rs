@@ -522,7 +522,7 @@ fn table(kind: Kind) -> &'static str {
 }
 
 /// Alternatives between commas; `\,` is a comma of the value (FHIR search, escaping).
-fn split(value: &str) -> Vec<String> {
+pub(crate) fn split(value: &str) -> Vec<String> {
     let mut out = vec![String::new()];
     let mut chars = value.chars();
     while let Some(c) = chars.next() {

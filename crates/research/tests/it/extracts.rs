@@ -52,6 +52,7 @@ fn run(project: &Project, people: &dyn Population, folder: &Path, block: usize) 
         formats: ALL,
         folder,
         vocabulary: None,
+        selection: None,
         state: None,
         block_people: block,
     };

@@ -1,5 +1,6 @@
 //! Tests of extracts over an invented population.
 
+mod attack;
 mod extracts;
 mod office;
 mod omop;

@@ -99,6 +99,7 @@ fn extract(
         formats: &[Format::Csv, Format::Parquet],
         folder,
         vocabulary: words,
+        selection: None,
         state: None,
         block_people: 100,
     };

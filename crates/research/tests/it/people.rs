@@ -134,6 +134,7 @@ pub fn project(tier: Tier) -> Project {
             name: "Imogen Farrowgate".to_owned(),
             organisation: "University of Nettlebridge".to_owned(),
             role: "R1860".to_owned(),
+            code: String::new(),
         },
         tier,
         cohort: String::new(),

@@ -78,6 +78,81 @@ fn ig_08_and_ig_21_every_cell_of_the_truth_table() {
     }
 }
 
+/// Everybody of ten thousand against every cell: the row of each by number, restricted items of every tenth.
+#[test]
+fn every_cell_for_ten_thousand_people() {
+    let policies = PolicySet::shared().expect("the built-in set");
+    let rows: [&[Choice]; 7] = [
+        &[],
+        &[Choice::NationalOptOut],
+        &[Choice::TypeOne],
+        &[Choice::Objection],
+        &[Choice::Sensitive],
+        &[Choice::NationalOptOut, Choice::TypeOne],
+        &[Choice::Objection, Choice::TypeOne],
+    ];
+    let people: Vec<(usize, PersonRecord)> = (0..10_000)
+        .map(|n| (n % rows.len(), person(n as u64, rows[n % rows.len()])))
+        .collect();
+    let consent = |covers_gp| Some(Consent { covers_gp });
+    // Of each column, what is left of none, opt-out, type 1, objection, sensitive, both of two.
+    let columns: [(&str, Project, Option<Consent>, [Left; 7]); 6] = [
+        ("identifiable", project(Tier::Identifiable), None, [Nothing; 7]),
+        (
+            "legal basis",
+            other_basis(project(Tier::Identifiable)),
+            None,
+            [All, Nothing, NoGp, Nothing, Nothing, Nothing, Nothing],
+        ),
+        ("consent", project(Tier::Identifiable), consent(true), [All, All, All, All, Nothing, All, All]),
+        (
+            "consent without the GP",
+            project(Tier::Identifiable),
+            consent(false),
+            [All, All, NoGp, All, Nothing, NoGp, NoGp],
+        ),
+        (
+            "pseudonymised",
+            project(Tier::Pseudonymised),
+            None,
+            [All, Nothing, NoGp, Nothing, Nothing, Nothing, Nothing],
+        ),
+        ("aggregate", project(Tier::Aggregate), None, [All, All, NoGp, All, Nothing, NoGp, NoGp]),
+    ];
+    for (name, project, consent, expected) in columns {
+        let mut gate = Gate::new(&policies, &project);
+        let mut removed = Removed::default();
+        let (mut lost, mut parts) = (0, 0);
+        for (row, someone) in &people {
+            let mut someone = someone.clone();
+            someone.consent = consent;
+            let cell = expected[*row];
+            // A restricted item leaves in no cell, nor what would tell of it.
+            let telling = |id: &str| id.starts_with("src-r-") || id.starts_with("src-x-");
+            let kept: Vec<String> = someone
+                .resources
+                .iter()
+                .filter(|held| cell == All || (cell == NoGp && !held.gp_held))
+                .map(|held| held.resource["id"].as_str().unwrap_or_default().to_owned())
+                .filter(|id| !telling(id))
+                .collect();
+            let all = someone.resources.len();
+            gate.admit(&mut someone, &mut removed);
+            let found: Vec<String> = someone
+                .resources
+                .iter()
+                .map(|held| held.resource["id"].as_str().unwrap_or_default().to_owned())
+                .collect();
+            assert_eq!(found, kept, "{name}: {:?}, {}", rows[*row], someone.key);
+            lost += u64::from(kept.is_empty());
+            parts += if kept.is_empty() { 0 } else { (all - kept.len()) as u64 };
+        }
+        // Each removal is counted once, by rule.
+        assert_eq!(removed.people.values().sum::<u64>(), lost, "{name}");
+        assert_eq!(removed.resources.values().sum::<u64>(), parts, "{name}");
+    }
+}
+
 #[test]
 fn a_restricted_item_takes_along_what_would_tell_of_it() {
     let policies = PolicySet::shared().expect("the built-in set");

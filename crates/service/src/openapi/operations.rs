@@ -16,6 +16,7 @@ const OK: &[u16] = &[200];
 const SEE: &[u16] = &[303];
 const SHOWN: &[u16] = &[200, 303];
 const LIST: &[&str] = &["state", "sender", "number", "since", "until", "after", "limit"];
+const EXPORT: &[&str] = &["_type", "_since", "_typeFilter", "_outputFormat"];
 const SEARCH: &[&str] = &["_count", "_sort", "_include", "_summary"];
 
 /// Every operation, but the administration of a MESH sandbox (test mode only).
@@ -243,6 +244,42 @@ pub const OPERATIONS: &[Operation] = &[
         OK,
         NONE,
     ),
+    (
+        "/fhir/$export",
+        "get",
+        SignedIn,
+        "The research project of the caller's organisation, in the background",
+        "",
+        NONE,
+        &[202],
+        EXPORT,
+    ),
+    ("/fhir/$export", "post", SignedIn, "The research project of the caller's organisation, in the background", "application/fhir+json", NONE, &[202], NONE),
+    (
+        "/fhir/Patient/$export",
+        "get",
+        SignedIn,
+        "As /fhir/$export",
+        "",
+        NONE,
+        &[202],
+        EXPORT,
+    ),
+    ("/fhir/Patient/$export", "post", SignedIn, "As /fhir/$export", "application/fhir+json", NONE, &[202], NONE),
+    (
+        "/fhir/Group/{id}/$export",
+        "get",
+        SignedIn,
+        "One research project, in the background",
+        "",
+        NONE,
+        &[202],
+        EXPORT,
+    ),
+    ("/fhir/Group/{id}/$export", "post", SignedIn, "One research project, in the background", "application/fhir+json", NONE, &[202], NONE),
+    ("/exports/{id}", "get", SignedIn, "How an export stands; its files", "", JSON, &[200, 202], NONE),
+    ("/exports/{id}", "delete", SignedIn, "Take an export away", "", NONE, &[202], NONE),
+    ("/exports/{id}/{file}", "get", SignedIn, "A file of an export", "", &["application/fhir+ndjson"], OK, NONE),
     ("/fhir/metadata", "get", Anyone, "CapabilityStatement", "", FHIR, OK, NONE),
     ("/fhir/.well-known/smart-configuration", "get", Anyone, "Where systems get tokens", "", JSON, OK, NONE),
     ("/fhir", "post", SignedIn, "A batch of reads", "application/fhir+json", FHIR, OK, NONE),

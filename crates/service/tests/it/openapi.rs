@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use causeway_service::openapi::{OPERATIONS, document};
 use causeway_service::testing::TestServer;
-use causeway_service::{Service, mesh, nrl};
+use causeway_service::{Service, bulk, mesh, nrl};
 
 use crate::disclosures::{addresses, exchange};
 use crate::support::*;
@@ -20,7 +20,8 @@ async fn every_address_and_method_is_there_and_none_more() {
     let state = world.state(open_config());
     let service = Service::new(state.clone())
         .door(mesh::router(mesh::open(exchange(), &state).unwrap()))
-        .door(nrl::router(nrl::open(nrl::Settings::default(), &state).unwrap()));
+        .door(nrl::router(nrl::open(nrl::Settings::default(), &state).unwrap()))
+        .door(bulk::router(bulk::open(bulk::Settings::default(), &state).unwrap()));
     let served: BTreeSet<String> =
         addresses(&service.router()).into_iter().filter(|a| !is_double(a)).collect();
     let mut documented: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
