@@ -223,6 +223,6 @@ fn the_dependency_tree_stays_lean_and_clean() {
         assert!(packages.iter().filter(|(name, _)| *name == single).count() <= 1, "{single} is there twice");
     }
     // Some sixty of these come with the policy language (`cedar-policy`): an engine of our own would be worse; some twenty
-    // with the client of PostgreSQL.
-    assert!(packages.len() <= 408, "{} packages: look for what is not needed", packages.len());
+    // with the client of PostgreSQL; four with exact noise for counts (`prio`), which is not to be written anew.
+    assert!(packages.len() <= 412, "{} packages: look for what is not needed", packages.len());
 }

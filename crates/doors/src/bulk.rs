@@ -48,13 +48,16 @@ pub fn open(settings: Settings, state: &Shared) -> Result<Arc<Exports>, String> 
     let data = &state.config.data_directory;
     let places = match (settings.projects, settings.keys) {
         (None, _) => None,
-        (Some(_), None) => return Err("research.projects needs research.keys, a folder apart from the data".to_owned()),
+        (Some(_), None) => {
+            return Err("research.projects needs research.keys, a folder apart from the data".to_owned());
+        }
         (Some(projects), Some(keys)) => {
             Some(Places { projects, keys, work: data.join("exports"), state: data.join("research-state") })
         }
     };
     let policies = state.gate.access.policies.clone();
-    let exports = Exports::new(state.engine.clone(), state.gate.shelf.record_for_research(), policies, places);
+    let exports =
+        Exports::new(state.engine.clone(), state.gate.shelf.record_for_research(), policies, places);
     let exports = Arc::new(exports);
     exports.projects_of("").map_err(|error| format!("research.projects: {error}"))?;
     for id in exports.unfinished().map_err(|error| error.to_string())? {
@@ -186,7 +189,10 @@ fn parameters(headers: &HeaderMap, body: &[u8]) -> Answer<Params> {
         let members = parameter.as_object().into_iter().flatten();
         let value = members.filter(|(key, _)| key.starts_with("value")).map(|(_, value)| value).next();
         let text = value.and_then(Value::as_str);
-        out.push((name.to_owned(), text.ok_or_else(|| wrong("a parameter of $export has one text value"))?.to_owned()));
+        out.push((
+            name.to_owned(),
+            text.ok_or_else(|| wrong("a parameter of $export has one text value"))?.to_owned(),
+        ));
     }
     Ok(out)
 }
@@ -196,7 +202,8 @@ fn searches(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for part in text.split(',') {
         let begins = part.split_once('?').is_some_and(|(kind, _)| {
-            kind.starts_with(|c: char| c.is_ascii_uppercase()) && kind.bytes().all(|b| b.is_ascii_alphabetic())
+            kind.starts_with(|c: char| c.is_ascii_uppercase())
+                && kind.bytes().all(|b| b.is_ascii_alphabetic())
         });
         match found.last_mut() {
             Some(last) if !begins => {
@@ -225,7 +232,13 @@ fn types_of(project: &Project) -> Vec<&str> {
 }
 
 /// What of a project's resources is asked for. Without leniency what is not known or not there is refused.
-fn selection(project: &Project, reader: &Reader, params: &Params, lenient: bool, now: Timestamp) -> Answer<Selection> {
+fn selection(
+    project: &Project,
+    reader: &Reader,
+    params: &Params,
+    lenient: bool,
+    now: Timestamp,
+) -> Answer<Selection> {
     let mut selection = Selection { until: Some(now), ..Selection::default() };
     let there = types_of(project);
     for (name, value) in params {
@@ -238,8 +251,9 @@ fn selection(project: &Project, reader: &Reader, params: &Params, lenient: bool,
             }
             "_since" => {
                 let since = value.replace(' ', "+").parse::<Timestamp>();
-                selection.since =
-                    Some(since.map_err(|_| Problem::invalid("since", "_since is an instant with its offset"))?);
+                selection.since = Some(
+                    since.map_err(|_| Problem::invalid("since", "_since is an instant with its offset"))?,
+                );
             }
             "_type" => {
                 for kind in value.split(',').map(str::trim).filter(|kind| !kind.is_empty()) {
@@ -252,7 +266,10 @@ fn selection(project: &Project, reader: &Reader, params: &Params, lenient: bool,
                     }
                 }
                 if selection.types.is_empty() {
-                    return Err(Problem::invalid("export-type", "none of the types asked for is in the project"));
+                    return Err(Problem::invalid(
+                        "export-type",
+                        "none of the types asked for is in the project",
+                    ));
                 }
             }
             "_typeFilter" => {
@@ -263,7 +280,8 @@ fn selection(project: &Project, reader: &Reader, params: &Params, lenient: bool,
             _ if lenient => {}
             _ => {
                 let name: String = name.chars().filter(char::is_ascii_graphic).take(64).collect();
-                let text = format!("{name} is not supported; _type, _since, _typeFilter and _outputFormat are");
+                let text =
+                    format!("{name} is not supported; _type, _since, _typeFilter and _outputFormat are");
                 return Err(Problem::new(StatusCode::BAD_REQUEST, "not-supported", "parameter", text));
             }
         }

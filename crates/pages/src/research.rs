@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use causeway_broker::state::Shared;
 use causeway_host::problem::Answer;
 use causeway_research::disclosure::{FEW, told};
-use causeway_research::office::{Entry, register};
+use causeway_research::office::{Entry, register, spent};
 use causeway_research::{LegalBasis, Tier};
 use serde::Serialize;
 
@@ -45,6 +45,8 @@ struct Row {
     expires: String,
     policies: String,
     alike: String,
+    #[serde(rename = "privacyBudget", skip_serializing_if = "String::is_empty")]
+    budget: String,
     removed: Vec<RuleRow>,
 }
 
@@ -77,7 +79,7 @@ fn purpose(code: &str) -> &'static str {
     }
 }
 
-fn row(state: &Shared, entry: &Entry) -> Row {
+fn row(state: &Shared, entry: &Entry, all: &[Entry]) -> Row {
     let (project, report) = (&entry.project, &entry.report);
     let policies = &state.gate.access.policies;
     let rule = |rule: &String, count: u64, of: &str| RuleRow {
@@ -122,10 +124,21 @@ fn row(state: &Shared, entry: &Entry) -> Row {
                 k - 1,
                 report.measured.l
             ),
+            (Tier::Aggregate, _) if project.noise.is_some() => "Every count has noise.".to_owned(),
             (Tier::Aggregate, _) if report.suppressed => {
                 "Small counts are left out, and others with them so that none can be worked out.".to_owned()
             }
             _ => String::new(),
+        },
+        budget: match &project.noise {
+            Some(noise) => format!(
+                "Counts have random noise, so that nobody's part in them can be told (differential privacy, epsilon {}). All \
+                 extracts of the project together have spent {} of its budget of {}; beyond it none is made.",
+                noise.epsilon,
+                spent(all, &project.id).normalize(),
+                noise.budget
+            ),
+            None => String::new(),
         },
         removed,
     }
@@ -134,7 +147,7 @@ fn row(state: &Shared, entry: &Entry) -> Row {
 pub(crate) async fn page(State(state): State<Shared>, headers: HeaderMap) -> Answer {
     let entries = state.blocking(|s| register(&*s.engine)).await?;
     let more = entries.len().saturating_sub(ROWS);
-    let rows: Vec<Row> = entries.iter().take(ROWS).map(|entry| row(&state, entry)).collect();
+    let rows: Vec<Row> = entries.iter().take(ROWS).map(|entry| row(&state, entry, &entries)).collect();
     if !wants_html(&headers) {
         return Ok(Json(serde_json::json!({"extracts": rows, "older": more})).into_response());
     }

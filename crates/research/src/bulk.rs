@@ -25,6 +25,8 @@ pub const KEPT_HOURS: i64 = 24;
 
 const REQUEST: &str = "request.json";
 const FAILED: &str = "failed.txt";
+/// Written last: the files are whole and the register has them.
+const DONE: &str = "done";
 const FILES: &str = "files";
 
 /// Where things are.
@@ -190,10 +192,10 @@ impl Exports {
     /// The project that is asked for, cut to resources: tables are not given this way.
     fn project(&self, asked: &Asked) -> Result<Project, Refused> {
         let of_client = self.projects_of(&asked.client)?;
-        let mut project =
-            of_client.into_iter().find(|p| p.id == asked.project).ok_or(Refused::NoProject)?;
+        let mut project = of_client.into_iter().find(|p| p.id == asked.project).ok_or(Refused::NoProject)?;
         if project.tier != Tier::Pseudonymised {
-            let text = "only de-identified resources are exported here: the project asks for names or for counts";
+            let text =
+                "only de-identified resources are exported here: the project asks for names or for counts";
             return Err(Refused::Project(text.to_owned()));
         }
         if project.elements.is_empty() {
@@ -216,7 +218,7 @@ impl Exports {
         let Some(places) = &self.places else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         for (id, folder) in folders(&places.work)? {
-            let over = folder.join(FILES).join(REPORT).exists() || folder.join(FAILED).exists();
+            let over = folder.join(DONE).exists() || folder.join(FAILED).exists();
             if !over && folder.join(REQUEST).exists() {
                 self.going.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
                 found.push(id);
@@ -236,18 +238,25 @@ impl Exports {
         let outcome = self.made(places, &folder, actor);
         // Who took it away meanwhile wants nothing of it.
         let kept = if folder.join(REQUEST).exists() {
-            outcome.map_or_else(|error| std::fs::write(folder.join(FAILED), error), |_| Ok(()))
+            match outcome {
+                Ok(_) => crate::extract::write_whole(&folder.join(DONE), b""),
+                Err(error) => Ok(std::fs::write(folder.join(FAILED), error)?),
+            }
         } else {
-            std::fs::remove_dir_all(&folder)
+            std::fs::remove_dir_all(&folder).map_err(Error::from)
         };
         drop(turn);
         self.forget(id);
-        Ok(kept?)
+        kept
     }
 
     fn made(&self, places: &Places, folder: &Path, actor: &str) -> Result<Report, String> {
         let said = |error: &dyn std::fmt::Display| error.to_string();
         let asked = request(folder).map_err(|e| said(&e))?;
+        // Files without their entry in the register, where a process was killed between: made again.
+        if folder.join(FILES).join(REPORT).exists() {
+            std::fs::remove_dir_all(folder.join(FILES)).map_err(|e| said(&e))?;
+        }
         let project = self.project(&asked).map_err(|refused| match refused {
             Refused::Project(text) => text,
             Refused::Failed(error) => error.to_string(),
@@ -255,8 +264,7 @@ impl Exports {
         })?;
         std::fs::create_dir_all(&places.keys).map_err(|e| said(&e))?;
         let key = key_file(&places.keys.join(format!("{}.key", project.id))).map_err(|e| said(&e))?;
-        let office =
-            Office { engine: self.desk.clone(), record: &self.record, policies: &self.policies };
+        let office = Office { engine: self.desk.clone(), record: &self.record, policies: &self.policies };
         let order = Order {
             project: &project,
             key: &key,
@@ -282,14 +290,10 @@ impl Exports {
         if let Ok(text) = std::fs::read_to_string(folder.join(FAILED)) {
             return Ok(Some(Phase::Failed(text)));
         }
-        // While it is in the register only in part it is not handed over.
-        let going = self.going.lock().unwrap_or_else(PoisonError::into_inner).contains(id);
-        if going {
+        if !folder.join(DONE).exists() {
             return Ok(Some(Phase::Going));
         }
-        let Ok(text) = std::fs::read(folder.join(FILES).join(REPORT)) else {
-            return Ok(Some(Phase::Going));
-        };
+        let text = std::fs::read(folder.join(FILES).join(REPORT))?;
         let report: Report = serde_json::from_slice(&text).map_err(|e| Error::File(e.to_string()))?;
         let files = report.files.into_iter().filter(|f| f.rows > 0).collect();
         Ok(Some(Phase::Done(request(&folder)?, files)))

@@ -117,6 +117,11 @@ impl Key {
         self.digest(&[project, "check"])
     }
 
+    /// A seed for the noise of a table: of the key and all that the extract depends on.
+    pub(crate) fn seed(&self, project: &str, table: &str, digest: &str) -> [u8; 32] {
+        self.digest(&[project, "noise", table, digest])
+    }
+
     /// A number for a person, for counting without names.
     pub(crate) fn mark(&self, project: &str, person: &str) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.digest(&[project, "mark", person]);
@@ -242,7 +247,9 @@ impl<'p> Deidentifier<'p> {
             out.remove(name);
         }
         // Deaths are published: with the day or month of it a person would be found.
-        if object.contains_key("deceasedDateTime") || object.get("deceasedBoolean") == Some(&Value::Bool(true)) {
+        if object.contains_key("deceasedDateTime")
+            || object.get("deceasedBoolean") == Some(&Value::Bool(true))
+        {
             out.insert("deceasedBoolean".to_owned(), Value::Bool(true));
         }
         if let Some(year) = object.get("birthDate").and_then(Value::as_str).and_then(year_of) {

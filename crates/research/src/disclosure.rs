@@ -155,11 +155,7 @@ impl Counts {
     }
 
     /// Which groups stand as they were in the extract before, and how many people each shape has.
-    fn standing(
-        &self,
-        smallest: u64,
-        before: &Decided,
-    ) -> (HashMap<Quasi, Level>, HashMap<Quasi, u64>) {
+    fn standing(&self, smallest: u64, before: &Decided) -> (HashMap<Quasi, Level>, HashMap<Quasi, u64>) {
         let mut shapes: HashMap<Quasi, u64> = HashMap::new();
         for (quasi, level, _) in before.levels.iter().filter(|(_, level, _)| *level != Level::Out) {
             *shapes.entry(quasi.at(*level)).or_default() += self.people.get(quasi).copied().unwrap_or(0);

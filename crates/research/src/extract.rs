@@ -22,8 +22,8 @@ use crate::limits::CELLS_MAX;
 use crate::omop::{CDM_VERSION, Mapper, TABLES, Tally, Vocabulary};
 use crate::person::{PersonRecord, Population};
 use crate::project::{Project, Tier};
-use crate::selection::Selection;
 use crate::rows::{Cell, Runner};
+use crate::selection::Selection;
 use crate::table::{self, Field, Format, Lines, Table};
 use crate::view::View;
 
@@ -90,6 +90,9 @@ pub struct Report {
     pub suppressed: bool,
     /// How alike people are.
     pub measured: Measured,
+    /// What of the project's privacy budget it spent, where there is noise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<String>,
     /// What the OMOP tables came to, where they were asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub omop: Option<Tally>,
@@ -232,6 +235,7 @@ impl Job<'_> {
             left_out: progress.left_out,
             suppressed: progress.suppressed,
             measured: plan.map(|p| p.measured).unwrap_or_default(),
+            epsilon: self.project.noise.as_ref().map(|noise| noise.epsilon.clone()),
             omop: (!self.project.omop.is_empty()).then_some(progress.omop),
             files: progress.files,
         };
@@ -464,6 +468,19 @@ impl Job<'_> {
         Ok(FileLine { name, rows: 1, sha256: hex(&Sha256::digest(&bytes)) })
     }
 
+    /// Writes a table of counts with noise: every cell that was stated.
+    fn noisy(&self, view: &View, name: &str, counts: Vec<(Vec<String>, u64)>) -> Result<FileLine, Error> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(view.columns().iter().map(|c| c.name.as_str()).chain(["people"]))?;
+        let rows = counts.len() as u64;
+        for (label, count) in counts {
+            writer.write_record(label.into_iter().chain([count.to_string()]))?;
+        }
+        let bytes = writer.into_inner().map_err(file_error)?;
+        write_whole(&self.folder.join(name), &bytes)?;
+        Ok(FileLine { name: name.to_owned(), rows, sha256: hex(&Sha256::digest(&bytes)) })
+    }
+
     /// Each view becomes a table of counts of people by all its columns.
     fn tables_of_counts(
         &self,
@@ -501,6 +518,7 @@ impl Job<'_> {
         // How many people are in it is a count too.
         progress.people = told(progress.people);
         for (view, cells) in views.iter().zip(&tables) {
+            // Rounded and held against the last one, or with noise.
             let kept =
                 self.state.map(|folder| folder.join(format!("{}-{}.json", self.project.id, view.name)));
             let before: Option<Published> = match &kept {
@@ -509,6 +527,12 @@ impl Job<'_> {
             };
             let published = publish(cells, self.project.smallest, before.as_ref());
             let name = format!("{}.csv", view.name);
+            if let Some(noise) = &self.project.noise {
+                let seed = self.key.seed(&self.project.id, &view.name, digest);
+                let counts = noise.counts(view, views.len(), cells, seed)?;
+                progress.files.push(self.noisy(view, &name, counts)?);
+                continue;
+            }
             let mut writer = csv::Writer::from_writer(Vec::new());
             writer.write_record(view.columns().iter().map(|c| c.name.as_str()).chain(["people"]))?;
             let mut rows = 0;

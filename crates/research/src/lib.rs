@@ -9,6 +9,7 @@ pub mod extract;
 mod gate;
 pub mod leak;
 pub mod limits;
+mod noise;
 pub mod office;
 pub mod omop;
 mod person;
@@ -20,10 +21,11 @@ mod view;
 
 pub use error::Error;
 pub use gate::{Gate, Removed};
+pub use noise::Noise;
 pub use person::{Consent, Held, PersonRecord, Population, RecordPopulation, gp_held};
 pub use project::{Approval, Dates, LegalBasis, Project, Requester, Tier};
-pub use selection::Selection;
 pub use rows::{Cell, Row, Runner};
+pub use selection::Selection;
 pub use table::{Field, FieldKind, Format};
 pub use view::{Column, View};
 

@@ -11,12 +11,14 @@ use causeway_access::{PolicySet, session};
 use causeway_exchange::{Configuration, Desk, EngineError, NewAudit};
 use causeway_record::{PersonQuery, Record};
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::deidentify::Key;
 use crate::error::Error;
 use crate::extract::{Job, REPORT, Report};
 use crate::limits::CONSENTS_MAX;
+use crate::noise;
 use crate::omop::Vocabulary;
 use crate::person::{Consent, RecordPopulation};
 use crate::project::Project;
@@ -107,6 +109,7 @@ impl Office<'_> {
     pub fn extract(&self, order: &Order<'_>) -> Result<Report, Error> {
         let today = causeway_core::london().to_datetime(order.now).date();
         order.project.may_run(today)?;
+        self.affordable(order.project)?;
         self.audit(order, "research-extract-begun", &json(order.project)?)?;
         let standings = Standings::new(self.engine.clone());
         let before = standings.all()?;
@@ -134,6 +137,21 @@ impl Office<'_> {
             }
         }
         registered.map(|()| report)
+    }
+
+    /// Refuses what would spend more than the project's privacy budget.
+    fn affordable(&self, project: &Project) -> Result<(), Error> {
+        let Some(noise) = &project.noise else { return Ok(()) };
+        let spent = spent(&register(&*self.engine)?, &project.id);
+        let room = noise::amount(&noise.budget).zip(noise::amount(&noise.epsilon));
+        if room.is_some_and(|(budget, epsilon)| spent + epsilon <= budget) {
+            return Ok(());
+        }
+        let (epsilon, budget) = (&noise.epsilon, &noise.budget);
+        let text = format!(
+            "of its privacy budget of {budget} the project has spent {spent}, and asks for {epsilon}"
+        );
+        Err(Error::NotApproved(text))
     }
 
     fn register_it(
@@ -190,6 +208,12 @@ impl Office<'_> {
         }
         Ok(found)
     }
+}
+
+/// What a project's extracts of a register spent of its privacy budget.
+pub fn spent(entries: &[Entry], project: &str) -> Decimal {
+    let of = entries.iter().filter(|entry| entry.project.id == project);
+    of.filter_map(|entry| noise::amount(entry.report.epsilon.as_deref()?)).sum()
 }
 
 /// The register, newest first.

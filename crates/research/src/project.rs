@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::limits::SMALL_CELL;
+use crate::noise::Noise;
 use crate::omop::TABLES;
 use crate::view::View;
 
@@ -117,6 +118,9 @@ pub struct Project {
     /// Tables of the OMOP Common Data Model 5.4 that are asked, by name.
     #[serde(default)]
     pub omop: Vec<String>,
+    /// Differential privacy, for counts alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Noise>,
     /// What becomes of dates.
     #[serde(default)]
     pub dates: Dates,
@@ -244,6 +248,13 @@ impl Project {
         }
         if self.tier == Tier::Aggregate && !(self.elements.is_empty() && self.omop.is_empty()) {
             missing.push("views alone: counts can't be resources or rows".to_owned());
+        }
+        if let Some(noise) = &self.noise {
+            match self.compiled() {
+                Ok(views) if self.tier == Tier::Aggregate => missing.extend(noise.missing(&views)),
+                Ok(_) => missing.push("counts alone, where it asks for noise".to_owned()),
+                Err(error) => missing.push(format!("views that can be read: {error}")),
+            }
         }
         if missing.is_empty() {
             return Ok(());

@@ -85,7 +85,8 @@ mod tests {
         assert!(!one("27113001", "amended", "2026-01"));
         assert!(one("1", "amended", "2026-06"));
         assert!(selection.takes(&serde_json::json!({"resourceType": "Condition"})));
-        for (kind, name) in [("Observation", "colour"), ("Nothing", "code"), ("Observation", "subject.name")] {
+        for (kind, name) in [("Observation", "colour"), ("Nothing", "code"), ("Observation", "subject.name")]
+        {
             assert!(selection.clone().filter(kind, search(&[(name, "x")])).is_err(), "{kind} {name}");
         }
     }

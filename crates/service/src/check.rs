@@ -229,7 +229,8 @@ impl Known<'_> {
             self.add(path("projects"), "research, projects".to_owned(), text, Vec::new());
         }
         if folders.projects.is_some() && folders.keys.is_none() {
-            let text = "research.keys must name a folder for the projects' keys, apart from the data".to_owned();
+            let text =
+                "research.keys must name a folder for the projects' keys, apart from the data".to_owned();
             self.add(path("projects"), "research, projects".to_owned(), text, Vec::new());
         }
     }

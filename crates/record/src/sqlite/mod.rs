@@ -19,8 +19,8 @@ mod snapshot;
 mod summary;
 mod view;
 
-pub(crate) use search::split;
 pub use sealing::{MessageTold, copy, decisions_of_people, digest_of, examine, told};
+pub(crate) use search::split;
 pub use snapshot::{Place, Snapshot, Told};
 pub use view::View;
 

@@ -162,7 +162,11 @@ fn nobody_is_found_among_fewer_than_was_promised() {
     }
     let unique = bare.values().filter(|patient| candidates(patient, &everybody) == 1).count();
     assert!(unique > 20, "the control finds {unique}");
-    println!("{} of {} people; fewest candidates {fewest}; without protection {unique} are found", found.len(), people.len());
+    println!(
+        "{} of {} people; fewest candidates {fewest}; without protection {unique} are found",
+        found.len(),
+        people.len()
+    );
 }
 
 /// The fewest people whom the two extracts together leave someone among, by shape and by each code.

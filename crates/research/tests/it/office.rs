@@ -10,8 +10,8 @@ use causeway_core::{Sector, Telling};
 use causeway_exchange::Engine;
 use causeway_record::{PersonQuery, Record, SourceMessage};
 use causeway_research::deidentify::Key;
-use causeway_research::office::{Office, Order, key_file, register};
-use causeway_research::{Error, Format, LegalBasis, Tier};
+use causeway_research::office::{Office, Order, key_file, register, spent};
+use causeway_research::{Error, Format, LegalBasis, Noise, Tier};
 use causeway_store::{Options, Store};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -131,4 +131,58 @@ fn she_opts_out_and_the_next_extract_lost_her_and_only_her() {
     let consents = office.consents(&format!("nhs_number,covers_gp\n{number},yes\n")).expect("consents");
     assert_eq!(consents.keys().collect::<Vec<_>>(), [&her]);
     assert!(office.consents("nhs_number,covers_gp\n9990000018,maybe\n").is_err());
+}
+
+#[test]
+fn a_project_with_noise_spends_its_privacy_budget_and_no_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let now: Timestamp = "2026-11-29T09:00:00Z".parse().expect("a time");
+    let engine: Arc<dyn Engine> =
+        Arc::new(Store::open(Options::new(folder.path().join("exchange"))).expect("a store"));
+    let record = Record::open(folder.path().join("record.sqlite")).expect("a record");
+    for n in 1..=40 {
+        record.apply(&bundle(n), &source(n, now), now).expect("applied");
+    }
+    let policies = PolicySet::shared().expect("the built-in set");
+    let office = Office { engine: engine.clone(), record: &record, policies: &policies };
+    let mut project = project(Tier::Aggregate);
+    project.views = vec![json!({"resource": "Patient", "name": "counts", "select": [{"column": [
+        {"name": "gender", "path": "gender"}]}]})];
+    let values = ["female", "male", "unknown"].map(str::to_owned).to_vec();
+    let columns = [("gender".to_owned(), values)].into();
+    project.noise = Some(Noise {
+        epsilon: "0.5".to_owned(),
+        budget: "1".to_owned(),
+        cells: 1,
+        categories: [("counts".to_owned(), columns)].into(),
+    });
+    let key = key_file(&folder.path().join("falls.key")).expect("a key");
+    let none = HashMap::new();
+    let extract = |name: &str| {
+        office.extract(&Order {
+            project: &project,
+            key: &key,
+            consents: &none,
+            formats: &[],
+            vocabulary: None,
+            selection: None,
+            block_people: causeway_research::limits::BLOCK_PEOPLE,
+            state: None,
+            folder: &folder.path().join(name),
+            actor: "test",
+            now,
+        })
+    };
+    let table =
+        |name: &str| std::fs::read_to_string(folder.path().join(name).join("counts.csv")).expect("a table");
+    extract("1").expect("half of it");
+    // Every stated cell is there, the one of nobody too; the noise is the same where nothing is new.
+    assert_eq!(table("1").lines().count(), 4, "{}", table("1"));
+    extract("2").expect("the other half");
+    assert_eq!(table("1"), table("2"));
+    let refused = extract("3").expect_err("nothing is left").to_string();
+    assert!(refused.contains("privacy budget"), "{refused}");
+    assert!(!folder.path().join("3").exists());
+    let entries = register(&*engine).expect("the register");
+    assert_eq!((entries.len(), spent(&entries, "falls-2026").to_string().as_str()), (2, "1.0"));
 }

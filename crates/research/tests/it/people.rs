@@ -141,6 +141,7 @@ pub fn project(tier: Tier) -> Project {
         views: Vec::new(),
         elements: Vec::new(),
         omop: Vec::new(),
+        noise: None,
         dates: Dates::Month,
         smallest: 5,
         approvals: vec![approval("Odette Marlow", "R5105"), approval("Rufus Penhale", "R0001")],

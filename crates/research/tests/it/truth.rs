@@ -91,9 +91,8 @@ fn every_cell_for_ten_thousand_people() {
         &[Choice::NationalOptOut, Choice::TypeOne],
         &[Choice::Objection, Choice::TypeOne],
     ];
-    let people: Vec<(usize, PersonRecord)> = (0..10_000)
-        .map(|n| (n % rows.len(), person(n as u64, rows[n % rows.len()])))
-        .collect();
+    let people: Vec<(usize, PersonRecord)> =
+        (0..10_000).map(|n| (n % rows.len(), person(n as u64, rows[n % rows.len()]))).collect();
     let consent = |covers_gp| Some(Consent { covers_gp });
     // Of each column, what is left of none, opt-out, type 1, objection, sensitive, both of two.
     let columns: [(&str, Project, Option<Consent>, [Left; 7]); 6] = [

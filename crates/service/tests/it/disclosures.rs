@@ -10,10 +10,10 @@ use axum::extract::State;
 use causeway_exchange::{Audit, Engine};
 use causeway_service::access::session::SignedIn;
 use causeway_service::mesh::{self, AuthMode, Mailbox, MeshConfig, Mode};
-use causeway_service::{bulk, nrl};
 use causeway_service::pages::portal::cast::CAST;
 use causeway_service::testing::TestServer;
 use causeway_service::{Service, Shared};
+use causeway_service::{bulk, nrl};
 
 use crate::faulty::Faulty;
 use crate::support::*;
@@ -476,7 +476,10 @@ impl First {
         let state = world.state(closed_config());
         let mesh = mesh::router(mesh::open(exchange(), &state).unwrap());
         let nrl = nrl::router(nrl::open(nrl::Settings::default(), &state).unwrap());
-        let service = Service::new(state.clone()).door(mesh).door(nrl).door(bulk::router(bulk::open(bulk::Settings::default(), &state).unwrap()));
+        let service = Service::new(state.clone())
+            .door(mesh)
+            .door(nrl)
+            .door(bulk::router(bulk::open(bulk::Settings::default(), &state).unwrap()));
         let server = TestServer::start_service(state, service).await.unwrap();
         let own = [("Authorization", "Bearer token-901"), ("Content-Type", "text/x-lines")];
         let sent = call(&server, "POST", "/messages", &own, AGNES.as_bytes()).await.json();

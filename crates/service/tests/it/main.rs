@@ -4,6 +4,7 @@ mod access;
 mod attacks;
 mod browser;
 mod budget;
+mod bulk;
 mod configuration;
 mod daily;
 mod disclosures;

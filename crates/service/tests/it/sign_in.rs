@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 /// An elliptic key with its public half as a JSON Web Key.
-struct Key {
+pub struct Key {
     pair: KeyPair,
     algorithm: Algorithm,
     id: String,
 }
 
 impl Key {
-    fn new(algorithm: Algorithm, id: &str) -> Self {
+    pub fn new(algorithm: Algorithm, id: &str) -> Self {
         let kind = if algorithm == Algorithm::ES384 {
             &rcgen::PKCS_ECDSA_P384_SHA384
         } else {
@@ -31,7 +31,7 @@ impl Key {
         Self { pair: KeyPair::generate_for(kind).unwrap(), algorithm, id: id.to_owned() }
     }
 
-    fn jwk(&self) -> Value {
+    pub fn jwk(&self) -> Value {
         let point = self.pair.public_key_raw();
         let half = (point.len() - 1) / 2;
         let curve = if half == 48 { "P-384" } else { "P-256" };
@@ -39,7 +39,7 @@ impl Key {
             "y": URL_SAFE_NO_PAD.encode(&point[1 + half..])})
     }
 
-    fn sign(&self, claims: &Value) -> String {
+    pub fn sign(&self, claims: &Value) -> String {
         let mut header = Header::new(self.algorithm);
         header.kid = Some(self.id.clone());
         let key = EncodingKey::from_ec_pem(self.pair.serialize_pem().as_bytes()).unwrap();
@@ -64,7 +64,7 @@ fn encode(pairs: &[(&str, &str)]) -> String {
 
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-async fn ask(server: &TestServer, assertion: &str, scope: &str) -> Reply {
+pub async fn ask(server: &TestServer, assertion: &str, scope: &str) -> Reply {
     let body = encode(&[
         ("grant_type", "client_credentials"),
         ("scope", scope),
