@@ -338,6 +338,7 @@ async fn kick_off(
         return Err(Problem::invalid("prefer", text));
     }
     let now = state.clock.now();
+    exports.may(project, now).map_err(refusal)?;
     let selection = selection(project, reader, &params, prefers(headers, "handling=lenient"), now)?;
     let root = root(state, headers);
     let asked = Asked {

@@ -88,9 +88,12 @@ fn fate(declared: &str, rendered: bool) -> Fate {
     match essence.as_str() {
         "text/html" | "text/css" if rendered => Fate::Page,
         "text/plain" => Fate::Shown,
-        "application/octet-stream" | "application/gzip" | "text/csv" | "application/xml" | "text/xml" => {
-            Fate::Saved
-        }
+        "application/octet-stream"
+        | "application/gzip"
+        | "text/csv"
+        | "application/xml"
+        | "text/xml"
+        | "application/fhir+ndjson" => Fate::Saved,
         "application/xhtml+xml" | "image/svg+xml" | "application/mathml+xml" => Fate::Blunted,
         json if json == "application/json"
             || (json.starts_with("application/") && json.ends_with("+json")) =>

@@ -98,6 +98,7 @@ fn row(state: &Shared, entry: &Entry, all: &[Entry]) -> Row {
     removed.extend(report.removed.resources.iter().map(|(name, n)| rule(name, *n, "items of other people")));
     let mut asked: Vec<String> = project.elements.clone();
     asked.extend(project.views.iter().filter_map(|v| v["name"].as_str()).map(|name| format!("table {name}")));
+    asked.extend(project.omop.iter().map(|table| format!("OMOP table {table}")));
     let roles: Vec<String> = project.approvals.iter().map(|a| format!("{} ({})", a.by, a.role)).collect();
     Row {
         project: project.id.clone(),

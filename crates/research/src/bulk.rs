@@ -166,9 +166,7 @@ impl Exports {
     /// [`Refused`].
     pub fn begin(&self, asked: &Asked, id: &str) -> Result<(), Refused> {
         let Some(places) = &self.places else { return Err(Refused::NoProject) };
-        let project = self.project(asked)?;
-        let today = causeway_core::london().to_datetime(asked.at).date();
-        project.may_run(today).map_err(|error| Refused::Project(error.to_string()))?;
+        self.project(asked)?;
         self.sweep(asked.at)?;
         {
             let mut going = self.going.lock().unwrap_or_else(PoisonError::into_inner);
@@ -189,10 +187,13 @@ impl Exports {
         Ok(kept?)
     }
 
-    /// The project that is asked for, cut to resources: tables are not given this way.
-    fn project(&self, asked: &Asked) -> Result<Project, Refused> {
-        let of_client = self.projects_of(&asked.client)?;
-        let mut project = of_client.into_iter().find(|p| p.id == asked.project).ok_or(Refused::NoProject)?;
+    /// Whether a project may be exported, at a time.
+    ///
+    /// # Errors
+    /// [`Refused::Project`] with why not.
+    pub fn may(&self, project: &Project, at: Timestamp) -> Result<(), Refused> {
+        let today = causeway_core::london().to_datetime(at).date();
+        project.may_run(today).map_err(|error| Refused::Project(error.to_string()))?;
         if project.tier != Tier::Pseudonymised {
             let text =
                 "only de-identified resources are exported here: the project asks for names or for counts";
@@ -201,6 +202,14 @@ impl Exports {
         if project.elements.is_empty() {
             return Err(Refused::Project("the project asks for tables, not for resources".to_owned()));
         }
+        Ok(())
+    }
+
+    /// The project that is asked for, cut to resources: tables are not given this way.
+    fn project(&self, asked: &Asked) -> Result<Project, Refused> {
+        let of_client = self.projects_of(&asked.client)?;
+        let mut project = of_client.into_iter().find(|p| p.id == asked.project).ok_or(Refused::NoProject)?;
+        self.may(&project, asked.at)?;
         project.views.clear();
         project.omop.clear();
         Ok(project)
@@ -251,7 +260,8 @@ impl Exports {
     }
 
     fn made(&self, places: &Places, folder: &Path, actor: &str) -> Result<Report, String> {
-        let said = |error: &dyn std::fmt::Display| error.to_string();
+        // The first line is told to who asked; what of the machine is wrong is for the operator.
+        let said = |error: &dyn std::fmt::Display| format!("the exchange could not make it\n{error}");
         let asked = request(folder).map_err(|e| said(&e))?;
         // Files without their entry in the register, where a process was killed between: made again.
         if folder.join(FILES).join(REPORT).exists() {
@@ -259,7 +269,7 @@ impl Exports {
         }
         let project = self.project(&asked).map_err(|refused| match refused {
             Refused::Project(text) => text,
-            Refused::Failed(error) => error.to_string(),
+            Refused::Failed(error) => said(&error),
             _ => "the project is no longer there".to_owned(),
         })?;
         std::fs::create_dir_all(&places.keys).map_err(|e| said(&e))?;
@@ -278,7 +288,10 @@ impl Exports {
             actor,
             now: asked.at,
         };
-        office.extract(&order).map_err(|e| said(&e))
+        office.extract(&order).map_err(|error| match error {
+            Error::File(_) => said(&error),
+            other => other.to_string(),
+        })
     }
 
     /// How one stands; none where there is none of this organisation.
@@ -288,7 +301,7 @@ impl Exports {
     pub fn look(&self, id: &str, client: &str) -> Result<Option<Phase>, Error> {
         let Some(folder) = self.folder_of(id, client)? else { return Ok(None) };
         if let Ok(text) = std::fs::read_to_string(folder.join(FAILED)) {
-            return Ok(Some(Phase::Failed(text)));
+            return Ok(Some(Phase::Failed(text.lines().next().unwrap_or_default().to_owned())));
         }
         if !folder.join(DONE).exists() {
             return Ok(Some(Phase::Going));

@@ -115,6 +115,7 @@ pub(super) fn collect(data: &Path, results: &[PathBuf]) -> Result<Collected, Str
         }
     }
     all.audit(&store).map_err(|e| said(&e))?;
+    all.research(&store).map_err(|e| said(&e))?;
     let verified = store.verify().map_err(|e| said(&e))?;
     for what in &verified.corrupt {
         all.failures.push(format!("stored bytes don't match their digest: {what}"));
@@ -259,6 +260,17 @@ impl Collector<'_> {
                 "{name}: {real} NHS numbers are outside of the range for invented people; a pack must not hold a real person's data"
             ));
         }
+    }
+
+    /// The register of what left for research: each project with what its extract came to, as others may see it.
+    fn research(&mut self, store: &Store) -> Result<(), causeway_exchange::EngineError> {
+        let entries = causeway_research::office::register(store)?;
+        let shown = entries.iter().map(|entry| {
+            json!({"at": entry.at.to_string(), "project": entry.project, "report": entry.report.for_others()})
+        });
+        let shown = Value::Array(shown.collect());
+        self.json("09-deidentification/register.json".to_owned(), &shown);
+        Ok(())
     }
 
     fn audit(&mut self, store: &Store) -> Result<(), causeway_exchange::EngineError> {

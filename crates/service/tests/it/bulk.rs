@@ -397,3 +397,53 @@ async fn what_a_process_left_unfinished_the_next_finishes_with_the_same_bytes() 
         server.stop().await.unwrap();
     }
 }
+
+/// The published client of SMART Health IT, unmodified: `tests/clients/bulk` installs it, makes its keys and names both here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_published_client_downloads_an_export() {
+    let (Some(program), Some(keys)) =
+        (std::env::var_os("CAUSEWAY_SMART_FETCH"), std::env::var_os("CAUSEWAY_SMART_KEYS"))
+    else {
+        eprintln!("SKIPPED: smart-fetch is not here (tests/clients/bulk brings it)");
+        return;
+    };
+    let keys = std::path::PathBuf::from(keys);
+    let world = World::new();
+    let mut config = closed_config();
+    let mut university = Organisation::of_code("ZZ905").unwrap();
+    university.jwks = Some(std::fs::read_to_string(keys.join("public.json")).unwrap());
+    config.organisations.push(university);
+    let state = world.state(config);
+    people(&state);
+    let server = serve(&state, folders(&world)).await;
+    let fetch = async |name: &str, more: &[&str]| -> Vec<Value> {
+        let out = world.directory.join(name);
+        let mut command = std::process::Command::new(&program);
+        command.args(["bulk", "--group", "falls", "--no-default-filters", "--no-compression"]);
+        command.args(["--smart-client-id", "ZZ905", "--smart-key"]).arg(keys.join("private.jwks"));
+        command.args(["--fhir-url", &server.url("/fhir")]).args(more).arg(&out);
+        let made = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        let told =
+            String::from_utf8_lossy(&made.stdout).into_owned() + &String::from_utf8_lossy(&made.stderr);
+        assert!(made.status.success(), "{told}");
+        let mut open = vec![out];
+        let mut found = Vec::new();
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                open.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            } else if path.extension().is_some_and(|end| end == "ndjson") && !path.ends_with("log.ndjson") {
+                let text = std::fs::read_to_string(path).unwrap();
+                found.extend(text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
+            }
+        }
+        found
+    };
+    let all = fetch("all", &["--type", "Patient,Condition,Observation"]).await;
+    let counts = ["Patient", "Condition", "Observation"].map(|kind| count(&all, kind));
+    assert_eq!(counts, [PEOPLE, PEOPLE, 2 * PEOPLE]);
+    let filter = "Observation?code=http://snomed.info/sct|27113001,http://snomed.info/sct|1";
+    let some = fetch("some", &["--type", "Observation", "--type-filter", filter]).await;
+    assert_eq!((some.len(), count(&some, "Observation")), (PEOPLE, PEOPLE));
+    println!("smart-fetch: {} resources, {} by a search", all.len(), some.len());
+    server.stop().await.unwrap();
+}
