@@ -163,7 +163,23 @@ pub fn meets(resource: &Value, name: &str, value: &str) -> Option<bool> {
     let kind = resource["resourceType"].as_str().unwrap_or_default();
     let (base, modifier) = name.split_once(':').unwrap_or((name, ""));
     let definition = find(kind, base).filter(|definition| definition.kind.takes(modifier))?;
-    Some(definition.holds(resource, modifier, &crate::sqlite::split(value)))
+    Some(definition.holds(resource, modifier, &split(value)))
+}
+
+/// Alternatives between commas; `\,` is a comma of the value (FHIR search, escaping).
+pub(crate) fn split(value: &str) -> Vec<String> {
+    let mut out = vec![String::new()];
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        let last = out.last_mut();
+        match (c, last) {
+            (',', _) => out.push(String::new()),
+            ('\\', Some(last)) => last.extend(chars.next()),
+            (c, Some(last)) => last.push(c),
+            (_, None) => {}
+        }
+    }
+    out
 }
 
 /// Elements of a type's summary.

@@ -20,7 +20,6 @@ mod summary;
 mod view;
 
 pub use sealing::{MessageTold, copy, decisions_of_people, digest_of, examine, told};
-pub(crate) use search::split;
 pub use snapshot::{Place, Snapshot, Told};
 pub use view::View;
 

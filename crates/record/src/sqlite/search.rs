@@ -14,7 +14,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use crate::error::{RecordError, Result};
 use crate::model::{SearchOptions, SearchPage};
-use crate::parameters::{self, Comparison, Definition};
+use crate::parameters::{self, Comparison, Definition, split};
 use crate::params::{self, Kind, Param};
 use crate::paths::fold;
 use crate::{bundle, dates, limits};
@@ -519,22 +519,6 @@ fn table(kind: Kind) -> &'static str {
         Kind::Text => "ix_string",
         Kind::Reference => "link",
     }
-}
-
-/// Alternatives between commas; `\,` is a comma of the value (FHIR search, escaping).
-pub(crate) fn split(value: &str) -> Vec<String> {
-    let mut out = vec![String::new()];
-    let mut chars = value.chars();
-    while let Some(c) = chars.next() {
-        let last = out.last_mut();
-        match (c, last) {
-            (',', _) => out.push(String::new()),
-            ('\\', Some(last)) => last.extend(chars.next()),
-            (c, Some(last)) => last.push(c),
-            (_, None) => {}
-        }
-    }
-    out
 }
 
 /// Limits the query to these Patients as well.
