@@ -1,6 +1,8 @@
 //! How fast an extract leaves, beside a plain dump of the same rows: `speed make FOLDER PEOPLE` fills a record, `speed run
 //! FOLDER` dumps it and extracts it. `tests/long/extract_speed.sh` runs both.
 
+#![allow(clippy::print_stdout, reason = "it is a program that prints its figures")]
+
 use std::collections::HashMap;
 use std::error::Error;
 use std::io::{BufWriter, Write};

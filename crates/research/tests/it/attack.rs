@@ -137,6 +137,7 @@ fn extract(people: &[PersonRecord], folder: &Path, state: Option<&Path>) -> BTre
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "the figures are what is asked for")]
 fn nobody_is_found_among_fewer_than_was_promised() {
     let people = crowd(10_000);
     let everybody = known(&people);
@@ -224,6 +225,7 @@ fn planted() -> Vec<PersonRecord> {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "the figures are what is asked for")]
 fn two_extracts_that_differ_by_one_person_find_nobody() {
     let all = planted();
     let folder = tempfile::tempdir().expect("a folder");
