@@ -398,7 +398,11 @@ async fn what_a_process_left_unfinished_the_next_finishes_with_the_same_bytes() 
     }
 }
 
-#[allow(clippy::print_stderr, clippy::print_stdout, reason = "what is skipped and what was fetched must be seen")]
+#[allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "what is skipped and what was fetched must be seen"
+)]
 /// The published client of SMART Health IT, unmodified: `tests/clients/bulk` installs it, makes its keys and names both here.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_published_client_downloads_an_export() {
