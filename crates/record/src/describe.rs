@@ -320,7 +320,19 @@ fn quantity(map: &Map<String, Value>) -> Option<String> {
 
 /// The date that matters, as told.
 pub(crate) fn date(map: &Map<String, Value>) -> String {
-    first_text(map, DATES).to_owned()
+    match first_text(map, DATES) {
+        "" => asserted(map).to_owned(),
+        told => told.to_owned(),
+    }
+}
+
+/// When a diagnosis was made, where its source tells that alone (R4 extension `condition-assertedDate`; HL7 v2 DG1-5).
+fn asserted(map: &Map<String, Value>) -> &str {
+    let all = map.get("extension").and_then(Value::as_array).into_iter().flatten();
+    let found = all.filter_map(Value::as_object).find(|extension| {
+        first_text(extension, &["url"]) == "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
+    });
+    found.map_or("", |extension| first_text(extension, &["valueDateTime"]))
 }
 
 /// Status as told: the plain one, or the clinical one. That something was refuted outweighs either; a diagnosis that

@@ -66,6 +66,39 @@ pub(crate) const NO_KNOWN_ALLERGY: &[&str] = &[
     "716185004",
 ];
 
+/// Codes that say of what kind an entry is and not what it is about: what a GP system writes where a code was lost on the
+/// way (GP2GP, transfer-degraded entries), and headings. Two entries are not one thing because each has such a code.
+const OF_ANYTHING: &[&str] = &[
+    "196411000000103",
+    "196421000000109",
+    "196431000000106",
+    "196441000000102",
+    "196451000000104",
+    "196461000000101",
+    "196471000000108",
+    // Allergy, drug allergy, food allergy, allergy to substance, propensity to adverse reactions (to drug, food, substance).
+    "106190000",
+    "416098002",
+    "414285001",
+    "419199007",
+    "420134006",
+    "419511003",
+    "418471000",
+    "418038007",
+    // Medicinal product; clinical finding; disease.
+    "763158003",
+    "404684003",
+    "64572001",
+    // Read: history of drug allergy.
+    "14L..",
+];
+
+/// Code systems whose codes say that nothing is said.
+const OF_NOTHING: &[&str] = &[
+    "http://terminology.hl7.org/CodeSystem/data-absent-reason",
+    "http://terminology.hl7.org/CodeSystem/v3-NullFlavor",
+];
+
 /// What it is about: each coding, and each wording.
 pub(crate) fn names(map: &Map<String, Value>) -> Vec<String> {
     let concept =
@@ -86,8 +119,12 @@ pub(crate) fn add_names(concept: &Map<String, Value>, names: &mut Vec<String>) {
     };
     for coding in concept.get("coding").and_then(Value::as_array).into_iter().flatten() {
         let part = |name: &str| coding.get(name).and_then(Value::as_str).unwrap_or("");
-        if !part("code").is_empty() {
-            add(format!("{}|{}", part("system"), code_of(part("system"), part("code"))));
+        let code = code_of(part("system"), part("code"));
+        if OF_ANYTHING.contains(&code) || OF_NOTHING.contains(&part("system")) {
+            continue;
+        }
+        if !code.is_empty() {
+            add(format!("{}|{code}", part("system")));
         }
         add_wording(part("display"), &mut add);
     }
@@ -180,6 +217,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_code_that_fits_anything_names_nothing() {
+        let concept = json!({"coding": [
+            {"system": "http://snomed.info/sct", "code": "196461000000101", "display": "Transfer-degraded drug allergy"},
+            {"system": "http://read.info/readv2", "code": "14L..00", "display": "H/O: drug allergy"},
+            {"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "unknown"},
+            {"system": "http://read.info/readv2", "code": "44I5.00", "display": "Serum sodium"}], "text": "Amoxicillin"});
+        let mut names = Vec::new();
+        add_names(concept.as_object().unwrap(), &mut names);
+        assert_eq!(names, ["http://read.info/readv2|44I5.", "text serum sodium", "text amoxicillin"]);
+    }
 
     #[test]
     fn spelling_does_not_matter_but_value_unit_and_comparator_do() {

@@ -14,6 +14,7 @@ pub(crate) mod lines;
 mod medicine;
 mod result;
 mod service;
+mod statement;
 pub(crate) mod telling;
 
 use std::collections::{BTreeMap, HashMap};
@@ -128,6 +129,7 @@ fn rule_of(kind: &str) -> Option<&'static Rule> {
         "EpisodeOfCare" | "Encounter" | "Appointment" => &service::SERVICE,
         "CarePlan" | "Goal" | "ServiceRequest" | "Procedure" | "RiskAssessment" => &service::PLAN,
         "DocumentReference" | "Composition" => &service::DOCUMENT,
+        "Consent" | "QuestionnaireResponse" => &statement::RULE,
         _ => return None,
     })
 }

@@ -101,3 +101,43 @@ fn a_laboratory_s_result_has_its_time_from_the_specimen_or_the_report() {
         .unwrap();
     assert_eq!(a.date, "2025-06-01T09:00:00+01:00");
 }
+
+#[test]
+fn her_own_words_of_one_day_are_read_once_and_other_words_stay_apart() {
+    let s = scratch();
+    let p = patient("h1", &number(1), "Ashdown", "1941-02-03");
+    let about = |id: &str, day: &str, said: &str| {
+        json!({"resourceType": "QuestionnaireResponse", "id": id, "status": "completed",
+            "questionnaire": "https://fhir.causeway.example/Questionnaire/about-me",
+            "subject": {"reference": "urn:uuid:h1"}, "authored": format!("{day}T11:00:00+01:00"),
+            "item": [{"linkId": "1", "text": "What matters", "answer": [{"valueString": said}]}]})
+    };
+    let consent = |id: &str, status: &str| {
+        json!({"resourceType": "Consent", "id": id, "status": status, "patient": {"reference": "urn:uuid:h1"},
+            "scope": {"text": "Sharing"}, "category": [{"text": "Sharing with care teams"}], "dateTime": "2026-06-01"})
+    };
+    let told_here = [
+        p,
+        about("a1", "2026-06-01", "My garden"),
+        about("a2", "2026-06-01", "My garden"),
+        about("a3", "2026-06-01", "My dog"),
+        about("a4", "2026-07-01", "My garden"),
+        consent("c1", "active"),
+        consent("c2", "active"),
+        consent("c3", "inactive"),
+    ];
+    apply(&s.record, &message("m1", "ZC1", "care-provider-record", 0), &told_here);
+    let shown = summary(&s.record, "h1");
+    let mut all: Vec<Vec<String>> = shown
+        .parts
+        .iter()
+        .flat_map(|part| &part.facts)
+        .map(|fact| {
+            let mut ids: Vec<String> = fact.tellings.iter().map(|t| t.key.id.clone()).collect();
+            ids.sort();
+            ids
+        })
+        .collect();
+    all.sort();
+    assert_eq!(all, [vec!["a1", "a2"], vec!["a3"], vec!["a4"], vec!["c1", "c2"], vec!["c3"]]);
+}
