@@ -64,10 +64,9 @@ pub(super) async fn search(
         }
         None => {}
     }
-    let number = |name: &str, default: usize| value(name).map_or(Ok(default), str::parse::<usize>);
-    let wrong = |_| Problem::invalid("search", "_count and _page are numbers");
-    let count = number("_count", 50).map_err(wrong)?.min(COUNT_MAX);
-    let from = number("_page", 0).map_err(wrong)?;
+    let wrong = || Problem::invalid("search", "_count is a number, and _page one that was given out");
+    let count = value("_count").map_or(Ok(50), |n| n.parse::<usize>().map_err(|_| wrong()))?.min(COUNT_MAX);
+    let start = value("_page").map_or(Some(Start::default()), Start::read).ok_or_else(wrong)?;
     let sealed = read(state, patients).await?.map(|mut events| {
         // An entry says that somebody tried; it does not lead to what is withheld.
         if let Some(opened) = &opened {
@@ -75,7 +74,7 @@ pub(super) async fn search(
                 event.data.retain(|of| !opened.is_secret(of));
             }
         }
-        page(events, params, &dates, base, (from, count))
+        page(events, params, &dates, base, (start, count))
     });
     let patient: Vec<String> = patient.into_iter().collect();
     let bundle = match opened {
@@ -91,13 +90,42 @@ pub(super) async fn search(
     Ok(answer(StatusCode::OK, &bundle))
 }
 
-/// The page that was asked for: from which entry on, and how many.
+/// Where a page begins: after so many entries, of those that the log had when the first page was read. Each page read
+/// makes an entry of its own, which no later page may count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Start {
+    from: usize,
+    /// Microseconds since 1970 of the newest entry of the first page's log.
+    until: Option<i64>,
+}
+
+impl Start {
+    /// As it was given out: `50.1764424000000000`. A number alone is taken for a beginning.
+    fn read(text: &str) -> Option<Self> {
+        let (from, until) = match text.split_once('.') {
+            Some((from, until)) => (from, Some(until.parse().ok()?)),
+            None => (text, None),
+        };
+        Some(Self { from: from.parse().ok()?, until })
+    }
+}
+
+impl std::fmt::Display for Start {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.until {
+            Some(until) => write!(f, "{}.{until}", self.from),
+            None => write!(f, "{}", self.from),
+        }
+    }
+}
+
+/// The page that was asked for: where it begins, and how many entries.
 fn page(
     events: Vec<Event>,
     params: &Params,
     dates: &[(Timestamp, Timestamp)],
     base: &str,
-    (from, count): (usize, usize),
+    (start, count): (Start, usize),
 ) -> Value {
     let value = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
     let wanted = |e: &&Event| {
@@ -108,7 +136,11 @@ fn page(
         let action = value("action").is_none_or(|a| balp(e)["action"] == a);
         agent && outcome && action && dates.iter().all(|range| range.0 <= e.recorded && e.recorded < range.1)
     };
-    let mut found: Vec<&Event> = events.iter().filter(wanted).collect();
+    let newest = || events.iter().map(|e| e.recorded.as_microsecond()).max();
+    let until = start.until.or_else(newest);
+    let before = |e: &&Event| until.is_none_or(|until| e.recorded.as_microsecond() <= until);
+    let mut found: Vec<&Event> = events.iter().filter(before).filter(wanted).collect();
+    let from = start.from;
     found.sort_by_key(|e| std::cmp::Reverse(e.recorded));
     let entries: Vec<Value> = found
         .iter()
@@ -116,7 +148,8 @@ fn page(
         .take(count)
         .map(|e| json!({"fullUrl": format!("urn:uuid:{}", e.id), "resource": balp(e), "search": {"mode": "match"}}))
         .collect();
-    let url = |page: usize| {
+    let url = |from: usize| {
+        let page = Start { from, until };
         let given = params.iter().filter(|(n, _)| n != "_page").map(|(n, v)| format!("{n}={v}&"));
         format!("{base}/AuditEvent?{}_page={page}", given.collect::<String>())
     };

@@ -28,6 +28,8 @@ pub(super) struct Client {
     pub(super) who: Organisation,
     /// As the access decision and the access log know it.
     pub(super) reader: Reader,
+    /// The request's id, which a client keeps when it sends it again.
+    pub(super) request: Option<String>,
 }
 
 fn unread() -> Refusal {
@@ -143,7 +145,8 @@ impl Nrl {
                 ..Asker::default()
             };
         }
-        Ok(Client { who, reader })
+        let request = text(headers, "x-request-id").map(str::to_owned);
+        Ok(Client { who, reader, request })
     }
 }
 

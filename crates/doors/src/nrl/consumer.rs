@@ -3,29 +3,26 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::{Path, Query as Parameters, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use causeway_access::Reader;
 use causeway_access::audit_event::Act;
 use causeway_broker::delivery::fetch::{self, FetchError};
 use causeway_broker::state::Shared;
 use causeway_host::problem::Problem;
 use causeway_locator::outcome::Code;
-use causeway_locator::query::{self, Form, Query, Search, Side};
+use causeway_locator::query::{Form, Query, Search, Side};
 use causeway_locator::rules::ALL_TYPES;
 use causeway_locator::{Pointer, Refusal};
 use serde_json::json;
 
 use super::Nrl;
-use super::answer::{Answer, body, searchset};
+use super::answer::{Answer, body};
 use super::caller::Client;
 use super::local;
 use super::person::Person;
-use super::producer::{base, reference, with_body};
-
-type Params = Vec<(String, String)>;
+use super::producer::{base, reference};
+use super::search::Params;
 
 /// A caller who may see every type also sees local documents whose type is none of the national list.
 fn sees(client: &Client, pointer: &Pointer) -> bool {
@@ -34,7 +31,7 @@ fn sees(client: &Client, pointer: &Pointer) -> bool {
 
 impl Nrl {
     /// Everything that a search finds and the reader may see, with the person it is about.
-    async fn found(
+    pub(super) async fn found(
         self: &Arc<Self>,
         state: &Shared,
         client: &Client,
@@ -55,26 +52,6 @@ impl Nrl {
             by && (search.types.contains(&p.kind) || (any_type && sees(client, p)))
         }));
         Ok((found, person))
-    }
-
-    async fn search_all(
-        self: &Arc<Self>,
-        state: &Shared,
-        client: &Client,
-        query: Query,
-        form: Form,
-        reader: &Reader,
-    ) -> Answer {
-        let any_type = query.kind.is_none();
-        let search = query.search(Side::Consumer, form, &client.who.types).map_err(|r| self.refuse(r))?;
-        let (found, mut person) = self.found(state, client, &search, any_type, "pointers").await?;
-        let total = found.len();
-        let (page, next) = query::page(found, search.after.as_deref());
-        let data = page.iter().map(|p| reference(&p.id)).collect();
-        person.disclose(state, reader, Act::Query, data).await?;
-        let link = format!("{}/consumer/FHIR/R4/DocumentReference?{}", base(state, reader), search.link);
-        let entries = page.into_iter().map(|p| p.resource).collect();
-        Ok(body(StatusCode::OK, &searchset(entries, total, &link, next)))
     }
 
     /// One pointer that the reader may see.
@@ -109,27 +86,6 @@ impl Nrl {
             false => Err(self.refuse(Refusal::denied(denied))),
         }
     }
-}
-
-pub(super) async fn search_by_query(
-    State(state): State<Shared>,
-    Extension(nrl): Extension<Arc<Nrl>>,
-    client: Client,
-    Parameters(params): Parameters<Params>,
-) -> Answer {
-    let query = Query::of_address(&params, Side::Consumer).map_err(|r| nrl.refuse(r))?;
-    nrl.search_all(&state, &client, query, Form::Address, &client.reader).await
-}
-
-pub(super) async fn search_by_body(
-    State(state): State<Shared>,
-    Extension(nrl): Extension<Arc<Nrl>>,
-    client: Client,
-    bytes: Bytes,
-) -> Answer {
-    let query = Query::of_body(&bytes, Side::Consumer).map_err(|r| nrl.refuse(r))?;
-    let reader = with_body(&client.reader, &bytes);
-    nrl.search_all(&state, &client, query, Form::Body, &reader).await
 }
 
 /// How many there are; that there are any tells of her, so it is decided and written down like a search.

@@ -5,6 +5,7 @@
 //! * `caller`: the organisation that asks, told by its own token or certificate, or by a gateway that speaks for others.
 //! * `producer`: create, supersede, upsert, update, delete, read and search of an organisation's own pointers.
 //! * `consumer`: read, search, count of what others hold, and following a pointer to it.
+//! * `search`: on either side, by address and by body.
 //! * `local`: a pointer for each source's record and each document in the record here, made when it is asked for, so that
 //!   it is never older than the record and goes with it.
 //!
@@ -17,6 +18,7 @@ mod consumer;
 mod local;
 mod person;
 mod producer;
+mod search;
 
 use std::sync::Arc;
 
@@ -27,6 +29,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use causeway_broker::state::{AppState, Shared};
+use causeway_locator::query::Side;
 use causeway_locator::{Edition, POINTER_BYTES_MAX, Store, StoreError};
 use serde::Deserialize;
 
@@ -84,14 +87,16 @@ pub fn router(nrl: Nrl) -> Router<Shared> {
     let producer = Router::new()
         .route(
             "/DocumentReference",
-            post(producer::create).get(producer::search_by_query).put(producer::upsert),
+            post(producer::create)
+                .get(|s, n, c, p| search::by_query(Side::Producer, s, n, c, p))
+                .put(producer::upsert),
         )
-        .route("/DocumentReference/_search", post(producer::search_by_body))
+        .route("/DocumentReference/_search", post(|s, n, c, b| search::by_body(Side::Producer, s, n, c, b)))
         .route("/DocumentReference/{id}", get(producer::read).put(producer::update).delete(producer::delete))
         .route("/_status", get(answer::status));
     let consumer = Router::new()
-        .route("/DocumentReference", get(consumer::search_by_query))
-        .route("/DocumentReference/_search", post(consumer::search_by_body))
+        .route("/DocumentReference", get(|s, n, c, p| search::by_query(Side::Consumer, s, n, c, p)))
+        .route("/DocumentReference/_search", post(|s, n, c, b| search::by_body(Side::Consumer, s, n, c, b)))
         .route("/DocumentReference/_count", get(consumer::count))
         .route("/DocumentReference/{id}", get(consumer::read))
         .route("/DocumentReference/{id}/$retrieve", get(consumer::retrieve))

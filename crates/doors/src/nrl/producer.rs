@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::{Path, Query as Parameters, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use causeway_access::Reader;
@@ -12,18 +12,16 @@ use causeway_access::audit_event::Act;
 use causeway_broker::state::Shared;
 use causeway_host::problem::Problem;
 use causeway_locator::outcome::{Code, Issue};
-use causeway_locator::query::{self, Form, Query, Side};
+use causeway_locator::query::Search;
 use causeway_locator::rules::{self, IGNORE_DELETE_FAIL, Pointer};
 use causeway_locator::store::Kept;
 use causeway_locator::{Refusal, StoreError, Success, shape};
 use serde_json::Value;
 
 use super::Nrl;
-use super::answer::{Answer, Fault, body, searchset};
+use super::answer::{Answer, Fault, body};
 use super::caller::Client;
 use super::person;
-
-type Params = Vec<(String, String)>;
 
 impl Nrl {
     /// Calls the store on a thread that may block.
@@ -52,14 +50,23 @@ impl Nrl {
         self.refuse(Refusal::rules(vec![issue], self.edition()))
     }
 
-    /// Keeps a new pointer in place of those that it replaces.
-    async fn keep(self: &Arc<Self>, state: &Shared, client: &Client, mut pointer: Pointer) -> Answer {
+    /// Keeps a new pointer in place of those that it replaces. `again`: its id follows from the request, so that one that
+    /// is there already is the answer to the same request, and gets the first answer again.
+    async fn keep(
+        self: &Arc<Self>,
+        state: &Shared,
+        client: &Client,
+        mut pointer: Pointer,
+        again: bool,
+    ) -> Answer {
         let (who, edition) = (&client.who, self.edition());
         rules::permit(&pointer, who, edition).map_err(|r| self.refuse(r))?;
         rules::stamp(&mut pointer, who, &instant(state));
         let lenient = who.may(IGNORE_DELETE_FAIL);
         let related = rules::related(&pointer, who, edition).map_err(|r| self.refuse(r))?;
-        if !lenient {
+        let id = pointer.id.clone();
+        let repeated = again && self.stored(move |s| s.get(&id)).await?.is_some();
+        if !lenient && !repeated {
             for (number, id, _) in &related {
                 let id = id.clone();
                 let old = self.stored(move |s| s.get(&id)).await?;
@@ -73,8 +80,12 @@ impl Nrl {
         person::write(state, &client.reader, Act::Create, &pointer.nhs_number, data).await?;
         let id = pointer.id.clone();
         let success = if replaced.is_empty() { Success::Created } else { Success::Superseded };
+        if repeated {
+            return Ok(self.done(success, Some(&id)));
+        }
         match self.stored(move |s| s.create(&pointer, &replaced, lenient)).await? {
             Kept::New => Ok(self.done(success, Some(&id))),
+            Kept::Duplicate if again => Ok(self.done(success, Some(&id))),
             Kept::Duplicate => Err(self.refuse(Refusal::duplicate())),
             Kept::TargetGone => Err(self.bad("The relatesTo target document does not exist")),
         }
@@ -93,28 +104,16 @@ impl Nrl {
         found.ok_or_else(|| self.refuse(Refusal::not_found()))
     }
 
-    async fn search_own(
+    /// What a search finds of the organisation's own; what is asked of another's is not there.
+    pub(super) async fn found_own(
         self: &Arc<Self>,
-        state: &Shared,
         client: &Client,
-        query: Query,
-        form: Form,
-        reader: &Reader,
-    ) -> Answer {
-        let mut search = query.search(Side::Producer, form, &client.who.types).map_err(|r| self.refuse(r))?;
+        search: &Search,
+    ) -> Answer<Vec<Pointer>> {
         let whole = client.who.whole();
+        let mut search = search.clone();
         let other = search.custodian.replace(whole.clone()).is_some_and(|asked| asked != whole);
-        let (after, link) = (search.after.clone(), search.link.clone());
-        let nhs_number = search.nhs_number.clone();
-        // An organisation finds its own; what is asked of another's is not there.
-        let found = if other { Vec::new() } else { self.stored(move |s| s.find(&search)).await? };
-        let total = found.len();
-        let (page, next) = query::page(found, after.as_deref());
-        let data = page.iter().map(|p| reference(&p.id)).collect();
-        person::write(state, reader, Act::Query, &nhs_number, data).await?;
-        let link = format!("{}/producer/FHIR/R4/DocumentReference?{link}", base(state, reader));
-        let entries = page.into_iter().map(|p| p.resource).collect();
-        Ok(body(StatusCode::OK, &searchset(entries, total, &link, next)))
+        if other { Ok(Vec::new()) } else { self.stored(move |s| s.find(&search)).await }
     }
 }
 
@@ -142,9 +141,18 @@ pub(super) async fn create(
     bytes: Bytes,
 ) -> Answer {
     let mut resource = nrl.read_body(&bytes)?;
-    resource["id"] = format!("{}-{}", client.who.whole(), uuid::Uuid::now_v7()).into();
+    let whole = client.who.whole();
+    // A create that is sent again, with its request id and its body, makes no second pointer.
+    let number = match &client.request {
+        Some(request) => {
+            let same = [whole.as_bytes(), request.as_bytes(), &bytes].join(&b'\n');
+            uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, &same)
+        }
+        None => uuid::Uuid::now_v7(),
+    };
+    resource["id"] = format!("{whole}-{number}").into();
     let pointer = nrl.checked(resource)?;
-    nrl.keep(&state, &client, pointer).await
+    nrl.keep(&state, &client, pointer, client.request.is_some()).await
 }
 
 pub(super) async fn upsert(
@@ -158,7 +166,7 @@ pub(super) async fn upsert(
         let text = "The id of the provided DocumentReference does not include the expected ODS code for this organisation";
         return Err(nrl.bad(text));
     }
-    nrl.keep(&state, &client, pointer).await
+    nrl.keep(&state, &client, pointer, false).await
 }
 
 pub(super) async fn update(
@@ -210,31 +218,4 @@ pub(super) async fn read(
     let pointer = nrl.own(&client, &id, "read").await?;
     person::write(&state, &client.reader, Act::Read, &pointer.nhs_number, vec![reference(&id)]).await?;
     Ok(body(StatusCode::OK, &pointer.resource))
-}
-
-pub(super) async fn search_by_query(
-    State(state): State<Shared>,
-    Extension(nrl): Extension<Arc<Nrl>>,
-    client: Client,
-    Parameters(params): Parameters<Params>,
-) -> Answer {
-    let query = Query::of_address(&params, Side::Producer).map_err(|r| nrl.refuse(r))?;
-    nrl.search_own(&state, &client, query, Form::Address, &client.reader).await
-}
-
-pub(super) async fn search_by_body(
-    State(state): State<Shared>,
-    Extension(nrl): Extension<Arc<Nrl>>,
-    client: Client,
-    bytes: Bytes,
-) -> Answer {
-    let query = Query::of_body(&bytes, Side::Producer).map_err(|r| nrl.refuse(r))?;
-    let reader = with_body(&client.reader, &bytes);
-    nrl.search_own(&state, &client, query, Form::Body, &reader).await
-}
-
-/// The reader with the body in its line: the log of queries keeps the whole request.
-pub(super) fn with_body(reader: &Reader, bytes: &[u8]) -> Reader {
-    let line = format!("{} {}", reader.line, String::from_utf8_lossy(bytes));
-    Reader { line, ..reader.clone() }
 }

@@ -200,7 +200,8 @@ async fn a_receiver_that_was_down_gets_each_event_once_in_order() {
     let server = world.serve(hook(&url)).await;
     let listener = TcpListener::bind(address).await.unwrap();
     let receiver = Receiver::on(listener, std::time::Duration::ZERO, |_, _| ok());
-    server.state.clock.advance(SignedDuration::from_hours(12)).unwrap();
+    // A day, all in all.
+    server.state.clock.advance(SignedDuration::from_hours(16)).unwrap();
     causeway_service::maintenance::run_once(&server.state).unwrap();
     let got = receiver.until(DOWN as usize).await;
     when("drained", || queued(&server).is_empty().then_some(())).await;

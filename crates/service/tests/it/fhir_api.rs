@@ -217,3 +217,31 @@ async fn the_capability_statement_names_what_is_answered() {
     assert!(security["description"].as_str().unwrap().contains("Demonstration"));
     server.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_the_access_log_end() {
+    let world = World::new();
+    let (server, golden, _) = loaded(&world).await;
+    for _ in 0..4 {
+        get(&server, &format!("/fhir/Patient/{golden}")).await;
+    }
+    let first = get(&server, "/fhir/AuditEvent?_count=2").await.json();
+    let total = first["total"].as_u64().unwrap();
+    assert!(total >= 4, "{first:#}");
+    let (mut page, mut seen) = (first, Vec::new());
+    loop {
+        // Each look makes an entry, and none of them moves the pages that are being read.
+        assert_eq!(page["total"], total);
+        let entries = page["entry"].as_array().unwrap();
+        seen.extend(entries.iter().map(|e| e["resource"]["id"].as_str().unwrap().to_owned()));
+        assert!(seen.len() as u64 <= total, "more entries than there were");
+        let Some(next) = link(&page, "next") else { break };
+        page = get(&server, path_of(next)).await.json();
+    }
+    let all: std::collections::BTreeSet<&String> = seen.iter().collect();
+    assert_eq!((all.len(), seen.len() as u64), (seen.len(), total));
+    for wrong in ["soon", "1.soon", "-1"] {
+        assert_eq!(get(&server, &format!("/fhir/AuditEvent?_page={wrong}")).await.status, 400, "{wrong}");
+    }
+    server.stop().await.unwrap();
+}

@@ -37,6 +37,21 @@ async fn the_life_of_a_pointer() {
     assert_eq!(made.header("x-request-id"), Some("60E0B220-8136-4CA5-AE46-1D97EF59D068"));
     let again = owner.call(&server, "PUT", path, first.to_string().as_bytes()).await;
     assert_eq!((again.status, again.rule().as_str()), (409, "DUPLICATE_REJECTED"));
+    // A create that is sent again makes no second pointer, and one with another request id does.
+    let mut new = plan("", "https://example.org/new.pdf");
+    new.as_object_mut().unwrap().remove("id");
+    let made = owner.call(&server, "POST", path, new.to_string().as_bytes()).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let again = owner.call(&server, "POST", path, new.to_string().as_bytes()).await;
+    assert_eq!((again.status, again.header("location")), (201, made.header("location")));
+    let other = Asks { request: "another", ..Asks::of("ZZ902", &[PLAN]) };
+    let other = other.call(&server, "POST", path, new.to_string().as_bytes()).await;
+    assert_eq!(other.status, 201);
+    assert_ne!(other.header("location"), made.header("location"));
+    for made in [made, other] {
+        let id = made.header("location").and_then(|place| place.rsplit('/').next()).unwrap().to_owned();
+        assert_eq!(owner.call(&server, "DELETE", &format!("{path}/{id}"), b"").await.status, 200);
+    }
     // Update: what may change does, and a date of the client's does not count.
     let mut changed = store(&world).get("ZZ902-first").unwrap().unwrap().resource;
     changed["description"] = "a new edition".into();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::gherkin::{Scenario, Step, parse};
 use crate::support::*;
-use crate::world::{Asks, server, store};
+use crate::world::{Asks, REQUEST, server, store};
 
 /// Scenarios that do not pass, each with its reason.
 const EXCEPTIONS: &[(&str, &str)] = &[];
@@ -139,7 +139,7 @@ impl Run<'_> {
     async fn call(&mut self, side: &str, who: &str, method: &str, path: &str, body: Option<Value>) {
         let types = self.types.get(who).cloned().unwrap_or_default();
         let body = body.map(|b| b.to_string()).unwrap_or_default();
-        let asks = Asks { who: who.to_owned(), types, permissions: Vec::new() };
+        let asks = Asks { who: who.to_owned(), types, permissions: Vec::new(), request: REQUEST };
         let path = format!("/{side}/FHIR/R4/DocumentReference{path}");
         let reply = asks.call(self.server, method, &path, body.as_bytes()).await;
         self.made.extend(reply.header("location").and_then(|l| l.rsplit('/').next()).map(str::to_owned));
@@ -370,8 +370,12 @@ async fn each_example_pointer_is_taken_and_given_back() {
         let sent: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         let word = |path: &str| sent.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
         let kind = format!("{}|{}", word("/type/coding/0/system"), word("/type/coding/0/code"));
-        let asks =
-            Asks { who: word("/custodian/identifier/value"), types: vec![kind], permissions: Vec::new() };
+        let asks = Asks {
+            who: word("/custodian/identifier/value"),
+            types: vec![kind],
+            permissions: Vec::new(),
+            request: REQUEST,
+        };
         let path = "/producer/FHIR/R4/DocumentReference";
         let made = asks.call(&server, "POST", path, sent.to_string().as_bytes()).await;
         assert_eq!(made.status, 201, "{}: {}", file.display(), made.text());

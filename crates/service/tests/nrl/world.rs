@@ -25,17 +25,22 @@ pub fn store(world: &World) -> Store {
     Store::open(world.directory.join("pointers.sqlite")).unwrap()
 }
 
+/// Id of a request, where a test says no other.
+pub const REQUEST: &str = "60E0B220-8136-4CA5-AE46-1D97EF59D068";
+
 /// An organisation that asks.
 pub struct Asks {
     pub who: String,
     pub types: Vec<String>,
     pub permissions: Vec<String>,
+    /// Id of its requests.
+    pub request: &'static str,
 }
 
 impl Asks {
     pub fn of(who: &str, types: &[&str]) -> Self {
         let types = types.iter().map(|t| (*t).to_owned()).collect();
-        Self { who: who.to_owned(), types, permissions: Vec::new() }
+        Self { who: who.to_owned(), types, permissions: Vec::new(), request: REQUEST }
     }
 
     pub async fn call(&self, server: &TestServer, method: &str, path: &str, body: &[u8]) -> Reply {
@@ -53,7 +58,7 @@ impl Asks {
             ("Authorization", "Bearer token-900"),
             ("NHSD-Connection-Metadata", metadata.as_str()),
             ("NHSD-Client-RP-Details", application.as_str()),
-            ("X-Request-Id", "60E0B220-8136-4CA5-AE46-1D97EF59D068"),
+            ("X-Request-Id", self.request),
             ("NHSD-Correlation-Id", "corr-1"),
             ("Content-Type", "application/json"),
         ];
