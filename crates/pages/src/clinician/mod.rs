@@ -4,4 +4,5 @@ pub(super) mod chart;
 mod fact;
 mod glance;
 pub(super) mod identity;
+mod national;
 pub(super) mod record;

@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 use super::chart;
 use super::fact::FactRow;
 use super::glance::{self, Answer as Glance};
+use super::national::{self, National};
 use crate::words::{self, Moment};
 use crate::{Frame, people, render, wants_html};
 
@@ -152,6 +153,7 @@ struct RecordPage {
     /// Headings of the parts of which no source told anything.
     silent: Vec<&'static str>,
     alone: bool,
+    national: Option<National>,
     journey: String,
     moments: Vec<MomentRow>,
     moments_more: usize,
@@ -318,6 +320,7 @@ fn shown(
         parts: parts.map(|p| part(p, &summary.tests, alone, &person.id)).collect(),
         silent: summary.parts.iter().filter(silent).map(|p| p.title).collect(),
         alone,
+        national: if alone { None } else { national::of(summary) },
         journey: chart::journey(
             summary.timeline.get(..summary.timeline.len().min(MOMENTS_SHOWN)).unwrap_or_default(),
         ),
