@@ -12,3 +12,6 @@ mod poison;
 mod population;
 mod rules;
 mod schema;
+mod search_rules;
+mod sections;
+mod truth;

@@ -1,6 +1,8 @@
 //! Fixture cases: one folder each, `fixtures/ADAPTER/CASE/`.
 
 pub mod population;
+pub mod sections;
+pub mod truth;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

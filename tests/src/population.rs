@@ -16,14 +16,14 @@ use causeway_synth::plan::{Expected, Planned, people_and_journeys, write_plan};
 use causeway_synth::{Event, Journey, Kind, Message, Organisation, Person};
 use jiff::Timestamp;
 
+use crate::sections;
+
 /// Messages that share a flush of the record.
 const BATCH: usize = 250;
 /// Formats that name a person by an identifier and send no Patient.
 const WITHOUT_PATIENT: [&str; 2] = ["telecare-alarm", "care-act-assessment"];
 /// People whose page is looked at.
 const SUMMARIES_LOOKED_AT: usize = 100;
-/// Types that are no entry of a page of their own.
-const NO_ENTRY: [&str; 5] = ["AuditEvent", "List", "MessageHeader", "Patient", "Provenance"];
 /// Code of a fall detector's alarm.
 const ALARM: &str = "0005";
 /// Faults that are kept word by word; the others are counted.
@@ -106,8 +106,30 @@ pub fn context(message: &Message) -> Context {
     Context::new(sender, received(message), format!("urn:causeway:generated:{}", message.name))
 }
 
-fn adapter(format: &str) -> Option<&'static dyn Adapter> {
+/// The adapter of a format.
+pub fn adapter(format: &str) -> Option<&'static dyn Adapter> {
     causeway::ADAPTERS.iter().find(|a| a.name() == format).copied()
+}
+
+/// Where a message's facts come from, as the broker would tell the record.
+pub fn source(
+    message: &Message,
+    adapter: &dyn Adapter,
+    translation: &Translation,
+    id: &str,
+) -> SourceMessage {
+    SourceMessage {
+        message: id.to_owned(),
+        sender_code: message.sender.code.to_owned(),
+        sender_system: system(message.sender).to_owned(),
+        sender_name: message.sender.name.to_owned(),
+        adapter: adapter.name().to_owned(),
+        sector: adapter.format().sector,
+        telling: adapter.format().telling,
+        received: received(message),
+        partial: translation.rejected(),
+        notices: Vec::new(),
+    }
 }
 
 impl Run {
@@ -163,18 +185,7 @@ impl Run {
             Expected::Taken => self.taken(planned, &translation),
             Expected::Defect { rule, outcome, .. } => self.defect(planned, &translation, rule, outcome),
         }
-        let source = SourceMessage {
-            message: planned.path.clone(),
-            sender_code: message.sender.code.to_owned(),
-            sender_system: system(message.sender).to_owned(),
-            sender_name: message.sender.name.to_owned(),
-            adapter: adapter.name().to_owned(),
-            sector: adapter.format().sector,
-            telling: adapter.format().telling,
-            received: received(message),
-            partial: translation.rejected(),
-            notices: Vec::new(),
-        };
+        let source = source(message, adapter, &translation, &planned.path);
         let bundles = translation.outputs.into_iter().map(|o| o.json).collect();
         Some(Held { bundles, source, right: planned.expected == Expected::Taken })
     }
@@ -335,32 +346,8 @@ impl Run {
 
     /// The page's parts count what the FHIR API finds, and nothing on it is a raw reference or a type's name.
     fn shown(&mut self, record: &Record, person: usize, patient: &str, summary: &Summary) {
-        let mut found = 0;
-        for (kind, _) in record.types().unwrap_or_default() {
-            if NO_ENTRY.contains(&kind.as_str()) {
-                continue;
-            }
-            let params = [("patient", format!("Patient/{patient}")), ("_summary", "count".to_owned())];
-            let params: Vec<(String, String)> = params.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
-            let page = record.search(&kind, &params, &SearchOptions::default());
-            found += page.ok().and_then(|page| page.total).unwrap_or(0);
-        }
-        let counted: u64 = summary.parts.iter().map(|p| p.total).sum();
-        let told: u64 = summary.parts.iter().flat_map(|p| &p.facts).map(|f| f.tellings.len() as u64).sum();
-        let read: u64 = summary.parts.iter().map(|p| p.read).sum();
-        if counted != found || told != read {
-            self.fault(|| {
-                format!("person {person}: {found} in FHIR, {counted} counted, {read} read, {told} told")
-            });
-        }
-        for telling in summary.parts.iter().flat_map(|p| &p.facts).flat_map(|f| &f.tellings) {
-            let raw =
-                [&telling.title, &telling.detail, &telling.by].into_iter().any(|text| is_reference(text));
-            if raw || telling.title.is_empty() || telling.title == "Medicine without a name" {
-                self.fault(|| {
-                    format!("person {person}: {} has no words: {:?}", telling.key.reference(), telling.title)
-                });
-            }
+        for fault in sections::look(record, patient, summary).1 {
+            self.fault(|| format!("person {person}: {fault}"));
         }
     }
 
@@ -456,12 +443,4 @@ impl Run {
         }
         out
     }
-}
-
-/// Whether a text is or holds a FHIR reference rather than words.
-fn is_reference(text: &str) -> bool {
-    text.contains("urn:uuid:")
-        || ["Practitioner/", "Organization/", "Patient/", "Medication/", "Location/"]
-            .iter()
-            .any(|t| text.contains(t))
 }

@@ -12,6 +12,7 @@ pub mod people;
 pub mod plan;
 pub mod random;
 pub mod story;
+pub mod truth;
 
 pub use journey::{Event, Journey, Kind};
 pub use people::{Organisation, Person, Sex, population};

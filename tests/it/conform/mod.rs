@@ -1,7 +1,7 @@
 //! Conformance suites against the control server: each named fault is found, and none on the good one; and against
 //! this exchange itself.
 
-mod ours;
+pub(crate) mod ours;
 mod page;
 mod server;
 

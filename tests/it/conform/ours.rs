@@ -8,8 +8,9 @@ use causeway_service::config::Config;
 /// Suite, beginning of a case's id, why it is so.
 const KNOWN: &[(&str, &str, &str)] = &[];
 
-struct Ours {
-    url: String,
+/// A server of this exchange on a free port, with a data directory of its own.
+pub(crate) struct Ours {
+    pub(crate) url: String,
     mllp: String,
     runtime: tokio::runtime::Runtime,
     _data: tempfile::TempDir,
@@ -21,7 +22,7 @@ fn free() -> String {
 }
 
 impl Ours {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         let data = tempfile::tempdir().expect("a folder");
         let mllp = free();
@@ -47,6 +48,11 @@ impl Ours {
             url
         });
         Self { url, mllp, runtime, _data: data }
+    }
+
+    /// Does something beside the server.
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
     }
 
     /// Tells the demonstration's story, so that there is somebody to ask for.

@@ -160,7 +160,7 @@ fn record(
     value
 }
 
-fn subject(person: &Person) -> Value {
+pub(crate) fn subject(person: &Person) -> Value {
     let mut subject = json!({
         "nhsNumber": person.nhs_number,
         "localIdentifiers": [{"system": CONTROLLER, "value": person.controller()}],

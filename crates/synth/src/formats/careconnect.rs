@@ -17,10 +17,14 @@ const READ: &str = "http://read.info/readv2";
 /// The structured record that a hospital's query gives.
 pub fn of_event(person: &Person, journey: &Journey, event: &Event) -> Vec<Message> {
     let Event::GpRecord { at, form: GpRecord::Read } = event else { return Vec::new() };
-    let facts = facts(person, journey).as_of(at.date());
-    let value = Structured { person, at: *at }.bundle(&facts);
+    vec![of_facts(person, &facts(person, journey).as_of(at.date()), *at)]
+}
+
+/// The structured record of a practice that knows these facts.
+pub fn of_facts(person: &Person, facts: &Facts, at: DateTime) -> Message {
+    let value = Structured { person, at }.bundle(facts);
     let names = ("gp-connect.json", "The hospital reads the GP's structured record");
-    vec![message(person, KIND, names, (person.practice, *at), format!("{value:#}\n"))]
+    message(person, KIND, names, (person.practice, at), format!("{value:#}\n"))
 }
 
 struct Structured<'a> {

@@ -30,11 +30,19 @@ pub fn of_event(person: &Person, journey: &Journey, event: &Event) -> Vec<Messag
 
 /// A person's whole record as of a time, at least `bytes` long: consultations of earlier years fill it up.
 pub fn extract(person: &Person, journey: &Journey, at: DateTime, bytes: usize) -> Message {
-    let facts = facts(person, journey).as_of(at.date());
+    written(person, (&facts(person, journey).as_of(at.date()), journey), at, bytes)
+}
+
+/// The record of a practice that knows these facts, and has filed the journey's reports.
+pub fn of_facts(person: &Person, facts: &Facts, journey: &Journey, at: DateTime) -> Message {
+    written(person, (facts, journey), at, 0)
+}
+
+fn written(person: &Person, (facts, journey): (&Facts, &Journey), at: DateTime, bytes: usize) -> Message {
     let mut out = String::with_capacity(bytes + 40_000);
     let x = &mut Extract { person, out: &mut out, count: 0, at };
     x.head();
-    x.record(&facts);
+    x.record(facts);
     for event in &journey.events {
         if let Event::Results { collected, report, lines, .. } = event
             && last_of_report(journey, event)

@@ -11,7 +11,7 @@ fn stamp(at: DateTime) -> String {
 }
 
 /// Escapes what HL7 v2 would read as delimiters.
-fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     text.replace('\\', "\\E\\")
         .replace('|', "\\F\\")
         .replace('^', "\\S\\")
@@ -19,7 +19,7 @@ fn text(text: &str) -> String {
         .replace('~', "\\R\\")
 }
 
-fn header(person: &Person, at: DateTime, kind: &str, id: &str) -> String {
+pub(crate) fn header(person: &Person, at: DateTime, kind: &str, id: &str) -> String {
     let sent = stamp(at);
     format!(
         "MSH|^~\\&|PAS|{}|CAUSEWAY|EXCHANGE|{sent}||{kind}|{id}|P|2.4|||AL|NE|GBR|UNICODE UTF-8|EN\r",
@@ -27,7 +27,7 @@ fn header(person: &Person, at: DateTime, kind: &str, id: &str) -> String {
     )
 }
 
-fn pid(person: &Person) -> String {
+pub(crate) fn pid(person: &Person) -> String {
     let sex = match person.sex {
         Sex::Female => "F",
         Sex::Male => "M",
@@ -67,7 +67,12 @@ fn visit(person: &Person) -> String {
     format!("V{}", person.hospital_number.trim_start_matches('H'))
 }
 
-fn pv1(person: &Person, ward: &str, admitted: DateTime, discharge: Option<(&str, DateTime)>) -> String {
+pub(crate) fn pv1(
+    person: &Person,
+    ward: &str,
+    admitted: DateTime,
+    discharge: Option<(&str, DateTime)>,
+) -> String {
     let (method, destination, left) = match discharge {
         Some((destination, at)) => ("1", destination, stamp(at)),
         None => ("", "", String::new()),
@@ -166,7 +171,7 @@ fn results(
     message(person, name, title, at, &body)
 }
 
-fn message(person: &Person, name: &str, title: &str, at: DateTime, body: &[String]) -> Message {
+pub(crate) fn message(person: &Person, name: &str, title: &str, at: DateTime, body: &[String]) -> Message {
     Message {
         format: "hl7v2",
         name: format!("{:05}-{name}", person.number),

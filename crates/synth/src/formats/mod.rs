@@ -37,7 +37,7 @@ pub fn messages(person: &Person, journey: &Journey) -> Vec<Message> {
 }
 
 /// A message; `what` is the file name without the person's number.
-fn message(
+pub(crate) fn message(
     person: &Person,
     (format, media_type): (&'static str, &'static str),
     (what, title): (&str, &str),
@@ -61,7 +61,7 @@ fn xml(text: &str) -> String {
 }
 
 /// An id that follows from what it names: the same wherever and whenever it is printed.
-fn uuid(person: &Person, what: &str) -> Uuid {
+pub(crate) fn uuid(person: &Person, what: &str) -> Uuid {
     let namespace = Uuid::new_v5(&Uuid::NAMESPACE_URL, b"https://synth.causeway.example");
     Uuid::new_v5(&namespace, format!("{}|{}|{what}", person.nhs_number, person.number).as_bytes())
 }
@@ -72,7 +72,7 @@ fn guid(person: &Person, what: &str) -> String {
 }
 
 /// A local time of London with its offset: `2026-09-14T05:45:00+01:00`.
-fn offset(at: DateTime) -> String {
+pub(crate) fn offset(at: DateTime) -> String {
     let zoned = causeway_core::london().to_zoned_datetime(at);
     zoned.map_or_else(
         |_| format!("{}Z", at.strftime("%Y-%m-%dT%H:%M:%S")),

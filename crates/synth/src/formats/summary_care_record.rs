@@ -14,9 +14,13 @@ const SNOMED: &str = "2.16.840.1.113883.2.1.3.2.4.15";
 /// The upload that an event causes.
 pub fn of_event(person: &Person, journey: &Journey, event: &Event) -> Vec<Message> {
     let Event::GpRecord { at, form: GpRecord::Summary } = event else { return Vec::new() };
-    let text = summary(person, &facts(person, journey).as_of(at.date()), *at);
+    vec![of_facts(person, &facts(person, journey).as_of(at.date()), *at)]
+}
+
+/// The upload of a practice that knows these facts.
+pub fn of_facts(person: &Person, facts: &Facts, at: DateTime) -> Message {
     let names = ("summary-care-record.xml", "The practice uploads the summary care record");
-    vec![message(person, KIND, names, (person.practice, *at), text)]
+    message(person, KIND, names, (person.practice, at), summary(person, facts, at))
 }
 
 fn stamp(at: DateTime) -> String {
