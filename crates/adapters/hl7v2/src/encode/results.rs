@@ -360,6 +360,9 @@ impl<'b> Writer<'b> {
         }
         obx.put(4, group.clone());
         kept(result, &mut [&mut obx]);
+        if obx.says(5) && !obx.says(2) {
+            obx.put(2, "ST");
+        }
         if !obx.says(4) && !others.is_empty() {
             let number = self.numbers.get("OBX").copied().unwrap_or(1);
             obx.put(4, number.to_string());

@@ -278,7 +278,8 @@ pub fn xon(seg: &mut Seg, field: usize, organisation: &Value, ods: bool) {
     seg.at(field, rep, 1, 1, text(organisation, "name"));
     let id = &organisation["identifier"][0];
     let system = text(id, "system");
-    seg.at(field, rep, 3, 1, text(id, "value"));
+    // XON.3 takes digits alone.
+    seg.at(field, rep, 10, 1, text(id, "value"));
     if system == systems::ODS_ORGANISATION {
         if !ods {
             seg.at(field, rep, 6, 1, "ODS");
