@@ -28,8 +28,11 @@ fn tells(found: &Translation, rule: &str) -> bool {
     found.issues.iter().any(|i| i.rule == rule)
 }
 
-/// One OBX or other segment; what the output holds, what it must not hold, what is told.
-const SEGMENTS: [(&str, &[&str], &[&str], &[&str]); 15] = [
+/// A segment, what the output holds, what it must not hold, the rules told.
+type Segment = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
+
+/// OBX and other segments.
+const SEGMENTS: [Segment; 15] = [
     // A number has no components: ten to the ninth is not ten.
     (
         "OBX|1|NM|X^Y^L||10^9|/L|||||F",
