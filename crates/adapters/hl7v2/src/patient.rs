@@ -383,10 +383,7 @@ pub fn birth_date(env: &Env<'_>, w: &mut Writer, leaf: Option<Leaf<'_>>) -> Opti
         crate::env::source_text(w, "birthDate", leaf);
         return None;
     };
-    let written = env.message.segment_at(0).and_then(|header| header.leaf(7));
-    let written = written.and_then(|leaf| env.when_silently(leaf));
-    let after_writing = written.is_some_and(|written| written.is_before(&when));
-    if after_writing || when.earliest() > env.received.as_second() {
+    if when.earliest() > env.received.as_second() {
         env.tell(w, &rules::BIRTH_FUTURE, leaf.id);
         crate::env::source_text(w, "birthDate", leaf);
         return None;

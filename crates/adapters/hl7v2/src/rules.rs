@@ -50,7 +50,7 @@ causeway_adapter::rules! {
     NHS_SECOND Warning Conflict "nhs-number-second" "the source gives two different NHS numbers; the second was kept without the NHS number's system";
     NHS_BY_SHAPE Information Informational "nhs-number-by-shape" "a number that nobody calls an NHS number stands where a version 2.3 system sends it and passes its check; it was read as one"
         "have the sending system name the assigning authority";
-    BIRTH_FUTURE Warning Value "birth-date-in-future" "the date of birth is after the day on which the message was written or received; its text was kept as it was sent and not taken as a date";
+    BIRTH_FUTURE Warning Value "birth-date-in-future" "the date of birth is after the day of receipt; its text was kept as it was sent and not taken as a date";
     DEATH_CONTRADICTED Warning Conflict "death-contradicted" "a date of death stands beside an indicator that says the patient is alive; neither was believed";
     PERSON_DELETED Warning Informational "person-deleted" "the source deleted this person's record; the patient was written as inactive, nothing else was removed";
     MERGE_NOBODY Warning BusinessRule "merge-without-predecessor" "the record that is merged away is not named, or is the surviving one; nothing was merged";
