@@ -40,4 +40,4 @@ def before_call(context, case, kwargs):
         if "mailbox" in given:
             given["mailbox"] = MAILBOX
     if path.startswith("/messageexchange/{mailbox}"):
-        kwargs.setdefault("headers", {})["Authorization"] = token()
+        case.headers["Authorization"] = token()
