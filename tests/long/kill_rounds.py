@@ -401,7 +401,7 @@ def main():
         server.stop(signal.SIGTERM)
         if options.damage:
             with sqlite3.connect(folder / "data/exchange/causeway.db") as database:
-                database.execute("UPDATE part SET bytes = bytes || 'x' WHERE id = (SELECT min(id) FROM part WHERE role = 'body')")
+                database.execute("UPDATE part SET bytes = CAST(bytes || 'x' AS BLOB) WHERE id = (SELECT min(id) FROM part WHERE role = 'body')")
                 database.execute("DELETE FROM part WHERE id = (SELECT max(id) FROM part WHERE role = 'body')")
         good = examine(folder, acknowledged, say)
         verified = subprocess.run([options.program, "verify", "--data", folder / "data"], capture_output=True, text=True)
