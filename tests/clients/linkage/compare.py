@@ -46,7 +46,7 @@ def by_splink(people):
         blocking_rules_to_generate_predictions=[block_on("surname"), block_on("given_name"), block_on("date_of_birth"),
                                                 block_on("postcode")],
     )
-    linker = Linker(people.reset_index(), settings, db_api=DuckDBAPI(), set_up_logging=False)
+    linker = Linker(people.reset_index(), settings, db_api=DuckDBAPI(), set_up_basic_logging=False)
     linker.training.estimate_probability_two_random_records_match(
         [block_on("given_name", "surname", "date_of_birth")], recall=0.6)
     linker.training.estimate_u_using_random_sampling(max_pairs=1e6, seed=1)
