@@ -9,8 +9,7 @@ use causeway_hl7v2::Segment;
 
 use crate::datatypes::{Cx, name};
 use crate::env::Env;
-use crate::patient::{key_of, link};
-use crate::people::Ctx;
+use crate::people::{Ctx, key_of, link};
 use crate::rules;
 
 /// ADT events that merge.

@@ -12,7 +12,7 @@ use crate::datatypes::{Cx, address_with, name, telecom};
 use crate::env::{Env, source_code, source_value};
 use crate::maps;
 use crate::merge::{self, Merges};
-use crate::people::{Ctx, Who};
+use crate::people::{Ctx, Who, key_of, link};
 use crate::rules;
 use crate::uk;
 
@@ -48,14 +48,6 @@ pub struct Patient {
     pub target: Ref,
     /// Its key: what other keys begin with.
     pub key: String,
-}
-
-/// The key of a patient: the local hospital number, else the NHS number, else what the caller gives.
-pub fn key_of<'m>(env: &Env<'m>, ids: &[Cx<'m>]) -> Option<String> {
-    ids.iter()
-        .find(|cx| !cx.nhs)
-        .or_else(|| ids.iter().find(|cx| cx.number().is_some()))
-        .map(|cx| cx.key(env))
 }
 
 /// All identifiers of a PID: those of PID-3, and those of PID-2, 4 and 19. A number that nobody calls anything and that
@@ -520,14 +512,6 @@ fn general_practitioners<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'_, 'm>) 
         }
     }
     unique
-}
-
-/// Writes one link of a Patient.
-pub fn link(w: &mut Writer, other: &Ref, kind: &str, from: &[ItemId]) {
-    w.element(|w| {
-        w.reference("other", other, from);
-        w.fixed("type", kind);
-    });
 }
 
 /// The issue of a person whose record the source deleted.

@@ -5,7 +5,7 @@ use causeway_core::{ItemId, Leaf, OdsCode};
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v2::Part;
 
-use crate::datatypes::{NameParts, name_parts, oid_type, system_of};
+use crate::datatypes::{Cx, NameParts, name_parts, oid_type, system_of};
 use crate::env::Env;
 use crate::rules;
 
@@ -338,4 +338,20 @@ fn practitioner_system<'m>(
         Some("SDS") => (systems::SDS_USER.into(), named),
         _ => system_of(env, authority, "staff"),
     }
+}
+
+/// The key of a patient: the local hospital number, else the NHS number, else what the caller gives.
+pub fn key_of<'m>(env: &Env<'m>, ids: &[Cx<'m>]) -> Option<String> {
+    ids.iter()
+        .find(|cx| !cx.nhs)
+        .or_else(|| ids.iter().find(|cx| cx.number().is_some()))
+        .map(|cx| cx.key(env))
+}
+
+/// Writes one link of a Patient.
+pub fn link(w: &mut Writer, other: &Ref, kind: &str, from: &[ItemId]) {
+    w.element(|w| {
+        w.reference("other", other, from);
+        w.fixed("type", kind);
+    });
 }

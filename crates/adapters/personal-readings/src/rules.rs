@@ -31,5 +31,6 @@ causeway_adapter::rules! {
         "export once more and send the file as it is";
     ELEMENT_BROKEN Error Structure "element-broken" "the element can't be read, or names an entity that XML does not have; it was refused";
     VALUE_ABSENT Error Required "value-absent" "the record has no value; it was refused";
+    BIRTH Warning Value "birth-date-not-taken" "the date of birth is no date or after the day of receipt; it was not taken";
     KIND_UNKNOWN Information NotSupported "record-kind-not-taken" "records of this type are no readings that are taken; they are kept only in the original";
 }

@@ -478,6 +478,14 @@ impl Run<'_> {
                     && w.earliest() <= self.c.context.received.as_second()
             })
         };
+        if let Some(wrong) = born.as_deref().filter(|b| !b.trim().is_empty() && !is_date(b)) {
+            let mut issue = rules::BIRTH.issue();
+            let content: &str = start;
+            let at = content.find(wrong).unwrap_or_default() as u64;
+            let path = format!("row {}, date of birth", self.row);
+            issue.position = Some(causeway_core::Position::new(path, span(before + 1 + at, wrong.len())));
+            self.c.issue(issue);
+        }
         let born = born.filter(|b| is_date(b));
         let sex = match sex.as_deref() {
             Some("HKBiologicalSexFemale") => Some("female"),
