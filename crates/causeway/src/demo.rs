@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use causeway_exchange::route::{Route, Routes, SEND_BUNDLE, SEND_DOCUMENT};
-use causeway_service::config::{CodeSystem, Config, Organisation};
+use causeway_service::config::{CodeSystem, Config, Organisation, Retention};
 use causeway_service::onramp::note::{self, Raw};
+use causeway_service::pages::onboarding::{Held, Provider};
 use causeway_service::pages::portal::cast::CAST;
 use causeway_service::state::Shared;
 use causeway_synth::formats::{client_level_data, messages};
@@ -42,6 +43,8 @@ struct Crossing {
     body: Value,
 }
 
+/// Days that the demonstration keeps contents: longer than its story may lie back.
+const DAYS_KEPT: u32 = 3_650;
 const LEDGER_WORDS: [&str; 7] =
     ["mapped", "mapped-with-loss", "decides", "withheld", "rejected", "unsupported", "structural"];
 
@@ -173,6 +176,21 @@ fn cast_in(state: &causeway_service::Shared) -> Result<(), String> {
     Ok(())
 }
 
+/// The exchange itself, for whoever wants to see on the onboarding board how a provider is tested; where its port is known.
+fn providers(listen: &str) -> Vec<Provider> {
+    if listen.ends_with(":0") {
+        return Vec::new();
+    }
+    let held = Held {
+        name: "fhir-r4".to_owned(),
+        url: format!("http://{listen}/fhir"),
+        settings: std::collections::BTreeMap::new(),
+        token_file: None,
+    };
+    let name = "This exchange, as its own provider".to_owned();
+    vec![Provider { name, gates: Vec::new(), suites: vec![held], exceptions: Vec::new() }]
+}
+
 async fn prepare(options: &Options, data: PathBuf) -> Result<serve::Ready, String> {
     let routes = routes()?;
     let config = |listen: &str| Config {
@@ -183,6 +201,9 @@ async fn prepare(options: &Options, data: PathBuf) -> Result<serve::Ready, Strin
         begins: story().first().map(|first| moment(first.at)),
         organisations: organisations(),
         routes: routes.clone(),
+        // Its clock goes on to today: what the story began with is shown all the same.
+        retention: Retention { messages_days: DAYS_KEPT },
+        providers: providers(listen),
         ..Config::default()
     };
     match &options.listen {

@@ -54,6 +54,16 @@ fn a_pack_is_deterministic_and_every_change_is_found() {
     let at = |name: &str| folder.path().join(name).display().to_string();
     let told = causeway(&["demo", "--json", "--listen", "127.0.0.1:0", "--data", &at("data")]);
     assert_eq!(code(&told), 0, "{}", text(&told));
+    // Whoever is shown the story can open what it began with, however long ago that is.
+    let database = Path::new(&at("data")).join("exchange/causeway.db");
+    let gone: u32 = rusqlite::Connection::open(database)
+        .and_then(|db| {
+            db.query_row("SELECT count(*) FROM message WHERE content_deleted_at IS NOT NULL", [], |r| {
+                r.get(0)
+            })
+        })
+        .expect("a count");
+    assert_eq!(gone, 0, "contents that are no longer kept");
     let (private, public) = keys(folder.path(), 1);
     let (_, other) = keys(folder.path(), 40);
     for name in ["one", "two"] {
