@@ -115,7 +115,8 @@ async fn every_answer_says_what_a_browser_may_do_with_it() {
     assert_eq!(seen, 66);
     server.stop().await.unwrap();
     // The control: no promise of TLS where there is none.
-    let server = World::new().serve(open_config()).await;
+    let world = World::new();
+    let server = world.serve(open_config()).await;
     assert_eq!(get(&server, "/health").await.header("strict-transport-security"), None);
     server.stop().await.unwrap();
 }

@@ -129,7 +129,8 @@ async fn a_message_is_found_by_its_number_day_and_person() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_says_how_many_there_are_and_goes_on() {
-    let server = World::new().serve(open_config()).await;
+    let world = World::new();
+    let server = world.serve(open_config()).await;
     for _ in 0..7 {
         send(&server, AGNES).await;
     }
@@ -194,7 +195,8 @@ async fn failed_sign_ins_are_slowed_and_written_down() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_that_is_not_signed_in_is_led_there_and_back() {
-    let server = World::new().serve(closed_config()).await;
+    let world = World::new();
+    let server = world.serve(closed_config()).await;
     let led = page(&server, "/people/?after=3").await;
     assert_eq!((led.status, led.header("location")), (303, Some("/sign-in/choose?to=/people/%3Fafter%3D3")));
     let choose = page(&server, led.header("location").unwrap()).await;

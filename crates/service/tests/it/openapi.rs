@@ -57,7 +57,8 @@ async fn every_address_and_method_is_there_and_none_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_is_served_and_its_references_resolve() {
-    let server = World::new().serve(closed_config()).await;
+    let world = World::new();
+    let server = world.serve(closed_config()).await;
     let served = get(&server, "/openapi.json").await.json();
     assert_eq!(served, document());
     assert_eq!(served["openapi"], "3.1.0");
