@@ -20,6 +20,7 @@ use crate::{Adapter, Context, Sender, Translation, translate};
 
 mod mutate;
 mod truth;
+pub mod ways_back;
 
 pub use mutate::Random;
 
