@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 
 use crate::fhir::base;
 use crate::mesh::body::Outgoing;
+use crate::operation;
 
 /// Media type of the files.
 const NDJSON: &str = "application/fhir+ndjson";
@@ -180,21 +181,12 @@ fn parameters(headers: &HeaderMap, body: &[u8]) -> Answer<Params> {
     }
     let resource: Value =
         serde_json::from_slice(body).map_err(|_| wrong("the body is no Parameters resource in JSON"))?;
-    if resource["resourceType"] != "Parameters" {
-        return Err(wrong("an operation takes a Parameters resource"));
-    }
-    let mut out = Params::new();
-    for parameter in resource["parameter"].as_array().into_iter().flatten() {
-        let name = parameter["name"].as_str().ok_or_else(|| wrong("a parameter has no name"))?;
-        let members = parameter.as_object().into_iter().flatten();
-        let value = members.filter(|(key, _)| key.starts_with("value")).map(|(_, value)| value).next();
-        let text = value.and_then(Value::as_str);
-        out.push((
-            name.to_owned(),
-            text.ok_or_else(|| wrong("a parameter of $export has one text value"))?.to_owned(),
-        ));
-    }
-    Ok(out)
+    let text = |value: Option<&Value>| {
+        let text = value.and_then(Value::as_str).map(str::to_owned);
+        text.ok_or_else(|| wrong("a parameter of $export has one text value"))
+    };
+    let named = operation::parameters(&resource)?;
+    named.into_iter().map(|(name, value)| Ok((name.to_owned(), text(value)?))).collect()
 }
 
 /// The searches of a `_typeFilter`: a list whose commas may stand in values too; a new one begins with a type.

@@ -9,6 +9,7 @@ pub mod limits;
 pub mod mesh;
 pub mod mllp;
 pub mod nrl;
+mod operation;
 mod pieces;
 pub mod process_message;
 pub mod scaip;

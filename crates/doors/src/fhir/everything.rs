@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::search::{self, Params};
 use super::{answer, base, format, golden, guard, json_answer, negotiate, param};
+use crate::operation;
 
 /// Most entries of a page that is cut to what a reader may see.
 const COUNT_MAX: usize = 500;
@@ -43,23 +44,13 @@ pub(super) async fn by_parameters(
 
 /// Names and primitive values of a Parameters resource.
 fn parameters(resource: &Value) -> Answer<Params> {
-    let wrong = |text: &str| Problem::invalid("parameters", text);
-    if resource["resourceType"] != "Parameters" {
-        return Err(wrong("an operation takes a Parameters resource"));
-    }
-    let mut out = Params::new();
-    for parameter in resource["parameter"].as_array().into_iter().flatten() {
-        let name = parameter["name"].as_str().ok_or_else(|| wrong("a parameter has no name"))?;
-        let members = parameter.as_object().into_iter().flatten();
-        let value = members.filter(|(key, _)| key.starts_with("value")).map(|(_, value)| value).next();
-        let text = match value {
-            Some(Value::String(text)) => text.clone(),
-            Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
-            _ => return Err(wrong("a parameter of this operation has one primitive value")),
-        };
-        out.push((name.to_owned(), text));
-    }
-    Ok(out)
+    let text = |value: Option<&Value>| match value {
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(value.to_string()),
+        _ => Err(Problem::invalid("parameters", "a parameter of this operation has one primitive value")),
+    };
+    let named = operation::parameters(resource)?;
+    named.into_iter().map(|(name, value)| Ok((name.to_owned(), text(value)?))).collect()
 }
 
 async fn everything(
