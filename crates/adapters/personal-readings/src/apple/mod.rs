@@ -383,14 +383,7 @@ impl Run<'_> {
                 sound = false;
                 break;
             };
-            let known = COLUMNS.iter().position(|c| *c == attribute.key.as_ref());
-            let column = known.map_or_else(
-                || {
-                    others = (others + 1).min(OTHERS);
-                    COLUMNS.len() as u16 + others - 1
-                },
-                |n| n as u16,
-            );
+            let column = column(attribute.key.as_ref(), &mut others);
             let raw: &str = &attribute.value;
             let at = offset(content, raw).unwrap_or_default() as u64;
             let text = quick_xml::escape::unescape(raw).ok();
@@ -427,14 +420,7 @@ impl Run<'_> {
         let content: &str = start;
         let mut others = 0;
         for attribute in start.attributes().with_checks(false).flatten() {
-            let known = COLUMNS.iter().position(|c| *c == attribute.key.as_ref());
-            let column = known.map_or_else(
-                || {
-                    others = (others + 1).min(OTHERS);
-                    COLUMNS.len() as u16 + others - 1
-                },
-                |n| n as u16,
-            );
+            let column = column(attribute.key.as_ref(), &mut others);
             let raw: &str = &attribute.value;
             if raw.bytes().all(|b| b.is_ascii_whitespace()) {
                 continue;
@@ -605,6 +591,17 @@ fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
 }
 
 /// Where a part of a slice begins in it.
+/// The column of an attribute; one without a name of its own is counted among the others of its element.
+fn column(key: &str, others: &mut u16) -> u16 {
+    COLUMNS.iter().position(|c| *c == key).map_or_else(
+        || {
+            *others = (*others + 1).min(OTHERS);
+            COLUMNS.len() as u16 + *others - 1
+        },
+        |n| n as u16,
+    )
+}
+
 fn offset(whole: &str, part: &str) -> Option<usize> {
     (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize).filter(|at| *at <= whole.len())
 }
