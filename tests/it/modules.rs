@@ -20,20 +20,11 @@ const KNOWN: &[(&str, &str)] = &[
     ("adapters/summary-care-record", "clinical entry medicine"),
     ("adapters/telecare-alarm", "message write"),
     ("broker", "accept delivery document evidence pipeline settings state subscription words"),
-    ("edifact", "separators source"),
-    ("exchange", "effects message work"),
-    ("fhirpath", "evaluate functions syntax"),
-    ("hl7v2", "charset lines message view"),
-    ("locator", "query rules"),
     (
         "profile",
         "base bundle codes definitions expressions invariants parts places profiles references report rows walk",
     ),
-    ("record", "bundle compare parameters params paths"),
-    ("research", "deidentify omop project"),
-    ("service", "check config exposure"),
     ("stu3", "clinical consent copy document elements extension imaging medicine resource"),
-    ("xml", "element parse"),
 ];
 
 /// First names of the paths that begin with `root` (`crate::`, `super::`) in a text: `a::b`, or each of `{a::b, c}`.

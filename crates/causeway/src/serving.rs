@@ -3,9 +3,10 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use causeway_service::check::{self, Finding};
+use causeway_service::check;
 use causeway_service::config::{self, Config};
 use causeway_service::exposure;
+use causeway_service::finding::Finding;
 use causeway_service::state::Adapters;
 use clap::{Args, ValueEnum};
 

@@ -1,6 +1,6 @@
 //! The service characters of an interchange, by default or from its UNA segment.
 
-use crate::source::ReadError;
+use crate::error::ReadError;
 
 /// Service characters. Source: ISO 9735 version 3, annex A and UNA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,19 +6,9 @@ use std::ops::Range;
 use causeway_core::text::Decoded;
 use causeway_core::{ItemId, Leaf, Ledger, Outcome, Place, Span};
 
+use crate::error::ReadError;
 use crate::limits::{COMPONENTS_MAX, POSITION_MAX, SEGMENTS_MAX};
 use crate::separators::Separators;
-
-/// Why nothing at all can be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// The UNA segment names characters that can't serve as separators.
-    #[error("the UNA segment does not name usable service characters")]
-    Una,
-    /// More components or segments than [`crate::limits`] allows.
-    #[error("the interchange holds more values than are read in one piece")]
-    TooMany,
-}
 
 /// What is wrong with a segment. Its neighbours are read all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

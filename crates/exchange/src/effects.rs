@@ -1,8 +1,8 @@
-//! What a step changes: one value, applied in one transaction.
+//! What a step changes: one value, applied in one transaction; and what comes in with such a value: an accept, an upload, a failure.
 
-use crate::message::{Accept, Checksum, MessageId, Staged};
+use crate::message::{Checksum, IdempotencyKey, MessageId, NewMessage, Payload, Staged};
 use crate::state::State;
-use crate::work::{NewExpectation, NewWork, Settle};
+use crate::work::{NewExpectation, NewWork, NextStep, Settle};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -312,4 +312,72 @@ pub struct AuditBreak {
     pub seq: u64,
     /// What is wrong.
     pub why: &'static str,
+}
+
+/// A message to be accepted, with everything that must be in the same transaction.
+#[derive(Debug, Clone)]
+pub struct Accept {
+    /// The message.
+    pub message: NewMessage,
+    /// Its content.
+    pub payload: Payload,
+    /// Idempotency key; `None` where the door has none.
+    pub key: Option<IdempotencyKey>,
+    /// Work, events, audit, expectations and, for a synchronous door, the translation and the answer.
+    /// With a key and no `effects.answer`, retries get [`AcceptOutcome::InProgress`] until an answer is
+    /// recorded by [`crate::Queue::apply`], `complete` or `fail`.
+    pub effects: Effects,
+}
+
+/// What became of an accept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AcceptOutcome {
+    /// New, committed and flushed; its commit sequence.
+    Accepted {
+        /// Commit sequence.
+        seq: u64,
+    },
+    /// The same request was answered before (same content): that message and its first answer.
+    Replayed {
+        /// First message.
+        id: MessageId,
+        /// First answer, also where it was a failure.
+        answer: Answer,
+    },
+    /// The same request is being processed and has no answer yet (425).
+    InProgress {
+        /// First message.
+        id: MessageId,
+    },
+    /// The request id was used before with other content (409, never a replay).
+    Conflict {
+        /// First message.
+        id: MessageId,
+    },
+}
+
+/// The start of a chunked upload; the first chunk comes with it.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// The message; it stays in state uploading until finished.
+    pub message: NewMessage,
+    /// Announced number of chunks, at least 1.
+    pub total: u32,
+    /// Chunk 1.
+    pub first: Payload,
+    /// Effects at the start (events, audit). Work belongs into `finish_upload`.
+    pub effects: Effects,
+}
+
+/// A failure of a work item.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// Short code (`http-503`, `mllp-ar`, `unreadable`).
+    pub code: String,
+    /// One sentence; no patient data.
+    pub detail: String,
+    /// What next.
+    pub next: NextStep,
+    /// More to change with it (an answer, a state, the partial translation).
+    pub effects: Effects,
 }

@@ -6,6 +6,7 @@
 //! pass in one call. An engine remembers the highest time it was ever given (also over a restart) and reads
 //! an earlier one as that: a clock that steps back steals no lease and shows no event before its cause.
 
+use crate::effects::{Accept, AcceptOutcome, Failure, Upload};
 use crate::effects::{
     AuditCheck, AuditEntry, Effects, Event, NewAudit, NewEvent, PieceKind, StoredOutput, Translation,
     TranslationHead,
@@ -13,10 +14,10 @@ use crate::effects::{
 use crate::error::EngineError;
 use crate::limits;
 use crate::message::{
-    Accept, AcceptOutcome, ChunkOutcome, Content, IdempotencyKey, InboxPage, InboxQuery, Message, MessageId,
-    MessageQuery, Payload, PayloadReader, Staged, Upload,
+    ChunkOutcome, Content, IdempotencyKey, InboxPage, InboxQuery, Message, MessageId, MessageQuery, Payload,
+    PayloadReader, Staged,
 };
-use crate::work::{AckKind, Expectation, Failure, Lease, NewWork, WorkId, WorkItem, WorkKind, WorkQuery};
+use crate::work::{AckKind, Expectation, Lease, NewWork, WorkId, WorkItem, WorkKind, WorkQuery};
 use jiff::{SignedDuration, Timestamp};
 use std::io::Read;
 use std::path::Path;

@@ -3,7 +3,7 @@
 //! when a failed delivery is tried again and when a missing acknowledgement is overdue.
 //!
 //! * [`engine`]: the [`Engine`] trait; its promises are held by `contract` (feature `contract`).
-//! * [`message`], [`work`], [`effects`]: the data that goes through it.
+//! * [`message`], [`work`], [`effects`]: the data that goes through it, each using only those before it.
 //! * [`state`], [`route`], [`retry`], [`watch`]: the rules.
 
 #[cfg(feature = "contract")]
@@ -20,8 +20,9 @@ pub mod watch;
 pub mod work;
 
 pub use effects::{
-    Answer, AuditBreak, AuditCheck, AuditEntry, Effects, Event, EventKind, NewAudit, NewEvent, OutputFacts,
-    Piece, PieceKind, StoredOutput, Translation, TranslationHead, TranslationSummary,
+    Accept, AcceptOutcome, Answer, AuditBreak, AuditCheck, AuditEntry, Effects, Event, EventKind, Failure,
+    NewAudit, NewEvent, OutputFacts, Piece, PieceKind, StoredOutput, Translation, TranslationHead,
+    TranslationSummary, Upload,
 };
 pub use engine::{
     Accepting, Audit, Configuration, Contents, Desk, Engine, Facts, Inbox, Operation, Queue, Watch,
@@ -29,12 +30,11 @@ pub use engine::{
 pub use engine::{BackupReport, Done, Durability, MailboxGauge, Metrics, QueueGauge, VerifyReport};
 pub use error::EngineError;
 pub use message::{
-    Accept, AcceptOutcome, Checksum, ChunkOutcome, Content, IdempotencyKey, InboxEntry, InboxPage,
-    InboxQuery, Message, MessageId, MessageKind, MessageQuery, NewMessage, Payload, PayloadReader, Staged,
-    Upload, WorkflowFilter,
+    Checksum, ChunkOutcome, Content, IdempotencyKey, InboxEntry, InboxPage, InboxQuery, Message, MessageId,
+    MessageKind, MessageQuery, NewMessage, Payload, PayloadReader, Staged, WorkflowFilter,
 };
 pub use state::State;
 pub use work::{
-    AckKind, AckOutcome, Expectation, Failure, Lease, NewExpectation, NewWork, NextStep, Settle, WorkId,
-    WorkItem, WorkKind, WorkQuery, WorkState,
+    AckKind, AckOutcome, Expectation, Lease, NewExpectation, NewWork, NextStep, Settle, WorkId, WorkItem,
+    WorkKind, WorkQuery, WorkState,
 };

@@ -1,6 +1,5 @@
 //! Work items, leases, and the acknowledgements that are waited for.
 
-use crate::effects::Effects;
 use crate::message::MessageId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -174,19 +173,6 @@ pub enum NextStep {
     Suspect,
     /// Park it for a person.
     Park,
-}
-
-/// A failure of a work item.
-#[derive(Debug, Clone)]
-pub struct Failure {
-    /// Short code (`http-503`, `mllp-ar`, `unreadable`).
-    pub code: String,
-    /// One sentence; no patient data.
-    pub detail: String,
-    /// What next.
-    pub next: NextStep,
-    /// More to change with it (an answer, a state, the partial translation).
-    pub effects: Effects,
 }
 
 /// Which work items to list.

@@ -1,7 +1,7 @@
 //! Types of an expression, found without data: what can't be anything is an error before the first resource is read.
 
 use crate::error::Error;
-use crate::functions::Function;
+use crate::function::Function;
 use crate::model::{Kind, Model, System, TypeId};
 use crate::syntax::{Call, Expr, Literal, Op, TypeName};
 

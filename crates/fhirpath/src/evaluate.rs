@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use crate::Environment;
 use crate::error::{Error, evaluation};
-use crate::functions::single;
 use crate::item::{Item, Items, Node};
 use crate::limits::ITEMS_MAX;
 use crate::model::{Form, Kind, Model, TypeId};
 use crate::quantity::{Quantity, Unit};
+use crate::single::single;
 use crate::syntax::{Expr, Literal, LiteralUnit};
 
 /// One evaluation.

@@ -27,6 +27,7 @@
 mod check;
 mod error;
 mod evaluate;
+mod function;
 mod functions;
 mod item;
 mod lexer;
@@ -36,6 +37,7 @@ pub mod moment;
 mod operators;
 mod parser;
 pub mod quantity;
+mod single;
 mod syntax;
 
 use std::borrow::Cow;
@@ -190,6 +192,6 @@ impl Expression {
         environment: &Environment<'a>,
         input: &'a Value,
     ) -> Result<Option<bool>, Error> {
-        functions::truth(&self.evaluate(environment, input)?, "the expression")
+        single::truth(&self.evaluate(environment, input)?, "the expression")
     }
 }

@@ -7,11 +7,12 @@ use rust_decimal::Decimal;
 
 use crate::error::{Error, evaluation};
 use crate::evaluate::{Evaluator, Scope, mismatch, order};
-use crate::functions::{boolean, holds, maybe, single, truth, union};
+use crate::functions::{holds, union};
 use crate::item::{Item, Items};
 use crate::limits::TEXT_MAX;
 use crate::moment::{CalendarUnit, Moment};
 use crate::quantity::{Quantity, Unit};
+use crate::single::{boolean, maybe, single, truth};
 use crate::syntax::{Expr, Op};
 
 /// `=` of two collections; `None` where either is empty or it can't be said.

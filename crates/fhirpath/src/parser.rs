@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use crate::error::Error;
-use crate::functions::Function;
+use crate::function::Function;
 use crate::lexer::{Lexer, Token};
 use crate::limits::{DEPTH_MAX, EXPRESSION_MAX};
 use crate::moment::CalendarUnit;

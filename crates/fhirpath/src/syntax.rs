@@ -7,7 +7,7 @@ use regex::Regex;
 use rust_decimal::Decimal;
 
 use crate::error::Error;
-use crate::functions::Function;
+use crate::function::Function;
 use crate::model::{Model, System, TypeId};
 use crate::moment::{CalendarUnit, Moment};
 

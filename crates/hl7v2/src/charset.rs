@@ -3,7 +3,7 @@
 use causeway_core::text::Decoded;
 
 use crate::Delimiters;
-use crate::message::{Fault, FaultKind, ParseError};
+use crate::fault::{Fault, FaultKind, ParseError};
 
 /// MSH-18 decides; where it is absent, UTF-8 is expected, for ASCII is a part of it.
 pub(crate) fn decode<'a>(

@@ -3,6 +3,7 @@
 mod charset;
 pub mod delimiters;
 pub mod escape;
+mod fault;
 pub mod limits;
 mod lines;
 pub mod message;
@@ -12,6 +13,7 @@ mod types;
 pub mod view;
 
 pub use delimiters::Delimiters;
-pub use message::{Fault, FaultKind, Message, ParseError};
+pub use fault::{Fault, FaultKind, ParseError};
+pub use message::Message;
 pub use split::{Piece, pieces};
 pub use view::{Null, Part, Segment};

@@ -1,6 +1,5 @@
 //! Where a segment ends: line ends, and what goes on over them.
 
-use crate::message::Class;
 use crate::types::{self, Division};
 
 /// Bytes that may stand between two segments: line ends, blanks, framing and fill.
@@ -60,4 +59,17 @@ pub(crate) fn segment_name(line: &[u8], field: u8) -> Option<[u8; 3]> {
         None | Some(b'\r' | b'\n') => types::may_be_empty(name).then_some(name),
         _ => None,
     }
+}
+
+/// What a byte means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    Text,
+    Field,
+    Repetition,
+    Component,
+    Sub,
+    End,
+    /// An escape character or a control character: the value needs a second look.
+    Special,
 }

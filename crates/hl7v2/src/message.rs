@@ -9,59 +9,12 @@ use causeway_core::{ItemId, Ledger, Outcome, Place, Position, Span};
 use crate::Delimiters;
 use crate::charset::decode;
 use crate::escape::unescape;
+use crate::fault::{Fault, FaultKind, ParseError};
 use crate::limits::{
     COMPONENTS_MAX, FAULTS_MAX, FIELDS_MAX, MESSAGE_BYTES_MAX, REPETITIONS_MAX, SEGMENTS_MAX, VALUES_MAX,
 };
-use crate::lines::{is_between, is_character, join, segment_name};
+use crate::lines::{Class, is_between, is_character, join, segment_name};
 use crate::types::{self, Division};
-use crate::view::Segment;
-
-/// Why a message could not be read at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ParseError {
-    /// It does not begin with MSH (or, for an envelope, FHS, BHS, BTS, FTS).
-    #[error("the message does not begin with an MSH segment")]
-    NoHeader,
-    /// MSH-1 and MSH-2 do not declare usable delimiters.
-    #[error("MSH-1 and MSH-2 declare no usable delimiters")]
-    Delimiters,
-    /// Too many bytes, segments or values.
-    #[error("the message is longer than this exchange reads")]
-    TooLong,
-    /// UTF-16, ISO 2022 or another character set that is not read.
-    #[error("the character set of the message is not read")]
-    Charset,
-}
-
-/// A fault of form that did not stop the reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultKind {
-    /// A line that has no segment name, where no field can go on in it.
-    NoSegment,
-    /// A field goes on in the next line, which has no segment name.
-    Continued,
-    /// A separator stands in a text, whose type has none, and was kept as a character.
-    SeparatorKept,
-    /// More fields, repetitions or components than are told apart.
-    TooMany,
-    /// The text was not valid in the character set that it should be in, and was read as Windows-1252.
-    CharsetGuessed,
-    /// The declared character set is a single-byte one, and the bytes are valid UTF-8 beyond ASCII.
-    CharsetDoubtful,
-    /// A value holds an escape sequence that is not known.
-    UnknownEscape,
-    /// Control characters of a value were dropped.
-    ControlDropped,
-}
-
-/// A fault, with the value or the bytes that it concerns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Which.
-    pub kind: FaultKind,
-    /// The value, by its index within the message.
-    pub value: Option<u32>,
-}
 
 pub(crate) mod flag {
     /// The value's text is in the arena, its escapes resolved.
@@ -139,19 +92,6 @@ struct Seen {
     told: bool,
     /// A separator was kept as a character.
     kept: bool,
-}
-
-/// What a byte means.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Class {
-    Text,
-    Field,
-    Repetition,
-    Component,
-    Sub,
-    End,
-    /// An escape character or a control character: the value needs a second look.
-    Special,
 }
 
 fn classes(d: &Delimiters) -> [Class; 256] {
@@ -527,16 +467,6 @@ impl<'a> Message<'a> {
             self.values.get(*index as usize).filter(|v| v.flags & flag::DROPPED != 0).map(|_| *index)
         });
         resolved.map(|index| self.item(index))
-    }
-
-    /// The segments, in source order.
-    pub fn segments(&self) -> impl ExactSizeIterator<Item = Segment<'_>> {
-        (0..self.lines.len()).map(|index| Segment::new(self, index))
-    }
-
-    /// A segment by its number, from 0.
-    pub fn segment_at(&self, index: usize) -> Option<Segment<'_>> {
-        (index < self.lines.len()).then(|| Segment::new(self, index))
     }
 
     /// The delimiters declared.

@@ -8,6 +8,18 @@ use causeway_core::{ItemId, Leaf, Sources};
 
 use crate::message::{Line, Message, Value, flag, key};
 
+impl Message<'_> {
+    /// The segments, in source order.
+    pub fn segments(&self) -> impl ExactSizeIterator<Item = Segment<'_>> {
+        (0..self.lines.len()).map(|index| Segment::new(self, index))
+    }
+
+    /// A segment by its number, from 0.
+    pub fn segment_at(&self, index: usize) -> Option<Segment<'_>> {
+        (index < self.lines.len()).then(|| Segment::new(self, index))
+    }
+}
+
 /// One segment of a message.
 #[derive(Clone, Copy)]
 pub struct Segment<'m> {

@@ -1,11 +1,10 @@
 //! Parameters of a search, from the address or from the JSON body of `_search`. Nothing unknown is passed over.
 
-use causeway_core::{NhsNumber, NhsNumberError};
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
 
 use crate::outcome::{Code, Refusal};
-use crate::rules::Pointer;
+use crate::rules::{Pointer, is_digits, is_nhs_number};
 use crate::{NHS_NUMBER, ODS, PAGE, shape};
 
 /// Who asks.
@@ -189,16 +188,6 @@ fn key(pointer: &Pointer) -> String {
     [&*pointer.category, &pointer.kind, &pointer.created, &pointer.id].join("\n")
 }
 
-/// Ten digits with the right check digit. The locator's own rule: 9999999999 passes, which is a filler elsewhere.
-pub fn is_nhs_number(text: &str) -> bool {
-    matches!(NhsNumber::parse(text), Ok(_) | Err(NhsNumberError::Filler))
-        && is_digits(text)
-        && <[u8; 9]>::try_from(text.as_bytes().get(..9).unwrap_or_default())
-            .ok()
-            .and_then(NhsNumber::check_digit)
-            == text.as_bytes().get(9).copied()
-}
-
 fn type_refused(kind: &str, side: Side, form: Form, allowed: &[String]) -> Refusal {
     let system = |key: &str| key.split('|').next().map(str::to_owned);
     let foreign = !allowed.iter().any(|a| system(a) == system(kind));
@@ -225,10 +214,6 @@ fn wrong(form: Form, problem: &str, name: &str) -> Refusal {
 /// The value of `system|value` with this system.
 fn identifier<'v>(text: &'v str, system: &str) -> Option<&'v str> {
     text.strip_prefix(system)?.strip_prefix('|')
-}
-
-fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn is_word(text: &str) -> bool {

@@ -5,10 +5,10 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::bundle::key_of;
 use crate::dates;
-use crate::parameters::Comparison;
+use crate::params::Comparison;
 use crate::paths::fold;
+use crate::reference::key_of;
 
 /// Whether a value meets a search value.
 pub(crate) fn one(kind: Comparison, value: &Value, modifier: &str, wanted: &str) -> bool {

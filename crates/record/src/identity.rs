@@ -129,7 +129,7 @@ fn links_of(map: &Map<String, Value>) -> (Vec<String>, Vec<String>) {
     let mut out = (Vec::new(), Vec::new());
     for link in map.get("link").and_then(Value::as_array).into_iter().flatten() {
         let reference = link.get("other").and_then(|o| o.get("reference")).and_then(Value::as_str);
-        let Some(key) = reference.and_then(crate::bundle::key_of).filter(|k| k.kind == "Patient") else {
+        let Some(key) = reference.and_then(crate::reference::key_of).filter(|k| k.kind == "Patient") else {
             continue;
         };
         match link.get("type").and_then(Value::as_str) {

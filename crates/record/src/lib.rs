@@ -17,6 +17,7 @@ mod parameters;
 mod params;
 mod paths;
 mod policy;
+mod reference;
 pub mod rules;
 mod sections;
 mod sqlite;

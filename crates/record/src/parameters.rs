@@ -9,50 +9,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use causeway_fhirpath::{Environment, Expression, Item};
 use serde_json::Value;
 
+use crate::params::Comparison;
 use crate::{compare, params};
 
-/// How a parameter is compared (R4, search parameter types).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Comparison {
-    Token,
-    Date,
-    Text,
-    Reference,
-    Uri,
-    Quantity,
-    Number,
-    Composite,
-}
-
 impl Comparison {
-    fn of(word: &str) -> Option<Self> {
-        Some(match word {
-            "token" => Self::Token,
-            "date" => Self::Date,
-            "string" => Self::Text,
-            "reference" => Self::Reference,
-            "uri" => Self::Uri,
-            "quantity" => Self::Quantity,
-            "number" => Self::Number,
-            "composite" => Self::Composite,
-            _ => return None,
-        })
-    }
-
-    /// The word of R4's `search-param-type`.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Date => "date",
-            Self::Text => "string",
-            Self::Reference => "reference",
-            Self::Uri => "uri",
-            Self::Quantity => "quantity",
-            Self::Number => "number",
-            Self::Composite => "composite",
-        }
-    }
-
     /// Whether a modifier is supported: what is not must be refused (R4, search, modifiers).
     pub(crate) fn takes(self, modifier: &str) -> bool {
         match (self, modifier) {
@@ -232,7 +192,7 @@ impl Definition {
     fn counts(&self, value: &Value) -> bool {
         let Some(only) = self.only else { return true };
         let reference = value["reference"].as_str().unwrap_or_default();
-        crate::bundle::key_of(reference).is_none_or(|key| key.kind == only)
+        crate::reference::key_of(reference).is_none_or(|key| key.kind == only)
     }
 
     fn composite(&self, resource: &Value, item: &Item<'_>, alternative: &str) -> bool {

@@ -1,6 +1,48 @@
 //! The search parameters: names, kinds and paths, after FHIR R4's search parameter registry.
 
-use crate::parameters::Comparison;
+/// How a parameter is compared (R4, search parameter types).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Token,
+    Date,
+    Text,
+    Reference,
+    Uri,
+    Quantity,
+    Number,
+    Composite,
+}
+
+impl Comparison {
+    /// From the word of R4's `search-param-type`.
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        Some(match word {
+            "token" => Self::Token,
+            "date" => Self::Date,
+            "string" => Self::Text,
+            "reference" => Self::Reference,
+            "uri" => Self::Uri,
+            "quantity" => Self::Quantity,
+            "number" => Self::Number,
+            "composite" => Self::Composite,
+            _ => return None,
+        })
+    }
+
+    /// The word of R4's `search-param-type`.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Date => "date",
+            Self::Text => "string",
+            Self::Reference => "reference",
+            Self::Uri => "uri",
+            Self::Quantity => "quantity",
+            Self::Number => "number",
+            Self::Composite => "composite",
+        }
+    }
+}
 
 /// How a parameter is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -70,7 +70,7 @@ pub(crate) fn patient_of(kind: &str, map: &Map<String, Value>) -> String {
     for path in paths {
         let mut found: Vec<String> = Vec::new();
         walk(map, path, &mut |value| {
-            let key = value.get("reference").and_then(Value::as_str).and_then(crate::bundle::key_of);
+            let key = value.get("reference").and_then(Value::as_str).and_then(crate::reference::key_of);
             if let Some(key) = key.filter(|key| key.kind == "Patient" && !found.contains(&key.id)) {
                 found.push(key.id);
             }

@@ -12,6 +12,7 @@ pub mod limits;
 mod noise;
 pub mod office;
 pub mod omop;
+mod omop_tables;
 mod person;
 mod project;
 mod rows;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::limits::SMALL_CELL;
 use crate::noise::Noise;
-use crate::omop::TABLES;
+use crate::omop_tables::TABLES;
 use crate::view::View;
 
 /// In which form data leave.

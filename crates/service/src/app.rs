@@ -12,6 +12,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use causeway_broker::settings::Settings;
 use causeway_broker::state::Shared;
 use causeway_broker::{delivery, evidence, maintenance, pipeline, subscription};
 use causeway_doors::{fault, fhir, http, process_message, scaip, validate};
@@ -25,7 +26,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::{attempts, health, heavy, metrics, negotiate, openapi, panicked, shares};
+use crate::config::Config;
+use crate::{attempts, exposure, health, heavy, metrics, negotiate, openapi, panicked, shares};
 
 type Task = Box<dyn FnOnce(Shared, CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
@@ -217,4 +219,27 @@ async fn observe(State(state): State<Shared>, request: Request, next: Next) -> R
         || settings.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
     browser::seal(&mut response, tls);
     response
+}
+
+impl From<Config> for Settings {
+    fn from(config: Config) -> Self {
+        Self {
+            warnings: exposure::dangers(&config, None).into_iter().map(|d| d.text).collect(),
+            data_directory: config.data_directory,
+            public_url: config.public_url,
+            hosts: config.hosts,
+            open: config.open,
+            test_mode: config.test_mode,
+            begins: config.begins,
+            limits: config.limits,
+            retention: config.retention,
+            organisations: config.organisations,
+            routes: config.routes,
+            endpoints: config.endpoints,
+            watches: config.watches,
+            messaging: config.messaging,
+            sign_in: config.sign_in,
+            tls: config.tls,
+        }
+    }
 }

@@ -2,93 +2,15 @@
 //! would carry messages to where nobody collects them, and nothing would say so.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::path::Path;
 
 use causeway_access::CodeSystem;
-use causeway_broker::delivery::Endpoint;
-use causeway_broker::delivery::config::{Auth, Kind};
+use causeway_broker::delivery::config::Kind;
 use causeway_broker::state::Adapters;
 use causeway_exchange::route::{Destination, SEND_BUNDLE, SEND_DOCUMENT};
-use toml::de::{DeTable, DeValue};
 
 use crate::config::Config;
-use crate::exposure;
-
-/// Names that one finding lists as allowed.
-const ALLOWED_SHOWN: usize = 12;
-
-/// A step on the way to a value: a key, or a place in a list (from 0).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Key of a table.
-    Key(&'static str),
-    /// Place in a list.
-    At(usize),
-}
-
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// Where, for finding its line.
-    pub path: Vec<Step>,
-    /// Where, in words.
-    pub place: String,
-    /// What is wrong, one sentence without an end.
-    pub text: String,
-    /// What would be allowed.
-    pub allowed: Vec<String>,
-}
-
-impl Finding {
-    /// For a person: place, what is wrong, what would be allowed. `text` is that of the file, where there is one.
-    pub fn words(&self, file: Option<(&Path, &str)>) -> String {
-        let mut out = String::new();
-        if let Some((path, text)) = file {
-            let line = line_of(text, &self.path).map(|n| format!(":{n}")).unwrap_or_default();
-            let _ = write!(out, "{}{line}: ", path.display());
-        }
-        let _ = write!(out, "{}: {}", self.place, self.text);
-        let shown: Vec<&str> = self.allowed.iter().take(ALLOWED_SHOWN).map(String::as_str).collect();
-        match (shown.is_empty(), self.allowed.len() > shown.len()) {
-            (true, _) => {}
-            (false, false) => {
-                let _ = write!(out, "; allowed: {}", shown.join(", "));
-            }
-            (false, true) => {
-                let _ = write!(
-                    out,
-                    "; allowed: {} and {} more",
-                    shown.join(", "),
-                    self.allowed.len() - shown.len()
-                );
-            }
-        }
-        out
-    }
-}
-
-/// The line (from 1) of a value in a file's text: of the nearest part of the path that the file has.
-pub fn line_of(text: &str, path: &[Step]) -> Option<usize> {
-    let root = DeTable::parse(text).ok()?;
-    let mut span = None;
-    let mut value: Option<&DeValue<'_>> = None;
-    for step in path {
-        let next = match (step, value) {
-            (Step::Key(key), None) => root.get_ref().iter().find(|(k, _)| k.get_ref() == key).map(|(_, v)| v),
-            (Step::Key(key), Some(DeValue::Table(table))) => {
-                table.iter().find(|(k, _)| k.get_ref() == key).map(|(_, v)| v)
-            }
-            (Step::At(at), Some(DeValue::Array(list))) => list.get(*at),
-            _ => None,
-        };
-        let Some(next) = next else { break };
-        span = Some(next.span());
-        value = Some(next.get_ref());
-    }
-    let start = span?.start;
-    Some(text.get(..start)?.matches('\n').count() + 1)
-}
+use crate::finding::{Finding, Step, of};
+use crate::named::{files, listeners};
 
 /// What a configuration may name.
 struct Known<'c> {
@@ -131,11 +53,6 @@ pub fn findings(config: &Config, adapters: Adapters, endpoints: &[String]) -> Ve
     }
     known.research();
     known.found
-}
-
-/// The path of a key in the n-th table of a list.
-fn of(list: &'static str, number: usize, key: &'static str) -> Vec<Step> {
-    vec![Step::Key(list), Step::At(number), Step::Key(key)]
 }
 
 impl Known<'_> {
@@ -299,7 +216,7 @@ impl Known<'_> {
     fn addresses(&mut self) {
         let config = self.config;
         let mut seen = BTreeSet::new();
-        for (path, place, listen, _) in exposure::listeners(config) {
+        for (path, place, listen, _) in listeners(config) {
             match listen.rsplit_once(':').map(|(host, port)| (host.is_empty(), port.parse::<u16>())) {
                 Some((false, Ok(0))) => {}
                 Some((false, Ok(_))) if seen.insert(listen.to_owned()) => {}
@@ -310,68 +227,6 @@ impl Known<'_> {
             }
         }
     }
-}
-
-/// Files that a configuration names: (path, place, file, whether it is a secret).
-pub(crate) fn files(config: &Config) -> Vec<(Vec<Step>, String, &Path, bool)> {
-    let mut all: Vec<(Vec<Step>, String, &Path, bool)> = Vec::new();
-    let key = |table: &'static str, key: &'static str| vec![Step::Key(table), Step::Key(key)];
-    if let Some(tls) = &config.tls {
-        all.push((key("tls", "certificate"), "tls, certificate".to_owned(), &tls.certificate, false));
-        all.push((key("tls", "key"), "tls, key".to_owned(), &tls.key, true));
-        if let Some(ca) = &tls.client_ca {
-            all.push((key("tls", "client_ca"), "tls, client_ca".to_owned(), ca, false));
-        }
-    }
-    for (number, listener) in config.scaip_listeners.iter().enumerate() {
-        if let Some(tls) = &listener.tls {
-            let place = |key: &str| format!("scaip listener {}, tls.{key}", listener.listen);
-            let path = |key| vec![Step::Key("scaip"), Step::At(number), Step::Key("tls"), Step::Key(key)];
-            all.push((path("certificate"), place("certificate"), &tls.certificate, false));
-            all.push((path("key"), place("key"), &tls.key, true));
-            if let Some(ca) = &tls.client_ca {
-                all.push((path("client_ca"), place("client_ca"), ca, false));
-            }
-        }
-    }
-    if let Some(postgres) = &config.postgres {
-        let place = "postgres, connection_file".to_owned();
-        all.push((key("postgres", "connection_file"), place, &postgres.connection_file, true));
-    }
-    if let Some(secret) = config.sign_in.as_ref().and_then(|s| s.client_secret_file.as_deref()) {
-        let place = "sign_in, client_secret_file".to_owned();
-        all.push((key("sign_in", "client_secret_file"), place, secret, true));
-    }
-    for (number, endpoint) in config.endpoints.iter().enumerate() {
-        of_endpoint(&mut all, number, endpoint);
-    }
-    all
-}
-
-fn of_endpoint<'c>(
-    all: &mut Vec<(Vec<Step>, String, &'c Path, bool)>,
-    number: usize,
-    endpoint: &'c Endpoint,
-) {
-    let place = |key: &str| format!("endpoint {}, {key}", endpoint.name);
-    let given = [
-        ("ca", &endpoint.ca, false),
-        ("certificate", &endpoint.certificate, false),
-        ("key", &endpoint.key, true),
-    ];
-    for (name, file, secret) in given {
-        if let Some(file) = file {
-            all.push((of("endpoint", number, name), place(name), file, secret));
-        }
-    }
-    let (name, file) = match &endpoint.auth {
-        Auth::None {} => return,
-        Auth::Bearer { token_file } => ("token_file", token_file),
-        Auth::Oauth2 { key_file, .. } => ("key_file", key_file),
-    };
-    let mut path = of("endpoint", number, "auth");
-    path.push(Step::Key(name));
-    all.push((path, place(&format!("auth.{name}")), file, true));
 }
 
 /// Files that a configuration names and that can't be read.

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use causeway_broker::delivery::{self, Endpoint};
-use causeway_broker::settings::Settings;
 use causeway_broker::{bars, limits};
 use causeway_doors::{bulk, mesh, mllp, nrl, scaip};
 use causeway_exchange::route::{Route, Routes};
@@ -11,8 +10,6 @@ use causeway_exchange::watch::Watch;
 use causeway_host::tls;
 use serde::Deserialize;
 
-use crate::exposure;
-pub use crate::exposure::Risk;
 pub use causeway_access::{CodeSystem, Organisation};
 pub use causeway_broker::settings::{ConfigError, Limits, Retention};
 
@@ -130,29 +127,6 @@ impl Default for Config {
     }
 }
 
-impl From<Config> for Settings {
-    fn from(config: Config) -> Self {
-        Self {
-            warnings: exposure::dangers(&config, None).into_iter().map(|d| d.text).collect(),
-            data_directory: config.data_directory,
-            public_url: config.public_url,
-            hosts: config.hosts,
-            open: config.open,
-            test_mode: config.test_mode,
-            begins: config.begins,
-            limits: config.limits,
-            retention: config.retention,
-            organisations: config.organisations,
-            routes: config.routes,
-            endpoints: config.endpoints,
-            watches: config.watches,
-            messaging: config.messaging,
-            sign_in: config.sign_in,
-            tls: config.tls,
-        }
-    }
-}
-
 impl Config {
     /// Reads a configuration file's text. Keys that it leaves out have their defaults.
     ///
@@ -243,6 +217,32 @@ impl Config {
     /// The organisation with this code.
     pub fn organisation(&self, code: &str) -> Option<&Organisation> {
         self.organisations.iter().find(|o| o.code.eq_ignore_ascii_case(code))
+    }
+}
+
+/// A danger that an operator may take on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Risk {
+    /// Demonstration mode on an address that other machines reach.
+    Open,
+    /// Test mode on an address that other machines reach.
+    TestMode,
+    /// A door without TLS on an address that other machines reach.
+    ClearText,
+    /// A file with a secret that every user of this machine may read.
+    ReadableSecrets,
+}
+
+impl Risk {
+    /// The word in the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::TestMode => "test-mode",
+            Self::ClearText => "clear-text",
+            Self::ReadableSecrets => "readable-secrets",
+        }
     }
 }
 

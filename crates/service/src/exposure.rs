@@ -5,36 +5,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use serde::Deserialize;
-
-use crate::check::{Finding, Step, files};
-use crate::config::Config;
-
-/// A danger that an operator may take on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Risk {
-    /// Demonstration mode on an address that other machines reach.
-    Open,
-    /// Test mode on an address that other machines reach.
-    TestMode,
-    /// A door without TLS on an address that other machines reach.
-    ClearText,
-    /// A file with a secret that every user of this machine may read.
-    ReadableSecrets,
-}
-
-impl Risk {
-    /// The word in the configuration.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::TestMode => "test-mode",
-            Self::ClearText => "clear-text",
-            Self::ReadableSecrets => "readable-secrets",
-        }
-    }
-}
+use crate::config::{Config, Risk};
+use crate::finding::{Finding, Step};
+use crate::named::{files, listeners};
 
 /// One danger that a configuration holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,22 +20,6 @@ pub struct Danger {
     pub place: String,
     /// One plain sentence, for start and `/health`. Names no file and no person.
     pub text: String,
-}
-
-/// Every listener of a configuration: path, place, address, whether it speaks TLS.
-pub(crate) fn listeners(config: &Config) -> Vec<(Vec<Step>, String, &str, bool)> {
-    let at = |list: &'static str, number| vec![Step::Key(list), Step::At(number), Step::Key("listen")];
-    let mut all =
-        vec![(vec![Step::Key("listen")], "listen".to_owned(), config.listen.as_str(), config.tls.is_some())];
-    for (number, mllp) in config.mllp_listeners.iter().enumerate() {
-        let tls = config.tls.as_ref().is_some_and(|t| t.mllp);
-        all.push((at("mllp", number), format!("mllp listener {}", mllp.listen), &mllp.listen, tls));
-    }
-    for (number, scaip) in config.scaip_listeners.iter().enumerate() {
-        let place = format!("scaip listener {}", scaip.listen);
-        all.push((at("scaip", number), place, &scaip.listen, scaip.tls.is_some()));
-    }
-    all
 }
 
 /// Whether an address to listen on is this machine's alone. A name that is not `localhost` counts as reachable.

@@ -2,7 +2,7 @@
 
 use causeway_core::{ItemId, Leaf, Span};
 
-use crate::parse::Document;
+use crate::document::Document;
 
 /// One element. Cheap to copy.
 #[derive(Clone, Copy)]
@@ -23,6 +23,18 @@ impl PartialEq for Element<'_> {
     }
 }
 impl Eq for Element<'_> {}
+
+impl<'a> Document<'a> {
+    /// The root element.
+    pub fn root(&'a self) -> Element<'a> {
+        Element { document: self, index: 0 }
+    }
+
+    /// The element with a number, see [`Element::index`].
+    pub fn element(&'a self, index: u32) -> Option<Element<'a>> {
+        self.node(index).filter(|n| !n.is_text()).map(|_| Element { document: self, index })
+    }
+}
 
 /// What an element holds, in order.
 #[derive(Clone, Copy, Debug)]

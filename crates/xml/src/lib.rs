@@ -19,6 +19,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod document;
 mod element;
 mod error;
 mod escape;
@@ -26,7 +27,8 @@ pub mod limits;
 mod outline;
 mod parse;
 
+pub use document::Document;
 pub use element::{Attributes, Children, Content, Contents, Descendants, Element};
 pub use error::{Fault, XmlError};
 pub use escape::{escape_attribute, escape_text};
-pub use parse::{Document, decode};
+pub use parse::decode;

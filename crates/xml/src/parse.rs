@@ -5,67 +5,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use causeway_core::text::Decoded;
-use causeway_core::{ItemId, Leaf, Ledger, Outcome, Place, Span};
+use causeway_core::{Ledger, Outcome, Place, Span};
 use quick_xml::Reader;
 use quick_xml::errors::{IllFormedError, SyntaxError};
 use quick_xml::events::Event;
 
-use crate::element::Element;
+use crate::document::{Attribute, Document, Node, Value};
 use crate::error::{Fault, XmlError};
 use crate::escape::{attribute_value, push_lines, resolve};
 use crate::limits;
 use crate::outline::{NONE, Paths, Step};
-
-/// An element or a text. Nodes lie in document order, so that a subtree is a range.
-#[derive(Debug)]
-pub(crate) struct Node<'a> {
-    /// Local name; empty for a text.
-    pub name: &'a str,
-    pub parent: u32,
-    /// One past the last node within it.
-    pub end: u32,
-    pub first_item: ItemId,
-    pub end_item: ItemId,
-    /// First attribute; for a text, its number among the texts.
-    first: u32,
-    attributes: u16,
-    namespace: u16,
-    start_byte: u32,
-    end_byte: u32,
-}
-
-impl Node<'_> {
-    pub fn is_text(&self) -> bool {
-        self.name.is_empty()
-    }
-}
-
-#[derive(Debug)]
-struct Attribute<'a> {
-    value: Value<'a>,
-    /// Number of the local name; [`NONE`] for a namespace declaration.
-    name: u32,
-    item: ItemId,
-}
-
-/// A value as it stands in the source, or the number of one that had to be unescaped. A message has hundreds of
-/// thousands, so an attribute is kept at 24 bytes.
-#[derive(Clone, Copy, Debug)]
-enum Value<'a> {
-    Raw(&'a str),
-    Unescaped(u32),
-}
-
-/// A parsed document.
-#[derive(Debug)]
-pub struct Document<'a> {
-    nodes: Vec<Node<'a>>,
-    attributes: Vec<Attribute<'a>>,
-    unescaped: Vec<Box<str>>,
-    names: Vec<&'a str>,
-    texts: Vec<Cow<'a, str>>,
-    namespaces: Vec<Cow<'a, str>>,
-}
 
 /// Bytes to text: UTF-8, or a single-byte set where the XML declaration names one.
 ///
@@ -125,57 +74,6 @@ impl<'a> Document<'a> {
                 Err(XmlError { fault, offset: base + decoded.source_offset(offset), path })
             }
         }
-    }
-
-    /// The root element.
-    pub fn root(&'a self) -> Element<'a> {
-        Element { document: self, index: 0 }
-    }
-
-    /// The element with a number, see [`Element::index`].
-    pub fn element(&'a self, index: u32) -> Option<Element<'a>> {
-        self.node(index).filter(|n| !n.is_text()).map(|_| Element { document: self, index })
-    }
-
-    /// Number of elements and texts.
-    pub fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
-    /// Never: a document has a root.
-    pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
-    }
-
-    pub(crate) fn node(&self, index: u32) -> Option<&Node<'a>> {
-        self.nodes.get(index as usize)
-    }
-
-    pub(crate) fn namespace_of(&self, index: u32) -> &str {
-        self.node(index).and_then(|n| self.namespaces.get(usize::from(n.namespace))).map_or("", |n| n)
-    }
-
-    pub(crate) fn attribute_range(&self, index: u32) -> std::ops::Range<u32> {
-        self.node(index).filter(|n| !n.is_text()).map_or(0..0, |n| n.first..n.first + u32::from(n.attributes))
-    }
-
-    pub(crate) fn attribute_at(&self, index: u32) -> Option<(&str, Leaf<'_>)> {
-        let found = self.attributes.get(index as usize)?;
-        let name = self.names.get(found.name as usize)?;
-        let text = match found.value {
-            Value::Raw(text) => text,
-            Value::Unescaped(number) => self.unescaped.get(number as usize)?,
-        };
-        Some((name, Leaf { text, id: found.item }))
-    }
-
-    pub(crate) fn text_leaf(&self, index: u32) -> Option<Leaf<'_>> {
-        let node = self.node(index).filter(|n| n.is_text())?;
-        self.texts.get(node.first as usize).map(|text| Leaf { text, id: node.first_item })
-    }
-
-    pub(crate) fn span_of(&self, index: u32) -> Span {
-        self.node(index).map_or_else(Span::default, |n| Span { start: n.start_byte, end: n.end_byte })
     }
 }
 

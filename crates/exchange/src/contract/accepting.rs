@@ -1,10 +1,11 @@
 //! Clauses 1 to 4.
 
 use super::{Place, accept, hours, id, letter, page, start, waiting};
+use crate::effects::{AcceptOutcome, Upload};
 use crate::effects::{Answer, Effects, NewAudit, NewEvent, StoredOutput, Translation};
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::message::{AcceptOutcome, IdempotencyKey, MessageQuery, Payload, Upload, WorkflowFilter};
+use crate::message::{IdempotencyKey, MessageQuery, Payload, WorkflowFilter};
 use crate::state::State;
 use crate::work::{AckKind, NewExpectation, NewWork, WorkKind, WorkQuery};
 
@@ -71,7 +72,7 @@ pub fn accept_is_atomic(place: &dyn Place) {
     assert_eq!(engine.verify_audit().expect("chain").broken_at, None);
 }
 
-fn keyed(name: &str, content: &[u8], request: &str) -> crate::message::Accept {
+fn keyed(name: &str, content: &[u8], request: &str) -> crate::effects::Accept {
     let mut one = accept(letter(name), content);
     one.key = Some(IdempotencyKey { sender: "A99990".into(), request_id: request.into() });
     one

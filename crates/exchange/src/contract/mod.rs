@@ -31,10 +31,11 @@ pub use moving::{
 };
 pub use pieces::translation_in_pieces;
 
+use crate::effects::Accept;
 use crate::effects::Effects;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::message::{Accept, InboxQuery, MessageId, NewMessage, Payload};
+use crate::message::{InboxQuery, MessageId, NewMessage, Payload};
 use jiff::{SignedDuration, Timestamp};
 use std::path::PathBuf;
 

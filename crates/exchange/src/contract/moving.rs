@@ -1,6 +1,7 @@
 //! Clauses 5 to 8.
 
 use super::{Place, accept, hours, id, letter, page, start, waiting};
+use crate::effects::Failure;
 use crate::effects::{Effects, EventKind};
 use crate::engine::{Engine, inbox_lifetime, retention};
 use crate::error::EngineError;
@@ -8,8 +9,8 @@ use crate::limits;
 use crate::message::{MessageKind, NewMessage};
 use crate::state::State;
 use crate::work::{
-    AckKind, AckOutcome, Failure, Lease, NewExpectation, NewWork, NextStep, PROCESS_DIED, Settle, WorkKind,
-    WorkQuery, WorkState,
+    AckKind, AckOutcome, Lease, NewExpectation, NewWork, NextStep, PROCESS_DIED, Settle, WorkKind, WorkQuery,
+    WorkState,
 };
 use jiff::{SignedDuration, Timestamp};
 

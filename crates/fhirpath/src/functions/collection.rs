@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use super::{Function, boolean, maybe, single, truth};
 use crate::error::{Error, evaluation};
 use crate::evaluate::{Evaluator, Scope, order};
+use crate::function::Function;
 use crate::item::{Item, Items};
 use crate::model::{Kind, Model};
 use crate::moment::Moment;
+use crate::single::{boolean, maybe, single, truth};
 use crate::syntax::{Call, Expr, TypeName};
 
 /// Whether a collection holds an equal item.

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use rust_decimal::Decimal;
 
-use super::{Function, boolean, maybe, single};
 use crate::error::Error;
 use crate::evaluate::{Evaluator, Scope};
+use crate::function::Function;
 use crate::item::{self, Item, Items};
 use crate::moment::{CalendarUnit, Moment, MomentKind};
 use crate::quantity::{Quantity, Unit};
+use crate::single::{boolean, maybe, single};
 use crate::syntax::Call;
 
 /// The text of a value.

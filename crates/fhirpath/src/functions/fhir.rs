@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{Function, boolean, maybe, single};
 use crate::Coded;
 use crate::error::{Error, evaluation};
 use crate::evaluate::{Evaluator, Scope, children, members};
+use crate::function::Function;
 use crate::item::{Item, Items, Node};
 use crate::model::{Kind, Model};
+use crate::single::{boolean, maybe, single};
 use crate::syntax::Call;
 
 /// The base of the definitions of R4's own types.

@@ -2,12 +2,13 @@
 
 use rust_decimal::{Decimal, MathematicalOps, RoundingStrategy};
 
-use super::{Function, boolean, maybe, single};
 use crate::error::{Error, evaluation};
 use crate::evaluate::{Evaluator, Scope};
+use crate::function::Function;
 use crate::item::{Item, Items};
 use crate::moment::Moment;
 use crate::quantity::Quantity;
+use crate::single::{boolean, maybe, single};
 use crate::syntax::Call;
 
 /// Digits after the point of a boundary where none are asked for.

@@ -7,11 +7,13 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
-use super::{Function, boolean, maybe, single, to_string};
+use super::to_string;
 use crate::error::{Error, evaluation};
 use crate::evaluate::{Evaluator, Scope};
+use crate::function::Function;
 use crate::item::{Item, Items};
 use crate::limits::{REGEX_MAX, TEXT_MAX};
+use crate::single::{boolean, maybe, single};
 use crate::syntax::{Call, Expr, Literal};
 
 /// The text of one item: a string, or a primitive that JSON writes as one.

@@ -8,9 +8,9 @@ use std::collections::{HashSet, VecDeque};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Map, Value, json};
 
-use crate::bundle::key_of;
 use crate::error::{RecordError, Result};
 use crate::model::{Key, Written};
+use crate::reference::key_of;
 use crate::{dates, golden, limits, parameters};
 
 use super::{people, read, searchset};

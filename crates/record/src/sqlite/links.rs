@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
-use crate::bundle::key_of;
 use crate::error::Result;
+use crate::reference::key_of;
 
 use super::index::cut;
 

@@ -63,7 +63,7 @@ pub(crate) fn sources(db: &Connection, pid: i64) -> Result<Sources> {
 /// The name of what a reference points to, where the record knows one: a practice is known by its name. A raw reference
 /// tells a reader nothing.
 fn named(db: &Connection, reference: String) -> Result<String> {
-    let Some(key) = crate::bundle::key_of(&reference) else { return Ok(reference) };
+    let Some(key) = crate::reference::key_of(&reference) else { return Ok(reference) };
     let found = read::current(db, &key.kind, &key.id)?;
     let map = found.as_ref().and_then(|v| v.resource.as_object());
     Ok(map.map(crate::facts::telling::name_of).unwrap_or_default())

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Map, Value, json};
 
-use crate::bundle::key_of;
 use crate::error::{RecordError, Result};
 use crate::model::{Figures, HistoryPage, HistoryQuery, Key, Origin, Source, Version, VersionState};
+use crate::reference::key_of;
 use crate::{golden, limits};
 
 use super::people;

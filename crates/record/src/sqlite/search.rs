@@ -14,10 +14,10 @@ use rusqlite::{Connection, params_from_iter};
 
 use crate::error::{RecordError, Result};
 use crate::model::{SearchOptions, SearchPage};
-use crate::parameters::{self, Comparison, Definition, split};
-use crate::params::{self, Kind, Param};
+use crate::parameters::{self, Definition, split};
+use crate::params::{self, Comparison, Kind, Param};
 use crate::paths::fold;
-use crate::{bundle, dates, limits};
+use crate::{dates, limits, reference};
 
 use super::view::View;
 use super::{index, links, people, read, searchset};
@@ -97,7 +97,7 @@ pub(crate) fn search(
     given: &[(String, String)],
     options: &SearchOptions,
 ) -> Result<SearchPage> {
-    if !bundle::is_type(kind) {
+    if !reference::is_type(kind) {
         return refuse("not a resource type");
     }
     if given.len() > limits::PARAMS_MAX {
@@ -226,7 +226,8 @@ fn page_token(keys: &[Sql]) -> String {
 fn include(value: &str, reverse: bool, out: &mut Vec<Include>) -> bool {
     let mut parts = value.split(':');
     let (kind, param) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
-    let known = bundle::is_type(kind) && params::find(kind, param).is_some_and(|p| p.kind == Kind::Reference);
+    let known =
+        reference::is_type(kind) && params::find(kind, param).is_some_and(|p| p.kind == Kind::Reference);
     if known {
         out.push(Include { kind: kind.to_owned(), param: param.to_owned(), reverse });
     }
@@ -533,7 +534,7 @@ fn narrow(query: &mut Query, patients: Vec<String>) {
 fn persons_of(db: &Connection, references: &[String]) -> Result<Vec<String>> {
     let mut out: Vec<String> = Vec::new();
     for reference in references {
-        let id = bundle::key_of(reference).map_or_else(|| reference.clone(), |key| key.id);
+        let id = reference::key_of(reference).map_or_else(|| reference.clone(), |key| key.id);
         let found = match people::whose(db, &id)? {
             Some(pid) => people::members(db, pid)?,
             None => vec![id],
@@ -732,12 +733,12 @@ fn reference(
     modifier: &str,
     alternatives: &[String],
 ) -> Result<bool> {
-    if !modifier.is_empty() && !bundle::is_type(modifier) {
+    if !modifier.is_empty() && !reference::is_type(modifier) {
         return Ok(false);
     }
     let mut numbers = Vec::new();
     for alternative in alternatives {
-        match (bundle::key_of(alternative), modifier) {
+        match (reference::key_of(alternative), modifier) {
             (Some(_), _) => numbers.extend(links::number(db, alternative)?),
             // An id without a type: any type.
             (None, "") => numbers.extend(links::numbers_of_id(db, alternative)?),

@@ -14,7 +14,7 @@ use crate::facts::{self, Telling};
 use crate::model::{ExpectedSource, Key, Notice, SourceSummary, Version};
 use crate::sections::{HEADINGS, section_of};
 use crate::summary::{self, Change, Part, Show, Summary, SummaryQuery};
-use crate::{bundle, dates, demographics, describe, limits};
+use crate::{dates, demographics, describe, limits, reference};
 
 use super::{people, person, read};
 
@@ -234,7 +234,7 @@ fn look_up(db: &Connection, map: &Map<String, Value>, related: &mut Related, sho
         if key.kind == "PractitionerRole"
             && let Some(practitioner) =
                 resource.get("practitioner").and_then(|p| p.get("reference")).and_then(Value::as_str)
-            && let Some(key) = bundle::key_of(practitioner)
+            && let Some(key) = reference::key_of(practitioner)
             && let Some(version) = read::current(db, &key.kind, &key.id)?.and_then(|v| seen(v, show))
             && let Some(name) = version.resource.get("name")
         {

@@ -5,7 +5,6 @@
 //! model has it; without a concept the resource's type does. What did not happen, was refuted or entered in error has no
 //! row: the tables can't say *not*. What has no row is counted by reason.
 
-mod tables;
 mod vocabulary;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use tables::{OmopField, OmopTable, TABLES};
+pub use crate::omop_tables::{OmopField, OmopTable, TABLES};
 pub use vocabulary::{Concept, Domain, Mapped, Vocabulary};
 
 use crate::deidentify::Key;
