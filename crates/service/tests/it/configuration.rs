@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use causeway_service::check;
-use causeway_service::finding::{Step, line_of};
 use causeway_service::config::{Config, DEFAULTS};
 use causeway_service::exposure;
+use causeway_service::finding::{Step, line_of};
 use toml::Value;
 
 use crate::line_adapter::ADAPTERS;
