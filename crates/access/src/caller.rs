@@ -83,13 +83,13 @@ impl Caller {
     pub fn of(state: &impl HasGate, shown: &Shown, headers: &HeaderMap) -> Answer<Self> {
         let gate = state.gate();
         // Who signed in as a person is not also the visitor of a demonstration, nor the organisation's system.
-        if let Some(session) = crate::reader::session_of(gate, headers)? {
+        if let Some(session) = crate::cookie::session_of(gate, headers)? {
             let known = gate.organisations.find(&session.who.organisation).cloned();
             let organisation = Organisation { operator: false, ..known.unwrap_or_default() };
             let named = !organisation.code.is_empty();
             return Ok(Self { organisation, proven: true, named, person: true, scopes: None });
         }
-        if crate::reader::has_cookie(headers) && !headers.contains_key(header::AUTHORIZATION) {
+        if crate::cookie::has_cookie(headers) && !headers.contains_key(header::AUTHORIZATION) {
             return Err(unauthorized());
         }
         let claimed = headers.get(SENDER).map(|v| v.to_str().unwrap_or_default().trim());

@@ -33,19 +33,17 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use causeway_exchange::{
     Contents, EngineError, Message, MessageId, NewAudit, PayloadReader, PieceKind, StoredOutput,
     TranslationHead,
 };
-use causeway_host::limits::RETRY_AFTER_SECONDS;
 use causeway_host::{Answer, Problem};
-use causeway_record::RecordError;
 use serde_json::{Value, json};
 
 use crate::audit_event::{Act, Event, Party, User};
 use crate::caller::Caller;
 use crate::gate::{Gate, HasGate};
+use crate::trail::entry;
 
 /// People of one message under whom a read of it is written down; a message of more says so by their number.
 const PEOPLE_TOLD: usize = 1_000;
@@ -192,23 +190,6 @@ fn about(gate: &Gate, grant: &Grant, part: &str, patient: &str) -> Event {
     }
 }
 
-/// The audit entry of an event: under the Patient whom it is about, or under `access`.
-///
-/// # Errors
-/// 500 where the event can't be written down: nothing may be shown.
-pub(crate) fn entry(event: &Event) -> Answer<NewAudit> {
-    let entity = match event.patient.as_str() {
-        "" => "access".to_owned(),
-        patient => format!("Patient/{patient}"),
-    };
-    Ok(NewAudit {
-        actor: event.user.as_ref().map_or(&event.client.value, |u| &u.who.value).clone(),
-        action: "access".to_owned(),
-        entity,
-        detail: serde_json::to_string(event).map_err(|_| Problem::internal())?,
-    })
-}
-
 /// A message's content, open for one read that is in the audit trail.
 pub struct OpenedMessage {
     contents: Arc<dyn Contents>,
@@ -300,29 +281,5 @@ impl<'g> Disclosure<'g> {
         let opened =
             OpenedMessage { contents: self.gate.shelf.contents.clone(), message: self.grant.message };
         tokio::task::spawn_blocking(move || read(&opened)).await.map_err(|_| Problem::internal())?
-    }
-}
-
-/// What an error of the record means for a reader.
-pub fn record_problem(error: RecordError) -> Problem {
-    let text = error.to_string();
-    match error {
-        RecordError::Search(_) => Problem::invalid("search", text),
-        RecordError::Identity(_) | RecordError::Bundle(_) => Problem::invalid("refused", text),
-        RecordError::NotFound => Problem::not_found("resource"),
-        RecordError::Database(code) => {
-            tracing::error!(code, "the record's database failed");
-            Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "transient",
-                "record-unavailable",
-                "the record can't be read at the moment",
-            )
-            .after(RETRY_AFTER_SECONDS)
-        }
-        RecordError::Schema { .. } | RecordError::Damaged | RecordError::Seal(_) => {
-            tracing::error!(error = %error, "the record can't be read");
-            Problem::internal()
-        }
     }
 }

@@ -16,6 +16,7 @@ use crate::session::Sessions;
 use crate::shelf::Shelf;
 use crate::smart::Tokens;
 use crate::standing::Standings;
+use crate::trail::{self, Trail};
 
 /// What decides who may see what.
 #[derive(Debug)]
@@ -108,6 +109,14 @@ impl Gate {
             "the access could not be recorded, so nothing is shown",
         )
         .after(RETRY_AFTER_SECONDS))
+    }
+}
+
+impl trail::only::Gate for Gate {}
+
+impl Trail for Gate {
+    async fn write(&self, entries: Vec<NewAudit>) -> Answer<()> {
+        self.audit_all(entries).await
     }
 }
 

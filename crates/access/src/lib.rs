@@ -7,6 +7,7 @@ pub mod attempts;
 pub mod audit_event;
 pub mod caller;
 pub mod choices;
+mod cookie;
 pub mod decide;
 pub mod disclosure;
 pub mod document;
@@ -26,18 +27,19 @@ pub mod session;
 pub mod shelf;
 pub mod smart;
 pub mod standing;
+pub mod trail;
 pub mod withhold;
 
 pub use caller::{Caller, Shown};
 pub use decide::{Asker, Decision, Item, Obligation, OrganisationFacts, Reach, Request, decide};
-pub use disclosure::{Disclosure, Grant, OpenedMessage, Told, record_problem};
+pub use disclosure::{Disclosure, Grant, OpenedMessage, Told};
 pub use gate::{Access, Gate, HasGate};
 pub use opened::Opened;
 pub use organisation::{CodeSystem, Organisation, Organisations};
 pub use policy::{PolicyError, PolicySet};
 pub use reader::Reader;
 pub use sealed::{About, Sealed, patient_of};
-pub use shelf::Shelf;
+pub use shelf::{Shelf, record_problem};
 
 /// What reads of the record give and are asked with. The record itself is not here: [`Shelf`] reads it, closed.
 pub mod record {

@@ -4,9 +4,9 @@
 use causeway_host::Answer;
 
 use crate::audit_event::{Act, Event};
-use crate::disclosure::record_problem;
 use crate::gate::Gate;
 use crate::sealed::Sealed;
+use crate::shelf::record_problem;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};

@@ -14,14 +14,16 @@ use crate::audit_event::{Act, Event};
 use crate::caller::Caller;
 use crate::choices::Choice;
 use crate::decide::{self, Decision, Interface, Item, Reach, Request};
-use crate::disclosure::{self, Grant, entry, record_problem};
+use crate::disclosure::{self, Grant};
 use crate::gate::{Gate, HasGate};
 use crate::labels::Labels;
 use crate::policy::Depth;
 use crate::reader::Reader;
 use crate::relationship::{self, Kind, Relationship, Told};
 use crate::sealed::Sealed;
+use crate::shelf::record_problem;
 use crate::standing::Standing;
+use crate::trail::entry;
 use crate::withhold::{ANNOUNCEMENT, ANNOUNCEMENT_CODE, Fact, Withheld, key};
 
 /// A person's record, opened for one reader.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use causeway_host::Peer;
@@ -13,11 +13,12 @@ use causeway_host::{Answer, Problem};
 
 use crate::audit_event::{Act, Event, Party, User};
 use crate::caller::{Caller, Shown};
+use crate::cookie::{has_cookie, session_of};
 use crate::decide::{Asker, OrganisationFacts};
 use crate::gate::{Gate, HasGate};
 use crate::organisation::Organisation;
 use crate::policy::Audience;
-use crate::session::{self, Session};
+use crate::session::Session;
 use crate::smart::Granted;
 
 /// A reader.
@@ -258,22 +259,6 @@ impl Reader {
             policy: policies.head.version.clone(),
         }
     }
-}
-
-/// Whether a request holds a session's cookie, of a session that may be over.
-pub fn has_cookie(headers: &HeaderMap) -> bool {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
-    cookies.filter_map(session::token_of).any(|token| !token.is_empty())
-}
-
-/// The session of a request's cookie.
-///
-/// # Errors
-/// 503 where the store can't be read.
-pub fn session_of(gate: &Gate, headers: &HeaderMap) -> Answer<Option<Session>> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
-    let Some(token) = cookies.filter_map(session::token_of).next() else { return Ok(None) };
-    Ok(gate.access.sessions.find(token, gate.clock.now())?)
 }
 
 fn facts(gate: &Gate, organisation: Option<&Organisation>, code: &str) -> OrganisationFacts {

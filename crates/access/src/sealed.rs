@@ -21,8 +21,7 @@ use causeway_record::{Decision, PersonRow, PersonView, Review, SearchPage, Versi
 use serde_json::Value;
 
 use crate::audit_event::Event;
-use crate::disclosure::entry;
-use crate::gate::Gate;
+use crate::trail::{Trail, entry};
 
 /// Facts of people on their way to a reader. Only [`Sealed::open`] gives them out, after its entries are durable. That there
 /// is nothing is a fact too.
@@ -57,13 +56,13 @@ impl<T> Sealed<T> {
     ///
     /// # Errors
     /// 503 where an entry can't be written, 500 where there is none to write: then nothing is given out.
-    pub async fn open(self, gate: &Gate, events: impl FnOnce(&T) -> Vec<Event>) -> Answer<T> {
+    pub async fn open(self, trail: &impl Trail, events: impl FnOnce(&T) -> Vec<Event>) -> Answer<T> {
         let entries: Vec<NewAudit> = events(&self.content).iter().map(entry).collect::<Answer<_>>()?;
         if entries.is_empty() {
             tracing::error!("a disclosure without an entry was not made");
             return Err(Problem::internal());
         }
-        gate.audit_all(entries).await?;
+        trail.write(entries).await?;
         Ok(self.content)
     }
 }
@@ -73,12 +72,12 @@ impl<T> Sealed<Option<T>> {
     ///
     /// # Errors
     /// 404; 503 where the entry can't be written.
-    pub async fn found(self, gate: &Gate, missing: Event, what: &'static str) -> Answer<Sealed<T>> {
+    pub async fn found(self, trail: &impl Trail, missing: Event, what: &'static str) -> Answer<Sealed<T>> {
         match self.content {
             Some(content) => Ok(Sealed { content }),
             None => {
                 let missing = Event { refused: "not-found".to_owned(), ..missing };
-                gate.audit_all(vec![entry(&missing)?]).await?;
+                trail.write(vec![entry(&missing)?]).await?;
                 Err(Problem::not_found(what))
             }
         }

@@ -9,16 +9,17 @@
 
 use std::sync::Arc;
 
+use axum::http::StatusCode;
 use causeway_exchange::{Contents, MessageId};
-use causeway_host::Answer;
+use causeway_host::limits::RETRY_AFTER_SECONDS;
+use causeway_host::{Answer, Problem};
 use causeway_record::{
-    PersonQuery, PersonRow, PersonView, Record, Review, SearchOptions, SearchPage, Summary, SummaryQuery,
-    Version,
+    PersonQuery, PersonRow, PersonView, Record, RecordError, Review, SearchOptions, SearchPage, Summary,
+    SummaryQuery, Version,
 };
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::disclosure::record_problem;
 use crate::sealed::{Case, Sealed};
 
 /// What is kept. Its calls block.
@@ -230,6 +231,30 @@ impl Shelf {
         match linked {
             Some(linked) if own.is_empty() => of(linked),
             _ => Ok(own),
+        }
+    }
+}
+
+/// What an error of the record means for a reader.
+pub fn record_problem(error: RecordError) -> Problem {
+    let text = error.to_string();
+    match error {
+        RecordError::Search(_) => Problem::invalid("search", text),
+        RecordError::Identity(_) | RecordError::Bundle(_) => Problem::invalid("refused", text),
+        RecordError::NotFound => Problem::not_found("resource"),
+        RecordError::Database(code) => {
+            tracing::error!(code, "the record's database failed");
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "transient",
+                "record-unavailable",
+                "the record can't be read at the moment",
+            )
+            .after(RETRY_AFTER_SECONDS)
+        }
+        RecordError::Schema { .. } | RecordError::Damaged | RecordError::Seal(_) => {
+            tracing::error!(error = %error, "the record can't be read");
+            Problem::internal()
         }
     }
 }

@@ -2,13 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio_util::sync::CancellationToken;
-
-use crate::state::Shared;
 
 /// Name of the file in the data directory that remembers what was found.
 pub const FILE: &str = "damage.json";
@@ -76,6 +72,11 @@ impl Evidence {
         let _ = self.examine.set(examine);
     }
 
+    /// How everything is examined, once it was said.
+    pub(crate) fn examine(&self) -> Option<Examine> {
+        self.examine.get().cloned()
+    }
+
     /// What is known, and when everything was last examined.
     pub fn known(&self) -> (Vec<Damage>, Option<Timestamp>) {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,7 +109,7 @@ impl Evidence {
         }
     }
 
-    fn examined(&self, at: Timestamp) {
+    pub(crate) fn examined(&self, at: Timestamp) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).examined_at = Some(at);
     }
 }
@@ -135,23 +136,4 @@ pub fn forget_record(directory: &Path) -> std::io::Result<()> {
         return forget(directory);
     }
     std::fs::write(directory.join(FILE), serde_json::to_vec_pretty(&left)?)
-}
-
-/// Examines everything at start and once a day, until `stop`.
-pub async fn run(state: Shared, stop: CancellationToken) {
-    let Some(examine) = state.evidence.examine.get().cloned() else { return };
-    loop {
-        let look = Arc::clone(&examine);
-        match tokio::task::spawn_blocking(move || look()).await {
-            Ok(damage) => {
-                state.evidence.examined(state.clock.now());
-                state.evidence.found(damage);
-            }
-            Err(_) => tracing::error!("the examination of the data failed"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(Duration::from_secs(EVERY_HOURS * 3_600)) => {}
-        }
-    }
 }

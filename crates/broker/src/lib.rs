@@ -5,6 +5,7 @@ pub mod accept;
 pub mod bars;
 pub mod delivery;
 pub mod document;
+pub mod endpoint;
 pub mod evidence;
 pub mod fhir_messaging;
 pub mod limits;

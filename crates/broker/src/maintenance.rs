@@ -1,11 +1,13 @@
-//! What time alone brings about: expiry, overdue acknowledgements, the end of retention.
+//! What time alone brings about: expiry, overdue acknowledgements, the end of retention, the daily examination of the data.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_exchange::EngineError;
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
+use crate::evidence;
 use crate::limits::MAINTENANCE_SECONDS;
 use crate::state::{AppState, Shared};
 
@@ -42,6 +44,25 @@ pub async fn run(state: Shared, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Examines everything at start and once a day, until `stop`.
+pub async fn examine(state: Shared, stop: CancellationToken) {
+    let Some(examine) = state.evidence.examine() else { return };
+    loop {
+        let look = Arc::clone(&examine);
+        match tokio::task::spawn_blocking(move || look()).await {
+            Ok(damage) => {
+                state.evidence.examined(state.clock.now());
+                state.evidence.found(damage);
+            }
+            Err(_) => tracing::error!("the examination of the data failed"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(evidence::EVERY_HOURS * 3_600)) => {}
         }
     }
 }

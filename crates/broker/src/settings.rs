@@ -12,7 +12,7 @@ use causeway_host::server::Bounds;
 use serde::Deserialize;
 
 use crate::bars;
-use crate::delivery::Endpoint;
+use crate::endpoint::Endpoint;
 use crate::limits;
 
 /// Settings of one process, as the broker and everything above it need them.

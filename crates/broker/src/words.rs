@@ -5,7 +5,7 @@ use causeway_fhir::systems;
 pub use causeway_record::in_words as date;
 use jiff::Timestamp;
 
-use crate::state::AppState;
+use crate::settings::Settings;
 
 /// A time for people (London's, to the second) and for machines.
 #[derive(Clone, Debug, Default)]
@@ -95,8 +95,8 @@ pub fn identifier_system(system: &str) -> String {
 }
 
 /// The name of an organisation, or its code.
-pub fn organisation(state: &AppState, code: &str) -> String {
-    match state.config.organisation(code) {
+pub fn organisation(settings: &Settings, code: &str) -> String {
+    match settings.organisation(code) {
         Some(known) if !known.name.is_empty() => format!("{} ({})", known.name, known.code),
         _ if code.is_empty() => "Causeway".to_owned(),
         _ => code.to_owned(),

@@ -97,7 +97,7 @@ fn listed(state: &AppState, list: &List, about: Option<&str>) -> Answer {
                 id: message.new.id.to_string(),
                 short: short(message.new.id.as_str()),
                 received: message.received_at.into(),
-                sender: organisation(state, &message.new.sender),
+                sender: organisation(&state.config, &message.new.sender),
                 format: format.unwrap_or_else(|| untranslated(message)),
                 door: message.new.door.clone(),
                 number: message
@@ -173,7 +173,7 @@ pub fn failed(state: &AppState, failed: &Failed) -> Answer {
             id: message.new.id.to_string(),
             short: short(message.new.id.as_str()),
             received: message.received_at.into(),
-            sender: organisation(state, &message.new.sender),
+            sender: organisation(&state.config, &message.new.sender),
             number: message.control_id.clone().or_else(|| message.new.local_id.clone()).unwrap_or_default(),
             why: if text.is_empty() { words::state(message.state).to_owned() } else { text },
             advice: advice(if code.is_empty() && message.state == State::Undeliverable {
@@ -380,7 +380,7 @@ fn shown(state: &AppState, view: &View, operator: bool) -> Answer {
         state: message.state.as_str(),
         meaning: words::state(message.state),
         failure: message.failure.as_ref().map(|(_, text)| text.clone()),
-        sender: organisation(state, &message.new.sender),
+        sender: organisation(&state.config, &message.new.sender),
         door: message.new.door.clone(),
         received: message.received_at.into(),
         size: words::size(message.size),

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use causeway_broker::settings::Settings;
 use causeway_broker::state::Shared;
-use causeway_broker::{delivery, evidence, maintenance, pipeline, subscription};
+use causeway_broker::{delivery, maintenance, pipeline};
 use causeway_doors::{fault, fhir, http, process_message, scaip, validate};
 use causeway_host::origin::Guard;
 use causeway_host::problem::Problem;
@@ -66,7 +66,7 @@ impl Service {
         Self { state, router, tasks: Vec::new(), wrap: None }
             .task(delivery::run)
             .task(delivery::watch::run)
-            .task(subscription::run)
+            .task(delivery::run_subscribers)
     }
 
     /// Adds a door's routes. Their bodies are limited to [`limits::FORM_BYTES_MAX`] where they use axum's
@@ -154,7 +154,7 @@ impl Service {
         let workers = pipeline::start(&state, &stop);
         let tasks = TaskTracker::new();
         tasks.spawn(maintenance::run(state.clone(), stop.clone()));
-        tasks.spawn(evidence::run(state.clone(), stop.clone()));
+        tasks.spawn(maintenance::examine(state.clone(), stop.clone()));
         for task in self.tasks {
             tasks.spawn(task(state.clone(), stop.clone()));
         }

@@ -23,7 +23,7 @@ use super::config::{Endpoint, Fault, Kind, Retry};
 use super::mllp::Lines;
 use super::oauth::Tokens;
 use super::parcel::{Parcel, load};
-use super::{http, mllp, watch};
+use super::{http, mllp, notification, watch};
 use crate::bars;
 use crate::pipeline::worker::{self, End};
 use crate::state::{AppState, Shared};
@@ -308,7 +308,7 @@ fn conclude(
 ) -> End {
     let id = &lease.item.message;
     let passed_on = parcel.delivery.route == bars::ROUTE;
-    let notification = parcel.delivery.route == subscription::send::ROUTE;
+    let notification = parcel.delivery.route == notification::ROUTE;
     let watched = awaited.any;
     let mut effects = Effects { expectations: awaited.fresh, ..Effects::default() };
     let settle = |kind, outcome, code: &str| {
@@ -321,7 +321,7 @@ fn conclude(
             effects.events.clone_from(&parcel.events);
             effects.events.push(NewEvent::new("delivered", &endpoint.name, &text));
             if notification {
-                subscription::send::taken(state, &endpoint.name, lease.item.id.0);
+                notification::taken(state, &endpoint.name, lease.item.id.0);
             }
             // The last one that is open: the state changes in the same transaction. Where that can't be read now, it is
             // not said yet; [`settle_state`] looks again.
@@ -344,7 +344,7 @@ fn conclude(
         }
         Verdict::Refused { code, detail } => {
             if notification {
-                subscription::send::given_up(state, &endpoint.name, &code);
+                notification::given_up(state, &endpoint.name, &code);
             }
             if watched && (sent.received.is_some() || code.starts_with("mllp-")) {
                 effects.settled.push(settle(AckKind::Transport, AckOutcome::Negative, &code));
@@ -357,7 +357,7 @@ fn conclude(
         }
         Verdict::Later { code, detail, .. } => {
             if notification && step.next == NextStep::Park {
-                subscription::send::given_up(state, &endpoint.name, &code);
+                notification::given_up(state, &endpoint.name, &code);
             }
             if passed_on && step.next == NextStep::Park {
                 effects.answer = Some(bars::failed(&code));

@@ -1,20 +1,10 @@
 //! Limits of deliveries, each with its unit and the reason for it.
 
-/// Seconds that a receiver has to answer, unless its endpoint says otherwise.
-pub const TIMEOUT_SECONDS: u64 = 30;
-/// Longest timeout that an endpoint may set, in seconds: a lease must outlast it.
-pub const TIMEOUT_SECONDS_MAX: u64 = 600;
 /// Seconds that a lease lasts beyond four times the timeout (a token may have to be fetched first, and all of it
 /// once more where the token was withdrawn).
 pub const LEASE_MARGIN_SECONDS: u64 = 60;
 /// Seconds to open a connection.
 pub const CONNECT_SECONDS: u64 = 10;
-/// Deliveries to one endpoint at a time, unless it says otherwise.
-pub const CONCURRENCY: usize = 4;
-/// Most deliveries to one endpoint at a time.
-pub const CONCURRENCY_MAX: usize = 64;
-/// Hours after which a delivery whose receiver stays away is parked for a person.
-pub const GIVE_UP_HOURS: u32 = 120;
 /// Bytes of a receiver's answer that are read; more is not looked at.
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of a receiver's answer that are kept for the sender of a passed-on request and its retries.
@@ -51,8 +41,6 @@ pub const WATCH_BYTES_MAX: u64 = 1024 * 1024;
 pub const WATCH_PENDING_MAX: usize = 200;
 /// Acknowledgement codes read from one message.
 pub const WATCH_CODES_MAX: usize = 100;
-/// Seconds that a fault destination may hold an answer back.
-pub const FAULT_SECONDS_MAX: u64 = 120;
 /// Bytes that a fault destination takes.
 pub const FAULT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Seconds before the watch is first set up from which on messages count.

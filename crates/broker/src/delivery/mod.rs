@@ -14,9 +14,11 @@ pub mod fetch;
 mod http;
 pub mod limits;
 mod mllp;
+mod notification;
 mod oauth;
 pub mod order;
 pub(crate) mod parcel;
+mod subscribers;
 pub mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,13 +32,16 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::endpoint;
 use crate::pipeline::UNRESOLVED;
 use crate::pipeline::worker::End;
 use crate::state::{AppState, Shared};
 use crate::subscription;
 
 pub use config::Endpoint;
+pub use notification::reachable;
 pub use oauth::sign_assertion;
+pub use subscribers::run as run_subscribers;
 
 /// Which destinations there are, and which of them nobody knows.
 #[derive(Default)]
@@ -139,7 +144,7 @@ impl Queues {
         let last = self.last;
         let read = state.blocking(move |s| {
             let (mut endpoints, mut names) = (config::all(s)?, config::names(s)?);
-            let (subscribed, known) = subscription::send::endpoints(s)?;
+            let (subscribed, known) = notification::endpoints(s)?;
             endpoints.extend(subscribed);
             names.extend(known);
             Ok::<_, EngineError>((endpoints, names, destinations(s, last)?))
@@ -171,9 +176,9 @@ impl Queues {
                 continue;
             }
             let stranger = Endpoint { name: name.clone(), ..Endpoint::default() };
-            for lease in claim(state, &stranger, limits::CONCURRENCY_MAX).await {
+            for lease in claim(state, &stranger, endpoint::CONCURRENCY_MAX).await {
                 let end = match subscription::of_destination(name) {
-                    Some(_) => subscription::send::over(),
+                    Some(_) => notification::over(),
                     None => End::park("endpoint-unknown", "no endpoint of this name is set up"),
                 };
                 attempt::finish(state, lease, end).await;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::config::Endpoint;
 use super::limits::LEFT_BEHIND_MAX;
-use super::watch;
+use super::{notification, watch};
 use crate::bars;
 use crate::pipeline::worker::End;
 use crate::pipeline::{Delivery, pieces, read_content};
@@ -42,7 +42,7 @@ impl Parcel {
 /// Reads and, where asked for, encodes.
 pub(super) fn load(state: &AppState, endpoint: &Endpoint, lease: &Lease) -> Result<Parcel, End> {
     if let Some(id) = subscription::of_destination(&lease.item.work.destination) {
-        return subscription::send::load(state, id, lease);
+        return notification::load(state, id, lease);
     }
     let Ok(delivery) = serde_json::from_str::<Delivery>(&lease.item.work.detail) else {
         return Err(End::park("instructions", "the instructions of this delivery can't be read"));

@@ -54,7 +54,7 @@ pub(super) fn write(
     let bundle: Value =
         serde_json::from_slice(&output.bytes).map_err(|_| "the bundle can't be read".to_owned())?;
     if send == SEND_DOCUMENT {
-        let from = organisation(state, &message.new.sender);
+        let from = organisation(&state.config, &message.new.sender);
         let made = document::render(&bundle, &from, &Moment::from(message.received_at).words);
         let file_name = format!("document-{number}.txt");
         let bytes = made.text.into_bytes();

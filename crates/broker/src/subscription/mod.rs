@@ -4,16 +4,14 @@
 //! * `notification`: the Bundles, pure.
 //! * `trigger`: which events a message brings about, found when it is part of the record; they are queued in the
 //!   transaction that says so.
-//! * `send`: notifications go through the delivery engine, one after the other, under the same access decision as a read.
-//! * `life`: handshake, heartbeat, end.
+//! * Notifications go through the delivery engine (`delivery::notification`), one after the other, under the same access
+//!   decision as a read; `delivery::subscribers` has handshake, heartbeat and end.
 //!
 //! A Subscription is a configuration document. Its events are counted when they are sent: a number is given once, to one
 //! event, and given again only to the same event.
 
-mod life;
 pub mod notification;
 mod request;
-pub(crate) mod send;
 pub(crate) mod trigger;
 
 use causeway_exchange::{EngineError, WorkKind, WorkQuery, WorkState};
@@ -22,7 +20,6 @@ use serde_json::{Value, json};
 
 use crate::state::AppState;
 
-pub use life::run;
 pub use request::{Asked, Content, Fault, Topic};
 
 /// Configuration documents with subscriptions.
@@ -224,15 +221,6 @@ pub fn base(state: &AppState) -> String {
         .public_url
         .as_ref()
         .map_or_else(String::new, |url| format!("{}/fhir/", url.trim_end_matches('/')))
-}
-
-/// Whether notifications of what is asked for could be sent.
-///
-/// # Errors
-/// A sentence, where they could not.
-pub fn reachable(state: &AppState, one: &Subscription, asked: &Asked) -> Result<(), String> {
-    let known = crate::delivery::config::all(state).map_err(|_| "the endpoints can't be read".to_owned())?;
-    send::endpoint(&known, one, asked).map(drop)
 }
 
 /// Ends one for good; what waits for it is not sent.

@@ -5,6 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use causeway_access::audit_event::Act;
 use causeway_access::{Reader, opened};
+use causeway_broker::delivery;
 use causeway_broker::state::Shared;
 use causeway_broker::subscription::{self, SUBSCRIPTION_BYTES_MAX, SUBSCRIPTIONS_MAX, Status, Subscription};
 use causeway_host::problem::{Answer, Problem};
@@ -73,7 +74,7 @@ async fn asked(state: &Shared, body: &[u8]) -> Answer<Value> {
     state
         .blocking(move |s| match one.asked() {
             Err(fault) => Err(refused(fault.at, fault.text)),
-            Ok(asked) => subscription::reachable(s, &one, &asked)
+            Ok(asked) => delivery::reachable(s, &one, &asked)
                 .map_err(|text| refused("Subscription.channel.endpoint", text)),
         })
         .await?;

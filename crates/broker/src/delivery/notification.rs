@@ -8,16 +8,16 @@ use causeway_fhir::MEDIA_TYPE;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::notification::{self, Told};
-use super::request::{Asked, Content};
-use super::trigger::Event;
-use super::{Status, Subscription};
-use crate::delivery::config::{self, Endpoint, Kind};
-use crate::delivery::parcel::Parcel;
-use crate::delivery::{fetch, limits};
+use super::config::{self, Endpoint, Kind};
+use super::fetch;
+use super::parcel::Parcel;
+use crate::endpoint;
 use crate::pipeline::Delivery;
 use crate::pipeline::worker::End;
 use crate::state::AppState;
+use crate::subscription::notification::{self, Told};
+use crate::subscription::trigger::Event;
+use crate::subscription::{self, Asked, Content, Status, Subscription};
 
 /// Route of notifications.
 pub(crate) const ROUTE: &str = "subscription";
@@ -27,7 +27,7 @@ pub(crate) const ROUTE: &str = "subscription";
 ///
 /// # Errors
 /// A sentence, where there is none.
-pub(crate) fn endpoint(all: &[Endpoint], one: &Subscription, asked: &Asked) -> Result<Endpoint, String> {
+pub(crate) fn endpoint_of(all: &[Endpoint], one: &Subscription, asked: &Asked) -> Result<Endpoint, String> {
     let url = reqwest::Url::parse(&asked.endpoint).map_err(|_| "the address can't be read".to_owned())?;
     let vouching = all
         .iter()
@@ -37,7 +37,7 @@ pub(crate) fn endpoint(all: &[Endpoint], one: &Subscription, asked: &Asked) -> R
         "the operator has set up no endpoint with this address; notifications go nowhere else".to_owned()
     })?;
     let mut endpoint = vouching.clone();
-    endpoint.name = super::destination(&one.id);
+    endpoint.name = subscription::destination(&one.id);
     endpoint.kind = Kind::Http;
     endpoint.address.clone_from(&asked.endpoint);
     endpoint.headers.extend(asked.headers.clone());
@@ -45,14 +45,23 @@ pub(crate) fn endpoint(all: &[Endpoint], one: &Subscription, asked: &Asked) -> R
     endpoint.targets.clear();
     endpoint.acknowledgements.clear();
     if let Some(seconds) = asked.timeout {
-        endpoint.timeout_seconds = seconds.min(limits::TIMEOUT_SECONDS_MAX);
+        endpoint.timeout_seconds = seconds.min(endpoint::TIMEOUT_SECONDS_MAX);
     }
     Ok(endpoint)
 }
 
+/// Whether notifications of what is asked for could be sent.
+///
+/// # Errors
+/// A sentence, where they could not.
+pub fn reachable(state: &AppState, one: &Subscription, asked: &Asked) -> Result<(), String> {
+    let known = config::all(state).map_err(|_| "the endpoints can't be read".to_owned())?;
+    endpoint_of(&known, one, asked).map(drop)
+}
+
 /// Endpoints of the subscriptions that are active, and the names of all.
 pub(crate) fn endpoints(state: &AppState) -> Result<(Vec<Endpoint>, Vec<String>), EngineError> {
-    let all = super::all(state)?;
+    let all = subscription::all(state)?;
     if all.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
@@ -60,10 +69,10 @@ pub(crate) fn endpoints(state: &AppState) -> Result<(Vec<Endpoint>, Vec<String>)
     let names = all
         .iter()
         .filter(|(_, one)| one.status != Status::Off)
-        .map(|(_, one)| super::destination(&one.id))
+        .map(|(_, one)| subscription::destination(&one.id))
         .collect();
     let active = all.iter().filter(|(_, one)| one.status == Status::Active);
-    let endpoints = active.filter_map(|(_, one)| endpoint(&known, one, &one.asked().ok()?).ok()).collect();
+    let endpoints = active.filter_map(|(_, one)| endpoint_of(&known, one, &one.asked().ok()?).ok()).collect();
     Ok((endpoints, names))
 }
 
@@ -75,7 +84,7 @@ fn reader(state: &AppState, one: &Subscription) -> Reader {
     reader.operator = one.operator;
     reader.organisation_system = known.map(|o| o.system.url().to_owned()).unwrap_or_default();
     reader.line = format!("NOTIFY Subscription/{}", one.id);
-    reader.server = super::base(state);
+    reader.server = subscription::base(state);
     reader.asker = Asker {
         name: name.clone(),
         role: "system".to_owned(),
@@ -143,7 +152,7 @@ pub(crate) fn load(state: &AppState, id: &str, lease: &Lease) -> Result<Parcel, 
         let events = vec![NewEvent::new(kind, "subscription", text)];
         End::Done(Box::new(Effects { events, ..Effects::default() }))
     };
-    let one = super::get(state, id).map_err(of)?;
+    let one = subscription::get(state, id).map_err(of)?;
     let Some((_, one)) = one else { return Err(done("notification", "the subscription is gone")) };
     let item = lease.item.id.0;
     if one.last == Some(item) {
@@ -169,9 +178,9 @@ pub(crate) fn load(state: &AppState, id: &str, lease: &Lease) -> Result<Parcel, 
         focus: event.focus,
         resource: Some(resource).filter(|_| asked.content == Content::FullResource),
     };
-    let events = number + super::waiting(state, id).map_err(of)?.saturating_sub(1);
+    let events = number + subscription::waiting(state, id).map_err(of)?.saturating_sub(1);
     let told = Told { kind: "event-notification", events: events.max(number), event: Some(&event) };
-    let bundle = notification::bundle(&one, &super::base(state), &told, state.clock.now());
+    let bundle = notification::bundle(&one, &subscription::base(state), &told, state.clock.now());
     let own = |name: String| Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).hyphenated().to_string();
     Ok(Parcel {
         request_id: own(format!("{id}|{number}")),
@@ -194,8 +203,8 @@ pub(crate) fn over() -> End {
 
 /// A notification was taken: counted before it leaves the queue, so that its number is nobody else's.
 pub(crate) fn taken(state: &AppState, destination: &str, item: u64) {
-    let Some(id) = super::of_destination(destination) else { return };
-    let counted = super::change(state, id, |one| {
+    let Some(id) = subscription::of_destination(destination) else { return };
+    let counted = subscription::change(state, id, |one| {
         if one.last != Some(item) {
             one.last = Some(item);
             one.delivered += 1;
@@ -208,9 +217,9 @@ pub(crate) fn taken(state: &AppState, destination: &str, item: u64) {
 
 /// The receiver was given up: its subscriber must say that it is there again.
 pub(crate) fn given_up(state: &AppState, destination: &str, code: &str) {
-    let Some(id) = super::of_destination(destination) else { return };
+    let Some(id) = subscription::of_destination(destination) else { return };
     let now = state.clock.now();
-    let changed = super::change(state, id, |one| {
+    let changed = subscription::change(state, id, |one| {
         if one.status == Status::Active {
             one.status = Status::Error;
             one.error = format!("a notification was not taken ({code})");

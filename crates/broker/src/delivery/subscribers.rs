@@ -1,4 +1,4 @@
-//! Handshake, heartbeat, end.
+//! Subscribers: handshake, heartbeat, end.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,10 +6,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::notification::{self, Told};
-use super::{Asked, Status, Subscription, send};
-use crate::delivery::{config, fetch};
+use super::notification::endpoint_of;
+use super::{config, fetch};
 use crate::state::Shared;
+use crate::subscription::notification::{self, Told};
+use crate::subscription::{self, Asked, Status, Subscription};
 
 /// Milliseconds between two looks.
 const LOOK_MS: u64 = 500;
@@ -18,7 +19,7 @@ const LOOK_MS: u64 = 500;
 pub async fn run(state: Shared, stop: CancellationToken) {
     let mut heard: HashMap<String, Timestamp> = HashMap::new();
     while !stop.is_cancelled() {
-        match state.blocking(super::all).await {
+        match state.blocking(subscription::all).await {
             Ok(all) => {
                 heard.retain(|id, _| all.iter().any(|(_, one)| one.id == *id));
                 for (_, one) in all {
@@ -69,12 +70,12 @@ async fn look(state: &Shared, one: Subscription, heard: &mut HashMap<String, Tim
 async fn tell(state: &Shared, one: &Subscription, asked: &Asked, kind: &'static str) -> Result<(), String> {
     let (about, id) = (one.clone(), one.id.clone());
     let read = state.blocking(move |s| {
-        Ok::<_, causeway_exchange::EngineError>((config::all(s)?, super::waiting(s, &id)?))
+        Ok::<_, causeway_exchange::EngineError>((config::all(s)?, subscription::waiting(s, &id)?))
     });
     let (known, waiting) = read.await.map_err(|_| "the settings can't be read".to_owned())?;
-    let endpoint = send::endpoint(&known, &about, asked)?;
+    let endpoint = endpoint_of(&known, &about, asked)?;
     let told = Told { kind, events: about.delivered + waiting, event: None };
-    let bundle = notification::bundle(&about, &super::base(state), &told, state.clock.now());
+    let bundle = notification::bundle(&about, &subscription::base(state), &told, state.clock.now());
     fetch::post(state, &endpoint, bundle.to_string().into_bytes()).await
 }
 
@@ -82,7 +83,7 @@ async fn tell(state: &Shared, one: &Subscription, asked: &Asked, kind: &'static 
 async fn set(state: &Shared, one: &Subscription, status: Status, error: String) {
     let (before, now) = (one.clone(), state.clock.now());
     let written = state.blocking(move |s| {
-        super::change(s, &before.id, |one| {
+        subscription::change(s, &before.id, |one| {
             if one.status == before.status && one.resource == before.resource {
                 one.status = status;
                 one.error.clone_from(&error);
@@ -90,7 +91,7 @@ async fn set(state: &Shared, one: &Subscription, status: Status, error: String) 
             }
         })?;
         match status {
-            Status::Active => super::release(s, &before),
+            Status::Active => subscription::release(s, &before),
             _ => Ok(()),
         }
     });
