@@ -5,7 +5,7 @@ use causeway_fhir::types;
 
 use crate::compose;
 use crate::item::In;
-use crate::record::Record;
+use crate::open::Record;
 use crate::write::{self, Env};
 
 /// Canonical of the questionnaire: ours, with the SNOMED CT headings of PRSB's and items of type text, for the answers

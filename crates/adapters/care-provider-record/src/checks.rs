@@ -5,9 +5,8 @@ use causeway_adapter::Composer;
 use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity, When};
 use causeway_json::Node;
 
-use crate::item::{In, Refused};
+use crate::item::{In, Refused, refuse};
 use crate::limits;
-use crate::record::refuse;
 use crate::sections::legal::SILENT_DEFAULTS;
 use crate::sections::notes::RESIDENTIAL;
 

@@ -5,9 +5,9 @@ use causeway_fhir::{Ref, Writer, systems, types};
 
 use crate::bind::{Gate, Section};
 use crate::item::In;
-use crate::record::{Record, label};
+use crate::open::{Record, label};
 use crate::sections::{LISTS, legal, notes, people, plans, whole};
-use crate::{about_me, write};
+use crate::write;
 
 const LEGAL_CLOSED: &str = "legal information is passed on only with option legal-items";
 const SAFEGUARDING_CLOSED: &str = "safeguarding concerns are passed on only with option safeguarding-items";
@@ -16,9 +16,8 @@ const INCIDENT_CLOSED: &str = "free text of incidents is passed on only with opt
 /// Extension (R4): the goal that a request serves.
 pub const PERTAINS_TO_GOAL: &str = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal";
 
-/// Writes every section.
+/// Writes every section but About me.
 pub fn sections(record: &mut Record<'_, '_, '_>) {
-    about_me::write(record);
     if !record.is_open(Gate::Legal) {
         record.withhold("legal", LEGAL_CLOSED);
     }

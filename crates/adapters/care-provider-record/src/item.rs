@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use causeway_core::Leaf;
+use causeway_adapter::Composer;
+use causeway_core::{Leaf, Outcome};
 use causeway_json::Node;
 
 /// Nodes that were refused alone: nothing at or below them is read.
@@ -65,5 +66,14 @@ fn any_leaf(node: Node<'_>) -> bool {
     match node.leaf() {
         Some(leaf) => !leaf.is_blank(),
         None => node.children().any(any_leaf),
+    }
+}
+
+/// Refuses a part of the record: its items are rejected, whatever else was said of them.
+pub fn refuse(c: &mut Composer<'_>, refused: &mut Refused, unit: Node<'_>, why: &'static str) {
+    if refused.0.insert(unit.index()) {
+        for leaf in unit.leaves() {
+            c.claim(leaf, Outcome::Rejected, why);
+        }
     }
 }

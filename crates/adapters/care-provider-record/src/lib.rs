@@ -8,6 +8,7 @@ mod encode;
 pub mod forms;
 mod item;
 pub mod limits;
+mod open;
 mod record;
 pub mod refusals;
 pub mod rules;

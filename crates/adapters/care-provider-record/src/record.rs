@@ -1,36 +1,22 @@
 //! One record: what is refused, what is held back, what is written, and what is left.
 
-use causeway_adapter::{Composer, Meta, Sink};
-use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity};
-use causeway_fhir::{Ref, Writer, systems};
+use causeway_adapter::{Composer, Sink};
+use causeway_core::{Issue, IssueCode, Outcome, Severity};
+use causeway_fhir::systems;
 use causeway_json::shape::{self, Fault, Shape};
 use causeway_json::{Node, Tree};
 
-use crate::bind::{Gate, IDENTIFIER, Section};
-use crate::item::{In, Refused};
-use crate::sections::legal::SILENT_DEFAULTS;
+use crate::bind::IDENTIFIER;
+use crate::item::{In, Refused, refuse};
+use crate::open::{Record, provider_code};
 use crate::sections::whole::RECORD;
-use crate::{checks, compose, refusals, subject, write};
+use crate::{about_me, checks, compose, refusals, subject};
 
 /// Why an item was refused.
 const REFUSED: &str = "it breaks the schema and was refused; an issue says where";
 
 /// Why an item has no place.
 const UNKNOWN: &str = "the schema has no such member here; it was kept only in the original";
-
-/// A record that is being written.
-pub struct Record<'r, 't, 'c> {
-    /// The composer.
-    pub c: &'r mut Composer<'c>,
-    /// The whole record.
-    pub root: In<'t>,
-    /// The person's Patient.
-    pub patient: Ref,
-    /// The provider's Organization.
-    pub provider: Option<Ref>,
-    /// Identifier system of the record's items.
-    pub system: String,
-}
 
 /// Translates a parsed document.
 pub fn translate(tree: &Tree<'_>, c: &mut Composer<'_>, sink: &mut dyn Sink) {
@@ -71,15 +57,6 @@ pub fn translate(tree: &Tree<'_>, c: &mut Composer<'_>, sink: &mut dyn Sink) {
     c.flush(sink);
 }
 
-/// Refuses a part of the record: its items are rejected, whatever else was said of them.
-pub fn refuse(c: &mut Composer<'_>, refused: &mut Refused, unit: Node<'_>, why: &'static str) {
-    if refused.0.insert(unit.index()) {
-        for leaf in unit.leaves() {
-            c.claim(leaf, Outcome::Rejected, why);
-        }
-    }
-}
-
 fn refuse_all(
     c: &mut Composer<'_>,
     sink: &mut dyn Sink,
@@ -105,6 +82,7 @@ fn write_record(root: In<'_>, c: &mut Composer<'_>) {
     record.provider = subject::provider(&mut record, &owner);
     subject::patient(&mut record, &key);
     subject::record(&mut record, &key);
+    about_me::write(&mut record);
     compose::sections(&mut record);
     let Record { c, root, .. } = record;
     leftovers(root, c);
@@ -123,75 +101,6 @@ fn write_record(root: In<'_>, c: &mut Composer<'_>) {
     for id in unknown.into_iter().take(causeway_core::limits::ISSUES_MAX) {
         c.issue_at(id, Issue::new(Severity::Warning, IssueCode::NotSupported, "member-unknown", UNKNOWN));
     }
-}
-
-/// The provider's own code: what its identifiers hang on.
-pub fn provider_code(root: In<'_>) -> Option<Leaf<'_>> {
-    root.leaf("provider.cqcLocationId").or_else(|| root.leaf("provider.odsCode"))
-}
-
-impl Record<'_, '_, '_> {
-    /// Writes an item as its section says. `more` adds elements of its own.
-    pub fn write(
-        &mut self,
-        section: &'static Section,
-        item: In<'_>,
-        part: &str,
-        more: impl FnOnce(&mut Writer),
-    ) -> Ref {
-        // An item's id is unique within its record at most: two people of one home may both have an `IR-1`.
-        let key = match item.leaf("recordUid") {
-            Some(uid) => format!("{}|{}|{}{part}", self.patient.id, section.path, uid.text),
-            None => format!("{}{part}|{}", self.patient.id, item.node.pointer()),
-        };
-        let meta = label(section.restricted);
-        let patient = self.patient.clone();
-        let context = self.c.context;
-        let system = self.system.clone();
-        self.c.resource_with(section.resource, &key, &meta, |w| {
-            write::item(w, item, section, write::Env { zone: &context.zone, system: &system });
-            if !section.subject.is_empty() {
-                w.reference(section.subject, &patient, ());
-            }
-            more(w);
-        })
-    }
-
-    /// Whether an option of the feed opens a gate.
-    pub fn is_open(&self, gate: Gate) -> bool {
-        match gate {
-            Gate::Open => true,
-            Gate::Legal => self.c.context.enabled("legal-items"),
-            Gate::Safeguarding => self.c.context.enabled("safeguarding-items"),
-        }
-    }
-
-    /// Holds back everything at a path, with one issue.
-    pub fn withhold(&mut self, path: &str, why: &'static str) {
-        let Some(found) = self.root.get(path) else { return };
-        let mut leaves = Vec::new();
-        for (name, member) in found.node.members() {
-            // A box that is not ticked is no decision to hold back.
-            let silent = SILENT_DEFAULTS.contains(&name) && !checks::is_yes(member.text());
-            leaves.extend(member.leaves().into_iter().filter(|_| !silent));
-        }
-        leaves.extend(found.node.elements().flat_map(Node::leaves));
-        if leaves.is_empty() {
-            return;
-        }
-        self.c.claim(leaves, Outcome::Withheld, why);
-        let issue = Issue::new(Severity::Information, IssueCode::Suppressed, "withheld-by-option", why);
-        self.c.issue(issue.at(found.node.position()));
-    }
-}
-
-/// `meta` with the label "restricted" where it is called for.
-pub fn label(restricted: bool) -> Meta<'static> {
-    let mut meta = Meta::default();
-    if restricted {
-        meta.security.push((systems::CONFIDENTIALITY, "R", "restricted", Vec::new()));
-    }
-    meta
 }
 
 /// What nothing was said of: blanks, the schema's name, and members that the schema does not know.

@@ -6,7 +6,7 @@ use causeway_fhir::{Coding, Ref, Writer, systems};
 
 use crate::bind::section;
 use crate::item::In;
-use crate::record::{Record, label, provider_code};
+use crate::open::{Record, label, provider_code};
 use crate::sections::people::{ETHNICITY, GENDER};
 use crate::sections::whole::RECORD_CODE;
 use crate::write::{self, Env};

@@ -1,16 +1,15 @@
 //! The event of a row: which kind, when, with which outcome, and what DHSC's rules demand of it.
 
 use causeway_core::{Leaf, Outcome, When};
-use causeway_fhir::{Ref, Writer, types};
+use causeway_fhir::{Writer, types};
 
 use crate::columns::Column;
 use crate::demographics::reporting_period;
 use crate::file::{Coded, Fate, File, MAPPED, Row};
-use crate::group::Group;
 use crate::limits::ADULT_YEARS;
 use crate::person::{Person, Role};
 use crate::rules;
-use crate::{characteristics, contact, service, task, terms, values};
+use crate::{terms, values};
 
 /// The four kinds of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All kinds, in the order of the bits in [`Group::kinds`].
+    /// All kinds, in the order of the bits in [`crate::group::Group::kinds`].
     pub const ALL: [Kind; 4] = [Kind::Request, Kind::Assessment, Kind::Service, Kind::Review];
 
     /// The word of the specification.
@@ -279,35 +278,6 @@ fn dates<'a>(file: &mut File<'_>, row: &Row<'a>, person: &Person, kind: Kind) ->
         }
     }
     (start, end)
-}
-
-/// Ages at which the employment status is mandatory for people with learning disability support.
-const WORKING_AGE: std::ops::RangeInclusive<i32> = 18..=64;
-
-/// Writes the event of a row and everything that hangs on it.
-pub fn write(file: &mut File<'_>, group: &mut Group, row: &Row<'_>, event: &Event<'_>, patient: &Ref) {
-    group.kinds |= 1 << (event.kind as u8);
-    let reason = file.coded(row, Column::SupportReason, &values::SUPPORT_REASON);
-    if reason.is_some_and(|reason| reason.is("LDS"))
-        && group.person.role == Role::ServiceUser
-        && row.cell(Column::Employment).is_none()
-        && group
-            .person
-            .period
-            .1
-            .or(file.today)
-            .and_then(|day| group.person.age_on(day))
-            .is_some_and(|age| WORKING_AGE.contains(&age))
-    {
-        file.tell(row, Column::Employment, &rules::EMPLOYMENT_MISSING);
-    }
-    characteristics::write(file, group, row, patient);
-    let reason = characteristics::support_reason(file, group, event, reason, patient);
-    match event.kind {
-        Kind::Request => contact::write(file, group, row, event, patient, reason.as_ref()),
-        Kind::Assessment | Kind::Review => task::write(file, group, row, event, patient, reason.as_ref()),
-        Kind::Service => service::write(file, group, row, event, patient, reason.as_ref()),
-    }
 }
 
 /// A carer known by association has no events: their cells are refused, the person stays.

@@ -17,6 +17,7 @@ mod event;
 mod file;
 mod group;
 pub mod limits;
+mod outputs;
 mod person;
 mod records;
 pub mod rules;

@@ -14,7 +14,7 @@ use crate::limits::{ROWS_MAX, ROWS_PER_BUNDLE_MAX, ROWS_PER_FLUSH};
 use crate::person::{BLOCK, Person, Role};
 use crate::records::{self, Records, View};
 use crate::rules::{self, Rule};
-use crate::{alert, demographics, shift, values};
+use crate::{alert, demographics, outputs, shift, values};
 
 /// The person of the rows at hand.
 enum Current {
@@ -268,7 +268,7 @@ impl Run<'_> {
         let mut group = group;
         if let Some(patient) = group.patient.clone() {
             self.file.c.writer().mapped(found.leaf);
-            event::write(&mut self.file, &mut group, row, &event, &patient);
+            outputs::write(&mut self.file, &mut group, row, &event, &patient);
         }
         self.current = Current::Open(group);
         self.rows_in_group += 1;

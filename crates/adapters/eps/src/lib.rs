@@ -7,6 +7,7 @@ pub mod limits;
 mod message;
 mod people;
 mod prescription;
+mod refusal;
 mod request;
 mod rules;
 mod supply;

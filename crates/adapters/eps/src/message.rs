@@ -1,7 +1,7 @@
 //! Finds the records of a message, and says why there are none.
 
 use causeway_adapter::{Composer, Sink};
-use causeway_core::{Issue, ItemId, Outcome};
+use causeway_core::Outcome;
 use causeway_xml::{Document, Element};
 
 use crate::{account, prescription, request, rules, supply};
@@ -20,19 +20,6 @@ pub(crate) const RECORDS: [&str; 11] = [
     "PrescriptionReturn",
     "ETPWithdraw",
 ];
-
-/// Why a record is refused.
-pub(crate) struct Refusal {
-    pub issue: Issue,
-    pub at: Option<ItemId>,
-}
-
-impl Refusal {
-    /// It lacks something.
-    pub(crate) fn missing(what: &str, element: Element<'_>) -> Self {
-        Self { issue: rules::ITEM_MISSING.with(what), at: element.items().next() }
-    }
-}
 
 /// Translates every record of a document and hands everything to the sink.
 pub(crate) fn translate(document: &Document<'_>, c: &mut Composer<'_>, sink: &mut dyn Sink) {

@@ -10,8 +10,8 @@ use causeway_xml::Element;
 use crate::codes::{NHS_EXTENSION, ORDER_ITEM, ORDER_NUMBER, PRESCRIPTION, TREATMENT, is_prescription_id};
 use crate::instructions::{self, Instructions};
 use crate::limits::LISTED_MAX;
-use crate::message::Refusal;
 use crate::people::{self, People};
+use crate::refusal::Refusal;
 use crate::rules;
 use crate::write::{
     coding_extension, concept, date_time, guid, guid_identifier, moment, part, parts, quantity, repeats,

@@ -8,9 +8,9 @@ use causeway_fhir::{Ref, Writer};
 use causeway_xml::Element;
 
 use crate::codes::{ORDER_ITEM, ORDER_NUMBER};
-use crate::message::Refusal;
 use crate::people::{self, People};
 use crate::prescription::Ids;
+use crate::refusal::Refusal;
 use crate::write::{concept, date_time, guid, guid_identifier, part, value};
 
 /// The kind of a request: code, words and status of the Task.

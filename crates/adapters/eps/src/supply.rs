@@ -7,9 +7,9 @@ use causeway_hl7v3::code::negated;
 use causeway_xml::Element;
 
 use crate::codes::{DISPENSE_ITEM, ITEM_STATUS, NHS_CODES, NHS_EXTENSION, ORDER_ITEM};
-use crate::message::Refusal;
 use crate::people::{self, People};
 use crate::prescription::Ids;
+use crate::refusal::Refusal;
 use crate::rules;
 use crate::write::{
     coding_body, coding_extension, concept, concept_body, date_time, guid, guid_identifier, part, parts,

@@ -5,23 +5,25 @@ use std::collections::HashMap;
 use causeway_fhir::Ref;
 use causeway_hl7v2::Segment;
 
+use crate::about::About;
 use crate::appointment;
 use crate::care_team;
 use crate::clinical;
 use crate::document;
 use crate::encounter;
 use crate::env::Env;
+use crate::family::{Family, Within};
 use crate::header::{Header, Refusal};
 use crate::immunization;
 use crate::limits::ALIKE_MAX;
 use crate::merge::{self, Merges};
 use crate::note;
-use crate::observation::{self, About};
+use crate::observation;
 use crate::orders::{self, Grouped};
 use crate::patient::{self, Patient};
 use crate::people::Ctx;
 use crate::related;
-use crate::report::{self, Within};
+use crate::report;
 use crate::rules;
 use crate::uk;
 
@@ -422,7 +424,7 @@ impl<'m> Group<'_, 'm> {
             !matches!(self.header.kind, "ORM" | "OML" | "OMG" | "OMP" | "OMN" | "OMS" | "OMI" | "OMD");
         let results = matches!(self.header.kind, "ORU" | "OUL" | "ORF" | "OPU");
         let control = self.header.control.text;
-        let mut family = report::Family::default();
+        let mut family = Family::default();
         for (at, order) in grouped.orders.iter().enumerate() {
             let fallback = format!("{control}|order|{}|{at}", self.number);
             let within = Within { patient, encounter, fallback, reports, results, notes: &grouped.below };

@@ -528,3 +528,13 @@ fn contact_kind<'m>(
     }
     left
 }
+
+/// Writes the numbers of an order as identifiers.
+pub fn numbers(env: &Env<'_>, w: &mut Writer, placer: Option<Ei<'_>>, filler: Option<Ei<'_>>) {
+    if let Some(ei) = filler {
+        ei.write(env, w, Some("FILL"), "filler");
+    }
+    if let Some(ei) = placer {
+        ei.write(env, w, Some("PLAC"), "placer");
+    }
+}

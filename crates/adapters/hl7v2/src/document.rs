@@ -5,11 +5,11 @@ use causeway_fhir::types::{extension, reference_by_identifier};
 use causeway_fhir::{Ref, Writer, systems};
 use causeway_hl7v2::Segment;
 
+use crate::about::About;
 use crate::codes::{self, concept, mapped_code};
 use crate::datatypes::Ei;
 use crate::env::{Env, absent, source_code};
 use crate::maps;
-use crate::observation::About;
 use crate::orders::Result;
 use crate::patient::Patient;
 use crate::people::{Ctx, Who};
@@ -266,7 +266,7 @@ fn content(env: &Env<'_>, w: &mut Writer, txa: Segment<'_>, results: &[Result<'_
         let mut lines: Vec<String> = Vec::new();
         let mut leaves = Vec::new();
         for result in results {
-            if crate::observation::is_document(result) {
+            if crate::orders::is_document(result) {
                 for part in result.obx.field(5).reps() {
                     w.element(|w| {
                         w.object("attachment", |w| {

@@ -8,15 +8,16 @@ use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v2::Segment;
 use causeway_terminology::ucum::ucum;
 
+use crate::about::About;
 use crate::codes::{self, concept, concept_element};
 use crate::datatypes::Ei;
+use crate::datatypes::numbers;
 use crate::env::{Env, source_code};
 use crate::note;
-use crate::observation::{self, About};
+use crate::observation;
 use crate::orders::Vaccination;
 use crate::patient::Patient;
 use crate::people::{Ctx, Who};
-use crate::report::numbers;
 use crate::request;
 use crate::rules;
 

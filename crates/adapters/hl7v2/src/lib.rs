@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod about;
 mod account;
 mod ack;
 mod appointment;
@@ -13,6 +14,7 @@ mod encode;
 mod encounter;
 mod env;
 mod event;
+mod family;
 mod header;
 mod immunization;
 pub mod limits;

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use causeway_hl7v2::Segment;
 
+use crate::value;
+
 /// One result with its notes.
 #[derive(Debug)]
 pub struct Result<'m> {
@@ -198,4 +200,11 @@ fn note<'m>(out: &mut Grouped<'m>, parent: Parent, after_result: bool, segment: 
         Parent::Own(index) => out.below.entry(index).or_default().push(segment),
         Parent::Document | Parent::Pending | Parent::Other => {}
     }
+}
+
+/// Whether a result is a document and not a value.
+pub fn is_document(result: &Result<'_>) -> bool {
+    result.obx.leaf(2).is_some_and(|k| k.text == "ED")
+        || (result.obx.leaf(2).is_some_and(|k| k.text == "RP") && result.obx.comp(5, 1).is_some())
+        || value::holds_document(result.obx)
 }

@@ -1,19 +1,17 @@
 //! OBR with what stands below it: ServiceRequest, Specimen, Observations and DiagnosticReport.
 
-use std::collections::HashMap;
-
 use causeway_core::{ItemId, Leaf};
 use causeway_fhir::{Coding, Ref, Writer};
 use causeway_hl7v2::{Part, Segment};
 
+use crate::about::{About, Category};
 use crate::codes::{self, concept_element};
-use crate::datatypes::Ei;
+use crate::datatypes::{Ei, numbers};
 use crate::env::{Env, source_code};
-use crate::limits::PARENTS_MAX;
+use crate::family::{Family, Within};
 use crate::maps;
-use crate::observation::{self, About, Category};
+use crate::observation;
 use crate::orders::Order;
-use crate::patient::Patient;
 use crate::people::{Ctx, Who};
 use crate::request;
 use crate::rules;
@@ -33,69 +31,6 @@ const SECTIONS: &[&str] = &[
     "MB", "MCB", "MYC", "NMS", "NMR", "NRS", "OUS", "OT", "OTH", "OSL", "PAR", "PAT", "PHR", "PT", "PHY",
     "PF", "RAD", "RX", "RUS", "RC", "RT", "SR", "SP", "TX", "VUS", "VR", "XRC",
 ];
-
-/// What an order belongs to.
-pub struct Within<'a, 'm> {
-    /// The patient.
-    pub patient: &'a Patient,
-    /// The encounter, where there is one.
-    pub encounter: Option<&'a Ref>,
-    /// Control id of the message and number of the order in it, for orders without a number.
-    pub fallback: String,
-    /// Whether what stands below an order reports on it; else it belongs to the order: questions that it answers.
-    pub reports: bool,
-    /// Whether the message reports results, so that an order without any is a report too.
-    pub results: bool,
-    /// Notes below specimens, by the number of their segment.
-    pub notes: &'a HashMap<usize, Vec<Segment<'m>>>,
-}
-
-/// The orders of a message that were written: what later ones may follow.
-#[derive(Default)]
-pub struct Family<'m> {
-    requests: Vec<Ref>,
-    /// Place of an order's request, by its numbers: the last one counts.
-    by_number: HashMap<&'m str, usize>,
-    /// Results by their code, each with the place of its order.
-    by_code: HashMap<&'m str, Vec<(usize, Ref, Segment<'m>)>>,
-}
-
-impl<'m> Family<'m> {
-    fn add(&mut self, parts: &request::Parts<'m>, request: Ref, results: Vec<(Ref, Segment<'m>)>) {
-        let at = self.requests.len();
-        self.requests.push(request);
-        for ei in [parts.placer, parts.filler].into_iter().flatten() {
-            self.by_number.insert(ei.id.text, at);
-        }
-        for (target, obx) in results {
-            if let Some(code) = obx.first(3).leaves().next() {
-                self.by_code.entry(code.text).or_default().push((at, target, obx));
-            }
-        }
-    }
-
-    /// The request of the order that has this number.
-    pub fn request(&self, number: Ei<'m>) -> Option<Ref> {
-        self.requests.get(*self.by_number.get(number.id.text)?).cloned()
-    }
-
-    /// The result that OBR-26 names by code and sub-id: in the order that OBR-29 names, else the last one.
-    fn result(&self, obr: Segment<'m>) -> Option<(Ref, Vec<ItemId>)> {
-        let (code, sub) = (obr.comp(26, 1)?, obr.comp(26, 2));
-        let parent = obr.first(29);
-        let halves = [Ei::read_sub(parent.comp(1)), Ei::read_sub(parent.comp(2))];
-        let named = halves.into_iter().flatten().find_map(|ei| self.by_number.get(ei.id.text)).copied();
-        let alike = self.by_code.get(code.text)?.iter().rev().take(PARENTS_MAX);
-        let fits = |(_, _, obx): &&(usize, Ref, Segment<'m>)| {
-            sub.is_none_or(|sub| obx.leaf(4).is_some_and(|own| own.text == sub.text))
-        };
-        let mut fitting = alike.filter(fits).peekable();
-        let last = fitting.peek().map(|(_, target, _)| target.clone());
-        let own = fitting.find(|(at, _, _)| Some(*at) == named).map(|(_, target, _)| target.clone());
-        let from = [Some(code), sub].into_iter().flatten().map(|l| l.id).collect();
-        own.or(last).map(|target| (target, from))
-    }
-}
 
 /// Writes an order. Returns the report, or the request where nothing is reported.
 pub fn order<'m>(
@@ -138,14 +73,14 @@ pub fn order<'m>(
         let asked = request::Asked { specimens: &specimens, answers: &answers };
         let target = request::request(ctx, order, within, &parts, (&basis, &meta), Some(&asked), &key);
         request::event(ctx, order, &target, &key);
-        family.add(&parts, target.clone(), answers.results);
+        family.add([parts.placer, parts.filler], target.clone(), answers.results);
         return target;
     }
     let request = request::request(ctx, order, within, &parts, (&basis, &meta), None, &key);
     request::event(ctx, order, &request, &key);
     let specimens = specimen::specimens(ctx, order, within, &key);
     if !within.results && order.results.is_empty() {
-        family.add(&parts, request.clone(), Vec::new());
+        family.add([parts.placer, parts.filler], request.clone(), Vec::new());
         return request;
     }
     about.category = category(obr, !specimens.is_empty());
@@ -189,7 +124,7 @@ pub fn order<'m>(
             env.leftover_fields(w, since, obr, &[24, 32, 33, 34, 35]);
         });
     });
-    family.add(&parts, request, written.results);
+    family.add([parts.placer, parts.filler], request, written.results);
     target
 }
 
@@ -204,15 +139,6 @@ fn presented(w: &mut Writer, documents: &[(Ref, Segment<'_>)]) {
             });
         }
     });
-}
-
-pub fn numbers(env: &Env<'_>, w: &mut Writer, placer: Option<Ei<'_>>, filler: Option<Ei<'_>>) {
-    if let Some(ei) = filler {
-        ei.write(env, w, Some("FILL"), "filler");
-    }
-    if let Some(ei) = placer {
-        ei.write(env, w, Some("PLAC"), "placer");
-    }
 }
 
 fn report_code(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {

@@ -8,14 +8,14 @@ use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v2::{Part, Segment};
 
 use crate::codes::{self, concept, concept_element};
-use crate::datatypes::Ei;
+use crate::datatypes::{Ei, numbers};
 use crate::env::{Env, source_code};
+use crate::family::{Family, Within};
 use crate::maps;
 use crate::note;
 use crate::observation::Written;
 use crate::orders::Order;
 use crate::people::{Contacts, Ctx, Who};
-use crate::report::{Family, Within, numbers};
 
 /// What is known of an order before it is written.
 pub struct Parts<'m> {

@@ -8,10 +8,10 @@ use causeway_terminology::ucum::ucum;
 use crate::codes::{self, concept, concept_element};
 use crate::datatypes::{Cx, Ei, system_of};
 use crate::env::Env;
+use crate::family::Within;
 use crate::note::{self, Note};
 use crate::orders::Order;
 use crate::people::{Ctx, Who};
-use crate::report::Within;
 
 /// Whether an order has a specimen.
 pub fn is_written(order: &Order<'_>) -> bool {

@@ -2,35 +2,18 @@
 
 use causeway_adapter::{Acknowledgement, Composer, Context, Sink};
 use causeway_core::text::Decoded;
-use causeway_core::{Issue, ItemId, Leaf, Outcome, Rule};
+use causeway_core::{Issue, ItemId, Leaf, Outcome};
 use causeway_edifact::{Interchange, Message, Source, View, group};
 
 use crate::codes::TRANSACTION;
 use crate::recep::{self, Verdict};
+use crate::refusal::Refusal;
 use crate::task::{self, Parties, from_practice};
-use crate::transaction::{self, Head, Transaction, moment};
+use crate::transaction::{self, Head, Transaction, account, moment};
 use crate::{patient, rules};
 
 /// The adapter's name.
 pub(crate) const NAME: &str = "nhais";
-
-/// Why a message or a transaction is refused, and where.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Refusal {
-    pub rule: &'static Rule,
-    pub words: &'static str,
-    pub at: Option<ItemId>,
-}
-
-impl Refusal {
-    fn new(rule: &'static Rule, at: Option<ItemId>) -> Self {
-        Self { rule, words: "", at }
-    }
-
-    fn issue(&self) -> Issue {
-        if self.words.is_empty() { self.rule.issue() } else { self.rule.with(self.words) }
-    }
-}
 
 /// Translates an input.
 pub(crate) fn translate(input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
@@ -328,38 +311,4 @@ fn registration(
         format!("FHSREG {}", kind.text.trim()),
         recipient,
     );
-}
-
-/// Accounts for what is left of a message: qualifiers and formats that say nothing of a person, and what has no place.
-pub(crate) fn account(c: &mut Composer<'_>, source: &Source<'_>, message: &Message) {
-    for view in message.segments().filter_map(|at| source.view(at)) {
-        let structural: &[(u8, u8)] = match view.tag {
-            b"UNH" | b"UNT" | b"S01" | b"S02" => {
-                c.ledger.claim_rest(view.items(), Outcome::Structural, "");
-                continue;
-            }
-            b"BGM" => &[(1, 1), (2, 1), (3, 1), (4, 1)],
-            b"NAD" | b"HEA" => &[(2, 2)],
-            b"GIS" | b"PNA" => &[(1, 2), (2, 2)],
-            b"PDI" | b"LOC" => &[(1, 2)],
-            _ => &[],
-        };
-        for (element, component) in structural {
-            if let Some(leaf) = view.get(*element, *component) {
-                c.ledger.claim_rest(leaf.id..leaf.id + 1, Outcome::Structural, "");
-            }
-        }
-    }
-    let items = transaction::items(source, message);
-    let open =
-        |id: &ItemId| c.ledger.items().get(*id as usize).is_some_and(|i| i.outcome == Outcome::Unexplained);
-    let first = items.clone().find(open);
-    c.ledger.claim_rest(
-        items,
-        Outcome::Unsupported,
-        "FHIR has no place for it here: kept in the original only",
-    );
-    if let Some(first) = first {
-        c.issue_at(first, rules::KEPT_IN_ORIGINAL.issue());
-    }
 }

@@ -6,6 +6,7 @@ mod interchange;
 mod limits;
 mod patient;
 mod recep;
+mod refusal;
 mod rules;
 mod task;
 mod transaction;

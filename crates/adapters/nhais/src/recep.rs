@@ -7,9 +7,10 @@ use causeway_fhir::Writer;
 use causeway_fhir::types::identifier_body;
 
 use crate::codes::{HA_CIPHER, RECEP, TRADING_PARTNER, unknown_code};
-use crate::interchange::{Refusal, account};
 use crate::limits::NUMBER_DIGITS;
+use crate::refusal::Refusal;
 use crate::rules;
+use crate::transaction::account;
 use crate::transaction::moment;
 
 /// What became of a message: its reference, and whether any of it was refused.

@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
-use causeway_core::{ItemId, Leaf, When};
+use causeway_adapter::Composer;
+use causeway_core::{ItemId, Leaf, Outcome, When};
 use causeway_edifact::{Message, Source, View};
 use jiff::tz::TimeZone;
+
+use crate::rules;
 
 /// The head of a message, which holds for each of its transactions.
 #[derive(Debug, Default)]
@@ -156,4 +159,38 @@ pub(crate) fn moment<'s>(dtm: View<'s>, zone: &TimeZone) -> Result<Option<Moment
         return Err(value);
     }
     When::hl7(text, zone).map(|when| Some(Moment { when, from })).map_err(|_| value)
+}
+
+/// Accounts for what is left of a message: qualifiers and formats that say nothing of a person, and what has no place.
+pub(crate) fn account(c: &mut Composer<'_>, source: &Source<'_>, message: &Message) {
+    for view in message.segments().filter_map(|at| source.view(at)) {
+        let structural: &[(u8, u8)] = match view.tag {
+            b"UNH" | b"UNT" | b"S01" | b"S02" => {
+                c.ledger.claim_rest(view.items(), Outcome::Structural, "");
+                continue;
+            }
+            b"BGM" => &[(1, 1), (2, 1), (3, 1), (4, 1)],
+            b"NAD" | b"HEA" => &[(2, 2)],
+            b"GIS" | b"PNA" => &[(1, 2), (2, 2)],
+            b"PDI" | b"LOC" => &[(1, 2)],
+            _ => &[],
+        };
+        for (element, component) in structural {
+            if let Some(leaf) = view.get(*element, *component) {
+                c.ledger.claim_rest(leaf.id..leaf.id + 1, Outcome::Structural, "");
+            }
+        }
+    }
+    let items = items(source, message);
+    let open =
+        |id: &ItemId| c.ledger.items().get(*id as usize).is_some_and(|i| i.outcome == Outcome::Unexplained);
+    let first = items.clone().find(open);
+    c.ledger.claim_rest(
+        items,
+        Outcome::Unsupported,
+        "FHIR has no place for it here: kept in the original only",
+    );
+    if let Some(first) = first {
+        c.issue_at(first, rules::KEPT_IN_ORIGINAL.issue());
+    }
 }

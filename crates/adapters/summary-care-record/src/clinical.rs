@@ -6,8 +6,8 @@ use causeway_fhir::{Coding, Writer, systems};
 use causeway_xml::Element;
 
 use crate::codes::{CLINICAL_STATUS, EVENT_STATUS, OBSERVATION_STATUS};
-use crate::entry::{Participant, Parts, write_participants};
 use crate::hl7::Effective;
+use crate::parts::{Participant, Parts, write_participants};
 use crate::write;
 
 /// The status of an act, where it states one.

@@ -8,6 +8,7 @@ pub mod limits;
 mod medicine;
 mod message;
 mod narrative;
+mod parts;
 mod people;
 pub mod rules;
 mod summary;

@@ -6,7 +6,7 @@ use causeway_fhir::{Coding, Writer, systems};
 use causeway_xml::Element;
 
 use crate::codes::{COURSE, EVENT_STATUS, MEDICINE_STATUS};
-use crate::entry::Parts;
+use crate::parts::Parts;
 use crate::write;
 
 /// The code of the product.

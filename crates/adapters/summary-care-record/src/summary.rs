@@ -8,8 +8,9 @@ use causeway_fhir::{Ref, Writer};
 use causeway_xml::Element;
 
 use crate::codes::{COMPOSITION_STATUS, GUID};
-use crate::entry::{self, Entry, Scope};
+use crate::entry;
 use crate::narrative::{self, Div, Section};
+use crate::parts::{Entry, Scope};
 use crate::people::Number;
 use crate::{hl7, people, write};
 

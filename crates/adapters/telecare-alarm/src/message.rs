@@ -2,28 +2,12 @@
 
 use causeway_adapter::{Composer, Sink};
 use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity};
-use causeway_xml::{Document, Element};
+use causeway_xml::Document;
 
+use crate::fields::Fields;
 use crate::limits;
 use crate::reply::{Status, reply};
 use crate::write;
-
-/// The fields of a message, by tag.
-pub struct Fields<'d> {
-    root: Element<'d>,
-}
-
-impl<'d> Fields<'d> {
-    /// The first field of this tag that says something.
-    pub fn get(&self, tag: &str) -> Option<Leaf<'d>> {
-        self.root.children_named(tag).find_map(Element::text).map(Leaf::trim)
-    }
-
-    /// Everything within `lge`, the satellite position.
-    pub fn position(&self) -> Vec<Leaf<'d>> {
-        self.root.children_named("lge").flat_map(Element::texts).collect()
-    }
-}
 
 fn issue(severity: Severity, code: IssueCode, rule: &'static str, text: &'static str) -> Issue {
     Issue::new(severity, code, rule, text)

@@ -6,7 +6,7 @@ use causeway_fhir::types::{concept_text, identifier, reference_by_identifier};
 use causeway_fhir::{Coding, Ref, Writer, systems, types};
 use causeway_terminology::{Map, Target};
 
-use crate::message::Fields;
+use crate::fields::Fields;
 
 /// Device types (`dty`).
 pub static DEVICE_TYPE: Map = Map::new("scaip-device-type", include_str!("../maps/device-type.csv"));
