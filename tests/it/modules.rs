@@ -7,15 +7,9 @@ use std::path::Path;
 /// commands and the command line name each other.
 const KNOWN: &[(&str, &str)] = &[
     (
-        "adapters/gp2gp",
-        "confidentiality consultation directory document extract role observation pathology problem",
-    ),
-    ("adapters/itk-cda", "document encounter entry medicine message pathways people section statement"),
-    (
         "profile",
         "base bundle codes definitions expressions invariants parts places profiles references report rows walk",
     ),
-    ("stu3", "clinical consent copy document elements extension imaging medicine resource"),
 ];
 
 /// First names of the paths that begin with `root` (`crate::`, `super::`) in a text: `a::b`, or each of `{a::b, c}`.

@@ -10,9 +10,9 @@ use crate::codes::{
     ALLERGY_CLINICAL, ALLERGY_VERIFICATION, CLINICAL_STATUS, EVENT_STATUS, REQUEST_STATUS,
     VERIFICATION_STATUS, extension_name,
 };
+use crate::copy::extension::value;
 use crate::copy::warning;
-use crate::extension::value;
-use crate::resource::Part;
+use crate::part::Part;
 use crate::rules;
 
 /// An element with code of its own. Whether it was one of these.

@@ -6,7 +6,7 @@ use causeway_fhir::types::{concept_element, concept_fixed};
 use causeway_fhir::{Coding, systems};
 use causeway_json::Node;
 
-use crate::resource::Part;
+use crate::part::Part;
 use crate::rules;
 
 /// Elements of a consent, or of an exception, that a provision holds, by their names in STU3 and R4.

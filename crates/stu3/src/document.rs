@@ -5,9 +5,8 @@ use causeway_fhir::types::concept;
 use causeway_fhir::{Coding, Writer, systems};
 use causeway_json::Node;
 
-use crate::extension::{of_stay, value};
-use crate::resource::{Part, absent};
-use crate::rules;
+use crate::copy::extension::{of_stay, value};
+use crate::part::{Part, absent};
 
 /// An element with code of its own. Whether it was one of these.
 pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: Node<'t>) -> bool {
@@ -60,28 +59,6 @@ pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: No
         _ => return false,
     }
     true
-}
-
-/// The operator of a condition on another answer, which STU3 leaves to be understood: there, or equal.
-pub(crate) fn enable_when(w: &mut Writer, node: Node<'_>) {
-    if let Some(there) = node.leaf_of("hasAnswer") {
-        w.fixed("operator", "exists");
-        w.boolean("answerBoolean", there.text == "true", there);
-        return;
-    }
-    if node.get("operator").is_some() {
-        return;
-    }
-    let answer = node.members().find(|(name, _)| name.starts_with("answer"));
-    match answer.filter(|(name, _)| *name == "answerAttachment") {
-        // R4 can't compare with an attachment: that there is an answer is what is left of the condition.
-        Some((_, attachment)) => {
-            w.issue(attachment.leaves().first().map(|l| l.id), rules::ANSWER_UNKNOWN.issue());
-            w.fixed("operator", "exists");
-            w.boolean("answerBoolean", true, ());
-        }
-        None => w.fixed("operator", "="),
-    }
 }
 
 /// What such a resource gains.
@@ -172,8 +149,8 @@ fn communication(p: &Part<'_, '_>, w: &mut Writer) {
         own.filter(|e| crate::codes::extension_name(e.string_of("url").unwrap_or("")) == "NHSCommunication");
     w.array("communication", |w| {
         for ext in own {
-            let language = crate::extension::part(ext, "language").and_then(value);
-            let preferred = crate::extension::part(ext, "preferred").and_then(value);
+            let language = crate::copy::extension::part(ext, "language").and_then(value);
+            let preferred = crate::copy::extension::part(ext, "preferred").and_then(value);
             let coding = language.and_then(|l| l.get("coding")?.elements().next());
             let code = coding.and_then(|c| c.leaf_of("code"));
             let two_letters = |t: &str| t.len() == 2 && t.bytes().all(|b| b.is_ascii_lowercase());

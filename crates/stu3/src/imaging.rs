@@ -5,7 +5,7 @@ use causeway_fhir::types::concept;
 use causeway_fhir::{Coding, Writer};
 use causeway_json::Node;
 
-use crate::resource::Part;
+use crate::part::Part;
 use crate::rules;
 
 /// An element with code of its own. Whether it was one of these.

@@ -6,9 +6,9 @@ use causeway_fhir::{Coding, Writer, systems};
 use causeway_json::Node;
 
 use crate::codes::PRESCRIPTION_TYPE;
+use crate::copy::extension::{part, value};
 use crate::copy::{Copier, warning};
-use crate::extension::{part, value};
-use crate::resource::Part;
+use crate::part::Part;
 
 /// Extension for the organisation on whose behalf somebody asked, which R4 has no element for. HL7's own
 /// extensions for elements of STU3 are not valid within R4.

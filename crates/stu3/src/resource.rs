@@ -2,27 +2,17 @@
 
 use causeway_adapter::{Composer, Meta, Profile};
 use causeway_core::{ItemId, Outcome};
-use causeway_fhir::types::{data_absent, invalid_nhs_number, tell_spaced};
+use causeway_fhir::types::{invalid_nhs_number, tell_spaced};
 use causeway_fhir::{Writer, systems};
 use causeway_json::Node;
 
 use crate::copy::Copier;
+use crate::copy::extension::{Lifted, of_resource};
 use crate::elements::{Rule, rule};
-use crate::extension::{Lifted, of_resource};
-use crate::kinds::{self, Kind};
+use crate::kinds;
+use crate::part::Part;
 use crate::record::{Entry, nhs_numbers};
 use crate::{clinical, consent, document, medicine, rules};
-
-/// A resource that is being written.
-pub(crate) struct Part<'r, 't> {
-    pub copy: Copier<'r, 't>,
-    pub node: Node<'t>,
-    pub stu3: &'t str,
-    pub kind: &'static Kind,
-    pub lifted: Lifted<'t>,
-    /// The identifier of the document that a composition stands for.
-    pub document: Option<Node<'t>>,
-}
 
 /// Writes the resource of an entry.
 pub(crate) fn write(c: &mut Composer<'_>, copy: Copier<'_, '_>, entry: &Entry<'_>) {
@@ -317,14 +307,4 @@ fn same(value: &str, id: &str) -> bool {
     let plain =
         |t: &str| t.bytes().filter(|b| *b != b'-').map(|b| b.to_ascii_lowercase()).collect::<Vec<_>>();
     plain(value) == plain(id)
-}
-
-/// The extension that says that a required value is not known, under the element's name.
-pub(crate) fn absent(w: &mut Writer, key: &str) {
-    w.object(key, absent_body);
-}
-
-/// Its content.
-pub(crate) fn absent_body(w: &mut Writer) {
-    data_absent(w, "unknown", ());
 }

@@ -11,7 +11,7 @@ use causeway_json::{Kind, Node};
 use causeway_profile::schema::{Field, Shape, TypeRef};
 
 use crate::copy::Copier;
-use crate::resource::absent;
+use crate::part::absent;
 use crate::rules;
 
 /// What becomes of an element within a part of a resource or a data type that R4 calls or shapes otherwise. Source:
@@ -366,7 +366,7 @@ impl<'t> Copier<'_, 't> {
                 }
                 (Shape::Object, _) if element.repeats() => {
                     w.array(&key, |w| {
-                        w.element(crate::resource::absent_body);
+                        w.element(crate::part::absent_body);
                     });
                 }
                 (Shape::Object, _) => absent(w, &key),

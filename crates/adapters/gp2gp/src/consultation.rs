@@ -6,34 +6,18 @@ use causeway_fhir::types::{Coding, concept_fixed};
 use causeway_fhir::{Ref, Writer, systems};
 use causeway_xml::Element;
 
-use crate::codes::{CATEGORY, CONSULTATION, ENCOUNTER_CLASS, NOT_CONSULTATIONS, SNOMED_OID, TOPIC};
+use crate::codes::{CATEGORY, CONSULTATION, ENCOUNTER_CLASS, TOPIC};
+use crate::composition::{is_holder, is_registration};
 use crate::confidentiality;
 use crate::extract::{Composition, Extract, Statement};
 use crate::role::Role;
 use crate::{hl7, write};
 
-/// Whether a composition is a consultation, and not merely a holder of other entries.
-pub(crate) fn is_encounter(composition: &Composition<'_>) -> bool {
-    composition.element.child("code").is_some() && !is_holder(composition) && !is_registration(composition)
-}
-
-/// Whether its code says that there was no consultation.
-fn is_holder(composition: &Composition<'_>) -> bool {
-    composition.element.child("code").is_some_and(|c| hl7::says(c, SNOMED_OID, &NOT_CONSULTATIONS))
-}
-
-/// Whether it holds a registration and nothing else.
-fn is_registration(composition: &Composition<'_>) -> bool {
-    let mut components =
-        composition.element.children_named("component").flat_map(Element::children).peekable();
-    components.peek().is_some() && components.all(|c| c.name() == "RegistrationStatement")
-}
-
 /// Writes the encounter of a composition, its place, and its list.
 pub(crate) fn write(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     let composition = &x.compositions[number];
     let (Some(encounter), Some(list)) = (&composition.encounter, &composition.list) else {
-        let decides = is_holder(composition) && !is_registration(composition);
+        let decides = is_holder(composition.element) && !is_registration(composition.element);
         if let Some(code) = composition.element.child("code").filter(|_| decides) {
             c.writer().mapped((code.attribute("code"), code.attribute("codeSystem")));
         }

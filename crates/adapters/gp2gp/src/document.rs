@@ -1,14 +1,14 @@
 //! Documents and attachments.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use causeway_adapter::{Composer, Profile};
-use causeway_core::{Issue, IssueCode, ItemId, Leaf, Severity};
+use causeway_core::{Issue, IssueCode, Leaf, Severity};
 use causeway_fhir::Writer;
 use causeway_xml::Element;
 
 use crate::annotation;
+use crate::attachment::Attachment;
 use crate::extract::{Extract, Statement};
 use crate::hl7;
 use crate::{confidentiality, write};
@@ -23,20 +23,6 @@ const LABELS: [&str; 7] = [
     "Absent Attachment: ",
     "Setting: ",
 ];
-
-/// An attachment that came with the message.
-#[derive(Debug)]
-pub(crate) struct Attachment<'d> {
-    /// Its bytes in base64, unless they could not be read.
-    pub data: Option<String>,
-    pub size: usize,
-    /// Its headers and its body.
-    pub items: [ItemId; 2],
-    pub content_type: &'d str,
-}
-
-/// Attachments by document id (upper case) and by file name.
-pub(crate) type Attachments<'d> = HashMap<String, Arc<Attachment<'d>>>;
 
 /// Writes one `DocumentReference`.
 pub(crate) fn document(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {

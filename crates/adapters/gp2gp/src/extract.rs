@@ -8,7 +8,7 @@ use causeway_fhir::Ref;
 use causeway_xml::Element;
 use jiff::tz::TimeZone;
 
-use crate::document::Attachments;
+use crate::attachment::Attachments;
 use crate::hl7::{self, Time};
 use crate::limits;
 use crate::role::Role;
@@ -275,7 +275,7 @@ impl<'d> Extract<'d> {
             let composition = &self.compositions[number];
             let element = composition.element;
             let key = source_key(element);
-            if crate::consultation::is_encounter(composition) {
+            if crate::composition::is_encounter(composition.element) {
                 let key = free(c, &mut used, "Encounter", key.clone(), element);
                 let reference = c.reference("Encounter", &key);
                 self.compositions[number].encounter = Some(reference);

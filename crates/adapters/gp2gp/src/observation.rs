@@ -8,9 +8,11 @@ use causeway_xml::Element;
 
 use crate::annotation;
 use crate::codes::{COMMENT, INTERPRETATION};
+use crate::comment::comment_note;
 use crate::confidentiality;
 use crate::extract::{Extract, Kind, Statement};
 use crate::hl7::{self, Effective};
+use crate::qualifier::{episodicity, stated};
 use crate::role::Role;
 use crate::rules;
 use crate::write::{self, Note};
@@ -65,7 +67,7 @@ fn head(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
 
 /// What lies within a laboratory report is a laboratory observation.
 fn category(w: &mut Writer, x: &Extract<'_>, number: usize) {
-    if !crate::role::in_laboratory(x, number) {
+    if !crate::assign::in_laboratory(x, number) {
         return;
     }
     w.array("category", |w| {
@@ -80,7 +82,7 @@ fn report_status<'d>(x: &Extract<'d>, statement: &Statement<'d>) -> Option<(&'st
     while let Some(parent) = at {
         let parent = &x.statements[parent];
         if parent.role == Role::Report {
-            let (status, leaf) = crate::pathology::stated_status(x, parent)?;
+            let (status, leaf) = crate::comment::stated_status(x, parent)?;
             return Some((if status == "partial" { "preliminary" } else { status }, leaf));
         }
         at = parent.parent;
@@ -159,17 +161,6 @@ fn observation_notes<'d>(x: &Extract<'d>, statement: &Statement<'d>) -> Vec<Note
     notes
 }
 
-/// The name of a qualifier that has no value: the episodicity of a problem.
-pub(crate) fn episodicity<'d>(qualifier: Element<'d>) -> Option<Element<'d>> {
-    qualifier.child("name").filter(|_| qualifier.child("value").and_then(stated).is_none())
-}
-
-/// What the value of a qualifier says: its words, its code, or a text.
-fn stated<'d>(value: Element<'d>) -> Option<Leaf<'d>> {
-    let plain = || value.attribute("code").or_else(|| value.attribute("value")).or_else(|| value.text());
-    hl7::words(value).or_else(plain).filter(|leaf| !leaf.is_blank())
-}
-
 /// What the source codes beside an entry and an observation has no element for, in the words that senders
 /// use where they write it as text: significance and episodicity of a problem, the relative concerned.
 pub(crate) fn qualifier_notes<'d>(x: &Extract<'d>, statement: &Statement<'d>) -> Vec<Note<'d>> {
@@ -183,7 +174,7 @@ pub(crate) fn qualifier_notes<'d>(x: &Extract<'d>, statement: &Statement<'d>) ->
     let qualifiers: Vec<Element<'_>> = code.into_iter().flat_map(|c| c.children_named("qualifier")).collect();
     let episodes: Vec<_> = qualifiers.iter().filter_map(|q| episodicity(*q)).filter_map(hl7::words).collect();
     if let (Some(link_set), false) = (statement.names.first(), episodes.is_empty())
-        && let Some((significance, leaf)) = crate::problem::significance(x.statements[*link_set].element)
+        && let Some((significance, leaf)) = crate::qualifier::significance(x.statements[*link_set].element)
     {
         note("Significance", if significance == "major" { "Major" } else { "Minor" }, leaf);
     }
@@ -213,23 +204,6 @@ pub(crate) fn folded_notes<'d>(x: &Extract<'d>, holder: &Statement<'d>) -> Vec<N
     let comments =
         children.filter(|s| s.role == Role::Note || s.kind == Kind::Narrative && s.target.is_none());
     comments.filter_map(|s| comment_note(x, s)).collect()
-}
-
-/// A comment as a note, its envelope of pathology messages taken off.
-pub(crate) fn comment_note<'d>(x: &Extract<'d>, comment: &Statement<'d>) -> Option<Note<'d>> {
-    let leaf = comment.element.child("text")?.text()?;
-    let mut note = match annotation::pmip(leaf.text) {
-        Some(pmip) => {
-            let mut note = Note::part(leaf, pmip.text);
-            note.time = hl7::when(pmip.date, &x.zone).map(|when| hl7::Time { when, leaf });
-            note
-        }
-        None => Note::of(leaf),
-    };
-    if note.time.is_none() {
-        note.time = hl7::child_time(comment.element, "availabilityTime", &x.zone);
-    }
-    Some(note)
 }
 
 /// The specimen that a result was made on: the one that the result lies within.
@@ -539,7 +513,7 @@ fn absent_measurements<'d>(parts: &[&Statement<'d>], notes: &mut [Note<'d>]) -> 
     let lacks = |diastolic: bool| {
         parts.iter().any(|p| {
             let code = p.element.child("code");
-            p.element.child("value").is_none() && code.is_some_and(crate::role::is_diastolic) == diastolic
+            p.element.child("value").is_none() && code.is_some_and(crate::assign::is_diastolic) == diastolic
         })
     };
     let lacking = [lacks(false), lacks(true)];
@@ -578,7 +552,7 @@ fn component(w: &mut Writer, part: Element<'_>, absent: &[Option<Note<'_>>; 2]) 
         write::concept(w, "code", code, "");
     }
     value(w, part);
-    let diastolic = code.is_some_and(crate::role::is_diastolic);
+    let diastolic = code.is_some_and(crate::assign::is_diastolic);
     let reason = if diastolic { &absent[1] } else { &absent[0] };
     if let Some(reason) = reason.as_ref().filter(|_| part.child("value").is_none()) {
         w.object("dataAbsentReason", |w| {

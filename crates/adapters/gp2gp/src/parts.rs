@@ -12,7 +12,7 @@ use causeway_core::{Issue, IssueCode, ItemId, Ledger, Outcome, Outline, Place, P
 use causeway_mime::ebxml::{self, Envelope, Reference};
 use causeway_mime::{self as mime, MimePart};
 
-use crate::document::{Attachment, Attachments};
+use crate::attachment::{Attachment, Attachments};
 use crate::limits;
 
 /// A message ready to be translated.

@@ -5,12 +5,13 @@ use causeway_fhir::types::{Coding, concept_fixed};
 use causeway_fhir::{Ref, Writer};
 
 use crate::codes::REPORT;
+use crate::comment::{comments, stated_status, status};
 use crate::extract::{Extract, Statement};
 use crate::hl7;
 use crate::observation;
 use crate::role::Role;
 use crate::write::Note;
-use crate::{annotation, confidentiality, write};
+use crate::{confidentiality, write};
 
 /// Type of a comment on the whole report.
 const RESULT_COMMENT: &str = "LABORATORY RESULT COMMENT(E141)";
@@ -114,46 +115,6 @@ fn results(w: &mut Writer, x: &Extract<'_>, report: &Statement<'_>) {
         }
     }
     w.array("result", |w| found.iter().for_each(|target| w.reference_element(target, ())));
-}
-
-/// The comments directly within a report, with their kinds.
-fn comments<'d>(x: &Extract<'d>, statement: &Statement<'d>) -> Vec<(String, Note<'d>)> {
-    let children = statement.children.iter().map(|n| &x.statements[*n]).filter(|s| s.role == Role::Note);
-    let mut out = Vec::new();
-    for child in children {
-        let text = child.element.child("text").and_then(|t| t.text());
-        let kind = text.and_then(|t| annotation::pmip(t.text)).map_or("", |p| p.kind).to_owned();
-        if let Some(note) = observation::comment_note(x, child) {
-            out.push((kind, note));
-        }
-    }
-    out
-}
-
-/// A report's status where a comment on it states it, and the item that does.
-pub(crate) fn stated_status<'d>(
-    x: &Extract<'d>,
-    report: &Statement<'d>,
-) -> Option<(&'static str, causeway_core::Leaf<'d>)> {
-    comments(x, report).iter().find_map(|(_, note)| status(&note.text).map(|s| (s, note.leaf)))
-}
-
-/// A report's status where a comment states it in so many words.
-fn status(text: &str) -> Option<&'static str> {
-    let text = text.trim();
-    let rest = text.strip_prefix("Status:").or_else(|| text.strip_prefix("ReportStatus:"))?;
-    let word = rest.split_whitespace().next()?.to_ascii_lowercase();
-    Some(match word.as_str() {
-        "registered" => "registered",
-        "partial" => "partial",
-        "preliminary" => "preliminary",
-        "final" => "final",
-        "amended" => "amended",
-        "corrected" => "corrected",
-        "cancelled" => "cancelled",
-        "unknown" => "unknown",
-        _ => return None,
-    })
 }
 
 /// The laboratories that a comment names as taking part (`Participants: LaboratoryServiceProvider-NAME, …`), and the

@@ -13,6 +13,7 @@ use causeway_xml::Element;
 use crate::annotation::{self, ProblemInfo};
 use crate::extract::{Extract, Kind, Statement};
 use crate::hl7::{self, Effective};
+use crate::qualifier::significance;
 use crate::role::Role;
 use crate::write::Note;
 use crate::{confidentiality, rules, write};
@@ -394,17 +395,6 @@ fn best_entry<'l>(x: &Extract<'_>, name: &Statement<'_>, refs: &[Leaf<'l>]) -> O
         .copied()
 }
 
-/// How significant a link set says its problem is, and the item that says so.
-pub(crate) fn significance<'d>(link_set: Element<'d>) -> Option<(&'static str, Leaf<'d>)> {
-    let mut qualifiers = link_set.child("code")?.children_named("qualifier");
-    let leaf = qualifiers.find_map(|q| q.child("name")?.attribute("code"))?;
-    match leaf.text.trim() {
-        "386134007" => Some(("major", leaf)),
-        "394847000" => Some(("minor", leaf)),
-        _ => None,
-    }
-}
-
 fn related(w: &mut Writer, kind: &str, target: &Ref, leaf: Leaf<'_>) {
     w.element(|w| {
         w.array("extension", |w| {
@@ -468,7 +458,7 @@ fn related_words(w: &mut Writer, names: &Names, words: &str, leaf: Leaf<'_>) {
 /// Episodicity, which senders put as a qualifier on the named statement's code.
 fn episode(w: &mut Writer, named: Element<'_>) {
     let Some(code) = problem_code(named) else { return };
-    for name in code.children_named("qualifier").filter_map(crate::observation::episodicity) {
+    for name in code.children_named("qualifier").filter_map(crate::qualifier::episodicity) {
         extension(w, &ukcore_extension("ConditionEpisode"), |w| {
             write::concept(w, "valueCodeableConcept", name, "");
         });

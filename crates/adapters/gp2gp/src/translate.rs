@@ -4,12 +4,12 @@ use causeway_adapter::{Composer, Context, Sink};
 use causeway_core::{Issue, IssueCode, Outcome, Position, Severity};
 use causeway_xml::{Document, Element};
 
-use crate::document::Attachments;
+use crate::attachment::Attachments;
 use crate::extract::Extract;
 use crate::role::Role;
 use crate::{
-    account, allergy, consultation, directory, document, hl7, immunisation, medication, observation, parts,
-    pathology, problem, request, role, rules,
+    account, allergy, assign, consultation, directory, document, hl7, immunisation, medication, observation,
+    parts, pathology, problem, request, rules,
 };
 
 /// Name of the adapter.
@@ -95,7 +95,7 @@ fn record<'d>(
     // What is written is about twice as long as what is read.
     c.writer().reserve(extract.span().len().saturating_mul(2));
     let mut x = Extract::read(extract, c, attachments);
-    role::assign(&mut x, c);
+    assign::assign(&mut x, c);
     x.assign(c);
     x.link();
     x.index_topics();

@@ -9,8 +9,9 @@ use causeway_mime::itk::Envelope;
 use causeway_xml::Element;
 
 use crate::codes::PARTICIPATION;
-use crate::document::Scope;
-use crate::people::{self, Agent};
+use crate::people;
+use crate::scope::Agent;
+use crate::scope::Scope;
 use crate::write;
 
 /// What the header gave.

@@ -11,8 +11,8 @@ use causeway_hl7v3::{Effective, words};
 use causeway_xml::Element;
 
 use crate::codes::{EVENT_STATUS, OBSERVATION_STATUS, REQUEST_STATUS};
-use crate::document::{Scope, consent_body};
 use crate::limits::DEPTH_MAX;
+use crate::scope::{Scope, consent_body};
 use crate::statement::{About, Statement};
 use crate::{medicine, pathways, rules, value, write};
 

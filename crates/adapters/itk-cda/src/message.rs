@@ -8,14 +8,8 @@ use causeway_mime::itk::Envelope;
 use causeway_xml::{Document, Element};
 
 use crate::acknowledgement::{self, Answer};
+use crate::refusal::Refusal;
 use crate::{account, document, limits, rules};
-
-/// Why a document, or the message, is refused.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    pub issue: Issue,
-    pub about: Option<ItemId>,
-}
 
 /// The message type that an input names, else what kind of document it is.
 pub(crate) fn version(head: &[u8]) -> String {

@@ -12,9 +12,9 @@ use causeway_core::{Leaf, Ledger};
 use causeway_fhir::{Ref, Writer};
 use causeway_xml::{Document, Element, decode};
 
-use crate::document::Scope;
 use crate::limits::{PATHWAYS_BYTES_MAX, QUESTIONS_MAX};
 use crate::rules;
+use crate::scope::Scope;
 
 /// Title of the section that holds a document's own files.
 pub(crate) const TITLE: &str = "Attachments and triage";

@@ -10,7 +10,7 @@ use causeway_xml::Element;
 use jiff::tz::TimeZone;
 
 use crate::codes::{GENDER, LOCAL_ID, NHS_UNVERIFIED, NHS_VERIFIED, system};
-use crate::document::Scope;
+use crate::scope::{Agent, Scope};
 use crate::{rules, write};
 
 /// The birth time of a patient that is no date.
@@ -293,15 +293,6 @@ pub(crate) fn address_with_use(w: &mut Writer, address: Element<'_>) {
         }
     }
     address_body(w, address);
-}
-
-/// Somebody who took part.
-#[derive(Clone, Debug)]
-pub(crate) struct Agent<'d> {
-    pub target: Ref,
-    pub time: Option<Time<'d>>,
-    /// `typeCode` and `functionCode`.
-    pub part: Element<'d>,
 }
 
 const ROLES: [&str; 10] = [

@@ -5,9 +5,9 @@ use causeway_core::Leaf;
 use causeway_fhir::{Ref, Writer};
 use causeway_xml::Element;
 
-use crate::document::Scope;
 use crate::limits::DEPTH_MAX;
 use crate::narrative::Div;
+use crate::scope::Scope;
 use crate::{entry, pathways, rules, write};
 
 /// A section with what its entries became.

@@ -6,8 +6,9 @@ use causeway_fhir::{Ref, Writer};
 use causeway_hl7v3::{Effective, interval, negated, unreadable};
 use causeway_xml::Element;
 
-use crate::document::Scope;
-use crate::people::{self, Agent};
+use crate::people;
+use crate::scope::Agent;
+use crate::scope::Scope;
 use crate::{rules, value, write};
 
 /// What a statement is about, by the name of its template and the code of its section.

@@ -1,5 +1,7 @@
 //! Copies what STU3 and R4 have alike: values with their digits, references resolved, systems renamed.
 
+pub(crate) mod extension;
+
 use causeway_adapter::Context;
 use causeway_core::{Issue, IssueCode, ItemId, Leaf, Outcome, Severity, When, common};
 use causeway_fhir::{Writer, systems, types};
@@ -7,7 +9,7 @@ use causeway_json::{Kind, Node};
 use causeway_profile::schema::TypeRef;
 
 use crate::record::Record;
-use crate::{codes, extension, rules};
+use crate::{codes, rules};
 
 /// What copying needs to know.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +113,7 @@ impl<'t> Copier<'_, 't> {
             self.field(w, node, name, child);
         }
         if self.ty.is_some_and(|ty| ty.name() == "Questionnaire.item.enableWhen") {
-            crate::document::enable_when(w, node);
+            enable_when(w, node);
         }
         self.complete(w, start);
     }
@@ -259,4 +261,26 @@ fn is_condition_category(system: &str) -> bool {
 fn is_extended(node: Node<'_>) -> bool {
     let Some(list) = node.parent() else { return false };
     list.parent().is_some_and(|owner| owner.get(&format!("_{}", list.name())).is_some())
+}
+
+/// The operator of a condition on another answer, which STU3 leaves to be understood: there, or equal.
+fn enable_when(w: &mut Writer, node: Node<'_>) {
+    if let Some(there) = node.leaf_of("hasAnswer") {
+        w.fixed("operator", "exists");
+        w.boolean("answerBoolean", there.text == "true", there);
+        return;
+    }
+    if node.get("operator").is_some() {
+        return;
+    }
+    let answer = node.members().find(|(name, _)| name.starts_with("answer"));
+    match answer.filter(|(name, _)| *name == "answerAttachment") {
+        // R4 can't compare with an attachment: that there is an answer is what is left of the condition.
+        Some((_, attachment)) => {
+            w.issue(attachment.leaves().first().map(|l| l.id), rules::ANSWER_UNKNOWN.issue());
+            w.fixed("operator", "exists");
+            w.boolean("answerBoolean", true, ());
+        }
+        None => w.fixed("operator", "="),
+    }
 }
