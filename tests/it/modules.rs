@@ -5,12 +5,10 @@ use std::path::Path;
 
 /// Crate and the modules of it that import each other in a loop. Take out what is mended. `causeway` is left out: its
 /// commands and the command line name each other.
-const KNOWN: &[(&str, &str)] = &[
-    (
-        "profile",
-        "base bundle codes definitions expressions invariants parts places profiles references report rows walk",
-    ),
-];
+const KNOWN: &[(&str, &str)] = &[(
+    "profile",
+    "base bundle codes definitions expressions invariants parts places profiles references report rows walk",
+)];
 
 /// First names of the paths that begin with `root` (`crate::`, `super::`) in a text: `a::b`, or each of `{a::b, c}`.
 fn named(text: &str, root: &str) -> BTreeSet<String> {
