@@ -3,7 +3,7 @@
 use crate::codes::Codes;
 use crate::definitions::Definitions;
 use crate::report::{About, Finding};
-use crate::rows::FHIR_STRUCTURE;
+use crate::urls::FHIR_STRUCTURE;
 
 /// What helps to mend a finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Definitions {
     /// The canonical URL of the definition with this id.
     fn by_id(&self, family: &str, id: &str) -> Option<String> {
         let start = match family {
-            "ukcore" => crate::rows::UK_CORE_STRUCTURE,
+            "ukcore" => crate::urls::UK_CORE_STRUCTURE,
             "r4" => FHIR_STRUCTURE,
             _ => return self.profile_urls().find(|u| u.ends_with(&format!("/{id}"))).map(str::to_owned),
         };

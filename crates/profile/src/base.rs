@@ -1,8 +1,9 @@
 //! The base specification: every type, its elements, and the codes that its required bindings allow.
 
+use crate::expression::Expression;
 use crate::invariants::Invariant;
 use crate::primitive::Primitive;
-use crate::profiles::Expression;
+use crate::urls::long;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -69,7 +70,7 @@ impl Binding {
             "m" => Strength::Max,
             _ => return None,
         };
-        Some(Self { strength, value_set: crate::rows::long(url) })
+        Some(Self { strength, value_set: long(url) })
     }
 }
 
@@ -257,7 +258,7 @@ fn element(row: &[&str; 5], by_name: &Names<TypeId>) -> Element {
     let [name, min, most, types, binding] = *row;
     let mut all = Vec::new();
     for entry in types.split_whitespace() {
-        let ty = crate::profiles::TypeRule::parse(entry);
+        let ty = TypeRule::parse(entry);
         // A profiled data type (SimpleQuantity) is a type of its own here; its JSON name is that of its base.
         let profiled = ty.profiles.first().and_then(|p| p.rsplit('/').next()).and_then(|p| by_name.get(p));
         let code = ty.code.strip_prefix('@').unwrap_or(&ty.code).to_owned();
@@ -275,5 +276,27 @@ fn element(row: &[&str; 5], by_name: &Names<TypeId>) -> Element {
         types: all,
         binding: Binding::parse(binding),
         expressions: Vec::new(),
+    }
+}
+
+/// A type that a rule allows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TypeRule {
+    pub(crate) code: String,
+    /// Canonical URLs of the structures that a reference may go to.
+    pub(crate) targets: Vec<String>,
+    /// Canonical URLs of the profiles that the value itself is held to.
+    pub(crate) profiles: Vec<String>,
+}
+
+impl TypeRule {
+    /// Reads `code(target,target){profile,profile}`.
+    pub(crate) fn parse(field: &str) -> Self {
+        let urls = |text: &str| text.split(',').filter(|u| !u.is_empty()).map(long).collect::<Vec<_>>();
+        let (front, profiles) =
+            field.split_once('{').map_or((field, ""), |(f, p)| (f, p.trim_end_matches('}')));
+        let (code, targets) =
+            front.split_once('(').map_or((front, ""), |(c, t)| (c, t.trim_end_matches(')')));
+        Self { code: code.to_owned(), targets: urls(targets), profiles: urls(profiles) }
     }
 }

@@ -1,6 +1,6 @@
 //! Value sets and code systems, as far as their content is known.
 
-use crate::rows::long;
+use crate::urls::long;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};

@@ -3,7 +3,8 @@
 use crate::base::Base;
 use crate::codes::{Lazy, ValueSet, code_systems, value_sets};
 use crate::profiles::{Profile, ProfileRows, compile, parse_rows};
-use crate::rows::{Terminology, long, profile_rows};
+use crate::rows::{Terminology, profile_rows};
+use crate::urls::long;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};

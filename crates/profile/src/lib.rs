@@ -12,26 +12,24 @@
 
 mod advice;
 mod base;
-mod bundle;
 mod codes;
 mod definitions;
 mod duplicates;
-mod expressions;
+mod expression;
 mod invariants;
 mod languages;
 pub mod limits;
-mod parts;
 mod places;
 mod primitive;
 mod profiles;
 mod quantity;
-mod references;
 mod report;
 pub mod rows;
 pub mod schema;
 mod slices;
 mod snomed;
 mod ucum;
+mod urls;
 mod values;
 mod walk;
 mod xml;
@@ -39,9 +37,8 @@ mod xml_write;
 
 pub use advice::Advice;
 pub use definitions::{Definitions, LoadError, Loaded};
-pub use parts::{BundleDigest, EntryHead};
-pub use places::Place;
-pub use report::{About, Coverage, Finding, Report, Severity, Unchecked};
+pub use report::{About, Coverage, Finding, Place, Report, Severity, Unchecked};
+pub use walk::parts::{BundleDigest, EntryHead};
 
 pub use xml::is_xml;
 pub use xml_write::ToXmlError;

@@ -1,16 +1,7 @@
 //! Where in the text a finding is: line and column from its path.
 
-use crate::report::{Finding, Report};
+use crate::report::{Finding, Place, Report};
 use std::collections::HashMap;
-
-/// A place in a text, both counted from 1; columns are characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The line.
-    pub line: usize,
-    /// The character within the line.
-    pub column: usize,
-}
 
 /// One step of a path below the root.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

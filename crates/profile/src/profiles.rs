@@ -1,35 +1,13 @@
 //! Profiles and extension definitions, compiled to trees of rules.
 
-use crate::base::{Binding, max};
+use crate::base::{Binding, TypeRule, max};
+use crate::expression::Expression;
 use crate::invariants::Invariant;
 use crate::limits::MAX_BASES;
-use crate::report::Severity;
-use crate::rows::long;
+use crate::urls::long;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
-
-/// A type that a rule allows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TypeRule {
-    pub(crate) code: String,
-    /// Canonical URLs of the structures that a reference may go to.
-    pub(crate) targets: Vec<String>,
-    /// Canonical URLs of the profiles that the value itself is held to.
-    pub(crate) profiles: Vec<String>,
-}
-
-impl TypeRule {
-    /// Reads `code(target,target){profile,profile}`.
-    pub(crate) fn parse(field: &str) -> Self {
-        let urls = |text: &str| text.split(',').filter(|u| !u.is_empty()).map(long).collect::<Vec<_>>();
-        let (front, profiles) =
-            field.split_once('{').map_or((field, ""), |(f, p)| (f, p.trim_end_matches('}')));
-        let (code, targets) =
-            front.split_once('(').map_or((front, ""), |(c, t)| (c, t.trim_end_matches(')')));
-        Self { code: code.to_owned(), targets: urls(targets), profiles: urls(profiles) }
-    }
-}
+use std::sync::Arc;
 
 /// A value that a rule asks for.
 #[derive(Clone, Debug)]
@@ -159,32 +137,6 @@ impl Slicing {
         slicing.closed = parts.next() == Some("closed");
         slicing.ordered = parts.next() == Some("ordered");
         Some(slicing)
-    }
-}
-
-/// An invariant that a definition states as FHIRPath.
-#[derive(Clone, Debug)]
-pub(crate) struct Expression {
-    pub(crate) key: String,
-    pub(crate) severity: Severity,
-    pub(crate) path: String,
-    /// What it asks for, in the definition's words.
-    pub(crate) human: String,
-    compiled: OnceLock<Option<Arc<causeway_fhirpath::Expression>>>,
-}
-
-impl Expression {
-    /// Reads `["key","severity","expression","human"]`.
-    pub(crate) fn parse(row: &str) -> Option<Self> {
-        let [key, severity, path, human] = serde_json::from_str::<[String; 4]>(row).ok()?;
-        let severity = if severity == "warning" { Severity::Warning } else { Severity::Error };
-        Some(Self { key, severity, path, human, compiled: OnceLock::new() })
-    }
-
-    /// The expression, read when first needed; `None` where it is no FHIRPath that the engine knows.
-    pub(crate) fn compiled(&self) -> Option<&causeway_fhirpath::Expression> {
-        let read = || causeway_fhirpath::Expression::parse(&self.path).ok().map(Arc::new);
-        self.compiled.get_or_init(read).as_deref()
     }
 }
 
@@ -326,7 +278,7 @@ pub(crate) fn compile(url: &str, rows: &HashMap<String, Arc<ProfileRows>>) -> Op
         || own.id.starts_with("UKCore")
     {
         "ukcore"
-    } else if url.starts_with(crate::rows::FHIR_STRUCTURE) {
+    } else if url.starts_with(crate::urls::FHIR_STRUCTURE) {
         "r4"
     } else {
         "profile"

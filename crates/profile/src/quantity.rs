@@ -22,8 +22,11 @@ pub(crate) fn compare(value: &Value, limit: &Value) -> Option<Ordering> {
         },
         (Value::Object(_), Value::Object(b)) if b.contains_key("code") || b.contains_key("unit") => {
             let quantity = |value| {
-                let node =
-                    Node { value: Some(value), extra: None, ty: crate::expressions::type_of("Quantity") };
+                let node = Node {
+                    value: Some(value),
+                    extra: None,
+                    ty: crate::walk::expressions::type_of("Quantity"),
+                };
                 match node.system() {
                     Some(Item::Quantity(quantity)) => Some(quantity),
                     _ => None,

@@ -1,7 +1,6 @@
 //! What a check found, what it was held against, and what could not be checked.
 
 use crate::limits::MAX_KEPT;
-use crate::places::Place;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -237,4 +236,13 @@ pub(crate) fn render(steps: &[Step<'_>]) -> String {
         }
     }
     out
+}
+
+/// A place in a text, both counted from 1; columns are characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The character within the line.
+    pub column: usize,
 }

@@ -3,11 +3,12 @@
 use crate::UnknownExtensions;
 use crate::base::{Binding, Element, ElementType, Strength, Type};
 use crate::codes::{Belongs, ValueSet};
+use crate::invariants::Object;
 use crate::invariants::narrative::{anchors as narrative_anchors, local_links};
 use crate::primitive::Primitive;
 use crate::profiles::{Expected, Node};
 use crate::report::{About, Severity, Step, Unchecked};
-use crate::walk::{Object, Walker};
+use crate::walk::Walker;
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -317,7 +318,7 @@ impl<'a> Walker<'a> {
             (Severity::Warning, "the extension is CareConnect's, made for STU3; UK Core has its own")
         } else if url.starts_with("https://fhir.hl7.org.uk/StructureDefinition/") {
             (Severity::Warning, "UK Core has no extension of this name: it may be misspelt or retired")
-        } else if url.starts_with(crate::rows::FHIR_STRUCTURE) {
+        } else if url.starts_with(crate::urls::FHIR_STRUCTURE) {
             (Severity::Warning, "R4 has no extension of this name: it may be misspelt or of another version")
         } else if key == "modifierExtension" {
             (

@@ -1,7 +1,7 @@
 //! Invariants of data types.
 
+use super::Object;
 use super::{Invariant, error, has, has_choice, in_order, narrative, number, text};
-use crate::walk::Object;
 use serde_json::Value;
 
 const UCUM: &str = "http://unitsofmeasure.org";

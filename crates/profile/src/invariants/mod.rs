@@ -10,8 +10,7 @@ mod uk_core;
 
 use crate::primitive::Moment;
 use crate::report::Severity;
-use crate::walk::Object;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// One invariant.
 #[derive(Debug)]
@@ -119,3 +118,5 @@ fn in_order(object: &Object, first: &str, second: &str) -> bool {
         _ => true,
     }
 }
+
+pub(crate) type Object = Map<String, Value>;

@@ -1,7 +1,7 @@
 //! Invariants of resources that a care record uses.
 
 use super::{Invariant, coded, error, has, has_choice, in_order, items, text, warning};
-use crate::walk::Object;
+use crate::invariants::Object;
 use serde_json::Value;
 use std::collections::HashSet;
 

@@ -1,7 +1,7 @@
 //! Invariants that UK Core's profiles state.
 
 use super::{Invariant, error, has, has_choice, items, text, warning};
-use crate::walk::Object;
+use crate::invariants::Object;
 use serde_json::Value;
 
 const MEDIA_LINK: &str = "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.media.link";

@@ -1,9 +1,10 @@
 //! References: their form, their targets, and whether what they point to inside the document is there.
 
-use crate::bundle::Resolved;
+use super::Walker;
+use super::bundle::Resolved;
+use crate::invariants::Object;
 use crate::profiles::{Node, Profile};
 use crate::report::{Severity, Step};
-use crate::walk::{Object, Walker};
 use serde_json::Value;
 use std::cell::Cell;
 use std::collections::HashMap;

@@ -1,9 +1,9 @@
 //! Invariants given as FHIRPath: those of loaded profiles, and those of R4 that are no function of this crate.
 
+use super::Walker;
 use crate::codes::Belongs;
-use crate::profiles::Expression;
+use crate::expression::Expression;
 use crate::report::{About, Severity, Unchecked};
-use crate::walk::Walker;
 use causeway_fhirpath::model::{Model, TypeId};
 use causeway_fhirpath::{Coded, Environment, Host, Item, Node};
 use serde_json::Value;
@@ -92,7 +92,7 @@ impl<'a> Walker<'a> {
     fn root_value(&self) -> Option<&'a Value> {
         self.containers
             .last()
-            .map(crate::references::Container::whole)
+            .map(super::references::Container::whole)
             .or_else(|| self.values.last().copied())
     }
 }

@@ -1,10 +1,10 @@
 //! Bundles that are checked entry by entry: what must be known of all entries before one can be checked.
 
+use super::Walker;
 use crate::Options;
 use crate::base::Fnv;
 use crate::definitions::Definitions;
 use crate::report::{Report, Unchecked};
-use crate::walk::Walker;
 use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -88,7 +88,7 @@ impl BundleDigest {
                 .entry(key)
                 .or_insert(Known { ty: u16::try_from(place).unwrap_or(u16::MAX), count: 0 });
             known.count = known.count.saturating_add(1);
-            if let Some((_, ty, id)) = crate::bundle::restful(url) {
+            if let Some((_, ty, id)) = super::bundle::restful(url) {
                 let key = self.digest((ty, id));
                 self.by_id.insert(key);
             }

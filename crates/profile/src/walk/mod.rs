@@ -1,21 +1,25 @@
 //! The walk over a document: structure, cardinality, types, and the rules of profiles at each element.
 
+mod bundle;
+pub(crate) mod expressions;
+pub mod parts;
+mod references;
+
+use self::bundle::BundleIndex;
+use self::expressions::type_of;
+use self::parts::BundleDigest;
+use self::references::Container;
 use crate::Options;
 use crate::base::{Element, ElementType, Fnv, Kind, Type, TypeId};
-use crate::bundle::BundleIndex;
 use crate::definitions::Definitions;
-use crate::expressions::type_of;
+use crate::invariants::Object;
 use crate::limits::{MAX_COVERED, MAX_DEPTH, MAX_PROBES, MAX_PROFILES, MAX_TEXT};
-use crate::parts::BundleDigest;
 use crate::primitive::{JsonKind, Primitive};
 use crate::profiles::Node;
-use crate::references::Container;
 use crate::report::{About, Finding, Report, Severity, Step, Unchecked, render};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
-
-pub(crate) type Object = Map<String, Value>;
 
 /// The state of one check.
 pub(crate) struct Walker<'a> {
@@ -286,7 +290,7 @@ impl<'a> Walker<'a> {
     /// The rules of a profile that a resource of this type claims.
     fn claim(&mut self, claimed: &'a str, name: &str) -> Option<&'a Node> {
         let (url, version) = claimed.split_once('|').map_or((claimed, None), |(u, v)| (u, Some(v)));
-        if url.strip_prefix(crate::rows::FHIR_STRUCTURE) == Some(name) {
+        if url.strip_prefix(crate::urls::FHIR_STRUCTURE) == Some(name) {
             if version.is_some_and(|v| v != "4.0.1" && !"4.0.1".starts_with(&format!("{v}."))) {
                 self.error("profile/version", "the profile is claimed in another version than is known here");
             }

@@ -1,8 +1,9 @@
 //! Rules on whole Bundles: bdl-1 to bdl-12, fullUrls, ids.
 
-use crate::parts::BundleDigest;
+use super::Walker;
+use super::parts::BundleDigest;
+use crate::invariants::Object;
 use crate::report::Step;
-use crate::walk::{Object, Walker};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -244,7 +245,7 @@ impl<'a> Walker<'a> {
     /// Checks a Bundle without its entries.
     pub(crate) fn shell(&mut self, bundle: &'a Value, digest: &'a BundleDigest) {
         self.digest = Some(digest);
-        self.resource(bundle, crate::walk::Place::Root, &[]);
+        self.resource(bundle, super::Place::Root, &[]);
     }
 
     fn entry(&mut self, kind: &str, entry: &'a Value) {
