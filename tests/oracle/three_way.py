@@ -36,6 +36,10 @@ FORMATS = {
     "stu3-to-r4": ("careconnect", "stu3-to-r4", "peer"),
     "careconnect": ("careconnect", "careconnect-stu3", "self"),
     "gp2gp": ("gp2gp", "gp2gp", "native"),
+    "eps": ("eps", "eps-hl7v3", "peer"),
+    "nhais": ("nhais", "nhais", "peer"),
+    "itk-cda": ("itk-cda", "itk-cda-111", "peer"),
+    "transfer-of-care": ("transfer-of-care", "itk3-toc", "self"),
 }
 
 

@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
-use causeway_core::{Issue, ItemId, Ledger, Outcome, Sources, common, limits};
+use causeway_core::{Issue, IssueCode, ItemId, Leaf, Ledger, Outcome, Sources, common, limits};
 use causeway_fhir::profiles::default_profile;
 use causeway_fhir::writer::Mark;
 use causeway_fhir::{Ref, Writer, systems};
 use sha1::{Digest, Sha1};
 use uuid::Uuid;
 
+use crate::local::{LocalMaps, Offered, Work, generic};
 use crate::{Context, Output, Sink};
 
 /// Which profile a resource claims.
@@ -87,6 +88,10 @@ pub struct Composer<'c> {
     received: String,
     /// SHA-1 of namespace, sender and adapter: the start of every id.
     id_start: Sha1,
+    /// The site's tables, where some are for this sender and format.
+    local: Option<&'c dyn LocalMaps>,
+    /// Values that the adapter has no place for, since the last bundle.
+    offered: Vec<Offered>,
 }
 
 /// Text of a JSON string, quotation marks included.
@@ -109,11 +114,19 @@ impl<'c> Composer<'c> {
             quoted(&sender.code),
             quoted(name),
         );
+        let mut writer = Writer::new(context.explain);
+        let local = context.local.as_ref().map(|local| &*local.0);
+        let local = local.filter(|local| local.concern(sender, adapter));
+        if local.is_some() {
+            writer.follow();
+        }
         Self {
             context,
             ledger: Ledger::new(),
             adapter,
-            writer: Writer::new(context.explain),
+            writer,
+            local,
+            offered: Vec::new(),
             issues: Vec::new(),
             outputs: Vec::new(),
             open: None,
@@ -230,7 +243,7 @@ impl<'c> Composer<'c> {
         let source = &self.meta_source;
         let tags = &self.meta_tags;
         let w = &mut self.writer;
-        w.root(kind);
+        w.root(kind, &target.id);
         w.entry(|w| {
             w.verbatim("fullUrl", &["\"urn:uuid:", &target.id, "\""]);
             w.resource_scope(|w| {
@@ -344,12 +357,15 @@ impl<'c> Composer<'c> {
         if open.order.is_empty() {
             self.writer.rollback(open.start);
             self.settle();
+            self.writer.take_trail();
+            self.offered.clear();
             return false;
         }
         self.provenance(&open);
         let mut json = self.writer.take();
         json.extend_from_slice(b"]}");
         self.settle();
+        self.localise(&mut json);
         self.outputs.push(Output {
             json,
             id: open.id,
@@ -368,6 +384,66 @@ impl<'c> Composer<'c> {
             self.writer.rollback(open.start);
         }
         self.settle();
+        self.writer.take_trail();
+        self.offered.clear();
+    }
+
+    /// Whether the site's own tables name a place of the source (`ZPI-3.1`, a heading).
+    pub fn is_named(&self, place: &str) -> bool {
+        self.local.is_some_and(|local| local.name(&self.context.sender, self.adapter, place))
+    }
+
+    /// Offers a value that has no place in what the adapter writes to the site's own tables. They are asked when the bundle
+    /// that is open, or the next one, ends; what is refused by then is passed over.
+    pub fn offer(&mut self, leaf: Leaf<'_>) {
+        if self.local.is_none() || leaf.is_blank() {
+            return;
+        }
+        let place = self.ledger.items().get(leaf.id as usize);
+        let place = place.map(|item| generic(&item.place.render(self.ledger.outline())));
+        if place.is_some_and(|place| self.is_named(&place)) {
+            self.offered.push(Offered { item: leaf.id, text: leaf.text.to_owned() });
+        }
+    }
+
+    /// Lets the site's own tables add to a finished bundle.
+    fn localise(&mut self, json: &mut Vec<u8>) {
+        let Some(local) = self.local else { return };
+        let trail = self.writer.take_trail();
+        let applied = local.apply(&Work {
+            sender: &self.context.sender,
+            adapter: self.adapter,
+            zone: &self.context.zone,
+            bundle: json,
+            trail: &trail,
+            offered: &std::mem::take(&mut self.offered),
+            ledger: &self.ledger,
+        });
+        let mut known = HashSet::new();
+        for claim in applied.claims {
+            self.ledger.claim(claim.item, claim.outcome, claim.reason);
+            self.ledger.note(claim.item, claim.reason);
+            if self.context.explain && !claim.path.is_empty() {
+                self.ledger.trace(claim.item, &claim.path);
+            }
+            if claim.outcome == Outcome::Mapped {
+                known.extend(self.ledger.position(claim.item).map(|at| (at.span, at.path)));
+            }
+        }
+        // What no table of the adapter knew is known now.
+        let unknown = |issue: &Issue| {
+            issue.code == IssueCode::CodeInvalid
+                && issue.position.as_ref().is_some_and(|at| known.contains(&(at.span, at.path.clone())))
+        };
+        if !known.is_empty() {
+            self.issues.retain(|issue| !unknown(issue));
+        }
+        for (item, issue) in applied.issues {
+            self.issue_at(item, issue);
+        }
+        if let Some(bundle) = applied.bundle {
+            *json = bundle;
+        }
     }
 
     /// Number of the first item entered since the open bundle was begun.
@@ -383,7 +459,7 @@ impl<'c> Composer<'c> {
         let source = &self.meta_source;
         let tags = &self.meta_tags;
         let w = &mut self.writer;
-        w.root("Provenance");
+        w.root("Provenance", &id);
         w.entry(|w| {
             w.fixed("fullUrl", &format!("urn:uuid:{id}"));
             w.resource_scope(|w| {

@@ -11,6 +11,7 @@ pub mod composer;
 pub mod contract;
 pub mod control_id;
 pub mod isolation;
+pub mod local;
 pub mod read_back;
 pub mod render;
 pub mod table;
@@ -73,6 +74,8 @@ pub struct Context {
     pub explain: bool,
     /// Options by name, off unless listed; each adapter's README says which it knows.
     pub options: Vec<String>,
+    /// The site's own tables, where it has some.
+    pub local: Option<local::Local>,
 }
 
 impl Context {
@@ -89,6 +92,7 @@ impl Context {
             original: original.into(),
             explain: false,
             options: Vec::new(),
+            local: None,
         }
     }
 

@@ -48,6 +48,8 @@ pub struct Settings {
     pub sign_in: Option<causeway_access::oidc::Settings>,
     /// Certificates of the HTTP door.
     pub tls: Option<causeway_host::tls::Settings>,
+    /// The site's own tables for translations.
+    pub local: Option<causeway_adapter::local::Local>,
     /// What is dangerous in the configuration, a sentence each, for `/health`.
     pub warnings: Vec<String>,
 }

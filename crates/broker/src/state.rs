@@ -173,6 +173,7 @@ impl AppState {
         );
         let mut context = Context::new(who, received, original_uri(message));
         context.explain = explain;
+        context.local.clone_from(&self.config.local);
         if let Some(organisation) = organisation {
             context.options = organisation.options;
             if let Some(zone) = organisation.zone.and_then(|z| jiff::tz::TimeZone::get(&z).ok()) {

@@ -146,6 +146,30 @@ pub struct How {
     /// Switch on an adapter's option (see its README), as often as needed.
     #[arg(long = "option", value_name = "NAME")]
     options: Vec<String>,
+    /// A local map: what codes, Z-segments and extra columns of the sender mean (docs/guides/local-maps.md), as often as needed.
+    #[arg(long = "map", value_name = "FILE")]
+    maps: Vec<PathBuf>,
+}
+
+impl How {
+    /// The local maps, read and judged.
+    ///
+    /// # Errors
+    /// What is wrong with them, a line each.
+    fn local(&self) -> Result<Option<causeway_adapter::local::Local>, String> {
+        let lines = |faults: Vec<(usize, causeway_local::Fault)>| {
+            faults.iter().map(|(_, fault)| fault.to_string()).collect::<Vec<_>>().join("\n")
+        };
+        let maps = causeway_service::local::read(&self.maps).map_err(lines)?;
+        let sender = input::sender(self.sender.as_deref()).code;
+        for map in maps.maps() {
+            if !map.senders().iter().any(|code| code.eq_ignore_ascii_case(&sender)) {
+                let senders = map.senders().join(", ");
+                print(&format!("{} is for {senders}, not for {sender} (--sender)\n", map.label()));
+            }
+        }
+        Ok(maps.shared())
+    }
 }
 
 /// Arguments of `explain`.
@@ -548,8 +572,9 @@ fn run_translate(args: &Translate) -> Result<u8, String> {
         return Err("no files there".to_owned());
     }
     let to = args.to.as_deref().map(translate::writer).transpose()?;
+    let local = args.how.local()?;
     let mut run =
-        Run { args, to, parts: translate::Parts::default(), named: HashSet::new(), read: 0, refused: 0 };
+        Run { args, to, local, parts: translate::Parts::default(), named: HashSet::new(), read: 0, refused: 0 };
     for one in &inputs {
         let bytes = std::fs::read(&one.path).map_err(|e| format!("{}: {e}", one.path.display()))?;
         match detect::choose(ADAPTERS, args.how.format.as_deref(), &bytes) {
@@ -575,6 +600,8 @@ struct Run<'a> {
     args: &'a Translate,
     /// The format that each bundle is written in too.
     to: Option<&'static dyn causeway_adapter::Adapter>,
+    /// The site's own tables.
+    local: Option<causeway_adapter::local::Local>,
     parts: translate::Parts,
     /// Where outputs of this run have gone.
     named: HashSet<PathBuf>,
@@ -608,6 +635,7 @@ impl Run<'_> {
         let mut context = input::context(&one.path, bytes, input::sender(self.args.how.sender.as_deref()));
         context.explain = self.args.explain;
         context.options.clone_from(&self.args.how.options);
+        context.local.clone_from(&self.local);
         let base = self.base(one);
         let report = translate::one(adapter, version, bytes, &context, base.as_deref(), self.to)
             .map_err(|e| format!("{}: {e}", one.path.display()))?;
@@ -671,6 +699,7 @@ fn run_explain(args: &Explain) -> Result<u8, String> {
     let mut context = input::context(&args.path, &bytes, input::sender(args.how.sender.as_deref()));
     context.explain = true;
     context.options.clone_from(&args.how.options);
+    context.local = args.how.local()?;
     let translation = causeway_adapter::translate(adapter, &bytes, &context);
     print(&format!("{} {version}\n\n", adapter.format().title));
     print(&explain::text(&explain::lines(&bytes, &translation)));

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use causeway_adapter::local::Local;
 use causeway_adapter::{
     Acknowledgement, Adapter, Context, Detection, Encoded, Format, Output, Part, Sender, Sink, Translation,
     isolation,
@@ -36,6 +37,9 @@ pub struct WireContext {
     original: String,
     explain: bool,
     options: Vec<String>,
+    /// The site's own tables, where some are for this message.
+    #[serde(default)]
+    local: Option<String>,
 }
 
 /// A request to translate.
@@ -81,7 +85,8 @@ pub struct Reply {
 }
 
 impl WireContext {
-    fn of(context: &Context) -> Self {
+    fn of(context: &Context, adapter: &str) -> Self {
+        let local = context.local.as_ref().filter(|local| local.0.concern(&context.sender, adapter));
         let Sender { system, code, name } = context.sender.clone();
         Self {
             received: context.received.to_string(),
@@ -91,6 +96,7 @@ impl WireContext {
             original: context.original.clone(),
             explain: context.explain,
             options: context.options.clone(),
+            local: local.map(|local| local.0.carried()),
         }
     }
 
@@ -104,8 +110,26 @@ impl WireContext {
         context.namespace = self.namespace.parse().ok()?;
         context.explain = self.explain;
         context.options = self.options;
+        context.local = match self.local {
+            Some(text) => Some(local_maps(text)?),
+            None => None,
+        };
         Some(context)
     }
+}
+
+/// The site's own tables that came with a request. They are read once for as long as they stay the same.
+fn local_maps(text: String) -> Option<Local> {
+    static LAST: Mutex<Option<(String, Local)>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((known, maps)) = last.as_ref()
+        && *known == text
+    {
+        return Some(maps.clone());
+    }
+    let maps = causeway_local::Maps::of_carried(&text).ok()?.shared()?;
+    *last = Some((text, maps.clone()));
+    Some(maps)
 }
 
 /// Translates what a request asks for; `None` where the request names no adapter or can't be read.
@@ -360,7 +384,7 @@ impl Remote {
     fn ask(&self, input: &[u8], context: &Context) -> Result<Reply, Issue> {
         let request = Request {
             adapter: self.local.name().to_owned(),
-            context: WireContext::of(context),
+            context: WireContext::of(context, self.local.name()),
             input: BASE64.encode(input),
         };
         match &self.leg {

@@ -7,6 +7,7 @@ use causeway_service::check;
 use causeway_service::config::{self, Config};
 use causeway_service::exposure;
 use causeway_service::finding::Finding;
+use causeway_service::local;
 use causeway_service::state::Adapters;
 use clap::{Args, ValueEnum};
 
@@ -76,6 +77,8 @@ struct Given {
     file: Option<(PathBuf, String)>,
     /// What was made, where this is the first start in an empty folder.
     made: Option<init::Made>,
+    /// What is wrong with the local maps.
+    local: Vec<Finding>,
 }
 
 /// Whether a folder is not there or has nothing in it.
@@ -114,13 +117,14 @@ fn given(args: &ServeArgs) -> Result<Given, String> {
         config.listen.clone_from(listen);
     }
     config.open |= args.open;
-    Ok(Given { config, file, made })
+    Ok(Given { config, file, made, local: Vec::new() })
 }
 
 impl Given {
     fn findings(&self, adapters: Adapters, endpoints: &[String]) -> Vec<Finding> {
         let mut all = check::findings(&self.config, adapters, endpoints);
         all.extend(check::missing_files(&self.config));
+        all.extend(self.local.iter().cloned());
         all.extend(exposure::refused(&self.config, self.file.as_ref().map(|(path, _)| path.as_path())));
         all
     }
@@ -143,6 +147,7 @@ pub fn run(args: &ServeArgs, adapters: Adapters) -> Result<u8, String> {
     }
     serve::keep_files_private();
     let mut given = given(args)?;
+    given.local = local::load(&mut given.config, adapters);
     if args.check {
         return Ok(checked(&given, adapters));
     }
@@ -194,11 +199,12 @@ fn checked(given: &Given, adapters: Adapters) -> u8 {
     let count = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
     let mailboxes = config.mesh.as_ref().map_or(0, |m| m.mailboxes.len());
     print(&format!(
-        "good: {}, {}, {}, {}\n",
+        "good: {}, {}, {}, {}, {}\n",
         count(config.organisations.len(), "organisation"),
         if mailboxes == 1 { "1 mailbox".to_owned() } else { format!("{mailboxes} mailboxes") },
         count(config.routes.len(), "route"),
         count(config.endpoints.len(), "endpoint"),
+        count(config.local_maps.len(), "local map"),
     ));
     0
 }

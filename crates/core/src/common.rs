@@ -77,6 +77,21 @@ crate::rules! {
     XML_ATTRIBUTES Fatal TooLong "xml-attributes" "an XML element has too many attributes";
     XML_NODES Fatal TooLong "xml-nodes" "the XML has too many elements";
     XML_LENGTH Fatal TooLong "xml-length" "an XML name or value is too long";
+    // Local maps.
+    LOCAL_MAP_VALUE Warning Value "local-map-value"
+        "a local map names this place, and its value is not of the type that the map says; it was kept only in the original"
+        "correct the value at its source, or the type in the local map";
+    LOCAL_MAP_TAKEN Warning Conflict "local-map-taken"
+        "a local map names an element that has another value already; this value was kept only in the original"
+        "a person who knows the sender must say which is right; name another element in the local map";
+    LOCAL_MAP_NOWHERE Warning NotFound "local-map-nowhere"
+        "a local map names a resource that this message has not, or has several of; the value was kept only in the original"
+        "name a resource in the local map of which each message has one";
+    LOCAL_MAP_CODE Warning CodeInvalid "local-map-code"
+        "the local map's table of codes has not this code; its words were kept" "add the code to the table of the local map";
+    LOCAL_MAP_INVALID Warning BusinessRule "local-map-invalid"
+        "what a local map says here would make the resource invalid; it was left out"
+        "correct the local map; its guide says what it may name";
     // HL7 version 3.
     CODE_SYSTEM_UNKNOWN Warning CodeInvalid "code-system-unknown"
         "the code system is no OID; the code was kept without it" "name the code system by its OID";

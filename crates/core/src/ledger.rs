@@ -239,6 +239,16 @@ impl Ledger {
         }
     }
 
+    /// Says of an item that is mapped and of which nothing is said yet by what it was.
+    pub fn note(&mut self, id: ItemId, reason: &'static str) {
+        if let Some(item) = self.items.get_mut(id as usize)
+            && item.outcome == Outcome::Mapped
+            && item.reason.is_empty()
+        {
+            item.reason = reason;
+        }
+    }
+
     /// Claims an outcome for every item in a range of numbers that has none yet.
     pub fn claim_rest(&mut self, range: std::ops::Range<ItemId>, outcome: Outcome, reason: &'static str) {
         let end = (range.end as usize).min(self.items.len());

@@ -28,12 +28,38 @@ struct Claim {
     reason: &'static str,
 }
 
+/// That an item went to a path of a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The source item.
+    pub item: ItemId,
+    /// The resource, as its place in [`Trail::resources`].
+    pub resource: u32,
+    /// Path from the resource's type on: `Patient.name[0].family`.
+    pub path: Box<str>,
+}
+
+/// Where items went, resource by resource: what [`Writer::follow`] keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trail {
+    /// Ids of resources, in order of writing.
+    pub resources: Vec<String>,
+    /// In the order of writing.
+    pub steps: Vec<Step>,
+}
+
 #[derive(Default)]
 struct Tracer {
     path: String,
     /// Element count of each open array, by depth of nesting.
     counters: Vec<usize>,
-    traced: Vec<(ItemId, Box<str>)>,
+    traced: Vec<Step>,
+    /// Ids of the resources begun.
+    resources: Vec<String>,
+    /// Whether the ledger is told the paths.
+    told: bool,
+    /// Where what is settled is kept, where somebody asks for it.
+    trail: Option<Vec<Step>>,
 }
 
 /// Writes one JSON value after another into a buffer, leaving out what turns out to be empty.
@@ -64,7 +90,22 @@ pub struct Mark {
 impl Writer {
     /// A writer; with `explain` it also records the path that each item went to.
     pub fn new(explain: bool) -> Self {
-        Self { tracer: explain.then(Tracer::default), ..Self::default() }
+        Self {
+            tracer: explain.then(|| Tracer { told: true, ..Tracer::default() }),
+            ..Self::default()
+        }
+    }
+
+    /// Keeps from now on where items go, for [`Writer::take_trail`].
+    pub fn follow(&mut self) {
+        self.tracer.get_or_insert_default().trail = Some(Vec::new());
+    }
+
+    /// What was followed and settled since the last time.
+    pub fn take_trail(&mut self) -> Trail {
+        let Some(tracer) = &mut self.tracer else { return Trail::default() };
+        let steps = tracer.trail.as_mut().map(std::mem::take).unwrap_or_default();
+        Trail { resources: std::mem::take(&mut tracer.resources), steps }
     }
 
     /// Makes room for so many bytes more: a hint for outputs whose size can be told.
@@ -157,15 +198,23 @@ impl Writer {
             ledger.claim(claim.item, claim.outcome, claim.reason);
         }
         if let Some(tracer) = &mut self.tracer {
-            for (item, path) in tracer.traced.drain(..) {
-                ledger.trace(item, &path);
+            for step in tracer.traced.drain(..) {
+                if tracer.told {
+                    ledger.trace(step.item, &step.path);
+                }
+                if let Some(trail) = &mut tracer.trail {
+                    trail.push(step);
+                }
             }
         }
     }
 
     /// Starts the path of a resource in explain mode (`Patient`); the path is reset.
-    pub fn root(&mut self, kind: &str) {
+    pub fn root(&mut self, kind: &str, id: &str) {
         if let Some(tracer) = &mut self.tracer {
+            if tracer.trail.is_some() {
+                tracer.resources.push(id.to_owned());
+            }
             tracer.path.clear();
             tracer.path.push_str(kind);
             tracer.counters.clear();
@@ -203,7 +252,10 @@ impl Writer {
             path.push('.');
             path.push_str(key);
         }
-        from.each(&mut |item| tracer.traced.push((item, path.as_str().into())));
+        let resource = tracer.resources.len().saturating_sub(1) as u32;
+        from.each(&mut |item| {
+            tracer.traced.push(Step { item, resource, path: path.as_str().into() });
+        });
     }
 
     fn comma(&mut self) {
@@ -580,7 +632,7 @@ mod tests {
             ledger.add(Place::Whole, Span::default());
         }
         let mut w = Writer::new(true);
-        w.root("Patient");
+        w.root("Patient", "");
         w.element(|w| {
             w.array("name", |w| {
                 w.element(|w| w.string("family", "X", 0u32));

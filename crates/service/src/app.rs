@@ -240,6 +240,7 @@ impl From<Config> for Settings {
             messaging: config.messaging,
             sign_in: config.sign_in,
             tls: config.tls,
+            local: config.local,
         }
     }
 }

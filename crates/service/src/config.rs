@@ -46,6 +46,11 @@ pub struct Config {
     /// Organisations.
     #[serde(rename = "organisation")]
     pub organisations: Vec<Organisation>,
+    /// Files of local maps: what the site adds to translations.
+    pub local_maps: Vec<PathBuf>,
+    /// The same, read. Set by programs only.
+    #[serde(skip)]
+    pub local: Option<causeway_adapter::local::Local>,
     /// MLLP listeners.
     #[serde(rename = "mllp")]
     pub mllp_listeners: Vec<mllp::Settings>,
@@ -111,6 +116,8 @@ impl Default for Config {
             limits: Limits::default(),
             retention: Retention::default(),
             organisations: Vec::new(),
+            local_maps: Vec::new(),
+            local: None,
             mllp_listeners: Vec::new(),
             scaip_listeners: Vec::new(),
             routes: Vec::new(),

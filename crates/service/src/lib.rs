@@ -11,6 +11,7 @@ pub mod exposure;
 pub mod finding;
 mod health;
 mod heavy;
+pub mod local;
 mod metrics;
 mod named;
 mod negotiate;

@@ -21,7 +21,8 @@ pub enum Relationship {
 }
 
 impl Relationship {
-    fn parse(text: &str) -> Option<Self> {
+    /// From its FHIR code.
+    pub fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "equivalent" | "equal" => Self::Equivalent,
             "wider" => Self::Wider,

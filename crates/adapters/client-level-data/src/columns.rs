@@ -148,6 +148,17 @@ impl Heading {
     /// missed is missing, or where a column is missing beside a heading that is not known: it may be that
     /// column under another name, and which one would be a guess.
     pub fn read<'a>(cells: impl Iterator<Item = &'a str>) -> Result<Self, Issue> {
+        Self::read_for(cells, |_| false)
+    }
+
+    /// The same, where the site's own tables know headings of their own (`is_sites`).
+    ///
+    /// # Errors
+    /// As [`Heading::read`].
+    pub fn read_for<'a>(
+        cells: impl Iterator<Item = &'a str>,
+        is_sites: impl Fn(&str) -> bool,
+    ) -> Result<Self, Issue> {
         let mut heading = Self {
             places: Vec::new(),
             names: Vec::new(),
@@ -168,16 +179,18 @@ impl Heading {
                         format!("the column {} occurs twice", column.heading()),
                     ));
                 }
-            } else if !cell.trim().is_empty() {
+            } else if !cell.trim().is_empty() && !is_sites(cell.trim()) {
                 unknown += 1;
             }
             if !cell.trim().is_empty() {
                 heading.width = at + 1;
             }
             heading.places.push(column);
-            heading.names.push(
-                column.map_or_else(|| format!("column {}", at + 1), |column| column.heading().to_owned()),
-            );
+            heading.names.push(match column {
+                Some(column) => column.heading().to_owned(),
+                None if is_sites(cell.trim()) => cell.trim().to_owned(),
+                None => format!("column {}", at + 1),
+            });
         }
         let missing: Vec<Column> =
             Column::ALL.into_iter().filter(|column| heading.at(*column).is_none()).collect();

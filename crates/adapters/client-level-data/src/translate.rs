@@ -43,12 +43,13 @@ pub fn stream(
     while is_blank_record(&mut records)? {
         number += 1;
     }
-    let heading = Heading::read((0..records.len()).map(|cell| records.text(cell)));
+    let mut composer = Composer::new(name, context);
+    let cells = (0..records.len()).map(|cell| records.text(cell));
+    let heading = Heading::read_for(cells, |cell| composer.is_named(cell));
     let heading = heading.map_err(|issue| {
         // The head of the file is still in the buffer after its first record.
         table::hint(records.head(), names_a_column, HEADING_CELLS).unwrap_or(issue)
     })?;
-    let mut composer = Composer::new(name, context);
     for cell in 0..records.len() {
         if !records.text(cell).trim().is_empty() {
             let place = Place::Cell { row: number, column: cell as u16 };
@@ -356,6 +357,7 @@ fn enter<'a>(file: &mut File<'_>, view: View<'a>, span: Span, number: u32) -> Op
         let id = file.c.ledger.add(place, view.span(cell));
         let Some(column) = file.heading.places.get(cell).copied().flatten() else {
             file.c.claim(id, Outcome::Unsupported, "the column is not of the specification");
+            file.c.offer(Leaf { text, id });
             continue;
         };
         let padded = text;

@@ -300,6 +300,10 @@ fn translate(
     w.mapped(header.decided);
     w.decides(header.control, "the ids of what the message makes; it is in the acknowledgement");
     w.decides(recipient, "for whom the bundle is");
+    // Segments of the sender's own have a place where the site's own tables give them one.
+    for segment in segments.iter().filter(|s| s.name().first() == Some(&b'Z')) {
+        segment.all().leaves().for_each(|leaf| c.offer(leaf));
+    }
     c.end(label, header.event(), recipient.map(|l| l.text.to_owned()));
     account::rest(c, env, &segments, items);
     Ok(())

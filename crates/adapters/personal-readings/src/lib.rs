@@ -2,6 +2,7 @@
 
 mod apple;
 pub mod limits;
+mod open_mhealth;
 mod rules;
 mod table;
 mod write;
@@ -28,9 +29,9 @@ pub const FORMAT: Format = Format {
     summary: "Blood pressure, weight, glucose, pulse, temperature and mood that a person takes at home",
     sector: Sector::Health,
     telling: Telling::Event,
-    versions: &["CSV with a heading", "Apple Health export (ZIP or XML)"],
-    media_types: &["text/csv", "application/zip", "application/xml"],
-    extensions: &["csv", "zip", "xml"],
+    versions: &["CSV with a heading", "Apple Health export (ZIP or XML)", "Open mHealth and IEEE 1752 data points"],
+    media_types: &["text/csv", "application/zip", "application/xml", "application/json"],
+    extensions: &["csv", "zip", "xml", "json"],
 };
 
 impl Adapter for PersonalReadings {
@@ -48,6 +49,9 @@ impl Adapter for PersonalReadings {
             Some(apple::Form::Zip) => return Detection::is(Confidence::Certain, "Apple Health export (ZIP)"),
             Some(apple::Form::Xml) => return Detection::is(Confidence::Certain, "Apple Health export (XML)"),
             None => {}
+        }
+        if open_mhealth::is_form(head) {
+            return Detection::is(Confidence::Certain, "Open mHealth or IEEE 1752");
         }
         match table::heading(&String::from_utf8_lossy(head)) {
             Some(_) => Detection::is(Confidence::Likely, "CSV"),
@@ -78,6 +82,9 @@ impl Adapter for PersonalReadings {
         let head = input.get(..limits::HEAD_BYTES.min(input.len())).unwrap_or_default();
         if apple::form(head).is_some() {
             return apple::stream(self.name(), &mut input, context, sink);
+        }
+        if open_mhealth::is_form(head) {
+            return open_mhealth::translate(self.name(), input, context, sink);
         }
         let source = text(input);
         let (separator, heading) = table::heading(&source).ok_or_else(|| rules::HEADING.issue())?;
@@ -112,8 +119,21 @@ fn text(input: &[u8]) -> Cow<'_, str> {
 fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], heading: usize) {
     let columns: Vec<Option<Column>> =
         rows.get(heading).into_iter().flatten().map(|cell| table::column(cell.text.trim())).collect();
-    let names: Vec<String> =
-        columns.iter().map(|c| c.map_or("another column", Column::words).to_owned()).collect();
+    // A heading that is not known may be anything; one that the site's own tables name is a heading.
+    let named: Vec<bool> =
+        rows.get(heading).into_iter().flatten().map(|cell| c.is_named(cell.text.trim())).collect();
+    let names: Vec<String> = rows
+        .get(heading)
+        .into_iter()
+        .flatten()
+        .zip(columns.iter().zip(&named))
+        .map(|(cell, known)| match known {
+            (Some(column), _) => column.words(),
+            (None, true) => cell.text.trim(),
+            (None, false) => "another column",
+        })
+        .map(str::to_owned)
+        .collect();
     c.ledger.set_outline(Arc::new(names));
     let owner = preamble(c, rows.get(..heading).unwrap_or_default());
     for (cell, column) in rows.get(heading).into_iter().flatten().zip(0u16..) {
@@ -123,6 +143,7 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], heading: usize) {
         let id = c.ledger.add(Place::Cell { row: heading as u32 + 1, column }, cell.span);
         match columns.get(usize::from(column)).copied().flatten() {
             Some(_) => c.claim(id, Outcome::Mapped, ""),
+            None if named.get(usize::from(column)) == Some(&true) => c.claim(id, Outcome::Structural, ""),
             None => c.issue_at(id, rules::COLUMN.issue()),
         }
     }
@@ -132,6 +153,7 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], heading: usize) {
     for (row, number) in rows.iter().zip(1u32..).skip(heading + 1) {
         let first = c.ledger.next_id();
         let mut cells: Vec<(Column, Leaf<'_>)> = Vec::new();
+        let mut extra: Vec<Leaf<'_>> = Vec::new();
         for (cell, column) in row.iter().zip(0u16..) {
             if cell.text.trim().is_empty() {
                 continue;
@@ -139,6 +161,8 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], heading: usize) {
             let id = c.ledger.add(Place::Cell { row: number, column }, cell.span);
             if let Some(found) = columns.get(usize::from(column)).copied().flatten() {
                 cells.push((found, Leaf { text: &cell.text, id }));
+            } else {
+                extra.push(Leaf { text: &cell.text, id });
             }
         }
         let items = first..c.ledger.next_id();
@@ -148,7 +172,7 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], heading: usize) {
         let read = person(&cells, owner).and_then(|who| Ok((who, moment(&cells, &zone)?)));
         match read {
             Ok(((number, leaf), (when, moment))) => {
-                let row = write::Row { cells, when, moment };
+                let row = write::Row { cells, extra, when, moment };
                 match people.iter_mut().find(|(n, ..)| *n == number) {
                     Some((_, _, rows)) => {
                         rows.push(row);
@@ -174,6 +198,7 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], heading: usize) {
         let patient = write::patient(c, *number, *leaf);
         for row in rows {
             write::row(c, number.as_str(), &patient, row);
+            row.extra.iter().for_each(|leaf| c.offer(*leaf));
         }
         c.end(format!("person {}", at + 1), "readings", None);
     }

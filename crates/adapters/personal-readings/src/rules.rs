@@ -32,5 +32,8 @@ causeway_adapter::rules! {
     ELEMENT_BROKEN Error Structure "element-broken" "the element can't be read, or names an entity that XML does not have; it was refused";
     VALUE_ABSENT Error Required "value-absent" "the record has no value; it was refused";
     BIRTH Warning Value "birth-date-not-taken" "the date of birth is no date or after the day of receipt; it was not taken";
+    // Open mHealth and IEEE 1752.
+    HEADER_ABSENT Error Structure "data-point-incomplete" "the data point has no header or no body; it was refused"
+        "send data points as the schemas have them: a header and a body";
     KIND_UNKNOWN Information NotSupported "record-kind-not-taken" "records of this type are no readings that are taken; they are kept only in the original";
 }

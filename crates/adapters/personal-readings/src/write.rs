@@ -12,6 +12,8 @@ use crate::table::{Column, Unit};
 /// One row, read.
 pub(crate) struct Row<'a> {
     pub cells: Vec<(Column, Leaf<'a>)>,
+    /// Cells of columns that are not known.
+    pub extra: Vec<Leaf<'a>>,
     pub when: When,
     /// Items that say when.
     pub moment: Vec<u32>,

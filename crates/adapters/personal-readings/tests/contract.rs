@@ -192,3 +192,36 @@ fn an_archive_that_is_no_export_is_refused() {
     let found = translate(&PersonalReadings, &with(zip(&[("export.xml", &bomb)])), &test_context());
     assert!(found.issues.iter().any(|i| i.rule == "export-breaks-off"), "{:?}", found.issues);
 }
+
+#[test]
+fn data_points_of_open_mhealth() {
+    let path = project_root().join("fixtures/personal-readings/open-mhealth/input.json");
+    let input = std::fs::read(path).expect("fixture");
+    let found = PersonalReadings.detect(&input);
+    assert_eq!(found.confidence, Confidence::Certain);
+    let translation = translate(&PersonalReadings, &input, &test_context());
+    let readings = resources(&translation, "Observation");
+    assert_eq!(readings.len(), 5);
+    let of = |code: &str| {
+        readings.iter().find(|r| r["code"]["coding"][0]["code"] == code).unwrap_or_else(|| panic!("{code}"))
+    };
+    let pressure = of("85354-9");
+    assert_eq!(pressure["component"][1]["valueQuantity"]["value"].to_string(), "88");
+    assert_eq!(pressure["effectiveDateTime"], "2026-10-20T07:31:00+01:00");
+    assert_eq!(pressure["note"][0]["text"], "body posture: sitting");
+    let weight = of("29463-7");
+    assert_eq!(weight["valueQuantity"]["value"].to_string(), "71.40");
+    assert_eq!((&weight["effectiveDateTime"], &weight["method"]["text"]), (&"2026-10-21".into(), &"Reported by the person".into()));
+    // An average does not pass for a reading of a moment.
+    let pulse = of("8867-4");
+    assert_eq!(pulse["note"][0]["text"], "descriptive statistic: average");
+    assert_eq!(pulse["effectivePeriod"]["end"], "2026-10-21T23:00:00Z");
+    assert_eq!(of("15074-8")["valueQuantity"]["code"], "mmol/L");
+    // Kelvin is no unit of the schema that has a code here: the words stay.
+    assert_eq!((&of("8310-5")["valueQuantity"]["unit"], of("8310-5")["valueQuantity"].get("code")), (&"K".into(), None));
+    let rules: Vec<&str> = translation.issues.iter().map(|i| i.rule).collect();
+    assert!(rules.contains(&"record-kind-not-taken") && rules.contains(&"time-invalid"), "{rules:?}");
+    for bad in ["NHS number,9990000018\n[", "[{\"header\":{\"schema_id\":{}},\"body\":{}}]"] {
+        assert!(translate(&PersonalReadings, bad.as_bytes(), &test_context()).unreadable, "{bad}");
+    }
+}

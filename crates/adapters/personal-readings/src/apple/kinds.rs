@@ -4,7 +4,7 @@ use causeway_fhir::systems;
 
 /// What a record measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Systolic,
     Diastolic,
     Weight,
@@ -40,7 +40,7 @@ pub(super) fn kind(name: &str) -> Option<Kind> {
 
 impl Kind {
     /// Name in keys.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Systolic | Self::Diastolic => "blood pressure",
             Self::Weight => "weight",
@@ -57,7 +57,7 @@ impl Kind {
     }
 
     /// LOINC's code and words. Glucose has one for each kind of unit.
-    pub(super) fn code(self, unit: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    pub(crate) fn code(self, unit: &str) -> Option<(&'static str, &'static str, &'static str)> {
         let (code, words) = match self {
             Self::Systolic => ("8480-6", "Systolic blood pressure"),
             Self::Diastolic => ("8462-4", "Diastolic blood pressure"),
@@ -78,7 +78,7 @@ impl Kind {
     }
 
     /// Whether FHIR counts it among the vital signs.
-    pub(super) fn vital(self) -> bool {
+    pub(crate) fn vital(self) -> bool {
         !matches!(self, Self::Glucose | Self::BodyFat)
     }
 

@@ -5,9 +5,9 @@
 //! by time and source.
 
 mod archive;
-mod kinds;
+pub(crate) mod kinds;
 mod pressure;
-mod reading;
+pub(crate) mod reading;
 
 use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read};
@@ -67,7 +67,7 @@ pub(crate) fn form(head: &[u8]) -> Option<Form> {
 }
 
 /// A first line of text, and what follows it.
-fn line(head: &[u8]) -> (&[u8], &[u8]) {
+pub(crate) fn line(head: &[u8]) -> (&[u8], &[u8]) {
     let text = head.get(..head.len().min(PREAMBLE_BYTES)).unwrap_or_default();
     let end = text.iter().position(|b| *b == b'\n');
     match end {
@@ -139,7 +139,7 @@ pub(crate) fn stream(
 }
 
 /// The first line: a cell that says `NHS number`, and the number beside it.
-fn person(c: &mut Composer<'_>, line: &[u8]) -> Result<NhsNumber, Issue> {
+pub(crate) fn person(c: &mut Composer<'_>, line: &[u8]) -> Result<NhsNumber, Issue> {
     let text = String::from_utf8_lossy(line);
     let rows = table::read(text.trim_end(), b',');
     let cells = rows.first().map(Vec::as_slice).unwrap_or_default();

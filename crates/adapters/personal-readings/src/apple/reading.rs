@@ -12,7 +12,7 @@ use super::kinds::{Kind, percent};
 use crate::rules;
 
 /// Writes the person into the open bundle.
-pub(super) fn patient(c: &mut Composer<'_>, number: NhsNumber, born: Option<&str>, sex: Option<&str>) -> Ref {
+pub(crate) fn patient(c: &mut Composer<'_>, number: NhsNumber, born: Option<&str>, sex: Option<&str>) -> Ref {
     c.resource("Patient", number.as_str(), |w| {
         w.array("identifier", |w| {
             nhs_number_told(w, number, (), Verification::PresentNotTraced, ());
@@ -117,7 +117,7 @@ impl<'r> Reading<'r> {
 }
 
 /// Status and category.
-pub(super) fn head(w: &mut Writer, vital: bool) {
+pub(crate) fn head(w: &mut Writer, vital: bool) {
     w.fixed("status", "final");
     if vital {
         w.array("category", |w| {
@@ -139,7 +139,7 @@ fn unit(kind: Kind, record: &Record) -> Option<&'static str> {
 }
 
 /// What was measured.
-pub(super) fn code(w: &mut Writer, kind: Kind, unit: Option<&str>, from: Option<Leaf<'_>>) {
+pub(crate) fn code(w: &mut Writer, kind: Kind, unit: Option<&str>, from: Option<Leaf<'_>>) {
     w.object("code", |w| match kind.code(unit.unwrap_or_default()) {
         Some((system, code, words)) => {
             w.array("coding", |w| {
