@@ -4,7 +4,7 @@ use causeway_profile::{Severity, check_value};
 use causeway_terminology::{Relationship, map};
 use serde_json::json;
 
-use crate::file::Row;
+use crate::row::Row;
 
 /// What a code means elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::code::Code;
 use crate::limits;
 use crate::place::Place;
+use crate::row::Row;
 
 /// A map's text. The caller has read the files; a table that is not there is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -249,19 +250,6 @@ impl Map {
     }
 }
 
-/// One row of a table: its cells by heading.
-pub(crate) struct Row<'a> {
-    cells: &'a csv::StringRecord,
-    columns: &'a HashMap<String, usize>,
-}
-
-impl Row<'_> {
-    /// A cell without blanks around it; empty where the table has no such column.
-    pub(crate) fn cell(&self, column: &str) -> &str {
-        self.columns.get(column).and_then(|at| self.cells.get(*at)).map_or("", str::trim)
-    }
-}
-
 /// Reads a table row by row; `take` says what is wrong with a row.
 fn rows(
     source: &Source,
@@ -331,7 +319,7 @@ fn rows(
             }
             continue;
         }
-        if let Err(text) = take(&Row { cells: &record, columns })
+        if let Err(text) = take(&Row::new(&record, columns))
             && !say(line, text)
         {
             break;

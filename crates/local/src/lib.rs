@@ -5,6 +5,7 @@ mod code;
 mod file;
 pub mod limits;
 mod place;
+mod row;
 mod value;
 
 use std::collections::HashSet;

@@ -3,7 +3,7 @@
 use causeway_profile::schema::TypeRef;
 
 use crate::code::is_uri;
-use crate::file::Row;
+use crate::row::Row;
 use crate::value::Kind;
 
 /// One row.

@@ -254,7 +254,9 @@ impl<'t> About<'t> {
         let instant = created.and_then(|l| When::iso(l.text, &c.context.zone).ok()?.fhir_instant());
         c.resource("Observation", &key, |w| {
             if let Some(id) = self.id {
-                w.array("identifier", |w| w.element(|w| w.leaf("value", id)));
+                w.array("identifier", |w| {
+                    w.element(|w| w.leaf("value", id));
+                });
             }
             reading::head(w, vital);
             code(w);

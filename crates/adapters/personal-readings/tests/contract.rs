@@ -193,13 +193,16 @@ fn an_archive_that_is_no_export_is_refused() {
     assert!(found.issues.iter().any(|i| i.rule == "export-breaks-off"), "{:?}", found.issues);
 }
 
+/// Sensed and self-reported, an interval with an average, a unit without a code, a schema that is no reading, a time that is none.
+const OPEN_MHEALTH: &[u8] = include_bytes!("open_mhealth.json");
+
 #[test]
 fn data_points_of_open_mhealth() {
-    let path = project_root().join("fixtures/personal-readings/open-mhealth/input.json");
-    let input = std::fs::read(path).expect("fixture");
-    let found = PersonalReadings.detect(&input);
+    let input = OPEN_MHEALTH;
+    Suite::new(&PersonalReadings).case("open-mhealth", input).check();
+    let found = PersonalReadings.detect(input);
     assert_eq!(found.confidence, Confidence::Certain);
-    let translation = translate(&PersonalReadings, &input, &test_context());
+    let translation = translate(&PersonalReadings, input, &test_context());
     let readings = resources(&translation, "Observation");
     assert_eq!(readings.len(), 5);
     let of = |code: &str| {
@@ -215,7 +218,7 @@ fn data_points_of_open_mhealth() {
     // An average does not pass for a reading of a moment.
     let pulse = of("8867-4");
     assert_eq!(pulse["note"][0]["text"], "descriptive statistic: average");
-    assert_eq!(pulse["effectivePeriod"]["end"], "2026-10-21T23:00:00Z");
+    assert_eq!(pulse["effectivePeriod"]["end"], "2026-10-21T23:00:00+00:00");
     assert_eq!(of("15074-8")["valueQuantity"]["code"], "mmol/L");
     // Kelvin is no unit of the schema that has a code here: the words stay.
     assert_eq!((&of("8310-5")["valueQuantity"]["unit"], of("8310-5")["valueQuantity"].get("code")), (&"K".into(), None));
