@@ -573,8 +573,15 @@ fn run_translate(args: &Translate) -> Result<u8, String> {
     }
     let to = args.to.as_deref().map(translate::writer).transpose()?;
     let local = args.how.local()?;
-    let mut run =
-        Run { args, to, local, parts: translate::Parts::default(), named: HashSet::new(), read: 0, refused: 0 };
+    let mut run = Run {
+        args,
+        to,
+        local,
+        parts: translate::Parts::default(),
+        named: HashSet::new(),
+        read: 0,
+        refused: 0,
+    };
     for one in &inputs {
         let bytes = std::fs::read(&one.path).map_err(|e| format!("{}: {e}", one.path.display()))?;
         match detect::choose(ADAPTERS, args.how.format.as_deref(), &bytes) {

@@ -90,10 +90,7 @@ pub struct Mark {
 impl Writer {
     /// A writer; with `explain` it also records the path that each item went to.
     pub fn new(explain: bool) -> Self {
-        Self {
-            tracer: explain.then(|| Tracer { told: true, ..Tracer::default() }),
-            ..Self::default()
-        }
+        Self { tracer: explain.then(|| Tracer { told: true, ..Tracer::default() }), ..Self::default() }
     }
 
     /// Keeps from now on where items go, for [`Writer::take_trail`].

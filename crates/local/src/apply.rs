@@ -66,7 +66,8 @@ impl Change {
                 let Some(list) = concept.get_mut("coding").and_then(Value::as_array_mut) else {
                     return Done::Taken;
                 };
-                let same = |other: &Value| other["system"] == coding["system"] && other["code"] == coding["code"];
+                let same =
+                    |other: &Value| other["system"] == coding["system"] && other["code"] == coding["code"];
                 if list.iter().any(same) {
                     return Done::There;
                 }
@@ -74,7 +75,8 @@ impl Change {
                 Done::Changed
             }
             Self::Element { name, repeats: true, value } => {
-                let list = resource.as_object_mut().map(|r| r.entry(name.as_str()).or_insert_with(|| json!([])));
+                let list =
+                    resource.as_object_mut().map(|r| r.entry(name.as_str()).or_insert_with(|| json!([])));
                 match list.and_then(Value::as_array_mut) {
                     Some(list) if list.contains(value) => Done::There,
                     Some(list) => {
@@ -186,7 +188,12 @@ fn settle(
             Some(Done::Changed | Done::There) => {
                 used.insert(edit.label);
                 changed = true;
-                let claim = |item, outcome, path: &str| Claim { item, outcome, reason: edit.label, path: path.to_owned() };
+                let claim = |item, outcome, path: &str| Claim {
+                    item,
+                    outcome,
+                    reason: edit.label,
+                    path: path.to_owned(),
+                };
                 out.claims.extend(edit.items.iter().map(|item| claim(*item, Outcome::Mapped, &edit.path)));
                 out.claims.extend(edit.deciders.iter().map(|item| claim(*item, Outcome::Decides, "")));
                 continue;
@@ -256,7 +263,8 @@ impl Run<'_> {
         for (n, coding) in list.iter().enumerate() {
             let Some(code) = coding["code"].as_str() else { continue };
             let system = coding["system"].as_str().unwrap_or_default();
-            let items = self.items(id, &[&format!("{path}.coding[{n}].code"), &format!("{path}.coding[{n}]")]);
+            let items =
+                self.items(id, &[&format!("{path}.coding[{n}].code"), &format!("{path}.coding[{n}]")]);
             let own = system.is_empty() || system.starts_with(&systems::local(&self.work.sender.code, ""));
             let places = if own { self.places_of(&items) } else { Vec::new() };
             if let Some((label, target)) = self.target(system, &places, code) {
@@ -361,7 +369,9 @@ impl Run<'_> {
         }
         for offered in work.offered {
             let item = work.ledger.items().get(offered.item as usize);
-            if item.is_none_or(|i| matches!(i.outcome, Outcome::Rejected | Outcome::Withheld | Outcome::Mapped)) {
+            if item
+                .is_none_or(|i| matches!(i.outcome, Outcome::Rejected | Outcome::Withheld | Outcome::Mapped))
+            {
                 continue;
             }
             let place = self.place(offered.item);

@@ -49,9 +49,8 @@ impl Code {
         }
         let relationship = match row.cell("relationship") {
             "" => Relationship::Equivalent,
-            text => Relationship::parse(text).ok_or(
-                "relationship is none of: equivalent, wider, narrower, inexact, unmatched",
-            )?,
+            text => Relationship::parse(text)
+                .ok_or("relationship is none of: equivalent, wider, narrower, inexact, unmatched")?,
         };
         let source_display = row.cell("source_display").to_owned();
         let [system, code, display] = ["target_system", "target_code", "target_display"].map(|c| row.cell(c));
@@ -105,7 +104,9 @@ fn judged(system: &str, code: &str, display: &str) -> Result<(), String> {
 pub(crate) fn is_uri(text: &str) -> bool {
     let scheme = ["http://", "https://", "urn:oid:", "urn:uuid:", "urn:iso:", "urn:ietf:"];
     scheme.iter().any(|s| text.strip_prefix(s).is_some_and(|rest| !rest.is_empty()))
-        && text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | '<' | '>' | '|' | '\\'))
+        && text
+            .chars()
+            .all(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | '<' | '>' | '|' | '\\'))
 }
 
 /// Whether a text has the form of a FHIR `code`.

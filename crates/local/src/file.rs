@@ -244,7 +244,8 @@ impl Map {
             faults.push(same(format!("it maps a code that the map {} maps for the same sender", other.name)));
         }
         if self.places.iter().any(|place| other.places.iter().any(|theirs| place.is_same(theirs))) {
-            faults.push(same(format!("it maps a place that the map {} maps for the same sender", other.name)));
+            faults
+                .push(same(format!("it maps a place that the map {} maps for the same sender", other.name)));
         }
         faults
     }

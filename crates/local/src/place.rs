@@ -91,8 +91,8 @@ impl Place {
                 return Err(format!("{column} is empty"));
             }
         }
-        let kind = Kind::parse(row.cell("type"))
-            .ok_or_else(|| format!("type is none of: {}", Kind::names()))?;
+        let kind =
+            Kind::parse(row.cell("type")).ok_or_else(|| format!("type is none of: {}", Kind::names()))?;
         let (path, url) = match row.cell("element").split_once('(') {
             Some((path, rest)) => (path, rest.strip_suffix(')').unwrap_or("")),
             None => (row.cell("element"), ""),
@@ -128,7 +128,9 @@ impl Place {
             let taken = THE_ADAPTERS.contains(&element)
                 || THE_ADAPTERS_CHOICES.iter().any(|start| element.starts_with(start));
             if taken || kind == Kind::Boolean {
-                return Err(format!("{resource}.{element} decides what the resource means; use an extension"));
+                return Err(format!(
+                    "{resource}.{element} decides what the resource means; use an extension"
+                ));
             }
             if field.ty().name() != kind.name() {
                 return Err(format!("{resource}.{element} is of type {}", field.ty().name()));

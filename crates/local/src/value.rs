@@ -93,7 +93,10 @@ impl Kind {
                 (valid, "a Quantity needs its unit as UCUM writes it in system")
             }
             Self::CodeableConcept => (true, ""),
-            _ => (system.is_empty(), "system belongs to Identifier, ContactPoint, Quantity and CodeableConcept"),
+            _ => (
+                system.is_empty(),
+                "system belongs to Identifier, ContactPoint, Quantity and CodeableConcept",
+            ),
         };
         if good { Ok(()) } else { Err(need.to_owned()) }
     }
@@ -110,7 +113,9 @@ impl Kind {
             Self::Boolean => json!(boolean(text)?),
             Self::Integer => json!(text.parse::<i32>().ok()?),
             Self::Decimal => Value::Number(number()?),
-            Self::Date => json!(when(text, zone).filter(|w| w.precision() <= causeway_core::Precision::Day)?.fhir_date()),
+            Self::Date => json!(
+                when(text, zone).filter(|w| w.precision() <= causeway_core::Precision::Day)?.fhir_date()
+            ),
             Self::DateTime => json!(when(text, zone).filter(|w| w.lossy().is_none())?.fhir()),
             Self::CodeableConcept => return None,
             Self::Identifier => {

@@ -61,7 +61,8 @@ fn account(translation: &Translation, place: &str) -> (Outcome, &'static str, Ve
     (item.outcome, item.reason, paths)
 }
 
-const FRAIL: &str = "99AVH,FRAIL,Frailty at home,http://snomed.info/sct,248279007,Frailty,equivalent,Coding group,\n";
+const FRAIL: &str =
+    "99AVH,FRAIL,Frailty at home,http://snomed.info/sct,248279007,Frailty,equivalent,Coding group,\n";
 
 #[test]
 fn a_code_of_the_senders_gets_its_meaning_beside_it() {
@@ -173,13 +174,17 @@ fn words_without_a_code_are_found_by_their_heading() {
         .iter()
         .find(|(item, path)| {
             path.ends_with(".text")
-                && plain.issues.iter().any(|i| i.rule == "value-unknown" && i.position == ledger.position(*item))
+                && plain
+                    .issues
+                    .iter()
+                    .any(|i| i.rule == "value-unknown" && i.position == ledger.position(*item))
         })
         .expect("a value that is in no table");
     let place = ledger.items()[*item as usize];
     let heading = causeway_adapter::local::generic(&place.place.render(ledger.outline()));
     let words = String::from_utf8_lossy(place.span.of(input.as_bytes())).trim().trim_matches('"').to_owned();
-    let row = format!("\"{heading}\",\"{words}\",,http://snomed.info/sct,248279007,Frailty,inexact,Council,\n");
+    let row =
+        format!("\"{heading}\",\"{words}\",,http://snomed.info/sct,248279007,Frailty,inexact,Council,\n");
     let (translation, bundles) = run(&ClientLevelData, &input, &row, "");
     assert!(bundles.iter().any(|b| b.to_string().contains("248279007")), "{row} {path}");
     // What was told to be in no table is in one now.
@@ -209,9 +214,19 @@ fn what_is_wrong_with_a_map_is_told_with_its_line() {
         ("99A,A,,http://snomed.info/sct,217082002,,,Team,\n", "", 2, "target_display is empty"),
         ("99A,A,,http://snomed.info/sct,217082002,Fall,,,\n", "", 2, "authority is empty"),
         ("99A,A,,http://snomed.info/sct,217082002,Fall,same,Team,\n", "", 2, "relationship is none of"),
-        ("99A,A,,http://hl7.org/fhir/administrative-gender,woman,Woman,,Team,\n", "", 2, "not in its code system"),
+        (
+            "99A,A,,http://hl7.org/fhir/administrative-gender,woman,Woman,,Team,\n",
+            "",
+            2,
+            "not in its code system",
+        ),
         ("99A,A,,https://fhir.nhs.uk/Id/nhs-number,9990000018,A,,Team,\n", "", 2, "no system of clinical"),
-        ("99A,A,,http://terminology.hl7.org/CodeSystem/v3-Confidentiality,N,normal,,Team,\n", "", 2, "no system of clinical"),
+        (
+            "99A,A,,http://terminology.hl7.org/CodeSystem/v3-Confidentiality,N,normal,,Team,\n",
+            "",
+            2,
+            "no system of clinical",
+        ),
         ("99A,A,,,,,,Team,\n", "", 2, "no absolute URI"),
         ("99A,A,,http://a.example/a,A,A,unmatched,Team,\n", "", 2, "has no target"),
         ("99A,A,,http://a.example/a, ,A,,Team,\n", "", 2, "target_code is empty"),
@@ -231,11 +246,26 @@ fn what_is_wrong_with_a_map_is_told_with_its_line() {
         ("", "ZHO-2,Consent.identifier,Identifier,https://a.example/a,,Team,\n", 2, "not a site's to write"),
         ("", "ZHO-2,Patient.maritalStatus,string,,,Team,\n", 2, "is of type CodeableConcept"),
         ("", "ZHO-2,Patient.generalPractitioner,Reference,,,Team,\n", 2, "type is none of"),
-        ("", "ZHO-2,Patient.identifier,Identifier,https://fhir.nhs.uk/Id/nhs-number,,Team,\n", 2, "not a site's"),
+        (
+            "",
+            "ZHO-2,Patient.identifier,Identifier,https://fhir.nhs.uk/Id/nhs-number,,Team,\n",
+            2,
+            "not a site's",
+        ),
         ("", "ZHO-2,Patient.identifier,Identifier,,,Team,\n", 2, "needs its system"),
         ("", "ZHO-2,Patient.extension,string,,,Team,\n", 2, "needs its URL"),
-        ("", "ZHO-2,Patient.extension(http://hl7.org/fhir/StructureDefinition/data-absent-reason),string,,,Team,\n", 2, "not a site's to use"),
-        ("", "ZHO-2,Patient.modifierExtension(https://a.example/a),string,,,Team,\n", 2, "belongs to an extension"),
+        (
+            "",
+            "ZHO-2,Patient.extension(http://hl7.org/fhir/StructureDefinition/data-absent-reason),string,,,Team,\n",
+            2,
+            "not a site's to use",
+        ),
+        (
+            "",
+            "ZHO-2,Patient.modifierExtension(https://a.example/a),string,,,Team,\n",
+            2,
+            "belongs to an extension",
+        ),
         ("", "ZHO-2,Observation.extension(https://a.example/a),Quantity,furlongs,,Team,\n", 2, "UCUM"),
         ("", "ZHO-2,Patient.extension(https://a.example/a),string,,= Y,Team,\n", 2, "condition is not"),
         ("", "ZHO-2,Patient.extension(https://a.example/a),string,,,,\n", 2, "authority is empty"),
@@ -292,9 +322,7 @@ fn a_value_that_does_not_fit_is_told_and_stays_in_the_original() {
 fn keeps(before: &Value, after: &Value) -> bool {
     match (before, after) {
         (Value::Object(b), Value::Object(a)) => b.iter().all(|(k, v)| a.get(k).is_some_and(|w| keeps(v, w))),
-        (Value::Array(b), Value::Array(a)) => {
-            b.len() <= a.len() && b.iter().zip(a).all(|(v, w)| keeps(v, w))
-        }
+        (Value::Array(b), Value::Array(a)) => b.len() <= a.len() && b.iter().zip(a).all(|(v, w)| keeps(v, w)),
         _ => before == after,
     }
 }
@@ -335,13 +363,51 @@ fn no_map_that_is_accepted_breaks_an_invariant() {
         ("Annotation", ""),
         ("Quantity", "kg"),
     ];
-    let resources = ["Patient", "Encounter", "Condition", "AllergyIntolerance", "Location", "Organization", "Observation"];
+    let resources = [
+        "Patient",
+        "Encounter",
+        "Condition",
+        "AllergyIntolerance",
+        "Location",
+        "Organization",
+        "Observation",
+    ];
     // Every element that R4 has in a resource of a hospital, and one that it has not.
     let elements = [
-        "identifier", "extension(https://a.example/x)", "telecom", "maritalStatus", "photo", "type", "serviceType", "priority",
-        "reasonCode", "length", "note", "severity", "bodySite", "category", "onsetString", "onsetDateTime", "abatementDateTime",
-        "abatementString", "recordedDate", "lastOccurrence", "alias", "description", "physicalType", "issued", "method",
-        "interpretation", "effectiveDateTime", "valueString", "status", "nothing", "mode", "onsetAge", "criticality", "deathDate",
+        "identifier",
+        "extension(https://a.example/x)",
+        "telecom",
+        "maritalStatus",
+        "photo",
+        "type",
+        "serviceType",
+        "priority",
+        "reasonCode",
+        "length",
+        "note",
+        "severity",
+        "bodySite",
+        "category",
+        "onsetString",
+        "onsetDateTime",
+        "abatementDateTime",
+        "abatementString",
+        "recordedDate",
+        "lastOccurrence",
+        "alias",
+        "description",
+        "physicalType",
+        "issued",
+        "method",
+        "interpretation",
+        "effectiveDateTime",
+        "valueString",
+        "status",
+        "nothing",
+        "mode",
+        "onsetAge",
+        "criticality",
+        "deathDate",
     ];
     let places = ["ZHO-1", "ZHO-2", "ZHO-3", "ZHO-4", "ZHO-5", "ZHO-6", "ZHO-7", "ZHO-8.1", "ZHO-8.2"];
     let targets = [
@@ -364,7 +430,10 @@ fn no_map_that_is_accepted_breaks_an_invariant() {
             let (kind, system) = kinds[pick(kinds.len())];
             let element = elements[pick(elements.len())];
             let resource = resources[pick(resources.len())];
-            row.push_str(&format!("{},{resource}.{element},{kind},{system},,Team,\n", places[pick(places.len())]));
+            row.push_str(&format!(
+                "{},{resource}.{element},{kind},{system},,Team,\n",
+                places[pick(places.len())]
+            ));
         }
         let mut codes = String::new();
         for _ in 0..2 {
@@ -398,7 +467,10 @@ fn no_map_that_is_accepted_breaks_an_invariant() {
                 let known = case.contains(text.as_str())
                     || MESSAGE.contains(text.as_str())
                     || text.starts_with("local map avh version 3")
-                    || matches!(text.as_str(), "avh|3" | "source" | "secondary" | "phone" | "true" | "http://unitsofmeasure.org")
+                    || matches!(
+                        text.as_str(),
+                        "avh|3" | "source" | "secondary" | "phone" | "true" | "http://unitsofmeasure.org"
+                    )
                     || text.starts_with("https://fhir.causeway.example/Id/local")
                     || MESSAGE.contains(&digits(text));
                 assert!(known, "{case}: {text} is of nobody");
@@ -416,7 +488,11 @@ fn systems_of(value: &Value, out: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
             if let (Some(system), Some(code)) = (members.get("system"), members.get("code")) {
-                out.push(format!("{}|{}", system.as_str().unwrap_or_default(), code.as_str().unwrap_or_default()));
+                out.push(format!(
+                    "{}|{}",
+                    system.as_str().unwrap_or_default(),
+                    code.as_str().unwrap_or_default()
+                ));
             }
             members.values().for_each(|v| systems_of(v, out));
         }
@@ -442,7 +518,8 @@ fn a_map_is_for_its_senders_and_formats_alone() {
 #[test]
 fn maps_that_are_carried_to_another_process_are_the_same() {
     use causeway_adapter::local::LocalMaps;
-    let maps = Maps::read(vec![source(FRAIL, "ZHO-2,Patient.extension(https://a.example/a),string,,,Team,\n")]);
+    let maps =
+        Maps::read(vec![source(FRAIL, "ZHO-2,Patient.extension(https://a.example/a),string,,,Team,\n")]);
     let carried = maps.expect("good maps").carried();
     let again = Maps::of_carried(&carried).expect("the same maps");
     assert_eq!(again.carried(), carried);

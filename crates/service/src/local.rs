@@ -5,8 +5,8 @@ use std::path::{Component, Path, PathBuf};
 use causeway_broker::state::Adapters;
 use causeway_local::{Fault, Maps, Source, limits};
 
-use crate::finding::{Finding, Step};
 use crate::config::Config;
+use crate::finding::{Finding, Step};
 
 /// Reads maps with the tables that they name, which lie in the map's own folder or below it.
 ///

@@ -29,7 +29,11 @@ pub const FORMAT: Format = Format {
     summary: "Blood pressure, weight, glucose, pulse, temperature and mood that a person takes at home",
     sector: Sector::Health,
     telling: Telling::Event,
-    versions: &["CSV with a heading", "Apple Health export (ZIP or XML)", "Open mHealth and IEEE 1752 data points"],
+    versions: &[
+        "CSV with a heading",
+        "Apple Health export (ZIP or XML)",
+        "Open mHealth and IEEE 1752 data points",
+    ],
     media_types: &["text/csv", "application/zip", "application/xml", "application/json"],
     extensions: &["csv", "zip", "xml", "json"],
 };

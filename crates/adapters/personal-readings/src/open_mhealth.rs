@@ -163,30 +163,46 @@ fn data_point<'t>(c: &mut Composer<'_>, person: NhsNumber, point: Node<'t>) -> R
     let pressures: Vec<_> =
         found.iter().copied().filter(|(kind, _)| matches!(kind, Kind::Systolic | Kind::Diastolic)).collect();
     if !pressures.is_empty() {
-        about.observation(c, "blood pressure", true, device.as_ref(), |w| {
-            w.object("code", |w| {
-                w.array("coding", |w| {
-                    for (system, code, words) in [crate::write::LOINC_BP, crate::write::SNOMED_BP] {
-                        w.element(|w| causeway_fhir::Coding::new(system, code, words).body(w, ()));
+        about.observation(
+            c,
+            "blood pressure",
+            true,
+            device.as_ref(),
+            |w| {
+                w.object("code", |w| {
+                    w.array("coding", |w| {
+                        for (system, code, words) in [crate::write::LOINC_BP, crate::write::SNOMED_BP] {
+                            w.element(|w| causeway_fhir::Coding::new(system, code, words).body(w, ()));
+                        }
+                    });
+                });
+            },
+            |w| {
+                w.array("component", |w| {
+                    for (kind, node) in &pressures {
+                        w.element(|w| {
+                            reading::code(w, *kind, None, None);
+                            value(w, *kind, *node);
+                        });
                     }
                 });
-            });
-        }, |w| {
-            w.array("component", |w| {
-                for (kind, node) in &pressures {
-                    w.element(|w| {
-                        reading::code(w, *kind, None, None);
-                        value(w, *kind, *node);
-                    });
-                }
-            });
-        });
+            },
+        );
     }
-    for (kind, node) in found.into_iter().filter(|(kind, _)| !matches!(kind, Kind::Systolic | Kind::Diastolic)) {
+    for (kind, node) in
+        found.into_iter().filter(|(kind, _)| !matches!(kind, Kind::Systolic | Kind::Diastolic))
+    {
         let unit = node.string_of("unit").and_then(|unit| ucum(kind, unit));
-        about.observation(c, kind.name(), kind.vital(), device.as_ref(), |w| {
-            reading::code(w, kind, unit, None);
-        }, |w| value(w, kind, node));
+        about.observation(
+            c,
+            kind.name(),
+            kind.vital(),
+            device.as_ref(),
+            |w| {
+                reading::code(w, kind, unit, None);
+            },
+            |w| value(w, kind, node),
+        );
     }
     let w = c.writer();
     w.decides(id, "the id of what is made of the data point");
@@ -243,14 +259,16 @@ impl<'t> About<'t> {
         let moment = match &self.taken {
             Taken::At(when, _) => when.fhir(),
             Taken::During(start, end) => {
-                let text = |end: &Option<(When, Leaf<'_>)>| end.as_ref().map_or(String::new(), |(w, _)| w.fhir());
+                let text =
+                    |end: &Option<(When, Leaf<'_>)>| end.as_ref().map_or(String::new(), |(w, _)| w.fhir());
                 format!("{}/{}", text(start), text(end))
             }
         };
         let id = self.id.map_or("", |id| id.text);
         let key = [self.person.as_str(), name, &moment, id].join("|");
         let subject = c.reference("Patient", self.person.as_str());
-        let created = self.header.leaf_of("creation_date_time").or(self.header.leaf_of("source_creation_date_time"));
+        let created =
+            self.header.leaf_of("creation_date_time").or(self.header.leaf_of("source_creation_date_time"));
         let instant = created.and_then(|l| When::iso(l.text, &c.context.zone).ok()?.fhir_instant());
         c.resource("Observation", &key, |w| {
             if let Some(id) = self.id {
@@ -275,7 +293,9 @@ impl<'t> About<'t> {
             w.array("note", |w| {
                 for name in CIRCUMSTANCES {
                     let Some(leaf) = self.body.leaf_of(name) else { continue };
-                    w.element(|w| w.string("text", &format!("{}: {}", name.replace('_', " "), leaf.text.trim()), leaf));
+                    w.element(|w| {
+                        w.string("text", &format!("{}: {}", name.replace('_', " "), leaf.text.trim()), leaf)
+                    });
                 }
             });
             self.method(w);

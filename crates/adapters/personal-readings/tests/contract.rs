@@ -214,14 +214,20 @@ fn data_points_of_open_mhealth() {
     assert_eq!(pressure["note"][0]["text"], "body posture: sitting");
     let weight = of("29463-7");
     assert_eq!(weight["valueQuantity"]["value"].to_string(), "71.40");
-    assert_eq!((&weight["effectiveDateTime"], &weight["method"]["text"]), (&"2026-10-21".into(), &"Reported by the person".into()));
+    assert_eq!(
+        (&weight["effectiveDateTime"], &weight["method"]["text"]),
+        (&"2026-10-21".into(), &"Reported by the person".into())
+    );
     // An average does not pass for a reading of a moment.
     let pulse = of("8867-4");
     assert_eq!(pulse["note"][0]["text"], "descriptive statistic: average");
     assert_eq!(pulse["effectivePeriod"]["end"], "2026-10-21T23:00:00+00:00");
     assert_eq!(of("15074-8")["valueQuantity"]["code"], "mmol/L");
     // Kelvin is no unit of the schema that has a code here: the words stay.
-    assert_eq!((&of("8310-5")["valueQuantity"]["unit"], of("8310-5")["valueQuantity"].get("code")), (&"K".into(), None));
+    assert_eq!(
+        (&of("8310-5")["valueQuantity"]["unit"], of("8310-5")["valueQuantity"].get("code")),
+        (&"K".into(), None)
+    );
     let rules: Vec<&str> = translation.issues.iter().map(|i| i.rule).collect();
     assert!(rules.contains(&"record-kind-not-taken") && rules.contains(&"time-invalid"), "{rules:?}");
     for bad in ["NHS number,9990000018\n[", "[{\"header\":{\"schema_id\":{}},\"body\":{}}]"] {
