@@ -159,3 +159,111 @@ fn blanks_of_any_script_within_an_nhs_number_are_read() {
     all_tried(&tried, &adapters);
     all_tried(&tried, &["discharge-notice", "eps", "gp2gp", "hl7v2", "itk-cda"]);
 }
+
+/// Items of each case that are tried for a kind that many items have: more show nothing new.
+const TRIED_MAX: usize = 6;
+
+/// Whether a rule whose name has one of these parts is told that was not, or more often.
+fn tells(before: &Translation, after: &Translation, parts: &[&str]) -> bool {
+    let count = |t: &Translation, rule: &str| t.issues.iter().filter(|i| i.rule == rule).count();
+    let rules = after.issues.iter().map(|i| i.rule);
+    rules
+        .filter(|rule| parts.iter().any(|part| rule.contains(part)))
+        .any(|rule| count(after, rule) > count(before, rule))
+}
+
+fn json(outputs: &[Output]) -> String {
+    outputs.iter().map(|o| String::from_utf8_lossy(&o.json)).collect()
+}
+
+#[test]
+fn a_date_that_can_t_be_meant_is_told() {
+    // What the date becomes, how FHIR has it, and what tells.
+    let said: [(&str, &str, &[&str]); 2] = [
+        ("0202", "\"0202-", &["date-implausible", "invalid", "birth", "death", "date", "period", "sentinel"]),
+        ("1900-01-01", "\"1900-01-01", &["sentinel", "death", "date", "period", "birth"]),
+    ];
+    let mut tried: BTreeMap<String, usize> = BTreeMap::new();
+    let mut untold = Vec::new();
+    for case in cases() {
+        let before = case.translate();
+        let known = json(&before.outputs);
+        for (digits, shown, rules) in said {
+            let items = items_of(&case, &before, |own| {
+                let year = own.get(..4).filter(|y| y.starts_with("19") || y.starts_with("20"))?;
+                let rest = own.get(4..)?;
+                let is_date = rest.bytes().filter(u8::is_ascii_digit).count() >= 4
+                    && rest.bytes().all(|b| b.is_ascii_digit() || b"-:T+.Z ".contains(&b));
+                let iso = known.contains(&format!("\"{year}-"));
+                let parts: Vec<&str> = digits.split('-').collect();
+                match parts.as_slice() {
+                    _ if !is_date || !iso => None,
+                    [year] => Some(format!("{year}{rest}")),
+                    _ if rest.starts_with('-') => Some(format!("{digits}{}", rest.get(6..)?)),
+                    _ => Some(format!("{}{}", parts.concat(), rest.get(4..)?)),
+                }
+            });
+            for (span, changed, at) in items.into_iter().take(TRIED_MAX) {
+                let after = mutant(&case, span, &changed);
+                let more = json(&after.outputs).matches(shown).count() > known.matches(shown).count();
+                untold.extend((more && !tells(&before, &after, rules)).then(|| format!("{at}: {digits}")));
+                *tried.entry(case.adapter.clone()).or_default() += usize::from(more);
+            }
+        }
+    }
+    // Kept word by word in an extension and not as a date: the second time of a safeguarding record, the time of a message or
+    // an export, and what is no day of any year.
+    let words = ["timeInformation/1", "/timestamp", "apple-health: row 4,", "impossible-date"];
+    untold.retain(|at| !words.iter().any(|word| at.contains(word)));
+    assert!(untold.is_empty(), "not told: {untold:#?}");
+    all_tried(&tried, &["edifact-pathology", "gp2gp", "hl7v2", "careconnect", "fhir-r4"]);
+}
+
+#[test]
+fn what_can_be_no_snomed_code_is_not_called_one() {
+    let mut tried: BTreeMap<String, usize> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let before = case.translate();
+        let known = json(&before.outputs);
+        let items = items_of(&case, &before, |own| {
+            let bare = own.trim_matches('"');
+            let coded = known.contains(&format!("\"system\":\"http://snomed.info/sct\",\"code\":\"{bare}\""));
+            (coded && bare.len() >= 6).then(|| own.replacen(bare, "1.10811E+15", 1))
+        });
+        for (span, changed, at) in items.into_iter().take(TRIED_MAX) {
+            let after = mutant(&case, span, &changed);
+            let output = json(&after.outputs);
+            let called = output.contains("\"system\":\"http://snomed.info/sct\",\"code\":\"1.10811E+15\"");
+            // A value of a list of codes is told as unknown instead.
+            let told = tells(&before, &after, &["snomed-no-code", "unknown", "invalid", "pattern", "code"]);
+            wrong.extend((called || output.contains("1.10811E+15") && !told).then_some(at));
+            *tried.entry(case.adapter.clone()).or_default() += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    all_tried(&tried, &["care-provider-record", "careconnect", "eps", "gp2gp", "hl7v2", "itk-cda"]);
+}
+
+#[test]
+fn characters_that_do_not_show_make_no_other_identifier() {
+    let mut tried: BTreeMap<String, usize> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let before = case.translate();
+        let known = identifiers(&before.outputs);
+        let items = items_of(&case, &before, |own| {
+            let bare = own.trim_matches('"');
+            let found = known.iter().any(|id| id == bare) && bare.is_ascii();
+            found.then(|| own.replacen(bare, &format!("{}\u{200b}{}", &bare[..1], &bare[1..]), 1))
+        });
+        for (span, changed, at) in items.into_iter().take(TRIED_MAX) {
+            let after = mutant(&case, span, &changed);
+            let hidden = identifiers(&after.outputs).iter().any(|id| id.contains('\u{200b}'));
+            wrong.extend(hidden.then_some(at));
+            *tried.entry(case.adapter.clone()).or_default() += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    all_tried(&tried, &["careconnect", "council-case-extract", "edifact-pathology", "hl7v2"]);
+}

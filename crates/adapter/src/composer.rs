@@ -114,7 +114,8 @@ impl<'c> Composer<'c> {
             quoted(&sender.code),
             quoted(name),
         );
-        let mut writer = Writer::new(context.explain);
+        let mut writer = Writer::new(context.explain)
+            .telling_of_dates(causeway_core::likely::last_day(context.received));
         let local = context.local.as_ref().map(|local| &*local.0);
         let local = local.filter(|local| local.concern(sender, adapter));
         if local.is_some() {
@@ -144,7 +145,8 @@ impl<'c> Composer<'c> {
         let mut hash = self.id_start.clone();
         hash.update(kind);
         hash.update("|");
-        hash.update(key);
+        // What looks the same is the same record.
+        hash.update(causeway_core::identifier::visible(key).as_ref());
         let mut bytes = [0; 16];
         bytes.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
         let id = uuid::Builder::from_sha1_bytes(bytes).into_uuid();

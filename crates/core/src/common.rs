@@ -37,11 +37,29 @@ crate::rules! {
         "the date of birth is more than 130 years ago; it was carried as it stands"
         "correct the date of birth at its source: systems write such days where they know none";
     DEATH_DOUBTFUL Warning Value "death-date-doubtful"
-        "the date of death is after the day of receipt, or before the date of birth; it was carried as it stands"
+        "the date of death is after the day of receipt, before the date of birth, or one that no record speaks of; it was carried as it stands"
         "correct the date of death, or that of birth, at its source";
+    BIRTH_SENTINEL Warning Value "birth-date-sentinel"
+        "the date of birth is a day that systems write where they know none; it was carried as it stands"
+        "correct the date of birth at its source, or leave it out where it is not known";
+    DATE_SENTINEL Warning Value "date-sentinel"
+        "the date is a day that systems write where they know none; it was carried as it stands"
+        "leave the date out where it is not known";
+    DATE_IMPLAUSIBLE Warning Value "date-implausible"
+        "the date is of a year that no record speaks of; it was carried as it stands" "correct the date at its source";
+    DATE_IN_FUTURE Warning BusinessRule "date-in-future"
+        "what is told as having happened lies in the future; it was kept as stated" "correct the date at its source";
     IDENTIFIER_ROUNDED Warning Value "identifier-rounded"
         "an identifier is written as a rounded number, as spreadsheet programs do; digits of it are lost, and others may have the same"
         "send the identifier with all its digits: make the file again with this column as text";
+    IDENTIFIER_INVISIBLE Information Value "identifier-invisible"
+        "an identifier or telephone number holds characters that do not show, as copying leaves them; they were left out" "nothing";
+    SNOMED_NO_CODE Warning CodeInvalid "snomed-no-code"
+        "the code can be none of SNOMED CT or dm+d, by its form; it was kept without its system"
+        "send the code with all its digits: spreadsheet programs round long numbers";
+    SNOMED_CHECK_DIGIT Warning CodeInvalid "snomed-check-digit"
+        "the check digit of the code is wrong, so it can be none of SNOMED CT or dm+d; it was carried as it stands"
+        "correct the code at its source: spreadsheet programs round numbers of more than 15 digits";
     SOURCE_ID_REPEATED Warning Duplicate "source-id-repeated"
         "two records of the source that become {} have the same id; both were kept"
         "give each record of the source an id of its own";

@@ -1,5 +1,6 @@
 //! Identifiers of people and organisations, with their rules.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Why a text is not a valid NHS number. Source: NHS Data Dictionary, NHS NUMBER (modulus 11).
@@ -119,6 +120,23 @@ pub fn is_spacing(character: char) -> bool {
         )
 }
 
+/// An identifier without the characters that don't show (zero-width, direction marks, byte order mark, soft hyphen), which
+/// stay from copying, and with plain blanks: two that look the same are the same.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let hidden = |c: char| is_spacing(c) && !c.is_ascii();
+    if text.is_ascii() || !text.contains(hidden) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c: char| match c {
+        _ if !hidden(c) || c.is_alphanumeric() => Some(c),
+        _ if c.is_whitespace() => Some(' '),
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => Some(c),
+        _ => None,
+    };
+    let shown: String = text.chars().filter_map(shown).collect();
+    Cow::Owned(shown.trim().to_owned())
+}
+
 /// Whether a text is a number in the scientific notation of a spreadsheet (`4.47E+06`): what was an identifier of digits
 /// has lost digits, and two people may have become one. Codes such as `12E5` are none.
 pub fn is_scientific(text: &str) -> bool {
@@ -208,6 +226,14 @@ mod tests {
         assert_eq!(NhsNumber::parse("999000001"), Err(NhsNumberError::Shape));
         assert_eq!(NhsNumber::parse("9.99000001E9"), Err(NhsNumberError::Shape));
         assert_eq!(NhsNumber::parse("0000000000"), Err(NhsNumberError::Filler));
+    }
+
+    #[test]
+    fn identifiers_that_look_the_same_are_the_same() {
+        assert_eq!(visible("AV\u{200b}104\u{feff}772"), "AV104772");
+        assert_eq!(visible("\u{200e}AV 104\u{a0}772\u{a0}"), "AV 104 772");
+        assert_eq!(visible("AV\u{2013}1"), "AV\u{2013}1");
+        assert!(matches!(visible("caf\u{e9}"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -8,9 +8,11 @@ pub mod format;
 pub mod identifier;
 pub mod issue;
 pub mod ledger;
+pub mod likely;
 pub mod limits;
 pub mod place;
 pub mod rule;
+pub mod snomed;
 pub mod text;
 pub mod when;
 

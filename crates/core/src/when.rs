@@ -110,6 +110,10 @@ impl When {
         };
         let part = |from: usize, len: usize| number(digits.get(from..from + len));
         let year = part(0, 4).ok_or(WhenError::Shape)?;
+        if precision < Precision::Day && !Self::is_of_our_time(year as i16) {
+            // Six digits are a day without its century as often as a month: `261012` is not October of 2610.
+            return Err(WhenError::Range);
+        }
         let date = (year as i16, part(4, 2).unwrap_or(1) as u8, part(6, 2).unwrap_or(1) as u8);
         let time =
             (part(8, 2).unwrap_or(0) as u8, part(10, 2).unwrap_or(0) as u8, part(12, 2).unwrap_or(0) as u8);

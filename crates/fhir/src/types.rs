@@ -2,6 +2,7 @@
 //! nothing to say.
 
 use causeway_core::identifier::is_scientific;
+use causeway_core::snomed;
 use causeway_core::{
     Issue, IssueCode, Leaf, NhsNumber, NhsNumberError, Outcome, Severity, Sources, When, common,
 };
@@ -37,6 +38,20 @@ impl<'a> Coding<'a> {
             w.fixed("display", self.display);
         }
     }
+}
+
+/// The `system` and `code` of a `Coding` as a source states them. What can be no code of SNOMED CT is not called one: it is
+/// told and stands without the system.
+pub fn stated_code(w: &mut Writer, system: &str, called: impl Sources, code: Leaf<'_>) {
+    if let Some(rule) = snomed::doubt(system, code.text) {
+        w.issue(Some(code.id), rule.issue());
+    }
+    if snomed::is_no_code(system, code.text) {
+        w.lossy(&called, "the code can be none of this system, so it was not called one");
+    } else if !system.is_empty() {
+        w.string("system", system, called);
+    }
+    w.leaf("code", code);
 }
 
 /// `CodeableConcept` from one known coding, all of it derived from `from`.
@@ -236,6 +251,7 @@ pub fn identifier_body(w: &mut Writer, system: &str, value: &str, from: impl Sou
     tell_rounded(w, value, &from);
     w.string("value", value, from);
 }
+
 
 /// Tells of an identifier that a spreadsheet program rounded ([`is_scientific`]).
 pub fn tell_rounded(w: &mut Writer, value: &str, from: &impl Sources) {

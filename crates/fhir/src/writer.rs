@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use causeway_core::identifier::visible;
 use causeway_core::{Issue, ItemId, Leaf, Ledger, Outcome, Sources, When, common};
 
 /// A reference to a resource of the same bundle, or to one known by identifier alone.
@@ -71,6 +72,8 @@ pub struct Writer {
     claims: Vec<Claim>,
     tracer: Option<Tracer>,
     issues: Vec<(Option<ItemId>, Issue)>,
+    /// The last day on which something that is told can have happened: [`causeway_core::likely::last_day`].
+    last_day: Option<(i16, u8, u8)>,
 }
 
 impl fmt::Debug for Writer {
@@ -103,6 +106,13 @@ impl Writer {
         let Some(tracer) = &mut self.tracer else { return Trail::default() };
         let steps = tracer.trail.as_mut().map(std::mem::take).unwrap_or_default();
         Trail { resources: std::mem::take(&mut tracer.resources), steps }
+    }
+
+    /// Tells from now on of dates that can't be meant ([`When::unlikely`]), given the last day on which anything can have
+    /// happened ([`causeway_core::likely::last_day`]).
+    #[must_use]
+    pub fn telling_of_dates(self, last_day: (i16, u8, u8)) -> Self {
+        Self { last_day: Some(last_day), ..self }
     }
 
     /// Makes room for so many bytes more: a hint for outputs whose size can be told.
@@ -375,6 +385,20 @@ impl Writer {
         if !self.has_text(text, &from) {
             return;
         }
+        // Of an identifier or a telephone number what doesn't show is no part.
+        if key == "value" && !text.is_ascii() {
+            let shown = visible(text);
+            if shown != text {
+                let mut first = None;
+                from.each(&mut |item| first = first.or(Some(item)));
+                self.issue(first, common::IDENTIFIER_INVISIBLE.issue());
+                return self.text(key, &shown, from);
+            }
+        }
+        self.text(key, text, from);
+    }
+
+    fn text(&mut self, key: &str, text: &str, from: impl Sources) {
         self.trace_sources(&from, key);
         self.key(key);
         if self.quote(text) {
@@ -464,7 +488,27 @@ impl Writer {
         if let Some(what) = when.lossy() {
             self.lossy(&from, what);
         }
+        self.tell_unlikely(key, when, &from);
         self.string(key, &when.fhir(), from);
+    }
+
+    /// A FHIR `instant`, where the moment is exact enough to be one. Whether it was written.
+    pub fn instant(&mut self, key: &str, when: &When, from: impl Sources) -> bool {
+        let Some(text) = when.fhir_instant() else { return false };
+        self.tell_unlikely(key, when, &from);
+        self.string(key, &text, from);
+        true
+    }
+
+    /// Tells of a moment that can't be meant as the value of an element.
+    pub fn tell_unlikely(&mut self, key: &str, when: &When, from: &impl Sources) {
+        let Some(rule) = self.last_day.and_then(|last| when.unlikely(key, last)) else { return };
+        let mut first = None;
+        from.each(&mut |item| first = first.or(Some(item)));
+        let told = |(item, issue): &(Option<ItemId>, Issue)| *item == first && issue.rule == rule.id;
+        if first.is_some() && !self.issues.iter().rev().take(ISSUES_COMPARED).any(told) {
+            self.issue(first, rule.issue());
+        }
     }
 
     /// A FHIR `date`. A time of day that the source states beside it is lost, and claimed so.
@@ -472,6 +516,7 @@ impl Writer {
         if when.precision() > causeway_core::Precision::Day {
             self.lossy(&from, "the element holds a date, so the time of day was not carried");
         }
+        self.tell_unlikely(key, when, &from);
         self.string(key, &when.fhir_date(), from);
     }
 

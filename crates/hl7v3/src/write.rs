@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity, When, common};
-use causeway_fhir::types::{extension, left_out_end, ukcore_extension};
+use causeway_fhir::types::{extension, left_out_end, stated_code, ukcore_extension};
 use causeway_fhir::writer::decimal;
 use causeway_fhir::{Writer, systems};
 use causeway_terminology::ucum::ucum;
@@ -74,14 +74,18 @@ pub fn coding(w: &mut Writer, system: SystemOf, part: Element<'_>) -> bool {
         if kind == Sctid::Description {
             w.array("extension", |w| description(w, value));
         }
-        if let Some(oid) = oid.filter(|o| !o.is_blank()) {
-            match system(oid.text.trim()) {
-                Some(uri) => w.string("system", &uri, oid),
-                None => w.issue(Some(oid.id), common::CODE_SYSTEM_UNKNOWN.issue()),
+        let uri = oid.filter(|o| !o.is_blank()).and_then(|oid| match system(oid.text.trim()) {
+            Some(uri) => Some((uri, oid)),
+            None => {
+                w.issue(Some(oid.id), common::CODE_SYSTEM_UNKNOWN.issue());
+                None
             }
-        }
-        if kind != Sctid::Description {
-            w.leaf("code", value);
+        });
+        match uri {
+            Some((uri, oid)) if kind == Sctid::Description => w.string("system", &uri, oid),
+            Some((uri, oid)) => stated_code(w, &uri, oid, value),
+            None if kind == Sctid::Description => {}
+            None => w.leaf("code", value),
         }
         w.leaf_opt("display", part.attribute("displayName").filter(|d| !d.is_blank()));
     });
@@ -150,13 +154,12 @@ pub fn moment(w: &mut Writer, key: &str, time: Time<'_>) {
 pub fn instant(w: &mut Writer, key: &str, time: Option<Time<'_>>, zone: &TimeZone) {
     let Some(time) = time else { return };
     let stated = When::hl7(time.leaf.text, zone).unwrap_or(time.when);
-    match stated.fhir_instant() {
-        Some(text) => w.string(key, &text, time.leaf),
-        None => w.claim(
+    if !w.instant(key, &stated, time.leaf) {
+        w.claim(
             time.leaf,
             Outcome::Unsupported,
             "an instant needs a time of day, which the source does not state",
-        ),
+        );
     }
 }
 

@@ -3,10 +3,8 @@
 //! SNOMED CT Release File Specifications, 6.1 to 6.3: 6 to 18 digits without a leading zero; the last is a Verhoeff
 //! check digit, the two before it name the partition (`00` and `10` are concepts). dm+d uses the same identifiers.
 
-/// The code system SNOMED CT.
-pub(crate) const SYSTEM: &str = "http://snomed.info/sct";
-/// The NHS dictionary of medicines and devices.
-pub(crate) const DMD: &str = "https://dmd.nhs.uk";
+use causeway_core::snomed::verhoeff;
+pub(crate) use causeway_core::snomed::{DMD, SYSTEM};
 
 /// What is wrong with a code; an expression of several concepts (`only` = false) is judged concept by concept.
 pub(crate) fn fault(code: &str, only: bool) -> Option<&'static str> {
@@ -33,26 +31,6 @@ fn identifier(code: &str) -> Option<&'static str> {
     let partition = digits.get(digits.len().saturating_sub(3)..digits.len() - 1);
     (!matches!(partition, Some(b"00" | b"10")))
         .then_some("the number is that of a description or relationship, not of a concept")
-}
-
-/// Verhoeff's check over all digits, the check digit included.
-fn verhoeff(digits: &[u8]) -> bool {
-    const PERMUTE: [u8; 10] = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
-    // The dihedral group of order 10: 0-4 rotations, 5-9 reflections.
-    let multiply = |a: u8, b: u8| match (a < 5, b < 5) {
-        (true, true) => (a + b) % 5,
-        (true, false) => 5 + (a + b - 5) % 5,
-        (false, true) => 5 + (a - 5 + 5 - b) % 5,
-        (false, false) => (a - 5 + 5 - (b - 5)) % 5,
-    };
-    let sum = digits.iter().rev().enumerate().fold(0u8, |sum, (at, digit)| {
-        let mut value = digit - b'0';
-        for _ in 0..at % 8 {
-            value = PERMUTE.get(usize::from(value)).copied().unwrap_or(0);
-        }
-        multiply(sum, value)
-    });
-    sum == 0
 }
 
 #[cfg(test)]

@@ -162,6 +162,11 @@ impl<'t> Copier<'_, 't> {
             }
             (shape, _) => {
                 if let Some((fitted, leaf)) = self.fit(w, owner, key, field, node) {
+                    if is_time(field)
+                        && let Ok(when) = When::iso(&fitted.text, &self.context.zone)
+                    {
+                        w.tell_unlikely(key, &when, &leaf);
+                    }
                     match shape {
                         Shape::Number => w.number(key, &fitted.text, leaf),
                         Shape::Boolean => w.boolean(key, fitted.text == "true", leaf),

@@ -130,8 +130,8 @@ fn future(root: Node<'_>, c: &mut Composer<'_>) {
             if let Some(leaf) = item.leaf_of(name)
                 && When::iso(leaf.text, &zone).is_ok_and(|when| when.earliest() > now)
             {
-                let text = "what is told as having happened lies in the future; it was kept as stated";
-                warn(c, leaf, IssueCode::BusinessRule, "date-in-future", text);
+                let rule = causeway_core::common::DATE_IN_FUTURE;
+                warn(c, leaf, rule.code, rule.id, rule.text);
             }
         }
     }

@@ -12,7 +12,6 @@ causeway_adapter::rules! {
         "two people have one number here: a person must say whose it is before either is sent";
     ABOUT_ME_OLD Warning BusinessRule "about-me-old" "the About Me is older than 12 months: the person may say something else today"
         "talk with the person and bring it up to date";
-    DATE_IN_FUTURE Warning BusinessRule "date-in-future" "what is told as having happened lies in the future; it was kept as stated";
     RESPECT_IS_NOT_CPR Error BusinessRule "respect-is-not-cpr" "a ReSPECT form is a plan and no decision on resuscitation, so it was refused here"
         "record a ReSPECT plan as such; a recommendation on resuscitation is a decision of its own";
     CPR_DECISIONS_DIFFER Warning Conflict "cpr-decisions-differ" "the record holds different decisions on resuscitation; a person must say which one holds"

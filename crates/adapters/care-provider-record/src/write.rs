@@ -328,7 +328,7 @@ pub fn concept(w: &mut Writer, coded: In<'_>) {
     if let Some(code) = coded.leaf("code") {
         w.array("coding", |w| {
             w.element(|w| {
-                match coded.leaf("system") {
+                let url = match coded.leaf("system") {
                     Some(system) if system.text.trim_end_matches('/') == "https://snomed.info/sct" => {
                         w.issue(Some(system.id), Issue::new(
                             Severity::Information,
@@ -336,12 +336,12 @@ pub fn concept(w: &mut Writer, coded: In<'_>) {
                             "snomed-system-url",
                             "the system of SNOMED CT is http://snomed.info/sct; the address with https was put right",
                         ));
-                        w.string("system", systems::SNOMED, system);
+                        systems::SNOMED
                     }
-                    Some(system) => w.leaf("system", system),
-                    None => w.fixed("system", systems::SNOMED),
-                }
-                w.leaf("code", code);
+                    Some(system) => system.text.trim(),
+                    None => systems::SNOMED,
+                };
+                types::stated_code(w, url, coded.leaf("system"), code);
                 w.leaf_opt("display", coded.leaf("display"));
             });
         });

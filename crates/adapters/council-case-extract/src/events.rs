@@ -126,10 +126,7 @@ pub fn note(c: &mut Composer<'_>, extract: &Extract<'_>, row: &Row<'_>, patient:
             types::concept_text(w, "type", kind);
         }
         w.reference("subject", patient, row.cell("person_id"));
-        let instant = created.and_then(|(when, leaf)| Some((when.fhir_instant()?, leaf)));
-        if let Some((instant, leaf)) = &instant {
-            w.string("date", instant, *leaf);
-        }
+        let instant = created.filter(|(when, leaf)| w.instant("date", when, *leaf));
         if let Some(id) = row.cell("created_by") {
             w.array("author", |w| {
                 w.element(|w| match &who {

@@ -1,6 +1,7 @@
 //! A notice as FHIR R4: the referral and its state, the stay it is about, the answers.
 
 use causeway_adapter::{Composer, Meta};
+use causeway_core::snomed::is_no_code;
 use causeway_core::{Issue, IssueCode, Outcome, Severity, When};
 use causeway_fhir::{Coding, Ref, Writer, systems, types};
 use causeway_json::{Kind as Json, Node};
@@ -185,11 +186,14 @@ fn referral(notice: &Notice<'_>, frame: &Frame, stay: Option<&Ref>, c: &mut Comp
                 w.array("coding", |w| {
                     let (code, words) = kind.coding();
                     w.element(|w| Coding::new(TYPE, code, words).body(w, word));
-                    if let Some(event) = notice.event.filter(|e| e.text.bytes().all(|b| b.is_ascii_digit())) {
-                        w.element(|w| Coding::new(systems::SNOMED, event.text, "").body(w, event));
+                    if let Some(event) = notice.event.filter(|e| !is_no_code(systems::SNOMED, e.text)) {
+                        w.element(|w| types::stated_code(w, systems::SNOMED, (), event));
                     }
                 });
-                if let Some(event) = notice.event.filter(|e| !e.text.bytes().all(|b| b.is_ascii_digit())) {
+                if let Some(event) = notice.event.filter(|e| is_no_code(systems::SNOMED, e.text)) {
+                    if event.text.bytes().any(|b| b.is_ascii_digit()) {
+                        w.issue(Some(event.id), causeway_core::common::SNOMED_NO_CODE.issue());
+                    }
                     w.leaf("text", event);
                 }
             });

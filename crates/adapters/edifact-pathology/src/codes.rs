@@ -160,7 +160,7 @@ fn w_coding(
         w.element(|w| {
             match known {
                 Some((list, Some(target))) if !target.system.is_empty() => {
-                    w.string("system", target.system, list);
+                    causeway_fhir::types::stated_code(w, target.system, list, code);
                 }
                 // The list has no URI: saying none, and keeping its number where it can be found again.
                 Some((list, _)) => {
@@ -180,7 +180,9 @@ fn w_coding(
                     ),
                 ),
             }
-            w.leaf("code", code);
+            if known.is_none_or(|(_, target)| target.is_none_or(|target| target.system.is_empty())) {
+                w.leaf("code", code);
+            }
             w.string("display", &coded.words, &coded.words_from);
         });
     });

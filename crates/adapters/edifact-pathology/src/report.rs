@@ -193,15 +193,12 @@ fn issued(w: &mut Writer, report: &Report<'_>, zone: &jiff::tz::TimeZone) {
     let dtm = report.issued.as_ref().or(report.message_time.as_ref());
     let Some(Stated { moment, from }) = dtm.and_then(|dtm| moment::read(w, dtm, zone)) else { return };
     let (Moment::At(when) | Moment::Span(_, when)) = moment;
-    match when.fhir_instant() {
-        Some(instant) => w.string("issued", &instant, from),
-        None => {
-            w.object("_issued", |w| {
-                w.array("extension", |w| {
-                    types::extension(w, PARTIAL_DATE, |w| w.date_time("valueDateTime", &when, from));
-                });
+    if !w.instant("issued", &when, from) {
+        w.object("_issued", |w| {
+            w.array("extension", |w| {
+                types::extension(w, PARTIAL_DATE, |w| w.date_time("valueDateTime", &when, from));
             });
-        }
+        });
     }
 }
 

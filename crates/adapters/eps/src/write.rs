@@ -83,12 +83,11 @@ pub(crate) fn coding_extension(w: &mut Writer, name: &str, code: Option<Element<
 pub(crate) fn coding_body(w: &mut Writer, code: Element<'_>) {
     let Some(value) = code.attribute("code").filter(|c| !c.is_blank()) else { return };
     if let Some(oid) = code.attribute("codeSystem").filter(|o| !o.is_blank()) {
-        match codes::system(oid.text.trim()) {
-            Some(uri) => w.string("system", &uri, oid),
-            None => w.leaf("system", oid),
-        }
+        let uri = codes::system(oid.text.trim());
+        causeway_fhir::types::stated_code(w, uri.as_deref().unwrap_or(oid.text.trim()), oid, value);
+    } else {
+        w.leaf("code", value);
     }
-    w.leaf("code", value);
     w.leaf_opt("display", code.attribute("displayName").filter(|d| !d.is_blank()));
 }
 
@@ -121,6 +120,12 @@ pub(crate) fn quantity(w: &mut Writer, key: &str, quantity: Option<Element<'_>>)
                 SNOMED_OID => systems::SNOMED.into(),
                 other => systems::of_oid(other),
             };
+            if causeway_core::snomed::is_no_code(&uri, code.text) {
+                // A quantity has no code without its system.
+                w.issue(Some(code.id), causeway_core::common::SNOMED_NO_CODE.issue());
+                w.claim([Some(code), Some(oid)], Outcome::Unsupported, "the unit's code can be none of its system");
+                return;
+            }
             w.string("system", &uri, oid);
             w.leaf("code", code);
         }

@@ -2,7 +2,7 @@
 //! what is meant is certain.
 
 use causeway_adapter::{Context, Rule};
-use causeway_core::{Leaf, NhsNumber, When, common, identifier};
+use causeway_core::{Leaf, NhsNumber, When, common, identifier, snomed};
 use causeway_fhir::systems;
 use causeway_json::Node;
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use crate::DEPTH_MAX;
 
 /// Dates of birth after the day of receipt, and identifiers that a spreadsheet program rounded.
 pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, Rule)> {
+    let last = causeway_core::likely::last_day(context.received);
     let mut found = Vec::new();
     let mut open = vec![node];
     while let Some(node) = open.pop() {
@@ -19,8 +20,11 @@ pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, 
                 ("birthDate", Some(leaf)) if is_future(leaf.text, context) => {
                     found.push((leaf, common::BIRTH_FUTURE));
                 }
-                ("birthDate", Some(leaf)) if is_long_past(leaf.text, context) => {
-                    found.push((leaf, common::BIRTH_LONG_PAST));
+                ("birthDate", Some(leaf)) => {
+                    let born = When::iso(leaf.text, &context.zone).ok();
+                    let rule =
+                        born.and_then(|born| causeway_adapter::birth::past_doubt(context.received, &born));
+                    found.extend(rule.map(|rule| (leaf, *rule)));
                 }
                 ("deceasedDateTime", Some(leaf)) => {
                     let date = |text: &str| When::iso(text, &context.zone).ok();
@@ -30,6 +34,16 @@ pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, 
                     });
                     found.extend(doubtful.then_some((leaf, common::DEATH_DOUBTFUL)));
                 }
+                ("code", Some(leaf)) => {
+                    let rule = snomed::doubt(node.string_of("system").unwrap_or_default(), leaf.text);
+                    found.extend(rule.map(|rule| (leaf, *rule)));
+                }
+                // A date in a place that holds one: a version, a code or a word is none.
+                (name, Some(leaf)) if leaf.text.as_bytes().get(4) == Some(&b'-') => {
+                    let when = When::iso(leaf.text, &context.zone).ok();
+                    let rule = when.and_then(|when| when.unlikely(name, last));
+                    found.extend(rule.map(|rule| (leaf, *rule)));
+                }
                 ("identifier", None) => {
                     for one in child.elements().chain(child.is_object().then_some(child)) {
                         let Some(leaf) = one.leaf_of("value") else { continue };
@@ -38,6 +52,8 @@ pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, 
                         }
                         if digits(one.string_of("system"), leaf.text).is_some() {
                             found.push((leaf, common::NHS_SPACED));
+                        } else if shown(leaf.text).is_some() {
+                            found.push((leaf, common::IDENTIFIER_INVISIBLE));
                         }
                     }
                 }
@@ -52,11 +68,6 @@ pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, 
 
 fn is_future(text: &str, context: &Context) -> bool {
     When::iso(text, &context.zone).is_ok_and(|when| when.earliest() > context.received.as_second())
-}
-
-fn is_long_past(text: &str, context: &Context) -> bool {
-    When::iso(text, &context.zone)
-        .is_ok_and(|born| causeway_adapter::birth::is_long_past(context.received, &born))
 }
 
 /// Keeps a date of birth after the day of receipt as its text, as every adapter does.
@@ -86,13 +97,24 @@ fn digits(system: Option<&str>, value: &str) -> Option<String> {
     NhsNumber::parse(value).ok().filter(|_| spaced).map(|number| number.as_str().to_owned())
 }
 
-/// Writes spaced NHS numbers by their digits.
+/// An identifier as it looks, where it holds what doesn't show.
+fn shown(value: &str) -> Option<String> {
+    let shown = identifier::visible(value);
+    (shown.len() != value.len()).then(|| shown.into_owned())
+}
+
+/// Writes spaced NHS numbers by their digits, other identifiers as they look, and takes the system from what can be no code
+/// of it.
 pub(crate) fn unspaced(value: &mut Value, depth: usize) {
     if depth > DEPTH_MAX {
         return;
     }
     match value {
         Value::Object(object) => {
+            let said = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
+            if snomed::is_no_code(said("system"), said("code")) {
+                object.remove("system");
+            }
             for (key, value) in object.iter_mut() {
                 if key == "identifier" {
                     identifiers(value);
@@ -111,7 +133,8 @@ fn identifiers(value: &mut Value) {
         one => std::slice::from_mut(one),
     };
     for one in list {
-        let said = one["value"].as_str().and_then(|v| digits(one["system"].as_str(), v));
+        let said =
+            one["value"].as_str().and_then(|v| digits(one["system"].as_str(), v).or_else(|| shown(v)));
         if let (Some(digits), Some(object)) = (said, one.as_object_mut()) {
             object.insert("value".to_owned(), Value::String(digits));
         }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use causeway_core::Leaf;
 use causeway_fhir::systems::HL7_V2_TABLE;
+use causeway_fhir::types::stated_code;
 use causeway_fhir::{Coding, Writer};
 use causeway_hl7v2::Part;
 use causeway_terminology::Map;
@@ -115,11 +116,13 @@ pub fn coding(
     }
     w.element(|w| {
         match system {
-            Some(name) => w.string("system", &coding_system(env, name.text), name),
-            None => w.fixed("system", &env.local(field)),
+            Some(name) => stated_code(w, &coding_system(env, name.text), name, id),
+            None => {
+                w.fixed("system", &env.local(field));
+                w.leaf("code", id);
+            }
         }
         w.leaf_opt("version", version);
-        w.leaf("code", id);
         w.leaf_opt("display", text);
     });
 }

@@ -45,6 +45,13 @@ pub fn oid_type(w: &mut Writer, part: Part<'_>) {
     }
 }
 
+/// Whether a word names the NHS number, in one of the spellings that systems use: `NHS`, `nhs`, `NHSNMBR`, `NHS Number`.
+fn is_called_nhs(word: &str) -> bool {
+    let letters: String =
+        word.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
+    matches!(letters.as_str(), "NHS" | "NHSNO" | "NHSNBR" | "NHSNMBR" | "NHSNUM" | "NHSNUMBER")
+}
+
 /// An identifier of a person as a CX states it.
 #[derive(Clone, Copy)]
 pub struct Cx<'m> {
@@ -61,13 +68,12 @@ impl<'m> Cx<'m> {
     pub fn read(part: Part<'m>) -> Option<Self> {
         let id = part.comp(1).leaf().filter(|l| !causeway_core::identifier::is_scientific(l.text))?;
         let authority = part.comp(4);
-        let kind = part.comp(5).leaf().map_or("", |l| l.text);
         let nhs = match (authority.subcomp(2).leaf(), authority.subcomp(1).leaf()) {
             (Some(universal), _) => universal.text == NHS_OID,
-            (None, Some(name)) => {
-                matches!(name.text, "NHS" | "NHSNO" | "NHSNBR" | "NHSNUMBER" | "NHS NUMBER" | "NHS-NUMBER")
+            (None, Some(name)) => is_called_nhs(name.text),
+            (None, None) => {
+                part.comp(5).leaf().is_some_and(|kind| kind.text == "NH" || is_called_nhs(kind.text))
             }
-            (None, None) => matches!(kind, "NH" | "NHS"),
         };
         Some(Self { part, id, nhs })
     }
@@ -78,7 +84,7 @@ impl<'m> Cx<'m> {
             return format!("{}|{}", systems::NHS_NUMBER, number.as_str());
         }
         let (system, _) = system_of(env, self.part.comp(4), "patient");
-        format!("{system}|{}", self.id.text)
+        format!("{system}|{}", causeway_core::identifier::visible(self.id.text))
     }
 
     /// Takes it for an NHS number where nobody says what it is and it passes the check: what systems of version 2.3

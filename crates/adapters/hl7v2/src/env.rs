@@ -103,16 +103,11 @@ impl<'m> Env<'m> {
     /// An `instant`; a time that is less exact is kept as the source's text. Returns whether it was written.
     pub fn instant(&self, w: &mut Writer, key: &str, leaf: Option<Leaf<'_>>) -> bool {
         let Some(leaf) = leaf else { return false };
-        match self.when(w, leaf).and_then(|when| when.fhir_instant()) {
-            Some(text) => {
-                w.string(key, &text, leaf);
-                true
-            }
-            None => {
-                source_text(w, key, leaf);
-                false
-            }
+        let written = self.when(w, leaf).is_some_and(|when| w.instant(key, &when, leaf));
+        if !written {
+            source_text(w, key, leaf);
         }
+        written
     }
 
     /// A `Period`. An end before its start is kept as text, for FHIR allows none.

@@ -27,13 +27,15 @@ pub fn event<'m>(ctx: &mut Ctx<'_, '_, 'm>, header: &Header<'m>, evn: Option<Seg
         let sent = msh.leaf(7);
         let instant = |leaf: Option<Leaf<'m>>| {
             leaf.and_then(|leaf| {
-                env.when_silently(leaf).and_then(|when| when.fhir_instant()).map(|text| (leaf, text))
+                env.when_silently(leaf).filter(|when| when.fhir_instant().is_some()).map(|when| (leaf, when))
             })
         };
         let (first, second) = (instant(recorded), instant(sent));
         let unread = recorded.filter(|_| first.is_none());
         match first.or(second) {
-            Some((leaf, text)) => w.string("recorded", &text, leaf),
+            Some((leaf, when)) => {
+                w.instant("recorded", &when, leaf);
+            }
             None => w.fixed("recorded", &received),
         }
         if let Some(leaf) = unread {

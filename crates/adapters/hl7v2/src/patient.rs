@@ -380,8 +380,8 @@ pub fn birth_date(env: &Env<'_>, w: &mut Writer, leaf: Option<Leaf<'_>>) -> Opti
         crate::env::source_text(w, "birthDate", leaf);
         return None;
     }
-    if causeway_adapter::birth::is_long_past(env.received, &when) {
-        env.tell(w, &causeway_core::common::BIRTH_LONG_PAST, leaf.id);
+    if let Some(rule) = causeway_adapter::birth::past_doubt(env.received, &when) {
+        env.tell(w, rule, leaf.id);
     }
     w.string("birthDate", &when.fhir_date(), leaf);
     Some(when)

@@ -354,10 +354,9 @@ pub fn event<'m>(ctx: &mut Ctx<'_, '_, 'm>, order: &Order<'m>, target: &Ref, key
     let received = ctx.c.context.received.to_string();
     ctx.c.resource_with("Provenance", &format!("order|{key}"), &meta, |w| {
         w.array("target", |w| w.reference_element(target, ()));
-        let at = orc.leaf(9).and_then(|leaf| env.when_silently(leaf)).and_then(|when| when.fhir_instant());
-        match at {
-            Some(text) => w.string("recorded", &text, orc.leaf(9)),
-            None => w.fixed("recorded", &received),
+        let at = orc.leaf(9).and_then(|leaf| env.when_silently(leaf));
+        if !at.is_some_and(|when| w.instant("recorded", &when, orc.leaf(9))) {
+            w.fixed("recorded", &received);
         }
         w.object("activity", |w| match orc.leaf(1) {
             Some(control) if codes::is_code(control.text) => {

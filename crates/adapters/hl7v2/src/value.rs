@@ -79,7 +79,7 @@ fn other(env: &Env<'_>, w: &mut Writer, obx: Segment<'_>, part: Part<'_>) {
 /// A decimal with an optional comparator in front, as laboratories write `<5` into a numeric value.
 fn compared(text: &str) -> Option<(Option<&'static str>, Cow<'_, str>)> {
     let text = text.trim();
-    for (sign, code) in [("<=", "<="), (">=", ">="), ("<", "<"), (">", ">")] {
+    for (sign, code) in [("<=", "<="), (">=", ">="), ("≤", "<="), ("≥", ">="), ("<", "<"), (">", ">")] {
         if let Some(rest) = text.strip_prefix(sign) {
             return decimal(rest).map(|d| (Some(code), d));
         }

@@ -157,6 +157,14 @@ impl<'t> Copier<'_, 't> {
             w.string("system", leaf.text, leaf);
             return;
         }
+        let code = owner.leaf_of("code").filter(|_| self.ty.is_none_or(|ty| ty.name() != "Quantity"));
+        if let Some((code, rule)) = code.and_then(|c| Some((c, causeway_core::snomed::doubt(&url, c.text)?))) {
+            w.issue(Some(code.id), rule.issue());
+        }
+        if code.is_some_and(|code| causeway_core::snomed::is_no_code(&url, code.text)) {
+            w.lossy(leaf, "the code can be none of this system, so it was not called one");
+            return;
+        }
         match codes::is_bare_oid(leaf.text) {
             true => {
                 w.issue(Some(leaf.id), rules::VALUE_REPAIRED.issue());

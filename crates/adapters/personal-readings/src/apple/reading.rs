@@ -110,8 +110,8 @@ impl<'r> Reading<'r> {
                 w.date_time("end", &self.end, end);
             });
         }
-        if let Some(instant) = self.created.and_then(|when| when.fhir_instant()) {
-            w.string("issued", &instant, leaf("creationDate"));
+        if let Some(created) = self.created {
+            w.instant("issued", &created, leaf("creationDate"));
         }
     }
 }
