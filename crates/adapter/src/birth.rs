@@ -62,5 +62,7 @@ pub fn tell_death(
 /// Whether a date of death can't be.
 pub fn is_death_doubtful(received: jiff::Timestamp, died: &When, born: Option<&When>) -> bool {
     let unlikely = died.unlikely("deceasedDateTime", causeway_core::likely::last_day(received));
-    unlikely.is_some() || died.earliest() > received.as_second() || born.is_some_and(|born| died.is_before(born))
+    unlikely.is_some()
+        || died.earliest() > received.as_second()
+        || born.is_some_and(|born| died.is_before(born))
 }

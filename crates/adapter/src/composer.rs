@@ -114,8 +114,8 @@ impl<'c> Composer<'c> {
             quoted(&sender.code),
             quoted(name),
         );
-        let mut writer = Writer::new(context.explain)
-            .telling_of_dates(causeway_core::likely::last_day(context.received));
+        let mut writer =
+            Writer::new(context.explain).telling_of_dates(causeway_core::likely::last_day(context.received));
         let local = context.local.as_ref().map(|local| &*local.0);
         let local = local.filter(|local| local.concern(sender, adapter));
         if local.is_some() {

@@ -10,8 +10,18 @@ const YEARS: std::ops::RangeInclusive<i16> = 1800..=2199;
 /// Elements that say when something happened: a date after the day of receipt is a slip there. Which elements hold plans
 /// too is for their owner to know (`occurrenceDateTime` of a vaccination and of a request), so those are not here.
 const HAPPENED: [&str; 12] = [
-    "authoredOn", "collectedDateTime", "date", "dateAsserted", "effectiveDateTime", "issued", "onsetDateTime",
-    "performedDateTime", "received", "receivedTime", "recordedDate", "sent",
+    "authoredOn",
+    "collectedDateTime",
+    "date",
+    "dateAsserted",
+    "effectiveDateTime",
+    "issued",
+    "onsetDateTime",
+    "performedDateTime",
+    "received",
+    "receivedTime",
+    "recordedDate",
+    "sent",
 ];
 
 /// The last day on which something that is told can have happened, for [`When::unlikely`]: a year after receipt, for clocks

@@ -252,7 +252,6 @@ pub fn identifier_body(w: &mut Writer, system: &str, value: &str, from: impl Sou
     w.string("value", value, from);
 }
 
-
 /// Tells of an identifier that a spreadsheet program rounded ([`is_scientific`]).
 pub fn tell_rounded(w: &mut Writer, value: &str, from: &impl Sources) {
     if is_scientific(value) {

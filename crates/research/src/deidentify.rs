@@ -496,7 +496,9 @@ mod tests {
 
     #[test]
     fn check_digits_and_districts() {
-        assert!(is_coded("http://snomed.info/sct", "22298006") && !is_coded("http://snomed.info/sct", "22298007"));
+        assert!(
+            is_coded("http://snomed.info/sct", "22298006") && !is_coded("http://snomed.info/sct", "22298007")
+        );
         assert_eq!(district("ls6 2ab").as_deref(), Some("LS6"));
         assert_eq!(district("ZZ99 3VZ").as_deref(), Some("ZZ99"));
         assert_eq!(district("Elm Cottage"), None);

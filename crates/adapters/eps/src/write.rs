@@ -123,7 +123,11 @@ pub(crate) fn quantity(w: &mut Writer, key: &str, quantity: Option<Element<'_>>)
             if causeway_core::snomed::is_no_code(&uri, code.text) {
                 // A quantity has no code without its system.
                 w.issue(Some(code.id), causeway_core::common::SNOMED_NO_CODE.issue());
-                w.claim([Some(code), Some(oid)], Outcome::Unsupported, "the unit's code can be none of its system");
+                w.claim(
+                    [Some(code), Some(oid)],
+                    Outcome::Unsupported,
+                    "the unit's code can be none of its system",
+                );
                 return;
             }
             w.string("system", &uri, oid);

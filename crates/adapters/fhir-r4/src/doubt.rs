@@ -133,8 +133,7 @@ fn identifiers(value: &mut Value) {
         one => std::slice::from_mut(one),
     };
     for one in list {
-        let said =
-            one["value"].as_str().and_then(|v| digits(one["system"].as_str(), v).or_else(|| shown(v)));
+        let said = one["value"].as_str().and_then(|v| digits(one["system"].as_str(), v).or_else(|| shown(v)));
         if let (Some(digits), Some(object)) = (said, one.as_object_mut()) {
             object.insert("value".to_owned(), Value::String(digits));
         }

@@ -158,7 +158,8 @@ impl<'t> Copier<'_, 't> {
             return;
         }
         let code = owner.leaf_of("code").filter(|_| self.ty.is_none_or(|ty| ty.name() != "Quantity"));
-        if let Some((code, rule)) = code.and_then(|c| Some((c, causeway_core::snomed::doubt(&url, c.text)?))) {
+        if let Some((code, rule)) = code.and_then(|c| Some((c, causeway_core::snomed::doubt(&url, c.text)?)))
+        {
             w.issue(Some(code.id), rule.issue());
         }
         if code.is_some_and(|code| causeway_core::snomed::is_no_code(&url, code.text)) {
