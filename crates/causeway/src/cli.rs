@@ -561,6 +561,11 @@ fn run_send_file(args: &SendArgs) -> Result<u8, String> {
     Ok(if good { 0 } else { EXIT_REFUSED })
 }
 
+/// Tells the user something beside the output, on standard error.
+pub fn note(text: &str) {
+    let _ = write!(std::io::stderr(), "causeway: {text}");
+}
+
 /// Writes to standard output; a reader that has gone away (`| head`) is no error.
 pub fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());

@@ -30,3 +30,5 @@ pub const BROKEN_MAX: usize = 50;
 pub const RETRY_MS: u64 = 250;
 /// Milliseconds that answers over MLLP are waited for, unless a suite says otherwise.
 pub const MLLP_WAIT_MS: u64 = 5_000;
+/// Most acts of a client under test that one step takes.
+pub const LISTENED_MAX: usize = 2_000;

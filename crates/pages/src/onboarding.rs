@@ -394,6 +394,7 @@ async fn one(
         let media = match format {
             RunFormat::Junit => "application/xml",
             RunFormat::TestReport => "application/fhir+json",
+            RunFormat::Badge => "image/svg+xml",
             RunFormat::Json => "application/json",
             RunFormat::Text | RunFormat::Html => "text/plain; charset=utf-8",
         };

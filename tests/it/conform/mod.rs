@@ -1,6 +1,7 @@
-//! Conformance suites against the control server: each named fault is found, and none on the good one; and against
-//! this exchange itself.
+//! Conformance suites against the control's server and clients: each named fault is found, and none on the good ones;
+//! and against this exchange itself.
 
+mod clients;
 pub(crate) mod ours;
 mod page;
 mod server;
@@ -15,7 +16,7 @@ use causeway_conformance::suite::{self, End, Plan, Run, Suite};
 use server::faults::FAULTS;
 
 /// Servers that are tried at a time.
-const AT_A_TIME: usize = 6;
+const AT_A_TIME: usize = 12;
 /// Seconds that an answer is waited for.
 const TIMEOUT: Duration = Duration::from_millis(1_500);
 
@@ -39,8 +40,29 @@ fn run(name: &str, url: &str, settings: &[(&str, &str)]) -> Run {
         .unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
-/// Runs a suite against a control server with this fault, or the good one.
+/// Runs a suite that waits for a client, with the control's client of this fault, or the good one.
+fn client(name: &str, fault: &'static str) -> Run {
+    let (url, own): (_, &[(&str, &str)]) = match name {
+        "mllp-sender" => ("mllp://127.0.0.1:0", &[("enhanced", "yes")]),
+        "mesh-client" => ("http://127.0.0.1:0", &[("chunks", "yes")]),
+        _ => ("http://127.0.0.1:0", &[]),
+    };
+    // The good client is given all the time of a slow machine; what a bad one does not do is not waited for long.
+    let patience = if fault.is_empty() { "90" } else { "5" };
+    let waits: &[(&str, &str)] = &[("first", "60"), ("patience", patience)];
+    let (suite, plan) = plan(name, url, &[waits, own].concat());
+    let story = suite::fill_file(&suite, &plan, "story.json", 0).unwrap_or_default();
+    conform::listening(&suite, &plan, &Credentials::default(), TIMEOUT, |at| {
+        clients::start(name, &at.to_string(), fault, &story)
+    })
+    .unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+/// Runs a suite against the control with this fault, or the good one.
 fn control(name: &str, fault: &'static str) -> Run {
+    if suite::builtin(name).is_ok_and(|s| s.listens.is_some()) {
+        return client(name, fault);
+    }
     let running = server::start(fault);
     let fhir = format!("{}/fhir", running.url);
     match name {
@@ -73,7 +95,7 @@ fn nothing_is_found_on_the_good_server() {
             run.cases.iter().filter(|c| c.end == End::NotRun).map(|c| (&c.id, &c.found)).collect();
         // Only what an option of the tester leaves out, and types of which the server has none to read.
         let meant = left.iter().all(|(id, _)| match name {
-            "record-transfer" => *id == "facts-of-export",
+            "record-transfer" => id.starts_with("facts-of-") || id.starts_with("reply"),
             "fhir-r4" => id.starts_with("read["),
             _ => false,
         });
@@ -83,12 +105,14 @@ fn nothing_is_found_on_the_good_server() {
 
 #[test]
 fn every_fault_is_found() {
+    let faults: Vec<_> = FAULTS.iter().chain(clients::faults::FAULTS).collect();
     let next = AtomicUsize::new(0);
     let missed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
             scope.spawn(|| {
-                while let Some((fault, suite, what)) = FAULTS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let fault = || faults.get(next.fetch_add(1, Ordering::Relaxed));
+                while let Some((fault, suite, what)) = fault() {
                     if broken(&control(suite, fault)).is_empty() {
                         missed.lock().unwrap().push(format!("{suite}: {fault}: {what}"));
                     }
@@ -97,8 +121,25 @@ fn every_fault_is_found() {
         }
     });
     let missed = missed.into_inner().unwrap();
-    assert!(FAULTS.len() >= 40);
-    assert!(missed.is_empty(), "not found, {} of {}: {missed:#?}", missed.len(), FAULTS.len());
+    assert!(FAULTS.len() >= 156 && clients::faults::FAULTS.len() >= 60);
+    assert!(missed.is_empty(), "not found, {} of {}: {missed:#?}", missed.len(), faults.len());
+}
+
+/// The record that a receiver passes on to a mailbox is compared like one that is read back.
+#[test]
+fn a_record_is_read_back_from_a_mailbox() {
+    let replied = |fault: &'static str| {
+        let running = server::start(fault);
+        let (fhir, mesh) = (format!("{}/fhir", running.url), running.url.clone());
+        run("record-transfer", &fhir, &[("reply", &mesh)])
+    };
+    let good = replied("");
+    assert_eq!(broken(&good), Vec::<String>::new());
+    let compared = good.cases.iter().filter(|c| c.id.starts_with("facts-of-reply") && c.end == End::Passed);
+    assert_eq!(compared.count(), 10, "{:?}", good.cases);
+    let (fault, _, _) = FAULTS.iter().find(|(name, ..)| *name == "transfer-changes-dose").unwrap();
+    let found = broken(&replied(fault));
+    assert!(found.iter().any(|f| f.contains("facts-of-reply[MedicationStatement]")), "{found:?}");
 }
 
 #[test]
@@ -133,7 +174,7 @@ fn reports_are_well_formed_and_hold_no_secret() {
     let run = control("mesh-server", "mesh-body-changed");
     for name in suite::RunFormat::NAMES {
         let text = suite::render(&run, Some(&[]), suite::RunFormat::of(name).unwrap());
-        assert!(text.contains("download"), "{name}");
+        assert!(text.contains(if name == "badge" { "1 rule broken" } else { "download" }), "{name}");
         assert!(!text.contains("TestKey") && !text.contains("\"password\""), "{name} shows a secret");
     }
     let report = suite::render(&run, None, suite::RunFormat::TestReport);

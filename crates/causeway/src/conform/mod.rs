@@ -1,6 +1,7 @@
 //! `causeway conform`: holds an endpoint, ours or anybody's, to a suite.
 
 mod credentials;
+mod listener;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ pub struct ConformArgs {
     /// Name of a suite (see --list), or a folder with a suite.toml.
     #[arg(required_unless_present = "list", value_name = "SUITE")]
     suite: Option<String>,
-    /// Address of the endpoint: http(s)://…, for MLLP mllp://host:port.
+    /// Address of the endpoint: http(s)://…, for MLLP mllp://host:port; of a suite for clients where to wait for one.
     #[arg(required_unless_present_any = ["list", "print", "settings"], value_name = "URL")]
     url: Option<String>,
     /// List the suites.
@@ -121,11 +122,13 @@ pub fn run(args: &ConformArgs) -> Result<u8, String> {
         return Ok(0);
     }
     crate::serve::start_process(false);
-    let run = against(&suite, &plan, &args.credentials, Duration::from_secs(args.timeout))?;
+    let told =
+        |at| crate::cli::note(&format!("waiting for the client at {at}; point it here and let it send\n"));
+    let run = listening(&suite, &plan, &args.credentials, Duration::from_secs(args.timeout), told)?;
     report(args, &run)
 }
 
-/// Runs a suite against an endpoint.
+/// Runs a suite against an endpoint, or waits at that address for the client that is under test.
 ///
 /// # Errors
 /// Where the credentials or the address can't be used.
@@ -135,13 +138,35 @@ pub fn against(
     credentials: &Credentials,
     timeout: Duration,
 ) -> Result<Run, String> {
+    listening(suite, plan, credentials, timeout, |_| ())
+}
+
+/// As [`against`]; `ready` is told where a client under test is waited for.
+///
+/// # Errors
+/// As [`against`].
+pub fn listening<T>(
+    suite: &Suite,
+    plan: &Plan,
+    credentials: &Credentials,
+    timeout: Duration,
+    ready: impl FnOnce(std::net::SocketAddr) -> T,
+) -> Result<Run, String> {
     // Fails only where it was set before, which is as good.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let client = credentials.client(&plan.endpoint)?;
     let runtime = crate::cli::runtime()?;
     let authorization = runtime.block_on(credentials.authorization(&client, &plan.endpoint))?;
     let mut outside = Outside::new(&plan.endpoint, client, authorization, credentials.tls()?, timeout)?;
-    Ok(suite::run(suite, plan, &mut outside))
+    // What `ready` gives lives as long as the run.
+    let _kept = match suite.listens {
+        Some(kind) => Some(ready(outside.listen(&plan.endpoint, kind)?)),
+        None => None,
+    };
+    let run = suite::run(suite, plan, &mut outside);
+    // A client that waits for an answer is let go before it is asked to end.
+    drop(outside);
+    Ok(run)
 }
 
 /// The onboarding board of these providers, whose runs are kept with the data.
@@ -152,6 +177,12 @@ pub fn board(providers: Vec<Provider>, data: &Path) -> Result<Board, String> {
     for provider in &providers {
         for held in &provider.suites {
             let suite = open(&held.name).map_err(|e| format!("provider {}: {e}", provider.name))?;
+            if suite.listens.is_some() {
+                return Err(format!(
+                    "provider {}: the suite {} waits for a client, which the command does and the board can't",
+                    provider.name, suite.name
+                ));
+            }
             if let Some(name) = held.settings.keys().find(|name| suite.setting(name).is_none()) {
                 return Err(format!(
                     "provider {}: the suite {} has no setting {name}",

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use causeway_conformance::limits::ANSWER_MAX;
-use causeway_conformance::suite::{Heard, Request, Response, Said, Wire};
+use causeway_conformance::suite::{Came, Heard, Listens, Reply, Request, Response, Said, Wire};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use super::listener::Listener;
 
 /// Bytes read from an MLLP connection at a time.
 const READ_BYTES: usize = 16 * 1024;
@@ -22,6 +24,8 @@ pub struct Outside {
     authorization: Option<String>,
     /// Host and port of an MLLP endpoint, and what a client within TLS trusts and presents.
     lower: Option<(String, Option<Arc<rustls::ClientConfig>>)>,
+    /// Where a client under test is waited for.
+    listener: Option<Listener>,
     timeout: Duration,
     begun: Instant,
 }
@@ -52,7 +56,25 @@ impl Outside {
             .enable_all()
             .build()
             .map_err(|e| e.to_string())?;
-        Ok(Self { runtime, client, authorization, lower, timeout, begun: Instant::now() })
+        Ok(Self { runtime, client, authorization, lower, listener: None, timeout, begun: Instant::now() })
+    }
+
+    /// Listens where a client under test will come to, and says where that is.
+    ///
+    /// # Errors
+    /// Where the address is not of this kind, or nothing can listen there.
+    pub fn listen(&mut self, endpoint: &str, kind: Listens) -> Result<std::net::SocketAddr, String> {
+        let scheme = match kind {
+            Listens::Http => "http://",
+            Listens::Mllp => "mllp://",
+        };
+        let at = endpoint.strip_prefix(scheme).map(|rest| rest.trim_end_matches('/'));
+        let at =
+            at.ok_or_else(|| format!("the suite waits for a client: give {scheme}host:port to listen at"))?;
+        let listener = self.runtime.block_on(Listener::bind(at, kind))?;
+        let address = listener.address();
+        self.listener = Some(listener);
+        Ok(address)
     }
 
     async fn send(&self, request: &Request) -> Result<Response, String> {
@@ -176,6 +198,21 @@ impl Wire for Outside {
 
     fn mllp(&mut self, said: &Said) -> Result<Heard, String> {
         self.runtime.block_on(self.speak(said))
+    }
+
+    fn await_client(&mut self, wait_ms: u64) -> Result<Option<Came>, String> {
+        let Some(listener) = &mut self.listener else { return Err("nothing listens".to_owned()) };
+        Ok(self.runtime.block_on(listener.next(wait_ms)))
+    }
+
+    fn reply(&mut self, id: u64, reply: Reply) {
+        if let Some(listener) = &mut self.listener {
+            listener.reply(id, reply);
+        }
+    }
+
+    fn tell(&mut self, what: &str) {
+        crate::cli::note(&format!("{what}\n"));
     }
 
     fn now(&mut self) -> i64 {

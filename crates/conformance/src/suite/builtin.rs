@@ -20,6 +20,7 @@ macro_rules! kept {
 const SUITES: &[Kept] = kept! {
     "social-care-http": ["care-note.json", "one-bad-item.json"];
     "record-transfer": ["story.json"];
+    "record-sender": ["../record-transfer/story.json"];
     "fhir-r4": [];
     "uk-core-read": [];
     "process-message": ["referral.json"];
@@ -27,7 +28,9 @@ const SUITES: &[Kept] = kept! {
     "nrl-consumer": ["pointer.json"];
     "nrl-producer": ["pointer.json"];
     "mesh-server": [];
+    "mesh-client": [];
     "mllp-receiver": [];
+    "mllp-sender": [];
 };
 
 /// Names of the suites, social care first.
@@ -43,8 +46,10 @@ pub fn builtin(name: &str) -> Result<Suite, Unreadable> {
     let Some((_, toml, files)) = SUITES.iter().find(|(own, ..)| *own == name) else {
         return Err(Unreadable(format!("there is no suite {name}; there are {}", names().join(", "))));
     };
+    // A file that another suite has too is known by its own name.
+    let own = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
     let files: BTreeMap<String, String> =
-        files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        files.iter().map(|(path, text)| (own(path), (*text).to_owned())).collect();
     Suite::read(toml, files)
 }
 

@@ -50,7 +50,7 @@ impl Seen {
 }
 
 /// A message of HL7 v2 as JSON: `{"MSH": {"9": …}, "MSA": {"1": …}, "text": …}`, the first segment of each name.
-fn frame(bytes: &[u8]) -> Value {
+pub(super) fn frame(bytes: &[u8]) -> Value {
     let message = String::from_utf8_lossy(bytes).into_owned();
     let mut out = json!({ "text": message });
     for segment in message.split(['\r', '\n']).filter(|s| s.len() > 3) {

@@ -6,6 +6,7 @@
 mod builtin;
 mod expect;
 mod fuzz;
+mod listen;
 mod mesh;
 pub mod model;
 mod must_support;
@@ -18,9 +19,9 @@ mod wire;
 
 pub use builtin::{builtin, names};
 pub use expect::mask;
-pub use model::{Suite, Unreadable};
+pub use model::{Listens, Suite, Unreadable};
 pub use must_support::{Element, Exception, summary};
 pub use report::{RunFormat, board, render, seen, verdict};
 pub use result::{CaseResult, Change, End, Exchange, Run, compare, words};
 pub use run::{Plan, fill_file, run, same_origin};
-pub use wire::{Heard, Request, Response, Said, Wire};
+pub use wire::{Act, Came, Heard, Reply, Request, Response, Said, Wire};

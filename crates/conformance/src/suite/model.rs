@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::listen::{Listen, Route};
 use crate::limits::{CASES_MAX, STEPS_MAX};
 
 /// A suite: what one kind of endpoint is held to.
@@ -24,6 +25,15 @@ pub struct Suite {
     /// Whether what the answers show of UK Core's must-support elements is counted.
     #[serde(default)]
     pub must_support: bool,
+    /// What the suite listens to, where it is a client that is under test; the address is then its own.
+    #[serde(default)]
+    pub listens: Option<Listens>,
+    /// What a client under test signs MESH tokens with.
+    #[serde(default)]
+    pub mesh: Option<MeshAuth>,
+    /// How a client is answered where a step does not say otherwise.
+    #[serde(default, rename = "route")]
+    pub routes: Vec<Route>,
     /// Headers of every HTTP request, unless a step says otherwise.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
@@ -33,6 +43,16 @@ pub struct Suite {
     /// Files beside the suite that steps name, by name.
     #[serde(skip)]
     pub files: BTreeMap<String, String>,
+}
+
+/// What a suite listens to.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Listens {
+    /// HTTP.
+    Http,
+    /// HL7 v2 over MLLP.
+    Mllp,
 }
 
 /// A value that the tester may give.
@@ -171,6 +191,8 @@ pub struct Step {
     pub pages: usize,
     /// An exchange over MLLP instead of HTTP.
     pub mllp: Option<Mllp>,
+    /// Wait for the client under test and answer it.
+    pub listen: Option<Listen>,
     /// Repeat until everything expected is so, at most this many seconds.
     pub until_seconds: u64,
     /// Values to make before the request, in this order.
@@ -369,9 +391,19 @@ impl Suite {
                 let ways = [&step.get, &step.post, &step.put, &step.path];
                 let ways = ways.iter().filter(|w| w.is_some()).count()
                     + usize::from(step.mllp.is_some())
+                    + usize::from(step.listen.is_some())
                     + usize::from(step.compare.is_some());
                 if ways > 1 {
                     return wrong("a step does one thing".to_owned());
+                }
+                if step.listen.is_some() && self.listens.is_none() {
+                    return wrong("a step listens and the suite does not say to what".to_owned());
+                }
+                let routes = step.listen.iter().flat_map(|l| &l.routes).chain(&self.routes);
+                for pattern in routes.filter_map(|r| r.path.as_ref()) {
+                    if let Err(e) = regex::Regex::new(pattern) {
+                        return wrong(format!("{pattern} is no regular expression: {e}"));
+                    }
                 }
                 if let Some(file) = &step.file
                     && !self.files.contains_key(file)

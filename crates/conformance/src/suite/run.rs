@@ -11,7 +11,7 @@ use super::model::{Auth, Case, Each, Extract, Level, Mllp, Step, Suite};
 use super::result::{CaseResult, End, Exchange, Run};
 use super::values::Values;
 use super::wire::{Request, Said, Wire};
-use super::{fuzz, mesh, must_support, transfer};
+use super::{fuzz, listen, mesh, must_support, transfer};
 use crate::limits::{COLLECTED_MAX, EACH_MAX, MLLP_WAIT_MS, RETRY_MS};
 
 /// How a suite is run.
@@ -45,6 +45,8 @@ struct Runner<'r> {
     mutable: Vec<Request>,
     /// Must-support elements seen in answers.
     shown: must_support::Seen,
+    /// Tokens of MESH that a client under test has used.
+    tokens: listen::Tokens,
 }
 
 /// What became of the steps of a case.
@@ -60,8 +62,15 @@ struct Found {
 pub fn run(suite: &Suite, plan: &Plan, wire: &mut dyn Wire) -> Run {
     let begun = wire.now();
     let (values, shown) = values_of(suite, plan, begun);
-    let mut runner =
-        Runner { suite, plan, wire, values, mutable: Vec::new(), shown: must_support::Seen::default() };
+    let mut runner = Runner {
+        suite,
+        plan,
+        wire,
+        values,
+        mutable: Vec::new(),
+        shown: must_support::Seen::default(),
+        tokens: listen::Tokens::new(),
+    };
     let mut cases = Vec::new();
     for case in &suite.cases {
         if plan.only.is_empty() || plan.only.iter().any(|only| case.id.starts_with(only.as_str())) {
@@ -262,6 +271,12 @@ impl Runner<'_> {
             found.wrong.extend(wrong.into_iter().map(|w| (case.level, w)));
             return;
         }
+        if let Some(listen) = &step.listen {
+            if let Err(why) = self.listen(case, step, listen, found) {
+                found.stopped = Some(why);
+            }
+            return;
+        }
         let until = self.wire.ticks() + step.until_seconds * 1000;
         loop {
             let exchanged = match &step.mllp {
@@ -309,6 +324,38 @@ impl Runner<'_> {
         }
     }
 
+    /// Hears a client under test, and judges all that it did in this step.
+    fn listen(
+        &mut self,
+        case: &Case,
+        step: &Step,
+        listen: &listen::Listen,
+        found: &mut Found,
+    ) -> Result<(), String> {
+        let mut mesh = self.suite.mesh.clone();
+        for text in mesh.iter_mut().flat_map(|m| [&mut m.password, &mut m.key]) {
+            *text = self.values.fill(text)?;
+        }
+        let routes = &self.suite.routes;
+        let heard = listen::hear(listen, routes, mesh, &mut self.tokens, &mut self.values, self.wire)?;
+        found.exchanges.extend(heard.exchanges);
+        if !heard.any {
+            return Err("the client sent nothing".to_owned());
+        }
+        if self.suite.must_support {
+            self.shown.look(&heard.seen.json["bundle"]);
+        }
+        for expect in &step.expect {
+            let level = expect.level.unwrap_or(case.level);
+            let said = expect::judge(expect, &heard.seen, &mut self.values);
+            found.wrong.extend(said.into_iter().map(|w| (level, w)));
+        }
+        if found.wrong.iter().any(|(level, _)| *level == Level::Shall) {
+            return Err("an earlier step failed".to_owned());
+        }
+        self.keep(step, &heard.seen)
+    }
+
     /// Keeps what a step saves.
     fn keep(&mut self, step: &Step, seen: &Seen) -> Result<(), String> {
         for (name, extract) in &step.save {
@@ -319,7 +366,8 @@ impl Runner<'_> {
         }
         if let Some(name) = &step.collect {
             let resources: Vec<Value> = match seen.json["entry"].as_array() {
-                Some(entries) => entries.iter().map(|e| e["resource"].clone()).collect(),
+                // With its address, by which others in the same Bundle may name it.
+                Some(entries) => entries.iter().filter(|e| e["resource"].is_object()).cloned().collect(),
                 None if seen.json["resourceType"] == "Bundle" => Vec::new(),
                 None => vec![seen.json.clone()],
             };
@@ -511,80 +559,4 @@ pub fn same_origin(url: &str, base: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::wire::{Heard, Response};
-    use super::*;
-
-    /// Answers every request with a page whose next link leads elsewhere, and remembers what was asked.
-    #[derive(Default)]
-    struct Remembers(Vec<Request>);
-
-    impl Wire for Remembers {
-        fn http(&mut self, request: &Request) -> Result<Response, String> {
-            self.0.push(request.clone());
-            let next = r#"{"resourceType":"Bundle","entry":[],"link":[{"relation":"next","url":"https://elsewhere.example/2"}]}"#;
-            Ok(Response { status: 200, body: next.as_bytes().to_vec(), ..Response::default() })
-        }
-
-        fn mllp(&mut self, _: &Said) -> Result<Heard, String> {
-            Err("none".to_owned())
-        }
-
-        fn now(&mut self) -> i64 {
-            0
-        }
-
-        fn ticks(&mut self) -> u64 {
-            0
-        }
-
-        fn pause(&mut self, _: u64) {}
-    }
-
-    #[test]
-    fn credentials_go_to_the_origins_that_the_tester_named_only() {
-        let toml = r#"
-            name = "s"
-            title = "t"
-            about = "a"
-            version = "1"
-            [[setting]]
-            name = "other"
-            about = "another base"
-            [[case]]
-            id = "c"
-            title = "t"
-            rule = "r"
-            source = "s"
-            mend = "m"
-            step = [
-              { get = "/own", pages = 2, expect = [{ status = 200 }] },
-              { get = "{{other}}/x", expect = [{ status = 200 }] },
-              { get = "https://evil.example/x", expect = [{ status = 200 }] },
-              { get = "https://own.example@evil.example/x", expect = [{ status = 200 }] },
-              { get = "/none", auth = "none", expect = [{ status = 200 }] },
-            ]
-        "#;
-        let suite = Suite::read(toml, BTreeMap::new()).unwrap_or_else(|e| panic!("{e}"));
-        let plan = Plan {
-            endpoint: "https://own.example/fhir".to_owned(),
-            settings: [("other".to_owned(), "https://other.example/r4".to_owned())].into(),
-            ..Plan::default()
-        };
-        let mut wire = Remembers::default();
-        let run = run(&suite, &plan, &mut wire);
-        assert_eq!(run.count(End::Passed), 1, "{:?}", run.cases);
-        let with: Vec<(&str, bool)> = wire.0.iter().map(|r| (r.url.as_str(), r.credentials)).collect();
-        assert_eq!(
-            with,
-            [
-                ("https://own.example/fhir/own", true),
-                ("https://elsewhere.example/2", false),
-                ("https://other.example/r4/x", true),
-                ("https://evil.example/x", false),
-                ("https://own.example@evil.example/x", false),
-                ("https://own.example/fhir/none", false),
-            ]
-        );
-    }
-}
+mod tests;

@@ -33,14 +33,12 @@ fn place(resource: &Value) -> Option<String> {
 impl<'r> Held<'r> {
     fn new(value: &'r Value) -> Self {
         let mut held = Self { resources: Vec::new(), places: HashMap::new() };
-        let entries: Vec<(&Value, Option<&str>)> = match value {
-            Value::Array(list) => list.iter().map(|r| (r, None)).collect(),
-            bundle => {
-                let list = bundle["entry"].as_array().into_iter().flatten();
-                list.map(|e| (&e["resource"], e["fullUrl"].as_str())).collect()
-            }
-        };
-        for (resource, full) in entries {
+        let list = value.as_array().or_else(|| value["entry"].as_array());
+        for one in list.into_iter().flatten() {
+            let (resource, full) = match one["resource"].is_object() {
+                true => (&one["resource"], one["fullUrl"].as_str()),
+                false => (one, None),
+            };
             let at = place(resource);
             // One that two searches brought is there once.
             if at.as_ref().is_some_and(|at| held.places.contains_key(at)) {
@@ -52,7 +50,7 @@ impl<'r> Held<'r> {
             if let Some(full) = full {
                 held.places.insert(full.to_owned(), resource);
             }
-            if resource.is_object() {
+            if resource["resourceType"].is_string() {
                 held.resources.push(resource);
             }
         }

@@ -476,7 +476,7 @@ impl Control {
             }
             resources.push(resource);
         }
-        let mut answers = Vec::new();
+        let (mut answers, mut reply) = (Vec::new(), Vec::new());
         for resource in resources {
             let mut text = resource.to_string();
             for (full, place) in &places {
@@ -489,12 +489,15 @@ impl Control {
                 resource["id"].as_str().unwrap_or_default()
             );
             for resource in self.transferred(resource, &mut store) {
+                reply.push(json!({"resource": resource}));
                 store.put(resource);
             }
             answers.push(
                 json!({"response": {"status": "201 Created", "location": format!("{place}/_history/1")}}),
             );
         }
+        // What was kept also goes to a mailbox, as an exchange passes a record on.
+        self.post_reply(&json!({"resourceType": "Bundle", "type": "collection", "entry": reply}));
         Answer::fhir(
             200,
             &json!({"resourceType": "Bundle", "type": "transaction-response", "entry": answers}),

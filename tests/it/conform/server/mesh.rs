@@ -149,6 +149,23 @@ impl Control {
         shown(202, &json!({"message_id": id}))
     }
 
+    /// Puts a Bundle into the first mailbox.
+    pub(super) fn post_reply(&self, bundle: &Value) {
+        let mut store = lock(&self.mesh);
+        let id = format!("20260102030405{:06}_{:06}", store.messages.len(), store.messages.len());
+        let headers = [("content-type", "application/fhir+json"), ("mex-workflowid", "RECORD_REPLY")];
+        store.messages.push(Message {
+            id,
+            from: MAILBOXES[1].to_owned(),
+            to: MAILBOXES[0].to_owned(),
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            chunks: vec![bundle.to_string().into_bytes()],
+            total: 1,
+            acknowledged: false,
+            read: false,
+        });
+    }
+
     fn send_chunk(&self, asked: &Asked, id: &str, chunk: &str) -> Answer {
         let mut store = lock(&self.mesh);
         let Some(message) = store.messages.iter_mut().find(|m| m.id == id) else {

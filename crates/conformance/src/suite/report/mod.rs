@@ -1,5 +1,6 @@
 //! Reports of a run: text, a page in plain words, JUnit, FHIR TestReport, JSON.
 
+mod badge;
 mod board;
 mod html;
 mod junit;
@@ -23,13 +24,15 @@ pub enum RunFormat {
     Junit,
     /// FHIR R4 TestReport.
     TestReport,
+    /// A small picture (SVG) for a page of the provider's.
+    Badge,
     /// The run as JSON, to compare a later one with.
     Json,
 }
 
 impl RunFormat {
     /// Names on the command line.
-    pub const NAMES: [&'static str; 5] = ["text", "html", "junit", "testreport", "json"];
+    pub const NAMES: [&'static str; 6] = ["text", "html", "junit", "testreport", "badge", "json"];
 
     /// The format of a name.
     pub fn of(name: &str) -> Option<Self> {
@@ -38,6 +41,7 @@ impl RunFormat {
             "html" => Self::Html,
             "junit" => Self::Junit,
             "testreport" => Self::TestReport,
+            "badge" => Self::Badge,
             "json" => Self::Json,
             _ => return None,
         })
@@ -51,6 +55,7 @@ pub fn render(run: &Run, changes: Option<&[(String, Change)]>, format: RunFormat
         RunFormat::Html => html::render(run, changes),
         RunFormat::Junit => junit::render(run),
         RunFormat::TestReport => test_report::render(run),
+        RunFormat::Badge => badge::render(run),
         RunFormat::Json => serde_json::to_string_pretty(run).unwrap_or_default() + "\n",
     }
 }

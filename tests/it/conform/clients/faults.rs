@@ -1,0 +1,73 @@
+//! The faults that the control's clients can be given, each named once, with the suite whose business it is.
+//!
+//! Written before the suites and without looking at them: what a tester of that kind of client would want found.
+
+/// Name, suite that must find it, what is wrong.
+pub type Fault = (&'static str, &'static str, &'static str);
+
+/// Every fault.
+pub const FAULTS: &[Fault] = &[
+    // Who sends HL7 v2 over MLLP.
+    ("sender-no-start", "mllp-sender", "a block has no start character"),
+    ("sender-no-end", "mllp-sender", "the carriage return behind the end character is left out"),
+    ("sender-stray", "mllp-sender", "there is a line end between blocks"),
+    ("sender-lf", "mllp-sender", "segments end with a line feed"),
+    ("sender-no-id", "mllp-sender", "messages have no control id"),
+    ("sender-same-id", "mllp-sender", "every message has the same control id"),
+    ("sender-no-version", "mllp-sender", "messages have no version"),
+    ("sender-no-type", "mllp-sender", "messages have no type"),
+    ("sender-charset", "mllp-sender", "MSH-18 says UTF-8 and the bytes are Latin-1"),
+    ("sender-does-not-wait", "mllp-sender", "the next message is sent before the answer"),
+    ("sender-impatient", "mllp-sender", "a slow answer is not waited for"),
+    ("sender-one-read", "mllp-sender", "an answer in several packets is not understood"),
+    ("sender-forgets", "mllp-sender", "a message whose connection broke is not sent again"),
+    ("sender-gives-up", "mllp-sender", "after a broken connection nothing comes any more"),
+    ("sender-new-id", "mllp-sender", "a message that is sent again has another control id"),
+    ("sender-changes", "mllp-sender", "a message that is sent again says something else"),
+    ("sender-any-answer", "mllp-sender", "an answer to another message is taken"),
+    ("sender-bare-answer", "mllp-sender", "an answer without a frame is taken"),
+    ("sender-half-answer", "mllp-sender", "an answer that breaks off is taken"),
+    ("sender-rejected-forever", "mllp-sender", "a rejected message is sent again and again"),
+    ("sender-stops-at-error", "mllp-sender", "after an error nothing comes any more"),
+    ("sender-accept-only", "mllp-sender", "an acknowledgement CA is not understood where it was asked for"),
+    // Who uses a MESH mailbox.
+    ("client-no-token", "mesh-client", "requests have no token"),
+    ("client-token-again", "mesh-client", "the same token is used twice"),
+    ("client-token-hash", "mesh-client", "the token is signed with another key"),
+    ("client-token-clock", "mesh-client", "the time of the token is three hours ahead"),
+    ("client-no-handshake", "mesh-client", "the mailbox is used without saying by what program"),
+    ("client-no-recipient", "mesh-client", "a message has no recipient"),
+    ("client-no-workflow", "mesh-client", "a message has no workflow"),
+    ("client-no-local-id", "mesh-client", "a message has no id of its sender's"),
+    ("client-no-retry", "mesh-client", "a message is lost where the server is away for a moment"),
+    ("client-retry-other-id", "mesh-client", "a message sent again has another local id"),
+    ("client-retry-changes", "mesh-client", "a message sent again has another body"),
+    ("client-retry-refused", "mesh-client", "a message that was refused for good is sent again"),
+    ("client-chunk-as-message", "mesh-client", "the second chunk is sent as a message of its own"),
+    ("client-chunk-lost", "mesh-client", "the second chunk is never sent"),
+    ("client-chunk-without-range", "mesh-client", "the second chunk does not say which it is"),
+    ("client-acknowledges-first", "mesh-client", "a message is acknowledged before it was read"),
+    ("client-acknowledges-failure", "mesh-client", "a message that could not be read is acknowledged"),
+    ("client-acknowledges-broken", "mesh-client", "a message that broke off is acknowledged"),
+    ("client-first-chunk", "mesh-client", "a message in chunks is acknowledged after its first"),
+    ("client-never-acknowledges", "mesh-client", "nothing is acknowledged"),
+    ("client-acknowledges-once", "mesh-client", "an acknowledgement that failed is not repeated"),
+    ("client-stops-at-gone", "mesh-client", "one message that is gone keeps back those behind it"),
+    ("client-newest-first", "mesh-client", "messages are read in the wrong order"),
+    // Who sends a record.
+    ("record-type", "record-sender", "the media type is not FHIR's"),
+    ("record-invalid", "record-sender", "the birth date is written day first"),
+    ("record-loses-allergy", "record-sender", "the allergy is not sent"),
+    ("record-changes-dose", "record-sender", "the dose is another"),
+    ("record-cuts-time", "record-sender", "a time becomes a day"),
+    ("record-loses-unit", "record-sender", "a unit is lost"),
+    ("record-loses-words", "record-sender", "the words beside a code are lost"),
+    ("record-other-number", "record-sender", "the NHS number is somebody else's"),
+    ("record-doubles", "record-sender", "each condition is sent twice"),
+    ("record-invents", "record-sender", "a condition is sent that nobody recorded"),
+    ("record-turns-status", "record-sender", "a refuted condition is sent as confirmed"),
+    ("record-loses-care-plan", "record-sender", "the care plan is not sent"),
+    ("record-no-retry", "record-sender", "the record is lost where the receiver is away for a moment"),
+    ("record-retry-changes", "record-sender", "the record sent again says something else"),
+    ("record-refused-forever", "record-sender", "a refused record is sent again and again"),
+];
