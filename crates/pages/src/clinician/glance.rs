@@ -1,13 +1,19 @@
 //! What a reader asks first, in answers of a few lines: what does she take, what changed, who looks after her, what does
 //! she want. (What she is allergic to stands above, in the safety line.)
 
-use causeway_access::record::{Fact, Standing, Summary};
+use causeway_access::record::{Change, Fact, Standing, Summary};
 
 use super::fact::in_line;
 use crate::words;
 
 /// Lines of one answer.
 const LINES: usize = 6;
+/// Lines of one answer on a narrow screen, so that all five questions are answered on the first of a phone; of medicines one
+/// more, and the names of the others.
+const LINES_NARROW: usize = 2;
+
+/// Sources named in the count of what changed.
+const SOURCES_NAMED: usize = 3;
 
 /// A question with its answer.
 pub(super) struct Answer {
@@ -15,7 +21,13 @@ pub(super) struct Answer {
     /// Address within the page of where the rest is; empty where there is none.
     pub to: String,
     pub rest: String,
+    /// The same on a narrow screen.
+    pub rest_narrow: String,
     pub lines: Vec<(String, bool)>,
+    /// How many of the lines a narrow screen shows.
+    pub narrow: usize,
+    /// What a narrow screen says in their place of those that it does not show.
+    pub also: String,
     /// What is said where there is no line.
     pub none: &'static str,
 }
@@ -31,9 +43,41 @@ fn answer(
     lines: Vec<(String, bool)>,
     none: &'static str,
 ) -> Answer {
-    let more = lines.len().saturating_sub(LINES);
-    let rest = if more > 0 { format!("{rest} ({more} more)") } else { rest.to_owned() };
-    Answer { title, to: format!("#{part}"), rest, lines: lines.into_iter().take(LINES).collect(), none }
+    let narrow = LINES_NARROW;
+    let said = |shown: usize| match lines.len().saturating_sub(shown) {
+        0 => rest.to_owned(),
+        more => format!("{rest} ({more} more)"),
+    };
+    let (rest, rest_narrow) = (said(LINES), said(narrow));
+    let lines = lines.into_iter().take(LINES).collect();
+    Answer { title, to: format!("#{part}"), rest, rest_narrow, lines, narrow, also: String::new(), none }
+}
+
+/// Medicines beyond the first, by name: none that is taken is left out of the first screen.
+fn also(medicines: &mut Answer, names: &[String]) {
+    medicines.narrow += 1;
+    medicines.rest_narrow.clone_from(&medicines.rest);
+    medicines.also = names.get(medicines.narrow..).unwrap_or_default().join("; ");
+}
+
+/// What came in the week, counted: "12 new, 1 changed, from Ashmarsh Council".
+fn counted(changes: &[Change]) -> String {
+    let mut kinds: Vec<(&str, usize)> = Vec::new();
+    let mut by: Vec<&str> = Vec::new();
+    for change in changes {
+        match kinds.iter_mut().find(|(kind, _)| *kind == change.kind) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((change.kind, 1)),
+        }
+        if !by.contains(&change.source.organisation.as_str()) {
+            by.push(&change.source.organisation);
+        }
+    }
+    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let more = by.len().saturating_sub(SOURCES_NAMED);
+    by.truncate(SOURCES_NAMED);
+    let others = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}, from {}{others}", kinds.join(", "), by.join(", "))
 }
 
 fn line(fact: &Fact) -> String {
@@ -53,11 +97,16 @@ pub(super) fn answers(summary: &Summary, key_people: &[String]) -> Vec<Answer> {
         medicines.iter().filter(|f| f.standing == Standing::Current).map(|f| (line(f), false)).collect();
     let doubtful = medicines.iter().filter(|f| f.standing == Standing::Unclear);
     taken.extend(doubtful.map(|f| (format!("{} – {}", line(f), f.why), true)));
-    let changes: Vec<(String, bool)> = summary
-        .changes
+    let names: Vec<String> = [Standing::Current, Standing::Unclear]
         .iter()
-        .map(|c| (format!("{}: {} ({})", c.kind, c.title, c.source.organisation), false))
+        .flat_map(|standing| medicines.iter().filter(move |f| f.standing == *standing))
+        .filter_map(|f| f.lead().map(|l| l.title.clone()))
         .collect();
+    let one = |c: &Change| (format!("{}: {} ({})", c.kind, c.title, c.source.organisation), false);
+    let mut changes: Vec<(String, bool)> = summary.changes.iter().map(one).collect();
+    if changes.len() > LINES_NARROW {
+        changes.insert(0, (counted(&summary.changes), false));
+    }
     let mut carers: Vec<(String, bool)> = key_people.iter().map(|p| (p.clone(), false)).collect();
     for fact in facts(summary, "services-and-care").iter().filter(|f| f.standing != Standing::Past) {
         let by = fact.lead().map_or("", |l| l.source.organisation.as_str());
@@ -82,7 +131,7 @@ pub(super) fn answers(summary: &Summary, key_people: &[String]) -> Vec<Answer> {
             "No source says that a medicine is taken now.",
         ),
         answer(
-            "Changed in the last week",
+            "Changed this week",
             "changes",
             "All changes",
             changes,
@@ -96,13 +145,14 @@ pub(super) fn answers(summary: &Summary, key_people: &[String]) -> Vec<Answer> {
             "No source has told who looks after this person.",
         ),
         answer(
-            "What matters to this person",
+            "What matters most",
             "about-me",
             "About me",
             wants,
             "No source has told what matters to this person.",
         ),
     ];
+    also(&mut all[0], &names);
     // A link leads to a part that is there.
     for answer in &mut all {
         let code = answer.to.trim_start_matches('#');
