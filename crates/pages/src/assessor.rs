@@ -53,16 +53,35 @@ pub struct Clause {
     pub id: &'static str,
     /// The clause in the commitment's words.
     pub words: &'static str,
-    /// How far it is shown.
-    pub status: Status,
-    /// Why that and no more.
-    pub why: &'static str,
-    /// Tests behind it: file and function.
-    pub tests: &'static [(&'static str, &'static str)],
+    /// What the clause comes to, the decisive point first. Its status is worked out from them.
+    pub points: &'static [Point],
     /// Pages with the records behind it: address and words.
     pub pages: &'static [(&'static str, &'static str)],
     /// What would refute it.
     pub refuted_by: &'static str,
+}
+
+/// A test: its file and its function.
+pub type Test = (&'static str, &'static str);
+
+/// One point of a clause, and how it could be shown.
+#[derive(Debug)]
+pub struct Point {
+    /// What is to be shown.
+    pub words: &'static str,
+    /// By what.
+    pub by: Proof,
+}
+
+/// How a point is shown.
+#[derive(Debug)]
+pub enum Proof {
+    /// By tests, wherever they are run.
+    Tests(&'static [Test]),
+    /// Not here: it is not connected or not built.
+    Nothing,
+    /// By no prototype: roll-out, people's experience, approval.
+    NoPrototype,
 }
 
 /// The six clauses.
@@ -70,12 +89,18 @@ pub const CLAUSES: [Clause; 6] = [
     Clause {
         id: "all-people",
         words: "to all people",
-        status: Status::CannotBeShown,
-        why: "Reaching all people needs roll-out, workforce and funding. Shown is only that nobody's record is lost or doubled on the way, \
-for invented people in hundreds, those known to social care alone among them.",
-        tests: &[
-            ("tests/it/population.rs", "every_persons_sources_join_and_every_defect_is_found"),
-            ("crates/causeway/tests/process.rs", "what_was_answered_is_there_once_and_translated_after_kill"),
+        points: &[
+            Point { words: "All people are reached: roll-out, workforce, funding", by: Proof::NoPrototype },
+            Point {
+                words: "Nobody's record is lost or doubled on the way, for invented people in hundreds, those known to social care alone among them",
+                by: Proof::Tests(&[
+                    ("tests/it/population.rs", "every_persons_sources_join_and_every_defect_is_found"),
+                    (
+                        "crates/causeway/tests/process.rs",
+                        "what_was_answered_is_there_once_and_translated_after_kill",
+                    ),
+                ]),
+            },
         ],
         pages: &[("/coverage", "Which settings are connected"), ("/people/", "People in the record")],
         refuted_by: "A person whose message was acknowledged and who is not in the record.",
@@ -83,14 +108,18 @@ for invented people in hundreds, those known to social care alone among them.",
     Clause {
         id: "functionally-single",
         words: "a functionally single health and care record",
-        status: Status::Demonstrated,
-        why: "What several sources tell of one person is one record; each fact leads to its source, and what differs is shown, not resolved.",
-        tests: &[
-            (
-                "crates/record/tests/it/truth.rs",
-                "nothing_is_joined_falsely_and_every_planted_difference_is_shown",
-            ),
-            ("crates/record/tests/it/identity.rs", "who_is_joined_and_who_is_not"),
+        points: &[
+            Point {
+                words: "What several sources tell of one person is one record, and nobody is joined falsely",
+                by: Proof::Tests(&[("crates/record/tests/it/identity.rs", "who_is_joined_and_who_is_not")]),
+            },
+            Point {
+                words: "What differs between sources is shown, not resolved",
+                by: Proof::Tests(&[(
+                    "crates/record/tests/it/truth.rs",
+                    "nothing_is_joined_falsely_and_every_planted_difference_is_shown",
+                )]),
+            },
         ],
         pages: &[("/people/", "Open a person"), ("/identity", "Questions of identity")],
         refuted_by: "Two people's facts in one record, or one person's facts in two without a question of identity.",
@@ -98,12 +127,23 @@ for invented people in hundreds, those known to social care alone among them.",
     Clause {
         id: "people-and-carers",
         words: "that people, their carers … can all … access",
-        status: Status::Partly,
-        why: "A person reads her record and who looked at it, sets her choices, and lets a carer in and out again, in the demonstration. It is \
-not connected to NHS login, and nobody has tried it with people.",
-        tests: &[
-            ("crates/service/tests/it/access.rs", "ig_24_the_daughter_is_let_in_and_out"),
-            ("crates/service/tests/it/access.rs", "ig_18_she_sees_who_looked_and_refusals_are_there"),
+        points: &[
+            Point {
+                words: "A person reads her record and who looked at it",
+                by: Proof::Tests(&[(
+                    "crates/service/tests/it/access.rs",
+                    "ig_18_she_sees_who_looked_and_refusals_are_there",
+                )]),
+            },
+            Point {
+                words: "She lets a carer in and out again",
+                by: Proof::Tests(&[(
+                    "crates/service/tests/it/access.rs",
+                    "ig_24_the_daughter_is_let_in_and_out",
+                )]),
+            },
+            Point { words: "She signs in with NHS login", by: Proof::Nothing },
+            Point { words: "People and carers have tried it", by: Proof::NoPrototype },
         ],
         pages: &[("/look-as", "Look as the person or her carer (demonstration)")],
         refuted_by: "A person or carer who is let in and can't read, or who reads what others told in confidence.",
@@ -111,12 +151,22 @@ not connected to NHS login, and nobody has tried it with people.",
     Clause {
         id: "care-teams",
         words: "care teams can all … access",
-        status: Status::Partly,
-        why: "Health and social-care roles see what their role and relationship allow, and social care contributes. Sign-in is by a test identity \
-provider, not by CIS2.",
-        tests: &[
-            ("crates/service/tests/it/access.rs", "ig_04_and_ig_12_who_may_open_and_what_is_announced"),
-            ("crates/service/tests/it/sign_in.rs", "people_sign_in_at_an_identity_provider"),
+        points: &[
+            Point {
+                words: "Health and social-care roles see what their role and relationship allow",
+                by: Proof::Tests(&[(
+                    "crates/service/tests/it/access.rs",
+                    "ig_04_and_ig_12_who_may_open_and_what_is_announced",
+                )]),
+            },
+            Point {
+                words: "They sign in at an identity provider",
+                by: Proof::Tests(&[(
+                    "crates/service/tests/it/sign_in.rs",
+                    "people_sign_in_at_an_identity_provider",
+                )]),
+            },
+            Point { words: "They sign in with CIS2", by: Proof::Nothing },
         ],
         pages: &[("/look-as", "Look as a member of a care team (demonstration)"), ("/access", "Access")],
         refuted_by: "A social-care worker with a relationship who is shown less than a health worker in the same role and relationship.",
@@ -124,13 +174,26 @@ provider, not by CIS2.",
     Clause {
         id: "safely",
         words: "safely",
-        status: Status::Partly,
-        why: "One decision stands before each disclosure and writes its audit entry first. No clinical safety officer has approved anything.",
-        tests: &[
-            ("crates/access/tests/it/decision.rs", "step_7_without_an_entry_nothing_is_shown"),
-            ("crates/service/tests/it/access.rs", "ig_10_no_role_is_told_of_a_restricted_item_on_any_route"),
-            ("crates/service/tests/it/fhir.rs", "nothing_is_disclosed_that_is_not_audited"),
-            ("crates/store/tests/faults.rs", "a_shortened_audit_is_noticed"),
+        points: &[
+            Point {
+                words: "One decision stands before each disclosure, and its audit entry is written first",
+                by: Proof::Tests(&[
+                    ("crates/access/tests/it/decision.rs", "step_7_without_an_entry_nothing_is_shown"),
+                    ("crates/service/tests/it/fhir.rs", "nothing_is_disclosed_that_is_not_audited"),
+                ]),
+            },
+            Point {
+                words: "Nobody is told of an item that is restricted, on any route",
+                by: Proof::Tests(&[(
+                    "crates/service/tests/it/access.rs",
+                    "ig_10_no_role_is_told_of_a_restricted_item_on_any_route",
+                )]),
+            },
+            Point {
+                words: "An audit trail that was shortened is noticed",
+                by: Proof::Tests(&[("crates/store/tests/faults.rs", "a_shortened_audit_is_noticed")]),
+            },
+            Point { words: "A clinical safety officer has approved it", by: Proof::NoPrototype },
         ],
         pages: &[("/access", "Access"), ("/parked", "What waits for a person")],
         refuted_by: "A disclosure without its audit entry, or a fact shown, counted or hinted at to somebody who may not see it.",
@@ -138,12 +201,16 @@ provider, not by CIS2.",
     Clause {
         id: "national-and-local",
         words: "enabled by a combination of nationally held summary data and links to locally held records, including shared care records",
-        status: Status::Partly,
-        why: "Summary Care Records and local records (GP, hospital, council, care home) come into one record, and each fact links to the original. \
-No national service is connected.",
-        tests: &[
-            ("tests/it/fixtures.rs", "every_case_gives_what_is_expected"),
-            ("tests/it/fixtures.rs", "ledgers_add_up_on_every_case"),
+        points: &[
+            Point {
+                words: "Summary Care Records and local records (GP, hospital, council, care home) come into one record",
+                by: Proof::Tests(&[("tests/it/fixtures.rs", "every_case_gives_what_is_expected")]),
+            },
+            Point {
+                words: "Every item of a source is accounted for and leads to the original",
+                by: Proof::Tests(&[("tests/it/fixtures.rs", "ledgers_add_up_on_every_case")]),
+            },
+            Point { words: "National services are connected", by: Proof::Nothing },
         ],
         pages: &[("/adapters", "Formats read and written"), ("/messages/", "Messages with their ledgers")],
         refuted_by: "A source item without an outcome, or a fact without a way to its original.",
@@ -162,34 +229,73 @@ pub const LIMITS: [&str; 8] = [
     "One process and one disk: what is durable survives a kill and a power cut, not the loss of the disk.",
 ];
 
+impl Point {
+    /// The tests that show it.
+    pub fn tests(&self) -> &'static [Test] {
+        match self.by {
+            Proof::Tests(tests) => tests,
+            Proof::Nothing | Proof::NoPrototype => &[],
+        }
+    }
+
+    /// Whether it is shown by these results: all its tests passed, or none of any was given and it has tests.
+    fn shown(&self, results: &Results) -> bool {
+        let names = self.tests().iter().map(|(_, name)| *name);
+        !self.tests().is_empty() && (results.is_empty() || results.all_passed(names))
+    }
+
+    /// What stands behind it, in words.
+    pub fn said(&self, results: &Results) -> &'static str {
+        let names = || self.tests().iter().map(|(_, name)| *name);
+        match self.by {
+            Proof::Nothing => "not shown: not connected or not built",
+            Proof::NoPrototype => "no prototype can show it",
+            Proof::Tests(_) if results.is_empty() => {
+                "claimed when the program was built; no results are here"
+            }
+            Proof::Tests(_) if results.any_failed(names()) => "refuted: a test failed in the results given",
+            Proof::Tests(_) if results.all_passed(names()) => "shown: its tests passed in the results given",
+            Proof::Tests(_) => "not shown: its tests are not all in the results given",
+        }
+    }
+}
+
 impl Clause {
-    /// How far the clause is shown where the tests behind it ended so: a failed one takes the status away, whatever was
-    /// written; what no prototype can show stays so.
+    /// The tests behind all its points.
+    pub fn tests(&self) -> impl Iterator<Item = &'static Test> {
+        self.points.iter().flat_map(Point::tests)
+    }
+
+    /// How far the clause is shown, worked out from its points and what became of their tests. Where no results are here, as
+    /// if every test had passed, and the page says so.
     pub fn shown(&self, results: &Results) -> Status {
-        let failed = results.any_failed(self.tests.iter().map(|(_, name)| *name));
-        match self.status {
-            Status::Demonstrated | Status::Partly if failed => Status::NotDemonstrated,
-            status => status,
+        if self.points.first().is_some_and(|p| matches!(p.by, Proof::NoPrototype)) {
+            return Status::CannotBeShown;
+        }
+        let shown = self.points.iter().filter(|p| p.shown(results)).count();
+        match shown {
+            _ if results.any_failed(self.tests().map(|(_, name)| *name)) => Status::NotDemonstrated,
+            0 => Status::NotDemonstrated,
+            all if all == self.points.len() => Status::Demonstrated,
+            _ => Status::Partly,
         }
     }
 
     /// What the results that are here say of the tests behind it.
     pub fn said(&self, results: &Results) -> String {
-        let names = || self.tests.iter().map(|(_, name)| *name);
+        let names = || self.tests().map(|(_, name)| *name);
+        let all = self.tests().count();
         if results.is_empty() {
             return "No results of tests are here, so this is what was claimed when the program was built."
                 .to_owned();
         }
         let count = |word: &str| names().filter(|name| results.words(name) == word).count();
         match (results.any_failed(names()), results.all_passed(names())) {
-            (true, _) => {
-                format!("{} of its {} tests failed in the results given.", count("failed"), self.tests.len())
-            }
-            (_, true) => format!("All {} tests behind it passed in the results given.", self.tests.len()),
+            (true, _) => format!("{} of its {all} tests failed in the results given.", count("failed")),
+            (_, true) => format!("All {all} tests behind it passed in the results given."),
             _ => format!(
-                "{} of its {} tests passed in the results given; the others are not in them.",
-                count("passed"),
-                self.tests.len()
+                "{} of its {all} tests passed in the results given; the others are not in them.",
+                count("passed")
             ),
         }
     }
@@ -216,6 +322,8 @@ struct Shown {
     clause: &'static Clause,
     status: &'static str,
     said: String,
+    /// Each point and what stands behind it.
+    points: Vec<(&'static str, &'static str)>,
     tests: Vec<(&'static str, &'static str, &'static str)>,
 }
 
@@ -224,7 +332,8 @@ fn shown(clause: &'static Clause, results: &Results) -> Shown {
         clause,
         status: clause.shown(results).words(),
         said: clause.said(results),
-        tests: clause.tests.iter().map(|(file, name)| (*file, *name, results.words(name))).collect(),
+        points: clause.points.iter().map(|p| (p.words, p.said(results))).collect(),
+        tests: clause.tests().map(|(file, name)| (*file, *name, results.words(name))).collect(),
     }
 }
 

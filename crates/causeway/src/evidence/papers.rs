@@ -63,16 +63,15 @@ fn line(cells: &[&str]) -> String {
 fn commitment(results: &Results) -> String {
     let mut out = line(&["clause", "words", "status", "why", "tests", "results given", "refuted by"]);
     for clause in &CLAUSES {
-        let tests: Vec<String> = clause
-            .tests
-            .iter()
-            .map(|(file, name)| format!("{file}: {name} ({})", results.words(name)))
-            .collect();
+        let points: Vec<String> =
+            clause.points.iter().map(|p| format!("{}: {}", p.words, p.said(results))).collect();
+        let tests: Vec<String> =
+            clause.tests().map(|(file, name)| format!("{file}: {name} ({})", results.words(name))).collect();
         out.push_str(&line(&[
             clause.id,
             clause.words,
             clause.shown(results).words(),
-            clause.why,
+            &points.join("; "),
             &tests.join("; "),
             &clause.said(results),
             clause.refuted_by,
@@ -206,6 +205,9 @@ td,th{border:1px solid #4c6272;padding:.3rem .5rem;text-align:left;overflow-wrap
         let _ = writeln!(out, "<li>“{}”: {}</li>", escape(clause.words), clause.shown(results).words());
     }
     out.push_str("</ul>\n<h2>Files</h2>\n<p>Hold this folder to its manifest with <code>causeway evidence verify</code>; no network is needed.</p>\n<ul>\n");
+    if !pack.files.keys().any(|p| p.starts_with("12-accessibility/given/")) {
+        out.push_str("<li>No results of checks of the pages (axe) were given to this pack (<code>JUNIT=FILE tests/pages/run</code>).</li>\n");
+    }
     let given = pack.files.keys().filter(|p| p.starts_with("03-conformance/given/")).count();
     if given == 0 {
         out.push_str("<li>No results of tests were given to this pack (<code>--results</code>).</li>\n");
