@@ -1,6 +1,6 @@
 // Walks the pages as a person would, from the start page along the links, and looks at each.
 import { chromium } from "playwright-core";
-import { readFileSync, mkdirSync } from "node:fs";
+import { readFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const [base, shots] = process.argv.slice(2);
@@ -18,6 +18,8 @@ const browser = await chromium.launch({
 const plain = await browser.newContext({ javaScriptEnabled: false });
 const scripted = await browser.newContext({ bypassCSP: true });
 const faults = [];
+// What was found of each page, for a report that `causeway evidence --results` takes in.
+const report = [];
 const seen = new Map();
 // One of each kind of page: ids in paths are alike.
 const kind = (path) => path.split("?")[0].replace(/[0-9a-f]{8}-?[0-9a-f-]{8,}/gi, "ID").replace(/\/\d+/g, "/N");
@@ -65,6 +67,11 @@ while (queue.length && seen.size < PAGES_MAX) {
   await live.setViewportSize({ width: 320, height: 640 });
   const width = await live.evaluate(() => document.documentElement.scrollWidth);
   if (width > 320) faults.push(`${path}: ${width} px wide on a screen of 320`);
+  report.push({
+    name: kind(path), rules: result.passes.length,
+    found: result.violations.map((v) => `${v.impact} ${v.id}: ${v.help} (${v.nodes.length} places)`),
+    broken: faults.filter((f) => f.startsWith(`${path}:`)),
+  });
   await live.close();
 }
 
@@ -137,9 +144,56 @@ async function tabTo(page, selector) {
   await page.close();
   console.log("care note: typed by keyboard without JavaScript, refused, put right, sent; a table sent");
 }
+// Each status on the commitment board opens its evidence in one click: its points, its tests and records that are there.
+{
+  const page = await scripted.newPage();
+  await page.goto(base + "/commitment", { waitUntil: "networkidle" });
+  const statuses = await page.locator("table td a").evaluateAll((list) => list.map((a) => a.getAttribute("href")));
+  if (statuses.length !== 6) faults.push(`commitment: ${statuses.length} statuses`);
+  for (const [number, href] of statuses.entries()) {
+    await page.locator("table td a").nth(number).click();
+    const section = page.locator(`section:has(h2${href})`);
+    const top = await section.locator("h2").evaluate((h) => h.getBoundingClientRect().top).catch(() => -1);
+    const height = page.viewportSize().height;
+    if (top < -2 || top > height) faults.push(`commitment ${href}: its evidence is not on the screen after a click (${top})`);
+    if (await section.locator("li").count() === 0 || await section.locator("code").count() === 0) faults.push(`commitment ${href}: no points or no tests`);
+    for (const record of await section.locator("dd > a").evaluateAll((list) => list.map((a) => a.href))) {
+      const status = await page.evaluate(async (to) => (await fetch(to, { headers: { accept: "text/html" } })).status, record);
+      if (status >= 400) faults.push(`commitment ${href}: ${record} answers ${status}`);
+    }
+  }
+  console.log(`commitment: ${statuses.length} statuses, each opens its evidence in one click`);
+  await page.close();
+}
+
+// A clinician's five questions (allergies, medicines, the week, who looks after her, what she wants) are answered on the
+// first screen: heading and first line of each, on a desk and on a phone.
+const person = seen.get("/people/ID");
+if (!person) faults.push("five questions: no person's page was found");
+for (const [width, height] of person ? [[1280, 800], [390, 844]] : []) {
+  const context = await browser.newContext({ viewport: { width, height }, bypassCSP: true });
+  const page = await context.newPage();
+  await page.goto(base + person, { waitUntil: "networkidle" });
+  const ends = await page.evaluate(() => [...document.querySelectorAll(".safety, .glance section")].map((part) => {
+    const line = part.querySelector("li") ?? part.querySelector("p");
+    return [part.querySelector("h2").textContent, Math.round(line.getBoundingClientRect().bottom)];
+  }));
+  if (ends.length !== 5) faults.push(`five questions at ${width} px: ${ends.length} answers`);
+  for (const [what, bottom] of ends) if (bottom > height) faults.push(`five questions at ${width} px: "${what}" ends at ${bottom} of ${height}`);
+  if (shots) await page.screenshot({ path: `${shots}/five-questions-${width}.png` });
+  console.log(`five questions at ${width} px: ${ends.map(([what, bottom]) => `${what} ${bottom}`).join(", ")}`);
+  await context.close();
+}
 await browser.close();
 const pages = [...seen.values()].filter((p) => p !== "not a page");
 console.log(`${pages.length} pages looked at: ${pages.join(" ")}`);
 faults.forEach((f) => console.log(f));
+if (process.env.JUNIT) {
+  const xml = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+  const cases = report.map(({ name, rules, found, broken }) =>
+    `<testcase classname="pages" name="${xml(name)}">${broken.length ? `<failure message="${xml(broken[0])}">${xml(broken.join("\n"))}</failure>` : ""}<system-out>${rules} rules of axe-core passed; ${found.length ? xml(found.join("; ")) : "no violation"}</system-out></testcase>`);
+  const failed = report.filter((r) => r.broken.length).length;
+  writeFileSync(process.env.JUNIT, `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n<testsuite name="accessibility" tests="${report.length}" failures="${failed}">\n${cases.join("\n")}\n</testsuite>\n</testsuites>\n`);
+}
 console.log(`${pages.length} passed, ${faults.length} failed`);
 process.exit(faults.length ? 1 : 0);

@@ -311,7 +311,10 @@ impl Collector<'_> {
         for (number, path) in (1..).zip(results) {
             let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
             let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            let at = format!("03-conformance/given/{number:02}-{name}");
+            // What was found of the pages stands beside the statement about them.
+            let pages = String::from_utf8_lossy(&bytes).contains("<testsuite name=\"accessibility\"");
+            let folder = if pages { "12-accessibility/given" } else { "03-conformance/given" };
+            let at = format!("{folder}/{number:02}-{name}");
             let failed = failures_of(&bytes).ok_or_else(|| {
                 format!(
                     "{}: neither JUnit XML, nor a FHIR TestReport in JSON, nor what the test programs print",
