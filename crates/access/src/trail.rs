@@ -25,7 +25,7 @@ pub(crate) mod only {
 ///
 /// # Errors
 /// 500 where the event can't be written down: nothing may be shown.
-pub(crate) fn entry(event: &Event) -> Answer<NewAudit> {
+pub fn entry(event: &Event) -> Answer<NewAudit> {
     let entity = match event.patient.as_str() {
         "" => "access".to_owned(),
         patient => format!("Patient/{patient}"),

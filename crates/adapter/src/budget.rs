@@ -49,11 +49,8 @@ fn grammars(adapter: &dyn Adapter) -> impl Iterator<Item = Grammar> {
 /// Bytes of memory that a translation of this input may need.
 #[must_use]
 pub fn estimate(adapter: &dyn Adapter, input: &[u8]) -> u64 {
-    let mut counts = [0u64; 256];
-    for byte in input {
-        counts[usize::from(*byte)] += 1;
-    }
-    let of = |g: Grammar| g.marks.iter().map(|mark| counts[usize::from(*mark)]).sum::<u64>() * g.cost;
+    let count = |mark: &u8| memchr::memchr_iter(*mark, input).count() as u64;
+    let of = |g: Grammar| g.marks.iter().map(count).sum::<u64>() * g.cost;
     let items = grammars(adapter).map(of).max().unwrap_or_default();
     items + input.len() as u64 * BYTE_COST
 }

@@ -53,17 +53,20 @@ impl Evidence {
     /// What is remembered in a data directory.
     pub fn read(directory: &Path) -> Self {
         let path = directory.join(FILE);
-        let damage = std::fs::read(&path).ok().map(|bytes| {
-            serde_json::from_slice(&bytes).unwrap_or_else(|_| {
-                vec![Damage {
-                    place: FILE.to_owned(),
-                    what: "what was found to be damaged can't be read".to_owned(),
-                    advice: "causeway verify --data DIR says what is damaged".to_owned(),
-                    found_at: Timestamp::UNIX_EPOCH,
-                }]
-            })
-        });
-        let known = Known { damage: damage.unwrap_or_default(), examined_at: None };
+        let unreadable = || {
+            vec![Damage {
+                place: FILE.to_owned(),
+                what: "what was found to be damaged can't be read".to_owned(),
+                advice: "causeway verify --data DIR says what is damaged".to_owned(),
+                found_at: Timestamp::UNIX_EPOCH,
+            }]
+        };
+        let damage = match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|_| unreadable()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(_) => unreadable(),
+        };
+        let known = Known { damage, examined_at: None };
         Self { path, known: Mutex::new(known), examine: OnceLock::new() }
     }
 
@@ -136,4 +139,21 @@ pub fn forget_record(directory: &Path) -> std::io::Result<()> {
         return forget(directory);
     }
     std::fs::write(directory.join(FILE), serde_json::to_vec_pretty(&left)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_remembered_and_can_not_be_read_is_damage_and_what_was_never_written_is_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(Evidence::read(folder.path()).known().0, []);
+        std::fs::write(folder.path().join(FILE), "{").expect("written");
+        assert_eq!(Evidence::read(folder.path()).known().0.len(), 1);
+        std::fs::remove_file(folder.path().join(FILE)).expect("removed");
+        // A folder of that name can be read by nobody as a file.
+        std::fs::create_dir(folder.path().join(FILE)).expect("made");
+        assert_eq!(Evidence::read(folder.path()).known().0.len(), 1);
+    }
 }

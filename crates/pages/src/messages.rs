@@ -439,7 +439,10 @@ fn shown(state: &AppState, view: &View, operator: bool) -> Answer {
 fn items_shown(view: &View) -> Vec<ItemRow> {
     let typed = view.message.new.door == causeway_broker::accept::FORM_DOOR;
     let Some(head) = view.translation.as_ref().filter(|_| typed) else { return Vec::new() };
-    let ledger: Value = serde_json::from_slice(&head.translation.ledger).unwrap_or_default();
+    let Ok(ledger) = serde_json::from_slice::<Value>(&head.translation.ledger) else {
+        let meaning = "The account of this message is damaged; `causeway verify` says where.".to_owned();
+        return vec![ItemRow { place: String::new(), outcome: "damaged".to_owned(), meaning }];
+    };
     let items = ledger["items"].as_array().map(Vec::as_slice).unwrap_or_default();
     items
         .iter()

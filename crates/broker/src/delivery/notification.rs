@@ -1,7 +1,7 @@
 //! A notification as the delivery engine sends it.
 
 use causeway_access::audit_event::Act;
-use causeway_access::{Asker, OrganisationFacts, Reach, Reader, opened};
+use causeway_access::{Asker, OrganisationFacts, Reach, Reader, opened, trail};
 use causeway_exchange::watch::Requested;
 use causeway_exchange::{Effects, EngineError, Lease, NewAudit, NewEvent};
 use causeway_fhir::MEDIA_TYPE;
@@ -136,12 +136,10 @@ fn seen(
             }
         }
     }
-    audit.push(NewAudit {
-        actor: reader.asker.organisation.code.clone(),
-        action: "access".to_owned(),
-        entity: format!("Patient/{}", event.patient),
-        detail: serde_json::to_string(&told).unwrap_or_default(),
-    });
+    // What can't be written down is not told.
+    audit.push(
+        trail::entry(&told).map_err(|_| End::park("audit", "the disclosure could not be written down"))?,
+    );
     Ok(resource)
 }
 
