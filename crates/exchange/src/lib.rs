@@ -31,7 +31,7 @@ pub use engine::{BackupReport, Done, Durability, MailboxGauge, Metrics, QueueGau
 pub use error::EngineError;
 pub use message::{
     Checksum, ChunkOutcome, Content, IdempotencyKey, InboxEntry, InboxPage, InboxQuery, Message, MessageId,
-    MessageKind, MessageQuery, NewMessage, Payload, PayloadReader, Staged, WorkflowFilter,
+    MessageKind, MessageQuery, NewMessage, Payload, PayloadReader, Staged, WorkflowFilter, hex,
 };
 pub use state::State;
 pub use work::{

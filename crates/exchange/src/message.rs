@@ -12,6 +12,11 @@ use std::io::Read;
 /// A SHA-256 digest.
 pub type Checksum = [u8; 32];
 
+/// Bytes in lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(bytes)
+}
+
 /// A message's one id, whichever door it came through: upper-case letters, digits, `_` and `-`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -24,7 +24,4 @@ pub use counters::Counters;
 pub use listener::{Bounds, Listener, Peer, Stream, Wrap};
 pub use problem::{Answer, Problem};
 
-/// Bytes in hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(bytes)
-}
+pub use causeway_exchange::hex;

@@ -149,7 +149,7 @@ pub(crate) fn backup(conn: &mut Conn, directory: &Path) -> Result<BackupReport> 
                 bytes += piece.len() as u64;
             }
             file.sync_all().map_err(|e| io(&e))?;
-            manifest.tables.insert(table.to_owned(), hex(&hash.finalize().into()));
+            manifest.tables.insert(table.to_owned(), hex(&hash.finalize()));
         }
         let text = serde_json::to_vec_pretty(&manifest).map_err(|_| EngineError::Invalid("manifest"))?;
         let mut file = File::create(directory.join(MANIFEST)).map_err(|e| io(&e))?;
@@ -187,7 +187,7 @@ pub(crate) fn restore(conn: &mut Conn, directory: &Path) -> Result<()> {
                 rows.write_all(piece).map_err(|e| io(&e))?;
             }
             rows.finish().map_err(|e| db(&e))?;
-            if manifest.tables.get(table) != Some(&hex(&hash.finalize().into())) {
+            if manifest.tables.get(table) != Some(&hex(&hash.finalize())) {
                 return Err(EngineError::Corrupt("backup"));
             }
         }

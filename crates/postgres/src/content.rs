@@ -14,19 +14,11 @@ use causeway_exchange::{
 use sha2::{Digest, Sha256};
 use std::io::{ErrorKind, Read};
 
+pub(crate) use causeway_exchange::hex;
+
 /// Digest of some bytes.
 pub(crate) fn sha256(bytes: &[u8]) -> Checksum {
     Sha256::digest(bytes).into()
-}
-
-/// A digest in lower-case hexadecimal.
-pub(crate) fn hex(sha256: &Checksum) -> String {
-    use std::fmt::Write as _;
-    sha256.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a text can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Content ready to be named by a row.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use causeway_access::PolicySet;
+use causeway_exchange::hex;
 use causeway_fhirpath::{Environment, Expression};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -141,10 +142,6 @@ struct Progress {
 const PROGRESS: &str = "progress.json";
 /// Name of the report in the folder of an extract.
 pub const REPORT: &str = "report.json";
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
 
 /// Takes a file away; it is no matter if it is not there.
 fn remove(path: &Path) -> Result<(), Error> {

@@ -13,11 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Lower-case hexadecimal.
-pub(crate) fn hex(sha256: &Checksum) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    sha256.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
+pub(crate) use causeway_exchange::hex;
 
 /// Files that a request in flight is about to name; they must not be removed.
 type Pins = Arc<Mutex<HashMap<Checksum, usize>>>;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use causeway_exchange::{AuditEntry, NewAudit};
+use causeway_exchange::{AuditEntry, NewAudit, hex};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -53,10 +53,6 @@ pub struct Manifest {
 
 /// The files of a pack before they are written: path, bytes, and what made them.
 pub type Files = BTreeMap<String, (Vec<u8>, String)>;
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
 
 fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use causeway_exchange::{Audit as _, NewAudit};
+use causeway_exchange::{Audit as _, NewAudit, hex};
 use causeway_record::Record;
 use causeway_seal::Key;
 use causeway_store::{Options, Reader, Store};
@@ -75,10 +75,6 @@ struct Manifest {
     record: String,
     /// Path and SHA-256 of each file.
     files: BTreeMap<String, String>,
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn at(path: &Path, error: &dyn std::fmt::Display) -> String {
