@@ -290,8 +290,8 @@ impl<'a, T: Tables> Act<'a, T> {
         self.tables.person_id(person)
     }
 
-    /// Takes in a source's merges of its own Patients. Of two merges in opposite directions the later one says who
-    /// survives.
+    /// Takes in a source's merges of its own Patients. Of merges that contradict one another the later one says
+    /// who survives.
     fn take_links(&mut self, patient: &str, map: &Map<String, Value>) -> Result<()> {
         let (replaced_by, replaces) = links_of(map);
         let gone_for = replaced_by.iter().map(|survivor| (patient.to_owned(), survivor.clone()));
@@ -309,10 +309,24 @@ impl<'a, T: Tables> Act<'a, T> {
             if matches!(self.tables.word(&gone, &survivor)?, None | Some(Word::Replaces)) {
                 self.tables.set_word(&gone, &survivor, Some(Word::ReplacedBy))?;
             }
-            if self.tables.replaced_by(&survivor)? == gone {
-                self.tables.set_replaced_by(&survivor, "")?;
-            }
+            self.open_circle(&gone, &survivor)?;
             self.tables.set_replaced_by(&gone, &survivor)?;
+        }
+        Ok(())
+    }
+
+    /// Where those who replaced the survivor lead back to the one who is gone now, the survivor stands again: of merges in a
+    /// circle, over however many messages, the last one says who survives.
+    fn open_circle(&self, gone: &str, survivor: &str) -> Result<()> {
+        let mut at = self.tables.replaced_by(survivor)?;
+        for _ in 0..limits::MEMBERS_MAX {
+            if at.is_empty() {
+                return Ok(());
+            }
+            if at == gone {
+                return self.tables.set_replaced_by(survivor, "");
+            }
+            at = self.tables.replaced_by(&at)?;
         }
         Ok(())
     }

@@ -294,6 +294,12 @@ fn merges_chain_and_one_of_two_who_differ_is_asked_about() {
     send(5, &merged("p2", "p3"));
     let of = |id: &str| s.record.person_of(id).unwrap();
     assert!(of("p1") == of("p2") && of("p2") == of("p3"));
+    // A circle: the last one says who survives, and one of them does.
+    send(50, &merged("p3", "p1"));
+    let person = s.record.person(&of("p1").unwrap()).unwrap().unwrap();
+    let survivors: Vec<(&str, &str)> =
+        person.members.iter().map(|m| (m.patient.as_str(), m.replaced_by.as_str())).collect();
+    assert_eq!(survivors, [("p1", ""), ("p3", "p1"), ("p2", "p3")]);
 
     // Two who differ in number, name, birth date and sex.
     send(6, &[named("x1", &number(1), "Moor", "Walter", "male", "1960-01-01")]);
