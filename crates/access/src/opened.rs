@@ -343,6 +343,18 @@ impl Opened {
         resources(&self.everything).into_iter().filter_map(|r| self.show(r.clone())).collect()
     }
 
+    /// Everything that was read to decide, as the reader may see it, with addresses below `base`: a Bundle, taken out, so that
+    /// nothing of it is read twice. For the FHIR doors.
+    pub fn take_everything_for_fhir(&mut self, base: &str) -> Value {
+        let mut bundle = std::mem::take(&mut self.everything);
+        for entry in bundle["entry"].as_array_mut().into_iter().flatten() {
+            if let Some(Value::String(url)) = entry.get_mut("fullUrl") {
+                url.insert_str(0, base);
+            }
+        }
+        self.show_bundle(bundle)
+    }
+
     /// What stands about her access: her choices, and whom she let in.
     pub fn standing(&self) -> Sealed<Standing> {
         Sealed::new(self.standing.clone())
@@ -530,8 +542,8 @@ fn resources(bundle: &Value) -> Vec<&Value> {
     entries.iter().map(|e| &e["resource"]).filter(|r| r["resourceType"] != "OperationOutcome").collect()
 }
 
-/// The NHS number of a Patient.
-fn nhs_number_of(patient: &Value) -> &str {
+/// The NHS number of a Patient; empty where it has none.
+pub fn nhs_number_of(patient: &Value) -> &str {
     let identifiers = patient["identifier"].as_array().into_iter().flatten();
     let mut numbers = identifiers.filter(|i| i["system"] == "https://fhir.nhs.uk/Id/nhs-number");
     numbers.find_map(|i| i["value"].as_str()).unwrap_or_default()

@@ -450,7 +450,7 @@ fn holding(folder: &Path, word: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_is_erased_or_outlived_leaves_no_text_in_any_file() {
+fn ig_22_what_is_erased_or_outlived_leaves_no_text_in_any_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     let data_text = data.to_string_lossy().into_owned();

@@ -6,6 +6,7 @@ pub(crate) mod clinician;
 pub mod explain;
 pub mod limits;
 pub mod messages;
+pub mod navigation;
 pub mod onboarding;
 mod people;
 pub mod portal;
@@ -80,27 +81,11 @@ impl Frame {
         Self { title: title.into(), here }
     }
 
-    /// Address and words of each entry of the navigation: on the pages of a person or carer, what is theirs.
-    pub fn navigation(&self) -> Vec<(&'static str, &'static str)> {
-        if self.here == "/me" { NAVIGATION_OF_PEOPLE.to_vec() } else { NAVIGATION.to_vec() }
+    /// Address and words of each entry of the navigation of whom the page is for.
+    pub fn navigation(&self) -> Vec<navigation::Entry> {
+        navigation::entries().to_vec()
     }
 }
-
-/// The navigation of people and carers.
-pub const NAVIGATION_OF_PEOPLE: [(&str, &str); 3] =
-    [("/me", "My record"), ("/access", "How access is decided"), ("/research", "Research and planning")];
-
-/// The navigation: address and words.
-pub const NAVIGATION: [(&str, &str); 8] = [
-    ("/", "Start"),
-    ("/messages/", "Messages"),
-    ("/people/", "People"),
-    ("/access", "Access"),
-    ("/failed", "What failed"),
-    ("/overdue", "Answers not come"),
-    ("/parked", "Needs a decision"),
-    ("/adapters", "Formats"),
-];
 
 /// Renders a page.
 ///

@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
+use causeway_access::Reader;
 use causeway_access::caller::Caller;
 use causeway_access::record::Figures;
 use causeway_adapter::{Adapter, Sector};
@@ -12,7 +13,7 @@ use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde_json::{Value, json};
 
-use super::{Frame, render, wants_html};
+use super::{Frame, portal, render, wants_html};
 
 #[derive(Template)]
 #[template(path = "start.html")]
@@ -33,7 +34,11 @@ struct Start {
     operator: bool,
 }
 
-pub(super) async fn page(State(state): State<Shared>, caller: Caller) -> Answer {
+/// Who signed in begins where their role begins: this page is about the exchange.
+pub(super) async fn page(State(state): State<Shared>, reader: Reader, caller: Caller) -> Answer {
+    if let Some(session) = &reader.session {
+        return portal::see(portal::home_of(session));
+    }
     let (metrics, figures) =
         state.blocking(|s| -> Result<_, Problem> { Ok((s.engine.metrics()?, s.record_figures()?)) }).await?;
     let durability = state.engine.durability();

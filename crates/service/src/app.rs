@@ -128,6 +128,7 @@ impl Service {
             .layer(middleware::from_fn_with_state(self.state.clone(), attempts::slow))
             .layer(middleware::from_fn_with_state(guard, from_our_own))
             .layer(middleware::from_fn(pages::problems_as_pages))
+            .layer(middleware::from_fn_with_state(self.state.clone(), pages::navigation::of_reader))
             .layer(middleware::from_fn(panicked::told))
             .layer(middleware::from_fn_with_state(self.state.clone(), observe))
             .with_state(self.state.clone())

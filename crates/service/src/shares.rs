@@ -13,6 +13,8 @@ use causeway_host::limits::RETRY_AFTER_SECONDS;
 use causeway_host::problem::Problem;
 use causeway_host::share::Shares;
 
+use crate::heavy::Asks;
+
 /// Beginnings of routes whose doors take the rate themselves: by any method, and by what is sent.
 const COUNTED: [&[&str]; 2] = [
     &["/producer/", "/consumer/"],
@@ -64,7 +66,7 @@ pub(crate) async fn turn(
     }
     let (mut parts, body) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, &state).await;
-    let request = Request::from_parts(parts, body);
+    let mut request = Request::from_parts(parts, body);
     let Ok(caller) = caller else { return next.run(request).await };
     if !caller.proven || !caller.named {
         return next.run(request).await;
@@ -73,6 +75,7 @@ pub(crate) async fn turn(
         Counters::add(&state.counters.throttled);
         return too_many();
     };
+    request.extensions_mut().insert(Asks(caller.organisation.code.clone()));
     if !is_counted(route, request.method())
         && let Err(problem) = caller.take_rate(&state)
     {

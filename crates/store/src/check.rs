@@ -5,98 +5,14 @@ use crate::fault::{Result, db, io};
 use crate::prepare::sha256;
 use crate::rows;
 use crate::shared::{Options, Shared, open_reader};
-use crate::writer::Head;
-use causeway_exchange::effects::{AuditBreak, AuditCheck};
 use causeway_exchange::engine::{MailboxGauge, Metrics, QueueGauge};
 use causeway_exchange::message::Checksum;
-use causeway_exchange::{AuditEntry, BackupReport, EngineError, VerifyReport, WorkKind};
+use causeway_exchange::{BackupReport, EngineError, VerifyReport, WorkKind};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::atomic::Ordering;
-
-/// Reads the audit chain to its end or its first break.
-pub(crate) fn audit(conn: &Connection) -> Result<AuditCheck> {
-    let tx = conn.unchecked_transaction().map_err(|e| db(&e))?;
-    let head = Head::load(&tx)?;
-    let mut check = AuditCheck { entries: 0, head: [0; 32], broken_at: None };
-    let mut statement =
-        tx.prepare(&format!("SELECT {} FROM audit ORDER BY seq", rows::AUDIT)).map_err(|e| db(&e))?;
-    let mut found = statement.query([]).map_err(|e| db(&e))?;
-    while let Some(row) = found.next().map_err(|e| db(&e))? {
-        let due = check.entries + 1;
-        let why = match rows::audit(row) {
-            Err(_) => Some("entry cannot be read"),
-            Ok(entry) => audit_fault(&entry, due, &check.head).or_else(|| {
-                check.head = entry.hash;
-                None
-            }),
-        };
-        if let Some(why) = why {
-            check.broken_at = Some(AuditBreak { seq: due, why });
-            return Ok(check);
-        }
-        check.entries = due;
-    }
-    if check.entries != head.audit_seq.cast_unsigned() || check.head != head.audit_hash {
-        check.broken_at = Some(AuditBreak { seq: check.entries + 1, why: "the end of the chain is missing" });
-    }
-    Ok(check)
-}
-
-/// Where the audit trail does not hold.
-pub(crate) struct AuditFault {
-    pub(crate) seq: u64,
-    pub(crate) why: &'static str,
-}
-
-/// The first entry that the chain or its seals do not hold.
-pub(crate) fn audit_faults(
-    conn: &Connection,
-    chain: Option<&causeway_seal::Chain>,
-) -> Result<Option<AuditFault>> {
-    let sealed = chain.map_or(0, causeway_seal::Chain::sealed);
-    if let Some(chain) = chain {
-        let sql = "SELECT seq, hash FROM audit WHERE seq<=?1 ORDER BY seq";
-        let mut statement = conn.prepare(sql).map_err(|e| db(&e))?;
-        let mut found = statement.query([sealed.cast_signed()]).map_err(|e| db(&e))?;
-        let mut due = 0;
-        while let Some(row) = found.next().map_err(|e| db(&e))? {
-            due += 1;
-            let seq = rows::count(row, 0).map_err(|e| db(&e))?;
-            if seq != due {
-                return Ok(Some(AuditFault { seq: due, why: "this entry was sealed and is missing" }));
-            }
-            let held = match row.get::<_, Checksum>(1) {
-                Ok(hash) => chain.holds(seq, &hash).map_err(|e| crate::sealing::failed(&e))?,
-                Err(_) => false,
-            };
-            if !held {
-                // Its own hash may still say which: an entry that was edited alone is found by the chain as well.
-                return Ok(Some(AuditFault { seq, why: "this entry is not the one that was sealed" }));
-            }
-        }
-        if due < sealed {
-            let why = "this entry was sealed and is missing: the end of the trail was cut off";
-            return Ok(Some(AuditFault { seq: due + 1, why }));
-        }
-    }
-    let check = audit(conn)?;
-    Ok(check.broken_at.map(|AuditBreak { seq, why }| AuditFault { seq, why }))
-}
-
-fn audit_fault(entry: &AuditEntry, due: u64, previous: &Checksum) -> Option<&'static str> {
-    if entry.seq != due {
-        Some("entry is missing")
-    } else if entry.previous != *previous {
-        Some("entry does not follow the one before")
-    } else if AuditEntry::hash_of(entry.seq, entry.at, &entry.audit, previous) != entry.hash {
-        Some("entry was changed")
-    } else {
-        None
-    }
-}
 
 /// A piece, the id of its message, and its bytes where they are in the row.
 type Stored = (rows::Piece, String, Option<Vec<u8>>);
@@ -107,7 +23,7 @@ fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stored> {
 
 /// Reads everything through one connection.
 pub(crate) fn verify(conn: &Connection, blobs: &Blobs) -> Result<VerifyReport> {
-    let mut report = VerifyReport { messages: 0, payloads: 0, corrupt: Vec::new(), audit: audit(conn)? };
+    let mut report = VerifyReport { messages: 0, payloads: 0, corrupt: Vec::new(), audit: crate::chain::audit(conn)? };
     let whole: String = conn.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0)).map_err(|e| db(&e))?;
     if whole != "ok" {
         report.corrupt.push("database".to_owned());

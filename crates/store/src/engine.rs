@@ -407,7 +407,7 @@ impl Audit for Store {
     }
 
     fn verify_audit(&self) -> Result<AuditCheck> {
-        self.shared.read(check::audit)
+        self.shared.read(crate::chain::audit)
     }
 }
 

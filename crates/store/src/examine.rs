@@ -1,16 +1,17 @@
 //! Reading everything, and saying where it is not as it was written.
 
 use crate::blobs::{Blobs, hex};
-use crate::check::{AuditFault, audit_faults, hash_file};
+use crate::chain::{AuditFault, audit_faults};
+use crate::check::hash_file;
 use crate::checkpoint;
-use crate::fault::Result;
+use crate::fault::{Result, sealed as failed};
 use crate::limits::FINDINGS_NAMED;
 use crate::prepare::sha256;
 use crate::rows;
-use crate::sealing::{self, RESTORE, SEALS, failed, said};
+use crate::sealing::{self, RESTORE, SEALS, said};
 use crate::shared::{Options, Shared, open_reader};
 use causeway_exchange::message::Checksum;
-use causeway_seal::{Chain, Checked, Finding, check_settling};
+use causeway_seal::{Chain, Checked, Finding, Key, check_settling};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -40,14 +41,14 @@ pub fn examine(directory: &Path) -> Result<Vec<Finding>> {
             RESTORE,
         ));
     }
-    let chain = match key {
+    let chain = match &key {
         None => None,
-        Some(key) => Chain::read(&sealing::chain_path(&options), key).map_err(|e| failed(&e))?,
+        Some(key) => Chain::read(&sealing::chain_path(&options), key.clone()).map_err(|e| failed(&e))?,
     };
     if chain.is_none() && checked.is_some() {
         found.push(Finding::new("exchange/audit-seal", "the seals of the audit trail are missing", RESTORE));
     }
-    found.extend(contents(&conn, &Blobs::read_only(directory), chain.as_ref())?);
+    found.extend(contents(&conn, &Blobs::read_only(directory), chain.as_ref(), key.as_ref())?);
     Ok(found)
 }
 
@@ -62,9 +63,10 @@ pub(crate) fn running(shared: &Shared) -> Result<Vec<Finding>> {
                 SEALS,
             ));
         }
-        let chain = match sealing::key(&shared.options)? {
+        let key = sealing::key(&shared.options)?;
+        let chain = match &key {
             Some(key) if shared.pages.is_some() => {
-                Chain::read(&sealing::chain_path(&shared.options), key).map_err(|e| failed(&e))?
+                Chain::read(&sealing::chain_path(&shared.options), key.clone()).map_err(|e| failed(&e))?
             }
             _ => None,
         };
@@ -80,13 +82,18 @@ pub(crate) fn running(shared: &Shared) -> Result<Vec<Finding>> {
                 ));
             }
         }
-        found.extend(contents(conn, &shared.blobs, chain.as_ref())?);
+        found.extend(contents(conn, &shared.blobs, chain.as_ref(), key.as_ref())?);
         Ok(found)
     })
 }
 
 /// Everything but the pages' seals, through one connection.
-fn contents(conn: &Connection, blobs: &Blobs, chain: Option<&Chain>) -> Result<Vec<Finding>> {
+fn contents(
+    conn: &Connection,
+    blobs: &Blobs,
+    chain: Option<&Chain>,
+    key: Option<&Key>,
+) -> Result<Vec<Finding>> {
     let mut found = Vec::new();
     let said_by_sqlite: Vec<String> = rows::all(conn, "PRAGMA integrity_check(20)", [], |r| r.get(0))
         .unwrap_or_else(|_| vec!["the check could not be run".to_owned()]);
@@ -94,7 +101,7 @@ fn contents(conn: &Connection, blobs: &Blobs, chain: Option<&Chain>) -> Result<V
     for what in said_by_sqlite.into_iter().filter(|what| what != "ok") {
         found.push(Finding::new(DATABASE, what, RESTORE));
     }
-    match audit_faults(conn, chain) {
+    match audit_faults(conn, chain, key) {
         Ok(None) => {}
         Ok(Some(AuditFault { seq, why })) => {
             found.push(Finding::new(format!("{DATABASE} audit entry {seq}"), why, RESTORE));

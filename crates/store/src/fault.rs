@@ -35,6 +35,11 @@ pub(crate) fn io(error: &std::io::Error) -> EngineError {
     EngineError::Storage(format!("file error ({})", error.kind()))
 }
 
+/// An error of the seals.
+pub(crate) fn sealed(error: &causeway_seal::SealError) -> EngineError {
+    EngineError::Storage(error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::db;

@@ -5,6 +5,7 @@
 
 mod accept;
 mod blobs;
+mod chain;
 mod check;
 mod checkpoint;
 mod copy;
@@ -52,6 +53,8 @@ pub struct Store {
     durability: Durability,
     /// What was found to be damaged at open.
     found: Vec<Finding>,
+    /// What of the audit trail was sealed at open although it does not hold.
+    accepted: Option<chain::Accepted>,
     _lock: File,
 }
 
@@ -96,7 +99,8 @@ impl Store {
         let opened = sealing::open(&options, key, sealed, &conn, &database)?;
         let shared = Arc::new(Shared::new(options, blobs, inboxes, documents, opened.pages, database)?);
         let writer = Writer::start(conn, head, Arc::clone(&shared), opened.chain)?;
-        Ok(Self { writer, shared, durability, found: opened.found, _lock: lock })
+        let (found, accepted) = (opened.found, opened.accepted);
+        Ok(Self { writer, shared, durability, found, accepted, _lock: lock })
     }
 
     /// What was found to be damaged when the data were opened. Seals made since may have covered it: it is for the caller
@@ -104,6 +108,21 @@ impl Store {
     #[must_use]
     pub fn found_at_open(&self) -> &[Finding] {
         &self.found
+    }
+
+    /// Writes down that a person accepted the data as they are, for this reason, and what of the audit trail does not hold.
+    ///
+    /// # Errors
+    /// The entry can't be written.
+    pub fn resealed(&self, actor: &str, reason: &str, now: jiff::Timestamp) -> Result<()> {
+        use causeway_exchange::Audit as _;
+        let entry = causeway_exchange::NewAudit {
+            actor: actor.to_owned(),
+            action: chain::RESEALED.to_owned(),
+            entity: "exchange".to_owned(),
+            detail: chain::told(reason, self.accepted.as_ref()),
+        };
+        self.audit(vec![entry], now)
     }
 
     /// Reads everything and says what is not as it was written: pages against their seals, the audit trail against its

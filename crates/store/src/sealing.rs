@@ -1,7 +1,8 @@
 //! Seals of the database and of the audit trail: opened with the data, where `evidence.key` lies beside them.
 
+use crate::chain::{Accepted, seal_as_it_is};
 use crate::checkpoint;
-use crate::fault::{Result, db, io};
+use crate::fault::{Result, db, io, sealed as failed};
 use crate::limits;
 use crate::rows;
 use crate::shared::Options;
@@ -22,10 +23,6 @@ pub(crate) const SEALS: &str =
 /// The seal file of the audit trail.
 pub(crate) fn chain_path(options: &Options) -> PathBuf {
     options.directory.join("audit-seal")
-}
-
-pub(crate) fn failed(error: &SealError) -> EngineError {
-    EngineError::Storage(error.to_string())
 }
 
 /// The key of the data; an error where they are sealed and it is missing.
@@ -91,6 +88,8 @@ pub(crate) struct Opened {
     pub(crate) pages: Option<Pages>,
     pub(crate) chain: Option<Chain>,
     pub(crate) found: Vec<Finding>,
+    /// What of the audit trail was sealed although it does not hold.
+    pub(crate) accepted: Option<Accepted>,
 }
 
 /// Opens the seals, makes those that are missing, and seals what was committed without.
@@ -113,10 +112,15 @@ pub(crate) fn open(
             found.push(Finding::new("exchange/audit-seal", what, RESTORE));
             None
         }
-        None => Some(Chain::make(&path, key).map_err(|e| failed(&e))?),
+        None => Some(Chain::make(&path, key.clone()).map_err(|e| failed(&e))?),
     };
+    let mut accepted = None;
     let chain = match chain {
         None => None,
+        Some(mut chain) if options.reseal => {
+            accepted = seal_as_it_is(conn, &mut chain, &key)?;
+            Some(chain)
+        }
         Some(mut chain) => match catch_up(conn, &mut chain)? {
             None => Some(chain),
             Some(finding) => {
@@ -129,7 +133,7 @@ pub(crate) fn open(
         chain.flush().map_err(|e| failed(&e))?;
     }
     crate::blobs::sync_dir(&options.directory)?;
-    Ok(Opened { pages: Some(pages), chain, found })
+    Ok(Opened { pages: Some(pages), chain, found, accepted })
 }
 
 /// Seals the entries that have no seal yet (of before there were seals, or of the moment before a crash), where each

@@ -36,6 +36,8 @@ pub struct Options {
     pub checkpoint_pages: u32,
     /// Most database pages (4 kB each); `None` without a limit.
     pub max_pages: Option<u32>,
+    /// Seal the audit trail as it is, whatever of it does not hold: for a person who accepts it ([`crate::Store::resealed`]).
+    pub reseal: bool,
 }
 
 impl Options {
@@ -51,6 +53,7 @@ impl Options {
             inline: limits::INLINE_BYTES,
             checkpoint_pages: limits::CHECKPOINT_PAGES,
             max_pages: None,
+            reseal: false,
         }
     }
 

@@ -114,8 +114,8 @@ fn who(party: &Party) -> Value {
     let mut out = json!({});
     if !party.value.is_empty() {
         let mut identifier = json!({});
-        if !party.system.is_empty() {
-            identifier["system"] = party.system.clone().into();
+        if let Some(system) = party.system_uri() {
+            identifier["system"] = system.into();
         }
         identifier["value"] = party.value.clone().into();
         out["identifier"] = identifier;
@@ -130,8 +130,12 @@ fn who(party: &Party) -> Value {
 /// The AuditEvent.
 pub fn balp(event: &Event) -> Value {
     let shape = shape(event.act);
-    let server =
-        json!({"identifier": {"system": "urn:ietf:rfc:3986", "value": event.server}, "display": "Causeway"});
+    let mut server = json!({"display": "Causeway"});
+    // What this exchange does of itself came in at no address.
+    let at = if event.server.is_empty() { json!({"address": "unknown", "type": "1"}) } else {
+        server["identifier"] = json!({"system": "urn:ietf:rfc:3986", "value": event.server});
+        json!({"address": event.server, "type": "5"})
+    };
     let address = if event.address.is_empty() { "unknown" } else { &event.address };
     let mut client = json!({
         "type": concept(shape.client), "who": who(&event.client), "requestor": event.user.is_none(),
@@ -142,13 +146,18 @@ pub fn balp(event: &Event) -> Value {
     }
     let mut agents = vec![
         client,
-        json!({"type": concept(shape.server), "who": server, "requestor": false,
-            "network": {"address": event.server, "type": "5"}}),
+        json!({"type": concept(shape.server), "who": server, "requestor": false, "network": at}),
     ];
     if let Some(user) = &event.user {
         let mut agent = json!({"type": concept(shape.user)});
         if !user.role.is_empty() {
-            agent["role"] = json!([concept((&user.role_system, &user.role, &user.role_name))]);
+            let mut role = json!({"code": user.role});
+            for (name, value) in [("system", &user.role_system), ("display", &user.role_name)] {
+                if !value.is_empty() {
+                    role[name] = value.clone().into();
+                }
+            }
+            agent["role"] = json!([{"coding": [role]}]);
         }
         agent["who"] = who(&user.who);
         if !user.who.name.is_empty() {

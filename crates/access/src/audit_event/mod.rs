@@ -6,7 +6,7 @@ mod balp;
 mod pars;
 
 pub use balp::balp;
-pub use pars::{Product, pars};
+pub use pars::{PROFILE as PARS, Product, pars};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -112,6 +112,38 @@ pub struct Event {
     pub sections: Vec<String>,
     /// Version of the policy set that decided.
     pub policy: String,
+}
+
+impl Party {
+    /// The identifier system as FHIR asks for it (`Identifier.system` is an absolute URI); `None` where there is none. An
+    /// issuer that is only a name is one among this exchange's issuers.
+    pub fn system_uri(&self) -> Option<String> {
+        let system = self.system.as_str();
+        if system.is_empty() {
+            return None;
+        }
+        if is_absolute(system) {
+            return Some(system.to_owned());
+        }
+        let name: String = system
+            .bytes()
+            .map(|b| match b {
+                b if b.is_ascii_alphanumeric() || b"-._~".contains(&b) => char::from(b).to_string(),
+                b => format!("%{b:02X}"),
+            })
+            .collect();
+        Some(format!("https://fhir.causeway.example/Id/issuer/{name}"))
+    }
+}
+
+/// Whether a text is an absolute URI: a scheme (RFC 3986, 3.1), something after it, and no blank or control character.
+fn is_absolute(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let scheme_char = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(scheme_char)
+        && !rest.is_empty()
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || !c.is_ascii())
 }
 
 impl Event {

@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Act, Event};
+use super::{Act, Event, Party};
+
+/// The profile, by which the export is asked for (`AuditEvent?_profile=`).
+pub const PROFILE: &str = "https://fhir.nhs.uk/England/StructureDefinition/England-AuditEvent-PARS";
 
 /// What the exchange is called in PARS.
 #[derive(Clone, Debug)]
@@ -12,7 +15,9 @@ pub struct Product {
     pub id: String,
     /// Name.
     pub name: String,
-    /// ODS code of the organisation that runs the exchange: the second organisation where it is another.
+    /// The organisation that runs the exchange: it stands for people who look at their own record, and have no other.
+    pub organisation: Party,
+    /// What the exchange does for whoever asks.
     pub interaction: String,
     /// `Endpoint` (the profile) or `Device` (the published examples, which break the profile's slicing).
     pub device_type: String,
@@ -23,18 +28,22 @@ impl Default for Product {
         Self {
             id: "CAUSEWAY-PROTOTYPE".to_owned(),
             name: "Causeway".to_owned(),
+            organisation: Party::default(),
             interaction: "urn:causeway:interaction:record-access".to_owned(),
             device_type: "Endpoint".to_owned(),
         }
     }
 }
 
-/// The AuditEvent for PARS; `None` where the profile has no place for the event: no NHS number, no request id, or a
-/// caller without a code.
+/// The AuditEvent for PARS; `None` where the profile has no place for the event: no NHS number, no organisation, or nothing
+/// of the record that was read, changed or given out.
 pub fn pars(event: &Event, product: &Product) -> Option<Value> {
-    if event.nhs_number.is_empty() || event.request.is_empty() || event.client.value.is_empty() {
+    let organisation = [&event.client, &product.organisation].into_iter().find(|o| !o.value.is_empty())?;
+    if event.nhs_number.is_empty() || organisation.system.is_empty() {
         return None;
     }
+    // The transaction: what the client called its request, or the event by itself.
+    let transaction = if event.request.is_empty() { &event.id } else { &event.request };
     let (subtype, action) = match event.act {
         Act::Read => ("read", "R"),
         Act::VersionRead => ("vread", "R"),
@@ -49,8 +58,8 @@ pub fn pars(event: &Event, product: &Product) -> Option<Value> {
     let person = event.user.as_ref().filter(|u| u.audience == "person");
     let staff = event.user.as_ref().filter(|u| u.audience == "staff" && !u.who.value.is_empty());
     let mut agents = vec![json!({
-        "who": {"type": "Organization", "identifier": {"system": event.client.system, "value": event.client.value},
-            "display": if event.client.name.is_empty() { &event.client.value } else { &event.client.name }},
+        "who": {"type": "Organization", "identifier": {"system": organisation.system_uri(), "value": organisation.value},
+            "display": if organisation.name.is_empty() { &organisation.value } else { &organisation.name }},
         "requestor": person.is_none() && staff.is_none(),
     })];
     if person.is_some() {
@@ -59,7 +68,7 @@ pub fn pars(event: &Event, product: &Product) -> Option<Value> {
     }
     if let Some(user) = staff {
         agents.push(json!({"who": {"type": "Practitioner",
-            "identifier": {"system": user.who.system, "value": user.who.value}, "display": user.who.name},
+            "identifier": {"system": user.who.system_uri(), "value": user.who.value}, "display": user.who.name},
             "requestor": true}));
         if !user.role.is_empty() {
             agents.push(json!({"who": {"type": "PractitionerRole",
@@ -73,6 +82,7 @@ pub fn pars(event: &Event, product: &Product) -> Option<Value> {
     Some(json!({
         "resourceType": "AuditEvent",
         "id": event.id,
+        "meta": {"profile": [PROFILE]},
         "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest"},
         "subtype": [{"system": "http://hl7.org/fhir/restful-interaction", "code": subtype}],
         "action": action,
@@ -86,7 +96,7 @@ pub fn pars(event: &Event, product: &Product) -> Option<Value> {
         "entity": [
             {"what": {"identifier": nhs_number(&event.nhs_number)}, "type": {"system": entity_type, "code": "1"},
                 "role": {"system": "http://terminology.hl7.org/CodeSystem/object-role", "code": "1"}},
-            {"what": {"identifier": {"system": "https://fhir.causeway.example/Id/x-request-id", "value": event.request}},
+            {"what": {"identifier": {"system": "https://fhir.causeway.example/Id/x-request-id", "value": transaction}},
                 "type": {"system": "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType",
                     "code": "XrequestId"}},
             {"what": {"identifier": product_identifier},

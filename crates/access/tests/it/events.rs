@@ -171,6 +171,40 @@ fn other_events_are_named_by_their_codes() {
     }
 }
 
+#[test]
+fn every_identifier_of_an_agent_has_an_absolute_uri_for_its_system() {
+    for (issuer, expected) in [
+        ("https://issuer.example", "https://issuer.example"),
+        ("urn:oid:2.16.840.1.113883.2.1.4.1", "urn:oid:2.16.840.1.113883.2.1.4.1"),
+        ("demonstration", "https://fhir.causeway.example/Id/issuer/demonstration"),
+        ("our sign-in/2", "https://fhir.causeway.example/Id/issuer/our%20sign-in%2F2"),
+        ("a b:c", "https://fhir.causeway.example/Id/issuer/a%20b%3Ac"),
+        ("1st:c", "https://fhir.causeway.example/Id/issuer/1st%3Ac"),
+        ("x:", "https://fhir.causeway.example/Id/issuer/x%3A"),
+        ("Schlüssel:1", "https://fhir.causeway.example/Id/issuer/Schl%C3%BCssel%3A1"),
+    ] {
+        let mut event = event(Act::Read);
+        issuer.clone_into(&mut event.user.as_mut().unwrap().who.system);
+        issuer.clone_into(&mut event.client.system);
+        let written = [balp(&event), pars(&event, &Product::default()).expect("has a place")];
+        let mut seen = 0;
+        for agent in written.iter().flat_map(|e| e["agent"].as_array().unwrap()) {
+            if ["u1", "ZZ900"].iter().any(|v| agent["who"]["identifier"]["value"] == *v) {
+                assert_eq!(agent["who"]["identifier"]["system"], expected, "{issuer}");
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, 4, "{issuer}");
+    }
+    // An issuer that isn't told is left out, and so is an address that nobody came in at.
+    let mut unknown = event(Act::SignIn);
+    unknown.server.clear();
+    unknown.user.as_mut().unwrap().who.system.clear();
+    unknown.user.as_mut().unwrap().role_system.clear();
+    let text = balp(&unknown).to_string();
+    assert!(!text.contains(r#":"""#), "FHIR has no empty strings: {text}");
+}
+
 /// The rules of England-AuditEvent-PARS 0.0.2 and its base, as a table: closed slices of agents and entities.
 fn pars_faults(event: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -258,6 +292,39 @@ fn pars_faults(event: &Value) -> Vec<String> {
     wrong
 }
 
+/// Each kind of event for PARS (`good-*`) and what is wrong with one (`bad-*`), for `tests/long/pars.sh`.
+fn write_for_the_validator(folder: &std::path::Path, good: &Value, mutations: &[fn(&mut Value)]) {
+    let write = |name: String, of: &Value| {
+        std::fs::write(folder.join(name), serde_json::to_string_pretty(of).unwrap()).unwrap();
+    };
+    for act in [Act::Read, Act::VersionRead, Act::Query, Act::Create, Act::Update, Act::Delete, Act::Export] {
+        for audience in ["staff", "person", "system"] {
+            let mut event = event(act);
+            event.user.as_mut().unwrap().audience = audience.to_owned();
+            let made = pars(&event, &Product::default()).unwrap();
+            write(format!("good-{act:?}-{audience}.json").to_lowercase(), &made);
+        }
+    }
+    for (n, mutate) in mutations.iter().enumerate() {
+        let mut bad = good.clone();
+        mutate(&mut bad);
+        // What is taken out is not there, rather than null.
+        without_nulls(&mut bad);
+        write(format!("bad-{n}.json"), &bad);
+    }
+}
+
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, v| !v.is_null());
+            map.values_mut().for_each(without_nulls);
+        }
+        Value::Array(list) => list.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
 #[test]
 fn ig_16_the_export_meets_the_national_profile() {
     for act in [Act::Read, Act::Query, Act::Create, Act::Update, Act::Delete, Act::Export] {
@@ -292,6 +359,22 @@ fn ig_16_the_export_meets_the_national_profile() {
         mutate(&mut bad);
         assert!(!pars_faults(&bad).is_empty(), "mutation {n} is not found");
     }
+    if let Ok(folder) = std::env::var("CAUSEWAY_PARS_OUT") {
+        write_for_the_validator(std::path::Path::new(&folder), &good, mutations);
+    }
+    // The person herself has no organisation: the one that runs the exchange stands for her.
+    let mut own = event(Act::Read);
+    own.client = Party::default();
+    own.user.as_mut().unwrap().audience = "person".to_owned();
+    assert!(pars(&own, &Product::default()).is_none());
+    let organisation = event(Act::Read).client;
+    let made = pars(&own, &Product { organisation, ..Product::default() }).expect("has a place");
+    assert_eq!(pars_faults(&made), Vec::<String>::new(), "{made}");
+    // Where the client did not name its request, the event's id does.
+    let mut unnamed = event(Act::Read);
+    unnamed.request.clear();
+    let made = pars(&unnamed, &Product::default()).expect("has a place");
+    assert_eq!(made["entity"][1]["what"]["identifier"]["value"], unnamed.id);
     // Where the profile has no place for an event there is none.
     let mut nobody = event(Act::Read);
     nobody.nhs_number.clear();

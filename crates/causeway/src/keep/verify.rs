@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use causeway_broker::evidence::{self, Damage};
-use causeway_exchange::{Audit as _, NewAudit};
 use causeway_record::{MessageTold, Record, applied_digest};
 use causeway_seal::{Finding, Key};
 use causeway_store::{Options, Reader, Store};
@@ -257,14 +256,9 @@ fn reseal(data: &Path, reason: &str) -> Result<(), String> {
         remove(seals)?;
     }
     super::seal_key(data).map_err(|e| said(data, &e))?;
-    let store = Store::open(Options::new(&exchange)).map_err(|e| said(data, &e))?;
-    let entry = NewAudit {
-        actor: "operator".to_owned(),
-        action: "evidence-resealed".to_owned(),
-        entity: "exchange".to_owned(),
-        detail: reason.to_owned(),
-    };
-    store.audit(vec![entry], Timestamp::now()).map_err(|e| said(data, &e))?;
+    let options = Options { reseal: true, ..Options::new(&exchange) };
+    let store = Store::open(options).map_err(|e| said(data, &e))?;
+    store.resealed("operator", reason, Timestamp::now()).map_err(|e| said(data, &e))?;
     drop(Record::open(data.join(RECORD)).map_err(|e| said(data, &e))?);
     drop(store);
     evidence::forget(data).map_err(|e| said(data, &e))

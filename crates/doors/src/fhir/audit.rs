@@ -1,7 +1,9 @@
-//! `AuditEvent?patient=…&date=…`: who has looked. For the person herself, for oversight, and for the operator.
+//! `AuditEvent?patient=…&date=…`: who has looked. For the person herself, for oversight, and for the operator. With `_profile`
+//! of NHS England's Patient Audit Record Service, one person's events as that profile wants them.
 
 use axum::http::StatusCode;
-use causeway_access::audit_event::{Act, Event, balp};
+use causeway_access::audit_event::{Act, Event, PARS, Party, Product, balp, pars};
+use causeway_access::opened::nhs_number_of;
 use causeway_access::policy::Depth;
 use causeway_access::{Reader, Sealed};
 use causeway_broker::state::Shared;
@@ -10,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::search::Params;
-use super::{answer, guard};
+use super::{answer, golden, guard};
 
 /// Entries of a page.
 const COUNT_MAX: usize = 200;
@@ -24,11 +26,11 @@ pub(super) async fn search(
     raw: &str,
     base: &str,
 ) -> Answer {
-    let known = ["patient", "entity", "date", "agent", "_count", "_page", "action", "outcome"];
+    let known = ["patient", "entity", "date", "agent", "_count", "_page", "action", "outcome", "_profile"];
     if params.iter().any(|(name, _)| !known.contains(&name.as_str())) {
         return Err(Problem::invalid(
             "search",
-            "AuditEvent is searched by patient, date, agent, action and outcome",
+            "AuditEvent is searched by patient, date, agent, action, outcome and _profile",
         ));
     }
     let value = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
@@ -67,6 +69,21 @@ pub(super) async fn search(
     let wrong = || Problem::invalid("search", "_count is a number, and _page one that was given out");
     let count = value("_count").map_or(Ok(50), |n| n.parse::<usize>().map_err(|_| wrong()))?.min(COUNT_MAX);
     let start = value("_page").map_or(Some(Start::default()), Start::read).ok_or_else(wrong)?;
+    let form = match (value("_profile"), &patient) {
+        (None, _) => Form::Balp,
+        (Some(PARS), Some(patient)) => {
+            let sources = golden::sources(state, patient).await?;
+            let own = sources.iter().flat_map(|s| &s.patients).map(|v| nhs_number_of(&v.resource));
+            let number = own.into_iter().find(|n| !n.is_empty()).unwrap_or_default().to_owned();
+            Form::Pars { number, product: product(state) }
+        }
+        _ => {
+            return Err(Problem::invalid(
+                "search",
+                "_profile is that of the Patient Audit Record Service, for one patient",
+            ));
+        }
+    };
     let sealed = read(state, patients).await?.map(|mut events| {
         // An entry says that somebody tried; it does not lead to what is withheld.
         if let Some(opened) = &opened {
@@ -74,7 +91,7 @@ pub(super) async fn search(
                 event.data.retain(|of| !opened.is_secret(of));
             }
         }
-        page(events, params, &dates, base, (start, count))
+        page(events, params, &form, &dates, base, (start, count))
     });
     let patient: Vec<String> = patient.into_iter().collect();
     let bundle = match opened {
@@ -119,10 +136,42 @@ impl std::fmt::Display for Start {
     }
 }
 
+/// How events are written.
+enum Form {
+    /// As they are kept: after BALP.
+    Balp,
+    /// For the Patient Audit Record Service, of the person with this NHS number.
+    Pars { number: String, product: Product },
+}
+
+impl Form {
+    /// The AuditEvent; `None` where the form has no place for it.
+    fn write(&self, event: &Event) -> Option<Value> {
+        match self {
+            Self::Balp => Some(balp(event)),
+            Self::Pars { number, product } => {
+                pars(&Event { nhs_number: number.clone(), ..event.clone() }, product)
+            }
+        }
+    }
+}
+
+/// This exchange, as the organisation that operates it.
+fn product(state: &Shared) -> Product {
+    let operator = state.config.organisations.iter().find(|o| o.operator);
+    let organisation = operator.map(|o| Party {
+        system: o.system.url().to_owned(),
+        value: o.code.clone(),
+        name: o.label().to_owned(),
+    });
+    Product { organisation: organisation.unwrap_or_default(), ..Product::default() }
+}
+
 /// The page that was asked for: where it begins, and how many entries.
 fn page(
     events: Vec<Event>,
     params: &Params,
+    form: &Form,
     dates: &[(Timestamp, Timestamp)],
     base: &str,
     (start, count): (Start, usize),
@@ -142,11 +191,15 @@ fn page(
     let mut found: Vec<&Event> = events.iter().filter(before).filter(wanted).collect();
     let from = start.from;
     found.sort_by_key(|e| std::cmp::Reverse(e.recorded));
-    let entries: Vec<Value> = found
+    let all = found.len();
+    found.retain(|e| matches!(form, Form::Balp) || form.write(e).is_some());
+    let without = all - found.len();
+    let mut entries: Vec<Value> = found
         .iter()
         .skip(from)
         .take(count)
-        .map(|e| json!({"fullUrl": format!("urn:uuid:{}", e.id), "resource": balp(e), "search": {"mode": "match"}}))
+        .filter_map(|e| Some((e, form.write(e)?)))
+        .map(|(e, written)| json!({"fullUrl": format!("urn:uuid:{}", e.id), "resource": written, "search": {"mode": "match"}}))
         .collect();
     let url = |from: usize| {
         let page = Start { from, until };
@@ -156,6 +209,12 @@ fn page(
     let mut links = vec![json!({"relation": "self", "url": url(from)})];
     if from + entries.len() < found.len() && count > 0 {
         links.push(json!({"relation": "next", "url": url(from + count)}));
+    }
+    if without > 0 {
+        let text = format!("{without} events have no place in this profile and are not here");
+        entries.push(json!({"resource": {"resourceType": "OperationOutcome", "issue": [{
+            "severity": "information", "code": "incomplete", "details": {"text": text}}]},
+            "search": {"mode": "outcome"}}));
     }
     let mut bundle =
         json!({"resourceType": "Bundle", "type": "searchset", "total": found.len(), "link": links});

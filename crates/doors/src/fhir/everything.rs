@@ -88,16 +88,19 @@ async fn everything(
             .map(|r| search::in_form(r, form));
     };
     // A reader whom a decision limits gets pages of what is left when it is cut.
-    let asked: Params =
-        params.iter().filter(|(name, _)| name != "_count" && name != "_page").cloned().collect();
-    let (wanted, root) = (id.clone(), base.clone());
-    let bundle = state
-        .blocking(move |s| {
-            s.gate.shelf.record_for_fhir().everything_asked(&wanted, &root, &asked).map_err(record_problem)
-        })
-        .await?;
-    let bundle = bundle.ok_or_else(|| Problem::not_found("patient"))?;
-    let mut bundle = opened.show_bundle(bundle);
+    let form_only = |name: &str| matches!(name, "_count" | "_page" | "_format" | "_pretty");
+    let asked: Params = params.iter().filter(|(name, _)| !form_only(name)).cloned().collect();
+    let mut bundle = if asked.is_empty() {
+        opened.take_everything_for_fhir(&base)
+    } else {
+        let (wanted, root) = (id.clone(), base.clone());
+        let bundle = state
+            .blocking(move |s| {
+                s.gate.shelf.record_for_fhir().everything_asked(&wanted, &root, &asked).map_err(record_problem)
+            })
+            .await?;
+        opened.show_bundle(bundle.ok_or_else(|| Problem::not_found("patient"))?)
+    };
     if let Some(first) = first {
         if let Some(total) = bundle["total"].as_u64() {
             bundle["total"] = json!(total + 1);

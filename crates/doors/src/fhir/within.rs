@@ -1,6 +1,8 @@
 //! Search by a reader whom a decision limits: always within one person's record, over what is shown of it. Totals and pages
 //! are made after filtering, so that they tell nothing of what is withheld.
 
+use std::collections::BTreeSet;
+
 use axum::http::StatusCode;
 use axum::response::Response;
 use causeway_access::audit_event::Act;
@@ -60,22 +62,28 @@ pub(super) async fn search(
         _ => found(state, reader, &params, &options).await?,
     };
     let mut entries = Vec::new();
-    let mut announced = false;
-    for one in &opened {
-        let found = within(state, one, &kind, &params, &options).await?;
-        entries.extend(if kind == "Patient" {
-            one_patient(state, one, found, &options).await?
-        } else {
-            found
+    for (at, one) in opened.iter().enumerate() {
+        let mut found = within(state, one, &kind, &params, &options).await?;
+        if kind == "Patient" {
+            found = one_patient(state, one, found, &options).await?;
+        }
+        // What is included is no wider than the token.
+        found.retain(|e| {
+            let kind = e["resource"]["resourceType"].as_str().unwrap_or_default();
+            e["search"]["mode"] != "include" || reader.require_scope(kind, false).is_ok()
         });
-        announced |= one.announces();
+        entries.extend(found.into_iter().map(|entry| (at, entry)));
     }
-    // What is included is no wider than the token.
-    entries.retain(|e| {
-        let kind = e["resource"]["resourceType"].as_str().unwrap_or_default();
-        e["search"]["mode"] != "include" || reader.require_scope(kind, false).is_ok()
-    });
-    let mut bundle = page(entries, &kind, &params, &options, announced)?;
+    let mut page = Page::of(entries, &params)?;
+    if kind == "Patient" && !page.only_count {
+        // Whoever is on another page is told there, to whoever asks for it.
+        let mut at = 0..;
+        opened.retain(|_| at.next().is_some_and(|at| page.people.contains(&at)));
+    }
+    if !page.only_count && opened.iter().any(Opened::announces) {
+        page.shown.push(announcement());
+    }
+    let mut bundle = page.bundle(&kind, &params, &options);
     cut(&mut bundle, &params)?;
     let mut reader = reader.clone();
     reader.line = raw;
@@ -247,46 +255,64 @@ async fn one_patient(
     Ok(out)
 }
 
-/// The page that was asked for. What is included goes with the matches of every page, which is allowed and simple.
-fn page(
-    entries: Vec<Value>,
-    kind: &str,
-    params: &Params,
-    options: &SearchOptions,
-    announced: bool,
-) -> Answer<Value> {
-    let number = |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.parse::<usize>());
-    let wrong = || Problem::invalid("search", "_count and _page are numbers that were given out");
-    let count = number("_count").transpose().map_err(|_| wrong())?.unwrap_or(COUNT_DEFAULT).min(COUNT_MAX);
-    let from = number("_page").transpose().map_err(|_| wrong())?.unwrap_or(0);
-    let (matches, included): (Vec<Value>, Vec<Value>) =
-        entries.into_iter().partition(|e| e["search"]["mode"] != "include");
-    let total = matches.len();
-    let only_count = params.iter().any(|(n, v)| n == "_summary" && v == "count");
-    let mut shown: Vec<Value> =
-        matches.into_iter().skip(from).take(if only_count { 0 } else { count }).collect();
-    let reached = from + shown.len();
-    if !shown.is_empty() {
-        shown.extend(included);
+/// The page that was asked for.
+struct Page {
+    /// Matches, and what they include.
+    shown: Vec<Value>,
+    /// Places of the people of whom something is shown: each page is told of those on it.
+    people: BTreeSet<usize>,
+    /// How many matches there are on all pages.
+    total: usize,
+    /// After how many matches the next page begins.
+    next: Option<usize>,
+    /// Whether the answer is how many there are: that tells of each.
+    only_count: bool,
+}
+
+impl Page {
+    /// Cuts the page out of every entry with the place of its person. What the record of somebody on the page includes goes
+    /// with it, whichever of their matches includes it: that is allowed and simple.
+    fn of(entries: Vec<(usize, Value)>, params: &Params) -> Answer<Self> {
+        let number =
+            |name: &str| params.iter().find(|(n, _)| n == name).map(|(_, v)| v.parse::<usize>()).transpose();
+        let wrong = |_| Problem::invalid("search", "_count and _page are numbers that were given out");
+        let count = number("_count").map_err(wrong)?.unwrap_or(COUNT_DEFAULT).min(COUNT_MAX);
+        let from = number("_page").map_err(wrong)?.unwrap_or(0);
+        let only_count = count == 0 || params.iter().any(|(n, v)| n == "_summary" && v == "count");
+        let (matches, included): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|(_, e)| e["search"]["mode"] != "include");
+        let total = matches.len();
+        let mut page = Self { shown: Vec::new(), people: BTreeSet::new(), total, next: None, only_count };
+        if only_count {
+            return Ok(page);
+        }
+        for (person, entry) in matches.into_iter().skip(from).take(count) {
+            page.people.insert(person);
+            page.shown.push(entry);
+        }
+        page.next = Some(from.saturating_add(page.shown.len())).filter(|reached| *reached < total);
+        page.shown.extend(included.into_iter().filter(|(at, _)| page.people.contains(at)).map(|(_, e)| e));
+        Ok(page)
     }
-    if announced && !only_count {
-        shown.push(announcement());
+
+    fn bundle(self, kind: &str, params: &Params, options: &SearchOptions) -> Value {
+        let given: Vec<String> = params
+            .iter()
+            .filter(|(name, _)| name != "_page")
+            .map(|(name, value)| format!("{}={}", escape(name), escape(value)))
+            .collect();
+        let link = |extra: String| format!("{}/{kind}?{}{extra}", options.base, given.join("&"));
+        let mut links = vec![json!({"relation": "self", "url": link(String::new())})];
+        if let Some(next) = self.next {
+            links.push(json!({"relation": "next", "url": link(format!("&_page={next}"))}));
+        }
+        let mut bundle =
+            json!({"resourceType": "Bundle", "type": "searchset", "total": self.total, "link": links});
+        if !self.shown.is_empty() {
+            bundle["entry"] = self.shown.into();
+        }
+        bundle
     }
-    let given: Vec<String> = params
-        .iter()
-        .filter(|(name, _)| name != "_page")
-        .map(|(name, value)| format!("{}={}", escape(name), escape(value)))
-        .collect();
-    let link = |extra: String| format!("{}/{kind}?{}{extra}", options.base, given.join("&"));
-    let mut links = vec![json!({"relation": "self", "url": link(String::new())})];
-    if reached < total && count > 0 && !only_count {
-        links.push(json!({"relation": "next", "url": link(format!("&_page={reached}"))}));
-    }
-    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset", "total": total, "link": links});
-    if !shown.is_empty() {
-        bundle["entry"] = shown.into();
-    }
-    Ok(bundle)
 }
 
 /// Percent-encoding of a part of a query.

@@ -88,7 +88,7 @@ pub fn home_of(session: &Session) -> &'static str {
 }
 
 /// 303 to a page of ours.
-fn see(path: &str) -> Answer {
+pub(super) fn see(path: &str) -> Answer {
     let location = HeaderValue::from_str(path).map_err(|_| Problem::internal())?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
 }

@@ -488,13 +488,15 @@ fn sides(s: &AppState, person: &str) -> Answer<Sealed<Sides>> {
         let reader = Reader::of_session(s.gate(), who);
         let opened = opened::open(s.gate(), &reader, &person, Reach::Open)?;
         let decision = match &opened.decision {
-            Some(d) if d.permit => format!("yes: {}", d.relationship.word()),
+            Some(d) if d.permit => format!("yes: {}", because(d.relationship)),
             Some(d) => format!("no: {}", d.refusal()),
             None => "everything".to_owned(),
         };
         let permit = opened.permit();
         shown.push(opened.resources().map(|all| if permit { all } else { Vec::new() }));
-        let role = policies.role(&who.role);
+        // Somebody of the public who was let in is there as a carer.
+        let let_in = opened.decision.as_ref().is_some_and(|d| d.relationship == Kind::Delegated);
+        let role = policies.role(if let_in { "carer" } else { &who.role });
         depths.push(
             policies
                 .sections
@@ -532,6 +534,23 @@ fn sides(s: &AppState, person: &str) -> Answer<Sealed<Sides>> {
         let (patient, name) = view.map(|v| (v.display_patient, v.display.name)).unwrap_or_default();
         (patient, name, readers, rows)
     }))
+}
+
+/// Why somebody may look, in a few words.
+fn because(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Own => "her own record",
+        Kind::Registered => "her practice",
+        Kind::Admitted => "in their care",
+        Kind::Referred => "referred to them",
+        Kind::SocialCare => "gives her care",
+        Kind::Allocated => "her worker",
+        Kind::Resident => "she lives there",
+        Kind::Delegated => "she let them in",
+        Kind::SelfClaimed => "they said so, to be checked",
+        Kind::BreakGlass => "emergency",
+        Kind::None => "to check who looked",
+    }
 }
 
 /// How many resources are in each section.

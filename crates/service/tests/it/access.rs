@@ -407,6 +407,81 @@ async fn sessions_are_new_end_when_idle_and_end_on_sign_out() {
     place.server.stop().await.unwrap();
 }
 
+/// Addresses of the navigation of a page.
+fn navigation(page: &Reply) -> Vec<String> {
+    let text = page.text();
+    let (_, from) = text.split_once("<nav aria-label=\"Main\">").expect("a page with a navigation");
+    let (menu, _) = from.split_once("</nav>").expect("its end");
+    menu.split("<a href=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_role_sees_its_own_navigation_and_may_open_all_of_it() {
+    use causeway_service::pages::navigation::of_role;
+    const OPERATORS: &[&str] = &["/messages/", "/failed", "/overdue", "/parked", "/adapters"];
+    let place = place().await;
+    for (subject, role, ..) in PEOPLE {
+        let cookie = look_as(&place.server, subject).await;
+        let expected: Vec<&str> = of_role(Some(role)).iter().map(|(address, _)| *address).collect();
+        // On a page of everybody, on a refusal, and on what is not there.
+        for path in ["/access", "/parked", "/no-such-page"] {
+            let page = as_page(&place.server, &cookie, path).await;
+            assert_eq!(navigation(&page), expected, "{subject} {path}");
+        }
+        assert!(!expected.iter().any(|address| OPERATORS.contains(address)), "{subject}");
+        for address in expected {
+            let page = as_page(&place.server, &cookie, address).await;
+            assert_eq!(page.status, 200, "{subject} {address}: {}", page.text());
+        }
+        // The start page is about the exchange: they begin where their role does.
+        let start = as_page(&place.server, &cookie, "/").await;
+        assert_eq!(start.status, 303, "{subject}");
+        let home = start.header("location").unwrap().to_owned();
+        assert_eq!(as_page(&place.server, &cookie, &home).await.status, 200, "{subject} {home}");
+    }
+    // The control: who keeps the exchange has what it needs.
+    let own = navigation(&page(&place.server, "/").await);
+    assert!(OPERATORS.iter().all(|address| own.iter().any(|o| o == address)), "{own:?}");
+    place.server.stop().await.unwrap();
+}
+
+/// Who has looked, as NHS England's Patient Audit Record Service wants it.
+#[tokio::test(flavor = "multi_thread")]
+async fn ig_16_who_has_looked_is_exported_for_pars() {
+    use causeway_service::access::audit_event::PARS;
+    let place = place().await;
+    let gp = look_as(&place.server, "gp").await;
+    assert_eq!(as_page(&place.server, &gp, &format!("/people/{}", place.person)).await.status, 200);
+    let asked = format!("/fhir/AuditEvent?patient={}&_profile={PARS}", place.patient);
+    let officer = look_as(&place.server, "officer").await;
+    let answer = as_json(&place.server, &officer, &asked).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let bundle = answer.json();
+    let events: Vec<&Value> =
+        bundle["entry"].as_array().unwrap().iter().filter(|e| e["search"]["mode"] == "match").collect();
+    assert_eq!(bundle["total"], events.len());
+    let of_gp = events.iter().filter(|e| e["resource"]["agent"][1]["who"]["display"] == "The gp").count();
+    assert!(of_gp > 0, "{bundle:#}");
+    for event in events.iter().map(|e| &e["resource"]) {
+        assert_eq!(event["meta"]["profile"][0], PARS);
+        assert_eq!(event["entity"][0]["what"]["identifier"]["value"], "9990000018");
+        let organisation = &event["agent"][0]["who"];
+        assert_eq!((&organisation["type"], &organisation["identifier"]["value"]), (&"Organization".into(), &"ZZ901".into()));
+        assert!(event["entity"][1]["what"]["identifier"]["value"].as_str().is_some_and(|v| !v.is_empty()));
+    }
+    // Nobody else's, of nobody in particular, and no other profile.
+    let outsider = look_as(&place.server, "outsider").await;
+    assert_eq!(as_json(&place.server, &outsider, &asked).await.status, 403);
+    assert_eq!(as_json(&place.server, &gp, &asked).await.status, 403);
+    for wrong in [
+        format!("/fhir/AuditEvent?_profile={PARS}"),
+        format!("/fhir/AuditEvent?patient={}&_profile=https://example.org/other", place.patient),
+    ] {
+        assert_eq!(get(&place.server, &wrong).await.status, 400, "{wrong}");
+    }
+    place.server.stop().await.unwrap();
+}
+
 /// Every fact that is shown says who told it, by which system, when, and leads to the original in one step.
 #[tokio::test(flavor = "multi_thread")]
 async fn ig_25_every_fact_leads_to_its_source_and_original() {

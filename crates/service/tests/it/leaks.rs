@@ -230,6 +230,12 @@ fn routes(
         format!("/fhir/CarePlan?patient={patient}&_include=CarePlan:subject&_revinclude=Provenance:target"),
         format!("/fhir/Observation?patient={patient}&_summary=count"),
         format!("/fhir/AuditEvent?patient={patient}"),
+        format!("/fhir/AuditEvent?patient={patient}&_profile={}", causeway_service::access::audit_event::PARS),
+        format!("/fhir/Patient?identifier={number}&_count=1&_page=0&_elements=name"),
+        format!("/fhir/Patient/{patient}/Encounter?_total=accurate"),
+        format!("/fhir/Patient/{patient}/$everything?_count=5&_page=5"),
+        format!("/fhir/$export?_type=Observation,Condition&patient={patient}"),
+        format!("/consumer/FHIR/R4/DocumentReference?subject:identifier=https://fhir.nhs.uk/Id/nhs-number|{number}"),
         "/fhir/_history?_count=20".to_owned(),
         "/fhir/Condition/_history?_count=20".to_owned(),
     ]
@@ -262,13 +268,36 @@ fn routes(
         // A mailbox is its owner's, whoever signed in.
         out.push((format!("/messageexchange/B1/inbox/{message}"), "application/json"));
     }
-    for path in ["/messageexchange/B1/inbox", "/metrics", "/messages/", "/people/", "/privacy", "/failed"] {
+    for path in [
+        "/",
+        "/messageexchange/B1/inbox",
+        "/metrics",
+        "/messages/",
+        "/people/",
+        "/privacy",
+        "/failed",
+        "/parked",
+        "/overdue",
+        "/identity",
+        "/coverage",
+        "/commitment",
+        "/onboarding",
+        "/safety",
+        "/research",
+        "/access",
+        "/access/try",
+        "/access/ask",
+        "/access/choices",
+        "/access/sensitive",
+        "/health",
+    ] {
         out.push((path.to_owned(), page));
     }
+    out.push((format!("/access/side-by-side?person={person}"), page));
     for path in ["", "?section=results", "?section=problems", "?section=documents"] {
         out.push((format!("/people/{person}{path}"), page));
     }
-    for path in ["", "/looked", "/choices", "/readings", "/wrong"] {
+    for path in ["", "/looked", "/choices", "/people", "/readings", "/wrong"] {
         out.push((format!("/me/{person}{path}"), page));
     }
     out.push((format!("/people/{person}"), "application/json"));
