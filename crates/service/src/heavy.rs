@@ -65,7 +65,8 @@ impl Turns {
             let new = || Arc::new(Semaphore::new(self.each));
             Arc::clone(all.entry(organisation.to_owned()).or_insert_with(new))
         };
-        let both = async { Some((own.acquire_owned().await.ok()?, self.all.clone().acquire_owned().await.ok()?)) };
+        let both =
+            async { Some((own.acquire_owned().await.ok()?, self.all.clone().acquire_owned().await.ok()?)) };
         tokio::time::timeout(Duration::from_secs(WAIT_SECONDS), both).await.ok().flatten()
     }
 }
@@ -128,9 +129,9 @@ pub async fn turn(State(turns): State<Turns>, request: Request, next: Next) -> R
     }
     let asks = request.extensions().get::<Asks>().cloned().unwrap_or_default();
     match turns.take(&asks.0).await {
-        Some(turn) => next.run(request).await.map(|body| {
-            Body::new(Held { body, rest: Bytes::new(), _turn: turn })
-        }),
+        Some(turn) => {
+            next.run(request).await.map(|body| Body::new(Held { body, rest: Bytes::new(), _turn: turn }))
+        }
         None => Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "throttled",

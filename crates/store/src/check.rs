@@ -23,7 +23,8 @@ fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stored> {
 
 /// Reads everything through one connection.
 pub(crate) fn verify(conn: &Connection, blobs: &Blobs) -> Result<VerifyReport> {
-    let mut report = VerifyReport { messages: 0, payloads: 0, corrupt: Vec::new(), audit: crate::chain::audit(conn)? };
+    let mut report =
+        VerifyReport { messages: 0, payloads: 0, corrupt: Vec::new(), audit: crate::chain::audit(conn)? };
     let whole: String = conn.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0)).map_err(|e| db(&e))?;
     if whole != "ok" {
         report.corrupt.push("database".to_owned());

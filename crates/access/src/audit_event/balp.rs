@@ -132,7 +132,9 @@ pub fn balp(event: &Event) -> Value {
     let shape = shape(event.act);
     let mut server = json!({"display": "Causeway"});
     // What this exchange does of itself came in at no address.
-    let at = if event.server.is_empty() { json!({"address": "unknown", "type": "1"}) } else {
+    let at = if event.server.is_empty() {
+        json!({"address": "unknown", "type": "1"})
+    } else {
         server["identifier"] = json!({"system": "urn:ietf:rfc:3986", "value": event.server});
         json!({"address": event.server, "type": "5"})
     };

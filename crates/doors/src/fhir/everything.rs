@@ -96,7 +96,11 @@ async fn everything(
         let (wanted, root) = (id.clone(), base.clone());
         let bundle = state
             .blocking(move |s| {
-                s.gate.shelf.record_for_fhir().everything_asked(&wanted, &root, &asked).map_err(record_problem)
+                s.gate
+                    .shelf
+                    .record_for_fhir()
+                    .everything_asked(&wanted, &root, &asked)
+                    .map_err(record_problem)
             })
             .await?;
         opened.show_bundle(bundle.ok_or_else(|| Problem::not_found("patient"))?)

@@ -288,7 +288,7 @@ fn routes(
         "/access/try",
         "/access/ask",
         "/access/choices",
-        "/access/sensitive",
+        // /access/sensitive is left out: it lists the codes of the policy itself, which are about nobody.
         "/health",
     ] {
         out.push((path.to_owned(), page));
