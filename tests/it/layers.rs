@@ -36,7 +36,7 @@ fn layer(name: &str) -> Option<u8> {
         "causeway-terminology" | "causeway-fhirpath" | "causeway-mime" => 2,
         "causeway-profile" | "causeway-hl7v3" | "causeway-adapter" => 3,
         "causeway-stu3" | "causeway-conformance" | "causeway-local" => 4,
-        "causeway-exchange" | "causeway-locator" | "causeway-seal" | "causeway-synth" => 6,
+        "causeway-exchange" | "causeway-locator" | "causeway-pack" | "causeway-seal" | "causeway-synth" => 6,
         "causeway-store" | "causeway-postgres" | "causeway-record" | "causeway-host" => 7,
         "causeway-access" => 8,
         "causeway-broker" | "causeway-research" => 9,
@@ -225,6 +225,7 @@ fn the_dependency_tree_stays_lean_and_clean() {
         assert!(packages.iter().filter(|(name, _)| *name == single).count() <= 1, "{single} is there twice");
     }
     // Some sixty of these come with the policy language (`cedar-policy`): an engine of our own would be worse; some twenty
-    // with the client of PostgreSQL; four with exact noise for counts (`prio`), which is not to be written anew.
-    assert!(packages.len() <= 364, "{} packages: look for what is not needed", packages.len());
+    // with the client of PostgreSQL; four with exact noise for counts (`prio`), which is not to be written anew; three are
+    // Zstandard, by which texts take a third of the disk.
+    assert!(packages.len() <= 367, "{} packages: look for what is not needed", packages.len());
 }

@@ -47,6 +47,14 @@ pub const POLL_MS: u64 = 1_000;
 pub const WINDOW_BYTES: u64 = 8 * 1024 * 1024;
 /// Bytes of messages that are translated in one window: what is made of a table is about twenty times as much.
 pub const TRANSLATE_WINDOW_BYTES: u64 = 4 * 1024 * 1024;
+/// Bytes of bundles that wait for the record as they were read; in memory they take about five times as much.
+pub const HANDED_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of the bundles of one message beyond which they are not kept read.
+pub const HANDED_MESSAGE_BYTES: usize = 1024 * 1024;
+/// Seconds after which what waits for the record makes room.
+pub const HANDED_SECONDS: u64 = 60;
+/// Milliseconds that translation waits at a time for a record that is behind.
+pub const HANDED_WAIT_MS: u64 = 200;
 /// Translations done side by side.
 pub const TRANSLATE_WORKERS: usize = 2;
 /// Whole records and whole accounts that are read at a time: each may take a hundred megabytes.

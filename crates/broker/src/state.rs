@@ -20,7 +20,7 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::evidence::Evidence;
-use crate::person;
+use crate::{person, pipeline};
 use crate::settings::Settings;
 
 /// The adapters, as the binary lists them.
@@ -52,6 +52,8 @@ pub struct AppState {
     pub counters: Arc<Counters>,
     /// Room for translations.
     pub room: Weighed,
+    /// What was translated and is on its way to the record.
+    pub(crate) handed: pipeline::Handed,
     /// What is known of damage to the data.
     pub evidence: Evidence,
     person_key: [u8; 32],
@@ -134,6 +136,7 @@ impl AppState {
             gate,
             counters,
             room,
+            handed: pipeline::Handed::default(),
             evidence,
             person_key,
             isolated: OnceLock::new(),

@@ -435,15 +435,27 @@ fn admission(word: &str) -> Vec<u8> {
     lines.join("\r").into_bytes()
 }
 
-/// Files below a folder that hold this word.
+fn has(bytes: &[u8], word: &str) -> bool {
+    bytes.windows(word.len()).any(|bytes| bytes == word.as_bytes())
+}
+
+/// Whether any text that is packed in these bytes has the word.
+fn says_packed(bytes: &[u8], word: &str) -> bool {
+    causeway_pack::texts_in(bytes).any(|text| has(&text, word))
+}
+
+/// Files below a folder that hold this word, packed or not.
 fn holding(folder: &Path, word: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a list") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             found.extend(holding(&path, word));
-        } else if fs::read(&path).expect("read").windows(word.len()).any(|bytes| bytes == word.as_bytes()) {
-            found.push(path);
+        } else {
+            let bytes = fs::read(&path).expect("read");
+            if has(&bytes, word) || says_packed(&bytes, word) {
+                found.push(path);
+            }
         }
     }
     found
@@ -474,6 +486,8 @@ fn ig_22_what_is_erased_or_outlived_leaves_no_text_in_any_file() {
     let before = holding(&data, "QUIXOTEZEBRA");
     assert!(before.iter().any(|p| p.to_string_lossy().contains("causeway.db")), "{before:?}");
     assert!(before.iter().any(|p| p.to_string_lossy().contains("record.sqlite")), "{before:?}");
+    let packed = |p: &PathBuf| says_packed(&fs::read(p).expect("read"), "QUIXOTEZEBRA");
+    assert!(before.iter().any(packed), "packed texts are looked into: {before:?}");
 
     let hold = ["retention", "--data", &data_text, "--hold", &held, "--reason", "a claim"];
     assert!(causeway(&hold).status.success());

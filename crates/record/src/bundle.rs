@@ -24,9 +24,32 @@ pub(crate) struct Incoming {
     pub delete: bool,
     /// Number of its bundle within the message.
     pub bundle: usize,
+    /// Its text and digest, where they were made before; gone where the resource was changed since.
+    pub kept: Option<Kept>,
     /// When what it tells happened or was written down at its source, in microseconds since 1970, where the message
     /// says so: the time of a Provenance of the source's own.
     pub event: Option<i64>,
+}
+
+/// A resource as it is kept.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// Its text, packed where that is smaller.
+    pub text: Vec<u8>,
+    /// See [`content_of`].
+    pub digest: [u8; 32],
+}
+
+/// The bytes that a text is kept as.
+pub(crate) fn packed(text: String) -> Vec<u8> {
+    causeway_pack::pack(text.as_bytes()).unwrap_or_else(|| text.into_bytes())
+}
+
+impl Kept {
+    pub(crate) fn of(kind: &str, resource: &Map<String, Value>) -> Result<Self> {
+        let (text, digest) = content_of(kind, resource)?;
+        Ok(Self { text: packed(text), digest })
+    }
 }
 
 /// The bundles of one message, read.
@@ -43,19 +66,30 @@ pub(crate) struct Parsed {
 
 /// Reads all bundles of a message.
 pub(crate) fn parse_all(bundles: &[&[u8]]) -> Result<Parsed> {
-    let digest = digest(bundles);
-    let mut parsed = Parsed { entries: Vec::new(), issues: Vec::new(), refused: 0, unresolved: 0, digest };
-    for (number, bytes) in bundles.iter().enumerate() {
+    let read = |bytes: &&[u8]| {
         if bytes.len() > limits::BUNDLE_BYTES_MAX {
             return Err(RecordError::Bundle("it is larger than the limit".to_owned()));
         }
-        let bundle: Value = serde_json::from_slice(bytes).map_err(|e| {
+        serde_json::from_slice(bytes).map_err(|e| {
             RecordError::Bundle(format!("not JSON at line {}, column {}", e.line(), e.column()))
-        })?;
+        })
+    };
+    read_all(bundles.iter().map(read).collect::<Result<_>>()?, digest(bundles))
+}
+
+/// The bundles of a message as values, with their digest.
+pub(crate) fn read_all(bundles: Vec<Value>, digest: [u8; 32]) -> Result<Parsed> {
+    let mut parsed = Parsed { entries: Vec::new(), issues: Vec::new(), refused: 0, unresolved: 0, digest };
+    for (number, bundle) in bundles.into_iter().enumerate() {
         let Value::Object(bundle) = bundle else {
             return Err(RecordError::Bundle("not a JSON object".to_owned()));
         };
         read_bundle(bundle, number, &mut parsed)?;
+    }
+    if parsed.unresolved == 0 {
+        for entry in parsed.entries.iter_mut().filter(|e| !e.delete) {
+            entry.kept = Some(Kept::of(&entry.key.kind, &entry.resource)?);
+        }
     }
     Ok(parsed)
 }
@@ -141,7 +175,7 @@ fn read_entry(
         let target = request.and_then(|r| r.get("url")).and_then(Value::as_str).and_then(key_of);
         match target {
             Some(key) => {
-                parsed.entries.push(Incoming { key, resource: Map::new(), delete: true, bundle, event: None })
+                parsed.entries.push(Incoming { key, resource: Map::new(), delete: true, bundle, kept: None, event: None })
             }
             None => {
                 refuse(parsed, "delete-without-target", "an entry asks for a deletion but names no resource")
@@ -173,7 +207,7 @@ fn read_entry(
     if !full_url.is_empty() {
         urls.insert(full_url, key.reference());
     }
-    parsed.entries.push(Incoming { key, resource, delete: false, bundle, event: None });
+    parsed.entries.push(Incoming { key, resource, delete: false, bundle, kept: None, event: None });
 }
 
 fn refuse(parsed: &mut Parsed, rule: &'static str, text: &'static str) {

@@ -125,7 +125,11 @@ fn dump(folder: &Path) -> Result<u64, Box<dyn Error>> {
     let mut rows = list.query([])?;
     let mut count = 0;
     while let Some(row) = rows.next()? {
-        out.write_all(row.get_ref(0)?.as_str()?.as_bytes())?;
+        let text = row.get_ref(0)?.as_blob()?;
+        match causeway_pack::is_packed(text) {
+            true => out.write_all(&causeway_pack::unpack(text, usize::MAX)?)?,
+            false => out.write_all(text)?,
+        }
         out.write_all(b"\n")?;
         count += 1;
     }

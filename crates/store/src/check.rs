@@ -2,7 +2,7 @@
 
 use crate::blobs::{Blobs, hex, sync_dir};
 use crate::fault::{Result, db, io};
-use crate::prepare::sha256;
+use crate::prepare::verified;
 use crate::rows;
 use crate::shared::{Options, Shared, open_reader};
 use causeway_exchange::engine::{MailboxGauge, Metrics, QueueGauge};
@@ -42,7 +42,7 @@ pub(crate) fn verify(conn: &Connection, blobs: &Blobs) -> Result<VerifyReport> {
         let (piece, id, bytes) = stored(row).map_err(|e| db(&e))?;
         report.payloads += 1;
         let good = match bytes {
-            Some(bytes) => sha256(&bytes) == piece.sha256,
+            Some(bytes) => verified(bytes, piece.size, &piece.sha256).is_some(),
             None => hash_file(&blobs.path(&piece.sha256)).is_ok_and(|h| h == piece.sha256),
         };
         if !good && report.corrupt.last() != Some(&id) {

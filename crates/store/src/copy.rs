@@ -3,7 +3,7 @@
 use crate::blobs::{Blobs, hex, sync_dir};
 use crate::check::hash_file;
 use crate::fault::{Result, db, io};
-use crate::prepare::sha256;
+use crate::prepare::verified;
 use crate::rows;
 use crate::sealing::said;
 use crate::shared::{Options, open_reader};
@@ -103,16 +103,16 @@ impl Reader {
     /// The database failed; [`EngineError::Corrupt`] where a content does not have its digest.
     pub fn outputs(&self, id: &str) -> Result<Vec<Vec<u8>>> {
         let blobs = Blobs::read_only(&self.root);
-        let sql = "SELECT p.sha256, p.bytes FROM message m JOIN part p
+        let sql = "SELECT p.sha256, p.bytes, p.size FROM message m JOIN part p
                    ON p.id BETWEEN (m.seq<<20) AND (m.seq<<20)+1048575 WHERE m.id=?1 AND p.role='output' ORDER BY p.id";
-        let found: Vec<(Checksum, Option<Vec<u8>>)> =
-            rows::all(&self.conn, sql, [id], |r| Ok((r.get(0)?, r.get(1)?)))?;
-        let whole = |(digest, bytes): (Checksum, Option<Vec<u8>>)| {
+        let found: Vec<(Checksum, Option<Vec<u8>>, u64)> =
+            rows::all(&self.conn, sql, [id], |r| Ok((r.get(0)?, r.get(1)?, rows::count(r, 2)?)))?;
+        let whole = |(digest, bytes, size): (Checksum, Option<Vec<u8>>, u64)| {
             let bytes = match bytes {
                 Some(bytes) => bytes,
                 None => fs::read(blobs.path(&digest)).map_err(|_| EngineError::Corrupt("payload file"))?,
             };
-            if sha256(&bytes) == digest { Ok(bytes) } else { Err(EngineError::Corrupt("payload")) }
+            verified(bytes, size, &digest).ok_or(EngineError::Corrupt("payload"))
         };
         found.into_iter().map(whole).collect()
     }

@@ -6,7 +6,7 @@ use crate::check::hash_file;
 use crate::checkpoint;
 use crate::fault::{Result, sealed as failed};
 use crate::limits::FINDINGS_NAMED;
-use crate::prepare::sha256;
+use crate::prepare::verified;
 use crate::rows;
 use crate::sealing::{self, RESTORE, SEALS, said};
 use crate::shared::{Options, Shared, open_reader};
@@ -119,7 +119,7 @@ fn contents(
 
 /// Every content against its digest.
 fn payloads(conn: &Connection, blobs: &Blobs, found: &mut Vec<Finding>) -> Result<()> {
-    let sql = "SELECT p.role, p.number, p.sha256, m.id, p.bytes FROM part p LEFT JOIN message m ON m.seq=p.owner ORDER BY p.id";
+    let sql = "SELECT p.role, p.number, p.sha256, m.id, p.bytes, p.size FROM part p LEFT JOIN message m ON m.seq=p.owner ORDER BY p.id";
     let mut statement = said(conn.prepare(sql))?;
     let mut list = said(statement.query([]))?;
     let mut bad = 0;
@@ -128,8 +128,9 @@ fn payloads(conn: &Connection, blobs: &Blobs, found: &mut Vec<Finding>) -> Resul
         let digest: Checksum = said(row.get(2))?;
         let (id, bytes): (Option<String>, Option<Vec<u8>>) =
             said(row.get(3).and_then(|id| Ok((id, row.get(4)?))))?;
+        let size = said(rows::count(row, 5))?;
         let (good, where_) = match bytes {
-            Some(bytes) => (sha256(&bytes) == digest, String::new()),
+            Some(bytes) => (verified(bytes, size, &digest).is_some(), String::new()),
             None => {
                 let name = hex(&digest);
                 (hash_file(&blobs.path(&digest)).is_ok_and(|h| h == digest), format!(", file {name}"))

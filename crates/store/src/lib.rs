@@ -206,14 +206,20 @@ mod tests {
         Accept, Accepting, Contents, Effects, EngineError, MessageId, NewMessage, Operation, Payload, Queue,
     };
     use jiff::Timestamp;
+    use sha2::Digest as _;
 
     #[test]
     fn the_log_gives_up_its_space_where_space_is_short() {
         let directory = std::env::temp_dir().join(format!("causeway-store-shrink-{}", std::process::id()));
         let store = Store::open(Options { reserve: 1, ..Options::new(&directory) }).expect("opens");
+        // Nothing that packing makes smaller.
+        let bytes: Vec<u8> = (0..20_000_u64)
+            .flat_map(|n| <[u8; 32]>::from(sha2::Sha256::digest(n.to_le_bytes())))
+            .take(500_000)
+            .collect();
         let accept = Accept {
             message: NewMessage::new(MessageId::new("M1").expect("an id"), "A99990", "http"),
-            payload: Payload::Bytes(vec![b'x'; 500_000]),
+            payload: Payload::Bytes(bytes),
             key: None,
             effects: Effects::default(),
         };

@@ -18,6 +18,16 @@ pub(crate) fn sha256(bytes: &[u8]) -> Checksum {
     Sha256::digest(bytes).into()
 }
 
+/// Content of a row as it was given, with the digest that it must have; `None` where it has another. What is shorter
+/// than the content's size is packed.
+pub(crate) fn verified(bytes: Vec<u8>, size: u64, digest: &Checksum) -> Option<Vec<u8>> {
+    let bytes = match usize::try_from(size) {
+        Ok(size) if bytes.len() < size => causeway_pack::unpack(&bytes, size).ok()?,
+        _ => bytes,
+    };
+    (sha256(&bytes) == *digest).then_some(bytes)
+}
+
 /// Content ready to be named by a row.
 pub(crate) struct Part {
     pub(crate) role: &'static str,
@@ -26,7 +36,7 @@ pub(crate) struct Part {
     pub(crate) media_type: String,
     pub(crate) sha256: Checksum,
     pub(crate) size: u64,
-    /// `None`: in its file.
+    /// Packed where that is shorter; `None`: in its file.
     pub(crate) bytes: Option<Vec<u8>>,
     /// Keeps the file until the row is committed.
     pub(crate) _pin: Option<Pin>,
@@ -84,7 +94,7 @@ impl Shared {
             let pin = self.blobs.put(sha256, &bytes).inspect_err(|e| self.stop_if_failed(e))?;
             (None, Some(pin))
         } else {
-            (Some(bytes), None)
+            (Some(causeway_pack::pack(&bytes).unwrap_or(bytes)), None)
         };
         let (name, media_type) = (String::new(), String::new());
         Ok(Part { role, number, name, media_type, sha256, size, bytes, _pin: pin })
@@ -183,6 +193,30 @@ impl Shared {
     pub(crate) fn stop_if_failed(&self, error: &EngineError) {
         if let EngineError::Stopped(why) = error {
             self.stop(why);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_what_its_digest_says_packed_or_as_earlier_programs_kept_it() {
+        let text = "{\"resourceType\":\"Bundle\",\"entry\":[]}".repeat(20).into_bytes();
+        let (size, digest) = (text.len() as u64, sha256(&text));
+        let packed = causeway_pack::pack(&text).expect("smaller");
+        let mut damaged = packed.clone();
+        damaged.pop();
+        let mut changed = text.clone();
+        changed[0] = b'[';
+        // A content that is itself what packing makes is given as it is.
+        let (own, own_size, own_digest) = (packed.clone(), packed.len() as u64, sha256(&packed));
+        assert_eq!(verified(own.clone(), own_size, &own_digest), Some(own));
+        assert_eq!(verified(text.clone(), size, &digest), Some(text.clone()));
+        assert_eq!(verified(packed, size, &digest), Some(text));
+        for bad in [damaged, changed, Vec::new()] {
+            assert_eq!(verified(bad, size, &digest), None);
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::blobs::read_some;
 use crate::fault::{Result, db, io};
 use crate::limits;
-use crate::prepare::sha256;
+use crate::prepare::{sha256, verified};
 use crate::rows::{self, Piece};
 use crate::shared::Shared;
 use causeway_exchange::limits::{COUNT_MAX, MAX_SEARCH_PAGE};
@@ -176,7 +176,7 @@ impl Shared {
                 .map_err(|e| db(&e))
         })?;
         let bytes = bytes.flatten().ok_or(EngineError::ContentDeleted)?;
-        if sha256(&bytes) == piece.sha256 { Ok(bytes) } else { Err(self.corrupt("payload")) }
+        verified(bytes, piece.size, &piece.sha256).ok_or_else(|| self.corrupt("payload"))
     }
 
     /// Opens a piece that is kept in a file.
@@ -253,9 +253,7 @@ impl Shared {
         let (size, digest) = (piece.size, piece.sha256);
         // Nearly every message's is in its row: one read, and verified at once.
         let Some(bytes) = bytes else { return self.stream(vec![piece], size, digest) };
-        if sha256(&bytes) != digest {
-            return Err(self.corrupt("payload"));
-        }
+        let bytes = verified(bytes, size, &digest).ok_or_else(|| self.corrupt("payload"))?;
         Ok(PayloadReader { size, sha256: digest, reader: Box::new(Cursor::new(bytes)) })
     }
 

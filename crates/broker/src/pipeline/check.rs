@@ -32,12 +32,17 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
-    /// Checks one bundle; gives its bytes back, changed only where a resource had to be marked.
-    pub(crate) fn bundle(&mut self, state: &AppState, number: u64, json: Vec<u8>) -> Vec<u8> {
+    /// Checks one bundle; gives its bytes back, changed only where a resource had to be marked, and what they say.
+    pub(crate) fn bundle(
+        &mut self,
+        state: &AppState,
+        number: u64,
+        json: Vec<u8>,
+    ) -> (Vec<u8>, Option<Value>) {
         let Ok(mut bundle) = serde_json::from_slice::<Value>(&json) else {
             self.errors += 1;
             self.issues.push(issue("error", "r4/json", "the bundle is not readable as JSON", number, ""));
-            return json;
+            return (json, None);
         };
         self.note_persons(state, &bundle);
         let report = causeway_profile::check_value(&bundle);
@@ -62,12 +67,15 @@ impl Checked {
         broken.sort_unstable();
         broken.dedup();
         if broken.is_empty() {
-            return json;
+            return (json, Some(bundle));
         }
         for entry in broken {
             self.marked += u64::from(mark(&mut bundle, entry));
         }
-        serde_json::to_vec(&bundle).unwrap_or(json)
+        match serde_json::to_vec(&bundle) {
+            Ok(marked) => (marked, Some(bundle)),
+            Err(_) => (json, None),
+        }
     }
 
     fn note_persons(&mut self, state: &AppState, bundle: &Value) {

@@ -10,6 +10,7 @@ use causeway_core::{Issue, Ledger, Severity, Totals, limits::ISSUES_MAX};
 use causeway_exchange::route::Routes;
 use causeway_exchange::{EngineError, Lease, Message, Piece, PieceKind, StoredOutput};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +18,7 @@ use super::check::Checked;
 use super::content::cause;
 use super::pieces::{Entry, Filling};
 use super::route;
-use crate::limits::{LEASE_SECONDS, PIECE_BYTES};
+use crate::limits::{HANDED_MESSAGE_BYTES, LEASE_SECONDS, PIECE_BYTES};
 use crate::state::AppState;
 
 /// Why a translation was broken off: the program, and not the input.
@@ -95,6 +96,8 @@ pub(super) struct Collect<'a> {
     until: Option<Timestamp>,
     /// Bundles held in memory; none once they are kept in pieces.
     pub(super) entries: Vec<Entry>,
+    /// The same bundles as they were read for the check; none where they are too large to be kept so.
+    pub(super) read: Option<Vec<Value>>,
     /// Bytes held.
     held: usize,
     outputs: Filling,
@@ -125,6 +128,7 @@ impl<'a> Collect<'a> {
             job,
             until: job.lease.map(|lease| lease.until),
             entries: Vec::new(),
+            read: Some(Vec::new()),
             held: 0,
             outputs: Filling::new(PieceKind::Outputs),
             ledger: Filling::new(PieceKind::Ledger),
@@ -278,7 +282,15 @@ impl Sink for Collect<'_> {
         let started = Instant::now();
         let number = self.count;
         self.count += 1;
-        let bytes = self.checked.bundle(self.job.state, number, output.json);
+        let (bytes, read) = self.checked.bundle(self.job.state, number, output.json);
+        let fits = self.held + bytes.len() <= HANDED_MESSAGE_BYTES;
+        self.read = match (self.read.take(), read) {
+            (Some(mut all), Some(one)) if fits && !self.in_pieces => {
+                all.push(one);
+                Some(all)
+            }
+            _ => None,
+        };
         self.digests.update(Sha256::digest(&bytes));
         let name = if output.label.is_empty() { format!("bundle {}", number + 1) } else { output.label };
         let output_kept = StoredOutput { name, media_type: causeway_fhir::MEDIA_TYPE.to_owned(), bytes };

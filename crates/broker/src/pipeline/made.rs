@@ -1,6 +1,7 @@
 //! What one translation changes: what is kept, told, counted and done next.
 
 use std::io::Read;
+use std::panic::catch_unwind;
 use std::time::Instant;
 
 use causeway_adapter::{Adapter, Context, Detection, Sink as _, budget, common, isolation, render, too_long};
@@ -11,6 +12,7 @@ use causeway_exchange::{
     TranslationSummary, WorkKind,
 };
 use causeway_host::hex;
+use causeway_record::Prepared;
 use serde_json::{Value, json};
 
 use super::collect::{Broken, Collect, Job};
@@ -138,6 +140,7 @@ pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) ->
     if let Some(acknowledgement) = &acknowledgement {
         route::acknowledge(message, acknowledgement, &mut effects).map_err(broken)?;
     }
+    hand_over(job, &mut made);
     effects.translation = Some(Translation {
         adapter: adapter.name().to_owned(),
         format: format!("{} {}", adapter.format().title, detection.version).trim_end().to_owned(),
@@ -150,6 +153,19 @@ pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) ->
         pieces: std::mem::take(&mut made.pieces),
     });
     Ok(Made { effects, persons: std::mem::take(&mut made.checked.persons) })
+}
+
+/// Hands the bundles to the record as they were read.
+fn hand_over(job: &Job<'_>, made: &mut Collect<'_>) {
+    let Some(read) = made.read.take().filter(|read| !read.is_empty() && read.len() == made.entries.len()) else {
+        return;
+    };
+    let bundles: Vec<&[u8]> = made.entries.iter().map(|e| e.output.bytes.as_slice()).collect();
+    // Where the program fails on them, it is for the record to find: the translation is kept.
+    if let Ok(prepared) = catch_unwind(|| Prepared::of_read(read, &bundles)) {
+        let bytes = bundles.iter().map(|b| b.len()).sum();
+        job.state.handed.put(&job.message.new.id, prepared, bytes);
+    }
 }
 
 /// What is to be done with the bundles: the record, and where routes say. Those in pieces are worked on a few at a

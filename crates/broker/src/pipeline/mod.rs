@@ -7,6 +7,7 @@ mod check;
 mod collect;
 mod content;
 mod detect;
+mod handed;
 mod made;
 mod parts;
 pub mod pieces;
@@ -25,6 +26,7 @@ use worker::{End, Worker, Workers};
 use crate::state::{AppState, Shared};
 
 pub(crate) use content::read as read_content;
+pub(crate) use handed::Handed;
 pub use content::unpack;
 pub use detect::detect;
 pub use parts::forget as forget_parts;
@@ -112,6 +114,7 @@ pub fn start(state: &Shared, stop: &CancellationToken) -> Workers {
     let pool = translate::Pool::start(state.config.limits.translate_workers);
     workers.add(translate, state, stop, move |s, leases| {
         translate::batch(s, &pool, leases);
+        s.handed.wait_for_room();
     });
     // What is large takes its time: workers of its own see to it that nothing else waits for it.
     let ending = stop.clone();

@@ -26,16 +26,24 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn of(lease: Lease, translation: Translation, source: SourceMessage) -> Self {
+    fn of(state: &AppState, lease: Lease, translation: Translation, source: SourceMessage) -> Self {
+        let handed = state.handed.take(&lease.item.message);
         let mut loaded = Self { lease, translation, source, prepared: None };
-        // A panic is for the one who applies it alone.
-        loaded.prepared = catch_unwind(AssertUnwindSafe(|| loaded.read())).ok();
+        // Another translation of the message may have been kept than the one that was handed over.
+        loaded.prepared = handed.filter(|prepared| prepared.is_of(&loaded.bundles()));
+        if loaded.prepared.is_none() {
+            // A panic is for the one who applies it alone.
+            loaded.prepared = catch_unwind(AssertUnwindSafe(|| loaded.read())).ok();
+        }
         loaded
     }
 
+    fn bundles(&self) -> Vec<&[u8]> {
+        self.translation.outputs.iter().map(|o| o.bytes.as_slice()).collect()
+    }
+
     fn read(&self) -> Prepared {
-        let bundles: Vec<&[u8]> = self.translation.outputs.iter().map(|o| o.bytes.as_slice()).collect();
-        Prepared::of(&bundles)
+        Prepared::of(&self.bundles())
     }
 
     fn prepared(&mut self) -> Prepared {
@@ -62,7 +70,7 @@ fn read(state: &Shared, leases: Vec<Lease>, windows: &SyncSender<Vec<Loaded>>) {
     let mut bytes = 0;
     for lease in leases {
         let loaded = match load(state, &lease) {
-            Ok((translation, source)) => Loaded::of(lease, translation, source),
+            Ok((translation, source)) => Loaded::of(state, lease, translation, source),
             Err(end) => {
                 worker::finish(state, &lease, end);
                 continue;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Map, Value};
 
-use crate::bundle::{Incoming, Parsed, URN, content_of, each_reference};
+use crate::bundle::{Incoming, Kept, Parsed, URN, each_reference};
 use crate::error::Result;
 use crate::facts::keys::Times;
 use crate::identity::{self, Act};
@@ -18,6 +18,7 @@ use crate::{bundle, limits, paths, policy};
 
 use super::labels::Labels;
 use super::summary::Place;
+use super::text::Text;
 use super::{index, links, logical, people};
 
 struct Work<'a> {
@@ -164,6 +165,11 @@ fn message_row(db: &Connection, message: &SourceMessage, source: i64, received: 
     Ok(find.query_row(params![message.message, source], |row| row.get(0))?)
 }
 
+/// What was made of a resource before, or is made of it now.
+fn kept_or_made(kept: Option<Kept>, key: &Key, resource: &Map<String, Value>) -> Result<Kept> {
+    kept.map_or_else(|| Kept::of(&key.kind, resource), Ok)
+}
+
 impl Work<'_> {
     fn issue(&mut self, severity: Severity, code: IssueCode, rule: &'static str, text: &'static str) {
         if self.out.issues.len() < limits::ISSUES_MAX {
@@ -254,16 +260,22 @@ impl Work<'_> {
             {
                 entry.resource.insert("id".to_owned(), Value::String(id.clone()));
                 entry.key.id.clone_from(id);
+                entry.kept = None;
             }
+            let mut changed = 0;
             for value in entry.resource.values_mut() {
-                each_reference(value, &mut |text| {
-                    if let Some(id) = text.strip_prefix("Patient/")
-                        && let Some(other) = others.get(&(bundle, id.to_owned()))
-                    {
-                        *text = format!("Patient/{other}");
+                changed += each_reference(value, &mut |text| {
+                    match text.strip_prefix("Patient/").and_then(|id| others.get(&(bundle, id.to_owned()))) {
+                        Some(other) => {
+                            *text = format!("Patient/{other}");
+                            false
+                        }
+                        None => true,
                     }
-                    true
                 });
+            }
+            if changed > 0 {
+                entry.kept = None;
             }
         }
         Ok(())
@@ -339,7 +351,7 @@ impl Work<'_> {
 
     /// Takes one resource in, or refuses it.
     fn take(&mut self, incoming: Incoming) -> Result<()> {
-        let Incoming { key, resource, delete, event, .. } = incoming;
+        let Incoming { key, resource, delete, event, kept, .. } = incoming;
         // A clock that runs ahead must not keep later news out.
         let event = event.map(|at| at.min(self.received));
         let standing = self.standing(&key)?;
@@ -370,8 +382,8 @@ impl Work<'_> {
         }
         let waits = named.filter(|_| patient.is_empty()).map(|named| (key.clone(), named));
         match standing {
-            None => self.create(key, patient, resource, event)?,
-            Some(known) => self.update(key, patient, resource, known, event)?,
+            None => self.create(key, patient, resource, kept, event)?,
+            Some(known) => self.update(key, patient, resource, kept, known, event)?,
         }
         if let Some((key, named)) = waits
             && let Some(standing) = self.standing(&key)?
@@ -394,6 +406,7 @@ impl Work<'_> {
         key: Key,
         patient: String,
         resource: Map<String, Value>,
+        kept: Option<Kept>,
         event: Option<i64>,
     ) -> Result<()> {
         let late = self.is_behind_snapshot(&key.kind, &patient)?;
@@ -417,8 +430,8 @@ impl Work<'_> {
             links::met(self.db, &reference, rid)?;
         }
         self.numbers.insert(reference, rid);
-        let (content, digest) = content_of(&key.kind, &resource)?;
-        self.add_version(rid, 1, state, event, &digest, &content)?;
+        let kept = kept_or_made(kept, &key, &resource)?;
+        self.add_version(rid, 1, state, event, &kept)?;
         if late {
             self.out.late.push(key);
             return Ok(());
@@ -450,24 +463,28 @@ impl Work<'_> {
         key: Key,
         patient: String,
         resource: Map<String, Value>,
+        mut kept: Option<Kept>,
         known: Standing,
         event: Option<i64>,
     ) -> Result<()> {
         let rid = known.rid;
         self.numbers.insert(key.reference(), rid);
         if self.is_late(&known, event) {
-            return self.take_late(key, resource, &known, event);
+            return self.take_late(key, &resource, kept, &known, event);
         }
         let resource = if policy::is_partial_update(&key.kind, self.message.telling) {
             match self.content(rid, known.version)? {
-                Some(content) => policy::overlay(content, resource),
+                Some(content) => {
+                    kept = None;
+                    policy::overlay(content, resource)
+                }
                 None => resource,
             }
         } else {
             resource
         };
-        let (content, digest) = content_of(&key.kind, &resource)?;
-        if known.state == "told" && known.digest.as_deref() == Some(digest.as_slice()) {
+        let kept = kept_or_made(kept, &key, &resource)?;
+        if known.state == "told" && known.digest.as_deref() == Some(kept.digest.as_slice()) {
             self.mention(rid)?;
             self.out.unchanged += 1;
             return Ok(());
@@ -485,7 +502,7 @@ impl Work<'_> {
         let place = Place::of(&key, &resource, self.message.sector, &self.times);
         let labels = self.labels.of(self.db, &resource)?;
         let version = known.last + 1;
-        self.add_version(rid, version, "told", event, &digest, &content)?;
+        self.add_version(rid, version, "told", event, &kept)?;
         index::clear(self.db, rid)?;
         self.db
             .prepare_cached(
@@ -513,19 +530,20 @@ impl Work<'_> {
     fn take_late(
         &mut self,
         key: Key,
-        resource: Map<String, Value>,
+        resource: &Map<String, Value>,
+        kept: Option<Kept>,
         known: &Standing,
         event: Option<i64>,
     ) -> Result<()> {
-        let (content, digest) = content_of(&key.kind, &resource)?;
+        let kept = kept_or_made(kept, &key, resource)?;
         let mut find = self.db.prepare_cached("SELECT 1 FROM version WHERE rid=?1 AND digest=?2")?;
-        if find.exists(params![known.rid, digest])? {
+        if find.exists(params![known.rid, kept.digest])? {
             self.mention(known.rid)?;
             self.out.unchanged += 1;
             return Ok(());
         }
         let version = known.last + 1;
-        self.add_version(known.rid, version, "late", event, &digest, &content)?;
+        self.add_version(known.rid, version, "late", event, &kept)?;
         self.db
             .prepare_cached("UPDATE resource SET last=?2 WHERE rid=?1")?
             .execute(params![known.rid, version])?;
@@ -573,14 +591,13 @@ impl Work<'_> {
         version: i64,
         state: &str,
         event: Option<i64>,
-        digest: &[u8; 32],
-        content: &str,
+        kept: &Kept,
     ) -> Result<()> {
         self.db
             .prepare_cached(
                 "INSERT INTO version(rid, version, state, at, mid, digest, content, event) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
             )?
-            .execute(params![rid, version, state, self.at, self.mid, digest, content, event])?;
+            .execute(params![rid, version, state, self.at, self.mid, kept.digest, kept.text, event])?;
         self.mention(rid)
     }
 
@@ -591,9 +608,9 @@ impl Work<'_> {
 
     fn content(&self, rid: i64, version: i64) -> Result<Option<Map<String, Value>>> {
         let mut find = self.db.prepare_cached("SELECT content FROM version WHERE rid=?1 AND version=?2")?;
-        let text: Option<String> = find.query_row([rid, version], |row| row.get(0))?;
+        let text: Option<Text> = find.query_row([rid, version], |row| row.get(0))?;
         Ok(match text {
-            Some(text) => Some(serde_json::from_str(&text)?),
+            Some(text) => Some(serde_json::from_str(&text.0)?),
             None => None,
         })
     }

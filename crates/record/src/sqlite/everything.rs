@@ -13,6 +13,7 @@ use crate::model::{Key, Written};
 use crate::reference::key_of;
 use crate::{dates, golden, limits, parameters};
 
+use super::text::Text;
 use super::{people, read, searchset};
 
 /// Everything of the person of a Patient, or the part of it that is asked for.
@@ -203,7 +204,7 @@ fn find(db: &Connection, pid: i64, part: &Part) -> Result<All> {
         let one = of_row.query_row([rid], |row| {
             let key = Key { kind: row.get(0)?, id: row.get(1)? };
             let (patient, version, at) = (row.get(2)?, row.get(3)?, row.get(4)?);
-            Ok(Found { key, patient, version, at, content: row.get(5)?, mode })
+            Ok(Found { key, patient, version, at, content: row.get::<_, Text>(5)?.0, mode })
         })?;
         // A Provenance leads to everything of its bundle; what matters of that is here already.
         if steps < limits::EVERYTHING_STEPS && one.key.kind != "Provenance" {

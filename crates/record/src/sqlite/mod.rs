@@ -17,6 +17,7 @@ mod search;
 mod searchset;
 mod snapshot;
 mod summary;
+mod text;
 mod view;
 
 pub use sealing::{MessageTold, copy, decisions_of_people, digest_of, examine, told};
@@ -70,6 +71,17 @@ impl Prepared {
     pub fn of(bundles: &[&[u8]]) -> Self {
         Self(bundle::parse_all(bundles))
     }
+
+    /// The same of bundles that were read before, with their bytes.
+    pub fn of_read(read: Vec<Value>, bundles: &[&[u8]]) -> Self {
+        Self(bundle::read_all(read, bundle::digest(bundles)))
+    }
+
+    /// Whether it was made of exactly these bundles.
+    #[must_use]
+    pub fn is_of(&self, bundles: &[&[u8]]) -> bool {
+        self.0.as_ref().is_ok_and(|parsed| parsed.digest == bundle::digest(bundles))
+    }
 }
 
 fn configure(db: &Connection) -> Result<()> {
@@ -91,7 +103,8 @@ fn search_functions(db: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     db.create_scalar_function("fhir_match", 5, flags, |call| {
         let text = |at: usize| call.get_raw(at).as_str_or_null().map(Option::unwrap_or_default);
-        Ok(search::matches(text(0)?, text(1)?, text(2)?, text(3)?, text(4)?))
+        let Some(resource) = call.get::<Option<text::Text>>(0)? else { return Ok(false) };
+        Ok(search::matches(&resource.0, text(1)?, text(2)?, text(3)?, text(4)?))
     })
 }
 

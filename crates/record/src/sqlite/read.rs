@@ -11,6 +11,7 @@ use crate::reference::key_of;
 use crate::{golden, limits};
 
 use super::people;
+use super::text::Text;
 
 /// Columns of [`version_of`]; the version that gives the content is the newest that has one.
 const VERSION_COLUMNS: &str = "r.type, r.id, v.version, v.state, v.at,
@@ -58,7 +59,7 @@ fn version_of(row: &Row<'_>) -> rusqlite::Result<(Version, Option<String>)> {
         resource: Value::Null,
         source: source_of(row, 6)?,
     };
-    Ok((version, row.get(5)?))
+    Ok((version, row.get::<_, Option<Text>>(5)?.map(|text| text.0)))
 }
 
 /// Puts the content in, with the version and time that the record gives it.

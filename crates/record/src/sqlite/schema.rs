@@ -11,10 +11,10 @@ use crate::model::Key;
 use crate::tables::Tables;
 
 use super::labels::Labels;
-use super::{index, links, summary};
+use super::{index, links, summary, text};
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6, V7, V8, V9, V10];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -336,12 +336,33 @@ INSERT INTO coded SELECT r.patient, x.code, x.rid, x.system FROM ix_token x JOIN
   WHERE x.param='code' AND r.patient<>'';
 ";
 
+/// Version 10: texts of resources are packed (see [`super::text`]). The order of the rows is that in which they were taken
+/// in, so each keeps its number.
+const V10: &str = "
+CREATE TABLE version_packed(
+  rid INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  mid INTEGER NOT NULL,
+  digest BLOB,                      -- of the content without its volatile parts
+  content BLOB,                     -- text, packed where that is smaller; NULL: superseded or deleted
+  event INTEGER,                    -- when it happened, as the message says
+  PRIMARY KEY(rid, version)
+) STRICT;
+INSERT INTO version_packed(rowid, rid, version, state, at, mid, digest, content, event)
+  SELECT rowid, rid, version, state, at, mid, digest, packed(content), event FROM version ORDER BY rowid;
+DROP TABLE version;
+ALTER TABLE version_packed RENAME TO version;
+";
+
 /// Sets a connection up and brings the schema to the newest version.
 pub(crate) fn migrate(db: &mut Connection) -> Result<()> {
     let found: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > VERSION {
         return Err(RecordError::Schema { found, known: VERSION });
     }
+    text::function(db)?;
     for (number, sql) in (1u32..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
         let tx = db.transaction()?;
         tx.execute_batch(sql)?;
@@ -495,6 +516,13 @@ mod tests {
         let scan = |sql: &str| -> i64 { db.query_row(sql, [], |row| row.get(0)).unwrap() };
         assert_eq!(scan("SELECT count(*) FROM ix_token WHERE param LIKE '\\_%' ESCAPE '\\'"), 0);
         assert_eq!(scan("SELECT count(*) FROM unmet"), 2);
+        // Packed, and the same text; in the order in which they were taken in.
+        assert_eq!(scan("SELECT count(*) FROM version WHERE typeof(content)<>'blob' OR length(content)>=200"), 0);
+        assert_eq!(scan("SELECT count(*) FROM version WHERE rowid<>rid"), 0);
+        let text: text::Text =
+            db.query_row("SELECT content FROM version WHERE rid=1", [], |row| row.get(0)).unwrap();
+        let said: Value = serde_json::from_str(&text.0).unwrap();
+        assert_eq!(said["performer"][1]["reference"], "Organization/nowhere");
         assert_eq!(scan("PRAGMA user_version"), i64::from(VERSION));
     }
 }

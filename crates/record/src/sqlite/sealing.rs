@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::text;
 use causeway_seal::{Checked, Finding, Key, Pages, SealError, check, check_settling, seal_path};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -287,7 +288,10 @@ pub(super) fn digest(db: &Connection) -> Result<[u8; 32]> {
                     ValueRef::Null => Vec::new(),
                     ValueRef::Integer(n) => n.to_be_bytes().to_vec(),
                     ValueRef::Real(n) => n.to_be_bytes().to_vec(),
-                    ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
+                    // What is said, however it is kept; a digest may begin like what is packed.
+                    ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+                        text::unpacked(bytes).unwrap_or_else(|_| bytes.to_vec())
+                    }
                 };
                 hash.update((bytes.len() as u64).to_be_bytes());
                 hash.update(bytes);

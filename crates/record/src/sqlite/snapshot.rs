@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{RecordError, Result};
 
+use super::text::Text;
 use super::{people, read};
 
 /// The record as it stood when the snapshot was taken: what is written meanwhile is not seen.
@@ -66,9 +67,9 @@ impl<'d> Snapshot<'d> {
             let room = i64::try_from((most + 1).saturating_sub(out.len())).unwrap_or(i64::MAX);
             let mut rows = list.query(params![patient, room])?;
             while let Some(row) = rows.next()? {
-                let content: Option<String> = row.get(0)?;
+                let content: Option<Text> = row.get(0)?;
                 let mut map: Map<String, Value> =
-                    serde_json::from_str(&content.ok_or(RecordError::Damaged)?)?;
+                    serde_json::from_str(&content.ok_or(RecordError::Damaged)?.0)?;
                 let at = read::time(row.get(2)?);
                 if let Value::Object(meta) = map.entry("meta").or_insert_with(|| Value::Object(Map::new())) {
                     meta.insert("versionId".to_owned(), Value::String(row.get::<_, i64>(1)?.to_string()));

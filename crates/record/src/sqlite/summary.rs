@@ -16,6 +16,7 @@ use crate::sections::{HEADINGS, section_of};
 use crate::summary::{self, Change, Part, Show, Summary, SummaryQuery};
 use crate::{dates, demographics, describe, limits, reference};
 
+use super::text::Text;
 use super::{people, person, read};
 
 /// The summary of a person; `None` where there is none.
@@ -185,7 +186,7 @@ fn earlier_values(db: &Connection, rid: i64, version: &Version, now: &Telling) -
     )?;
     let contents = list
         .query_map(params![rid, version.version, limits::EARLIER_SHOWN as i64], |row| {
-            row.get::<_, String>(0)
+            row.get::<_, Text>(0)
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let standing = (now.detail.clone(), now.status.clone());
@@ -193,7 +194,7 @@ fn earlier_values(db: &Connection, rid: i64, version: &Version, now: &Telling) -
     let same = version.resource.as_object().map(about);
     let mut out: Vec<String> = Vec::new();
     for content in contents {
-        let map: Map<String, Value> = serde_json::from_str(&content)?;
+        let map: Map<String, Value> = serde_json::from_str(&content.0)?;
         // What was about something else then, or confidential, is for the history and not for this line.
         if same.as_ref() != Some(&about(&map)) {
             continue;
@@ -446,7 +447,7 @@ pub(crate) fn place_all(db: &Connection) -> Result<()> {
         while let Some(row) = rows.next()? {
             let key = Key::new(row.get::<_, String>(1)?, row.get::<_, String>(2)?);
             let sector = Sector::of(&row.get::<_, String>(3)?).unwrap_or(Sector::Health);
-            let map: Map<String, Value> = serde_json::from_str(&row.get::<_, String>(4)?)?;
+            let map: Map<String, Value> = serde_json::from_str(&row.get::<_, Text>(4)?.0)?;
             all.push((row.get::<_, i64>(0)?, key, sector, map));
         }
         let times = Times::of(all.iter().map(|(_, key, _, map)| (key, map)));

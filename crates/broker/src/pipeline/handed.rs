@@ -1,0 +1,128 @@
+//! Bundles on their way from translation to the record, as they were read for the check: the record need not read them
+//! again. Nothing depends on it. What is not here, or is not what is stored, is read from the store.
+
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use causeway_exchange::MessageId;
+use causeway_record::Prepared;
+
+use crate::limits::{HANDED_BYTES, HANDED_SECONDS, HANDED_WAIT_MS};
+
+/// What is on its way.
+#[derive(Debug, Default)]
+pub(crate) struct Handed {
+    state: Mutex<State>,
+    taken: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    messages: HashMap<MessageId, One>,
+    /// Bytes of all bundles, written out.
+    bytes: usize,
+    /// When the record last took something.
+    last_taken: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct One {
+    prepared: Prepared,
+    bytes: usize,
+    at: Instant,
+}
+
+impl State {
+    fn remove(&mut self, message: &MessageId) -> Option<Prepared> {
+        let one = self.messages.remove(message)?;
+        self.bytes = self.bytes.saturating_sub(one.bytes);
+        Some(one.prepared)
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= HANDED_BYTES
+    }
+}
+
+impl Handed {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands bundles on, where there is room.
+    pub(super) fn put(&self, message: &MessageId, prepared: Prepared, bytes: usize) {
+        let mut state = self.lock();
+        drop(state.remove(message));
+        if state.is_full() {
+            // Nobody came for them: their translation was not kept, or another process has the work.
+            let old = Duration::from_secs(HANDED_SECONDS);
+            let forgotten: Vec<MessageId> =
+                state.messages.iter().filter(|(_, one)| one.at.elapsed() > old).map(|(id, _)| id.clone()).collect();
+            for id in forgotten {
+                drop(state.remove(&id));
+            }
+        }
+        if !state.is_full() {
+            state.bytes += bytes;
+            state.messages.insert(message.clone(), One { prepared, bytes, at: Instant::now() });
+        }
+    }
+
+    /// Takes the bundles of a message.
+    pub(super) fn take(&self, message: &MessageId) -> Option<Prepared> {
+        let mut state = self.lock();
+        state.last_taken = Some(Instant::now());
+        let found = state.remove(message);
+        drop(state);
+        self.taken.notify_all();
+        found
+    }
+
+    /// Waits a little where the record is behind and catches up: what is translated far ahead of it would have to be read
+    /// again.
+    pub(super) fn wait_for_room(&self) {
+        let wait = Duration::from_millis(HANDED_WAIT_MS);
+        let behind = |state: &mut State| {
+            state.is_full() && state.last_taken.is_some_and(|at| at.elapsed() < wait.saturating_mul(4))
+        };
+        drop(self.taken.wait_timeout_while(self.lock(), wait, behind));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: usize) -> MessageId {
+        MessageId::new(&format!("M{number}")).expect("an id")
+    }
+
+    #[test]
+    fn what_is_handed_on_is_taken_once_and_bounded() {
+        let handed = Handed::default();
+        let quarter = HANDED_BYTES / 4;
+        for number in 0..8 {
+            handed.put(&id(number), Prepared::of(&[b"{}"]), quarter);
+        }
+        let taken = |number| handed.take(&id(number)).is_some();
+        assert!(taken(0) && !taken(0), "once");
+        assert!(taken(3) && !taken(4), "no more than there is room for");
+        handed.put(&id(9), Prepared::of(&[b"{}"]), quarter);
+        handed.put(&id(9), Prepared::of(&[b"{}"]), quarter);
+        assert!(taken(9) && taken(1) && taken(2));
+        assert_eq!(handed.lock().bytes, 0);
+    }
+
+    #[test]
+    fn a_full_one_stops_nobody_for_good() {
+        let handed = Handed::default();
+        handed.put(&id(1), Prepared::of(&[b"{}"]), HANDED_BYTES);
+        // Nobody takes anything: not waited for at all.
+        handed.wait_for_room();
+        assert!(handed.take(&id(2)).is_none());
+        // Somebody did just now: waited for up to the limit.
+        handed.wait_for_room();
+        assert!(handed.take(&id(1)).is_some());
+    }
+}
