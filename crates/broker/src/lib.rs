@@ -8,6 +8,7 @@ pub mod document;
 pub mod endpoint;
 pub mod evidence;
 pub mod fhir_messaging;
+mod handed;
 pub mod limits;
 pub mod maintenance;
 pub mod person;

@@ -20,7 +20,8 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::evidence::Evidence;
-use crate::{person, pipeline};
+use crate::handed::Handed;
+use crate::person;
 use crate::settings::Settings;
 
 /// The adapters, as the binary lists them.
@@ -53,7 +54,7 @@ pub struct AppState {
     /// Room for translations.
     pub room: Weighed,
     /// What was translated and is on its way to the record.
-    pub(crate) handed: pipeline::Handed,
+    pub(crate) handed: Handed,
     /// What is known of damage to the data.
     pub evidence: Evidence,
     person_key: [u8; 32],
@@ -136,7 +137,7 @@ impl AppState {
             gate,
             counters,
             room,
-            handed: pipeline::Handed::default(),
+            handed: Handed::default(),
             evidence,
             person_key,
             isolated: OnceLock::new(),

@@ -70,9 +70,8 @@ pub(crate) fn parse_all(bundles: &[&[u8]]) -> Result<Parsed> {
         if bytes.len() > limits::BUNDLE_BYTES_MAX {
             return Err(RecordError::Bundle("it is larger than the limit".to_owned()));
         }
-        serde_json::from_slice(bytes).map_err(|e| {
-            RecordError::Bundle(format!("not JSON at line {}, column {}", e.line(), e.column()))
-        })
+        serde_json::from_slice(bytes)
+            .map_err(|e| RecordError::Bundle(format!("not JSON at line {}, column {}", e.line(), e.column())))
     };
     read_all(bundles.iter().map(read).collect::<Result<_>>()?, digest(bundles))
 }
@@ -174,9 +173,14 @@ fn read_entry(
     if method == "DELETE" {
         let target = request.and_then(|r| r.get("url")).and_then(Value::as_str).and_then(key_of);
         match target {
-            Some(key) => {
-                parsed.entries.push(Incoming { key, resource: Map::new(), delete: true, bundle, kept: None, event: None })
-            }
+            Some(key) => parsed.entries.push(Incoming {
+                key,
+                resource: Map::new(),
+                delete: true,
+                bundle,
+                kept: None,
+                event: None,
+            }),
             None => {
                 refuse(parsed, "delete-without-target", "an entry asks for a deletion but names no resource")
             }

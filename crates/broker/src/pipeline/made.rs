@@ -157,7 +157,8 @@ pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) ->
 
 /// Hands the bundles to the record as they were read.
 fn hand_over(job: &Job<'_>, made: &mut Collect<'_>) {
-    let Some(read) = made.read.take().filter(|read| !read.is_empty() && read.len() == made.entries.len()) else {
+    let Some(read) = made.read.take().filter(|read| !read.is_empty() && read.len() == made.entries.len())
+    else {
         return;
     };
     let bundles: Vec<&[u8]> = made.entries.iter().map(|e| e.output.bytes.as_slice()).collect();

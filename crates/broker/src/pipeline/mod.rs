@@ -7,7 +7,6 @@ mod check;
 mod collect;
 mod content;
 mod detect;
-mod handed;
 mod made;
 mod parts;
 pub mod pieces;
@@ -26,7 +25,6 @@ use worker::{End, Worker, Workers};
 use crate::state::{AppState, Shared};
 
 pub(crate) use content::read as read_content;
-pub(crate) use handed::Handed;
 pub use content::unpack;
 pub use detect::detect;
 pub use parts::forget as forget_parts;

@@ -264,14 +264,15 @@ impl Work<'_> {
             }
             let mut changed = 0;
             for value in entry.resource.values_mut() {
-                changed += each_reference(value, &mut |text| {
-                    match text.strip_prefix("Patient/").and_then(|id| others.get(&(bundle, id.to_owned()))) {
-                        Some(other) => {
-                            *text = format!("Patient/{other}");
-                            false
-                        }
-                        None => true,
+                changed += each_reference(value, &mut |text| match text
+                    .strip_prefix("Patient/")
+                    .and_then(|id| others.get(&(bundle, id.to_owned())))
+                {
+                    Some(other) => {
+                        *text = format!("Patient/{other}");
+                        false
                     }
+                    None => true,
                 });
             }
             if changed > 0 {

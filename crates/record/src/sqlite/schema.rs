@@ -517,7 +517,10 @@ mod tests {
         assert_eq!(scan("SELECT count(*) FROM ix_token WHERE param LIKE '\\_%' ESCAPE '\\'"), 0);
         assert_eq!(scan("SELECT count(*) FROM unmet"), 2);
         // Packed, and the same text; in the order in which they were taken in.
-        assert_eq!(scan("SELECT count(*) FROM version WHERE typeof(content)<>'blob' OR length(content)>=200"), 0);
+        assert_eq!(
+            scan("SELECT count(*) FROM version WHERE typeof(content)<>'blob' OR length(content)>=200"),
+            0
+        );
         assert_eq!(scan("SELECT count(*) FROM version WHERE rowid<>rid"), 0);
         let text: text::Text =
             db.query_row("SELECT content FROM version WHERE rid=1", [], |row| row.get(0)).unwrap();

@@ -185,9 +185,7 @@ fn earlier_values(db: &Connection, rid: i64, version: &Version, now: &Telling) -
          ORDER BY version DESC LIMIT ?3",
     )?;
     let contents = list
-        .query_map(params![rid, version.version, limits::EARLIER_SHOWN as i64], |row| {
-            row.get::<_, Text>(0)
-        })?
+        .query_map(params![rid, version.version, limits::EARLIER_SHOWN as i64], |row| row.get::<_, Text>(0))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let standing = (now.detail.clone(), now.status.clone());
     let about = |map: &Map<String, Value>| (map.get("code").cloned(), demographics::labels(map));

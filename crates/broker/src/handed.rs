@@ -51,14 +51,18 @@ impl Handed {
     }
 
     /// Hands bundles on, where there is room.
-    pub(super) fn put(&self, message: &MessageId, prepared: Prepared, bytes: usize) {
+    pub(crate) fn put(&self, message: &MessageId, prepared: Prepared, bytes: usize) {
         let mut state = self.lock();
         drop(state.remove(message));
         if state.is_full() {
             // Nobody came for them: their translation was not kept, or another process has the work.
             let old = Duration::from_secs(HANDED_SECONDS);
-            let forgotten: Vec<MessageId> =
-                state.messages.iter().filter(|(_, one)| one.at.elapsed() > old).map(|(id, _)| id.clone()).collect();
+            let forgotten: Vec<MessageId> = state
+                .messages
+                .iter()
+                .filter(|(_, one)| one.at.elapsed() > old)
+                .map(|(id, _)| id.clone())
+                .collect();
             for id in forgotten {
                 drop(state.remove(&id));
             }
@@ -70,7 +74,7 @@ impl Handed {
     }
 
     /// Takes the bundles of a message.
-    pub(super) fn take(&self, message: &MessageId) -> Option<Prepared> {
+    pub(crate) fn take(&self, message: &MessageId) -> Option<Prepared> {
         let mut state = self.lock();
         state.last_taken = Some(Instant::now());
         let found = state.remove(message);
@@ -81,7 +85,7 @@ impl Handed {
 
     /// Waits a little where the record is behind and catches up: what is translated far ahead of it would have to be read
     /// again.
-    pub(super) fn wait_for_room(&self) {
+    pub(crate) fn wait_for_room(&self) {
         let wait = Duration::from_millis(HANDED_WAIT_MS);
         let behind = |state: &mut State| {
             state.is_full() && state.last_taken.is_some_and(|at| at.elapsed() < wait.saturating_mul(4))
