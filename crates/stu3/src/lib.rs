@@ -6,6 +6,7 @@ mod consent;
 mod copy;
 mod document;
 mod elements;
+pub mod encode;
 mod imaging;
 pub mod issues;
 mod kinds;

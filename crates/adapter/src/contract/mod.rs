@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use crate::{Adapter, Context, Sender, Translation, translate};
 
+pub mod bench;
 mod mutate;
 mod truth;
 pub mod ways_back;

@@ -1,16 +1,18 @@
 #![doc = include_str!("../README.md")]
 
 mod acknowledgement;
+mod encode;
 pub mod limits;
 mod rules;
 
 use causeway_adapter::{
-    Adapter, Composer, Confidence, Context, Detection, Format, Rule, Sector, Sink, Telling,
+    Adapter, Composer, Confidence, Context, Detection, Encoded, Format, Rule, Sector, Sink, Telling,
 };
 use causeway_core::{Issue, Outcome};
 use causeway_json::Tree;
 use causeway_stu3::{Reading, is_envelope, xml};
 use causeway_terminology::Map;
+use serde_json::Value;
 
 /// Messages and documents of ITK3 in FHIR STU3.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,6 +82,14 @@ impl Adapter for TransferOfCare {
             Some(confidence) => Detection::is(confidence, "ITK3, FHIR STU3"),
             None => Detection::no(),
         }
+    }
+
+    fn encodes(&self) -> bool {
+        true
+    }
+
+    fn encode(&self, bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
+        encode::encode(bundle, context)
     }
 
     fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {

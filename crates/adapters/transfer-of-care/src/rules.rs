@@ -4,6 +4,10 @@ causeway_adapter::rules! {
     ACKNOWLEDGED Information Informational "itk3-response" "the message answers another: it was taken";
     ACKNOWLEDGED_FAILURE Warning BusinessRule "itk3-response-failure" "the message answers another: it was refused, or the person is not known there"
         "look at the response code in the original, and send a corrected message";
+    PATIENT_COUNT Fatal Required "transfer-patient-count" "a transfer of care is of exactly one patient, and the bundle holds none or several";
+    KIND_UNKNOWN Fatal Required "transfer-kind-unknown" "the bundle does not say of which care it tells: it has no visit with a class that is known"
+        "send an Encounter with its class: inpatient, emergency or outpatient";
+    NOT_WRITABLE Fatal NotSupported "transfer-not-writable" "what was written could not be read again; nothing is sent";
     BUSINESS_ASKED Information Informational "itk3-business-response" "the sender asks for a business response; the practice that takes the message in gives it"
         "answer with ITK008M, code 30001 to 30004";
 }

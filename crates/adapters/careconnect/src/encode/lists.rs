@@ -3,7 +3,7 @@
 use causeway_adapter::Context;
 use serde_json::{Map, Value, json};
 
-use super::kind;
+use causeway_stu3::encode::kind;
 
 /// Lists of a structured record: code, title, and the type whose resources they name.
 /// Source: GP Connect Access Record Structured, resource List.

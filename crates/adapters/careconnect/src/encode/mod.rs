@@ -1,14 +1,10 @@
 //! From a UK Core R4 bundle to a GP Connect structured record in STU3, with the list of what STU3 can't carry.
 
 mod lists;
-mod resource;
-mod stu3;
-mod values;
-
-use std::collections::HashMap;
 
 use causeway_adapter::{Context, Encoded};
-use causeway_core::{Issue, IssueCode, Position, Severity, Span};
+use causeway_core::{Issue, IssueCode, Severity};
+use causeway_stu3::encode::{Encoding, kind, stu3_kind};
 use serde_json::{Map, Value, json};
 
 /// Resource types of a GP Connect structured record, or of its appointments and documents.
@@ -39,24 +35,20 @@ const CARRIED: [&str; 24] = [
     "Specimen",
 ];
 
-/// What is known of the bundle while it is written.
-pub(crate) struct Encoding {
-    /// STU3 reference of every resource that is carried, by `fullUrl` and by `Type/id`.
-    targets: HashMap<String, String>,
-    /// What could not be carried.
-    pub left: Vec<Issue>,
-}
-
-impl Encoding {
-    /// Enters an element that STU3 can't carry.
-    pub fn leave(&mut self, path: &str, text: &'static str) {
-        let issue = Issue::new(Severity::Information, IssueCode::NotSupported, "stu3-no-place", text);
-        self.left.push(issue.at(Position::new(path, Span::default())));
-    }
-
-    /// The STU3 reference of an R4 reference.
-    pub fn target(&self, reference: &str) -> Option<&String> {
-        self.targets.get(reference)
+/// The GP Connect profile of an STU3 type, where there is one.
+fn profile(stu3: &str) -> Option<String> {
+    match stu3 {
+        "HealthcareService" | "QuestionnaireResponse" | "RelatedPerson" => {
+            Some(format!("https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-{stu3}-1"))
+        }
+        "Condition" => Some(
+            "https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-GPC-ProblemHeader-Condition-1"
+                .to_owned(),
+        ),
+        "Appointment" | "Schedule" | "Slot" => {
+            Some(format!("https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-{stu3}-1"))
+        }
+        _ => Some(format!("https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-GPC-{stu3}-1")),
     }
 }
 
@@ -83,16 +75,16 @@ pub(crate) fn encode(bundle: &Value, context: &Context) -> Result<Encoded, Issue
         let text = "a structured record is that of exactly one patient, and the bundle holds none or several";
         return Err(refuse("patient-count", text));
     }
-    let mut encoding = Encoding { targets: HashMap::new(), left: Vec::new() };
+    let mut encoding = Encoding::new(profile);
     for (url, resource) in &entries {
         let id = resource.get("id").and_then(Value::as_str).unwrap_or("");
         if !CARRIED.contains(&kind(resource)) || id.is_empty() {
             continue;
         }
-        let target = format!("{}/{id}", values::stu3_kind(resource));
-        encoding.targets.insert(format!("{}/{id}", kind(resource)), target.clone());
+        let target = format!("{}/{id}", stu3_kind(resource));
+        encoding.carry(format!("{}/{id}", kind(resource)), target.clone());
         if !url.is_empty() {
-            encoding.targets.insert((*url).to_owned(), target);
+            encoding.carry((*url).to_owned(), target);
         }
     }
     let mut out = Vec::new();
@@ -102,7 +94,7 @@ pub(crate) fn encode(bundle: &Value, context: &Context) -> Result<Encoded, Issue
             encoding.leave(&path, "a GP Connect structured record holds no resource of this type");
             continue;
         }
-        let written = resource::write(&mut encoding, resource, &path);
+        let written = encoding.resource(resource, &path);
         out.push(json!({"resource": written}));
     }
     lists::complete(&mut out, &entries, context);
@@ -116,9 +108,4 @@ pub(crate) fn encode(bundle: &Value, context: &Context) -> Result<Encoded, Issue
         Issue::new(Severity::Fatal, IssueCode::Exception, "json-write", "the record could not be written")
     })?;
     Ok(Encoded { bytes, media_type: "application/fhir+json; fhirVersion=3.0", left_behind: encoding.left })
-}
-
-/// The type of a resource.
-pub(crate) fn kind(resource: &Map<String, Value>) -> &str {
-    resource.get("resourceType").and_then(Value::as_str).unwrap_or("")
 }

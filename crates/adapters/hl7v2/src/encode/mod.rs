@@ -231,6 +231,7 @@ impl<'b> Writer<'b> {
             _ => self.orders(event.kind == "ORU"),
         }
         let mut text = String::new();
+        self.out.iter_mut().for_each(Seg::settle);
         self.out
             .iter()
             .filter(|seg| !seg.is_empty() || seg.name == "PV1")

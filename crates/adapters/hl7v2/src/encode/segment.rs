@@ -57,6 +57,42 @@ impl Seg {
         self.fields.keys().all(|k| k.0 == 1)
     }
 
+    /// Makes it one that version 2.5.1 allows, where what a source had is put back into its place: the number of an
+    /// organisation that is no number goes where letters may stand, a date has no time, a value has a type.
+    pub fn settle(&mut self) {
+        let organisations: &[usize] = match self.name.as_str() {
+            "PD1" => &[3],
+            "NK1" => &[13],
+            "ORC" => &[21],
+            "OBX" => &[23],
+            "IN1" => &[4],
+            _ => &[],
+        };
+        // XON: component 3 is NM, 10 is ST.
+        let numbers: Vec<_> =
+            self.fields.keys().copied().filter(|k| organisations.contains(&k.0) && k.2 == 3 && k.3 == 1).collect();
+        for at in numbers {
+            let is_number = |t: &String| t.parse::<f64>().is_ok() && t.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+            if self.fields.get(&at).is_some_and(is_number) {
+                continue;
+            }
+            if let Some(text) = self.fields.remove(&at) {
+                self.fields.entry((at.0, at.1, 10, 1)).or_insert(text);
+            }
+        }
+        if self.name == "AL1"
+            && let Some(onset) = self.fields.remove(&(6, 1, 1, 1))
+        {
+            let day: String = onset.chars().take(8).take_while(char::is_ascii_digit).collect();
+            if matches!(day.len(), 4 | 6 | 8) {
+                self.put(6, day);
+            }
+        }
+        if self.name == "OBX" && !self.fields.contains_key(&(2, 1, 1, 1)) {
+            self.fields.retain(|k, _| k.0 != 5);
+        }
+    }
+
     /// Writes the segment with its end.
     pub fn write(&self, out: &mut String) {
         out.push_str(&self.name);
@@ -134,6 +170,24 @@ mod tests {
         let mut out = String::new();
         seg.write(&mut out);
         assert_eq!(out, "OBX|1||||~^^&a\\F\\b\\S\\c\\T\\d\\R\\e\\E\\f\\.br\\g\r");
+    }
+
+    #[test]
+    fn what_is_put_back_is_what_the_version_allows() {
+        for (name, field, component, text, wanted) in [
+            ("NK1", 13, 3, "C88", "NK1|||||||||||||^^^^^^^^^C88\r"),
+            ("NK1", 13, 3, "881", "NK1|||||||||||||^^881\r"),
+            ("AL1", 6, 1, "20240229100500+0100", "AL1||||||20240229\r"),
+            ("OBX", 5, 4, "Base64", "OBX\r"),
+            ("DG1", 3, 3, "C88", "DG1|||^^C88\r"),
+        ] {
+            let mut seg = Seg::new(name);
+            seg.comp(field, component, text);
+            seg.settle();
+            let mut out = String::new();
+            seg.write(&mut out);
+            assert_eq!(out, wanted);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ struct Element {
 
 /// Elements of STU3 (3.0.2) by path. Source: HL7's definitions.
 static ELEMENTS: LazyLock<HashMap<&str, Element>> = LazyLock::new(|| {
-    let lines = causeway_stu3::ELEMENTS.lines().filter(|l| !l.starts_with('#'));
+    let lines = crate::ELEMENTS.lines().filter(|l| !l.starts_with('#'));
     lines
         .map(|line| {
             let mut fields = line.split('\t');

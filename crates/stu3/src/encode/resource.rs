@@ -16,7 +16,7 @@ struct Stu3<'e> {
 const R4_ONLY: &str = "STU3 has no such element";
 
 /// Writes an R4 resource as STU3.
-pub(crate) fn write(e: &mut Encoding, resource: &Map<String, Value>, path: &str) -> Value {
+pub(super) fn write(e: &mut Encoding, resource: &Map<String, Value>, path: &str) -> Value {
     let stu3 = stu3_kind(resource).to_owned();
     let mut to = Stu3 { encoding: e, out: Map::new(), extensions: Vec::new(), path: path.to_owned() };
     to.out.insert("resourceType".to_owned(), json!(stu3));
@@ -35,23 +35,6 @@ pub(crate) fn write(e: &mut Encoding, resource: &Map<String, Value>, path: &str)
         to.put("extension", Value::Array(list));
     }
     Value::Object(to.out)
-}
-
-/// The GP Connect profile of an STU3 type, where there is one.
-fn profile(stu3: &str) -> Option<String> {
-    match stu3 {
-        "HealthcareService" | "QuestionnaireResponse" | "RelatedPerson" => {
-            Some(format!("https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-{stu3}-1"))
-        }
-        "Condition" => Some(
-            "https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-GPC-ProblemHeader-Condition-1"
-                .to_owned(),
-        ),
-        "Appointment" | "Schedule" | "Slot" => {
-            Some(format!("https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-{stu3}-1"))
-        }
-        _ => Some(format!("https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-GPC-{stu3}-1")),
-    }
 }
 
 impl Stu3<'_> {
@@ -96,7 +79,7 @@ impl Stu3<'_> {
 
     fn meta(&mut self, meta: &Value, stu3: &str) {
         let mut out = Map::new();
-        if let Some(url) = profile(stu3) {
+        if let Some(url) = (self.encoding.profile)(stu3) {
             out.insert("profile".to_owned(), json!([url]));
         }
         if let Some(labels) = meta.get("security") {
@@ -574,7 +557,7 @@ impl Stu3<'_> {
             }
         }
         let path = self.path.clone();
-        super::stu3::prune(self.encoding, &mut self.out, stu3, &path);
-        super::stu3::demand(&mut self.out, stu3);
+        super::prune::prune(self.encoding, &mut self.out, stu3, &path);
+        super::prune::demand(&mut self.out, stu3);
     }
 }

@@ -3,14 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::{Encoding, kind};
-use causeway_stu3::codes::{EXTENSIONS, SYSTEMS, TERMINOLOGY};
+use crate::codes::{EXTENSIONS, SYSTEMS, TERMINOLOGY};
 
 const UKCORE: &str = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-";
 const NHS: &str = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-CareConnect-GPC-";
 const HL7UK: &str = "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-";
 
 /// The STU3 type of an R4 resource: what is asked of somebody outside is a referral.
-pub(crate) fn stu3_kind(resource: &Map<String, Value>) -> &str {
+pub fn stu3_kind(resource: &Map<String, Value>) -> &str {
     match kind(resource) {
         "ServiceRequest" if is_referral(resource) => "ReferralRequest",
         "ServiceRequest" => "ProcedureRequest",

@@ -1,0 +1,104 @@
+//! FHIR R4 back to an ITK3 message: what comes back, and that what doesn't is named.
+#![allow(missing_docs, clippy::print_stderr)]
+
+use std::path::Path;
+
+use causeway_adapter::contract::ways_back::{Round, named};
+use causeway_adapter::contract::{corpora, project_root, test_context, ways_back};
+use causeway_adapter::{Adapter, Encoded, translate};
+use causeway_adapter_transfer_of_care::TransferOfCare;
+use serde_json::{Value, json};
+
+/// Documents of which nobody says what care they tell of can't be sent as a transfer of it.
+fn is_transfer(path: &Path) -> bool {
+    let Ok(bytes) = std::fs::read(path) else { return false };
+    if !path.extension().is_some_and(|e| e == "xml" || e == "json") || path.to_string_lossy().contains("expected") {
+        return false;
+    }
+    let bundles = translate(&TransferOfCare, &bytes, &test_context()).outputs;
+    let bundle = |json: &[u8]| serde_json::from_slice::<Value>(json).expect("JSON");
+    !bundles.is_empty() && bundles.iter().all(|o| TransferOfCare.encode(&bundle(&o.json), &test_context()).is_ok())
+}
+
+fn round(folder: &Path) -> Round {
+    ways_back::round(&TransferOfCare, folder, &is_transfer)
+}
+
+#[test]
+fn what_does_not_come_back_is_named() {
+    let Round { all, lost, silent } = round(&project_root().join("fixtures/transfer-of-care"));
+    eprintln!("fixtures: {all} facts, {lost} lost");
+    assert!(silent.is_empty(), "{silent:#?}");
+    assert!(all > 300 && lost * 100 <= all * 15, "{lost} of {all}");
+}
+
+#[test]
+fn the_corpus_comes_back_but_for_what_is_named() {
+    let Some(folder) = corpora("itk3-toc") else { return };
+    let Round { all, lost, silent } = round(&folder.join("in"));
+    eprintln!("itk3-toc: {all} facts, {lost} lost");
+    assert!(silent.is_empty(), "{:#?}", silent.iter().take(20).collect::<Vec<_>>());
+    assert!(all > 0 && lost * 100 <= all * 15, "{lost} of {all}");
+}
+
+fn bundle(resources: &[Value]) -> Value {
+    let entry = |(n, r): (usize, &Value)| {
+        json!({"fullUrl": format!("urn:uuid:00000000-0000-4000-8000-00000000000{n}"), "resource": r})
+    };
+    json!({"resourceType": "Bundle", "id": "b-1", "type": "transaction",
+        "entry": resources.iter().enumerate().map(entry).collect::<Vec<_>>()})
+}
+
+fn person() -> Value {
+    json!({"resourceType": "Patient", "id": "p", "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}],
+        "name": [{"use": "official", "family": "Larkspur", "given": ["Edith"]}], "birthDate": "1942-03-09"})
+}
+
+fn visit(class: &str) -> Value {
+    json!({"resourceType": "Encounter", "id": "e", "status": "finished", "subject": {"reference": "Patient/p"},
+        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": class}})
+}
+
+fn written(encoded: &Encoded) -> Value {
+    serde_json::from_slice(&encoded.bytes).expect("JSON")
+}
+
+#[test]
+fn by_the_care_that_it_tells_of() {
+    for (class, event) in [("IMP", "ITK003D"), ("EMER", "ITK005D"), ("AMB", "ITK006D")] {
+        let encoded = TransferOfCare.encode(&bundle(&[person(), visit(class)]), &test_context()).expect("a message");
+        let message = written(&encoded);
+        let header = &message["entry"][0]["resource"];
+        assert_eq!((&header["resourceType"], &header["event"]["code"]), (&"MessageHeader".into(), &event.into()));
+        // The header leads to the document, and the document begins with its Composition.
+        let focus = header["focus"][0]["reference"].as_str().expect("a focus");
+        let document = message["entry"].as_array().expect("entries").iter().find(|e| e["fullUrl"] == focus).expect("it");
+        assert_eq!(document["resource"]["type"], "document");
+        assert_eq!(document["resource"]["entry"][0]["resource"]["resourceType"], "Composition");
+        let again = translate(&TransferOfCare, &encoded.bytes, &test_context());
+        assert_eq!(again.outputs[0].event, event);
+        // An answer is asked for, and given by who reads it.
+        assert!(again.acknowledgement.is_some_and(|a| a.positive));
+    }
+    for bad in [bundle(&[person()]), bundle(&[person(), visit("HH")]), bundle(&[visit("IMP")])] {
+        assert!(TransferOfCare.encode(&bad, &test_context()).is_err());
+    }
+}
+
+#[test]
+fn headings_hold_what_belongs_under_them() {
+    let condition = json!({"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/p"},
+        "code": {"text": "Fracture of <neck> of femur"}});
+    let refuted = json!({"resourceType": "Condition", "id": "d", "subject": {"reference": "Patient/p"},
+        "verificationStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": "refuted"}]},
+        "code": {"text": "Stroke"}});
+    let all = bundle(&[person(), visit("IMP"), condition, refuted]);
+    let encoded = TransferOfCare.encode(&all, &test_context()).expect("a message");
+    let message = written(&encoded).to_string();
+    assert!(message.contains("887161000000102") && message.contains("Fracture of &lt;neck&gt; of femur"));
+    // What is refuted is read as refuted, or is not there and named.
+    let again = translate(&TransferOfCare, &encoded.bytes, &test_context());
+    let read = String::from_utf8_lossy(&again.outputs[0].json).into_owned();
+    assert!(!read.contains("Stroke") || read.contains("refuted"));
+    assert!(read.contains("Stroke") || named(&encoded).iter().any(|path| path.starts_with("Condition")));
+}
