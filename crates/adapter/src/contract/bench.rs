@@ -30,12 +30,15 @@ fn least(mut f: impl FnMut()) -> f64 {
 pub fn lines(adapter: &dyn Adapter) -> Vec<String> {
     let context = test_context();
     let folder = project_root().join("fixtures").join(adapter.name());
-    let mut cases: Vec<_> = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    let mut cases: Vec<_> =
+        std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
     cases.sort();
     let mut lines = Vec::new();
     for case in cases {
         let inputs = std::fs::read_dir(&case).into_iter().flatten().flatten().map(|e| e.path());
-        let Some(input) = inputs.filter(|p| p.file_stem().is_some_and(|s| s == "input")).min() else { continue };
+        let Some(input) = inputs.filter(|p| p.file_stem().is_some_and(|s| s == "input")).min() else {
+            continue;
+        };
         let bytes = std::fs::read(input).unwrap_or_default();
         let whole = least(|| {
             black_box(translate(adapter, black_box(&bytes), &context));

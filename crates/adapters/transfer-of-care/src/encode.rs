@@ -235,10 +235,11 @@ fn header(what: &Kind, sent: &str, sender: &str, focus: &str, id: &str, context:
 /// Type, address and words of each resource that is written.
 fn carried_kinds(written: &[(String, Value)]) -> Vec<(&str, String, String)> {
     let words = |r: &Value| {
-        let concept = ["code", "vaccineCode", "medicationCodeableConcept", "type"].into_iter().find_map(|name| {
-            let one = if r[name].is_array() { &r[name][0] } else { &r[name] };
-            one["text"].as_str().or(one["coding"][0]["display"].as_str())
-        });
+        let concept =
+            ["code", "vaccineCode", "medicationCodeableConcept", "type"].into_iter().find_map(|name| {
+                let one = if r[name].is_array() { &r[name][0] } else { &r[name] };
+                one["text"].as_str().or(one["coding"][0]["display"].as_str())
+            });
         concept.unwrap_or_default().to_owned()
     };
     written
@@ -248,9 +249,17 @@ fn carried_kinds(written: &[(String, Value)]) -> Vec<(&str, String, String)> {
 }
 
 /// A Composition with the headings under which the resources belong.
-fn headings(written: &[(&str, String, String)], context: &Context, what: &Kind, author: &str, id: &str) -> Value {
+fn headings(
+    written: &[(&str, String, String)],
+    context: &Context,
+    what: &Kind,
+    author: &str,
+    id: &str,
+) -> Value {
     // What STU3 calls otherwise.
-    let stu3 = |r4: &str, other: &str| r4 == other || r4 == "ServiceRequest" && matches!(other, "ReferralRequest" | "ProcedureRequest");
+    let stu3 = |r4: &str, other: &str| {
+        r4 == other || r4 == "ServiceRequest" && matches!(other, "ReferralRequest" | "ProcedureRequest")
+    };
     let sections: Vec<Value> = SECTIONS
         .iter()
         .filter_map(|(code, title, kinds)| {

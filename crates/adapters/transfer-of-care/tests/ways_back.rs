@@ -12,12 +12,15 @@ use serde_json::{Value, json};
 /// Documents of which nobody says what care they tell of can't be sent as a transfer of it.
 fn is_transfer(path: &Path) -> bool {
     let Ok(bytes) = std::fs::read(path) else { return false };
-    if !path.extension().is_some_and(|e| e == "xml" || e == "json") || path.to_string_lossy().contains("expected") {
+    if !path.extension().is_some_and(|e| e == "xml" || e == "json")
+        || path.to_string_lossy().contains("expected")
+    {
         return false;
     }
     let bundles = translate(&TransferOfCare, &bytes, &test_context()).outputs;
     let bundle = |json: &[u8]| serde_json::from_slice::<Value>(json).expect("JSON");
-    !bundles.is_empty() && bundles.iter().all(|o| TransferOfCare.encode(&bundle(&o.json), &test_context()).is_ok())
+    !bundles.is_empty()
+        && bundles.iter().all(|o| TransferOfCare.encode(&bundle(&o.json), &test_context()).is_ok())
 }
 
 fn round(folder: &Path) -> Round {
@@ -42,9 +45,7 @@ fn the_corpus_comes_back_but_for_what_is_named() {
 }
 
 fn bundle(resources: &[Value]) -> Value {
-    let entry = |(n, r): (usize, &Value)| {
-        json!({"fullUrl": format!("urn:uuid:00000000-0000-4000-8000-00000000000{n}"), "resource": r})
-    };
+    let entry = |(n, r): (usize, &Value)| json!({"fullUrl": format!("urn:uuid:00000000-0000-4000-8000-00000000000{n}"), "resource": r});
     json!({"resourceType": "Bundle", "id": "b-1", "type": "transaction",
         "entry": resources.iter().enumerate().map(entry).collect::<Vec<_>>()})
 }
@@ -66,13 +67,18 @@ fn written(encoded: &Encoded) -> Value {
 #[test]
 fn by_the_care_that_it_tells_of() {
     for (class, event) in [("IMP", "ITK003D"), ("EMER", "ITK005D"), ("AMB", "ITK006D")] {
-        let encoded = TransferOfCare.encode(&bundle(&[person(), visit(class)]), &test_context()).expect("a message");
+        let encoded =
+            TransferOfCare.encode(&bundle(&[person(), visit(class)]), &test_context()).expect("a message");
         let message = written(&encoded);
         let header = &message["entry"][0]["resource"];
-        assert_eq!((&header["resourceType"], &header["event"]["code"]), (&"MessageHeader".into(), &event.into()));
+        assert_eq!(
+            (&header["resourceType"], &header["event"]["code"]),
+            (&"MessageHeader".into(), &event.into())
+        );
         // The header leads to the document, and the document begins with its Composition.
         let focus = header["focus"][0]["reference"].as_str().expect("a focus");
-        let document = message["entry"].as_array().expect("entries").iter().find(|e| e["fullUrl"] == focus).expect("it");
+        let document =
+            message["entry"].as_array().expect("entries").iter().find(|e| e["fullUrl"] == focus).expect("it");
         assert_eq!(document["resource"]["type"], "document");
         assert_eq!(document["resource"]["entry"][0]["resource"]["resourceType"], "Composition");
         let again = translate(&TransferOfCare, &encoded.bytes, &test_context());

@@ -69,10 +69,15 @@ impl Seg {
             _ => &[],
         };
         // XON: component 3 is NM, 10 is ST.
-        let numbers: Vec<_> =
-            self.fields.keys().copied().filter(|k| organisations.contains(&k.0) && k.2 == 3 && k.3 == 1).collect();
+        let numbers: Vec<_> = self
+            .fields
+            .keys()
+            .copied()
+            .filter(|k| organisations.contains(&k.0) && k.2 == 3 && k.3 == 1)
+            .collect();
         for at in numbers {
-            let is_number = |t: &String| t.parse::<f64>().is_ok() && t.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+            let is_number =
+                |t: &String| t.parse::<f64>().is_ok() && t.bytes().all(|b| b.is_ascii_digit() || b == b'.');
             if self.fields.get(&at).is_some_and(is_number) {
                 continue;
             }
