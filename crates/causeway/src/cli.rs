@@ -11,8 +11,8 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use crate::{
-    ADAPTERS, bench, check, client, conform, demo, detect, doctor, evidence, explain, extract, generate,
-    init, input, isolated, keep, notes, policy, remote, serve, serving, translate, translator,
+    ADAPTERS, against, bench, check, client, conform, demo, detect, doctor, evidence, explain, extract,
+    generate, init, input, isolated, keep, notes, policy, remote, serve, serving, translate, translator,
 };
 
 /// Something was refused; the rest was done.
@@ -359,6 +359,15 @@ pub struct BenchArgs {
     /// Seconds of each figure of the table of durable accepts; 0 leaves it out.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
+    /// Send the people's FHIR to this FHIR R4 server instead (ours or anybody's), then read their whole records.
+    #[arg(long, value_name = "URL")]
+    against: Option<String>,
+    /// With `--against`: a header of each request, such as 'Authorization: Bearer …'.
+    #[arg(long, value_name = "'NAME: VALUE'", requires = "against")]
+    header: Vec<String>,
+    /// With `--against`: requests side by side.
+    #[arg(long, default_value_t = 8, requires = "against")]
+    connections: usize,
 }
 
 /// Arguments of `translator`.
@@ -473,6 +482,12 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
         }
         Command::Bench(args) => {
             serve::start_process(false);
+            if let Some(base) = args.against {
+                let (people, connections) = (args.people, args.connections);
+                let target = against::Target { base, headers: args.header, people, connections };
+                runtime()?.block_on(against::run(target))?;
+                return Ok(0);
+            }
             let options =
                 bench::Options { messages: args.messages, people: args.people, seconds: args.seconds };
             runtime()?.block_on(bench::run(options))?;

@@ -1,6 +1,7 @@
 //! The product: every adapter in one list, and the command line over adapters, exchange and record.
 
 pub mod adapters;
+pub mod against;
 pub mod bench;
 mod cast;
 pub mod check;

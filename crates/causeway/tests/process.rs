@@ -312,3 +312,22 @@ fn on_postgresql_a_lost_machine_loses_nothing() {
         }
     });
 }
+
+/// `bench --against` sends the people to any FHIR server, finds each and reads their records; a server that is none is told.
+#[test]
+fn people_are_sent_to_any_fhir_server_and_read_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Process::serve(folder.path(), &[]);
+    let bench = |base: &str| {
+        let arguments = ["bench", "--against", base, "--people", "3", "--header", "Causeway-Sender: ZV801"];
+        std::process::Command::new(env!("CARGO_BIN_EXE_causeway")).args(arguments).output().expect("it runs")
+    };
+    let out = bench(&format!("{}/fhir", server.base));
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success(), "{said}{}", String::from_utf8_lossy(&out.stderr));
+    assert!(["taken in:", "found:", "$everything:"].iter().all(|word| said.contains(word)), "{said}");
+    assert!(!said.contains(" 0 resources of"), "{said}");
+    let out = bench(&format!("{}/nothing-here", server.base));
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(!out.status.success() && said.contains("answers 404"), "{said}");
+}
