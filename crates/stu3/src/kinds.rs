@@ -1,6 +1,6 @@
 //! Resource types: their names in STU3 and R4, and the elements that R4 gives each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// A resource type of R4 with its own elements and those of them that repeat.
@@ -71,5 +71,6 @@ pub(crate) fn known(stu3: &str) -> bool {
 
 /// Whether a resource of this type is left out, and told to be.
 pub(crate) fn is_left_out(stu3: &str) -> bool {
-    NOT_WRITTEN.split_whitespace().any(|name| name == stu3)
+    static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| NOT_WRITTEN.split_whitespace().collect());
+    NAMES.contains(stu3)
 }
