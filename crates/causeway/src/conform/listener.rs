@@ -221,7 +221,7 @@ async fn over_mllp(mut stream: TcpStream, connection: u64, acts: Acts) {
             }
             continue;
         }
-        let half = kept.iter().any(|b| *b == 0x0b);
+        let half = kept.contains(&0x0b);
         let read = match half {
             true => tokio::time::timeout(HALF_AFTER, stream.read(&mut buffer)).await.unwrap_or(Ok(0)),
             false => stream.read(&mut buffer).await,

@@ -65,7 +65,7 @@ impl Mesh<'_> {
             true => format!("message {number}, try {attempt}"),
             false => format!("message {number}"),
         };
-        let chunked = number % 2 == 0;
+        let chunked = number.is_multiple_of(2);
         let to = if client.bad("client-no-recipient") { "" } else { "X26ABC2" };
         let workflow = if client.bad("client-no-workflow") { "" } else { "TEST_WORKFLOW" };
         let range = if chunked { "1:2" } else { "" };

@@ -30,7 +30,7 @@ fn message(client: &Client, number: usize, attempt: usize) -> Vec<u8> {
     let ward = if client.bad("sender-changes") { attempt } else { 0 };
     let end = if client.bad("sender-lf") { "\n" } else { "\r" };
     // Every third asks for an accept acknowledgement.
-    let mode = if number % 3 == 0 { "AL|NE" } else { "|" };
+    let mode = if number.is_multiple_of(3) { "AL|NE" } else { "|" };
     let text = [
         format!(
             "MSH|^~\\&|PAS|RX1|HUB|TRUST|20260102030405||{kind}|{id}|P|{version}|||{mode}||UNICODE UTF-8"
@@ -132,7 +132,7 @@ pub fn run(client: &Client) {
             drop(stream.write_all(&message(client, number + 1, 0)));
         }
         let said = match sent {
-            Ok(()) => answer(client, stream, &id, number % 3 == 0),
+            Ok(()) => answer(client, stream, &id, number.is_multiple_of(3)),
             Err(_) => Said::Nothing,
         };
         let over = match said {
