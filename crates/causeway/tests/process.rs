@@ -6,6 +6,8 @@ mod server;
 
 #[path = "process/disclosed.rs"]
 mod disclosed;
+#[path = "process/full.rs"]
+mod full;
 mod running;
 
 use std::collections::BTreeMap;
