@@ -114,18 +114,20 @@ async fn what_is_no_message_is_kept_and_refused() {
     door.stop.cancel();
 }
 
+/// Contents of the messages that a door has taken, in order of their text.
+fn kept(door: &Door) -> Vec<String> {
+    let found = door.state.engine.search(&MessageQuery { limit: 1000, ..MessageQuery::default() });
+    let content =
+        |m: &causeway_exchange::Message| door.store.content(&m.new.id, 1000).expect("content").bytes;
+    let mut kept: Vec<String> =
+        found.expect("messages").iter().map(|m| String::from_utf8(content(m)).expect("text")).collect();
+    kept.sort();
+    kept
+}
+
 /// Framing bytes within a message: nothing of it vanishes behind an acknowledgement that all is well.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_framing_bytes_cut_off_is_kept_and_found() {
-    let kept = |door: &Door| -> Vec<String> {
-        let found = door.state.engine.search(&MessageQuery { limit: 1000, ..MessageQuery::default() });
-        let content =
-            |m: &causeway_exchange::Message| door.store.content(&m.new.id, 1000).expect("content").bytes;
-        let mut kept: Vec<String> =
-            found.expect("messages").iter().map(|m| String::from_utf8(content(m)).expect("text")).collect();
-        kept.sort();
-        kept
-    };
     let whole = String::from_utf8(message(1, "2.4", "")).expect("text");
     for (byte, answers) in [("\x0b", &["MSA|AE|C00001"][..]), ("\x1c", &["MSA|AA|C00001"])] {
         let door = door().await;
@@ -146,6 +148,27 @@ async fn what_framing_bytes_cut_off_is_kept_and_found() {
     assert!(found.contains("MSA|AA|C00002"), "{found}");
     assert_eq!(raw(door.address, b"GET / HTTP/1.1\r\n\r\n").await, "");
     assert_eq!(kept(&door).len(), 3);
+    door.stop.cancel();
+}
+
+/// The rest of a message whose end byte came alone is waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_byte_within_a_message_that_comes_in_portions_is_none() {
+    let whole = String::from_utf8(message(1, "2.4", "")).expect("text");
+    let door = door().await;
+    let broken = whole.replace("Larkspur", "Lark\x1cspur");
+    let (head, rest) = broken.split_once("spur").expect("two parts");
+    let mut stream = TcpStream::connect(door.address).await.expect("connects");
+    stream.set_nodelay(true).expect("no delay");
+    for part in [format!("\x0b{head}"), "sp".to_owned(), format!("ur{rest}\x1c\r")] {
+        stream.write_all(part.as_bytes()).await.expect("writes");
+        stream.flush().await.expect("flushes");
+        tokio::task::yield_now().await;
+    }
+    stream.shutdown().await.expect("ends");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("reads");
+    assert_eq!(kept(&door), [broken], "whole, as it came");
     door.stop.cancel();
 }
 

@@ -11,6 +11,9 @@ pub const MLLP_READ_BYTES: usize = 64 * 1024;
 /// Bytes of a frame whose answer is written on the connection's own thread (about a millisecond); for more, the
 /// translation that it takes would hold up other connections and goes to another thread.
 pub const MLLP_ANSWER_AT_ONCE_BYTES: usize = 32 * 1024;
+/// Milliseconds that what follows a bare end byte is waited for: it may stand within a message whose rest is under way. Once
+/// a connection, for a sender that leaves the carriage return out is not to wait at each message.
+pub const MLLP_END_MS: u64 = 1_000;
 /// Seconds that an MLLP connection may be silent between two frames.
 pub const MLLP_IDLE_SECONDS: u64 = 3600;
 /// Bytes of one SCAIP message: the largest that the protocol's fields allow is about 2 kB.

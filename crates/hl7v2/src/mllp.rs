@@ -189,6 +189,27 @@ impl Decoder {
             || memchr::memchr2(FS, VT, next).and_then(|at| next.get(at)) != Some(&FS)
     }
 
+    /// Whether the next end byte can't be told from one within a message by what has arrived: nothing stands behind it, or
+    /// something that is neither the carriage return of an end nor ends itself. Who can wait a moment for more bytes should;
+    /// [`Self::frame`] takes it for an end.
+    pub fn is_undecided(&self) -> bool {
+        let rest = self.input.get(self.at..).unwrap_or_default();
+        let begins = match self.state {
+            State::Inside => Some(0),
+            State::Between => {
+                memchr::memchr2(VT, FS, rest).filter(|at| rest.get(*at) == Some(&VT)).map(|at| at + 1)
+            }
+            State::Skipping => None,
+        };
+        let rest = begins.and_then(|at| rest.get(at..)).unwrap_or_default();
+        let Some(stop) = memchr::memchr2(FS, VT, rest) else { return false };
+        let after = rest.get(stop + 1..).unwrap_or_default();
+        let Some(first) = after.first().filter(|_| rest.get(stop) == Some(&FS)) else {
+            return rest.get(stop) == Some(&FS);
+        };
+        !is_filler(*first) && !after.starts_with(HEADER) && memchr::memchr2(FS, VT, after).is_none()
+    }
+
     fn inside(&mut self) -> Result<Step, Oversize> {
         let rest = self.input.get(self.at..).unwrap_or_default();
         let stop = memchr::memchr2(FS, VT, rest);

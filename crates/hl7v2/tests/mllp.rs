@@ -117,3 +117,23 @@ fn nothing_behind_an_end_byte_is_lost() {
     assert_eq!(all(&mut decoder).len(), 2);
     assert_eq!((decoder.strays().len(), decoder.rest(), decoder.discarded()), (0, None, 4));
 }
+
+/// What can't be known yet is said, so that who reads from a line can wait for more.
+#[test]
+fn a_bare_end_byte_is_undecided_until_something_follows() {
+    for (arrived, undecided) in [
+        ("\x0bMSH|a", false),
+        ("\x0bMSH|a\x1c", true),
+        ("\x0bMSH|a\x1cb", true),
+        ("\x0bMSH|a\x1cb|c\r", true),
+        ("\x0bMSH|a\x1cb\x1c", false),
+        ("\x0bMSH|a\x1c\r", false),
+        ("\x0bMSH|a\x1c\x0b", false),
+        ("\x0bMSH|a\x1cMSH|b", false),
+        ("noise\x1c", false),
+    ] {
+        let mut decoder = Decoder::new(100);
+        decoder.extend(arrived.as_bytes());
+        assert_eq!(decoder.is_undecided(), undecided, "{arrived:?}");
+    }
+}

@@ -13,7 +13,7 @@ use causeway_access::disclosure::{Disclosure, Told};
 use causeway_access::{CodeSystem, Reach, Reader, opened};
 use causeway_broker::accept::{self, Typed};
 use causeway_broker::state::{AppState, Shared};
-use causeway_exchange::{AcceptOutcome, MessageId};
+use causeway_exchange::{AcceptOutcome, MessageId, MessageQuery, State as MessageState};
 use causeway_host::problem::{Answer, Problem};
 use causeway_pages::{Frame, render};
 use jiff::civil::DateTime;
@@ -22,7 +22,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::limits::{FORM_SECONDS, NOTE_BYTES_MAX};
+use super::limits::{FORM_SECONDS, NOTE_BYTES_MAX, VERSIONS_LOOKED_AT};
 use super::note::{self, CareNote, Earlier, FIELDS, Fault, KINDS, Raw};
 
 /// One box of the form.
@@ -286,6 +286,11 @@ pub(super) async fn accept(
     key: String,
     corrects: Option<&MessageId>,
 ) -> Answer<(AcceptOutcome, MessageId)> {
+    if corrects.is_none()
+        && let Some(id) = taken_before(state, sender, &note.uid).await?
+    {
+        return Ok((AcceptOutcome::InProgress { id: id.clone() }, id));
+    }
     let typed = Typed {
         sender,
         content: note.json,
@@ -297,6 +302,22 @@ pub(super) async fn accept(
         key,
     };
     accept::typed(state, typed).await
+}
+
+/// The message of this note, where the home has sent it before, by whatever way. Taken again it would bring its first wording
+/// back over a correction.
+async fn taken_before(state: &Shared, sender: &str, uid: &str) -> Answer<Option<MessageId>> {
+    let query = MessageQuery {
+        sender: Some(sender.to_owned()),
+        local_id: Some(uid.to_owned()),
+        oldest_first: true,
+        limit: VERSIONS_LOOKED_AT,
+        ..MessageQuery::default()
+    };
+    let found = state.blocking(move |s| s.engine.search(&query)).await?;
+    // What was refused, or erased since, is no note that is there.
+    let kept = found.into_iter().find(|m| m.state != MessageState::Error && m.content_deleted_at.is_none());
+    Ok(kept.map(|m| m.new.id))
 }
 
 /// Takes the form.

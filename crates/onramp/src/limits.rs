@@ -16,3 +16,5 @@ pub const FORM_SECONDS: i64 = 24 * 60 * 60;
 pub const ROWS_AT_ONCE: usize = 32;
 /// Rows whose end is shown on a page (keeps it under 100 kB).
 pub const ROWS_SHOWN: usize = 250;
+/// Messages of one note that are looked at for one that is still there.
+pub const VERSIONS_LOOKED_AT: usize = 20;

@@ -221,6 +221,11 @@ async fn a_note_is_corrected_and_its_earlier_words_stay() {
     let kept = world.content(&MessageId::new(&id).expect("an id"));
     assert!(String::from_utf8_lossy(&kept).contains(FIRST));
 
+    // Typed anew as it was first written, it is the note that is there: its first wording does not come back.
+    assert_eq!(write(&worker, &[]).await, id);
+    let still = worker.get(&record).await.text;
+    assert!(still.contains(SECOND) && still.contains(&format!("Before the change: {FIRST}")), "{still}");
+
     // Who wrote, read and corrected stands in the trail.
     let of_new = entries(&world, &new);
     let corrected = of_new.iter().find(|e| e.1 == "care-note-corrected").expect("an entry");

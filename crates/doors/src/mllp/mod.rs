@@ -135,9 +135,14 @@ async fn frames(
     decoder: &mut Decoder,
 ) -> &'static str {
     let mut spoken = false;
+    // Whether this sender ends its frames without a carriage return.
+    let mut bare = false;
     let mut buffer = vec![0; crate::limits::MLLP_READ_BYTES];
     loop {
         loop {
+            if !bare && decoder.is_undecided() {
+                bare = !more(&mut reader, &mut buffer, decoder).await;
+            }
             // Its header can't be trusted to name a message, so there is nothing to answer to.
             let Ok(frame) = decoder.frame() else { return "frame too long" };
             let last = frame.is_none();
@@ -170,6 +175,20 @@ async fn frames(
             Ok(Ok(length)) => decoder.extend(buffer.get(..length).unwrap_or_default()),
         }
     }
+}
+
+/// Waits a moment for what follows an end byte; whether more came. A connection that ended is seen at the next read.
+async fn more(reader: &mut (impl AsyncReadExt + Unpin), buffer: &mut [u8], decoder: &mut Decoder) -> bool {
+    let until = tokio::time::Instant::now() + Duration::from_millis(crate::limits::MLLP_END_MS);
+    let mut came = false;
+    while decoder.is_undecided() {
+        match tokio::time::timeout_at(until, reader.read(buffer)).await {
+            Ok(Ok(length)) if length > 0 => decoder.extend(buffer.get(..length).unwrap_or_default()),
+            _ => return came,
+        }
+        came = true;
+    }
+    true
 }
 
 async fn hand_over(state: &Shared, settings: &Settings, frame: Vec<u8>) -> Option<Pending> {
