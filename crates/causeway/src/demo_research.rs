@@ -19,6 +19,9 @@ const NEIGHBOURS: usize = 60;
 /// Seed of these people.
 const SEED: u64 = 2026;
 
+/// Folder of the data directory where the command `extract` too keeps what a project's last extract told.
+pub const STATE_FOLDER: &str = "research-state";
+
 /// What the two extracts came to.
 #[derive(Debug)]
 pub struct Outcome {
@@ -97,7 +100,7 @@ pub fn extract(state: &Shared, name: &str) -> Result<Extract, String> {
         vocabulary: None,
         selection: None,
         block_people: causeway_research::limits::BLOCK_PEOPLE,
-        state: None,
+        state: Some(&state.config.data_directory.join(STATE_FOLDER)),
         folder: &out,
         actor: "demonstration",
         now: state.clock.now(),

@@ -54,6 +54,9 @@ pub struct ExtractArgs {
     /// them out.
     #[arg(long, value_name = "DIR")]
     vocabulary: Option<PathBuf>,
+    /// People of one file: as much as a killed extract has to do again.
+    #[arg(long, value_name = "NUMBER", default_value_t = causeway_research::limits::BLOCK_PEOPLE)]
+    people_per_file: usize,
     /// Folder of a policy set; the built-in one where not given.
     #[arg(long, value_name = "DIR")]
     policy: Option<PathBuf>,
@@ -116,11 +119,11 @@ pub fn run(args: &ExtractArgs) -> Result<u8, String> {
         .collect();
     let key = key_file(key).map_err(|e| format!("{}: {e}", key.display()))?;
     let vocabulary = args.vocabulary.as_deref().map(Vocabulary::read).transpose().map_err(|e| said(&e))?;
-    let state = data.join("research-state");
+    let state = data.join(crate::demo_research::STATE_FOLDER);
     let order = Order {
         vocabulary: vocabulary.as_ref(),
         selection: None,
-        block_people: causeway_research::limits::BLOCK_PEOPLE,
+        block_people: args.people_per_file.max(1),
         state: Some(&state),
         project: &project,
         key: &key,

@@ -1,9 +1,9 @@
 //! `causeway demo` and `causeway extract` as processes: she opts out and only she is gone; the command makes an extract of
 //! the same data, in which no byte tells who anybody is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use causeway_record::Record;
 use causeway_research::leak::Secrets;
@@ -33,6 +33,54 @@ fn secrets(data: &Path) -> Secrets {
         })
         .expect("people");
     secrets
+}
+
+/// Every file of a folder.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().into_owned();
+    entries.map(|path| (name(&path), std::fs::read(&path).expect("a file"))).collect()
+}
+
+/// SIGKILL while the command writes its files, and the same command again: the bytes of one that nothing stopped.
+fn killed_and_resumed(data: &Path, key: &Path, project: &Path, folder: &Path) {
+    let command = |out: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_causeway"));
+        command.args([
+            "extract",
+            text(project),
+            "--data",
+            text(data),
+            "--key",
+            text(key),
+            "--out",
+            text(out),
+        ]);
+        command.args(["--format", "parquet,csv,ndjson", "--people-per-file", "2"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let whole = folder.join("whole");
+    assert!(command(&whole).status().expect("the binary starts").success());
+    let parts = files(&whole).keys().filter(|name| name.starts_with("Patient-")).count();
+    assert!(parts > 10, "{parts} files of two people each");
+    let mut interrupted = 0;
+    for after in [1, 5, 9] {
+        let cut = folder.join(format!("cut-{after}"));
+        let mut running = command(&cut).spawn().expect("the binary starts");
+        let mark = cut.join(format!("Patient-{after:04}.ndjson"));
+        while !mark.exists() && running.try_wait().expect("a process").is_none() {
+            std::thread::yield_now();
+        }
+        running.kill().expect("SIGKILL");
+        running.wait().expect("a process");
+        interrupted += usize::from(!cut.join("report.json").exists());
+        if !cut.join("report.json").exists() {
+            assert!(command(&cut).status().expect("the binary starts").success());
+        }
+        assert!(files(&cut) == files(&whole), "killed after file {after}: other bytes");
+    }
+    assert!(interrupted > 0, "none was killed before its end");
 }
 
 #[test]
@@ -83,6 +131,7 @@ fn an_extract_of_the_demonstration_exposes_nobody() {
     std::fs::remove_file(at("out").join("report.json")).expect("a report");
     let found = secrets.search(&at("out")).expect("a search");
     assert!(found.is_empty(), "{found:?}");
+    killed_and_resumed(&data, &key, &project, folder.path());
     // The control: with names, the same search finds.
     let named = example
         .replace("\"pseudonymised\"", "\"identifiable\"")
