@@ -22,9 +22,15 @@ const PRACTICE: &str = "ZZ901";
 const ELSEWHERE: &str = "ZZ902";
 const PEOPLE: usize = 12;
 const CLIENTS: usize = 8;
+/// Nobody in particular, practice, elsewhere, the first person.
+const READERS: usize = 4;
+/// Kinds of requests.
+const KINDS: usize = 13;
 
 fn requests() -> usize {
-    std::env::var("CAUSEWAY_LOAD_REQUESTS").ok().and_then(|n| n.parse().ok()).unwrap_or(400)
+    // Each reader asks each kind about each person once.
+    let each = PEOPLE * READERS * KINDS;
+    std::env::var("CAUSEWAY_LOAD_REQUESTS").ok().and_then(|n| n.parse().ok()).unwrap_or(each)
 }
 
 /// NHS numbers of the test range.
@@ -163,7 +169,7 @@ fn request(known: &Known, number: usize) -> (String, &'static str, usize) {
     let who = (number / PEOPLE) % known.cookies.len();
     let (patient, person, message) = (&known.patients[at], &known.persons[at], &known.messages[at]);
     let (fhir, page) = ("application/fhir+json", "text/html");
-    let (path, accept) = match (number / (PEOPLE * 4)) % 12 {
+    let (path, accept) = match (number / (PEOPLE * READERS)) % KINDS {
         0 => (format!("/fhir/Patient/{patient}"), fhir),
         1 => (format!("/fhir/Patient?identifier={}", NUMBERS[at]), fhir),
         2 => (format!("/fhir/Patient/{patient}/$everything"), fhir),
@@ -175,6 +181,7 @@ fn request(known: &Known, number: usize) -> (String, &'static str, usize) {
         8 => ("/people/".to_owned(), page),
         9 => (format!("/fhir/Patient/{patient}/$summary"), fhir),
         10 => ("/fhir/Patient?birthdate=1950-01-02&_count=5".to_owned(), fhir),
+        11 => (format!("/fhir/Patient?birthdate=1950-01-02&_count=3&_page={}", at % 14), fhir),
         // Told under the message too, without the number of a request: counted apart.
         _ => (format!("/messages/{message}/original"), "application/json"),
     };

@@ -445,6 +445,55 @@ async fn each_role_sees_its_own_navigation_and_may_open_all_of_it() {
     place.server.stop().await.unwrap();
 }
 
+/// A search that finds several people is told of those on the page that is answered: once each, and of the others when their
+/// page is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn ig_17_a_page_of_people_is_told_of_those_on_it() {
+    let place = place().await;
+    let mut patients = vec![place.patient.clone()];
+    for (number, family) in [("9990000026", "Quillback"), ("9990000034", "Quillwort")] {
+        let other = RECORD.replace("9990000018", number).replace("Quillfeather", family);
+        let message = send(&place.server, &other).await;
+        until(&place.server, &message, "recorded").await;
+        let found = get(&place.server, &format!("/fhir/Patient?family={family}")).await.json();
+        patients.push(found["entry"][0]["resource"]["id"].as_str().unwrap().to_owned());
+    }
+    let gp = look_as(&place.server, "gp").await;
+    let officer = look_as(&place.server, "officer").await;
+    let mut seen = 0;
+    for (request, page, expected) in [("p-0", "", 2), ("p-2", "&_page=2", 1), ("p-9", "&_page=9", 0)] {
+        let path = format!("/fhir/Patient?birthdate=1942-03-07&_count=2{page}");
+        let headers = [("Accept", "application/json"), ("Cookie", gp.as_str()), ("X-Request-Id", request)];
+        let bundle = call(&place.server, "GET", &path, &headers, b"").await.json();
+        let shown: Vec<String> = bundle["entry"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|e| e["search"]["mode"] == "match")
+            .map(|e| e["resource"]["name"][0]["family"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!((shown.len(), bundle["total"].as_u64()), (expected, Some(3)), "{bundle:#}");
+        let mut told = 0;
+        for patient in &patients {
+            let log =
+                as_json(&place.server, &officer, &format!("/fhir/AuditEvent?patient={patient}&_count=200"))
+                    .await
+                    .json();
+            let entries = log["entry"].as_array().into_iter().flatten();
+            told += entries
+                .filter(|e| {
+                    let mut entities = e["resource"]["entity"].as_array().unwrap().iter();
+                    entities.any(|one| one["what"]["identifier"]["value"] == request)
+                })
+                .count();
+        }
+        assert_eq!(told, shown.len(), "{request}: {shown:?}");
+        seen += told;
+    }
+    assert_eq!(seen, 3);
+    place.server.stop().await.unwrap();
+}
+
 /// Who has looked, as NHS England's Patient Audit Record Service wants it.
 #[tokio::test(flavor = "multi_thread")]
 async fn ig_16_who_has_looked_is_exported_for_pars() {
