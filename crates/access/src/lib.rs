@@ -7,7 +7,7 @@ pub mod attempts;
 pub mod audit_event;
 pub mod caller;
 pub mod choices;
-mod cookie;
+pub mod cookie;
 pub mod decide;
 pub mod disclosure;
 pub mod document;

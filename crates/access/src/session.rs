@@ -166,7 +166,7 @@ impl Sessions {
 }
 
 /// The token in a `Cookie` header.
-pub fn token_of(cookies: &str) -> Option<&str> {
+pub(crate) fn token_of(cookies: &str) -> Option<&str> {
     cookies.split(';').filter_map(|pair| pair.trim().split_once('=')).find_map(|(name, value)| {
         (name == COOKIE || name.strip_prefix("__Host-") == Some(COOKIE)).then_some(value)
     })

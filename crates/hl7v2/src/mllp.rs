@@ -47,6 +47,17 @@ enum Step {
     Wait,
 }
 
+/// What an end byte is.
+enum End {
+    /// The end of a frame: in front of padding, a start byte, another end byte or a header, and where no other end byte
+    /// has arrived behind padding.
+    Here,
+    /// A byte within a message, to which what follows it belongs: another end byte comes.
+    Within,
+    /// Not to be told yet: nothing stands behind it, or text that has no end so far.
+    Unknown,
+}
+
 /// Takes bytes in any portions and gives frames. Each byte is looked at once.
 #[derive(Debug)]
 pub struct Decoder {
@@ -178,15 +189,19 @@ impl Decoder {
         }
     }
 
-    /// Whether an end byte is one: in front of padding, a start byte or a header, or where no other end byte has
-    /// arrived. Otherwise it stands within a message, and what follows it belongs to that message.
-    fn ends_here(after: &[u8]) -> bool {
+    /// What an end byte is, by what has arrived behind it.
+    fn end(after: &[u8]) -> End {
+        let Some(first) = after.first() else { return End::Unknown };
         let next = after.iter().position(|b| !is_filler(*b)).unwrap_or(after.len());
         let next = after.get(next..).unwrap_or_default();
-        next.is_empty()
-            || matches!(next.first(), Some(&(VT | FS)))
-            || next.starts_with(HEADER)
-            || memchr::memchr2(FS, VT, next).and_then(|at| next.get(at)) != Some(&FS)
+        if next.is_empty() || next.starts_with(HEADER) {
+            return End::Here;
+        }
+        match memchr::memchr2(FS, VT, next) {
+            Some(at) if at > 0 && next.get(at) == Some(&FS) => End::Within,
+            None if !is_filler(*first) => End::Unknown,
+            _ => End::Here,
+        }
     }
 
     /// Whether the next end byte can't be told from one within a message by what has arrived: nothing stands behind it, or
@@ -202,12 +217,10 @@ impl Decoder {
             State::Skipping => None,
         };
         let rest = begins.and_then(|at| rest.get(at..)).unwrap_or_default();
-        let Some(stop) = memchr::memchr2(FS, VT, rest) else { return false };
-        let after = rest.get(stop + 1..).unwrap_or_default();
-        let Some(first) = after.first().filter(|_| rest.get(stop) == Some(&FS)) else {
-            return rest.get(stop) == Some(&FS);
-        };
-        !is_filler(*first) && !after.starts_with(HEADER) && memchr::memchr2(FS, VT, after).is_none()
+        memchr::memchr2(FS, VT, rest).is_some_and(|stop| {
+            rest.get(stop) == Some(&FS)
+                && matches!(Self::end(rest.get(stop + 1..).unwrap_or_default()), End::Unknown)
+        })
     }
 
     fn inside(&mut self) -> Result<Step, Oversize> {
@@ -243,7 +256,7 @@ impl Decoder {
             }
             Some(_) => {
                 self.at += 1;
-                if Self::ends_here(rest.get(part.len() + 1..).unwrap_or_default()) {
+                if !matches!(Self::end(rest.get(part.len() + 1..).unwrap_or_default()), End::Within) {
                     self.state = State::Between;
                     Step::Frame(std::mem::take(&mut self.frame))
                 } else {

@@ -2,10 +2,9 @@
 //! operator, and whoever has not signed in, those of the exchange.
 
 use axum::extract::{Request, State};
-use axum::http::header;
 use axum::middleware::Next;
 use axum::response::Response;
-use causeway_access::session::token_of;
+use causeway_access::cookie::session_of;
 use causeway_broker::state::Shared;
 
 use super::wants_html;
@@ -75,10 +74,7 @@ pub async fn of_reader(State(state): State<Shared>, request: Request, next: Next
     if !wants_html(request.headers()) {
         return next.run(request).await;
     }
-    let cookies = request.headers().get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
-    let token = cookies.filter_map(token_of).next();
-    let sessions = &state.gate.access.sessions;
-    let session = token.and_then(|token| sessions.find(token, state.clock.now()).ok().flatten());
+    let session = session_of(&state.gate, request.headers()).ok().flatten();
     let entries = of_role(session.as_ref().map(|s| s.who.role.as_str()));
     ENTRIES.scope(entries, next.run(request)).await
 }

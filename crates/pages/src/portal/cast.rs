@@ -3,11 +3,11 @@
 
 use askama::Template;
 use axum::extract::{Form, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use causeway_access::audit_event::Act;
 use causeway_access::caller::same_origin;
 use causeway_access::session::{self, SignedIn};
-use causeway_access::{Reader, opened};
+use causeway_access::{Reader, cookie, opened};
 use causeway_broker::state::Shared;
 use causeway_exchange::EngineError;
 use causeway_host::problem::{Answer, Problem};
@@ -86,7 +86,7 @@ pub(super) async fn choose(
     let who =
         who.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "not-found", "cast", "no such person"))?;
     // What the browser held before ends with the new sign-in.
-    let before = headers.get(header::COOKIE).and_then(|c| c.to_str().ok()).and_then(session::token_of);
+    let before = cookie::token(&headers);
     if let (Some(token), Some(session)) = (before.map(str::to_owned), reader.session.clone()) {
         state.blocking(move |s| s.gate.access.sessions.end(&token, &session, s.clock.now())).await?;
     }

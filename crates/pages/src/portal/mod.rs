@@ -15,7 +15,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use causeway_access::session::Session;
-use causeway_access::{Reader, session};
+use causeway_access::{Reader, cookie, session};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 
@@ -116,8 +116,7 @@ async fn sign_out(
     let session = reader.check_form(&form.csrf)?.clone();
     let event = reader.event(&state.gate, causeway_access::audit_event::Act::SignOut);
     causeway_access::opened::write(&state.gate, &[event]).await?;
-    let cookies = headers.get(header::COOKIE).and_then(|c| c.to_str().ok()).unwrap_or_default();
-    if let Some(token) = session::token_of(cookies).map(str::to_owned) {
+    if let Some(token) = cookie::token(&headers).map(str::to_owned) {
         state.blocking(move |s| s.gate.access.sessions.end(&token, &session, s.clock.now())).await?;
     }
     see_with_cookie("/", &session::cookie("", state.config.tls.is_some()))
