@@ -20,6 +20,9 @@ pub struct Checked {
     pub wrong: Vec<u32>,
     /// Where commits of the write-ahead log that were sealed are no longer there: frames of it that hold, of those sealed.
     pub log: Option<(u32, u32)>,
+    /// Committed frames of the write-ahead log that have no seal yet. Only the log's own checksums hold them, so that another
+    /// program that copies them into the database can't be told from one that changed it.
+    pub unsealed: u32,
 }
 
 impl Checked {
@@ -116,6 +119,7 @@ fn compare(database: &Path, file: &File, seals: &File, head: &Head, key: &Key) -
         }
     }
     let held = u32::try_from(frames.len()).unwrap_or(u32::MAX);
+    checked.unsealed = if same { held.saturating_sub(head.frames) } else { held };
     if same && held < head.frames {
         checked.log = Some((held, head.frames));
     } else if !same && log.is_none() && head.frames > 0 && !checked.wrong.is_empty() {
