@@ -27,7 +27,7 @@ fn secrets(data: &Path) -> Secrets {
             let (standings, consents) = (HashMap::new(), HashMap::new());
             let people = RecordPopulation { snapshot, standings: &standings, consents: &consents };
             for person in people.people()? {
-                secrets.learn(&person?);
+                secrets.learn(&person?.parse()?);
             }
             Ok(())
         })

@@ -19,6 +19,10 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Observations of a person; with the Patient and a Condition there are twenty resources.
 const OBSERVATIONS: u64 = 18;
 /// People of one message.

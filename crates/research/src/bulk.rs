@@ -179,7 +179,7 @@ impl Exports {
         let kept = (|| -> Result<(), Error> {
             std::fs::create_dir_all(&folder)?;
             let text = serde_json::to_vec(asked).map_err(|e| Error::File(e.to_string()))?;
-            crate::extract::write_whole(&folder.join(REQUEST), &text)
+            crate::job::write_whole(&folder.join(REQUEST), &text)
         })();
         if kept.is_err() {
             self.forget(id);
@@ -248,7 +248,7 @@ impl Exports {
         // Who took it away meanwhile wants nothing of it.
         let kept = if folder.join(REQUEST).exists() {
             match outcome {
-                Ok(_) => crate::extract::write_whole(&folder.join(DONE), b""),
+                Ok(_) => crate::job::write_whole(&folder.join(DONE), b""),
                 Err(error) => Ok(std::fs::write(folder.join(FAILED), error)?),
             }
         } else {

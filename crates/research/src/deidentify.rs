@@ -418,7 +418,10 @@ impl<'p> Deidentifier<'p> {
 }
 
 fn count(left: &mut LeftOut, what: &str) {
-    *left.entry(what.to_owned()).or_default() += 1;
+    match left.get_mut(what) {
+        Some(count) => *count += 1,
+        None => drop(left.insert(what.to_owned(), 1)),
+    }
 }
 
 fn is_code(text: &str) -> bool {

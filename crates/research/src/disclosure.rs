@@ -129,17 +129,21 @@ fn is_common(system: &str) -> bool {
         || system.starts_with("http://hl7.org/fhir/")
 }
 
-impl Counts {
-    /// Counts one person's de-identified resources.
-    pub fn add(&mut self, resources: &[Value]) {
-        let Some(patient) = resources.iter().find(|r| kind(r) == "Patient") else { return };
-        let quasi = Quasi::of(patient);
-        *self.people.entry(quasi.clone()).or_default() += 1;
+/// What is counted of one person.
+pub struct Seen {
+    quasi: Quasi,
+    codes: Vec<(String, String)>,
+    conditions: Vec<u64>,
+}
+
+impl Seen {
+    /// Of a person's de-identified resources; nothing without a Patient.
+    pub fn of(resources: &[Value]) -> Option<Self> {
+        let quasi = Quasi::of(resources.iter().find(|r| kind(r) == "Patient")?);
         let mut all = BTreeSet::new();
         resources.iter().for_each(|resource| codings(resource, &mut all));
-        for (system, code) in all.iter().filter(|(system, _)| !is_common(system)) {
-            *self.codes.entry(((*system).to_owned(), (*code).to_owned())).or_default() += 1;
-        }
+        let codes = all.iter().filter(|(system, _)| !is_common(system));
+        let codes = codes.map(|(system, code)| ((*system).to_owned(), (*code).to_owned())).collect();
         let mut conditions = BTreeSet::new();
         resources.iter().filter(|r| kind(r) == "Condition").for_each(|r| {
             if let Some(code) = r.get("code") {
@@ -151,7 +155,18 @@ impl Counts {
             coding.hash(&mut hasher);
             hasher.finish()
         });
-        self.conditions.entry(quasi).or_default().extend(hashed);
+        Some(Self { quasi, codes, conditions: hashed.collect() })
+    }
+}
+
+impl Counts {
+    /// Counts one person.
+    pub fn add(&mut self, seen: Seen) {
+        *self.people.entry(seen.quasi.clone()).or_default() += 1;
+        for code in seen.codes {
+            *self.codes.entry(code).or_default() += 1;
+        }
+        self.conditions.entry(seen.quasi).or_default().extend(seen.conditions);
     }
 
     /// Which groups stand as they were in the extract before, and how many people each shape has.

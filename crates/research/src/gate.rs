@@ -26,6 +26,15 @@ impl Removed {
             *counts.entry(rule.to_owned()).or_default() += count;
         }
     }
+
+    /// Adds what others lost.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (counts, more) in [(&mut self.people, &other.people), (&mut self.resources, &other.resources)] {
+            for (rule, count) in more {
+                Self::add(counts, rule, *count);
+            }
+        }
+    }
 }
 
 /// All that the decision depends on: asked once for each combination.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use causeway_access::choices::Choices;
 use causeway_access::opened::{adapter_of, organisation_of, sourced_choices};
 use causeway_access::standing::Standing;
-use causeway_record::{Place, Snapshot};
+use causeway_record::{Place, Snapshot, Told};
 use serde_json::Value;
 
 use crate::error::Error;
@@ -40,19 +40,54 @@ pub struct PersonRecord {
     pub resources: Vec<Held>,
 }
 
-/// People to extract from. They come in the same order each time: the extract reads them twice, first to count, then to
-/// write.
+/// A person whose texts were read and not yet parsed: another thread can do that.
+pub struct Unread<'p> {
+    bytes: usize,
+    parse: Box<dyn FnOnce() -> Result<PersonRecord, Error> + Send + 'p>,
+}
+
+impl Unread<'_> {
+    /// Bytes that were read.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The person.
+    ///
+    /// # Errors
+    /// What was read is damaged.
+    pub fn parse(self) -> Result<PersonRecord, Error> {
+        (self.parse)()
+    }
+}
+
+impl std::fmt::Debug for Unread<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Unread({} bytes)", self.bytes)
+    }
+}
+
+impl From<PersonRecord> for Unread<'_> {
+    fn from(person: PersonRecord) -> Self {
+        Self { bytes: 0, parse: Box::new(move || Ok(person)) }
+    }
+}
+
+/// People one after another.
+pub type People<'p> = Box<dyn Iterator<Item = Result<Unread<'p>, Error>> + 'p>;
+
+/// People to extract from. They come in the same order each time.
 pub trait Population {
     /// Starts from the first person.
     ///
     /// # Errors
     /// Where the record can't be read.
-    fn people(&self) -> Result<Box<dyn Iterator<Item = Result<PersonRecord, Error>> + '_>, Error>;
+    fn people(&self) -> Result<People<'_>, Error>;
 }
 
 impl Population for Vec<PersonRecord> {
-    fn people(&self) -> Result<Box<dyn Iterator<Item = Result<PersonRecord, Error>> + '_>, Error> {
-        Ok(Box::new(self.iter().cloned().map(Ok)))
+    fn people(&self) -> Result<People<'_>, Error> {
+        Ok(Box::new(self.iter().cloned().map(|person| Ok(person.into()))))
     }
 }
 
@@ -84,7 +119,7 @@ pub struct RecordPopulation<'r> {
 }
 
 impl Population for RecordPopulation<'_> {
-    fn people(&self) -> Result<Box<dyn Iterator<Item = Result<PersonRecord, Error>> + '_>, Error> {
+    fn people(&self) -> Result<People<'_>, Error> {
         Ok(Box::new(Walk { population: self, after: 0, read: VecDeque::new(), ended: false }))
     }
 }
@@ -96,26 +131,32 @@ struct Walk<'w> {
     ended: bool,
 }
 
-impl Walk<'_> {
-    fn person(&mut self, place: &Place) -> Result<PersonRecord, Error> {
-        let told = self.population.snapshot.told_of(place, RESOURCES_MAX)?;
-        let mut standing = self.population.standings.get(&place.person).cloned().unwrap_or_default();
-        let resources: Vec<&Value> = told.iter().map(|t| &t.resource).collect();
-        sourced_choices(&resources, &mut standing);
-        Ok(PersonRecord {
-            key: place.person.clone(),
-            choices: standing.choices,
-            consent: self.population.consents.get(&place.person).copied(),
-            resources: told
-                .into_iter()
-                .map(|t| Held { gp_held: gp_held(&t.resource), resource: t.resource })
-                .collect(),
-        })
+impl<'w> Walk<'w> {
+    fn person(&mut self, place: &Place) -> Result<Unread<'w>, Error> {
+        let population = self.population;
+        let told = population.snapshot.told_of(place, RESOURCES_MAX)?;
+        let standing = population.standings.get(&place.person);
+        let consent = population.consents.get(&place.person).copied();
+        let key = place.person.clone();
+        let bytes = told.iter().map(Told::bytes).sum();
+        let parse = move || {
+            let resources = told.iter().map(Told::resource).collect::<Result<Vec<Value>, _>>()?;
+            let mut standing = standing.cloned().unwrap_or_default();
+            sourced_choices(&resources.iter().collect::<Vec<_>>(), &mut standing);
+            let held = |resource| Held { gp_held: gp_held(&resource), resource };
+            Ok(PersonRecord {
+                key,
+                choices: standing.choices,
+                consent,
+                resources: resources.into_iter().map(held).collect(),
+            })
+        };
+        Ok(Unread { bytes, parse: Box::new(parse) })
     }
 }
 
-impl Iterator for Walk<'_> {
-    type Item = Result<PersonRecord, Error>;
+impl<'w> Iterator for Walk<'w> {
+    type Item = Result<Unread<'w>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.read.is_empty() && !self.ended {

@@ -1,5 +1,7 @@
 //! A project as data: who asks for what, why, on which legal basis, and who approved it.
 
+use std::borrow::Cow;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -187,13 +189,13 @@ impl Project {
     }
 
     /// The part of a resource that the project asks for; none where it asks for nothing of its type.
-    pub fn asked(&self, resource: &Value) -> Option<Value> {
+    pub fn asked<'v>(&self, resource: &'v Value) -> Option<Cow<'v, Value>> {
         let object = resource.as_object()?;
         let kind = object.get("resourceType")?.as_str()?;
         let mut elements = Vec::new();
         for element in &self.elements {
             match element.split_once('.') {
-                None if element == kind => return Some(resource.clone()),
+                None if element == kind => return Some(Cow::Borrowed(resource)),
                 Some((of, name)) if of == kind => elements.push(name),
                 _ => {}
             }
@@ -207,7 +209,7 @@ impl Project {
             matches!(own, "resourceType" | "id") || element.is_some_and(|name| elements.contains(&name))
         };
         let part = object.iter().filter(|(key, _)| wanted(key)).map(|(k, v)| (k.clone(), v.clone()));
-        (!elements.is_empty()).then(|| Value::Object(part.collect()))
+        (!elements.is_empty()).then(|| Cow::Owned(Value::Object(part.collect())))
     }
 
     /// Holds the project against the rules under which an extract may be made on a day.

@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::limits::GROUP_ROWS;
-use crate::rows::Cell;
+use crate::rows::{Cell, Row};
 use crate::view::Column;
 
 /// A format of files.
@@ -110,7 +110,7 @@ impl From<csv::Error> for Error {
 
 /// A file that takes rows.
 pub(crate) trait Table {
-    fn row(&mut self, row: &[Cell]) -> Result<(), Error>;
+    fn row(&mut self, row: Row) -> Result<(), Error>;
     /// Ends the file and flushes it to the disk.
     fn finish(self: Box<Self>) -> Result<(), Error>;
 }
@@ -150,7 +150,7 @@ fn csv_text(cell: &Cell) -> String {
 }
 
 impl Table for Csv {
-    fn row(&mut self, row: &[Cell]) -> Result<(), Error> {
+    fn row(&mut self, row: Row) -> Result<(), Error> {
         Ok(self.writer.write_record(row.iter().map(csv_text))?)
     }
 
@@ -173,7 +173,12 @@ impl Lines {
         Ok(Self { writer: BufWriter::new(File::create(path)?), names: Vec::new() })
     }
 
-    pub fn value(&mut self, value: &Value) -> Result<(), Error> {
+    /// Whole lines, as they are.
+    pub fn lines(&mut self, lines: &[u8]) -> Result<(), Error> {
+        Ok(self.writer.write_all(lines)?)
+    }
+
+    fn value(&mut self, value: &Value) -> Result<(), Error> {
         serde_json::to_writer(&mut self.writer, value).map_err(|e| Error::File(e.to_string()))?;
         Ok(self.writer.write_all(b"\n")?)
     }
@@ -185,7 +190,7 @@ impl Lines {
 }
 
 impl Table for Lines {
-    fn row(&mut self, row: &[Cell]) -> Result<(), Error> {
+    fn row(&mut self, row: Row) -> Result<(), Error> {
         let object: Map<String, Value> = self.names.iter().cloned().zip(row.iter().map(Cell::json)).collect();
         self.value(&Value::Object(object))
     }
@@ -362,8 +367,8 @@ fn fixed(field: &Field, cell: &Cell) -> Result<FixedLenByteArray, Error> {
 }
 
 impl Table for Columns {
-    fn row(&mut self, row: &[Cell]) -> Result<(), Error> {
-        self.rows.push(row.to_vec());
+    fn row(&mut self, row: Row) -> Result<(), Error> {
+        self.rows.push(row);
         if self.rows.len() >= GROUP_ROWS { self.group() } else { Ok(()) }
     }
 

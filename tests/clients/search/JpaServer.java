@@ -1,3 +1,5 @@
+import ca.uhn.fhir.batch2.api.IJobMaintenanceService;
+import ca.uhn.fhir.batch2.jobs.export.BulkDataExportProvider;
 import ca.uhn.fhir.context.FhirContext;
 import ca.uhn.fhir.jpa.api.config.JpaStorageSettings;
 import ca.uhn.fhir.jpa.api.dao.IFhirSystemDao;
@@ -18,7 +20,7 @@ import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.springframework.context.annotation.AnnotationConfigApplicationContext;
 
-/** HAPI FHIR's JPA server in memory (H2), on a free port of 127.0.0.1, which it prints. */
+/** HAPI FHIR's JPA server in memory (H2) with Bulk Data export, on a free port of 127.0.0.1, which it prints. */
 public class JpaServer {
   public static void main(String[] args) throws Exception {
     var spring = new AnnotationConfigApplicationContext(TestR4Config.class, TestHSearchAddInConfig.NoFT.class);
@@ -32,6 +34,7 @@ public class JpaServer {
     var rest = new RestfulServer(context);
     rest.registerProviders(spring.getBean("myResourceProvidersR4", ResourceProviderFactory.class).createProviders());
     rest.registerProvider(spring.getBean(JpaSystemProvider.class));
+    rest.registerProvider(spring.getBean(BulkDataExportProvider.class));
     rest.setServerConformanceProvider(new JpaCapabilityStatementProvider(rest, spring.getBean("mySystemDaoR4", IFhirSystemDao.class),
         settings, spring.getBean(ISearchParamRegistry.class), spring.getBean(IValidationSupport.class)));
     rest.setPagingProvider(spring.getBean(DatabaseBackedPagingProvider.class));
@@ -47,6 +50,11 @@ public class JpaServer {
     server.start();
     System.out.println("http://127.0.0.1:" + connector.getLocalPort() + "/fhir");
     System.out.flush();
-    server.join();
+    // Nothing else moves the steps of a job on: its own schedule is off in this configuration and looks once a minute.
+    var maintenance = spring.getBean(IJobMaintenanceService.class);
+    while (server.isRunning()) {
+      maintenance.runMaintenancePass();
+      Thread.sleep(50);
+    }
   }
 }

@@ -1,12 +1,13 @@
 //! The whole record person by person, as it stood at one moment: for what reads everybody.
 
 use jiff::Timestamp;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 use serde_json::{Map, Value};
 
 use crate::error::{RecordError, Result};
 
-use super::text::Text;
+use super::text::unpacked;
 use super::{people, read};
 
 /// The record as it stood when the snapshot was taken: what is written meanwhile is not seen.
@@ -24,13 +25,34 @@ pub struct Place {
     pub person: String,
 }
 
-/// A resource as it stands, and when the record took it in.
+/// A resource as the record keeps it. It is parsed apart from the database, so that another thread can do that.
 #[derive(Clone, Debug)]
 pub struct Told {
-    /// The resource with `meta.versionId` and `meta.lastUpdated`.
-    pub resource: Value,
-    /// When the record took this version in.
-    pub at: Timestamp,
+    content: Vec<u8>,
+    version: i64,
+    at: Timestamp,
+}
+
+impl Told {
+    /// How much of it is kept, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.content.len()
+    }
+
+    /// The resource with `meta.versionId` and `meta.lastUpdated`, when the record took this version in.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub fn resource(&self) -> Result<Value> {
+        let text = unpacked(&self.content).map_err(|_| RecordError::Damaged)?;
+        let mut map: Map<String, Value> = serde_json::from_slice(&text)?;
+        if let Value::Object(meta) = map.entry("meta").or_insert_with(|| Value::Object(Map::new())) {
+            meta.insert("versionId".to_owned(), Value::String(self.version.to_string()));
+            meta.insert("lastUpdated".to_owned(), Value::String(self.at.to_string()));
+        }
+        Ok(Value::Object(map))
+    }
 }
 
 impl<'d> Snapshot<'d> {
@@ -67,15 +89,11 @@ impl<'d> Snapshot<'d> {
             let room = i64::try_from((most + 1).saturating_sub(out.len())).unwrap_or(i64::MAX);
             let mut rows = list.query(params![patient, room])?;
             while let Some(row) = rows.next()? {
-                let content: Option<Text> = row.get(0)?;
-                let mut map: Map<String, Value> =
-                    serde_json::from_str(&content.ok_or(RecordError::Damaged)?.0)?;
-                let at = read::time(row.get(2)?);
-                if let Value::Object(meta) = map.entry("meta").or_insert_with(|| Value::Object(Map::new())) {
-                    meta.insert("versionId".to_owned(), Value::String(row.get::<_, i64>(1)?.to_string()));
-                    meta.insert("lastUpdated".to_owned(), Value::String(at.to_string()));
-                }
-                out.push(Told { resource: Value::Object(map), at });
+                let content = match row.get_ref(0)? {
+                    ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
+                    _ => return Err(RecordError::Damaged),
+                };
+                out.push(Told { content, version: row.get(1)?, at: read::time(row.get(2)?) });
             }
         }
         if out.len() > most {

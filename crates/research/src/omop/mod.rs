@@ -40,6 +40,23 @@ pub struct Tally {
     pub first_day_of_period: u64,
 }
 
+impl Tally {
+    /// Adds what others came to.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let maps = [
+            (&mut self.rows, &other.rows),
+            (&mut self.unmapped, &other.unmapped),
+            (&mut self.left_out, &other.left_out),
+        ];
+        for (counts, more) in maps {
+            for (what, count) in more {
+                *counts.entry(what.clone()).or_default() += count;
+            }
+        }
+        self.first_day_of_period += other.first_day_of_period;
+    }
+}
+
 fn add(counts: &mut BTreeMap<String, u64>, what: &str) {
     *counts.entry(what.to_owned()).or_default() += 1;
 }

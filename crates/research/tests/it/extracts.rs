@@ -1,5 +1,6 @@
 //! Whole extracts: what leaves, what does not, and that a killed one ends with the same bytes.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -8,7 +9,9 @@ use causeway_access::choices::Choice;
 use causeway_research::deidentify::Key;
 use causeway_research::extract::{Job, REPORT, Report};
 use causeway_research::leak::Secrets;
-use causeway_research::{Dates, Error, Format, LegalBasis, PersonRecord, Population, Project, Tier};
+use causeway_research::{
+    Dates, Error, Format, LegalBasis, People, PersonRecord, Population, Project, Tier,
+};
 use serde_json::{Value, json};
 
 use super::people::{TODAY, person, project};
@@ -164,19 +167,24 @@ fn an_opt_out_between_two_extracts_takes_her_and_only_her() {
     }
 }
 
-/// Fails after some people, as often as it is read.
-struct Broken<'p>(&'p Vec<PersonRecord>, usize, std::cell::Cell<u32>);
+/// What could be read of so many people and no more.
+struct Broken<'p>(&'p Vec<PersonRecord>, usize);
 
 impl Population for Broken<'_> {
-    fn people(&self) -> Result<Box<dyn Iterator<Item = Result<PersonRecord, Error>> + '_>, Error> {
-        self.2.set(self.2.get() + 1);
-        // The first reading counts; the second, which writes, ends early.
-        let stop = if self.2.get() == 2 { self.1 } else { usize::MAX };
-        Ok(Box::new(self.0.iter().enumerate().map(move |(n, person)| match n < stop {
-            true => Ok(person.clone()),
+    fn people(&self) -> Result<People<'_>, Error> {
+        Ok(Box::new(self.0.iter().enumerate().map(|(n, person)| match n < self.1 {
+            true => Ok(person.clone().into()),
             false => Err(Error::File("gone".to_owned())),
         })))
     }
+}
+
+/// The same extract stopped while it writes: the files of all blocks from one on can't be made.
+fn stopped(project: &Project, people: &dyn Population, folder: &Path, block: usize, written: usize) {
+    let inn = folder.join(format!("Patient-{:04}.ndjson.part", written + 1));
+    std::fs::create_dir_all(&inn).expect("a folder in the way of the file");
+    run(project, people, folder, block).expect_err("it is cut off");
+    std::fs::remove_dir(&inn).expect("out of the way");
 }
 
 #[test]
@@ -186,18 +194,23 @@ fn what_was_cut_off_goes_on_and_ends_with_the_same_bytes() {
     let whole = folder.path().join("whole");
     let project = asking(Tier::Pseudonymised);
     run(&project, &people, &whole, 100).expect("an extract");
-    for stop in [0, 99, 100, 101, 350, 599] {
-        let cut = folder.path().join(format!("cut-{stop}"));
-        run(&project, &Broken(&people, stop, std::cell::Cell::new(0)), &cut, 100).expect_err("it is cut off");
+    for written in 0..6 {
+        let cut = folder.path().join(format!("cut-{written}"));
+        stopped(&project, &people, &cut, 100, written);
         assert!(!cut.join(REPORT).exists());
+        assert_eq!(cut.join("progress.json").exists(), written > 0);
         run(&project, &people, &cut, 100).expect("it goes on");
-        assert_eq!(files(&cut), files(&whole), "cut off after {stop}");
+        assert_eq!(files(&cut), files(&whole), "cut off after {written} blocks");
         // A finished one is not written over.
         assert!(run(&project, &people, &cut, 100).is_err());
     }
+    // What can't be read whole is not written at all.
+    let cut = folder.path().join("unread");
+    run(&project, &Broken(&people, 350), &cut, 100).expect_err("it can't be read");
+    assert!(files(&cut).is_empty(), "nothing of it leaves");
     // What another day or population left is not used.
     let cut = folder.path().join("other");
-    run(&project, &Broken(&people, 350, std::cell::Cell::new(0)), &cut, 100).expect_err("it is cut off");
+    stopped(&project, &people, &cut, 100, 3);
     let fewer: Vec<PersonRecord> = people.iter().skip(1).cloned().collect();
     let fresh = folder.path().join("fresh");
     run(&project, &fewer, &fresh, 100).expect("an extract");
@@ -205,31 +218,26 @@ fn what_was_cut_off_goes_on_and_ends_with_the_same_bytes() {
     assert_eq!(files(&cut), files(&fresh));
 }
 
-/// Somebody becomes sensitive while the extract is made.
-struct Changing<'p>(&'p Vec<PersonRecord>, std::cell::Cell<u32>);
+/// Counts how often it is read: a choice made between two readings would be in one of them alone.
+struct Once<'p>(&'p Vec<PersonRecord>, Cell<u32>);
 
-impl Population for Changing<'_> {
-    fn people(&self) -> Result<Box<dyn Iterator<Item = Result<PersonRecord, Error>> + '_>, Error> {
+impl Population for Once<'_> {
+    fn people(&self) -> Result<People<'_>, Error> {
         self.1.set(self.1.get() + 1);
-        let second = self.1.get() == 2;
-        Ok(Box::new(self.0.iter().enumerate().map(move |(n, person)| {
-            let mut person = person.clone();
-            if second && n == 3 {
-                person.choices = super::people::choices(&[Choice::Sensitive]);
-            }
-            Ok(person)
-        })))
+        self.0.people()
     }
 }
 
 #[test]
-fn a_choice_made_while_it_runs_stops_it() {
+fn everybody_is_read_once() {
     let people: Vec<PersonRecord> = (0..50).map(|n| person(n, &[])).collect();
-    for tier in [Tier::Pseudonymised, Tier::Aggregate] {
+    for tier in [Tier::Identifiable, Tier::Pseudonymised, Tier::Aggregate] {
         let folder = tempfile::tempdir().expect("a folder");
-        let outcome = run(&asking(tier), &Changing(&people, std::cell::Cell::new(0)), folder.path(), 100);
-        assert!(matches!(outcome, Err(Error::Changed)), "{outcome:?}");
-        assert!(!folder.path().join(REPORT).exists());
+        let once = Once(&people, Cell::new(0));
+        run(&asking(tier), &once, folder.path(), 100).expect("an extract");
+        assert_eq!(once.1.get(), 1);
+        let stays = files(folder.path()).into_keys().find(|name| name.contains("reading"));
+        assert_eq!(stays, None, "what is put aside has no name");
     }
 }
 
