@@ -95,7 +95,7 @@ pub(crate) fn restricted_code(resource: &Value, restricted: &Restricted) -> bool
             map.iter()
                 .any(|(name, value)| !(reference && name == "display") && restricted_code(value, restricted))
         }
-        Value::String(text) => restricted.names(&text.to_lowercase()),
+        Value::String(text) => restricted.names(text),
         _ => false,
     }
 }

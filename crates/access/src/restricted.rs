@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use aho_corasick::AhoCorasick;
 use serde::Deserialize;
 
 /// One member of a restricted set (a row of the file).
@@ -41,6 +42,8 @@ pub struct Restricted {
     members: Vec<Member>,
     by_code: HashMap<String, Vec<usize>>,
     terms: Vec<String>,
+    /// Finds any of the terms; letters of ASCII in any case.
+    finder: AhoCorasick,
 }
 
 /// Shortest term that is looked for in texts: shorter ones would hide what has nothing to do with them.
@@ -67,12 +70,14 @@ impl Restricted {
             }
             by_code.entry(member.code.clone()).or_default().push(n);
         }
-        let terms = members
+        let terms: Vec<String> = members
             .iter()
             .filter(|m| m.use_ == Use::Care && m.term.chars().count() >= TERM_MIN)
             .map(|m| m.term.to_lowercase())
             .collect();
-        Ok(Self { version: version.to_owned(), members, by_code, terms })
+        let finder = AhoCorasick::builder().ascii_case_insensitive(true).build(&terms);
+        let finder = finder.map_err(|e| e.to_string())?;
+        Ok(Self { version: version.to_owned(), members, by_code, terms, finder })
     }
 
     /// Whether a code is restricted in direct care. A code without a system counts: nobody can tell whose it is.
@@ -92,9 +97,12 @@ impl Restricted {
             .find(|m| system.is_none_or(|s| s.is_empty() || s == m.system))
     }
 
-    /// Whether a text names a restricted member by its term. Expects lower case.
-    pub fn names(&self, lower: &str) -> bool {
-        self.terms.iter().any(|term| lower.contains(term.as_str()))
+    /// Whether a text names a restricted member by its term, in any case of letters.
+    pub fn names(&self, text: &str) -> bool {
+        match text.is_ascii() {
+            true => self.finder.is_match(text),
+            false => self.finder.is_match(&text.to_lowercase()),
+        }
     }
 
     /// The terms that are looked for in texts, in lower case.

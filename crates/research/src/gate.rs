@@ -151,7 +151,7 @@ impl<'p> Gate<'p> {
                     open.extend(object.values());
                 }
                 Value::Array(list) => open.extend(list),
-                Value::String(text) if text.len() >= 5 && restricted.names(&text.to_lowercase()) => {
+                Value::String(text) if text.len() >= 5 && restricted.names(text) => {
                     return true;
                 }
                 _ => {}

@@ -354,7 +354,7 @@ impl Seeded {
     }
 
     /// Whether a person was in the answer, and how many entries tell of it; for a program and for a browser.
-    async fn ask(&mut self, path: &str) -> [(bool, usize); 2] {
+    pub async fn ask(&mut self, path: &str) -> [(bool, usize); 2] {
         let message = path.contains("{mesh}");
         let path = fill_in(path, &self.fill);
         let mut seen = [(false, 0); 2];

@@ -2,6 +2,7 @@
 
 mod access;
 mod attacks;
+mod audit_events;
 mod browser;
 mod budget;
 mod bulk;
@@ -13,6 +14,9 @@ mod doors;
 mod faulty;
 mod fhir;
 mod fhir_api;
+#[path = "../../../access/tests/it/fsh.rs"]
+#[allow(dead_code)]
+mod fsh;
 mod html;
 mod large;
 mod leaks;
