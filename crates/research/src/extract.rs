@@ -160,26 +160,31 @@ impl Job<'_> {
         // People of blocks that are there already.
         people.skip(progress.blocks * size)?;
         let maker = Maker { job: self, views, plan };
-        in_order(people.batches(), || (), |(), batch: Vec<Vec<u8>>| maker.batch(&batch), |batch| {
-            for leaving in batch {
-                let number = progress.blocks + 1;
-                let open = match &mut block {
-                    Some(open) => open,
-                    none => none.insert(Block::open(self, views, number)?),
-                };
-                in_block += 1;
-                progress.people += u64::from(leaving.is_there);
-                progress.omop.add(&leaving.tally);
-                open.person(leaving)?;
-                if in_block == size {
-                    in_block = 0;
-                    if let Some(full) = block.take() {
-                        self.settle(full, &mut progress)?;
+        in_order(
+            people.batches(),
+            || (),
+            |(), batch: Vec<Vec<u8>>| maker.batch(&batch),
+            |batch| {
+                for leaving in batch {
+                    let number = progress.blocks + 1;
+                    let open = match &mut block {
+                        Some(open) => open,
+                        none => none.insert(Block::open(self, views, number)?),
+                    };
+                    in_block += 1;
+                    progress.people += u64::from(leaving.is_there);
+                    progress.omop.add(&leaving.tally);
+                    open.person(leaving)?;
+                    if in_block == size {
+                        in_block = 0;
+                        if let Some(full) = block.take() {
+                            self.settle(full, &mut progress)?;
+                        }
                     }
                 }
-            }
-            Ok(())
-        })?;
+                Ok(())
+            },
+        )?;
         if let Some(last) = block.take() {
             self.settle(last, &mut progress)?;
         }

@@ -86,10 +86,15 @@ mod tests {
             (0..n * 7919 % 5).for_each(|_| thread::yield_now());
             if Some(n) == fail { broken() } else { Ok(n * 2) }
         };
-        let outcome = in_order(items, || 0, make, |n| {
-            taken.push(n);
-            Ok(())
-        });
+        let outcome = in_order(
+            items,
+            || 0,
+            make,
+            |n| {
+                taken.push(n);
+                Ok(())
+            },
+        );
         (taken, outcome)
     }
 
@@ -100,10 +105,15 @@ mod tests {
             assert_eq!(taken, (0..last).map(|n| n * 2).collect::<Vec<_>>());
             assert_eq!(outcome.is_ok(), last == 1_000);
         }
-        let outcome = in_order((0..50).map(Ok), || (), |(), n| Ok(n), |n| match n {
-            9 => Err(Error::File("full".to_owned())),
-            _ => Ok(()),
-        });
+        let outcome = in_order(
+            (0..50).map(Ok),
+            || (),
+            |(), n| Ok(n),
+            |n| match n {
+                9 => Err(Error::File("full".to_owned())),
+                _ => Ok(()),
+            },
+        );
         assert!(outcome.is_err(), "what can't be taken ends it");
     }
 }

@@ -109,17 +109,22 @@ impl Job<'_> {
             Ok(batch)
         };
         let people = batches(population.people()?, |person| person.as_ref().map_or(0, Unread::bytes));
-        in_order(people, || Gate::new(self.policies, self.project), batch, |batch| {
-            all.looked_at += batch.read.looked_at;
-            all.removed.merge(&batch.read.removed);
-            for (what, count) in batch.read.left_out {
-                *all.left_out.entry(what).or_default() += count;
-            }
-            batch.made.into_iter().try_for_each(|(mark, one)| {
-                digest.update(mark);
-                take(one)
-            })
-        })?;
+        in_order(
+            people,
+            || Gate::new(self.policies, self.project),
+            batch,
+            |batch| {
+                all.looked_at += batch.read.looked_at;
+                all.removed.merge(&batch.read.removed);
+                for (what, count) in batch.read.left_out {
+                    *all.left_out.entry(what).or_default() += count;
+                }
+                batch.made.into_iter().try_for_each(|(mark, one)| {
+                    digest.update(mark);
+                    take(one)
+                })
+            },
+        )?;
         all.digest = hex(&digest.finalize());
         Ok(all)
     }
@@ -176,7 +181,8 @@ impl Job<'_> {
             let mut lines = Vec::new();
             let mut line = |number: usize, resource: &Value| {
                 // Whether it is of the time that is asked is told by what it was made of.
-                let is_asked = self.selection.is_none_or(|s| raw.get(number).is_some_and(|r| s.is_of_time(r)));
+                let is_asked =
+                    self.selection.is_none_or(|s| raw.get(number).is_some_and(|r| s.is_of_time(r)));
                 lines.push(u8::from(is_asked));
                 serde_json::to_writer(&mut lines, resource).map_err(file_error)?;
                 lines.push(b'\n');

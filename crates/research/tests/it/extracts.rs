@@ -9,9 +9,7 @@ use causeway_access::choices::Choice;
 use causeway_research::deidentify::Key;
 use causeway_research::extract::{Job, REPORT, Report};
 use causeway_research::leak::Secrets;
-use causeway_research::{
-    Dates, Error, Format, LegalBasis, People, PersonRecord, Population, Project, Tier,
-};
+use causeway_research::{Dates, Error, Format, LegalBasis, People, PersonRecord, Population, Project, Tier};
 use serde_json::{Value, json};
 
 use super::people::{TODAY, person, project};

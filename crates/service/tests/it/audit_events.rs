@@ -70,8 +70,11 @@ async fn ig_15_what_every_address_leaves_behind_meets_its_pattern() {
         let claimed = event["meta"]["profile"][0].as_str().and_then(|url| url.strip_prefix(PROFILE));
         match claimed {
             Some(name) => {
-                let name = if name == "PrivacyDisclosure.Source" { "AuditPrivacyDisclosureSource" } else { name };
-                wrong.extend(patterns.check(name, event).iter().map(|what| format!("{name}: {what}: {event}")));
+                let name =
+                    if name == "PrivacyDisclosure.Source" { "AuditPrivacyDisclosureSource" } else { name };
+                wrong.extend(
+                    patterns.check(name, event).iter().map(|what| format!("{name}: {what}: {event}")),
+                );
             }
             // A pattern has an outcome of 0 and a restful act: what succeeded in one claims it.
             None if event["outcome"] == "0" && event["type"]["code"] == "rest" => {
