@@ -35,7 +35,7 @@ fn layer(name: &str) -> Option<u8> {
         "causeway-hl7v2" | "causeway-edifact" | "causeway-xml" | "causeway-json" | "causeway-fhir" => 1,
         "causeway-terminology" | "causeway-fhirpath" | "causeway-mime" => 2,
         "causeway-profile" | "causeway-hl7v3" | "causeway-adapter" => 3,
-        "causeway-stu3" | "causeway-conformance" | "causeway-local" => 4,
+        "causeway-stu3" | "causeway-conformance" | "causeway-ips" | "causeway-local" => 4,
         "causeway-exchange" | "causeway-locator" | "causeway-pack" | "causeway-seal" | "causeway-synth" => 6,
         "causeway-store" | "causeway-postgres" | "causeway-record" | "causeway-host" => 7,
         "causeway-access" => 8,

@@ -106,7 +106,7 @@ fn fhirpath_types(table: &str) -> String {
 fn table() -> String {
     let mut out = String::from("| format | from | versions | ways |\n|---|---|---|---|\n");
     for a in ADAPTERS {
-        let ways = if a.encodes() { "reads, writes" } else { "reads" };
+        let ways = causeway_adapter::ways(*a);
         out.push_str(&format!(
             "| [{}](crates/adapters/{}/README.md) `{}` | {} | {} | {ways} |\n",
             a.format().title,

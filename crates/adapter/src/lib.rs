@@ -331,12 +331,26 @@ pub trait Adapter: Sync {
         false
     }
 
+    /// Name and title of what [`Adapter::encode`] writes: the format's own, where it isn't a form with a name of its own.
+    fn written(&self) -> (&'static str, &'static str) {
+        (self.name(), self.format().title)
+    }
+
     /// Writes a FHIR bundle in this format.
     ///
     /// # Errors
     /// An issue where the bundle can't be expressed at all, or the format has no encoder.
     fn encode(&self, _bundle: &Value, _context: &Context) -> Result<Encoded, Issue> {
         Err(common::NO_ENCODER.issue())
+    }
+}
+
+/// Which ways an adapter goes, in words: `reads`, `reads, writes`, `reads, writes ips`.
+pub fn ways(adapter: &dyn Adapter) -> String {
+    match adapter.written().0 {
+        _ if !adapter.encodes() => "reads".to_owned(),
+        name if name == adapter.name() => "reads, writes".to_owned(),
+        name => format!("reads, writes {name}"),
     }
 }
 

@@ -204,6 +204,11 @@ impl AppState {
         self.adapters.iter().copied().find(|a| a.name() == name)
     }
 
+    /// The adapter that writes a format, by the name of what is written.
+    pub fn writer(&self, name: &str) -> Option<&'static dyn Adapter> {
+        self.adapters.iter().copied().find(|a| a.encodes() && a.written().0 == name)
+    }
+
     /// Gives the adapters that translate one input in a process of its own, for what may have killed this one. Once.
     pub fn isolate_with(&self, adapters: Adapters) {
         let _ = self.isolated.set(adapters);

@@ -753,7 +753,7 @@ fn adapters_text(as_json: bool) -> String {
             .iter()
             .map(|a| {
                 json!({"name": a.name(), "title": a.format().title, "sector": a.format().sector.words(), "summary": a.format().summary,
-                    "versions": a.format().versions, "mediaTypes": a.format().media_types, "encodes": a.encodes(),
+                    "versions": a.format().versions, "mediaTypes": a.format().media_types, "encodes": a.encodes(), "writtenAs": a.written().0,
                     "maps": a.maps().iter().map(|m| m.name).collect::<Vec<_>>()})
             })
             .collect();
@@ -766,7 +766,7 @@ fn adapters_text(as_json: bool) -> String {
             out.push_str(&format!("{}\n", a.format().sector.words()));
             sector = Some(a.format().sector);
         }
-        let ways = if a.encodes() { "reads and writes" } else { "reads" };
+        let ways = causeway_adapter::ways(*a);
         out.push_str(&format!(
             "  {:24} {} ({ways} {})\n",
             a.name(),

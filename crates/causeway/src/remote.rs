@@ -447,6 +447,9 @@ impl Adapter for Remote {
     fn encodes(&self) -> bool {
         self.local.encodes()
     }
+    fn written(&self) -> (&'static str, &'static str) {
+        self.local.written()
+    }
     fn encode(&self, bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
         self.local.encode(bundle, context)
     }

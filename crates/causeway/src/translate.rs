@@ -94,8 +94,11 @@ impl Files {
     fn write_back(&mut self, output: &Output) {
         let Some((to, context)) = self.to.clone() else { return };
         let number = self.report.bundles;
-        let name =
-            if number > 1 { format!("{number}.to-{}", to.name()) } else { format!("to-{}", to.name()) };
+        let name = if number > 1 {
+            format!("{number}.to-{}", to.written().0)
+        } else {
+            format!("to-{}", to.written().0)
+        };
         let written = serde_json::from_slice(&output.json)
             .map_err(|_| causeway_adapter::common::NO_ENCODER.issue())
             .and_then(|bundle| to.encode(&bundle, &context));
@@ -234,8 +237,9 @@ pub fn one(
 /// # Errors
 /// Which formats are written, where this one is not.
 pub fn writer(name: &str) -> Result<&'static dyn Adapter, String> {
-    crate::ADAPTERS.iter().copied().find(|a| a.name() == name && a.encodes()).ok_or_else(|| {
-        let known: Vec<&str> = crate::ADAPTERS.iter().filter(|a| a.encodes()).map(|a| a.name()).collect();
+    let mut written = crate::ADAPTERS.iter().copied().filter(|a| a.encodes());
+    written.clone().find(|a| a.written().0 == name).ok_or_else(|| {
+        let known: Vec<&str> = written.by_ref().map(|a| a.written().0).collect();
         format!("--to {name}: no format of this name is written; these are: {}", known.join(", "))
     })
 }

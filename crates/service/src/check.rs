@@ -35,7 +35,7 @@ pub fn findings(config: &Config, adapters: Adapters, endpoints: &[String]) -> Ve
     let mut known = Known {
         config,
         formats: adapters.iter().map(|a| a.name().to_owned()).collect(),
-        written: adapters.iter().filter(|a| a.encodes()).map(|a| a.name().to_owned()).collect(),
+        written: adapters.iter().filter(|a| a.encodes()).map(|a| a.written().0.to_owned()).collect(),
         options: adapters.iter().flat_map(|a| a.options()).copied().collect(),
         endpoints: config.endpoints.iter().map(|e| e.name.clone()).chain(endpoints.iter().cloned()).collect(),
         senders: config.organisations.iter().map(|o| o.code.clone()).chain(ods).collect(),

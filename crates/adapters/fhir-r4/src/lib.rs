@@ -1,13 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 mod doubt;
+mod encode;
 mod form;
 pub mod rules;
 mod shape;
 
 use std::collections::HashMap;
 
-use causeway_adapter::{Adapter, Confidence, Context, Detection, Format, Output, Sector, Sink, Telling};
+use causeway_adapter::{
+    Adapter, Confidence, Context, Detection, Encoded, Format, Output, Sector, Sink, Telling,
+};
 use causeway_core::{Issue, IssueCode, Ledger, Outcome, Severity, common};
 use causeway_fhir::systems;
 use causeway_json::{Node, Tree};
@@ -115,6 +118,18 @@ impl Adapter for FhirR4 {
 
     fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
         &[rules::ALL]
+    }
+
+    fn encodes(&self) -> bool {
+        true
+    }
+
+    fn written(&self) -> (&'static str, &'static str) {
+        ("ips", "International Patient Summary (FHIR R4 document)")
+    }
+
+    fn encode(&self, bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
+        encode::encode(bundle, context)
     }
 
     fn detect(&self, input: &[u8]) -> Detection {

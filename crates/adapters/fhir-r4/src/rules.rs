@@ -12,6 +12,8 @@ causeway_adapter::rules! {
     ENTRY_WITHOUT_RESOURCE Error Structure "entry-without-resource" "an entry of the Bundle has no resource";
     VALUE_REPAIRED Warning Value "value-repaired" "the value was not in the form that FHIR demands, and what it means is certain; it was put into that form"
         "have the sending system write it as FHIR demands";
+    SUMMARY_PATIENT Fatal Required "summary-patient-count" "a patient summary is of exactly one patient, and the bundle holds none or several";
+    SUMMARY_UNREADABLE Fatal NotSupported "summary-not-writable" "what was written could not be read again; nothing is sent";
     DATE_INVALID Warning Value "date-invalid" "the date or time can't be read; its text was kept, and not taken as a date"
         "correct the date at its source and send again";
 }

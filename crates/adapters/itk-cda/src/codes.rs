@@ -45,3 +45,15 @@ pub(crate) fn system(oid: &str) -> Option<Cow<'static, str>> {
     };
     Some(Cow::Borrowed(known))
 }
+
+/// The OID of a FHIR URI: the way back of [`system`].
+pub(crate) fn oid(uri: &str) -> Option<&str> {
+    Some(match uri {
+        systems::ODS_SITE => "2.16.840.1.113883.2.1.3.2.4.19.2",
+        "https://fhir.nhs.uk/Id/dos-service-id" => "2.16.840.1.113883.2.1.3.2.4.18.44",
+        systems::CONFIDENTIALITY => "2.16.840.1.113883.1.11.16926",
+        systems::INTERPRETATION => "2.16.840.1.113883.5.83",
+        systems::SDS_USER => "2.16.840.1.113883.2.1.3.2.4.18.27",
+        _ => return causeway_hl7v3::build::oid_of(uri),
+    })
+}

@@ -86,6 +86,11 @@ fn one<'d>(
         if s.about == About::Allergy && reaction(part).is_some() {
             continue;
         }
+        // How much of a medicine is to be supplied is said of it, and is no other request.
+        let supply = part.child("supply").filter(|_| element.name() == "substanceAdministration");
+        if supply.is_some_and(|s| s.child("product").is_none() && medicine::is_its_supply(element, s)) {
+            continue;
+        }
         // A text alone is a comment on the statement.
         let act =
             part.child("act").filter(|a| a.child("text").is_some() && a.child("entryRelationship").is_none());

@@ -4,6 +4,7 @@ mod account;
 mod acknowledgement;
 mod codes;
 mod document;
+mod encode;
 mod encounter;
 mod entry;
 pub mod limits;
@@ -21,11 +22,12 @@ mod value;
 mod write;
 
 use causeway_adapter::{
-    Adapter, Composer, Confidence, Context, Detection, Format, Rule, Sector, Sink, Telling,
+    Adapter, Composer, Confidence, Context, Detection, Encoded, Format, Rule, Sector, Sink, Telling,
 };
 use causeway_core::{Issue, Outcome};
 use causeway_terminology::Map;
 use causeway_xml::{Document, decode};
+use serde_json::Value;
 
 /// Clinical documents (CDA) of the NHS Interoperability Toolkit.
 #[derive(Clone, Copy, Debug, Default)]
@@ -82,6 +84,14 @@ impl Adapter for ItkCda {
             true => Detection::is(Confidence::Likely, version),
             false => Detection::no(),
         }
+    }
+
+    fn encodes(&self) -> bool {
+        true
+    }
+
+    fn encode(&self, bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
+        encode::encode(bundle, context)
     }
 
     fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {

@@ -167,10 +167,20 @@ fn immunisation(w: &mut Writer, s: &Statement<'_, '_>) {
     s.notes(w);
 }
 
+/// The supply within a medicine.
+fn supply<'d>(e: Element<'d>) -> Option<Element<'d>> {
+    e.children_named("entryRelationship").find_map(|r| r.child("supply"))
+}
+
+/// Whether a supply within a medicine is the one that its amount is read from.
+pub(crate) fn is_its_supply(e: Element<'_>, other: Element<'_>) -> bool {
+    e.attribute("moodCode").is_none_or(|mood| mood.text.trim() != "EVN")
+        && supply(e).is_some_and(|own| own.index() == other.index())
+}
+
 /// `quantity` of a supply, its own or one within.
 fn amount(w: &mut Writer, e: Element<'_>) {
-    let inner = e.children_named("entryRelationship").find_map(|r| r.child("supply"));
-    let own = e.child("quantity").or_else(|| inner.and_then(|s| s.child("quantity")));
+    let own = e.child("quantity").or_else(|| supply(e).and_then(|s| s.child("quantity")));
     if let Some(own) = own.filter(|q| causeway_hl7v3::write::is_number(*q)) {
         w.object("quantity", |w| quantity(w, own, ("", None), None));
     }

@@ -52,4 +52,9 @@ causeway_adapter::rules! {
         "nothing";
     ACKNOWLEDGED_FAILURE Warning BusinessRule "acknowledgement-failure" "the message says that another one was refused or failed; it holds no record"
         "find the message by its tracking id and see why it was refused";
+    WRITE_PATIENT Fatal Required "document-patient-count" "a document is of exactly one patient, and the bundle holds none or several";
+    WRITE_KIND Fatal Required "document-kind-unknown" "the bundle holds no document and does not say of which care it tells: it has no visit with a class that is known"
+        "send an Encounter with its class: inpatient, emergency or outpatient";
+    WRITE_SENSE Fatal BusinessRule "document-sense" "a document (CDA) can't say that it is withdrawn, that its patient's record is not in use, or that it is several; it was not written";
+    WRITE_UNREADABLE Fatal NotSupported "document-not-writable" "what was written could not be read again; nothing is sent";
 }

@@ -62,7 +62,11 @@ fn about<'d>(section: Option<Element<'d>>, element: Element<'d>) -> (About, Opti
 }
 
 fn by_section(section: Element<'_>) -> About {
-    let code = section.child("code").and_then(|c| c.attribute("code")).map_or("", |c| c.text.trim());
+    heading(section.child("code").and_then(|c| c.attribute("code")).map_or("", |c| c.text.trim()))
+}
+
+/// What the entries under a heading state, by the heading's code.
+pub(crate) fn heading(code: &str) -> About {
     HEADINGS.iter().find(|(heading, _)| *heading == code).map_or(About::Anything, |(_, about)| *about)
 }
 

@@ -103,7 +103,7 @@ fn encode(
     if endpoint.send == "bundle" {
         return Ok((output.bytes, output.media_type));
     }
-    let Some(adapter) = state.adapter(&endpoint.send) else {
+    let Some(adapter) = state.writer(&endpoint.send) else {
         return Err(End::park("format-unknown", "the endpoint asks for a format that no adapter writes"));
     };
     let Ok(bundle) = serde_json::from_slice::<Value>(&output.bytes) else {
@@ -114,7 +114,7 @@ fn encode(
         .encode(&bundle, &context)
         .map_err(|issue| End::park("not-expressible", &format!("{} ({})", issue.text, issue.rule)))?;
     let left = encoded.left_behind.len();
-    let text = format!("written as {}; {left} elements of the bundle left behind", adapter.format().title);
+    let text = format!("written as {}; {left} elements of the bundle left behind", adapter.written().1);
     events.push(NewEvent::new("encoded", adapter.name(), &text));
     for issue in encoded.left_behind.iter().take(LEFT_BEHIND_MAX) {
         let at = issue.position.as_ref().map(|p| p.path.as_str()).unwrap_or_default();

@@ -67,16 +67,13 @@ pub(super) fn write(
             &made.left_behind,
         ));
     }
-    let adapter = state
-        .adapter(send)
-        .filter(|a| a.encodes())
-        .ok_or_else(|| format!("no adapter writes the format {send}"))?;
+    let adapter = state.writer(send).ok_or_else(|| format!("no adapter writes the format {send}"))?;
     let context = state.context(&message.new.sender, message.received_at, &message.new.id, false);
     let made =
         adapter.encode(&bundle, &context).map_err(|issue| format!("{} ({})", issue.text, issue.rule))?;
     let extension = adapter.format().extensions.first().copied().unwrap_or("bin");
     let file_name = format!("{send}-{number}.{extension}");
-    Ok(finish(made.bytes, made.media_type, file_name, adapter.format().title, send, &made.left_behind))
+    Ok(finish(made.bytes, made.media_type, file_name, adapter.written().1, send, &made.left_behind))
 }
 
 fn finish(
