@@ -186,10 +186,10 @@ impl Entries<'_, '_> {
     }
 
     fn allergy(&mut self, r: &Value) -> Option<Tag> {
-        let refuted = coded(r, "verificationStatus") == "refuted";
-        if !refuted && !matches!(coded(r, "verificationStatus").as_str(), "" | "confirmed" | "unconfirmed")
-            || !refuted && !matches!(coded(r, "clinicalStatus").as_str(), "" | "active")
-        {
+        let (verified, clinical) = (coded(r, "verificationStatus"), coded(r, "clinicalStatus"));
+        let refuted = verified == "refuted";
+        let stated = matches!(verified.as_str(), "" | "confirmed" | "unconfirmed");
+        if !(refuted || stated && matches!(clinical.as_str(), "" | "active")) {
             return None;
         }
         let agent = concept("code", &r["code"], oid)?;

@@ -94,7 +94,7 @@ fn one(element: Element<'_>, depth: usize) -> String {
         tag = tag.with("listType", "ordered");
     }
     for (html, v3, of) in ATTRIBUTES {
-        if of.contains(cda) && !(html == "class" && !style.is_empty()) {
+        if of.contains(cda) && (html != "class" || style.is_empty()) {
             tag = tag.with(v3, element.attribute(html).map_or("", |leaf| leaf.text));
         }
     }
