@@ -88,7 +88,7 @@ impl std::fmt::Debug for Sessions {
 /// Where the system gives no randomness.
 pub fn random() -> Result<String, EngineError> {
     let mut bytes = [0_u8; 32];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| EngineError::Invalid("no randomness"))?;
+    getrandom::fill(&mut bytes).map_err(|_| EngineError::Invalid("no randomness"))?;
     Ok(hex(&bytes))
 }
 

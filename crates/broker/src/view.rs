@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use causeway_access::{Caller, caller};
-use causeway_core::NhsNumber;
+use causeway_core::{NhsNumber, address};
 pub use causeway_exchange::limits::COUNT_MAX;
 use causeway_exchange::{
     Event, Expectation, Message, MessageId, MessageQuery, OutputFacts, State as Stand, Translation,
@@ -154,15 +154,7 @@ impl ListQuery {
         ];
         for (name, text) in texts {
             if let Some(text) = given(text.as_ref()) {
-                out.push_str(&format!("&{name}="));
-                for byte in text.bytes() {
-                    match byte {
-                        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
-                            out.push(char::from(byte))
-                        }
-                        other => out.push_str(&format!("%{other:02X}")),
-                    }
-                }
+                out.push_str(&format!("&{name}={}", address::in_query(&text)));
             }
         }
         if let Some(limit) = self.limit {

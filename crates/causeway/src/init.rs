@@ -77,7 +77,7 @@ pub fn first(directory: &Path, listen: Option<&str>) -> Result<Made, String> {
 /// Where the system gives no randomness.
 pub fn secret() -> Result<String, String> {
     let mut bytes = [0u8; SECRET_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "no randomness can be had".to_owned())?;
+    getrandom::fill(&mut bytes).map_err(|_| "no randomness can be had".to_owned())?;
     Ok(bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

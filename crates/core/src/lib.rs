@@ -3,6 +3,7 @@
 //!
 //! Nothing here reads a clock, a file, a socket or randomness.
 
+pub mod address;
 pub mod common;
 pub mod format;
 pub mod identifier;

@@ -150,7 +150,7 @@ pub async fn problems_as_pages(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     if let Some(back) = back.filter(|_| response.status() == StatusCode::UNAUTHORIZED) {
         let page = portal::sign_in::page_of_ours(&back).unwrap_or("/");
-        let location = format!("/sign-in/choose?to={}", portal::sign_in::in_query(page));
+        let location = format!("/sign-in/choose?to={}", causeway_core::address::in_query(page));
         if let Ok(location) = HeaderValue::from_str(&location) {
             let headers = [(header::LOCATION, location), (header::VARY, HeaderValue::from_static("accept"))];
             return (StatusCode::SEE_OTHER, headers).into_response();

@@ -84,3 +84,11 @@ pub(crate) fn patient_of(kind: &str, map: &Map<String, Value>) -> String {
     }
     String::new()
 }
+
+/// Text cut to what an index keeps.
+pub(crate) fn cut(text: &str) -> &str {
+    match text.char_indices().nth(limits::INDEX_CHARS_MAX) {
+        Some((at, _)) => text.get(..at).unwrap_or(text),
+        None => text,
+    }
+}

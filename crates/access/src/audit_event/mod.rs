@@ -8,6 +8,7 @@ mod pars;
 pub use balp::balp;
 pub use pars::{PROFILE as PARS, Product, pars};
 
+use causeway_core::address;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -125,14 +126,7 @@ impl Party {
         if is_absolute(system) {
             return Some(system.to_owned());
         }
-        let name: String = system
-            .bytes()
-            .map(|b| match b {
-                b if b.is_ascii_alphanumeric() || b"-._~".contains(&b) => char::from(b).to_string(),
-                b => format!("%{b:02X}"),
-            })
-            .collect();
-        Some(format!("https://fhir.causeway.example/Id/issuer/{name}"))
+        Some(format!("https://fhir.causeway.example/Id/issuer/{}", address::segment(system)))
     }
 }
 

@@ -6,7 +6,7 @@ use causeway_fhir::{Ref, Writer, systems, types};
 use crate::bind::{Gate, Section};
 use crate::item::In;
 use crate::open::{Record, label};
-use crate::sections::{LISTS, legal, notes, people, plans, whole};
+use crate::sections::{LISTS, documents, legal, notes, people, plans};
 use crate::write;
 
 const LEGAL_CLOSED: &str = "legal information is passed on only with option legal-items";
@@ -43,7 +43,7 @@ pub fn sections(record: &mut Record<'_, '_, '_>) {
         review(record, item, &written);
     }
     for item in record.root.list("documents") {
-        record.write(&whole::DOCUMENTS, item, "", |_| {});
+        record.write(&documents::DOCUMENTS, item, "", |_| {});
     }
     if record.is_open(Gate::Legal) {
         affirmed(record);
@@ -299,7 +299,7 @@ pub fn file(
     let (patient, context, system) = (record.patient.clone(), record.c.context, record.system.clone());
     record.c.resource_with("DocumentReference", &key, &label(restricted), |w| {
         let env = write::Env { zone: &context.zone, system: &system };
-        write::item(w, document, &whole::DOCUMENTS, env);
+        write::item(w, document, &documents::DOCUMENTS, env);
         w.reference("subject", &patient, ());
         w.array("category", |w| {
             types::concept_element(w, crate::bind::section(category, file_words(category)), ());

@@ -20,10 +20,11 @@ use uuid::Uuid;
 use super::answer::{Sent, Verdict};
 use super::circuit::{Circuit, Whose, patient};
 use super::config::{Endpoint, Fault, Kind, Retry};
+use super::load::load;
 use super::mllp::Lines;
 use super::oauth::Tokens;
-use super::parcel::{Parcel, load};
-use super::{http, mllp, notification, watch};
+use super::parcel::Parcel;
+use super::{connection, http, mllp, notification, watch};
 use crate::bars;
 use crate::pipeline::worker::{self, End};
 use crate::state::{AppState, Shared};
@@ -67,7 +68,7 @@ impl Outbox {
             return Ok(link.clone());
         }
         let said = |text: &str| Verdict::later("settings", text, Whose::Endpoint);
-        let client = http::client(endpoint).await.map_err(|text| said(&text))?;
+        let client = connection::client(endpoint).await.map_err(|text| said(&text))?;
         let tls = match (&endpoint.ca, endpoint.kind) {
             (Some(ca), Kind::Mllp) => {
                 let (ca, certificate, key) = (ca.clone(), endpoint.certificate.clone(), endpoint.key.clone());

@@ -5,7 +5,7 @@ use reqwest::Url;
 
 use super::answer::Verdict;
 use super::config::{self, Endpoint, Kind};
-use super::http;
+use super::connection;
 use super::oauth::Tokens;
 use crate::state::Shared;
 
@@ -53,7 +53,7 @@ pub async fn fetch(state: &Shared, address: &str) -> Result<Fetched, FetchError>
         .max_by_key(|e| e.address.len())
         .ok_or(FetchError::NoEndpoint)?;
     let away = |text: &str| FetchError::Away(format!("{} ({text})", endpoint.name));
-    let client = http::client(endpoint).await.map_err(|text| away(&text))?;
+    let client = connection::client(endpoint).await.map_err(|text| away(&text))?;
     let authorization = Tokens::default().authorization(&client, endpoint, state.clock.now()).await;
     let authorization = authorization.map_err(|verdict| match verdict {
         Verdict::Later { detail, .. } | Verdict::Refused { detail, .. } | Verdict::Taken { detail, .. } => {
@@ -79,7 +79,8 @@ pub async fn fetch(state: &Shared, address: &str) -> Result<Fetched, FetchError>
     }
     let media_type = response.headers().get("content-type").and_then(|v| v.to_str().ok());
     let media_type = media_type.unwrap_or("application/octet-stream").to_owned();
-    let body = http::read(response, FETCH_BYTES_MAX + 1).await.map_err(|_| away("its answer broke off"))?;
+    let body =
+        connection::read(response, FETCH_BYTES_MAX + 1).await.map_err(|_| away("its answer broke off"))?;
     if body.len() > FETCH_BYTES_MAX {
         return Err(FetchError::TooLarge);
     }
@@ -91,7 +92,7 @@ pub async fn fetch(state: &Shared, address: &str) -> Result<Fetched, FetchError>
 /// # Errors
 /// A sentence that names no value.
 pub(crate) async fn post(state: &Shared, endpoint: &Endpoint, body: Vec<u8>) -> Result<(), String> {
-    let client = http::client(endpoint).await?;
+    let client = connection::client(endpoint).await?;
     let authorization = Tokens::default().authorization(&client, endpoint, state.clock.now()).await;
     let authorization = authorization.map_err(|_| "no token could be had".to_owned())?;
     let mut request = client

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::manifest::{CHAIN, Files, Link};
-use super::papers;
+use super::papers::{self, Collected, OUTCOMES, Row};
 
 /// Action of the audit entry that making a pack leaves. Such entries at the chain's end are not in the pack: making it twice
 /// gives the same pack.
@@ -30,38 +30,6 @@ const INVENTED: &str = "999";
 /// Folders of messages that the exchange wrote in a recipient's format.
 const WRITTEN: &str = "written";
 const SELF: &str = "causeway evidence";
-
-/// A pack before it is written.
-pub(super) struct Collected {
-    pub(super) files: Files,
-    /// What went wrong in the run, one sentence each.
-    pub(super) failures: Vec<String>,
-}
-
-/// A line of the reconciliation.
-pub(super) struct Row {
-    pub(super) folder: String,
-    pub(super) sender: String,
-    pub(super) door: String,
-    pub(super) adapter: String,
-    pub(super) state: String,
-    /// Items, and of these: mapped, mapped with loss, deciding, withheld, rejected, unsupported, structural, unexplained.
-    pub(super) counts: Option<[u64; 9]>,
-    pub(super) errors: u64,
-}
-
-/// Outcomes of the ledger's totals, in the order of [`Row::counts`].
-pub(super) const OUTCOMES: [&str; 9] = [
-    "items",
-    "mapped",
-    "mapped-with-loss",
-    "decides",
-    "withheld",
-    "rejected",
-    "unsupported",
-    "structural",
-    "unexplained",
-];
 
 struct Collector<'r> {
     files: Files,

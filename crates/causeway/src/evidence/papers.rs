@@ -8,8 +8,40 @@ use causeway_service::pages::assessor::{CLAUSES, COMMITMENT, LIMITS};
 use causeway_service::pages::results::Results;
 use serde_json::{Value, json};
 
-use super::collect::{Collected, OUTCOMES, Row};
+use super::manifest::Files;
 use crate::ADAPTERS;
+
+/// A pack before it is written.
+pub(super) struct Collected {
+    pub(super) files: Files,
+    /// What went wrong in the run, one sentence each.
+    pub(super) failures: Vec<String>,
+}
+
+/// A line of the reconciliation.
+pub(super) struct Row {
+    pub(super) folder: String,
+    pub(super) sender: String,
+    pub(super) door: String,
+    pub(super) adapter: String,
+    pub(super) state: String,
+    /// Items, and of these: mapped, mapped with loss, deciding, withheld, rejected, unsupported, structural, unexplained.
+    pub(super) counts: Option<[u64; 9]>,
+    pub(super) errors: u64,
+}
+
+/// Outcomes of the ledger's totals, in the order of [`Row::counts`].
+pub(super) const OUTCOMES: [&str; 9] = [
+    "items",
+    "mapped",
+    "mapped-with-loss",
+    "decides",
+    "withheld",
+    "rejected",
+    "unsupported",
+    "structural",
+    "unexplained",
+];
 
 const SELF: &str = "causeway evidence";
 const WRITTEN: &str = "written by hand, kept with the program";

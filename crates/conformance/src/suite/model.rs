@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::listen::{Listen, Route};
 use crate::limits::{CASES_MAX, STEPS_MAX};
 
 /// A suite: what one kind of endpoint is held to.
@@ -449,4 +448,55 @@ impl Suite {
     pub fn setting(&self, name: &str) -> Option<&Setting> {
         self.settings.iter().find(|s| s.name == name)
     }
+}
+
+/// Waits for the client under test.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// What the tester is to do now.
+    pub tell: Option<String>,
+    /// Seconds at most; a template.
+    pub seconds: String,
+    /// Milliseconds that are listened for when all that is needed has come.
+    pub more_ms: u64,
+    /// How it is answered: the first that fits.
+    #[serde(rename = "route")]
+    pub routes: Vec<Route>,
+}
+
+/// How one kind of act is answered.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Route {
+    /// Its name in what expectations see.
+    pub name: String,
+    /// Method; any where it is absent.
+    pub method: Option<String>,
+    /// Regular expression over the path; what its named groups hold are values of the templates.
+    pub path: Option<String>,
+    /// How often it is good; ever where it is absent.
+    pub times: Option<usize>,
+    /// It is good until the route of this name was taken.
+    pub before: Option<String>,
+    /// How often it must be taken before the step is over.
+    pub needed: usize,
+    /// Status over HTTP.
+    pub status: Option<u16>,
+    /// Headers.
+    pub headers: BTreeMap<String, String>,
+    /// Body.
+    pub body: String,
+    /// Code of an acknowledgement over MLLP (a template), or `auto`: CA where MSH-15 asks for one, else AA.
+    pub ack: Option<String>,
+    /// The control id that it names; that of the message unless given.
+    pub ack_id: Option<String>,
+    /// Bytes instead of an acknowledgement in a frame; `<VT>`, `<FS>` and `<CR>` stand for the characters of the frame.
+    pub raw: Option<String>,
+    /// Write in so many pieces.
+    pub pieces: usize,
+    /// Milliseconds before the answer.
+    pub delay_ms: u64,
+    /// Close the connection: without an answer, or in the middle of the one that is given.
+    pub close: bool,
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::expect::{self, Seen, mask};
-use super::model::{Auth, Case, Each, Extract, Level, Mllp, Step, Suite};
+use super::model::{Auth, Case, Each, Extract, Level, Listen, Mllp, Step, Suite};
 use super::result::{CaseResult, End, Exchange, Run};
 use super::values::Values;
 use super::wire::{Request, Said, Wire};
@@ -325,13 +325,7 @@ impl Runner<'_> {
     }
 
     /// Hears a client under test, and judges all that it did in this step.
-    fn listen(
-        &mut self,
-        case: &Case,
-        step: &Step,
-        listen: &listen::Listen,
-        found: &mut Found,
-    ) -> Result<(), String> {
+    fn listen(&mut self, case: &Case, step: &Step, listen: &Listen, found: &mut Found) -> Result<(), String> {
         let mut mesh = self.suite.mesh.clone();
         for text in mesh.iter_mut().flat_map(|m| [&mut m.password, &mut m.key]) {
             *text = self.values.fill(text)?;

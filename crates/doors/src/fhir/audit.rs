@@ -11,7 +11,7 @@ use causeway_host::problem::{Answer, Problem};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::search::Params;
+use super::query::Params;
 use super::{answer, golden, guard};
 
 /// Entries of a page.

@@ -8,7 +8,7 @@ use causeway_fhir::profiles::default_profile;
 use causeway_host::problem::Answer;
 use serde_json::{Value, json};
 
-use super::search::Params;
+use super::query::Params;
 use super::{answer, base, negotiate, param, type_of};
 
 /// Statements that this one fulfils, as far as their obligations (SHALL) go.

@@ -10,7 +10,7 @@ use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde_json::{Value, json};
 
-use super::search::{self, Params};
+use super::query::{self, Params};
 use super::{answer, base, format, golden, guard, json_answer, negotiate, param};
 use crate::operation;
 
@@ -85,7 +85,7 @@ async fn everything(
     let Some(mut opened) = opened else {
         return whole(&state, &reader, id, base, params, first, &sources)
             .await
-            .map(|r| search::in_form(r, form));
+            .map(|r| format::in_form(r, form));
     };
     // A reader whom a decision limits gets pages of what is left when it is cut.
     let form_only = |name: &str| matches!(name, "_count" | "_page" | "_format" | "_pretty");
@@ -117,7 +117,7 @@ async fn everything(
     page(&mut bundle, &format!("{base}/Patient/{id}/$everything"), &params)?;
     let tell = |_: &Value| (vec![entity], Vec::new());
     let bundle = opened.disclose(&state.gate, &reader, Act::Read, Sealed::new(bundle), tell).await?;
-    Ok(search::in_form(answer(StatusCode::OK, &bundle), form))
+    Ok(format::in_form(answer(StatusCode::OK, &bundle), form))
 }
 
 /// All of it, for the operator, whom nothing limits: written from the texts that the record keeps, and sent once that is
@@ -154,7 +154,7 @@ fn page(bundle: &mut Value, url: &str, params: &Params) -> Answer<()> {
     let count = number("_count").map_err(wrong)?;
     let from = number("_page").map_err(wrong)?.unwrap_or(0);
     let given: Params = params.iter().filter(|(name, _)| name != "_page").cloned().collect();
-    let mut links = vec![json!({"relation": "self", "url": search::url(url, params)})];
+    let mut links = vec![json!({"relation": "self", "url": query::url(url, params)})];
     if let Some(count) = count {
         if count == 0 {
             return Err(Problem::invalid("search", "_count is no number above 0"));
@@ -168,7 +168,7 @@ fn page(bundle: &mut Value, url: &str, params: &Params) -> Answer<()> {
         if from + shown.len() < length {
             let mut next = given;
             next.push(("_page".to_owned(), (from + shown.len()).to_string()));
-            links.push(json!({"relation": "next", "url": search::url(url, &next)}));
+            links.push(json!({"relation": "next", "url": query::url(url, &next)}));
         }
         shown.extend(said);
         match shown.is_empty() {

@@ -123,6 +123,12 @@ pub(super) fn resource_of(body: &[u8]) -> Answer<Value> {
     serde_json::from_slice(body).map_err(|_| ()).map_err(wrong)
 }
 
+/// Says to the layer that writes XML what was asked for, as a form's parameters are not in the address.
+pub(super) fn in_form(mut response: Response, form: Format) -> Response {
+    response.extensions_mut().insert(form);
+    response
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

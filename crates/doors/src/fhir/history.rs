@@ -9,7 +9,7 @@ use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde_json::{Value, json};
 
-use super::search::{self, Params};
+use super::query::{self, Params};
 use super::{answer, base, golden, guard, negotiate, param, type_of};
 
 pub(super) async fn of_one(
@@ -116,11 +116,11 @@ async fn of_many(state: Shared, reader: Reader, headers: HeaderMap, params: Para
         })
         .await?;
     let mut bundle = page.bundle;
-    let mut links = vec![json!({"relation": "self", "url": search::url(&path, &params)})];
+    let mut links = vec![json!({"relation": "self", "url": query::url(&path, &params)})];
     if let Some(next) = page.next {
         let mut given: Params = params.iter().filter(|(name, _)| name != "_page").cloned().collect();
         given.push(("_page".to_owned(), next.to_string()));
-        links.push(json!({"relation": "next", "url": search::url(&path, &given)}));
+        links.push(json!({"relation": "next", "url": query::url(&path, &given)}));
     }
     bundle["link"] = links.into();
     let patients = guard::patients_of(&bundle);

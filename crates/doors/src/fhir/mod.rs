@@ -8,6 +8,7 @@ mod format;
 mod golden;
 mod guard;
 mod history;
+mod query;
 mod read;
 mod search;
 mod smart;

@@ -11,7 +11,7 @@ use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde_json::{Value, json};
 
-use super::search::Params;
+use super::query::Params;
 use super::{answer, golden, guard, negotiate, param, type_of};
 
 fn gone(text: &'static str) -> Problem {

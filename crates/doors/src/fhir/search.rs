@@ -3,7 +3,6 @@
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
 use causeway_access::audit_event::Act;
 use causeway_access::record::SearchOptions;
 use causeway_access::{Reader, record_problem};
@@ -11,11 +10,9 @@ use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde_json::Value;
 
-use super::format::Format;
+use super::format::in_form;
+use super::query::Params;
 use super::{answer, audit, base, guard, negotiate, type_of, within};
-
-/// Parameters as given, decoded, in order.
-pub(super) type Params = Vec<(String, String)>;
 
 pub(super) async fn by_query(
     State(state): State<Shared>,
@@ -117,22 +114,4 @@ async fn search(
     }
     guard::write(&state, &reader, Act::Query, "", &raw, &patients).await?;
     Ok(in_form(answer(StatusCode::OK, &page.bundle), form))
-}
-
-/// Says to the layer that writes XML what was asked for, as a form's parameters are not in the address.
-pub(super) fn in_form(mut response: Response, form: Format) -> Response {
-    response.extensions_mut().insert(form);
-    response
-}
-
-/// An address with its parameters.
-pub(super) fn url(path: &str, params: &[(String, String)]) -> String {
-    let mut out = path.to_owned();
-    for (number, (name, value)) in params.iter().enumerate() {
-        out.push(if number == 0 { '?' } else { '&' });
-        out.push_str(&within::escape(name));
-        out.push('=');
-        out.push_str(&within::escape(value));
-    }
-    out
 }

@@ -11,7 +11,7 @@ use causeway_broker::subscription::{self, SUBSCRIPTION_BYTES_MAX, SUBSCRIPTIONS_
 use causeway_host::problem::{Answer, Problem};
 use serde_json::{Value, json};
 
-use super::search::{self, Params};
+use super::query::{self, Params};
 use super::{answer, base, format, negotiate, param};
 
 /// Subscriptions of a page.
@@ -137,7 +137,7 @@ pub(super) async fn read(
 ) -> Answer {
     let form = negotiate(&headers, param(&params, "_format"))?;
     let one = own(&state, &reader, &id).await?;
-    Ok(search::in_form(answer(StatusCode::OK, &one.shown()), form))
+    Ok(format::in_form(answer(StatusCode::OK, &one.shown()), form))
 }
 
 pub(super) async fn update(
@@ -228,13 +228,13 @@ pub(super) async fn search(
     if reached < found.len() && count > 0 {
         let mut next: Params = params.iter().filter(|(name, _)| name != "_page").cloned().collect();
         next.push(("_page".to_owned(), reached.to_string()));
-        let url = search::url(&format!("{base}/Subscription"), &next);
+        let url = query::url(&format!("{base}/Subscription"), &next);
         bundle["link"]
             .as_array_mut()
             .into_iter()
             .for_each(|l| l.push(json!({"relation": "next", "url": url})));
     }
-    Ok(search::in_form(answer(StatusCode::OK, &bundle), form))
+    Ok(format::in_form(answer(StatusCode::OK, &bundle), form))
 }
 
 fn searchset(base: &str, of: &str, entries: Vec<Value>) -> Value {
@@ -270,7 +270,7 @@ pub(super) async fn status(
     let form = negotiate(&headers, param(&params, "_format"))?;
     let one = own(&state, &reader, &id).await?;
     let bundle = statuses(&state, &base(&state, &headers), &format!("/{id}/$status"), vec![one]).await?;
-    Ok(search::in_form(answer(StatusCode::OK, &bundle), form))
+    Ok(format::in_form(answer(StatusCode::OK, &bundle), form))
 }
 
 /// `Subscription/$status`, of all that are asked for.
@@ -283,5 +283,5 @@ pub(super) async fn status_of_all(
     let form = negotiate(&headers, param(&params, "_format"))?;
     let found = found(&state, &reader, &params).await?;
     let bundle = statuses(&state, &base(&state, &headers), "/$status", found).await?;
-    Ok(search::in_form(answer(StatusCode::OK, &bundle), form))
+    Ok(format::in_form(answer(StatusCode::OK, &bundle), form))
 }

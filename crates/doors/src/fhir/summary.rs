@@ -9,8 +9,8 @@ use causeway_host::problem::{Answer, Problem};
 use causeway_ips::{About, Held, document};
 use serde_json::Value;
 
-use super::search::{self, Params};
-use super::{answer, base, golden, guard, negotiate, param};
+use super::query::Params;
+use super::{answer, base, format, golden, guard, negotiate, param};
 
 pub(super) async fn by_query(
     State(state): State<Shared>,
@@ -63,5 +63,5 @@ pub(super) async fn by_query(
             document = opened.disclose(&state.gate, &reader, Act::Read, Sealed::new(document), tell).await?;
         }
     }
-    Ok(search::in_form(answer(StatusCode::OK, &document), form))
+    Ok(format::in_form(answer(StatusCode::OK, &document), form))
 }

@@ -13,7 +13,7 @@ use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde_json::{Value, json};
 
-use super::search::Params;
+use super::query::{Params, url};
 use super::{answer, golden, guard, param};
 
 /// Most people whom a search for a Patient looks at.
@@ -296,15 +296,12 @@ impl Page {
     }
 
     fn bundle(self, kind: &str, params: &Params, options: &SearchOptions) -> Value {
-        let given: Vec<String> = params
-            .iter()
-            .filter(|(name, _)| name != "_page")
-            .map(|(name, value)| format!("{}={}", escape(name), escape(value)))
-            .collect();
-        let link = |extra: String| format!("{}/{kind}?{}{extra}", options.base, given.join("&"));
-        let mut links = vec![json!({"relation": "self", "url": link(String::new())})];
+        let mut given: Params = params.iter().filter(|(name, _)| name != "_page").cloned().collect();
+        let path = format!("{}/{kind}", options.base);
+        let mut links = vec![json!({"relation": "self", "url": url(&path, &given)})];
         if let Some(next) = self.next {
-            links.push(json!({"relation": "next", "url": link(format!("&_page={next}"))}));
+            given.push(("_page".to_owned(), next.to_string()));
+            links.push(json!({"relation": "next", "url": url(&path, &given)}));
         }
         let mut bundle =
             json!({"resourceType": "Bundle", "type": "searchset", "total": self.total, "link": links});
@@ -313,17 +310,4 @@ impl Page {
         }
         bundle
     }
-}
-
-/// Percent-encoding of a part of a query.
-pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~:/$,".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

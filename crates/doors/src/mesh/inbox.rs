@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use causeway_access::{Disclosure, Grant, OpenedMessage, Told};
 use causeway_broker::pipeline;
 use causeway_broker::state::AppState;
+use causeway_core::address;
 use causeway_exchange::{
     EngineError, InboxEntry, InboxQuery, Message, MessageId, MessageKind, PayloadReader, WorkflowFilter,
 };
@@ -128,21 +129,8 @@ fn position(text: &str) -> Option<u64> {
 
 /// A link of a list, with the parameters that are set.
 pub(super) fn link(mailbox: &str, list: &str, parameters: &[(&str, Option<String>)]) -> String {
-    let mut link = format!("/messageexchange/{mailbox}/{list}");
-    let set = parameters.iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
-    for (separator, (name, value)) in std::iter::once('?').chain(std::iter::repeat('&')).zip(set) {
-        link.push(separator);
-        link.push_str(name);
-        link.push('=');
-        for byte in value.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                link.push(char::from(byte));
-            } else {
-                link.push_str(&format!("%{byte:02X}"));
-            }
-        }
-    }
-    link
+    let set = parameters.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
+    address::with_query(&format!("/messageexchange/{mailbox}/{list}"), set)
 }
 
 /// `GET /messageexchange/{mailbox}/inbox`.

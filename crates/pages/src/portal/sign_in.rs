@@ -9,6 +9,7 @@ use causeway_access::audit_event::Act;
 use causeway_access::oidc::{COOKIE, Provider, SignInError, UnderWay};
 use causeway_access::{Caller, Reader, opened, session};
 use causeway_broker::state::Shared;
+use causeway_core::address::in_query;
 use causeway_exchange::EngineError;
 use causeway_host::Peer;
 use causeway_host::problem::{Answer, Problem};
@@ -80,17 +81,6 @@ const TO_CHARS_MAX: usize = 512;
 pub(crate) fn page_of_ours(to: &str) -> Option<&str> {
     let ours = to.starts_with('/') && !to.starts_with("//") && to.len() <= TO_CHARS_MAX;
     (ours && to.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '\\' | '<' | '>' | '"'))).then_some(to)
-}
-
-/// An address as a value in another's query.
-pub(crate) fn in_query(path: &str) -> String {
-    path.bytes().fold(String::new(), |mut out, byte| {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' => out.push(char::from(byte)),
-            other => out.push_str(&format!("%{other:02X}")),
-        }
-        out
-    })
 }
 
 #[derive(Template)]

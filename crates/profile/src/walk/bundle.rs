@@ -1,6 +1,7 @@
 //! Rules on whole Bundles: bdl-1 to bdl-12, fullUrls, ids.
 
 use super::Walker;
+use super::address::restful;
 use super::parts::BundleDigest;
 use crate::invariants::Object;
 use crate::report::Step;
@@ -47,14 +48,6 @@ impl<'a> Resolved<'a> {
 
 fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value.get(key).and_then(Value::as_str)
-}
-
-/// `Type` and `id` at the end of a RESTful URL, and what stands before them.
-pub(crate) fn restful(url: &str) -> Option<(&str, &str, &str)> {
-    let bare = url.split_once("/_history/").map_or(url, |(front, _)| front);
-    let (front, id) = bare.rsplit_once('/')?;
-    let (base, ty) = front.rsplit_once('/').unwrap_or(("", front));
-    ty.starts_with(|c: char| c.is_ascii_uppercase()).then_some((base, ty, id))
 }
 
 impl<'a> BundleIndex<'a> {

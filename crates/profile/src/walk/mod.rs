@@ -1,5 +1,6 @@
 //! The walk over a document: structure, cardinality, types, and the rules of profiles at each element.
 
+mod address;
 mod bundle;
 pub(crate) mod expressions;
 pub mod parts;

@@ -88,7 +88,7 @@ impl BundleDigest {
                 .entry(key)
                 .or_insert(Known { ty: u16::try_from(place).unwrap_or(u16::MAX), count: 0 });
             known.count = known.count.saturating_add(1);
-            if let Some((_, ty, id)) = super::bundle::restful(url) {
+            if let Some((_, ty, id)) = super::address::restful(url) {
                 let key = self.digest((ty, id));
                 self.by_id.insert(key);
             }

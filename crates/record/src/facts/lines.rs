@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::telling::{Line, Related, reference_in_words};
+use super::related::{Line, Related, reference_in_words};
 use crate::describe;
 use crate::limits;
 use crate::paths::{first_text, walk};

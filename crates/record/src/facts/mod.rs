@@ -12,6 +12,7 @@ mod immunisation;
 pub(crate) mod keys;
 pub(crate) mod lines;
 mod medicine;
+pub(crate) mod related;
 mod result;
 mod service;
 mod statement;
@@ -22,7 +23,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-pub use self::telling::{Line, Measured, Telling};
+pub use self::related::Line;
+pub use self::telling::{Measured, Telling};
 use crate::limits;
 use crate::model::Source;
 

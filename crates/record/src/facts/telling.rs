@@ -1,23 +1,15 @@
 //! What one source tells of one thing, in words, with what is compared.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::keys;
+use super::related::{Line, Related, contained, reference_in_words};
+use super::{keys, lines};
 use crate::model::{Key, Source, Version};
 use crate::paths::{first_text, walk};
 use crate::{dates, demographics, describe, policy};
-
-/// A labelled line: a note, an answer, a goal, a mitigation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Line {
-    /// What it is, such as `Note` or the question's own words; empty where the text speaks for itself.
-    pub label: String,
-    /// The source's words.
-    pub text: String,
-}
 
 /// A numeric result, for a table and a chart. The digits are those of the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -86,9 +78,6 @@ pub struct Telling {
     pub(crate) compared: String,
 }
 
-/// Resources that others refer to, by reference: medicines, practitioners, organisations, places.
-pub(crate) type Related = HashMap<String, Map<String, Value>>;
-
 /// Elements whose references name who did or wrote something, the most telling first.
 const WHO: &[&str] = &[
     "performer",
@@ -123,7 +112,7 @@ pub(crate) fn telling(version: &Version, elsewhere: &str, related: &Related) -> 
     let mut out = Telling {
         title: if title.is_empty() { describe::fallback(kind, map) } else { title },
         detail: describe::detail(map),
-        lines: super::lines::of(kind, map, related),
+        lines: lines::of(kind, map, related),
         compared: keys::value_of(map).unwrap_or_default(),
         low: dates::range(&date).map(|(low, _)| low),
         day: dates::day(&date),
@@ -158,38 +147,6 @@ fn medication_of(map: &Map<String, Value>, related: &Related) -> Option<Map<Stri
         let text = first_text(reference, &["display", "identifier.value"]);
         (!text.is_empty()).then(|| Map::from_iter([("text".to_owned(), Value::String(text.to_owned()))]))
     })
-}
-
-fn contained<'m>(map: &'m Map<String, Value>, id: &str) -> Option<&'m Map<String, Value>> {
-    let all = map.get("contained")?.as_array()?;
-    all.iter().filter_map(Value::as_object).find(|c| c.get("id").and_then(Value::as_str) == Some(id))
-}
-
-/// A reference in words: its display, else the name of what it leads to. A raw reference is no word.
-pub(crate) fn reference_in_words(
-    reference: &Map<String, Value>,
-    map: &Map<String, Value>,
-    related: &Related,
-) -> String {
-    let display = first_text(reference, &["display"]);
-    if !display.is_empty() {
-        return display.to_owned();
-    }
-    let target = first_text(reference, &["reference"]);
-    let found = match target.strip_prefix('#') {
-        Some(id) => contained(map, id),
-        None => related.get(target),
-    };
-    found.map(name_of).unwrap_or_default()
-}
-
-/// The name of an organisation, a person or a place.
-pub(crate) fn name_of(resource: &Map<String, Value>) -> String {
-    match resource.get("name") {
-        Some(Value::String(name)) => name.clone(),
-        Some(Value::Array(_)) => describe::name(resource),
-        _ => first_text(resource, &["code.text", "code.coding.display", "practitioner.display"]).to_owned(),
-    }
 }
 
 fn who(map: &Map<String, Value>, related: &Related) -> String {

@@ -14,7 +14,7 @@ use crate::reference::key_of;
 use crate::{dates, golden, limits, parameters};
 
 use super::text::Text;
-use super::{people, read, searchset};
+use super::{people, read};
 
 /// Everything of the person of a Patient, or the part of it that is asked for.
 pub(crate) fn everything_of_patient(
@@ -153,10 +153,10 @@ impl Part {
         }
         let path = format!("Patient/{patient}/$everything");
         let mut links =
-            vec![json!({"relation": "self", "url": searchset::url_of(base, &path, asked.iter(), None)})];
+            vec![json!({"relation": "self", "url": read::url_of(base, &path, asked.iter(), None)})];
         if let Some(rid) = next {
             let kept = asked.iter().filter(|(name, _)| name != "_page");
-            let url = searchset::url_of(base, &path, kept, Some(&rid.to_string()));
+            let url = read::url_of(base, &path, kept, Some(&rid.to_string()));
             links.push(json!({"relation": "next", "url": url}));
         }
         links

@@ -9,21 +9,13 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::{CachedStatement, Connection, params};
 use serde_json::{Map, Value};
 
+use crate::dates;
 use crate::error::Result;
 use crate::model::Key;
 use crate::params::{self, Kind, Param};
-use crate::paths::{each, fold};
-use crate::{dates, limits};
+use crate::paths::{cut, each, fold};
 
 use super::links::Links;
-
-/// Text cut to what an index keeps.
-pub(crate) fn cut(text: &str) -> &str {
-    match text.char_indices().nth(limits::INDEX_CHARS_MAX) {
-        Some((at, _)) => text.get(..at).unwrap_or(text),
-        None => text,
-    }
-}
 
 /// Calls `f` with system and code of every token in an element.
 pub(crate) fn tokens(value: &Value, f: &mut dyn FnMut(&str, &str)) {

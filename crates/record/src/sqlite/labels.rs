@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::error::Result;
-use crate::paths::walk;
+use crate::paths::{cut, walk};
 
-use super::index::{cut, tokens};
+use super::index::tokens;
 
 /// Parameter, code, system.
 type Label = (&'static str, String, String);

@@ -14,7 +14,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use crate::error::Result;
 use crate::reference::key_of;
 
-use super::index::cut;
+use crate::paths::cut;
 
 /// The parameter whose targets are kept in `ix_target` too.
 pub(crate) const TARGET: &str = "target";

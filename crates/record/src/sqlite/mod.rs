@@ -14,7 +14,6 @@ mod read;
 mod schema;
 mod sealing;
 mod search;
-mod searchset;
 mod snapshot;
 mod summary;
 mod text;

@@ -66,7 +66,7 @@ fn named(db: &Connection, reference: String) -> Result<String> {
     let Some(key) = crate::reference::key_of(&reference) else { return Ok(reference) };
     let found = read::current(db, &key.kind, &key.id)?;
     let map = found.as_ref().and_then(|v| v.resource.as_object());
-    Ok(map.map(crate::facts::telling::name_of).unwrap_or_default())
+    Ok(map.map(crate::facts::related::name_of).unwrap_or_default())
 }
 
 /// A list of persons.

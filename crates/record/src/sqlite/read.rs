@@ -1,5 +1,6 @@
 //! Reading resources, their versions, their origins, and everything of a person.
 
+use causeway_core::address;
 use causeway_core::{Sector, Telling};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -257,6 +258,18 @@ pub(crate) fn references(value: &Value, out: &mut Vec<Key>) {
         }
         _ => {}
     }
+}
+
+/// A URL with parameters, and the token of a page.
+pub(crate) fn url_of<'p>(
+    base: &str,
+    path: &str,
+    kept: impl Iterator<Item = &'p (String, String)>,
+    next: Option<&str>,
+) -> String {
+    let next = next.map(|token| ("_page", token));
+    let all = kept.map(|(name, value)| (name.as_str(), value.as_str())).chain(next);
+    address::with_query(&format!("{base}/{path}"), all)
 }
 
 /// An entry of a searchset.

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::error::Result;
 use crate::facts::keys::Times;
-use crate::facts::telling::{self, Related};
+use crate::facts::related::Related;
+use crate::facts::telling;
 use crate::facts::{self, Telling};
 use crate::model::{ExpectedSource, Key, Notice, SourceSummary, Version};
 use crate::sections::{HEADINGS, section_of};

@@ -6,7 +6,7 @@ use super::{Reader, read};
 use crate::about_me::{HEADINGS, QUESTIONNAIRE};
 use crate::bind::Section;
 use crate::compose::PERTAINS_TO_GOAL;
-use crate::sections::{LISTS, legal, notes, people, plans, whole};
+use crate::sections::{LISTS, documents, legal, notes, people, plans};
 
 /// Every section.
 pub fn all(reader: &mut Reader<'_>, record: &mut Map<String, Value>, patient: usize) {
@@ -142,7 +142,7 @@ fn special(reader: &mut Reader<'_>, at: usize, section: &Section, item: &mut Map
 fn legal_document(reader: &mut Reader<'_>, owner: usize, item: &mut Map<String, Value>) {
     let found = reader.children(owner, "DocumentReference").first().copied();
     let Some(at) = found else { return };
-    let document = read::item(reader, at, &whole::DOCUMENTS, usize::MAX);
+    let document = read::item(reader, at, &documents::DOCUMENTS, usize::MAX);
     if let Some(resource) = reader.resources.get_mut(at) {
         for own in ["category", "context.related[0]", "subject"] {
             resource.take(own);
@@ -158,14 +158,14 @@ fn documents(reader: &mut Reader<'_>, record: &mut Map<String, Value>, patient: 
             // Read with the item that it belongs to.
             Some("legal-document") => {}
             Some("about-me") => {
-                let item = read::item(reader, at, &whole::DOCUMENTS, patient);
+                let item = read::item(reader, at, &documents::DOCUMENTS, patient);
                 if let Some(resource) = reader.resources.get_mut(at) {
                     resource.take("category");
                 }
                 push_at(record, "aboutMe.multimedia", item);
             }
             _ => {
-                let item = read::item(reader, at, &whole::DOCUMENTS, patient);
+                let item = read::item(reader, at, &documents::DOCUMENTS, patient);
                 push(record, "documents", item);
             }
         }

@@ -5,8 +5,8 @@ use causeway_json::shape::{Field, Object, Shape};
 
 use crate::bind::{Bind, Gate, Kind, SUPPORT_ROLE, Section, bind, detail, note, section};
 use crate::forms::*;
+use crate::sections::documents::ATTACHMENT;
 use crate::sections::people::ROLES_SYSTEM;
-use crate::sections::whole::ATTACHMENT;
 
 /// Marks capacity assessments.
 pub static CAPACITY_CODE: Coding<'static> = section("capacity-assessment", "Mental capacity assessment");

@@ -1,6 +1,7 @@
 //! The sections of a record as tables.
 
 pub mod clinical;
+pub mod documents;
 pub mod legal;
 pub mod notes;
 pub mod people;

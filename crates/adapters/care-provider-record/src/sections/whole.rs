@@ -1,11 +1,12 @@
-//! The record as a whole, the About Me, and documents.
+//! The record as a whole, and the About Me.
 
 use causeway_fhir::Coding;
 use causeway_json::shape::{Field, Object, Shape};
 
-use crate::bind::{Bind, Kind, Section, bind, detail, section};
+use crate::bind::section;
 use crate::forms::*;
 use crate::limits;
+use crate::sections::documents::ATTACHMENT;
 use crate::sections::{clinical, legal, notes, people, plans};
 
 /// Canonical of the schema, and the value of `$schema`.
@@ -15,43 +16,6 @@ pub const SCHEMA_ID: &str = "https://fhir.causeway.example/schema/dscr-record-0.
 pub static RECORD_CODE: Coding<'static> = section("record", "Care provider's record");
 /// Marks an About Me in pictures or sound.
 pub static ABOUT_ME_CODE: Coding<'static> = section("about-me", "About Me");
-
-/// A file: PRSB's text or multimedia file.
-pub static ATTACHMENT: Object = Object {
-    fields: &[
-        RECORD_UID,
-        VERSION,
-        RECORDED_BY,
-        Field::optional("type", "what kind of document", CODED),
-        Field::optional("title", "title", SHORT),
-        Field::optional("description", "what it shows", SHORT),
-        Field::optional("date", "when it was made", WHEN),
-        Field::required("contentType", "media type", Shape::Form(&MEDIA_TYPE)),
-        Field::optional("data", "the file, base64", Shape::Form(&BASE64)),
-        Field::optional("url", "where the file is", Shape::Form(&URI)),
-    ],
-    any_of: &["data", "url"],
-    classes: &[],
-};
-
-/// Documents and multimedia.
-pub static DOCUMENTS: Section =
-    Section::new("documents", &ATTACHMENT, "DocumentReference", "subject", DOCUMENT_BINDS).open_to_others();
-
-/// Members of a document, also of those that belong to an About Me or a legal item.
-pub const DOCUMENT_BINDS: &[Bind] = &[
-    detail("recordedBy.role"),
-    detail("recordedBy.contact"),
-    bind("", "status", Kind::Fixed("current")),
-    bind("type", "type", Kind::Concept),
-    bind("recordedBy.name", "author[]", Kind::Display),
-    bind("description", "description", Kind::Text),
-    bind("contentType", "content[].attachment.contentType", Kind::Text),
-    bind("data", "content[].attachment.data", Kind::Text),
-    bind("url", "content[].attachment.url", Kind::Text),
-    bind("title", "content[].attachment.title", Kind::Text),
-    bind("date", "content[].attachment.creation", Kind::DateTime),
-];
 
 const fn list(of: &'static Shape) -> Shape {
     Shape::List { of, min: 0, max: limits::SECTION_ITEMS_MAX }

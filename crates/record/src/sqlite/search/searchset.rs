@@ -7,11 +7,11 @@ use crate::error::Result;
 use crate::model::{SearchOptions, SearchPage, Version};
 use crate::{limits, params};
 
-use super::search::{Include, Query};
-use super::{people, person, read};
+use super::super::{people, person, read};
+use super::query::{Include, Query};
 
 #[allow(clippy::too_many_arguments, reason = "the parts of one answer, used here only")]
-pub(crate) fn answer(
+pub(super) fn answer(
     db: &Connection,
     kind: &str,
     given: &[(String, String)],
@@ -151,36 +151,5 @@ fn url(
 ) -> String {
     let kept =
         given.iter().filter(|(name, _)| !query.unknown.contains(name) && (next.is_none() || name != "_page"));
-    url_of(&options.base, kind, kept, next)
-}
-
-/// A URL with parameters, and the token of a page.
-pub(crate) fn url_of<'p>(
-    base: &str,
-    path: &str,
-    kept: impl Iterator<Item = &'p (String, String)>,
-    next: Option<&str>,
-) -> String {
-    let mut out = format!("{base}/{path}");
-    let next = next.map(|token| ("_page", token));
-    let all = kept.map(|(name, value)| (name.as_str(), value.as_str())).chain(next);
-    for (number, (name, value)) in all.enumerate() {
-        out.push(if number == 0 { '?' } else { '&' });
-        encode(&mut out, name);
-        out.push('=');
-        encode(&mut out, value);
-    }
-    out
-}
-
-/// Percent-encoding of all but the unreserved characters (RFC 3986, 2.3) and `:`, `,`, `/`.
-fn encode(out: &mut String, text: &str) {
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b',' | b'/' => {
-                out.push(char::from(byte));
-            }
-            other => out.push_str(&format!("%{other:02X}")),
-        }
-    }
+    read::url_of(&options.base, kind, kept, next)
 }
