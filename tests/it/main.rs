@@ -5,6 +5,7 @@ mod assessor;
 mod cases;
 mod conform;
 mod fixtures;
+mod interweave;
 mod kinds;
 mod layers;
 mod modules;

@@ -1,5 +1,6 @@
 //! Fixture cases: one folder each, `fixtures/ADAPTER/CASE/`.
 
+pub mod fsh;
 pub mod population;
 pub mod sections;
 pub mod truth;

@@ -30,7 +30,11 @@ pub fn version(media_type: &str) -> Option<&str> {
 
 /// Whether a document that its sender calls FHIR R4 is a record: one resource, or a Bundle that tells and does not only ask.
 pub fn is_record(input: &[u8]) -> bool {
-    let Ok(document) = serde_json::from_slice::<Value>(input) else { return false };
+    let document = match causeway_profile::is_xml(input) {
+        true => causeway_profile::Definitions::r4().from_xml(input).ok(),
+        false => serde_json::from_slice::<Value>(input).ok(),
+    };
+    let Some(document) = document else { return false };
     let Some(kind) = document["resourceType"].as_str() else { return false };
     let first = &document["entry"][0]["resource"]["resourceType"];
     match (kind, document["type"].as_str()) {

@@ -49,12 +49,13 @@ impl Service {
     /// The HTTP door, FHIR API and messaging, pages, health and metrics; the workers that translate, record and
     /// deliver; the acknowledgement watch. TLS where the configuration says so.
     pub fn new(state: Shared) -> Self {
+        let bars = middleware::from_fn_with_state(state.clone(), process_message::hold_reads);
         let router = Router::new()
             .route("/health", get(health::health))
             .route("/metrics", get(metrics::metrics))
             .route("/openapi.json", get(openapi::openapi))
             .merge(http::router())
-            .merge(fhir::router())
+            .merge(fhir::router().layer(bars))
             .merge(validate::router())
             .merge(pages::router())
             .merge(causeway_onramp::router())

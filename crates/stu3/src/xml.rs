@@ -1,4 +1,4 @@
-//! FHIR XML into the tree that FHIR JSON gives. What repeats is an array by STU3's own table, numbers and booleans keep
+//! FHIR XML into the tree that FHIR JSON gives. What repeats is an array by the version's own table, numbers and booleans keep
 //! their kind, a narrative is one text as it stands, and what FHIR does not have (other namespaces, attributes, loose
 //! text) is kept under a name that no element has.
 
@@ -78,11 +78,25 @@ pub fn root_name(head: &str) -> Option<&str> {
     name.get(..end).map(|n| n.rsplit(':').next().unwrap_or(n))
 }
 
-/// Reads FHIR XML. Its values are entered into the ledger by the pointers that they have in JSON.
+/// The rules of this reader, for [`causeway_adapter::Adapter::rules`].
+pub const RULES: &[causeway_adapter::Rule] = &[rules::XML_NAMESPACE, rules::XML_DEEP];
+
+/// The type of a member and whether it repeats, by its owner (a path of a resource, or the name of a data type) and its name.
+pub type Table = fn(&str, &str) -> (String, bool);
+
+/// Reads FHIR XML of STU3. Its values are entered into the ledger by the pointers that they have in JSON.
 ///
 /// # Errors
 /// A fatal issue with its place: it is no XML, not of FHIR's namespace, or nested too deeply.
 pub fn read(input: &[u8], ledger: &mut Ledger) -> Result<Tree<'static>, Issue> {
+    read_by(typed, input, ledger)
+}
+
+/// The same by the types of another version.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_by(typed: Table, input: &[u8], ledger: &mut Ledger) -> Result<Tree<'static>, Issue> {
     let text = decode(input).map_err(|e| e.issue())?;
     let mut scratch = Ledger::new();
     let document = Document::parse(&text, &mut scratch).map_err(|e| e.issue())?;
@@ -91,7 +105,7 @@ pub fn read(input: &[u8], ledger: &mut Ledger) -> Result<Tree<'static>, Issue> {
         let place = causeway_core::Position::new("the root element", root.span());
         return Err(rules::XML_NAMESPACE.issue().at(place));
     }
-    let mut reader = Reader { tree: Builder::default(), scratch: &scratch, input, deep: None };
+    let mut reader = Reader { tree: Builder::default(), scratch: &scratch, input, typed, deep: None };
     reader.resource("", root, 0);
     if let Some(span) = reader.deep {
         let place = causeway_core::Position::new("an element", span);
@@ -184,6 +198,7 @@ struct Reader<'d> {
     tree: Builder,
     scratch: &'d Ledger,
     input: &'d [u8],
+    typed: Table,
     /// Where the first element lies that is too deep.
     deep: Option<Span>,
 }
@@ -250,7 +265,7 @@ impl<'d> Reader<'d> {
             }
             return self.foreign(name, all);
         }
-        let (ty, repeats) = typed(owner, name);
+        let (ty, repeats) = (self.typed)(owner, name);
         let many = repeats || all.len() > 1;
         if ty == "Resource" {
             let inner: Vec<Element<'d>> = all.iter().flat_map(|e| e.children()).collect();
@@ -263,8 +278,13 @@ impl<'d> Reader<'d> {
             }
             return;
         }
+        // A value that is not there, with what is said of it: `<birthDate><extension …/></birthDate>`.
+        let of_value = ty.starts_with(|c: char| c.is_ascii_lowercase());
+        let bare = |e: &Element<'d>| {
+            of_value && e.children().next().is_some() && e.children().all(|c| c.name() == "extension")
+        };
         let primitive = |e: &Element<'d>| e.attribute("value").is_some();
-        if all.iter().any(primitive) {
+        if all.iter().any(|e| primitive(e) || bare(e)) {
             self.primitives(name, &ty, all, many, depth);
             return;
         }
@@ -284,10 +304,11 @@ impl<'d> Reader<'d> {
     /// Values, and what is said beside them.
     fn primitives(&mut self, name: &str, ty: &str, all: &[Element<'d>], many: bool, depth: usize) {
         let Some(first) = all.first() else { return };
-        if many {
+        let valued = all.iter().any(|e| e.attribute("value").is_some());
+        if many && valued {
             self.tree.begin(name, Kind::Array, first.span());
         }
-        for element in all {
+        for element in all.iter().filter(|_| valued) {
             let own = if many { "" } else { name };
             match element.attribute("value") {
                 Some(leaf) => {
@@ -298,7 +319,7 @@ impl<'d> Reader<'d> {
                 None => {}
             }
         }
-        if many {
+        if many && valued {
             self.tree.end();
         }
         let beside = |e: &Element<'d>| {

@@ -5,6 +5,7 @@ mod encode;
 mod form;
 pub mod rules;
 mod shape;
+mod xml;
 
 use std::collections::HashMap;
 
@@ -30,9 +31,17 @@ const DETECT_BYTES: usize = 16 * 1024;
 const DETECT_VERSION_BYTES: usize = 256 * 1024;
 /// What R4 has and STU3 can't have: HL7's own code systems of R4, UK Core.
 const R4_MARKS: [&[u8]; 2] = [b"terminology.hl7.org/", b"/StructureDefinition/UKCore-"];
-/// What STU3 has and R4 can't have.
-const STU3_MARKS: [&[u8]; 4] =
-    [b"\"ProcedureRequest\"", b"\"ReferralRequest\"", b"\"assertedDate\"", b"\"taken\""];
+/// What STU3 has and R4 can't have, in JSON and in XML.
+const STU3_MARKS: [&[u8]; 8] = [
+    b"\"ProcedureRequest\"",
+    b"\"ReferralRequest\"",
+    b"\"assertedDate\"",
+    b"\"taken\"",
+    b"<ProcedureRequest",
+    b"<ReferralRequest",
+    b"<assertedDate ",
+    b"<taken ",
+];
 /// Bytes of an unmarked document that is read whole to see which version it is of.
 const DETECT_WHOLE_BYTES: usize = 8 * 1024 * 1024;
 /// Levels of a resource: what the JSON reader lets through.
@@ -103,8 +112,8 @@ pub const FORMAT: Format = Format {
     sector: Sector::Health,
     telling: Telling::Event,
     versions: &["FHIR R4 (4.0.1), UK Core"],
-    media_types: &["application/fhir+json; fhirVersion=4.0", "application/fhir+json"],
-    extensions: &["json"],
+    media_types: &["application/fhir+json; fhirVersion=4.0", "application/fhir+json", "application/fhir+xml; fhirVersion=4.0"],
+    extensions: &["json", "xml"],
 };
 
 impl Adapter for FhirR4 {
@@ -113,11 +122,14 @@ impl Adapter for FhirR4 {
     }
 
     fn control_id(&self, input: &[u8]) -> Option<String> {
-        causeway_adapter::control_id::json_text(input, "id")
+        match causeway_profile::is_xml(input) {
+            true => causeway_adapter::control_id::xml_attribute(input, "id", "value"),
+            false => causeway_adapter::control_id::json_text(input, "id"),
+        }
     }
 
     fn rules(&self) -> &'static [&'static [causeway_adapter::Rule]] {
-        &[rules::ALL]
+        &[rules::ALL, causeway_stu3::xml::RULES]
     }
 
     fn encodes(&self) -> bool {
@@ -133,12 +145,15 @@ impl Adapter for FhirR4 {
     }
 
     fn detect(&self, input: &[u8]) -> Detection {
-        // Other JSON isn't read whole to find that it is none.
+        // Other documents aren't read whole to find that they are none.
         let within = |bytes: usize, what: &[u8]| {
             let start = input.get(..bytes.min(input.len())).unwrap_or_default();
             start.windows(what.len()).any(|w| w == what)
         };
-        if !within(DETECT_BYTES, b"\"resourceType\"") {
+        let is_xml = causeway_profile::is_xml(input);
+        let head = input.get(..DETECT_BYTES.min(input.len())).unwrap_or_default();
+        let known = if is_xml { xml::is_fhir(head) } else { within(DETECT_BYTES, b"\"resourceType\"") };
+        if !known {
             return Detection::no();
         }
         let marked = R4_MARKS.iter().any(|mark| within(DETECT_VERSION_BYTES, mark))
@@ -146,7 +161,11 @@ impl Adapter for FhirR4 {
         if input.len() > DETECT_WHOLE_BYTES && !marked && !within(DETECT_BYTES, b"MessageHeader") {
             return Detection::no();
         }
-        let Ok(document) = serde_json::from_slice::<Value>(input) else { return Detection::no() };
+        let document = match is_xml {
+            true => xml::read(input, &mut Ledger::new()).ok().map(|tree| xml::value(tree.root())),
+            false => serde_json::from_slice::<Value>(input).ok(),
+        };
+        let Some(document) = document else { return Detection::no() };
         match kind(&document) {
             Some((what, event)) if what == "message" || marked || shape::is_r4(&document) => {
                 detection(&event)
@@ -158,7 +177,8 @@ impl Adapter for FhirR4 {
 
     fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
         let mut ledger = Ledger::new();
-        let tree = Tree::parse(input, &mut ledger)?;
+        let is_xml = causeway_profile::is_xml(input);
+        let tree = if is_xml { xml::read(input, &mut ledger)? } else { Tree::parse(input, &mut ledger)? };
         if tree.duplicates().next().is_some() {
             return Err(fatal(
                 IssueCode::Structure,
@@ -166,8 +186,15 @@ impl Adapter for FhirR4 {
                 "a member of an object occurs twice",
             ));
         }
-        let mut bundle: Value = serde_json::from_slice(input)
-            .map_err(|_| fatal(IssueCode::Structure, "json-syntax", "the document can't be read"))?;
+        let mut bundle: Value = match is_xml {
+            true => xml::value(tree.root()),
+            false => serde_json::from_slice(input)
+                .map_err(|_| fatal(IssueCode::Structure, "json-syntax", "the document can't be read"))?,
+        };
+        let mut foreign = Vec::new();
+        if is_xml {
+            xml::foreign(tree.root(), &mut ledger, &mut foreign);
+        }
         let (what, event) = kind(&bundle).ok_or_else(|| {
             fatal(
                 IssueCode::Structure,
@@ -192,6 +219,7 @@ impl Adapter for FhirR4 {
         for issue in claims.issues() {
             sink.issue(issue);
         }
+        foreign.into_iter().for_each(|issue| sink.issue(issue));
         for (leaf, rule) in doubt::doubtful(tree.root(), context) {
             let mut issue = rule.issue();
             issue.position = ledger.position(leaf.id);

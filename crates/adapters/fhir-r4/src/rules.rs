@@ -6,6 +6,7 @@ causeway_adapter::rules! {
     NOT_A_RECORD Fatal Structure "not-a-record" "this is no FHIR R4 resource, message with its MessageHeader first, document with its Composition first, collection, transaction, batch or search result";
     BUNDLE_EMPTY Fatal NotSupported "bundle-without-resource" "the Bundle holds an answer of a server and no resource: there is nothing to translate"
         "look at the answer: where it reports an error, ask for the record again";
+    XML_FOREIGN Warning NotSupported "xml-foreign" "FHIR has no place for it (loose text, an attribute or element of another namespace); it is kept only in the original";
     ENTRIES Fatal TooLong "entries" "the Bundle has too many entries";
     ENTRY_REQUEST Warning NotSupported "entry-request" "requests within a Bundle are not carried out; they stay in the original";
     ENTRY_DELETION Warning NotSupported "entry-deletion" "deletions and queries of a transaction are not carried out; they stay in the original";

@@ -170,3 +170,53 @@ fn values_in_a_wrong_form_are_mended_or_cost_themselves_alone() {
     }
     assert_eq!(run("birthDate", r#""1950-04-12""#).1, [""; 0], "the control");
 }
+
+/// The XML form of every bundle that an adapter of ours wrote gives what its JSON form gives, item by item.
+#[test]
+fn xml_gives_what_json_gives() {
+    let root = project_root().join("fixtures");
+    let mut compared = 0;
+    for adapter in std::fs::read_dir(&root).expect("fixtures").flatten() {
+        for case in std::fs::read_dir(adapter.path()).expect("cases").flatten() {
+            let Ok(text) = std::fs::read(case.path().join("expected.r4.json")) else { continue };
+            let outputs: Value = serde_json::from_slice(&text).expect("JSON");
+            let list = outputs.as_array().cloned().unwrap_or_else(|| vec![outputs.clone()]);
+            for output in list.iter().filter(|o| o["resourceType"] == "Bundle") {
+                let place = case.path().display().to_string();
+                let xml = causeway_profile::Definitions::r4().to_xml(output).expect("XML");
+                let xml = xml.into_bytes();
+                assert_eq!(FhirR4.detect(&xml).confidence, Confidence::Likely, "{place}");
+                let suite = Suite::new(&FhirR4).case(place.clone(), xml.clone());
+                suite.accounts();
+                suite.resolves_references();
+                let of = |input: &[u8]| -> Value {
+                    let found = translate(&FhirR4, input, &test_context());
+                    serde_json::from_slice(&found.outputs[0].json).expect("JSON")
+                };
+                assert!(of(&xml) == of(output.to_string().as_bytes()), "{place}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 30, "{compared}");
+}
+
+/// What FHIR has no place for is told and kept out; STU3 in XML is not taken for R4.
+#[test]
+fn what_only_xml_can_hold_is_told() {
+    let patient = |inner: &str| {
+        format!("<Patient xmlns=\"http://hl7.org/fhir\" xmlns:o=\"urn:other\"><id value=\"p\"/>{inner}</Patient>")
+    };
+    let input = patient("loose<active value=\"true\" o:since=\"2001\"/><o:note>more</o:note><gender value=\"female\"/>");
+    let found = translate(&FhirR4, input.as_bytes(), &test_context());
+    let told: Vec<&str> = found.issues.iter().map(|i| i.rule).collect();
+    assert_eq!(told, ["xml-foreign", "xml-foreign", "xml-foreign"]);
+    let bundle = String::from_utf8_lossy(&found.outputs[0].json).into_owned();
+    assert!(bundle.contains("\"active\":true") && !bundle.contains("loose") && !bundle.contains("more"), "{bundle}");
+    let stu3 = "<Condition xmlns=\"http://hl7.org/fhir\"><clinicalStatus value=\"active\"/><subject><display value=\"x\"/></subject></Condition>";
+    assert_eq!(FhirR4.detect(stu3.as_bytes()).confidence, Confidence::No);
+    assert_eq!(FhirR4.detect(patient("").as_bytes()).confidence, Confidence::Likely);
+    assert_eq!(FhirR4.detect(b"<ClinicalDocument xmlns=\"urn:hl7-org:v3\"/>").confidence, Confidence::No);
+    let broken = translate(&FhirR4, b"<Patient xmlns=\"http://hl7.org/fhir\"><id value=\"p\"></Patient>", &test_context());
+    assert!(broken.outputs.is_empty() && !broken.issues.is_empty());
+}

@@ -322,7 +322,7 @@ fn conclude(
             effects.events.clone_from(&parcel.events);
             effects.events.push(NewEvent::new("delivered", &endpoint.name, &text));
             if notification {
-                notification::taken(state, &endpoint.name, lease.item.id.0);
+                notification::taken(state, &endpoint.name, lease);
             }
             // The last one that is open: the state changes in the same transaction. Where that can't be read now, it is
             // not said yet; [`settle_state`] looks again.

@@ -41,7 +41,7 @@ use crate::state::{AppState, Shared};
 use crate::subscription;
 
 pub use config::Endpoint;
-pub use notification::reachable;
+pub use notification::{events, reachable};
 pub use oauth::sign_assertion;
 pub use subscribers::run as run_subscribers;
 

@@ -5,6 +5,7 @@ use causeway_access::{Asker, OrganisationFacts, Reach, Reader, opened, trail};
 use causeway_exchange::watch::Requested;
 use causeway_exchange::{Effects, EngineError, Lease, NewAudit, NewEvent};
 use causeway_fhir::MEDIA_TYPE;
+use causeway_host::Problem;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ use crate::pipeline::worker::End;
 use crate::state::AppState;
 use crate::subscription::notification::{self, Told};
 use crate::subscription::trigger::Event;
-use crate::subscription::{self, Asked, Content, Status, Subscription};
+use crate::subscription::{self, Asked, Content, Sent, Status, Subscription};
 
 /// Route of notifications.
 pub(crate) const ROUTE: &str = "subscription";
@@ -77,13 +78,13 @@ pub(crate) fn endpoints(state: &AppState) -> Result<(Vec<Endpoint>, Vec<String>)
 }
 
 /// Who hears, as the access decision and the access log know it.
-fn reader(state: &AppState, one: &Subscription) -> Reader {
+fn reader(state: &AppState, one: &Subscription, act: &str) -> Reader {
     let mut reader = Reader::unknown(String::new());
     let known = state.config.organisation(&one.owner);
     let name = known.map_or(&*one.owner, |o| o.label()).to_owned();
     reader.operator = one.operator;
     reader.organisation_system = known.map(|o| o.system.url().to_owned()).unwrap_or_default();
-    reader.line = format!("NOTIFY Subscription/{}", one.id);
+    reader.line = format!("{act} Subscription/{}", one.id);
     reader.server = subscription::base(state);
     reader.asker = Asker {
         name: name.clone(),
@@ -101,14 +102,17 @@ fn reader(state: &AppState, one: &Subscription) -> Reader {
     reader
 }
 
+/// Why a resource could not be read: a code and a sentence.
+type Unread = (&'static str, &'static str);
+
 /// The resource as the subscriber may see it; `None` where it may not hear of it.
 fn seen(
     state: &AppState,
     reader: &Reader,
     event: &Event,
     audit: &mut Vec<NewAudit>,
-) -> Result<Option<Value>, End> {
-    let failed = |_| End::park("record", "the record could not be read");
+) -> Result<Option<Value>, Unread> {
+    let failed = |_| ("record", "the record could not be read");
     let id = event.focus.strip_prefix("Encounter/").unwrap_or_default();
     let version = state.record.vread("Encounter", id, event.version).map_err(|_| failed(()))?;
     let Some(version) = version else { return Ok(None) };
@@ -137,9 +141,7 @@ fn seen(
         }
     }
     // What can't be written down is not told.
-    audit.push(
-        trail::entry(&told).map_err(|_| End::park("audit", "the disclosure could not be written down"))?,
-    );
+    audit.push(trail::entry(&told).map_err(|_| ("audit", "the disclosure could not be written down"))?);
     Ok(resource)
 }
 
@@ -163,7 +165,8 @@ pub(crate) fn load(state: &AppState, id: &str, lease: &Lease) -> Result<Parcel, 
     let message = state.engine.message(&lease.item.message).map_err(of)?;
     let Some(message) = message else { return Err(End::park("not-found", "the message is not there")) };
     let mut audit = Vec::new();
-    let resource = seen(state, &reader(state, &one), &event, &mut audit)?;
+    let resource = seen(state, &reader(state, &one, "NOTIFY"), &event, &mut audit);
+    let resource = resource.map_err(|(code, text)| End::park(code, text))?;
     // What is told is in the access log before it is sent, and so is what is refused.
     state.gate.trail.audit(audit, state.clock.now()).map_err(of)?;
     let Some(resource) = resource else {
@@ -176,8 +179,13 @@ pub(crate) fn load(state: &AppState, id: &str, lease: &Lease) -> Result<Parcel, 
         focus: event.focus,
         resource: Some(resource).filter(|_| asked.content == Content::FullResource),
     };
-    let events = number + subscription::waiting(state, id).map_err(of)?.saturating_sub(1);
-    let told = Told { kind: "event-notification", events: events.max(number), event: Some(&event) };
+    let events = number + subscription::waiting(state, &one).map_err(of)?.saturating_sub(1);
+    let told = Told {
+        kind: "event-notification",
+        events: events.max(number),
+        told: std::slice::from_ref(&event),
+        content: asked.content,
+    };
     let bundle = notification::bundle(&one, &subscription::base(state), &told, state.clock.now());
     let own = |name: String| Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).hyphenated().to_string();
     Ok(Parcel {
@@ -199,9 +207,22 @@ pub(crate) fn over() -> End {
     End::Done(Box::new(Effects { events, ..Effects::default() }))
 }
 
-/// A notification was taken: counted before it leaves the queue, so that its number is nobody else's.
-pub(crate) fn taken(state: &AppState, destination: &str, item: u64) {
+/// A notification was taken: kept by its number and counted before it leaves the queue, so that its number is nobody else's.
+pub(crate) fn taken(state: &AppState, destination: &str, lease: &Lease) {
     let Some(id) = subscription::of_destination(destination) else { return };
+    let item = lease.item.id.0;
+    let keep = || {
+        let Some((_, one)) = subscription::get(state, id)? else { return Ok(()) };
+        match serde_json::from_str::<Event>(&lease.item.work.detail) {
+            Ok(event) if one.last != Some(item) => {
+                subscription::keep_sent(state, &one, Sent { number: one.delivered + 1, event })
+            }
+            _ => Ok(()),
+        }
+    };
+    if let Err(error) = keep() {
+        tracing::error!(%error, "an event could not be kept; $events will lack it");
+    }
     let counted = subscription::change(state, id, |one| {
         if one.last != Some(item) {
             one.last = Some(item);
@@ -211,6 +232,37 @@ pub(crate) fn taken(state: &AppState, destination: &str, item: u64) {
     if let Err(error) = counted {
         tracing::error!(%error, "a notification could not be counted; it is sent again");
     }
+}
+
+/// The events that a subscription was told, from and to these numbers, as `$events` answers: what the subscriber may not hear
+/// of any more is left out, and each that is told is in the access log.
+///
+/// # Errors
+/// A problem where record, log or settings can't be read.
+pub fn events(
+    state: &AppState,
+    one: &Subscription,
+    numbers: std::ops::RangeInclusive<u64>,
+    content: Content,
+) -> Result<Value, Problem> {
+    let reader = reader(state, one, "EVENTS");
+    let (mut audit, mut told) = (Vec::new(), Vec::new());
+    for Sent { number, event } in subscription::sent(state, &one.id)? {
+        if !numbers.contains(&number) {
+            continue;
+        }
+        let resource = seen(state, &reader, &event, &mut audit).map_err(|(_, text)| {
+            tracing::error!(text, "an event of before can't be told");
+            Problem::internal()
+        })?;
+        let Some(resource) = resource else { continue };
+        let resource = Some(resource).filter(|_| content == Content::FullResource);
+        told.push(notification::Event { number, at: event.at, focus: event.focus, resource });
+    }
+    state.gate.trail.audit(audit, state.clock.now())?;
+    let events = one.delivered + subscription::waiting(state, one)?;
+    let told = Told { kind: notification::QUERY_EVENT, events, told: &told, content };
+    Ok(notification::bundle(one, &subscription::base(state), &told, state.clock.now()))
 }
 
 /// The receiver was given up: its subscriber must say that it is there again.

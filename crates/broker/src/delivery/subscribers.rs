@@ -68,13 +68,13 @@ async fn look(state: &Shared, one: Subscription, heard: &mut HashMap<String, Tim
 
 /// Sends what is no event; it does not raise the count.
 async fn tell(state: &Shared, one: &Subscription, asked: &Asked, kind: &'static str) -> Result<(), String> {
-    let (about, id) = (one.clone(), one.id.clone());
+    let (about, counted) = (one.clone(), one.clone());
     let read = state.blocking(move |s| {
-        Ok::<_, causeway_exchange::EngineError>((config::all(s)?, subscription::waiting(s, &id)?))
+        Ok::<_, causeway_exchange::EngineError>((config::all(s)?, subscription::waiting(s, &counted)?))
     });
     let (known, waiting) = read.await.map_err(|_| "the settings can't be read".to_owned())?;
     let endpoint = endpoint_of(&known, &about, asked)?;
-    let told = Told { kind, events: about.delivered + waiting, event: None };
+    let told = Told { kind, events: about.delivered + waiting, told: &[], content: asked.content };
     let bundle = notification::bundle(&about, &subscription::base(state), &told, state.clock.now());
     fetch::post(state, &endpoint, bundle.to_string().into_bytes()).await
 }

@@ -7,6 +7,9 @@
 //! * Notifications go through the delivery engine (`delivery::notification`), one after the other, under the same access
 //!   decision as a read; `delivery::subscribers` has handshake, heartbeat and end.
 //!
+//! * The last events that were told are kept by number for `$events`, without their content: that is read from the record when
+//!   it is asked for, under the decision of then.
+//!
 //! A Subscription is a configuration document. Its events are counted when they are sent: a number is given once, to one
 //! event, and given again only to the same event.
 
@@ -24,6 +27,10 @@ pub use request::{Asked, Content, Fault, Topic};
 
 /// Configuration documents with subscriptions.
 pub const DOCUMENT: &str = "subscription";
+/// Configuration documents with the events that a subscription was last told.
+const SENT: &str = "subscription-events";
+/// Events of before that are kept for each subscription.
+pub const SENT_KEPT: usize = 100;
 /// Subscriptions that there may be.
 pub const SUBSCRIPTIONS_MAX: usize = 10_000;
 /// Bytes of one.
@@ -173,18 +180,19 @@ pub(crate) fn of_destination(destination: &str) -> Option<&str> {
     destination.strip_prefix(PREFIX)
 }
 
-/// Events that wait to be sent.
+/// Events that wait to be sent; not the one that is counted already and about to leave the queue.
 ///
 /// # Errors
 /// What the engine says.
-pub fn waiting(state: &AppState, id: &str) -> Result<u64, EngineError> {
+pub fn waiting(state: &AppState, one: &Subscription) -> Result<u64, EngineError> {
     let query = WorkQuery {
         kind: Some(WorkKind::Deliver),
-        destination: Some(destination(id)),
+        destination: Some(destination(&one.id)),
         limit: WAITING_COUNTED,
         ..WorkQuery::default()
     };
-    Ok(state.engine.work(&query)?.len() as u64)
+    let items = state.engine.work(&query)?;
+    Ok(items.iter().filter(|item| one.last != Some(item.id.0)).count() as u64)
 }
 
 /// Lets what was given up go on: the subscriber is there again.
@@ -209,8 +217,9 @@ pub(crate) fn release(state: &AppState, one: &Subscription) -> Result<(), Engine
 /// # Errors
 /// What the engine says.
 pub fn status(state: &AppState, one: &Subscription) -> Result<Value, EngineError> {
-    let events = one.delivered + waiting(state, &one.id)?;
-    let told = notification::Told { kind: "query-status", events, event: None };
+    let events = one.delivered + waiting(state, one)?;
+    let content = one.asked().map_or(Content::Empty, |asked| asked.content);
+    let told = notification::Told { kind: "query-status", events, told: &[], content };
     Ok(notification::status(one, &base(state), &told))
 }
 
@@ -223,10 +232,45 @@ pub fn base(state: &AppState) -> String {
         .map_or_else(String::new, |url| format!("{}/fhir/", url.trim_end_matches('/')))
 }
 
+/// An event that was told, by its number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Sent {
+    pub(crate) number: u64,
+    pub(crate) event: trigger::Event,
+}
+
+/// The last events that a subscription was told, the oldest first: [`SENT_KEPT`] of them.
+///
+/// # Errors
+/// What the engine says.
+pub(crate) fn sent(state: &AppState, id: &str) -> Result<Vec<Sent>, EngineError> {
+    let Some((_, text)) = state.engine.config(SENT, id)? else { return Ok(Vec::new()) };
+    serde_json::from_str(&text).map_err(|_| EngineError::Corrupt("events of a subscription"))
+}
+
+/// Keeps one more; the same again changes nothing.
+///
+/// # Errors
+/// What the engine says.
+pub(crate) fn keep_sent(state: &AppState, one: &Subscription, sent_now: Sent) -> Result<(), EngineError> {
+    let mut kept = sent(state, &one.id)?;
+    kept.retain(|before| before.number != sent_now.number);
+    kept.push(sent_now);
+    let surplus = kept.len().saturating_sub(SENT_KEPT);
+    kept.drain(..surplus);
+    let text = json!(kept).to_string();
+    state.engine.put_config(SENT, &one.id, Some(&text), None, &one.owner, state.clock.now()).map(drop)
+}
+
 /// Ends one for good; what waits for it is not sent.
 ///
 /// # Errors
 /// What the engine says.
 pub fn remove(state: &AppState, one: &Subscription) -> Result<(), EngineError> {
-    state.engine.put_config(DOCUMENT, &one.id, None, None, &one.owner, state.clock.now()).map(drop)
+    let now = state.clock.now();
+    state.engine.put_config(DOCUMENT, &one.id, None, None, &one.owner, now)?;
+    if state.engine.config(SENT, &one.id)?.is_some() {
+        state.engine.put_config(SENT, &one.id, None, None, &one.owner, now)?;
+    }
+    Ok(())
 }

@@ -11,6 +11,9 @@ use super::request::Content;
 const PROFILES: &str =
     "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription-";
 
+/// The kind of an answer about events of before.
+pub const QUERY_EVENT: &str = "query-event";
+
 /// An event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
@@ -27,22 +30,24 @@ pub struct Event {
 /// What a status tells.
 #[derive(Clone, Debug)]
 pub struct Told<'a> {
-    /// `handshake`, `heartbeat`, `event-notification`, `query-status`.
+    /// `handshake`, `heartbeat`, `event-notification`, `query-status`, `query-event`.
     pub kind: &'static str,
     /// Events since the subscription began.
     pub events: u64,
-    /// The event, in a notification of one.
-    pub event: Option<&'a Event>,
+    /// What is told of: one in a notification, any number in an answer about events of before.
+    pub told: &'a [Event],
+    /// How much of them is told.
+    pub content: Content,
 }
 
 /// The status of a subscription. `base`: of the FHIR API with a slash at its end, or empty.
 pub fn status(one: &Subscription, base: &str, told: &Told<'_>) -> Value {
+    let content = told.content;
     let asked = one.asked().ok();
-    let content = asked.as_ref().map_or(Content::Empty, |a| a.content);
     let mut parameters = vec![
         json!({"name": "subscription", "valueReference": {"reference": format!("{base}Subscription/{}", one.id)}}),
     ];
-    if let Some(asked) = asked.filter(|a| a.content != Content::Empty) {
+    if let Some(asked) = asked.filter(|_| content != Content::Empty) {
         parameters.push(json!({"name": "topic", "valueCanonical": asked.topic_url}));
     }
     parameters.push(json!({"name": "status", "valueCode": one.status.code()}));
@@ -50,7 +55,7 @@ pub fn status(one: &Subscription, base: &str, told: &Told<'_>) -> Value {
     // No 64-bit integers in R4: numbers of events are text.
     parameters
         .push(json!({"name": "events-since-subscription-start", "valueString": told.events.to_string()}));
-    if let Some(event) = told.event {
+    for event in told.told {
         let mut parts = vec![
             json!({"name": "event-number", "valueString": event.number.to_string()}),
             json!({"name": "timestamp", "valueInstant": event.at.to_string()}),
@@ -65,7 +70,7 @@ pub fn status(one: &Subscription, base: &str, told: &Told<'_>) -> Value {
     if !one.error.is_empty() {
         parameters.push(json!({"name": "error", "valueCodeableConcept": {"text": one.error}}));
     }
-    let id = own_id(one, told.kind, told.events);
+    let id = own_id(one, told);
     json!({
         "resourceType": "Parameters",
         "id": id,
@@ -75,8 +80,12 @@ pub fn status(one: &Subscription, base: &str, told: &Told<'_>) -> Value {
 }
 
 /// The same for the same notification, however often it is sent.
-fn own_id(one: &Subscription, kind: &str, events: u64) -> String {
-    let name = format!("{}|{kind}|{events}", one.id);
+fn own_id(one: &Subscription, told: &Told<'_>) -> String {
+    let mut name = format!("{}|{}|{}", one.id, told.kind, told.events);
+    if told.kind == QUERY_EVENT {
+        let numbers = told.told.iter().map(|event| event.number.to_string());
+        name.push_str(&format!("|{}|{}", told.content.code(), numbers.collect::<Vec<_>>().join(",")));
+    }
     Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).hyphenated().to_string()
 }
 
@@ -90,9 +99,8 @@ pub fn bundle(one: &Subscription, base: &str, told: &Told<'_>, now: Timestamp) -
         "request": {"method": "GET", "url": format!("{base}Subscription/{}/$status", one.id)},
         "response": {"status": "200"},
     })];
-    if let Some(event) = told.event
-        && let Some(resource) = &event.resource
-    {
+    for event in told.told {
+        let Some(resource) = &event.resource else { continue };
         let (kind, id) = event.focus.split_once('/').unwrap_or_default();
         let full = if base.is_empty() { format!("urn:uuid:{id}") } else { format!("{base}{}", event.focus) };
         entries.push(json!({

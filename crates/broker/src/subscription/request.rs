@@ -54,7 +54,7 @@ impl Topic {
 }
 
 /// How much a notification says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Content {
     /// That something happened.
     Empty,
@@ -62,6 +62,25 @@ pub enum Content {
     IdOnly,
     /// The resource.
     FullResource,
+}
+
+impl Content {
+    /// All, from the one that says least.
+    pub const ALL: [Self; 3] = [Self::Empty, Self::IdOnly, Self::FullResource];
+
+    /// The code of the backport.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::IdOnly => "id-only",
+            Self::FullResource => "full-resource",
+        }
+    }
+
+    /// The content of a code.
+    pub fn of(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|content| content.code() == code)
+    }
 }
 
 /// What is asked for.
@@ -156,17 +175,13 @@ pub fn read(resource: &Value) -> Result<Asked, Fault> {
     if !matches!(channel["payload"].as_str(), None | Some("application/fhir+json" | "application/json")) {
         return Err(fault("Subscription.channel.payload", "notifications are application/fhir+json"));
     }
-    let content = match extension(&channel["_payload"], "payload-content").next().and_then(Value::as_str) {
-        Some("empty") => Content::Empty,
-        Some("id-only") => Content::IdOnly,
-        Some("full-resource") => Content::FullResource,
-        _ => {
-            return Err(fault(
-                "Subscription.channel.payload.extension",
-                "the extension backport-payload-content says empty, id-only or full-resource",
-            ));
-        }
-    };
+    let content = extension(&channel["_payload"], "payload-content").next().and_then(Value::as_str);
+    let content = content.and_then(Content::of).ok_or_else(|| {
+        fault(
+            "Subscription.channel.payload.extension",
+            "the extension backport-payload-content says empty, id-only or full-resource",
+        )
+    })?;
     let number = |name: &str, at: &'static str| match extension(channel, name).next() {
         None => Ok(None),
         Some(value) => {

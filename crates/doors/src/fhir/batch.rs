@@ -75,12 +75,12 @@ pub(super) async fn batch(State(state): State<Shared>, reader: Reader, request: 
 /// A transaction is a message like any other: durable before it is answered, translated and accounted for, then part of the
 /// record. What became of it is told at its address; a request that is not done is told there too.
 async fn taken_in(state: &Shared, parts: &Parts, body: Bytes) -> Answer {
-    if causeway_profile::is_xml(&body) {
-        let text = "a transaction is taken in as application/fhir+json";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-supported", "media-type", text));
-    }
+    let media_type = match causeway_profile::is_xml(&body) {
+        true => "application/fhir+xml; fhirVersion=4.0",
+        false => "application/fhir+json; fhirVersion=4.0",
+    };
     let mut headers = parts.headers.clone();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/fhir+json; fhirVersion=4.0"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.remove("prefer");
     let shown = Shown(parts.extensions.get::<Peer>().and_then(|peer| peer.certificate.clone()));
     let taken = accept::take(state, &shown, headers, Body::from(body)).await?;
@@ -109,7 +109,10 @@ async fn one(state: &Shared, batch: &Parts, root: &str, asked: &Value) -> Value 
     let url = asked["url"].as_str().unwrap_or_default();
     let path = url.strip_prefix(root).unwrap_or(url).trim_start_matches('/');
     let elsewhere = path.is_empty() || path.contains("://") || path.split(['/', '?']).any(|p| p == "..");
-    let request = request(batch, &format!("/fhir/{path}"), asked);
+    // The Bundle's own form is the form of what is in it.
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let query: Vec<&str> = query.split('&').filter(|part| !part.starts_with("_format=")).collect();
+    let request = request(batch, &format!("/fhir/{path}?{}", query.join("&")), asked);
     let (false, Some(request)) = (elsewhere, request) else {
         return refused(&Problem::invalid("batch", "the url of an entry is relative to this API"));
     };

@@ -205,6 +205,10 @@ fn subscriptions() -> Value {
     let topics = Topic::ALL.iter().filter_map(|(_, urls)| urls.first());
     let url = format!("{BACKPORT}/StructureDefinition/capabilitystatement-subscriptiontopic-canonical");
     let topics: Vec<Value> = topics.map(|topic| json!({"url": url, "valueCanonical": topic})).collect();
+    let operations = ["status", "events"].map(|name| {
+        let definition = format!("{BACKPORT}/OperationDefinition/backport-subscription-{name}");
+        json!({"name": name, "definition": definition})
+    });
     let interactions =
         ["create", "read", "update", "delete", "search-type"].map(|code| json!({"code": code}));
     json!({
@@ -214,10 +218,7 @@ fn subscriptions() -> Value {
         "interaction": interactions,
         "versioning": "no-version",
         "searchParam": [{"name": "_id", "type": "token"}, {"name": "status", "type": "token"}],
-        "operation": [{
-            "name": "status",
-            "definition": format!("{BACKPORT}/OperationDefinition/backport-subscription-status"),
-        }],
+        "operation": operations,
     })
 }
 

@@ -36,10 +36,16 @@ pub(super) async fn by_parameters(
     Path((kind, id)): Path<(String, String)>,
     body: Bytes,
 ) -> Answer {
-    if !body.iter().all(u8::is_ascii_whitespace) {
-        params.extend(parameters(&format::resource_of(&body)?)?);
-    }
+    params.extend(posted(&body)?);
     everything(state, reader, headers, kind, id, params).await
+}
+
+/// Names and primitive values of what an operation is invoked with by POST; nothing where nothing is said.
+pub(super) fn posted(body: &[u8]) -> Answer<Params> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Params::new());
+    }
+    parameters(&format::resource_of(body)?)
 }
 
 /// Names and primitive values of a Parameters resource.

@@ -31,6 +31,7 @@ use format::negotiate;
 /// Routes under `/fhir`.
 pub fn router() -> Router<Shared> {
     let everything = get(everything::by_query).post(everything::by_parameters);
+    let events = get(subscription::events_by_query).post(subscription::events_by_parameters);
     Router::new()
         .merge(smart::router())
         .route("/fhir", post(batch::batch))
@@ -46,6 +47,8 @@ pub fn router() -> Router<Shared> {
         )
         .route("/fhir/Subscription/{id}/$status", get(subscription::status))
         .route("/fhir/Subscription/{id}/%24status", get(subscription::status))
+        .route("/fhir/Subscription/{id}/$events", events.clone())
+        .route("/fhir/Subscription/{id}/%24events", events)
         .route("/fhir/{kind}", get(search::by_query))
         .route("/fhir/{kind}/_search", post(search::by_form))
         .route("/fhir/{kind}/_history", get(history::of_type))

@@ -14,6 +14,11 @@ use serde_json::{Value, json};
 use super::query::Params;
 use super::{answer, golden, guard, negotiate, param, type_of};
 
+/// Whether a text can be an id (R4, datatypes, id).
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
+}
+
 fn gone(text: &'static str) -> Problem {
     Problem::new(StatusCode::GONE, "deleted", "no-longer-told", text)
 }
@@ -95,6 +100,9 @@ pub(super) async fn read(
     negotiate(&headers, param(&params, "_format"))?;
     reader.require_scope(&kind, false)?;
     let entity = format!("{}/{id}", type_of(&kind)?);
+    if !is_id(&id) {
+        return Err(Problem::invalid("id", "an id is 1 to 64 letters, digits, hyphens and full stops"));
+    }
     let wanted = (kind.clone(), id.clone());
     let version = state
         .blocking(move |s| {

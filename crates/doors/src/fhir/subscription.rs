@@ -1,4 +1,4 @@
-//! Subscription: made, read, changed and ended by the organisation that hears; `$status`.
+//! Subscription: made, read, changed and ended by the organisation that hears; `$status`, `$events`.
 
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -7,12 +7,12 @@ use causeway_access::audit_event::Act;
 use causeway_access::{Reader, opened};
 use causeway_broker::delivery;
 use causeway_broker::state::Shared;
-use causeway_broker::subscription::{self, SUBSCRIPTION_BYTES_MAX, SUBSCRIPTIONS_MAX, Status, Subscription};
+use causeway_broker::subscription::{self, Content, SUBSCRIPTION_BYTES_MAX, SUBSCRIPTIONS_MAX, Status, Subscription};
 use causeway_host::problem::{Answer, Problem};
 use serde_json::{Value, json};
 
 use super::query::{self, Params};
-use super::{answer, base, format, negotiate, param};
+use super::{answer, base, everything, format, negotiate, param};
 
 /// Subscriptions of a page.
 const COUNT: usize = 100;
@@ -284,4 +284,54 @@ pub(super) async fn status_of_all(
     let found = found(&state, &reader, &params).await?;
     let bundle = statuses(&state, &base(&state, &headers), "/$status", found).await?;
     Ok(format::in_form(answer(StatusCode::OK, &bundle), form))
+}
+
+/// `Subscription/[id]/$events`: what it was told, by number.
+async fn told(state: Shared, reader: Reader, headers: HeaderMap, params: Params, id: String) -> Answer {
+    let form = negotiate(&headers, param(&params, "_format"))?;
+    let one = own(&state, &reader, &id).await?;
+    let wrong = |name: &str, what: &str| Problem::invalid("parameter", format!("{name} is {what}"));
+    let number = |name: &str, default: u64| match param(&params, name) {
+        Some(text) => text.parse::<u64>().map_err(|_| wrong(name, "the number of an event, a whole number")),
+        None => Ok(default),
+    };
+    let numbers = number("eventsSinceNumber", 0)?..=number("eventsUntilNumber", u64::MAX)?;
+    let asked = one.asked().map_err(|_| Problem::internal())?;
+    let content = match param(&params, "content") {
+        Some(code) => {
+            let content = Content::of(code).ok_or_else(|| wrong("content", "empty, id-only or full-resource"))?;
+            // Never more than was agreed.
+            content.min(asked.content)
+        }
+        None => asked.content,
+    };
+    let known = ["eventsSinceNumber", "eventsUntilNumber", "content", "_format", "_pretty"];
+    if let Some((name, _)) = params.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        return Err(Problem::invalid("parameter", format!("$events has no parameter {name}")));
+    }
+    write(&state, &reader, Act::Query, &id).await?;
+    let bundle = state.blocking(move |s| delivery::events(s, &one, numbers, content)).await?;
+    Ok(format::in_form(answer(StatusCode::OK, &bundle), form))
+}
+
+pub(super) async fn events_by_query(
+    State(state): State<Shared>,
+    reader: Reader,
+    headers: HeaderMap,
+    Query(params): Query<Params>,
+    Path(id): Path<String>,
+) -> Answer {
+    told(state, reader, headers, params, id).await
+}
+
+pub(super) async fn events_by_parameters(
+    State(state): State<Shared>,
+    reader: Reader,
+    headers: HeaderMap,
+    Query(mut params): Query<Params>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Answer {
+    params.extend(everything::posted(&body)?);
+    told(state, reader, headers, params, id).await
 }

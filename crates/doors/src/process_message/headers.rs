@@ -11,6 +11,9 @@ use uuid::Uuid;
 /// Characters of one of these headers.
 const HEADER_CHARS_MAX: usize = 16 * 1024;
 
+/// The header that says for whom a request is.
+pub(super) const TARGET: &str = "nhsd-target-identifier";
+
 /// Who a message is addressed to.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct Identifier {
@@ -37,7 +40,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h str, Refusal> {
     }
 }
 
-fn guid(headers: &HeaderMap, name: &str) -> Result<String, Refusal> {
+pub(super) fn guid(headers: &HeaderMap, name: &str) -> Result<String, Refusal> {
     let value = text(headers, name)?;
     let shaped = value.len() == 36 && Uuid::try_parse(value).is_ok();
     shaped
@@ -51,6 +54,17 @@ fn base64_json(headers: &HeaderMap, name: &str) -> Result<Value, Refusal> {
     let bytes = bytes.map_err(|_| Refusal::bad_request(format!("the header {name} is not base64")))?;
     serde_json::from_slice(&bytes)
         .map_err(|_| Refusal::bad_request(format!("the header {name} does not hold JSON")))
+}
+
+/// For whom a request is.
+pub(super) fn target(headers: &HeaderMap) -> Result<Identifier, Refusal> {
+    let unreadable = || Refusal::bad_request("the target identifier holds no system and value");
+    let target: Identifier =
+        serde_json::from_value(base64_json(headers, TARGET)?).map_err(|_| unreadable())?;
+    if target.system.is_empty() || target.value.is_empty() {
+        return Err(unreadable());
+    }
+    Ok(target)
 }
 
 /// Whether what the caller accepts is what we write: FHIR JSON of version 1.
@@ -86,12 +100,7 @@ impl Headers {
         if headers.contains_key("content-encoding") {
             return Err(Refusal::bad_request("the content must not be compressed"));
         }
-        let target = base64_json(headers, "nhsd-target-identifier")?;
-        let target: Identifier = serde_json::from_value(target)
-            .map_err(|_| Refusal::bad_request("the target identifier holds no system and value"))?;
-        if target.system.is_empty() || target.value.is_empty() {
-            return Err(Refusal::bad_request("the target identifier holds no system and value"));
-        }
+        let target = target(headers)?;
         let organisation = base64_json(headers, "nhsd-end-user-organisation")?;
         if organisation["resourceType"] != "Organization" {
             return Err(Refusal::bad_request("the end user's organisation is no FHIR Organization"));

@@ -9,11 +9,14 @@
 mod answer;
 mod door;
 mod headers;
+mod reads;
 mod target;
 
 use axum::Router;
 use axum::routing::post;
 use causeway_broker::state::Shared;
+
+pub use reads::held as hold_reads;
 
 /// Bytes of a message Bundle.
 pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;

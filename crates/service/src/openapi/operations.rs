@@ -10,6 +10,7 @@ const TEXT: &[&str] = &["text/plain"];
 const BOTH: &[&str] = &["application/json", "text/html"];
 const FHIR: &[&str] = &["application/fhir+json", "application/fhir+xml"];
 const ANY: &[&str] = &["*/*"];
+const EVENTS: &[&str] = &["eventsSinceNumber", "eventsUntilNumber", "content"];
 const NONE: &[&str] = &[];
 const FORM: &str = "application/x-www-form-urlencoded";
 const OK: &[u16] = &[200];
@@ -506,6 +507,8 @@ pub const OPERATIONS: &[Operation] = &[
     ("/fhir/Subscription/{id}", "put", SignedIn, "Change it", "application/fhir+json", FHIR, OK, NONE),
     ("/fhir/Subscription/{id}", "delete", SignedIn, "End it", "", NONE, &[200, 204], NONE),
     ("/fhir/Subscription/{id}/$status", "get", SignedIn, "How it stands", "", FHIR, OK, NONE),
+    ("/fhir/Subscription/{id}/$events", "get", SignedIn, "What it was told", "", FHIR, OK, EVENTS),
+    ("/fhir/Subscription/{id}/$events", "post", SignedIn, "What it was told", "application/fhir+json", FHIR, OK, NONE),
     ("/fhir/{kind}/{id}/$summary", "get", SignedIn, "International Patient Summary", "", FHIR, OK, NONE),
     (
         "/fhir/{kind}/{id}/$summary",

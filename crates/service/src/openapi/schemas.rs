@@ -183,6 +183,7 @@ pub(super) fn of_body(path: &str, method: &str, media: &str) -> Value {
             json!({"type": "object", "additionalProperties": {"type": "string"}})
         }
         _ if path.contains("/DocumentReference") => named("DocumentReference"),
+        _ if path.ends_with("$events") => named("Parameters"),
         _ if path.starts_with("/fhir/Subscription") => named("Subscription"),
         _ if path == "/fhir" || path == "/fhir/" => named("Bundle"),
         _ if path.ends_with("$everything") || path.ends_with("$summary") => named("Parameters"),

@@ -23,6 +23,7 @@ mod notes;
 mod oauth;
 mod outage;
 mod receiver;
+mod scenarios;
 mod subscriptions;
 mod transactions;
 mod watch;

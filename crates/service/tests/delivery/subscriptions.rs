@@ -163,13 +163,43 @@ async fn a_team_hears_of_admissions() {
     );
     assert_eq!(parameter(status, "type")["valueCode"], "query-status");
     assert_eq!(receiver.got().len(), 4, "nothing more");
+    events_are_told_again(&server, &id).await;
     let log = server.state.engine.audit_entries(None, None, 10_000).unwrap();
     let told = log
         .iter()
         .filter(|e| e.audit.actor == "ZZ903" && e.audit.detail.contains("\"act\":\"export\""))
         .count();
-    assert_eq!(told, 2, "each is in the access log");
+    assert_eq!(told, 2 + 2 + 1 + 2, "each is in the access log, each time");
     server.stop().await.unwrap();
+}
+
+/// `$events`: all, from a number on, with less content; nobody else's, and no parameter is passed over.
+async fn events_are_told_again(server: &TestServer, id: &str) {
+    let ask = |query: &'static str, who: &'static str| async move {
+        let path = format!("/fhir/Subscription/{id}/$events{query}");
+        call(server, "GET", &path, &[("Causeway-Sender", who)], b"").await
+    };
+    let numbers = |bundle: &Value| -> Vec<String> {
+        let all = bundle["entry"][0]["resource"]["parameter"].as_array().unwrap();
+        let events = all.iter().filter(|p| p["name"] == "notification-event");
+        events.map(|e| e["part"][0]["valueString"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = ask("", "ZZ903").await.json();
+    assert_eq!((&all["type"], numbers(&all)), (&json!("history"), vec!["1".to_owned(), "2".to_owned()]), "{all}");
+    assert_eq!(parameter(&all["entry"][0]["resource"], "type")["valueCode"], "query-event");
+    assert_eq!(all["entry"].as_array().unwrap().len(), 3, "the status, and the resource of each");
+    let report = causeway_profile::check(all.to_string().as_bytes());
+    assert!(report.is_valid(), "{:#?}", report.findings);
+    let second = ask("?eventsSinceNumber=2&content=id-only", "ZZ903").await.json();
+    assert_eq!((numbers(&second), second["entry"].as_array().unwrap().len()), (vec!["2".to_owned()], 1));
+    let body = json!({"resourceType": "Parameters", "parameter": [{"name": "eventsUntilNumber", "valueString": "2"}]});
+    let headers = [("Content-Type", "application/fhir+json"), ("Causeway-Sender", "ZZ903")];
+    let path = format!("/fhir/Subscription/{id}/$events");
+    let posted = call(server, "POST", &path, &headers, body.to_string().as_bytes()).await;
+    assert_eq!(numbers(&posted.json()).len(), 2);
+    for wrong in ["?eventsSinceNumber=first", "?content=much", "?since=1"] {
+        assert_eq!(ask(wrong, "ZZ903").await.status, 400, "{wrong}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -282,6 +312,15 @@ async fn who_may_not_see_her_does_not_hear_of_her() {
     when("drained", || queued(&server).is_empty().then_some(())).await;
     assert_eq!(receiver.got().len(), 3, "the operator's alone");
     assert!(got[2].text().contains("Encounter/"));
+    // Nor of what was, and nobody hears another's.
+    let events = format!("{path}/$events");
+    let own = call(&server, "GET", &events, &[("Authorization", "Bearer token-903")], b"").await;
+    assert!(own.status == 200 && !own.text().contains("notification-event"), "{}", own.text());
+    let other = call(&server, "GET", &events, &[("Authorization", "Bearer token-902")], b"").await;
+    assert_eq!(other.status, 404);
+    let control = format!("/fhir/Subscription/{}/$events", control.json()["id"].as_str().unwrap());
+    let told = call(&server, "GET", &control, &[("Authorization", "Bearer token-900")], b"").await;
+    assert!(told.text().contains("notification-event"), "{}", told.text());
     let log = server.state.engine.audit_entries(None, None, 10_000).unwrap();
     assert!(log.iter().any(|e| e.audit.actor == "ZZ903"
         && e.audit.action == "access"

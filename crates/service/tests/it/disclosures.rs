@@ -84,6 +84,9 @@ pub const CASES: &[Case] = &[
     ("/fhir/Subscription/{id}", "/fhir/Subscription/none", false),
     ("/fhir/Subscription/{id}/$status", "/fhir/Subscription/none/$status", false),
     ("/fhir/Subscription/{id}/%24status", "/fhir/Subscription/none/%24status", false),
+    // Each event that is told is in the access log: `delivery::subscriptions`.
+    ("/fhir/Subscription/{id}/$events", "/fhir/Subscription/none/$events", false),
+    ("/fhir/Subscription/{id}/%24events", "/fhir/Subscription/none/%24events", false),
     ("/messages", "/messages", false),
     ("/messages/", "/messages/", false),
     ("/messages/{id}", "/messages/{id}", false),

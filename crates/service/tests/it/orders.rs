@@ -45,6 +45,8 @@ pub const ORDERS: &[Order] = &[
     ("/fhir/Subscription", "POST", "/fhir/Subscription", FHIR, BASIC, false),
     ("/fhir/Subscription/{id}", "PUT", "/fhir/Subscription/none", FHIR, BASIC, false),
     ("/fhir/Subscription/{id}", "DELETE", "/fhir/Subscription/none", FHIR, "", false),
+    ("/fhir/Subscription/{id}/$events", "POST", "/fhir/Subscription/none/$events", FHIR, ASK, false),
+    ("/fhir/Subscription/{id}/%24events", "POST", "/fhir/Subscription/none/%24events", FHIR, ASK, false),
     ("/fhir/$validate", "POST", "/fhir/$validate", FHIR, BASIC, false),
     ("/fhir/%24validate", "POST", "/fhir/%24validate", FHIR, BASIC, false),
     ("/fhir/{kind}/$validate", "POST", "/fhir/Basic/$validate", FHIR, BASIC, false),
