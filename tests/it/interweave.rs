@@ -67,7 +67,8 @@ fn each_example_of_interweave_is_read_kept_and_shown() {
         "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}],
         "birthDate": "1951-04-02", "gender": "female"});
     let entry = |resource: &Value| {
-        let url = format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
+        let url =
+            format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
         json!({"resource": resource, "request": {"method": "PUT", "url": url}})
     };
     let kept = |name: &str| !REFUSED.iter().any(|(n, _)| *n == name);
@@ -83,8 +84,9 @@ fn each_example_of_interweave_is_read_kept_and_shown() {
             }
         }
     }
-    let entries: Vec<Value> =
-        std::iter::once(entry(&person)).chain(examples.iter().filter(|(n, _)| kept(n)).map(|(_, r)| entry(r))).collect();
+    let entries: Vec<Value> = std::iter::once(entry(&person))
+        .chain(examples.iter().filter(|(n, _)| kept(n)).map(|(_, r)| entry(r)))
+        .collect();
     let bundles = translated(&json!({"resourceType": "Bundle", "type": "transaction", "entry": entries}));
     let scratch = tempfile::tempdir().unwrap();
     let record = Record::open(scratch.path().join("record.sqlite")).unwrap();
@@ -121,9 +123,9 @@ fn each_example_of_interweave_is_read_kept_and_shown() {
         if held.is_none() {
             wrong.push(format!("{name}: not every text of it is in the record"));
         }
-        let hers = ["subject", "patient"].iter().any(|m| {
-            resource[*m]["reference"].as_str().is_some_and(|reference| reference.ends_with(PERSON))
-        });
+        let hers = ["subject", "patient"]
+            .iter()
+            .any(|m| resource[*m]["reference"].as_str().is_some_and(|reference| reference.ends_with(PERSON)));
         if let (true, false, Some(held)) = (hers, NO_ENTRY.contains(&kind), held) {
             about.insert(format!("{kind}/{}", held["id"].as_str().unwrap()));
         }
@@ -135,8 +137,13 @@ fn each_example_of_interweave_is_read_kept_and_shown() {
     let summary = record.summary(&key, &query, None).unwrap().unwrap();
     let (_, faults) = look(&record, &record.person(&key).unwrap().unwrap().display_patient, &summary);
     wrong.extend(faults);
-    let shown: BTreeSet<String> =
-        summary.parts.iter().flat_map(|p| &p.facts).flat_map(|f| &f.tellings).map(|t| t.key.reference()).collect();
+    let shown: BTreeSet<String> = summary
+        .parts
+        .iter()
+        .flat_map(|p| &p.facts)
+        .flat_map(|f| &f.tellings)
+        .map(|t| t.key.reference())
+        .collect();
     wrong.extend(about.difference(&shown).map(|reference| format!("{reference} is hers and on no page")));
     eprintln!(
         "Interweave: {} examples read, {} kept, {} hers, {} not kept: {:?}",

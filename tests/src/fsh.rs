@@ -114,7 +114,8 @@ impl Shorthand {
         let mut root = json!({"resourceType": one.kind, "id": name});
         let mut counters = HashMap::new();
         for rule in self.opened(&one.rules) {
-            let (path, value) = rule.split_once('=').filter(|(p, _)| !p.starts_with('^')).ok_or(rule.clone())?;
+            let (path, value) =
+                rule.split_once('=').filter(|(p, _)| !p.starts_with('^')).ok_or(rule.clone())?;
             // `path[=]` holds the sign itself.
             let (path, value) = match rule.find(" = ") {
                 Some(at) => (&rule[..at], &rule[at + 3..]),

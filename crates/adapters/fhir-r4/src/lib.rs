@@ -112,7 +112,11 @@ pub const FORMAT: Format = Format {
     sector: Sector::Health,
     telling: Telling::Event,
     versions: &["FHIR R4 (4.0.1), UK Core"],
-    media_types: &["application/fhir+json; fhirVersion=4.0", "application/fhir+json", "application/fhir+xml; fhirVersion=4.0"],
+    media_types: &[
+        "application/fhir+json; fhirVersion=4.0",
+        "application/fhir+json",
+        "application/fhir+xml; fhirVersion=4.0",
+    ],
     extensions: &["json", "xml"],
 };
 

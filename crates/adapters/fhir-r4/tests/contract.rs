@@ -205,18 +205,29 @@ fn xml_gives_what_json_gives() {
 #[test]
 fn what_only_xml_can_hold_is_told() {
     let patient = |inner: &str| {
-        format!("<Patient xmlns=\"http://hl7.org/fhir\" xmlns:o=\"urn:other\"><id value=\"p\"/>{inner}</Patient>")
+        format!(
+            "<Patient xmlns=\"http://hl7.org/fhir\" xmlns:o=\"urn:other\"><id value=\"p\"/>{inner}</Patient>"
+        )
     };
-    let input = patient("loose<active value=\"true\" o:since=\"2001\"/><o:note>more</o:note><gender value=\"female\"/>");
+    let input = patient(
+        "loose<active value=\"true\" o:since=\"2001\"/><o:note>more</o:note><gender value=\"female\"/>",
+    );
     let found = translate(&FhirR4, input.as_bytes(), &test_context());
     let told: Vec<&str> = found.issues.iter().map(|i| i.rule).collect();
     assert_eq!(told, ["xml-foreign", "xml-foreign", "xml-foreign"]);
     let bundle = String::from_utf8_lossy(&found.outputs[0].json).into_owned();
-    assert!(bundle.contains("\"active\":true") && !bundle.contains("loose") && !bundle.contains("more"), "{bundle}");
+    assert!(
+        bundle.contains("\"active\":true") && !bundle.contains("loose") && !bundle.contains("more"),
+        "{bundle}"
+    );
     let stu3 = "<Condition xmlns=\"http://hl7.org/fhir\"><clinicalStatus value=\"active\"/><subject><display value=\"x\"/></subject></Condition>";
     assert_eq!(FhirR4.detect(stu3.as_bytes()).confidence, Confidence::No);
     assert_eq!(FhirR4.detect(patient("").as_bytes()).confidence, Confidence::Likely);
     assert_eq!(FhirR4.detect(b"<ClinicalDocument xmlns=\"urn:hl7-org:v3\"/>").confidence, Confidence::No);
-    let broken = translate(&FhirR4, b"<Patient xmlns=\"http://hl7.org/fhir\"><id value=\"p\"></Patient>", &test_context());
+    let broken = translate(
+        &FhirR4,
+        b"<Patient xmlns=\"http://hl7.org/fhir\"><id value=\"p\"></Patient>",
+        &test_context(),
+    );
     assert!(broken.outputs.is_empty() && !broken.issues.is_empty());
 }

@@ -16,7 +16,8 @@ use super::{answer, golden, guard, negotiate, param, type_of};
 
 /// Whether a text can be an id (R4, datatypes, id).
 fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
 }
 
 fn gone(text: &'static str) -> Problem {

@@ -7,7 +7,9 @@ use causeway_access::audit_event::Act;
 use causeway_access::{Reader, opened};
 use causeway_broker::delivery;
 use causeway_broker::state::Shared;
-use causeway_broker::subscription::{self, Content, SUBSCRIPTION_BYTES_MAX, SUBSCRIPTIONS_MAX, Status, Subscription};
+use causeway_broker::subscription::{
+    self, Content, SUBSCRIPTION_BYTES_MAX, SUBSCRIPTIONS_MAX, Status, Subscription,
+};
 use causeway_host::problem::{Answer, Problem};
 use serde_json::{Value, json};
 
@@ -299,7 +301,8 @@ async fn told(state: Shared, reader: Reader, headers: HeaderMap, params: Params,
     let asked = one.asked().map_err(|_| Problem::internal())?;
     let content = match param(&params, "content") {
         Some(code) => {
-            let content = Content::of(code).ok_or_else(|| wrong("content", "empty, id-only or full-resource"))?;
+            let content =
+                Content::of(code).ok_or_else(|| wrong("content", "empty, id-only or full-resource"))?;
             // Never more than was agreed.
             content.min(asked.content)
         }

@@ -21,7 +21,12 @@ const NEEDED: [(&str, &[&[&str]]); 4] = [
     ("DocumentReference", &[&["patient", "subject"]]),
     (
         "Slot",
-        &[&["status"], &["start"], &["_include"], &["healthcareService", "schedule", "Schedule", "service-type"]],
+        &[
+            &["status"],
+            &["start"],
+            &["_include"],
+            &["healthcareService", "schedule", "Schedule", "service-type"],
+        ],
     ),
 ];
 

@@ -508,7 +508,16 @@ pub const OPERATIONS: &[Operation] = &[
     ("/fhir/Subscription/{id}", "delete", SignedIn, "End it", "", NONE, &[200, 204], NONE),
     ("/fhir/Subscription/{id}/$status", "get", SignedIn, "How it stands", "", FHIR, OK, NONE),
     ("/fhir/Subscription/{id}/$events", "get", SignedIn, "What it was told", "", FHIR, OK, EVENTS),
-    ("/fhir/Subscription/{id}/$events", "post", SignedIn, "What it was told", "application/fhir+json", FHIR, OK, NONE),
+    (
+        "/fhir/Subscription/{id}/$events",
+        "post",
+        SignedIn,
+        "What it was told",
+        "application/fhir+json",
+        FHIR,
+        OK,
+        NONE,
+    ),
     ("/fhir/{kind}/{id}/$summary", "get", SignedIn, "International Patient Summary", "", FHIR, OK, NONE),
     (
         "/fhir/{kind}/{id}/$summary",

@@ -10,8 +10,7 @@ use crate::messaging::{OURS, bars, post, referral, request_id, target};
 use crate::receiver::*;
 use crate::support::*;
 
-const PROXY: &str =
-    "it tests the platform's proxy: a read is passed to a receiver that fails; this exchange answers reads itself";
+const PROXY: &str = "it tests the platform's proxy: a read is passed to a receiver that fails; this exchange answers reads itself";
 const OPEN: &str = "the capability statement is open to anyone, as FHIR has it";
 
 /// Scenarios that are not answered as they ask, each with its reason.
@@ -106,11 +105,8 @@ async fn the_scenarios_of_booking_and_referral() {
             .replace("{self.existing_referral_id}", &request)
             .replace("{self.non_existing_appointment_id}", "00000000-0000-4000-8000-000000000009")
             .replace("{bad_id}", "bad_id");
-        let query: Vec<String> = field[4]
-            .split('&')
-            .filter(|p| !p.is_empty())
-            .map(|p| format!("{p}={}", value(p)))
-            .collect();
+        let query: Vec<String> =
+            field[4].split('&').filter(|p| !p.is_empty()).map(|p| format!("{p}={}", value(p))).collect();
         let path = format!("/fhir{path}?{}", query.join("&"));
         // NHS0001 is the receiver that works: here this exchange itself.
         let to = match field[5] {

@@ -185,7 +185,11 @@ async fn events_are_told_again(server: &TestServer, id: &str) {
         events.map(|e| e["part"][0]["valueString"].as_str().unwrap().to_owned()).collect()
     };
     let all = ask("", "ZZ903").await.json();
-    assert_eq!((&all["type"], numbers(&all)), (&json!("history"), vec!["1".to_owned(), "2".to_owned()]), "{all}");
+    assert_eq!(
+        (&all["type"], numbers(&all)),
+        (&json!("history"), vec!["1".to_owned(), "2".to_owned()]),
+        "{all}"
+    );
     assert_eq!(parameter(&all["entry"][0]["resource"], "type")["valueCode"], "query-event");
     assert_eq!(all["entry"].as_array().unwrap().len(), 3, "the status, and the resource of each");
     let report = causeway_profile::check(all.to_string().as_bytes());

@@ -70,7 +70,12 @@ async fn in_xml(server: &causeway_service::testing::TestServer, person: &str) {
         ("Causeway-Sender", "ZZ901"),
     ];
     let reply = call(server, "POST", "/fhir", &headers, bundle.as_bytes()).await;
-    assert_eq!((reply.status, reply.header("content-type")), (202, Some("application/fhir+xml")), "{}", reply.text());
+    assert_eq!(
+        (reply.status, reply.header("content-type")),
+        (202, Some("application/fhir+xml")),
+        "{}",
+        reply.text()
+    );
     assert!(reply.text().starts_with("<OperationOutcome") || reply.text().contains("<OperationOutcome "));
     let id = reply.header("location").unwrap().strip_prefix("/messages/").unwrap().to_owned();
     let message = until(server, &id, "recorded").await;
@@ -83,7 +88,11 @@ async fn in_xml(server: &causeway_service::testing::TestServer, person: &str) {
     assert_eq!(again.status, 202);
     let id = again.json()["id"].as_str().unwrap().to_owned();
     until(server, &id, "recorded").await;
-    assert_eq!(get(server, &format!("/fhir/Flag?patient={person}")).await.json()["total"], 2, "the same Flag again");
+    assert_eq!(
+        get(server, &format!("/fhir/Flag?patient={person}")).await.json()["total"],
+        2,
+        "the same Flag again"
+    );
     let batch = format!(
         r#"<Bundle xmlns="http://hl7.org/fhir"><type value="batch"/>
         <entry><request><method value="GET"/><url value="Patient/{person}?_format=xml"/></request></entry>
@@ -91,13 +100,19 @@ async fn in_xml(server: &causeway_service::testing::TestServer, person: &str) {
         <entry><request><method value="GET"/><url value="Flag/none"/></request></entry></Bundle>"#
     );
     let reply = call(server, "POST", "/fhir", &headers, batch.as_bytes()).await;
-    assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/fhir+xml")), "{}", reply.text());
+    assert_eq!(
+        (reply.status, reply.header("content-type")),
+        (200, Some("application/fhir+xml")),
+        "{}",
+        reply.text()
+    );
     let read = causeway_profile::Definitions::r4().from_xml(reply.text().as_bytes()).expect("XML");
     let told: Vec<&str> =
         read["entry"].as_array().unwrap().iter().map(|e| e["response"]["status"].as_str().unwrap()).collect();
     assert_eq!((&read["type"], told), (&json!("batch-response"), vec!["200", "200", "404"]), "{read}");
     assert_eq!(read["entry"][0]["resource"]["resourceType"], "Patient");
     assert_eq!(read["entry"][1]["resource"]["total"], 2);
-    let broken = call(server, "POST", "/fhir", &headers, b"<Bundle xmlns=\"http://hl7.org/fhir\"><type").await;
+    let broken =
+        call(server, "POST", "/fhir", &headers, b"<Bundle xmlns=\"http://hl7.org/fhir\"><type").await;
     assert_eq!(broken.status, 400);
 }
