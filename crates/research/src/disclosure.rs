@@ -1,6 +1,6 @@
 //! Disclosure control: groups of people who are alike, rare codes, and tables of counts.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
@@ -97,7 +97,8 @@ pub struct Decided {
 #[derive(Debug)]
 pub struct Plan {
     levels: HashMap<Quasi, Level>,
-    rare: BTreeSet<(String, String)>,
+    /// Codes that are left out, by system.
+    rare: HashMap<String, HashSet<String>>,
     /// For the report.
     pub measured: Measured,
     /// For the next extract of the project.
@@ -239,7 +240,11 @@ impl Counts {
             .collect();
         measured.rare_codes = rare.len() as u64;
         let decided = self.decided(&levels, &rare, before);
-        Plan { levels, rare, measured, decided }
+        let mut by_system: HashMap<String, HashSet<String>> = HashMap::new();
+        for (system, code) in rare {
+            by_system.entry(system).or_default().insert(code);
+        }
+        Plan { levels, rare: by_system, measured, decided }
     }
 
     /// What the next extract is told: this one's decisions, and those of before about what is not there now.
@@ -302,9 +307,10 @@ impl Plan {
     fn without_rare(&self, value: &mut Value) {
         match value {
             Value::Object(object) => {
-                let text =
-                    |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-                if object.contains_key("code") && self.rare.contains(&(text("system"), text("code"))) {
+                let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
+                let is_rare = object.contains_key("code")
+                    && self.rare.get(text("system")).is_some_and(|codes| codes.contains(text("code")));
+                if is_rare {
                     object.remove("system");
                     object.remove("code");
                 }

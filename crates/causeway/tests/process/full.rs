@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -65,6 +65,47 @@ fn fill(file: &Path) {
     }
 }
 
+/// Asks for something; status and text.
+async fn ask(client: &reqwest::Client, base: &str, path: &str, id: &str) -> (u16, String) {
+    let request = client.get(format!("{base}{path}")).header("Accept", "application/json");
+    let answer = request.header("X-Request-Id", id).send().await.expect("an answer");
+    let status = answer.status().as_u16();
+    (status, answer.text().await.expect("its text"))
+}
+
+/// Tells of somebody, and waits until she is in the record. The id of her Patient, and addresses of each kind that lead to her.
+async fn tell(client: &reqwest::Client, base: &str) -> (String, [String; 6]) {
+    let patient = json!({"resourceType": "Patient", "id": "p", "birthDate": "1950-01-02",
+        "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}],
+        "name": [{"family": MARK, "given": ["Orla"]}]});
+    let bundle = json!({"resourceType": "Bundle", "type": "collection",
+        "entry": [{"fullUrl": "https://sender.example/Patient/p", "resource": patient}]});
+    let sent = client
+        .post(format!("{base}/messages"))
+        .header("Causeway-Sender", "ZZ901")
+        .header("Content-Type", "application/fhir+json; fhirVersion=4.0")
+        .body(bundle.to_string());
+    let sent: Value = sent.send().await.expect("an answer").json().await.expect("JSON");
+    let message = sent["id"].as_str().expect("an id").to_owned();
+    for _ in 0..900 {
+        let (_, list) = ask(client, base, "/people/", "before").await;
+        let list: Value = serde_json::from_str(&list).expect("JSON");
+        if let Some(id) = list["people"][0]["display_patient"].as_str() {
+            let paths = [
+                format!("/fhir/Patient/{id}"),
+                format!("/fhir/Patient/{id}/$everything"),
+                "/fhir/Patient?identifier=9990000018".to_owned(),
+                "/people/".to_owned(),
+                format!("/messages/{message}/original"),
+                format!("/messages/{message}/bundles/1"),
+            ];
+            return (id.to_owned(), paths);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("she did not come into the record");
+}
+
 #[test]
 #[allow(clippy::print_stdout, clippy::print_stderr)]
 fn with_the_disk_full_nothing_is_given_out_that_is_not_written_down() {
@@ -79,43 +120,8 @@ fn with_the_disk_full_nothing_is_given_out_that_is_not_written_down() {
     let filler = inside.join(folder.path().strip_prefix("/").expect("absolute")).join("filler");
     let (runtime, client) = (runtime(), client());
     runtime.block_on(async {
-        let patient = json!({"resourceType": "Patient", "id": "p", "birthDate": "1950-01-02",
-            "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}],
-            "name": [{"family": MARK, "given": ["Orla"]}]});
-        let bundle = json!({"resourceType": "Bundle", "type": "collection",
-            "entry": [{"fullUrl": "https://sender.example/Patient/p", "resource": patient}]});
-        let sent = client
-            .post(format!("{base}/messages"))
-            .header("Causeway-Sender", "ZZ901")
-            .header("Content-Type", "application/fhir+json; fhirVersion=4.0")
-            .body(bundle.to_string());
-        let sent: Value = sent.send().await.expect("an answer").json().await.expect("JSON");
-        let message = sent["id"].as_str().expect("an id").to_owned();
-        let ask = async |path: &str, id: &str| {
-            let request = client.get(format!("{base}{path}")).header("Accept", "application/json");
-            let answer = request.header("X-Request-Id", id).send().await.expect("an answer");
-            let status = answer.status().as_u16();
-            (status, answer.text().await.expect("its text"))
-        };
-        let mut id = String::new();
-        for _ in 0..900 {
-            let (_, list) = ask("/people/", "before").await;
-            let list: Value = serde_json::from_str(&list).expect("JSON");
-            if let Some(found) = list["people"][0]["display_patient"].as_str() {
-                found.clone_into(&mut id);
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        assert!(!id.is_empty(), "she is in the record");
-        let paths = [
-            format!("/fhir/Patient/{id}"),
-            format!("/fhir/Patient/{id}/$everything"),
-            "/fhir/Patient?identifier=9990000018".to_owned(),
-            "/people/".to_owned(),
-            format!("/messages/{message}/original"),
-            format!("/messages/{message}/bundles/1"),
-        ];
+        let (id, paths) = tell(&client, &base).await;
+        let ask = async |path: &str, id: &str| ask(&client, &base, path, id).await;
         fill(&filler);
         let (mut given, mut refused, mut number) = (BTreeSet::new(), 0, 0);
         // The write-ahead log may have room left in the file: until none is, and then of each kind.
@@ -179,4 +185,85 @@ fn with_the_disk_full_nothing_is_given_out_that_is_not_written_down() {
         assert_eq!(given, told);
     });
     drop(exchange);
+}
+
+/// All files and folders of a folder, itself first.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![folder.to_owned()];
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => found.extend(below(&entry.path())),
+            _ => found.push(entry.path()),
+        }
+    }
+    found
+}
+
+/// Lets nobody change what is in a folder, or lets them again; `false` where this machine can't do that.
+fn frozen(folder: &Path, on: bool) -> bool {
+    let done = Command::new("chattr").arg(if on { "+i" } else { "-i" }).args(below(folder)).output();
+    done.is_ok_and(|output| output.status.success())
+}
+
+/// What was frozen can be taken away at the end of the test, however it ends.
+struct Thaw<'f>(&'f Path);
+
+impl Drop for Thaw<'_> {
+    fn drop(&mut self) {
+        frozen(self.0, false);
+    }
+}
+
+/// The files turn read-only under the running exchange: each write of its open files fails too. It goes on after a start.
+#[test]
+#[allow(clippy::print_stdout, clippy::print_stderr)]
+fn with_a_disk_that_turned_read_only_nothing_is_given_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let may = folder.path().join("may");
+    std::fs::create_dir(&may).expect("a folder");
+    if !(frozen(&may, true) && frozen(&may, false)) {
+        eprintln!("SKIPPED: this machine makes no file read-only for a test (chattr)");
+        return;
+    }
+    let data = folder.path().join("data");
+    let start = || {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_causeway"))
+            .args(["serve", "--open", "--listen", "127.0.0.1:0", "--data"])
+            .arg(&data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("standard output");
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        let base = line.trim().strip_prefix("listening on ").expect("an address").to_owned();
+        (Enclosed(child), base)
+    };
+    let (exchange, base) = start();
+    let (runtime, client) = (runtime(), client());
+    runtime.block_on(async {
+        let (_, paths) = tell(&client, &base).await;
+        // The control: each gives her out.
+        for path in &paths {
+            let (status, text) = ask(&client, &base, path, "control").await;
+            assert!(status == 200 && text.contains(MARK), "{path}: {status} {text}");
+        }
+        let _thaw = Thaw(&data);
+        assert!(frozen(&data, true), "nothing can be written any more");
+        for round in 0..3 {
+            for path in &paths {
+                let (status, text) = ask(&client, &base, path, &format!("frozen-{round}")).await;
+                assert!(!text.contains(MARK), "{path}: given out and not written down: {status} {text}");
+                assert!(status >= 500, "{path}: {status} {text}");
+            }
+        }
+        assert!(frozen(&data, false), "it can be written again");
+        drop(exchange);
+        let (_exchange, base) = start();
+        for path in &paths {
+            let (status, text) = ask(&client, &base, path, "again").await;
+            assert!(status == 200 && text.contains(MARK), "{path}: after a start: {status} {text}");
+        }
+    });
 }
