@@ -61,8 +61,10 @@ pub fn open_as(
     reach: Reach,
     policies: &Arc<crate::policy::PolicySet>,
 ) -> Answer<Opened> {
-    let bundle = gate.shelf.record.everything_of_person(person, "").map_err(record_problem)?;
-    let everything = bundle.ok_or_else(|| Problem::not_found("person"))?;
+    if reader.operator {
+        return whole(gate, person);
+    }
+    let everything = everything_of(gate, person)?;
     let resources = resources(&everything);
     let mut patients = Vec::new();
     let mut nhs_number = String::new();
@@ -83,10 +85,6 @@ pub fn open_as(
         contact: true,
         everything: Value::Null,
     };
-    if reader.operator {
-        opened.everything = everything;
-        return Ok(opened);
-    }
     let told: Vec<Told<'_>> = resources
         .iter()
         .map(|r| Told { resource: r, by: organisation_of(r), adapter: adapter_of(r) })
@@ -148,6 +146,32 @@ pub fn open_as(
     Ok(opened)
 }
 
+/// Everything that is told of a person, as a Bundle.
+fn everything_of(gate: &Gate, person: &str) -> Answer<Value> {
+    let bundle = gate.shelf.record.everything_of_person(person, "").map_err(record_problem)?;
+    bundle.ok_or_else(|| Problem::not_found("person"))
+}
+
+/// A record of which nothing is withheld: whose it is, and no more is read.
+fn whole(gate: &Gate, person: &str) -> Answer<Opened> {
+    let sources = gate.shelf.record.sources(person).map_err(record_problem)?;
+    // An id of a Patient is none of a person.
+    let sources = sources.filter(|sources| sources.patients.iter().all(|p| p.key.id != person));
+    let mut told = sources.ok_or_else(|| Problem::not_found("person"))?.patients;
+    told.sort_by(|a, b| a.key.id.cmp(&b.key.id));
+    let numbers = told.iter().map(|patient| nhs_number_of(&patient.resource));
+    Ok(Opened {
+        person: person.to_owned(),
+        nhs_number: numbers.into_iter().find(|number| !number.is_empty()).unwrap_or_default().to_owned(),
+        patients: told.into_iter().map(|patient| patient.key.id).collect(),
+        decision: None,
+        standing: Standing::default(),
+        withheld: Withheld::default(),
+        contact: true,
+        everything: Value::Null,
+    })
+}
+
 /// Opens a record for a role with a relationship, to count what a policy set withholds; nothing of it is shown.
 ///
 /// # Errors
@@ -162,7 +186,8 @@ pub fn open_with(
     let who = crate::session::SignedIn { role: role.to_owned(), ..crate::session::SignedIn::default() };
     let mut reader = Reader::of_session(gate, &who);
     reader.operator = true;
-    let mut opened = open_as(gate, &reader, person, Reach::Open, policies)?;
+    let mut opened = whole(gate, person)?;
+    opened.everything = everything_of(gate, person)?;
     let resources = resources(&opened.everything);
     let asker = crate::decide::Asker {
         organisation: crate::decide::OrganisationFacts {
@@ -334,13 +359,24 @@ impl Opened {
     }
 
     /// Every resource that the reader may see.
-    pub fn resources(&self) -> Sealed<Vec<Value>> {
-        Sealed::new(self.resources_for_fhir())
+    ///
+    /// # Errors
+    /// 503 where the record can't be read.
+    pub fn resources(&self, gate: &Gate) -> Answer<Sealed<Vec<Value>>> {
+        self.resources_for_fhir(gate).map(Sealed::new)
     }
 
     /// The same for the FHIR doors, which write their entries before they answer: as [`crate::Shelf::record_for_fhir`].
-    pub fn resources_for_fhir(&self) -> Vec<Value> {
-        resources(&self.everything).into_iter().filter_map(|r| self.show(r.clone())).collect()
+    ///
+    /// # Errors
+    /// As [`Opened::resources`].
+    pub fn resources_for_fhir(&self, gate: &Gate) -> Answer<Vec<Value>> {
+        let of = |all: &Value| resources(all).into_iter().filter_map(|r| self.show(r.clone())).collect();
+        Ok(match &self.everything {
+            // For whom nothing is withheld it was not read to decide.
+            Value::Null => of(&everything_of(gate, &self.person)?),
+            everything => of(everything),
+        })
     }
 
     /// Everything that was read to decide, as the reader may see it, with addresses below `base`: a Bundle, taken out, so that

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::place::{Outline, Place, Position, Span};
+use crate::text::trim;
 
 /// Number of a source item within its ledger.
 pub type ItemId = u32;
@@ -26,12 +27,12 @@ impl<'a> Leaf<'a> {
     /// The same item with blanks cut off both ends.
     #[must_use]
     pub fn trim(self) -> Self {
-        self.with(self.text.trim())
+        self.with(trim(self.text))
     }
 
     /// Whether there is nothing but blanks.
     pub fn is_blank(self) -> bool {
-        self.text.trim().is_empty()
+        trim(self.text).is_empty()
     }
 }
 

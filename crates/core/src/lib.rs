@@ -11,6 +11,7 @@ pub mod issue;
 pub mod ledger;
 pub mod likely;
 pub mod limits;
+pub mod names;
 pub mod place;
 pub mod rule;
 pub mod snomed;

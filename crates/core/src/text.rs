@@ -72,6 +72,48 @@ impl<'a> Decoded<'a> {
     }
 }
 
+/// Offset of the first byte that a JSON string can't hold as it is: below U+0020, a quotation mark or a backslash. Eight bytes
+/// are looked at together.
+#[inline]
+pub fn first_escaped(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let mut chunks = bytes.chunks_exact(8);
+    let mut offset = 0;
+    for chunk in &mut chunks {
+        let mut eight = [0; 8];
+        eight.copy_from_slice(chunk);
+        let word = u64::from_le_bytes(eight);
+        // "Some byte is less than n" and "some byte is zero". A borrow goes upwards only, so the lowest mark is always true;
+        // the high bit of the byte itself is masked out, so that no byte above 0x7F is marked.
+        let below = word.wrapping_sub(ONES * 0x20) & !word;
+        let quote = word ^ (ONES * 0x22);
+        let slash = word ^ (ONES * 0x5C);
+        let quote = quote.wrapping_sub(ONES) & !quote;
+        let slash = slash.wrapping_sub(ONES) & !slash;
+        let marks = (below | quote | slash) & HIGH;
+        if marks != 0 {
+            return Some(offset + (marks.trailing_zeros() / 8) as usize);
+        }
+        offset += 8;
+    }
+    chunks.remainder().iter().position(|b| needs_escape(*b)).map(|at| offset + at)
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// As [`str::trim`]: most text has nothing to cut off, which its first and last byte tell.
+#[inline]
+pub fn trim(text: &str) -> &str {
+    let plain = |byte: Option<&u8>| byte.is_some_and(|b| matches!(b, 0x21..=0x7E));
+    match plain(text.as_bytes().first()) && plain(text.as_bytes().last()) {
+        true => text,
+        false => text.trim(),
+    }
+}
+
 /// A cell of a table without the blanks and the NULs with which exports of fixed width fill it up.
 pub fn unpadded(cell: &str) -> &str {
     cell.trim_matches(|c: char| c == '\0' || c.is_whitespace())
@@ -80,6 +122,26 @@ pub fn unpadded(cell: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_byte_to_escape_is_found_wherever_it_stands() {
+        for byte in (0..=0x7F_u8).chain([0x80, 0xA2, 0xDC, 0xFF]) {
+            for at in 0..17 {
+                for other in [b'x', 0x80, 0xFF, 0x21, 0x23, 0x5D] {
+                    let mut bytes = [other; 17];
+                    bytes[at] = byte;
+                    assert_eq!(first_escaped(&bytes), needs_escape(byte).then_some(at), "{byte} at {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn trimming_is_that_of_the_language() {
+        for text in ["", " ", "a", " a", "a ", "é", "\u{a0}a", "a\u{3000}", "\u{7f}a\u{7f}", "a b", "\u{85}", "\ta\n"] {
+            assert_eq!(trim(text), text.trim(), "{text:?}");
+        }
+    }
 
     #[test]
     fn offsets_lead_back_to_the_bytes() {

@@ -92,10 +92,7 @@ impl When {
             return Self::iso(text, zone);
         }
         let (body, offset) = split_offset(text)?;
-        let (digits, fraction) = match body.split_once('.') {
-            Some((digits, fraction)) => (digits, Some(fraction)),
-            None => (body, None),
-        };
+        let (digits, fraction) = split_fraction(body);
         if !digits.bytes().all(|b| b.is_ascii_digit()) || (fraction.is_some() && digits.len() != 14) {
             return Err(WhenError::Shape);
         }
@@ -126,16 +123,15 @@ impl When {
     /// [`WhenError`] where the text has another shape or names no real date.
     pub fn iso(text: &str, zone: &TimeZone) -> Result<Self, WhenError> {
         let text = text.trim();
-        let (day, clock) = match text.find(['T', 't', ' ']) {
+        let (day, clock) = match text.bytes().position(|b| matches!(b, b'T' | b't' | b' ')) {
             Some(at) => (text.get(..at).unwrap_or(""), text.get(at + 1..)),
             None => (text, None),
         };
-        let mut parts = day.split('-');
-        let year =
-            parts.next().filter(|y| y.len() == 4).and_then(|y| number(Some(y))).ok_or(WhenError::Shape)?;
-        let two = |part: Option<&str>| match part {
+        let mut parts = day.as_bytes().split(|b| *b == b'-');
+        let year = parts.next().filter(|y| y.len() == 4).and_then(digits).ok_or(WhenError::Shape)?;
+        let two = |part: Option<&[u8]>| match part {
             None => Ok(None),
-            Some(p) if p.len() == 2 => number(Some(p)).map(Some).ok_or(WhenError::Shape),
+            Some(p) if p.len() == 2 => digits(p).map(Some).ok_or(WhenError::Shape),
             Some(_) => Err(WhenError::Shape),
         };
         let month = two(parts.next())?;
@@ -156,11 +152,8 @@ impl When {
             return Err(WhenError::Shape);
         }
         let (body, offset) = split_offset(clock)?;
-        let (hms, fraction) = match body.split_once('.') {
-            Some((hms, fraction)) => (hms, Some(fraction)),
-            None => (body, None),
-        };
-        let mut parts = hms.split(':');
+        let (hms, fraction) = split_fraction(body);
+        let mut parts = hms.as_bytes().split(|b| *b == b':');
         let hour = two(parts.next())?.ok_or(WhenError::Shape)?;
         let minute = two(parts.next())?.ok_or(WhenError::Shape)?;
         let second = two(parts.next())?;
@@ -384,15 +377,33 @@ fn push_two(out: &mut String, number: u8) {
 }
 
 fn number(text: Option<&str>) -> Option<u32> {
-    text.filter(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()
+    digits(text?.as_bytes())
+}
+
+/// A number of digits alone; `None` where it is none, or beyond 32 bits.
+fn digits(text: &[u8]) -> Option<u32> {
+    let add = |sum: u32, byte: &u8| {
+        let digit = byte.is_ascii_digit().then(|| u32::from(byte - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    };
+    (!text.is_empty()).then(|| text.iter().try_fold(0, add))?
+}
+
+/// What stands before and after the first point.
+fn split_fraction(text: &str) -> (&str, Option<&str>) {
+    match text.bytes().position(|b| b == b'.') {
+        Some(at) => (text.get(..at).unwrap_or(""), text.get(at + 1..)),
+        None => (text, None),
+    }
 }
 
 /// Cuts `Z`, `±hh`, `±hhmm` or `±hh:mm` off the end.
 fn split_offset(text: &str) -> Result<(&str, Option<i32>), WhenError> {
-    if let Some(body) = text.strip_suffix(['Z', 'z']) {
-        return Ok((body, Some(0)));
+    if let Some(b'Z' | b'z') = text.as_bytes().last() {
+        return Ok((text.get(..text.len() - 1).unwrap_or(""), Some(0)));
     }
-    let Some(at) = text.rfind(['+', '-']) else { return Ok((text, None)) };
+    let sign = text.bytes().rposition(|b| matches!(b, b'+' | b'-'));
+    let Some(at) = sign else { return Ok((text, None)) };
     let (body, tail) = (text.get(..at).unwrap_or(""), text.get(at..).unwrap_or(""));
     let negative = tail.starts_with('-');
     let digits: &str = tail.get(1..).unwrap_or("");

@@ -83,12 +83,19 @@ pub const CASSR: &str = "https://fhir.causeway.example/Id/cassr-code";
 
 /// Prefix of identifiers that a local system issues; the organisation's code and a name follow.
 pub fn local(organisation: &str, name: &str) -> String {
-    let clean = |t: &str| {
-        t.chars()
-            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_') { c } else { '-' })
-            .collect::<String>()
+    const START: &str = "/Id/local/";
+    let mut out = String::with_capacity(CAUSEWAY.len() + START.len() + organisation.len() + 1 + name.len());
+    out.push_str(CAUSEWAY);
+    out.push_str(START);
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let clean = |out: &mut String, text: &str| match text.bytes().all(plain) {
+        true => out.push_str(text),
+        false => out.extend(text.chars().map(|c| if u8::try_from(c).is_ok_and(plain) { c } else { '-' })),
     };
-    format!("{CAUSEWAY}/Id/local/{}/{}", clean(organisation), clean(name))
+    clean(&mut out, organisation);
+    out.push('/');
+    clean(&mut out, name);
+    out
 }
 
 /// The FHIR URI of an OID, as UK messages use them; unknown ones become `urn:oid:…`.

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use causeway_core::{ItemId, Leaf, Sources};
 
-use crate::message::{Line, Message, Value, flag, key};
+use crate::message::{Line, Message, flag, key};
 
 impl Message<'_> {
     /// The segments, in source order.
@@ -191,24 +191,32 @@ impl<'m> Part<'m> {
         Self { lo, hi, prefix, level, ..self }
     }
 
-    /// Indexes of the values whose key lies in a range. Parts are short, so a few steps are walked before a
-    /// binary search is worth its jumps.
+    /// Indexes of the values whose key lies in a range. Parts are mostly short and mostly hold the range or end before it, so a
+    /// few steps are walked before a binary search is worth its jumps.
     #[inline]
     fn range(self, from: u64, to: u64) -> (u32, u32) {
         const STEPS: usize = 8;
         let values = self.message.values.get(self.lo as usize..self.hi as usize).unwrap_or_default();
-        if values.is_empty() {
-            return (self.lo, self.lo);
+        match values.last() {
+            None => return (self.lo, self.lo),
+            Some(last) if last.key < from => return (self.hi, self.hi),
+            Some(_) => {}
         }
-        let find = |values: &[Value], bound: u64| {
-            let near = values.iter().take(STEPS).take_while(|v| v.key < bound).count();
-            if near < STEPS {
-                return near;
+        let mut lo = 0;
+        if values.len() > STEPS {
+            lo = values.partition_point(|v| v.key < from);
+        } else {
+            while values.get(lo).is_some_and(|v| v.key < from) {
+                lo += 1;
             }
-            near + values.get(near..).unwrap_or_default().partition_point(|v| v.key < bound)
-        };
-        let lo = find(values, from);
-        let hi = lo + find(values.get(lo..).unwrap_or_default(), to);
+        }
+        let mut hi = lo;
+        while hi < lo + STEPS && values.get(hi).is_some_and(|v| v.key < to) {
+            hi += 1;
+        }
+        if hi == lo + STEPS {
+            hi += values.get(hi..).unwrap_or_default().partition_point(|v| v.key < to);
+        }
         (self.lo + lo as u32, self.lo + hi as u32)
     }
 

@@ -1,8 +1,8 @@
 //! Builds a tree of what stands in another notation, so that one reader serves both.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use causeway_core::names;
 use causeway_core::{Ledger, Span};
 
 use crate::tree::{Data, Kind, NONE, Names, Step, Stored, Tree};
@@ -13,8 +13,7 @@ pub struct Builder {
     nodes: Vec<Data>,
     parents: Vec<(u32, Step)>,
     arena: String,
-    names: HashMap<String, u32>,
-    texts: Vec<Box<str>>,
+    names: names::Names,
     open: Vec<Open>,
 }
 
@@ -64,7 +63,7 @@ impl Builder {
             shift: 0,
             nodes: self.nodes,
             arena: self.arena,
-            names: Arc::new(Names { texts: self.texts, parents: self.parents }),
+            names: Arc::new(Names { texts: self.names.into_texts(), parents: self.parents }),
             duplicates: Vec::new(),
         };
         tree.enter(ledger);
@@ -78,7 +77,7 @@ impl Builder {
             Some(top) if self.nodes.get(top.node as usize).is_some_and(|n| n.kind == Kind::Array) => {
                 Step::Index(top.count)
             }
-            Some(_) => Step::Name(self.name(name)),
+            Some(_) => Step::Name(self.names.number(name)),
         };
         self.parents.push((self.open.last().map_or(NONE, |top| top.node), step));
         self.nodes.push(Data { kind, span, stored, first: NONE, next: NONE, item: NONE });
@@ -91,15 +90,5 @@ impl Builder {
             top.count += 1;
         }
         index
-    }
-
-    fn name(&mut self, name: &str) -> u32 {
-        if let Some(known) = self.names.get(name) {
-            return *known;
-        }
-        let next = self.texts.len() as u32;
-        self.texts.push(name.into());
-        self.names.insert(name.to_owned(), next);
-        next
     }
 }

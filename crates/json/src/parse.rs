@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use causeway_core::text::first_escaped;
 use causeway_core::{Issue, IssueCode, Ledger, Place, Position, Severity, Span};
 
 use crate::limits::{DEPTH_MAX, NAMES_MAX, NODES_MAX};
-use crate::tree::{Data, Interner, Kind, NONE, Names, Step, Stored, Tree};
+use crate::tree::{Data, Kind, NONE, Names, Step, Stored, Tree};
 
 /// Why a document can't be read, and at which byte. The text holds nothing of the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +48,12 @@ impl<'a> Tree<'a> {
             nodes: Vec::new(),
             arena: String::new(),
             parents: Vec::new(),
-            interner: Interner::default(),
+            interner: causeway_core::names::Names::default(),
+            members: Vec::new(),
             duplicates: Vec::new(),
         };
         reader.document().map_err(|e| Error { at: e.at + shift, ..e })?;
-        let names = Arc::new(Names { texts: reader.interner.texts, parents: reader.parents });
+        let names = Arc::new(Names { texts: reader.interner.into_texts(), parents: reader.parents });
         let mut tree = Tree {
             source,
             shift,
@@ -83,7 +85,9 @@ struct Reader<'a> {
     nodes: Vec<Data>,
     arena: String,
     parents: Vec<(u32, Step)>,
-    interner: Interner<'a>,
+    interner: causeway_core::names::Names,
+    /// Names of the members so far of all objects that are open, the innermost last.
+    members: Vec<u32>,
     duplicates: Vec<u32>,
 }
 
@@ -92,8 +96,8 @@ struct Open {
     node: u32,
     last: u32,
     count: u32,
-    /// Names seen, for objects: small lists are searched, which is faster than hashing.
-    names: Vec<u32>,
+    /// Where its names begin in [`Reader::members`]: small lists are searched, which is faster than hashing.
+    members: usize,
 }
 
 /// Names up to which an object's names are searched one by one for duplicates.
@@ -138,7 +142,7 @@ impl<'a> Reader<'a> {
                 None => return self.fail("the document ends too early"),
             }
             let step =
-                if object { self.name(&mut open)? } else { Step::Index(open.last().map_or(0, |o| o.count)) };
+                if object { self.name(&open)? } else { Step::Index(open.last().map_or(0, |o| o.count)) };
             self.blank();
             self.value(&mut open, step)?;
         }
@@ -151,35 +155,36 @@ impl<'a> Reader<'a> {
     }
 
     fn close(&mut self, open: &mut Vec<Open>) {
-        if let Some(done) = open.pop()
-            && let Some(node) = self.nodes.get_mut(done.node as usize)
-        {
+        let Some(done) = open.pop() else { return };
+        self.members.truncate(done.members);
+        if let Some(node) = self.nodes.get_mut(done.node as usize) {
             node.span.end = u32::try_from(self.at).unwrap_or(u32::MAX);
         }
     }
 
-    fn name(&mut self, open: &mut [Open]) -> Result<Step, Error> {
+    fn name(&mut self, open: &[Open]) -> Result<Step, Error> {
         if self.peek() != Some(b'"') {
             return self.fail("the name of a member was expected");
         }
         let (start, end, stored) = self.text()?;
         let name = match stored {
-            Stored::Source => self.interner.borrowed(self.source.get(start..end).unwrap_or("")),
+            Stored::Source => self.interner.number(self.source.get(start..end).unwrap_or("")),
             Stored::Arena(from, to) => {
-                let text = self.arena.get(from as usize..to as usize).unwrap_or("").to_owned();
+                let text = self.arena.get(from as usize..to as usize).unwrap_or("");
+                let number = self.interner.number(text);
                 self.arena.truncate(from as usize);
-                self.interner.owned(text)
+                number
             }
         };
-        if self.interner.texts.len() > NAMES_MAX {
+        if self.interner.len() > NAMES_MAX {
             return self.fail("the document has too many different names");
         }
-        if let Some(top) = open.last_mut() {
-            let searched = top.names.len().min(NAMES_SEARCHED_MAX);
-            if top.names.get(..searched).is_some_and(|names| names.contains(&name)) {
+        if let Some(top) = open.last() {
+            let own = self.members.get(top.members..).unwrap_or_default();
+            if own.iter().take(NAMES_SEARCHED_MAX).any(|other| *other == name) {
                 self.duplicates.push(self.nodes.len() as u32);
             }
-            top.names.push(name);
+            self.members.push(name);
         }
         self.blank();
         if self.peek() != Some(b':') {
@@ -224,7 +229,7 @@ impl<'a> Reader<'a> {
                 return self.fail("the document is nested too deeply");
             }
             self.at += 1;
-            open.push(Open { node: index, last: NONE, count: 0, names: Vec::new() });
+            open.push(Open { node: index, last: NONE, count: 0, members: self.members.len() });
         }
         Ok(())
     }
@@ -282,6 +287,8 @@ impl<'a> Reader<'a> {
         let mut copied = start;
         let mut escaped = false;
         loop {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            self.at += first_escaped(rest).unwrap_or(rest.len());
             match self.peek() {
                 None => return self.fail("a string is not closed"),
                 Some(b'"') => break,
@@ -291,8 +298,7 @@ impl<'a> Reader<'a> {
                     self.escape()?;
                     copied = self.at;
                 }
-                Some(0..=0x1F) => return self.fail("a string holds a control character"),
-                Some(_) => self.at += 1,
+                Some(_) => return self.fail("a string holds a control character"),
             }
         }
         let end = self.at;

@@ -1,6 +1,5 @@
 //! The tree and its nodes.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use causeway_core::{ItemId, Leaf, Outline, Place, Position, Span};
@@ -51,6 +50,9 @@ pub(crate) struct Data {
     pub item: ItemId,
 }
 
+/// Leaves of a node for which room is made at once.
+const LEAVES_GUESS_MAX: usize = 64;
+
 /// No node, no item.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -99,39 +101,6 @@ impl Outline for Names {
             Place::Node(node) => Some(self.pointer(node)),
             _ => None,
         }
-    }
-}
-
-/// Interns member names while a document is read.
-#[derive(Default)]
-pub(crate) struct Interner<'a> {
-    known: HashMap<&'a str, u32>,
-    decoded: HashMap<String, u32>,
-    pub texts: Vec<Box<str>>,
-}
-
-impl<'a> Interner<'a> {
-    pub fn borrowed(&mut self, name: &'a str) -> u32 {
-        // The same name may have come with an escape before.
-        if let Some(at) = self.decoded.get(name) {
-            return *at;
-        }
-        let next = self.texts.len() as u32;
-        *self.known.entry(name).or_insert_with(|| {
-            self.texts.push(name.into());
-            next
-        })
-    }
-
-    pub fn owned(&mut self, name: String) -> u32 {
-        // The same name may have come unescaped before.
-        if let Some(at) = self.known.get(name.as_str()).or_else(|| self.decoded.get(&name)) {
-            return *at;
-        }
-        let next = self.texts.len() as u32;
-        self.texts.push(name.as_str().into());
-        self.decoded.insert(name, next);
-        next
     }
 }
 
@@ -244,7 +213,20 @@ impl<'t> Node<'t> {
 
     /// The first member of this name.
     pub fn get(self, name: &str) -> Option<Node<'t>> {
-        self.members().find(|(own, _)| *own == name).map(|(_, child)| child)
+        if !self.is_object() {
+            return None;
+        }
+        let (nodes, names) = (&self.tree.nodes, &self.tree.names);
+        let mut at = self.data().first;
+        while let Some(node) = nodes.get(at as usize) {
+            if let Some((_, Step::Name(own))) = names.parents.get(at as usize)
+                && names.texts.get(*own as usize).is_some_and(|own| **own == *name)
+            {
+                return self.other(at);
+            }
+            at = node.next;
+        }
+        None
     }
 
     /// The source item of a member, where it has one.
@@ -273,18 +255,27 @@ impl<'t> Node<'t> {
         }
     }
 
+    /// The number of the first node after it and all that it holds.
+    fn end(self) -> u32 {
+        let mut at = self;
+        loop {
+            let next = at.data().next;
+            if next != NONE {
+                return next;
+            }
+            match at.parent() {
+                Some(parent) => at = parent,
+                None => return self.tree.nodes.len() as u32,
+            }
+        }
+    }
+
     /// Every item below it, itself included, in source order.
     pub fn leaves(self) -> Vec<Leaf<'t>> {
-        let mut found = Vec::new();
-        let mut open = vec![self];
-        while let Some(node) = open.pop() {
-            if let Some(leaf) = node.leaf() {
-                found.push(leaf);
-            }
-            let start = open.len();
-            open.extend(node.children());
-            open[start..].reverse();
-        }
+        // The values in it follow it without a gap.
+        let end = self.end();
+        let mut found = Vec::with_capacity(((end - self.index) as usize).min(LEAVES_GUESS_MAX));
+        found.extend((self.index..end).filter_map(|index| self.tree.node(index).leaf()));
         found
     }
 

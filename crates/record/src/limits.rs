@@ -40,6 +40,8 @@ pub const SORT_KEYS_MAX: usize = 5;
 pub const INCLUDES_MAX: usize = 1_000;
 /// Most resources of one `$everything`; what is beyond is announced.
 pub const EVERYTHING_MAX: usize = 50_000;
+/// Bytes of texts that a written `$everything` keeps from finding to writing; what is beyond is read again.
+pub const EVERYTHING_KEPT_BYTES: usize = 4 * 1024 * 1024;
 /// Steps along which `$everything` follows references out of the person's own resources.
 pub const EVERYTHING_STEPS: usize = 3;
 /// Most Patient resources that one person may join; more is a sign of a filler identifier.

@@ -49,15 +49,6 @@ pub struct Delivery<'a> {
     pub source: &'a SourceMessage,
 }
 
-/// A searchset as it is sent.
-#[derive(Clone, Debug)]
-pub struct Written {
-    /// The Bundle in JSON.
-    pub json: Vec<u8>,
-    /// Ids of the Patients whom its entries are about, each once.
-    pub patients: Vec<String>,
-}
-
 /// A resource, by type and logical id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Key {

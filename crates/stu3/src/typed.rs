@@ -4,11 +4,12 @@
 
 use std::borrow::Cow;
 
+use causeway_core::text::first_escaped;
 use causeway_core::{Leaf, Outcome, When};
 use causeway_fhir::types::concept_fixed;
 use causeway_fhir::{Coding, Writer, systems};
 use causeway_json::{Kind, Node};
-use causeway_profile::schema::{Field, Shape, TypeRef};
+use causeway_profile::schema::{Field, Required, Shape, TypeRef};
 
 use crate::copy::Copier;
 use crate::part::absent;
@@ -348,12 +349,11 @@ impl<'t> Copier<'_, 't> {
         if needed.peek().is_none() || w.bytes().len() == start {
             return;
         }
-        let written: Vec<String> = keys_of(w.bytes().get(start..).unwrap_or_default());
+        let written = keys_of(w.bytes().get(start..).unwrap_or_default());
+        let is_written = |element: &Required| written.iter().any(|key| element.is(key));
+        let missing: Vec<_> = needed.filter(|element| !element.is_part() && !is_written(element)).collect();
         let mut told = false;
-        for element in needed {
-            if element.is_part() || written.iter().any(|key| element.is(key)) {
-                continue;
-            }
+        for element in missing {
             let Some((key, best)) = element.best() else { continue };
             told = true;
             let unknown = Coding::new(systems::DATA_ABSENT, "unknown", "Unknown");
@@ -449,24 +449,24 @@ fn local_day(text: &str) -> Option<String> {
 }
 
 /// The names of an object's own members, from JSON text that begins within the object.
-fn keys_of(json: &[u8]) -> Vec<String> {
-    let mut keys = Vec::new();
+fn keys_of(json: &[u8]) -> Vec<&str> {
+    let mut keys = Vec::with_capacity(KEYS_GUESS);
     let (mut depth, mut at) = (0usize, 0usize);
     while let Some(byte) = json.get(at) {
         match byte {
             b'"' => {
                 let start = at + 1;
                 at = start;
-                while let Some(byte) = json.get(at) {
-                    match byte {
-                        b'\\' => at += 2,
-                        b'"' => break,
+                while let Some(found) = first_escaped(json.get(at..).unwrap_or_default()) {
+                    at += found;
+                    match json.get(at) {
+                        Some(b'"') => break,
+                        Some(b'\\') => at += 2,
                         _ => at += 1,
                     }
                 }
                 if depth == 0 && json.get(at + 1) == Some(&b':') {
-                    let key = json.get(start..at).unwrap_or_default();
-                    keys.push(String::from_utf8_lossy(key).into_owned());
+                    keys.extend(json.get(start..at).and_then(|key| std::str::from_utf8(key).ok()));
                 }
             }
             b'{' | b'[' => depth += 1,
@@ -477,6 +477,9 @@ fn keys_of(json: &[u8]) -> Vec<String> {
     }
     keys
 }
+
+/// Members of an object for which room is made at once.
+const KEYS_GUESS: usize = 16;
 
 #[cfg(test)]
 mod tests {

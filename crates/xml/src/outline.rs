@@ -1,5 +1,6 @@
 //! Names of the places of one document: element paths, without any value.
 
+use causeway_core::names::Names;
 use causeway_core::{Outline, Place};
 
 /// Number of "no parent": the root's.
@@ -19,7 +20,7 @@ pub(crate) struct Step {
 /// Paths of a document's nodes and attributes.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
-    pub names: Vec<Box<str>>,
+    pub names: Names,
     pub steps: Vec<Step>,
     /// Name index of every attribute.
     pub attributes: Vec<u32>,
@@ -27,7 +28,7 @@ pub(crate) struct Paths {
 
 impl Paths {
     fn name_of(&self, index: u32) -> &str {
-        self.names.get(index as usize).map_or("?", |name| name)
+        self.names.text(index).unwrap_or("?")
     }
 
     /// Path of a node: `/a/b[2]`, and for a text the path of the element that holds it.

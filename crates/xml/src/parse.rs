@@ -1,10 +1,10 @@
 //! Bytes to tree.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use causeway_core::text::Decoded;
+use causeway_core::names::Names;
+use causeway_core::text::{Decoded, trim};
 use causeway_core::{Ledger, Outcome, Place, Span};
 use quick_xml::Reader;
 use quick_xml::errors::{IllFormedError, SyntaxError};
@@ -101,7 +101,6 @@ struct Builder<'a, 'l> {
     ledger: &'l mut Ledger,
     document: Document<'a>,
     paths: Paths,
-    names: HashMap<&'a str, u32>,
     open: Vec<Open<'a>>,
     /// Namespace declarations in force: prefix and number of the URI.
     scope: Vec<(&'a str, u16)>,
@@ -126,11 +125,10 @@ impl<'a, 'l> Builder<'a, 'l> {
             ledger,
             document,
             paths: Paths {
-                names: Vec::new(),
+                names: Names::default(),
                 steps: Vec::with_capacity(guess),
                 attributes: Vec::with_capacity(guess),
             },
-            names: HashMap::new(),
             open: Vec::new(),
             scope: Vec::new(),
             pending: Pending::default(),
@@ -184,16 +182,11 @@ impl<'a, 'l> Builder<'a, 'l> {
     }
 
     fn name(&mut self, name: &'a str) -> u32 {
-        match self.names.get(name) {
-            Some(index) => *index,
-            None => {
-                let index = self.paths.names.len() as u32;
-                self.paths.names.push(name.into());
-                self.document.names.push(name);
-                self.names.insert(name, index);
-                index
-            }
+        let number = self.paths.names.number(name);
+        if number as usize == self.document.names.len() {
+            self.document.names.push(name);
         }
+        number
     }
 
     fn start(
@@ -265,13 +258,16 @@ impl<'a, 'l> Builder<'a, 'l> {
         while !rest.is_empty() {
             let at = base + raw.len() - rest.len();
             let wrong = (Fault::Attribute, at);
-            let (name, after) = rest.split_once('=').ok_or(wrong)?;
-            let name = name.trim_end();
-            let after = after.trim_start();
-            let quote = after.chars().next().filter(|c| matches!(c, '"' | '\'')).ok_or(wrong)?;
-            let (value, after) = after.get(1..).and_then(|v| v.split_once(quote)).ok_or(wrong)?;
-            if name.is_empty() || name.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<'))
-            {
+            let equals = rest.bytes().position(|b| b == b'=').ok_or(wrong)?;
+            let name = trim(rest.get(..equals).unwrap_or(""));
+            let after = rest.get(equals + 1..).unwrap_or("").trim_start();
+            let quote = after.bytes().next().filter(|b| matches!(b, b'"' | b'\'')).ok_or(wrong)?;
+            let inside = after.get(1..).unwrap_or("");
+            let length = inside.bytes().position(|b| b == quote).ok_or(wrong)?;
+            let (value, after) = (inside.get(..length).unwrap_or(""), inside.get(length + 1..).unwrap_or(""));
+            let plain = name.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'<'));
+            let odd = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<');
+            if name.is_empty() || (!plain && name.contains(odd)) {
                 return Err(wrong);
             }
             if !after.is_empty() && !after.starts_with(|c: char| c.is_ascii_whitespace()) {

@@ -27,7 +27,14 @@ impl<'t> In<'t> {
     /// The member at a path of names (`recordedBy.name`); the value itself for an empty path. `null` is nothing.
     pub fn get(self, path: &str) -> Option<In<'t>> {
         let mut at = self;
-        for name in path.split('.').filter(|name| !name.is_empty()) {
+        let mut rest = path;
+        while !rest.is_empty() {
+            let end = rest.bytes().position(|b| b == b'.').unwrap_or(rest.len());
+            let name = rest.get(..end).unwrap_or("");
+            rest = rest.get(end + 1..).unwrap_or("");
+            if name.is_empty() {
+                continue;
+            }
             let node = at.node.get(name)?;
             if self.refused.0.contains(&node.index()) || node.is_null() {
                 return None;

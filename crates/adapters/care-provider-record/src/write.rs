@@ -160,12 +160,35 @@ fn notes(w: &mut Writer, from: In<'_>, name: &str) {
 
 /// The head of a path: name, and what is in brackets after it.
 fn head(to: &str, depth: usize) -> (&str, Option<&str>, bool) {
-    let mut rest = split(to).skip(depth);
-    let segment = rest.next().unwrap_or("");
-    let more = rest.next().is_some();
-    match segment.split_once('[') {
-        Some((name, selector)) => (name, Some(selector.trim_end_matches(']')), more),
-        None => (segment, None, more),
+    let (mut start, mut at, mut inside) = (0, 0, false);
+    let mut level = 0;
+    let bytes = to.as_bytes();
+    let mut bracket = None;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'[' => {
+                inside = true;
+                bracket = bracket.or(Some(at));
+            }
+            b']' => inside = false,
+            b'.' if !inside => {
+                if level == depth {
+                    break;
+                }
+                level += 1;
+                (start, bracket) = (at + 1, None);
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    if level < depth {
+        return ("", None, false);
+    }
+    let part = |from: usize, end: usize| to.get(from..end).unwrap_or("");
+    match bracket {
+        Some(open) => (part(start, open), Some(part(open + 1, at).trim_end_matches(']')), at < bytes.len()),
+        None => (part(start, at), None, at < bytes.len()),
     }
 }
 

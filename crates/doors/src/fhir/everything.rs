@@ -1,8 +1,11 @@
 //! `Patient/[id]/$everything`, by GET and by POST, whole or in parts.
 
+use std::io::{self, Cursor, Read};
+
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::IntoResponse as _;
 use causeway_access::audit_event::Act;
 use causeway_access::record::{Sources, Written};
 use causeway_access::{Reader, Sealed, record_problem};
@@ -11,8 +14,12 @@ use causeway_host::problem::{Answer, Problem};
 use serde_json::{Value, json};
 
 use super::query::{self, Params};
-use super::{answer, base, format, golden, guard, json_answer, negotiate, param};
+use super::{MEDIA_TYPE, answer, base, format, golden, guard, json_answer, negotiate, param};
+use crate::mesh::body::Outgoing;
 use crate::operation;
+
+/// Bytes of an answer that are read at a time.
+const PIECE_BYTES: usize = 256 * 1024;
 
 /// Most entries of a page that is cut to what a reader may see.
 const COUNT_MAX: usize = 500;
@@ -150,7 +157,45 @@ async fn whole(
     }
     let events = |written: &Written| guard::events(state, reader, Act::Read, &entity, "", &written.patients);
     let written = Sealed::new(written).open(&state.gate, events).await?;
-    Ok(json_answer(StatusCode::OK, written.json))
+    sent(state, written).await
+}
+
+/// Sends what is disclosed as it is read: at once where one piece holds it, else no faster than the reader takes it.
+async fn sent(state: &Shared, mut written: Written) -> Answer {
+    let (first, written) = state
+        .blocking(move |s| {
+            let first = s.gate.shelf.record_for_fhir().write_piece(&mut written, PIECE_BYTES);
+            first.map(|first| (first, written)).map_err(record_problem)
+        })
+        .await?;
+    if written.is_done() {
+        return Ok(json_answer(StatusCode::OK, first));
+    }
+    let pieces = PiecesOf { state: state.clone(), written, piece: Cursor::new(first) };
+    let mut response = Outgoing::Stream(Box::new(pieces), None).body().into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    Ok(response)
+}
+
+/// An answer that is read from the record while it is sent.
+struct PiecesOf {
+    state: Shared,
+    written: Written,
+    piece: Cursor<Vec<u8>>,
+}
+
+impl Read for PiecesOf {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.piece.position() >= self.piece.get_ref().len() as u64 && !self.written.is_done() {
+            let record = self.state.gate.shelf.record_for_fhir();
+            let next = record.write_piece(&mut self.written, PIECE_BYTES).map_err(|error| {
+                tracing::error!(error = %error, "an answer broke off");
+                io::Error::other("the record can't be read")
+            })?;
+            self.piece = Cursor::new(next);
+        }
+        self.piece.read(into)
+    }
 }
 
 /// The page that was asked for of what a reader may see, with its links.

@@ -46,7 +46,8 @@ impl Nrl {
         let asked = search.clone();
         let mut found = self.stored(move |s| s.find(&asked)).await?;
         found.retain(|pointer| person.shows(pointer));
-        let local = local::pointers(state, &base(state, &client.reader), &search.nhs_number, &person.held());
+        let held = person.held(state)?;
+        let local = local::pointers(state, &base(state, &client.reader), &search.nhs_number, &held);
         found.extend(local.into_iter().filter(|p| {
             let by = search.custodian.as_ref().is_none_or(|c| *c == p.custodian);
             by && (search.types.contains(&p.kind) || (any_type && sees(client, p)))
@@ -76,7 +77,8 @@ impl Nrl {
         let pointer = match stored {
             Some(pointer) => Some(pointer).filter(|pointer| person.shows(pointer)),
             None => {
-                let held = local::pointers(state, &base(state, &client.reader), &number, &person.held());
+                let held = person.held(state)?;
+                let held = local::pointers(state, &base(state, &client.reader), &number, &held);
                 held.into_iter().find(|p| p.id == id)
             }
         };

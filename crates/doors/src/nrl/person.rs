@@ -49,8 +49,13 @@ impl Person {
     }
 
     /// What the record holds of her, as the reader may see it.
-    pub(super) fn held(&self) -> Vec<Value> {
-        self.opened.iter().flat_map(Opened::resources_for_fhir).collect()
+    ///
+    /// # Errors
+    /// 503 where the record can't be read.
+    pub(super) fn held(&self, state: &Shared) -> Answer<Vec<Value>> {
+        let held: Answer<Vec<Vec<Value>>> =
+            self.opened.iter().map(|opened| opened.resources_for_fhir(&state.gate)).collect();
+        held.map(|all| all.into_iter().flatten().collect())
     }
 
     /// A pointer as the reader may see it, by what it tells of itself.

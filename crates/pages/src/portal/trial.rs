@@ -493,7 +493,7 @@ fn sides(s: &AppState, person: &str) -> Answer<Sealed<Sides>> {
             None => "everything".to_owned(),
         };
         let permit = opened.permit();
-        shown.push(opened.resources().map(|all| if permit { all } else { Vec::new() }));
+        shown.push(opened.resources(s.gate())?.map(|all| if permit { all } else { Vec::new() }));
         // Somebody of the public who was let in is there as a carer.
         let let_in = opened.decision.as_ref().is_some_and(|d| d.relationship == Kind::Delegated);
         let role = policies.role(if let_in { "carer" } else { &who.role });

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Map, Value, json};
 
 use crate::error::{RecordError, Result};
-use crate::model::{Key, Written};
+use crate::model::Key;
 use crate::reference::key_of;
 use crate::{dates, golden, limits, parameters};
 
@@ -164,7 +164,9 @@ impl Part {
 }
 
 /// One resource of the answer.
+#[derive(Debug)]
 struct Found {
+    rid: i64,
     key: Key,
     /// Patient whom it is about; empty where none.
     patient: String,
@@ -175,9 +177,41 @@ struct Found {
     mode: &'static str,
 }
 
-/// What is found, in the order of the answer.
+/// A searchset that is written piece by piece: see [`crate::Record::write_piece`]. Of a large one only the rows are in memory.
+#[derive(Debug)]
+pub struct Written {
+    /// Ids of the Patients whom its entries are about, each once.
+    pub patients: Vec<String>,
+    /// Base of its addresses.
+    base: String,
+    /// What stands before the entries that are left; taken with the first piece.
+    head: Vec<u8>,
+    left: VecDeque<Left>,
+    /// What stands after them; taken with the last piece.
+    tail: Vec<u8>,
+    /// Whether an entry was written before those that are left.
+    begun: bool,
+}
+
+/// An entry that is still to be written.
+#[derive(Debug)]
+enum Left {
+    /// As it was found, where there was room for it.
+    Kept(Found),
+    /// To be read again: row, version, mode.
+    Row(i64, i64, &'static str),
+}
+
+impl Written {
+    /// Whether all of it was given out.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.head.is_empty() && self.left.is_empty() && self.tail.is_empty()
+    }
+}
+
+/// What is found, beside the resources themselves.
 struct All {
-    found: Vec<Found>,
     /// How many matches there are, on this page and others.
     total: u64,
     /// What must be said besides.
@@ -186,33 +220,30 @@ struct All {
     next: Option<i64>,
 }
 
-fn find(db: &Connection, pid: i64, part: &Part) -> Result<All> {
+/// Finds what belongs to an answer and hands it over in the order of the answer.
+fn find(db: &Connection, pid: i64, part: &Part, mut hand: impl FnMut(Found) -> Result<()>) -> Result<All> {
     let patients = people::members(db, pid)?;
     let (rows, more) = read::rows_of(db, &patients, limits::EVERYTHING_MAX)?;
     let (rows, total, another) = part.take(db, rows)?;
     let next = rows.last().copied().filter(|_| another);
     let mut taken: HashSet<i64> = rows.iter().copied().collect();
-    let mut queue: VecDeque<(i64, usize)> = rows.iter().map(|rid| (*rid, 0)).collect();
+    let mut queue: VecDeque<(i64, usize)> = rows.into_iter().map(|rid| (rid, 0)).collect();
     let mut looked = HashSet::new();
-    let mut found = Vec::with_capacity(rows.len());
     let mut of_row = db.prepare_cached(
         "SELECT r.type, r.id, r.patient, v.version, v.at, v.content FROM resource r
          JOIN version v ON v.rid=r.rid AND v.version=r.version WHERE r.rid=?1",
     )?;
     while let Some((rid, steps)) = queue.pop_front() {
         let mode = if steps == 0 { "match" } else { "include" };
-        let one = of_row.query_row([rid], |row| {
-            let key = Key { kind: row.get(0)?, id: row.get(1)? };
-            let (patient, version, at) = (row.get(2)?, row.get(3)?, row.get(4)?);
-            Ok(Found { key, patient, version, at, content: row.get::<_, Text>(5)?.0, mode })
-        })?;
+        let one = of_row.query_row([rid], |row| found(row, rid, mode))?;
         // A Provenance leads to everything of its bundle; what matters of that is here already.
         if steps < limits::EVERYTHING_STEPS && one.key.kind != "Provenance" {
             for reference in references_in(&one.content) {
                 // Most lead to what was looked at before, above all to the person.
-                if !looked.insert(reference.to_owned()) {
+                if looked.contains(reference) {
                     continue;
                 }
+                looked.insert(reference.to_owned());
                 let Some(key) = key_of(reference) else { continue };
                 if let Some(next) = follow(db, &key, &patients)?.filter(|next| taken.insert(*next)) {
                     queue.push_back((next, steps + 1));
@@ -226,7 +257,7 @@ fn find(db: &Connection, pid: i64, part: &Part) -> Result<All> {
                 }
             }
         }
-        found.push(one);
+        hand(one)?;
     }
     let mut said = Vec::new();
     let hidden = read::withdrawn(db, &patients)?;
@@ -240,7 +271,13 @@ fn find(db: &Connection, pid: i64, part: &Part) -> Result<All> {
             "there is more than can be given at once; search by type for the rest".to_owned(),
         ));
     }
-    Ok(All { found, total, said, next })
+    Ok(All { total, said, next })
+}
+
+fn found(row: &rusqlite::Row<'_>, rid: i64, mode: &'static str) -> rusqlite::Result<Found> {
+    let key = Key { kind: row.get(0)?, id: row.get(1)? };
+    let (patient, version, at) = (row.get(2)?, row.get(3)?, row.get(4)?);
+    Ok(Found { rid, key, patient, version, at, content: row.get::<_, Text>(5)?.0, mode })
 }
 
 /// The texts of all references in a resource's text as it is kept, without blanks between: in no other text can a quote
@@ -251,13 +288,13 @@ fn references_in(content: &str) -> impl Iterator<Item = &str> {
 
 /// As values.
 fn everything(db: &Connection, pid: i64, base: &str, part: &Part) -> Result<(Value, Option<i64>)> {
-    let all = find(db, pid, part)?;
-    let mut entries = Vec::with_capacity(all.found.len() + 1);
-    for one in all.found {
+    let mut entries = Vec::new();
+    let all = find(db, pid, part, |one| {
         let mut entry = json!({"fullUrl": one.url(base), "resource": null, "search": {"mode": one.mode}});
         entry["resource"] = Value::Object(one.value(db)?);
         entries.push(entry);
-    }
+        Ok(())
+    })?;
     if !all.said.is_empty() {
         entries.push(read::outcome(&all.said));
     }
@@ -266,7 +303,7 @@ fn everything(db: &Connection, pid: i64, base: &str, part: &Part) -> Result<(Val
     Ok((bundle, all.next))
 }
 
-/// The same as [`everything_of_patient`], written out. `first` is an entry that is put before the others as one more match.
+/// The same as [`everything_of_patient`], to be written. `first` is an entry that is put before the others as one more match.
 pub(crate) fn written(
     db: &Connection,
     patient: &str,
@@ -276,49 +313,76 @@ pub(crate) fn written(
 ) -> Result<Option<Written>> {
     let part = Part::of(asked)?;
     let Some(pid) = people::whose(db, patient)? else { return Ok(None) };
-    let all = find(db, pid, &part)?;
-    let bytes: usize = all.found.iter().map(|one| one.content.len() + ENTRY_BYTES + base.len()).sum();
-    let mut out = Vec::with_capacity(bytes + ENTRY_BYTES);
-    let total = all.total + u64::from(first.is_some());
-    out.extend_from_slice(
-        format!(r#"{{"resourceType":"Bundle","type":"searchset","total":{total},"entry":["#).as_bytes(),
-    );
     let mut patients: Vec<String> = Vec::new();
-    if let Some(first) = first {
-        serde_json::to_writer(&mut out, first)?;
-    }
-    for one in all.found {
+    let mut left = VecDeque::new();
+    let mut room = limits::EVERYTHING_KEPT_BYTES;
+    let all = find(db, pid, &part, |one| {
         if one.key.kind != "Provenance" && !one.patient.is_empty() && !patients.contains(&one.patient) {
             patients.push(one.patient.clone());
         }
-        comma(&mut out);
-        out.extend_from_slice(br#"{"fullUrl":"#);
-        serde_json::to_writer(&mut out, &one.url(base))?;
-        out.extend_from_slice(br#","resource":"#);
-        one.write(db, &mut out)?;
-        out.extend_from_slice(format!(r#","search":{{"mode":"{}"}}}}"#, one.mode).as_bytes());
+        // What is kept is kept from the first on, so that what is written first gives its room back first.
+        let kept = one.content.len() <= room;
+        room = if kept { room - one.content.len() } else { 0 };
+        left.push_back(if kept { Left::Kept(one) } else { Left::Row(one.rid, one.version, one.mode) });
+        Ok(())
+    })?;
+    let total = all.total + u64::from(first.is_some());
+    let mut head =
+        format!(r#"{{"resourceType":"Bundle","type":"searchset","total":{total},"entry":["#).into_bytes();
+    if let Some(first) = first {
+        serde_json::to_writer(&mut head, first)?;
     }
+    let mut tail = Vec::new();
     if !all.said.is_empty() {
-        comma(&mut out);
-        serde_json::to_writer(&mut out, &read::outcome(&all.said))?;
+        if first.is_some() || !left.is_empty() {
+            tail.push(b',');
+        }
+        serde_json::to_writer(&mut tail, &read::outcome(&all.said))?;
     }
-    out.push(b']');
+    tail.push(b']');
     let links = part.links(all.next, patient, base, asked);
     if !links.is_empty() {
-        out.extend_from_slice(br#","link":"#);
-        serde_json::to_writer(&mut out, &links)?;
+        tail.extend_from_slice(br#","link":"#);
+        serde_json::to_writer(&mut tail, &links)?;
     }
-    out.push(b'}');
-    Ok(Some(Written { json: out, patients }))
+    tail.push(b'}');
+    Ok(Some(Written { patients, base: base.to_owned(), head, left, tail, begun: first.is_some() }))
 }
 
 /// Bytes of an entry beside its resource, about.
 const ENTRY_BYTES: usize = 256;
 
-fn comma(out: &mut Vec<u8>) {
-    if out.last() != Some(&b'[') {
-        out.push(b',');
+/// The next piece: see [`crate::Record::write_piece`].
+pub(crate) fn write_piece(db: &Connection, written: &mut Written, bytes: usize) -> Result<Vec<u8>> {
+    let mut out = std::mem::take(&mut written.head);
+    let mut of_version = db.prepare_cached(
+        "SELECT r.type, r.id, r.patient, v.version, v.at, v.content FROM resource r
+         JOIN version v ON v.rid=r.rid AND v.version=?2 WHERE r.rid=?1",
+    )?;
+    while out.len() < bytes {
+        let one = match written.left.pop_front() {
+            Some(Left::Kept(one)) => one,
+            // What was erased since is shown to nobody, and an answer without it would pass for the whole.
+            Some(Left::Row(rid, version, mode)) => of_version
+                .query_row([rid, version], |row| found(row, rid, mode))
+                .optional()?
+                .ok_or(RecordError::NotFound)?,
+            None => {
+                out.append(&mut written.tail);
+                break;
+            }
+        };
+        out.reserve(one.content.len() + written.base.len() + ENTRY_BYTES);
+        if std::mem::replace(&mut written.begun, true) {
+            out.push(b',');
+        }
+        out.extend_from_slice(br#"{"fullUrl":"#);
+        serde_json::to_writer(&mut out, &one.url(&written.base))?;
+        out.extend_from_slice(br#","resource":"#);
+        one.write(db, &mut out)?;
+        out.extend_from_slice(format!(r#","search":{{"mode":"{}"}}}}"#, one.mode).as_bytes());
     }
+    Ok(out)
 }
 
 impl Found {

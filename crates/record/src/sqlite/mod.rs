@@ -19,6 +19,7 @@ mod summary;
 mod text;
 mod view;
 
+pub use everything::Written;
 pub use sealing::{MessageTold, copy, decisions_of_people, digest_of, examine, told};
 pub use snapshot::{Place, Snapshot, Told};
 pub use view::View;
@@ -35,10 +36,12 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use serde_json::Value;
 
 use crate::error::Result;
+#[cfg(doc)]
+use crate::error::RecordError;
 use crate::identity::Act;
 use crate::model::{
     Answer, Applied, Decision, Delivery, Figures, HistoryPage, HistoryQuery, Origin, PersonQuery, PersonRow,
-    PersonView, Review, SearchOptions, SearchPage, SourceMessage, Sources, Version, Written,
+    PersonView, Review, SearchOptions, SearchPage, SourceMessage, Sources, Version,
 };
 use crate::summary::{Show, Summary, SummaryQuery};
 use crate::tables::Who;
@@ -376,8 +379,8 @@ impl Record {
         self.read(|db| everything::everything_of_patient(db, patient, base, asked))
     }
 
-    /// The same, written out: for an answer of which nothing is withheld. `first`, an entry, is put before the others as one
-    /// more match.
+    /// The same, to be written with [`Record::write_piece`]: for an answer of which nothing is withheld. `first`, an entry, is
+    /// put before the others as one more match.
     ///
     /// # Errors
     /// As [`Record::everything_asked`].
@@ -389,6 +392,15 @@ impl Record {
         first: Option<&Value>,
     ) -> Result<Option<Written>> {
         self.read(|db| everything::written(db, patient, base, asked, first))
+    }
+
+    /// The next piece of a searchset: of `bytes`, the entry with which they are reached, and not more. Empty at its end. What
+    /// is written are the versions that were found, whatever was taken in since; no transaction stays open between.
+    ///
+    /// # Errors
+    /// [`RecordError::NotFound`] where a version was erased since it was found, or the database failed.
+    pub fn write_piece(&self, written: &mut Written, bytes: usize) -> Result<Vec<u8>> {
+        self.read(|db| everything::write_piece(db, written, bytes))
     }
 
     /// The same, by person.

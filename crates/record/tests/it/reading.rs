@@ -40,8 +40,8 @@ fn everything_is_the_whole_person_what_it_refers_to_and_its_provenance_but_nobod
     );
     let bundle = s.record.everything("p2", "https://x").unwrap().unwrap();
     let written = s.record.everything_written("p2", "https://x", &[], None).unwrap().unwrap();
-    assert_eq!(String::from_utf8(written.json).unwrap(), bundle.to_string());
-    let mut patients = written.patients;
+    let mut patients = written.patients.clone();
+    assert_eq!(in_pieces(&s.record, written, 1 << 20), bundle.to_string());
     patients.sort_unstable();
     assert_eq!(patients, ["p1", "p1b", "p2"]);
     let mut ids: Vec<&str> =
@@ -174,6 +174,36 @@ fn everything_is_written_as_it_is_made() {
     made["entry"].as_array_mut().unwrap().insert(0, first.clone());
     made["total"] = json!(made["total"].as_u64().unwrap() + 1);
     let written = s.record.everything_written("p1", "https://x", &[], Some(&first)).unwrap().unwrap();
-    assert_eq!(String::from_utf8(written.json).unwrap(), made.to_string());
+    assert_eq!(in_pieces(&s.record, written, 1 << 20), made.to_string());
     assert_eq!(made["total"], 7);
+}
+
+/// A large answer is written from its rows, piece by piece, and stays what was found: what is taken in meanwhile changes nothing
+/// of it.
+#[test]
+fn a_large_answer_stays_what_was_found() {
+    let s = scratch();
+    let mut all = vec![patient("p1", &number(1), "Ashdown", "1941-02-03")];
+    for at in 0..40 {
+        let mut one = observation(&format!("o{at}"), "p1", "Weight", "2025-06-01", "60.5");
+        one["note"] = json!([{"text": "long ".repeat(50_000)}]);
+        all.push(one);
+    }
+    apply(&s.record, &message("m1", "ZZ1", "careconnect", 0), &all);
+    let made = s.record.everything("p1", "https://x").unwrap().unwrap().to_string();
+    let mut written = s.record.everything_written("p1", "https://x", &[], None).unwrap().unwrap();
+    let mut out = s.record.write_piece(&mut written, 1).unwrap();
+    assert!(out.len() < 1000 && !written.is_done());
+    for one in all.iter_mut().skip(1) {
+        one["note"] = json!([{"text": "short"}]);
+    }
+    apply(&s.record, &message("m2", "ZZ1", "careconnect", 1), &all);
+    assert!(s.record.everything("p1", "https://x").unwrap().unwrap().to_string().len() < made.len() / 2);
+    while !written.is_done() {
+        let piece = s.record.write_piece(&mut written, 300_000).unwrap();
+        assert!(!piece.is_empty() && piece.len() < 600_000, "{}", piece.len());
+        out.extend(piece);
+    }
+    assert!(s.record.write_piece(&mut written, 300_000).unwrap().is_empty());
+    assert_eq!(String::from_utf8(out).unwrap(), made);
 }

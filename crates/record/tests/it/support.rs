@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use causeway_core::{NhsNumber, Sector, Telling};
 use causeway_record::{
-    Applied, Fact, Record, SearchOptions, SearchPage, SourceMessage, Summary, SummaryQuery,
+    Applied, Fact, Record, SearchOptions, SearchPage, SourceMessage, Summary, SummaryQuery, Written,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -38,6 +38,15 @@ pub fn folder() -> PathBuf {
 pub fn scratch() -> Scratch {
     let path = folder().join("record.db");
     Scratch { record: Record::open(&path).unwrap(), path }
+}
+
+/// A written searchset, put together from pieces of about so many bytes.
+pub fn in_pieces(record: &Record, mut written: Written, bytes: usize) -> String {
+    let mut out = Vec::new();
+    while !written.is_done() {
+        out.extend(record.write_piece(&mut written, bytes).unwrap());
+    }
+    String::from_utf8(out).unwrap()
 }
 
 /// A valid NHS number of the test range.
