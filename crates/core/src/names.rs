@@ -81,7 +81,8 @@ mod tests {
     #[test]
     fn a_name_has_one_number_whatever_shares_its_slot() {
         let mut names = Names::default();
-        let all: Vec<String> = (0..2000).map(|n| format!("n{:03}x", n % 700)).chain([String::new()]).collect();
+        let all: Vec<String> =
+            (0..2000).map(|n| format!("n{:03}x", n % 700)).chain([String::new()]).collect();
         let numbers: Vec<u32> = all.iter().map(|name| names.number(name)).collect();
         let again: Vec<u32> = all.iter().map(|name| names.number(name)).collect();
         assert_eq!(numbers, again);

@@ -138,7 +138,9 @@ mod tests {
 
     #[test]
     fn trimming_is_that_of_the_language() {
-        for text in ["", " ", "a", " a", "a ", "é", "\u{a0}a", "a\u{3000}", "\u{7f}a\u{7f}", "a b", "\u{85}", "\ta\n"] {
+        for text in
+            ["", " ", "a", " a", "a ", "é", "\u{a0}a", "a\u{3000}", "\u{7f}a\u{7f}", "a b", "\u{85}", "\ta\n"]
+        {
             assert_eq!(trim(text), text.trim(), "{text:?}");
         }
     }

@@ -35,9 +35,9 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use serde_json::Value;
 
-use crate::error::Result;
 #[cfg(doc)]
 use crate::error::RecordError;
+use crate::error::Result;
 use crate::identity::Act;
 use crate::model::{
     Answer, Applied, Decision, Delivery, Figures, HistoryPage, HistoryQuery, Origin, PersonQuery, PersonRow,
