@@ -165,3 +165,23 @@ fn conditions_of_public_fault_reports_are_read_right() {
 fn what_published_libraries_write_is_read_right() {
     read_right("discovery", &DISCOVERY);
 }
+
+/// docs/cases.md names the tests that keep each kind of fault closed: each is there under that name.
+#[test]
+fn the_tests_that_the_table_of_cases_names_exist() {
+    let root = project_root();
+    let table = std::fs::read_to_string(root.join("docs/cases.md")).unwrap();
+    let named: Vec<(&str, &str)> = table
+        .split('`')
+        .filter_map(|text| text.split_once(".rs::"))
+        .filter(|(f, _)| f.contains('/'))
+        .collect();
+    assert!(named.len() > 40, "{}", named.len());
+    let missing = named.iter().filter(|(file, test)| {
+        let text =
+            std::fs::read_to_string(root.join("crates").join(format!("{file}.rs"))).unwrap_or_default();
+        !text.contains(&format!("fn {test}("))
+    });
+    let missing: Vec<_> = missing.collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

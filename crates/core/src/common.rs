@@ -29,7 +29,7 @@ crate::rules! {
         "the NHS number is a filler of ten equal digits; it was kept as stated, and not as an NHS number"
         "leave the number out where it is not known";
     NHS_SPACED Information Value "nhs-number-spaced"
-        "the NHS number is written with blanks, hyphens or characters that do not show; its digits were read" "nothing";
+        "the NHS number is written with blanks, hyphens, characters that do not show or .0 behind it; its digits were read" "nothing";
     BIRTH_FUTURE Warning Value "birth-date-in-future"
         "the date of birth is after the day of receipt; its text was kept and not taken as a date"
         "correct the date of birth at its source";
@@ -52,6 +52,12 @@ crate::rules! {
     IDENTIFIER_ROUNDED Warning Value "identifier-rounded"
         "an identifier is written as a rounded number, as spreadsheet programs do; digits of it are lost, and others may have the same"
         "send the identifier with all its digits: make the file again with this column as text";
+    IDENTIFIER_FILLER Warning Value "identifier-filler"
+        "what stands in the place of an identifier says that there is none, as NULL, unknown or a spreadsheet's error do; others may have the same"
+        "leave the identifier out where it is not known";
+    IDENTIFIER_POINT_ZERO Warning Value "identifier-point-zero"
+        "an identifier of digits has .0 behind it, as programs write a column of numbers that has an empty cell; it was carried as it stands"
+        "send the identifier as it is: make the file again with this column as text";
     IDENTIFIER_INVISIBLE Information Value "identifier-invisible"
         "an identifier or telephone number holds characters that do not show, as copying leaves them; they were left out" "nothing";
     SNOMED_NO_CODE Warning CodeInvalid "snomed-no-code"

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::{Rule, common};
+
 /// Why a text is not a valid NHS number. Source: NHS Data Dictionary, NHS NUMBER (modulus 11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NhsNumberError {
@@ -34,14 +36,15 @@ impl NhsNumberError {
 pub struct NhsNumber([u8; 10]);
 
 impl NhsNumber {
-    /// Reads ten digits; what only spaces them out ([`is_spacing`]) may stand before, between and behind them.
+    /// Reads ten digits; what only spaces them out ([`is_spacing`]) may stand before, between and behind them, and `.0`
+    /// behind them as programs write a column of numbers with an empty cell ([`point_zero`]).
     ///
     /// # Errors
     /// [`NhsNumberError`] says which rule is broken.
     pub fn parse(text: &str) -> Result<Self, NhsNumberError> {
         let mut digits = [0u8; 10];
         let mut count = 0;
-        for character in text.chars() {
+        for character in point_zero(text).unwrap_or(text).chars() {
             match character {
                 '0'..='9' => {
                     *digits.get_mut(count).ok_or(NhsNumberError::Shape)? = character as u8;
@@ -154,6 +157,66 @@ pub fn is_scientific(text: &str) -> bool {
         && (fraction.is_some() || signed.is_some())
 }
 
+/// Words that stand where an identifier is not known, and a spreadsheet's errors.
+const NOBODY: [&str; 26] = [
+    "#div/0!",
+    "#n/a",
+    "#name?",
+    "#null!",
+    "#num!",
+    "#ref!",
+    "#value!",
+    "(null)",
+    "<null>",
+    "n/a",
+    "na",
+    "nan",
+    "nil",
+    "no id",
+    "none",
+    "not applicable",
+    "not available",
+    "not known",
+    "null",
+    "tba",
+    "tbc",
+    "tbd",
+    "to follow",
+    "undefined",
+    "unk",
+    "unknown",
+];
+
+/// Whether a text in the place of an identifier says that there is none (`NULL`, `unknown`, `#REF!`, `-`, `0`): many people
+/// have the same one.
+pub fn is_filler(text: &str) -> bool {
+    let text = text.trim();
+    !text.is_empty()
+        && (text.chars().all(|c| c == '0' || !c.is_alphanumeric())
+            || NOBODY.iter().any(|word| text.eq_ignore_ascii_case(word)))
+}
+
+/// Whether a text in the place of an identifier can be many people's: rounded, or a filler.
+pub fn names_nobody(text: &str) -> bool {
+    is_scientific(text) || is_filler(text)
+}
+
+/// Digits from which `.0` behind a number is told: a shorter one may be a version.
+const POINT_ZERO_DIGITS: usize = 4;
+
+/// The rule that an identifier breaks as it is written: rounded, a filler, or a number with `.0` behind it.
+pub fn doubt(text: &str) -> Option<&'static Rule> {
+    if is_scientific(text) {
+        return Some(&common::IDENTIFIER_ROUNDED);
+    }
+    if is_filler(text) {
+        return Some(&common::IDENTIFIER_FILLER);
+    }
+    point_zero(text)
+        .filter(|digits| digits.len() >= POINT_ZERO_DIGITS)
+        .map(|_| &common::IDENTIFIER_POINT_ZERO)
+}
+
 /// The digits of a whole number that a program wrote as a decimal (`4471002.0`); `None` where it is not so written.
 pub fn point_zero(text: &str) -> Option<&str> {
     let (whole, fraction) = text.trim().split_once('.')?;
@@ -249,6 +312,9 @@ mod tests {
             assert!(NhsNumber::is_spaced(&text), "{space:?}");
         }
         assert!(!NhsNumber::is_spaced(" 9990000018 "));
+        assert_eq!(NhsNumber::parse("9990000018.0"), Ok(plain));
+        assert!(NhsNumber::is_spaced("9990000018.0"));
+        assert_eq!(NhsNumber::parse("9990000018.5"), Err(NhsNumberError::Shape));
         for other in [".", ",", "/", "_", "'", "\u{ff10}", "x"] {
             let text = format!("999{other}0000018");
             assert_eq!(NhsNumber::parse(&text), Err(NhsNumberError::Shape), "{other:?}");
@@ -285,6 +351,23 @@ mod tests {
         for text in ["4471002", "2.5", ".0", "2.", "1.2.0", "A.0"] {
             assert_eq!(point_zero(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn identifiers_that_many_people_have() {
+        for text in [
+            "NULL", "null", " #N/A", "#REF!", "Unknown", "-", "--", "?", "0", "000", "TBC", "########", "NaN",
+        ] {
+            assert!(names_nobody(text), "{text}");
+            assert_eq!(doubt(text).map(|r| r.id), Some("identifier-filler"), "{text}");
+        }
+        for text in ["", "NULL1", "4471", "NA12", "A0", "100", "X", "UNKNOWN-4471"] {
+            assert!(!names_nobody(text), "{text}");
+            assert!(doubt(text).is_none(), "{text}");
+        }
+        assert_eq!(doubt("104772.0").map(|r| r.id), Some("identifier-point-zero"));
+        assert_eq!(doubt("4.47E+06").map(|r| r.id), Some("identifier-rounded"));
+        assert!(doubt("2.0").is_none());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! FHIR data types, written through [`Writer`]. Each function writes one value and nothing where there is
 //! nothing to say.
 
-use causeway_core::identifier::is_scientific;
+use causeway_core::identifier::doubt;
 use causeway_core::snomed;
 use causeway_core::{
     Issue, IssueCode, Leaf, NhsNumber, NhsNumberError, Outcome, Severity, Sources, When, common,
@@ -79,6 +79,11 @@ pub fn concept_text(w: &mut Writer, key: &str, text: Leaf<'_>) {
 /// `CodeableConcept` of fixed content, said by the translation and not by a source item.
 pub fn concept_fixed(w: &mut Writer, key: &str, coding: Coding<'_>) {
     w.object(key, |w| concept_body(w, coding, ()));
+}
+
+/// A `CodeableConcept` that says that nothing is known: some readers refuse a choice that says it by an extension alone.
+pub fn unknown_concept(w: &mut Writer, key: &str) {
+    concept_fixed(w, key, Coding::new(systems::DATA_ABSENT, "unknown", "Unknown"));
 }
 
 /// URL of the extension that says why a value is absent. Source: FHIR R4, data-absent-reason.
@@ -248,16 +253,16 @@ pub fn identifier_body(w: &mut Writer, system: &str, value: &str, from: impl Sou
     if !system.is_empty() {
         w.fixed("system", system);
     }
-    tell_rounded(w, value, &from);
+    tell_doubt(w, value, &from);
     w.string("value", value, from);
 }
 
-/// Tells of an identifier that a spreadsheet program rounded ([`is_scientific`]).
-pub fn tell_rounded(w: &mut Writer, value: &str, from: &impl Sources) {
-    if is_scientific(value) {
+/// Tells of an identifier that is doubtful as it is written ([`doubt`]).
+pub fn tell_doubt(w: &mut Writer, value: &str, from: &impl Sources) {
+    if let Some(rule) = doubt(value) {
         let mut item = None;
         from.each(&mut |id| item = item.or(Some(id)));
-        w.issue(item, common::IDENTIFIER_ROUNDED.issue());
+        w.issue(item, rule.issue());
     }
 }
 

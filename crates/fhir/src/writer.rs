@@ -75,6 +75,8 @@ pub struct Writer {
     issues: Vec<(Option<ItemId>, Issue)>,
     /// The last day on which something that is told can have happened: [`causeway_core::likely::last_day`].
     last_day: Option<(i16, u8, u8)>,
+    /// Whether what is written is a vaccination, whose `occurrence[x]` has happened; that of a request is a wish.
+    vaccination: bool,
 }
 
 impl fmt::Debug for Writer {
@@ -217,8 +219,9 @@ impl Writer {
         }
     }
 
-    /// Starts the path of a resource in explain mode (`Patient`); the path is reset.
+    /// Starts a resource: its path in explain mode (`Patient`) is reset.
     pub fn root(&mut self, kind: &str, id: &str) {
+        self.vaccination = kind == "Immunization";
         if let Some(tracer) = &mut self.tracer {
             if tracer.trail.is_some() {
                 tracer.resources.push(id.to_owned());
@@ -505,6 +508,8 @@ impl Writer {
 
     /// Tells of a moment that can't be meant as the value of an element.
     pub fn tell_unlikely(&mut self, key: &str, when: &When, from: &impl Sources) {
+        // What a vaccination calls its occurrence, other resources call the time when it was performed.
+        let key = if self.vaccination && key == "occurrenceDateTime" { "performedDateTime" } else { key };
         let Some(rule) = self.last_day.and_then(|last| when.unlikely(key, last)) else { return };
         let mut first = None;
         from.each(&mut |item| first = first.or(Some(item)));

@@ -27,7 +27,7 @@ pub fn original_text<'d>(code: Element<'d>) -> Option<Leaf<'d>> {
 
 /// Whether an element says that it is negated.
 pub fn negated<'d>(element: Element<'d>) -> Option<Leaf<'d>> {
-    element.attribute("negationInd").filter(|l| l.text.trim() == "true")
+    element.attribute("negationInd").filter(|l| matches!(l.text.trim(), "true" | "1"))
 }
 
 /// The `code` attribute of a child.

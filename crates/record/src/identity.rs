@@ -19,6 +19,7 @@
 //! Every refusal becomes a review for a person; every decision is recorded with its reason. Look-alikes without an
 //! identifier in common are offered as a review and never joined.
 
+use causeway_core::identifier::names_nobody;
 use causeway_core::{Issue, IssueCode, NhsNumber, Severity};
 use causeway_fhir::systems;
 use serde_json::{Map, Value};
@@ -66,23 +67,11 @@ pub(crate) fn identifiers_of(map: &Map<String, Value>) -> Vec<Identifier> {
     out
 }
 
-/// Values that identify nobody: too short, one character over and over, or rounded by a spreadsheet.
+/// Values that identify nobody: too short, one character over and over, a word for none, or rounded by a spreadsheet.
 fn is_filler(value: &str) -> bool {
     let mut chars = value.chars().filter(|c| c.is_alphanumeric());
-    match chars.next() {
-        None => true,
-        Some(first) => {
-            chars.all(|c| c == first) || value.eq_ignore_ascii_case("unknown") || is_rounded(value)
-        }
-    }
-}
-
-/// Whether a spreadsheet wrote it as `4.47E+06`: digits are lost, and many identifiers read the same then.
-fn is_rounded(value: &str) -> bool {
-    let Some((number, power)) = value.split_once(['E', 'e']) else { return false };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let whole = number.split_once('.').map_or(digits(number), |(whole, rest)| digits(whole) && digits(rest));
-    whole && power.strip_prefix('+').is_some_and(digits)
+    let first = chars.next();
+    first.is_none_or(|first| chars.all(|c| c == first)) || names_nobody(value)
 }
 
 /// Words in place of a name that is not known yet.

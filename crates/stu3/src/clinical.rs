@@ -1,8 +1,8 @@
 //! Allergies, conditions, immunisations, observations, reports, requests, procedures, family history.
 
 use causeway_core::{IssueCode, Outcome};
-use causeway_fhir::types::{concept, concept_fixed, ukcore_extension};
-use causeway_fhir::{Coding, Writer, systems};
+use causeway_fhir::types::{concept, ukcore_extension, unknown_concept};
+use causeway_fhir::{Coding, Writer};
 use causeway_json::Node;
 use causeway_terminology::Map;
 
@@ -80,8 +80,7 @@ pub(crate) fn additions(p: &Part<'_, '_>, w: &mut Writer) {
             // UK Core demands a reason of what was not done (ukcore-imm-001).
             let reason = p.node.get("explanation").and_then(|e| e.get("reasonNotGiven"));
             if said(p, "notGiven") && reason.is_none() {
-                let unknown = Coding::new(systems::DATA_ABSENT, "unknown", "Unknown");
-                concept_fixed(w, "statusReason", unknown);
+                unknown_concept(w, "statusReason");
                 w.issue(p.copy.about, rules::REQUIRED_UNKNOWN.issue());
             }
             if p.node.get("date").is_none() {

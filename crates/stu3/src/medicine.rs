@@ -1,8 +1,8 @@
 //! Medicines: requests, statements, their dosages.
 
 use causeway_core::{IssueCode, Outcome};
-use causeway_fhir::types::concept_fixed;
-use causeway_fhir::{Coding, Writer, systems};
+use causeway_fhir::Writer;
+use causeway_fhir::types::unknown_concept;
 use causeway_json::Node;
 
 use crate::codes::PRESCRIPTION_TYPE;
@@ -52,8 +52,7 @@ pub(crate) fn additions(p: &Part<'_, '_>, w: &mut Writer) {
 
 /// That nothing is known of substitution, as a concept: some readers refuse a choice that says it by an extension alone.
 fn unknown_substitution(w: &mut Writer) {
-    let unknown = Coding::new(systems::DATA_ABSENT, "unknown", "Unknown");
-    concept_fixed(w, "allowedCodeableConcept", unknown);
+    unknown_concept(w, "allowedCodeableConcept");
 }
 
 /// Who asked: R4 has the agent alone.

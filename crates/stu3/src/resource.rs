@@ -204,7 +204,7 @@ impl<'t> Part<'_, 't> {
 
     fn local_id(&self, w: &mut Writer, id: causeway_core::Leaf<'t>) {
         w.fixed("system", &systems::local(self.copy.sender, self.stu3));
-        causeway_fhir::types::tell_rounded(w, id.text, &id);
+        causeway_fhir::types::tell_doubt(w, id.text, &id);
         w.leaf("value", id);
     }
 

@@ -84,7 +84,7 @@ pub fn identifier_body(w: &mut Writer, id: Node<'_>, patient: bool) {
         return;
     }
     w.leaf_opt("system", system);
-    types::tell_rounded(w, value.text, &value);
+    types::tell_doubt(w, value.text, &value);
     w.leaf("value", value);
 }
 
@@ -220,6 +220,11 @@ pub fn detail(w: &mut Writer, name: &str, node: Node<'_>) {
 pub fn detail_leaf(w: &mut Writer, name: &str, value: Node<'_>, leaf: Leaf<'_>) {
     if leaf.is_blank() {
         return;
+    }
+    if name.ends_with("DateTime")
+        && let Ok(when) = When::iso(leaf.text, &causeway_core::london())
+    {
+        w.tell_unlikely(name, &when, &leaf);
     }
     w.element(|w| {
         w.fixed("url", DETAIL);

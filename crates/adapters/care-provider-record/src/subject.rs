@@ -169,7 +169,7 @@ fn identifiers(w: &mut Writer, subject: In<'_>, own_system: &str) {
                     Some(system) => w.leaf("system", system),
                     None => w.fixed("system", own_system),
                 }
-                types::tell_rounded(w, value.text, &value);
+                types::tell_doubt(w, value.text, &value);
                 w.leaf("value", value);
             });
         }

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use causeway_adapter::{Composer, Context, Sink, table};
-use causeway_core::identifier::point_zero;
+use causeway_core::identifier::{is_filler, point_zero};
 use causeway_core::{Issue, IssueCode, Leaf, Outcome, Place, Severity, Span};
 
 use crate::columns::{Column, HEADING_CELLS, Heading, names_a_column};
@@ -369,7 +369,9 @@ fn enter<'a>(file: &mut File<'_>, view: View<'a>, span: Span, number: u32) -> Op
                 continue;
             }
         }
-        if is_null(text) {
+        let is_id =
+            matches!(column, Column::LaPersonId | Column::Linked1 | Column::Linked2 | Column::Linked3);
+        if is_null(text) || (is_id && is_filler(text)) {
             file.c.claim(id, Outcome::Withheld, "the words stand for no value");
             file.c.issue_at(id, rules::NULL_LITERAL.issue());
             continue;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use causeway_adapter::Composer;
 use causeway_adapter::table::hint;
-use causeway_core::identifier::{is_scientific, point_zero};
+use causeway_core::identifier::{is_filler, is_scientific, point_zero};
 use causeway_core::{Issue, IssueCode, Leaf, Outcome, Place, Severity, When};
 
 use crate::limits::{ROWS_MAX, ROWS_PER_PERSON_MAX};
@@ -135,11 +135,15 @@ fn enter<'a>(
                 continue;
             }
         }
-        if matches!(text, "NULL" | "N/A" | "#N/A") {
+        let column = heading.table.columns().get(*place).copied().unwrap_or("");
+        let is_id = column != "nhs_id" && column.ends_with("_id");
+        if matches!(text, "NULL" | "N/A" | "#N/A") || (is_id && is_filler(text)) {
             c.claim(id, Outcome::Withheld, "the words stand for no value");
+            if is_id {
+                c.issue_at(id, causeway_core::common::IDENTIFIER_FILLER.issue());
+            }
             continue;
         }
-        let column = heading.table.columns().get(*place).copied().unwrap_or("");
         let text = match point_zero(text).filter(|_| is_whole(column)) {
             Some(digits) => {
                 if !std::mem::replace(point_zero_told, true) {

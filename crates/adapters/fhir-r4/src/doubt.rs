@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::DEPTH_MAX;
 
-/// Dates of birth after the day of receipt, and identifiers that a spreadsheet program rounded.
+/// Dates of birth after the day of receipt, and identifiers that are doubtful as they are written.
 pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, Rule)> {
     let last = causeway_core::likely::last_day(context.received);
     let mut found = Vec::new();
@@ -41,14 +41,17 @@ pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, 
                 // A date in a place that holds one: a version, a code or a word is none.
                 (name, Some(leaf)) if leaf.text.as_bytes().get(4) == Some(&b'-') => {
                     let when = When::iso(leaf.text, &context.zone).ok();
+                    // A vaccination's occurrence has happened; that of a request is a wish.
+                    let past = name == "occurrenceDateTime" && node.get("vaccineCode").is_some();
+                    let name = if past { "performedDateTime" } else { name };
                     let rule = when.and_then(|when| when.unlikely(name, last));
                     found.extend(rule.map(|rule| (leaf, *rule)));
                 }
                 ("identifier", None) => {
                     for one in child.elements().chain(child.is_object().then_some(child)) {
                         let Some(leaf) = one.leaf_of("value") else { continue };
-                        if identifier::is_scientific(leaf.text) {
-                            found.push((leaf, common::IDENTIFIER_ROUNDED));
+                        if let Some(rule) = identifier::doubt(leaf.text) {
+                            found.push((leaf, *rule));
                         }
                         if digits(one.string_of("system"), leaf.text).is_some() {
                             found.push((leaf, common::NHS_SPACED));

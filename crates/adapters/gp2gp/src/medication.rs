@@ -228,10 +228,7 @@ fn request_body(w: &mut Writer, x: &Extract<'_>, facts: &Facts<'_, '_>) {
     dosage(w, facts.statement, instructions);
     dispense(w, x, facts);
     // The profile demands a word on substitution, and the message has none.
-    w.object("substitution", |w| {
-        let unknown = Coding::new(systems::DATA_ABSENT, "unknown", "Unknown");
-        causeway_fhir::types::concept_fixed(w, "allowedCodeableConcept", unknown);
-    });
+    w.object("substitution", |w| causeway_fhir::types::unknown_concept(w, "allowedCodeableConcept"));
     prior(w, x, facts);
 }
 

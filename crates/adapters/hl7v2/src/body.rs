@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
+use causeway_core::{common, identifier};
 use causeway_fhir::Ref;
 use causeway_hl7v2::Segment;
 
 use crate::about::About;
+use crate::administration;
 use crate::appointment;
 use crate::care_team;
 use crate::clinical;
+use crate::datatypes::Cx;
 use crate::document;
 use crate::encounter;
 use crate::env::Env;
@@ -65,7 +68,7 @@ pub fn body<'m>(
     let sources = appointment::Sources::collect(if header.kind == "SIU" { segments } else { &[] });
     let appointment_key = sources.sch.map(|sch| appointment::key(&ctx.env, sch, header));
     let appointment = appointment_key.as_ref().map(|key| ctx.c.reference("Appointment", key));
-    rounded(ctx, segments);
+    doubtful(ctx, segments);
     let evn = segments.iter().take(first_pid).copied().find(|s| &s.name() == b"EVN");
     let mut groups: Vec<Group<'_, 'm>> = Vec::new();
     for (number, pair) in starts.windows(2).enumerate() {
@@ -116,8 +119,8 @@ pub fn body<'m>(
     about
 }
 
-/// Tells of identifiers that a spreadsheet program has rounded: [`causeway_core::identifier::is_scientific`].
-fn rounded(ctx: &mut Ctx<'_, '_, '_>, segments: &[Segment<'_>]) {
+/// Tells of identifiers that are doubtful as they are written: [`causeway_core::identifier::doubt`].
+fn doubtful(ctx: &mut Ctx<'_, '_, '_>, segments: &[Segment<'_>]) {
     for segment in segments {
         let fields: &[u16] = match &segment.name() {
             b"PID" => &[2, 3, 4, 18, 19, 20],
@@ -133,12 +136,19 @@ fn rounded(ctx: &mut Ctx<'_, '_, '_>, segments: &[Segment<'_>]) {
         };
         let reps = fields.iter().flat_map(|field| segment.field(*field).reps());
         // A parent's number (EIP) stands in the subcomponents of two components.
-        let leaves = reps.flat_map(|part| [1, 2].map(|n| part.comp(n).leaves().next()));
-        for leaf in leaves.flatten() {
-            if causeway_core::identifier::is_scientific(leaf.text) {
-                let issue = ctx.env.breach(&rules::IDENTIFIER_ROUNDED, Some(leaf.id));
-                ctx.c.issue(issue);
-            }
+        let leaves = reps.flat_map(|part| {
+            let nhs = Cx::any(part).is_some_and(|cx| cx.nhs);
+            [1, 2].map(|n| part.comp(n).leaves().next().map(|leaf| (leaf, nhs)))
+        });
+        for (leaf, nhs) in leaves.flatten() {
+            let rule = match identifier::doubt(leaf.text) {
+                Some(rule) if *rule == common::IDENTIFIER_ROUNDED => &rules::IDENTIFIER_ROUNDED,
+                // An NHS number has rules of its own for the others.
+                Some(rule) if !nhs => rule,
+                _ => continue,
+            };
+            let issue = ctx.env.breach(rule, Some(leaf.id));
+            ctx.c.issue(issue);
         }
     }
 }
@@ -432,7 +442,10 @@ impl<'m> Group<'_, 'm> {
         }
         for (at, vaccination) in grouped.vaccinations.iter().enumerate() {
             let fallback = format!("{control}|vaccination|{}|{at}", self.number);
-            about.push(immunization::immunization(ctx, vaccination, (patient, encounter), &fallback));
+            // RXA is what was given: a vaccine in a message about vaccinations, else a medicine.
+            let vaccines = matches!(self.header.kind, "VXU" | "VXR" | "VXX" | "RSP");
+            let write = if vaccines { immunization::immunization } else { administration::administration };
+            about.push(write(ctx, vaccination, (patient, encounter), &fallback));
         }
         for (at, (txa, results)) in grouped.documents.iter().enumerate() {
             let fallback = format!("{control}|document|{}|{at}", self.number);

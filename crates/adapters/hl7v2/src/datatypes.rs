@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use causeway_core::identifier::{is_scientific, names_nobody};
 use causeway_core::{Leaf, NhsNumber, Outcome, Sources};
 use causeway_fhir::systems;
 use causeway_fhir::types::{Verification, extension, invalid_nhs_number, nhs_number};
@@ -64,9 +65,18 @@ pub struct Cx<'m> {
 }
 
 impl<'m> Cx<'m> {
-    /// Reads a CX; `None` where it has no id, or one that was rounded.
+    /// Reads a CX; `None` where it has no id, or one that can be many people's ([`names_nobody`]). What claims to be an NHS
+    /// number has rules of its own.
     pub fn read(part: Part<'m>) -> Option<Self> {
-        let id = part.comp(1).leaf().filter(|l| !causeway_core::identifier::is_scientific(l.text))?;
+        Self::any(part).filter(|cx| match cx.nhs {
+            true => !is_scientific(cx.id.text),
+            false => !names_nobody(cx.id.text),
+        })
+    }
+
+    /// Reads a CX with whatever id it has.
+    pub fn any(part: Part<'m>) -> Option<Self> {
+        let id = part.comp(1).leaf()?;
         let authority = part.comp(4);
         let nhs = match (authority.subcomp(2).leaf(), authority.subcomp(1).leaf()) {
             (Some(universal), _) => universal.text == NHS_OID,
@@ -237,13 +247,13 @@ pub struct Ei<'m> {
 impl<'m> Ei<'m> {
     /// From a field.
     pub fn read(part: Part<'m>) -> Option<Self> {
-        let id = part.comp(1).leaf().filter(|l| !causeway_core::identifier::is_scientific(l.text))?;
+        let id = part.comp(1).leaf().filter(|l| !names_nobody(l.text))?;
         Some(Self { id, namespace: part.comp(2).leaf(), universal: part.comp(3).leaf() })
     }
 
     /// From a component whose subcomponents are the EI (SPM-2, OBR-29).
     pub fn read_sub(part: Part<'m>) -> Option<Self> {
-        let id = part.subcomp(1).leaf().filter(|l| !causeway_core::identifier::is_scientific(l.text))?;
+        let id = part.subcomp(1).leaf().filter(|l| !names_nobody(l.text))?;
         Some(Self { id, namespace: part.subcomp(2).leaf(), universal: part.subcomp(3).leaf() })
     }
 

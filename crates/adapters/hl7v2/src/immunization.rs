@@ -22,7 +22,7 @@ use crate::request;
 use crate::rules;
 
 /// The amount that says that the amount is not known.
-const UNKNOWN_AMOUNT: &str = "999";
+pub const UNKNOWN_AMOUNT: &str = "999";
 
 /// Items of RXA that have no element in FHIR R4 and are kept with their names.
 const MORE_OF_RXA: &[u16] = &[
@@ -63,8 +63,11 @@ pub fn immunization<'m>(
         let since = w.mark();
         w.array("identifier", |w| numbers(&env, w, placer, filler));
         let refused = status(&env, w, rxa);
-        if refused {
+        if refused && rxa.first(18).says() {
             concept(&env, w, "statusReason", rxa.first(18), "RXA-18");
+        } else if refused {
+            // UK Core asks for a reason.
+            causeway_fhir::types::unknown_concept(w, "statusReason");
         }
         w.object("vaccineCode", |w| {
             if rxa.first(5).says() {

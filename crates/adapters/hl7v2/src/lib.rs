@@ -3,6 +3,7 @@
 mod about;
 mod account;
 mod ack;
+mod administration;
 mod appointment;
 mod body;
 mod care_team;

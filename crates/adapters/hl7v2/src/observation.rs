@@ -151,10 +151,12 @@ fn observation<'m>(
         performed_by(w, obx, &performers);
         let repeats = obx.field(5).reps().count() > 1;
         let is_text = value::is_text(obx.leaf(2).map_or("", |k| k.text));
-        if repeats && is_text {
-            value::lines(&env, w, obx.field(5));
-        } else if !repeats {
-            value::value(&env, w, obx, obx.first(5));
+        let is_about = value::about(&env, w, obx);
+        match (repeats, is_text) {
+            _ if is_about => {}
+            (true, true) => value::lines(&env, w, obx.field(5)),
+            (true, false) => {}
+            (false, _) => value::value(&env, w, obx, obx.first(5)),
         }
         interpretation(&env, w, obx);
         w.array("note", |w| note::elements(&env, w, &notes));
@@ -180,7 +182,7 @@ fn observation<'m>(
         if let Some((parent, from)) = &about.derived_from {
             w.array("derivedFrom", |w| w.reference_element(parent, from));
         }
-        if repeats && !is_text {
+        if repeats && !is_text && !is_about {
             // Several values of one code: components, for an observation has only one value.
             w.array("component", |w| {
                 for part in obx.field(5).reps().filter(|part| part.says()) {

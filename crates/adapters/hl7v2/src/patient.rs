@@ -202,7 +202,7 @@ where
         }
         // Account number, social security number and driving licence are identifiers of other kinds.
         pid.field(18).reps().filter_map(Cx::read).filter(|cx| !cx.nhs).for_each(|cx| cx.write(env, w, said));
-        let national = pid.comp(19, 1).filter(|l| !causeway_core::identifier::is_scientific(l.text));
+        let national = pid.comp(19, 1).filter(|l| !causeway_core::identifier::names_nobody(l.text));
         // An NHS number there has been written above.
         let is_nhs = national.is_some_and(|leaf| {
             let (ids, others) = identifiers_of(pid);

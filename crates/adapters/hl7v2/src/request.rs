@@ -177,6 +177,12 @@ fn requisition(env: &Env<'_>, w: &mut Writer, order: &Order<'_>) {
     });
 }
 
+/// Codes of table 0119 that say nothing of an order's state by themselves.
+const KNOWN_CONTROLS: [&str; 26] = [
+    "AF", "CN", "DE", "DF", "FU", "LI", "MC", "NR", "OF", "OP", "OR", "PR", "PY", "RE", "RF", "RO", "RQ",
+    "RR", "RU", "SC", "SR", "SS", "UA", "UC", "UF", "UN",
+];
+
 /// ORC-5; where it is absent what ORC-1 asks for; else what OBR-25 says of the result.
 fn status(env: &Env<'_>, w: &mut Writer, order: &Order<'_>) {
     let said = order.orc.and_then(|orc| orc.leaf(5));
@@ -195,7 +201,9 @@ fn status(env: &Env<'_>, w: &mut Writer, order: &Order<'_>) {
     }
     let done = order.obr.leaf(25).filter(|l| matches!(l.text, "F" | "C"));
     w.string("status", if done.is_some() { "completed" } else { "unknown" }, done);
-    if let Some(leaf) = said {
+    // What ORC-1 asks for in a word of no table may be a stop; what only answers an order says nothing of its state.
+    let unknown = control.filter(|l| !KNOWN_CONTROLS.contains(&l.text));
+    if let Some(leaf) = said.or(unknown) {
         codes::unknown_code(env, w, leaf);
         w.object("_status", |w| source_code(w, Some(leaf)));
     }

@@ -42,6 +42,7 @@ causeway_adapter::rules! {
     PERIOD_REVERSED Warning Value "period-reversed" "the end is before its start; its text was kept as it was sent";
     DURATION Warning Value "duration-unclear" "the duration is no number of minutes, or its unit is not known; it was kept as it was sent";
     VALUE_TYPE Warning Value "value-type" "the value does not fit the type in OBX-2, or that type is not known; it was kept as text";
+    UNIT_CONTRADICTED Warning Conflict "unit-contradicted" "the code of the unit and its name are two units; the code was taken, the name kept as the source's text";
     DETAILS_DIFFER Warning Conflict "details-differ" "the same id stands beside different details in one message; both were kept apart";
     IDENTIFIER_ROUNDED Warning Value "identifier-rounded" "an identifier is written as a rounded number, as spreadsheet programs do; it names nobody and was kept as the source's text"
         "send the identifier with all its digits";

@@ -37,9 +37,38 @@ pub fn value<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>
         w.decides(kind, "the type of the value in OBX-5");
     } else {
         env.tell(w, &rules::VALUE_TYPE, first.id);
-        text(w, part);
+        match unit_of_text(obx, code, first) {
+            Some(unit) => {
+                let leaves: Vec<Leaf<'_>> = part.leaves().collect();
+                w.string("valueString", &format!("{} {}", part.text(), unit.text), (leaves, unit));
+            }
+            None => text(w, part),
+        }
         w.decides(kind, "the type of the value in OBX-5");
     }
+}
+
+/// The unit that belongs to the text of a number that can't be read as one (`1,200`, `5-10`, `12*`): a number without its
+/// unit is another result. A word (`NEG`) has none.
+fn unit_of_text<'m>(obx: Segment<'m>, kind: &str, first: Leaf<'m>) -> Option<Leaf<'m>> {
+    let numeric = kind == "NM"
+        && first.text.trim_start().starts_with(|c: char| c.is_ascii_digit() || "<>=+-.~≤≥".contains(c));
+    obx.comp(6, 2).or(obx.comp(6, 1)).filter(|_| numeric)
+}
+
+/// A number behind an empty repetition (`~5`): the sign says "about", and was not meant to repeat. Whether it was so.
+pub fn about<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>) -> bool {
+    let mut said = obx.field(5).reps().filter(|part| part.says());
+    let (Some(second), None) = (said.next(), said.next()) else { return false };
+    let is_number = obx.leaf(2).is_some_and(|k| matches!(k.text, "NM" | "SN"));
+    let is_first = obx.first(5).says();
+    let Some(leaf) = second.leaves().next().filter(|_| is_number && !is_first) else { return false };
+    env.tell(w, &rules::VALUE_TYPE, leaf.id);
+    let unit = obx.comp(6, 2).or(obx.comp(6, 1));
+    let words = unit.map_or(String::new(), |unit| format!(" {}", unit.text));
+    let leaves: Vec<Leaf<'_>> = second.leaves().collect();
+    w.string("valueString", &format!("~{}{words}", second.text()), (leaves, unit));
+    true
 }
 
 /// Text: a value that is divided although its type is not keeps its separators.
@@ -120,7 +149,15 @@ fn quantity<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>)
 /// The unit of an OBX: as the laboratory writes it, and in UCUM where that is certain.
 fn unit(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
     let (code, words, system) = (part.comp(1).leaf(), part.comp(2).leaf(), part.comp(3).leaf());
-    let Some(said) = words.or(code) else { return };
+    // Words that are another unit than the code (`10^12/L^L`, whose second is the laboratory's table): the code is the unit.
+    let differs = |w: &Leaf<'_>| {
+        code.is_some_and(|c| ucum(c.text).is_some_and(|c| ucum(w.text).is_some_and(|w| w != c)))
+    };
+    let contradicting = words.filter(differs);
+    let Some(said) = words.filter(|_| contradicting.is_none()).or(code) else { return };
+    if let Some(leaf) = contradicting {
+        env.tell(w, &rules::UNIT_CONTRADICTED, leaf.id);
+    }
     w.leaf("unit", said);
     let declared = system.is_some_and(|s| s.text == "UCUM");
     match code {

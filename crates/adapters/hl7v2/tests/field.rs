@@ -32,15 +32,36 @@ fn tells(found: &Translation, rule: &str) -> bool {
 type Segment = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
 
 /// OBX and other segments.
-const SEGMENTS: [Segment; 15] = [
+const SEGMENTS: [Segment; 19] = [
+    // A number that can't be read as one keeps its unit; "about five" is not five.
+    (
+        "OBX|1|NM|X^Y^L||1,200|mg/L|||||F",
+        &[r#""valueString":"1,200 mg/L""#],
+        &["valueQuantity"],
+        &["value-type"],
+    ),
+    ("OBX|1|NM|X^Y^L||NEG|mg/L|||||F", &[r#""valueString":"NEG""#], &["NEG mg/L"], &["value-type"]),
+    (
+        "OBX|1|NM|X^Y^L||~5|mmol/L|||||F",
+        &[r#""valueString":"~5 mmol/L""#],
+        &["valueQuantity"],
+        &["value-type"],
+    ),
+    // The second component is the laboratory's table, which is no litre.
+    (
+        "OBX|1|NM|X^Y^L||5.4|10^12/L^L|||||F",
+        &[r#""unit":"10^12/L""#, r#""code":"10*12/L""#],
+        &[r#""unit":"L""#],
+        &["unit-contradicted"],
+    ),
     // A number has no components: ten to the ninth is not ten.
     (
         "OBX|1|NM|X^Y^L||10^9|/L|||||F",
-        &[r#""valueString":"10^9""#],
+        &[r#""valueString":"10^9 /L""#],
         &["valueQuantity"],
         &["separator-in-text", "value-type"],
     ),
-    ("OBX|1|NM|X^Y^L||5&6|mg|||||F", &[r#""valueString":"5&6""#], &["valueQuantity"], &["value-type"]),
+    ("OBX|1|NM|X^Y^L||5&6|mg|||||F", &[r#""valueString":"5&6 mg""#], &["valueQuantity"], &["value-type"]),
     (
         "OBX|1|NM|X^Y^L||62|mL/min/1.73^m^2|||||F",
         &[r#""unit":"mL/min/1.73^m^2""#],
@@ -233,4 +254,77 @@ fn merges_of_one_message_leave_one_patient_for_each() {
             found.issues
         );
     }
+}
+
+#[test]
+fn a_medicine_that_was_given_or_refused_is_no_vaccination() {
+    // RXA-18 to RXA-21, what becomes of it.
+    let said = [
+        ("||CP|A", "completed"),
+        ("||PA|A", "stopped"),
+        ("^Refused by the patient||RE|A", "not-done"),
+        ("||NA|A", "not-done"),
+        ("^Nil by mouth|||A", "not-done"),
+        ("|||A", "unknown"),
+        ("||XX|A", "unknown"),
+        ("||CP|D", "entered-in-error"),
+    ];
+    for (tail, status) in said {
+        let body = format!(
+            "{PID}ORC|RE|P1|F1\rRXA|0|1|202603010900||W3^Warfarin 3mg tablets^L|3|mg|||||||||||{tail}\r"
+        );
+        let found = run("RAS^O17", &body);
+        let bundle: Value = serde_json::from_slice(&found.outputs[0].json).unwrap();
+        let of = |kind: &str| -> Vec<Value> {
+            let entries = bundle["entry"].as_array().unwrap().iter().map(|e| e["resource"].clone());
+            entries.filter(|r| r["resourceType"] == kind).collect()
+        };
+        assert!(of("Immunization").is_empty(), "{tail}");
+        let given = of("MedicationAdministration");
+        assert_eq!(given.len(), 1, "{tail}");
+        assert_eq!(given[0]["status"], status, "{tail}");
+        assert_eq!(
+            given[0]["medicationCodeableConcept"]["coding"][0]["display"], "Warfarin 3mg tablets",
+            "{tail}"
+        );
+        assert_eq!(tells(&found, "code-unknown"), tail.contains("XX"), "{tail}");
+    }
+}
+
+#[test]
+fn a_vaccination_that_was_not_given_has_a_reason() {
+    let body = format!("{PID}RXA|0|1|20260301||207^Vaccine^L|0.3|mL|||||||||||||NA|A\r");
+    let found = run("VXU^V04", &body);
+    let output = output(&found);
+    assert!(output.contains(r#""status":"not-done""#), "{output}");
+    assert!(output.contains(
+        r#""statusReason":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/data-absent-reason""#
+    ));
+    let later = format!("{PID}RXA|0|1|20460301||207^Vaccine^L|0.3|mL|||||||||||||CP|A\r");
+    assert!(tells(&run("VXU^V04", &later), "date-in-future"), "a vaccination of 2046 is told");
+}
+
+#[test]
+fn an_order_whose_control_code_is_in_no_table_is_told() {
+    for (control, told) in [("NW", false), ("SC", false), ("UA", false), ("ZZ", true)] {
+        let found = run("ORM^O01", &format!("{PID}ORC|{control}|P1|F1\r{OBR}"));
+        assert_eq!(tells(&found, "code-unknown"), told, "{control}: {:?}", found.issues);
+    }
+}
+
+#[test]
+fn words_for_none_name_nobody() {
+    for id in ["NULL", "#N/A", "unknown", "-", "0"] {
+        let found = run("ADT^A08", &format!("PID|1||{id}^^^RZZ01^MR||GULL^ANN||19440101|F\r"));
+        assert!(tells(&found, "identifier-filler"), "{id}: {:?}", found.issues);
+        assert!(patients(&found)[0]["identifier"].is_null(), "{id}");
+    }
+    let found = run("ADT^A08", &format!("{PID}PV1|1|I|W1||||||||||||||||NULL\r"));
+    assert!(tells(&found, "identifier-filler") && !output(&found).contains(r#""value":"NULL","#));
+    let found = run("ADT^A08", "PID|1||104772.0^^^RZZ01^MR||GULL^ANN||19440101|F\r");
+    assert!(tells(&found, "identifier-point-zero"));
+    // A filler that is called an NHS number is told as such, and `.0` behind one is read over.
+    let found = run("ADT^A08", "PID|1||9990000018.0^^^NHS^NH||GULL^ANN||19440101|F\r");
+    assert_eq!(patients(&found)[0]["identifier"][0]["value"], "9990000018");
+    assert!(tells(&found, "nhs-number-spaced"));
 }

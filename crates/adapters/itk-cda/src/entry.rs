@@ -7,7 +7,7 @@ use causeway_core::Outcome;
 use causeway_fhir::types::concept;
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v3::write::effective;
-use causeway_hl7v3::{Effective, words};
+use causeway_hl7v3::{Effective, negated, words};
 use causeway_xml::Element;
 
 use crate::codes::{EVENT_STATUS, OBSERVATION_STATUS, REQUEST_STATUS};
@@ -100,7 +100,9 @@ fn one<'d>(
         }
     }
     let kind = kind(&s);
-    if let Some(leaf) = s.negated.filter(|_| !can_be_negated(kind)) {
+    // A negation of the statement itself has a place in some kinds; one of what joins statements has none.
+    let own = s.negated.filter(|_| !can_be_negated(kind));
+    if let Some(leaf) = own.or_else(|| negated(holder)) {
         c.undo_to(checkpoint);
         c.issue_at(leaf.id, rules::NEGATED.issue());
         c.ledger.overrule(holder.items(), Outcome::Rejected, "the entry is negated");
@@ -193,7 +195,9 @@ fn condition(w: &mut Writer, s: &Statement<'_, '_>) {
     if let Some(leaf) = s.negated {
         let refuted = Coding::new(systems::CONDITION_VERIFICATION, "refuted", "Refuted");
         concept(w, "verificationStatus", refuted, leaf);
-    } else if let Effective::Between(_, Some(end)) = s.effective {
+    }
+    // An end needs a status that it is the end of, refuted or not (con-4).
+    if let Effective::Between(_, Some(end)) = s.effective {
         let resolved = Coding::new(systems::CONDITION_CLINICAL, "resolved", "Resolved");
         concept(w, "clinicalStatus", resolved, end.leaf);
     }
@@ -282,6 +286,10 @@ fn allergy(w: &mut Writer, s: &Statement<'_, '_>) {
 /// The value of a reaction (`MFST`).
 fn reaction<'d>(part: Element<'d>) -> Option<Element<'d>> {
     part.attribute("typeCode").filter(|t| t.text.trim() == "MFST")?;
+    // A reaction that did not show itself is none.
+    if negated(part).or_else(|| part.child("observation").and_then(negated)).is_some() {
+        return None;
+    }
     let value = part.path(&["observation", "value"])?;
     (words(value).is_some() || value.attribute("code").is_some()).then_some(value)
 }

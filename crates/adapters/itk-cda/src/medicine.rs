@@ -148,15 +148,18 @@ fn dispense(w: &mut Writer, s: &Statement<'_, '_>) {
 }
 
 fn immunisation(w: &mut Writer, s: &Statement<'_, '_>) {
+    if s.negated.is_some() {
+        // UK Core asks for a reason, and the document has none.
+        causeway_fhir::types::unknown_concept(w, "statusReason");
+    }
     w.reference("patient", &s.scope.patient, ());
     if let Some(encounter) = &s.scope.encounter {
         w.reference("encounter", encounter, ());
     }
     match s.effective.start() {
         Some(time) => moment(w, "occurrenceDateTime", time),
-        None => {
-            w.object("_occurrenceDateTime", write::absent);
-        }
+        // A word, for some readers demand the element itself.
+        None => w.fixed("occurrenceString", "unknown"),
     }
     write::code(w, "site", s.element.child("approachSiteCode"));
     write::code(w, "route", s.element.child("routeCode"));

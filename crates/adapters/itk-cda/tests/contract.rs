@@ -206,3 +206,35 @@ fn other_formats_are_left_alone() {
         }
     }
 }
+
+/// Where a negation is put in the discharge summary, and what must not be there then.
+#[test]
+fn a_negation_is_never_read_as_its_opposite() {
+    let text = String::from_utf8(input("discharge-summary")).unwrap();
+    let whole = fixture("discharge-summary");
+    let before = |kind: &str| resources(&whole, kind).len();
+    let negated = |from: &str, value: &str| {
+        assert!(text.contains(from), "{from}");
+        let (tag, rest) = from.split_once('>').unwrap();
+        let changed = text.replacen(from, &format!("{tag} negationInd=\"{value}\">{rest}"), 1);
+        translate(&ItkCda, changed.as_bytes(), &test_context())
+    };
+    let tells = |t: &Translation| t.issues.iter().any(|i| i.rule == "entry-negated");
+    for value in ["true", "1"] {
+        // A reaction that did not show itself: the allergy stays, the reaction is none of it.
+        let found = negated("<entryRelationship typeCode=\"MFST\">", value);
+        assert!(tells(&found), "{:?}", found.issues);
+        let allergies = resources(&found, "AllergyIntolerance");
+        assert_eq!(allergies.len(), before("AllergyIntolerance"));
+        assert!(allergies.iter().all(|a| a["reaction"].is_null()), "{allergies:?}");
+        // What joins a statement is negated: the statement can't be written as if it were not.
+        let found = negated("<entry typeCode=\"COMP\"><observation", value);
+        assert!(tells(&found), "{:?}", found.issues);
+        assert!(resources(&found, "AllergyIntolerance").len() < before("AllergyIntolerance"));
+        // A procedure that was not done.
+        let found = negated("<procedure classCode=\"PROC\" moodCode=\"EVN\">", value);
+        assert!(resources(&found, "Procedure").iter().any(|p| p["status"] == "not-done"));
+    }
+    let found = negated("<procedure classCode=\"PROC\" moodCode=\"EVN\">", "false");
+    assert!(resources(&found, "Procedure").iter().all(|p| p["status"] != "not-done"));
+}

@@ -2,7 +2,7 @@
 
 use causeway_core::{IssueCode, Leaf};
 use causeway_fhir::types::concept;
-use causeway_fhir::{Coding, Writer, systems};
+use causeway_fhir::{Coding, Writer};
 use causeway_xml::Element;
 
 use crate::codes::{COURSE, EVENT_STATUS, MEDICINE_STATUS};
@@ -49,10 +49,7 @@ pub(crate) fn request(w: &mut Writer, p: &Parts<'_, '_>) {
     concept(w, "courseOfTherapyType", Coding::new(COURSE, code, words), ());
     w.array("dosageInstruction", |w| dosage(w, act));
     // UK Core demands a word on substitution, and the message has none.
-    w.object("substitution", |w| {
-        let unknown = Coding::new(systems::DATA_ABSENT, "unknown", "Unknown");
-        causeway_fhir::types::concept_fixed(w, "allowedCodeableConcept", unknown);
-    });
+    w.object("substitution", |w| causeway_fhir::types::unknown_concept(w, "allowedCodeableConcept"));
     w.object("dispenseRequest", |w| {
         if let Some(end) = p.effective.end() {
             write::period(w, "validityPeriod", None, Some(end));

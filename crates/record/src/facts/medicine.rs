@@ -256,16 +256,30 @@ fn quantity(map: &Map<String, Value>) -> String {
     String::new()
 }
 
-/// What one telling says of now: `current`, `stopped`, `planned`, `issued`, `given`, `not given` or `unclear`.
+/// What one telling says of now: `current`, `stopped`, `planned`, `issued`, `not issued`, `given`, `given in part`,
+/// `not given`, `told` (of a dose or an issue, whose outcome is not said) or `unclear`.
 fn state(kind: &str, map: &Map<String, Value>) -> &'static str {
     let status = first_text(map, &["status"]);
     if map.get("doNotPerform").and_then(Value::as_bool) == Some(true) {
         return "stopped";
     }
     match kind {
-        "MedicationAdministration" if matches!(status, "not-done" | "stopped") => return "not given",
-        "MedicationAdministration" => return "given",
-        "MedicationDispense" => return "issued",
+        // What is not said to have been given or handed out is not shown so.
+        "MedicationAdministration" => {
+            return match status {
+                "completed" | "in-progress" => "given",
+                "not-done" => "not given",
+                "stopped" => "given in part",
+                _ => "told",
+            };
+        }
+        "MedicationDispense" => {
+            return match status {
+                "completed" => "issued",
+                "declined" | "cancelled" | "stopped" => "not issued",
+                _ => "told",
+            };
+        }
         _ => {}
     }
     let order =
@@ -509,6 +523,23 @@ mod tests {
         assert_eq!(of("Salbutamol 100micrograms/dose inhaler CFC free"), "salbutamol");
         assert_eq!(route(&words("Chloramphenicol 1% eye ointment")), "eye");
         assert_eq!(route(&words("Salbutamol 2mg tablets")), "mouth");
+    }
+
+    #[test]
+    fn what_was_not_given_or_handed_out_is_not_shown_so() {
+        let of = |kind: &str, status: &str| {
+            let map = serde_json::json!({"status": status});
+            state(kind, map.as_object().unwrap())
+        };
+        assert_eq!(of("MedicationAdministration", "completed"), "given");
+        assert_eq!(of("MedicationAdministration", "not-done"), "not given");
+        assert_eq!(of("MedicationAdministration", "stopped"), "given in part");
+        assert_eq!(of("MedicationAdministration", "unknown"), "told");
+        assert_eq!(of("MedicationDispense", "completed"), "issued");
+        for status in ["declined", "cancelled", "stopped"] {
+            assert_eq!(of("MedicationDispense", status), "not issued");
+        }
+        assert_eq!(of("MedicationDispense", "preparation"), "told");
     }
 
     #[test]

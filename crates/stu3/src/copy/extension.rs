@@ -128,6 +128,9 @@ pub(crate) fn of_resource<'t>(copy: Copier<'_, 't>, w: &mut Writer, resource: No
             .leaf_of("timestamp")
             .filter(|_| resource.string_of("resourceType") == Some("MessageHeader"))
         {
+            if let Ok(when) = causeway_core::When::iso(sent.text.trim(), &causeway_core::london()) {
+                w.tell_unlikely("sent", &when, &sent);
+            }
             w.element(|w| {
                 w.fixed(
                     "url",

@@ -131,7 +131,7 @@ impl<'t> Copier<'_, 't> {
             "fhir_comments" => {}
             "value" if self.ty.is_some_and(|ty| ty.name() == "Identifier") => {
                 if let Some(leaf) = child.leaf() {
-                    types::tell_rounded(w, leaf.text, &leaf);
+                    types::tell_doubt(w, leaf.text, &leaf);
                 }
                 self.member(w, name, child);
             }
