@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::restricted::Restricted;
 
@@ -82,21 +82,29 @@ pub(crate) fn restricted_code(resource: &Value, restricted: &Restricted) -> bool
     match resource {
         Value::Array(list) => list.iter().any(|v| restricted_code(v, restricted)),
         Value::Object(map) => {
-            let code = map.get("code").and_then(Value::as_str);
-            if let Some(code) = code
-                && restricted.has(map.get("system").and_then(Value::as_str), code)
+            if let Some(code) = member(map, "code").and_then(Value::as_str)
+                && restricted.has(member(map, "system").and_then(Value::as_str), code)
             {
                 return true;
             }
-            if map.contains_key("div") {
+            if member(map, "div").is_some() {
                 return false;
             }
-            let reference = map.contains_key("reference");
+            let reference = member(map, "reference").is_some();
             map.iter()
                 .any(|(name, value)| !(reference && name == "display") && restricted_code(value, restricted))
         }
         Value::String(text) => restricted.names(text),
         _ => false,
+    }
+}
+
+/// A member of an object. Most have so few that looking at each costs less than hashing the name.
+pub(crate) fn member<'v>(map: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    const FEW: usize = 12;
+    match map.len() {
+        0..FEW => map.iter().find(|(own, _)| *own == name).map(|(_, value)| value),
+        _ => map.get(name),
     }
 }
 

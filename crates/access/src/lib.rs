@@ -29,6 +29,7 @@ pub mod smart;
 pub mod standing;
 pub mod trail;
 pub mod withhold;
+mod words;
 
 pub use caller::{Caller, Shown};
 pub use decide::{Asker, Decision, Item, Obligation, OrganisationFacts, Reach, Request, decide};

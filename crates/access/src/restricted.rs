@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use aho_corasick::AhoCorasick;
 use serde::Deserialize;
+
+use crate::words::Words;
 
 /// One member of a restricted set (a row of the file).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -42,8 +43,8 @@ pub struct Restricted {
     members: Vec<Member>,
     by_code: HashMap<String, Vec<usize>>,
     terms: Vec<String>,
-    /// Finds any of the terms; letters of ASCII in any case.
-    finder: AhoCorasick,
+    /// Finds any of the terms.
+    finder: Words,
 }
 
 /// Shortest term that is looked for in texts: shorter ones would hide what has nothing to do with them.
@@ -75,8 +76,7 @@ impl Restricted {
             .filter(|m| m.use_ == Use::Care && m.term.chars().count() >= TERM_MIN)
             .map(|m| m.term.to_lowercase())
             .collect();
-        let finder = AhoCorasick::builder().ascii_case_insensitive(true).build(&terms);
-        let finder = finder.map_err(|e| e.to_string())?;
+        let finder = Words::of(terms.iter()).map_err(|e| e.to_string())?;
         Ok(Self { version: version.to_owned(), members, by_code, terms, finder })
     }
 
@@ -99,10 +99,12 @@ impl Restricted {
 
     /// Whether a text names a restricted member by its term, in any case of letters.
     pub fn names(&self, text: &str) -> bool {
-        match text.is_ascii() {
-            true => self.finder.is_match(text),
-            false => self.finder.is_match(&text.to_lowercase()),
-        }
+        self.finder.are_in(text)
+    }
+
+    /// What finds the terms in texts.
+    pub(crate) fn finder(&self) -> &Words {
+        &self.finder
     }
 
     /// The terms that are looked for in texts, in lower case.

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::decide::{Decision, Item};
 use crate::sections::{SUMMARY_CONTACTS, in_summary};
+use crate::words::Words;
 use crate::{labels, sections};
 
 /// One resource of the person's record, with what the record knows of it.
@@ -47,6 +48,8 @@ pub enum Why {
 pub struct Withheld {
     hidden: HashMap<String, Why>,
     words: BTreeSet<String>,
+    /// Finds the wordings in texts, once they are all known.
+    finder: Words,
     /// Wording of items that only their source calls confidential: looked for unless shown items are worded the same.
     soft_words: BTreeSet<String>,
     messages: HashSet<String>,
@@ -191,8 +194,11 @@ impl Withheld {
         for (_, resource) in contacts.iter().skip(SUMMARY_CONTACTS) {
             out.hidden.insert(key(resource), Why::Role);
         }
-        if !out.hidden.is_empty() {
+        if out.hidden.is_empty() {
+            out.finder = policies.restricted.finder().clone();
+        } else {
             out.soften(facts);
+            out.finder = Words::or_always(out.words.iter());
             out.close(facts);
         }
         out
@@ -267,7 +273,7 @@ impl Withheld {
             return true;
         }
         // A narrative is taken out; what else of a resource names a withheld item can't be cut out.
-        if names(fact.resource, &self.words) {
+        if names(fact.resource, &self.finder) {
             return !container || self.words_outside_links(fact);
         }
         kind_is_opaque(kind, fact.resource) && self.messages.contains(fact.message)
@@ -277,7 +283,7 @@ impl Withheld {
     fn words_outside_links(&self, fact: &Fact<'_>) -> bool {
         let mut copy = fact.resource.clone();
         self.strip(&mut copy);
-        names(&copy, &self.words)
+        names(&copy, &self.finder)
     }
 
     /// Whether a resource is withheld for what it is or what it would tell, not only for the role.
@@ -386,7 +392,7 @@ impl Withheld {
     /// a withheld item. Gives whether it changed.
     pub fn strip(&self, resource: &mut Value) -> bool {
         let cut = self.cut(resource);
-        let dropped = (cut || narratives_name(resource, &self.words)) && drop_narratives(resource);
+        let dropped = (cut || narratives_name(resource, &self.finder)) && drop_narratives(resource);
         cut || dropped
     }
 
@@ -410,8 +416,8 @@ impl Withheld {
     fn cut_map(&self, map: &mut Map<String, Value>) -> bool {
         let mut changed = false;
         let mut gone = Vec::new();
-        if map.contains_key("reference")
-            && map.get("display").and_then(Value::as_str).is_some_and(|text| says(text, &self.words))
+        let display = labels::member(map, "display").and_then(Value::as_str);
+        if display.is_some_and(|text| self.finder.are_in(text)) && labels::member(map, "reference").is_some()
         {
             map.remove("display");
             changed = true;
@@ -433,10 +439,13 @@ impl Withheld {
     /// Whether a value is a reference to a withheld resource, or a list item that holds nothing else (`List.entry.item`).
     fn leads_to_hidden(&self, value: &Value) -> bool {
         let Value::Object(map) = value else { return false };
-        if let Some(reference) = map.get("reference").and_then(Value::as_str) {
+        if self.hidden.is_empty() {
+            return false;
+        }
+        if let Some(reference) = labels::member(map, "reference").and_then(Value::as_str) {
             return self.hides(local(reference));
         }
-        map.get("item").is_some_and(|item| self.leads_to_hidden(item))
+        labels::member(map, "item").is_some_and(|item| self.leads_to_hidden(item))
     }
 }
 
@@ -458,7 +467,7 @@ fn own_words(resource: &Value, into: &mut BTreeSet<String>) {
 
 /// Whether a value is a narrative.
 fn is_narrative(value: &Value) -> bool {
-    value.get("div").is_some()
+    value.as_object().is_some_and(|map| labels::member(map, "div").is_some())
 }
 
 /// Removes every narrative below.
@@ -549,19 +558,19 @@ fn own_content(kind: &str, resource: &Value) -> Own {
 }
 
 /// Whether a text in it names one of these, its narratives aside. Attachments that are text are read.
-fn names(value: &Value, words: &BTreeSet<String>) -> bool {
+fn names(value: &Value, words: &Words) -> bool {
     if words.is_empty() {
         return false;
     }
     match value {
-        Value::String(text) => says(text, words),
+        Value::String(text) => words.are_in(text),
         Value::Array(list) => list.iter().any(|v| names(v, words)),
         Value::Object(map) => {
             if let (Some(data), Some(kind)) =
                 (map.get("data").and_then(Value::as_str), map.get("contentType").and_then(Value::as_str))
                 && kind.starts_with("text/")
                 && let Ok(bytes) = STANDARD.decode(data)
-                && says(&String::from_utf8_lossy(&bytes), words)
+                && words.are_in(&String::from_utf8_lossy(&bytes))
             {
                 return true;
             }
@@ -571,17 +580,12 @@ fn names(value: &Value, words: &BTreeSet<String>) -> bool {
     }
 }
 
-fn says(text: &str, words: &BTreeSet<String>) -> bool {
-    let lower = text.to_lowercase();
-    words.iter().any(|word| lower.contains(word.as_str()))
-}
-
 /// Whether a narrative in it names one of these.
-fn narratives_name(value: &Value, words: &BTreeSet<String>) -> bool {
+fn narratives_name(value: &Value, words: &Words) -> bool {
     match value {
         Value::Array(list) => list.iter().any(|v| narratives_name(v, words)),
         Value::Object(map) => map.values().any(|v| match v.get("div").and_then(Value::as_str) {
-            Some(div) => says(div, words),
+            Some(div) => words.are_in(div),
             None => narratives_name(v, words),
         }),
         _ => false,

@@ -19,7 +19,7 @@ pub struct Names {
 
 impl Default for Names {
     fn default() -> Self {
-        Self { slots: [u32::MAX; SLOTS], known: HashMap::new(), texts: Vec::new() }
+        Self { slots: [u32::MAX; SLOTS], known: HashMap::with_capacity(SLOTS / 4), texts: Vec::new() }
     }
 }
 

@@ -113,8 +113,12 @@ impl<'a> Reader<'a> {
     }
 
     fn blank(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
+            // What is written for people is indented by many.
+            while self.bytes.get(self.at..self.at + 8) == Some(&[b' '; 8]) {
+                self.at += 8;
+            }
         }
     }
 

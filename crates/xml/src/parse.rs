@@ -79,10 +79,10 @@ impl<'a> Document<'a> {
 
 type Failure = (Fault, usize);
 
-struct Open<'a> {
+struct Open {
     index: u32,
-    /// Names of children so far and how often each came.
-    counts: Vec<(&'a str, u32)>,
+    /// Numbers of the names of children so far and how often each came.
+    counts: Vec<(u32, u32)>,
     namespaces: usize,
 }
 
@@ -101,7 +101,7 @@ struct Builder<'a, 'l> {
     ledger: &'l mut Ledger,
     document: Document<'a>,
     paths: Paths,
-    open: Vec<Open<'a>>,
+    open: Vec<Open>,
     /// Namespace declarations in force: prefix and number of the URI.
     scope: Vec<(&'a str, u16)>,
     pending: Pending<'a>,
@@ -212,10 +212,10 @@ impl<'a, 'l> Builder<'a, 'l> {
         if local.is_empty() || name_len > limits::NAME_BYTES_MAX {
             return Err((if local.is_empty() { Fault::Syntax } else { Fault::Length }, at));
         }
-        let ordinal = self.open.last_mut().map_or(1, |parent| count(&mut parent.counts, local));
+        let name = self.name(local);
+        let ordinal = self.open.last_mut().map_or(1, |parent| count(&mut parent.counts, name));
         let index = self.document.nodes.len() as u32;
         let parent = self.open.last().map_or(NONE, |open| open.index);
-        let name = self.name(local);
         let first = self.document.attributes.len() as u32;
         self.paths.steps.push(Step { parent, name, ordinal, first_attribute: first });
         let span = self.span(at, end);
@@ -414,7 +414,7 @@ impl<'a, 'l> Builder<'a, 'l> {
     }
 }
 
-fn count<'a>(counts: &mut Vec<(&'a str, u32)>, name: &'a str) -> u32 {
+fn count(counts: &mut Vec<(u32, u32)>, name: u32) -> u32 {
     let known = counts.len();
     if let Some((_, count)) = counts.iter_mut().rev().find(|(n, _)| *n == name) {
         *count += 1;
