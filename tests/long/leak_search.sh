@@ -3,5 +3,5 @@
 # gate off the same search finds it. `./test` does the same for a few people.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-CAUSEWAY_LEAK_PEOPLE="${1:-200}" cargo test -p causeway-service --test it --locked \
+CAUSEWAY_LEAK_PEOPLE="${1:-200}" cargo test --release -p causeway-service --test it --locked \
   ig_11_no_role_is_told_of_anything_withheld -- --nocapture
