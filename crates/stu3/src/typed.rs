@@ -360,6 +360,10 @@ impl<'t> Copier<'_, 't> {
             match (element.shape(), best.name()) {
                 (Shape::Text, "code") if element.may_be_unknown() => w.fixed(&key, "unknown"),
                 (Shape::Text, "string") => w.fixed(&key, "unknown"),
+                // A narrative takes no extension.
+                (Shape::Text, "xhtml") => {
+                    w.fixed(&key, "<div xmlns=\"http://www.w3.org/1999/xhtml\">No narrative is given.</div>");
+                }
                 // The codes of a list that is closed do not say it.
                 (Shape::Object, "CodeableConcept") if key == "language" => absent(w, &key),
                 (Shape::Object, "CodeableConcept") if element.repeats() => {

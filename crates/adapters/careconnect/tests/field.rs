@@ -337,3 +337,15 @@ fn what_breaks_a_rule_of_r4_is_repaired_and_told() {
     );
     assert!(!rules.contains(&"active-problem-ended") && asthma.get("note").is_none(), "{asthma}");
 }
+
+#[test]
+fn a_narrative_without_its_content_says_that_there_is_none() {
+    let (told, composition) = one(
+        json!({"resourceType": "Composition", "id": "c", "status": "final", "type": {"text": "Summary"}, "subject": {"reference": WHO}, "date": "2026-03-01", "author": [{"reference": WHO}], "title": "Summary", "section": [{"title": "Plan", "text": {"status": "empty"}}]}),
+    );
+    let text = &composition["section"][0]["text"];
+    assert!(text["div"].as_str().is_some_and(|div| div.contains("No narrative")), "{text}");
+    // R4 takes no extension of it.
+    assert!(text["_div"].is_null(), "{text}");
+    assert!(told.contains(&"required-unknown"), "{told:?}");
+}
