@@ -42,6 +42,9 @@ impl From<rusqlite::Error> for RecordError {
     fn from(error: rusqlite::Error) -> Self {
         match error {
             rusqlite::Error::QueryReturnedNoRows => RecordError::NotFound,
+            rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::InvalidColumnType(..) => RecordError::Damaged,
             other => RecordError::Database(other.sqlite_error().map_or(0, |e| e.extended_code)),
         }
     }

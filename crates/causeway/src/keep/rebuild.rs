@@ -190,7 +190,10 @@ fn set_aside(data: &std::path::Path, old: Old) -> Result<(), String> {
 }
 
 fn decisions(path: &std::path::Path) {
-    let list = causeway_record::decisions_of_people(path).unwrap_or_default();
+    let list = causeway_record::decisions_of_people(path).unwrap_or_else(|error| {
+        print(&format!("What people decided in the old record can't be read ({error}): they decide again what they remember.\n"));
+        Vec::new()
+    });
     if !list.is_empty() {
         print("Decided by people, and to be decided again:\n");
     }

@@ -5,6 +5,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Map, Value, json};
 
@@ -171,7 +172,7 @@ struct Found {
     /// Patient whom it is about; empty where none.
     patient: String,
     version: i64,
-    at: i64,
+    at: Timestamp,
     content: String,
     /// `match`, or `include` where others refer to it.
     mode: &'static str,
@@ -276,7 +277,7 @@ fn find(db: &Connection, pid: i64, part: &Part, mut hand: impl FnMut(Found) -> R
 
 fn found(row: &rusqlite::Row<'_>, rid: i64, mode: &'static str) -> rusqlite::Result<Found> {
     let key = Key { kind: row.get(0)?, id: row.get(1)? };
-    let (patient, version, at) = (row.get(2)?, row.get(3)?, row.get(4)?);
+    let (patient, version, at) = (row.get(2)?, row.get(3)?, read::time(row, 4)?);
     Ok(Found { rid, key, patient, version, at, content: row.get::<_, Text>(5)?.0, mode })
 }
 
@@ -395,7 +396,7 @@ impl Found {
         let mut map: Map<String, Value> = serde_json::from_str(&self.content)?;
         if let Value::Object(meta) = map.entry("meta").or_insert_with(|| Value::Object(Map::new())) {
             meta.insert("versionId".to_owned(), Value::String(self.version.to_string()));
-            meta.insert("lastUpdated".to_owned(), Value::String(read::time(self.at).to_string()));
+            meta.insert("lastUpdated".to_owned(), Value::String(self.at.to_string()));
         }
         if self.key.kind == "Patient"
             && let Some(person) = people::person_of(db, &self.key.id)?
@@ -422,7 +423,7 @@ impl Found {
         if before.last() != Some(&b'{') {
             out.push(b',');
         }
-        let (version, at) = (self.version, read::time(self.at));
+        let (version, at) = (self.version, self.at);
         out.extend_from_slice(format!(r#""versionId":"{version}","lastUpdated":"{at}""#).as_bytes());
         out.extend_from_slice(after);
         Ok(())

@@ -154,7 +154,7 @@ pub(crate) fn decisions(db: &Connection, person: &str, limit: usize) -> Result<V
     let rows = list.query_map(params![person, limit.min(limits::LIST_MAX) as i64], |row| {
         Ok(Decision {
             number: row.get(0)?,
-            at: read::time(row.get(1)?),
+            at: read::time(row, 1)?,
             kind: row.get(2)?,
             person: row.get(3)?,
             other: row.get(4)?,
@@ -176,7 +176,7 @@ const REVIEW_COLUMNS: &str = "SELECT v.number, v.at, v.reason, v.text, v.patient
 fn review_of(row: &Row<'_>) -> rusqlite::Result<Review> {
     Ok(Review {
         number: row.get(0)?,
-        at: read::time(row.get(1)?),
+        at: read::time(row, 1)?,
         reason: row.get(2)?,
         text: row.get(3)?,
         patient: row.get(4)?,
@@ -184,7 +184,7 @@ fn review_of(row: &Row<'_>) -> rusqlite::Result<Review> {
         person: row.get(6)?,
         other_person: row.get(7)?,
         message: row.get(8)?,
-        closed: row.get::<_, Option<i64>>(9)?.map(read::time),
+        closed: row.get::<_, Option<i64>>(9)?.map(|_| read::time(row, 9)).transpose()?,
         outcome: row.get(10)?,
         score: row.get(11)?,
     })

@@ -24,9 +24,11 @@ const VERSION_COLUMNS: &str = "r.type, r.id, v.version, v.state, v.at,
 const VERSION_TABLES: &str = "resource r JOIN version v ON v.rid=r.rid
   JOIN message m ON m.mid=v.mid JOIN source s ON s.source=m.source";
 
-/// A time as stored.
-pub(crate) fn time(microseconds: i64) -> Timestamp {
-    Timestamp::from_microsecond(microseconds).unwrap_or_default()
+/// A time in a column, in microseconds; one that can be no time is damage and is not taken for another.
+pub(crate) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    let microseconds = row.get(column)?;
+    Timestamp::from_microsecond(microseconds)
+        .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, microseconds))
 }
 
 /// A count in a column.
@@ -43,7 +45,7 @@ pub(crate) fn source_of(row: &Row<'_>, from: usize) -> rusqlite::Result<Source> 
         organisation_code: code,
         organisation_system: row.get(from + 1)?,
         system: row.get(from + 3)?,
-        received: time(row.get(from + 4)?),
+        received: time(row, from + 4)?,
         message: row.get(from + 5)?,
         sector: Sector::of(&row.get::<_, String>(from + 6)?).unwrap_or(Sector::Health),
         telling: Telling::of(&row.get::<_, String>(from + 7)?).unwrap_or(Telling::Event),
@@ -56,7 +58,7 @@ fn version_of(row: &Row<'_>) -> rusqlite::Result<(Version, Option<String>)> {
         key: Key { kind: row.get(0)?, id: row.get(1)? },
         version: row.get(2)?,
         state: VersionState::of(&state),
-        at: time(row.get(4)?),
+        at: time(row, 4)?,
         resource: Value::Null,
         source: source_of(row, 6)?,
     };

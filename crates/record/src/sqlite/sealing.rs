@@ -249,7 +249,7 @@ pub fn decisions_of_people(path: &Path) -> Result<Vec<String>> {
     let sql = "SELECT at, actor, kind, patient, reason FROM decision WHERE message='' AND actor<>'record' ORDER BY number";
     let mut list = db.prepare(sql)?;
     let rows = list.query_map([], |r| {
-        let at = super::read::time(r.get(0)?);
+        let at = super::read::time(r, 0)?;
         let [actor, kind, patient, reason]: [String; 4] = [r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?];
         Ok(format!("{at} {actor} {kind} Patient/{patient} ({reason})"))
     })?;

@@ -93,7 +93,7 @@ impl<'d> Snapshot<'d> {
                     ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.to_vec(),
                     _ => return Err(RecordError::Damaged),
                 };
-                out.push(Told { content, version: row.get(1)?, at: read::time(row.get(2)?) });
+                out.push(Told { content, version: row.get(1)?, at: read::time(row, 2)? });
             }
         }
         if out.len() > most {

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use causeway_core::{Sector, Telling as Sends};
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Map, Value, json};
 
@@ -261,10 +262,10 @@ fn changes(
            WHERE patient=?1 AND (state<>'told' OR withdrawn=1) AND updated>=?2
          ORDER BY 1 DESC, 2 LIMIT ?3",
     )?;
-    let mut all: Vec<(i64, i64, String, bool, String)> = Vec::new();
+    let mut all: Vec<(Timestamp, i64, String, bool, String)> = Vec::new();
     for patient in patients {
         let rows = list.query_map(params![patient, since, limits::CHANGES_MAX as i64], |r| {
-            Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?))
+            Ok((read::time(r, 0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?))
         })?;
         all.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
     }
@@ -278,7 +279,7 @@ fn changes(
         let Some(part) = HEADINGS.iter().find(|h| h.code == part) else { continue };
         let Some(telling) = telling::telling(&version, "", related) else { continue };
         out.push(Change {
-            at: read::time(at),
+            at,
             kind: match (state.as_str(), withdrawn, version.version) {
                 ("told", true, _) => "withdrawn",
                 ("told", false, 1) => "new",

@@ -207,3 +207,21 @@ fn a_large_answer_stays_what_was_found() {
     assert!(s.record.write_piece(&mut written, 300_000).unwrap().is_empty());
     assert_eq!(String::from_utf8(out).unwrap(), made);
 }
+
+/// A damaged time is not taken for 1970: the read fails instead.
+#[test]
+fn a_time_that_can_be_none_is_damage() {
+    let s = scratch();
+    apply(
+        &s.record,
+        &message("m1", "ZZ1", "careconnect", 0),
+        &[patient("p1", &number(1), "Ashdown", "1941-02-03")],
+    );
+    let conn = rusqlite::Connection::open(&s.path).unwrap();
+    let asked = || s.record.read_resource("Patient", "p1");
+    assert!(asked().is_ok());
+    conn.execute("UPDATE version SET at=?1", [i64::MAX]).unwrap();
+    assert!(matches!(asked(), Err(causeway_record::RecordError::Damaged)));
+    let found = s.record.search("Patient", &[], &causeway_record::SearchOptions::default());
+    assert!(matches!(found, Err(causeway_record::RecordError::Damaged)));
+}
