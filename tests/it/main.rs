@@ -4,6 +4,7 @@ mod access_rules;
 mod assessor;
 mod cases;
 mod conform;
+mod corpora;
 mod fixtures;
 mod interweave;
 mod kinds;

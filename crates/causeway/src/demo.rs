@@ -19,7 +19,7 @@ use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
 use crate::cli::print;
-use crate::{ADAPTERS, demo_access, demo_research, serve};
+use crate::{ADAPTERS, demo_access, demo_local, demo_research, serve};
 
 /// How the demonstration is to run.
 #[derive(Clone, Debug, Default)]
@@ -128,7 +128,8 @@ pub fn story() -> Vec<Message> {
     let (person, journey) = edith();
     let mut all = messages(&person, &journey);
     all.extend(care_note(&person));
-    all.push(client_level_data::file(&[(&person, &journey)], jiff::civil::date(2026, 12, 31)));
+    let file = client_level_data::file(&[(&person, &journey)], jiff::civil::date(2026, 12, 31));
+    all.push(demo_local::with_own_columns(file));
     all.sort_by_key(|m| m.at);
     all
 }
@@ -193,7 +194,9 @@ fn providers(listen: &str) -> Vec<Provider> {
 
 async fn prepare(options: &Options, data: PathBuf) -> Result<serve::Ready, String> {
     let routes = routes()?;
+    let map = demo_local::map(&data)?;
     let config = |listen: &str| Config {
+        local_maps: vec![map.clone()],
         listen: listen.to_owned(),
         data_directory: data.clone(),
         open: true,
@@ -239,11 +242,18 @@ async fn tell(base: &str, options: &Options, state: &Shared) -> Result<bool, Str
         print(&opening(&person));
     }
     let mut crossings = Vec::new();
+    let mut mapped = 0;
     for message in story() {
         wait_until(state, moment(message.at));
         let crossing = send(&client, base, message).await?;
         if !options.json {
             print(&crossing_text(&crossing));
+        }
+        if crossing.message.format == demo_local::FORMAT {
+            mapped = demo_local::items(&client, base, &crossing.id).await?;
+            if !options.json {
+                print(&demo_local::text(mapped));
+            }
         }
         crossings.push(crossing);
     }
@@ -257,12 +267,19 @@ async fn tell(base: &str, options: &Options, state: &Shared) -> Result<bool, Str
     let access = demo_access::visits(&client, base, &person).await?;
     let research = demo_research::compare(&first, &extract(state, "extract-2").await?);
     let complete = access.holds()
+        && mapped > 0
         && research.holds()
         && crossings.iter().all(|c| unexplained(c) == 0 && c.body["translation"]["errors"] == 0);
     if options.json {
         print(&format!(
             "{}\n",
-            serde_json::to_string_pretty(&summary(base, &crossings, &arrived, &record, (&access, &research)))
+            serde_json::to_string_pretty(&summary(
+                base,
+                (&crossings, mapped),
+                &arrived,
+                &record,
+                (&access, &research)
+            ))
                 .unwrap_or_default()
         ));
     } else {
@@ -476,7 +493,7 @@ fn record_text(record: &Value) -> String {
 
 fn summary(
     base: &str,
-    crossings: &[Crossing],
+    (crossings, mapped): (&[Crossing], usize),
     arrived: &[Arrival],
     record: &Value,
     (access, research): (&demo_access::Outcome, &demo_research::Outcome),
@@ -498,6 +515,7 @@ fn summary(
         "messages": list.len(),
         "unexplained": crossings.iter().map(unexplained).sum::<u64>(),
         "crossings": list,
+        "localMap": mapped,
         "arrived": arrived
             .iter()
             .map(|a| json!({"mailbox": a.mailbox, "id": a.id, "of": a.title, "as": a.form, "leftBehind": a.left_behind}))

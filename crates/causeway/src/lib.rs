@@ -11,6 +11,7 @@ pub mod client;
 pub mod conform;
 pub mod demo;
 mod demo_access;
+mod demo_local;
 mod demo_research;
 pub mod detect;
 pub mod doctor;

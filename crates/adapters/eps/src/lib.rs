@@ -2,6 +2,7 @@
 
 mod account;
 mod codes;
+mod encode;
 mod instructions;
 pub mod limits;
 mod message;
@@ -14,11 +15,12 @@ mod supply;
 mod write;
 
 use causeway_adapter::{
-    Adapter, Composer, Confidence, Context, Detection, Format, Rule, Sector, Sink, Telling,
+    Adapter, Composer, Confidence, Context, Detection, Encoded, Format, Rule, Sector, Sink, Telling,
 };
 use causeway_core::{Issue, Outcome};
 use causeway_terminology::Map;
 use causeway_xml::{Document, decode};
+use serde_json::Value;
 
 pub use codes::check_character;
 
@@ -61,6 +63,14 @@ impl Adapter for Eps {
             true => Detection::is(Confidence::Likely, "PORX"),
             false => Detection::no(),
         }
+    }
+
+    fn encodes(&self) -> bool {
+        true
+    }
+
+    fn encode(&self, bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
+        encode::encode(bundle, context)
     }
 
     fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {

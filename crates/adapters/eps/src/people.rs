@@ -10,7 +10,7 @@ use causeway_hl7v3::party::{contacts, human_name};
 use causeway_hl7v3::write::identifier_body;
 use causeway_xml::Element;
 
-use crate::codes::{NHS_EXTENSION, SEX};
+use crate::codes::{NHS_EXTENSION, NMC, PROFESSIONAL, SEX};
 use crate::{codes, rules, write};
 
 /// Who has been written into the open bundle: key and what was said of them.
@@ -21,8 +21,6 @@ pub(crate) struct People {
 
 /// Root of NHS numbers.
 const NHS_NUMBER: &str = "2.16.840.1.113883.2.1.4.1";
-/// Root of codes that a professional body gave.
-const PROFESSIONAL: &str = "1.2.826.0.1285.0.2.1.54";
 
 /// The item that states the patient's number.
 pub(crate) fn number<'d>(patient: Element<'d>) -> Option<(Leaf<'d>, Leaf<'d>)> {
@@ -287,7 +285,7 @@ fn person_id(w: &mut Writer, id: Element<'_>) {
     let (root, value) = (id.attribute("root"), id.attribute("extension"));
     match (root, value) {
         (Some(root), Some(value)) if root.text.trim() == PROFESSIONAL && is_nmc_pin(value.text.trim()) => {
-            w.string("system", "https://fhir.hl7.org.uk/Id/nmc-number", root);
+            w.string("system", NMC, root);
             w.leaf("value", value);
         }
         _ => identifier_body(w, "urn:ietf:rfc:3986", codes::system, id),

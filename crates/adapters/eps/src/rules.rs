@@ -13,4 +13,12 @@ causeway_adapter::rules! {
     LISTED_TOO_MANY Warning TooLong "medicines-listed" "the instructions list more medicines than {}; the text was kept as a note";
     NUMBER_NOT_VALID Warning Value "nhs-number-stated" "the patient's number fails the check; it was kept as stated, and not as an NHS number";
     KEPT_IN_ORIGINAL Information NotSupported "kept-in-original" "some details of the message have no place in FHIR; the ledger lists them, the first of them is here";
+    WRITE_MISSING Fatal Required "order-incomplete" "a prescription order can't be written without {}"
+        "give it in the bundle; nothing of a prescription is made up";
+    WRITE_SEVERAL Fatal BusinessRule "order-several" "the items are of several prescriptions, or differ in their course, prescriber or time; an order is one prescription"
+        "send a bundle for each prescription";
+    WRITE_ITEMS Fatal TooLong "order-items" "the prescription has more than {} items"
+        "send the others in another prescription";
+    WRITE_SENSE Fatal BusinessRule "order-sense" "an item is no active order, or would be read otherwise than it is meant; a prescription is written whole or not at all";
+    WRITE_UNREADABLE Fatal NotSupported "order-not-writable" "what was written could not be read again; nothing is sent";
 }
