@@ -89,9 +89,18 @@ pub trait LocalMaps: Debug + Send + Sync {
 }
 
 /// A place of the source without what tells one occurrence from another: `row 12, Ward` is `Ward`, `message 2, ZPI-3[2].1`
-/// is `ZPI-3.1`.
+/// is `ZPI-3.1`, `dm_visits row 12, visit_type` is `dm_visits.visit_type`.
 pub fn generic(place: &str) -> String {
     let mut rest = place;
+    if let Some((table, after)) = rest.split_once(" row ")
+        && !table.is_empty()
+        && !table.contains([' ', ','])
+        && let Some((number, column)) = after.split_once(", ")
+        && !number.is_empty()
+        && number.bytes().all(|b| b.is_ascii_digit())
+    {
+        return format!("{table}.{column}");
+    }
     for head in ["row ", "message "] {
         if let Some((number, after)) = rest.strip_prefix(head).and_then(|r| r.split_once(", "))
             && number.bytes().all(|b| b.is_ascii_digit())
@@ -136,6 +145,8 @@ mod tests {
             ("/a[2]/b[1]/@code", "/a/b/@code"),
             ("row a, b", "row a, b"),
             ("Ward [old]", "Ward [old]"),
+            ("dm_visits row 12, visit_type", "dm_visits.visit_type"),
+            ("a long row 12, cell", "a long row 12, cell"),
         ] {
             assert_eq!(generic(place), wanted);
         }

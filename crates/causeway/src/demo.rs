@@ -280,7 +280,7 @@ async fn tell(base: &str, options: &Options, state: &Shared) -> Result<bool, Str
                 &record,
                 (&access, &research)
             ))
-                .unwrap_or_default()
+            .unwrap_or_default()
         ));
     } else {
         print(&arrived_text(&arrived));

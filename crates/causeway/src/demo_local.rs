@@ -59,7 +59,8 @@ pub fn with_own_columns(mut message: Message) -> Message {
 /// # Errors
 /// Where the exchange doesn't answer.
 pub async fn items(client: &reqwest::Client, base: &str, id: &str) -> Result<usize, String> {
-    let answer = client.get(format!("{base}/messages/{id}/ledger")).send().await.map_err(|e| e.to_string())?;
+    let answer =
+        client.get(format!("{base}/messages/{id}/ledger")).send().await.map_err(|e| e.to_string())?;
     let ledger: Value = answer.json().await.map_err(|e| e.to_string())?;
     let by_map = |item: &&Value| item["reason"].as_str().is_some_and(|reason| reason == REASON);
     Ok(ledger["items"].as_array().into_iter().flatten().filter(by_map).count())

@@ -3,6 +3,7 @@
 use causeway_adapter::contract::{Random, Suite, project_root, test_context};
 use causeway_adapter::{Adapter, Context, Translation, translate};
 use causeway_adapter_client_level_data::ClientLevelData;
+use causeway_adapter_council_case_extract::CouncilCaseExtract;
 use causeway_adapter_hl7v2::Hl7v2;
 use causeway_adapter_personal_readings::PersonalReadings;
 use causeway_core::Outcome;
@@ -160,6 +161,36 @@ fn a_column_of_the_councils_own_goes_where_the_map_says() {
     let teams = |bundle: &Value| bundle.to_string().matches("https://council.example/team").count();
     let mapped = translation.ledger.items().iter().filter(|i| i.reason == "local map avh version 3").count();
     assert!(mapped >= bundles.iter().map(teams).sum::<usize>() && mapped > 0);
+}
+
+#[test]
+fn a_column_of_an_extract_goes_where_the_map_of_its_table_says() {
+    let input = "person_id,full_name,first_name,last_name,date_of_birth,context_flag,gender,restricted,key_safe,blue_badge\n\
+        4471002,Edith Larkspur,Edith,Larkspur,09/03/1942,A,F,N,Y,BB-77\n\
+        4471051,Ada Quill,Ada,Quill,01/02/1950,A,F,Y,Y,BB-78\n\
+        visit_id,person_id,visit_type,planned_datetime,key_safe\n\
+        61004,4471002,WELF,01/10/2026,used\n";
+    let places = "dm_persons.key_safe,Patient.extension(https://council.example/key-safe),boolean,,,Council,\n\
+        dm_persons.blue_badge,Patient.identifier,Identifier,https://council.example/Id/blue-badge,,Council,\n\
+        dm_visits.key_safe,Encounter.extension(https://council.example/key-safe-used),string,,,Council,\n";
+    let codes = "dm_visits.visit_type,WELF,,http://snomed.info/sct,439708006,Home visit,inexact,Council,\n";
+    let (translation, bundles) = run(&CouncilCaseExtract, input, codes, places);
+    assert_eq!(bundles.len(), 1, "{:?}", told(&translation));
+    let all = bundles[0].to_string();
+    assert!(all.contains("{\"url\":\"https://council.example/key-safe\",\"valueBoolean\":true}"), "{all}");
+    assert!(
+        all.contains("{\"url\":\"https://council.example/key-safe-used\",\"valueString\":\"used\"}"),
+        "{all}"
+    );
+    assert!(all.contains("BB-77") && all.contains("439708006"), "{all}");
+    // Of somebody whose record is restricted nothing is told, in no column.
+    assert!(!all.contains("BB-78"));
+    assert_eq!(account(&translation, "dm_persons row 3, blue_badge").0, Outcome::Rejected);
+    assert_eq!(account(&translation, "dm_persons row 2, key_safe").1, "local map avh version 3");
+    assert_eq!(account(&translation, "dm_visits row 5, visit_type").1, "local map avh version 3");
+    // Without a map the heading is in doubt, and so is the extract.
+    let plain = translate(&CouncilCaseExtract, input.as_bytes(), &test_context());
+    assert_eq!((plain.unreadable, told(&plain)), (true, vec!["heading-unclear"]));
 }
 
 #[test]

@@ -60,7 +60,8 @@ pub fn rows<'a>(c: &mut Composer<'_>, head: &[u8], records: &'a [Record<'a>]) ->
     let mut headings: Vec<Heading> = Vec::new();
     let mut kinds = Vec::with_capacity(records.len());
     for (record, number) in records.iter().zip(1u32..) {
-        match heading(record, number)? {
+        let named = |table: Table, name: &str| c.is_named(&format!("{}.{name}", table.name()));
+        match heading(record, number, &named)? {
             Some(found) => {
                 headings.push(found);
                 kinds.push(true);

@@ -45,7 +45,7 @@ impl Adapter for CouncilCaseExtract {
         let head = input.get(..limits::HEAD_BYTES.min(input.len())).unwrap_or_default();
         let records = records::read(head);
         let first = records.iter().find(|record| !record.is_blank());
-        match first.map(|record| tables::heading(record, 1)) {
+        match first.map(|record| tables::heading(record, 1, &|_, _| false)) {
             Some(Ok(Some(heading))) => Detection::is(Confidence::Certain, heading.table.name()),
             // What is such an extract but for its shape is told what is wrong with it.
             Some(Err(_)) => Detection::is(Confidence::Possible, ""),
@@ -74,6 +74,9 @@ impl Adapter for CouncilCaseExtract {
                         _ => {}
                     }
                 }
+            }
+            for row in std::iter::once(row).chain(person.rows.iter().filter_map(|at| extract.rows.get(*at))) {
+                row.own().for_each(|leaf| c.offer(leaf));
             }
             let number = c.outputs().len() + 1;
             c.end(format!("person {number}"), "record", None);

@@ -158,9 +158,17 @@ pub struct Heading {
     pub table: Table,
     /// Number of the heading row.
     pub row: u32,
-    /// Column at each place, by its number in [`Table::columns`].
+    /// Column at each place, by its number in [`Table::columns`]; [`OWN`] where it is one of the site's own.
     pub places: Vec<usize>,
+    /// The site's own columns: place and name.
+    pub own: Vec<(usize, String)>,
 }
+
+/// The number of a column that no table has, and a local map names.
+pub const OWN: usize = usize::MAX;
+
+/// Whether a local map names a column of a table.
+pub type Named<'n> = &'n dyn Fn(Table, &str) -> bool;
 
 /// How many cells that name columns make a row a heading: a value such as "title" alone makes none.
 pub const HEADING_CELLS: usize = 2;
@@ -183,9 +191,9 @@ fn is_heading(record: &Record<'_>) -> bool {
 /// Reads a heading row; `None` where the record is none.
 ///
 /// # Errors
-/// A fatal issue where a column is not known or occurs twice, or a column that can't be missed is missing: with
+/// A fatal issue where a column is not known (`named`: nor of the site's own) or occurs twice, or a column that can't be missed is missing: with
 /// a heading in doubt, nobody knows what the cells below it are.
-pub fn heading(record: &Record<'_>, row: u32) -> Result<Option<Heading>, Issue> {
+pub fn heading(record: &Record<'_>, row: u32, named: Named<'_>) -> Result<Option<Heading>, Issue> {
     if record.broken || !is_heading(record) {
         return Ok(None);
     }
@@ -201,9 +209,14 @@ pub fn heading(record: &Record<'_>, row: u32) -> Result<Option<Heading>, Issue> 
         return unclear(format!("the heading in row {row} lacks a column that tells which table it is"));
     };
     let mut places = Vec::new();
-    for name in &names {
+    let mut own: Vec<(usize, String)> = Vec::new();
+    for (place, name) in names.iter().enumerate() {
         match table.columns().iter().position(|column| column == name) {
             Some(column) if !places.contains(&column) => places.push(column),
+            None if named(table, name) && !own.iter().any(|(_, other)| other == name) => {
+                places.push(OWN);
+                own.push((place, name.clone()));
+            }
             _ => {
                 return unclear(format!(
                     "the heading of {} in row {row} has a column that is not known or occurs twice",
@@ -212,7 +225,7 @@ pub fn heading(record: &Record<'_>, row: u32) -> Result<Option<Heading>, Issue> 
             }
         }
     }
-    Ok(Some(Heading { table, row, places }))
+    Ok(Some(Heading { table, row, places, own }))
 }
 
 /// One row of a table.
@@ -239,6 +252,11 @@ impl<'a> Row<'a> {
     pub fn cell(&self, name: &str) -> Option<Leaf<'a>> {
         let column = self.table.columns().iter().position(|column| *column == name)?;
         self.cells.iter().find(|(c, _)| *c == column).map(|(_, leaf)| *leaf)
+    }
+
+    /// Cells of the site's own columns.
+    pub fn own(&self) -> impl Iterator<Item = Leaf<'a>> {
+        self.cells.iter().filter(|(column, _)| *column == OWN).map(|(_, leaf)| *leaf)
     }
 
     /// The text of a column, empty where it holds nothing.
@@ -274,7 +292,10 @@ impl Outline for Names {
             None => format!("row {row}"),
             Some(heading) => {
                 let table = heading.table;
-                match heading.places.get(usize::from(column)).and_then(|c| table.columns().get(*c)) {
+                let place = usize::from(column);
+                let own = || heading.own.iter().find(|(at, _)| *at == place).map(|(_, name)| name.as_str());
+                let known = heading.places.get(place).and_then(|c| table.columns().get(*c)).copied();
+                match known.or_else(own) {
                     Some(name) => format!("{} row {row}, {name}", table.name()),
                     None => format!("{} row {row}", table.name()),
                 }

@@ -43,7 +43,8 @@ pub(crate) fn encode(bundle: &Value, context: &Context) -> Result<Encoded, Issue
     let order = Order::of(bundle)?;
     let bytes = order.write(context)?.xml().into_bytes();
     let again = translate(&Eps, &bytes, &Context { explain: false, ..context.clone() });
-    let read: Vec<Value> = again.outputs.iter().filter_map(|o| serde_json::from_slice(&o.json).ok()).collect();
+    let read: Vec<Value> =
+        again.outputs.iter().filter_map(|o| serde_json::from_slice(&o.json).ok()).collect();
     if again.unreadable || read.len() != 1 {
         return Err(rules::WRITE_UNREADABLE.issue());
     }
@@ -151,7 +152,8 @@ impl<'b> Order<'b> {
             return Err(missing("the patient's NHS number"));
         }
         let is_order = |r: &&Value| {
-            matches!(text(r, "intent"), "order" | "original-order" | "instance-order") && r["status"] == "active"
+            matches!(text(r, "intent"), "order" | "original-order" | "instance-order")
+                && r["status"] == "active"
         };
         let all: Vec<&Value> =
             resources(bundle, "MedicationRequest").filter(|r| r["groupIdentifier"].is_object()).collect();
@@ -164,7 +166,10 @@ impl<'b> Order<'b> {
             return Err(rules::PRESCRIPTION_ID.issue());
         }
         let same = |name: &str| all.iter().all(|r| r[name] == first[name]);
-        if !["groupIdentifier", "courseOfTherapyType", "requester", "authoredOn"].iter().all(|name| same(name)) {
+        if !["groupIdentifier", "courseOfTherapyType", "requester", "authoredOn"]
+            .iter()
+            .all(|name| same(name))
+        {
             return Err(rules::WRITE_SEVERAL.issue());
         }
         if all.len() > ITEMS_MAX {
@@ -218,12 +223,16 @@ impl<'b> Order<'b> {
         let written = self.written(first).ok_or_else(|| missing("when it was written"))?;
         let signed = utc("time", written).ok_or_else(|| missing("when it was written"))?;
         // Only what is dispensed again and again says how long a supply lasts.
-        let lasts = (treatment == REPEAT_DISPENSING).then(|| days_supply(&first["dispenseRequest"])).flatten();
+        let lasts =
+            (treatment == REPEAT_DISPENSING).then(|| days_supply(&first["dispenseRequest"])).flatten();
         let repeating = treatment != ACUTE;
         let dispenser = &first["dispenseRequest"]["performer"]["identifier"];
         let dispenser = (dispenser["system"] == systems::ODS_ORGANISATION).then(|| {
-            let agent = Tag::new("agentOrganizationSDS").with("classCode", "ORG").with("determinerCode", "INSTANCE");
-            let agent = Tag::new("AgentOrgSDS").with("classCode", "AGNT").child(agent.child(ods_id(text(dispenser, "value"))));
+            let agent =
+                Tag::new("agentOrganizationSDS").with("classCode", "ORG").with("determinerCode", "INSTANCE");
+            let agent = Tag::new("AgentOrgSDS")
+                .with("classCode", "AGNT")
+                .child(agent.child(ods_id(text(dispenser, "value"))));
             Tag::new("performer").with("typeCode", "PRF").with("contextControlCode", "OP").child(agent)
         });
         let review = extension(first, &ukcore_extension("MedicationRepeatInformation"))
@@ -231,14 +240,21 @@ impl<'b> Order<'b> {
             .and_then(|e| utc("value", text(e, "valueDateTime")));
         let site = of_nhs(&first["dispenseRequest"], "DM-PerformerSiteType");
         let site = site.and_then(|e| coded("value", &e["valueCoding"]));
-        let items: Vec<(String, Tag)> =
-            self.items.iter().enumerate().map(|(n, item)| self.item(item, (n, repeating), &own)).collect::<Result<_, _>>()?;
-        let part = |name: &str, typed: &str| {
-            Tag::new(name).with("typeCode", typed).with("contextControlCode", "OP")
-        };
+        let items: Vec<(String, Tag)> = self
+            .items
+            .iter()
+            .enumerate()
+            .map(|(n, item)| self.item(item, (n, repeating), &own))
+            .collect::<Result<_, _>>()?;
+        let part =
+            |name: &str, typed: &str| Tag::new(name).with("typeCode", typed).with("contextControlCode", "OP");
         let prescription = act("pertinentPrescription", "SBADM", "RQO")
             .child(Tag::new("id").with("root", &long.unwrap_or_else(|| own("prescription"))))
-            .child(Tag::new("id").with("root", "2.16.840.1.113883.2.1.3.2.4.18.8").with("extension", text(group, "value")))
+            .child(
+                Tag::new("id")
+                    .with("root", "2.16.840.1.113883.2.1.3.2.4.18.8")
+                    .with("extension", text(group, "value")),
+            )
             .child(snomed("225426007", "Administration of therapeutic substance (procedure)"))
             .child(Tag::new("effectiveTime").with("nullFlavor", "NA"))
             .children(repeating.then(|| repeats(first)).flatten())
@@ -260,9 +276,16 @@ impl<'b> Order<'b> {
                     .with("code", treatment)
                     .with("codeSystem", "2.16.840.1.113883.2.1.3.2.4.16.36"),
             ))
-            .children(site.map(|v| said("pertinentInformation1", "pertinentDispensingSitePreference", "DSP", v)))
+            .children(
+                site.map(|v| said("pertinentInformation1", "pertinentDispensingSitePreference", "DSP", v)),
+            )
             .children(items.iter().map(|(_, item)| item.clone()))
-            .child(said("pertinentInformation8", "pertinentTokenIssued", "TI", Tag::new("value").with("value", "false")))
+            .child(said(
+                "pertinentInformation8",
+                "pertinentTokenIssued",
+                "TI",
+                Tag::new("value").with("value", "false"),
+            ))
             .child(said("pertinentInformation4", "pertinentPrescriptionType", "PT", kind));
         let refs = items.iter().map(|(id, _)| {
             let to = act("actRef", "SBADM", "RQO").child(Tag::new("id").with("root", id));
@@ -281,7 +304,11 @@ impl<'b> Order<'b> {
             .child(Tag::new("id").with("root", &own("message")))
             .child(snomed("163501000000109", "Prescription - FocusActOrEvent (record artifact)"))
             .children(utc("effectiveTime", written))
-            .child(Tag::new("typeId").with("root", "2.16.840.1.113883.2.1.3.2.4.18.7").with("extension", "PORX_MT132004UK31"))
+            .child(
+                Tag::new("typeId")
+                    .with("root", "2.16.840.1.113883.2.1.3.2.4.18.7")
+                    .with("extension", "PORX_MT132004UK31"),
+            )
             .child(Tag::new("recordTarget").with("typeCode", "RCT").child(self.person()))
             .child(
                 Tag::new("pertinentInformation1")
@@ -318,7 +345,9 @@ impl<'b> Order<'b> {
             _ => "",
         };
         let sex = (!sex.is_empty()).then(|| {
-            Tag::new("administrativeGenderCode").with("code", sex).with("codeSystem", "2.16.840.1.113883.2.1.3.2.4.16.25")
+            Tag::new("administrativeGenderCode")
+                .with("code", sex)
+                .with("codeSystem", "2.16.840.1.113883.2.1.3.2.4.16.25")
         });
         let practice = list(patient, "generalPractitioner").iter().find_map(|gp| {
             ods_of(gp).map(str::to_owned).or_else(|| self.find(gp).and_then(ods).map(str::to_owned))
@@ -326,7 +355,11 @@ impl<'b> Order<'b> {
         let practice = practice.map(|code| {
             let provider = Tag::new("healthCareProvider").with("classCode", "PROV").child(ods_id(&code));
             let provision = act("patientCareProvision", "PCPR", "EVN")
-                .child(Tag::new("code").with("code", "1").with("codeSystem", "2.16.840.1.113883.2.1.3.2.4.17.37"))
+                .child(
+                    Tag::new("code")
+                        .with("code", "1")
+                        .with("codeSystem", "2.16.840.1.113883.2.1.3.2.4.17.37"),
+                )
                 .child(Tag::new("responsibleParty").with("typeCode", "RESP").child(provider));
             let of = Tag::new("subjectOf").with("typeCode", "SBJ").child(provision);
             Tag::new("playedProviderPatient").with("classCode", "PAT").child(of)
@@ -388,7 +421,8 @@ impl<'b> Order<'b> {
         let product = Tag::new("manufacturedProduct").with("classCode", "MANU").child(material);
         let amount = amount(&r["dispenseRequest"]["quantity"]).map(|quantity| {
             let supply = act("lineItemQuantity", "SPLY", "RQO");
-            let supply = supply.child(snomed("373784005", "Dispensing medication (procedure)")).child(quantity);
+            let supply =
+                supply.child(snomed("373784005", "Dispensing medication (procedure)")).child(quantity);
             Tag::new("component")
                 .with("typeCode", "COMP")
                 .child(Tag::new("seperatableInd").with("value", "false"))
@@ -396,7 +430,12 @@ impl<'b> Order<'b> {
         });
         let words = self.instructions(r, number);
         let words = (!words.is_empty()).then(|| {
-            said("pertinentInformation1", "pertinentAdditionalInstructions", "AI", Tag::new("value").text(&words))
+            said(
+                "pertinentInformation1",
+                "pertinentAdditionalInstructions",
+                "AI",
+                Tag::new("value").text(&words),
+            )
         });
         let url = format!("{NHS_EXTENSION}DM-PrescriptionEndorsement");
         let endorsements = list(r, "extension").iter().filter(|e| e["url"] == *url).filter_map(|e| {
@@ -411,7 +450,9 @@ impl<'b> Order<'b> {
             .child(snomed("225426007", "Administration of therapeutic substance (procedure)"))
             .child(Tag::new("effectiveTime").with("nullFlavor", "NA"))
             .children(repeating.then(|| repeats(r)).flatten())
-            .child(Tag::new("product").with("typeCode", "PRD").with("contextControlCode", "OP").child(product))
+            .child(
+                Tag::new("product").with("typeCode", "PRD").with("contextControlCode", "OP").child(product),
+            )
             .children(amount)
             .children(words)
             .children(endorsements)
@@ -485,7 +526,8 @@ fn organisation(r: &Value) -> Tag {
 
 /// Which issue of how many: counted from one, where FHIR counts the repeats.
 fn repeats(r: &Value) -> Option<Tag> {
-    let said = of_nhs(r, "EPS-RepeatInformation").or_else(|| of_nhs(&r["basedOn"][0], "EPS-RepeatInformation"));
+    let said =
+        of_nhs(r, "EPS-RepeatInformation").or_else(|| of_nhs(&r["basedOn"][0], "EPS-RepeatInformation"));
     let of = |name: &str| said.and_then(|e| extension(e, name)?["valueInteger"].as_u64());
     let allowed = r["dispenseRequest"]["numberOfRepeatsAllowed"].as_u64().or(of("numberOfRepeatsAllowed"))?;
     let end = |name: &str, repeats: u64| Tag::new(name).with("value", &repeats.saturating_add(1).to_string());

@@ -72,8 +72,17 @@ fn an_original_request_becomes_the_message_that_was_made_of_it() {
         let all = bundle["entry"].as_array().cloned().unwrap_or_default();
         let all = all.iter().map(|e| &e["resource"]).filter(|r| r["resourceType"] == "MedicationRequest");
         all.map(|r| {
-            ["groupIdentifier", "intent", "medicationCodeableConcept", "authoredOn", "courseOfTherapyType", "dosageInstruction", "dispenseRequest", "note"]
-                .map(|name| r[name].clone())
+            [
+                "groupIdentifier",
+                "intent",
+                "medicationCodeableConcept",
+                "authoredOn",
+                "courseOfTherapyType",
+                "dosageInstruction",
+                "dispenseRequest",
+                "note",
+            ]
+            .map(|name| r[name].clone())
         })
         .collect::<Vec<_>>()
     };
@@ -91,7 +100,8 @@ fn an_original_request_becomes_the_message_that_was_made_of_it() {
             }
         };
         let again: Value =
-            serde_json::from_slice(&translate(&Eps, &made.bytes, &test_context()).outputs[0].json).expect("JSON");
+            serde_json::from_slice(&translate(&Eps, &made.bytes, &test_context()).outputs[0].json)
+                .expect("JSON");
         let (ours, theirs) = (items(&again), items(&bundles(Path::new(&xml))[0]));
         let differ = ours.iter().flatten().zip(theirs.iter().flatten()).filter(|(a, b)| a != b);
         let differ: Vec<_> = differ.map(|(a, b)| format!("ours {a} theirs {b}")).collect();
@@ -130,7 +140,12 @@ fn what_nhs_digital_refuses_is_refused() {
 fn changed(change: impl Fn(&mut Value)) -> Result<causeway_adapter::Encoded, String> {
     let mut bundle = bundles(&project_root().join("fixtures/eps/repeat-dispensing/input.xml")).remove(0);
     let entries = bundle["entry"].as_array_mut().expect("entries");
-    change(&mut entries.iter_mut().find(|e| e["resource"]["resourceType"] == "MedicationRequest").expect("an item")["resource"]);
+    change(
+        &mut entries
+            .iter_mut()
+            .find(|e| e["resource"]["resourceType"] == "MedicationRequest")
+            .expect("an item")["resource"],
+    );
     Eps.encode(&bundle, &test_context()).map_err(|issue| issue.rule.to_owned())
 }
 
@@ -138,7 +153,11 @@ fn changed(change: impl Fn(&mut Value)) -> Result<causeway_adapter::Encoded, Str
 fn nothing_of_a_prescription_is_made_up() {
     for (name, value, rule) in [
         ("groupIdentifier", json!(null), "order-incomplete"),
-        ("groupIdentifier", json!({"system": "https://fhir.nhs.uk/Id/prescription-order-number", "value": "Z9A1B3-ZP401A-7C3D11"}), "prescription-id"),
+        (
+            "groupIdentifier",
+            json!({"system": "https://fhir.nhs.uk/Id/prescription-order-number", "value": "Z9A1B3-ZP401A-7C3D11"}),
+            "prescription-id",
+        ),
         ("courseOfTherapyType", json!(null), "order-incomplete"),
         ("requester", json!(null), "order-incomplete"),
         ("authoredOn", json!(null), "order-incomplete"),
@@ -160,14 +179,16 @@ fn an_order_states_utc_and_names_what_it_leaves() {
     let made = changed(|item| {
         item["authoredOn"] = json!("2026-07-14T10:15:00+01:00");
         item["priority"] = json!("urgent");
-        item["dosageInstruction"] = json!([{"text": "1 capsule <with water> & food", "timing": {"repeat": {"frequency": 1}}}]);
+        item["dosageInstruction"] =
+            json!([{"text": "1 capsule <with water> & food", "timing": {"repeat": {"frequency": 1}}}]);
     })
     .expect("an order");
     let xml = String::from_utf8(made.bytes.clone()).expect("text");
     assert!(xml.contains("<time value=\"20260714091500\"/>"), "{xml}");
     assert!(xml.contains("1 capsule &lt;with water&gt; &amp; food"));
     let named = named(&made);
-    for path in ["MedicationRequest.priority", "MedicationRequest.dosageInstruction.timing.repeat.frequency"] {
+    for path in ["MedicationRequest.priority", "MedicationRequest.dosageInstruction.timing.repeat.frequency"]
+    {
         assert!(named.iter().any(|n| n == path), "{path}: {named:?}");
     }
     let again = translate(&Eps, &made.bytes, &test_context());
