@@ -23,6 +23,25 @@ const OWNERS: [(&str, &str); 12] = [
     ("summary-care-record", "summary-care-record"),
 ];
 
+/// Files of `invalid` that are taken all the same, and why.
+const TAKEN: [(&str, &str); 8] = [
+    ("eps-hl7v3/1-Process-Request-Send-400_INVALID_CHECKSUM.json", FHIR),
+    ("eps-hl7v3/2-Prepare-Request-400_Invalid_Course_of_Therapy_mixed.json", FHIR),
+    ("eps-hl7v3/2-Process-Request-Send-400_Invalid_Course_of_Therapy_mixed.json", FHIR),
+    ("eps-hl7v3/4-Process-Request-Send-400_invalid_intent.json", FHIR),
+    ("eps-hl7v3/bulk-1-Prepare-Request-Send-400_Bad_Request.json", FHIR),
+    ("eps-hl7v3/bulk-1-Process-Request-Send-400_Bad_Request.json", FHIR),
+    ("hl7v2/bad_birth_date.hl7", DATE),
+    ("stu3-to-r4/bad_date.json", DATE),
+];
+/// It is FHIR R4 without fault; as a prescription order it is refused (`crates/adapters/eps/tests/ways_back.rs`).
+const FHIR: &str = "";
+/// The date alone is told and not carried; nothing else of the record depends on it.
+const DATE: &str = "date-invalid";
+
+/// A resource that is the same in STU3 and R4: nobody can tell by it which it was.
+const EITHER: &str = "AllergyIntoleranceEncounter-associatedEncounter_000.json";
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()) {
@@ -43,7 +62,8 @@ fn not_refused(input: &[u8]) -> Option<String> {
     let placed = translation.issues.iter().any(|i| {
         i.severity >= Severity::Error
             && !i.rule.is_empty()
-            && (translation.unreadable || i.position.as_ref().is_some_and(|p| !p.path.is_empty()))
+            // Of what gave nothing the whole is the place.
+            && (translation.outputs.is_empty() || i.position.as_ref().is_some_and(|p| !p.path.is_empty()))
     });
     (!(translation.rejected() && placed)).then(|| {
         let told: Vec<_> = translation.issues.iter().map(|i| i.rule).collect();
@@ -53,19 +73,26 @@ fn not_refused(input: &[u8]) -> Option<String> {
 
 #[test]
 fn what_is_to_be_refused_is_refused_with_code_and_place() {
-    let mut all = 0;
+    let (mut all, mut taken) = (0, 0);
     let mut open = Vec::new();
     for (folder, _) in OWNERS {
         let Some(root) = corpora(folder) else { return };
         for path in files(&root.join("invalid")) {
             let name = format!("{folder}/{}", path.file_name().unwrap_or_default().to_string_lossy());
+            // What another translator answered to the file beside it.
+            if name.contains(".answer.") {
+                continue;
+            }
             all += 1;
-            if let Some(why) = not_refused(&std::fs::read(&path).expect("a file")) {
-                open.push(format!("{name} {why}"));
+            let why = not_refused(&std::fs::read(&path).expect("a file"));
+            match (why, TAKEN.iter().find(|(taken, _)| *taken == name)) {
+                (None, None) => {}
+                (Some(why), Some((_, rule))) if why.contains(rule) => taken += 1,
+                (why, _) => open.push(format!("{name} {why:?}")),
             }
         }
     }
-    assert!(all > 100, "{all}");
+    assert!(all > 100 && taken == TAKEN.len(), "{all}, {taken}");
     assert!(open.is_empty(), "{open:#?}");
 }
 
@@ -78,6 +105,7 @@ fn a_file_of_another_format_is_left_to_it() {
             let input = std::fs::read(&path).expect("a file");
             match causeway::detect::choose(causeway::ADAPTERS, None, &input) {
                 Ok((adapter, _)) if adapter.name() == owner => taken += 1,
+                Ok(_) if path.ends_with(EITHER) => {}
                 Ok((adapter, _)) => wrong.push(format!("{}: {}", path.display(), adapter.name())),
                 Err(_) => {}
             }

@@ -15,7 +15,9 @@ use crate::world::{World, open};
 const TABLE: &str = r#"[
     {"id": "discharge", "when": {"format": ["hl7v2"], "event": ["ADT^A03"]}, "to": [
         {"kind": "mailbox", "mailbox": "COUNCIL", "send": "discharge-notice"},
-        {"kind": "mailbox", "mailbox": "HOME", "send": "care-provider-record"}]},
+        {"kind": "mailbox", "mailbox": "HOME", "send": "care-provider-record"},
+        {"kind": "mailbox", "mailbox": "SUMMARY", "send": "ips"},
+        {"kind": "mailbox", "mailbox": "LETTER", "send": "itk-cda"}]},
     {"id": "results", "when": {"format": ["hl7v2"], "event": ["ORU^R01"]}, "to": [
         {"kind": "mailbox", "mailbox": "HOME", "send": "care-provider-record"}]},
     {"id": "notes", "when": {"format": ["care-provider-record"]}, "to": [
@@ -82,6 +84,20 @@ async fn a_discharge_reaches_the_home_as_its_record_and_the_council_as_a_notice(
     assert_eq!(record["subject"]["familyName"], "Larkspur");
     assert_eq!(record["admissions"].as_array().map(Vec::len), Some(1), "{record:#}");
     assert!(!read_back(&world, "care-provider-record", &records[0]).outputs.is_empty());
+
+    // The same discharge as a patient summary, and as the clinical document that practices' systems take in.
+    for (mailbox, format, event, words) in [
+        ("SUMMARY", "fhir-r4", "60591-5", "International Patient Summary"),
+        ("LETTER", "itk-cda", "discharge summary", "CDA"),
+    ] {
+        let sent = world.mailbox(mailbox);
+        assert_eq!(sent.len(), 1, "{mailbox}: {:#}", answer["timeline"]);
+        let view = show(&world, &sent[0]).await;
+        assert!(view["written"]["as"].as_str().is_some_and(|text| text.contains(words)), "{view:#}");
+        let made = read_back(&world, format, &sent[0]);
+        assert_eq!((made.outputs.len(), made.outputs[0].event.as_str()), (1, event));
+        assert!(String::from_utf8_lossy(&made.outputs[0].json).contains(&person.nhs_number));
+    }
 
     // The loss is on the timeline of what was sent, on the page of the copy, and as a list.
     let kinds: Vec<&str> =
