@@ -195,8 +195,10 @@ fn providers(listen: &str) -> Vec<Provider> {
 async fn prepare(options: &Options, data: PathBuf) -> Result<serve::Ready, String> {
     let routes = routes()?;
     let map = demo_local::map(&data)?;
+    let local = demo_local::read(&map)?;
     let config = |listen: &str| Config {
         local_maps: vec![map.clone()],
+        local: local.clone(),
         listen: listen.to_owned(),
         data_directory: data.clone(),
         open: true,

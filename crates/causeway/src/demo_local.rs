@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use causeway_adapter::local::Local;
 use causeway_synth::Message;
 use serde_json::Value;
 
@@ -34,6 +35,16 @@ pub fn map(data: &Path) -> Result<PathBuf, String> {
         std::fs::write(folder.join(name), text).map_err(fail)?;
     }
     Ok(folder.join(FILES[0].0))
+}
+
+/// The map as translations are given it.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read(map: &Path) -> Result<Option<Local>, String> {
+    let maps = causeway_service::local::read(&[map.to_path_buf()])
+        .map_err(|faults| faults.iter().map(|(_, fault)| fault.to_string()).collect::<Vec<_>>().join("; "))?;
+    Ok(maps.shared())
 }
 
 /// The council's file with its own columns.

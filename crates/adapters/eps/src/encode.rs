@@ -148,7 +148,7 @@ impl<'b> Order<'b> {
             return Err(missing("exactly one patient"));
         };
         let own = list(patient, "identifier").iter().find(|i| i["system"] == systems::NHS_NUMBER);
-        if !own.is_some_and(|i| NhsNumber::parse(text(i, "value")).is_ok()) {
+        if own.is_none_or(|i| NhsNumber::parse(text(i, "value")).is_err()) {
             return Err(missing("the patient's NHS number"));
         }
         let is_order = |r: &&Value| {
