@@ -12,9 +12,9 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::cli::print;
 use crate::load::Rate;
-use crate::{ADAPTERS, demo};
+use crate::process::print;
+use crate::{ADAPTERS, process};
 
 /// What is sent where.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ const READ_PEOPLE: usize = 50;
 /// A sentence: a header that is none, a server that can't be reached or refuses what is sent, a person who never appears.
 pub async fn run(target: Target) -> Result<(), String> {
     let base = target.base.trim_end_matches('/').to_owned();
-    let client = demo::client()?;
+    let client = process::client()?;
     let headers = headers(&target.headers)?;
     let (bundles, resources, numbers) = bundles(target.people);
     let bytes: usize = bundles.iter().map(Vec::len).sum();

@@ -13,7 +13,7 @@ use causeway_synth::journey::journey;
 use causeway_synth::{Message, population};
 use tokio::task::JoinSet;
 
-use crate::cli::print;
+use crate::process::print;
 use crate::{ADAPTERS, load, serve};
 
 /// How to measure.

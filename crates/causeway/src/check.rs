@@ -14,8 +14,8 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde_json::Value;
 
-use crate::cli::{EXIT_REFUSED, EXIT_UNREADABLE};
-use crate::demo;
+use crate::process;
+use crate::process::{EXIT_REFUSED, EXIT_UNREADABLE};
 
 const LEVELS: [&str; 3] = ["error", "warning", "information"];
 /// Endings of the files that are taken from a folder.
@@ -176,7 +176,7 @@ fn fetch(url: &str) -> Result<Vec<u8>, String> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let accept = "application/fhir+json, application/fhir+xml;q=0.8, */*;q=0.1";
-        let request = demo::client()?.get(url).header("Accept", accept);
+        let request = process::client()?.get(url).header("Accept", accept);
         let mut answer = request.send().await.map_err(|e| e.without_url().to_string())?;
         if !answer.status().is_success() {
             return Err(format!("the server answered {}", answer.status()));

@@ -10,17 +10,12 @@ use causeway_service::state::Adapters;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
+use crate::process::{EXIT_REFUSED, EXIT_UNREADABLE, EXIT_USAGE, print, runtime};
 use crate::{
     ADAPTERS, against, bench, check, client, conform, demo, detect, doctor, evidence, explain, extract,
-    generate, init, input, isolated, keep, notes, policy, remote, serve, serving, translate, translator,
+    generate, init, input, isolated, keep, notes, policy, process, rebuild, remote, retention, serve,
+    serving, translate, translator,
 };
-
-/// Something was refused; the rest was done.
-pub const EXIT_REFUSED: u8 = 1;
-/// The call was wrong.
-pub const EXIT_USAGE: u8 = 2;
-/// Nothing could be read.
-pub const EXIT_UNREADABLE: u8 = 3;
 
 /// Exchange of health and social-care records: translates what NHS and social-care systems really send into FHIR
 /// R4 UK Core, accounts for every source item, and exchanges it through one broker.
@@ -66,11 +61,11 @@ pub enum Command {
     /// Read everything that is kept and say what is not as it was written.
     Verify(keep::verify::VerifyArgs),
     /// Make the record anew from the messages.
-    RebuildRecord(keep::rebuild::RebuildArgs),
+    RebuildRecord(rebuild::RebuildArgs),
     /// Say which messages' content is due to be deleted; delete it; put holds on messages.
-    Retention(keep::retention::RetentionArgs),
+    Retention(retention::RetentionArgs),
     /// Erase a message that was sent by mistake, and what the record has of it.
-    Erase(keep::retention::EraseArgs),
+    Erase(retention::EraseArgs),
     /// Copy messages, record and audit trail, also while the exchange runs.
     Backup(keep::backup::BackupArgs),
     /// Put a copy in place, in an empty folder.
@@ -422,7 +417,7 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
                 data: args.data,
                 listen: args.listen,
             };
-            serve::start_process(false);
+            process::start_process(false);
             runtime()?.block_on(demo::run(options)).map(|complete| if complete { 0 } else { EXIT_REFUSED })
         }
         Command::Serve(args) => serving::run(&args, adapters),
@@ -463,13 +458,13 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
         }
         Command::Verify(args) => keep::verify::run(&args),
         Command::RebuildRecord(args) => {
-            serve::start_process(false);
-            keep::rebuild::run(&args, adapters, runtime)
+            process::start_process(false);
+            rebuild::run(&args, adapters, runtime)
         }
-        Command::Retention(args) => keep::retention::run(&args),
+        Command::Retention(args) => retention::run(&args),
         Command::Erase(args) => {
-            serve::start_process(false);
-            keep::retention::erase(&args, adapters, runtime)
+            process::start_process(false);
+            retention::erase(&args, adapters, runtime)
         }
         Command::Backup(args) => keep::backup::run(&args),
         Command::Restore(args) => keep::backup::restore(&args),
@@ -481,7 +476,7 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
             doctor::writer(&args.directory, args.round, !args.no_flush).map(|()| 0)
         }
         Command::Bench(args) => {
-            serve::start_process(false);
+            process::start_process(false);
             if let Some(base) = args.against {
                 let (people, connections) = (args.people, args.connections);
                 let target = against::Target { base, headers: args.header, people, connections };
@@ -499,8 +494,8 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
             if args.once {
                 return isolated::once(adapters).map(|()| 0);
             }
-            serve::keep_files_private();
-            serve::start_process(true);
+            process::keep_files_private();
+            process::start_process(true);
             let secret = args.secret_file.as_deref().map(remote::secret_made).transpose()?;
             if secret.is_none()
                 && !args.without_secret
@@ -518,24 +513,8 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
     }
 }
 
-/// A runtime for what is asynchronous.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, String> {
-    // A thread for what blocks is made now and stays: where the system makes no more, work waits for this one, where it
-    // would fail without any.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_keep_alive(THREADS_STAY)
-        .build()
-        .map_err(|e| e.to_string())?;
-    drop(runtime.spawn_blocking(|| {}));
-    Ok(runtime)
-}
-
-/// How long an idle thread stays: longer than a process runs.
-const THREADS_STAY: std::time::Duration = std::time::Duration::from_secs(366 * 24 * 3_600);
-
 fn client_runtime() -> Result<tokio::runtime::Runtime, String> {
-    serve::start_process(false);
+    process::start_process(false);
     runtime()
 }
 
@@ -574,16 +553,6 @@ fn run_send_file(args: &SendArgs) -> Result<u8, String> {
     let (text, good) = client_runtime()?.block_on(sending.send(path, media_type, args.key.as_deref()))?;
     print(&text);
     Ok(if good { 0 } else { EXIT_REFUSED })
-}
-
-/// Tells the user something beside the output, on standard error.
-pub fn note(text: &str) {
-    let _ = write!(std::io::stderr(), "causeway: {text}");
-}
-
-/// Writes to standard output; a reader that has gone away (`| head`) is no error.
-pub fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 fn run_translate(args: &Translate) -> Result<u8, String> {

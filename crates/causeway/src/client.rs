@@ -19,7 +19,7 @@ pub struct Exchange {
 impl Exchange {
     fn request(&self, method: reqwest::Method, path: &str) -> Result<reqwest::RequestBuilder, String> {
         let url = format!("{}{path}", self.server.trim_end_matches('/'));
-        let mut request = crate::demo::client()?.request(method, url).header("Accept", "application/json");
+        let mut request = crate::process::client()?.request(method, url).header("Accept", "application/json");
         if let Some(sender) = &self.sender {
             request = request.header("Causeway-Sender", sender);
         }
@@ -196,7 +196,7 @@ impl Exchange {
 pub async fn health(server: &str) -> Result<(bool, String), String> {
     let url = format!("{}/health", server.trim_end_matches('/'));
     let answer =
-        crate::demo::client()?.get(url).send().await.map_err(|_| format!("{server} does not answer"))?;
+        crate::process::client()?.get(url).send().await.map_err(|_| format!("{server} does not answer"))?;
     let good = answer.status().is_success();
     let text = answer.text().await.map_err(|_| format!("{server} does not answer"))?;
     Ok((good, format!("{}\n", text.trim_end())))

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::{Value, json};
 
-use crate::cli::print;
+use crate::process::{client, print};
 use crate::{ADAPTERS, demo_access, demo_local, demo_research, serve};
 
 /// How the demonstration is to run.
@@ -221,20 +221,6 @@ async fn prepare(options: &Options, data: PathBuf) -> Result<serve::Ready, Strin
             Err(_) => serve::prepare(config("127.0.0.1:0"), ADAPTERS).await,
         },
     }
-}
-
-/// A client that talks to this machine alone.
-///
-/// # Errors
-/// Where none can be made.
-pub fn client() -> Result<reqwest::Client, String> {
-    reqwest::Client::builder()
-        .no_proxy()
-        .tls_certs_only([])
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(Duration::from_secs(60))
-        .build()
-        .map_err(|e| e.to_string())
 }
 
 async fn tell(base: &str, options: &Options, state: &Shared) -> Result<bool, String> {

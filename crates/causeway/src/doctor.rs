@@ -13,7 +13,7 @@ use causeway_exchange::{
 use causeway_store::{Options, Store};
 use jiff::Timestamp;
 
-use crate::cli::print;
+use crate::process::print;
 
 /// How much to check.
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::cli::{EXIT_REFUSED, print};
+use crate::process::{EXIT_REFUSED, print};
 
 /// A format of tables.
 #[derive(Clone, Copy, Debug, ValueEnum)]

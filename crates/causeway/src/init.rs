@@ -10,8 +10,7 @@ use causeway_service::config::{CodeSystem, Config, DEFAULTS};
 use clap::Args;
 use sha2::{Digest, Sha256};
 
-use crate::cli::print;
-use crate::serve;
+use crate::process::print;
 
 /// The configuration's file in a data directory.
 pub const CONFIG: &str = "causeway.toml";
@@ -108,7 +107,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
 }
 
 fn make(directory: &Path, code: &str, name: &str, listen: Option<&str>) -> Result<Made, String> {
-    serve::keep_files_private();
+    crate::process::keep_files_private();
     let (system, code) = CodeSystem::of(code)
         .ok_or_else(|| format!("{code} is no ODS, CQC location or CASSR code; an example: {DEFAULT_CODE}"))?;
     let said = |e: std::io::Error| format!("{}: {e}", directory.display());

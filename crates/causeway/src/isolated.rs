@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use causeway_adapter::Adapter;
 
-use crate::remote::{self, Reply, Request, TRANSLATE_SECONDS_MAX};
+use crate::wire::{self, Reply, Request, TRANSLATE_SECONDS_MAX};
 
 /// Bytes of address space that the process may have. What an adapter needs is bounded by its budgets; the allocator
 /// reserves more than it uses.
@@ -61,8 +61,7 @@ pub fn once(adapters: &'static [&'static dyn Adapter]) -> Result<(), String> {
     let mut request = Vec::new();
     std::io::stdin().lock().read_to_end(&mut request).map_err(|e| e.to_string())?;
     let request: Request = serde_json::from_slice(&request).map_err(|e| e.to_string())?;
-    let reply =
-        remote::answer(adapters, request).ok_or("no such adapter, or a request that can't be read")?;
+    let reply = wire::answer(adapters, request).ok_or("no such adapter, or a request that can't be read")?;
     let reply = serde_json::to_vec(&reply).map_err(|e| e.to_string())?;
     std::io::stdout().lock().write_all(&reply).map_err(|e| e.to_string())
 }

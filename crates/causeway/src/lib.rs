@@ -26,11 +26,15 @@ pub mod keep;
 pub mod load;
 pub mod notes;
 pub mod policy;
+pub mod process;
+pub mod rebuild;
 pub mod remote;
+pub mod retention;
 pub mod rules;
 pub mod serve;
 pub mod serving;
 pub mod translate;
 pub mod translator;
+mod wire;
 
 pub use adapters::ADAPTERS;

@@ -10,7 +10,7 @@ use causeway_service::access::policy::{Files, PolicySet, built_in_files};
 use causeway_service::access::relationship::{Kind, Relationship};
 use clap::Subcommand;
 
-use crate::cli::{EXIT_REFUSED, print};
+use crate::process::{EXIT_REFUSED, print};
 
 /// What to do with a policy set.
 #[derive(Subcommand, Debug)]

@@ -176,32 +176,3 @@ pub async fn asked_to_end() {
     #[cfg(not(unix))]
     drop(interrupt.await);
 }
-
-/// Files that this process makes are its owner's alone.
-pub fn keep_files_private() {
-    #[cfg(unix)]
-    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-}
-
-/// Sets the one crypto provider and the logs: JSON lines on standard error.
-pub fn start_process(verbose: bool) {
-    start_logs(verbose, false);
-}
-
-/// The same; with lines for people where `human` says so.
-pub fn start_logs(verbose: bool, human: bool) {
-    // Fails only where it was set before, which is as good.
-    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
-    // A panic's own text may quote what it choked on.
-    causeway_service::panics::tell_place_only();
-    let level = if verbose { "info" } else { "warn" };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("CAUSEWAY_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    let started = match human {
-        true => logs.compact().with_ansi(false).with_target(false).try_init(),
-        false => logs.json().try_init(),
-    };
-    // Fails only where logs were started before, which is as good.
-    drop(started);
-}

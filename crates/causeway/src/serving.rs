@@ -11,7 +11,7 @@ use causeway_service::local;
 use causeway_service::state::Adapters;
 use clap::{Args, ValueEnum};
 
-use crate::cli::{EXIT_REFUSED, print, runtime};
+use crate::process::{EXIT_REFUSED, print, runtime};
 use crate::remote::{self, Elsewhere};
 use crate::{init, serve};
 
@@ -145,13 +145,13 @@ pub fn run(args: &ServeArgs, adapters: Adapters) -> Result<u8, String> {
         print(config::DEFAULTS);
         return Ok(0);
     }
-    serve::keep_files_private();
+    crate::process::keep_files_private();
     let mut given = given(args)?;
     given.local = local::load(&mut given.config, adapters);
     if args.check {
         return Ok(checked(&given, adapters));
     }
-    serve::start_logs(true, args.log.is_human());
+    crate::process::start_logs(true, args.log.is_human());
     let secret = args.translator_secret_file.as_deref().map(remote::secret).transpose()?;
     runtime()?.block_on(async {
         let Elsewhere { all, suspects } = match &args.translator {

@@ -16,7 +16,7 @@ use causeway_core::limits::INPUT_BYTES_MAX;
 use causeway_service::state::Adapters;
 use sha2::{Digest as _, Sha256};
 
-use crate::remote::{self, Reply, Request as Wanted};
+use crate::wire::{self, Reply, Request as Wanted};
 
 /// Serves `POST /translate` and `GET /health` until `shutdown` is ready. With a secret, who translates must show it.
 ///
@@ -29,7 +29,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::bind(listen).await?;
-    crate::cli::print(&format!("listening on http://{}\n", listener.local_addr()?));
+    crate::process::print(&format!("listening on http://{}\n", listener.local_addr()?));
     // Base64 makes four bytes of three.
     let limit = INPUT_BYTES_MAX / 3 * 4 + 64 * 1024;
     let router = Router::new()
@@ -56,7 +56,7 @@ async fn asks(State(secret): State<Arc<Option<String>>>, request: Request, next:
 
 async fn translate(adapters: Adapters, Json(request): Json<Wanted>) -> Result<Json<Reply>, StatusCode> {
     // A panic of an adapter ends this task and nothing else: the caller sees 500 and parks the message.
-    let answered = tokio::task::spawn_blocking(move || remote::answer(adapters, request)).await;
+    let answered = tokio::task::spawn_blocking(move || wire::answer(adapters, request)).await;
     match answered {
         Ok(Some(reply)) => Ok(Json(reply)),
         Ok(None) => Err(StatusCode::BAD_REQUEST),

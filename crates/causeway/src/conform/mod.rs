@@ -17,7 +17,7 @@ use serde_json::Value;
 pub use credentials::Credentials;
 pub use wire::Outside;
 
-use crate::cli::{EXIT_REFUSED, EXIT_UNREADABLE, print};
+use crate::process::{EXIT_REFUSED, EXIT_UNREADABLE, print};
 
 /// Folder of the data directory with the runs of the onboarding board.
 const BOARD_FOLDER: &str = "onboarding";
@@ -121,9 +121,10 @@ pub fn run(args: &ConformArgs) -> Result<u8, String> {
         print(&suite::fill_file(&suite, &plan, file, jiff::Timestamp::now().as_second())?);
         return Ok(0);
     }
-    crate::serve::start_process(false);
-    let told =
-        |at| crate::cli::note(&format!("waiting for the client at {at}; point it here and let it send\n"));
+    crate::process::start_process(false);
+    let told = |at| {
+        crate::process::note(&format!("waiting for the client at {at}; point it here and let it send\n"))
+    };
     let run = listening(&suite, &plan, &args.credentials, Duration::from_secs(args.timeout), told)?;
     report(args, &run)
 }
@@ -155,7 +156,7 @@ pub fn listening<T>(
     // Fails only where it was set before, which is as good.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let client = credentials.client(&plan.endpoint)?;
-    let runtime = crate::cli::runtime()?;
+    let runtime = crate::process::runtime()?;
     let authorization = runtime.block_on(credentials.authorization(&client, &plan.endpoint))?;
     let mut outside = Outside::new(&plan.endpoint, client, authorization, credentials.tls()?, timeout)?;
     // What `ready` gives lives as long as the run.

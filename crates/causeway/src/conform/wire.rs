@@ -212,7 +212,7 @@ impl Wire for Outside {
     }
 
     fn tell(&mut self, what: &str) {
-        crate::cli::note(&format!("{what}\n"));
+        crate::process::note(&format!("{what}\n"));
     }
 
     fn now(&mut self) -> i64 {

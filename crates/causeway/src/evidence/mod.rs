@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::{EXIT_REFUSED, print};
 use crate::demo;
+use crate::process::{EXIT_REFUSED, print};
 
 /// Arguments of `evidence`.
 #[derive(Args, Debug)]
@@ -91,7 +91,7 @@ pub fn run(
                         data: Some(data.clone()),
                         listen: Some("127.0.0.1:0".to_owned()),
                     };
-                    crate::serve::start_process(false);
+                    crate::process::start_process(false);
                     runtime()?.block_on(demo::run(options))?;
                     data
                 }

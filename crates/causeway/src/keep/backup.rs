@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{EXCHANGE, KEY, POINTERS, RECORD, embedded, said};
-use crate::cli::print;
+use crate::process::print;
 
 /// The list of what a backup holds.
 const MANIFEST: &str = "backup.json";

@@ -1,8 +1,6 @@
-//! Keeping data: whether they are as they were written, copies of them, and making the record anew.
+//! Keeping data: whether they are as they were written, and copies of them.
 
 pub mod backup;
-pub mod rebuild;
-pub mod retention;
 pub mod verify;
 
 use std::fs;
@@ -39,7 +37,7 @@ fn is_sealed(data: &Path) -> bool {
 }
 
 /// The files of a database: itself, its log, its seals.
-fn files_of(database: &Path) -> [PathBuf; 4] {
+pub(crate) fn files_of(database: &Path) -> [PathBuf; 4] {
     ["", "-wal", "-shm", "-seal"].map(|ending| {
         let mut name = database.as_os_str().to_owned();
         name.push(ending);
@@ -48,7 +46,7 @@ fn files_of(database: &Path) -> [PathBuf; 4] {
 }
 
 /// Removes a file that may not be there.
-fn remove(path: &Path) -> Result<(), String> {
+pub(crate) fn remove(path: &Path) -> Result<(), String> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(format!("{}: {error}", path.display()))
@@ -58,12 +56,12 @@ fn remove(path: &Path) -> Result<(), String> {
 }
 
 /// What stands in front of an error about a data directory.
-fn said(data: &Path, error: &dyn std::fmt::Display) -> String {
+pub(crate) fn said(data: &Path, error: &dyn std::fmt::Display) -> String {
     format!("data directory {}: {error}", data.display())
 }
 
 /// A data directory with an embedded exchange in it, or why not.
-fn embedded(data: &Path) -> Result<PathBuf, String> {
+pub(crate) fn embedded(data: &Path) -> Result<PathBuf, String> {
     let exchange = data.join(EXCHANGE);
     if exchange.join("causeway.db").exists() {
         return Ok(exchange);

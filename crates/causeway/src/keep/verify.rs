@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{EXCHANGE, KEY, POINTERS, RECORD, embedded, files_of, remove, said};
-use crate::cli::{EXIT_REFUSED, print};
+use crate::process::{EXIT_REFUSED, print};
 
 /// What to do where the record does not hold what was taken into it.
 const REBUILD: &str =

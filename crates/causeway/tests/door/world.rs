@@ -40,7 +40,7 @@ impl World {
         let (state, folder) = state(config);
         let server =
             TestServer::start_service(state.clone(), Service::new(state.clone())).await.expect("starts");
-        Self { state, server, client: causeway::demo::client().expect("a client"), _folder: folder }
+        Self { state, server, client: causeway::process::client().expect("a client"), _folder: folder }
     }
 
     /// Sends a message and waits for its translation.

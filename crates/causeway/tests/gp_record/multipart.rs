@@ -304,7 +304,7 @@ async fn what_stays_incomplete_is_parked_with_its_missing_parts_named_and_still_
 #[tokio::test(flavor = "multi_thread")]
 async fn the_process_is_killed_between_the_parts() {
     let folder = tempfile::tempdir().expect("a folder");
-    let client = causeway::demo::client().expect("a client");
+    let client = causeway::process::client().expect("a client");
     let mut known: Option<Value> = None;
     for (name, parts) in scenarios() {
         let forth: Vec<usize> = (0..parts.len()).collect();

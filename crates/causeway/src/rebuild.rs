@@ -13,8 +13,8 @@ use causeway_store::{Reader, Recorded};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{RECORD, embedded, files_of, remove, said};
-use crate::cli::{EXIT_REFUSED, print};
+use crate::keep::{RECORD, embedded, files_of, remove, said};
+use crate::process::{EXIT_REFUSED, print};
 use crate::serve;
 
 /// Who orders the work, on each message's timeline.
@@ -76,7 +76,7 @@ pub fn run(
 
 /// What becomes of the record that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Old {
+pub(crate) enum Old {
     /// It is kept beside the new one.
     Keep,
     /// It is deleted: something in it must not stay.
@@ -87,7 +87,7 @@ pub(super) enum Old {
 
 /// Whether a new record would lack what messages told that have no content any more: an error that says so, unless they
 /// may be left out. Those that were erased are meant to be left out.
-pub(super) fn may_lose(recorded: &[Recorded], without_them: bool) -> Result<(), String> {
+pub(crate) fn may_lose(recorded: &[Recorded], without_them: bool) -> Result<(), String> {
     let gone = recorded.iter().filter(|m| !m.present && !m.erased).count();
     if gone == 0 || without_them {
         return Ok(());
@@ -99,7 +99,7 @@ pub(super) fn may_lose(recorded: &[Recorded], without_them: bool) -> Result<(), 
 }
 
 /// Makes the record anew.
-pub(super) fn make(
+pub(crate) fn make(
     config: Config,
     adapters: Adapters,
     runtime: fn() -> Result<tokio::runtime::Runtime, String>,

@@ -10,8 +10,9 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{EXCHANGE, embedded, rebuild, said};
-use crate::cli::print;
+use crate::keep::{EXCHANGE, embedded, said};
+use crate::process::print;
+use crate::rebuild;
 
 /// Who does it, in the audit trail.
 const ACTOR: &str = "operator";
