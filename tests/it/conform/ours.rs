@@ -1,7 +1,7 @@
 //! The suites against this exchange, served as a user would. What differs is named with its reason, and with what
 //! `docs/conform.md` says of it; a difference that is gone must go from the list.
 
-use causeway::{ADAPTERS, demo, serve};
+use causeway::{ADAPTERS, process, serve};
 use causeway_conformance::suite::{End, Run};
 use causeway_service::config::Config;
 
@@ -58,7 +58,7 @@ impl Ours {
     /// Tells the demonstration's story, so that there is somebody to ask for.
     fn tell(&self) {
         self.runtime.block_on(async {
-            let client = demo::client().unwrap();
+            let client = process::client().unwrap();
             for message in demo::story() {
                 let answer = client
                     .post(format!("{}/messages", self.url))

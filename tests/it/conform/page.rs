@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use causeway::{ADAPTERS, demo, serve};
+use causeway::{ADAPTERS, process, serve};
 use causeway_service::config::Config;
 
 /// How long a run may take on a slow machine.
@@ -30,7 +30,7 @@ fn a_run_is_started_from_the_page_and_says_why_it_failed() {
         let ready = serve::prepare(config, ADAPTERS).await.unwrap_or_else(|e| panic!("{e}"));
         let url = format!("http://{}", ready.address);
         tokio::spawn(ready.run(std::future::pending()));
-        let client = demo::client().unwrap();
+        let client = process::client().unwrap();
         let board = async || {
             let answer = client.get(format!("{url}/onboarding")).header("accept", "text/html").send().await;
             answer.unwrap().text().await.unwrap()
