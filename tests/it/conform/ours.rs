@@ -1,7 +1,7 @@
 //! The suites against this exchange, served as a user would. What differs is named with its reason, and with what
 //! `docs/conform.md` says of it; a difference that is gone must go from the list.
 
-use causeway::{ADAPTERS, process, serve};
+use causeway::{ADAPTERS, demo, process, serve};
 use causeway_conformance::suite::{End, Run};
 use causeway_service::config::Config;
 
