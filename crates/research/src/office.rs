@@ -129,14 +129,24 @@ impl Office<'_> {
             };
             job.run(&population)
         })?;
-        let registered = self.register_it(order, &report, &before, &standings);
+        self.hand_over(order, &report, &before, &standings).map(|()| report)
+    }
+
+    /// Enters an extract in the register, or takes its files away: what the register does not name is not handed over.
+    fn hand_over(
+        &self,
+        order: &Order<'_>,
+        report: &Report,
+        before: &HashMap<String, Standing>,
+        standings: &Standings,
+    ) -> Result<(), Error> {
+        let registered = self.register_it(order, report, before, standings);
         if registered.is_err() {
-            // What the register does not name is not handed over.
             for name in report.files.iter().map(|f| f.name.as_str()).chain([REPORT]) {
                 std::fs::remove_file(order.folder.join(name))?;
             }
         }
-        registered.map(|()| report)
+        registered
     }
 
     /// Refuses what would spend more than the project's privacy budget.
@@ -248,5 +258,57 @@ pub fn key_file(path: &Path) -> Result<Key, Error> {
             Key::new(secret.as_bytes())
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_access::choices::Choice;
+    use causeway_store::{Options, Store};
+
+    use super::*;
+    use crate::EXAMPLE;
+    use crate::job::FileLine;
+
+    /// Who chooses while an extract is made is not in what is handed over: nothing is.
+    #[test]
+    fn a_choice_made_meanwhile_takes_the_extract_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(Options::new(folder.path().join("exchange"))).expect("a store");
+        let engine: Arc<dyn Desk> = Arc::new(store);
+        let record = Record::open(folder.path().join("record.sqlite")).expect("a record");
+        let policies = PolicySet::shared().expect("the built-in set");
+        let office = Office { engine: engine.clone(), record: &record, policies: &policies };
+        let project = Project::read(EXAMPLE).expect("the example");
+        let key = Key::new(&[1; 32]).expect("a key");
+        let now: Timestamp = "2026-11-29T09:00:00Z".parse().expect("a time");
+        let order = Order {
+            project: &project,
+            key: &key,
+            consents: &HashMap::new(),
+            formats: &[],
+            vocabulary: None,
+            state: None,
+            selection: None,
+            block_people: crate::limits::BLOCK_PEOPLE,
+            folder: folder.path(),
+            actor: "test",
+            now,
+        };
+        let file = FileLine { name: "Patient-0001.ndjson".to_owned(), rows: 1, sha256: String::new() };
+        let report = Report { files: vec![file], ..Report::default() };
+        let files = [folder.path().join("Patient-0001.ndjson"), folder.path().join(REPORT)];
+        let standings = Standings::new(engine.clone());
+        for chooses in [false, true] {
+            files.iter().for_each(|file| std::fs::write(file, "{}").expect("written"));
+            let before = standings.all().expect("read");
+            if chooses {
+                standings.choose("person-1", Choice::NationalOptOut, true, "herself", now).expect("chosen");
+            }
+            let handed = office.hand_over(&order, &report, &before, &standings);
+            assert_eq!(matches!(handed, Err(Error::Changed)), chooses, "{handed:?}");
+            assert!(files.iter().all(|file| file.exists() != chooses));
+            assert_eq!(register(&*engine).expect("the register").len(), 1);
+        }
     }
 }
