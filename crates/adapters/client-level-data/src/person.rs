@@ -148,12 +148,14 @@ impl Person {
         let rule = match NhsNumber::parse(leaf.text) {
             Ok(number) => {
                 self.nhs = Some(number);
-                NhsNumber::is_spaced(leaf.text).then_some(rules::NHS_SPACED)
+                match point_zero(leaf.text) {
+                    Some(_) => Some(rules::NHS_POINT_ZERO),
+                    None => NhsNumber::is_spaced(leaf.text).then_some(rules::NHS_SPACED),
+                }
             }
             Err(error) => {
                 self.nhs = spreadsheet(leaf.text).and_then(|digits| NhsNumber::parse(&digits).ok());
                 Some(match error {
-                    _ if self.nhs.is_some() && point_zero(leaf.text).is_some() => rules::NHS_POINT_ZERO,
                     _ if self.nhs.is_some() => rules::NHS_SPREADSHEET,
                     NhsNumberError::Shape => rules::NHS_SHAPE,
                     NhsNumberError::CheckDigit => rules::NHS_CHECK,
@@ -406,12 +408,8 @@ fn name_of(row: &Row<'_>) -> Option<String> {
     (!last.is_empty()).then(|| format!("{last} {initial}"))
 }
 
-/// The digits of a number that a spreadsheet wrote: `9.990000018E9`, `9990000018.0`. `None` where digits are
-/// missing: they can't be known.
+/// The digits of a number that a spreadsheet wrote: `9.990000018E9`. `None` where digits are missing: they can't be known.
 fn spreadsheet(text: &str) -> Option<String> {
-    if let Some(digits) = point_zero(text) {
-        return Some(digits.to_owned());
-    }
     let (mantissa, exponent) = text.split_once(['E', 'e'])?;
     let (whole, fraction) = mantissa.split_once('.')?;
     let exponent = exponent.trim_start_matches('+').trim_start_matches('0');
@@ -443,7 +441,6 @@ mod tests {
     fn numbers_that_a_spreadsheet_wrote() {
         assert_eq!(spreadsheet("9.990000018E9").as_deref(), Some("9990000018"));
         assert_eq!(spreadsheet("9.990000018E+09").as_deref(), Some("9990000018"));
-        assert_eq!(spreadsheet("9990000018.0").as_deref(), Some("9990000018"));
         assert_eq!(spreadsheet("9.99E+09"), None);
     }
 

@@ -24,7 +24,8 @@ impl Read for Rows {
             self.pending.clear();
             self.at = 0;
             while self.pending.len() < 64 * 1024 && self.made < self.rows {
-                let (person, event) = (self.made / 4, self.made % 4);
+                // The first is 1: nobody's id is 0.
+                let (person, event) = (self.made / 4 + 1, self.made % 4);
                 let row = self
                     .template
                     .replace("{person}", &format!("{:07}", person))
