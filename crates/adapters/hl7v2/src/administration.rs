@@ -11,7 +11,7 @@ use crate::about::About;
 use crate::codes::{self, concept, concept_element};
 use crate::datatypes::{Ei, numbers};
 use crate::env::{Env, source_code};
-use crate::immunization::UNKNOWN_AMOUNT;
+use crate::immunization::{UNKNOWN_AMOUNT, left_over};
 use crate::note;
 use crate::observation;
 use crate::orders::Vaccination;
@@ -19,11 +19,6 @@ use crate::patient::Patient;
 use crate::people::Ctx;
 use crate::request;
 use crate::rules;
-
-/// Items of RXA that have no element in FHIR R4 and are kept with their names.
-const MORE_OF_RXA: &[u16] = &[
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
-];
 
 /// Writes what was given, or not, with what was observed of it.
 pub fn administration<'m>(
@@ -77,21 +72,7 @@ pub fn administration<'m>(
         });
         w.array("note", |w| note::elements(&env, w, &notes));
         w.object("dosage", |w| dosage(&env, w, from));
-        w.array("extension", |w| {
-            env.deletions(w, rxa);
-            env.leftover_fields(w, since, rxa, MORE_OF_RXA);
-            if let Some(route) = from.route {
-                env.leftover_fields(w, since, route, &[1, 2, 3, 4, 5, 6]);
-            }
-            if let Some(orc) = from.orc {
-                env.leftover_fields(
-                    w,
-                    since,
-                    orc,
-                    &[1, 2, 3, 5, 9, 10, 11, 12, 13, 16, 17, 21, 22, 23, 24, 28, 29],
-                );
-            }
-        });
+        w.array("extension", |w| left_over(&env, w, since, from));
     });
     let about = About { key: &key, part_of: Some(&target), meta, ..About::of(patient, encounter) };
     observation::results(ctx, &from.results, &about);

@@ -3,7 +3,7 @@
 use causeway_adapter::Meta;
 use causeway_core::Leaf;
 use causeway_fhir::types::concept_body as fixed_body;
-use causeway_fhir::writer::decimal;
+use causeway_fhir::writer::{Mark, decimal};
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v2::Segment;
 use causeway_terminology::ucum::ucum;
@@ -113,25 +113,24 @@ pub fn immunization<'m>(
         w.array("reasonCode", |w| {
             rxa.field(19).reps().for_each(|part| concept_element(&env, w, part, "RXA-19"))
         });
-        w.array("extension", |w| {
-            env.deletions(w, rxa);
-            env.leftover_fields(w, since, rxa, MORE_OF_RXA);
-            if let Some(route) = from.route {
-                env.leftover_fields(w, since, route, &[1, 2, 3, 4, 5, 6]);
-            }
-            if let Some(orc) = from.orc {
-                env.leftover_fields(
-                    w,
-                    since,
-                    orc,
-                    &[1, 2, 3, 5, 9, 10, 11, 12, 13, 16, 17, 21, 22, 23, 24, 28, 29],
-                );
-            }
-        });
+        w.array("extension", |w| left_over(&env, w, since, from));
     });
     let about = About { key: &key, part_of: Some(&target), meta, ..About::of(patient, encounter) };
     observation::results(ctx, &from.results, &about);
     target
+}
+
+/// What of RXA, RXR and ORC has no element in FHIR R4, kept with its names: after all that was mapped since the mark.
+pub(crate) fn left_over<'m>(env: &Env<'m>, w: &mut Writer, since: Mark, from: &Vaccination<'m>) {
+    const RXR: &[u16] = &[1, 2, 3, 4, 5, 6];
+    const ORC: &[u16] = &[1, 2, 3, 5, 9, 10, 11, 12, 13, 16, 17, 21, 22, 23, 24, 28, 29];
+    env.deletions(w, from.rxa);
+    env.leftover_fields(w, since, from.rxa, MORE_OF_RXA);
+    for (segment, fields) in [(from.route, RXR), (from.orc, ORC)] {
+        if let Some(segment) = segment {
+            env.leftover_fields(w, since, segment, fields);
+        }
+    }
 }
 
 /// RXA-17 (a coded maker) as an organisation.
