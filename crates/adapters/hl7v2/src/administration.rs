@@ -3,15 +3,14 @@
 
 use causeway_adapter::Meta;
 use causeway_fhir::writer::decimal;
-use causeway_fhir::{Ref, Writer, systems, types};
+use causeway_fhir::{Ref, Writer, types};
 use causeway_hl7v2::Segment;
-use causeway_terminology::ucum::ucum;
 
 use crate::about::About;
 use crate::codes::{self, concept, concept_element};
-use crate::datatypes::{Ei, numbers};
+use crate::datatypes::numbers;
 use crate::env::{Env, source_code};
-use crate::immunization::{UNKNOWN_AMOUNT, left_over};
+use crate::immunization::{UNKNOWN_AMOUNT, amount, left_over, numbers_of};
 use crate::note;
 use crate::observation;
 use crate::orders::Vaccination;
@@ -29,10 +28,7 @@ pub fn administration<'m>(
 ) -> Ref {
     let env = ctx.env;
     let rxa = from.rxa;
-    let of_orc = |field: u16| from.orc.and_then(|orc| Ei::read(orc.first(field)));
-    let (placer, filler) = (of_orc(2), of_orc(3));
-    let number = filler.map(|ei| ei.key(&env, "filler")).or_else(|| placer.map(|ei| ei.key(&env, "placer")));
-    let own = number.unwrap_or_else(|| fallback.to_owned());
+    let (placer, filler, own) = numbers_of(&env, from, fallback);
     let text = |field| rxa.leaf(field).map_or("", |l| l.text);
     let key = format!("{}|{own}|{}|{}|{}", patient.key, codes::words(rxa.first(5)), text(2), text(3));
     let meta: Meta<'m> = request::security(from.orc);
@@ -117,13 +113,5 @@ fn dosage<'m>(env: &Env<'m>, w: &mut Writer, from: &Vaccination<'m>) {
         concept(env, w, "route", route.first(1), "RXR-1");
         concept(env, w, "method", route.first(4), "RXR-4");
     }
-    let (code, words) = (rxa.comp(7, 1), rxa.comp(7, 2));
-    w.object("dose", |w| {
-        w.number("value", &digits, leaf);
-        w.leaf_opt("unit", words.or(code));
-        if let Some((code, known)) = code.and_then(|c| ucum(c.text).map(|known| (c, known))) {
-            w.fixed("system", systems::UCUM);
-            w.string("code", known, code);
-        }
-    });
+    amount(w, "dose", rxa, (&digits, leaf));
 }

@@ -38,10 +38,7 @@ pub fn immunization<'m>(
 ) -> Ref {
     let env = ctx.env;
     let rxa = from.rxa;
-    let of_orc = |field: u16| from.orc.and_then(|orc| Ei::read(orc.first(field)));
-    let (placer, filler) = (of_orc(2), of_orc(3));
-    let number = filler.map(|ei| ei.key(&env, "filler")).or_else(|| placer.map(|ei| ei.key(&env, "placer")));
-    let own = number.unwrap_or_else(|| fallback.to_owned());
+    let (placer, filler, own) = numbers_of(&env, from, fallback);
     let key = format!(
         "{}|{own}|{}|{}",
         patient.key,
@@ -118,6 +115,31 @@ pub fn immunization<'m>(
     let about = About { key: &key, part_of: Some(&target), meta, ..About::of(patient, encounter) };
     observation::results(ctx, &from.results, &about);
     target
+}
+
+/// The order's numbers of the placer and of the filler, and what a dose is known by: the filler's, else the placer's, else `fallback`.
+pub(crate) fn numbers_of<'m>(
+    env: &Env<'m>,
+    from: &Vaccination<'m>,
+    fallback: &str,
+) -> (Option<Ei<'m>>, Option<Ei<'m>>, String) {
+    let of_orc = |field: u16| from.orc.and_then(|orc| Ei::read(orc.first(field)));
+    let (placer, filler) = (of_orc(2), of_orc(3));
+    let number = filler.map(|ei| ei.key(env, "filler")).or_else(|| placer.map(|ei| ei.key(env, "placer")));
+    (placer, filler, number.unwrap_or_else(|| fallback.to_owned()))
+}
+
+/// An amount, the digits of RXA-6, with the unit of RXA-7.
+pub(crate) fn amount(w: &mut Writer, key: &str, rxa: Segment<'_>, (digits, leaf): (&str, Leaf<'_>)) {
+    let (code, words) = (rxa.comp(7, 1), rxa.comp(7, 2));
+    w.object(key, |w| {
+        w.number("value", digits, leaf);
+        w.leaf_opt("unit", words.or(code));
+        if let Some((code, known)) = code.and_then(|c| ucum(c.text).map(|known| (c, known))) {
+            w.fixed("system", systems::UCUM);
+            w.string("code", known, code);
+        }
+    });
 }
 
 /// What of RXA, RXR and ORC has no element in FHIR R4, kept with its names: after all that was mapped since the mark.
@@ -211,13 +233,5 @@ fn dose(env: &Env<'_>, w: &mut Writer, rxa: Segment<'_>) {
         return env.tell(w, &rules::DOSE_UNKNOWN, leaf.id);
     }
     let Some(digits) = decimal(leaf.text) else { return };
-    let (code, words) = (rxa.comp(7, 1), rxa.comp(7, 2));
-    w.object("doseQuantity", |w| {
-        w.number("value", &digits, leaf);
-        w.leaf_opt("unit", words.or(code));
-        if let Some((code, known)) = code.and_then(|c| ucum(c.text).map(|known| (c, known))) {
-            w.fixed("system", systems::UCUM);
-            w.string("code", known, code);
-        }
-    });
+    amount(w, "doseQuantity", rxa, (&digits, leaf));
 }

@@ -39,14 +39,14 @@ fn serve(folder: &Path) -> (Enclosed, String) {
         "mount -t tmpfs -o size={MEGABYTES}m tmpfs \"$1\" && \
          exec \"$2\" serve --open --data \"$1/data\" --listen 127.0.0.1:0"
     );
-    let mut child = Command::new("unshare")
-        .args(["-rm", "sh", "-c", &script, "sh"])
-        .arg(folder)
-        .arg(env!("CARGO_BIN_EXE_causeway"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
+    let mut command = Command::new("unshare");
+    command.args(["-rm", "sh", "-c", &script, "sh"]).arg(folder).arg(env!("CARGO_BIN_EXE_causeway"));
+    listening(command)
+}
+
+/// Starts an exchange; gives its address.
+fn listening(mut command: Command) -> (Enclosed, String) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
     let mut line = String::new();
     let stdout = child.stdout.take().expect("standard output");
     BufReader::new(stdout).read_line(&mut line).expect("a line");
@@ -227,18 +227,9 @@ fn with_a_disk_that_turned_read_only_nothing_is_given_out() {
     }
     let data = folder.path().join("data");
     let start = || {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_causeway"))
-            .args(["serve", "--open", "--listen", "127.0.0.1:0", "--data"])
-            .arg(&data)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("it starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("standard output");
-        BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let base = line.trim().strip_prefix("listening on ").expect("an address").to_owned();
-        (Enclosed(child), base)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_causeway"));
+        command.args(["serve", "--open", "--listen", "127.0.0.1:0", "--data"]).arg(&data);
+        listening(command)
     };
     let (exchange, base) = start();
     let (runtime, client) = (runtime(), client());

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use causeway_core::address;
 use causeway_fhirpath::{Environment, Expression, Item};
 use jiff::Timestamp;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The values of a run.
 #[derive(Clone, Debug, Default)]
@@ -109,7 +107,7 @@ impl Values {
             text = match filter {
                 "base64" => STANDARD.encode(text.as_bytes()),
                 "base64url" => URL_SAFE_NO_PAD.encode(text.as_bytes()),
-                "url" => percent(&text),
+                "url" => address::segment(&text),
                 "upper" => text.to_uppercase(),
                 "lower" => text.to_lowercase(),
                 "nhs-number" => invented_nhs_number(&text),
@@ -213,11 +211,6 @@ pub fn text(value: &Value) -> std::borrow::Cow<'_, str> {
         Value::String(text) => text.as_str().into(),
         other => other.to_string().into(),
     }
-}
-
-/// Percent-encodes all but the unreserved characters (RFC 3986, 2.3).
-pub fn percent(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 #[cfg(test)]
