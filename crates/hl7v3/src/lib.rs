@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod build;
+pub mod bundle;
 pub mod code;
 pub mod party;
 pub mod time;

@@ -17,6 +17,13 @@ pub(crate) const MODE_EXTENSION: &str = "https://fhir.nhs.uk/StructureDefinition
 /// Course of a therapy.
 pub(crate) const COURSE: &str = "http://terminology.hl7.org/CodeSystem/medicationrequest-course-of-therapy";
 
+/// OID of the codes of organisations in these messages.
+pub(crate) const ODS_OID: &str = "1.2.826.0.1285.0.1.10";
+/// Identifier system of a role of the Spine's directory.
+pub(crate) const ROLE_PROFILE: &str = "https://fhir.nhs.uk/Id/sds-role-profile-id";
+/// SNOMED CT: what a summary is, the first of a patient or a later one.
+pub(crate) const SUMMARIES: [&str; 2] = ["196981000000101", "196971000000103"];
+
 /// Status of an observation.
 pub(crate) static OBSERVATION_STATUS: Map =
     Map::new("scr-observation-status", include_str!("../maps/observation-status.csv"));
@@ -45,11 +52,23 @@ pub(crate) fn system(oid: &str) -> Option<Cow<'static, str>> {
             "https://fhir.nhs.uk/CodeSystem/HL7v3-SDSJobRoleName"
         }
         "2.16.840.1.113883.5.1064" => "http://terminology.hl7.org/CodeSystem/v3-ParticipationMode",
-        "1.2.826.0.1285.0.2.0.67" => "https://fhir.nhs.uk/Id/sds-role-profile-id",
+        "1.2.826.0.1285.0.2.0.67" => ROLE_PROFILE,
         "1.2.826.0.1285.0.2.0.107" => "https://fhir.nhs.uk/Id/nhsSpineASID",
         _ => {
             return causeway_hl7v3::write::is_oid(oid).then(|| systems::of_oid(oid));
         }
     };
     Some(Cow::Borrowed(known))
+}
+
+/// The OID of a FHIR URI: the way back of [`system`].
+pub(crate) fn oid(uri: &str) -> Option<&str> {
+    Some(match uri {
+        "https://fhir.nhs.uk/CodeSystem/HL7v3-SDSJobRoleName" => "2.16.840.1.113883.2.1.3.2.4.17.124",
+        "http://terminology.hl7.org/CodeSystem/v3-ParticipationMode" => "2.16.840.1.113883.5.1064",
+        ROLE_PROFILE => "1.2.826.0.1285.0.2.0.67",
+        "https://fhir.nhs.uk/Id/nhsSpineASID" => "1.2.826.0.1285.0.2.0.107",
+        systems::ODS_ORGANISATION => ODS_OID,
+        _ => return causeway_hl7v3::build::oid_of(uri),
+    })
 }

@@ -2,6 +2,7 @@
 
 mod clinical;
 mod codes;
+mod encode;
 mod entry;
 mod hl7;
 pub mod limits;
@@ -14,10 +15,13 @@ pub mod rules;
 mod summary;
 mod write;
 
-use causeway_adapter::{Adapter, Composer, Confidence, Context, Detection, Format, Sector, Sink, Telling};
+use causeway_adapter::{
+    Adapter, Composer, Confidence, Context, Detection, Encoded, Format, Sector, Sink, Telling,
+};
 use causeway_core::{Issue, Outcome};
 use causeway_terminology::Map;
 use causeway_xml::{Document, decode};
+use serde_json::Value;
 
 /// GP summaries of the Summary Care Record.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,6 +68,14 @@ impl Adapter for SummaryCareRecord {
             true => Detection::is(Confidence::Likely, "GP Summary"),
             false => Detection::no(),
         }
+    }
+
+    fn encodes(&self) -> bool {
+        true
+    }
+
+    fn encode(&self, bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
+        encode::encode(bundle, context)
     }
 
     fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {

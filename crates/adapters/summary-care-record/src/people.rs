@@ -209,7 +209,7 @@ fn organisation(c: &mut Composer<'_>, agent: Element<'_>, place: &str) -> Option
 
 fn organisation_id(w: &mut Writer, id: Element<'_>) {
     match (id.attribute("root"), id.attribute("extension")) {
-        (Some(root), Some(value)) if root.text.trim() == "1.2.826.0.1285.0.1.10" && !value.is_blank() => {
+        (Some(root), Some(value)) if root.text.trim() == codes::ODS_OID && !value.is_blank() => {
             w.string("system", systems::ODS_ORGANISATION, root);
             w.leaf("value", value);
         }

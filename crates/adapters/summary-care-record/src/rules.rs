@@ -25,4 +25,13 @@ causeway_adapter::rules! {
     NHS_NUMBER_CHECK_DIGIT Error Value "nhs-number-check-digit" "the check digit of the NHS number is wrong; the summary was refused";
     NHS_SHAPE Error Value "nhs-number-shape" "an NHS number has ten digits; the summary was refused";
     NHS_FILLER Error Value "nhs-number-filler" "the NHS number is a filler of ten equal digits; the summary was refused";
+    WRITE_PATIENT Fatal Required "summary-patient" "a summary is of exactly one patient with an NHS number, and the bundle holds none or several";
+    WRITE_KIND Fatal BusinessRule "summary-kind" "the bundle is another document; a summary would take the place of the practice's own"
+        "send the practice's GP Summary, or a bundle of its record without a document";
+    WRITE_MISSING Fatal Required "summary-incomplete" "a summary can't be written without {}"
+        "say in the bundle which practice the patient is registered with, and when its entries were recorded";
+    WRITE_SENSE Fatal BusinessRule "summary-sense" "a summary can't say that it is withdrawn or not final, that its patient's record is not in use, or that it is several; it was not written";
+    WRITE_RESTRICTED Fatal Suppressed "summary-restricted" "an entry is restricted, and the text of the summary may tell of it; a summary has no label, so it was not written"
+        "take the restricted entry out of the summary, in its text too";
+    WRITE_UNREADABLE Fatal NotSupported "summary-not-writable" "what was written could not be read again; nothing is sent";
 }

@@ -15,6 +15,7 @@ use causeway_adapter::{Adapter, Context, Encoded, read_back, translate};
 use causeway_core::Issue;
 use causeway_fhir::systems;
 use causeway_hl7v3::build::{Tag, id, list, text};
+pub(super) use causeway_hl7v3::bundle::Bundle;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -68,35 +69,6 @@ const HEADINGS: [(&str, &str, &[&str]); 8] = [
         &["ServiceRequest", "CarePlan", "Appointment", "Goal", "DocumentReference"],
     ),
 ];
-
-/// Resources by the addresses that others refer to them by.
-pub(super) struct Bundle<'b> {
-    all: Vec<(usize, &'b str, &'b Value)>,
-    skip: HashSet<usize>,
-}
-
-impl<'b> Bundle<'b> {
-    fn new(bundle: &'b Value, skip: HashSet<usize>) -> Self {
-        let entry =
-            |(n, e): (usize, &'b Value)| (n, e["fullUrl"].as_str().unwrap_or_default(), &e["resource"]);
-        Self { all: list(bundle, "entry").iter().enumerate().map(entry).collect(), skip }
-    }
-
-    /// Resources of a type, in their order.
-    fn of(&self, kind: &str) -> impl Iterator<Item = (usize, &'b Value)> {
-        self.all.iter().filter(move |(_, _, r)| r["resourceType"] == *kind).map(|(n, _, r)| (*n, *r))
-    }
-
-    /// The resource that a reference leads to.
-    fn find(&self, reference: &Value) -> Option<(usize, &'b Value)> {
-        let to = reference["reference"].as_str()?;
-        let found = self.all.iter().find(|(_, url, r)| {
-            *url == to
-                || to.split_once('/').is_some_and(|(kind, id)| r["resourceType"] == *kind && r["id"] == *id)
-        });
-        found.map(|(n, _, r)| (*n, *r))
-    }
-}
 
 /// Writes a bundle as one document in an envelope.
 ///
