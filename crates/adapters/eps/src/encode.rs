@@ -104,6 +104,12 @@ fn said(relation: &str, name: &str, kind: &str, value: Tag) -> Tag {
         .child(act(name, "OBS", "EVN").child(code).child(value))
 }
 
+fn template(name: &str) -> Tag {
+    Tag::new("templateId")
+        .with("root", "2.16.840.1.113883.2.1.3.2.4.18.2")
+        .with("extension", &format!("CSAB_RM-NPfITUK10.{name}"))
+}
+
 fn snomed(code: &str, words: &str) -> Tag {
     Tag::new("code").with("code", code).with("codeSystem", SNOMED).with("displayName", words)
 }
@@ -294,11 +300,6 @@ impl<'b> Order<'b> {
         let category = act("pertinentCareRecordElementCategory", "CATEGORY", "EVN")
             .child(snomed("185361000000102", "Medication - care record element (record artifact)"))
             .children(refs);
-        let template = |name: &str| {
-            Tag::new("templateId")
-                .with("root", "2.16.840.1.113883.2.1.3.2.4.18.2")
-                .with("extension", &format!("CSAB_RM-NPfITUK10.{name}"))
-        };
         Ok(act("ParentPrescription", "INFO", "EVN")
             .with("xmlns", "urn:hl7-org:v3")
             .child(Tag::new("id").with("root", &own("message")))
@@ -463,6 +464,7 @@ impl<'b> Order<'b> {
             .with("inversionInd", "false")
             .with("negationInd", "false")
             .child(Tag::new("seperatableInd").with("value", "true"))
+            .child(template("sourceOf2"))
             .child(item);
         Ok((id, relation))
     }

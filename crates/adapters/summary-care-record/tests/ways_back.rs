@@ -25,7 +25,7 @@ fn is_summary(path: &Path) -> bool {
     for rule in all.iter().filter_map(refused) {
         let known =
             ["summary-patient", "summary-restricted", "summary-incomplete", "summary-sense", "summary-kind"];
-        assert!(known.contains(&rule.as_ref()), "{}: {rule}", path.display());
+        assert!(known.contains(&rule), "{}: {rule}", path.display());
         eprintln!("{}: {rule}", path.display());
     }
     !all.is_empty() && all.iter().all(|b| refused(b).is_none())
