@@ -77,9 +77,9 @@ pub(super) fn practice(index: &Bundle<'_>, reference: &Value) -> Option<Tag> {
 
 fn alone(resource: &Value) -> Tag {
     match organisation_ids(resource).is_empty() {
-        false => Tag::new("UKCT_MT160017UK01.AgentOrgSDS").with("classCode", "AGNT").child(organisation(
-            "agentOrganization",
-            resource)),
+        false => Tag::new("UKCT_MT160017UK01.AgentOrgSDS")
+            .with("classCode", "AGNT")
+            .child(organisation("agentOrganization", resource)),
         true => Tag::new("UKCT_MT160017UK01.AgentOrg")
             .with("classCode", "AGNT")
             .children(addresses(resource))
