@@ -45,10 +45,10 @@ pub use shelf::{Shelf, record_problem};
 /// What reads of the record give and are asked with. The record itself is not here: [`Shelf`] reads it, closed.
 pub mod record {
     pub use causeway_record::{
-        Answer, Change, Decision, Demographics, Fact, FactDifference, Figures, HistoryQuery, Key,
-        LOOK_ALIKE_POINTS, Line, Measured, Member, Moment, Notice, Part, PersonQuery, PersonRow, PersonView,
-        Point, Review, SafetyLine, SearchOptions, SearchPage, SourceSummary, Sources, Standing, Summary,
-        SummaryQuery, Telling, Test, Version, VersionState, View, Written, date_range, golden, in_words,
-        is_r4_type, leads_to, search_includes, search_parameters,
+        Answer, Change, Decision, Demographics, Fact, FactDifference, Figures, HistoryPage, HistoryQuery,
+        Key, LOOK_ALIKE_POINTS, Line, Measured, Member, Moment, Notice, Part, PersonQuery, PersonRow,
+        PersonView, Point, Review, SafetyLine, SearchOptions, SearchPage, SourceSummary, Sources, Standing,
+        Summary, SummaryQuery, Telling, Test, Version, VersionState, View, Written, date_range, golden,
+        in_words, is_r4_type, leads_to, search_includes, search_parameters,
     };
 }

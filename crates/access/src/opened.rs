@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use causeway_exchange::Message;
+use causeway_fhir::systems::NHS_NUMBER;
 use causeway_host::{Answer, Problem};
 use causeway_record::{PersonView, Summary};
 use serde_json::{Value, json};
@@ -363,32 +364,24 @@ impl Opened {
     /// # Errors
     /// 503 where the record can't be read.
     pub fn resources(&self, gate: &Gate) -> Answer<Sealed<Vec<Value>>> {
-        self.resources_for_fhir(gate).map(Sealed::new)
-    }
-
-    /// The same for the FHIR doors, which write their entries before they answer: as [`crate::Shelf::record_for_fhir`].
-    ///
-    /// # Errors
-    /// As [`Opened::resources`].
-    pub fn resources_for_fhir(&self, gate: &Gate) -> Answer<Vec<Value>> {
         let of = |all: &Value| resources(all).into_iter().filter_map(|r| self.show(r.clone())).collect();
-        Ok(match &self.everything {
+        Ok(Sealed::new(match &self.everything {
             // For whom nothing is withheld it was not read to decide.
             Value::Null => of(&everything_of(gate, &self.person)?),
             everything => of(everything),
-        })
+        }))
     }
 
     /// Everything that was read to decide, as the reader may see it, with addresses below `base`: a Bundle, taken out, so that
-    /// nothing of it is read twice. For the FHIR doors.
-    pub fn take_everything_for_fhir(&mut self, base: &str) -> Value {
+    /// nothing of it is read twice.
+    pub fn take_everything(&mut self, base: &str) -> Sealed<Value> {
         let mut bundle = std::mem::take(&mut self.everything);
         for entry in bundle["entry"].as_array_mut().into_iter().flatten() {
             if let Some(Value::String(url)) = entry.get_mut("fullUrl") {
                 url.insert_str(0, base);
             }
         }
-        self.show_bundle(bundle)
+        Sealed::new(self.show_bundle(bundle))
     }
 
     /// What stands about her access: her choices, and whom she let in.
@@ -531,7 +524,7 @@ pub async fn grant_to_writer(
     Ok(Grant::writer(caller, reader.event(state.gate(), Act::Read).user, message))
 }
 
-/// Gives out what was read of several people, or of nobody, after one entry for each.
+/// Gives out what was read of several people, or of nobody, after one entry for each. `tell` says what it is.
 ///
 /// # Errors
 /// 503: nothing is given out.
@@ -541,12 +534,18 @@ pub async fn disclose_all<T>(
     reader: &Reader,
     act: Act,
     sealed: Sealed<T>,
+    tell: impl FnOnce(&T) -> Vec<String>,
 ) -> Answer<T> {
     let mut events: Vec<Event> = opened.iter().map(|one| one.event(gate, reader, act)).collect();
     if events.is_empty() {
         events.push(reader.event(gate, act));
     }
-    let given = sealed.open(gate, |_| events).await;
+    let given = sealed.open(gate, |content| {
+        let data = tell(content);
+        events.iter_mut().for_each(|event| event.data.clone_from(&data));
+        events
+    });
+    let given = given.await;
     for one in opened {
         let by_rule = one.withheld.by_rule();
         if let Some(decision) = &mut one.decision {
@@ -581,7 +580,7 @@ fn resources(bundle: &Value) -> Vec<&Value> {
 /// The NHS number of a Patient; empty where it has none.
 pub fn nhs_number_of(patient: &Value) -> &str {
     let identifiers = patient["identifier"].as_array().into_iter().flatten();
-    let mut numbers = identifiers.filter(|i| i["system"] == "https://fhir.nhs.uk/Id/nhs-number");
+    let mut numbers = identifiers.filter(|i| i["system"] == NHS_NUMBER);
     numbers.find_map(|i| i["value"].as_str()).unwrap_or_default()
 }
 

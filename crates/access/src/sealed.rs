@@ -17,7 +17,9 @@
 
 use causeway_exchange::NewAudit;
 use causeway_host::{Answer, Problem};
-use causeway_record::{Decision, PersonRow, PersonView, Review, SearchPage, Version};
+use causeway_record::{
+    Decision, HistoryPage, PersonRow, PersonView, Review, SearchPage, Sources, Version, Written,
+};
 use serde_json::Value;
 
 use crate::audit_event::Event;
@@ -68,6 +70,12 @@ impl<T> Sealed<T> {
 }
 
 impl<T> Sealed<Option<T>> {
+    /// Whether there is something, with what there is still closed. Who answers that there is nothing writes that down, as
+    /// [`Sealed::found`] does.
+    pub fn present(self) -> Option<Sealed<T>> {
+        self.content.map(|content| Sealed { content })
+    }
+
     /// What is there, still closed; what is not there is written down as a refusal and told as such.
     ///
     /// # Errors
@@ -81,6 +89,13 @@ impl<T> Sealed<Option<T>> {
                 Err(Problem::not_found(what))
             }
         }
+    }
+}
+
+impl<T> Sealed<Sealed<T>> {
+    /// The same, closed once.
+    pub fn flatten(self) -> Sealed<T> {
+        self.content
     }
 }
 
@@ -113,9 +128,24 @@ impl Sealed<SearchPage> {
         self.content.matches.iter().map(|key| key.id.clone()).collect()
     }
 
+    /// Ids under which what matches stands on this page: those of persons, where Patients are searched.
+    pub fn found(&self) -> Vec<String> {
+        let entries = self.content.bundle["entry"].as_array().into_iter().flatten();
+        let found = entries.filter(|e| e["search"]["mode"] == "match");
+        found.filter_map(|e| e["resource"]["id"].as_str()).map(str::to_owned).collect()
+    }
+
     /// Value of `_page` that leads on.
     pub fn next(&self) -> Option<String> {
         self.content.next.clone()
+    }
+}
+
+impl Sealed<Sources> {
+    /// Id of the person and ids of her Patients, the displayed one first.
+    pub fn ids(&self) -> (String, Vec<String>) {
+        let patients = self.content.patients.iter().map(|version| version.key.id.clone());
+        (self.content.person.clone(), patients.collect())
     }
 }
 
@@ -151,6 +181,18 @@ impl About for Version {
 impl About for SearchPage {
     fn patients(&self, add: &mut dyn FnMut(&str)) {
         self.bundle.patients(add);
+    }
+}
+
+impl About for HistoryPage {
+    fn patients(&self, add: &mut dyn FnMut(&str)) {
+        self.bundle.patients(add);
+    }
+}
+
+impl About for Written {
+    fn patients(&self, add: &mut dyn FnMut(&str)) {
+        self.patients.iter().for_each(|patient| add(patient));
     }
 }
 

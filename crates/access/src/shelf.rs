@@ -6,21 +6,31 @@
 //!     let person = shelf.record.person("someone");
 //! }
 //! ```
+//!
+//! and what the shelf gives is closed:
+//!
+//! ```compile_fail,E0308
+//! fn forgetful(shelf: &causeway_access::Shelf) -> Option<causeway_access::record::Version> {
+//!     shelf.resource("Observation", "1").unwrap()
+//! }
+//! ```
 
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use causeway_exchange::{Contents, MessageId};
+use causeway_fhir::systems::NHS_NUMBER;
 use causeway_host::limits::RETRY_AFTER_SECONDS;
 use causeway_host::{Answer, Problem};
 use causeway_record::{
-    PersonQuery, PersonRow, PersonView, Record, RecordError, Review, SearchOptions, SearchPage, Summary,
-    SummaryQuery, Version,
+    HistoryPage, HistoryQuery, PersonQuery, PersonRow, PersonView, Record, RecordError, Review,
+    SearchOptions, SearchPage, Sources, Summary, SummaryQuery, Version, Written,
 };
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::sealed::{Case, Sealed};
+use crate::opened::nhs_number_of;
+use crate::sealed::{Case, Sealed, patient_of};
 
 /// What is kept. Its calls block.
 #[derive(Clone)]
@@ -36,13 +46,6 @@ impl Shelf {
     /// What an engine and a record hold.
     pub fn new(contents: Arc<dyn Contents>, record: Arc<Record>) -> Self {
         Self { contents, record }
-    }
-
-    /// The record for the FHIR doors (`/fhir`, and pointers), which write their entries themselves before they answer. That is held by a count over the
-    /// router's own list of addresses and by a trail that can't be written (`service/tests/it/disclosures.rs`), not by a type;
-    /// the layers test refuses every other caller.
-    pub fn record_for_fhir(&self) -> &Record {
-        &self.record
     }
 
     /// The record for extracts (`research`), which puts each person's choices before what it reads and writes its entries
@@ -75,12 +78,56 @@ impl Shelf {
         self.record.history_bundle(kind, id, base).map(Sealed::new).map_err(record_problem)
     }
 
-    /// Everything of the person whom a Patient belongs to, as a Bundle.
+    /// The history of a type or of everything, one page.
     ///
     /// # Errors
     /// As [`Shelf::resource`].
-    pub fn everything(&self, patient: &str, base: &str) -> Answer<Sealed<Option<Value>>> {
-        self.record.everything(patient, base).map(Sealed::new).map_err(record_problem)
+    pub fn history_of_all(&self, query: &HistoryQuery, base: &str) -> Answer<Sealed<HistoryPage>> {
+        self.record.history_of_all(query, base).map(Sealed::new).map_err(record_problem)
+    }
+
+    /// Everything of the person whom a Patient belongs to, or whose id this is, as a Bundle; `asked`: parameters of `$everything`.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`]; 400 where the record can't honour a parameter.
+    pub fn everything(
+        &self,
+        patient: &str,
+        base: &str,
+        asked: &[(String, String)],
+    ) -> Answer<Sealed<Option<Value>>> {
+        self.record.everything_asked(patient, base, asked).map(Sealed::new).map_err(record_problem)
+    }
+
+    /// The same, to be written piece by piece with [`Shelf::write_piece`] after it is opened; `first`: an entry before the others.
+    ///
+    /// # Errors
+    /// As [`Shelf::everything`].
+    pub fn everything_written(
+        &self,
+        patient: &str,
+        base: &str,
+        asked: &[(String, String)],
+        first: Option<&Value>,
+    ) -> Answer<Sealed<Option<Written>>> {
+        self.record.everything_written(patient, base, asked, first).map(Sealed::new).map_err(record_problem)
+    }
+
+    /// The next piece of what was opened, of about so many bytes. Only what was opened is written: there is no other way to a
+    /// [`Written`].
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn write_piece(&self, written: &mut Written, bytes: usize) -> Answer<Vec<u8>> {
+        self.record.write_piece(written, bytes).map_err(record_problem)
+    }
+
+    /// A person's Patients, by the person's id or one of theirs.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn sources(&self, id: &str) -> Answer<Sealed<Option<Sources>>> {
+        self.record.sources(id).map(Sealed::new).map_err(record_problem)
     }
 
     /// A search.
@@ -204,6 +251,48 @@ impl Shelf {
         let rows = self.record.persons(&query).map_err(record_problem)?;
         let [row] = rows.as_slice() else { return Ok(None) };
         Ok(Some((row.id.clone(), row.display_patient.clone())))
+    }
+
+    /// Ids of the persons who are told with this NHS number; no fact, as who asks has the number.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn people_numbered(&self, nhs_number: &str) -> Answer<Vec<String>> {
+        let params = [("identifier".to_owned(), format!("{NHS_NUMBER}|{nhs_number}"))];
+        let found = self.record.search("Patient", &params, &SearchOptions::default());
+        let found = found.map_err(record_problem)?.bundle;
+        let entries = found["entry"].as_array().into_iter().flatten();
+        Ok(entries.filter_map(|e| e["resource"]["id"].as_str()).map(str::to_owned).collect())
+    }
+
+    /// Id of the Patient under whom the access log of somebody with this NHS number is kept; empty where the record holds nobody
+    /// with it.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn patient_numbered(&self, nhs_number: &str) -> Answer<String> {
+        let Some(person) = self.people_numbered(nhs_number)?.into_iter().next() else {
+            return Ok(String::new());
+        };
+        let sources = self.record.sources(&person).map_err(record_problem)?;
+        let first = sources.and_then(|sources| sources.patients.into_iter().next());
+        Ok(first.map(|patient| patient.key.id).unwrap_or_default())
+    }
+
+    /// The NHS number of the person whom a Patient or a document is about: to open her record by, not to be told.
+    ///
+    /// # Errors
+    /// As [`Shelf::resource`].
+    pub fn number_about(&self, id: &str) -> Answer<Option<String>> {
+        for kind in ["Patient", "DocumentReference"] {
+            let version = self.record.read_resource(kind, id).map_err(record_problem)?;
+            let Some(patient) = version.as_ref().and_then(|v| patient_of(&v.resource)) else { continue };
+            let sources = self.record.sources(patient).map_err(record_problem)?;
+            let patients = sources.map(|sources| sources.patients).unwrap_or_default();
+            let mut numbers = patients.iter().map(|p| nhs_number_of(&p.resource));
+            return Ok(numbers.find(|number| !number.is_empty()).map(str::to_owned));
+        }
+        Ok(None)
     }
 
     /// Ids of persons, no fact, for counts over them.

@@ -1,5 +1,6 @@
 //! An event as an AuditEvent after BALP, or a plain one.
 
+use causeway_fhir::systems::NHS_NUMBER;
 use serde_json::{Value, json};
 
 use super::{Act, Event, Party};
@@ -210,8 +211,7 @@ fn entities(event: &Event) -> Vec<Value> {
             what["reference"] = format!("Patient/{}", event.patient).into();
         }
         if !event.nhs_number.is_empty() {
-            what["identifier"] =
-                json!({"system": "https://fhir.nhs.uk/Id/nhs-number", "value": event.nhs_number});
+            what["identifier"] = json!({"system": NHS_NUMBER, "value": event.nhs_number});
         }
         let mut patient = json!({"what": what, "type": coding((ENTITY_TYPE, "1", "Person")),
             "role": coding((OBJECT_ROLE, "1", "Patient"))});

@@ -1,6 +1,7 @@
 //! An event for NHS England's Patient Audit Record Service (England-AuditEvent-PARS 0.0.2, draft): slicing of agents by
 //! `who.type` and of entities by type, both closed, so an agent or entity that fits no slice is an error.
 
+use causeway_fhir::systems::NHS_NUMBER;
 use serde_json::{Value, json};
 
 use super::{Act, Event, Party};
@@ -109,5 +110,5 @@ pub fn pars(event: &Event, product: &Product) -> Option<Value> {
 }
 
 fn nhs_number(value: &str) -> Value {
-    json!({"system": "https://fhir.nhs.uk/Id/nhs-number", "value": value})
+    json!({"system": NHS_NUMBER, "value": value})
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::query::Params;
-use super::{answer, golden, guard};
+use super::{answer, guard};
 
 /// Entries of a page.
 const COUNT_MAX: usize = 200;
@@ -70,12 +70,15 @@ pub(super) async fn search(
     let count = value("_count").map_or(Ok(50), |n| n.parse::<usize>().map_err(|_| wrong()))?.min(COUNT_MAX);
     let start = value("_page").map_or(Some(Start::default()), Start::read).ok_or_else(wrong)?;
     let form = match (value("_profile"), &patient) {
-        (None, _) => Form::Balp,
+        (None, _) => Sealed::new(Form::Balp),
         (Some(PARS), Some(patient)) => {
-            let sources = golden::sources(state, patient).await?;
-            let own = sources.iter().flat_map(|s| &s.patients).map(|v| nhs_number_of(&v.resource));
-            let number = own.into_iter().find(|n| !n.is_empty()).unwrap_or_default().to_owned();
-            Form::Pars { number, product: product(state) }
+            let patient = patient.clone();
+            let sources = state.blocking(move |s| s.gate.shelf.sources(&patient)).await?;
+            sources.map(|sources| {
+                let own = sources.iter().flat_map(|s| &s.patients).map(|v| nhs_number_of(&v.resource));
+                let number = own.into_iter().find(|n| !n.is_empty()).unwrap_or_default().to_owned();
+                Form::Pars { number, product: product(state) }
+            })
         }
         _ => {
             return Err(Problem::invalid(
@@ -84,7 +87,7 @@ pub(super) async fn search(
             ));
         }
     };
-    let sealed = read(state, patients).await?.map(|mut events| {
+    let sealed = read(state, patients).await?.zip(form).map(|(mut events, form)| {
         // An entry says that somebody tried; it does not lead to what is withheld.
         if let Some(opened) = &opened {
             for event in &mut events {

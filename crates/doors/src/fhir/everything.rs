@@ -7,8 +7,8 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse as _;
 use causeway_access::audit_event::Act;
-use causeway_access::record::{Sources, Written};
-use causeway_access::{Reader, Sealed, record_problem};
+use causeway_access::record::Written;
+use causeway_access::{Reader, Sealed};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde_json::{Value, json};
@@ -81,55 +81,55 @@ async fn everything(
     reader.require_scope("*", true)?;
     let entity = format!("Patient/{id}");
     let opened = guard::open(&state, &reader, &id, &entity).await?;
-    let sources = golden::sources(&state, &id).await?.ok_or_else(|| Problem::not_found("patient"))?;
+    let Some(sources) = golden::sources(&state, &id).await? else {
+        return Err(guard::absent(&state, &reader, Act::Read, &entity).await?);
+    };
+    let (person, patients) = sources.ids();
     let base = base(&state, &headers);
     let types = params.iter().filter(|(name, _)| name == "_type").flat_map(|(_, value)| value.split(','));
     let types: Vec<&str> = types.collect();
-    let with_golden = sources.person == id
-        && (types.is_empty() || types.contains(&"Patient"))
-        && param(&params, "_page").is_none();
-    let shown = if with_golden { golden::shown(&sources, opened.as_ref()) } else { None };
-    let first = shown.map(|one| {
+    let with_golden =
+        person == id && (types.is_empty() || types.contains(&"Patient")) && param(&params, "_page").is_none();
+    let first = sources.map(|sources| {
+        let one = golden::shown(&sources, opened.as_ref()).filter(|_| with_golden)?;
         let mut entry =
             json!({"fullUrl": format!("{base}/Patient/{id}"), "resource": null, "search": {"mode": "match"}});
         entry["resource"] = one;
-        entry
+        Some(entry)
     });
     let Some(mut opened) = opened else {
-        return whole(&state, &reader, id, base, params, first, &sources)
+        return whole(&state, &reader, id, base, params, (first, patients))
             .await
             .map(|r| format::in_form(r, form));
     };
     // A reader whom a decision limits gets pages of what is left when it is cut.
     let form_only = |name: &str| matches!(name, "_count" | "_page" | "_format" | "_pretty");
     let asked: Params = params.iter().filter(|(name, _)| !form_only(name)).cloned().collect();
-    let mut bundle = if asked.is_empty() {
-        opened.take_everything_for_fhir(&base)
+    let bundle = if asked.is_empty() {
+        opened.take_everything(&base)
     } else {
         let (wanted, root) = (id.clone(), base.clone());
-        let bundle = state
-            .blocking(move |s| {
-                s.gate
-                    .shelf
-                    .record_for_fhir()
-                    .everything_asked(&wanted, &root, &asked)
-                    .map_err(record_problem)
-            })
-            .await?;
-        opened.show_bundle(bundle.ok_or_else(|| Problem::not_found("patient"))?)
+        let bundle = state.blocking(move |s| s.gate.shelf.everything(&wanted, &root, &asked)).await?;
+        let Some(bundle) = bundle.present() else {
+            return Err(guard::absent(&state, &reader, Act::Read, &entity).await?);
+        };
+        bundle.map(|bundle| opened.show_bundle(bundle))
     };
-    if let Some(first) = first {
-        if let Some(total) = bundle["total"].as_u64() {
-            bundle["total"] = json!(total + 1);
+    let url = format!("{base}/Patient/{id}/$everything");
+    let paged = bundle.zip(first).map(|(mut bundle, first)| {
+        if let Some(first) = first {
+            if let Some(total) = bundle["total"].as_u64() {
+                bundle["total"] = json!(total + 1);
+            }
+            match bundle["entry"].as_array_mut() {
+                Some(entries) => entries.insert(0, first),
+                None => bundle["entry"] = vec![first].into(),
+            }
         }
-        match bundle["entry"].as_array_mut() {
-            Some(entries) => entries.insert(0, first),
-            None => bundle["entry"] = vec![first].into(),
-        }
-    }
-    page(&mut bundle, &format!("{base}/Patient/{id}/$everything"), &params)?;
+        page(&mut bundle, &url, &params).map(|()| bundle)
+    });
     let tell = |_: &Value| (vec![entity], Vec::new());
-    let bundle = opened.disclose(&state.gate, &reader, Act::Read, Sealed::new(bundle), tell).await?;
+    let bundle = opened.disclose(&state.gate, &reader, Act::Read, paged.transpose()?, tell).await?;
     Ok(format::in_form(answer(StatusCode::OK, &bundle), form))
 }
 
@@ -141,22 +141,27 @@ async fn whole(
     id: String,
     base: String,
     params: Params,
-    first: Option<Value>,
-    sources: &Sources,
+    (first, mut patients): (Sealed<Option<Value>>, Vec<String>),
 ) -> Answer {
     let entity = format!("Patient/{id}");
+    // It goes into what is written, and is opened with that.
     let written = state
         .blocking(move |s| {
-            let record = s.gate.shelf.record_for_fhir();
-            record.everything_written(&id, &base, &params, first.as_ref()).map_err(record_problem)
+            let written =
+                first.map(|first| s.gate.shelf.everything_written(&id, &base, &params, first.as_ref()));
+            written.transpose().map(Sealed::flatten)
         })
         .await?;
-    let mut written = written.ok_or_else(|| Problem::not_found("patient"))?;
-    if written.patients.is_empty() {
-        written.patients.extend(sources.patients.iter().map(|v| v.key.id.clone()).take(1));
+    let Some(written) = written.present() else {
+        return Err(guard::absent(state, reader, Act::Read, &entity).await?);
+    };
+    let about = written.patients();
+    if about.is_empty() {
+        patients.truncate(1);
+    } else {
+        patients = about;
     }
-    let events = |written: &Written| guard::events(state, reader, Act::Read, &entity, "", &written.patients);
-    let written = Sealed::new(written).open(&state.gate, events).await?;
+    let written = guard::tell(state, reader, Act::Read, &entity, "", (written, patients)).await?;
     sent(state, written).await
 }
 
@@ -164,8 +169,8 @@ async fn whole(
 async fn sent(state: &Shared, mut written: Written) -> Answer {
     let (first, written) = state
         .blocking(move |s| {
-            let first = s.gate.shelf.record_for_fhir().write_piece(&mut written, PIECE_BYTES);
-            first.map(|first| (first, written)).map_err(record_problem)
+            let first = s.gate.shelf.write_piece(&mut written, PIECE_BYTES)?;
+            Ok::<_, Problem>((first, written))
         })
         .await?;
     if written.is_done() {
@@ -187,9 +192,9 @@ struct PiecesOf {
 impl Read for PiecesOf {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.piece.position() >= self.piece.get_ref().len() as u64 && !self.written.is_done() {
-            let record = self.state.gate.shelf.record_for_fhir();
-            let next = record.write_piece(&mut self.written, PIECE_BYTES).map_err(|error| {
-                tracing::error!(error = %error, "an answer broke off");
+            let next = self.state.gate.shelf.write_piece(&mut self.written, PIECE_BYTES);
+            let next = next.map_err(|problem| {
+                tracing::error!(rule = problem.rule, "an answer broke off");
                 io::Error::other("the record can't be read")
             })?;
             self.piece = Cursor::new(next);

@@ -3,7 +3,7 @@
 use causeway_access::audit_event::Act;
 use causeway_access::opened::Opened;
 use causeway_access::record::Sources;
-use causeway_access::{Reader, Sealed, record_problem};
+use causeway_access::{Reader, Sealed};
 use causeway_broker::state::Shared;
 use causeway_host::problem::Answer;
 use serde_json::{Value, json};
@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use super::guard;
 
 /// The person's Patients, where an id is a person's or one of her Patients'.
-pub(super) async fn sources(state: &Shared, id: &str) -> Answer<Option<Sources>> {
+pub(super) async fn sources(state: &Shared, id: &str) -> Answer<Option<Sealed<Sources>>> {
     let id = id.to_owned();
-    state.blocking(move |s| s.gate.shelf.record_for_fhir().sources(&id).map_err(record_problem)).await
+    Ok(state.blocking(move |s| s.gate.shelf.sources(&id)).await?.present())
 }
 
 /// The Patient made of what the reader may see of a person's Patients; `None` where that is nothing.
@@ -32,27 +32,27 @@ pub(super) fn shown(sources: &Sources, opened: Option<&Opened>) -> Option<Value>
 /// As [`guard::open`].
 pub(super) async fn read(state: &Shared, reader: &Reader, act: Act, id: &str) -> Answer<Option<Value>> {
     let Some(sources) = sources(state, id).await? else { return Ok(None) };
-    if sources.patients.iter().any(|v| v.key.id == id) {
+    let (person, mut patients) = sources.ids();
+    if patients.iter().any(|patient| patient == id) {
         return Ok(None);
     }
     let entity = format!("Patient/{id}");
     let opened = guard::open(state, reader, id, &entity).await?;
-    let patient = shown(&sources, opened.as_ref());
+    let patient = sources.map(|sources| shown(&sources, opened.as_ref())).present();
     let Some(patient) = patient else { return Ok(None) };
-    match opened {
+    let patient = match opened {
         None => {
-            let patients: Vec<String> = sources.patients.iter().map(|v| v.key.id.clone()).take(1).collect();
-            guard::write(state, reader, act, &entity, "", &patients).await?;
+            patients.truncate(1);
+            guard::tell(state, reader, act, &entity, "", (patient, patients)).await?
         }
         Some(mut opened) => {
-            let tell = |(): &()| (vec![entity], Vec::new());
-            opened.disclose(&state.gate, reader, act, Sealed::new(()), tell).await?;
+            opened.disclose(&state.gate, reader, act, patient, |_| (vec![entity], Vec::new())).await?
         }
-    }
-    if sources.person != id {
+    };
+    if person != id {
         // The person was found to be another and is part of that one now.
         return Ok(Some(json!({"resourceType": "Patient", "id": id, "active": false,
-            "link": [{"other": {"reference": format!("Patient/{}", sources.person)}, "type": "replaced-by"}]})));
+            "link": [{"other": {"reference": format!("Patient/{person}")}, "type": "replaced-by"}]})));
     }
     Ok(Some(patient))
 }

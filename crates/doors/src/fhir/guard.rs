@@ -2,11 +2,9 @@
 
 use causeway_access::audit_event::{Act, Event};
 use causeway_access::opened::{self, Opened};
-pub(super) use causeway_access::patient_of;
-use causeway_access::{Reach, Reader};
+use causeway_access::{Reach, Reader, Sealed};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use serde_json::Value;
 
 /// Opens the record of the person whom a Patient belongs to; `None` for the operator, whom nothing limits.
 ///
@@ -65,30 +63,29 @@ pub(super) fn events(
     if patients.is_empty() { vec![one("")] } else { patients.iter().map(|p| one(p)).collect() }
 }
 
-/// Writes one entry for each Patient found, or one about nobody, before the operator is shown anything.
+/// Gives the operator what was read, after one entry for each Patient whom it is about, or one about nobody.
 ///
 /// # Errors
 /// 503.
-pub(super) async fn write(
+pub(super) async fn tell<T>(
     state: &Shared,
     reader: &Reader,
     act: Act,
     what: &str,
     query: &str,
-    patients: &[String],
-) -> Answer<()> {
-    opened::write(&state.gate, &events(state, reader, act, what, query, patients)).await
+    (sealed, patients): (Sealed<T>, Vec<String>),
+) -> Answer<T> {
+    sealed.open(&state.gate, |_| events(state, reader, act, what, query, &patients)).await
 }
 
-/// Every Patient whom the entries of a Bundle are about, each once.
-pub(super) fn patients_of(bundle: &Value) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for entry in bundle["entry"].as_array().into_iter().flatten() {
-        if let Some(patient) = patient_of(&entry["resource"])
-            && !found.iter().any(|p| p == patient)
-        {
-            found.push(patient.to_owned());
-        }
-    }
-    found
+/// The answer that there is nothing, or nothing for this reader, after it is written down.
+///
+/// # Errors
+/// 503 where it can't be written down.
+pub(super) async fn absent(state: &Shared, reader: &Reader, act: Act, what: &str) -> Answer<Problem> {
+    let mut event: Event = reader.event(&state.gate, act);
+    event.data = vec![what.to_owned()];
+    event.refused = "not-found".to_owned();
+    opened::write(&state.gate, &[event]).await?;
+    Ok(Problem::not_found("resource"))
 }

@@ -2,9 +2,9 @@
 
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
+use causeway_access::Reader;
 use causeway_access::audit_event::Act;
 use causeway_access::record::HistoryQuery;
-use causeway_access::{Reader, Sealed, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde_json::{Value, json};
@@ -24,37 +24,43 @@ pub(super) async fn of_one(
     let entity = format!("{}/{id}/_history", type_of(&kind)?);
     let base = base(&state, &headers);
     let (wanted, root) = ((kind.clone(), id.clone()), base.clone());
-    let bundle = state
-        .blocking(move |s| {
-            s.gate.shelf.record_for_fhir().history_bundle(&wanted.0, &wanted.1, &root).map_err(record_problem)
-        })
-        .await?;
-    let Some(bundle) = bundle else {
+    let bundle = state.blocking(move |s| s.gate.shelf.history(&wanted.0, &wanted.1, &root)).await?;
+    let Some(bundle) = bundle.present() else {
         let own = match kind.as_str() {
             "Patient" => golden::read(&state, &reader, Act::VersionRead, &id).await?,
             _ => None,
         };
         // A person's own Patient is made of the others, whose history is theirs: what stands is all there is.
-        let own = own.ok_or_else(|| Problem::not_found("resource"))?;
+        let Some(own) = own else {
+            return Err(guard::absent(&state, &reader, Act::VersionRead, &entity).await?);
+        };
         let bundle = json!({"resourceType": "Bundle", "type": "history", "total": 1, "entry": [{
             "fullUrl": format!("{base}/Patient/{id}"), "resource": own,
             "request": {"method": "PUT", "url": format!("Patient/{id}")}, "response": {"status": "200"}}]});
         return Ok(answer(StatusCode::OK, &bundle));
     };
-    let patients = guard::patients_of(&bundle);
+    let patients = bundle.patients();
     if reader.operator {
-        guard::write(&state, &reader, Act::VersionRead, &entity, "", &patients).await?;
+        let bundle = guard::tell(&state, &reader, Act::VersionRead, &entity, "", (bundle, patients)).await?;
         return Ok(answer(StatusCode::OK, &bundle));
     }
-    let patient = patients.first().ok_or_else(|| Problem::not_found("resource"))?;
-    let opened = guard::open(&state, &reader, patient, &entity).await?;
-    let mut opened = opened.ok_or_else(|| Problem::not_found("resource"))?;
-    let shown = opened.show_version(bundle);
-    if !shown["entry"].as_array().is_some_and(|e| e.iter().any(|e| e.get("request").is_some())) {
-        return Err(Problem::not_found("resource"));
-    }
+    let opened = match patients.first() {
+        Some(patient) => guard::open(&state, &reader, patient, &entity).await?,
+        None => None,
+    };
+    let Some(mut opened) = opened else {
+        return Err(guard::absent(&state, &reader, Act::VersionRead, &entity).await?);
+    };
+    let shown = bundle.map(|bundle| {
+        let shown = opened.show_version(bundle);
+        let entries = shown["entry"].as_array()?;
+        entries.iter().any(|e| e.get("request").is_some()).then_some(shown)
+    });
+    let Some(shown) = shown.present() else {
+        return Err(guard::absent(&state, &reader, Act::VersionRead, &entity).await?);
+    };
     let tell = |_: &Value| (vec![entity], Vec::new());
-    let shown = opened.disclose(&state.gate, &reader, Act::VersionRead, Sealed::new(shown), tell).await?;
+    let shown = opened.disclose(&state.gate, &reader, Act::VersionRead, shown, tell).await?;
     Ok(answer(StatusCode::OK, &shown))
 }
 
@@ -110,21 +116,19 @@ async fn of_many(state: Shared, reader: Reader, headers: HeaderMap, params: Para
     let base = base(&state, &headers);
     let path = if kind.is_empty() { format!("{base}/_history") } else { format!("{base}/{kind}/_history") };
     let root = base.clone();
-    let page = state
-        .blocking(move |s| {
-            s.gate.shelf.record_for_fhir().history_of_all(&query, &root).map_err(record_problem)
-        })
-        .await?;
-    let mut bundle = page.bundle;
-    let mut links = vec![json!({"relation": "self", "url": query::url(&path, &params)})];
-    if let Some(next) = page.next {
-        let mut given: Params = params.iter().filter(|(name, _)| name != "_page").cloned().collect();
-        given.push(("_page".to_owned(), next.to_string()));
-        links.push(json!({"relation": "next", "url": query::url(&path, &given)}));
-    }
-    bundle["link"] = links.into();
-    let patients = guard::patients_of(&bundle);
+    let page = state.blocking(move |s| s.gate.shelf.history_of_all(&query, &root)).await?;
+    let patients = page.patients();
+    let linked = page.map(|mut page| {
+        let mut links = vec![json!({"relation": "self", "url": query::url(&path, &params)})];
+        if let Some(next) = page.next {
+            let mut given: Params = params.iter().filter(|(name, _)| name != "_page").cloned().collect();
+            given.push(("_page".to_owned(), next.to_string()));
+            links.push(json!({"relation": "next", "url": query::url(&path, &given)}));
+        }
+        page.bundle["link"] = links.into();
+        page.bundle
+    });
     let entity = if kind.is_empty() { "_history".to_owned() } else { format!("{kind}/_history") };
-    guard::write(&state, &reader, Act::VersionRead, &entity, "", &patients).await?;
+    let bundle = guard::tell(&state, &reader, Act::VersionRead, &entity, "", (linked, patients)).await?;
     Ok(answer(StatusCode::OK, &bundle))
 }

@@ -65,30 +65,29 @@ async fn shown(
     reader: &Reader,
     act: Act,
     entity: String,
-    mut version: Version,
+    version: Sealed<Version>,
 ) -> Answer<Version> {
-    let patient = guard::patient_of(&version.resource).map(str::to_owned);
-    let Some(patient) = patient else {
+    let patients = version.patients();
+    let Some(patient) = patients.first() else {
         // What is about nobody is seen by way of what refers to it: on its own it could tell of a withheld item.
         if !reader.operator {
-            return Err(Problem::not_found("resource"));
+            return Err(guard::absent(state, reader, act, &entity).await?);
         }
-        guard::write(state, reader, act, &entity, "", &[]).await?;
-        return Ok(version);
+        return guard::tell(state, reader, act, &entity, "", (version, patients)).await;
     };
-    match guard::open(state, reader, &patient, &entity).await? {
-        None => guard::write(state, reader, act, &entity, "", &[patient]).await?,
-        Some(mut opened) => {
-            let mut bundle = json!({"entry": [{"resource": version.resource}]});
-            bundle = opened.show_version(bundle);
-            let shown = bundle["entry"].as_array_mut().and_then(|e| e.first_mut());
-            let shown = shown.map(|e| e["resource"].take()).filter(|r| !r.is_null());
-            version.resource = shown.ok_or_else(|| Problem::not_found("resource"))?;
-            let tell = |_: &Version| (vec![entity], Vec::new());
-            version = opened.disclose(&state.gate, reader, act, Sealed::new(version), tell).await?;
-        }
-    }
-    Ok(version)
+    let Some(mut opened) = guard::open(state, reader, patient, &entity).await? else {
+        return guard::tell(state, reader, act, &entity, "", (version, patients)).await;
+    };
+    let cut = version.map(|mut version| {
+        let bundle = json!({"entry": [{"resource": version.resource.take()}]});
+        let mut bundle = opened.show_version(bundle);
+        version.resource = bundle["entry"].as_array_mut()?.first_mut()?["resource"].take();
+        (!version.resource.is_null()).then_some(version)
+    });
+    let Some(version) = cut.present() else {
+        return Err(guard::absent(state, reader, act, &entity).await?);
+    };
+    opened.disclose(&state.gate, reader, act, version, |_| (vec![entity], Vec::new())).await
 }
 
 pub(super) async fn read(
@@ -105,21 +104,19 @@ pub(super) async fn read(
         return Err(Problem::invalid("id", "an id is 1 to 64 letters, digits, hyphens and full stops"));
     }
     let wanted = (kind.clone(), id.clone());
-    let version = state
-        .blocking(move |s| {
-            s.gate.shelf.record_for_fhir().read_resource(&wanted.0, &wanted.1).map_err(record_problem)
-        })
-        .await?;
-    let Some(version) = version else {
+    let version = state.blocking(move |s| s.gate.shelf.resource(&wanted.0, &wanted.1)).await?;
+    let Some(version) = version.present() else {
         let own = match kind.as_str() {
             "Patient" => golden::read(&state, &reader, Act::Read, &id).await?,
             _ => None,
         };
-        return versioned(own.ok_or_else(|| Problem::not_found("resource"))?, &headers, &params);
+        return match own {
+            Some(own) => versioned(own, &headers, &params),
+            None => Err(guard::absent(&state, &reader, Act::Read, &entity).await?),
+        };
     };
-    let state_of = version.state;
     let version = shown(&state, &reader, Act::Read, entity, version).await?;
-    match state_of {
+    match version.state {
         VersionState::Told | VersionState::Late => versioned(version.resource, &headers, &params),
         VersionState::Superseded => Err(gone("its source no longer tells it; its history is kept")),
         VersionState::Deleted => Err(gone("its source has deleted it; its history is kept")),
@@ -136,13 +133,11 @@ pub(super) async fn vread(
     negotiate(&headers, param(&params, "_format"))?;
     reader.require_scope(&kind, false)?;
     let entity = format!("{}/{id}/_history/{number}", type_of(&kind)?);
-    let (wanted, asked) = ((kind.clone(), id.clone()), number.parse::<u32>());
-    let version = match asked {
+    let wanted = (kind.clone(), id.clone());
+    let version = match number.parse::<u32>() {
         Ok(asked) => {
-            let read = state.blocking(move |s| {
-                s.gate.shelf.record_for_fhir().vread(&wanted.0, &wanted.1, asked).map_err(record_problem)
-            });
-            read.await?
+            let read = state.blocking(move |s| s.gate.shelf.version(&wanted.0, &wanted.1, asked));
+            read.await?.present()
         }
         Err(_) => None,
     };
@@ -152,7 +147,9 @@ pub(super) async fn vread(
             return versioned(own, &headers, &params);
         }
     }
-    let version = version.ok_or_else(|| Problem::not_found("version of a resource"))?;
+    let Some(version) = version else {
+        return Err(guard::absent(&state, &reader, Act::VersionRead, &entity).await?);
+    };
     let version = shown(&state, &reader, Act::VersionRead, entity, version).await?;
     versioned(version.resource, &headers, &params)
 }

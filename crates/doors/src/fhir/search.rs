@@ -3,12 +3,11 @@
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
+use causeway_access::Reader;
 use causeway_access::audit_event::Act;
 use causeway_access::record::SearchOptions;
-use causeway_access::{Reader, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use serde_json::Value;
 
 use super::format::in_form;
 use super::query::Params;
@@ -95,23 +94,14 @@ async fn search(
         return Ok(in_form(within::search(&state, &reader, kind, params, options, raw).await?, form));
     }
     let of_patients = kind == "Patient";
-    let page = state
-        .blocking(move |s| {
-            s.gate.shelf.record_for_fhir().search(&kind, &params, &options).map_err(record_problem)
-        })
-        .await?;
-    let mut patients = guard::patients_of(&page.bundle);
+    let page = state.blocking(move |s| s.gate.shelf.search(&kind, &params, &options)).await?;
+    let mut patients = page.patients();
     if of_patients {
         // What is found is made of the sources' Patients; the access log is kept under these.
-        let entries = page.bundle["entry"].as_array().into_iter().flatten();
-        let found: Vec<&Value> = entries.filter(|e| e["search"]["mode"] == "match").collect();
-        patients.retain(|p| !found.iter().any(|e| e["resource"]["id"] == p.as_str()));
-        for key in &page.matches {
-            if !patients.contains(&key.id) {
-                patients.push(key.id.clone());
-            }
-        }
+        let (found, matches) = (page.found(), page.matches());
+        patients.retain(|p| !found.contains(p));
+        patients.extend(matches);
     }
-    guard::write(&state, &reader, Act::Query, "", &raw, &patients).await?;
+    let page = guard::tell(&state, &reader, Act::Query, "", &raw, (page, patients)).await?;
     Ok(in_form(answer(StatusCode::OK, &page.bundle), form))
 }

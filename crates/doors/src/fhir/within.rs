@@ -8,7 +8,7 @@ use axum::response::Response;
 use causeway_access::audit_event::Act;
 use causeway_access::opened::{self, Opened, announcement};
 use causeway_access::record::{PersonQuery, SearchOptions, View};
-use causeway_access::{Reach, Reader, Sealed, record_problem};
+use causeway_access::{Reach, Reader, Sealed, patient_of, record_problem};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde_json::{Value, json};
@@ -61,34 +61,45 @@ pub(super) async fn search(
         }
         _ => found(state, reader, &params, &options).await?,
     };
-    let mut entries = Vec::new();
+    let mut entries = Sealed::new(Vec::new());
     for (at, one) in opened.iter().enumerate() {
         let mut found = within(state, one, &kind, &params, &options).await?;
         if kind == "Patient" {
             found = one_patient(state, one, found, &options).await?;
         }
-        // What is included is no wider than the token.
-        found.retain(|e| {
-            let kind = e["resource"]["resourceType"].as_str().unwrap_or_default();
-            e["search"]["mode"] != "include" || reader.require_scope(kind, false).is_ok()
+        entries = entries.zip(found).map(|(mut entries, mut found)| {
+            // What is included is no wider than the token.
+            found.retain(|e| {
+                let kind = e["resource"]["resourceType"].as_str().unwrap_or_default();
+                e["search"]["mode"] != "include" || reader.require_scope(kind, false).is_ok()
+            });
+            entries.extend(found.into_iter().map(|entry| (at, entry)));
+            entries
         });
-        entries.extend(found.into_iter().map(|entry| (at, entry)));
     }
-    let mut page = Page::of(entries, &params)?;
-    if kind == "Patient" && !page.only_count {
+    let mut people = None;
+    let page = entries.map(|entries| Page::of(entries, &params)).transpose()?.map(|page| {
+        people = (!page.only_count).then(|| page.people.clone());
+        page
+    });
+    if let Some(people) = people.as_ref().filter(|_| kind == "Patient") {
         // Whoever is on another page is told there, to whoever asks for it.
         let mut at = 0..;
-        opened.retain(|_| at.next().is_some_and(|at| page.people.contains(&at)));
+        opened.retain(|_| at.next().is_some_and(|at| people.contains(&at)));
     }
-    if !page.only_count && opened.iter().any(Opened::announces) {
-        page.shown.push(announcement());
-    }
-    let mut bundle = page.bundle(&kind, &params, &options);
-    cut(&mut bundle, &params)?;
+    let announced = people.is_some() && opened.iter().any(Opened::announces);
+    let bundle = page.map(|mut page| {
+        if announced {
+            page.shown.push(announcement());
+        }
+        let mut bundle = page.bundle(&kind, &params, &options);
+        cut(&mut bundle, &params).map(|()| bundle)
+    });
+    let bundle = bundle.transpose()?;
     let mut reader = reader.clone();
     reader.line = raw;
-    let sealed = Sealed::new(bundle);
-    let bundle = opened::disclose_all(&mut opened, &state.gate, &reader, Act::Query, sealed).await?;
+    let tell = |_: &Value| Vec::new();
+    let bundle = opened::disclose_all(&mut opened, &state.gate, &reader, Act::Query, bundle, tell).await?;
     Ok::<Response, Problem>(answer(StatusCode::OK, &bundle))
 }
 
@@ -102,15 +113,9 @@ async fn person_param(state: &Shared, params: &Params) -> Answer<Option<Vec<Stri
         return Ok(Some(vec![id]));
     }
     let text = value.rsplit('|').next().unwrap_or_default().to_owned();
-    let query = PersonQuery { text, limit: 2, ..PersonQuery::default() };
-    let rows = state
-        .blocking(move |s| s.gate.shelf.record_for_fhir().persons(&query).map_err(record_problem))
-        .await?;
-    let [row] = rows.as_slice() else { return Ok(Some(Vec::new())) };
-    let id = row.id.clone();
-    let view =
-        state.blocking(move |s| s.gate.shelf.record_for_fhir().person(&id).map_err(record_problem)).await?;
-    Ok(Some(view.map(|v| vec![v.display_patient]).unwrap_or_default()))
+    let query = PersonQuery { text, ..PersonQuery::default() };
+    let found = state.blocking(move |s| s.gate.shelf.only_person(&query)).await?;
+    Ok(Some(found.map(|(_, patient)| patient).into_iter().collect()))
 }
 
 /// Everyone whom a search for Patients finds and the reader may see. Whom a reader may not see is not there.
@@ -126,13 +131,9 @@ async fn found(
     let mut asked: Params = params.iter().filter(|(name, _)| !paging(name)).cloned().collect();
     asked.push(("_count".to_owned(), PEOPLE_MAX.to_string()));
     let options = options.clone();
-    let page = state
-        .blocking(move |s| {
-            s.gate.shelf.record_for_fhir().search("Patient", &asked, &options).map_err(record_problem)
-        })
-        .await?;
+    let page = state.blocking(move |s| s.gate.shelf.search("Patient", &asked, &options)).await?;
     let mut out: Vec<Opened> = Vec::new();
-    for patient in page.matches.iter().map(|key| &key.id) {
+    for patient in &page.matches() {
         if out.iter().any(|o| o.patients.contains(patient)) {
             continue;
         }
@@ -183,18 +184,18 @@ async fn within(
     kind: &str,
     params: &Params,
     options: &SearchOptions,
-) -> Answer<Vec<Value>> {
+) -> Answer<Sealed<Vec<Value>>> {
     // A value that names a withheld item finds nothing, as if it did not exist.
     let names_hidden = |value: &str| {
         let reference = value.rsplit("/fhir/").next().unwrap_or(value);
         reference.contains('/') && opened.hides(reference)
     };
     if params.iter().any(|(_, value)| names_hidden(value)) {
-        return Ok(Vec::new());
+        return Ok(Sealed::new(Vec::new()));
     }
     let mut asked: Params = params.iter().filter(|(name, _)| !paging(name)).cloned().collect();
     asked.push(("_count".to_owned(), COUNT_MAX.to_string()));
-    let mut out: Vec<Value> = Vec::new();
+    let mut out: Sealed<Vec<Value>> = Sealed::new(Vec::new());
     let mut next: Option<String> = None;
     for _ in 0..PAGES_MAX {
         let mut params = asked.clone();
@@ -202,32 +203,12 @@ async fn within(
             params.push(("_page".to_owned(), token));
         }
         let (kind, options) = (kind.to_owned(), SearchOptions { each_source: true, ..options.clone() });
-        let page = state
-            .blocking(move |s| {
-                s.gate.shelf.record_for_fhir().search(&kind, &params, &options).map_err(record_problem)
-            })
-            .await?;
-        let mut bundle = page.bundle;
-        for mut entry in bundle["entry"].as_array_mut().map(std::mem::take).unwrap_or_default() {
-            let resource = entry["resource"].take();
-            if resource["resourceType"] == "OperationOutcome" {
-                continue;
-            }
-            // A search for people may find others on the same page: each is shown by their own decision.
-            let other = guard::patient_of(&resource).is_some_and(|p| !opened.patients.iter().any(|o| o == p));
-            if other {
-                continue;
-            }
-            if let Some(resource) = opened.show(resource) {
-                entry["resource"] = resource;
-                let twice = entry["search"]["mode"] == "include"
-                    && out.iter().any(|e| e["fullUrl"] == entry["fullUrl"]);
-                if !twice {
-                    out.push(entry);
-                }
-            }
-        }
-        next = page.next;
+        let page = state.blocking(move |s| s.gate.shelf.search(&kind, &params, &options)).await?;
+        next = page.next();
+        out = out.zip(page).map(|(mut out, page)| {
+            take_shown(opened, page.bundle, &mut out);
+            out
+        });
         if next.is_none() {
             break;
         }
@@ -235,24 +216,52 @@ async fn within(
     Ok(out)
 }
 
+/// Adds the entries of a page that the reader may see, each once.
+fn take_shown(opened: &Opened, mut bundle: Value, out: &mut Vec<Value>) {
+    for mut entry in bundle["entry"].as_array_mut().map(std::mem::take).unwrap_or_default() {
+        let resource = entry["resource"].take();
+        if resource["resourceType"] == "OperationOutcome" {
+            continue;
+        }
+        // A search for people may find others on the same page: each is shown by their own decision.
+        let other = patient_of(&resource).is_some_and(|p| !opened.patients.iter().any(|o| o == p));
+        if other {
+            continue;
+        }
+        if let Some(resource) = opened.show(resource) {
+            entry["resource"] = resource;
+            let twice =
+                entry["search"]["mode"] == "include" && out.iter().any(|e| e["fullUrl"] == entry["fullUrl"]);
+            if !twice {
+                out.push(entry);
+            }
+        }
+    }
+}
+
 /// One Patient for the person, made of what is shown of her sources' Patients, where they were not asked for by their ids.
 async fn one_patient(
     state: &Shared,
     opened: &Opened,
-    found: Vec<Value>,
+    found: Sealed<Vec<Value>>,
     options: &SearchOptions,
-) -> Answer<Vec<Value>> {
-    let (matches, mut out): (Vec<Value>, Vec<Value>) =
-        found.into_iter().partition(|e| e["search"]["mode"] != "include");
-    if matches.is_empty() {
-        return Ok(out);
-    }
+) -> Answer<Sealed<Vec<Value>>> {
     let sources = golden::sources(state, &opened.person).await?;
-    if let Some(one) = sources.as_ref().and_then(|sources| golden::shown(sources, Some(opened))) {
-        let url = format!("{}/Patient/{}", options.base, opened.person);
-        out.insert(0, json!({"fullUrl": url, "resource": one, "search": {"mode": "match"}}));
-    }
-    Ok(out)
+    let Some(sources) = sources else { return Ok(found.map(|found| split(found).1)) };
+    let url = format!("{}/Patient/{}", options.base, opened.person);
+    Ok(found.zip(sources).map(|(found, sources)| {
+        let (matches, mut out) = split(found);
+        let one = golden::shown(&sources, Some(opened)).filter(|_| !matches.is_empty());
+        if let Some(one) = one {
+            out.insert(0, json!({"fullUrl": url, "resource": one, "search": {"mode": "match"}}));
+        }
+        out
+    }))
+}
+
+/// What matches, and what it includes.
+fn split(found: Vec<Value>) -> (Vec<Value>, Vec<Value>) {
+    found.into_iter().partition(|e| e["search"]["mode"] != "include")
 }
 
 /// The page that was asked for.

@@ -6,6 +6,7 @@ use axum::Extension;
 use axum::extract::{Path, Query as Parameters, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use causeway_access::Sealed;
 use causeway_access::audit_event::Act;
 use causeway_broker::delivery::fetch::{self, FetchError};
 use causeway_broker::state::Shared;
@@ -38,25 +39,32 @@ impl Nrl {
         search: &Search,
         any_type: bool,
         what: &str,
-    ) -> Answer<(Vec<Pointer>, Person)> {
+    ) -> Answer<(Sealed<Vec<Pointer>>, Person)> {
         let mut person = Person::open(state, &client.reader, &search.nhs_number).await?;
         if !person.may_be_told(state, &client.reader, what).await? {
-            return Ok((Vec::new(), person));
+            return Ok((Sealed::new(Vec::new()), person));
         }
         let asked = search.clone();
         let mut found = self.stored(move |s| s.find(&asked)).await?;
         found.retain(|pointer| person.shows(pointer));
-        let held = person.held(state)?;
-        let local = local::pointers(state, &base(state, &client.reader), &search.nhs_number, &held);
-        found.extend(local.into_iter().filter(|p| {
-            let by = search.custodian.as_ref().is_none_or(|c| *c == p.custodian);
-            by && (search.types.contains(&p.kind) || (any_type && sees(client, p)))
-        }));
+        let found = person.held(state)?.map(|held| {
+            let local = local::pointers(state, &base(state, &client.reader), &search.nhs_number, &held);
+            found.extend(local.into_iter().filter(|p| {
+                let by = search.custodian.as_ref().is_none_or(|c| *c == p.custodian);
+                by && (search.types.contains(&p.kind) || (any_type && sees(client, p)))
+            }));
+            found
+        });
         Ok((found, person))
     }
 
     /// One pointer that the reader may see.
-    async fn one(self: &Arc<Self>, state: &Shared, client: &Client, id: &str) -> Answer<(Pointer, Person)> {
+    async fn one(
+        self: &Arc<Self>,
+        state: &Shared,
+        client: &Client,
+        id: &str,
+    ) -> Answer<(Sealed<Pointer>, Person)> {
         let wanted = id.to_owned();
         let stored = self.stored(move |s| s.get(&wanted)).await?;
         let number = match &stored {
@@ -75,17 +83,16 @@ impl Nrl {
             return Err(self.refuse(Refusal::denied("Access to what is held of this person is refused")));
         }
         let pointer = match stored {
-            Some(pointer) => Some(pointer).filter(|pointer| person.shows(pointer)),
-            None => {
-                let held = person.held(state)?;
+            Some(pointer) => Sealed::new(Some(pointer).filter(|pointer| person.shows(pointer))),
+            None => person.held(state)?.map(|held| {
                 let held = local::pointers(state, &base(state, &client.reader), &number, &held);
                 held.into_iter().find(|p| p.id == id)
-            }
+            }),
         };
-        let pointer = pointer.ok_or_else(missing)?;
-        match sees(client, &pointer) {
-            true => Ok((pointer, person)),
-            false => Err(self.refuse(Refusal::denied(denied))),
+        let pointer = pointer.present().ok_or_else(missing)?;
+        match pointer.map(|pointer| sees(client, &pointer).then_some(pointer)).present() {
+            Some(pointer) => Ok((pointer, person)),
+            None => Err(self.refuse(Refusal::denied(denied))),
         }
     }
 }
@@ -108,7 +115,7 @@ pub(super) async fn count(
     }
     let search = query.search(Side::Consumer, Form::Address, &client.who.types).map_err(|r| nrl.refuse(r))?;
     let (found, mut person) = nrl.found(&state, &client, &search, true, "pointers").await?;
-    person.disclose(&state, &client.reader, Act::Query, Vec::new()).await?;
+    let found = person.disclose(&state, &client.reader, Act::Query, found, |_| Vec::new()).await?;
     let bundle = json!({"resourceType": "Bundle", "type": "searchset", "total": found.len()});
     Ok(body(StatusCode::OK, &bundle))
 }
@@ -120,7 +127,8 @@ pub(super) async fn read(
     Path(id): Path<String>,
 ) -> Answer {
     let (pointer, mut person) = nrl.one(&state, &client, &id).await?;
-    person.disclose(&state, &client.reader, Act::Read, vec![reference(&id)]).await?;
+    let data = |_: &Pointer| vec![reference(&id)];
+    let pointer = person.disclose(&state, &client.reader, Act::Read, pointer, data).await?;
     Ok(body(StatusCode::OK, &pointer.resource))
 }
 
@@ -133,13 +141,21 @@ pub(super) async fn retrieve(
     Path(id): Path<String>,
 ) -> Answer<Response> {
     let (pointer, mut person) = nrl.one(&state, &client, &id).await?;
-    let url = pointer.resource["content"][0]["attachment"]["url"].as_str().unwrap_or_default().to_owned();
-    if url.starts_with(&format!("{}/fhir/", base(&state, &client.reader))) {
+    let own = format!("{}/fhir/", base(&state, &client.reader));
+    let mut is_here = false;
+    let place = pointer.map(|pointer| {
+        let url = pointer.resource["content"][0]["attachment"]["url"].as_str().unwrap_or_default().to_owned();
+        is_here = url.starts_with(&own);
+        (url, pointer.custodian)
+    });
+    let act = if is_here { Act::Read } else { Act::Export };
+    let data = |_: &(String, String)| vec![reference(&id)];
+    let (url, custodian) = person.disclose(&state, &client.reader, act, place, data).await?;
+    if is_here {
         let place = HeaderValue::from_str(&url).map_err(|_| Problem::internal())?;
         return Ok((StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response());
     }
-    person.disclose(&state, &client.reader, Act::Export, vec![reference(&id)]).await?;
-    let fetched = fetch::fetch(&state, &url).await.map_err(|error| failed(&error, &pointer.custodian))?;
+    let fetched = fetch::fetch(&state, &url).await.map_err(|error| failed(&error, &custodian))?;
     let media_type = HeaderValue::from_str(&fetched.media_type)
         .unwrap_or(HeaderValue::from_static("application/octet-stream"));
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, media_type)], fetched.body).into_response())

@@ -3,7 +3,6 @@
 
 use causeway_access::CodeSystem;
 use causeway_access::opened::organisation_of;
-use causeway_access::record_problem;
 use causeway_broker::state::Shared;
 use causeway_host::problem::Answer;
 use causeway_locator::codes::{
@@ -33,39 +32,7 @@ pub(super) fn pointers(state: &Shared, base: &str, nhs_number: &str, held: &[Val
 pub(super) async fn subject_of(state: &Shared, id: &str) -> Answer<Option<String>> {
     let cut = id.len().checked_sub(ID_CHARS).filter(|at| id.is_char_boundary(*at));
     let Some(resource_id) = cut.and_then(|at| id.get(at..)).map(str::to_owned) else { return Ok(None) };
-    let found = state.blocking(move |s| {
-        for kind in ["Patient", "DocumentReference"] {
-            let Some(version) =
-                s.gate.shelf.record_for_fhir().read_resource(kind, &resource_id).map_err(record_problem)?
-            else {
-                continue;
-            };
-            let patient = match kind {
-                "Patient" => Some(resource_id.clone()),
-                _ => {
-                    let subject = version.resource["subject"]["reference"].as_str().unwrap_or_default();
-                    subject.strip_prefix("Patient/").map(str::to_owned)
-                }
-            };
-            let Some(sources) = patient
-                .map(|p| s.gate.shelf.record_for_fhir().sources(&p))
-                .transpose()
-                .map_err(record_problem)?
-            else {
-                continue;
-            };
-            let patients = sources.map(|s| s.patients).unwrap_or_default();
-            return Ok::<_, causeway_host::Problem>(patients.iter().find_map(|p| number_of(&p.resource)));
-        }
-        Ok(None)
-    });
-    found.await
-}
-
-fn number_of(patient: &Value) -> Option<String> {
-    let identifiers = patient["identifier"].as_array()?;
-    let number = identifiers.iter().find(|i| i["system"] == NHS_NUMBER)?;
-    number["value"].as_str().map(str::to_owned)
+    state.blocking(move |s| s.gate.shelf.number_about(&resource_id)).await
 }
 
 /// Identifier of the organisation that told a resource, in the register that its code is from.

@@ -3,11 +3,11 @@
 use axum::http::StatusCode;
 use causeway_access::audit_event::{Act, Event};
 use causeway_access::opened::{self, Opened};
-use causeway_access::record::{PersonQuery, SearchOptions};
-use causeway_access::{Reach, Reader, Sealed, record_problem};
+use causeway_access::record::PersonQuery;
+use causeway_access::{Reach, Reader, Sealed};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
-use causeway_locator::{NHS_NUMBER, Pointer};
+use causeway_locator::Pointer;
 use serde_json::{Value, json};
 
 /// A person, opened for one reader. Nobody where the record does not hold her; several where the record holds several with
@@ -22,13 +22,8 @@ impl Person {
     pub(super) async fn open(state: &Shared, reader: &Reader, nhs_number: &str) -> Answer<Self> {
         let (asks, number) = (reader.clone(), nhs_number.to_owned());
         let opened = state.blocking(move |s| -> Result<Vec<Opened>, Problem> {
-            let params = [("identifier".to_owned(), format!("{NHS_NUMBER}|{number}"))];
-            let record = s.gate.shelf.record_for_fhir();
-            let found =
-                record.search("Patient", &params, &SearchOptions::default()).map_err(record_problem)?;
-            let people = found.bundle["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let people = people.iter().filter_map(|e| e["resource"]["id"].as_str());
-            people.map(|id| opened::open(&s.gate, &asks, id, Reach::Find)).collect()
+            let people = s.gate.shelf.people_numbered(&number)?;
+            people.iter().map(|id| opened::open(&s.gate, &asks, id, Reach::Find)).collect()
         });
         Ok(Self { nhs_number: nhs_number.to_owned(), opened: opened.await? })
     }
@@ -52,10 +47,10 @@ impl Person {
     ///
     /// # Errors
     /// 503 where the record can't be read.
-    pub(super) fn held(&self, state: &Shared) -> Answer<Vec<Value>> {
-        let held: Answer<Vec<Vec<Value>>> =
-            self.opened.iter().map(|opened| opened.resources_for_fhir(&state.gate)).collect();
-        held.map(|all| all.into_iter().flatten().collect())
+    pub(super) fn held(&self, state: &Shared) -> Answer<Sealed<Vec<Value>>> {
+        let held: Answer<Vec<Sealed<Vec<Value>>>> =
+            self.opened.iter().map(|opened| opened.resources(&state.gate)).collect();
+        Ok(Sealed::all(held?).map(|all| all.into_iter().flatten().collect()))
     }
 
     /// A pointer as the reader may see it, by what it tells of itself.
@@ -66,25 +61,28 @@ impl Person {
         })
     }
 
-    /// Writes that something is about to be told of her. Where that can't be written, nothing is told.
+    /// Gives out what was found of her, after it is written down. `data` says what it is.
     ///
     /// # Errors
-    /// 503.
-    pub(super) async fn disclose(
+    /// 503: nothing is given out.
+    pub(super) async fn disclose<T>(
         &mut self,
         state: &Shared,
         reader: &Reader,
         act: Act,
-        data: Vec<String>,
-    ) -> Answer<()> {
+        found: Sealed<T>,
+        data: impl FnOnce(&T) -> Vec<String>,
+    ) -> Answer<T> {
         if self.opened.is_empty() {
-            return write(state, reader, act, &self.nhs_number, data).await;
+            let events = events(state, reader, act, &self.nhs_number).await?;
+            return found
+                .open(&state.gate, |found| {
+                    let data = data(found);
+                    events.into_iter().map(|event| Event { data: data.clone(), ..event }).collect()
+                })
+                .await;
         }
-        for opened in &mut self.opened {
-            let tell = |(): &()| (data.clone(), Vec::new());
-            opened.disclose(&state.gate, reader, act, Sealed::new(()), tell).await?;
-        }
-        Ok(())
+        opened::disclose_all(&mut self.opened, &state.gate, reader, act, found, data).await
     }
 }
 
@@ -100,33 +98,28 @@ pub(super) async fn write(
     nhs_number: &str,
     data: Vec<String>,
 ) -> Answer<()> {
-    let mut event = reader.event(&state.gate, act);
-    event.patient = patient_of(state, nhs_number).await?;
-    event.nhs_number = nhs_number.to_owned();
-    event.data = data;
-    let query = PersonQuery { text: nhs_number.to_owned(), ..PersonQuery::default() };
-    let patients = match nhs_number {
-        "" => Vec::new(),
-        _ => state.blocking(move |s| s.gate.shelf.persons(&query)).await?.patients(),
-    };
-    let mut events: Vec<Event> =
-        patients.into_iter().map(|patient| Event { patient, ..event.clone() }).collect();
-    if events.is_empty() {
-        events.push(event);
-    }
+    let mut events = events(state, reader, act, nhs_number).await?;
+    events.iter_mut().for_each(|event| event.data.clone_from(&data));
     opened::write(&state.gate, &events).await
 }
 
-/// The Patient under whom the access log of somebody with this NHS number is kept; empty where the record does not hold her.
-async fn patient_of(state: &Shared, nhs_number: &str) -> Answer<String> {
-    let params = [("identifier".to_owned(), format!("{NHS_NUMBER}|{nhs_number}"))];
-    let found = state.blocking(move |s| {
-        let record = s.gate.shelf.record_for_fhir();
-        let found = record.search("Patient", &params, &SearchOptions::default()).map_err(record_problem)?;
-        let person = found.bundle["entry"][0]["resource"]["id"].as_str().unwrap_or_default().to_owned();
-        let sources = record.sources(&person).map_err(record_problem)?;
-        let first = sources.and_then(|s| s.patients.into_iter().next());
-        Ok::<_, Problem>(first.map(|patient| patient.key.id).unwrap_or_default())
-    });
-    found.await
+/// The events of what is done about somebody with this NHS number, whom no decision opened.
+async fn events(state: &Shared, reader: &Reader, act: Act, nhs_number: &str) -> Answer<Vec<Event>> {
+    let mut event = reader.event(&state.gate, act);
+    event.nhs_number = nhs_number.to_owned();
+    let (query, number) =
+        (PersonQuery { text: nhs_number.to_owned(), ..PersonQuery::default() }, nhs_number.to_owned());
+    let (kept_under, patients) = state
+        .blocking(move |s| {
+            let patients = match number.as_str() {
+                "" => Vec::new(),
+                _ => s.gate.shelf.persons(&query)?.patients(),
+            };
+            Ok::<_, Problem>((s.gate.shelf.patient_numbered(&number)?, patients))
+        })
+        .await?;
+    event.patient = kept_under;
+    let of = |patient: String| Event { patient, ..event.clone() };
+    let events: Vec<Event> = patients.into_iter().map(of).collect();
+    Ok(if events.is_empty() { vec![event] } else { events })
 }

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use causeway_access::Reader;
 use causeway_access::audit_event::Act;
 use causeway_broker::state::Shared;
+use causeway_locator::Pointer;
 use causeway_locator::query::{self, Form, Query, Side};
 
 use super::Nrl;
@@ -29,20 +30,24 @@ impl Nrl {
     ) -> Answer {
         let any_type = query.kind.is_none();
         let search = query.search(side, form, &client.who.types).map_err(|r| self.refuse(r))?;
-        let (path, found, person) = match side {
-            Side::Producer => ("producer", self.found_own(client, &search).await?, None),
+        let cut = |found: Vec<Pointer>| {
+            let total = found.len();
+            let (page, next) = query::page(found, search.after.as_deref());
+            (total, page, next)
+        };
+        let data = |page: &[Pointer]| page.iter().map(|p| reference(&p.id)).collect();
+        let (path, (total, page, next)) = match side {
+            Side::Producer => {
+                let found = cut(self.found_own(client, &search).await?);
+                person::write(state, reader, Act::Query, &search.nhs_number, data(&found.1)).await?;
+                ("producer", found)
+            }
             Side::Consumer => {
-                let (found, person) = self.found(state, client, &search, any_type, "pointers").await?;
-                ("consumer", found, Some(person))
+                let (found, mut person) = self.found(state, client, &search, any_type, "pointers").await?;
+                let found = found.map(cut);
+                ("consumer", person.disclose(state, reader, Act::Query, found, |f| data(&f.1)).await?)
             }
         };
-        let total = found.len();
-        let (page, next) = query::page(found, search.after.as_deref());
-        let data = page.iter().map(|p| reference(&p.id)).collect();
-        match person {
-            Some(mut person) => person.disclose(state, reader, Act::Query, data).await?,
-            None => person::write(state, reader, Act::Query, &search.nhs_number, data).await?,
-        }
         let link = format!("{}/{path}/FHIR/R4/DocumentReference?{}", base(state, reader), search.link);
         let entries = page.into_iter().map(|p| p.resource).collect();
         Ok(body(StatusCode::OK, &searchset(entries, total, &link, next)))

@@ -133,7 +133,24 @@ async fn nothing_is_disclosed_that_is_not_audited() {
         let told = if path.starts_with("/messages/") { 2 } else { 1 };
         assert_eq!(count(), before + told, "{path}");
     }
+    // That there is nothing is told to somebody too.
+    let absent = [
+        "/fhir/Observation/none",
+        "/fhir/Patient/none",
+        "/fhir/Patient/none/_history",
+        "/fhir/Patient/none/_history/1",
+        "/fhir/Patient/none/$everything",
+        "/fhir/Patient/none/$summary",
+    ];
+    for path in absent {
+        let before = count();
+        assert_eq!(get(&server, path).await.status, 404, "{path}");
+        assert_eq!(count(), before + 1, "{path}");
+    }
     engine.audit_fails.store(true, Ordering::SeqCst);
+    for path in absent {
+        assert_eq!(get(&server, path).await.status, 503, "{path}");
+    }
     for path in &paths {
         for accept in ["application/json", "text/html"] {
             let reply = call(&server, "GET", path, &[("Accept", accept)], b"").await;
