@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Ok(());
     }
     for (file, text) in files.iter().zip(&texts) {
-        println!("{}", line(file, &definitions.check(text, &options)));
+        println!("{}", line(file, &definitions.check_located(text, &options)));
     }
     Ok(())
 }
@@ -78,7 +78,7 @@ fn collect(path: &Path, into: &mut Vec<PathBuf>) -> std::io::Result<()> {
         for entry in inside {
             collect(&entry, into)?;
         }
-    } else if path.extension().is_some_and(|e| e == "json") {
+    } else if path.extension().is_some_and(|e| e == "json" || e == "xml") {
         into.push(path.to_owned());
     }
     Ok(())

@@ -162,7 +162,7 @@ fn format_of(name: &str) -> Option<&'static str> {
         "positiveInt" => "a whole number from 1 to 2147483647",
         "time" => "hh:mm:ss without a zone",
         "unsignedInt" => "a whole number from 0 to 2147483647",
-        "uuid" => "urn:uuid: and 32 hexadecimal digits as 8-4-4-4-12",
+        "uuid" => "urn:uuid: and 32 hexadecimal digits in lower case as 8-4-4-4-12",
         "string" | "markdown" => {
             "some text that is not blank, without control characters other than tab and line ends"
         }
@@ -202,6 +202,20 @@ fn mend(rule: &str) -> &'static str {
             "Write the narrative as XHTML: close every tag, write & as &amp;, use no scripts or forms."
         }
         "r4/narrative-link" => "Correct the part after #, or give the element that is meant that id.",
+        "r4/narrative-nesting" => {
+            "Put the element where XHTML lets it stand: li in ul or ol, td in tr, no list or table within p or span."
+        }
+        "r4/canonical-absolute" => "Give the whole URL.",
+        "r4/extension-own-url" => "Fix Extension.url to the url of the definition.",
+        "r4/response-required" => "Answer the question, or give the response the status in-progress.",
+        "r4/response-option" => "Use one of the answers that the questionnaire offers.",
+        "r4/response-disabled" => "Leave the answer out, or correct the answer that the condition looks at.",
+        "r4/response-order" | "r4/response-item" => "Put the items where the questionnaire has them.",
+        "r4/structure-slicing" => "Add the element with its slicing before its first slice.",
+        "r4/structure-path" => {
+            "Correct the path: it is that of an element of the type, or of a type below it."
+        }
+        "r4/structure-order" => "Put the elements in the order of the base definition.",
         "inv/ref-1" => "Add the contained resource, or correct the id after #.",
         "inv/dom-3" => "Refer to the contained resource, or leave it out.",
         "profile/unknown" => {
@@ -218,6 +232,11 @@ fn mend(rule: &str) -> &'static str {
             "Check the URL, or give the package that defines the extension (--package)."
         }
         "bundle/reference-unresolved" => "Add the entry that is referred to, or correct the reference.",
+        "bundle/not-in-document" => {
+            "Add the resources that are referred to as entries, under the fullUrl meant."
+        }
+        "bundle/entry-apart" => "Refer to the entry, or leave it out of the document.",
+        "bundle/full-url-type" => "End the fullUrl with the type and the id of the resource.",
         "bundle/reference-ambiguous" => "Give each entry its own fullUrl.",
         _ if rule.starts_with("r4/format-") => "Write the value in the format of its type.",
         _ if rule.starts_with("inv/") => "Change the element so that the rule holds.",

@@ -64,6 +64,8 @@ pub struct Definitions {
     defaults: HashMap<String, String>,
     /// Profiles that every resource of a type is held to (`ImplementationGuide.global`).
     global: HashMap<String, Vec<String>>,
+    /// Questionnaires that responses are held to.
+    questionnaires: HashMap<String, Arc<Value>>,
 }
 
 impl Definitions {
@@ -81,6 +83,7 @@ impl Definitions {
                 code_systems: HashMap::new(),
                 defaults: HashMap::new(),
                 global: HashMap::new(),
+                questionnaires: HashMap::new(),
             };
             for table in [R4_CODES, R4, R4_EXTENSIONS, R4_PROFILES, BACKPORTS] {
                 held.take(Cow::Borrowed(table));
@@ -161,7 +164,7 @@ impl Definitions {
 
     /// Adds StructureDefinitions (differential or snapshot), ValueSets and CodeSystems, takes default profiles from
     /// CapabilityStatements that state requirements, and profiles for all resources of a type from
-    /// ImplementationGuides (`global`). What stands under the same URL is replaced; the version before stays known
+    /// ImplementationGuides (`global`), and Questionnaires for the responses to them. What stands under the same URL is replaced; the version before stays known
     /// under its URL and version. Order doesn't matter within one call. What is no definition is skipped and listed.
     ///
     /// A differential is applied over its base profile, which must be built in or loaded; a base that is not known
@@ -208,6 +211,11 @@ impl Definitions {
                 }
                 "ImplementationGuide" => {
                     take(&crate::rows::global_rows(definition));
+                    None
+                }
+                "Questionnaire" if !text("url").is_empty() => {
+                    take("");
+                    self.questionnaires.insert(text("url").to_owned(), Arc::new(definition.clone()));
                     None
                 }
                 _ => Some(LoadError::NotADefinition),
@@ -298,6 +306,12 @@ impl Definitions {
     /// True where the system is known whole and doesn't have the code.
     pub(crate) fn is_unknown_code(&self, system: &str, code: &str) -> bool {
         self.code_systems.get(system).is_some_and(|codes| !codes.get().contains(code))
+    }
+
+    /// A questionnaire that was loaded, by its URL with or without version.
+    pub(crate) fn questionnaire(&self, url: &str) -> Option<&serde_json::Map<String, Value>> {
+        let held = self.questionnaires.get(url).or_else(|| self.questionnaires.get(url.split_once('|')?.0));
+        held.and_then(|q| q.as_object())
     }
 
     /// The resource type that a structure's canonical URL describes.

@@ -19,6 +19,7 @@ mod expression;
 mod invariants;
 mod languages;
 pub mod limits;
+mod meaning;
 mod places;
 mod primitive;
 mod profiles;

@@ -108,9 +108,9 @@ fn uri(text: &str) -> bool {
     text.strip_prefix("urn:oid:").is_none_or(oid)
 }
 
-/// `[^\s]+(\s[^\s]+)*`
+/// Words parted by single spaces: the specification's prose lets no other white space stand in a code.
 fn code(text: &str) -> bool {
-    !text.is_empty() && text.split(char::is_whitespace).all(|word| !word.is_empty())
+    !text.is_empty() && text.split(' ').all(|word| !word.is_empty() && !word.contains(char::is_whitespace))
 }
 
 /// `[A-Za-z0-9\-.]{1,64}`
@@ -130,11 +130,12 @@ fn oid(text: &str) -> bool {
     root && ok && more > 0
 }
 
+/// R4 writes UUIDs in lower case.
 fn uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, b)| match at {
             8 | 13 | 18 | 23 => b == b'-',
-            _ => b.is_ascii_hexdigit(),
+            _ => b.is_ascii_digit() || matches!(b, b'a'..=b'f'),
         })
 }
 
@@ -353,6 +354,9 @@ mod tests {
         assert!(Primitive::Oid.accepts("urn:oid:1.2.826") && !Primitive::Oid.accepts("1.2.826"));
         assert!(Primitive::Base64Binary.accepts("aGk=") && !Primitive::Base64Binary.accepts("aGk"));
         assert!(!Primitive::Uri.accepts("a b") && !Primitive::Uri.accepts("urn:uuid:7"));
+        let uuid = "urn:uuid:c757873d-ec9a-4326-a141-556f43239520";
+        assert!(Primitive::Uri.accepts(uuid) && !Primitive::Uri.accepts(&uuid.replace("ec9a", "EC9A")));
+        assert!(!Primitive::Code.accepts("a\tb"));
     }
 
     #[test]

@@ -231,6 +231,8 @@ pub(crate) struct ProfileRows {
     /// Business version; empty where the definition has none.
     pub(crate) version: String,
     contexts: Vec<(String, String)>,
+    /// True for an extension that may stand among `modifierExtension` only.
+    modifier: bool,
     /// `x` and `i` rows.
     rules: Vec<String>,
 }
@@ -242,6 +244,8 @@ pub(crate) struct Profile {
     pub(crate) version: Option<String>,
     pub(crate) root: Node,
     /// Where an extension may stand: kind (`element`, `extension`, `fhirpath`) and expression.
+    /// True for an extension that may stand among `modifierExtension` only.
+    pub(crate) modifier: bool,
     pub(crate) contexts: Vec<(String, String)>,
 }
 
@@ -260,7 +264,8 @@ pub(crate) fn parse_rows(table: &str) -> Vec<(String, ProfileRows)> {
                 .map(|(k, e)| (k.to_owned(), e.to_owned()))
                 .collect();
             let version = next().to_owned();
-            all.push((url, ProfileRows { id, ty, base, version, contexts, rules: Vec::new() }));
+            let modifier = next() == "M";
+            all.push((url, ProfileRows { id, ty, base, version, modifier, contexts, rules: Vec::new() }));
         } else if let (true, Some((_, rows))) =
             (line.starts_with("x\t") || line.starts_with("i\t"), all.last_mut())
         {
@@ -306,7 +311,8 @@ pub(crate) fn compile(url: &str, rows: &HashMap<String, Arc<ProfileRows>>) -> Op
         parts.parts_only = !parts.slices.is_empty();
     }
     let version = Some(own.version.clone()).filter(|v| !v.is_empty());
-    Some(Profile { ty: own.ty.clone(), version, root, contexts: own.contexts.clone() })
+    let modifier = chain.iter().any(|p| p.modifier);
+    Some(Profile { ty: own.ty.clone(), version, root, modifier, contexts: own.contexts.clone() })
 }
 
 /// Puts one rule row into the tree.

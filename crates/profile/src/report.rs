@@ -89,6 +89,8 @@ pub enum Unchecked {
     Slice,
     /// A rule on the whole of a Bundle that is read entry by entry.
     Bundle,
+    /// A questionnaire that is answered and not known.
+    Questionnaire,
 }
 
 impl Unchecked {
@@ -102,6 +104,7 @@ impl Unchecked {
             Self::Extension => "extensions without a known definition",
             Self::Slice => "slices that could not be told apart",
             Self::Bundle => "rules on a whole bundle",
+            Self::Questionnaire => "questionnaires not known, so answers were not held to them",
         }
     }
 }

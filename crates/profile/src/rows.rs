@@ -180,14 +180,16 @@ pub fn profile_rows(definition: &Value) -> String {
         .iter()
         .map(|c| format!("{}:{}", clean(text(c, "type")), clean(text(c, "expression"))))
         .collect();
+    let modifier = view.first().is_some_and(|root| root.get("isModifier") == Some(&Value::Bool(true)));
     let mut out = format!(
-        "P\t{}\t{}\t{}\t{}\t{}\t{}",
+        "P\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
         short(text(definition, "url")),
         clean(text(definition, "id")),
         clean(text(definition, "type")),
         short(text(definition, "baseDefinition")),
         contexts.join(" "),
         clean(text(definition, "version")),
+        if modifier { "M" } else { "" },
     );
     out.truncate(out.trim_end().len());
     out.push('\n');

@@ -4,7 +4,7 @@ use crate::UnknownExtensions;
 use crate::base::{Binding, Element, ElementType, Strength, Type};
 use crate::codes::{Belongs, ValueSet};
 use crate::invariants::Object;
-use crate::invariants::narrative::{anchors as narrative_anchors, local_links};
+use crate::invariants::narrative::{anchors as narrative_anchors, local_links, misplaced};
 use crate::primitive::Primitive;
 use crate::profiles::{Expected, Node};
 use crate::report::{About, Severity, Step, Unchecked};
@@ -227,6 +227,11 @@ impl<'a> Walker<'a> {
                 }
             }
             "Narrative" => {
+                if let Some(div) = text("div")
+                    && let Some(wrong) = misplaced(div)
+                {
+                    self.at(Step::Name("div"), |w| w.error("r4/narrative-nesting", wrong));
+                }
                 let Some(div) = text("div").filter(|div| div.contains("=\"#") || div.contains("='#")) else {
                     return;
                 };
@@ -297,10 +302,23 @@ impl<'a> Walker<'a> {
             }
             return None;
         }
+        if url.contains('|') {
+            self.at(Step::Name("url"), |w| {
+                w.error("r4/extension-url", "the url of an extension names no version")
+            });
+        }
         let Some(profile) = self.defs.profile(url).filter(|p| p.ty == "Extension") else {
             self.unknown_extension(key, url);
             return None;
         };
+        if profile.modifier != (key == "modifierExtension") {
+            let text = if profile.modifier {
+                "the extension changes what the element means, so it must stand among modifierExtension"
+            } else {
+                "the extension doesn't change what the element means, so it must not stand among modifierExtension"
+            };
+            self.error(&format!("{}/modifier", profile.root.rule), text);
+        }
         if !profile.contexts.is_empty() && !profile.contexts.iter().any(|c| self.is_context(owner, c)) {
             let id = profile.root.rule.clone();
             let places: Vec<&str> = profile.contexts.iter().map(|(_, e)| e.as_str()).collect();
@@ -418,8 +436,14 @@ impl<'a> Walker<'a> {
 /// True where an identifier's value has the form that the system stands for: a URI, or a UUID.
 fn suits(system: &str, value: &str) -> bool {
     match system {
+        // An identifier is text: a UUID in it may be written in capitals.
+        "urn:ietf:rfc:3986" if value.starts_with("urn:uuid:") => {
+            Primitive::Uri.accepts(&value.to_ascii_lowercase())
+        }
         "urn:ietf:rfc:3986" => value.contains(':') && Primitive::Uri.accepts(value),
-        "https://tools.ietf.org/html/rfc4122" => Primitive::Uuid.accepts(&format!("urn:uuid:{value}")),
+        "https://tools.ietf.org/html/rfc4122" => {
+            Primitive::Uuid.accepts(&format!("urn:uuid:{}", value.to_ascii_lowercase()))
+        }
         _ => true,
     }
 }

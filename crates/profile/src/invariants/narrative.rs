@@ -154,6 +154,81 @@ pub(super) fn is_basic(div: &str) -> bool {
     open.is_empty() && rest.trim().is_empty()
 }
 
+/// What may not stand within a paragraph or a span, at any depth.
+const BLOCKS: &[&str] = &["div", "blockquote", "table", "ol", "ul", "p", "pre"];
+
+/// The only elements that may stand in one, which then holds no text of its own.
+fn children_of(name: &str) -> Option<&'static [&'static str]> {
+    Some(match name {
+        "ul" | "ol" => &["li"],
+        "dl" => &["dt", "dd"],
+        "table" => &["caption", "col", "colgroup", "thead", "tfoot", "tbody", "tr"],
+        "thead" | "tfoot" | "tbody" => &["tr"],
+        "tr" => &["td", "th"],
+        "br" | "img" | "hr" | "col" => &[],
+        _ => return None,
+    })
+}
+
+/// The elements that one may stand in.
+fn parents_of(name: &str) -> Option<&'static [&'static str]> {
+    Some(match name {
+        "li" => &["ul", "ol"],
+        "dt" | "dd" => &["dl"],
+        "tr" => &["table", "thead", "tfoot", "tbody"],
+        "td" | "th" => &["tr"],
+        "thead" | "tfoot" | "tbody" | "caption" => &["table"],
+        _ => return None,
+    })
+}
+
+/// What stands where XHTML doesn't let it, in words; the text is known to be well formed.
+pub(crate) fn misplaced(div: &str) -> Option<&'static str> {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = div.trim();
+    while let Some(at) = rest.find('<') {
+        let words = rest.get(..at).unwrap_or_default();
+        if !words.trim().is_empty() && open.last().is_some_and(|holder| children_of(holder).is_some()) {
+            return Some("a list, a table, a row or an empty element of the narrative holds text of its own");
+        }
+        rest = rest.get(at..).unwrap_or_default();
+        if let Some(comment) = rest.strip_prefix("<!--") {
+            rest = comment.split_once("-->").map_or("", |(_, after)| after);
+            continue;
+        }
+        let end = tag_end(rest)?;
+        let tag = rest.get(1..end).unwrap_or_default();
+        rest = rest.get(end + 1..).unwrap_or_default();
+        if tag.starts_with('/') {
+            open.pop();
+            continue;
+        }
+        let empty = tag.ends_with('/');
+        let name = tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default();
+        let holder = open.last().copied().unwrap_or_default();
+        if children_of(holder).is_some_and(|allowed| !allowed.contains(&name))
+            || (!open.is_empty() && parents_of(name).is_some_and(|allowed| !allowed.contains(&holder)))
+        {
+            return Some("an element of a list or table in the narrative stands where it may not");
+        }
+        if BLOCKS.contains(&name) && open.iter().any(|o| matches!(*o, "p" | "span")) {
+            return Some(
+                "a paragraph or span of the narrative holds a paragraph, list, table or other block",
+            );
+        }
+        if name == "a" && open.contains(&"a") {
+            return Some("a link of the narrative holds another");
+        }
+        if !open.is_empty() && tag.contains("xmlns=") && !tag.contains("http://www.w3.org/1999/xhtml") {
+            return Some("an element of the narrative is of another namespace than XHTML");
+        }
+        if !empty {
+            open.push(name);
+        }
+    }
+    None
+}
+
 /// Where links and pictures within the document lead to: what stands after `#` in `href` and `src`.
 pub(crate) fn local_links(div: &str) -> impl Iterator<Item = &str> {
     ["href=\"#", "href='#", "src=\"#", "src='#"].into_iter().flat_map(move |start| {
@@ -261,6 +336,28 @@ mod tests {
             assert!(!is_basic(&div(bad)), "{bad}");
         }
         assert!(!is_basic("text") && !is_basic("<div>x</div>"));
+        for (good, bad) in [
+            ("<ul><li>x<ul><li>y</li></ul></li></ul>", "<ul><p>x</p></ul>"),
+            ("<ol> <li>x</li> </ol>", "<ol>x</ol>"),
+            (
+                "<table><tbody><tr><td><p>x</p></td></tr></tbody></table>",
+                "<table><tbody><td>x</td></tbody></table>",
+            ),
+            (
+                "<table><colgroup><col/></colgroup><tr><th>x</th></tr></table>",
+                "<table><tr>x<td>y</td></tr></table>",
+            ),
+            ("<dl><dt>x</dt><dd>y</dd></dl>", "<dl><p>x</p></dl>"),
+            ("<p><b>x</b></p><p>y</p>", "<p><b><p>x</p></b></p>"),
+            ("<div><p>x<br/>y</p></div>", "<p>x<table><tr><td>y</td></tr></table></p>"),
+            ("<span>x</span>", "<span><div>x</div></span>"),
+            ("<a href=\"#a\">x</a>", "<a><b><a>x</a></b></a>"),
+            ("x", "<li>x</li>"),
+            ("x", "<p xmlns=\"urn:x\">y</p>"),
+        ] {
+            assert_eq!(misplaced(&div(good)), None, "{good}");
+            assert!(misplaced(&div(bad)).is_some(), "{bad}");
+        }
         assert!(
             has_content(&div("x"))
                 && has_content(&div("<img src=\"#a\"/>"))

@@ -137,6 +137,25 @@ impl<'a> BundleIndex<'a> {
         }
     }
 
+    /// Every entry that a literal reference may mean.
+    pub(crate) fn candidates(&self, literal: &str, from: Option<&str>) -> Vec<&'a Value> {
+        match self.resolve(literal, from) {
+            Resolved::One(resource) | Resolved::ById(resource) => vec![resource],
+            Resolved::Many => {
+                let bare = literal.split('#').next().unwrap_or(literal);
+                let bare = bare.split("/_history/").next().unwrap_or(bare);
+                let base = from.and_then(restful).map(|(base, _, _)| format!("{base}/{bare}"));
+                let named = [Some(bare), base.as_deref()].into_iter().flatten();
+                named
+                    .filter_map(|url| self.by_url.get(url))
+                    .flatten()
+                    .map(|(resource, _)| *resource)
+                    .collect()
+            }
+            Resolved::Apart | Resolved::ApartById | Resolved::No => Vec::new(),
+        }
+    }
+
     fn exact(&self, url: &str, version: Option<&str>) -> Resolved<'a> {
         if let Some(digest) = self.digest {
             return match digest.by_url(url) {
@@ -186,11 +205,17 @@ impl<'a> Walker<'a> {
             self.error("inv/bdl-12", "the first resource of a message must be a MessageHeader");
         }
         self.links(bundle);
+        if matches!(kind, "document" | "message") && self.digest.is_none() {
+            self.joined(kind, all);
+        }
         let mut seen = HashSet::new();
         for (number, entry) in all.iter().enumerate() {
             self.steps.push(Step::Name("entry"));
             self.steps.push(Step::Index(number));
             self.entry(kind, entry);
+            if kind == "searchset" {
+                self.search_entry(bundle, entry);
+            }
             if let Some(url) = text(entry, "fullUrl") {
                 let version =
                     entry.get("resource").and_then(|r| r.get("meta")).and_then(|m| text(m, "versionId"));
@@ -279,8 +304,12 @@ impl<'a> Walker<'a> {
         let (ty, id) = (text(resource, "resourceType"), text(resource, "id"));
         let restful = url.starts_with("http") && !posted;
         if let (Some(ty), Some(id), true) = (ty, id, restful) {
-            let tail = url.rsplit_once('/').filter(|(front, _)| front.rsplit('/').next() == Some(ty));
-            if tail.is_some_and(|(_, last)| last != id) {
+            let tail =
+                url.rsplit_once('/').map(|(front, last)| (front.rsplit('/').next().unwrap_or(front), last));
+            let named = tail.filter(|(name, _)| self.defs.base.resource(name).is_some());
+            if named.is_some_and(|(name, _)| name != ty) {
+                self.error("bundle/full-url-type", "the fullUrl names another type than the resource is of");
+            } else if named.is_some_and(|(_, last)| last != id) {
                 self.error("bundle/full-url-id", "the fullUrl ends with another id than the resource has");
             }
         }

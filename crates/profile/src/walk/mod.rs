@@ -3,6 +3,7 @@
 mod address;
 mod bundle;
 pub(crate) mod expressions;
+mod joined;
 pub mod parts;
 mod references;
 
@@ -245,6 +246,7 @@ impl<'a> Walker<'a> {
         self.placed(&known.name, rules, &mut nodes);
         self.values.push(value);
         self.object(value, ty, &nodes);
+        self.meaning(&known.name, object);
         self.values.pop();
         if bundled {
             self.bundle(object);
