@@ -64,7 +64,10 @@ mod tests {
         for end in 0..der.len() {
             assert_eq!(common_name(&der[..end]), None, "cut at {end}");
         }
-        assert_eq!(common_name(&of(&[(DnType::CommonName, "one"), (DnType::CustomDnType(vec![2, 5, 4, 3]), "two")])), None);
+        assert_eq!(
+            common_name(&of(&[(DnType::CommonName, "one"), (DnType::CustomDnType(vec![2, 5, 4, 3]), "two")])),
+            None
+        );
         assert_eq!(fingerprint(b"")[..4], [0xe3, 0xb0, 0xc4, 0x42]);
     }
 }

@@ -1,13 +1,11 @@
-//! Translation and encoding against their floor in the same run (reading the same bytes into the tree, plus writing
-//! the same output with `serde_json` from a tree that is already there), and growth from 1× to 64×.
+//! Records with ever more daily notes, beside reading them into the tree alone; and the way back.
 //!
 //! `cargo bench -p causeway-adapter-care-provider-record`
-
 #![allow(clippy::print_stdout)]
 
 use std::hint::black_box;
-use std::time::Instant;
 
+use causeway_adapter::contract::bench::{Bench, least};
 use causeway_adapter::contract::{project_root, test_context};
 use causeway_adapter::{Adapter, translate};
 use causeway_adapter_care_provider_record::CareProviderRecord;
@@ -15,20 +13,12 @@ use causeway_core::Ledger;
 use causeway_json::Tree;
 use serde_json::Value;
 
-/// The allocator of the product.
+/// What the binary uses.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Fastest of several runs, in microseconds.
-fn fastest(rounds: usize, mut run: impl FnMut()) -> f64 {
-    let mut best = f64::MAX;
-    for _ in 0..rounds {
-        let start = Instant::now();
-        run();
-        best = best.min(start.elapsed().as_secs_f64() * 1e6);
-    }
-    best
-}
+/// Everything that the record may hold is translated.
+const OPTIONS: &[&str] = &["legal-items", "safeguarding-items", "sensitive-items", "incident-text"];
 
 /// The whole record of the fixtures with its daily notes repeated.
 fn record(times: usize) -> Vec<u8> {
@@ -50,42 +40,29 @@ fn record(times: usize) -> Vec<u8> {
     serde_json::to_vec(&record).expect("JSON")
 }
 
-fn measure(name: &str, input: &[u8], rounds: usize) {
+/// Reading alone: the tree, with its ledger.
+fn read(input: &[u8]) {
+    let mut ledger = Ledger::new();
+    black_box(Tree::parse(input, &mut ledger).is_ok());
+}
+
+/// What writing the whole record of the fixtures back costs.
+fn back() {
     let mut context = test_context();
-    context.options =
-        ["legal-items", "safeguarding-items", "sensitive-items", "incident-text"].map(str::to_owned).to_vec();
-    let translation = translate(&CareProviderRecord, input, &context);
-    let items = translation.ledger.len();
-    let bundle: Value = serde_json::from_slice(&translation.outputs[0].json).expect("JSON");
-    let parse = fastest(rounds, || {
-        let mut ledger = Ledger::new();
-        black_box(Tree::parse(black_box(input), &mut ledger).is_ok());
+    context.options = OPTIONS.iter().map(|option| (*option).to_owned()).collect();
+    let output = translate(&CareProviderRecord, &record(0), &context).outputs.swap_remove(0);
+    let bundle: Value = serde_json::from_slice(&output.json).expect("JSON");
+    let time = least(|| {
+        black_box(CareProviderRecord.encode(black_box(&bundle), &context).map_or(0, |e| e.bytes.len()));
     });
-    let write = fastest(rounds, || {
-        black_box(serde_json::to_vec(black_box(&bundle)).map(|v| v.len()).unwrap_or(0));
-    });
-    let whole = fastest(rounds, || {
-        black_box(translate(&CareProviderRecord, black_box(input), &context).outputs.len());
-    });
-    let back = fastest(rounds, || {
-        black_box(
-            CareProviderRecord.encode(black_box(&bundle), &context).map(|e| e.bytes.len()).unwrap_or(0),
-        );
-    });
-    println!(
-        "{name}: {} bytes, {items} items, {} resources: translate {whole:.0} µs, floor {:.0} µs (parse {parse:.0} + \
-         write {write:.0}), ratio {:.2}, {:.0} MB/s; encode {back:.0} µs",
-        input.len(),
-        translation.outputs[0].resources,
-        parse + write,
-        whole / (parse + write),
-        input.len() as f64 / whole,
-    );
+    println!("  one whole record, written back: {time:.0} µs");
 }
 
 fn main() {
-    measure("one whole record", &record(0), 400);
-    for times in [1, 4, 16, 64] {
-        measure(&format!("daily notes × {}", times * 32), &record(times * 32), 20);
-    }
+    let _ = Bench::of(&CareProviderRecord)
+        .reading(&read)
+        .with(OPTIONS)
+        .fixtures()
+        .growth("daily notes", [1, 4, 16, 64].map(|times| (times * 32, record(times * 32))));
+    back();
 }

@@ -1,20 +1,19 @@
-//! Translation against its floor (the `csv` crate reading the same bytes, plus copying the same output), growth
-//! from 1× to 64×, and the memory that a million rows take.
+//! Files of ever more rows, beside the `csv` crate reading them alone; and the memory that a million rows take.
 //!
 //! `cargo bench -p causeway-adapter-client-level-data`; `-- million` adds the million rows.
-
 #![allow(clippy::print_stdout)]
 
 use std::hint::black_box;
 use std::io::Read;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use causeway_adapter::contract::bench::Bench;
 use causeway_adapter::contract::test_context;
 use causeway_adapter::{Acknowledgement, Adapter, Output, Sink};
 use causeway_adapter_client_level_data::ClientLevelData;
 use causeway_core::{Issue, Ledger, NhsNumber, Outcome};
 
-/// The allocator of the product.
+/// What the binary uses.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -95,7 +94,6 @@ struct Measure {
     bundles: u64,
     items: u64,
     unexplained: u64,
-    issues: u64,
 }
 
 impl Sink for Measure {
@@ -104,9 +102,7 @@ impl Sink for Measure {
         self.bundles += 1;
         black_box(&output.json);
     }
-    fn issue(&mut self, _: Issue) {
-        self.issues += 1;
-    }
+    fn issue(&mut self, _: Issue) {}
     fn ledger(&mut self, ledger: Ledger) {
         self.items += ledger.len() as u64;
         self.unexplained += ledger.totals().of(Outcome::Unexplained);
@@ -114,31 +110,8 @@ impl Sink for Measure {
     fn acknowledgement(&mut self, _: Acknowledgement) {}
 }
 
-fn translate(input: &[u8]) -> (Duration, Measure) {
-    let context = test_context();
-    let mut measure = Measure::default();
-    let start = Instant::now();
-    let result = ClientLevelData.translate(input, &context, &mut measure);
-    let time = start.elapsed();
-    assert!(result.is_ok());
-    assert_eq!(measure.unexplained, 0);
-    (time, measure)
-}
-
-/// Best of several runs, for the machine is shared.
-fn best<T>(runs: u32, mut f: impl FnMut() -> (Duration, T)) -> (Duration, T) {
-    let mut least = f();
-    for _ in 1..runs {
-        let next = f();
-        if next.0 < least.0 {
-            least = next;
-        }
-    }
-    least
-}
-
-fn parse_only(input: &[u8]) -> Duration {
-    let start = Instant::now();
+/// Reading alone, by the `csv` crate.
+fn read(input: &[u8]) {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
     let mut record = csv::ByteRecord::new();
     let mut cells = 0;
@@ -146,29 +119,6 @@ fn parse_only(input: &[u8]) -> Duration {
         cells += record.iter().filter(|cell| !cell.is_empty()).count();
     }
     black_box(cells);
-    start.elapsed()
-}
-
-fn write_only(outputs: &[Vec<u8>]) -> Duration {
-    let start = Instant::now();
-    for output in outputs {
-        let mut copy = Vec::with_capacity(output.len());
-        copy.extend_from_slice(output);
-        black_box(&copy);
-    }
-    start.elapsed()
-}
-
-#[derive(Default)]
-struct Collect(Vec<Vec<u8>>);
-
-impl Sink for Collect {
-    fn output(&mut self, output: Output) {
-        self.0.push(output.json);
-    }
-    fn issue(&mut self, _: Issue) {}
-    fn ledger(&mut self, _: Ledger) {}
-    fn acknowledgement(&mut self, _: Acknowledgement) {}
 }
 
 fn peak_memory_mib() -> u64 {
@@ -182,36 +132,11 @@ fn main() {
         million();
         return;
     }
-    let rows = 40_000;
-    let input = Journeys::bytes(rows);
-    let (time, measure) = best(5, || translate(&input));
-    let mut outputs = Collect::default();
-    assert!(ClientLevelData.translate(&input, &test_context(), &mut outputs).is_ok());
-    let parse = best(5, || (parse_only(&input), ())).0;
-    let write = best(5, || (write_only(&outputs.0), ())).0;
-    let per = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(rows);
-    println!(
-        "{rows} rows, {} bundles, {:.1} MB in, {:.1} MB out, {} items, {} issues",
-        measure.bundles,
-        input.len() as f64 / 1e6,
-        measure.bytes as f64 / 1e6,
-        measure.items,
-        measure.issues
-    );
-    println!(
-        "translate {:.2} µs a row = {:.0} rows/s = {:.1} MB/s of input",
-        per(time),
-        f64::from(rows) / time.as_secs_f64(),
-        input.len() as f64 / 1e6 / time.as_secs_f64()
-    );
-    println!("floor     {:.2} µs a row (csv {:.2} + copy {:.2})", per(parse + write), per(parse), per(write));
-    println!("ratio     {:.1}", time.as_secs_f64() / (parse + write).as_secs_f64());
-    for factor in [1, 4, 16, 64] {
-        let rows = 2_000 * factor;
-        let input = Journeys::bytes(rows);
-        let (time, _) = best(3, || translate(&input));
-        println!("growth    {factor:>2}×: {:.2} µs a row", time.as_secs_f64() * 1e6 / f64::from(rows));
-    }
+    let sizes = [2_000, 8_000, 32_000, 128_000];
+    let _ = Bench::of(&ClientLevelData)
+        .reading(&read)
+        .fixtures()
+        .growth("rows", sizes.map(|rows| (rows as usize, Journeys::bytes(rows))));
 }
 
 fn million() {

@@ -1,16 +1,14 @@
-//! Translation against its floor (the `csv` crate reading the same bytes, plus copying the same output), and
-//! growth. `cargo bench -p causeway-adapter-council-case-extract`.
-
-#![allow(clippy::print_stdout)]
+//! Extracts of ever more people, beside the `csv` crate reading them alone.
+//!
+//! `cargo bench -p causeway-adapter-council-case-extract`
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
-use causeway_adapter::contract::{project_root, test_context};
-use causeway_adapter::{Translation, translate};
+use causeway_adapter::contract::bench::Bench;
+use causeway_adapter::contract::project_root;
 use causeway_adapter_council_case_extract::CouncilCaseExtract;
 
-/// The allocator of the product.
+/// What the binary uses.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -33,49 +31,21 @@ fn extract(people: u32) -> Vec<u8> {
     out.into_bytes()
 }
 
-fn best<T>(mut f: impl FnMut() -> T) -> (Duration, T) {
-    let mut run = || {
-        let start = Instant::now();
-        let result = f();
-        (start.elapsed(), result)
-    };
-    let mut least = run();
-    for _ in 0..4 {
-        let next = run();
-        if next.0 < least.0 {
-            least = next;
-        }
+/// Reading alone, by the `csv` crate.
+fn read(input: &[u8]) {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
+    let mut record = csv::ByteRecord::new();
+    let mut cells = 0;
+    while reader.read_byte_record(&mut record).unwrap_or(false) {
+        cells += record.iter().filter(|cell| !cell.is_empty()).count();
     }
-    least
+    black_box(cells);
 }
 
 fn main() {
-    for people in [250, 1_000, 4_000, 16_000] {
-        let input = extract(people);
-        let context = test_context();
-        let (time, translation): (_, Translation) = best(|| translate(&CouncilCaseExtract, &input, &context));
-        let (parse, rows) = best(|| {
-            let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input.as_slice());
-            let mut record = csv::ByteRecord::new();
-            let mut rows = 0_u32;
-            while reader.read_byte_record(&mut record).unwrap_or(false) {
-                rows += 1;
-            }
-            rows
-        });
-        let (write, ()) = best(|| {
-            for output in &translation.outputs {
-                black_box(output.json.clone());
-            }
-        });
-        let per_row = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(rows.max(1));
-        println!(
-            "{people} people, {rows} rows: {:.2} µs a row, floor {:.2} (csv {:.2} + copy {:.2}), ratio {:.1}",
-            per_row(time),
-            per_row(parse + write),
-            per_row(parse),
-            per_row(write),
-            time.as_secs_f64() / (parse + write).as_secs_f64()
-        );
-    }
+    let people = [250, 1_000, 4_000, 16_000];
+    let _ = Bench::of(&CouncilCaseExtract)
+        .reading(&read)
+        .fixtures()
+        .growth("people", people.map(|people| (people as usize, extract(people))));
 }

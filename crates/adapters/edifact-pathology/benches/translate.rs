@@ -1,14 +1,10 @@
-//! A report of 40 results: µs with the ledger on, beside its floor in the same run, and growth from 1 to 64 such
-//! reports in one interchange. The floor is reading the segments alone plus writing the output alone: `copy` only
-//! copies its bytes, `write` serialises the same document from a tree with serde_json.
+//! Interchanges of 1 to 64 reports of 40 results, beside reading their segments alone.
 //!
 //! `cargo bench -p causeway-adapter-edifact-pathology`
-#![allow(clippy::print_stdout)]
 
 use std::hint::black_box;
-use std::time::Instant;
 
-use causeway_adapter::{Context, Sender, translate};
+use causeway_adapter::contract::bench::Bench;
 use causeway_adapter_edifact_pathology::EdifactPathology;
 use causeway_core::text::Decoded;
 use causeway_edifact::{Source, group};
@@ -87,76 +83,17 @@ fn interchange(reports: usize) -> String {
     out
 }
 
-/// Median of so many rounds, in microseconds.
-fn median(rounds: usize, mut work: impl FnMut()) -> f64 {
-    let mut times: Vec<f64> = (0..rounds)
-        .map(|_| {
-            let start = Instant::now();
-            work();
-            start.elapsed().as_secs_f64() * 1e6
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or_default()
+/// Reading alone: the segments and their groups.
+fn read(input: &[u8]) {
+    let decoded = Decoded::utf8_or_windows_1252(input);
+    let mut source = Source::read(&decoded).unwrap_or_default();
+    black_box(group(&mut source));
 }
 
 fn main() {
-    let sender = Sender {
-        system: causeway_fhir::systems::ODS_ORGANISATION.to_owned(),
-        code: "ZL701".to_owned(),
-        name: "Test laboratory".to_owned(),
-    };
-    let received = "2026-11-02T09:30:00Z".parse().unwrap_or_default();
-    let context = Context::new(sender, received, "urn:uuid:00000000-0000-5000-8000-000000000000");
-    println!(
-        "{:>8} {:>9} {:>9} {:>12} {:>9} {:>8} {:>9} {:>11} {:>12} {:>10}",
-        "reports",
-        "bytes in",
-        "bytes out",
-        "translate µs",
-        "parse µs",
-        "copy µs",
-        "write µs",
-        "/parse+copy",
-        "/parse+write",
-        "µs/report"
-    );
-    for reports in [1, 2, 4, 8, 16, 32, 64] {
-        let input = interchange(reports);
-        let translation = translate(&EdifactPathology, input.as_bytes(), &context);
-        assert_eq!(translation.outputs.len(), reports, "{:?}", translation.issues);
-        let rounds = 2000 / reports + 11;
-        let whole = median(rounds, || {
-            black_box(translate(&EdifactPathology, black_box(input.as_bytes()), &context));
-        });
-        let parse = median(rounds, || {
-            let decoded = Decoded::utf8_or_windows_1252(black_box(input.as_bytes()));
-            let mut source = Source::read(&decoded).unwrap_or_default();
-            black_box(group(&mut source));
-        });
-        let copy = median(rounds, || {
-            for output in &translation.outputs {
-                let mut out = Vec::new();
-                for part in output.json.chunks(64) {
-                    out.extend_from_slice(black_box(part));
-                }
-                black_box(out);
-            }
-        });
-        let trees: Vec<serde_json::Value> =
-            translation.outputs.iter().flat_map(|o| serde_json::from_slice(&o.json)).collect();
-        let write = median(rounds, || {
-            for tree in &trees {
-                black_box(serde_json::to_vec(black_box(tree)).unwrap_or_default());
-            }
-        });
-        let bytes: usize = translation.outputs.iter().map(|o| o.json.len()).sum();
-        println!(
-            "{reports:>8} {:>9} {bytes:>9} {whole:>12.1} {parse:>9.1} {copy:>8.1} {write:>9.1} {:>11.1} {:>12.1} {:>10.1}",
-            input.len(),
-            whole / (parse + copy),
-            whole / (parse + write),
-            whole / reports as f64
-        );
-    }
+    let sizes = [1, 2, 4, 8, 16, 32, 64];
+    let _ = Bench::of(&EdifactPathology)
+        .reading(&read)
+        .fixtures()
+        .growth("reports", sizes.map(|reports| (reports, interchange(reports).into_bytes())));
 }

@@ -1,9 +1,8 @@
 //! Each case of `fixtures/eps` with the ledger on.
 //!
 //! `cargo bench -p causeway-adapter-eps`
-#![allow(clippy::print_stdout)]
 
-use causeway_adapter::contract::bench;
+use causeway_adapter::contract::bench::Bench;
 use causeway_adapter_eps::Eps;
 
 /// What the binary uses.
@@ -11,5 +10,5 @@ use causeway_adapter_eps::Eps;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
-    bench::lines(&Eps).iter().for_each(|line| println!("{line}"));
+    let _ = Bench::of(&Eps).fixtures();
 }

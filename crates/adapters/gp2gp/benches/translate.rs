@@ -1,21 +1,16 @@
-//! Translation of a 1.2 MB extract against its floor (parsing the same bytes into the tree with the ledger, plus
-//! writing as many bytes of strings through the writer), and growth from 1 MB to 20 MB.
+//! Extracts of 1 to 20 MB, beside reading them into the tree alone.
 //!
 //! `cargo bench -p causeway-adapter-gp2gp`
 
-#![allow(clippy::print_stdout)]
-
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
-use causeway_adapter::contract::{project_root, test_context};
-use causeway_adapter::translate;
+use causeway_adapter::contract::bench::Bench;
+use causeway_adapter::contract::project_root;
 use causeway_adapter_gp2gp::Gp2gp;
 use causeway_core::Ledger;
-use causeway_fhir::Writer;
 use causeway_xml::{Document, decode};
 
-/// The allocator of the product.
+/// What the binary uses.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -74,81 +69,16 @@ fn renew(body: &str, round: u32, out: &mut String) {
     out.push_str(rest);
 }
 
-/// The best of some runs.
-fn best(runs: u32, mut f: impl FnMut()) -> Duration {
-    let times = (0..runs).map(|_| {
-        let start = Instant::now();
-        f();
-        start.elapsed()
-    });
-    times.min().unwrap_or_default()
-}
-
-fn parse_only(input: &[u8]) {
-    let decoded = decode(input).expect("text");
+/// Reading alone: the document, with its ledger.
+fn read(input: &[u8]) {
     let mut ledger = Ledger::new();
-    let document = Document::parse(&decoded, &mut ledger).expect("well formed");
-    black_box((document.len(), ledger.len()));
-}
-
-fn write_only(bytes: usize) {
-    let mut w = Writer::new(false);
-    w.element(|w| {
-        while w.bytes().len() < bytes {
-            w.string("display", "O/E - blood pressure reading", 0u32);
-        }
-    });
-    black_box(w.take());
-}
-
-fn ms(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
+    if let Ok(text) = decode(input) {
+        black_box(Document::parse(&text, &mut ledger).is_ok());
+    }
 }
 
 fn main() {
-    let context = test_context();
-    let run = |input: &[u8]| black_box(translate(&Gp2gp, input, &context).ledger.len());
-    let input = extract(1_200_000);
-    let translation = translate(&Gp2gp, &input, &context);
-    let output: usize = translation.outputs.iter().map(|o| o.json.len()).sum();
-    assert!(!translation.rejected(), "the bench's extract is refused");
-    let (items, bytes) = (translation.ledger.len(), input.len());
-    drop(translation);
-    let whole = best(20, || {
-        run(&input);
-    });
-    let parse = best(20, || parse_only(&input));
-    let write = best(20, || write_only(output));
-    println!("1.2 MB extract: {bytes} bytes, {items} items, {output} bytes of FHIR");
-    println!(
-        "  translate with ledger {:.1} ms ({:.0} MB/s)",
-        ms(whole),
-        bytes as f64 / 1e6 / whole.as_secs_f64()
-    );
-    println!(
-        "  floor {:.1} ms (parse {:.1} + write {:.1}), ratio {:.2}",
-        ms(parse + write),
-        ms(parse),
-        ms(write),
-        ms(whole) / ms(parse + write)
-    );
-    let base = extract(1_000_000);
-    let one = best(10, || {
-        run(&base);
-    });
-    let parse_one = best(10, || parse_only(&base));
-    for factor in [5usize, 10, 20] {
-        let input = extract(factor * 1_000_000);
-        let time = best(4, || {
-            run(&input);
-        });
-        let parse = best(2, || parse_only(&input));
-        println!("  {factor} MB: parsing alone {:.1} times that of 1 MB", ms(parse) / ms(parse_one));
-        println!(
-            "  {factor} MB: {:.0} ms, {:.1} times the time of 1 MB ({:.1} ms)",
-            ms(time),
-            ms(time) / ms(one),
-            ms(one)
-        );
-    }
+    let sizes = [1.0, 1.2, 5.0, 10.0, 20.0].map(|mb| (mb * 1e6) as usize);
+    let _ =
+        Bench::of(&Gp2gp).reading(&read).fixtures().growth("bytes", sizes.map(|size| (size, extract(size))));
 }
