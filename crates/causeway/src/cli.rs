@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::process::{EXIT_REFUSED, EXIT_UNREADABLE, EXIT_USAGE, print, runtime};
 use crate::{
     ADAPTERS, against, bench, check, client, conform, demo, detect, doctor, evidence, explain, extract,
-    generate, init, input, isolated, keep, notes, policy, process, rebuild, remote, retention, serve,
+    generate, init, input, isolated, keep, migrate, notes, policy, process, rebuild, remote, retention, serve,
     serving, translate, translator,
 };
 
@@ -70,6 +70,8 @@ pub enum Command {
     Backup(keep::backup::BackupArgs),
     /// Put a copy in place, in an empty folder.
     Restore(keep::backup::RestoreArgs),
+    /// Move the exchange from its embedded engine to PostgreSQL; verified, goes on after a kill.
+    Migrate(migrate::MigrateArgs),
     /// Check whether accepted means durable on this machine's disk.
     Doctor(DoctorArgs),
     /// The writer that `doctor` kills.
@@ -468,6 +470,10 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
         }
         Command::Backup(args) => keep::backup::run(&args),
         Command::Restore(args) => keep::backup::restore(&args),
+        Command::Migrate(args) => {
+            process::start_process(false);
+            migrate::run(&args)
+        }
         Command::Doctor(args) => {
             let checks = doctor::Checks { folder: args.data, kills: args.kills, cuts: args.cuts };
             doctor::run(&checks).map(|good| if good { 0 } else { EXIT_REFUSED })

@@ -24,6 +24,7 @@ pub mod input;
 pub mod isolated;
 pub mod keep;
 pub mod load;
+pub mod migrate;
 pub mod notes;
 pub mod policy;
 pub mod process;

@@ -81,7 +81,8 @@ pub struct EraseArgs {
     without_them: bool,
 }
 
-fn config(path: Option<&Path>) -> Result<Config, String> {
+/// A configuration of a file; without one the defaults.
+pub(crate) fn config(path: Option<&Path>) -> Result<Config, String> {
     match path {
         None => Ok(Config::default()),
         Some(path) => {

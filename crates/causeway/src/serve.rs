@@ -130,17 +130,24 @@ pub fn open(config: Config, adapters: Adapters) -> Result<Shared, String> {
 /// The engine on PostgreSQL. The record lies in this broker's data directory, so one broker at a time has the database:
 /// another one ends with that sentence, for its supervisor to start it again.
 fn on_postgres(settings: &config::Postgres) -> Result<Postgres, String> {
+    let options = causeway_postgres::Options { alone: true, ..postgres_options(settings)? };
+    Postgres::open(options).map_err(|e| format!("PostgreSQL ({}): {e}", settings.connection_file.display()))
+}
+
+/// How to open the database of a configuration.
+///
+/// # Errors
+/// A sentence that says why the file with the connection can't be read.
+pub fn postgres_options(settings: &config::Postgres) -> Result<causeway_postgres::Options, String> {
     let file = &settings.connection_file;
     let connection = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
-    let options = causeway_postgres::Options {
+    Ok(causeway_postgres::Options {
         authorities: settings.authorities.clone(),
         require_standby: settings.require_standby,
         bytes_max: settings.bytes_max,
         reserve: settings.reserve_bytes,
-        alone: true,
         ..causeway_postgres::Options::new(connection.trim())
-    };
-    Postgres::open(options).map_err(|e| format!("PostgreSQL ({}): {e}", file.display()))
+    })
 }
 
 fn said(data: &Path, error: &dyn std::fmt::Display) -> String {

@@ -4,6 +4,7 @@
 //!
 //! * [`engine`]: the [`Engine`] trait; its promises are held by `contract` (feature `contract`).
 //! * [`message`], [`work`], [`effects`]: the data that goes through it, each using only those before it.
+//! * [`kept`]: what one engine hands over to another.
 //! * [`state`], [`route`], [`retry`], [`watch`]: the rules.
 
 #[cfg(feature = "contract")]
@@ -11,6 +12,7 @@ pub mod contract;
 pub mod effects;
 pub mod engine;
 pub mod error;
+pub mod kept;
 pub mod limits;
 pub mod message;
 pub mod retry;

@@ -170,7 +170,7 @@ fn fill(from: &mut dyn Read, buffer: &mut [u8]) -> Result<usize> {
     Ok(filled)
 }
 
-fn stage(conn: &mut Conn, content: &mut dyn Read, limit: u64) -> Result<Staged> {
+pub(crate) fn stage(conn: &mut Conn, content: &mut dyn Read, limit: u64) -> Result<Staged> {
     let id = conn
         .first("SELECT nextval('content_id')", p![], |r| get::<i64>(r, 0))?
         .ok_or(EngineError::Corrupt("sequence"))?;

@@ -13,9 +13,12 @@ mod rows;
 mod schema;
 mod shared;
 mod sweep;
+mod take_over;
 mod tls;
 mod upload;
 mod writer;
+
+pub use crate::take_over::{Taken, take_over};
 
 use crate::conn::{Conn, Reach};
 use crate::fault::Result;
@@ -71,6 +74,13 @@ impl Options {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(limits::CONNECT_WAIT);
         }
+        // A leader that was cut off says nothing any more, not even that it is gone: the kernel finds out and ends the
+        // connection, in place of after two hours.
+        config.keepalives(true);
+        config.keepalives_idle(limits::SILENCE);
+        config.keepalives_interval(limits::SILENCE_ASKED);
+        config.keepalives_retries(limits::SILENCE_RETRIES);
+        config.tcp_user_timeout(limits::UNANSWERED);
         config.application_name("causeway");
         Ok(Reach { config, tls: Tls::new(self.authorities.as_deref())? })
     }
@@ -106,6 +116,7 @@ impl Postgres {
     fn open_reached(options: Options, reach: Reach) -> Result<Self> {
         let mut conn = Conn::open_to_write(&reach, options.alone)?;
         schema::migrate(&mut conn)?;
+        take_over::settled(&mut conn)?;
         if options.alone {
             // Whoever held a lease is gone, for the lock of its session is free: its work need not wait for the lease to
             // run out. Each counts as lost, so that work which kills its process is parked in the end.

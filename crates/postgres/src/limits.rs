@@ -14,6 +14,15 @@ pub const BATCH_REQUESTS: usize = 256;
 pub const READERS: u32 = 8;
 /// How long a reader is waited for, and a connection.
 pub const CONNECT_WAIT: Duration = Duration::from_secs(10);
+/// How long a connection may be silent before the server is asked whether it is there (a commit may wait long for its
+/// standby).
+pub const SILENCE: Duration = Duration::from_secs(4);
+/// Pause between two such questions.
+pub const SILENCE_ASKED: Duration = Duration::from_secs(2);
+/// Questions without an answer after which the connection is given up: 10 s after the last word.
+pub const SILENCE_RETRIES: u32 = 3;
+/// How long what was sent may stay without the other side's receipt.
+pub const UNANSWERED: Duration = Duration::from_secs(10);
 /// Statements prepared on one connection before they are forgotten.
 pub const PREPARED_STATEMENTS: usize = 256;
 /// Derived messages within derived messages.
@@ -26,3 +35,7 @@ pub const STAGED_HOURS: i64 = 24;
 pub const PROBES: usize = 11;
 /// Rows that one step of a check reads.
 pub const CHECK_ROWS: i64 = 500;
+/// Rows of one commit where data are taken over from another engine, and about the bytes in them.
+pub const TAKEN_ROWS: usize = 2_000;
+/// See [`TAKEN_ROWS`]: what is in memory at a time.
+pub const TAKEN_BYTES: usize = 8 * 1024 * 1024;

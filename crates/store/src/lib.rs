@@ -15,6 +15,7 @@ mod erase;
 mod examine;
 mod fault;
 mod inbox;
+mod kept;
 pub mod limits;
 mod made;
 mod prepare;
@@ -32,6 +33,7 @@ pub use check::content_file_name;
 pub use copy::{Copied, Reader, Recorded, copy, forget_seals};
 pub use erase::{Due, ERASED, HOLD, HOLD_ALL};
 pub use examine::examine;
+pub use kept::Outgoing;
 pub use shared::Options;
 
 use crate::blobs::{Blobs, sync_dir};
