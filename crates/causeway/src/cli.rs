@@ -13,8 +13,8 @@ use serde_json::json;
 use crate::process::{EXIT_REFUSED, EXIT_UNREADABLE, EXIT_USAGE, print, runtime};
 use crate::{
     ADAPTERS, against, bench, check, client, conform, demo, detect, doctor, evidence, explain, extract,
-    generate, init, input, isolated, keep, migrate, notes, policy, process, rebuild, remote, retention, serve,
-    serving, translate, translator,
+    generate, init, input, isolated, keep, migrate, notes, policy, process, rebuild, remote, retention,
+    serve, serving, translate, translator,
 };
 
 /// Exchange of health and social-care records: translates what NHS and social-care systems really send into FHIR

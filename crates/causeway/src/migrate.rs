@@ -60,8 +60,10 @@ pub fn run(args: &MigrateArgs) -> Result<u8, String> {
     let from = Outgoing::open(&exchange).map_err(|e| said(data, &e))?;
     let options = serve::postgres_options(settings)?;
     let mut progress = Progress { shown: std::io::stderr().is_terminal(), begun: false };
-    let failed = |e: &dyn std::fmt::Display| format!("PostgreSQL ({}): {e}", settings.connection_file.display());
-    let taken = causeway_postgres::take_over(&options, &from, &mut |table, count| progress.tell(table, count));
+    let failed =
+        |e: &dyn std::fmt::Display| format!("PostgreSQL ({}): {e}", settings.connection_file.display());
+    let taken =
+        causeway_postgres::take_over(&options, &from, &mut |table, count| progress.tell(table, count));
     progress.end();
     let taken = taken.map_err(|e| failed(&e))?;
     let engine = Postgres::open(options).map_err(|e| failed(&e))?;

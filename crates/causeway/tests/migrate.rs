@@ -55,7 +55,8 @@ fn large() -> Vec<u8> {
 }
 
 fn accept(number: usize) -> Accept {
-    let mut message = NewMessage::new(name(number), "ZZ901", if number.is_multiple_of(2) { "mesh" } else { "http" });
+    let mut message =
+        NewMessage::new(name(number), "ZZ901", if number.is_multiple_of(2) { "mesh" } else { "http" });
     let mut effects = Effects::default();
     if number.is_multiple_of(2) {
         message.mailbox_from = Some("A".to_owned());
@@ -78,7 +79,11 @@ fn accept(number: usize) -> Accept {
 }
 
 fn output(name: &str) -> StoredOutput {
-    StoredOutput { name: name.to_owned(), media_type: "text/plain".to_owned(), bytes: name.as_bytes().to_vec() }
+    StoredOutput {
+        name: name.to_owned(),
+        media_type: "text/plain".to_owned(),
+        bytes: name.as_bytes().to_vec(),
+    }
 }
 
 /// An exchange in which everything has happened that leaves a row.
@@ -98,7 +103,8 @@ fn fill(folder: &Path) {
     big.payload = Payload::Bytes(large());
     store.accept(big, at(1)).expect("accepts");
     let first = Payload::Bytes(b"first of three".to_vec());
-    let upload = Upload { message: accept(MESSAGES + 2).message, total: 3, first, effects: Effects::default() };
+    let upload =
+        Upload { message: accept(MESSAGES + 2).message, total: 3, first, effects: Effects::default() };
     store.begin_upload(upload, at(2)).expect("begins");
     let minute = SignedDuration::from_mins(1);
     let leases = store.claim(WorkKind::Translate, None, "w", minute, 4, at(3)).expect("claims");
@@ -115,7 +121,8 @@ fn fill(folder: &Path) {
     store.complete(&whole, effects, at(4)).expect("completes");
     let staged = store.stage(&mut &b"some outputs"[..], 100).expect("stages");
     let piece = Piece { kind: PieceKind::Outputs, first: 0, count: 5, content: staged };
-    let translation = Translation { adapter: "table".to_owned(), pieces: vec![piece], ..Translation::default() };
+    let translation =
+        Translation { adapter: "table".to_owned(), pieces: vec![piece], ..Translation::default() };
     let effects = Effects { translation: Some(translation), ..Effects::default() };
     store.complete(&pieces, effects, at(5)).expect("completes");
     let failure = Failure {
@@ -193,7 +200,11 @@ where
             message.new.headers.clear();
         }
         all.push(format!("{message:?} {:?}", engine.timeline(&id)));
-        all.push(format!("{:?} {:?}", engine.content(&id, u64::MAX).map(|c| c.sha256), engine.translation(&id)));
+        all.push(format!(
+            "{:?} {:?}",
+            engine.content(&id, u64::MAX).map(|c| c.sha256),
+            engine.translation(&id)
+        ));
         all.push(format!("{:?}", engine.expectations(&id)));
         all.push(format!("{:?}", engine.piece(&id, PieceKind::Outputs, 0)));
     }
@@ -255,7 +266,9 @@ fn it_is_the_same_exchange_afterwards_however_often_it_was_interrupted() {
     let seq = |number| engine.message(&name(number)).expect("reads").expect("is there").seq;
     assert!(seq(MESSAGES + 10) > seq(MESSAGES + 2));
     for chunk in [2, 3] {
-        engine.put_chunk(&name(MESSAGES + 2), chunk, Payload::Bytes(b"more".to_vec()), at(21)).expect("takes it");
+        engine
+            .put_chunk(&name(MESSAGES + 2), chunk, Payload::Bytes(b"more".to_vec()), at(21))
+            .expect("takes it");
     }
     engine.finish_upload(&name(MESSAGES + 2), false, None, Effects::default(), at(22)).expect("finishes");
     assert_eq!(engine.content(&name(MESSAGES + 2), 100).expect("reads").bytes, b"first of threemoremore");
@@ -338,7 +351,8 @@ fn the_command_moves_a_folder_and_the_exchange_goes_on() {
     let data = folder.path().join("data");
     let connection = folder.path().join("connection");
     std::fs::write(&connection, server.connection("postgres")).expect("written");
-    std::fs::set_permissions(&connection, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("closed");
+    std::fs::set_permissions(&connection, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .expect("closed");
     let settings = folder.path().join("causeway.toml");
     std::fs::write(&settings, format!("[postgres]\nconnection_file = {connection:?}\n")).expect("written");
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
@@ -358,7 +372,8 @@ fn the_command_moves_a_folder_and_the_exchange_goes_on() {
         loop {
             let request = client.get(format!("{base}/messages/{id}")).header("Causeway-Sender", "ZV801");
             let body: Value = request.send().await.expect("answers").json().await.expect("JSON");
-            let recorded = body["timeline"].as_array().is_some_and(|t| t.iter().any(|e| e["event"] == "recorded"));
+            let recorded =
+                body["timeline"].as_array().is_some_and(|t| t.iter().any(|e| e["event"] == "recorded"));
             if recorded {
                 return body;
             }
@@ -384,7 +399,14 @@ fn the_command_moves_a_folder_and_the_exchange_goes_on() {
         assert_eq!(send(&server.base).await["id"], id.as_str(), "the same request, the same answer");
         // The record that lay beside it is used on.
         let found = client.get(format!("{}/fhir/Patient?family=ASHDOWN", server.base));
-        let found: Value = found.header("Causeway-Sender", "ZV801").send().await.expect("answers").json().await.expect("JSON");
+        let found: Value = found
+            .header("Causeway-Sender", "ZV801")
+            .send()
+            .await
+            .expect("answers")
+            .json()
+            .await
+            .expect("JSON");
         assert_eq!(found["entry"].as_array().map(Vec::len), Some(1), "{found:#}");
     });
     // A second time there is no empty database.

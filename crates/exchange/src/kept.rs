@@ -279,7 +279,9 @@ mod tests {
         let (a, b, c) = (row("a", 1), row("b", 2), row("c", -3));
         let all = sum(&[a.clone(), b.clone(), c.clone()]);
         assert_eq!(all, sum(&[c.clone(), a.clone(), b.clone()]));
-        for other in [vec![a.clone(), b.clone()], vec![a.clone(), b.clone(), b.clone()], vec![a, b, row("c", 3)]] {
+        for other in
+            [vec![a.clone(), b.clone()], vec![a.clone(), b.clone(), b.clone()], vec![a, b, row("c", 3)]]
+        {
             assert_ne!(all, sum(&other));
         }
         // Where one value ends is part of the digest.

@@ -28,7 +28,9 @@ pub struct Taken {
 /// Refuses a database into which data are being moved.
 pub(crate) fn settled(conn: &mut Conn) -> Result<()> {
     if under_way(conn)? {
-        return Err(EngineError::Invalid("data are being moved into this database: causeway migrate goes on with it"));
+        return Err(EngineError::Invalid(
+            "data are being moved into this database: causeway migrate goes on with it",
+        ));
     }
     Ok(())
 }

@@ -38,7 +38,8 @@ impl Outgoing {
 
 impl Kept for Outgoing {
     fn head(&self) -> Result<Head> {
-        let sql = "SELECT high_water, token, audit_seq, audit_hash, message_seq, event_seq, work_seq FROM meta";
+        let sql =
+            "SELECT high_water, token, audit_seq, audit_hash, message_seq, event_seq, work_seq FROM meta";
         let read = |r: &Row<'_>| {
             Ok(Head {
                 high_water: r.get(0)?,
@@ -98,7 +99,8 @@ fn select(table: &Table, after: Option<&[Value]>) -> Result<(String, Vec<Value>)
     let key: Vec<&str> = table.columns.iter().take(table.key).map(|(name, _)| *name).collect();
     let key = key.join(", ");
     let places: Vec<String> = (1..=table.key).map(|n| format!("?{n}")).collect();
-    let from = if after.is_some() { format!("WHERE ({key}) > ({}) ", places.join(", ")) } else { String::new() };
+    let from =
+        if after.is_some() { format!("WHERE ({key}) > ({}) ", places.join(", ")) } else { String::new() };
     let sql = format!("SELECT {columns} FROM {} {from}ORDER BY {key}", table.name);
     Ok((sql, after.unwrap_or_default().to_vec()))
 }
