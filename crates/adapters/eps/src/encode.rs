@@ -33,6 +33,8 @@ struct Order<'b> {
     bundle: &'b Value,
     patient: &'b Value,
     items: Vec<&'b Value>,
+    /// Whether it has acute items and repeat items. The Spine knows such a prescription as acute.
+    mixed: bool,
 }
 
 /// Writes a bundle as one prescription order.
@@ -49,13 +51,17 @@ pub(crate) fn encode(bundle: &Value, context: &Context) -> Result<Encoded, Issue
         return Err(rules::WRITE_UNREADABLE.issue());
     }
     let found = read_back::compare(bundle, &read);
+    let turned = match order.mixed {
+        true => read_back::compare(&order.as_acute(), &read).turned,
+        false => found.turned.clone(),
+    };
     let numbers: HashSet<usize> = list(bundle, "entry")
         .iter()
         .enumerate()
         .filter(|(_, e)| order.items.iter().any(|item| std::ptr::eq(*item, &e["resource"])))
         .map(|(n, _)| n)
         .collect();
-    if found.turned.iter().any(|n| numbers.contains(n)) {
+    if turned.iter().any(|n| numbers.contains(n)) {
         return Err(rules::WRITE_SENSE.issue());
     }
     Ok(Encoded { bytes, media_type: "application/xml", left_behind: found.issues(Eps.format().title) })
@@ -172,16 +178,31 @@ impl<'b> Order<'b> {
             return Err(rules::PRESCRIPTION_ID.issue());
         }
         let same = |name: &str| all.iter().all(|r| r[name] == first[name]);
-        if !["groupIdentifier", "courseOfTherapyType", "requester", "authoredOn"]
-            .iter()
-            .all(|name| same(name))
+        let is = |r: &Value, course: &str| {
+            list(&r["courseOfTherapyType"], "coding").iter().any(|c| c["code"] == *course)
+        };
+        let mixed = !same("courseOfTherapyType") && all.iter().all(|r| is(r, "acute") || is(r, "continuous"));
+        if !["groupIdentifier", "requester", "authoredOn"].iter().all(|name| same(name))
+            || !(mixed || same("courseOfTherapyType"))
         {
             return Err(rules::WRITE_SEVERAL.issue());
         }
         if all.len() > ITEMS_MAX {
             return Err(rules::WRITE_ITEMS.with(&ITEMS_MAX.to_string()));
         }
-        Ok(Self { bundle, patient, items: all })
+        Ok(Self { bundle, patient, items: all, mixed })
+    }
+
+    /// The bundle as an acute prescription tells it: which of its items are repeats is not said.
+    fn as_acute(&self) -> Value {
+        let mut stated = self.bundle.clone();
+        for entry in stated["entry"].as_array_mut().into_iter().flatten() {
+            let resource = &mut entry["resource"];
+            if resource["resourceType"] == "MedicationRequest" && resource["intent"].is_string() {
+                resource["intent"] = Value::from("order");
+            }
+        }
+        stated
     }
 
     /// The resource that a reference leads to.
@@ -214,10 +235,10 @@ impl<'b> Order<'b> {
         let long = of_nhs(group, "DM-PrescriptionId").map(|e| &e["valueIdentifier"]);
         let long = long.filter(|i| i["system"] == *PRESCRIPTION).map(|i| upper(text(i, "value")));
         let course = list(&first["courseOfTherapyType"], "coding");
-        let (treatment, _) = TREATMENT
-            .codes()
-            .find(|(_, target)| course.iter().any(|c| c["code"] == *target.code))
-            .ok_or_else(|| missing("the kind of treatment (acute, repeat, repeat dispensing)"))?;
+        let kinds = TREATMENT.codes().find(|(_, target)| course.iter().any(|c| c["code"] == *target.code));
+        let treatment = kinds.map(|(treatment, _)| if self.mixed { ACUTE } else { treatment });
+        let treatment =
+            treatment.ok_or_else(|| missing("the kind of treatment (acute, repeat, repeat dispensing)"))?;
         let kind = of_nhs(first, "DM-PrescriptionType").and_then(|e| coded("value", &e["valueCoding"]));
         let kind = kind.ok_or_else(|| missing("the type of prescription"))?;
         let author = self.agent(&first["requester"], 0).ok_or_else(|| missing("the prescriber"))?;
