@@ -19,6 +19,7 @@ mod resource;
 mod rules;
 mod typed;
 pub mod xml;
+pub mod xml_write;
 
 pub use message::{is_envelope, translate};
 

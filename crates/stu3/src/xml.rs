@@ -12,7 +12,7 @@ use causeway_xml::{Content, Document, Element, decode, escape_attribute, escape_
 use crate::rules;
 
 /// Namespace of FHIR.
-const FHIR: &str = "http://hl7.org/fhir";
+pub(crate) const FHIR: &str = "http://hl7.org/fhir";
 /// Namespace of narratives.
 const XHTML: &str = "http://www.w3.org/1999/xhtml";
 /// Levels of elements within each other.
@@ -20,9 +20,7 @@ pub const DEPTH_MAX: usize = 90;
 
 /// Type and repetition of the elements of STU3, by path.
 static ELEMENTS: LazyLock<HashMap<&'static str, (&'static str, bool)>> = LazyLock::new(|| {
-    let lines = crate::ELEMENTS.lines().chain(include_str!("../maps/stu3-others.tsv").lines());
-    lines
-        .filter(|l| !l.starts_with('#'))
+    definitions()
         .map(|line| {
             let mut fields = line.split('\t');
             let (path, ty) = (fields.next().unwrap_or(""), fields.next().unwrap_or(""));
@@ -30,6 +28,12 @@ static ELEMENTS: LazyLock<HashMap<&'static str, (&'static str, bool)>> = LazyLoc
         })
         .collect()
 });
+
+/// Lines of the tables of elements: path, type, `*` where it repeats; in the order of the definitions.
+pub(crate) fn definitions() -> impl Iterator<Item = &'static str> {
+    let lines = crate::ELEMENTS.lines().chain(include_str!("../maps/stu3-others.tsv").lines());
+    lines.filter(|l| !l.starts_with('#') && !l.is_empty())
+}
 
 /// Data types that a choice may end in.
 const CHOICES: [&str; 24] = [
@@ -115,7 +119,7 @@ pub fn read_by(typed: Table, input: &[u8], ledger: &mut Ledger) -> Result<Tree<'
 }
 
 /// The type of a member, and whether it repeats. `owner` is a path of a resource or the name of a data type.
-fn typed(owner: &str, name: &str) -> (String, bool) {
+pub(crate) fn typed(owner: &str, name: &str) -> (String, bool) {
     match name {
         "extension" | "modifierExtension" => return ("Extension".to_owned(), true),
         "contained" => return ("Resource".to_owned(), true),

@@ -85,7 +85,7 @@ pub(crate) fn encode(bundle: &Value, context: &Context) -> Result<Encoded, Issue
     let mut skip: HashSet<usize> = HashSet::new();
     for attempt in 0.. {
         let message = message(bundle, context, what, &skip);
-        let bytes = serde_json::to_vec(&message).map_err(|_| rules::NOT_WRITABLE.issue())?;
+        let bytes = causeway_stu3::xml_write::write(&message).into_bytes();
         let again = translate(&TransferOfCare, &bytes, &Context { explain: false, ..context.clone() });
         if again.unreadable || again.outputs.is_empty() {
             break;
@@ -98,7 +98,7 @@ pub(crate) fn encode(bundle: &Value, context: &Context) -> Result<Encoded, Issue
         if skip.len() == before || attempt == ATTEMPTS_MAX {
             return Ok(Encoded {
                 bytes,
-                media_type: "application/fhir+json; fhirVersion=3.0",
+                media_type: "application/fhir+xml; fhirVersion=3.0",
                 left_behind: found.issues(TransferOfCare.format().title),
             });
         }

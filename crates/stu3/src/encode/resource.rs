@@ -497,6 +497,7 @@ impl Stu3<'_> {
             ("DocumentReference", "content") => self.document_content(name, child),
             ("QuestionnaireResponse", "partOf") => self.copy("parent", name, child),
             ("QuestionnaireResponse", "questionnaire") => self.put(name, json!({"reference": child})),
+            ("Binary", "data") => self.copy("content", name, child),
             ("Location", "type") | ("HealthcareService", "category") => self.first(name, name, child),
             ("Location", "hoursOfOperation" | "availabilityExceptions")
             | ("HealthcareService", "offeredIn" | "communication")

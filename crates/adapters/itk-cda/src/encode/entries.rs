@@ -371,6 +371,8 @@ fn dosed(tag: Tag, dosage: &Value, status: Tag, span: Option<Tag>) -> Tag {
     let most = quantity("numerator", &most["numerator"])
         .zip(quantity("denominator", &most["denominator"]))
         .map(|(n, d)| Tag::new("maxDoseQuantity").child(n).child(d));
+    // Here a time is one of a set by its model; an interval says so.
+    let span = span.map(|span| if span.is_empty() { span } else { span.with("xsi:type", "IVL_TS") });
     tag.children(Tag::of_text("text", dosage["text"].as_str()))
         .child(status)
         .children(span)
@@ -479,7 +481,8 @@ fn value(r: &Value) -> Option<Tag> {
 /// A file, where it stands in the bundle.
 fn file(r: &Value) -> Option<Tag> {
     let attachment = &r["content"][0]["attachment"];
-    let value = Tag::new("value").with("xsi:type", "ED").with("mediaType", text(attachment, "contentType"));
+    let media: String = text(attachment, "contentType").split_whitespace().collect();
+    let value = Tag::new("value").with("xsi:type", "ED").with("mediaType", &media);
     let value = match (text(attachment, "data"), text(attachment, "url")) {
         ("", "") => return None,
         ("", url) => value.child(Tag::new("reference").with("value", url)),
@@ -488,6 +491,6 @@ fn file(r: &Value) -> Option<Tag> {
     if r["status"] != "current" {
         return None;
     }
-    let tag = act("observationMedia", "OBS", "EVN").children(ids(r));
-    Some(tag.children(concept("code", &r["type"], oid)).child(value))
+    // A file has no code of its own in CDA: it is of the document's kind.
+    Some(act("observationMedia", "OBS", "EVN").children(ids(r)).child(value))
 }

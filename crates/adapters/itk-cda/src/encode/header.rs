@@ -87,7 +87,10 @@ impl<'b> Header<'_, 'b> {
             .children(events(&document))
             .children(related(&document));
         tag = tag.children(self.consents()).children(self.encompassing(visit));
-        let body = self.sections(&document, made);
+        let mut body = self.sections(&document, made);
+        if body.is_empty() {
+            body.push(headed("", &Value::Null, "Nothing more was said.", Vec::new(), Vec::new()));
+        }
         let body =
             Tag::new("structuredBody").with("classCode", "DOCBODY").with("moodCode", "EVN").children(body);
         (tag.child(Tag::new("component").with("typeCode", "COMP").child(body)), to)
@@ -118,8 +121,9 @@ impl<'b> Header<'_, 'b> {
         let called = if sender.name.is_empty() { &sender.code } else { &sender.name };
         let own =
             oid(&sender.system).map(|root| Tag::new("id").with("root", root).with("extension", &sender.code));
+        let own = own.unwrap_or_else(|| Tag::new("id").with("nullFlavor", "NI"));
         let tag = Tag::new(name).with("classCode", "ORG").with("determinerCode", "INSTANCE");
-        tag.children(own).child(Tag::new("name").text(called))
+        tag.child(own).child(Tag::new("name").text(called))
     }
 
     fn authors(&mut self, document: &Value, visit: Option<&Value>, made: bool) -> Vec<Tag> {
@@ -132,8 +136,9 @@ impl<'b> Header<'_, 'b> {
             });
             let function = said.and_then(|p| concept("functionCode", &p["type"][1], oid));
             let time = said.and_then(|p| time_tag("time", text(&p["period"], "start")));
+            let time = time.unwrap_or_else(|| Tag::new("time").with("nullFlavor", "NI"));
             let tag = Tag::new("author").with("typeCode", "AUT").children(function);
-            found.push(tag.children(time).child(role));
+            found.push(tag.child(time).child(role));
         }
         if made {
             let role = Tag::new("assignedAuthor").with("classCode", "ASSIGNED");
@@ -238,9 +243,12 @@ impl<'b> Header<'_, 'b> {
 
     fn encompassing(&mut self, visit: Option<&Value>) -> Option<Tag> {
         let visit = visit?;
+        // A document has room for one place of a visit: where the patient is, else the first that is named.
         let mut places = Vec::new();
-        for place in list(visit, "location") {
-            let Some((_, place)) = self.index.find(&place["location"]) else { continue };
+        let named = list(visit, "location");
+        let now = named.iter().find(|p| p["status"] == "active");
+        let found = now.into_iter().chain(named).find_map(|p| self.index.find(&p["location"]));
+        if let Some((_, place)) = found {
             let provider = self.index.find(&place["managingOrganization"]);
             let provider = provider
                 .map(|(n, o)| self.people.organisation("serviceProviderOrganization", n, o, self.index));

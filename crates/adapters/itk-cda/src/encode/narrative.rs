@@ -98,6 +98,9 @@ fn one(element: Element<'_>, depth: usize) -> String {
             tag = tag.with(v3, element.attribute(html).map_or("", |leaf| leaf.text));
         }
     }
+    // A table of CDA has its rows in a body.
+    let loose = name == "table" && element.children().all(|row| row.name() == "tr");
+    let inner = if loose { Tag::new("tbody").raw(&inner).xml() } else { inner };
     tag.raw(&inner).xml()
 }
 
