@@ -10,6 +10,7 @@ pub mod composer;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod control_id;
+pub mod head;
 pub mod isolation;
 pub mod local;
 pub mod read_back;

@@ -1,6 +1,5 @@
 //! Ledgers and issues as JSON, in the form that files, pages and scoring tools read.
 
-use std::io::Write as _;
 
 use causeway_core::{Issue, Item, Ledger, Outcome, Totals, common};
 use causeway_fhir::systems::CAUSEWAY_ISSUE;
@@ -21,14 +20,33 @@ pub fn write_item(ledger: &Ledger, item: &Item, out: &mut Vec<u8>) {
     let quote = causeway_fhir::writer::quote_into;
     out.extend_from_slice(b"{\"at\":");
     quote(out, &item.place.render(ledger.outline()));
-    // Writing into memory does not fail.
-    drop(write!(out, ",\"bytes\":[{},{}],\"outcome\":", item.span.start, item.span.end));
+    out.extend_from_slice(b",\"bytes\":[");
+    number(out, item.span.start);
+    out.push(b',');
+    number(out, item.span.end);
+    out.extend_from_slice(b"],\"outcome\":");
     quote(out, item.outcome.word());
     if !item.reason.is_empty() {
         out.extend_from_slice(b",\"reason\":");
         quote(out, item.reason);
     }
     out.push(b'}');
+}
+
+/// Writes a number: thousands of them are in a ledger.
+fn number(out: &mut Vec<u8>, number: u32) {
+    let mut digits = [0u8; 10];
+    let mut rest = number;
+    let mut at = digits.len();
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        at = place;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }
 
 /// The whole ledger as JSON: totals, `unexplained`, and the items with place, bytes, outcome, reason and (in
@@ -151,7 +169,7 @@ mod tests {
         let mut ledger = Ledger::new();
         ledger.set_outline(std::sync::Arc::new(vec!["a \"name\"".to_owned(), "zwei\t".to_owned()]));
         for (column, reason) in [(0, ""), (1, "held \\ back"), (7, "")] {
-            let id = ledger.add(Place::Cell { row: 2, column }, Span::new(4, 9));
+            let id = ledger.add(Place::Cell { row: 2, column }, Span { start: 0, end: 4_294_967_295 - u32::from(column) });
             ledger.claim(id, Outcome::Withheld, reason);
         }
         let mut text = b"[".to_vec();

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use causeway_exchange::MessageId;
-use causeway_record::Prepared;
+use causeway_exchange::{MessageId, TranslationDigests};
+use causeway_record::{Prepared, SourceMessage};
 
 use crate::limits::{HANDED_BYTES, HANDED_SECONDS, HANDED_WAIT_MS};
 
@@ -26,18 +26,28 @@ struct State {
     last_taken: Option<Instant>,
 }
 
+/// A message's bundles, with what the record asks of the message.
+#[derive(Debug)]
+pub(crate) struct Handing {
+    pub(crate) prepared: Prepared,
+    pub(crate) source: SourceMessage,
+    /// Of the translation that they are.
+    pub(crate) digests: TranslationDigests,
+    /// Of the bundles, written out.
+    pub(crate) bytes: usize,
+}
+
 #[derive(Debug)]
 struct One {
-    prepared: Prepared,
-    bytes: usize,
+    handing: Handing,
     at: Instant,
 }
 
 impl State {
-    fn remove(&mut self, message: &MessageId) -> Option<Prepared> {
+    fn remove(&mut self, message: &MessageId) -> Option<Handing> {
         let one = self.messages.remove(message)?;
-        self.bytes = self.bytes.saturating_sub(one.bytes);
-        Some(one.prepared)
+        self.bytes = self.bytes.saturating_sub(one.handing.bytes);
+        Some(one.handing)
     }
 
     fn is_full(&self) -> bool {
@@ -51,7 +61,7 @@ impl Handed {
     }
 
     /// Hands bundles on, where there is room.
-    pub(crate) fn put(&self, message: &MessageId, prepared: Prepared, bytes: usize) {
+    pub(crate) fn put(&self, message: &MessageId, handing: Handing) {
         let mut state = self.lock();
         drop(state.remove(message));
         if state.is_full() {
@@ -68,13 +78,13 @@ impl Handed {
             }
         }
         if !state.is_full() {
-            state.bytes += bytes;
-            state.messages.insert(message.clone(), One { prepared, bytes, at: Instant::now() });
+            state.bytes += handing.bytes;
+            state.messages.insert(message.clone(), One { handing, at: Instant::now() });
         }
     }
 
     /// Takes the bundles of a message.
-    pub(crate) fn take(&self, message: &MessageId) -> Option<Prepared> {
+    pub(crate) fn take(&self, message: &MessageId) -> Option<Handing> {
         let mut state = self.lock();
         state.last_taken = Some(Instant::now());
         let found = state.remove(message);
@@ -98,6 +108,22 @@ impl Handed {
 mod tests {
     use super::*;
 
+    fn of(bytes: usize) -> Handing {
+        let source = SourceMessage {
+            message: "M".to_owned(),
+            sender_code: String::new(),
+            sender_system: String::new(),
+            sender_name: String::new(),
+            adapter: String::new(),
+            sector: causeway_adapter::Sector::Health,
+            telling: causeway_adapter::Telling::Event,
+            received: jiff::Timestamp::UNIX_EPOCH,
+            partial: false,
+            notices: Vec::new(),
+        };
+        Handing { prepared: Prepared::of(&[b"{}"]), source, digests: TranslationDigests::default(), bytes }
+    }
+
     fn id(number: usize) -> MessageId {
         MessageId::new(&format!("M{number}")).expect("an id")
     }
@@ -107,13 +133,13 @@ mod tests {
         let handed = Handed::default();
         let quarter = HANDED_BYTES / 4;
         for number in 0..8 {
-            handed.put(&id(number), Prepared::of(&[b"{}"]), quarter);
+            handed.put(&id(number), of(quarter));
         }
         let taken = |number| handed.take(&id(number)).is_some();
         assert!(taken(0) && !taken(0), "once");
         assert!(taken(3) && !taken(4), "no more than there is room for");
-        handed.put(&id(9), Prepared::of(&[b"{}"]), quarter);
-        handed.put(&id(9), Prepared::of(&[b"{}"]), quarter);
+        handed.put(&id(9), of(quarter));
+        handed.put(&id(9), of(quarter));
         assert!(taken(9) && taken(1) && taken(2));
         assert_eq!(handed.lock().bytes, 0);
     }
@@ -121,7 +147,7 @@ mod tests {
     #[test]
     fn a_full_one_stops_nobody_for_good() {
         let handed = Handed::default();
-        handed.put(&id(1), Prepared::of(&[b"{}"]), HANDED_BYTES);
+        handed.put(&id(1), of(HANDED_BYTES));
         // Nobody takes anything: not waited for at all.
         handed.wait_for_room();
         assert!(handed.take(&id(2)).is_none());

@@ -2,6 +2,7 @@
 //! alone brings about. Knows no protocol by which messages come in, and no page.
 
 pub mod accept;
+pub mod answered;
 pub mod bars;
 pub mod delivery;
 pub mod document;

@@ -15,6 +15,8 @@ pub const HEAD_BYTES: u64 = 4 * 1024 * 1024;
 pub const SPILL_BYTES: u64 = 16 * 1024 * 1024;
 /// Bytes of one piece before it is packed, give or take one bundle.
 pub const PIECE_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes that an item of the ledger takes mostly, as JSON.
+pub const LEDGER_ITEM_BYTES: usize = 112;
 /// Bytes of one piece when it is unpacked: a piece and the largest bundle.
 pub const PIECE_UNPACKED_MAX: u64 = PIECE_BYTES as u64 + WHOLE_BYTES_MAX;
 /// Bytes of bundles that go into the record in one transaction, of those that come in pieces.
@@ -47,14 +49,22 @@ pub const POLL_MS: u64 = 1_000;
 pub const WINDOW_BYTES: u64 = 8 * 1024 * 1024;
 /// Bytes of messages that are translated in one window: what is made of a table is about twenty times as much.
 pub const TRANSLATE_WINDOW_BYTES: u64 = 4 * 1024 * 1024;
-/// Bytes of bundles that wait for the record as they were read; in memory they take about five times as much.
-pub const HANDED_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of bundles that wait for the record as they were read: more than two of its windows. What is kept of them takes
+/// about as much.
+pub const HANDED_BYTES: usize = 24 * 1024 * 1024;
 /// Bytes of the bundles of one message beyond which they are not kept read.
 pub const HANDED_MESSAGE_BYTES: usize = 1024 * 1024;
 /// Seconds after which what waits for the record makes room.
 pub const HANDED_SECONDS: u64 = 60;
 /// Milliseconds that translation waits at a time for a record that is behind.
-pub const HANDED_WAIT_MS: u64 = 200;
+pub const HANDED_WAIT_MS: u64 = 500;
+/// Translations of doors that wait for the pipeline: as many as one MLLP connection may have open, for several.
+pub const ANSWERED_MAX: usize = 1_024;
+/// Seconds after which such a translation makes room.
+pub const ANSWERED_SECONDS: u64 = 60;
+/// Milliseconds from a door's promise of a translation that the pipeline waits for it at most: a sender that reads no
+/// answers must not hold it up.
+pub const ANSWERED_WAIT_MS: u64 = 250;
 /// Translations done side by side.
 pub const TRANSLATE_WORKERS: usize = 2;
 /// Whole records and whole accounts that are read at a time: each may take a hundred megabytes.

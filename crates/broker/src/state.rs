@@ -20,6 +20,7 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::evidence::Evidence;
+use crate::answered::Answers;
 use crate::handed::Handed;
 use crate::person;
 use crate::settings::Settings;
@@ -55,6 +56,8 @@ pub struct AppState {
     pub room: Weighed,
     /// What was translated and is on its way to the record.
     pub(crate) handed: Handed,
+    /// What doors translate for their answers.
+    pub answers: Answers,
     /// What is known of damage to the data.
     pub evidence: Evidence,
     person_key: [u8; 32],
@@ -138,6 +141,7 @@ impl AppState {
             counters,
             room,
             handed: Handed::default(),
+            answers: Answers::default(),
             evidence,
             person_key,
             isolated: OnceLock::new(),

@@ -1,5 +1,6 @@
 //! Where something stands in a source message.
 
+use std::fmt::Write as _;
 use std::fmt;
 use std::sync::Arc;
 
@@ -122,19 +123,19 @@ impl Place {
             Place::Hl7 { segment, occurrence, field, repetition, component, sub } => {
                 let mut text = ascii(segment);
                 if occurrence > 1 {
-                    text.push_str(&format!("[{occurrence}]"));
+                    let _ = write!(text, "[{occurrence}]");
                 }
                 if field > 0 {
-                    text.push_str(&format!("-{field}"));
+                    let _ = write!(text, "-{field}");
                 }
                 if repetition > 1 {
-                    text.push_str(&format!("[{repetition}]"));
+                    let _ = write!(text, "[{repetition}]");
                 }
                 if component > 0 {
-                    text.push_str(&format!(".{component}"));
+                    let _ = write!(text, ".{component}");
                 }
                 if sub > 0 {
-                    text.push_str(&format!(".{sub}"));
+                    let _ = write!(text, ".{sub}");
                 }
                 text
             }
@@ -146,10 +147,10 @@ impl Place {
                 };
                 text.push_str(&ascii(tag));
                 if element > 0 {
-                    text.push_str(&format!("-{element}"));
+                    let _ = write!(text, "-{element}");
                 }
                 if component > 0 {
-                    text.push_str(&format!(".{component}"));
+                    let _ = write!(text, ".{component}");
                 }
                 text
             }

@@ -106,6 +106,15 @@ pub struct Piece {
     pub content: Staged,
 }
 
+/// What the parts of a translation are kept under: see [`crate::Contents::translation_digests`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TranslationDigests {
+    /// SHA-256 of each output that is kept by itself, in order.
+    pub outputs: Vec<Checksum>,
+    /// SHA-256 of the issues.
+    pub issues: Checksum,
+}
+
 /// A translation without the bytes of its outputs: see [`crate::Contents::translation_head`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TranslationHead {

@@ -9,7 +9,7 @@
 use crate::effects::{Accept, AcceptOutcome, Failure, Upload};
 use crate::effects::{
     AuditCheck, AuditEntry, Effects, Event, NewAudit, NewEvent, PieceKind, StoredOutput, Translation,
-    TranslationHead,
+    TranslationDigests, TranslationHead,
 };
 use crate::error::EngineError;
 use crate::limits;
@@ -153,6 +153,9 @@ pub trait Contents: Send + Sync {
 
     /// The same without the outputs' bytes: for lists and pages.
     fn translation_head(&self, id: &MessageId) -> Result<Option<TranslationHead>>;
+
+    /// The digests under which it is kept, without reading any of it; `None` without a translation.
+    fn translation_digests(&self, id: &MessageId) -> Result<Option<TranslationDigests>>;
 
     /// One output (from 0) of a translation that is not in pieces, verified. `None` where there is no such output.
     fn output(&self, id: &MessageId, number: u64) -> Result<Option<StoredOutput>>;

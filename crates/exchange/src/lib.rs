@@ -23,7 +23,7 @@ pub mod work;
 
 pub use effects::{
     Accept, AcceptOutcome, Answer, AuditBreak, AuditCheck, AuditEntry, Effects, Event, EventKind, Failure,
-    NewAudit, NewEvent, OutputFacts, Piece, PieceKind, StoredOutput, Translation, TranslationHead,
+    NewAudit, NewEvent, OutputFacts, Piece, PieceKind, StoredOutput, Translation, TranslationDigests, TranslationHead,
     TranslationSummary, Upload,
 };
 pub use engine::{

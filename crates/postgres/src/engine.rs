@@ -15,7 +15,7 @@ use causeway_exchange::{
     Accept, AcceptOutcome, AckKind, AuditCheck, AuditEntry, BackupReport, ChunkOutcome, Durability, Effects,
     EngineError, Event, Expectation, Failure, IdempotencyKey, InboxPage, InboxQuery, Lease, Message,
     MessageId, MessageQuery, NewAudit, NewWork, Payload, PayloadReader, PieceKind, Staged, State,
-    StoredOutput, Translation, TranslationHead, Upload, VerifyReport, WorkId, WorkItem, WorkKind, WorkQuery,
+    StoredOutput, Translation, TranslationDigests, TranslationHead, Upload, VerifyReport, WorkId, WorkItem, WorkKind, WorkQuery,
 };
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
@@ -165,6 +165,10 @@ impl Contents for Postgres {
 
     fn translation_head(&self, id: &MessageId) -> Result<Option<TranslationHead>> {
         self.shared.translation_head(id)
+    }
+
+    fn translation_digests(&self, id: &MessageId) -> Result<Option<TranslationDigests>> {
+        self.shared.translation_digests(id)
     }
 
     fn output(&self, id: &MessageId, number: u64) -> Result<Option<StoredOutput>> {

@@ -9,7 +9,7 @@ use causeway_exchange::limits::{COUNT_MAX, MAX_INBOX_PAGE, MAX_INBOX_SCAN, MAX_S
 use causeway_exchange::message::{Checksum, InboxEntry, Staged};
 use causeway_exchange::{
     EngineError, Event, InboxPage, InboxQuery, Message, MessageId, MessageQuery, OutputFacts, PayloadReader,
-    PieceKind, State, StoredOutput, Translation, TranslationHead, WorkItem, WorkQuery,
+    PieceKind, State, StoredOutput, Translation, TranslationDigests, TranslationHead, WorkItem, WorkQuery,
 };
 use postgres::types::ToSql;
 use sha2::{Digest, Sha256};
@@ -316,13 +316,9 @@ impl Shared {
         Ok(PayloadReader { size, sha256: digest, reader: Box::new(reader) })
     }
 
-    /// Reads all parts of a translation but the outputs; outputs go to `output`.
-    fn gather(
-        &self,
-        id: &MessageId,
-        mut output: impl FnMut(Part) -> Result<()>,
-    ) -> Result<Option<Translation>> {
-        let (head, parts) = self.read(|conn| {
+    /// What stands in front of a translation, and its parts.
+    fn made(&self, id: &MessageId) -> Result<(Option<Translation>, Vec<Part>)> {
+        self.read(|conn| {
             conn.snapshot(|conn| {
                 let found = message(conn, id)?.ok_or(EngineError::NotFound("message"))?;
                 let owner = found.seq.cast_signed();
@@ -334,7 +330,30 @@ impl Shared {
                 })?;
                 Ok((head, parts(conn, owner, rows::BODY + 1, i64::MAX)?))
             })
-        })?;
+        })
+    }
+
+    /// What its outputs and issues are kept under.
+    pub(crate) fn translation_digests(&self, id: &MessageId) -> Result<Option<TranslationDigests>> {
+        let (head, parts) = self.made(id)?;
+        let mut digests = TranslationDigests::default();
+        for part in parts {
+            match part.role.as_str() {
+                "issues" => digests.issues = part.sha256,
+                "output" => digests.outputs.push(part.sha256),
+                _ => {}
+            }
+        }
+        Ok(head.map(|_| digests))
+    }
+
+    /// Reads all parts of a translation but the outputs; outputs go to `output`.
+    fn gather(
+        &self,
+        id: &MessageId,
+        mut output: impl FnMut(Part) -> Result<()>,
+    ) -> Result<Option<Translation>> {
+        let (head, parts) = self.made(id)?;
         let Some(mut translation) = head else { return Ok(None) };
         for part in parts {
             match part.role.as_str() {

@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 
-use causeway_core::{Issue, IssueCode, Severity};
+use causeway_core::{Issue, IssueCode, Sector, Severity};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::error::{RecordError, Result};
+use crate::facts::keys::Times;
 use crate::model::Key;
-use crate::paths::{first_text, walk};
+use crate::paths::{first_text, patient_of, walk};
 use crate::reference::{is_id, is_type, key_of};
-use crate::{dates, limits};
+use crate::sqlite::outline::Outline;
+use crate::sqlite::text::unpacked;
+use crate::{dates, limits, policy};
 
 /// Beginning of a reference within a bundle.
 pub(crate) const URN: &str = "urn:uuid:";
@@ -19,7 +22,10 @@ pub(crate) const URN: &str = "urn:uuid:";
 #[derive(Debug)]
 pub(crate) struct Incoming {
     pub key: Key,
+    /// Empty once its outline is made, but of those of which more is asked: see [`Parsed::outline`].
     pub resource: Map<String, Value>,
+    /// What its elements say, where it was made before; gone where the resource was changed since.
+    pub outline: Option<Outline>,
     /// Whether the entry asks for its deletion.
     pub delete: bool,
     /// Number of its bundle within the message.
@@ -29,6 +35,30 @@ pub(crate) struct Incoming {
     /// When what it tells happened or was written down at its source, in microseconds since 1970, where the message
     /// says so: the time of a Provenance of the source's own.
     pub event: Option<i64>,
+}
+
+impl Incoming {
+    /// Id of the Patient that it is about: see [`patient_of`].
+    pub(crate) fn patient(&self) -> String {
+        match &self.outline {
+            Some(outline) => outline.patient.clone(),
+            None => patient_of(&self.key.kind, &self.resource),
+        }
+    }
+
+    /// The resource, to be changed; read again from its text where it was let go.
+    pub(crate) fn restored(&mut self) -> Result<&mut Map<String, Value>> {
+        if let Some(kept) = self.kept.as_ref().filter(|_| self.resource.is_empty()) {
+            let text = unpacked(&kept.text).map_err(|_| RecordError::Damaged)?;
+            self.resource = serde_json::from_slice(&text)?;
+        }
+        Ok(&mut self.resource)
+    }
+
+    /// It was changed: what was made of it before no longer holds.
+    pub(crate) fn is_changed(&mut self) {
+        (self.kept, self.outline) = (None, None);
+    }
 }
 
 /// A resource as it is kept.
@@ -62,6 +92,26 @@ pub(crate) struct Parsed {
     pub unresolved: u64,
     /// SHA-256 of the bundles as they came.
     pub digest: [u8; 32],
+    /// Times of results that have none of their own, where they were gathered before.
+    pub times: Option<Times>,
+}
+
+impl Parsed {
+    /// Makes what the record asks of each resource, and lets go those of which no more is asked: in memory they are many
+    /// times their text, and they are let go cheapest by the thread that made them.
+    pub(crate) fn outline(&mut self, sector: Sector) {
+        if self.unresolved > 0 || self.times.is_some() {
+            return;
+        }
+        let times = Times::of(self.entries.iter().map(|e| (&e.key, &e.resource)));
+        for entry in self.entries.iter_mut().filter(|e| !e.delete && e.kept.is_some()) {
+            entry.outline = Some(Outline::of(&entry.key, &entry.resource, sector, &times));
+            if !policy::is_asked_again(&entry.key.kind) {
+                entry.resource = Map::new();
+            }
+        }
+        self.times = Some(times);
+    }
 }
 
 /// Reads all bundles of a message.
@@ -78,7 +128,7 @@ pub(crate) fn parse_all(bundles: &[&[u8]]) -> Result<Parsed> {
 
 /// The bundles of a message as values, with their digest.
 pub(crate) fn read_all(bundles: Vec<Value>, digest: [u8; 32]) -> Result<Parsed> {
-    let mut parsed = Parsed { entries: Vec::new(), issues: Vec::new(), refused: 0, unresolved: 0, digest };
+    let mut parsed = Parsed { entries: Vec::new(), issues: Vec::new(), refused: 0, unresolved: 0, digest, times: None };
     for (number, bundle) in bundles.into_iter().enumerate() {
         let Value::Object(bundle) = bundle else {
             return Err(RecordError::Bundle("not a JSON object".to_owned()));
@@ -176,6 +226,7 @@ fn read_entry(
             Some(key) => parsed.entries.push(Incoming {
                 key,
                 resource: Map::new(),
+                outline: None,
                 delete: true,
                 bundle,
                 kept: None,
@@ -211,7 +262,7 @@ fn read_entry(
     if !full_url.is_empty() {
         urls.insert(full_url, key.reference());
     }
-    parsed.entries.push(Incoming { key, resource, delete: false, bundle, kept: None, event: None });
+    parsed.entries.push(Incoming { key, resource, outline: None, delete: false, bundle, kept: None, event: None });
 }
 
 fn refuse(parsed: &mut Parsed, rule: &'static str, text: &'static str) {

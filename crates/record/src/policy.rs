@@ -17,6 +17,12 @@ pub(crate) fn can_be_superseded(kind: &str) -> bool {
     !NEVER_SUPERSEDED.contains(&kind)
 }
 
+/// Whether more than its text and its outline is asked of a resource of this type when it is taken in: who it is, or what an
+/// update leaves of what was known.
+pub(crate) fn is_asked_again(kind: &str) -> bool {
+    PARTIAL_TYPES.contains(&kind)
+}
+
 /// Whether an update of this type tells only what changed.
 pub(crate) fn is_partial_update(kind: &str, telling: Telling) -> bool {
     telling == Telling::Delta && PARTIAL_TYPES.contains(&kind)

@@ -14,7 +14,7 @@ use causeway_exchange::{
     Configuration, Contents, Durability, Effects, EngineError, Event, Expectation, Facts, Failure,
     IdempotencyKey, Inbox, InboxPage, InboxQuery, Lease, Message, MessageId, MessageQuery, NewAudit, NewWork,
     Operation, Payload, PayloadReader, PieceKind, Queue, Staged, State, StoredOutput, Translation,
-    TranslationHead, Upload, VerifyReport, Watch, WorkId, WorkItem, WorkKind, WorkQuery,
+    TranslationDigests, TranslationHead, Upload, VerifyReport, Watch, WorkId, WorkItem, WorkKind, WorkQuery,
 };
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
@@ -189,6 +189,10 @@ impl Contents for Store {
 
     fn translation_head(&self, id: &MessageId) -> Result<Option<TranslationHead>> {
         self.shared.translation_head(id)
+    }
+
+    fn translation_digests(&self, id: &MessageId) -> Result<Option<TranslationDigests>> {
+        self.shared.translation_digests(id)
     }
 
     fn output(&self, id: &MessageId, number: u64) -> Result<Option<StoredOutput>> {

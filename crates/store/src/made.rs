@@ -7,7 +7,7 @@ use crate::shared::Shared;
 use causeway_exchange::message::{Checksum, Staged};
 use causeway_exchange::{
     Effects, EngineError, Event, EventKind, Lease, MessageId, NewEvent, OutputFacts, PieceKind, StoredOutput,
-    Translation, TranslationHead,
+    Translation, TranslationDigests, TranslationHead,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -114,6 +114,20 @@ impl Shared {
             Ok(())
         })?;
         Ok(found.map(|translation| TranslationHead { translation, outputs }))
+    }
+
+    /// What its outputs and issues are kept under.
+    pub(crate) fn translation_digests(&self, id: &MessageId) -> Result<Option<TranslationDigests>> {
+        let (head, parts) = self.read(|conn| parts(conn, id))?;
+        let mut digests = TranslationDigests::default();
+        for part in parts {
+            match part.role.as_str() {
+                "issues" => digests.issues = part.piece.sha256,
+                "output" => digests.outputs.push(part.piece.sha256),
+                _ => {}
+            }
+        }
+        Ok(head.map(|_| digests))
     }
 
     /// One part that a translation made, by role and number (from 1).

@@ -13,6 +13,9 @@ use crate::resource;
 
 /// Whether the start of a JSON text is that of a message or document of STU3: an envelope of ITK3 or its kin.
 pub fn is_envelope(head: &[u8]) -> bool {
+    if !causeway_adapter::head::holds(head, "\"resourceType\"") {
+        return false;
+    }
     let text = String::from_utf8_lossy(head);
     let has = |mark: &str| text.contains(mark);
     let said = |name: &str, values: &[&str]| {

@@ -2,6 +2,7 @@
 
 mod encode;
 
+use causeway_adapter::head::{find, holds};
 use causeway_adapter::{
     Adapter, Composer, Confidence, Context, Detection, Encoded, Format, Sector, Sink, Telling,
 };
@@ -47,14 +48,14 @@ impl Adapter for CareConnect {
 
     fn detect(&self, input: &[u8]) -> Detection {
         let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
-        let has = |name: &str| head.windows(name.len()).any(|w| w == name.as_bytes());
+        let has = |name: &str| holds(head, name);
         if !has("\"resourceType\"") {
             return Detection::no();
         }
         // The kind of an answer is said at its start; an error of a server is no record, unless GP Connect gives it.
         let answer = ["\"resourceType\":\"OperationOutcome\"", "\"resourceType\": \"OperationOutcome\""];
-        let answers = answer.iter().filter_map(|text| find(head, text.as_bytes())).min();
-        let kind = find(head, b"\"resourceType\"");
+        let answers = answer.iter().filter_map(|text| find(head, text)).min();
+        let kind = find(head, "\"resourceType\"");
         if answers.is_some() && answers == kind && !has("/STU3/") {
             return Detection::no();
         }
@@ -90,9 +91,4 @@ impl Adapter for CareConnect {
     fn encode(&self, bundle: &Value, context: &Context) -> Result<Encoded, Issue> {
         encode::encode(bundle, context)
     }
-}
-
-/// Where a text begins.
-fn find(within: &[u8], text: &[u8]) -> Option<usize> {
-    within.windows(text.len()).position(|w| w == text)
 }

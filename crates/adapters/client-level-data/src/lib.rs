@@ -81,6 +81,9 @@ impl Adapter for ClientLevelData {
 /// By the heading row, and the release by the first row.
 fn detect(input: &[u8]) -> Detection {
     let mut head = input.get(..limits::RECORD_BYTES_MAX.min(input.len())).unwrap_or_default();
+    if causeway_adapter::head::is_no_table(head) {
+        return Detection::no();
+    }
     let start = head;
     // What is client level data but for its shape, or for a column, is told what is wrong with it.
     let nearly = |cells: usize| {

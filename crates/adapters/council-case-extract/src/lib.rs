@@ -43,6 +43,9 @@ impl Adapter for CouncilCaseExtract {
 
     fn detect(&self, input: &[u8]) -> Detection {
         let head = input.get(..limits::HEAD_BYTES.min(input.len())).unwrap_or_default();
+        if causeway_adapter::head::is_no_table(head) {
+            return Detection::no();
+        }
         let records = records::read(head);
         let first = records.iter().find(|record| !record.is_blank());
         match first.map(|record| tables::heading(record, 1, &|_, _| false)) {

@@ -152,7 +152,7 @@ impl Adapter for FhirR4 {
         // Other documents aren't read whole to find that they are none.
         let within = |bytes: usize, what: &[u8]| {
             let start = input.get(..bytes.min(input.len())).unwrap_or_default();
-            start.windows(what.len()).any(|w| w == what)
+            causeway_adapter::head::holds(start, what)
         };
         let is_xml = causeway_profile::is_xml(input);
         let head = input.get(..DETECT_BYTES.min(input.len())).unwrap_or_default();

@@ -64,7 +64,7 @@ impl Adapter for Gp2gp {
 
     fn detect(&self, input: &[u8]) -> Detection {
         let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
-        let has = |name: &str| head.windows(name.len()).any(|w| w == name.as_bytes());
+        let has = |name: &str| causeway_adapter::head::holds(head, name);
         for name in ["RCMR_IN030000UK06", "RCMR_IN030000UK07", "COPC_IN000001UK01"] {
             if has(name) {
                 return Detection::is(Confidence::Certain, name);

@@ -70,7 +70,7 @@ impl Adapter for ItkCda {
 
     fn detect(&self, input: &[u8]) -> Detection {
         let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
-        let has = |name: &str| head.windows(name.len()).any(|w| w == name.as_bytes());
+        let has = |name: &str| causeway_adapter::head::holds(head, name);
         let version = message::version(head);
         if has("ClinicalDocument") && (has("urn:hl7-org:v3") || has("POCD_")) {
             return Detection::is(Confidence::Certain, version);

@@ -13,8 +13,7 @@ use crate::{account, document, limits, rules};
 
 /// The message type that an input names, else what kind of document it is.
 pub(crate) fn version(head: &[u8]) -> String {
-    let find = |text: &[u8]| head.windows(text.len()).position(|w| w == text);
-    let Some(at) = find(b"POCD_MT") else { return "CDA".to_owned() };
+    let Some(at) = causeway_adapter::head::find(head, "POCD_MT") else { return "CDA".to_owned() };
     let name = head.get(at..).unwrap_or_default().iter().take(20);
     let name: Vec<u8> = name.copied().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').collect();
     String::from_utf8(name).unwrap_or_default()

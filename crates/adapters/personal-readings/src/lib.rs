@@ -57,6 +57,9 @@ impl Adapter for PersonalReadings {
         if open_mhealth::is_form(head) {
             return Detection::is(Confidence::Certain, "Open mHealth or IEEE 1752");
         }
+        if causeway_adapter::head::is_no_table(head) {
+            return Detection::no();
+        }
         match table::heading(&String::from_utf8_lossy(head)) {
             Some(_) => Detection::is(Confidence::Likely, "CSV"),
             None => Detection::no(),

@@ -58,7 +58,7 @@ impl Adapter for SummaryCareRecord {
 
     fn detect(&self, input: &[u8]) -> Detection {
         let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
-        let has = |name: &str| head.windows(name.len()).any(|w| w == name.as_bytes());
+        let has = |name: &str| causeway_adapter::head::holds(head, name);
         for name in ["QUPC_IN210000UK04", "REPC_IN150016UK05", "REPC_RM150007UK05", "QUQI_IN010000UK14"] {
             if has(name) {
                 return Detection::is(Confidence::Certain, name);

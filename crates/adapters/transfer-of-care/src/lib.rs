@@ -35,11 +35,11 @@ const RULES: [&[Rule]; 3] = [rules::ALL, causeway_stu3::RULES[0], causeway_stu3:
 /// What the first bytes say: an XML Bundle that is not of R4, or a JSON envelope of STU3.
 fn seen(input: &[u8]) -> Option<Confidence> {
     let head = input.get(..input.len().min(limits::DETECT_BYTES)).unwrap_or_default();
-    let text = String::from_utf8_lossy(head);
-    let has = |mark: &str| text.contains(mark);
     if !is_xml(input) {
         return is_envelope(head).then_some(Confidence::Certain);
     }
+    let text = String::from_utf8_lossy(head);
+    let has = |mark: &str| text.contains(mark);
     if xml::root_name(&text) != Some("Bundle") || has("terminology.hl7.org/") || has("/UKCore-") {
         return None;
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use causeway_adapter::{Acknowledgement, Adapter, Output, Sink, render};
 use causeway_core::{Issue, Ledger, Severity, Totals, limits::ISSUES_MAX};
+use causeway_exchange::message::Checksum;
 use causeway_exchange::route::Routes;
 use causeway_exchange::{EngineError, Lease, Message, Piece, PieceKind, StoredOutput};
 use jiff::{SignedDuration, Timestamp};
@@ -111,6 +112,8 @@ pub(super) struct Collect<'a> {
     pub(super) routed: bool,
     pub(super) count: u64,
     digests: Sha256,
+    /// The digest of each bundle that is held in memory.
+    pub(super) each_digest: Vec<Checksum>,
     pub(super) checked: Checked,
     /// Time that was spent here and not by the adapter.
     pub(super) spent: Duration,
@@ -138,6 +141,7 @@ impl<'a> Collect<'a> {
             routed: false,
             count: 0,
             digests: Sha256::new(),
+            each_digest: Vec::new(),
             checked: Checked::default(),
             spent: Duration::ZERO,
             issues: Vec::new(),
@@ -224,6 +228,9 @@ impl<'a> Collect<'a> {
             let pages = self.pieces.iter().filter(|p| p.kind == PieceKind::Ledger).count();
             return (Vec::new(), pages);
         }
+        if self.stretches.is_empty() {
+            return (self.ledger.next().into_text(), 0);
+        }
         let mut text = Vec::with_capacity(self.held);
         self.stretches.push(self.ledger.next());
         for stretch in self.stretches.drain(..).filter(|s| s.count() > 0) {
@@ -291,7 +298,11 @@ impl Sink for Collect<'_> {
             }
             _ => None,
         };
-        self.digests.update(Sha256::digest(&bytes));
+        let digest = Sha256::digest(&bytes);
+        self.digests.update(digest);
+        if self.read.is_some() {
+            self.each_digest.push(digest.into());
+        }
         let name = if output.label.is_empty() { format!("bundle {}", number + 1) } else { output.label };
         let output_kept = StoredOutput { name, media_type: causeway_fhir::MEDIA_TYPE.to_owned(), bytes };
         self.place(Entry { output: output_kept, event: output.event, recipient: output.recipient });
@@ -307,6 +318,7 @@ impl Sink for Collect<'_> {
         let started = Instant::now();
         self.totals.merge(&ledger.totals());
         let full = self.piece_bytes();
+        self.ledger.reserve(ledger.len(), full);
         for item in ledger.items() {
             let before = self.ledger.len();
             self.ledger.item(|text| render::write_item(&ledger, item, text));

@@ -2,22 +2,26 @@
 
 use std::io::Read;
 use std::panic::catch_unwind;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use causeway_adapter::{Adapter, Context, Detection, Sink as _, budget, common, isolation, render, too_long};
 use causeway_core::limits::INPUT_BYTES_MAX;
 use causeway_core::{IssueCode, Ledger, Outcome, Place, Span};
+use causeway_exchange::message::Checksum;
 use causeway_exchange::{
     Effects, EngineError, Message, NewAudit, NewEvent, NewWork, State, StoredOutput, Translation,
-    TranslationSummary, WorkKind,
+    TranslationDigests, TranslationSummary, WorkKind,
 };
 use causeway_host::hex;
 use causeway_record::Prepared;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::collect::{Broken, Collect, Job};
 use super::route::{self, Outgoing, Tell};
 use super::{RECORD, RECORD_PIECES, SPREAD};
+use crate::answered::Answered;
+use crate::handed::Handing;
 use crate::state::AppState;
 use crate::words::count;
 
@@ -27,6 +31,8 @@ pub(super) enum Input<'a> {
     Whole(&'a [u8]),
     /// A stream, for an adapter that streams.
     Stream(&'a mut dyn Read),
+    /// Nothing: a door has translated it, within the same budget.
+    Answered(Answered),
 }
 
 /// Everything that a translation changes.
@@ -65,6 +71,10 @@ fn run_adapter(
             });
             (made, bytes.len())
         }
+        Input::Answered(Answered { translation, .. }) => {
+            take_over(translation, collect);
+            (Ok(()), 0)
+        }
         Input::Stream(reader) => {
             let size = usize::try_from(job.message.size).unwrap_or(usize::MAX);
             (job.adapter.stream(reader, context, collect), size)
@@ -92,14 +102,32 @@ fn run_adapter(
     Ok(true)
 }
 
+/// What a door translated, as the adapter would have given it.
+fn take_over(translation: causeway_adapter::Translation, collect: &mut Collect<'_>) {
+    for output in translation.outputs {
+        collect.output(output);
+    }
+    for issue in translation.issues {
+        collect.issue(issue);
+    }
+    collect.ledger(translation.ledger);
+    if let Some(acknowledgement) = translation.acknowledgement {
+        collect.acknowledgement(acknowledgement);
+    }
+}
+
 /// Everything that a translation of this input changes.
 pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) -> Result<Made, Unmade> {
     let (state, message, adapter) = (job.state, job.message, job.adapter);
     let context = state.context(&message.new.sender, message.received_at, &message.new.id, false);
+    let elsewhere = match &input {
+        Input::Answered(answered) => answered.took,
+        _ => Duration::ZERO,
+    };
     let started = Instant::now();
     let mut made = Collect::new(job);
     let result = run_adapter(job, &context, input, &mut made);
-    let took = started.elapsed().saturating_sub(made.spent);
+    let took = elsewhere + started.elapsed().saturating_sub(made.spent);
     let unreadable = match result {
         Ok(unreadable) => unreadable,
         Err(unmade) => {
@@ -140,32 +168,49 @@ pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) ->
     if let Some(acknowledgement) = &acknowledgement {
         route::acknowledge(message, acknowledgement, &mut effects).map_err(broken)?;
     }
-    hand_over(job, &mut made);
-    effects.translation = Some(Translation {
+    let outcome = issues(&mut made);
+    let read = made.read.take();
+    let translation = Translation {
         adapter: adapter.name().to_owned(),
         format: format!("{} {}", adapter.format().title, detection.version).trim_end().to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ledger: ledger(&made, &items, pages),
-        issues: issues(&mut made).to_string().into_bytes(),
+        issues: outcome.to_string().into_bytes(),
         outputs: made.entries.drain(..).map(|entry| entry.output).collect(),
         acknowledgement,
         summary,
         pieces: std::mem::take(&mut made.pieces),
-    });
+    };
+    hand_over(job, read, &translation, &outcome, std::mem::take(&mut made.each_digest));
+    effects.translation = Some(translation);
     Ok(Made { effects, persons: std::mem::take(&mut made.checked.persons) })
 }
 
-/// Hands the bundles to the record as they were read.
-fn hand_over(job: &Job<'_>, made: &mut Collect<'_>) {
-    let Some(read) = made.read.take().filter(|read| !read.is_empty() && read.len() == made.entries.len())
-    else {
-        return;
+/// Hands the bundles to the record as they were read. The digests are of the bundles.
+fn hand_over(
+    job: &Job<'_>,
+    read: Option<Vec<Value>>,
+    translation: &Translation,
+    outcome: &Value,
+    outputs: Vec<Checksum>,
+) {
+    let whole = |read: &Vec<Value>| {
+        !read.is_empty() && read.len() == translation.outputs.len() && read.len() == outputs.len()
     };
-    let bundles: Vec<&[u8]> = made.entries.iter().map(|e| e.output.bytes.as_slice()).collect();
+    let Some(read) = read.filter(whole) else { return };
+    let bundles: Vec<&[u8]> = translation.outputs.iter().map(|o| o.bytes.as_slice()).collect();
     // Where the program fails on them, it is for the record to find: the translation is kept.
-    if let Ok(prepared) = catch_unwind(|| Prepared::of_read(read, &bundles)) {
-        let bytes = bundles.iter().map(|b| b.len()).sum();
-        job.state.handed.put(&job.message.new.id, prepared, bytes);
+    let source = super::record::source_told(job.state, job.message, translation, outcome);
+    let prepare = || Prepared::of_read(read, &bundles).outlined(source.sector);
+    if let Ok(prepared) = catch_unwind(prepare) {
+        let issues = Sha256::digest(&translation.issues).into();
+        let handing = Handing {
+            prepared,
+            source,
+            digests: TranslationDigests { outputs, issues },
+            bytes: bundles.iter().map(|b| b.len()).sum(),
+        };
+        job.state.handed.put(&job.message.new.id, handing);
     }
 }
 
@@ -195,11 +240,15 @@ fn broken(error: EngineError) -> Unmade {
     Unmade::Broken(Broken::Failed(error))
 }
 
+/// Room for what stands before a ledger's items.
+const LEDGER_HEAD_BYTES: usize = 512;
+
 /// The ledger as JSON, as [`render::ledger_json`] has it. Where its items are in pieces, it says in how many.
 fn ledger(made: &Collect<'_>, items: &[u8], pages: usize) -> Vec<u8> {
     let totals = render::totals_json(&made.totals);
     let unexplained = made.totals.of(Outcome::Unexplained);
-    let mut text = format!("{{\"totals\":{totals},\"unexplained\":{unexplained},").into_bytes();
+    let mut text = Vec::with_capacity(items.len() + LEDGER_HEAD_BYTES);
+    text.extend_from_slice(format!("{{\"totals\":{totals},\"unexplained\":{unexplained},").as_bytes());
     if pages > 0 {
         text.extend_from_slice(format!("\"pages\":{pages},").as_bytes());
     }

@@ -15,7 +15,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::PIECE_UNPACKED_MAX;
+use crate::limits::{LEDGER_ITEM_BYTES, PIECE_UNPACKED_MAX};
 use crate::state::AppState;
 
 /// A bundle with what routing asks of it.
@@ -70,6 +70,15 @@ impl Filling {
 
     pub(super) fn text(&self) -> &[u8] {
         &self.text
+    }
+
+    pub(super) fn into_text(self) -> Vec<u8> {
+        self.text
+    }
+
+    /// Makes room for items of the ledger, up to `limit` bytes.
+    pub(super) fn reserve(&mut self, items: usize, limit: usize) {
+        self.text.reserve(items.saturating_mul(LEDGER_ITEM_BYTES).min(limit));
     }
 
     /// Adds a bundle.

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::worker::{self, End};
 use crate::accept::PERSON;
+use crate::handed::Handing;
 use crate::limits::{PAGE_ISSUES_MAX, RECORD_WINDOW_MESSAGES, WINDOW_BYTES};
 use crate::state::{AppState, Shared};
 use crate::subscription;
@@ -19,37 +20,55 @@ use crate::words::count;
 /// A leased message, read.
 struct Loaded {
     lease: Lease,
-    translation: Translation,
     source: SourceMessage,
+    /// Bytes of its bundles.
+    bytes: u64,
+    /// Ids of the Encounters that it tells.
+    encounters: Vec<String>,
     /// Its bundles, read; taken by the first that applies them.
     prepared: Option<Prepared>,
 }
 
 impl Loaded {
-    fn of(state: &AppState, lease: Lease, translation: Translation, source: SourceMessage) -> Self {
-        let handed = state.handed.take(&lease.item.message);
-        let mut loaded = Self { lease, translation, source, prepared: None };
-        // Another translation of the message may have been kept than the one that was handed over.
-        loaded.prepared = handed.filter(|prepared| prepared.is_of(&loaded.bundles()));
-        if loaded.prepared.is_none() {
-            // A panic is for the one who applies it alone.
-            loaded.prepared = catch_unwind(AssertUnwindSafe(|| loaded.read())).ok();
+    fn of(state: &AppState, lease: &Lease) -> Result<Self, End> {
+        let message = &lease.item.message;
+        let lease = lease.clone();
+        if let Some(handing) = state.handed.take(message) {
+            // Another translation of the message may have been kept than the one that was handed over.
+            let kept = state.contents.translation_digests(message);
+            if kept.is_ok_and(|kept| kept.is_some_and(|kept| kept == handing.digests)) {
+                let Handing { prepared, source, bytes, .. } = handing;
+                let encounters = prepared.ids(ENCOUNTER);
+                return Ok(Self { lease, source, bytes: bytes as u64, encounters, prepared: Some(prepared) });
+            }
         }
-        loaded
+        let (translation, source) = load(state, &lease)?;
+        let bytes = translation.outputs.iter().map(|o| o.bytes.len() as u64).sum();
+        // A panic is for the one who applies it alone.
+        let prepared = catch_unwind(AssertUnwindSafe(|| read_bundles(&translation, source.sector))).ok();
+        let encounters = prepared.as_ref().map_or_else(Vec::new, |p| p.ids(ENCOUNTER));
+        Ok(Self { lease, source, bytes, encounters, prepared })
     }
 
-    fn bundles(&self) -> Vec<&[u8]> {
-        self.translation.outputs.iter().map(|o| o.bytes.as_slice()).collect()
-    }
-
-    fn read(&self) -> Prepared {
-        Prepared::of(&self.bundles())
-    }
-
-    fn prepared(&mut self) -> Prepared {
-        self.prepared.take().unwrap_or_else(|| self.read())
+    /// Its bundles; read again where somebody has taken them.
+    fn prepared(&mut self, state: &AppState) -> Result<Prepared, End> {
+        if let Some(prepared) = self.prepared.take() {
+            return Ok(prepared);
+        }
+        let (translation, _) = load(state, &self.lease)?;
+        let prepared = read_bundles(&translation, self.source.sector);
+        self.encounters = prepared.ids(ENCOUNTER);
+        Ok(prepared)
     }
 }
+
+fn read_bundles(translation: &Translation, sector: Sector) -> Prepared {
+    let bundles: Vec<&[u8]> = translation.outputs.iter().map(|o| o.bytes.as_slice()).collect();
+    Prepared::of(&bundles).outlined(sector)
+}
+
+/// What notifications are about.
+const ENCOUNTER: &str = "Encounter";
 
 /// Applies the leased messages, in windows that share one flush each: while one is written, the next is read beside
 /// it. Two of one person are never leased together: the queue keeps the later one back.
@@ -69,21 +88,20 @@ fn read(state: &Shared, leases: Vec<Lease>, windows: &SyncSender<Vec<Loaded>>) {
     let mut window = Vec::new();
     let mut bytes = 0;
     for lease in leases {
-        let loaded = match load(state, &lease) {
-            Ok((translation, source)) => Loaded::of(state, lease, translation, source),
+        let loaded = match Loaded::of(state, &lease) {
+            Ok(loaded) => loaded,
             Err(end) => {
                 worker::finish(state, &lease, end);
                 continue;
             }
         };
-        let size: u64 = loaded.translation.outputs.iter().map(|o| o.bytes.len() as u64).sum();
-        let full = window.len() == RECORD_WINDOW_MESSAGES || bytes + size > WINDOW_BYTES;
+        let full = window.len() == RECORD_WINDOW_MESSAGES || bytes + loaded.bytes > WINDOW_BYTES;
         if full && !window.is_empty() {
             // Nobody takes it only where the writer panicked; the leases run out then.
             let _ = windows.send(std::mem::take(&mut window));
             bytes = 0;
         }
-        bytes += size;
+        bytes += loaded.bytes;
         window.push(loaded);
     }
     let _ = windows.send(window);
@@ -115,7 +133,7 @@ fn run(state: &Shared, mut window: Vec<Loaded>) {
         return;
     }
     match catch_unwind(AssertUnwindSafe(|| together(state, &mut window))) {
-        Ok(Ok(results)) => {
+        Ok(Some(results)) => {
             let ends = window.into_iter().zip(results).map(|(one, result)| {
                 let end = end(state, &one, result);
                 (one.lease, end)
@@ -130,16 +148,19 @@ fn run(state: &Shared, mut window: Vec<Loaded>) {
     }
 }
 
-fn together(
-    state: &AppState,
-    window: &mut [Loaded],
-) -> Result<Vec<Result<Applied, RecordError>>, RecordError> {
-    let deliveries = window.iter_mut().map(|one| (one.prepared(), &one.source)).collect();
-    state.record.apply_prepared(deliveries, state.clock.now())
+/// What became of each; `None` where the window as a whole failed.
+fn together(state: &AppState, window: &mut [Loaded]) -> Option<Vec<Result<Applied, RecordError>>> {
+    let one = |one: &'_ mut Loaded| one.prepared(state).ok();
+    let prepared: Vec<Prepared> = window.iter_mut().map(one).collect::<Option<_>>()?;
+    let deliveries = prepared.into_iter().zip(window.iter().map(|one| &one.source)).collect();
+    state.record.apply_prepared(deliveries, state.clock.now()).ok()
 }
 
 fn alone(state: &AppState, mut one: Loaded) -> End {
-    let prepared = one.prepared();
+    let prepared = match one.prepared(state) {
+        Ok(prepared) => prepared,
+        Err(end) => return end,
+    };
     let applied = state.record.apply_prepared(vec![(prepared, &one.source)], state.clock.now());
     let result = applied.and_then(|mut results| results.pop().unwrap_or(Err(RecordError::Damaged)));
     end(state, &one, result)
@@ -150,8 +171,7 @@ fn end(state: &AppState, one: &Loaded, result: Result<Applied, RecordError>) -> 
     let lease = &one.lease;
     // Asked anew after a kill, what it brings about is found again, as the record says what this message changed.
     let result = result.and_then(|applied| {
-        let bundles = one.translation.outputs.iter().map(|o| o.bytes.as_slice());
-        let work = subscription::trigger::work(state, &one.source.message, bundles)?;
+        let work = subscription::trigger::work(state, &one.source.message, &one.encounters)?;
         Ok((applied, work))
     });
     match result {
@@ -208,18 +228,28 @@ pub(super) fn source(
     message: &Message,
     translation: &Translation,
 ) -> Result<SourceMessage, EngineError> {
-    let code = &message.new.sender;
-    let known = state.config.organisation(code).cloned().or_else(|| Organisation::of_code(code));
-    let organisation = known.unwrap_or_default();
     let outcome = match translation.issues.as_slice() {
         b"" => Value::Null,
         issues => serde_json::from_slice(issues).map_err(|_| EngineError::Corrupt("issues"))?,
     };
+    Ok(source_told(state, message, translation, &outcome))
+}
+
+/// The same with the translation's issues, read.
+pub(super) fn source_told(
+    state: &AppState,
+    message: &Message,
+    translation: &Translation,
+    outcome: &Value,
+) -> SourceMessage {
+    let code = &message.new.sender;
+    let known = state.config.organisation(code).cloned().or_else(|| Organisation::of_code(code));
+    let organisation = known.unwrap_or_default();
     let issues = outcome["issue"].as_array().map(Vec::as_slice).unwrap_or_default();
     let incomplete = issues.iter().any(|i| i["code"] == "incomplete");
     let notices = notices(issues);
     let format = state.adapter(&translation.adapter).map(Adapter::format);
-    Ok(SourceMessage {
+    SourceMessage {
         message: message.new.id.to_string(),
         sender_code: code.clone(),
         sender_system: organisation.system.url().to_owned(),
@@ -232,7 +262,7 @@ pub(super) fn source(
         // withheld item or a reference that leads nowhere does not.
         partial: incomplete || translation.summary.rejected > 0,
         notices,
-    })
+    }
 }
 
 /// What a reader of the person's record must be told: that something was held back or is missing.

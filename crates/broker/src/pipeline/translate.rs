@@ -246,7 +246,13 @@ fn translate(
         let work = parts::Work { state, routes, lease, message, adapter, detection: &detection };
         return known_by(work.take(&part), adapter.control_id(&input));
     }
-    let made = effects(&job(adapter), &detection, Input::Whole(&input));
+    // A translation that was asked for again, or that killed a process, is made here.
+    let first = lease.item.lost == 0 && !lease.item.work.replay;
+    let input_made = match first.then(|| state.answers.take(&message.new.id)).flatten() {
+        Some(answered) => Input::Answered(answered),
+        None => Input::Whole(&input),
+    };
+    let made = effects(&job(adapter), &detection, input_made);
     known_by(end(state, message, lease, made), adapter.control_id(&input))
 }
 

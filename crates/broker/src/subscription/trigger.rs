@@ -23,12 +23,15 @@ pub(crate) struct Event {
     pub(crate) version: u32,
 }
 
-/// Notifications that a message of these bundles brings about.
-pub(crate) fn work<'b>(
+/// Notifications that a message brings about which told these Encounters (their ids).
+pub(crate) fn work(
     state: &AppState,
     message: &str,
-    bundles: impl Iterator<Item = &'b [u8]>,
+    encounters: &[String],
 ) -> Result<Vec<NewWork>, RecordError> {
+    if encounters.is_empty() {
+        return Ok(Vec::new());
+    }
     let Ok(subscriptions) = super::all(state) else { return Err(RecordError::Damaged) };
     let now = state.clock.now();
     let wanted: Vec<(Subscription, Asked)> = subscriptions
@@ -42,31 +45,16 @@ pub(crate) fn work<'b>(
     if wanted.is_empty() {
         return Ok(out);
     }
-    for bytes in bundles {
-        if !contains(bytes, b"\"Encounter\"") {
-            continue;
-        }
-        let bundle: Value = serde_json::from_slice(bytes).map_err(|_| RecordError::Damaged)?;
-        for entry in bundle["entry"].as_array().into_iter().flatten() {
-            let resource = &entry["resource"];
-            if resource["resourceType"] != "Encounter" {
-                continue;
-            }
-            let Some(id) = resource["id"].as_str() else { continue };
-            for (topic, event) in events(state, message, id)? {
-                for (subscription, asked) in wanted.iter().filter(|(_, a)| a.topic == topic) {
-                    if concerns(state, asked, &event.patient)? {
-                        out.push(item(subscription, &event));
-                    }
+    for id in encounters {
+        for (topic, event) in events(state, message, id)? {
+            for (subscription, asked) in wanted.iter().filter(|(_, a)| a.topic == topic) {
+                if concerns(state, asked, &event.patient)? {
+                    out.push(item(subscription, &event));
                 }
             }
         }
     }
     Ok(out)
-}
-
-fn contains(bytes: &[u8], what: &[u8]) -> bool {
-    bytes.windows(what.len()).any(|w| w == what)
 }
 
 /// Events of one Encounter that this message told.

@@ -7,10 +7,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use causeway_access::caller;
 use causeway_broker::accept::FORMAT_HEADER;
+use causeway_broker::answered::Promise;
 use causeway_broker::state::{Shared, new_message_id};
 use causeway_exchange::{
     Accept, AcceptOutcome, Answer, Effects, EngineError, IdempotencyKey, MessageId, NewMessage, NewWork,
@@ -49,6 +50,8 @@ struct Pending {
     id: MessageId,
     frame: Vec<u8>,
     received: jiff::Timestamp,
+    /// Of the translation that the answer takes, to the pipeline.
+    promise: Option<Promise>,
 }
 
 /// Serves a listener until `stop`; then no new connection is taken, what was read is answered.
@@ -209,6 +212,7 @@ async fn hand_over(state: &Shared, settings: &Settings, frame: Vec<u8>) -> Optio
     let accept = Accept { message, payload: Payload::Bytes(frame.clone()), key: Some(key), effects };
     let id = accept.message.id.clone();
     let received = state.clock.now();
+    let promise = state.answers.promise(&id);
     let (send, outcome) = oneshot::channel();
     let engine = state.engine.clone();
     // Handing over may block where the engine's queue is full. Waiting for it keeps the order of frames.
@@ -222,7 +226,7 @@ async fn hand_over(state: &Shared, settings: &Settings, frame: Vec<u8>) -> Optio
         );
     });
     handed.await.ok()?;
-    Some(Pending { outcome, id, frame, received })
+    Some(Pending { outcome, id, frame, received, promise })
 }
 
 /// Answers frames in order, each after its commit. A frame that could not be made durable is not answered, and
@@ -235,7 +239,7 @@ async fn answer(
 ) {
     let mut out = Vec::new();
     while let Some(pending) = receive.recv().await {
-        let Pending { mut outcome, id, frame, received } = pending;
+        let Pending { mut outcome, id, frame, received, promise } = pending;
         let outcome = match outcome.try_recv() {
             Ok(outcome) => Ok(outcome),
             Err(_) => {
@@ -247,8 +251,11 @@ async fn answer(
                 outcome.await
             }
         };
+        let own = id.clone();
         let Some((id, received)) = durable(state, outcome, id, received).await else { break };
-        if let Some(reply) = reply(state, settings, &id, received, frame).await {
+        // A frame that came before has been translated.
+        let promise = promise.filter(|_| id == own);
+        if let Some(reply) = reply(state, settings, &id, received, frame, promise).await {
             encode(&reply, &mut out);
         }
         // Answers that are ready together go out together.
@@ -289,22 +296,28 @@ async fn durable(
     }
 }
 
-/// The format's own answer; `None` where the message asks for none. Translation follows from the bytes alone, so
-/// this is the answer that the worker keeps with the message a moment later.
+/// The format's own answer; `None` where the message asks for none. The translation that it is part of goes on to the
+/// pipeline as promised; the worker that does not get it makes the same, for translation follows from the bytes alone.
 async fn reply(
     state: &Shared,
     settings: &Settings,
     id: &MessageId,
     received: jiff::Timestamp,
     frame: Vec<u8>,
+    promise: Option<Promise>,
 ) -> Option<Vec<u8>> {
     let adapter = state.adapter(&settings.format)?;
     let context = state.context(&settings.sender, received, id, false);
     let large = frame.len() > crate::limits::MLLP_ANSWER_AT_ONCE_BYTES;
     let own = state.clone();
     let make = move || {
+        let started = Instant::now();
         let made = catch_unwind(AssertUnwindSafe(|| own.translate(adapter, &frame, &context))).ok()?;
-        made.acknowledgement.map(|a| a.bytes)
+        let answer = made.acknowledgement.as_ref().map(|a| a.bytes.clone());
+        if let Some(promise) = promise {
+            promise.keep(made, started.elapsed());
+        }
+        answer
     };
     match large {
         true => tokio::task::spawn_blocking(make).await.ok()?,

@@ -88,6 +88,12 @@ pub fn translation_in_pieces(place: &dyn Place) {
         [("a", 1), ("bc", 2)]
     );
     assert!(head.translation.outputs.is_empty());
+    let digests = engine.translation_digests(&little).expect("reads").expect("there");
+    let digest = |bytes: &[u8]| Checksum::from(Sha256::digest(bytes));
+    let outputs: Vec<Checksum> = small.outputs.iter().map(|o| digest(&o.bytes)).collect();
+    assert_eq!(digests, TranslationDigests { outputs, issues: digest(&small.issues) });
+    let digests = engine.translation_digests(&big).expect("reads").expect("there");
+    assert_eq!(digests.outputs, [], "its outputs are in pieces");
     assert_eq!(engine.output(&little, 1), Ok(Some(output("bc"))));
     assert_eq!((engine.output(&little, 2), engine.output(&little, u64::MAX)), (Ok(None), Ok(None)));
     assert_eq!(engine.translation(&little).expect("reads"), Some(small));

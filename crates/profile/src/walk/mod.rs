@@ -409,6 +409,8 @@ impl<'a> Walker<'a> {
     /// Checks each member of an object; returns the positions of the elements seen.
     fn members(&mut self, object: &'a Object, known: &'a Type, nodes: &[&'a Node]) -> Vec<usize> {
         let mut present: Vec<usize> = Vec::with_capacity(object.len());
+        // Most objects have no twin at all, and looking for one would build a name for every element.
+        let twins = object.keys().any(|k| k.starts_with('_'));
         for (name, value) in object {
             let (key, value, extra) = match name.strip_prefix('_') {
                 Some(stem) if object.contains_key(stem) => continue,
@@ -442,8 +444,7 @@ impl<'a> Walker<'a> {
                 self.error("r4/choice", text);
             }
             present.push(position);
-            let extra =
-                if primitive && extra.is_none() && object.len() > 1 { twin(object, key) } else { extra };
+            let extra = if primitive && extra.is_none() && twins { twin(object, key) } else { extra };
             let found = Found { owner: known, element, kind, key, value, extra };
             self.element(&found, nodes);
         }
@@ -465,6 +466,11 @@ impl<'a> Walker<'a> {
     /// Reports what a profile demands and is not there at all.
     fn absent(&mut self, object: &'a Object, known: &'a Type, node: &'a Node, present: &[usize]) {
         for child in &node.children {
+            let required = child.min.is_some_and(|m| m > 0);
+            let asked = child.must_support && self.options.must_support;
+            if !required && !asked && !child.slices.iter().any(|s| s.min.is_some_and(|m| m > 0)) {
+                continue;
+            }
             let there = known
                 .elements
                 .iter()
@@ -473,12 +479,12 @@ impl<'a> Walker<'a> {
             if there {
                 continue;
             }
-            if child.min.is_some_and(|m| m > 0) {
+            if required {
                 self.error(
                     &child.rule,
                     format!("the profile requires {}", child.name.trim_end_matches("[x]")),
                 );
-            } else if child.must_support && self.options.must_support && self.is_resource_root() {
+            } else if asked && self.is_resource_root() {
                 let text = format!("the profile marks {} as must-support and it is absent", child.name);
                 self.find(Severity::Information, &child.rule, text);
             }
@@ -523,6 +529,9 @@ impl<'a> Walker<'a> {
             }
             let count = 1;
             self.count(&rules, count, element, step);
+            if rules.iter().all(|rule| rule.slices.is_empty()) {
+                return self.at(step, |w| w.item(found, found.value, found.extra, &rules));
+            }
             let rules = self
                 .with_slices(&rules, found.key, &[found.value.unwrap_or(&Value::Null)])
                 .pop()
@@ -540,6 +549,13 @@ impl<'a> Walker<'a> {
         }
         self.count(&rules, count, element, step);
         self.steps.push(step);
+        if rules.iter().all(|rule| rule.slices.is_empty()) {
+            for number in 0..count {
+                self.at(Step::Index(number), |w| w.item(found, values.get(number), extras.get(number), &rules));
+            }
+            self.steps.pop();
+            return;
+        }
         let items: Vec<&Value> = (0..count).map(|n| values.get(n).unwrap_or(&Value::Null)).collect();
         let sliced = self.with_slices(&rules, found.key, &items);
         for (number, (item, rules)) in items.iter().zip(&sliced).enumerate() {
@@ -723,9 +739,5 @@ impl<'a> Walker<'a> {
 
 /// The `_name` member of a primitive element.
 fn twin<'a>(object: &'a Object, key: &str) -> Option<&'a Value> {
-    // Most objects have no twin at all, and looking for one would build a name for every element.
-    if !object.keys().any(|k| k.starts_with('_')) {
-        return None;
-    }
     object.get(format!("_{key}").as_str())
 }

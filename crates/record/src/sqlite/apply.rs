@@ -14,10 +14,11 @@ use crate::identity::{self, Act};
 use crate::matching::Known;
 use crate::model::{Applied, Key, SourceMessage};
 use crate::tables::{Tables, Who};
-use crate::{bundle, limits, paths, policy};
+use crate::{bundle, limits, policy};
 
+use super::index::Rows;
 use super::labels::Labels;
-use super::summary::Place;
+use super::outline::Outline;
 use super::text::Text;
 use super::{index, links, logical, people};
 
@@ -49,9 +50,8 @@ struct Work<'a> {
 
 /// A version that stands now and is not indexed yet.
 struct Pending {
-    key: Key,
     patient: String,
-    resource: Map<String, Value>,
+    rows: Rows,
 }
 
 /// What is known of a resource.
@@ -107,7 +107,7 @@ pub(crate) fn apply(
     if first == 0 {
         work.out.repeated = true;
         work.out.unchanged = parsed.entries.len() as u64;
-        work.concerned.extend(parsed.entries.iter().map(|e| paths::patient_of(&e.key.kind, &e.resource)));
+        work.concerned.extend(parsed.entries.iter().map(Incoming::patient));
     } else {
         if parsed.unresolved > 0 {
             work.resolve(&mut parsed.entries)?;
@@ -115,7 +115,10 @@ pub(crate) fn apply(
         work.tell_apart(&mut parsed.entries)?;
         work.unmet =
             db.prepare_cached("SELECT EXISTS(SELECT 1 FROM unmet)")?.query_row([], |row| row.get(0))?;
-        work.times = Times::of(parsed.entries.iter().map(|e| (&e.key, &e.resource)));
+        work.times = parsed
+            .times
+            .take()
+            .unwrap_or_else(|| Times::of(parsed.entries.iter().map(|e| (&e.key, &e.resource))));
         // Patients first: whom the rest is about must be known.
         let (people, rest): (Vec<_>, Vec<_>) =
             parsed.entries.into_iter().partition(|e| e.key.kind == "Patient");
@@ -242,7 +245,7 @@ impl Work<'_> {
             return Ok(());
         }
         for entry in entries {
-            let mut patient = paths::patient_of(&entry.key.kind, &entry.resource);
+            let mut patient = entry.patient();
             if entry.key.kind == "Provenance" {
                 patient.clear();
             }
@@ -260,10 +263,13 @@ impl Work<'_> {
             {
                 entry.resource.insert("id".to_owned(), Value::String(id.clone()));
                 entry.key.id.clone_from(id);
-                entry.kept = None;
+                entry.is_changed();
+            }
+            if others.is_empty() {
+                continue;
             }
             let mut changed = 0;
-            for value in entry.resource.values_mut() {
+            for value in entry.restored()?.values_mut() {
                 changed += each_reference(value, &mut |text| match text
                     .strip_prefix("Patient/")
                     .and_then(|id| others.get(&(bundle, id.to_owned())))
@@ -276,7 +282,7 @@ impl Work<'_> {
                 });
             }
             if changed > 0 {
-                entry.kept = None;
+                entry.is_changed();
             }
         }
         Ok(())
@@ -352,7 +358,7 @@ impl Work<'_> {
 
     /// Takes one resource in, or refuses it.
     fn take(&mut self, incoming: Incoming) -> Result<()> {
-        let Incoming { key, resource, delete, event, kept, .. } = incoming;
+        let Incoming { key, resource, outline, delete, event, kept, .. } = incoming;
         // A clock that runs ahead must not keep later news out.
         let event = event.map(|at| at.min(self.received));
         let standing = self.standing(&key)?;
@@ -372,8 +378,8 @@ impl Work<'_> {
         if delete {
             return self.delete(key, standing, event);
         }
-        let mut patient = paths::patient_of(&key.kind, &resource);
-        let named = if patient.is_empty() { logical::identifier_of(&resource) } else { None };
+        let mut outline = outline.unwrap_or_else(|| self.outline(&key, &resource));
+        let (mut patient, named) = (std::mem::take(&mut outline.patient), outline.named.take());
         if let Some(named) = &named {
             let own = standing.as_ref().map_or("", |known| known.patient.as_str());
             patient = logical::patient(self.db, named, own)?.unwrap_or_default();
@@ -383,8 +389,8 @@ impl Work<'_> {
         }
         let waits = named.filter(|_| patient.is_empty()).map(|named| (key.clone(), named));
         match standing {
-            None => self.create(key, patient, resource, kept, event)?,
-            Some(known) => self.update(key, patient, resource, kept, known, event)?,
+            None => self.create(key, patient, (resource, outline), kept, event)?,
+            Some(known) => self.update(key, patient, (resource, outline), kept, known, event)?,
         }
         if let Some((key, named)) = waits
             && let Some(standing) = self.standing(&key)?
@@ -402,19 +408,22 @@ impl Work<'_> {
         Ok(find.exists([source, self.source])?)
     }
 
+    fn outline(&self, key: &Key, resource: &Map<String, Value>) -> Outline {
+        Outline::of(key, resource, self.message.sector, &self.times)
+    }
+
     fn create(
         &mut self,
         key: Key,
         patient: String,
-        resource: Map<String, Value>,
+        (resource, outline): (Map<String, Value>, Outline),
         kept: Option<Kept>,
         event: Option<i64>,
     ) -> Result<()> {
         let late = self.is_behind_snapshot(&key.kind, &patient)?;
         let state = if late { "late" } else { "told" };
-        let withdrawn = policy::is_withdrawn(&key.kind, &resource);
-        let place = Place::of(&key, &resource, self.message.sector, &self.times);
-        let labels = self.labels.of(self.db, &resource)?;
+        let Outline { withdrawn, place, tags, rows, .. } = outline;
+        let labels = self.labels.number(self.db, tags)?;
         self.db
             .prepare_cached(
                 "INSERT INTO resource(type, id, source, patient, version, last, state, withdrawn, updated, part, low,
@@ -437,24 +446,24 @@ impl Work<'_> {
             self.out.late.push(key);
             return Ok(());
         }
-        self.is_told(rid, &key, patient, resource);
+        self.is_told(rid, &key, resource, Pending { patient, rows });
         self.out.created.push(key);
         Ok(())
     }
 
     /// Notes a version that stands now: it is indexed when all of the message are numbered.
-    fn is_told(&mut self, rid: i64, key: &Key, patient: String, resource: Map<String, Value>) {
+    fn is_told(&mut self, rid: i64, key: &Key, resource: Map<String, Value>, pending: Pending) {
         if key.kind == "Patient" {
-            self.patients.push((key.id.clone(), rid, resource.clone()));
+            self.patients.push((key.id.clone(), rid, resource));
         }
-        self.pending.insert(rid, Pending { key: key.clone(), patient, resource });
+        self.pending.insert(rid, pending);
     }
 
     /// Writes the index rows of what the message told.
     fn index(&mut self) -> Result<()> {
         let mut writer = index::Writer::new(self.db, std::mem::take(&mut self.numbers))?;
-        for (rid, Pending { key, patient, resource }) in std::mem::take(&mut self.pending) {
-            writer.write(rid, &key, &patient, &resource)?;
+        for (rid, Pending { patient, rows }) in std::mem::take(&mut self.pending) {
+            writer.write(rid, &patient, &rows)?;
         }
         Ok(())
     }
@@ -463,7 +472,7 @@ impl Work<'_> {
         &mut self,
         key: Key,
         patient: String,
-        resource: Map<String, Value>,
+        (mut resource, mut outline): (Map<String, Value>, Outline),
         mut kept: Option<Kept>,
         known: Standing,
         event: Option<i64>,
@@ -473,17 +482,13 @@ impl Work<'_> {
         if self.is_late(&known, event) {
             return self.take_late(key, &resource, kept, &known, event);
         }
-        let resource = if policy::is_partial_update(&key.kind, self.message.telling) {
-            match self.content(rid, known.version)? {
-                Some(content) => {
-                    kept = None;
-                    policy::overlay(content, resource)
-                }
-                None => resource,
-            }
-        } else {
-            resource
-        };
+        if policy::is_partial_update(&key.kind, self.message.telling)
+            && let Some(content) = self.content(rid, known.version)?
+        {
+            kept = None;
+            resource = policy::overlay(content, resource);
+            outline = self.outline(&key, &resource);
+        }
         let kept = kept_or_made(kept, &key, &resource)?;
         if known.state == "told" && known.digest.as_deref() == Some(kept.digest.as_slice()) {
             self.mention(rid)?;
@@ -499,9 +504,8 @@ impl Work<'_> {
             );
             self.concerned.insert(known.patient);
         }
-        let withdrawn = policy::is_withdrawn(&key.kind, &resource);
-        let place = Place::of(&key, &resource, self.message.sector, &self.times);
-        let labels = self.labels.of(self.db, &resource)?;
+        let Outline { withdrawn, place, tags, rows, .. } = outline;
+        let labels = self.labels.number(self.db, tags)?;
         let version = known.last + 1;
         self.add_version(rid, version, "told", event, &kept)?;
         index::clear(self.db, rid)?;
@@ -522,7 +526,7 @@ impl Work<'_> {
                 place.elsewhere,
                 labels
             ])?;
-        self.is_told(rid, &key, patient, resource);
+        self.is_told(rid, &key, resource, Pending { patient, rows });
         self.out.updated.push(key);
         Ok(())
     }

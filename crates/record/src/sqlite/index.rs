@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 
 use crate::dates;
 use crate::error::Result;
-use crate::model::Key;
 use crate::params::{self, Kind, Param};
 use crate::paths::{cut, each, fold};
 
@@ -92,6 +91,84 @@ fn plan(kind: &str) -> &'static Plan {
     made
 }
 
+/// Where a text is within those of [`Rows`].
+#[derive(Clone, Copy, Debug)]
+struct Part(usize, usize);
+
+#[derive(Debug)]
+enum Row {
+    Token { code: Part, system: Part },
+    Date { low: i64, high: i64 },
+    Text { folded: Part, text: Part },
+    Link(Part),
+}
+
+/// The index rows of one resource, with their texts in one.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    rows: Vec<(&'static str, Row)>,
+    texts: String,
+}
+
+impl Rows {
+    fn keep(&mut self, text: &str) -> Part {
+        let from = self.texts.len();
+        self.texts.push_str(text);
+        Part(from, self.texts.len())
+    }
+
+    fn text(&self, Part(from, to): Part) -> &str {
+        self.texts.get(from..to).unwrap_or_default()
+    }
+
+    fn add(&mut self, param: &Param, value: &Value) {
+        match param.kind {
+            Kind::Token => tokens(value, &mut |system, code| {
+                let (code, system) = (self.keep(cut(code)), self.keep(system));
+                self.rows.push((param.name, Row::Token { code, system }));
+            }),
+            Kind::Date => {
+                if let Some((low, high)) = dates::range_of(value) {
+                    self.rows.push((param.name, Row::Date { low, high }));
+                }
+            }
+            Kind::Text => {
+                if let Some(text) = value.as_str().filter(|t| !t.is_empty()) {
+                    let (folded, text) = (self.keep(&fold(text)), self.keep(cut(text)));
+                    self.rows.push((param.name, Row::Text { folded, text }));
+                }
+            }
+            Kind::Reference => {
+                if let Some(reference) = value.get("reference").and_then(Value::as_str) {
+                    let link = Row::Link(self.keep(reference));
+                    self.rows.push((param.name, link));
+                }
+            }
+        }
+    }
+}
+
+/// The rows of a resource.
+pub(crate) fn rows(kind: &str, map: &Map<String, Value>) -> Rows {
+    chosen(kind, map, |_| true)
+}
+
+/// Only its references: for a migration.
+pub(crate) fn links(kind: &str, map: &Map<String, Value>) -> Rows {
+    chosen(kind, map, |param| param.kind == Kind::Reference)
+}
+
+fn chosen(kind: &str, map: &Map<String, Value>, wanted: impl Fn(&Param) -> bool) -> Rows {
+    let plan = plan(kind);
+    let mut rows = Rows::default();
+    for (name, element) in map {
+        for (param, rest) in plan.get(name.as_str()).into_iter().flatten().filter(|(param, _)| wanted(param)) {
+            each(element, rest, &mut |value| rows.add(param, value));
+        }
+    }
+    rows
+}
+
 /// Writes the rows of resources.
 pub(crate) struct Writer<'d> {
     db: &'d Connection,
@@ -105,8 +182,8 @@ impl<'d> Writer<'d> {
     /// With what is known of the numbers of resources.
     pub(crate) fn new(db: &'d Connection, known: HashMap<String, i64>) -> Result<Self> {
         Ok(Self {
-            token: db.prepare_cached("INSERT OR IGNORE INTO ix_token VALUES(?1,?2,?3,?4)")?,
             db,
+            token: db.prepare_cached("INSERT OR IGNORE INTO ix_token VALUES(?1,?2,?3,?4)")?,
             date: db.prepare_cached("INSERT OR IGNORE INTO ix_date VALUES(?1,?2,?3,?4)")?,
             string: db.prepare_cached("INSERT OR IGNORE INTO ix_string VALUES(?1,?2,?3,?4)")?,
             links: Links::new(db, known)?,
@@ -115,85 +192,27 @@ impl<'d> Writer<'d> {
 
     /// Writes the rows of a resource; the caller cleared those of the version before, and every resource of the message
     /// has its number.
-    pub(crate) fn write(
-        &mut self,
-        rid: i64,
-        key: &Key,
-        patient: &str,
-        map: &Map<String, Value>,
-    ) -> Result<()> {
-        let plan = plan(&key.kind);
-        let mut values = Vec::new();
-        for (name, element) in map {
-            for (param, rest) in plan.get(name.as_str()).into_iter().flatten() {
-                values.clear();
-                each(element, rest, &mut |value| values.push(value));
-                for value in &values {
-                    self.value(rid, param, value)?;
-                    if param.name == CODE && !patient.is_empty() {
-                        self.code(rid, patient, value)?;
+    pub(crate) fn write(&mut self, rid: i64, patient: &str, rows: &Rows) -> Result<()> {
+        for (param, row) in &rows.rows {
+            match row {
+                Row::Token { code, system } => {
+                    let (code, system) = (rows.text(*code), rows.text(*system));
+                    self.token.execute(params![rid, param, code, system])?;
+                    if *param == CODE && !patient.is_empty() {
+                        self.db
+                            .prepare_cached("INSERT OR IGNORE INTO coded VALUES(?1,?2,?3,?4)")?
+                            .execute(params![patient, code, rid, system])?;
                     }
                 }
+                Row::Date { low, high } => {
+                    self.date.execute(params![rid, param, low, high])?;
+                }
+                Row::Text { folded, text } => {
+                    self.string.execute(params![rid, param, rows.text(*folded), rows.text(*text)])?;
+                }
+                Row::Link(reference) => self.links.add(rid, param, rows.text(*reference))?,
             }
         }
         self.links.end(rid)
-    }
-
-    fn code(&mut self, rid: i64, patient: &str, value: &Value) -> Result<()> {
-        let mut coded = self.db.prepare_cached("INSERT OR IGNORE INTO coded VALUES(?1,?2,?3,?4)")?;
-        let mut failed = None;
-        tokens(value, &mut |system, code| {
-            if failed.is_none() {
-                failed = coded.execute(params![patient, cut(code), rid, system]).err();
-            }
-        });
-        failed.map_or(Ok(()), |error| Err(error.into()))
-    }
-
-    /// Writes only its references: for a migration.
-    pub(crate) fn references(&mut self, rid: i64, key: &Key, map: &Map<String, Value>) -> Result<()> {
-        let plan = plan(&key.kind);
-        let mut values = Vec::new();
-        for (name, element) in map {
-            let links = plan.get(name.as_str()).into_iter().flatten();
-            for (param, rest) in links.filter(|(param, _)| param.kind == Kind::Reference) {
-                values.clear();
-                each(element, rest, &mut |value| values.push(value));
-                for value in &values {
-                    self.value(rid, param, value)?;
-                }
-            }
-        }
-        self.links.end(rid)
-    }
-
-    fn value(&mut self, rid: i64, param: &Param, value: &Value) -> Result<()> {
-        match param.kind {
-            Kind::Token => {
-                let mut failed = None;
-                tokens(value, &mut |system, code| {
-                    if failed.is_none() {
-                        failed = self.token.execute(params![rid, param.name, cut(code), system]).err();
-                    }
-                });
-                failed.map_or(Ok(()), |error| Err(error.into()))
-            }
-            Kind::Date => {
-                if let Some((low, high)) = dates::range_of(value) {
-                    self.date.execute(params![rid, param.name, low, high])?;
-                }
-                Ok(())
-            }
-            Kind::Text => {
-                if let Some(text) = value.as_str().filter(|t| !t.is_empty()) {
-                    self.string.execute(params![rid, param.name, fold(text), cut(text)])?;
-                }
-                Ok(())
-            }
-            Kind::Reference => match value.get("reference").and_then(Value::as_str) {
-                Some(reference) => self.links.add(rid, param.name, reference),
-                None => Ok(()),
-            },
-        }
     }
 }

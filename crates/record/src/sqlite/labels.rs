@@ -12,28 +12,29 @@ use crate::paths::{cut, walk};
 use super::index::tokens;
 
 /// Parameter, code, system.
-type Label = (&'static str, String, String);
+pub(crate) type Label = (&'static str, String, String);
+
+/// The tags of a resource, in order.
+pub(crate) fn tags(map: &Map<String, Value>) -> Vec<Label> {
+    let mut set = Vec::new();
+    walk(map, "meta.tag", &mut |tag| {
+        tokens(tag, &mut |system, code| set.push(("_tag", cut(code).to_owned(), system.to_owned())));
+    });
+    set.sort_unstable();
+    set.dedup();
+    set
+}
 
 /// Finds and makes sets.
 #[derive(Default)]
 pub(crate) struct Labels(HashMap<Vec<Label>, i64>);
 
 impl Labels {
-    /// The number of a resource's set; 0 where it has none.
-    pub(crate) fn of(&mut self, db: &Connection, map: &Map<String, Value>) -> Result<i64> {
-        let mut set = Vec::new();
-        walk(map, "meta.tag", &mut |tag| {
-            tokens(tag, &mut |system, code| set.push(("_tag", cut(code).to_owned(), system.to_owned())));
-        });
-        self.number(db, set)
-    }
-
-    fn number(&mut self, db: &Connection, mut set: Vec<Label>) -> Result<i64> {
+    /// The number of a set ([`tags`]); 0 where it is empty.
+    pub(crate) fn number(&mut self, db: &Connection, set: Vec<Label>) -> Result<i64> {
         if set.is_empty() {
             return Ok(0);
         }
-        set.sort_unstable();
-        set.dedup();
         if let Some(number) = self.0.get(&set) {
             return Ok(*number);
         }

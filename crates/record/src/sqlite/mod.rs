@@ -8,6 +8,7 @@ mod index;
 mod labels;
 mod links;
 mod logical;
+pub(crate) mod outline;
 mod people;
 mod person;
 mod read;
@@ -16,7 +17,7 @@ mod sealing;
 mod search;
 mod snapshot;
 mod summary;
-mod text;
+pub(crate) mod text;
 mod view;
 
 pub use everything::Written;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use causeway_core::Sector;
 use causeway_seal::Finding;
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
@@ -79,10 +81,20 @@ impl Prepared {
         Self(bundle::read_all(read, bundle::digest(bundles)))
     }
 
-    /// Whether it was made of exactly these bundles.
+    /// Makes what the record asks of each resource of a source of this sector: else the one who applies it does.
     #[must_use]
-    pub fn is_of(&self, bundles: &[&[u8]]) -> bool {
-        self.0.as_ref().is_ok_and(|parsed| parsed.digest == bundle::digest(bundles))
+    pub fn outlined(mut self, sector: Sector) -> Self {
+        if let Ok(parsed) = &mut self.0 {
+            parsed.outline(sector);
+        }
+        self
+    }
+
+    /// Ids of the resources of this type that they tell.
+    #[must_use]
+    pub fn ids(&self, kind: &str) -> Vec<String> {
+        let entries = self.0.as_ref().map(|parsed| parsed.entries.as_slice()).unwrap_or_default();
+        entries.iter().filter(|e| e.key.kind == kind && !e.delete).map(|e| e.key.id.clone()).collect()
     }
 }
 

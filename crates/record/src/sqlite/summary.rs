@@ -413,6 +413,7 @@ fn sources(db: &Connection, patients: &[String]) -> Result<Vec<SourceSummary>> {
 }
 
 /// What is kept beside a resource so that a page finds it: its part and its time.
+#[derive(Debug)]
 pub(crate) struct Place {
     /// Empty where it is no entry of its own.
     pub part: &'static str,

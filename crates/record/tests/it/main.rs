@@ -6,6 +6,7 @@ mod facts;
 mod identity;
 mod kill;
 mod logical;
+mod outlined;
 mod population;
 mod reading;
 mod search;
