@@ -1,13 +1,20 @@
 //! What every listener does alike, whatever it speaks.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use causeway_adapter::{Adapter, Context, Detection, Format, Sink};
+use causeway_core::Issue;
+use causeway_record::Record;
 use causeway_service::app::Service;
-use causeway_service::{mllp, scaip};
+use causeway_service::config::Config;
+use causeway_service::{AppState, mllp, scaip};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::line_adapter::Lines;
 use crate::support::*;
 
 /// A protocol: its name, and a whole message.
@@ -77,4 +84,55 @@ async fn every_listener_takes_no_more_than_its_room_and_drains_at_the_end() {
         assert!(ended.await.is_ok(), "{protocol}: the open connection ends");
         assert!(TcpStream::connect(address).await.is_err(), "{protocol}: nobody listens any more");
     }
+}
+
+/// The line format, with a count of its translations.
+struct Counted;
+
+static TRANSLATED: AtomicUsize = AtomicUsize::new(0);
+
+impl Adapter for Counted {
+    fn format(&self) -> &'static Format {
+        Lines.format()
+    }
+
+    fn detect(&self, input: &[u8]) -> Detection {
+        Lines.detect(input)
+    }
+
+    fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        TRANSLATED.fetch_add(1, Ordering::Relaxed);
+        Lines.translate(input, context, sink)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_translation_of_an_mllp_answer_is_the_one_that_is_kept() {
+    const FRAMES: u64 = 60;
+    let world = World::new();
+    let config = Config { data_directory: world.directory.clone(), ..open_config() };
+    let record = Arc::new(Record::open(world.directory.join("record.db")).unwrap());
+    let state = AppState::new(config, world.engine(), record, &[&Counted]).unwrap();
+    let socket = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let (sender, format) = ("ZZ901".to_owned(), "lines".to_owned());
+    let door = mllp::Settings { listen: String::new(), sender, format };
+    let service =
+        Service::new(state.clone()).task(move |state, stop| mllp::serve(state, stop, socket, door, None));
+    let server = causeway_service::testing::TestServer::start_service(state.clone(), service).await.unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for number in 0..FRAMES {
+        let frame = format!("\x0bLINE|1\nPAT|9990000018|Quillfeather|Agnes{number}|1942|female\x1c\r");
+        assert!(answered(&mut stream, frame.as_bytes(), Duration::from_secs(60)).await, "frame {number}");
+    }
+    let started = Instant::now();
+    let kept = || state.counters.translations().values().map(|h| h.count).sum::<u64>();
+    while kept() < FRAMES {
+        assert!(started.elapsed() < Duration::from_secs(90), "{} of {FRAMES} kept", kept());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Once each; a worker that waits too long on a busy machine translates itself.
+    let translated = TRANSLATED.load(Ordering::Relaxed) as u64;
+    assert!((FRAMES..FRAMES * 2).contains(&translated), "{translated} translations of {FRAMES} frames");
+    server.stop().await.unwrap();
 }
