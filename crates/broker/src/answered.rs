@@ -98,7 +98,7 @@ impl Answers {
     }
 
     /// Takes a message's translation; waits for it a little where it is promised.
-    pub(crate) fn take(&self, message: &MessageId) -> Option<Answered> {
+    pub(crate) fn take(&self, message: &MessageId) -> Option<Box<Answered>> {
         let wait = Duration::from_millis(ANSWERED_WAIT_MS);
         let promised = |slots: &mut HashMap<MessageId, Slot>| {
             matches!(slots.get(message), Some(Slot::Promised(at)) if at.elapsed() < wait)
@@ -106,7 +106,7 @@ impl Answers {
         let waited = self.0.changed.wait_timeout_while(self.0.lock(), wait, promised);
         let (mut slots, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match slots.remove(message)? {
-            Slot::Made(_, answered) => Some(*answered),
+            Slot::Made(_, answered) => Some(answered),
             Slot::Promised(_) => None,
         }
     }

@@ -32,7 +32,7 @@ pub(super) enum Input<'a> {
     /// A stream, for an adapter that streams.
     Stream(&'a mut dyn Read),
     /// Nothing: a door has translated it, within the same budget.
-    Answered(Answered),
+    Answered(Box<Answered>),
 }
 
 /// Everything that a translation changes.
@@ -71,8 +71,8 @@ fn run_adapter(
             });
             (made, bytes.len())
         }
-        Input::Answered(Answered { translation, .. }) => {
-            take_over(translation, collect);
+        Input::Answered(answered) => {
+            take_over(answered.translation, collect);
             (Ok(()), 0)
         }
         Input::Stream(reader) => {
