@@ -1,6 +1,5 @@
 //! Ledgers and issues as JSON, in the form that files, pages and scoring tools read.
 
-
 use causeway_core::{Issue, Item, Ledger, Outcome, Totals, common};
 use causeway_fhir::systems::CAUSEWAY_ISSUE;
 use serde_json::{Map, Value, json};
@@ -169,7 +168,10 @@ mod tests {
         let mut ledger = Ledger::new();
         ledger.set_outline(std::sync::Arc::new(vec!["a \"name\"".to_owned(), "zwei\t".to_owned()]));
         for (column, reason) in [(0, ""), (1, "held \\ back"), (7, "")] {
-            let id = ledger.add(Place::Cell { row: 2, column }, Span { start: 0, end: 4_294_967_295 - u32::from(column) });
+            let id = ledger.add(
+                Place::Cell { row: 2, column },
+                Span { start: 0, end: 4_294_967_295 - u32::from(column) },
+            );
             ledger.claim(id, Outcome::Withheld, reason);
         }
         let mut text = b"[".to_vec();

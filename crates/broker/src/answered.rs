@@ -100,9 +100,7 @@ impl Answers {
     /// Takes a message's translation; waits for it a little where it is promised.
     pub(crate) fn take(&self, message: &MessageId) -> Option<Box<Answered>> {
         let wait = Duration::from_millis(ANSWERED_WAIT_MS);
-        let promised = |slots: &mut HashMap<MessageId, Slot>| {
-            matches!(slots.get(message), Some(Slot::Promised(at)) if at.elapsed() < wait)
-        };
+        let promised = |slots: &mut HashMap<MessageId, Slot>| matches!(slots.get(message), Some(Slot::Promised(at)) if at.elapsed() < wait);
         let waited = self.0.changed.wait_timeout_while(self.0.lock(), wait, promised);
         let (mut slots, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match slots.remove(message)? {

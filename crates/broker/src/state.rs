@@ -19,8 +19,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::evidence::Evidence;
 use crate::answered::Answers;
+use crate::evidence::Evidence;
 use crate::handed::Handed;
 use crate::person;
 use crate::settings::Settings;

@@ -1,7 +1,7 @@
 //! Where something stands in a source message.
 
-use std::fmt::Write as _;
 use std::fmt;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// A range of bytes in the source as it was received. `end` is exclusive.

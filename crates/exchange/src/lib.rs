@@ -23,8 +23,8 @@ pub mod work;
 
 pub use effects::{
     Accept, AcceptOutcome, Answer, AuditBreak, AuditCheck, AuditEntry, Effects, Event, EventKind, Failure,
-    NewAudit, NewEvent, OutputFacts, Piece, PieceKind, StoredOutput, Translation, TranslationDigests, TranslationHead,
-    TranslationSummary, Upload,
+    NewAudit, NewEvent, OutputFacts, Piece, PieceKind, StoredOutput, Translation, TranslationDigests,
+    TranslationHead, TranslationSummary, Upload,
 };
 pub use engine::{
     Accepting, Audit, Configuration, Contents, Desk, Engine, Facts, Inbox, Operation, Queue, Watch,

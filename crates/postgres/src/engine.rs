@@ -15,7 +15,8 @@ use causeway_exchange::{
     Accept, AcceptOutcome, AckKind, AuditCheck, AuditEntry, BackupReport, ChunkOutcome, Durability, Effects,
     EngineError, Event, Expectation, Failure, IdempotencyKey, InboxPage, InboxQuery, Lease, Message,
     MessageId, MessageQuery, NewAudit, NewWork, Payload, PayloadReader, PieceKind, Staged, State,
-    StoredOutput, Translation, TranslationDigests, TranslationHead, Upload, VerifyReport, WorkId, WorkItem, WorkKind, WorkQuery,
+    StoredOutput, Translation, TranslationDigests, TranslationHead, Upload, VerifyReport, WorkId, WorkItem,
+    WorkKind, WorkQuery,
 };
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};

@@ -128,7 +128,8 @@ pub(crate) fn parse_all(bundles: &[&[u8]]) -> Result<Parsed> {
 
 /// The bundles of a message as values, with their digest.
 pub(crate) fn read_all(bundles: Vec<Value>, digest: [u8; 32]) -> Result<Parsed> {
-    let mut parsed = Parsed { entries: Vec::new(), issues: Vec::new(), refused: 0, unresolved: 0, digest, times: None };
+    let mut parsed =
+        Parsed { entries: Vec::new(), issues: Vec::new(), refused: 0, unresolved: 0, digest, times: None };
     for (number, bundle) in bundles.into_iter().enumerate() {
         let Value::Object(bundle) = bundle else {
             return Err(RecordError::Bundle("not a JSON object".to_owned()));
@@ -262,7 +263,15 @@ fn read_entry(
     if !full_url.is_empty() {
         urls.insert(full_url, key.reference());
     }
-    parsed.entries.push(Incoming { key, resource, outline: None, delete: false, bundle, kept: None, event: None });
+    parsed.entries.push(Incoming {
+        key,
+        resource,
+        outline: None,
+        delete: false,
+        bundle,
+        kept: None,
+        event: None,
+    });
 }
 
 fn refuse(parsed: &mut Parsed, rule: &'static str, text: &'static str) {

@@ -551,7 +551,9 @@ impl<'a> Walker<'a> {
         self.steps.push(step);
         if rules.iter().all(|rule| rule.slices.is_empty()) {
             for number in 0..count {
-                self.at(Step::Index(number), |w| w.item(found, values.get(number), extras.get(number), &rules));
+                self.at(Step::Index(number), |w| {
+                    w.item(found, values.get(number), extras.get(number), &rules)
+                });
             }
             self.steps.pop();
             return;

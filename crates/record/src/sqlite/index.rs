@@ -162,7 +162,8 @@ fn chosen(kind: &str, map: &Map<String, Value>, wanted: impl Fn(&Param) -> bool)
     let plan = plan(kind);
     let mut rows = Rows::default();
     for (name, element) in map {
-        for (param, rest) in plan.get(name.as_str()).into_iter().flatten().filter(|(param, _)| wanted(param)) {
+        for (param, rest) in plan.get(name.as_str()).into_iter().flatten().filter(|(param, _)| wanted(param))
+        {
             each(element, rest, &mut |value| rows.add(param, value));
         }
     }

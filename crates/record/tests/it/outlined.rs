@@ -42,7 +42,8 @@ fn bundles() -> Vec<(String, Value)> {
             let name = format.file_name().unwrap().to_string_lossy().into_owned();
             let read: Value = serde_json::from_slice(&text).unwrap();
             let all = if let Value::Array(all) = read { all } else { vec![read] };
-            found.extend(all.into_iter().filter(|b| b["resourceType"] == "Bundle").map(|b| (name.clone(), b)));
+            found
+                .extend(all.into_iter().filter(|b| b["resourceType"] == "Bundle").map(|b| (name.clone(), b)));
         }
     }
     found.sort_by_key(|(format, bundle)| (format.clone(), bundle.to_string()));
