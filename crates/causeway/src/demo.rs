@@ -187,6 +187,11 @@ fn providers(listen: &str) -> Vec<Provider> {
         url: format!("http://{listen}/fhir"),
         settings: std::collections::BTreeMap::new(),
         token_file: None,
+        seed: None,
+        ca: None,
+        client_certificate: None,
+        listen_certificate: None,
+        listen_ca: None,
     };
     let name = "This exchange, as its own provider".to_owned();
     vec![Provider { name, gates: Vec::new(), suites: vec![held], exceptions: Vec::new() }]

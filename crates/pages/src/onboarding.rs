@@ -59,7 +59,7 @@ pub struct Gate {
 pub struct Held {
     /// Name of the suite.
     pub name: String,
-    /// Address of the endpoint.
+    /// Address of the endpoint; of a suite for clients where the client is waited for (`https://0.0.0.0:8700`).
     pub url: String,
     /// Settings of the suite.
     #[serde(default)]
@@ -67,15 +67,34 @@ pub struct Held {
     /// File with the bearer token that the provider gave for tests.
     #[serde(default)]
     pub token_file: Option<PathBuf>,
+    /// Seed of ids and of the story; by the clock unless given, and 1 where the provider must know the story beforehand.
+    #[serde(default)]
+    pub seed: Option<u64>,
+    /// PEM file with the authority that signed the endpoint's certificate.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    /// PEM file with the certificate and key that the endpoint is shown.
+    #[serde(default)]
+    pub client_certificate: Option<PathBuf>,
+    /// Of a suite for clients: PEM file with the certificate and key with which the client is waited for.
+    #[serde(default)]
+    pub listen_certificate: Option<PathBuf>,
+    /// Of a suite for clients: PEM file with the authority whose certificate the client must present.
+    #[serde(default)]
+    pub listen_ca: Option<PathBuf>,
 }
 
+/// Takes what is to be said to the tester while a run goes on.
+pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// Runs a suite against a provider's endpoint and keeps the run in the folder; may take minutes. The error is a sentence.
-pub type Start = dyn Fn(&Provider, &Held, &Path) -> Result<(), String> + Send + Sync;
+pub type Start = dyn Fn(&Provider, &Held, &Path, Tell) -> Result<(), String> + Send + Sync;
 
 /// What became of an order for a run.
 #[derive(Clone, Debug)]
 enum Order {
-    UnderWay,
+    /// What the tester was told to do first, and last.
+    UnderWay(Vec<String>),
     Failed(String),
 }
 
@@ -122,21 +141,28 @@ impl Board {
     /// Begins a run on a thread of its own, unless it is under way or too many are.
     fn begin(self: &Arc<Self>, key: (usize, usize)) -> Answer<()> {
         let mut orders = self.orders();
-        let under_way = orders.values().filter(|o| matches!(o, Order::UnderWay)).count();
-        if matches!(orders.get(&key), Some(Order::UnderWay)) {
+        let under_way = orders.values().filter(|o| matches!(o, Order::UnderWay(_))).count();
+        if matches!(orders.get(&key), Some(Order::UnderWay(_))) {
             return Ok(());
         }
         if under_way >= ONBOARDING_RUNS_AT_A_TIME {
             let text = "as many runs are under way as may be; try again when one has ended";
             return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "runs-at-a-time", text));
         }
-        orders.insert(key, Order::UnderWay);
+        orders.insert(key, Order::UnderWay(Vec::new()));
         drop(orders);
         let board = self.clone();
         let begun = std::thread::Builder::new().name("conformance".to_owned()).spawn(move || {
             let provider = &board.providers[key.0];
+            let teller = board.clone();
+            let tell: Tell = Arc::new(move |what| {
+                if let Some(Order::UnderWay(told)) = teller.orders().get_mut(&key) {
+                    told.truncate(1);
+                    told.push(what.to_owned());
+                }
+            });
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                (board.start)(provider, &provider.suites[key.1], &board.folder)
+                (board.start)(provider, &provider.suites[key.1], &board.folder, tell)
             }));
             let why = match ended {
                 Ok(Ok(())) => None,
@@ -182,6 +208,10 @@ struct SuiteRow {
     broken: Vec<Broken>,
     earlier: Vec<(String, String, String)>,
     under_way: bool,
+    /// What the tester is to do while the run is under way.
+    told: Vec<String>,
+    /// True where the suite waits for a client.
+    waits: bool,
     failed: String,
 }
 
@@ -245,10 +275,11 @@ fn suite_row(board: &Board, runs: &[(String, Run)], at: (usize, usize)) -> Suite
     let mut own_runs = runs.iter().filter(|(_, run)| own(run));
     let (last, before) = (own_runs.next(), own_runs.clone().next());
     let order = board.orders().get(&at).cloned();
+    let known = suite::builtin(&held.name).ok();
     let mut row = SuiteRow {
         provider: at.0,
         suite: at.1,
-        name: suite::builtin(&held.name).map_or_else(|_| held.name.clone(), |s| s.title),
+        name: known.as_ref().map_or_else(|| held.name.clone(), |s| s.title.clone()),
         url: suite::mask(&held.url),
         run: String::new(),
         at: String::new(),
@@ -261,7 +292,12 @@ fn suite_row(board: &Board, runs: &[(String, Run)], at: (usize, usize)) -> Suite
             .take(ONBOARDING_SHOWN_MAX)
             .map(|(name, run)| (name.clone(), run.at.clone(), suite::verdict(run)))
             .collect(),
-        under_way: matches!(order, Some(Order::UnderWay)),
+        under_way: matches!(order, Some(Order::UnderWay(_))),
+        told: match &order {
+            Some(Order::UnderWay(told)) => told.clone(),
+            _ => Vec::new(),
+        },
+        waits: known.is_some_and(|s| s.listens.is_some()),
         failed: match order {
             Some(Order::Failed(why)) => why,
             _ => String::new(),

@@ -7,8 +7,8 @@ mod page;
 mod server;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use causeway::conform::{self, Credentials};
@@ -52,7 +52,7 @@ fn client(name: &str, fault: &'static str) -> Run {
     let waits: &[(&str, &str)] = &[("first", "60"), ("patience", patience)];
     let (suite, plan) = plan(name, url, &[waits, own].concat());
     let story = suite::fill_file(&suite, &plan, "story.json", 0).unwrap_or_default();
-    conform::listening(&suite, &plan, &Credentials::default(), TIMEOUT, |at| {
+    conform::listening(&suite, &plan, &Credentials::default(), TIMEOUT, Arc::new(|_: &str| ()), |at| {
         clients::start(name, &at.to_string(), fault, &story)
     })
     .unwrap_or_else(|e| panic!("{name}: {e}"))

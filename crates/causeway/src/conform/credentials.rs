@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use causeway_service::delivery::config::Algorithm;
 use causeway_service::delivery::sign_assertion;
+use causeway_service::pages::onboarding::Held;
 use clap::Args;
 use serde_json::Value;
 
@@ -40,6 +41,12 @@ pub struct Credentials {
     /// Authority (PEM) that signed the endpoint's certificate; those of the system unless given.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Certificate and its key (PEM in one file) with which a client under test is waited for at https:// or mllps://.
+    #[arg(long, value_name = "FILE")]
+    listen_certificate: Option<PathBuf>,
+    /// Authority (PEM) whose certificate a client under test must present; none is asked for unless given.
+    #[arg(long, value_name = "FILE", requires = "listen_certificate")]
+    listen_ca: Option<PathBuf>,
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -47,9 +54,32 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 impl Credentials {
-    /// A bearer token that is in a file, or none.
-    pub fn of_token_file(token_file: Option<PathBuf>) -> Self {
-        Self { token_file, ..Self::default() }
+    /// Those that the onboarding board has for a suite.
+    pub fn of_board(held: &Held) -> Self {
+        Self {
+            token_file: held.token_file.clone(),
+            ca: held.ca.clone(),
+            client_certificate: held.client_certificate.clone(),
+            listen_certificate: held.listen_certificate.clone(),
+            listen_ca: held.listen_ca.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// What a client under test is shown and asked for; none where it is waited for in the clear.
+    ///
+    /// # Errors
+    /// Where a file can't be read or holds something else.
+    pub fn listen_tls(&self) -> Result<Option<rustls::ServerConfig>, String> {
+        let Some(certificate) = &self.listen_certificate else { return Ok(None) };
+        let settings = causeway_service::tls::Settings {
+            certificate: certificate.clone(),
+            key: certificate.clone(),
+            client_ca: self.listen_ca.clone(),
+            client_required: true,
+            mllp: false,
+        };
+        causeway_service::tls::server_config(&settings).map(Some).map_err(|e| e.to_string())
     }
 
     /// A client that presents the certificate and trusts the authority.

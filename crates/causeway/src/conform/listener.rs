@@ -11,19 +11,23 @@ use std::time::Duration;
 
 use causeway_conformance::limits::ANSWER_MAX;
 use causeway_conformance::suite::{Act, Came, Listens, Reply, Request};
+use causeway_service::pages::onboarding::Tell;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::TlsAcceptor;
 
 /// Acts of clients that wait for their turn.
 const QUEUE: usize = 256;
 /// How long a block that has begun may rest before it counts as one without an end.
 const HALF_AFTER: Duration = Duration::from_secs(2);
+/// How long a client may take to agree on TLS.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Milliseconds between two pieces of an answer.
 const PIECE_PAUSE_MS: u64 = 30;
 /// Bytes read at a time.
@@ -57,11 +61,16 @@ impl Acts {
 }
 
 impl Listener {
-    /// Listens at `host:port`.
+    /// Listens at `host:port`, within TLS where that is given; `tell` hears of clients with whom none was agreed.
     ///
     /// # Errors
     /// Where nothing can listen there.
-    pub async fn bind(at: &str, kind: Listens) -> Result<Self, String> {
+    pub async fn bind(
+        at: &str,
+        kind: Listens,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        tell: Tell,
+    ) -> Result<Self, String> {
         let socket = TcpListener::bind(at).await.map_err(|e| format!("{at}: {e}"))?;
         let address = socket.local_addr().map_err(|e| e.to_string())?;
         let (to, came) = mpsc::channel(QUEUE);
@@ -71,10 +80,16 @@ impl Listener {
             while let Ok((stream, _)) = socket.accept().await {
                 connection += 1;
                 drop(stream.set_nodelay(true));
-                match kind {
-                    Listens::Http => drop(tokio::spawn(over_http(stream, connection, acts.clone()))),
-                    Listens::Mllp => drop(tokio::spawn(over_mllp(stream, connection, acts.clone()))),
-                }
+                let (acts, tls, tell) = (acts.clone(), tls.clone(), tell.clone());
+                tokio::spawn(async move {
+                    let Some(tls) = tls else { return over(kind, stream, connection, acts).await };
+                    let handshake = TlsAcceptor::from(tls).accept(stream);
+                    match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
+                        Ok(Ok(stream)) => over(kind, stream, connection, acts).await,
+                        Ok(Err(e)) => tell(&format!("a client came, and no TLS was agreed with it: {e}")),
+                        Err(_) => tell("a client came and did not speak TLS"),
+                    }
+                });
             }
         });
         Ok(Self { address, came, open: HashMap::new() })
@@ -124,7 +139,23 @@ impl hyper::body::Body for Said {
     }
 }
 
-async fn over_http(stream: TcpStream, connection: u64, acts: Acts) {
+async fn over(
+    kind: Listens,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    connection: u64,
+    acts: Acts,
+) {
+    match kind {
+        Listens::Http => over_http(stream, connection, acts).await,
+        Listens::Mllp => over_mllp(stream, connection, acts).await,
+    }
+}
+
+async fn over_http(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    connection: u64,
+    acts: Acts,
+) {
     let service = service_fn(move |request| answer(request, connection, acts.clone()));
     // A connection that ends in an error is the client's to notice.
     drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
@@ -170,7 +201,7 @@ async fn answer(
     builder.body(body).map_err(std::io::Error::other)
 }
 
-async fn over_mllp(mut stream: TcpStream, connection: u64, acts: Acts) {
+async fn over_mllp(mut stream: impl AsyncRead + AsyncWrite + Unpin, connection: u64, acts: Acts) {
     let mut kept: Vec<u8> = Vec::new();
     let mut buffer = vec![0; READ_BYTES];
     let mut early = false;
@@ -212,11 +243,12 @@ async fn over_mllp(mut stream: TcpStream, connection: u64, acts: Acts) {
                 if number > 0 {
                     tokio::time::sleep(Duration::from_millis(PIECE_PAUSE_MS)).await;
                 }
-                if gone || stream.write_all(piece).await.is_err() {
+                if gone || stream.write_all(piece).await.is_err() || stream.flush().await.is_err() {
                     return;
                 }
             }
             if reply.close || gone {
+                drop(stream.shutdown().await);
                 return;
             }
             continue;

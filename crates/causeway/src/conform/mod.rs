@@ -6,10 +6,11 @@ mod wire;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_conformance::suite::{self, Plan, Run, RunFormat, Suite};
-use causeway_service::pages::onboarding::{Board, Held, Provider};
+use causeway_service::pages::onboarding::{Board, Held, Provider, Tell};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde_json::Value;
@@ -125,7 +126,8 @@ pub fn run(args: &ConformArgs) -> Result<u8, String> {
     let told = |at| {
         crate::process::note(&format!("waiting for the client at {at}; point it here and let it send\n"))
     };
-    let run = listening(&suite, &plan, &args.credentials, Duration::from_secs(args.timeout), told)?;
+    let note: Tell = Arc::new(|what: &str| crate::process::note(&format!("{what}\n")));
+    let run = listening(&suite, &plan, &args.credentials, Duration::from_secs(args.timeout), note, told)?;
     report(args, &run)
 }
 
@@ -139,10 +141,10 @@ pub fn against(
     credentials: &Credentials,
     timeout: Duration,
 ) -> Result<Run, String> {
-    listening(suite, plan, credentials, timeout, |_| ())
+    listening(suite, plan, credentials, timeout, Arc::new(|_: &str| ()), |_| ())
 }
 
-/// As [`against`]; `ready` is told where a client under test is waited for.
+/// As [`against`]; `ready` is told where a client under test is waited for, and `tell` what the tester is to do.
 ///
 /// # Errors
 /// As [`against`].
@@ -151,6 +153,7 @@ pub fn listening<T>(
     plan: &Plan,
     credentials: &Credentials,
     timeout: Duration,
+    tell: Tell,
     ready: impl FnOnce(std::net::SocketAddr) -> T,
 ) -> Result<Run, String> {
     // Fails only where it was set before, which is as good.
@@ -158,10 +161,13 @@ pub fn listening<T>(
     let client = credentials.client(&plan.endpoint)?;
     let runtime = crate::process::runtime()?;
     let authorization = runtime.block_on(credentials.authorization(&client, &plan.endpoint))?;
-    let mut outside = Outside::new(&plan.endpoint, client, authorization, credentials.tls()?, timeout)?;
+    let listens = suite.listens.is_some();
+    let tls = if listens { None } else { credentials.tls()? };
+    let endpoint = if listens { "http://" } else { plan.endpoint.as_str() };
+    let mut outside = Outside::new(endpoint, client, authorization, tls, timeout)?;
     // What `ready` gives lives as long as the run.
     let _kept = match suite.listens {
-        Some(kind) => Some(ready(outside.listen(&plan.endpoint, kind)?)),
+        Some(kind) => Some(ready(outside.listen(&plan.endpoint, kind, credentials.listen_tls()?, tell)?)),
         None => None,
     };
     let run = suite::run(suite, plan, &mut outside);
@@ -178,12 +184,6 @@ pub fn board(providers: Vec<Provider>, data: &Path) -> Result<Board, String> {
     for provider in &providers {
         for held in &provider.suites {
             let suite = open(&held.name).map_err(|e| format!("provider {}: {e}", provider.name))?;
-            if suite.listens.is_some() {
-                return Err(format!(
-                    "provider {}: the suite {} waits for a client, which the command does and the board can't",
-                    provider.name, suite.name
-                ));
-            }
             if let Some(name) = held.settings.keys().find(|name| suite.setting(name).is_none()) {
                 return Err(format!(
                     "provider {}: the suite {} has no setting {name}",
@@ -192,19 +192,33 @@ pub fn board(providers: Vec<Provider>, data: &Path) -> Result<Board, String> {
             }
         }
     }
-    let start = |provider: &Provider, held: &Held, folder: &Path| {
+    let start = |provider: &Provider, held: &Held, folder: &Path, tell: Tell| {
         let suite = open(&held.name)?;
+        // A client sends a story that it was given before, so the seed is one that both know.
+        let story = suite.listens.is_some() && suite.files.contains_key("story.json");
+        let seed = held.seed.unwrap_or_else(|| if story { 1 } else { by_clock() });
         let plan = Plan {
             endpoint: held.url.trim_end_matches('/').to_owned(),
             settings: held.settings.clone(),
-            seed: by_clock().to_string(),
+            seed: seed.to_string(),
             tool: format!("causeway {}", env!("CARGO_PKG_VERSION")),
             provider: Some(provider.name.clone()),
             exceptions: provider.exceptions.clone(),
             ..Plan::default()
         };
-        let credentials = Credentials::of_token_file(held.token_file.clone());
-        let run = against(&suite, &plan, &credentials, Duration::from_secs(BOARD_TIMEOUT_SECONDS))?;
+        let credentials = Credentials::of_board(held);
+        let first = tell.clone();
+        let ready = |at: std::net::SocketAddr| {
+            let name = &suite.name;
+            let sends = if story {
+                format!(" this story: causeway conform {name} --print story.json --seed {seed}")
+            } else {
+                String::new()
+            };
+            first(&format!("point the client at {at} and let it send{sends}"));
+        };
+        let timeout = Duration::from_secs(BOARD_TIMEOUT_SECONDS);
+        let run = listening(&suite, &plan, &credentials, timeout, tell, ready)?;
         keep(folder, &run)
     };
     Ok(Board::new(providers, data.join(BOARD_FOLDER), Box::new(start)))

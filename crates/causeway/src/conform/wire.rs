@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use causeway_conformance::limits::ANSWER_MAX;
 use causeway_conformance::suite::{Came, Heard, Listens, Reply, Request, Response, Said, Wire};
+use causeway_service::pages::onboarding::Tell;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -26,6 +27,7 @@ pub struct Outside {
     lower: Option<(String, Option<Arc<rustls::ClientConfig>>)>,
     /// Where a client under test is waited for.
     listener: Option<Listener>,
+    tell: Option<Tell>,
     timeout: Duration,
     begun: Instant,
 }
@@ -56,22 +58,49 @@ impl Outside {
             .enable_all()
             .build()
             .map_err(|e| e.to_string())?;
-        Ok(Self { runtime, client, authorization, lower, listener: None, timeout, begun: Instant::now() })
+        Ok(Self {
+            runtime,
+            client,
+            authorization,
+            lower,
+            listener: None,
+            tell: None,
+            timeout,
+            begun: Instant::now(),
+        })
     }
 
     /// Listens where a client under test will come to, and says where that is.
     ///
     /// # Errors
     /// Where the address is not of this kind, or nothing can listen there.
-    pub fn listen(&mut self, endpoint: &str, kind: Listens) -> Result<std::net::SocketAddr, String> {
-        let scheme = match kind {
-            Listens::Http => "http://",
-            Listens::Mllp => "mllp://",
+    pub fn listen(
+        &mut self,
+        endpoint: &str,
+        kind: Listens,
+        tls: Option<rustls::ServerConfig>,
+        tell: Tell,
+    ) -> Result<std::net::SocketAddr, String> {
+        let (plain, within) = match kind {
+            Listens::Http => ("http://", "https://"),
+            Listens::Mllp => ("mllp://", "mllps://"),
         };
-        let at = endpoint.strip_prefix(scheme).map(|rest| rest.trim_end_matches('/'));
-        let at =
-            at.ok_or_else(|| format!("the suite waits for a client: give {scheme}host:port to listen at"))?;
-        let listener = self.runtime.block_on(Listener::bind(at, kind))?;
+        let (at, tls) = match (endpoint.strip_prefix(plain), endpoint.strip_prefix(within), tls) {
+            (Some(at), _, None) => (at, None),
+            (None, Some(at), Some(tls)) => (at, Some(Arc::new(tls))),
+            (None, Some(_), None) => {
+                return Err(format!("to wait for a client at {within} give --listen-certificate"));
+            }
+            (Some(_), _, Some(_)) => {
+                return Err(format!("a certificate is given: wait for the client at {within}host:port"));
+            }
+            (None, None, _) => {
+                return Err(format!("the suite waits for a client: give {plain}host:port to listen at"));
+            }
+        };
+        let at = at.trim_end_matches('/');
+        let listener = self.runtime.block_on(Listener::bind(at, kind, tls, tell.clone()))?;
+        self.tell = Some(tell);
         let address = listener.address();
         self.listener = Some(listener);
         Ok(address)
@@ -212,7 +241,9 @@ impl Wire for Outside {
     }
 
     fn tell(&mut self, what: &str) {
-        crate::process::note(&format!("{what}\n"));
+        if let Some(tell) = &self.tell {
+            tell(what);
+        }
     }
 
     fn now(&mut self) -> i64 {

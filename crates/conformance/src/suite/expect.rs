@@ -215,8 +215,9 @@ fn valid(how: &str, seen: &Seen) -> Vec<String> {
     let options = Options { refuse_unknown_profiles: false, ..Options::default() };
     let report = definitions.check(&seen.bytes, &options);
     let errors = report.findings.iter().filter(|f| f.severity == Severity::Error);
+    let place = |path: &str| if path.is_empty() { "the answer".to_owned() } else { path.to_owned() };
     let mut wrong: Vec<String> =
-        errors.take(BROKEN_MAX).map(|f| format!("{}: {} [{}]", f.path, f.text, f.rule)).collect();
+        errors.take(BROKEN_MAX).map(|f| format!("{}: {} [{}]", place(&f.path), f.text, f.rule)).collect();
     if report.errors() > wrong.len() {
         wrong.push(format!("and {} errors more", report.errors() - wrong.len()));
     }

@@ -14,6 +14,10 @@ use super::wire::{Request, Said, Wire};
 use super::{fuzz, listen, mesh, must_support, transfer};
 use crate::limits::{COLLECTED_MAX, EACH_MAX, MLLP_WAIT_MS, RETRY_MS};
 
+/// What to do where nothing came back from an endpoint.
+const UNREACHED: &str = "Check the address, that the endpoint runs, and that it can be reached from where this command runs \
+     (firewall, proxy, certificate authority: --ca).";
+
 /// How a suite is run.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
@@ -47,6 +51,8 @@ struct Runner<'r> {
     shown: must_support::Seen,
     /// Tokens of MESH that a client under test has used.
     tokens: listen::Tokens,
+    /// Whether anything at all came back.
+    answered: bool,
 }
 
 /// What became of the steps of a case.
@@ -70,6 +76,7 @@ pub fn run(suite: &Suite, plan: &Plan, wire: &mut dyn Wire) -> Run {
         mutable: Vec::new(),
         shown: must_support::Seen::default(),
         tokens: listen::Tokens::new(),
+        answered: false,
     };
     let mut cases = Vec::new();
     for case in &suite.cases {
@@ -77,7 +84,17 @@ pub fn run(suite: &Suite, plan: &Plan, wire: &mut dyn Wire) -> Run {
             runner.case(case, &mut cases);
         }
     }
-    if let Some((count, seed)) = plan.fuzz {
+    let asks = suite.listens.is_none();
+    if asks && !runner.answered {
+        // An endpoint that was never reached has broken no rule.
+        for case in cases.iter_mut().filter(|c| !c.exchanges.is_empty()) {
+            case.end = End::NotRun;
+            let why = case.exchanges.last().map_or("no answer", |e| e.answered.as_str());
+            case.found = vec![format!("the endpoint gave no answer at all ({why})")];
+            UNREACHED.clone_into(&mut case.mend);
+        }
+    }
+    if let Some((count, seed)) = plan.fuzz.filter(|_| runner.answered || !asks) {
         let mutable = std::mem::take(&mut runner.mutable);
         cases.push(fuzz::run(&mutable, count, seed, runner.wire));
     }
@@ -187,7 +204,7 @@ impl Runner<'_> {
             if self.values.get(name).is_none() {
                 return Some(match self.suite.setting(name) {
                     Some(setting) => format!("the setting {name} was not given: {}", setting.about),
-                    None => format!("an earlier case did not find {name}"),
+                    None => self.unsaved(name),
                 });
             }
         }
@@ -197,6 +214,19 @@ impl Runner<'_> {
             Ok(true) => None,
             Ok(false) => Some(when.otherwise.clone()),
             Err(e) => Some(format!("the condition can't be evaluated: {e}")),
+        }
+    }
+
+    /// Why something that an earlier case saves is not there.
+    fn unsaved(&self, name: &str) -> String {
+        let saves = |case: &&Case| case.steps.iter().any(|s| s.save.contains_key(name));
+        match self.suite.cases.iter().find(saves) {
+            Some(case) => format!(
+                "it goes on from what \"{}\" ({}) finds, and that found nothing to go on from",
+                plainly(&case.title),
+                case.id
+            ),
+            None => format!("an earlier case did not find {name}"),
         }
     }
 
@@ -232,7 +262,7 @@ impl Runner<'_> {
         exchanges: Vec<Exchange>,
         milliseconds: u64,
     ) -> CaseResult {
-        let said = |values: &mut Values, text: &str| values.fill(text).unwrap_or_else(|_| text.to_owned());
+        let said = |values: &mut Values, text: &str| values.fill(text).unwrap_or_else(|_| plainly(text));
         CaseResult {
             id: if row.is_empty() { case.id.clone() } else { format!("{}[{}]", case.id, mask(row)) },
             title: said(&mut self.values, &case.title),
@@ -284,7 +314,10 @@ impl Runner<'_> {
                 None => self.over_http(case, step),
             };
             let (seen, exchange) = match exchanged {
-                Ok(exchanged) => exchanged,
+                Ok(exchanged) => {
+                    self.answered = true;
+                    exchanged
+                }
                 Err(Failure::NotReady(why)) => {
                     found.stopped = Some(why);
                     return;
@@ -314,6 +347,10 @@ impl Runner<'_> {
             let broken = wrong.iter().any(|(level, _)| *level == Level::Shall);
             found.wrong.extend(wrong);
             if broken {
+                // Later cases go on from what can be read of an answer that is wrong in other things.
+                if seen.json.is_object() && seen.json["resourceType"] != "OperationOutcome" {
+                    drop(self.keep(step, &seen));
+                }
                 found.stopped = Some("an earlier step failed".to_owned());
                 return;
             }
@@ -550,6 +587,13 @@ pub fn same_origin(url: &str, base: &str) -> bool {
         (!host.contains('@')).then(|| format!("{scheme}://{host}").to_ascii_lowercase())
     };
     origin(url).is_some() && origin(url) == origin(base)
+}
+
+/// A text whose values are not known: what stands in double braces is left open.
+fn plainly(text: &str) -> String {
+    let mut parts = text.split("{{");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |said, part| said + "…" + part.split_once("}}").map_or("", |(_, rest)| rest))
 }
 
 #[cfg(test)]

@@ -83,6 +83,7 @@ pub fn verdict(run: &Run) -> String {
         count(End::NotRun)
     );
     let word = match (count(End::Failed), count(End::Passed)) {
+        (0, 0) if run.cases.iter().all(|c| c.end == End::NotRun) => "Nothing could be tried",
         (0, 0) => "Nothing was shown",
         (0, _) => "No broken rule was found",
         _ => "Rules are broken",
