@@ -22,6 +22,16 @@ const SAFEGUARDING_WORDS: &[(&str, &str)] = &[
     ("not to be visited unaccompanied", "third-party"),
 ];
 
+/// Codes by which a resource gets a label, restricted ones aside.
+pub(crate) fn marked_codes() -> impl Iterator<Item = &'static str> {
+    SAFEGUARDING.iter().copied()
+}
+
+/// Words by which a resource gets a label, restricted terms aside.
+pub(crate) fn marked_words() -> impl Iterator<Item = &'static str> {
+    SAFEGUARDING_WORDS.iter().map(|(word, _)| *word)
+}
+
 /// A set of labels.
 pub type Labels = BTreeSet<String>;
 

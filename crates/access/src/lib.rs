@@ -11,8 +11,11 @@ pub mod cookie;
 pub mod decide;
 pub mod disclosure;
 pub mod document;
+pub mod flags;
 pub mod gate;
 pub mod labels;
+mod marks;
+pub mod meta;
 pub mod misuse;
 pub mod oidc;
 pub mod opened;
@@ -25,6 +28,7 @@ pub mod sealed;
 pub mod sections;
 pub mod session;
 pub mod shelf;
+mod skim;
 pub mod smart;
 pub mod standing;
 pub mod trail;
@@ -48,7 +52,7 @@ pub mod record {
         Answer, Change, Decision, Demographics, Fact, FactDifference, Figures, HistoryPage, HistoryQuery,
         Key, LOOK_ALIKE_POINTS, Line, Measured, Member, Moment, Notice, Part, PersonQuery, PersonRow,
         PersonView, Point, Review, SafetyLine, SearchOptions, SearchPage, SourceSummary, Sources, Standing,
-        Summary, SummaryQuery, Telling, Test, Version, VersionState, View, Written, date_range, golden,
+        Summary, SummaryQuery, Telling, Test, TextEntry, Version, VersionState, View, Written, date_range, golden,
         in_words, is_r4_type, leads_to, search_includes, search_parameters,
     };
 }

@@ -6,29 +6,30 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use causeway_exchange::Message;
-use causeway_fhir::systems::NHS_NUMBER;
 use causeway_host::{Answer, Problem};
-use causeway_record::{PersonView, Summary};
+use causeway_record::{PersonView, Summary, TextEntry};
 use serde_json::{Value, json};
 
 use crate::audit_event::{Act, Event};
 use crate::caller::Caller;
-use crate::choices::Choice;
 use crate::decide::{self, Decision, Interface, Item, Reach, Request};
 use crate::disclosure::{self, Grant};
+use crate::flags::{is_safeguarded_child, sourced_choices};
 use crate::gate::{Gate, HasGate};
 use crate::labels::Labels;
-use crate::policy::Depth;
+use crate::meta::{adapter_of, message_of, nhs_number_of};
+use crate::policy::{Depth, PolicySet};
 use crate::reader::Reader;
 use crate::relationship::{self, Kind, Relationship, Told};
 use crate::sealed::Sealed;
 use crate::shelf::record_problem;
+use crate::skim::{self, Skimmed};
 use crate::standing::Standing;
 use crate::trail::entry;
 use crate::withhold::{ANNOUNCEMENT, ANNOUNCEMENT_CODE, Fact, Withheld, key};
 
 /// A person's record, opened for one reader.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Opened {
     /// Id of the person.
     pub person: String,
@@ -40,7 +41,10 @@ pub struct Opened {
     standing: Standing,
     withheld: Withheld,
     contact: bool,
-    everything: Value,
+    /// What was read to decide.
+    all: Option<Vec<Skimmed>>,
+    /// Whether that is not the whole, as it is too much.
+    incomplete: bool,
 }
 
 /// Opens a person's record. Blocks: the whole of it is read, as what is withheld can only be told from the whole.
@@ -60,36 +64,57 @@ pub fn open_as(
     reader: &Reader,
     person: &str,
     reach: Reach,
-    policies: &Arc<crate::policy::PolicySet>,
+    policies: &Arc<PolicySet>,
 ) -> Answer<Opened> {
     if reader.operator {
         return whole(gate, person);
     }
-    let everything = everything_of(gate, person)?;
-    let resources = resources(&everything);
-    let mut patients = Vec::new();
-    let mut nhs_number = String::new();
+    let (mut all, incomplete) = skimmed(gate, person, policies)?;
+    let mut opened = decided(gate, reader, person, reach, policies, &all)?;
+    if let Some(decision) = opened.decision.as_mut().filter(|decision| decision.permit) {
+        opened.withheld = withheld(&mut all, decision)?;
+        opened.contact = decision.item("contact-details", &Labels::new()) == Item::Show;
+    }
+    opened.incomplete = incomplete;
+    opened.all = Some(all);
+    Ok(opened)
+}
+
+/// Whether a reader may find a person in a list: the same decision, for which only that is read on which it rests.
+///
+/// # Errors
+/// As [`open`].
+pub fn may_find(gate: &Gate, reader: &Reader, person: &str) -> Answer<bool> {
+    if reader.operator {
+        return Ok(true);
+    }
+    let texts = gate.shelf.record.texts_of_types(person, skim::DECIDING, skim::NAMED);
+    let texts = texts.map_err(record_problem)?.ok_or_else(|| Problem::not_found("person"))?;
+    let policies = &gate.access.policies;
+    let all = skim::all(texts, &policies.marks).map_err(record_problem)?;
+    Ok(decided(gate, reader, person, Reach::Find, policies, &all)?.permit())
+}
+
+/// The decision about a person of whom this is told, with nothing read for what it permits.
+fn decided(
+    gate: &Gate,
+    reader: &Reader,
+    person: &str,
+    reach: Reach,
+    policies: &Arc<PolicySet>,
+    all: &[Skimmed],
+) -> Answer<Opened> {
+    let resources: Vec<&Value> = all.iter().map(|one| &one.value).collect();
+    let mut opened = Opened { person: person.to_owned(), contact: true, ..Opened::default() };
     for resource in resources.iter().filter(|r| r["resourceType"] == "Patient") {
-        patients.push(resource["id"].as_str().unwrap_or_default().to_owned());
-        if nhs_number.is_empty() {
-            nhs_number = nhs_number_of(resource).to_owned();
+        opened.patients.push(resource["id"].as_str().unwrap_or_default().to_owned());
+        if opened.nhs_number.is_empty() {
+            nhs_number_of(resource).clone_into(&mut opened.nhs_number);
         }
     }
     let now = gate.clock.now();
-    let mut opened = Opened {
-        person: person.to_owned(),
-        patients,
-        nhs_number,
-        decision: None,
-        standing: Standing::default(),
-        withheld: Withheld::default(),
-        contact: true,
-        everything: Value::Null,
-    };
-    let told: Vec<Told<'_>> = resources
-        .iter()
-        .map(|r| Told { resource: r, by: organisation_of(r), adapter: adapter_of(r) })
-        .collect();
+    let told: Vec<Told<'_>> =
+        all.iter().map(|one| Told { resource: &one.value, by: &one.by, adapter: &one.adapter }).collect();
     let mut relationships = relationship::derive(&told);
     let mut standing = gate.access.standings.of(person)?;
     sourced_choices(&resources, &mut standing);
@@ -120,7 +145,7 @@ pub fn open_as(
     }
     let best = relationship::best(&relationships, &asker.organisation.code, &asker.user, now);
     let relationship = own.as_ref().filter(|_| asker.role == "person").or(emergency).or(best);
-    let mut decision = decide::decide(
+    opened.decision = Some(decide::decide(
         policies,
         &Request {
             asker: &asker,
@@ -128,29 +153,26 @@ pub fn open_as(
             interface: Interface::Care,
             reach,
             choices: &standing.choices,
-            safeguarded_child: is_safeguarded_child(&resources, now),
+            safeguarded_child: is_safeguarded_child(all, now),
             relationship,
             now,
         },
-    );
-    if decision.permit {
-        let facts: Vec<Fact<'_>> = resources
-            .iter()
-            .map(|r| Fact { resource: r, adapter: adapter_of(r), message: message_of(r) })
-            .collect();
-        opened.withheld = Withheld::of(&facts, &mut decision);
-        opened.contact = decision.item("contact-details", &Labels::new()) == Item::Show;
-    }
-    opened.decision = Some(decision);
+    ));
     opened.standing = standing;
-    opened.everything = everything;
     Ok(opened)
 }
 
-/// Everything that is told of a person, as a Bundle.
-fn everything_of(gate: &Gate, person: &str) -> Answer<Value> {
-    let bundle = gate.shelf.record.everything_of_person(person, "").map_err(record_problem)?;
-    bundle.ok_or_else(|| Problem::not_found("person"))
+/// What is withheld by a decision that permits: where something is, all is made values, as each could tell of it.
+fn withheld(all: &mut [Skimmed], decision: &mut Decision) -> Answer<Withheld> {
+    if skim::shows_all(all, decision) {
+        return Ok(Withheld::nothing(decision.policies()));
+    }
+    all.iter_mut().try_for_each(Skimmed::read_whole).map_err(record_problem)?;
+    let facts: Vec<Fact<'_>> = all
+        .iter()
+        .map(|one| Fact { resource: &one.value, adapter: &one.adapter, message: message_of(&one.value) })
+        .collect();
+    Ok(Withheld::of(&facts, decision))
 }
 
 /// A record of which nothing is withheld: whose it is, and no more is read.
@@ -165,11 +187,8 @@ fn whole(gate: &Gate, person: &str) -> Answer<Opened> {
         person: person.to_owned(),
         nhs_number: numbers.into_iter().find(|number| !number.is_empty()).unwrap_or_default().to_owned(),
         patients: told.into_iter().map(|patient| patient.key.id).collect(),
-        decision: None,
-        standing: Standing::default(),
-        withheld: Withheld::default(),
         contact: true,
-        everything: Value::Null,
+        ..Opened::default()
     })
 }
 
@@ -180,7 +199,7 @@ fn whole(gate: &Gate, person: &str) -> Answer<Opened> {
 pub fn open_with(
     gate: &Gate,
     person: &str,
-    policies: &Arc<crate::policy::PolicySet>,
+    policies: &Arc<PolicySet>,
     role: &str,
     kind: Kind,
 ) -> Answer<Opened> {
@@ -188,8 +207,7 @@ pub fn open_with(
     let mut reader = Reader::of_session(gate, &who);
     reader.operator = true;
     let mut opened = whole(gate, person)?;
-    opened.everything = everything_of(gate, person)?;
-    let resources = resources(&opened.everything);
+    let (mut all, _) = skimmed(gate, person, policies)?;
     let asker = crate::decide::Asker {
         organisation: crate::decide::OrganisationFacts {
             registered: true,
@@ -221,11 +239,8 @@ pub fn open_with(
             now: gate.clock.now(),
         },
     );
-    let facts: Vec<Fact<'_>> = resources
-        .iter()
-        .map(|r| Fact { resource: r, adapter: adapter_of(r), message: message_of(r) })
-        .collect();
-    opened.withheld = Withheld::of(&facts, &mut decision);
+    opened.withheld = withheld(&mut all, &mut decision)?;
+    opened.all = Some(all);
     opened.decision = Some(decision);
     Ok(opened)
 }
@@ -364,24 +379,45 @@ impl Opened {
     /// # Errors
     /// 503 where the record can't be read.
     pub fn resources(&self, gate: &Gate) -> Answer<Sealed<Vec<Value>>> {
-        let of = |all: &Value| resources(all).into_iter().filter_map(|r| self.show(r.clone())).collect();
-        Ok(Sealed::new(match &self.everything {
+        let read;
+        let all = match &self.all {
+            Some(all) => all,
             // For whom nothing is withheld it was not read to decide.
-            Value::Null => of(&everything_of(gate, &self.person)?),
-            everything => of(everything),
-        }))
+            None => {
+                read = skimmed(gate, &self.person, &gate.access.policies)?.0;
+                &read
+            }
+        };
+        let whole = all.iter().map(|one| one.whole().map_err(record_problem));
+        let shown = whole.filter_map(|one| one.map(|one| self.show(one)).transpose());
+        shown.collect::<Answer<_>>().map(Sealed::new)
     }
 
-    /// Everything that was read to decide, as the reader may see it, with addresses below `base`: a Bundle, taken out, so that
-    /// nothing of it is read twice.
-    pub fn take_everything(&mut self, base: &str) -> Sealed<Value> {
-        let mut bundle = std::mem::take(&mut self.everything);
-        for entry in bundle["entry"].as_array_mut().into_iter().flatten() {
-            if let Some(Value::String(url)) = entry.get_mut("fullUrl") {
-                url.insert_str(0, base);
+    /// Everything that was read to decide, as the reader may see it, and what must be said besides, as entries; taken out, so
+    /// that nothing of it is read twice.
+    ///
+    /// # Errors
+    /// As [`Opened::resources`].
+    pub fn take_everything(&mut self) -> Answer<Sealed<(Vec<TextEntry>, Vec<Value>)>> {
+        let mut shown = Vec::new();
+        for one in self.all.take().into_iter().flatten() {
+            if self.withheld.is_empty() && one.is_plain() && (self.contact || !tells_where(&one.entry)) {
+                shown.push(one.entry);
+            } else if let Some(resource) = self.show(one.whole().map_err(record_problem)?) {
+                shown.push(one.entry.with(&resource));
             }
         }
-        Sealed::new(self.show_bundle(bundle))
+        let mut said = Vec::new();
+        if self.announces() {
+            said.push(announcement());
+        }
+        if self.incomplete {
+            said.push(json!({"resource": {"resourceType": "OperationOutcome", "issue": [{
+                "severity": "warning", "code": "incomplete",
+                "diagnostics": "there is more than can be given at once; search by type for the rest",
+            }]}, "search": {"mode": "outcome"}}));
+        }
+        Ok(Sealed::new((shown, said)))
     }
 
     /// What stands about her access: her choices, and whom she let in.
@@ -572,93 +608,17 @@ pub fn announcement() -> Value {
     }]}, "search": {"mode": "outcome"}})
 }
 
-fn resources(bundle: &Value) -> Vec<&Value> {
-    let entries = bundle["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
-    entries.iter().map(|e| &e["resource"]).filter(|r| r["resourceType"] != "OperationOutcome").collect()
+/// Everything that is told of a person, and whether there is more than is read at once.
+fn skimmed(gate: &Gate, person: &str, policies: &PolicySet) -> Answer<(Vec<Skimmed>, bool)> {
+    let texts = gate.shelf.record.texts_of_person(person).map_err(record_problem)?;
+    let texts = texts.ok_or_else(|| Problem::not_found("person"))?;
+    let incomplete = texts.incomplete;
+    Ok((skim::all(texts, &policies.marks).map_err(record_problem)?, incomplete))
 }
 
-/// The NHS number of a Patient; empty where it has none.
-pub fn nhs_number_of(patient: &Value) -> &str {
-    let identifiers = patient["identifier"].as_array().into_iter().flatten();
-    let mut numbers = identifiers.filter(|i| i["system"] == NHS_NUMBER);
-    numbers.find_map(|i| i["value"].as_str()).unwrap_or_default()
-}
-
-/// The tag of a resource in a code system that ends so.
-fn tag<'v>(resource: &'v Value, ending: &str) -> &'v str {
-    let tags = resource["meta"]["tag"].as_array().into_iter().flatten();
-    let mut found = tags.filter(|t| t["system"].as_str().is_some_and(|s| s.ends_with(ending)));
-    found.find_map(|t| t["code"].as_str()).unwrap_or_default()
-}
-
-/// The adapter that translated a resource.
-pub fn adapter_of(resource: &Value) -> &str {
-    tag(resource, "/source-system")
-}
-
-/// Code of the organisation that told a resource.
-pub fn organisation_of(resource: &Value) -> &str {
-    tag(resource, "/provenance-organisation")
-}
-
-/// The message that told a resource.
-pub fn message_of(resource: &Value) -> &str {
-    let source = resource["meta"]["source"].as_str().unwrap_or_default();
-    source.strip_prefix("urn:causeway:message:").and_then(|rest| rest.split('#').next()).unwrap_or_default()
-}
-
-/// Adds the choices that sources told: a sensitive Patient, a type 1 opt-out in the GP record.
-pub fn sourced_choices(resources: &[&Value], standing: &mut Standing) {
-    let mut add = |choice: Choice, resource: &Value| {
-        if !standing.choices.is_on(choice) && standing.choices.latest(choice).is_none() {
-            standing.choices.history.push(crate::choices::Change {
-                choice,
-                on: true,
-                at: jiff::Timestamp::UNIX_EPOCH,
-                source: format!("told by {}", organisation_of(resource)),
-            });
-        }
-    };
-    for resource in resources {
-        match resource["resourceType"].as_str() {
-            Some("Patient") => {
-                let labels = resource["meta"]["security"].as_array().into_iter().flatten();
-                if labels
-                    .filter_map(|l| l["code"].as_str())
-                    .any(|c| matches!(c, "R" | "V" | "S" | "REDACTED"))
-                {
-                    add(Choice::Sensitive, resource);
-                }
-            }
-            Some("Condition" | "Observation" | "Consent" | "Flag" | "Procedure") => {
-                let mut type_one = false;
-                crate::labels::walk(resource, &mut |name, value| {
-                    type_one |= name == "code" && value == crate::choices::TYPE_ONE_CODE;
-                });
-                if type_one {
-                    add(Choice::TypeOne, resource);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Whether a source flags a safeguarding concern and the person is under 18.
-fn is_safeguarded_child(resources: &[&Value], now: jiff::Timestamp) -> bool {
-    let today = now.to_string();
-    let limit = today.get(..4).and_then(|y| y.parse::<i32>().ok()).map(|y| y - 18);
-    let is_child = resources.iter().filter(|r| r["resourceType"] == "Patient").any(|r| {
-        let born = r["birthDate"].as_str().unwrap_or_default();
-        match (limit, born.get(..4).and_then(|y| y.parse::<i32>().ok())) {
-            (Some(limit), Some(year)) if year == limit => {
-                born.get(4..10).unwrap_or("-12-31") > today.get(4..10).unwrap_or_default()
-            }
-            (Some(limit), Some(year)) => year > limit,
-            _ => false,
-        }
-    });
-    is_child && resources.iter().any(|r| crate::sections::section_of(r, adapter_of(r)) == "safeguarding")
+/// Whether [`Opened::show`] could take out of it where the person is.
+fn tells_where(entry: &TextEntry) -> bool {
+    entry.key.kind == "Patient" || entry.text.contains("\"location\":")
 }
 
 /// Events of the access log about these Patients, or all where none is named, in the order in which they were written.

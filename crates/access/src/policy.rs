@@ -13,6 +13,7 @@ use cedar_policy::{
 };
 use serde::Deserialize;
 
+use crate::marks::Marks;
 use crate::restricted::Restricted;
 
 /// What is wrong with a policy set.
@@ -166,6 +167,8 @@ pub struct PolicySet {
     pub sections: Vec<SectionRow>,
     /// The restricted codes in force.
     pub restricted: Restricted,
+    /// What in a text decides.
+    pub(crate) marks: Marks,
     rules: BTreeMap<String, Rule>,
     policies: Policies,
     schema: Schema,
@@ -282,6 +285,7 @@ impl PolicySet {
             head,
             roles,
             sections,
+            marks: Marks::of(&restricted),
             restricted,
             rules,
             policies,

@@ -6,14 +6,34 @@ use serde_json::Value;
 /// Adapter of the readings that people take themselves.
 pub const OWN_READINGS: &str = "personal-readings";
 
+/// Adapter of the records of care providers.
+pub(crate) const CARE_PROVIDER: &str = "care-provider-record";
+
+/// Code of "About me".
+const ABOUT_ME: &str = "1515851000000101";
+
+/// End of the address of a questionnaire about "About me".
+const ABOUT_ME_END: &str = "about-me";
+
+/// Words of observations about where a person lives, in lower case.
+const ACCOMMODATION: &[&str] = &["accommodation", "housing", "place of residence"];
+
+/// Code of an adult safeguarding referral.
+const SAFEGUARDING_CODE: &str = "514331000000104";
+
+/// Words of safeguarding concerns, in lower case.
+const SAFEGUARDING: &[&str] = &["safeguarding", "child protection", "marac", "mappa", "alleged perpetrator"];
+
+/// All that [`section_of`] looks for in the values of a resource: without any of it a section is of type and adapter, but for
+/// care providers' observations, which are notes where they have a text.
+pub(crate) fn marks() -> impl Iterator<Item = &'static str> {
+    let fixed = [ABOUT_ME, ABOUT_ME_END, SAFEGUARDING_CODE].into_iter();
+    fixed.chain(ACCOMMODATION.iter().copied()).chain(SAFEGUARDING.iter().copied())
+}
+
 /// Adapters through which social care speaks.
-const SOCIAL_CARE: &[&str] = &[
-    "care-act-assessment",
-    "care-provider-record",
-    "client-level-data",
-    "council-case-extract",
-    "telecare-alarm",
-];
+const SOCIAL_CARE: &[&str] =
+    &["care-act-assessment", CARE_PROVIDER, "client-level-data", "council-case-extract", "telecare-alarm"];
 
 /// The section for access of a resource. `adapter` is the one that translated it. What the matrix has no row for is refused.
 pub fn section_of(resource: &Value, adapter: &str) -> &'static str {
@@ -73,7 +93,7 @@ fn says_about_me(resource: &Value) -> bool {
     let mut found = false;
     crate::labels::walk(resource, &mut |name, value| {
         found |= matches!(name, "code" | "questionnaire")
-            && value.as_str().is_some_and(|t| t == "1515851000000101" || t.ends_with("about-me"));
+            && value.as_str().is_some_and(|t| t == ABOUT_ME || t.ends_with(ABOUT_ME_END));
     });
     found
 }
@@ -84,7 +104,7 @@ fn is_accommodation(resource: &Value) -> bool {
         found |= matches!(name, "text" | "display")
             && value.as_str().is_some_and(|t| {
                 let lower = t.to_lowercase();
-                ["accommodation", "housing", "place of residence"].iter().any(|word| lower.contains(word))
+                ACCOMMODATION.iter().any(|word| lower.contains(word))
             });
     });
     found
@@ -97,18 +117,16 @@ fn is_safeguarding(resource: &Value) -> bool {
     let mut found = false;
     crate::labels::walk(&resource["code"], &mut |name, value| {
         let Some(text) = value.as_str() else { return };
-        found |= (name == "code" && text == "514331000000104")
+        found |= (name == "code" && text == SAFEGUARDING_CODE)
             || (matches!(name, "text" | "display")
-                && ["safeguarding", "child protection", "marac", "mappa", "alleged perpetrator"]
-                    .iter()
-                    .any(|word| text.to_lowercase().contains(word)));
+                && SAFEGUARDING.iter().any(|word| text.to_lowercase().contains(word)));
     });
     found
 }
 
 /// A note of a day in a care home or at home, as care providers' systems write them.
 fn is_care_note(resource: &Value, adapter: &str) -> bool {
-    if adapter != "care-provider-record" {
+    if adapter != CARE_PROVIDER {
         return false;
     }
     match resource["resourceType"].as_str() {

@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use crate::decide::{Decision, Item};
+use crate::policy::PolicySet;
 use crate::sections::{SUMMARY_CONTACTS, in_summary};
 use crate::words::Words;
 use crate::{labels, sections};
@@ -195,13 +196,17 @@ impl Withheld {
             out.hidden.insert(key(resource), Why::Role);
         }
         if out.hidden.is_empty() {
-            out.finder = policies.restricted.finder().clone();
-        } else {
-            out.soften(facts);
-            out.finder = Words::or_always(out.words.iter());
-            out.close(facts);
+            return Self::nothing(&policies);
         }
+        out.soften(facts);
+        out.finder = Words::or_always(out.words.iter());
+        out.close(facts);
         out
+    }
+
+    /// Where a decision shows everything: only restricted wordings are still cut out of narratives and displays.
+    pub fn nothing(policies: &PolicySet) -> Self {
+        Self { finder: policies.restricted.finder().clone(), ..Self::default() }
     }
 
     /// A common wording ("Blood pressure") of an item that its source calls confidential must not hide every other such

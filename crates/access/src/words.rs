@@ -28,8 +28,13 @@ impl Words {
     pub fn or_always<'w>(words: impl ExactSizeIterator<Item = &'w String>) -> Self {
         Self::of(words).unwrap_or_else(|error| {
             tracing::error!(error = %error, "wordings can't be looked for; what might name them is withheld");
-            Self { finder: None, always: true }
+            Self::always()
         })
+    }
+
+    /// Every text is taken to name one.
+    pub fn always() -> Self {
+        Self { finder: None, always: true }
     }
 
     /// Whether there is nothing to look for.

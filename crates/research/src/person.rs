@@ -3,7 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use causeway_access::choices::Choices;
-use causeway_access::opened::{adapter_of, organisation_of, sourced_choices};
+use causeway_access::flags::sourced_choices;
+use causeway_access::meta::{adapter_of, organisation_of};
 use causeway_access::standing::Standing;
 use causeway_record::{Place, Snapshot, Told};
 use serde_json::Value;

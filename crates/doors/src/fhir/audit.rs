@@ -3,7 +3,7 @@
 
 use axum::http::StatusCode;
 use causeway_access::audit_event::{Act, Event, PARS, Party, Product, balp, pars};
-use causeway_access::opened::nhs_number_of;
+use causeway_access::meta::nhs_number_of;
 use causeway_access::policy::Depth;
 use causeway_access::{Reader, Sealed};
 use causeway_broker::state::Shared;

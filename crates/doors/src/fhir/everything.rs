@@ -1,5 +1,6 @@
 //! `Patient/[id]/$everything`, by GET and by POST, whole or in parts.
 
+use std::collections::VecDeque;
 use std::io::{self, Cursor, Read};
 
 use axum::body::Bytes;
@@ -7,14 +8,14 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse as _;
 use causeway_access::audit_event::Act;
-use causeway_access::record::Written;
+use causeway_access::record::{TextEntry, Written};
 use causeway_access::{Reader, Sealed};
 use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde_json::{Value, json};
 
 use super::query::{self, Params};
-use super::{MEDIA_TYPE, answer, base, format, golden, guard, json_answer, negotiate, param};
+use super::{MEDIA_TYPE, base, format, golden, guard, json_answer, negotiate, param};
 use crate::mesh::body::Outgoing;
 use crate::operation;
 
@@ -105,32 +106,130 @@ async fn everything(
     // A reader whom a decision limits gets pages of what is left when it is cut.
     let form_only = |name: &str| matches!(name, "_count" | "_page" | "_format" | "_pretty");
     let asked: Params = params.iter().filter(|(name, _)| !form_only(name)).cloned().collect();
-    let bundle = if asked.is_empty() {
-        opened.take_everything(&base)
+    let found = if asked.is_empty() {
+        opened.take_everything()?.map(|(entries, said)| Found {
+            entries: entries.into_iter().map(Entry::Text).collect(),
+            said,
+            base: base.clone(),
+            ..Found::default()
+        })
     } else {
         let (wanted, root) = (id.clone(), base.clone());
         let bundle = state.blocking(move |s| s.gate.shelf.everything(&wanted, &root, &asked)).await?;
         let Some(bundle) = bundle.present() else {
             return Err(guard::absent(&state, &reader, Act::Read, &entity).await?);
         };
-        bundle.map(|bundle| opened.show_bundle(bundle))
+        bundle.map(|bundle| Found::of(opened.show_bundle(bundle)))
     };
     let url = format!("{base}/Patient/{id}/$everything");
-    let paged = bundle.zip(first).map(|(mut bundle, first)| {
+    let paged = found.zip(first).map(|(mut found, first)| {
         if let Some(first) = first {
-            if let Some(total) = bundle["total"].as_u64() {
-                bundle["total"] = json!(total + 1);
-            }
-            match bundle["entry"].as_array_mut() {
-                Some(entries) => entries.insert(0, first),
-                None => bundle["entry"] = vec![first].into(),
-            }
+            found.entries.push_front(Entry::Made(first));
         }
-        page(&mut bundle, &url, &params).map(|()| bundle)
+        found.page(&url, &params).map(|()| found)
     });
-    let tell = |_: &Value| (vec![entity], Vec::new());
-    let bundle = opened.disclose(&state.gate, &reader, Act::Read, paged.transpose()?, tell).await?;
-    Ok(format::in_form(answer(StatusCode::OK, &bundle), form))
+    let tell = |_: &Found| (vec![entity], Vec::new());
+    let found = opened.disclose(&state.gate, &reader, Act::Read, paged.transpose()?, tell).await?;
+    Ok(format::in_form(json_answer(StatusCode::OK, found.written()?), form))
+}
+
+/// An entry of what a reader may see.
+enum Entry {
+    /// In its text.
+    Text(TextEntry),
+    /// As a value, with its address.
+    Made(Value),
+}
+
+impl Entry {
+    fn is_match(&self) -> bool {
+        match self {
+            Entry::Text(entry) => entry.mode == "match",
+            Entry::Made(entry) => entry["search"]["mode"] != "include",
+        }
+    }
+
+    fn write(self, base: &str, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        match self {
+            Entry::Text(TextEntry { key, mode, text, .. }) => {
+                out.extend_from_slice(br#"{"fullUrl":"#);
+                serde_json::to_writer(&mut *out, &format!("{base}/{}/{}", key.kind, key.id))?;
+                out.extend_from_slice(br#","resource":"#);
+                out.extend_from_slice(text.as_bytes());
+                out.extend_from_slice(format!(r#","search":{{"mode":"{mode}"}}}}"#).as_bytes());
+            }
+            Entry::Made(entry) => serde_json::to_writer(out, &entry)?,
+        }
+        Ok(())
+    }
+}
+
+/// What a reader whom a decision limits may see.
+#[derive(Default)]
+struct Found {
+    entries: VecDeque<Entry>,
+    /// Entries that say something about the answer.
+    said: Vec<Value>,
+    links: Vec<Value>,
+    /// Matches, on this page and others.
+    total: usize,
+    base: String,
+}
+
+impl Found {
+    /// Of a searchset.
+    fn of(mut bundle: Value) -> Self {
+        let all = bundle["entry"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        let (said, entries): (Vec<Value>, Vec<Value>) =
+            all.into_iter().partition(|e| e["search"]["mode"] == "outcome");
+        Self { entries: entries.into_iter().map(Entry::Made).collect(), said, ..Self::default() }
+    }
+
+    /// Cuts it to the page that was asked for, with its links.
+    fn page(&mut self, url: &str, params: &Params) -> Answer<()> {
+        self.total = self.entries.iter().filter(|entry| entry.is_match()).count();
+        let number = |name: &str| param(params, name).map(str::parse::<usize>).transpose();
+        let wrong = |_| Problem::invalid("search", "_count and _page are numbers that were given out");
+        let count = number("_count").map_err(wrong)?;
+        let from = number("_page").map_err(wrong)?.unwrap_or(0);
+        let given: Params = params.iter().filter(|(name, _)| name != "_page").cloned().collect();
+        self.links.push(json!({"relation": "self", "url": query::url(url, params)}));
+        let Some(count) = count else { return Ok(()) };
+        if count == 0 {
+            return Err(Problem::invalid("search", "_count is no number above 0"));
+        }
+        let length = self.entries.len();
+        let all = std::mem::take(&mut self.entries);
+        self.entries = all.into_iter().skip(from).take(count.min(COUNT_MAX)).collect();
+        let next = from.saturating_add(self.entries.len());
+        if next < length && !self.entries.is_empty() {
+            let mut given = given;
+            given.push(("_page".to_owned(), next.to_string()));
+            self.links.push(json!({"relation": "next", "url": query::url(url, &given)}));
+        }
+        Ok(())
+    }
+
+    /// As a Bundle, each entry given back once it is written.
+    fn written(self) -> Answer<Vec<u8>> {
+        let mut out =
+            format!(r#"{{"resourceType":"Bundle","type":"searchset","total":{},"link":"#, self.total)
+                .into_bytes();
+        self.write(&mut out).map_err(|_| Problem::internal())?;
+        Ok(out)
+    }
+
+    fn write(self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        serde_json::to_writer(&mut *out, &self.links)?;
+        let mut begun = false;
+        for entry in self.entries.into_iter().chain(self.said.into_iter().map(Entry::Made)) {
+            out.extend_from_slice(if begun { b"," } else { br#","entry":["# });
+            begun = true;
+            entry.write(&self.base, out)?;
+        }
+        out.extend_from_slice(if begun { b"]}" } else { b"}" });
+        Ok(())
+    }
 }
 
 /// All of it, for the operator, whom nothing limits: written from the texts that the record keeps, and sent once that is
@@ -201,39 +300,6 @@ impl Read for PiecesOf {
         }
         self.piece.read(into)
     }
-}
-
-/// The page that was asked for of what a reader may see, with its links.
-fn page(bundle: &mut Value, url: &str, params: &Params) -> Answer<()> {
-    let number = |name: &str| param(params, name).map(str::parse::<usize>).transpose();
-    let wrong = |_| Problem::invalid("search", "_count and _page are numbers that were given out");
-    let count = number("_count").map_err(wrong)?;
-    let from = number("_page").map_err(wrong)?.unwrap_or(0);
-    let given: Params = params.iter().filter(|(name, _)| name != "_page").cloned().collect();
-    let mut links = vec![json!({"relation": "self", "url": query::url(url, params)})];
-    if let Some(count) = count {
-        if count == 0 {
-            return Err(Problem::invalid("search", "_count is no number above 0"));
-        }
-        let all = bundle["entry"].as_array_mut().map(std::mem::take).unwrap_or_default();
-        let (said, all): (Vec<Value>, Vec<Value>) =
-            all.into_iter().partition(|e| e["search"]["mode"] == "outcome");
-        let length = all.len();
-        let count = count.min(COUNT_MAX);
-        let mut shown: Vec<Value> = all.into_iter().skip(from).take(count).collect();
-        if from + shown.len() < length {
-            let mut next = given;
-            next.push(("_page".to_owned(), (from + shown.len()).to_string()));
-            links.push(json!({"relation": "next", "url": query::url(url, &next)}));
-        }
-        shown.extend(said);
-        match shown.is_empty() {
-            true => drop(bundle.as_object_mut().and_then(|map| map.remove("entry"))),
-            false => bundle["entry"] = shown.into(),
-        }
-    }
-    bundle["link"] = links.into();
-    Ok(())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! record when they are asked for, so they are never older than it.
 
 use causeway_access::CodeSystem;
-use causeway_access::opened::organisation_of;
+use causeway_access::meta::organisation_of;
 use causeway_broker::state::Shared;
 use causeway_host::problem::Answer;
 use causeway_locator::codes::{

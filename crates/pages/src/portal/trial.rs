@@ -557,7 +557,8 @@ fn because(kind: Kind) -> &'static str {
 fn by_section(resources: &[Value]) -> BTreeMap<String, usize> {
     let mut of = BTreeMap::new();
     for resource in resources {
-        let section = causeway_access::sections::section_of(resource, opened::adapter_of(resource));
+        let section =
+            causeway_access::sections::section_of(resource, causeway_access::meta::adapter_of(resource));
         *of.entry(section.to_owned()).or_default() += 1;
     }
     of

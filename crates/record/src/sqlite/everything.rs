@@ -4,6 +4,7 @@
 //! something may be withheld, or written straight from them.
 
 use std::collections::{HashSet, VecDeque};
+use std::ops::Range;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -33,12 +34,59 @@ pub(crate) fn everything_of_patient(
     }
 }
 
-/// Everything of a person.
-pub(crate) fn everything_of_person(db: &Connection, person: &str, base: &str) -> Result<Option<Value>> {
-    match people::pid_of_id(db, person)? {
-        Some(pid) => everything(db, pid, base, &Part::default()).map(|(bundle, _)| Some(bundle)),
-        None => Ok(None),
+/// Everything of a person, in the texts in which it is given out.
+pub(crate) fn texts_of_person(db: &Connection, person: &str) -> Result<Option<Texts>> {
+    let Some(pid) = people::pid_of_id(db, person)? else { return Ok(None) };
+    let mut entries = Vec::new();
+    let all = find(db, pid, &Part::default(), |one| {
+        entries.push(one.into_text(db)?);
+        Ok(())
+    })?;
+    Ok(Some(Texts { entries, incomplete: all.more }))
+}
+
+/// What is told of a person by resources of some types, with the resources of other types that these refer to.
+pub(crate) fn texts_of_types(
+    db: &Connection,
+    person: &str,
+    types: &[&str],
+    referred: &[&str],
+) -> Result<Option<Texts>> {
+    let Some(pid) = people::pid_of_id(db, person)? else { return Ok(None) };
+    let patients = people::members(db, pid)?;
+    let mut of_type = db.prepare_cached(
+        "SELECT rid FROM resource INDEXED BY resource_patient
+         WHERE patient=?1 AND type=?2 AND state='told' AND withdrawn=0 ORDER BY rid LIMIT ?3",
+    )?;
+    let mut queue: VecDeque<(i64, &'static str)> = VecDeque::new();
+    for patient in &patients {
+        for kind in types {
+            let room = (limits::EVERYTHING_MAX + 1).saturating_sub(queue.len());
+            let rows = of_type.query_map(params![patient, kind, room as i64], |row| row.get::<_, i64>(0))?;
+            for rid in rows {
+                queue.push_back((rid?, "match"));
+            }
+        }
     }
+    let incomplete = queue.len() > limits::EVERYTHING_MAX;
+    queue.truncate(limits::EVERYTHING_MAX);
+    let mut of_row = db.prepare_cached(OF_ROW)?;
+    let mut taken: HashSet<i64> = queue.iter().map(|(rid, _)| *rid).collect();
+    let mut entries = Vec::new();
+    while let Some((rid, mode)) = queue.pop_front() {
+        let one = of_row.query_row([rid], |row| found(row, rid, mode))?;
+        if mode == "match" {
+            for key in references_in(&one.content).filter_map(key_of) {
+                if referred.contains(&key.kind.as_str())
+                    && let Some(next) = follow(db, &key, &patients)?.filter(|next| taken.insert(*next))
+                {
+                    queue.push_back((next, "include"));
+                }
+            }
+        }
+        entries.push(one.into_text(db)?);
+    }
+    Ok(Some(Texts { entries, incomplete }))
 }
 
 /// What of `$everything` is asked for (FHIR R4, Patient/$everything).
@@ -178,6 +226,58 @@ struct Found {
     mode: &'static str,
 }
 
+/// What is told of a person, as texts.
+#[derive(Debug, Default)]
+pub struct Texts {
+    /// The resources, in the order of `$everything`.
+    pub entries: Vec<TextEntry>,
+    /// Whether there is more than is read at once.
+    pub incomplete: bool,
+}
+
+/// A resource in the text in which it is given out: as serde_json writes it, without blanks between, no member of an object
+/// twice, and of characters only those escaped that JSON says must be.
+#[derive(Clone, Debug)]
+pub struct TextEntry {
+    /// Type and id.
+    pub key: Key,
+    /// `match`, or `include` where others refer to it.
+    pub mode: &'static str,
+    /// The resource with version and time, and a Patient with the link to its person.
+    pub text: String,
+    /// Where in the text its `meta` is, if that is written as most are.
+    meta: Option<Range<usize>>,
+}
+
+impl TextEntry {
+    /// A match, as it would be given out.
+    pub fn of(resource: &Value) -> Self {
+        let text = |name: &str| resource[name].as_str().unwrap_or_default();
+        let (key, content) = (Key::new(text("resourceType"), text("id")), resource.to_string());
+        let meta = meta_of(&key, &content).map(|(start, end)| start..end + 1);
+        Self { key, mode: "match", text: content, meta }
+    }
+
+    /// `meta`, an object, where it is as most are; `None` says nothing of it.
+    pub fn meta(&self) -> Option<&str> {
+        self.text.get(self.meta.clone()?)
+    }
+
+    /// The same with another text, as of the resource when something was cut out.
+    #[must_use]
+    pub fn with(self, resource: &Value) -> Self {
+        Self { text: resource.to_string(), meta: None, ..self }
+    }
+
+    /// The resource.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn value(&self) -> Result<Value> {
+        Ok(serde_json::from_str(&self.text)?)
+    }
+}
+
 /// A searchset that is written piece by piece: see [`crate::Record::write_piece`]. Of a large one only the rows are in memory.
 #[derive(Debug)]
 pub struct Written {
@@ -219,7 +319,13 @@ struct All {
     said: Vec<(&'static str, &'static str, String)>,
     /// The last row of the page, where there is another.
     next: Option<i64>,
+    /// Whether there is more than is read at once.
+    more: bool,
 }
+
+/// A resource by its row: type, id, Patient, version, time, text.
+const OF_ROW: &str = "SELECT r.type, r.id, r.patient, v.version, v.at, v.content FROM resource r
+     JOIN version v ON v.rid=r.rid AND v.version=r.version WHERE r.rid=?1";
 
 /// Finds what belongs to an answer and hands it over in the order of the answer.
 fn find(db: &Connection, pid: i64, part: &Part, mut hand: impl FnMut(Found) -> Result<()>) -> Result<All> {
@@ -230,10 +336,7 @@ fn find(db: &Connection, pid: i64, part: &Part, mut hand: impl FnMut(Found) -> R
     let mut taken: HashSet<i64> = rows.iter().copied().collect();
     let mut queue: VecDeque<(i64, usize)> = rows.into_iter().map(|rid| (rid, 0)).collect();
     let mut looked = HashSet::new();
-    let mut of_row = db.prepare_cached(
-        "SELECT r.type, r.id, r.patient, v.version, v.at, v.content FROM resource r
-         JOIN version v ON v.rid=r.rid AND v.version=r.version WHERE r.rid=?1",
-    )?;
+    let mut of_row = db.prepare_cached(OF_ROW)?;
     while let Some((rid, steps)) = queue.pop_front() {
         let mode = if steps == 0 { "match" } else { "include" };
         let one = of_row.query_row([rid], |row| found(row, rid, mode))?;
@@ -272,7 +375,7 @@ fn find(db: &Connection, pid: i64, part: &Part, mut hand: impl FnMut(Found) -> R
             "there is more than can be given at once; search by type for the rest".to_owned(),
         ));
     }
-    Ok(All { total, said, next })
+    Ok(All { total, said, next, more })
 }
 
 fn found(row: &rusqlite::Row<'_>, rid: i64, mode: &'static str) -> rusqlite::Result<Found> {
@@ -411,12 +514,21 @@ impl Found {
         Ok(map)
     }
 
-    /// The same, written from the text as it is kept.
-    fn write(&self, db: &Connection, out: &mut Vec<u8>) -> Result<()> {
-        let end = if self.key.kind == "Patient" { None } else { self.end_of_meta() };
-        let (Some(end), content) = (end, self.content.as_bytes()) else {
+    /// The same, in its text.
+    fn into_text(self, db: &Connection) -> Result<TextEntry> {
+        let mut out = Vec::with_capacity(self.content.len() + ENTRY_BYTES);
+        let meta = self.write(db, &mut out)?;
+        let text = String::from_utf8(out).map_err(|_| RecordError::Damaged)?;
+        Ok(TextEntry { key: self.key, mode: self.mode, text, meta })
+    }
+
+    /// The same, written from the text as it is kept. Gives where its `meta` is in what was written, if that is known.
+    fn write(&self, db: &Connection, out: &mut Vec<u8>) -> Result<Option<Range<usize>>> {
+        let begun = out.len();
+        let meta = if self.key.kind == "Patient" { None } else { meta_of(&self.key, &self.content) };
+        let (Some((start, end)), content) = (meta, self.content.as_bytes()) else {
             serde_json::to_writer(out, &self.value(db)?)?;
-            return Ok(());
+            return Ok(None);
         };
         let (before, after) = content.split_at_checked(end).ok_or(RecordError::Damaged)?;
         out.extend_from_slice(before);
@@ -425,34 +537,35 @@ impl Found {
         }
         let (version, at) = (self.version, self.at);
         out.extend_from_slice(format!(r#""versionId":"{version}","lastUpdated":"{at}""#).as_bytes());
+        let closed = out.len() + 1;
         out.extend_from_slice(after);
-        Ok(())
+        Ok(Some(begun + start..closed))
     }
+}
 
-    /// Where the members of `meta` end in the text, if that is written as most are and has no version of its own.
-    fn end_of_meta(&self) -> Option<usize> {
-        let Key { kind, id } = &self.key;
-        let head = format!(r#"{{"resourceType":"{kind}","id":"{id}","meta":{{"#);
-        let meta = self.content.strip_prefix(&head)?;
-        let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
-        for (at, byte) in meta.bytes().enumerate() {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' if in_text => escaped = true,
-                b'"' => in_text = !in_text,
-                _ if in_text => {}
-                b'{' | b'[' => depth += 1,
-                b'}' if depth == 0 => {
-                    let own = meta.get(..at)?;
-                    let versioned = own.contains("\"versionId\":") || own.contains("\"lastUpdated\":");
-                    return (!versioned).then_some(head.len() + at);
-                }
-                b'}' | b']' => depth = depth.checked_sub(1)?,
-                _ => {}
+/// Where `meta` begins and its members end in the text, if that is written as most are and has no version of its own.
+fn meta_of(key: &Key, content: &str) -> Option<(usize, usize)> {
+    let Key { kind, id } = key;
+    let head = format!(r#"{{"resourceType":"{kind}","id":"{id}","meta":{{"#);
+    let meta = content.strip_prefix(&head)?;
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    for (at, byte) in meta.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            _ if in_text => {}
+            b'{' | b'[' => depth += 1,
+            b'}' if depth == 0 => {
+                let own = meta.get(..at)?;
+                let versioned = own.contains("\"versionId\":") || own.contains("\"lastUpdated\":");
+                return (!versioned).then_some((head.len() - 1, head.len() + at));
             }
+            b'}' | b']' => depth = depth.checked_sub(1)?,
+            _ => {}
         }
-        None
     }
+    None
 }
 
 /// The row of a reference's target, unless it is of another person.

@@ -20,7 +20,7 @@ mod summary;
 pub(crate) mod text;
 mod view;
 
-pub use everything::Written;
+pub use everything::{TextEntry, Texts, Written};
 pub use sealing::{MessageTold, copy, decisions_of_people, digest_of, examine, told};
 pub use snapshot::{Place, Snapshot, Told};
 pub use view::View;
@@ -415,12 +415,21 @@ impl Record {
         self.read(|db| everything::write_piece(db, written, bytes))
     }
 
-    /// The same, by person.
+    /// The same, by person, in the texts in which it is given out: for a reader who must be decided about first.
     ///
     /// # Errors
     /// The database failed.
-    pub fn everything_of_person(&self, person: &str, base: &str) -> Result<Option<Value>> {
-        self.read(|db| everything::everything_of_person(db, person, base))
+    pub fn texts_of_person(&self, person: &str) -> Result<Option<Texts>> {
+        self.read(|db| everything::texts_of_person(db, person))
+    }
+
+    /// Of a person the resources of these `types`, with those of the types `referred` that they refer to, and nothing else is
+    /// read.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn texts_of_types(&self, person: &str, types: &[&str], referred: &[&str]) -> Result<Option<Texts>> {
+        self.read(|db| everything::texts_of_types(db, person, types, referred))
     }
 
     /// A person. `display` is one source's demographics whole: of the Patients that no merge replaced and no

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::*;
 
@@ -66,7 +66,32 @@ fn everything_is_the_whole_person_what_it_refers_to_and_its_provenance_but_nobod
     let outcome = bundle["entry"].as_array().unwrap().last().unwrap().clone();
     assert_eq!(outcome["resource"]["issue"][0]["code"], "suppressed", "a withdrawn entry is announced");
     let person = s.record.person_of("p1").unwrap().unwrap();
-    assert_eq!(s.record.everything_of_person(&person, "https://x").unwrap(), Some(bundle));
+    // The texts are what the Bundle says, and of some types no more is read than these.
+    let texts = s.record.texts_of_person(&person).unwrap().unwrap();
+    assert!(!texts.incomplete);
+    let told = |entries: &[causeway_record::TextEntry]| -> Vec<Value> {
+        entries.iter().map(|entry| entry.value().unwrap()).collect()
+    };
+    let entries = bundle["entry"].as_array().unwrap();
+    let resources: Vec<Value> = entries
+        .iter()
+        .map(|e| e["resource"].clone())
+        .filter(|r| r["resourceType"] != "OperationOutcome")
+        .collect();
+    assert_eq!(told(&texts.entries), resources);
+    for entry in texts.entries.iter().filter_map(|e| Some((e.meta()?, e.value().unwrap()))) {
+        assert_eq!(serde_json::from_str::<Value>(entry.0).unwrap(), entry.1["meta"]);
+    }
+    assert!(texts.entries.iter().filter(|e| e.meta().is_some()).count() > 3);
+    let some =
+        s.record.texts_of_types(&person, &["Patient", "Encounter"], &["Organization"]).unwrap().unwrap();
+    let keys: Vec<String> = some.entries.iter().map(|e| e.key.reference()).collect();
+    assert!(
+        keys.contains(&"Encounter/e1".to_owned()) && keys.contains(&"Organization/org".to_owned()),
+        "{keys:?}"
+    );
+    assert!(keys.iter().all(|key| !key.starts_with("Provenance/") && !key.starts_with("EpisodeOfCare/")));
+    assert!(told(&some.entries).iter().all(|one| resources.contains(one)));
     assert!(s.record.everything("nobody", "").unwrap().is_none());
     // Every resource leads to its original.
     for id in [

@@ -202,13 +202,24 @@ async fn ig_10_no_role_is_told_of_a_restricted_item_on_any_route() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ig_04_and_ig_12_who_may_open_and_what_is_announced() {
     let place = place().await;
+    let mut lists = 0;
     let record = format!("/people/{}", place.person);
     for (subject, _, _, _) in PEOPLE {
         let cookie = look_as(&place.server, subject).await;
         let status = as_page(&place.server, &cookie, &record).await.status;
         let opens = !matches!(*subject, "outsider" | "researcher" | "daughter");
         assert_eq!(status, if opens { 200 } else { 403 }, "{subject}");
+        // A list reads only what decides, and finds whom a search that reads the whole finds.
+        let listed = as_json(&place.server, &cookie, "/people/").await;
+        if listed.status == 200 {
+            let found =
+                as_json(&place.server, &cookie, "/fhir/Patient?identifier=9990000018").await.json();
+            let listed = listed.json()["people"].as_array().unwrap().len();
+            assert_eq!(Some(listed as u64), found["total"].as_u64(), "{subject}: {found:#}");
+            lists += listed;
+        }
     }
+    assert!(lists > 4, "{lists} lists");
     let gp = look_as(&place.server, "gp").await;
     let page = as_page(&place.server, &gp, &record).await.text();
     assert!(page.contains("Gait speed") && page.contains("Items excluded due to confidentiality"), "{page}");
