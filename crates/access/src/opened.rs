@@ -14,7 +14,7 @@ use crate::audit_event::{Act, Event};
 use crate::caller::Caller;
 use crate::decide::{self, Decision, Interface, Item, Reach, Request};
 use crate::disclosure::{self, Grant};
-use crate::flags::{is_safeguarded_child, sourced_choices};
+use crate::flags::sourced_choices;
 use crate::gate::{Gate, HasGate};
 use crate::labels::Labels;
 use crate::meta::{adapter_of, message_of, nhs_number_of};
@@ -153,7 +153,7 @@ fn decided(
             interface: Interface::Care,
             reach,
             choices: &standing.choices,
-            safeguarded_child: is_safeguarded_child(all, now),
+            safeguarded_child: skim::is_safeguarded_child(all, now),
             relationship,
             now,
         },

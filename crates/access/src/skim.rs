@@ -139,6 +139,24 @@ pub(crate) fn shows_all(all: &[Skimmed], decision: &mut Decision) -> bool {
     })
 }
 
+/// Whether a source flags a safeguarding concern and the person is under 18.
+pub(crate) fn is_safeguarded_child(all: &[Skimmed], now: jiff::Timestamp) -> bool {
+    let today = now.to_string();
+    let limit = today.get(..4).and_then(|y| y.parse::<i32>().ok()).map(|y| y - 18);
+    let mut patients = all.iter().map(|one| &one.value).filter(|r| r["resourceType"] == "Patient");
+    let is_child = patients.any(|r| {
+        let born = r["birthDate"].as_str().unwrap_or_default();
+        match (limit, born.get(..4).and_then(|y| y.parse::<i32>().ok())) {
+            (Some(limit), Some(year)) if year == limit => {
+                born.get(4..10).unwrap_or("-12-31") > today.get(4..10).unwrap_or_default()
+            }
+            (Some(limit), Some(year)) => year > limit,
+            _ => false,
+        }
+    });
+    is_child && all.iter().any(|one| sections::section_of(&one.value, &one.adapter) == "safeguarding")
+}
+
 /// A resource with some of its elements.
 fn only(entry: &TextEntry, names: &'static [&'static str]) -> Result<Value, RecordError> {
     let mut map = match names {

@@ -212,8 +212,7 @@ async fn ig_04_and_ig_12_who_may_open_and_what_is_announced() {
         // A list reads only what decides, and finds whom a search that reads the whole finds.
         let listed = as_json(&place.server, &cookie, "/people/").await;
         if listed.status == 200 {
-            let found =
-                as_json(&place.server, &cookie, "/fhir/Patient?identifier=9990000018").await.json();
+            let found = as_json(&place.server, &cookie, "/fhir/Patient?identifier=9990000018").await.json();
             let listed = listed.json()["people"].as_array().unwrap().len();
             assert_eq!(Some(listed as u64), found["total"].as_u64(), "{subject}: {found:#}");
             lists += listed;
