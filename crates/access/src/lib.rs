@@ -52,7 +52,7 @@ pub mod record {
         Answer, Change, Decision, Demographics, Fact, FactDifference, Figures, HistoryPage, HistoryQuery,
         Key, LOOK_ALIKE_POINTS, Line, Measured, Member, Moment, Notice, Part, PersonQuery, PersonRow,
         PersonView, Point, Review, SafetyLine, SearchOptions, SearchPage, SourceSummary, Sources, Standing,
-        Summary, SummaryQuery, Telling, Test, TextEntry, Version, VersionState, View, Written, date_range, golden,
-        in_words, is_r4_type, leads_to, search_includes, search_parameters,
+        Summary, SummaryQuery, Telling, Test, TextEntry, Version, VersionState, View, Written, date_range,
+        golden, in_words, is_r4_type, leads_to, search_includes, search_parameters,
     };
 }

@@ -29,7 +29,7 @@ use causeway_record::{
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::opened::nhs_number_of;
+use crate::meta::nhs_number_of;
 use crate::sealed::{Case, Sealed, patient_of};
 
 /// What is kept. Its calls block.
