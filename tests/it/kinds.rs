@@ -294,3 +294,172 @@ fn characters_that_do_not_show_make_no_other_identifier() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     all_tried(&tried, &["careconnect", "council-case-extract", "edifact-pathology", "hl7v2"]);
 }
+
+/// Keys of a required code that stand without one: an extension alone breaks the binding.
+fn codes_without_value(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (key, inner) in members {
+                let bare = key.strip_prefix('_').filter(|bare| !members.contains_key(*bare));
+                found.extend(bare.filter(|bare| REQUIRED_CODES.contains(bare)).map(str::to_owned));
+                codes_without_value(inner, found);
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|inner| codes_without_value(inner, found)),
+        _ => {}
+    }
+}
+
+/// Elements of type `code` that R4 binds to a list and that some adapter fills by a table.
+const REQUIRED_CODES: [&str; 12] = [
+    "comparator",
+    "criticality",
+    "docStatus",
+    "gender",
+    "intent",
+    "lifecycleStatus",
+    "mode",
+    "priority",
+    "severity",
+    "status",
+    "type",
+    "use",
+];
+
+#[test]
+fn an_unknown_sex_is_a_valid_code_and_told() {
+    let mut tried: BTreeMap<String, usize> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let before = case.translate();
+        let genders: BTreeSet<String> = resources(&before.outputs)
+            .iter()
+            .flat_map(|r| {
+                [
+                    r["gender"].as_str().map(str::to_owned),
+                    r["contact"][0]["gender"].as_str().map(str::to_owned),
+                ]
+            })
+            .flatten()
+            .collect();
+        if genders.is_empty() {
+            continue;
+        }
+        let short = |own: &str| own.trim_matches('"').len() <= 12;
+        // An item is a sex if another sex in its place makes another one of the output.
+        let items = items_of(&case, &before, |own| short(own).then(|| own.to_owned()));
+        for (span, own, at) in items {
+            let bare = own.trim_matches('"').to_owned();
+            let known =
+                ["M", "F", "1", "2", "0", "9", "U", "male", "female", "Male", "Female", "other", "unknown"];
+            let found = known.iter().find(|k| **k == bare);
+            let Some(said) = found else { continue };
+            let is_word = said.len() > 1;
+            let other = match *said {
+                "1" => "2",
+                "2" | "9" | "0" => "1",
+                "M" => "F",
+                "F" | "U" => "M",
+                "male" | "other" | "unknown" => "female",
+                "Male" => "Female",
+                _ if said.starts_with('F') => "Male",
+                _ => "male",
+            };
+            let count = |t: &Translation, code: &str| {
+                json(&t.outputs).matches(&format!("\"gender\":\"{code}\"")).count()
+            };
+            let turned = mutant(&case, span, &own.replacen(&bare, other, 1));
+            let same =
+                ["male", "female", "other", "unknown"].iter().all(|g| count(&turned, g) == count(&before, g));
+            if same {
+                continue;
+            }
+            let strange = if is_word { "Quolm" } else { "Q" };
+            let after = mutant(&case, span, &own.replacen(&bare, strange, 1));
+            *tried.entry(case.adapter.clone()).or_default() += 1;
+            let told =
+                tells(&before, &after, &["unknown", "code", "gender", "pattern", "value", "sex", "invalid"]);
+            if !told {
+                wrong.push(format!("{at}: not told"));
+            }
+            let shown = json(&after.outputs).contains(&format!("\"{strange}\""));
+            if !shown
+                && !refuses(&after, span)
+                && after.outputs.len() == before.outputs.len()
+                && after.outputs.iter().map(|o| o.resources).sum::<u32>()
+                    == before.outputs.iter().map(|o| o.resources).sum::<u32>()
+            {
+                wrong.push(format!("{at}: not readable"));
+            }
+            for resource in resources(&after.outputs) {
+                let mut bare = Vec::new();
+                codes_without_value(&resource, &mut bare);
+                if !bare.is_empty() {
+                    wrong.push(format!("{at}: {bare:?}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    all_tried(&tried, &SEXED);
+}
+
+/// Formats that state a sex by a code of a list, with cases of it.
+const SEXED: [&str; 9] = [
+    "careconnect",
+    "client-level-data",
+    "council-case-extract",
+    "discharge-notice",
+    "edifact-pathology",
+    "eps",
+    "fhir-r4",
+    "hl7v2",
+    "itk-cda",
+];
+
+/// Whether the item that begins here is refused: it is told as an error and is in the original.
+fn refuses(after: &Translation, span: (usize, usize)) -> bool {
+    after.ledger.items().iter().any(|i| i.span.start as usize == span.0 && i.outcome == Outcome::Rejected)
+}
+
+#[test]
+fn a_birth_date_that_can_t_be_read_is_told_and_stays() {
+    let mut tried: BTreeMap<String, usize> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let before = case.translate();
+        let births = births(&before.outputs);
+        let items = items_of(&case, &before, |own| {
+            let bare = own.trim_matches('"');
+            let digits: String = bare.chars().filter(char::is_ascii_digit).collect();
+            births.iter().any(|b| digits == b.replace('-', "")).then(|| own.replacen(bare, "31Jun48", 1))
+        });
+        for (span, changed, at) in items.into_iter().take(TRIED_MAX) {
+            let after = mutant(&case, span, &changed);
+            *tried.entry(case.adapter.clone()).or_default() += 1;
+            let births_after = self::births(&after.outputs);
+            let written = births_after.iter().any(|b| !births.contains(b));
+            let told =
+                tells(&before, &after, &["date", "birth", "invalid", "pattern", "value", "format", "time"]);
+            let shown = json(&after.outputs).contains("31Jun48");
+            let count = |t: &Translation| t.outputs.iter().map(|o| o.resources).sum::<u32>();
+            if written {
+                wrong.push(format!("{at}: carried"));
+            }
+            if !told {
+                wrong.push(format!(
+                    "{at}: not told {:?}",
+                    after.issues.iter().map(|i| i.rule).collect::<Vec<_>>()
+                ));
+            }
+            if !shown && !refuses(&after, span) && count(&after) >= count(&before) {
+                wrong.push(format!("{at}: not readable"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    all_tried(
+        &tried,
+        &["careconnect", "edifact-pathology", "eps", "hl7v2", "itk-cda", "nhais", "personal-readings"],
+    );
+}

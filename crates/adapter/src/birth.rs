@@ -1,8 +1,8 @@
 //! The dates of birth and death, which can't be after the day on which they are told.
 
 use causeway_core::{Leaf, Rule, When};
-use causeway_fhir::types::extension;
-use causeway_fhir::{Writer, systems::CAUSEWAY};
+use causeway_fhir::Writer;
+use causeway_fhir::types::source_text;
 
 use crate::common;
 
@@ -34,14 +34,7 @@ pub fn is_in_future(w: &mut Writer, received: jiff::Timestamp, when: &When, leaf
         return false;
     }
     w.issue(Some(leaf.id), common::BIRTH_FUTURE.issue());
-    w.object("_birthDate", |w| {
-        w.array("extension", |w| {
-            extension(w, &format!("{CAUSEWAY}/StructureDefinition/source-text"), |w| {
-                w.leaf("valueString", leaf);
-            });
-        });
-    });
-    w.lossy(leaf, "a date of birth after the day of receipt is none; its text was kept");
+    source_text(w, "birthDate", leaf);
     true
 }
 

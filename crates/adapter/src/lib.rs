@@ -16,6 +16,7 @@ pub mod local;
 pub mod read_back;
 pub mod render;
 pub mod table;
+pub mod wrapped;
 
 use std::io::Read;
 

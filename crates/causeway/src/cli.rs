@@ -651,8 +651,12 @@ impl Run<'_> {
         bytes: &[u8],
         one: &input::Input,
     ) -> Result<(), String> {
-        let issue =
-            Issue::new(Severity::Fatal, IssueCode::NotSupported, "format-not-recognised", why.to_string());
+        let text = match why {
+            detect::NotFound::Unrecognised => causeway_adapter::wrapped::why(bytes).map(str::to_owned),
+            _ => None,
+        };
+        let text = text.unwrap_or_else(|| why.to_string());
+        let issue = Issue::new(Severity::Fatal, IssueCode::NotSupported, "format-not-recognised", text);
         let base = self.base(one);
         let report = translate::unrecognised(bytes, base.as_deref(), issue)
             .map_err(|e| format!("{}: {e}", one.path.display()))?;

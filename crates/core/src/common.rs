@@ -119,6 +119,9 @@ crate::rules! {
     // HL7 version 3.
     CODE_SYSTEM_UNKNOWN Warning CodeInvalid "code-system-unknown"
         "the code system is no OID; the code was kept without it" "name the code system by its OID";
+    RANGE_REVERSED Warning Value "range-reversed"
+        "the range ends below where it begins, which FHIR forbids; it was kept as text"
+        "look at the value in the original; if it is wrong, correct it at its source and send again";
     AMOUNT_INVALID Warning Value "amount-invalid"
         "the amount is no decimal number; it was kept only in the original" "correct the amount at its source";
     AMOUNTS_DIFFER Warning Conflict "amounts-differ"

@@ -86,6 +86,34 @@ pub fn unknown_concept(w: &mut Writer, key: &str) {
     concept_fixed(w, key, Coding::new(systems::DATA_ABSENT, "unknown", "Unknown"));
 }
 
+/// Extension: the source's own code beside an element whose binding has no place for it.
+pub const SOURCE_CODE: &str = "https://fhir.causeway.example/StructureDefinition/source-code";
+
+/// An element of type `code` that R4 binds to a list which has no equal of what the source says: `stands`, a code of
+/// that list that claims nothing (`unknown`), with the source's own beside it. The extension alone, without a code, would
+/// break a required binding.
+pub fn unmapped_code(w: &mut Writer, key: &str, stands: &str, said: Leaf<'_>) {
+    w.fixed(key, stands);
+    w.object(&format!("_{key}"), |w| {
+        w.array("extension", |w| {
+            extension(w, SOURCE_CODE, |w| w.leaf("valueString", said));
+        });
+    });
+}
+
+/// Extension: what the source says where an element's type can't hold it.
+pub const SOURCE_TEXT: &str = "https://fhir.causeway.example/StructureDefinition/source-text";
+
+/// An element of a primitive type that has no value, only the source's text: a date that can't be read.
+pub fn source_text(w: &mut Writer, key: &str, leaf: Leaf<'_>) {
+    w.object(&format!("_{key}"), |w| {
+        w.array("extension", |w| {
+            extension(w, SOURCE_TEXT, |w| w.leaf("valueString", leaf));
+        });
+    });
+    w.lossy(leaf, "the value can't be read as what it should be; its text was kept");
+}
+
 /// URL of the extension that says why a value is absent. Source: FHIR R4, data-absent-reason.
 pub const DATA_ABSENT_REASON: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
 

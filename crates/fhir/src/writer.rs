@@ -587,6 +587,11 @@ pub fn quote_into(out: &mut Vec<u8>, text: &str) -> bool {
     dropped
 }
 
+/// Whether a range may stand in FHIR: R4's rule rng-2 has no low end above its high end. Both are decimals.
+pub fn ordered(low: &str, high: &str) -> bool {
+    matches!((low.parse::<f64>(), high.parse::<f64>()), (Ok(low), Ok(high)) if low <= high)
+}
+
 /// Reads a decimal as sources write it and returns it as JSON allows, digits untouched: a leading plus and
 /// leading zeros go, `.5` becomes `0.5`, `5.` becomes `5`. `None` where it is no decimal.
 pub fn decimal(text: &str) -> Option<std::borrow::Cow<'_, str>> {

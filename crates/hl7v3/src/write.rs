@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity, When, common};
 use causeway_fhir::types::{extension, left_out_end, stated_code, ukcore_extension};
-use causeway_fhir::writer::decimal;
+use causeway_fhir::writer::{decimal, ordered};
 use causeway_fhir::{Writer, systems};
 use causeway_terminology::ucum::ucum;
 use causeway_xml::Element;
@@ -202,6 +202,24 @@ pub fn quantity(
     if let Some(own) = pq.attribute("unit").filter(|u| u.text.trim() == "1") {
         w.mapped(own);
     }
+}
+
+/// A range that ends below where it begins is told and written as text; whether it was one.
+pub fn reversed(w: &mut Writer, low: Option<Element<'_>>, high: Option<Element<'_>>) -> bool {
+    let (Some(low), Some(high)) = (low, high) else { return false };
+    let ends = [low, high].map(|end| end.attribute("value"));
+    let ([Some(from), Some(to)], units) = (ends, [low, high].map(unit)) else { return false };
+    let (Some(least), Some(most)) = (decimal(from.text), decimal(to.text)) else { return false };
+    if ordered(&least, &most) {
+        return false;
+    }
+    w.issue(Some(to.id), common::RANGE_REVERSED.issue());
+    let words = |end: Leaf<'_>, unit: Option<Leaf<'_>>| {
+        unit.map_or(end.text.trim().to_owned(), |unit| format!("{} {}", end.text.trim(), unit.text.trim()))
+    };
+    let text = format!("{} - {}", words(from, units[0]), words(to, units[1]));
+    w.string("valueString", &text, ([from, to], units[0], units[1]));
+    true
 }
 
 /// A physical quantity under a key: the amount and unit that the author wrote, which HL7 keeps in `translation` where the

@@ -56,10 +56,13 @@ pub(crate) fn additions(p: &Part<'_, '_>, w: &mut Writer) {
     }
     // A condition that is over is not active, whatever is not said of its status (R4, con-4).
     if p.stu3 == "Condition" && p.node.get("clinicalStatus").is_none() {
+        let onset = p.node.leaf_of("onsetDateTime");
         let over = p
             .node
             .members()
-            .find(|(name, node)| name.starts_with("abatement") && node.boolean() != Some(false));
+            .find(|(name, node)| name.starts_with("abatement") && node.boolean() != Some(false))
+            // What was left out because it is no end ends nothing. It was told where it stands.
+            .filter(|(_, node)| !p.copy.left_out_end(&mut Writer::new(false), onset, node.leaf()));
         let error = p.node.string_of("verificationStatus") == Some("entered-in-error");
         if let Some((_, node)) = over.filter(|_| !error) {
             let inactive = Coding::new(causeway_fhir::systems::CONDITION_CLINICAL, "inactive", "Inactive");

@@ -107,6 +107,13 @@ impl<'t> Part<'_, 't> {
         if self.abatement_contradicts(name) {
             return;
         }
+        // An end that is none ends nothing.
+        if self.stu3 == "Condition"
+            && name == "abatementDateTime"
+            && self.copy.left_out_end(w, self.node.leaf_of("onsetDateTime"), node.leaf())
+        {
+            return;
+        }
         let bare = key.strip_prefix('_').unwrap_or(key);
         if key == "note" {
             return;

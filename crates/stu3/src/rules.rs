@@ -7,6 +7,8 @@ causeway_adapter::rules! {
         "read them in the original";
     VALUE_REPAIRED Warning Value "value-repaired" "the value was not in the form that FHIR demands, and what it means is certain; it was put into that form"
         "have the sending system write it as FHIR demands";
+    CODE_UNKNOWN Warning CodeInvalid "code-unknown" "R4's list has no such code for the element; it says `unknown`, with the source's own code beside it"
+        "correct the code at its source";
     VALUE_INVALID Warning Value "value-invalid" "the value can't be one of this element; it was left out, and is kept only in the original"
         "look at the value in the original, and correct it at its source";
     DATE_INVALID Error Value "date-invalid" "the date or time can't be read; its text was kept, and not taken as a date"

@@ -305,8 +305,12 @@ impl<'t> Copier<'_, 't> {
                 Some((fitted, leaf))
             }
             None => {
-                if is_time(field) && node.kind() == Kind::Text && !field.repeats() {
+                let alone = node.kind() == Kind::Text && !field.repeats();
+                if is_time(field) && alone {
                     self.no_date(w, key, node, leaf);
+                } else if alone && field.ty().name() == "code" && field.allows("unknown") {
+                    w.issue(Some(leaf.id), rules::CODE_UNKNOWN.issue());
+                    causeway_fhir::types::unmapped_code(w, key, "unknown", leaf);
                 } else {
                     self.invalid(w, leaf);
                 }
@@ -430,6 +434,12 @@ fn fitted<'t>(owner: &str, key: &str, field: Field, kind: Kind, text: &'t str) -
         "integer" | "positiveInt" | "unsignedInt" => {
             let digits = causeway_core::identifier::point_zero(trimmed)?;
             field.accepts(digits).then(|| Fitted { text: Cow::Owned(digits.to_owned()), changed: true })
+        }
+        // R4 takes no control characters: the text without them is the text.
+        "string" | "markdown" if kind == Kind::Text => {
+            let kept: String = text.chars().filter(|c| !c.is_control() || "\t\n\r".contains(*c)).collect();
+            (kept != text && field.accepts(kept.trim()))
+                .then(|| Fitted { text: Cow::Owned(kept.trim().to_owned()), changed: true })
         }
         // Bare OIDs and UUIDs are no URIs.
         "uri" | "url" | "canonical" | "oid" => {

@@ -119,7 +119,9 @@ fn values_in_a_wrong_form_are_repaired_or_left_out_and_told() {
         (&Value::Null, &json!("urn:oid:2.16.840.1.113883.2.1.4.3"))
     );
     let told = |rule| found.issues.iter().filter(|i| i.rule == rule).count();
-    assert_eq!((told("value-repaired"), told("value-invalid")), (6, 3), "{:?}", found.issues);
+    assert_eq!((told("value-repaired"), told("value-invalid")), (6, 2), "{:?}", found.issues);
+    assert_eq!(told("code-unknown"), 1, "{:?}", found.issues);
+    assert_eq!(count["_status"]["extension"][0]["valueString"], "nonsense");
     for output in &found.outputs {
         let report = causeway_profile::check(&output.json);
         let errors = report.findings.iter().filter(|f| f.severity == causeway_profile::Severity::Error);
@@ -348,4 +350,28 @@ fn a_narrative_without_its_content_says_that_there_is_none() {
     // R4 takes no extension of it.
     assert!(text["_div"].is_null(), "{text}");
     assert!(told.contains(&"required-unknown"), "{told:?}");
+}
+
+#[test]
+fn ends_and_ranges_that_can_t_be_are_told() {
+    let range = json!({"low": {"value": 9, "unit": "mg"}, "high": {"value": 5, "unit": "mg"}});
+    let (told, found) = one(
+        json!({"resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "Count"}, "subject": {"reference": WHO}, "effectivePeriod": {"start": "2026-02-01", "end": "2025-02-01"}, "valueRange": range}),
+    );
+    assert!(told.contains(&"period-reversed") && told.contains(&"range-reversed"), "{told:?}");
+    assert_eq!(found["effectivePeriod"], json!({"start": "2026-02-01"}));
+    assert_eq!(found["valueRange"]["extension"][0]["valueString"], "9 - 5 mg");
+    assert!(found["valueRange"]["low"].is_null());
+    // An end that is none ends nothing.
+    let (told, found) = one(
+        json!({"resourceType": "Condition", "id": "c", "code": {"text": "Asthma"}, "subject": {"reference": WHO}, "onsetDateTime": "2020-01-01", "abatementDateTime": "1900-01-01"}),
+    );
+    assert!(told.contains(&"end-sentinel"), "{told:?}");
+    assert!(found["abatementDateTime"].is_null() && found["clinicalStatus"].is_null(), "{found}");
+    // A control character costs itself alone.
+    let (told, found) = one(
+        json!({"resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "Count"}, "subject": {"reference": WHO}, "valueString": "No\u{0}rmal\u{7}"}),
+    );
+    assert_eq!(found["valueString"], "Normal");
+    assert!(told.contains(&"value-repaired"), "{told:?}");
 }

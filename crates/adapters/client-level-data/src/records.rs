@@ -89,7 +89,11 @@ impl<'r> Records<'r> {
         records.fill()?;
         match records.buffer.as_slice() {
             [0xEF, 0xBB, 0xBF, ..] => records.next = 3,
-            [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => {
+            // With its byte order mark, or without: a heading begins with letters of ASCII.
+            [0xFF, 0xFE, ..]
+            | [0xFE, 0xFF, ..]
+            | [0x20..=0x7E, 0, 0x20..=0x7E, 0, ..]
+            | [0, 0x20..=0x7E, 0, 0x20..=0x7E, ..] => {
                 return Err(Issue::new(
                     Severity::Fatal,
                     IssueCode::NotSupported,

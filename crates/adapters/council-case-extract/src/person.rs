@@ -56,8 +56,10 @@ pub fn write(c: &mut Composer<'_>, extract: &Extract<'_>, person: &Person) -> Op
             }
             email(w, row);
         });
-        if let Some(gender) = gender {
-            w.string("gender", gender, row.cell("gender"));
+        match (gender, row.cell("gender")) {
+            (Some(gender), leaf) => w.string("gender", gender, leaf),
+            (None, Some(leaf)) => types::unmapped_code(w, "gender", "unknown", leaf),
+            (None, None) => {}
         }
         if let (Some(born), Some(leaf)) = (born, row.cell("date_of_birth")) {
             w.date("birthDate", &born, leaf);
@@ -180,7 +182,6 @@ fn gender(c: &mut Composer<'_>, row: &Row<'_>) -> Option<&'static str> {
         "F" | "f" => Some("female"),
         _ => {
             c.issue_at(leaf.id, rules::GENDER.issue());
-            c.claim(leaf, Outcome::Rejected, "not a code of a gender that is known");
             None
         }
     }

@@ -24,7 +24,7 @@ causeway_adapter::rules! {
     DATE Error Value "date-invalid" "the date is not in a form that is known, or there is no such day; it was not translated";
     DATE_FILLER Warning Value "date-filler" "the date is 1 January 1900, which stands for no date; it was not translated";
     BIRTH Error Value "birth-date-implausible" "the date of birth is in the future or makes the person older than 115 years; it was not translated";
-    GENDER Error CodeInvalid "gender-unknown" "the gender is none of the codes that are known; it was not translated";
+    GENDER Error CodeInvalid "gender-unknown" "the gender is none of the codes that are known; it was kept as it stands";
     DISPLAY_TWICE Warning Conflict "display-address-repeated" "the person has another display address that has not ended; both were kept";
     ADDRESS_TWICE Warning Conflict "open-address-repeated" "the person has another address that has not ended; both were kept";
     OTHER_ABSENT Warning NotFound "related-person-absent" "the related person is not in the extract; only the id was kept";

@@ -110,9 +110,10 @@ fn kind_of(header: Node<'_>) -> Result<(Kind, Leaf<'_>), Issue> {
 }
 
 fn text<'t>(object: Node<'t>, name: &str) -> Option<Leaf<'t>> {
+    // Programs write an NHS number, or a hospital's, as a number.
     object
         .get(name)
-        .filter(|n| n.kind() == Json::Text)
+        .filter(|n| matches!(n.kind(), Json::Text | Json::Number))
         .and_then(Node::leaf)
         .filter(|l| !l.is_blank())
         .map(Leaf::trim)

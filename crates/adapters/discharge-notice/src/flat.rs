@@ -71,9 +71,10 @@ pub fn read<'t>(root: Node<'t>, c: &mut Composer<'_>) -> Result<Notice<'t>, Issu
 }
 
 fn text<'t>(object: Node<'t>, name: &str) -> Option<Leaf<'t>> {
+    // Programs write an NHS number, or a hospital's, as a number.
     object
         .get(name)
-        .filter(|n| n.kind() == Json::Text)
+        .filter(|n| matches!(n.kind(), Json::Text | Json::Number))
         .and_then(Node::leaf)
         .filter(|l| !l.is_blank())
         .map(Leaf::trim)

@@ -33,12 +33,12 @@ pub fn patient(notice: &Notice<'_>, key: &str, c: &mut Composer<'_>) -> Ref {
         w.array("telecom", |w| contact_points(w, person.phone, person.email));
         match gender {
             Some((leaf, code)) => w.string("gender", code, leaf),
-            None => unknown(
-                w,
-                person.gender,
-                "gender-unknown",
-                "the gender is not one of male, female, other, unknown",
-            ),
+            None => {
+                if let Some(leaf) = person.gender {
+                    w.issue(Some(leaf.id), crate::rules::GENDER_UNKNOWN.issue());
+                    types::unmapped_code(w, "gender", "unknown", leaf);
+                }
+            }
         }
         if let Some((when, leaf)) = born
             && !birth::is_in_future(w, received, &when, leaf)
@@ -99,8 +99,8 @@ fn unknown(w: &mut Writer, leaf: Option<Leaf<'_>>, rule: &'static str, text: &'s
 fn gender(leaf: Option<Leaf<'_>>) -> Option<(Leaf<'_>, &'static str)> {
     let leaf = leaf?;
     let code = match leaf.text.to_ascii_lowercase().as_str() {
-        "male" => "male",
-        "female" => "female",
+        "male" | "m" => "male",
+        "female" | "f" => "female",
         "other" => "other",
         "unknown" => "unknown",
         _ => return None,

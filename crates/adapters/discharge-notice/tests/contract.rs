@@ -95,3 +95,16 @@ fn encode_needs_a_person_and_a_stay() {
     let empty = serde_json::json!({"resourceType": "Bundle", "type": "transaction"});
     assert!(DischargeNotice.encode(&empty, &test_context()).is_err());
 }
+
+/// Programs write numbers as numbers, and a sex by its letter.
+#[test]
+fn a_number_is_read_where_a_text_is_meant() {
+    let text = String::from_utf8(fixture("discharge-notice")).expect("text");
+    let changed = text.replace("\"9990000018\"", "9990000018").replace("\"female\"", "\"F\"");
+    assert_ne!(text, changed);
+    let found = translate(&DischargeNotice, changed.as_bytes(), &test_context());
+    let bundle: Value = serde_json::from_slice(&found.outputs[0].json).expect("JSON");
+    let patient = resource(&bundle, "Patient");
+    assert_eq!(patient["identifier"][0]["value"], "9990000018");
+    assert_eq!(patient["gender"], "female");
+}

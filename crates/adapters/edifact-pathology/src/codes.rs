@@ -53,16 +53,13 @@ pub(crate) fn source_codes(w: &mut Writer, element: &str, codes: &[Option<Leaf<'
         w.array("extension", |w| {
             for leaf in codes.iter().flatten().filter(|leaf| !leaf.is_blank()) {
                 w.element(|w| {
-                    w.fixed("url", SOURCE_CODE);
+                    w.fixed("url", types::SOURCE_CODE);
                     w.leaf("valueString", *leaf);
                 });
             }
         });
     });
 }
-
-/// Extension: the source's own code where the element's binding has no place for it.
-const SOURCE_CODE: &str = "https://fhir.causeway.example/StructureDefinition/source-code";
 
 /// Writes `status` from STS; `unknown` where there is none or the code is in no table.
 pub(crate) fn status(w: &mut Writer, sts: Option<Leaf<'_>>) {
@@ -166,7 +163,7 @@ fn w_coding(
                 Some((list, _)) => {
                     w.array("extension", |w| {
                         w.element(|w| {
-                            w.fixed("url", SOURCE_CODE);
+                            w.fixed("url", types::SOURCE_CODE);
                             w.leaf("valueString", list);
                         });
                     });

@@ -3,14 +3,18 @@
 use std::collections::{HashMap, HashSet};
 
 use causeway_adapter::{Composer, Meta};
-use causeway_core::{IssueCode, ItemId, Leaf, Outcome};
+use std::borrow::Cow;
+
+use causeway_core::{IssueCode, ItemId, Leaf, Outcome, common};
 use causeway_edifact::View;
+use causeway_fhir::writer::ordered;
 use causeway_fhir::{Ref, Writer, systems, types};
 
 use crate::codes::{
     COMPARATOR, Coded, decimal, interpretation, quantity, source_codes, status, unit, unknown_code, warning,
 };
 use crate::message::{self, Investigation, ReferenceRange, Report};
+use crate::rules;
 use crate::specimen::Specimens;
 
 /// What every Observation of a report refers to.
@@ -290,12 +294,19 @@ fn numeric(
     let unit = unit(rsl, 4);
     let (inline, digits) = comparator_within(value.text.trim());
     let Some(number) = decimal(digits, mark) else {
+        w.issue(Some(value.id), rules::VALUE_TYPE.issue());
         return as_text(w, value, unit, &[significance]);
     };
     let coded = significance.map(|leaf| (leaf, COMPARATOR.row(leaf.text.trim())));
     match (coded, inline, upper) {
         (None, None, Some(upper)) if decimal(upper.text, mark).is_some() => {
             let high = decimal(upper.text, mark).unwrap_or_default();
+            if !ordered(&number, &high) {
+                w.issue(Some(upper.id), common::RANGE_REVERSED.issue());
+                let unit_text = unit.map_or(String::new(), |unit| format!(" {}", unit.text.trim()));
+                let words = format!("{} - {}{unit_text}", value.text.trim(), upper.text.trim());
+                return w.string("valueString", &words, ([value, upper], unit));
+            }
             w.object("valueRange", |w| {
                 w.object("low", |w| quantity(w, &number, value, unit));
                 w.object("high", |w| quantity(w, &high, upper, unit));
@@ -327,9 +338,10 @@ fn numeric(
 
 /// A comparator that stands within the value, as some laboratories write it.
 fn comparator_within(text: &str) -> (Option<&'static str>, &str) {
-    for sign in ["<=", ">=", "<", ">"] {
+    let signs = [("<=", "<="), (">=", ">="), ("≤", "<="), ("≥", ">="), ("<", "<"), (">", ">")];
+    for (sign, code) in signs {
         if let Some(rest) = text.strip_prefix(sign) {
-            return (Some(sign), rest.trim_start());
+            return (Some(code), rest.trim_start());
         }
     }
     (None, text)
@@ -353,7 +365,13 @@ fn reference_range(w: &mut Writer, range: &ReferenceRange<'_>, mark: u8) {
         let filled = |element: u8| rnd.get(element, 1).filter(|l| !l.is_blank());
         let unit = unit(rnd, 4);
         let (low, high) = (filled(2), filled(3));
+        let read = |limit: Option<Leaf<'_>>| limit.and_then(|l| decimal(l.text, mark).map(Cow::into_owned));
         let numbers = [low, high].into_iter().flatten().all(|l| decimal(l.text, mark).is_some());
+        let reversed = read(low).zip(read(high)).is_some_and(|(low, high)| !ordered(&low, &high));
+        if let Some(high) = high.filter(|_| reversed) {
+            w.issue(Some(high.id), common::RANGE_REVERSED.issue());
+        }
+        let numbers = numbers && !reversed;
         limited = low.or(high).is_some();
         if numbers {
             for (key, limit) in [("low", low), ("high", high)] {

@@ -1,17 +1,19 @@
 //! Dates and times (DTM), in the formats that MEDRPT uses.
 
-use causeway_core::{IssueCode, Leaf, Outcome, When};
+use causeway_core::{IssueCode, Leaf, When};
 use causeway_edifact::View;
-use causeway_fhir::Writer;
+use causeway_fhir::{Writer, types};
 use jiff::tz::TimeZone;
 
 use crate::codes::warning;
+use crate::rules;
 
-/// A point in time, or a time span (formats 718 and 719).
+/// A point in time, or a time span (formats 718 and 719), or what is no date in the format that it names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Moment {
     At(When),
     Span(When, When),
+    Unread,
 }
 
 /// A moment with the items that it came from: qualifier, value, format.
@@ -22,25 +24,18 @@ pub(crate) struct Stated<'s> {
 }
 
 /// Reads a DTM segment. Local times get the offset of the zone; a time that the change of the clocks makes
-/// doubtful is told. A value that is no date, or a format that is not known, is refused, told and not written.
+/// doubtful is told. A value that is no date, or a format that is not known, is told; its text is for whoever writes it.
 pub(crate) fn read<'s>(w: &mut Writer, dtm: &View<'s>, zone: &TimeZone) -> Option<Stated<'s>> {
     let from = [dtm.get(1, 1), dtm.get(1, 2), dtm.get(1, 3)];
-    let value = dtm.get(1, 2)?;
-    let Some(moment) = parse(value.text, dtm.text(1, 3), zone) else {
-        w.claim(from, Outcome::Rejected, "not a date or time in the format that it names");
-        w.issue(
-            Some(value.id),
-            warning(
-                IssueCode::Value,
-                "date-invalid",
-                "a date or time does not exist or is not in the format that it names; it was not carried",
-            ),
-        );
-        return None;
-    };
+    let value = dtm.get(1, 2).filter(|value| !value.is_blank())?;
+    let moment = parse(value.text, dtm.text(1, 3), zone).unwrap_or(Moment::Unread);
     let doubt = match moment {
         Moment::At(when) => when.doubt(),
         Moment::Span(start, end) => start.doubt().or(end.doubt()),
+        Moment::Unread => {
+            w.issue(Some(value.id), rules::DATE_INVALID.issue());
+            None
+        }
     };
     if let Some(doubt) = doubt {
         w.issue(Some(value.id), warning(IssueCode::Value, "local-time-doubtful", doubt));
@@ -75,6 +70,14 @@ fn parse(value: &str, format: &str, zone: &TimeZone) -> Option<Moment> {
     }
 }
 
+/// Keeps the text of what can't be read as a date beside the element `key`.
+pub(crate) fn unread(w: &mut Writer, key: &str, from: [Option<Leaf<'_>>; 3]) {
+    if let Some(value) = from[1] {
+        types::source_text(w, key, value);
+        w.lossy(from, "not a date or time in the format that it names; its text was kept");
+    }
+}
+
 /// Writes a `dateTime` under a key; of a span its start, the end being lost.
 pub(crate) fn date_time(w: &mut Writer, key: &str, stated: &Stated<'_>) {
     match stated.moment {
@@ -83,6 +86,7 @@ pub(crate) fn date_time(w: &mut Writer, key: &str, stated: &Stated<'_>) {
             w.date_time(key, &start, stated.from);
             w.lossy(stated.from, "the element holds one time, so the end of the period was not carried");
         }
+        Moment::Unread => unread(w, key, stated.from),
     }
 }
 
@@ -94,6 +98,7 @@ mod tests {
         match parse(value, format, &causeway_core::london())? {
             Moment::At(when) => Some(when.fhir()),
             Moment::Span(start, end) => Some(format!("{}/{}", start.fhir(), end.fhir())),
+            Moment::Unread => None,
         }
     }
 

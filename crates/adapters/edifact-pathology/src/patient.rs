@@ -6,9 +6,10 @@ use causeway_edifact::View;
 use causeway_fhir::types::{self, Verification};
 use causeway_fhir::{Ref, Writer, systems};
 
-use crate::codes::{SEX, source_codes, unknown_code, warning};
+use crate::codes::{SEX, unknown_code, warning};
 use crate::message::Report;
-use crate::moment::{self, Moment};
+use crate::moment::{self, Moment, Stated};
+use crate::rules;
 
 /// Writes the patient.
 pub(crate) fn write(c: &mut Composer<'_>, report: &Report<'_>, reference: &str) -> Ref {
@@ -32,19 +33,8 @@ pub(crate) fn write(c: &mut Composer<'_>, report: &Report<'_>, reference: &str) 
         if let Some(sex) = report.sex {
             gender(w, sex);
         }
-        if let Some(birth) = report.birth.as_ref().and_then(|dtm| moment::read(w, dtm, &zone)) {
-            match birth.moment {
-                Moment::At(when) => match birth.from[1] {
-                    Some(leaf) if causeway_adapter::birth::is_in_future(w, received, &when, leaf) => {
-                        w.lossy(
-                            birth.from,
-                            "a date of birth after the day of receipt is none; its text was kept",
-                        );
-                    }
-                    _ => w.date("birthDate", &when, birth.from),
-                },
-                Moment::Span(..) => w.lossy(birth.from, "a birth date is no period; it was not carried"),
-            }
+        if let Some(dtm) = &report.birth {
+            birth(w, dtm, &zone, received);
         }
         w.array("address", |w| {
             for adr in &report.addresses {
@@ -52,6 +42,26 @@ pub(crate) fn write(c: &mut Composer<'_>, report: &Report<'_>, reference: &str) 
             }
         });
     })
+}
+
+/// A date of birth; what can't be one, or is after the day of receipt, is kept as its source's text.
+fn birth(w: &mut Writer, dtm: &View<'_>, zone: &jiff::tz::TimeZone, received: jiff::Timestamp) {
+    let Some(leaf) = dtm.get(1, 2).filter(|leaf| !leaf.is_blank()) else { return };
+    match moment::read(w, dtm, zone) {
+        None => {}
+        Some(Stated { moment: Moment::Unread, from }) => moment::unread(w, "birthDate", from),
+        Some(Stated { moment: Moment::Span(..), from }) => {
+            w.issue(Some(leaf.id), rules::DATE_INVALID.issue());
+            moment::unread(w, "birthDate", from);
+        }
+        Some(Stated { moment: Moment::At(when), from }) => {
+            if causeway_adapter::birth::is_in_future(w, received, &when, leaf) {
+                w.lossy(from, "a date of birth after the day of receipt is none; its text was kept");
+            } else {
+                w.date("birthDate", &when, from);
+            }
+        }
+    }
 }
 
 /// What the source calls the patient: NHS number, the laboratory's own identifier, or nothing beyond this report.
@@ -139,8 +149,7 @@ fn gender(w: &mut Writer, sex: Leaf<'_>) {
         Some(target) => w.string("gender", target.code, sex),
         None if sex.is_blank() => {}
         None => {
-            w.fixed("gender", "unknown");
-            source_codes(w, "_gender", &[Some(sex)]);
+            types::unmapped_code(w, "gender", "unknown", sex);
             unknown_code(w, sex);
         }
     }

@@ -180,6 +180,7 @@ fn effective(w: &mut Writer, report: &Report<'_>, zone: &jiff::tz::TimeZone) {
         Moment::Span(start, end) => {
             types::period(w, "effectivePeriod", Some((start, stated.from)), Some((end, stated.from)));
         }
+        Moment::Unread => {}
     }
 }
 
@@ -192,7 +193,10 @@ fn issued(w: &mut Writer, report: &Report<'_>, zone: &jiff::tz::TimeZone) {
     }
     let dtm = report.issued.as_ref().or(report.message_time.as_ref());
     let Some(Stated { moment, from }) = dtm.and_then(|dtm| moment::read(w, dtm, zone)) else { return };
-    let (Moment::At(when) | Moment::Span(_, when)) = moment;
+    let when = match moment {
+        Moment::At(when) | Moment::Span(_, when) => when,
+        Moment::Unread => return moment::unread(w, "issued", from),
+    };
     if !w.instant("issued", &when, from) {
         w.object("_issued", |w| {
             w.array("extension", |w| {

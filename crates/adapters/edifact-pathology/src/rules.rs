@@ -22,7 +22,8 @@ causeway_adapter::rules! {
     KEPT_IN_ORIGINAL Information NotSupported "kept-in-original" "some details of the message have no place in FHIR; the ledger lists them, the first of them is here";
     INVESTIGATION_SEQUENCE_REPEATED Warning Duplicate "investigation-sequence-repeated" "two investigations have the same sequence number; results belong to the first";
     SEQUENCE_NOT_FOUND Warning NotFound "sequence-not-found" "a result refers to a specimen or battery that the message does not hold";
-    DATE_INVALID Warning Value "date-invalid" "a date or time does not exist or is not in the format that it names; it was not carried"
+    VALUE_TYPE Warning Value "value-type" "a numeric result is no number; it was kept as text, with its unit";
+    DATE_INVALID Warning Value "date-invalid" "a date or time does not exist or is not in the format that it names; its text was kept"
         "correct the date at its source and send again; the original keeps what was sent";
     PARTY_UNKNOWN Warning CodeInvalid "party-unknown" "a party has a role or kind that this format does not know; it was not carried";
     PARTY_CODE_LIST_UNKNOWN Warning CodeInvalid "party-code-list-unknown" "the code of a party is of no list that this format knows; it was kept as a local identifier";

@@ -147,6 +147,7 @@ fn collection(w: &mut Writer, specimen: &Specimen<'_>, collected: Option<&Stated
         Some((Moment::Span(start, end), from)) => {
             types::period(w, "collectedPeriod", Some((start, from)), Some((end, from)));
         }
+        Some((Moment::Unread, from)) => moment::unread(w, "collectedDateTime", from),
         None => {}
     }
     let volume = specimen.quantities.iter().find(|qty| qty.text(1, 1).trim() == "SVO");

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use causeway_adapter::Composer;
 use causeway_core::{Leaf, NhsNumber};
-use causeway_fhir::types::{Verification, extension, nhs_number, reference_by_identifier, stated_nhs_number};
+use causeway_fhir::types::{
+    Verification, extension, nhs_number, reference_by_identifier, source_text, stated_nhs_number,
+    unmapped_code,
+};
 use causeway_fhir::{Ref, Writer, systems};
 use causeway_hl7v3::party::{contacts, human_name};
 use causeway_hl7v3::write::identifier_body;
@@ -61,14 +64,21 @@ pub(crate) fn patient(c: &mut Composer<'_>, holder: Element<'_>, fallback: &str)
         if let Some(sex) = person.and_then(|p| p.child("administrativeGenderCode")?.attribute("code")) {
             match SEX.lookup(sex.text.trim()) {
                 Some(target) => w.string("gender", target.code, sex),
-                None => w.issue(Some(sex.id), rules::CODE_UNKNOWN.issue()),
+                None => {
+                    w.issue(Some(sex.id), rules::CODE_UNKNOWN.issue());
+                    unmapped_code(w, "gender", "unknown", sex);
+                }
             }
         }
         let born = person.and_then(|p| p.child("birthTime"));
-        if let Some(born) = write::moment(w, born)
-            && !causeway_adapter::birth::is_in_future(w, received, &born.when, born.leaf)
-        {
-            w.date("birthDate", &born.when, born.leaf);
+        match (write::moment(w, born), born.and_then(|b| b.attribute("value"))) {
+            (Some(born), _) => {
+                if !causeway_adapter::birth::is_in_future(w, received, &born.when, born.leaf) {
+                    w.date("birthDate", &born.when, born.leaf);
+                }
+            }
+            (None, Some(stated)) if !stated.is_blank() => source_text(w, "birthDate", stated),
+            _ => {}
         }
         w.array("address", |w| {
             for address in holder.children_named("addr") {

@@ -8,7 +8,7 @@ causeway_adapter::rules! {
     NEGATED Error Conflict "negated" "the message negates an item of the prescription; what is meant can't be told";
     TREATMENT_UNKNOWN Warning CodeInvalid "treatment-type-unknown" "the treatment type is in no table; the course of therapy was kept as text";
     CODE_UNKNOWN Warning CodeInvalid "code-unknown" "a code is in no table of this format; it was kept as it stands";
-    DATE_LEFT_OUT Warning Value "date-left-out" "a date or time does not exist or is not in HL7 form; it was not carried";
+    DATE_LEFT_OUT Warning Value "date-left-out" "a date or time does not exist or is not in HL7 form; it was not carried as a date";
     AMOUNT_INVALID Warning Value "amount-invalid" "the amount is no decimal number; it was kept only in the original";
     LISTED_TOO_MANY Warning TooLong "medicines-listed" "the instructions list more medicines than {}; the text was kept as a note";
     NUMBER_NOT_VALID Warning Value "nhs-number-stated" "the patient's number fails the check; it was kept as stated, and not as an NHS number";

@@ -1,7 +1,7 @@
 //! What several resources write alike.
 
 use causeway_core::{Leaf, Outcome};
-use causeway_fhir::types::extension;
+use causeway_fhir::types::{self, extension};
 use causeway_fhir::writer::decimal;
 use causeway_fhir::{Writer, systems};
 use causeway_hl7v3::code::SNOMED_OID;
@@ -53,8 +53,10 @@ pub(crate) fn moment<'d>(w: &mut Writer, element: Option<Element<'d>>) -> Option
 
 /// A `dateTime` under a key.
 pub(crate) fn date_time(w: &mut Writer, key: &str, element: Option<Element<'_>>) {
-    if let Some(time) = moment(w, element) {
-        w.date_time(key, &time.when, time.leaf);
+    match (moment(w, element), element.and_then(|e| e.attribute("value"))) {
+        (Some(time), _) => w.date_time(key, &time.when, time.leaf),
+        (None, Some(stated)) if !stated.is_blank() => types::source_text(w, key, stated),
+        _ => {}
     }
 }
 

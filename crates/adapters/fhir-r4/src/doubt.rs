@@ -4,10 +4,11 @@
 use causeway_adapter::{Context, Rule};
 use causeway_core::{Leaf, NhsNumber, When, common, identifier, snomed};
 use causeway_fhir::systems;
+use causeway_fhir::writer::{decimal, ordered};
 use causeway_json::Node;
 use serde_json::{Value, json};
 
-use crate::DEPTH_MAX;
+use crate::{DEPTH_MAX, rules};
 
 /// Dates of birth after the day of receipt, and identifiers that are doubtful as they are written.
 pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, Rule)> {
@@ -38,6 +39,19 @@ pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, 
                     let rule = snomed::doubt(node.string_of("system").unwrap_or_default(), leaf.text);
                     found.extend(rule.map(|rule| (leaf, *rule)));
                 }
+                // An end that can't be one, and a range that can't: both are kept as their words.
+                ("end", Some(leaf)) if is_no_end(node.string_of("start"), leaf.text, context) => {
+                    found.push((leaf, rules::NO_END));
+                }
+                ("abatementDateTime", Some(leaf))
+                    if is_no_end(node.string_of("onsetDateTime"), leaf.text, context) =>
+                {
+                    found.push((leaf, rules::NO_END));
+                }
+                (name, None) if is_range(name) && is_reversed(|end| number(child, end)) => {
+                    let high = child.get("high").and_then(|high| high.leaf_of("value"));
+                    found.extend(high.map(|leaf| (leaf, common::RANGE_REVERSED)));
+                }
                 // A date in a place that holds one: a version, a code or a word is none.
                 (name, Some(leaf)) if leaf.text.as_bytes().get(4) == Some(&b'-') => {
                     let when = When::iso(leaf.text, &context.zone).ok();
@@ -67,6 +81,57 @@ pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, 
     }
     found.sort_by_key(|(leaf, _)| leaf.id);
     found
+}
+
+/// Whether the end of a period is before its start, or a day that systems write for none.
+fn is_no_end(start: Option<&str>, end: &str, context: &Context) -> bool {
+    let when = |text: &str| When::iso(text, &context.zone).ok();
+    when(end).is_some_and(|end| causeway_fhir::types::no_end(start.and_then(when).as_ref(), &end).is_some())
+}
+
+/// Whether an element is of the type Range, by its name: `valueRange`, `doseRange`. A reference range is none.
+fn is_range(name: &str) -> bool {
+    name.ends_with("Range") && name != "referenceRange"
+}
+
+fn number(range: Node<'_>, end: &str) -> Option<String> {
+    range.get(end)?.leaf_of("value").map(|leaf| leaf.text.to_owned())
+}
+
+/// Whether the low end of a range is above its high end, which R4 forbids.
+fn is_reversed(end: impl Fn(&str) -> Option<String>) -> bool {
+    let number = |name: &str| end(name).and_then(|text| decimal(&text).map(std::borrow::Cow::into_owned));
+    number("low").zip(number("high")).is_some_and(|(low, high)| !ordered(&low, &high))
+}
+
+/// Takes out ends and ranges that can't be, and keeps what they say beside the place where they stood.
+pub(crate) fn ends(value: &mut Value, context: &Context, depth: usize) {
+    if depth > DEPTH_MAX {
+        return;
+    }
+    match value {
+        Value::Object(object) => {
+            for (end, start) in [("end", "start"), ("abatementDateTime", "onsetDateTime")] {
+                let said = |name: &str| object.get(name).and_then(Value::as_str);
+                if said(end).is_some_and(|text| is_no_end(said(start), text, context)) {
+                    crate::form::beside(object, end, "source-text");
+                }
+            }
+            for (_, range) in object.iter_mut().filter(|(key, _)| is_range(key)) {
+                let of = |end: &str| Some(range.get(end)?.get("value")?.to_string());
+                if is_reversed(of) {
+                    let words = [of("low"), of("high")].map(Option::unwrap_or_default).join(" - ");
+                    let unit = range["high"]["unit"].as_str().unwrap_or_default();
+                    let text = format!("{words} {unit}");
+                    let url = format!("{}/StructureDefinition/source-text", systems::CAUSEWAY);
+                    *range = json!({"extension": [{"url": url, "valueString": text.trim_end()}]});
+                }
+            }
+            object.iter_mut().for_each(|(_, value)| ends(value, context, depth + 1));
+        }
+        Value::Array(list) => list.iter_mut().for_each(|value| ends(value, context, depth + 1)),
+        _ => {}
+    }
 }
 
 fn is_future(text: &str, context: &Context) -> bool {

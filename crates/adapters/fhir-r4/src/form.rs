@@ -15,12 +15,19 @@ enum Fit {
     Repaired(Value),
     /// No date: its text is kept beside the value that is not there.
     Text,
+    /// No code of a list that has one for what is not known: that one, with the text beside it.
+    Unknown,
 }
 
 /// `None` where the value stands as it is: it is right, or nobody can say what it means.
 fn fit(field: Field, key: &str, value: &Value) -> Option<Fit> {
     let repaired = |value: Value| Some(Fit::Repaired(value));
     match (field.shape(), value) {
+        (Shape::Text, Value::String(text))
+            if matches!(field.ty().name(), "string" | "markdown") && text.contains(is_forbidden) =>
+        {
+            repaired(json!(text.replace(is_forbidden, "")))
+        }
         (Shape::Text, Value::String(text)) => {
             if field.accepts(text) && field.allows(text) {
                 return None;
@@ -33,7 +40,13 @@ fn fit(field: Field, key: &str, value: &Value) -> Option<Fit> {
                 "instant" => when().and_then(|w| w.fhir_instant()),
                 "time" => field.accepts(trimmed).then(|| trimmed.to_owned()),
                 "code" => {
-                    return repaired(json!(of_gender(key, trimmed).or_else(|| field.closest(trimmed))?));
+                    return match of_gender(key, trimmed)
+                        .or_else(|| of_comparator(key, trimmed))
+                        .or_else(|| field.closest(trimmed))
+                    {
+                        Some(code) => repaired(json!(code)),
+                        None => field.allows("unknown").then_some(Fit::Unknown),
+                    };
                 }
                 _ => return None,
             };
@@ -51,6 +64,19 @@ fn fit(field: Field, key: &str, value: &Value) -> Option<Fit> {
             let digits = decimal(text.trim()).filter(|digits| field.accepts(digits))?;
             repaired(serde_json::from_str(&digits).ok()?)
         }
+        _ => None,
+    }
+}
+
+/// Control characters that R4 has in no text.
+fn is_forbidden(c: char) -> bool {
+    c.is_control() && !"\t\n\r".contains(c)
+}
+
+fn of_comparator(key: &str, text: &str) -> Option<&'static str> {
+    match text {
+        "≤" if key == "comparator" => Some("<="),
+        "≥" if key == "comparator" => Some(">="),
         _ => None,
     }
 }
@@ -96,7 +122,11 @@ pub(crate) fn mend(value: &mut Value, ty: Option<TypeRef>, depth: usize) -> bool
                     Fit::Repaired(value) => {
                         object.insert(key, value);
                     }
-                    Fit::Text => beside(object, &key),
+                    Fit::Text => beside(object, &key, "source-text"),
+                    Fit::Unknown => {
+                        beside(object, &key, "source-code");
+                        object.insert(key, json!("unknown"));
+                    }
                 }
             }
             mended
@@ -106,9 +136,9 @@ pub(crate) fn mend(value: &mut Value, ty: Option<TypeRef>, depth: usize) -> bool
 }
 
 /// Moves a text into an extension of what is said beside its element.
-fn beside(object: &mut Map<String, Value>, key: &str) {
+pub(crate) fn beside(object: &mut Map<String, Value>, key: &str, extension: &str) {
     let Some(text) = object.remove(key) else { return };
-    let said = json!({"url": format!("{CAUSEWAY}/StructureDefinition/source-text"), "valueString": text});
+    let said = json!({"url": format!("{CAUSEWAY}/StructureDefinition/{extension}"), "valueString": text});
     let own = object.entry(format!("_{key}")).or_insert_with(|| json!({}));
     match own["extension"].as_array_mut() {
         Some(list) => list.push(said),
@@ -141,6 +171,7 @@ pub(crate) fn mended(root: Node<'_>) -> Vec<(Leaf<'_>, Rule)> {
                     found.extend(fit(field, key, &value).map(|fit| match fit {
                         Fit::Repaired(_) => (leaf, rules::VALUE_REPAIRED),
                         Fit::Text => (leaf, rules::DATE_INVALID),
+                        Fit::Unknown => (leaf, rules::CODE_UNKNOWN),
                     }));
                 }
                 _ => {}

@@ -227,12 +227,8 @@ impl Adapter for FhirR4 {
         for (leaf, rule) in doubt::doubtful(tree.root(), context) {
             let mut issue = rule.issue();
             issue.position = ledger.position(leaf.id);
-            if rule.id == common::BIRTH_FUTURE.id {
-                ledger.claim(
-                    leaf.id,
-                    Outcome::MappedWithLoss,
-                    "a date of birth after the day of receipt is none; its text was kept",
-                );
+            if [common::BIRTH_FUTURE.id, rules::NO_END.id, common::RANGE_REVERSED.id].contains(&rule.id) {
+                ledger.claim(leaf.id, Outcome::MappedWithLoss, "it can't be meant; its text was kept");
             }
             sink.issue(issue);
         }
@@ -264,6 +260,7 @@ impl Adapter for FhirR4 {
             return Err(fatal(IssueCode::NotSupported, "bundle-without-resource", text));
         }
         doubt::unborn(&mut bundle, context);
+        doubt::ends(&mut bundle, context, 0);
         doubt::unspaced(&mut bundle, 0);
         let resources = identify(&mut bundle, context);
         let id = own_id(context, "Bundle", bundle["id"].as_str().unwrap_or(&context.original));

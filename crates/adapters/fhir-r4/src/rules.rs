@@ -15,6 +15,10 @@ causeway_adapter::rules! {
         "have the sending system write it as FHIR demands";
     SUMMARY_PATIENT Fatal Required "summary-patient-count" "a patient summary is of exactly one patient, and the bundle holds none or several";
     SUMMARY_UNREADABLE Fatal NotSupported "summary-not-writable" "what was written could not be read again; nothing is sent";
+    NO_END Warning Value "end-left-out" "the end is before the start, or a day that systems write for no end; its text was kept, and not taken as an end"
+        "look at the dates in the original; if one is wrong, correct it at its source and send again";
+    CODE_UNKNOWN Warning CodeInvalid "code-unknown" "R4's list has no such code for the element; it says `unknown`, with the source's own code beside it"
+        "correct the code at its source";
     DATE_INVALID Warning Value "date-invalid" "the date or time can't be read; its text was kept, and not taken as a date"
         "correct the date at its source and send again";
 }

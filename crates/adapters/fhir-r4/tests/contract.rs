@@ -226,3 +226,35 @@ fn what_only_xml_can_hold_is_told() {
     );
     assert!(broken.outputs.is_empty() && !broken.issues.is_empty());
 }
+
+#[test]
+fn ends_and_ranges_that_can_t_be_are_told() {
+    let who = json!({"reference": "urn:uuid:11111111-1111-4111-8111-111111111111"});
+    let range = json!({"low": {"value": 9, "unit": "mg"}, "high": {"value": 5, "unit": "mg"}});
+    let resources = [
+        json!({"resourceType": "Patient", "name": [{"family": "GULL"}], "gender": "Quolm"}),
+        json!({"resourceType": "Observation", "status": "final", "code": {"text": "No\u{0}rmal\u{7}"}, "subject": who, "effectivePeriod": {"start": "2026-02-01", "end": "2025-02-01"}, "valueRange": range}),
+        json!({"resourceType": "Observation", "status": "final", "code": {"text": "Less"}, "subject": who, "valueQuantity": {"value": 5, "comparator": "\u{2264}"}}),
+    ];
+    let entry = |(at, resource): (usize, &Value)| {
+        let mark = at + 1;
+        json!({"fullUrl": format!("urn:uuid:{}", format!("{mark}").repeat(8) + "-1111-4111-8111-111111111111"), "resource": resource})
+    };
+    let entries: Vec<Value> = resources.iter().enumerate().map(entry).collect();
+    let bundle = json!({"resourceType": "Bundle", "type": "collection", "entry": entries});
+    let found = translate(&FhirR4, bundle.to_string().as_bytes(), &test_context());
+    let text = String::from_utf8_lossy(&found.outputs[0].json);
+    let bundle: Value = serde_json::from_str(&text).expect("JSON");
+    let at = |n: usize| &bundle["entry"][n]["resource"];
+    assert_eq!(at(0)["gender"], "unknown");
+    assert_eq!(at(0)["_gender"]["extension"][0]["valueString"], "Quolm");
+    assert_eq!(at(1)["code"]["text"], "Normal");
+    assert_eq!(at(1)["effectivePeriod"]["end"], Value::Null);
+    assert_eq!(at(1)["effectivePeriod"]["_end"]["extension"][0]["valueString"], "2025-02-01");
+    assert_eq!(at(1)["valueRange"]["extension"][0]["valueString"], "9 - 5 mg");
+    assert_eq!(at(2)["valueQuantity"]["comparator"], "<=");
+    for rule in ["code-unknown", "value-repaired", "end-left-out", "range-reversed"] {
+        assert!(found.issues.iter().any(|i| i.rule == rule), "{rule}: {:?}", found.issues);
+    }
+    assert_eq!(causeway_profile::check(&found.outputs[0].json).errors(), 0, "{text}");
+}

@@ -247,6 +247,9 @@ fn value_body(w: &mut Writer, value: Element<'_>, uncertainty: Option<Element<'_
         "IVL_PQ" => {
             let (low, high) = (value.child("low"), value.child("high"));
             w.mapped(kind);
+            if causeway_hl7v3::write::reversed(w, low, high) {
+                return;
+            }
             w.object("valueRange", |w| {
                 for (key, end) in [("low", low), ("high", high)] {
                     if let Some(end) = end {

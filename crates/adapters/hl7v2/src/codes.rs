@@ -7,7 +7,7 @@ use causeway_fhir::systems::HL7_V2_TABLE;
 use causeway_fhir::types::stated_code;
 use causeway_fhir::{Coding, Writer};
 use causeway_hl7v2::Part;
-use causeway_terminology::Map;
+use causeway_terminology::{Map, Target};
 
 use crate::env::Env;
 use crate::limits::CODE_CHARS_MAX;
@@ -148,7 +148,7 @@ pub fn mapped_body(env: &Env<'_>, w: &mut Writer, map: &Map, part: Part<'_>, fie
         concept_body(env, w, part, field);
         return false;
     };
-    match map.lookup(code.text) {
+    match row(env, w, map, code) {
         Some(target) => {
             w.array("coding", |w| {
                 w.element(|w| Coding::new(target.system, target.code, target.display).body(w, code));
@@ -186,15 +186,24 @@ pub fn protection(env: &Env<'_>, w: &mut Writer, name: &str, leaf: Option<Leaf<'
     }
 }
 
-/// A `code` element by a mapping table. Where the table does not know it, the source's code stands in an
-/// extension beside the element, and nothing is assumed.
-pub fn mapped_code(env: &Env<'_>, w: &mut Writer, key: &str, map: &Map, leaf: Option<Leaf<'_>>) {
+/// The row of a code in its table. One in another letter case is the same code, and told: a table has no two that differ
+/// in it alone.
+pub fn row<'t>(env: &Env<'_>, w: &mut Writer, map: &'t Map, leaf: Leaf<'_>) -> Option<&'t Target> {
+    map.lookup(leaf.text).or_else(|| {
+        let found = map.lookup(&leaf.text.to_ascii_uppercase())?;
+        env.tell(w, &rules::CODE_CASE, leaf.id);
+        Some(found)
+    })
+}
+
+/// A person's sex (HL7 table 0001). What the table does not know is `unknown`, with the source's own code beside it.
+pub fn gender(env: &Env<'_>, w: &mut Writer, leaf: Option<Leaf<'_>>) {
     let Some(leaf) = leaf else { return };
-    match map.lookup(leaf.text) {
-        Some(target) => w.string(key, target.code, leaf),
+    match row(env, w, &maps::GENDER, leaf) {
+        Some(target) => w.string("gender", target.code, leaf),
         None => {
             unknown_code(env, w, leaf);
-            w.object(&format!("_{key}"), |w| crate::env::source_code(w, Some(leaf)));
+            causeway_fhir::types::unmapped_code(w, "gender", "unknown", leaf);
         }
     }
 }

@@ -33,6 +33,7 @@ pub fn system_of<'m>(env: &Env<'m>, part: Part<'m>, fallback: &str) -> (Cow<'sta
         return (Cow::Owned(env.local(leaf.text)), Some(leaf));
     }
     match namespace {
+        Some(leaf) if crate::codes::is_oid(leaf.text) => (systems::of_oid(leaf.text), Some(leaf)),
         Some(leaf) => (Cow::Owned(env.local(leaf.text)), Some(leaf)),
         None => (Cow::Owned(env.local(fallback)), None),
     }
@@ -51,6 +52,11 @@ fn is_called_nhs(word: &str) -> bool {
     let letters: String =
         word.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
     matches!(letters.as_str(), "NHS" | "NHSNO" | "NHSNBR" | "NHSNMBR" | "NHSNUM" | "NHSNUMBER")
+}
+
+/// Whether a universal id, or a namespace in its place, is that of NHS numbers.
+fn is_nhs_authority(id: &str) -> bool {
+    id.strip_prefix("urn:oid:").unwrap_or(id) == NHS_OID || id == systems::NHS_NUMBER
 }
 
 /// An identifier of a person as a CX states it.
@@ -79,8 +85,8 @@ impl<'m> Cx<'m> {
         let id = part.comp(1).leaf()?;
         let authority = part.comp(4);
         let nhs = match (authority.subcomp(2).leaf(), authority.subcomp(1).leaf()) {
-            (Some(universal), _) => universal.text == NHS_OID,
-            (None, Some(name)) => is_called_nhs(name.text),
+            (Some(universal), _) => is_nhs_authority(universal.text),
+            (None, Some(name)) => is_called_nhs(name.text) || is_nhs_authority(name.text),
             (None, None) => {
                 part.comp(5).leaf().is_some_and(|kind| kind.text == "NH" || is_called_nhs(kind.text))
             }

@@ -6,7 +6,7 @@ use causeway_fhir::{Ref, Writer, systems};
 use causeway_hl7v2::Segment;
 
 use crate::about::About;
-use crate::codes::{self, concept, mapped_code};
+use crate::codes::{self, concept};
 use crate::datatypes::Ei;
 use crate::env::{Env, absent, source_code};
 use crate::maps;
@@ -49,8 +49,8 @@ pub fn result_document<'m>(
         match (doc_status, flag) {
             (Some(code), _) => w.string("docStatus", code, flag),
             (None, Some(leaf)) if status == "current" => {
+                // No code of R4's list says that it is not known: it stays in an extension of the resource.
                 codes::unknown_code(&env, w, leaf);
-                w.object("_docStatus", |w| source_code(w, Some(leaf)));
             }
             _ => {}
         }
@@ -79,7 +79,12 @@ pub fn result_document<'m>(
         });
         w.array("extension", |w| {
             env.deletions(w, obx);
-            env.leftover_fields(w, since, obx, &[3, 4, 5, 6, 7, 8, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25]);
+            env.leftover_fields(
+                w,
+                since,
+                obx,
+                &[3, 4, 5, 6, 7, 8, 11, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25],
+            );
         });
     })
 }
@@ -144,6 +149,7 @@ pub fn document<'m>(
             w.reference("authenticator", &first.target, &from);
         }
         replaces(&env, w, txa, trigger);
+        w.leaf_opt("description", txa.leaf(25));
         confidentiality(&env, w, txa.leaf(18));
         content(&env, w, txa, results);
         w.object("context", |w| {
@@ -184,7 +190,7 @@ pub fn document<'m>(
 
 /// Items of TXA that have no element in FHIR R4 and are kept with their names: presentation, further times, recipients,
 /// numbers and places of storage.
-const MORE_OF_TXA: &[u16] = &[3, 4, 6, 7, 8, 12, 13, 14, 15, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28];
+const MORE_OF_TXA: &[u16] = &[3, 4, 6, 7, 8, 12, 13, 14, 15, 16, 17, 20, 21, 22, 23, 24, 25, 26, 27, 28];
 
 /// TXA-19 (availability) is the status of the reference, TXA-17 (completion) that of the document.
 fn statuses(env: &Env<'_>, w: &mut Writer, txa: Segment<'_>, trigger: &str) {
@@ -203,7 +209,13 @@ fn statuses(env: &Env<'_>, w: &mut Writer, txa: Segment<'_>, trigger: &str) {
         }
         w.object("_status", |w| source_code(w, Some(leaf)));
     }
-    mapped_code(env, w, "docStatus", &maps::DOCUMENT_STATUS, txa.leaf(17));
+    if let Some(leaf) = txa.leaf(17) {
+        match maps::DOCUMENT_STATUS.lookup(leaf.text) {
+            Some(target) => w.string("docStatus", target.code, leaf),
+            // R4's list has no code for what is not known: it stays with the other items of TXA.
+            None => codes::unknown_code(env, w, leaf),
+        }
+    }
 }
 
 /// TXA-2. A code of HL7 table 0270 without a coding system is still the sender's own: the table is a proposal.

@@ -199,17 +199,7 @@ impl<'m> Env<'m> {
     }
 }
 
-/// An element of a primitive type that has no value, only the source's text.
-pub fn source_text(w: &mut Writer, key: &str, leaf: Leaf<'_>) {
-    w.object(&format!("_{key}"), |w| {
-        w.array("extension", |w| {
-            extension(w, &format!("{CAUSEWAY}/StructureDefinition/source-text"), |w| {
-                w.leaf("valueString", leaf);
-            });
-        });
-    });
-    w.lossy(leaf, "the value can't be read as what it should be; its text was kept");
-}
+pub use causeway_fhir::types::source_text;
 
 /// An extension array that holds only the source's own code, where FHIR has no code for it.
 pub fn source_code(w: &mut Writer, leaf: Option<Leaf<'_>>) {
@@ -219,7 +209,7 @@ pub fn source_code(w: &mut Writer, leaf: Option<Leaf<'_>>) {
 
 /// The same as an element of an open extension array.
 pub fn source_code_element(w: &mut Writer, leaf: Leaf<'_>) {
-    extension(w, &format!("{CAUSEWAY}/StructureDefinition/source-code"), |w| w.leaf("valueString", leaf));
+    extension(w, causeway_fhir::types::SOURCE_CODE, |w| w.leaf("valueString", leaf));
 }
 
 /// A value that has no element of its own, with the name of the item, within an open extension array.

@@ -243,7 +243,7 @@ fn code(env: &Env<'_>, w: &mut Writer, obx: Segment<'_>) {
 /// `Observation.status` is required: an absent OBX-11, or a code that is not known, is "unknown".
 fn status(env: &Env<'_>, w: &mut Writer, obx: Segment<'_>) {
     let Some(leaf) = obx.leaf(11) else { return w.fixed("status", "unknown") };
-    match maps::OBSERVATION_STATUS.lookup(leaf.text) {
+    match codes::row(env, w, &maps::OBSERVATION_STATUS, leaf) {
         Some(target) => w.string("status", target.code, leaf),
         None => {
             codes::unknown_code(env, w, leaf);

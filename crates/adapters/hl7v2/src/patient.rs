@@ -123,7 +123,7 @@ pub fn patient<'m>(ctx: &mut Ctx<'_, '_, 'm>, from: &Sources<'_, 'm>, fallback: 
             pid.field(14).reps().for_each(|part| telecom(&env, w, part, "work"));
             pid.field(40).reps().for_each(|part| telecom(&env, w, part, ""));
         });
-        codes::mapped_code(&env, w, "gender", &maps::GENDER, pid.leaf(8));
+        codes::gender(&env, w, pid.leaf(8));
         birth(&env, w, pid);
         deceased(&env, w, pid);
         w.array("address", |w| {

@@ -3,7 +3,7 @@
 use causeway_fhir::{Coding, Writer};
 use causeway_hl7v2::{Part, Segment};
 
-use crate::codes::{mapped_body, mapped_code};
+use crate::codes::{gender, mapped_body};
 use crate::datatypes::{Cx, address, name, telecom};
 use crate::env::Env;
 use crate::maps;
@@ -61,7 +61,7 @@ pub fn related<'m>(ctx: &mut Ctx<'_, '_, 'm>, nk1: Segment<'m>, patient: &Patien
                 nk1.field(field).reps().for_each(|part| telecom(&env, w, part, ""));
             }
         });
-        mapped_code(&env, w, "gender", &maps::GENDER, nk1.leaf(15));
+        gender(&env, w, nk1.leaf(15));
         crate::patient::birth_date(&env, w, nk1.leaf(16));
         w.array("address", |w| {
             [4, 32].iter().for_each(|field| nk1.field(*field).reps().for_each(|part| address(&env, w, part)));

@@ -159,7 +159,7 @@ fn status(env: &Env<'_>, w: &mut Writer, order: &Order<'_>) {
     let Some(leaf) = order.obr.leaf(25) else {
         return w.fixed("status", from_results(&flags, order.results.len()));
     };
-    match maps::REPORT_STATUS.lookup(leaf.text) {
+    match codes::row(env, w, &maps::REPORT_STATUS, leaf) {
         Some(target) if target.code == "final" && !corrected.is_empty() => {
             w.string("status", "corrected", leaf)
         }

@@ -228,9 +228,8 @@ fn priority(env: &Env<'_>, w: &mut Writer, order: &Order<'_>) {
         "R" => "routine",
         "U" => "urgent",
         _ => {
-            codes::unknown_code(env, w, leaf);
-            w.object("_priority", |w| source_code(w, Some(leaf)));
-            return;
+            // R4's list has no code for what is not known, and an absent one means routine: the words stay in an extension.
+            return codes::unknown_code(env, w, leaf);
         }
     };
     w.string("priority", code, leaf);

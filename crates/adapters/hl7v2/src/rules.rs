@@ -36,6 +36,8 @@ causeway_adapter::rules! {
     EVENT_CANCELLED Information Informational "event-cancelled" "the event takes an earlier one back; the encounter says so in its status";
     DELETED Information Informational "deleted-by-source" "the source deletes this with the explicit null; the resource names the element in an extension";
     // Values.
+    CODE_CASE Information CodeInvalid "code-case" "the code is in another letter case than in the table of this item; it was read as that code";
+    POINTER Warning Value "pointer-no-address" "the place of a document is no address that a program can open; its text was kept";
     CODE_UNKNOWN Warning CodeInvalid "code-unknown" "the code is not in the table of this item; it was kept as the source's own";
     DATE_INVALID Warning Value "date-invalid" "the date or time can't be read; its text was kept as it was sent";
     TIME_DOUBTFUL Warning Value "local-time-doubtful" "{}";

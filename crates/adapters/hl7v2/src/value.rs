@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use causeway_core::{Leaf, Outcome, Precision};
-use causeway_fhir::writer::decimal;
+use causeway_fhir::writer::{decimal, ordered};
 use causeway_fhir::{Writer, systems};
 use causeway_hl7v2::{Part, Segment};
 use causeway_terminology::ucum::ucum;
@@ -51,9 +51,23 @@ pub fn value<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>
 /// The unit that belongs to the text of a number that can't be read as one (`1,200`, `5-10`, `12*`): a number without its
 /// unit is another result. A word (`NEG`) has none.
 fn unit_of_text<'m>(obx: Segment<'m>, kind: &str, first: Leaf<'m>) -> Option<Leaf<'m>> {
-    let numeric = kind == "NM"
-        && first.text.trim_start().starts_with(|c: char| c.is_ascii_digit() || "<>=+-.~≤≥".contains(c));
-    obx.comp(6, 2).or(obx.comp(6, 1)).filter(|_| numeric)
+    let numeric = kind == "NM" && begins_with_number(first.text);
+    obx.comp(6, 2).or(obx.comp(6, 1)).filter(|unit| numeric && !first.text.ends_with(unit.text))
+}
+
+/// Whether a text begins as a number does, in digits of whatever script, with or without a sign.
+fn begins_with_number(text: &str) -> bool {
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || "<>=+-.~≤≥±".contains(c));
+    text.starts_with(char::is_numeric)
+}
+
+/// The sign of a comparison, as FHIR writes it.
+fn sign(text: &str) -> &str {
+    match text {
+        "≤" | "=<" => "<=",
+        "≥" | "=>" => ">=",
+        text => text,
+    }
 }
 
 /// A number behind an empty repetition (`~5`): the sign says "about", and was not meant to repeat. Whether it was so.
@@ -124,9 +138,10 @@ pub fn is_quantity(obx: Segment<'_>) -> bool {
         Some("NM") => obx.field(5).reps().any(|part| number(part.leaf())),
         Some("SN") => {
             let (separator, second) = (text(3), text(4));
-            let compared = matches!(text(1), "" | "=" | "<" | ">" | "<=" | ">=");
+            let compared = matches!(sign(text(1)), "" | "=" | "<" | ">" | "<=" | ">=");
             let alone = compared && separator.is_empty() && second.is_empty();
-            let range = text(1).is_empty() && separator == "-" && decimal(second).is_some();
+            let ends = decimal(text(2)).zip(decimal(second));
+            let range = text(1).is_empty() && separator == "-" && ends.is_some_and(|(a, b)| ordered(&a, &b));
             let ratio = text(1).is_empty() && matches!(separator, ":" | "/") && decimal(second).is_some();
             (alone || range || ratio) && decimal(text(2)).is_some()
         }
@@ -161,9 +176,20 @@ fn unit(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
     w.leaf("unit", said);
     let declared = system.is_some_and(|s| s.text == "UCUM");
     match code {
+        // UCUM has no caret, and no letters outside ASCII: what is written with them is another spelling of the unit.
         Some(code) if declared && is_code(code.text) => {
-            w.string("system", systems::UCUM, system);
-            w.leaf("code", code);
+            let spelt = code.text.contains('^') || !code.text.is_ascii();
+            match (spelt, ucum(code.text)) {
+                (true, None) => env.tell(w, &rules::CODE_UNKNOWN, code.id),
+                (true, Some(known)) => {
+                    w.string("system", systems::UCUM, system);
+                    w.string("code", known, code);
+                }
+                (false, _) => {
+                    w.string("system", systems::UCUM, system);
+                    w.leaf("code", code);
+                }
+            }
         }
         Some(code) => {
             if let Some(known) = ucum(code.text) {
@@ -189,20 +215,20 @@ fn structured<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m
     let (comparator, first, separator, second) = (comp(1), comp(2), comp(3), comp(4));
     let number = |leaf: Option<Leaf<'m>>| leaf.and_then(|l| decimal(l.text).map(|d| (l, d)));
     let (one, two) = (number(first), number(second));
-    match (comparator.map(|c| c.text), &one, separator.map(|s| s.text), &two) {
+    match (comparator.map(|c| sign(c.text)), &one, separator.map(|s| s.text), &two) {
         (None | Some("=" | "<" | ">" | "<=" | ">="), Some((leaf, digits)), None, None)
             if second.is_none() =>
         {
             w.object("valueQuantity", |w| {
                 w.number("value", digits, leaf);
                 match comparator.filter(|c| c.text != "=") {
-                    Some(code) => w.leaf("comparator", code),
+                    Some(code) => w.string("comparator", sign(code.text), code),
                     None => w.mapped(comparator),
                 }
                 unit(env, w, obx.first(6));
             });
         }
-        (None, Some(low), Some("-"), Some(high)) => {
+        (None, Some(low), Some("-"), Some(high)) if ordered(&low.1, &high.1) => {
             w.object("valueRange", |w| {
                 w.mapped(separator);
                 for (key, (leaf, digits)) in [("low", low), ("high", high)] {
@@ -228,11 +254,13 @@ fn structured<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m
                 env.tell(w, &rules::VALUE_TYPE, leaf.id);
             }
             // What reads as one number with its sign stays together, with its unit; anything else is kept apart.
-            let read = is_compared(comparator) && one.is_some();
-            let unit = obx.comp(6, 2).or(obx.comp(6, 1)).filter(|_| read);
+            // Two numbers with nothing between them are never one.
+            let read = is_compared(comparator) && one.is_some() && (separator.is_some() || second.is_none());
+            let unit = obx.comp(6, 2).or(obx.comp(6, 1));
+            let unit = unit.filter(|_| leaves.iter().any(|leaf| begins_with_number(leaf.text)));
             let mut joined =
                 leaves.iter().map(|l| l.text).collect::<Vec<_>>().join(if read { "" } else { " " });
-            if let Some(unit) = unit {
+            if let Some(unit) = unit.filter(|unit| !joined.ends_with(unit.text)) {
                 joined.push(' ');
                 joined.push_str(unit.text);
             }
@@ -243,7 +271,7 @@ fn structured<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m
 
 /// Whether the first component of an SN is absent or a comparator.
 fn is_compared(comparator: Option<Leaf<'_>>) -> bool {
-    matches!(comparator.map(|c| c.text), None | Some("=" | "<" | ">" | "<=" | ">=" | "<>"))
+    matches!(comparator.map(|c| sign(c.text)), None | Some("=" | "<" | ">" | "<=" | ">=" | "<>"))
 }
 
 /// TM: `HH[MM[SS]]`; FHIR's time needs all three and knows no offset.
@@ -295,8 +323,7 @@ fn bounds(text: &str) -> Option<(Bound<'_>, Bound<'_>)> {
     // The hyphen between two numbers: not the sign of the first.
     let at = text.char_indices().skip(1).find(|(_, c)| *c == '-').map(|(at, _)| at)?;
     let (low, high) = (decimal(text.get(..at)?)?, decimal(text.get(at + 1..)?)?);
-    let ordered = low.parse::<f64>().ok()? <= high.parse::<f64>().ok()?;
-    ordered.then_some((Some(low), Some(high)))
+    ordered(&low, &high).then_some((Some(low), Some(high)))
 }
 
 /// Where the data of a document stand.
@@ -362,7 +389,17 @@ pub fn attachment<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Par
     let kind = obx.leaf(2);
     if kind.is_some_and(|k| k.text == "RP") {
         if let Some(pointer) = part.comp(1).leaf() {
-            w.leaf("url", pointer);
+            // A share of a network, a file's path or a number says where to look and is no URL.
+            let scheme = pointer.text.split_once(':').map_or("", |(scheme, _)| scheme);
+            let named =
+                scheme.len() > 1 && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+            match named && !pointer.text.contains(|c: char| c.is_whitespace() || c == '\\') {
+                true => w.leaf("url", pointer),
+                false => {
+                    env.tell(w, &rules::POINTER, pointer.id);
+                    crate::env::source_text(w, "url", pointer);
+                }
+            }
             w.decides(kind, "the type of the value in OBX-5");
         }
         return;

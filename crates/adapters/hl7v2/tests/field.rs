@@ -32,7 +32,7 @@ fn tells(found: &Translation, rule: &str) -> bool {
 type Segment = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
 
 /// OBX and other segments.
-const SEGMENTS: [Segment; 19] = [
+const SEGMENTS: [Segment; 31] = [
     // A number that can't be read as one keeps its unit; "about five" is not five.
     (
         "OBX|1|NM|X^Y^L||1,200|mg/L|||||F",
@@ -118,6 +118,28 @@ const SEGMENTS: [Segment; 19] = [
         &[],
     ),
     ("OBX|1|SN|X^Y^L||<^5^-^10|mg/L|||||F", &["<5-10 mg/L"], &["valueQuantity"], &["value-type"]),
+    // Two numbers with nothing between them are never one, and a number is nothing without its unit.
+    ("OBX|1|SN|X^Y^L||^5^^6|mmol/L|||||F", &[r#""5 6 mmol/L""#], &["56"], &["value-type"]),
+    ("OBX|1|SN|X^Y^L||approx^5|mmol/L|||||F", &[r#""approx 5 mmol/L""#], &["valueQuantity"], &["value-type"]),
+    ("OBX|1|SN|X^Y^L||>=^1,000|mg/L|||||F", &[r#"">= 1,000 mg/L""#], &["valueQuantity"], &["value-type"]),
+    ("OBX|1|SN|X^Y^L||≥^5|mg/L|||||F", &[r#""comparator":">=""#, r#""value":5"#], &["valueString"], &[]),
+    ("OBX|1|NM|X^Y^L||½|mmol/L|||||F", &[r#""½ mmol/L""#], &["valueQuantity"], &["value-type"]),
+    ("OBX|1|NM|X^Y^L||5 mmol/L|mmol/L|||||F", &[r#""5 mmol/L""#], &["mmol/L mmol/L"], &["value-type"]),
+    // R4 has no range that ends below where it begins.
+    ("OBX|1|SN|X^Y^L||^128^-^7|mg/L|||||F", &[r#""128-7 mg/L""#], &["valueRange"], &["value-type"]),
+    // UCUM writes no caret and no superscript.
+    ("OBX|1|NM|X^Y^L||5|10\\S\\9/L^^UCUM|||||F", &[r#""unit":"10^9/L""#, r#""code":"10*9/L""#], &[], &[]),
+    ("OBX|1|NM|X^Y^L||5|×10⁹/L|||||F", &[r#""unit":"×10⁹/L""#, r#""code":"10*9/L""#], &[], &[]),
+    // A share of a network is no URL.
+    (
+        "OBX|1|RP|D^Doc^L||\\E\\\\E\\server\\E\\scan 1.pdf||||||F",
+        &[r#""_url":"#, "scan 1.pdf"],
+        &[r#""url":"\\"#],
+        &["pointer-no-address"],
+    ),
+    // A code in another letter case is that code, and told.
+    ("OBX|1|NM|X^Y^L||5|mg|||||f", &[r#""status":"final""#], &["source-code"], &["code-case"]),
+    ("OBX|1|NM|X^Y^L||5|mg||h|||F", &[r#""code":"H""#], &[], &["code-case"]),
 ];
 
 #[test]
@@ -138,6 +160,39 @@ fn text_arrives_as_it_was_sent_or_is_told() {
 }
 
 /// The ward that British hospitals call A&E is one ward, wherever a message names it.
+#[test]
+fn a_sex_is_a_code_of_fhir_with_the_senders_own_beside_what_no_table_has() {
+    for (said, gender, rule) in [
+        ("f", "female", "code-case"),
+        ("Male", "male", "code-case"),
+        ("Q", "unknown", "code-unknown"),
+        ("Not asked", "unknown", "code-unknown"),
+    ] {
+        let found = run("ADT^A28", &format!("EVN|A28\rPID|1||L1^^^RZZ01^MR||GULL^ANN||19440101|{said}\r"));
+        let patient = &patients(&found)[0];
+        assert_eq!(patient["gender"], gender, "{said}");
+        assert!(tells(&found, rule), "{said}: {:?}", found.issues);
+        let own = &patient["_gender"]["extension"][0]["valueString"];
+        assert_eq!(own == said, rule == "code-unknown", "{said}: {own}");
+    }
+}
+
+#[test]
+fn the_nhs_number_s_authority_is_known_under_each_of_its_names() {
+    for authority in [
+        "NHS",
+        "2.16.840.1.113883.2.1.4.1",
+        "&2.16.840.1.113883.2.1.4.1&ISO",
+        "&urn:oid:2.16.840.1.113883.2.1.4.1&URI",
+        "&https://fhir.nhs.uk/Id/nhs-number&URI",
+    ] {
+        let pid = format!("PID|1||9990000018^^^{authority}^NH||GULL^ANN||19440101|F\r");
+        let found = run("ADT^A28", &format!("EVN|A28\r{pid}"));
+        let identifier = &patients(&found)[0]["identifier"][0];
+        assert_eq!(identifier["system"], "https://fhir.nhs.uk/Id/nhs-number", "{authority}");
+    }
+}
+
 #[test]
 fn an_ampersand_in_a_ward_or_service_divides_nothing() {
     let visit = "PV1|1|E|A&E^Bay 1 & 2^3^RZZ01|A&E|||||||A&E|||A&E\r";

@@ -2,7 +2,9 @@
 
 use causeway_adapter::Composer;
 use causeway_core::{Leaf, NhsNumber};
-use causeway_fhir::types::{Verification, extension, invalid_nhs_number, nhs_number, ukcore_extension};
+use causeway_fhir::types::{
+    Verification, extension, invalid_nhs_number, nhs_number, ukcore_extension, unmapped_code,
+};
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v3::party::{address_body, contacts, telecom_body};
 use causeway_hl7v3::{Time, time, when};
@@ -189,8 +191,7 @@ fn gender(w: &mut Writer, person: Element<'_>) {
         Some(target) => w.string("gender", target.code, leaf),
         None => {
             w.issue(Some(leaf.id), rules::GENDER.issue());
-            w.lossy(leaf, "the gender is not in the list of genders");
-            w.fixed("gender", "unknown");
+            unmapped_code(w, "gender", "unknown", leaf);
         }
     }
 }

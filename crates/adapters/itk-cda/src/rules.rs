@@ -23,7 +23,7 @@ causeway_adapter::rules! {
     STATUS Warning CodeInvalid "status-unknown" "the status is not in the list of statuses; it was carried as completed"
         "look in the original whether it was done";
     TIME_INVALID Warning Value "time-invalid" "the time is no date; the entry was carried without it";
-    GENDER Warning CodeInvalid "gender-unknown" "the gender is not in the list of genders; it was carried as not known";
+    GENDER Warning CodeInvalid "gender-unknown" "the gender is not in the list of genders; it was carried as not known, with the code beside it";
     NULLIFIED Information Informational "document-nullified" "the document takes back an earlier one; it was carried as entered in error"
         "look at the document that it names";
     SUBJECT Warning NotSupported "entry-of-another" "the entry is about somebody else than the patient; it was kept only in the original and in the text of its section"

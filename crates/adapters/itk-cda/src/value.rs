@@ -3,7 +3,7 @@
 use causeway_core::Sources;
 use causeway_fhir::Writer;
 use causeway_fhir::writer::decimal;
-use causeway_hl7v3::write::{moment, period, quantity};
+use causeway_hl7v3::write::{moment, period, quantity, reversed};
 use causeway_hl7v3::{Effective, interval, time};
 use causeway_xml::Element;
 use jiff::tz::TimeZone;
@@ -99,6 +99,7 @@ fn range(w: &mut Writer, value: Element<'_>) {
     let (low, high) = (value.child("low"), value.child("high"));
     let has = |e: Option<Element<'_>>| e.is_some_and(|e| e.attribute("value").is_some());
     match (has(low), has(high)) {
+        (true, true) if reversed(w, low, high) => {}
         (true, true) => {
             w.object("valueRange", |w| {
                 for (name, part) in [("low", low), ("high", high)] {

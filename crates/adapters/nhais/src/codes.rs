@@ -35,8 +35,6 @@ pub(crate) const RESIDENTIAL_INSTITUTE: &str =
     "https://fhir.nhs.uk/R4/StructureDefinition/Extension-UKCore-NHAIS-ResidentialInstituteCode";
 /// FHIR R4 patient-birthPlace.
 pub(crate) const BIRTH_PLACE: &str = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace";
-/// Extension: the source's own code where the element's binding has no place for it.
-pub(crate) const SOURCE_CODE: &str = "https://fhir.causeway.example/StructureDefinition/source-code";
 /// Extension: an element that the source removed.
 pub(crate) const SOURCE_DELETED: &str = "https://fhir.causeway.example/StructureDefinition/source-deleted";
 

@@ -7,7 +7,7 @@ use causeway_fhir::types::{self, Verification, extension, nhs_number, stated_nhs
 use causeway_fhir::{Ref, Writer};
 
 use crate::codes::{
-    ADDRESS_LINE, BIRTH_PLACE, DRUGS_DISPENSED, GP_CODE, HA_CIPHER, RESIDENTIAL_INSTITUTE, SEX, SOURCE_CODE,
+    ADDRESS_LINE, BIRTH_PLACE, DRUGS_DISPENSED, GP_CODE, HA_CIPHER, RESIDENTIAL_INSTITUTE, SEX,
     SOURCE_DELETED, unknown_code,
 };
 use crate::limits::ADDRESS_LINES;
@@ -61,7 +61,8 @@ pub(crate) fn write(c: &mut Composer<'_>, head: &Head<'_>, t: &Transaction<'_>, 
                 Ok(None) => {}
                 Err(at) => {
                     if at.text.trim() != REMOVED {
-                        w.issue(Some(at.id), rules::DATE_LEFT_OUT.issue());
+                        w.issue(Some(at.id), rules::BIRTH_INVALID.issue());
+                        types::source_text(w, "birthDate", at);
                     }
                 }
             }
@@ -139,12 +140,7 @@ fn gender(w: &mut Writer, sex: Leaf<'_>) {
         Some(target) => w.string("gender", target.code, sex),
         None if sex.text.trim() == REMOVED => {}
         None => {
-            w.fixed("gender", "unknown");
-            w.object("_gender", |w| {
-                w.array("extension", |w| {
-                    extension(w, SOURCE_CODE, |w| w.leaf("valueString", sex));
-                });
-            });
+            types::unmapped_code(w, "gender", "unknown", sex);
             unknown_code(w, sex);
         }
     }

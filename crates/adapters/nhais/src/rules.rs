@@ -21,6 +21,7 @@ causeway_adapter::rules! {
     NO_TRANSACTION Error Required "transaction-missing" "the message holds no transaction (S01)";
     ITEM_MISSING Error Required "item-missing" "the transaction lacks what its kind requires: {}";
     DATE_INVALID Error Value "date-invalid" "a date does not exist or is not in the format that it names";
+    BIRTH_INVALID Warning Value "birth-date-invalid" "a date of birth does not exist or is not in the format that it names; its text was kept";
     DATE_LEFT_OUT Warning Value "date-left-out" "a date does not exist or is not in the format that it names; it was not carried";
     LOCAL_TIME Warning Value "local-time-doubtful" "the local time came twice or never, when the clocks changed";
     CODE_UNKNOWN Warning CodeInvalid "code-unknown" "a code is in no table of this format; it was kept as it stands";

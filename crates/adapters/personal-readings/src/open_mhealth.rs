@@ -95,7 +95,7 @@ pub(crate) fn translate(
     let points: Vec<Node<'_>> = if root.is_array() { root.elements().collect() } else { vec![root] };
     for (number, some) in points.chunks(RECORDS_PER_BUNDLE).enumerate() {
         c.begin(&format!("{}|{number}", person.as_str()));
-        reading::patient(&mut c, person, None, None);
+        reading::patient(&mut c, person, (None, None), None);
         for point in some {
             if let Err((rule, about)) = data_point(&mut c, person, *point) {
                 let leaves = point.leaves();

@@ -31,7 +31,7 @@ causeway_adapter::rules! {
         "export once more and send the file as it is";
     ELEMENT_BROKEN Error Structure "element-broken" "the element can't be read, or names an entity that XML does not have; it was refused";
     VALUE_ABSENT Error Required "value-absent" "the record has no value; it was refused";
-    BIRTH Warning Value "birth-date-not-taken" "the date of birth is no date or after the day of receipt; it was not taken";
+    BIRTH Warning Value "birth-date-not-taken" "the date of birth is no date or after the day of receipt; its text was kept, and not taken as a date";
     // Open mHealth and IEEE 1752.
     HEADER_ABSENT Error Structure "data-point-incomplete" "the data point has no header or no body; it was refused"
         "send data points as the schemas have them: a header and a body";

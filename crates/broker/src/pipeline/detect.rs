@@ -8,7 +8,8 @@ use crate::state::AppState;
 /// The adapter that is surest; of equals, the one whose media type was declared, then the first listed.
 /// `hint` (a format's name given by the sender) decides alone. `None` where no adapter knows the input.
 ///
-/// An adapter that says "possible" is taken only where the declared media type is its own: nothing is guessed.
+/// An adapter that says "possible" is taken where the declared media type is its own, or where no other says even that, as
+/// `causeway translate` does: between several nothing is guessed.
 pub fn detect(
     state: &AppState,
     input: &[u8],
@@ -45,5 +46,9 @@ pub fn detect(
             best = Some((adapter, found, own));
         }
     }
-    best.map(|(adapter, found, _)| (adapter, found))
+    best.map(|(adapter, found, _)| (adapter, found)).or_else(|| {
+        let all = state.adapters.iter().copied().filter(|a| !is_other(*a)).map(|a| (a, a.detect(input)));
+        let mut possible = all.filter(|(_, found)| found.confidence == Confidence::Possible);
+        possible.next().filter(|_| possible.next().is_none())
+    })
 }

@@ -238,7 +238,13 @@ fn translate(
         }
     }
     let Some((adapter, detection)) = detect(&input) else {
-        return refused(state, message, "unrecognised", "no adapter knows this format; the message is kept");
+        let why = causeway_adapter::wrapped::why(&input);
+        return refused(
+            state,
+            message,
+            "unrecognised",
+            why.unwrap_or("no adapter knows this format; the message is kept"),
+        );
     };
     // What may have killed its process is translated where it can kill nothing else.
     let adapter = if lease.item.lost > 0 { state.isolated(adapter) } else { adapter };

@@ -3,6 +3,7 @@
 
 mod both_ways;
 mod correction;
+mod kinds;
 mod onramp;
 mod scaip;
 mod world;

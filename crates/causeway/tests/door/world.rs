@@ -7,6 +7,7 @@ use causeway_exchange::{Message, MessageId, MessageQuery};
 use causeway_record::Record;
 use causeway_service::app::Service;
 use causeway_service::config::Config;
+use causeway_service::mesh::{self, MeshConfig};
 use causeway_service::state::{AppState, Shared};
 use causeway_service::testing::TestServer;
 use causeway_store::{Options, Store};
@@ -40,6 +41,15 @@ impl World {
         let (state, folder) = state(config);
         let server =
             TestServer::start_service(state.clone(), Service::new(state.clone())).await.expect("starts");
+        Self { state, server, client: causeway::process::client().expect("a client"), _folder: folder }
+    }
+
+    /// As [`World::new`], with mailboxes.
+    pub async fn with_mesh(config: Config, mesh: MeshConfig) -> Self {
+        let (state, folder) = state(config);
+        let door = mesh::router(mesh::open(mesh, &state).expect("mailboxes"));
+        let service = Service::new(state.clone()).door(door);
+        let server = TestServer::start_service(state.clone(), service).await.expect("starts");
         Self { state, server, client: causeway::process::client().expect("a client"), _folder: folder }
     }
 

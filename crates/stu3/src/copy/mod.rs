@@ -4,6 +4,7 @@ pub(crate) mod extension;
 
 use causeway_adapter::Context;
 use causeway_core::{Issue, IssueCode, ItemId, Leaf, Outcome, Severity, When, common};
+use causeway_fhir::writer::{decimal, ordered};
 use causeway_fhir::{Writer, systems, types};
 use causeway_json::{Kind, Node};
 use causeway_profile::schema::TypeRef;
@@ -109,6 +110,9 @@ impl<'t> Copier<'_, 't> {
             self.reference(w, node);
             return;
         }
+        if self.is_reversed_range(w, node) {
+            return;
+        }
         for (name, child) in node.members() {
             self.field(w, node, name, child);
         }
@@ -128,6 +132,7 @@ impl<'t> Copier<'_, 't> {
                 self.system(w, owner, child);
             }
             "value" if self.is_incomparable(owner) => self.invalid_all(w, child),
+            "end" if self.is_no_end(w, owner, child) => {}
             "fhir_comments" => {}
             "value" if self.ty.is_some_and(|ty| ty.name() == "Identifier") => {
                 if let Some(leaf) = child.leaf() {
@@ -137,6 +142,39 @@ impl<'t> Copier<'_, 't> {
             }
             _ => self.member(w, name, child),
         }
+    }
+
+    /// Whether the end of a period is before its start, or a day that systems write for none; it is left out and told.
+    fn is_no_end(self, w: &mut Writer, owner: Node<'t>, end: Node<'t>) -> bool {
+        if self.ty.is_none_or(|ty| ty.name() != "Period") {
+            return false;
+        }
+        self.left_out_end(w, owner.leaf_of("start"), end.leaf())
+    }
+
+    /// The same of any two dates, from when and until when something was so.
+    pub fn left_out_end(self, w: &mut Writer, start: Option<Leaf<'t>>, end: Option<Leaf<'t>>) -> bool {
+        let when = |leaf: Option<Leaf<'t>>| When::iso(leaf?.text.trim(), &self.context.zone).ok();
+        when(end).is_some_and(|last| types::left_out_end(w, when(start).as_ref(), &last, &end))
+    }
+
+    /// A range that ends below where it begins, which R4 forbids: told, and kept as its words. Whether it was one.
+    fn is_reversed_range(self, w: &mut Writer, range: Node<'t>) -> bool {
+        let end = |name: &str| range.get(name)?.leaf_of("value");
+        let Some((low, high)) = end("low").zip(end("high")) else { return false };
+        let numbers = decimal(low.text).zip(decimal(high.text));
+        if self.ty.is_none_or(|ty| ty.name() != "Range") || numbers.is_none_or(|(a, b)| ordered(&a, &b)) {
+            return false;
+        }
+        w.issue(Some(high.id), common::RANGE_REVERSED.issue());
+        let unit = range.get("high").and_then(|high| high.leaf_of("unit"));
+        let words = format!("{} - {} {}", low.text, high.text, unit.map_or("", |unit| unit.text));
+        w.array("extension", |w| {
+            types::extension(w, types::SOURCE_TEXT, |w| {
+                w.string("valueString", words.trim_end(), range.leaves());
+            });
+        });
+        true
     }
 
     /// `system`, renamed where R4 or UK Core renamed it.

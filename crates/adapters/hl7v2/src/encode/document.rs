@@ -38,6 +38,7 @@ impl<'b> Writer<'b> {
                 }
             }
             coded(&mut txa, 17, document, "docStatus", &maps::DOCUMENT_STATUS);
+            txa.put(25, text(document, "description"));
             let label = &document["securityLabel"][0];
             let confidential = match label["coding"][0]["code"].as_str() {
                 Some("N") => "U".to_owned(),

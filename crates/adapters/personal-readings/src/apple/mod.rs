@@ -104,6 +104,7 @@ pub(crate) fn stream(
         c,
         person,
         born: None,
+        unread: None,
         sex: None,
         row: 1,
         open: 0,
@@ -238,6 +239,8 @@ pub(super) struct Run<'c> {
     c: Composer<'c>,
     person: NhsNumber,
     born: Option<String>,
+    /// What stands in the place of the date of birth and can't be one.
+    unread: Option<String>,
     sex: Option<&'static str>,
     /// Number of the element, the first line being 1.
     row: u32,
@@ -472,6 +475,7 @@ impl Run<'_> {
             issue.position = Some(causeway_core::Position::new(path, span(before + 1 + at, wrong.len())));
             self.c.issue(issue);
         }
+        let unread = born.clone().filter(|b| !b.trim().is_empty() && !is_date(b));
         let born = born.filter(|b| is_date(b));
         let sex = match sex.as_deref() {
             Some("HKBiologicalSexFemale") => Some("female"),
@@ -491,10 +495,19 @@ impl Run<'_> {
             };
             if taken {
                 self.c.ledger.claim(at, Outcome::Mapped, "");
+            } else if unread.is_some()
+                && attribute.key.as_ref() == "HKCharacteristicTypeIdentifierDateOfBirth"
+            {
+                self.c.ledger.claim(
+                    at,
+                    Outcome::MappedWithLoss,
+                    "no date that can be meant; its text was kept",
+                );
             }
             at += 1;
         }
         self.born = born;
+        self.unread = unread;
         self.sex = sex;
     }
 
@@ -548,7 +561,7 @@ impl Run<'_> {
         }
         self.bundles += 1;
         self.c.begin(&format!("{}|export|{}", self.person.as_str(), self.bundles));
-        reading::patient(&mut self.c, self.person, self.born.as_deref(), self.sex);
+        reading::patient(&mut self.c, self.person, (self.born.as_deref(), self.unread.as_deref()), self.sex);
     }
 
     fn close(&mut self) {

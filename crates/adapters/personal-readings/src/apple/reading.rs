@@ -2,7 +2,7 @@
 
 use causeway_adapter::{Composer, Rule};
 use causeway_core::{Leaf, NhsNumber, When};
-use causeway_fhir::types::{Verification, concept_element, nhs_number_told};
+use causeway_fhir::types::{SOURCE_TEXT, Verification, concept_element, extension, nhs_number_told};
 use causeway_fhir::writer::decimal;
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use jiff::tz::TimeZone;
@@ -12,7 +12,12 @@ use super::kinds::{Kind, percent};
 use crate::rules;
 
 /// Writes the person into the open bundle.
-pub(crate) fn patient(c: &mut Composer<'_>, number: NhsNumber, born: Option<&str>, sex: Option<&str>) -> Ref {
+pub(crate) fn patient(
+    c: &mut Composer<'_>,
+    number: NhsNumber,
+    (born, unread): (Option<&str>, Option<&str>),
+    sex: Option<&str>,
+) -> Ref {
     c.resource("Patient", number.as_str(), |w| {
         w.array("identifier", |w| {
             nhs_number_told(w, number, (), Verification::PresentNotTraced, ());
@@ -22,6 +27,13 @@ pub(crate) fn patient(c: &mut Composer<'_>, number: NhsNumber, born: Option<&str
         }
         if let Some(born) = born {
             w.fixed("birthDate", born);
+        }
+        if let Some(said) = unread {
+            w.object("_birthDate", |w| {
+                w.array("extension", |w| {
+                    extension(w, SOURCE_TEXT, |w| w.fixed("valueString", said));
+                });
+            });
         }
     })
 }
