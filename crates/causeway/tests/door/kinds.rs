@@ -57,7 +57,7 @@ const KINDS: &[Kind] = &[
         segments: "{result}OBX|1|SN|X^Y^L||^5^^6|mmol/L|||||F\r",
         read: "Observation",
         holds: &[r#""valueString":"5 6 mmol/L""#],
-        lacks: &["56"],
+        lacks: &["\"56"],
         told: &["value-type"],
     },
     Kind {
@@ -126,7 +126,7 @@ const KINDS: &[Kind] = &[
     Kind {
         name: "a dose that was refused",
         event: "VXU^V04",
-        segments: "{pid}ORC|RE||V{id}\rRXA|0|1|20261001|20261001|39114911000001105^Flu^SCT|999|||||||||||00^Refused^NIP002||RE\r",
+        segments: "{pid}ORC|RE||V{id}\rRXA|0|1|20261001|20261001|39114911000001105^Flu^SCT|999||||||||||||00^Refused^NIP002||RE\r",
         read: "Immunization",
         holds: &[r#""status":"not-done""#],
         lacks: &[r#""status":"completed""#],
