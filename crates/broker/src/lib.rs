@@ -10,6 +10,7 @@ pub mod endpoint;
 pub mod evidence;
 pub mod fhir_messaging;
 mod handed;
+pub mod identity;
 pub mod limits;
 pub mod maintenance;
 pub mod person;

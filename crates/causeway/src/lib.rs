@@ -4,6 +4,7 @@ pub mod adapters;
 pub mod against;
 pub mod bench;
 mod cast;
+mod catch_up;
 pub mod check;
 pub mod checked;
 pub mod cli;

@@ -2,25 +2,21 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use causeway_broker::evidence;
-use causeway_broker::pipeline::{self, RECORD_PIECES};
-use causeway_exchange::{MessageId, NewAudit, NewWork, WorkKind, WorkQuery, WorkState};
+use causeway_exchange::{NewAudit, Recorded};
 use causeway_service::config::Config;
 use causeway_service::state::Adapters;
-use causeway_store::{Reader, Recorded};
+use causeway_store::Reader;
 use clap::Args;
-use tokio_util::sync::CancellationToken;
 
+use crate::catch_up::{settle, take_in};
 use crate::keep::{RECORD, embedded, files_of, remove, said};
 use crate::process::{EXIT_REFUSED, print};
 use crate::serve;
 
 /// Who orders the work, on each message's timeline.
 const ACTOR: &str = "operator";
-/// Pause between two looks at what is left.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// Arguments of `rebuild-record`.
 #[derive(Args, Debug)]
@@ -28,7 +24,8 @@ const LOOK: Duration = Duration::from_millis(50);
     after_help = "Takes the translations of all messages that were in the record into a new one, in the order in which they were \
 taken in. The file that was there is kept beside it as record.sqlite.before. The exchange must not be running. A run that was \
 killed goes on when the exchange, or this command with --go-on, is started again.\n\n\
-What people decided about who is who is in no message: the decisions of the old file are listed where it can still be read.\n\n\
+What people decided about who is who is kept with the exchange and carried over; the decisions of the old file are listed where it \
+can still be read, for those of before the exchange kept them.\n\n\
 Exit: 0 made, 1 made but not all could be taken in, 2 wrong call."
 )]
 pub struct RebuildArgs {
@@ -116,51 +113,32 @@ pub(crate) fn make(
         set_aside(data, old)?;
     }
     let runtime = runtime()?;
-    let (done, parked) = runtime.block_on(async {
-        let state = serve::open(config, adapters)?;
-        let now = state.clock.now();
-        let mut ordered = 0;
-        for message in recorded.iter().filter(|m| m.present && !m.pending && old != Old::GoOn) {
-            let id = MessageId::new(&message.id).map_err(|e| said(data, &e))?;
-            let destination = if message.in_pieces { RECORD_PIECES } else { pipeline::RECORD };
-            let work = vec![NewWork::new(WorkKind::Record, destination)];
-            let ordering = state.engine.replay(&id, work, ACTOR, "the record is made anew", now);
-            ordering.map_err(|e| said(data, &e))?;
-            ordered += 1;
-        }
+    let (done, parked, (decided, undecided)) = runtime.block_on(async {
+        let (state, record) = serve::open_both(config, adapters)?;
+        let wanted: Vec<&Recorded> = match old {
+            Old::GoOn => Vec::new(),
+            Old::Keep | Old::Delete => recorded.iter().collect(),
+        };
+        let wanted: Vec<&Recorded> = wanted.into_iter().filter(|m| m.present && !m.pending).collect();
         let entry = NewAudit {
             actor: ACTOR.to_owned(),
             action: "record-rebuilt".to_owned(),
             entity: "record".to_owned(),
-            detail: format!("{ordered} messages"),
+            detail: format!("{} messages", wanted.len()),
         };
-        state.engine.audit(vec![entry], now).map_err(|e| said(data, &e))?;
-        let stop = CancellationToken::new();
-        let workers = pipeline::start_record(&state, &stop);
-        let count = |wanted: Option<WorkState>| {
-            let query = WorkQuery {
-                kind: Some(WorkKind::Record),
-                state: wanted,
-                limit: 1_000,
-                ..WorkQuery::default()
-            };
-            state.engine.work(&query).map(|list| list.len()).map_err(|e| said(data, &e))
-        };
-        let parked = loop {
-            state.signals.all();
-            tokio::time::sleep(LOOK).await;
-            let parked = count(Some(WorkState::Parked))?;
-            if count(None)? == parked {
-                break parked;
-            }
-        };
-        stop.cancel();
-        state.signals.all();
-        tokio::task::spawn_blocking(move || workers.join()).await.map_err(|e| e.to_string())?;
-        Ok::<_, String>((ordered, parked))
+        state.engine.audit(vec![entry], state.clock.now()).map_err(|e| said(data, &e))?;
+        let parked = take_in(&state, &wanted, ACTOR, "the record is made anew").await.map_err(|e| said(data, &e))?;
+        let settled = settle(&state, &record)?;
+        Ok::<_, String>((wanted.len(), parked, settled))
     })?;
     evidence::forget_record(data).map_err(|e| said(data, &e))?;
     print(&format!("{done} messages taken into a new record"));
+    if decided > 0 {
+        print(&format!("; {decided} decisions about identity carried over"));
+    }
+    if undecided > 0 {
+        print(&format!("; {undecided} are about Patients that it does not have"));
+    }
     if gone > 0 {
         print(&format!("; {gone} have no content any more (retention, erasure) and are not in it"));
     }
@@ -195,7 +173,7 @@ fn decisions(path: &std::path::Path) {
         Vec::new()
     });
     if !list.is_empty() {
-        print("Decided by people, and to be decided again:\n");
+        print("Decided by people (what is not carried over, as the exchange kept none of it then, is to be decided again):\n");
     }
     for line in list {
         print(&format!("  {line}\n"));

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use causeway_exchange::{Configuration as _, EngineError, MessageId, Operation as _};
+use causeway_exchange::{Configuration as _, EngineError, HOLD, HOLD_ALL, MessageId, Operation as _};
 use causeway_service::config::Config;
 use causeway_service::state::Adapters;
-use causeway_store::{HOLD, HOLD_ALL, Options, Reader, Store};
+use causeway_store::{Options, Reader, Store};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;

@@ -15,7 +15,7 @@ use causeway_service::{bulk, delivery, mesh, mllp, nrl, scaip, tls};
 use causeway_store::{Options, Store};
 use tokio::net::TcpListener;
 
-use crate::{conform, keep};
+use crate::{catch_up, conform, keep};
 
 /// A service ready to serve, with the address it listens on.
 pub struct Ready {
@@ -52,7 +52,11 @@ pub async fn prepare_checked(
     check: &dyn Fn(&[String]) -> Result<(), String>,
 ) -> Result<Ready, String> {
     let data = config.data_directory.clone();
-    let state = open(config.clone(), adapters)?;
+    let (state, record) = open_both(config.clone(), adapters)?;
+    if config.postgres.is_some() {
+        // Nobody is answered before the record has what another broker took in.
+        catch_up::catch_up(&state, &record).await?;
+    }
     let kept = state.engine.configs(delivery::config::DOCUMENT).map_err(|e| said(&data, &e))?;
     check(&kept.into_iter().map(|(name, ..)| name).collect::<Vec<_>>())?;
     let listener = TcpListener::bind(&config.listen).await.map_err(|e| format!("{}: {e}", config.listen))?;
@@ -105,6 +109,11 @@ pub fn lock(data: &Path) -> Result<(), String> {
 /// # Errors
 /// A sentence that says what could not be done.
 pub fn open(config: Config, adapters: Adapters) -> Result<Shared, String> {
+    open_both(config, adapters).map(|(state, _)| state)
+}
+
+/// The same, with the record.
+pub(crate) fn open_both(config: Config, adapters: Adapters) -> Result<(Shared, Arc<Record>), String> {
     let data = config.data_directory.clone();
     std::fs::create_dir_all(&data).map_err(|e| said(&data, &e))?;
     keep::seal_key(&data).map_err(|e| said(&data, &e))?;
@@ -123,8 +132,8 @@ pub fn open(config: Config, adapters: Adapters) -> Result<Shared, String> {
     let record = Arc::new(Record::open(data.join(keep::RECORD)).map_err(|e| said(&data, &e))?);
     let state = AppState::new(config, engine, record.clone(), adapters).map_err(|e| said(&data, &e))?;
     state.evidence.found(keep::verify::at_open(store.as_deref(), &record));
-    state.evidence.examine_with(keep::verify::examiner(&data, store, record));
-    Ok(state)
+    state.evidence.examine_with(keep::verify::examiner(&data, store, record.clone()));
+    Ok((state, record))
 }
 
 /// The engine on PostgreSQL. The record lies in this broker's data directory, so one broker at a time has the database:

@@ -333,8 +333,12 @@ pub trait Operation: Send + Sync {
 
     /// Deletes the content and translations of up to [`limits::MAX_SWEEP`] messages received more than
     /// `retention` ago that nothing waits for (no open work, not in an inbox); the message's facts, timeline
-    /// and audit stay. Old idempotency keys and nonces go too. Returns how many; call until 0.
+    /// and audit stay. What a hold is on ([`HOLD`]) stays whole. Old idempotency keys and nonces go too. Returns how many;
+    /// call until 0.
     fn purge(&self, retention: SignedDuration, now: Timestamp) -> Result<usize>;
+
+    /// Messages that were taken into the record, in the order in which they were first taken in.
+    fn recorded(&self) -> Result<Vec<Recorded>>;
 
     /// Counters and gauges.
     fn metrics(&self) -> Result<Metrics>;
@@ -373,6 +377,27 @@ pub fn inbox_lifetime() -> SignedDuration {
 #[must_use]
 pub fn retention() -> SignedDuration {
     SignedDuration::from_hours(24 * limits::RETENTION_DAYS)
+}
+
+/// Kind of the configuration documents that keep a message from being deleted or erased; the key is its id, or
+/// [`HOLD_ALL`].
+pub const HOLD: &str = "hold";
+/// Key of the hold on every message.
+pub const HOLD_ALL: &str = "*";
+
+/// A message that was taken into the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its id.
+    pub id: String,
+    /// Whether its translation is kept in pieces.
+    pub in_pieces: bool,
+    /// Whether work on the record is still to be done for it.
+    pub pending: bool,
+    /// Whether its content is still there.
+    pub present: bool,
+    /// Whether it was erased.
+    pub erased: bool,
 }
 
 /// What an engine does to keep data.

@@ -29,7 +29,8 @@ pub use effects::{
 pub use engine::{
     Accepting, Audit, Configuration, Contents, Desk, Engine, Facts, Inbox, Operation, Queue, Watch,
 };
-pub use engine::{BackupReport, Done, Durability, MailboxGauge, Metrics, QueueGauge, VerifyReport};
+pub use engine::{BackupReport, Done, Durability, MailboxGauge, Metrics, QueueGauge, Recorded, VerifyReport};
+pub use engine::{HOLD, HOLD_ALL};
 pub use error::EngineError;
 pub use message::{
     Checksum, ChunkOutcome, Content, IdempotencyKey, InboxEntry, InboxPage, InboxQuery, Message, MessageId,

@@ -14,7 +14,7 @@ use causeway_exchange::limits::{MAX_CHUNKS, MAX_CLAIM, MAX_SEARCH_PAGE};
 use causeway_exchange::{
     Accept, AcceptOutcome, AckKind, AuditCheck, AuditEntry, BackupReport, ChunkOutcome, Durability, Effects,
     EngineError, Event, Expectation, Failure, IdempotencyKey, InboxPage, InboxQuery, Lease, Message,
-    MessageId, MessageQuery, NewAudit, NewWork, Payload, PayloadReader, PieceKind, Staged, State,
+    MessageId, MessageQuery, NewAudit, NewWork, Payload, PayloadReader, PieceKind, Recorded, Staged, State,
     StoredOutput, Translation, TranslationDigests, TranslationHead, Upload, VerifyReport, WorkId, WorkItem,
     WorkKind, WorkQuery,
 };
@@ -405,6 +405,10 @@ impl Operation for Postgres {
         let before =
             now.as_microsecond().saturating_sub(i64::try_from(retention.as_micros()).unwrap_or(i64::MAX));
         self.writer.call(now, move |tx| tx.purge(before))
+    }
+
+    fn recorded(&self) -> Result<Vec<Recorded>> {
+        self.shared.read(read::recorded)
     }
 
     fn metrics(&self) -> Result<Metrics> {

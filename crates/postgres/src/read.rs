@@ -9,7 +9,7 @@ use causeway_exchange::limits::{COUNT_MAX, MAX_INBOX_PAGE, MAX_INBOX_SCAN, MAX_S
 use causeway_exchange::message::{Checksum, InboxEntry, Staged};
 use causeway_exchange::{
     EngineError, Event, InboxPage, InboxQuery, Message, MessageId, MessageQuery, OutputFacts, PayloadReader,
-    PieceKind, State, StoredOutput, Translation, TranslationDigests, TranslationHead, WorkItem, WorkQuery,
+    PieceKind, Recorded, State, StoredOutput, Translation, TranslationDigests, TranslationHead, WorkItem, WorkQuery,
 };
 use postgres::types::ToSql;
 use sha2::{Digest, Sha256};
@@ -449,4 +449,22 @@ impl Read for Verified {
             }
         }
     }
+}
+
+/// Messages that were taken into the record, in the order in which they were first taken in.
+pub(crate) fn recorded(conn: &mut Conn) -> Result<Vec<Recorded>> {
+    let sql = "SELECT m.id, EXISTS(SELECT 1 FROM part p WHERE p.owner=m.seq AND p.role='outputs'),
+          EXISTS(SELECT 1 FROM work w WHERE w.owner=m.seq AND w.kind='record'), m.content_deleted_at IS NULL,
+          coalesce(m.failure_code='erased' AND m.content_deleted_at IS NOT NULL, FALSE)
+        FROM (SELECT owner, min(seq) AS first FROM event WHERE kind='recorded' GROUP BY owner) e
+        JOIN message m ON m.seq=e.owner ORDER BY e.first";
+    conn.all(sql, p![], |r| {
+        Ok(Recorded {
+            id: get(r, 0)?,
+            in_pieces: get(r, 1)?,
+            pending: get(r, 2)?,
+            present: get(r, 3)?,
+            erased: get(r, 4)?,
+        })
+    })
 }

@@ -75,6 +75,7 @@ impl Tx<'_> {
             "SELECT m.seq, m.id FROM message m WHERE m.content_deleted_at IS NULL AND m.waiting = 0 AND m.received_at < $1
                AND NOT EXISTS (SELECT 1 FROM work w WHERE w.owner = m.seq)
                AND EXISTS (SELECT 1 FROM part p WHERE p.owner = m.seq)
+               AND NOT EXISTS (SELECT 1 FROM config c WHERE c.kind='hold' AND c.json IS NOT NULL AND c.key IN (m.id, '*'))
              ORDER BY m.received_at LIMIT $2",
             p![before, MAX_SWEEP as i64],
             |r| Ok((get::<i64>(r, 0)?, get::<String>(r, 1)?)),

@@ -565,6 +565,43 @@ impl<T: Tables> Act<'_, T> {
         Ok(())
     }
 
+    /// Brings what was decided elsewhere about two Patients into this record; `None`: taken back. Gives whether it lacked it.
+    pub(crate) fn settle(
+        &mut self,
+        patient: &str,
+        other: &str,
+        answer: Option<crate::Answer>,
+        reason: &str,
+    ) -> Result<bool> {
+        let (mine, theirs) = (self.standing(patient)?, self.standing(other)?);
+        let reviews = self.tables.reviews_of(patient, other)?;
+        let Some(answer) = answer else {
+            let closed = reviews.iter().find(|(_, open)| !open);
+            return closed.map(|(number, _)| self.undo(*number, reason)).transpose().map(|done| done.is_some());
+        };
+        let known = match answer {
+            crate::Answer::SamePerson => self.tables.word(patient, other)? == Some(Word::User),
+            crate::Answer::DifferentPeople => mine != theirs && self.tables.is_apart(patient, other)?,
+            crate::Answer::Close => true,
+        };
+        if let Some((number, _)) = reviews.iter().find(|(_, open)| *open) {
+            self.answer(*number, answer, reason)?;
+            return Ok(true);
+        }
+        match answer {
+            _ if known => return Ok(false),
+            crate::Answer::DifferentPeople => self.keep_apart(patient, other, reason)?,
+            // One person already, by an identifier: a user's word holds them beside it.
+            crate::Answer::SamePerson if mine == theirs => {
+                self.tables.set_word(patient, other, Some(Word::User))?;
+            }
+            crate::Answer::SamePerson | crate::Answer::Close => {
+                self.merge_by_user(patient, other, reason)?;
+            }
+        }
+        Ok(true)
+    }
+
     /// Takes back how a review was answered and opens it again. Patients that the answer had joined are parted, those
     /// that it had kept apart may be joined again.
     pub(crate) fn undo(&mut self, number: i64, reason: &str) -> Result<()> {

@@ -120,6 +120,8 @@ pub(crate) trait Tables {
     fn raise(&self, who: &Who<'_>, raised: &Raised<'_>) -> Result<bool>;
     /// A review.
     fn review(&self, number: i64) -> Result<Option<Reviewed>>;
+    /// The reviews about two Patients, the newest first: number, and whether it is open.
+    fn reviews_of(&self, patient: &str, other: &str) -> Result<Vec<(i64, bool)>>;
     /// Closes a review (`Some` outcome) or opens it again; gives whether it was otherwise before.
     fn set_closed(&self, number: i64, at: i64, outcome: Option<&str>) -> Result<bool>;
     /// Closes the open reviews about two Patients of one person.
@@ -222,6 +224,8 @@ pub(crate) mod contract {
         tables.close_within(person, 3).unwrap();
         assert!(!tables.review(1).unwrap().unwrap().open);
         assert!(tables.review(2).unwrap().is_none());
+        assert_eq!(tables.reviews_of("p2", "p1").unwrap(), [(1, false)]);
+        assert_eq!(tables.reviews_of("p1", "p3").unwrap(), []);
     }
 
     fn likenesses<T: Tables>(tables: &T) {

@@ -7,8 +7,8 @@ use crate::prepare::verified;
 use crate::rows;
 use crate::sealing::said;
 use crate::shared::{Options, open_reader};
-use causeway_exchange::EngineError;
 use causeway_exchange::message::Checksum;
+use causeway_exchange::{EngineError, Recorded};
 use rusqlite::{Connection, params};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -19,21 +19,6 @@ use std::path::Path;
 pub struct Reader {
     conn: Connection,
     root: std::path::PathBuf,
-}
-
-/// A message that was taken into the record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    /// Its id.
-    pub id: String,
-    /// Whether its translation is kept in pieces.
-    pub in_pieces: bool,
-    /// Whether work on the record is still to be done for it.
-    pub pending: bool,
-    /// Whether its content is still there.
-    pub present: bool,
-    /// Whether it was erased.
-    pub erased: bool,
 }
 
 /// What a copy holds.
@@ -68,25 +53,12 @@ impl Reader {
         &self.conn
     }
 
-    /// Messages that were taken into the record, in the order in which they were last taken in.
+    /// Messages that were taken into the record, in the order in which they were first taken in.
     ///
     /// # Errors
     /// The database failed.
     pub fn recorded(&self) -> Result<Vec<Recorded>> {
-        let sql = "SELECT m.id, EXISTS(SELECT 1 FROM part p WHERE p.id BETWEEN (m.seq<<20) AND (m.seq<<20)+1048575 AND p.role='outputs'),
-              EXISTS(SELECT 1 FROM work w WHERE w.owner=m.seq AND w.kind='record'), m.content_deleted_at IS NULL,
-              coalesce(m.failure_code='erased' AND m.content_deleted_at IS NOT NULL, 0)
-            FROM (SELECT owner, min(seq) AS first FROM event WHERE kind='recorded' GROUP BY owner) e
-            JOIN message m ON m.seq=e.owner ORDER BY e.first";
-        rows::all(&self.conn, sql, [], |r| {
-            Ok(Recorded {
-                id: r.get(0)?,
-                in_pieces: r.get(1)?,
-                pending: r.get(2)?,
-                present: r.get(3)?,
-                erased: r.get(4)?,
-            })
-        })
+        recorded(&self.conn)
     }
 
     /// The ids of all messages.
@@ -132,6 +104,24 @@ impl Reader {
     pub fn digest(&self) -> Result<String> {
         crate::examine::digest(&self.conn).map(|digest| hex(&digest))
     }
+}
+
+/// Messages that were taken into the record, in the order in which they were first taken in.
+pub(crate) fn recorded(conn: &Connection) -> Result<Vec<Recorded>> {
+    let sql = "SELECT m.id, EXISTS(SELECT 1 FROM part p WHERE p.id BETWEEN (m.seq<<20) AND (m.seq<<20)+1048575 AND p.role='outputs'),
+          EXISTS(SELECT 1 FROM work w WHERE w.owner=m.seq AND w.kind='record'), m.content_deleted_at IS NULL,
+          coalesce(m.failure_code='erased' AND m.content_deleted_at IS NOT NULL, 0)
+        FROM (SELECT owner, min(seq) AS first FROM event WHERE kind='recorded' GROUP BY owner) e
+        JOIN message m ON m.seq=e.owner ORDER BY e.first";
+    rows::all(conn, sql, [], |r| {
+        Ok(Recorded {
+            id: r.get(0)?,
+            in_pieces: r.get(1)?,
+            pending: r.get(2)?,
+            present: r.get(3)?,
+            erased: r.get(4)?,
+        })
+    })
 }
 
 fn audit_head(conn: &Connection) -> Result<(u64, String)> {

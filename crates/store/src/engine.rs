@@ -13,7 +13,7 @@ use causeway_exchange::{
     Accept, AcceptOutcome, Accepting, AckKind, Audit, AuditCheck, AuditEntry, BackupReport, ChunkOutcome,
     Configuration, Contents, Durability, Effects, EngineError, Event, Expectation, Facts, Failure,
     IdempotencyKey, Inbox, InboxPage, InboxQuery, Lease, Message, MessageId, MessageQuery, NewAudit, NewWork,
-    Operation, Payload, PayloadReader, PieceKind, Queue, Staged, State, StoredOutput, Translation,
+    Operation, Payload, PayloadReader, PieceKind, Queue, Recorded, Staged, State, StoredOutput, Translation,
     TranslationDigests, TranslationHead, Upload, VerifyReport, Watch, WorkId, WorkItem, WorkKind, WorkQuery,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -431,6 +431,10 @@ impl Operation for Store {
             self.empty_log(now)?;
         }
         Ok(count)
+    }
+
+    fn recorded(&self) -> Result<Vec<Recorded>> {
+        self.shared.read(crate::copy::recorded)
     }
 
     fn metrics(&self) -> Result<Metrics> {

@@ -13,12 +13,6 @@ use rusqlite::params;
 
 /// Code of the failure that an erased message's tombstone has, and kind of its event.
 pub const ERASED: &str = "erased";
-/// Kind of the configuration documents that keep a message from being deleted or erased; the key is its id, or
-/// [`HOLD_ALL`].
-pub const HOLD: &str = "hold";
-/// Key of the hold on every message.
-pub const HOLD_ALL: &str = "*";
-
 /// Whether a hold is on the message of this row.
 pub(crate) const HELD: &str = "EXISTS (SELECT 1 FROM config c WHERE c.kind='hold' AND c.json IS NOT NULL AND c.key IN (message.id, '*'))";
 

@@ -30,8 +30,8 @@ mod upload;
 mod writer;
 
 pub use check::content_file_name;
-pub use copy::{Copied, Reader, Recorded, copy, forget_seals};
-pub use erase::{Due, ERASED, HOLD, HOLD_ALL};
+pub use copy::{Copied, Reader, copy, forget_seals};
+pub use erase::{Due, ERASED};
 pub use examine::examine;
 pub use kept::Outgoing;
 pub use shared::Options;

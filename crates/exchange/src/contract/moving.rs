@@ -3,7 +3,7 @@
 use super::{Place, accept, hours, id, letter, page, start, waiting};
 use crate::effects::Failure;
 use crate::effects::{Effects, EventKind};
-use crate::engine::{Engine, inbox_lifetime, retention};
+use crate::engine::{Engine, HOLD, inbox_lifetime, retention};
 use crate::error::EngineError;
 use crate::limits;
 use crate::message::{MessageKind, NewMessage};
@@ -263,7 +263,20 @@ pub fn expiry_and_retention(place: &dyn Place) {
     assert_eq!(engine.expire(old).expect("expires").len(), 1, "the report itself");
     assert!(waiting(&*engine, "A").is_empty() && waiting(&*engine, "B").is_empty());
     assert_eq!(engine.purge(retention(), old), Ok(0));
-    assert_eq!(engine.purge(retention(), hours(24 * 31)), Ok(2));
+    // A hold on one of the two messages, then on all, keeps what it is on.
+    let late = hours(24 * 31);
+    let hold = |key: &str, on: bool| {
+        let document = on.then_some("{}");
+        engine.put_config(HOLD, key, document, None, "a person", late).expect("is written");
+    };
+    hold("*", true);
+    assert_eq!(engine.purge(retention(), late), Ok(0));
+    hold("*", false);
+    hold("M2", true);
+    assert_eq!(engine.purge(retention(), late), Ok(1));
+    assert!(engine.payload(&id("M2")).is_ok());
+    hold("M2", false);
+    assert_eq!(engine.purge(retention(), late), Ok(1));
     assert_eq!(engine.payload(&id("M2")).map(|_| ()), Err(EngineError::ContentDeleted));
     let tomb = engine.message(&id("M2")).expect("reads").expect("a tombstone");
     assert!(tomb.content_deleted_at.is_some() && tomb.size == 1);

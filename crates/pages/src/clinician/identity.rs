@@ -10,8 +10,9 @@ use causeway_access::audit_event::{Act, Event};
 use causeway_access::caller::{self, Caller, same_origin};
 use causeway_access::record::{Decision, Demographics, LOOK_ALIKE_POINTS, PersonView, Review};
 use causeway_access::sealed::{Case, Sealed};
+use causeway_broker::identity::{self, Decided};
 use causeway_broker::limits::PAGE_ROWS;
-use causeway_broker::state::Shared;
+use causeway_broker::state::{AppState, Shared};
 use causeway_host::problem::{Answer, Problem};
 use serde::Deserialize;
 use serde_json::json;
@@ -238,12 +239,30 @@ pub(crate) async fn decide(
         "undo" => None,
         _ => return Err(Problem::invalid("answer", "choose one person, two people, or close")),
     };
-    let patients = case(&state, &reader, number).await?.patients();
-    let patients: Vec<String> = patients.iter().map(|patient| format!("Patient/{patient}")).collect();
+    let about = case(&state, &reader, number).await?.patients();
+    let patients: Vec<String> = about.iter().map(|patient| format!("Patient/{patient}")).collect();
     let detail = json!({"decision": form.answer, "patients": patients});
     caller::audit(&state, &caller, "identity-decided", format!("identity/{number}"), detail).await?;
     let actor = caller.organisation.code.to_string();
     let now = state.clock.now();
-    state.blocking(move |s| s.gate.shelf.decide(number, answer, &reason, &actor, now)).await?;
+    state
+        .blocking(move |s| match <[String; 2]>::try_from(about) {
+            Ok(patients) => carry_out(s, number, &Decided { patients, answer, reason, actor, at: now }),
+            // About one Patient there is nothing to join or to keep apart.
+            Err(_) => s.gate.shelf.decide(number, answer, &reason, &actor, now),
+        })
+        .await?;
     Ok(Redirect::to(&format!("/identity/{number}")).into_response())
+}
+
+/// The exchange keeps the decision, then the record is told; where the record refuses, what stood before stands again.
+fn carry_out(state: &AppState, number: i64, decided: &Decided) -> Result<(), Problem> {
+    let before = identity::before(&*state.engine, decided)?;
+    identity::keep(&*state.engine, decided)?;
+    let shelf = &state.gate.shelf;
+    shelf.decide(number, decided.answer, &decided.reason, &decided.actor, decided.at).inspect_err(|_| {
+        if identity::withdraw(&*state.engine, decided, before.as_ref()).is_err() {
+            tracing::error!("a decision about identity that the record refused is still kept with the exchange");
+        }
+    })
 }

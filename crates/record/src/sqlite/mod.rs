@@ -556,6 +556,23 @@ impl Record {
         self.decide(actor, now, |act| act.answer(number, answer, reason))
     }
 
+    /// Brings what a person decided about two Patients into a record that may lack it (made anew, or another broker's); `None`:
+    /// the decision was taken back. Gives whether it lacked it.
+    ///
+    /// # Errors
+    /// There is no such Patient, or the decision can't be carried out any more.
+    pub fn settle(
+        &self,
+        patient: &str,
+        other: &str,
+        answer: Option<Answer>,
+        reason: &str,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<bool> {
+        self.decide(actor, at, |act| act.settle(patient, other, answer, reason))
+    }
+
     /// Takes the answer of a review back: what it joined is parted, what it kept apart may be joined again, and it is
     /// open again.
     ///

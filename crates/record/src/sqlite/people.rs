@@ -365,6 +365,15 @@ impl Tables for Connection {
         Ok(row.optional()?)
     }
 
+    fn reviews_of(&self, patient: &str, other: &str) -> Result<Vec<(i64, bool)>> {
+        let mut find = self.prepare_cached(
+            "SELECT number, closed IS NULL FROM review WHERE patient=?1 AND other_patient=?2
+             UNION SELECT number, closed IS NULL FROM review WHERE patient=?2 AND other_patient=?1 ORDER BY 1 DESC",
+        )?;
+        let rows = find.query_map([patient, other], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     fn set_closed(&self, number: i64, at: i64, outcome: Option<&str>) -> Result<bool> {
         let changed = match outcome {
             Some(outcome) => self

@@ -456,3 +456,59 @@ fn a_patient_whose_details_come_to_contradict_its_person_leaves_it() {
     assert_ne!(s.record.person_of("p1").unwrap(), s.record.person_of("p2").unwrap());
     assert!(reasons(&s.record).contains(&"identifier-changed".to_owned()));
 }
+
+/// What was decided in one record is brought into another of the same messages: the two say the same, however often it is
+/// brought.
+#[test]
+fn a_decision_made_elsewhere_is_carried_out_once() {
+    let told = || {
+        let s = scratch();
+        let send = |n: i64, all: &[Value]| apply(&s.record, &message(&format!("m{n}"), "ZZ1", "hl7v2", n), all);
+        send(1, &[named("x1", &number(1), "Moor", "Walter", "male", "1960-01-01")]);
+        send(2, &[named("x2", &number(2), "Beech", "Ida", "female", "1950-01-01")]);
+        send(3, &merged("x1", "x2"));
+        // One person by an identifier, until somebody says otherwise.
+        send(4, &[with_local(named("y1", "", "Ashdown", "Wren", "female", "1962-04-11"), "H1")]);
+        send(5, &[with_local(named("y2", "", "Ashdown", "Wren", "female", "1962-04-11"), "H1")]);
+        s
+    };
+    let open = |s: &Scratch| s.record.reviews(true, 10).unwrap().len();
+    for (answers, apart) in [
+        (&[Some(Answer::SamePerson)][..], false),
+        (&[Some(Answer::DifferentPeople)], true),
+        (&[Some(Answer::Close)], true),
+        (&[Some(Answer::SamePerson), None], true),
+        (&[Some(Answer::DifferentPeople), None], true),
+    ] {
+        let (one, other, late) = (told(), told(), told());
+        let review = one.record.reviews(true, 10).unwrap().remove(0);
+        for (n, answer) in answers.iter().enumerate() {
+            let at = at(20 + n as i64);
+            match answer {
+                Some(answer) => one.record.answer_review(review.number, *answer, "why", "officer", at),
+                None => one.record.undo_review(review.number, "why", "officer", at),
+            }
+            .unwrap();
+            // The other record hears of each, a third one of the last alone.
+            assert!(other.record.settle("x2", "x1", *answer, "why", "officer", at).unwrap(), "{answers:?}");
+            assert!(!other.record.settle("x1", "x2", *answer, "why", "officer", at).unwrap(), "{answers:?}");
+        }
+        late.record.settle("x1", "x2", answers[answers.len() - 1], "why", "officer", at(30)).unwrap();
+        for s in [&one, &other, &late] {
+            let of = |id: &str| s.record.person_of(id).unwrap();
+            assert_eq!(of("x1") != of("x2"), apart, "{answers:?}");
+            assert_eq!(open(s), open(&one), "{answers:?}");
+            assert_eq!(s.record.digest().unwrap(), one.record.digest().unwrap(), "{answers:?}");
+        }
+    }
+    // Where nobody was asked: kept apart, then held together although an identifier does.
+    let s = told();
+    let of = |id: &str| s.record.person_of(id).unwrap();
+    let settle = |answer| s.record.settle("y1", "y2", answer, "why", "officer", at(40)).unwrap();
+    assert_eq!(of("y1"), of("y2"));
+    assert!(settle(Some(Answer::DifferentPeople)) && of("y1") != of("y2"));
+    assert!(!settle(Some(Answer::DifferentPeople)));
+    assert!(settle(Some(Answer::SamePerson)) && of("y1") == of("y2"));
+    assert!(!settle(Some(Answer::SamePerson)));
+    assert!(s.record.settle("y1", "nobody", None, "why", "officer", at(41)).is_err());
+}

@@ -1,0 +1,93 @@
+//! What is in the exchange and not in the record is taken into it: when the record is made anew, and when a broker begins
+//! whose record another one's messages are not in.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use causeway_broker::identity;
+use causeway_broker::pipeline::{self, RECORD_PIECES};
+use causeway_exchange::{EngineError, MessageId, NewWork, Recorded, WorkKind, WorkQuery, WorkState};
+use causeway_record::Record;
+use causeway_service::state::Shared;
+use tokio_util::sync::CancellationToken;
+
+use crate::keep::RECORD;
+
+/// Pause between two looks at what is left.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Orders messages to be taken into the record again, in order, and waits until all that is to be done on the record is done.
+/// How much of it could not be done and is parked.
+///
+/// # Errors
+/// The engine failed.
+pub(crate) async fn take_in(
+    state: &Shared,
+    wanted: &[&Recorded],
+    actor: &str,
+    reason: &str,
+) -> Result<usize, EngineError> {
+    let now = state.clock.now();
+    for message in wanted {
+        let id = MessageId::new(&message.id)?;
+        let destination = if message.in_pieces { RECORD_PIECES } else { pipeline::RECORD };
+        let work = vec![NewWork::new(WorkKind::Record, destination)];
+        state.engine.replay(&id, work, actor, reason, now)?;
+    }
+    let stop = CancellationToken::new();
+    let workers = pipeline::start_record(state, &stop);
+    let count = |wanted: Option<WorkState>| {
+        let query =
+            WorkQuery { kind: Some(WorkKind::Record), state: wanted, limit: 1_000, ..WorkQuery::default() };
+        state.engine.work(&query).map(|list| list.len())
+    };
+    let parked = loop {
+        state.signals.all();
+        tokio::time::sleep(LOOK).await;
+        let parked = count(Some(WorkState::Parked))?;
+        if count(None)? == parked {
+            break parked;
+        }
+    };
+    stop.cancel();
+    state.signals.all();
+    let joined = tokio::task::spawn_blocking(move || workers.join()).await;
+    joined.map_err(|e| EngineError::Storage(e.to_string()))?;
+    Ok(parked)
+}
+
+/// Takes into the record what another broker took into its own meanwhile: nothing is answered from a record that lacks what
+/// the exchange says is in it. How many messages that were.
+///
+/// # Errors
+/// A sentence that says what could not be done.
+pub(crate) async fn catch_up(state: &Shared, record: &Record) -> Result<usize, String> {
+    let told = record.messages().map_err(|e| format!("{RECORD}: {e}"))?;
+    let told: BTreeSet<&str> = told.iter().map(|one| one.message.as_str()).collect();
+    let recorded = state.engine.recorded().map_err(|e| e.to_string())?;
+    let lacking = recorded.iter().filter(|m| m.present && !m.pending && !told.contains(m.id.as_str()));
+    let lacking: Vec<&Recorded> = lacking.collect();
+    let gone = recorded.iter().filter(|m| !m.present && !m.erased && !told.contains(m.id.as_str())).count();
+    if gone > 0 {
+        tracing::warn!(messages = gone, "the record lacks what messages told whose content is gone: copy the record of another broker");
+    }
+    if !lacking.is_empty() {
+        tracing::info!(messages = lacking.len(), "taking into the record what another broker has in its own");
+        take_in(state, &lacking, "causeway", "this broker's record lacks it").await.map_err(|e| e.to_string())?;
+    }
+    settle(state, record)?;
+    Ok(lacking.len())
+}
+
+/// Brings what people decided about who is who into the record. How many decisions it lacked, and how many it can't have.
+///
+/// # Errors
+/// A sentence that says what could not be done.
+pub(crate) fn settle(state: &Shared, record: &Record) -> Result<(usize, usize), String> {
+    let kept = identity::kept(&*state.engine).map_err(|e| e.to_string())?;
+    let (lacked, left) = identity::settle(record, &kept).map_err(|e| format!("{RECORD}: {e}"))?;
+    if lacked + left > 0 {
+        tracing::info!(lacked, left, "decisions about identity of the exchange brought into the record");
+    }
+    Ok((lacked, left))
+}
