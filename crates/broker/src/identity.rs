@@ -51,9 +51,7 @@ pub fn withdraw<E: Configuration + ?Sized>(
 ) -> Result<(), EngineError> {
     match before {
         Some(before) => keep(engine, before),
-        None => {
-            engine.put_config(DOCUMENT, &decided.key(), None, None, &decided.actor, decided.at).map(drop)
-        }
+        None => engine.put_config(DOCUMENT, &decided.key(), None, None, &decided.actor, decided.at).map(drop),
     }
 }
 
@@ -61,7 +59,10 @@ pub fn withdraw<E: Configuration + ?Sized>(
 ///
 /// # Errors
 /// The engine failed, or the document can't be read.
-pub fn before<E: Configuration + ?Sized>(engine: &E, decided: &Decided) -> Result<Option<Decided>, EngineError> {
+pub fn before<E: Configuration + ?Sized>(
+    engine: &E,
+    decided: &Decided,
+) -> Result<Option<Decided>, EngineError> {
     let found = engine.config(DOCUMENT, &decided.key())?;
     found.map(|(_, text)| read(&text)).transpose()
 }

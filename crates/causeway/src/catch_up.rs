@@ -69,11 +69,16 @@ pub(crate) async fn catch_up(state: &Shared, record: &Record) -> Result<usize, S
     let lacking: Vec<&Recorded> = lacking.collect();
     let gone = recorded.iter().filter(|m| !m.present && !m.erased && !told.contains(m.id.as_str())).count();
     if gone > 0 {
-        tracing::warn!(messages = gone, "the record lacks what messages told whose content is gone: copy the record of another broker");
+        tracing::warn!(
+            messages = gone,
+            "the record lacks what messages told whose content is gone: copy the record of another broker"
+        );
     }
     if !lacking.is_empty() {
         tracing::info!(messages = lacking.len(), "taking into the record what another broker has in its own");
-        take_in(state, &lacking, "causeway", "this broker's record lacks it").await.map_err(|e| e.to_string())?;
+        take_in(state, &lacking, "causeway", "this broker's record lacks it")
+            .await
+            .map_err(|e| e.to_string())?;
     }
     settle(state, record)?;
     Ok(lacking.len())

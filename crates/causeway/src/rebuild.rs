@@ -127,7 +127,8 @@ pub(crate) fn make(
             detail: format!("{} messages", wanted.len()),
         };
         state.engine.audit(vec![entry], state.clock.now()).map_err(|e| said(data, &e))?;
-        let parked = take_in(&state, &wanted, ACTOR, "the record is made anew").await.map_err(|e| said(data, &e))?;
+        let parked =
+            take_in(&state, &wanted, ACTOR, "the record is made anew").await.map_err(|e| said(data, &e))?;
         let settled = settle(&state, &record)?;
         Ok::<_, String>((wanted.len(), parked, settled))
     })?;
@@ -173,7 +174,9 @@ fn decisions(path: &std::path::Path) {
         Vec::new()
     });
     if !list.is_empty() {
-        print("Decided by people (what is not carried over, as the exchange kept none of it then, is to be decided again):\n");
+        print(
+            "Decided by people (what is not carried over, as the exchange kept none of it then, is to be decided again):\n",
+        );
     }
     for line in list {
         print(&format!("  {line}\n"));

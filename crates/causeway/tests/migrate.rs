@@ -414,7 +414,14 @@ fn the_command_moves_a_folder_and_the_exchange_goes_on() {
     runtime.block_on(async {
         let server = Process::serve(&other, &["--config", &settings_text]);
         let found = client.get(format!("{}/fhir/Patient?family=ASHDOWN", server.base));
-        let found: Value = found.header("Causeway-Sender", "ZV801").send().await.expect("answers").json().await.expect("JSON");
+        let found: Value = found
+            .header("Causeway-Sender", "ZV801")
+            .send()
+            .await
+            .expect("answers")
+            .json()
+            .await
+            .expect("JSON");
         assert_eq!(found["entry"].as_array().map(Vec::len), Some(1), "{found:#}");
         assert_eq!(message(&server.base, &id).await["id"], id.as_str());
     });

@@ -9,7 +9,8 @@ use causeway_exchange::limits::{COUNT_MAX, MAX_INBOX_PAGE, MAX_INBOX_SCAN, MAX_S
 use causeway_exchange::message::{Checksum, InboxEntry, Staged};
 use causeway_exchange::{
     EngineError, Event, InboxPage, InboxQuery, Message, MessageId, MessageQuery, OutputFacts, PayloadReader,
-    PieceKind, Recorded, State, StoredOutput, Translation, TranslationDigests, TranslationHead, WorkItem, WorkQuery,
+    PieceKind, Recorded, State, StoredOutput, Translation, TranslationDigests, TranslationHead, WorkItem,
+    WorkQuery,
 };
 use postgres::types::ToSql;
 use sha2::{Digest, Sha256};

@@ -577,7 +577,10 @@ impl<T: Tables> Act<'_, T> {
         let reviews = self.tables.reviews_of(patient, other)?;
         let Some(answer) = answer else {
             let closed = reviews.iter().find(|(_, open)| !open);
-            return closed.map(|(number, _)| self.undo(*number, reason)).transpose().map(|done| done.is_some());
+            return closed
+                .map(|(number, _)| self.undo(*number, reason))
+                .transpose()
+                .map(|done| done.is_some());
         };
         let known = match answer {
             crate::Answer::SamePerson => self.tables.word(patient, other)? == Some(Word::User),

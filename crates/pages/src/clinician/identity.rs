@@ -262,7 +262,9 @@ fn carry_out(state: &AppState, number: i64, decided: &Decided) -> Result<(), Pro
     let shelf = &state.gate.shelf;
     shelf.decide(number, decided.answer, &decided.reason, &decided.actor, decided.at).inspect_err(|_| {
         if identity::withdraw(&*state.engine, decided, before.as_ref()).is_err() {
-            tracing::error!("a decision about identity that the record refused is still kept with the exchange");
+            tracing::error!(
+                "a decision about identity that the record refused is still kept with the exchange"
+            );
         }
     })
 }

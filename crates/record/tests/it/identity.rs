@@ -463,7 +463,8 @@ fn a_patient_whose_details_come_to_contradict_its_person_leaves_it() {
 fn a_decision_made_elsewhere_is_carried_out_once() {
     let told = || {
         let s = scratch();
-        let send = |n: i64, all: &[Value]| apply(&s.record, &message(&format!("m{n}"), "ZZ1", "hl7v2", n), all);
+        let send =
+            |n: i64, all: &[Value]| apply(&s.record, &message(&format!("m{n}"), "ZZ1", "hl7v2", n), all);
         send(1, &[named("x1", &number(1), "Moor", "Walter", "male", "1960-01-01")]);
         send(2, &[named("x2", &number(2), "Beech", "Ida", "female", "1950-01-01")]);
         send(3, &merged("x1", "x2"));
