@@ -177,10 +177,14 @@ pub fn balp(event: &Event) -> Value {
         out["meta"] = json!({"profile": [profile]});
     }
     if !event.refused.is_empty() {
+        let mut details =
+            json!({"coding": [{"system": "https://fhir.causeway.example/CodeSystem/refusal", "code": event.refused}]});
+        // Not each refusal is put in words, and FHIR takes no empty text.
+        if !event.text.is_empty() {
+            details["text"] = event.text.clone().into();
+        }
         out["contained"] = json!([{"resourceType": "OperationOutcome", "id": "outcome", "issue": [{
-            "severity": "error", "code": "forbidden",
-            "details": {"coding": [{"system": "https://fhir.causeway.example/CodeSystem/refusal", "code": event.refused}],
-                "text": event.text}}]}]);
+            "severity": "error", "code": "forbidden", "details": details}]}]);
     }
     out["type"] = coding(shape.kind);
     out["subtype"] = json!([coding(shape.subtype)]);

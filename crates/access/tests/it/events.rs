@@ -150,6 +150,9 @@ fn a_refusal_claims_no_pattern_and_says_why() {
         assert!(made.get("meta").is_none(), "{act:?}");
         assert_eq!(made["outcome"], "4");
         assert_eq!(made["contained"][0]["issue"][0]["details"]["coding"][0]["code"], "no-relationship");
+        // A refusal that nobody put in words has no empty text.
+        event.text.clear();
+        assert!(balp(&event)["contained"][0]["issue"][0]["details"].get("text").is_none(), "{act:?}");
     }
 }
 
