@@ -177,8 +177,7 @@ pub fn balp(event: &Event) -> Value {
         out["meta"] = json!({"profile": [profile]});
     }
     if !event.refused.is_empty() {
-        let mut details =
-            json!({"coding": [{"system": "https://fhir.causeway.example/CodeSystem/refusal", "code": event.refused}]});
+        let mut details = json!({"coding": [{"system": "https://fhir.causeway.example/CodeSystem/refusal", "code": event.refused}]});
         // Not each refusal is put in words, and FHIR takes no empty text.
         if !event.text.is_empty() {
             details["text"] = event.text.clone().into();
