@@ -411,6 +411,16 @@ fn the_command_moves_a_folder_and_the_exchange_goes_on() {
     });
     // The broker of another machine begins with an empty folder: before it answers, it has what the other had.
     let other = folder.path().join("other");
+    std::fs::create_dir(&other).expect("a folder");
+    std::fs::copy(data.join("person.key"), other.join("person.key")).expect("copied");
+    // The server has noticed that the first one is gone; a supervisor would try again until then.
+    let mut asked = Client::connect(&server.connection("postgres"), NoTls).expect("connects");
+    let begun = Instant::now();
+    let held = "SELECT count(*) FROM pg_locks WHERE locktype='advisory'";
+    while asked.query_one(held, &[]).expect("answers").get::<_, i64>(0) > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(90), "the lock of a killed broker is still held");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     runtime.block_on(async {
         let server = Process::serve(&other, &["--config", &settings_text]);
         let found = client.get(format!("{}/fhir/Patient?family=ASHDOWN", server.base));
