@@ -93,7 +93,8 @@ fn fate(declared: &str, rendered: bool) -> Fate {
         | "text/csv"
         | "application/xml"
         | "text/xml"
-        | "application/fhir+ndjson" => Fate::Saved,
+        | "application/fhir+ndjson"
+        | "application/openmetrics-text" => Fate::Saved,
         "application/xhtml+xml" | "image/svg+xml" | "application/mathml+xml" => Fate::Blunted,
         json if json == "application/json"
             || (json.starts_with("application/") && json.ends_with("+json")) =>

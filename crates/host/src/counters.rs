@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// Upper bounds of the duration buckets, in seconds.
-pub const BUCKETS_SECONDS: [f64; 10] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0];
+/// Upper bounds of the duration buckets, in seconds; the last has none.
+pub const BUCKETS_SECONDS: [f64; 11] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, f64::MAX];
 
 /// A histogram of durations.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram {
-    /// Observations at or below each bound of [`BUCKETS_SECONDS`].
+    /// Observations between each bound of [`BUCKETS_SECONDS`] and the one before.
     pub buckets: [u64; BUCKETS_SECONDS.len()],
     /// Observations.
     pub count: u64,
@@ -25,8 +25,9 @@ pub struct Histogram {
 impl Histogram {
     fn observe(&mut self, took: Duration) {
         let seconds = took.as_secs_f64();
-        for (bucket, bound) in self.buckets.iter_mut().zip(BUCKETS_SECONDS) {
-            *bucket += u64::from(seconds <= bound);
+        let mut buckets = self.buckets.iter_mut().zip(BUCKETS_SECONDS);
+        if let Some((bucket, _)) = buckets.find(|(_, bound)| seconds <= *bound) {
+            *bucket += 1;
         }
         self.count += 1;
         self.sum += seconds;

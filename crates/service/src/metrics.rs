@@ -1,4 +1,4 @@
-//! `/metrics` in Prometheus' text format. Labels never name a message or a person.
+//! `/metrics` in the OpenMetrics text format, which Prometheus reads. Labels never name a message or a person.
 
 use std::sync::atomic::Ordering;
 
@@ -9,178 +9,169 @@ use causeway_access::Caller;
 use causeway_broker::state::{AppState, Shared};
 use causeway_exchange::Metrics;
 use causeway_host::counters::{BUCKETS_SECONDS, Histogram};
-use causeway_host::problem::Answer;
+use causeway_host::problem::{Answer, Problem};
 use jiff::Timestamp;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+/// Of OpenMetrics 1.0.
+const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The handler: for an operator, for the names of mailboxes and endpoints are in it.
 pub async fn metrics(State(state): State<Shared>, caller: Caller) -> Answer<Response> {
     caller.require_operator()?;
     let engine = state.blocking(|s| s.engine.metrics()).await?;
-    let text = render(&state, &engine, state.clock.now());
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+    let now = state.clock.now();
+    let text = render(Snapshot { state, engine, now }).map_err(|_| Problem::internal())?;
+    Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], text).into_response())
 }
 
-struct Page(String);
+/// What is told, as it was when it was asked for.
+struct Snapshot {
+    state: Shared,
+    engine: Metrics,
+    now: Timestamp,
+}
 
-impl Page {
-    fn head(&mut self, name: &str, kind: &str, help: &str) {
-        self.0.push_str(&format!("# HELP causeway_{name} {help}\n# TYPE causeway_{name} {kind}\n"));
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot").finish_non_exhaustive()
+    }
+}
+
+/// Text, labels of one line.
+type Labels<'l> = &'l [(&'l str, &'l str)];
+
+/// Names, kinds and values in the order in which they are told.
+struct Page<'e>(DescriptorEncoder<'e>);
+
+impl Page<'_> {
+    /// A gauge with a value for each set of labels.
+    fn gauges<'l, V: EncodeGaugeValue>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = (Vec<(&'l str, &'l str)>, V)>,
+    ) -> std::fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        values.into_iter().try_for_each(|(labels, value)| family.encode_family(&labels)?.encode_gauge(&value))
     }
 
-    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-        self.0.push_str("causeway_");
-        self.0.push_str(name);
-        for (at, (key, text)) in labels.iter().enumerate() {
-            self.0.push(if at == 0 { '{' } else { ',' });
-            self.0.push_str(key);
-            self.0.push_str("=\"");
-            for c in text.chars() {
-                match c {
-                    '\\' => self.0.push_str("\\\\"),
-                    '"' => self.0.push_str("\\\""),
-                    '\n' => self.0.push_str("\\n"),
-                    other => self.0.push(other),
-                }
-            }
-            self.0.push('"');
-        }
-        if !labels.is_empty() {
-            self.0.push('}');
-        }
-        self.0.push_str(&format!(" {value}\n"));
+    /// A gauge of one value.
+    fn gauge(&mut self, name: &str, help: &str, value: impl EncodeGaugeValue) -> std::fmt::Result {
+        self.0.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
     }
 
-    fn one(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
-        self.head(name, kind, help);
-        self.line(name, &[], value);
+    /// A counter of one value; `_total` is put behind its name.
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> std::fmt::Result {
+        let mut one = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        one.encode_counter::<NoLabelSet, u64, f64>(&value, None)
     }
+}
 
-    fn histogram(&mut self, name: &str, labels: &[(&str, &str)], histogram: &Histogram) {
-        let bucket = format!("{name}_bucket");
-        for (bound, count) in BUCKETS_SECONDS.iter().zip(histogram.buckets) {
-            let bound = bound.to_string();
-            let mut all = labels.to_vec();
-            all.push(("le", &bound));
-            self.line(&bucket, &all, count);
-        }
-        let mut all = labels.to_vec();
-        all.push(("le", "+Inf"));
-        self.line(&bucket, &all, histogram.count);
-        self.line(&format!("{name}_sum"), labels, histogram.sum);
-        self.line(&format!("{name}_count"), labels, histogram.count);
-    }
+/// Puts a histogram with its labels behind a name that was told.
+fn observed(family: &mut MetricEncoder<'_>, labels: Labels<'_>, seen: &Histogram) -> std::fmt::Result {
+    let buckets: Vec<(f64, u64)> = BUCKETS_SECONDS.into_iter().zip(seen.buckets).collect();
+    family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(seen.sum, seen.count, &buckets, None)
 }
 
 fn age(since: Option<Timestamp>, now: Timestamp) -> f64 {
     since.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0))
 }
 
-fn render(state: &AppState, engine: &Metrics, now: Timestamp) -> String {
-    let mut page = Page(String::with_capacity(8 * 1024));
-    engine_counts(&mut page, engine);
-    queues(&mut page, engine, now);
-    let durability = state.engine.durability();
-    page.head("durability_info", "gauge", "How the engine keeps data.");
-    let durable = if durability.durable { "true" } else { "false" };
-    let labels = [("engine", &*durability.engine), ("mode", &*durability.mode), ("durable", durable)];
-    page.line("durability_info", &labels, 1);
-    page.one("flush_p50_microseconds", "gauge", "Median flush at start.", durability.flush_p50_us);
-    service(&mut page, state);
-    page.0
+fn render(snapshot: Snapshot) -> Result<String, std::fmt::Error> {
+    let mut registry = Registry::with_prefix("causeway");
+    registry.register_collector(Box::new(snapshot));
+    let mut text = String::with_capacity(16 * 1024);
+    encode(&mut text, &registry)?;
+    Ok(text)
 }
 
-fn engine_counts(page: &mut Page, m: &Metrics) {
-    page.one("messages_accepted_total", "counter", "Messages accepted since start.", m.accepted);
-    page.one("messages", "gauge", "Messages of all times, copies for mailboxes included.", m.kept);
-    page.one("messages_failed", "gauge", "Messages refused or given up, in the store now.", m.failed);
-    page.one("messages_not_collected", "gauge", "Messages whose recipient never came.", m.undeliverable);
-    page.one("messages_duplicate_total", "counter", "Retries recognised.", m.duplicates);
-    page.one("messages_acknowledged_total", "counter", "Acknowledged by recipients.", m.acknowledged);
-    page.one("messages_expired_total", "counter", "Not collected in time.", m.expired);
-    page.one("refused_space_total", "counter", "Calls refused for want of space.", m.refused_space);
-    page.one("commits_total", "counter", "Commits.", m.commits);
-    page.one("committed_requests_total", "counter", "Requests in those commits.", m.committed_requests);
-    page.one("corrupt_reads_total", "counter", "Reads that found corrupt bytes.", m.corrupt_reads);
-    page.one("acknowledgements_open", "gauge", "Acknowledgements waited for.", m.expectations_open);
-    page.one(
-        "acknowledgements_overdue",
-        "gauge",
-        "Overdue or negative, not handled.",
-        m.expectations_overdue,
-    );
-    page.one("free_bytes", "gauge", "Bytes free in the data directory.", m.free_bytes);
-    page.one("reserve_bytes", "gauge", "Bytes that must stay free.", m.reserve_bytes);
-    page.one("accepting", "gauge", "Whether messages are accepted.", u8::from(!m.stopped));
+impl Collector for Snapshot {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let mut page = Page(encoder);
+        engine_counts(&mut page, &self.engine)?;
+        queues(&mut page, &self.engine, self.now)?;
+        let durability = self.state.engine.durability();
+        let durable = if durability.durable { "true" } else { "false" };
+        let labels = vec![("engine", &*durability.engine), ("mode", &*durability.mode), ("durable", durable)];
+        page.gauges("durability_info", "How the engine keeps data", [(labels, 1_u32)])?;
+        page.gauge("flush_p50_microseconds", "Median flush at start", durability.flush_p50_us)?;
+        service(&mut page, &self.state)
+    }
 }
 
-fn queues(page: &mut Page, m: &Metrics, now: Timestamp) {
-    page.head("queue_items", "gauge", "Work items by kind and state.");
-    for queue in &m.queues {
-        let kind = queue.kind.as_str();
-        for (state, count) in [
+fn engine_counts(page: &mut Page<'_>, m: &Metrics) -> std::fmt::Result {
+    page.counter("messages_accepted", "Messages accepted since start", m.accepted)?;
+    page.gauge("messages", "Messages of all times, copies for mailboxes included", m.kept)?;
+    page.gauge("messages_failed", "Messages refused or given up, in the store now", m.failed)?;
+    page.gauge("messages_not_collected", "Messages whose recipient never came", m.undeliverable)?;
+    page.counter("messages_duplicate", "Retries recognised", m.duplicates)?;
+    page.counter("messages_acknowledged", "Acknowledged by recipients", m.acknowledged)?;
+    page.counter("messages_expired", "Not collected in time", m.expired)?;
+    page.counter("refused_space", "Calls refused for want of space", m.refused_space)?;
+    page.counter("commits", "Commits", m.commits)?;
+    page.counter("committed_requests", "Requests in those commits", m.committed_requests)?;
+    page.counter("corrupt_reads", "Reads that found corrupt bytes", m.corrupt_reads)?;
+    page.gauge("acknowledgements_open", "Acknowledgements waited for", m.expectations_open)?;
+    page.gauge("acknowledgements_overdue", "Overdue or negative, not handled", m.expectations_overdue)?;
+    page.gauge("free_bytes", "Bytes free in the data directory", m.free_bytes)?;
+    page.gauge("reserve_bytes", "Bytes that must stay free", m.reserve_bytes)?;
+    page.gauge("accepting", "Whether messages are accepted", u32::from(!m.stopped))
+}
+
+fn queues(page: &mut Page<'_>, m: &Metrics, now: Timestamp) -> std::fmt::Result {
+    let items = m.queues.iter().flat_map(|queue| {
+        let states = [
             ("ready", queue.ready),
             ("waiting", queue.waiting),
             ("leased", queue.leased),
             ("parked", queue.parked),
-        ] {
-            page.line("queue_items", &[("kind", kind), ("state", state)], count);
-        }
-    }
-    page.head("queue_oldest_seconds", "gauge", "Age of the oldest item that is not parked.");
-    for queue in &m.queues {
-        page.line("queue_oldest_seconds", &[("kind", queue.kind.as_str())], age(queue.oldest, now));
-    }
-    page.head("mailbox_waiting", "gauge", "Messages waiting in a mailbox.");
-    for mailbox in &m.mailboxes {
-        page.line("mailbox_waiting", &[("mailbox", &mailbox.mailbox)], mailbox.waiting);
-    }
-    page.head("mailbox_oldest_seconds", "gauge", "Age of the oldest unacknowledged message.");
-    for mailbox in &m.mailboxes {
-        page.line("mailbox_oldest_seconds", &[("mailbox", &mailbox.mailbox)], age(mailbox.oldest, now));
-    }
+        ];
+        states.map(|(state, count)| (vec![("kind", queue.kind.as_str()), ("state", state)], count))
+    });
+    page.gauges("queue_items", "Work items by kind and state", items)?;
+    let oldest = m.queues.iter().map(|q| (vec![("kind", q.kind.as_str())], age(q.oldest, now)));
+    page.gauges("queue_oldest_seconds", "Age of the oldest item that is not parked", oldest)?;
+    let waiting = m.mailboxes.iter().map(|m| (vec![("mailbox", &*m.mailbox)], m.waiting));
+    page.gauges("mailbox_waiting", "Messages waiting in a mailbox", waiting)?;
+    let oldest = m.mailboxes.iter().map(|m| (vec![("mailbox", &*m.mailbox)], age(m.oldest, now)));
+    page.gauges("mailbox_oldest_seconds", "Age of the oldest unacknowledged message", oldest)
 }
 
-fn service(page: &mut Page, state: &AppState) {
+fn service(page: &mut Page<'_>, state: &AppState) -> std::fmt::Result {
     let counters = &state.counters;
     let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-    page.one("connections", "gauge", "Open connections.", read(&counters.connections));
-    page.one(
-        "connections_waited_total",
-        "counter",
-        "Times all were in use.",
-        read(&counters.connections_waited),
-    );
-    page.one(
-        "throttled_total",
-        "counter",
-        "Requests over their organisation's rate.",
-        read(&counters.throttled),
-    );
-    page.one("sign_ins_failed_total", "counter", "Sign-ins that failed.", read(&counters.sign_ins_failed));
-    page.one(
-        "sign_ins_slowed_total",
-        "counter",
-        "Sign-ins refused unseen, for failures before them.",
-        read(&counters.sign_ins_slowed),
-    );
-    page.one("audit_failures_total", "counter", "Disclosures refused.", read(&counters.audit_failures));
-    page.head("request_seconds", "histogram", "Requests by route and status.");
+    page.gauge("connections", "Open connections", read(&counters.connections))?;
+    page.counter("connections_waited", "Times all were in use", read(&counters.connections_waited))?;
+    page.counter("throttled", "Requests over their organisation's rate", read(&counters.throttled))?;
+    page.counter("sign_ins_failed", "Sign-ins that failed", read(&counters.sign_ins_failed))?;
+    let help = "Sign-ins refused unseen, for failures before them";
+    page.counter("sign_ins_slowed", help, read(&counters.sign_ins_slowed))?;
+    page.counter("audit_failures", "Disclosures refused", read(&counters.audit_failures))?;
+    let help = "Requests by route and status";
+    let mut family = page.0.encode_descriptor("request_seconds", help, None, MetricType::Histogram)?;
     for (route, by_status) in counters.requests() {
-        for (status, histogram) in by_status {
-            let status = status.to_string();
-            page.histogram("request_seconds", &[("route", &route), ("status", &status)], &histogram);
+        for (status, seen) in by_status {
+            observed(&mut family, &[("route", &route), ("status", &status.to_string())], &seen)?;
         }
     }
-    page.head("endpoint_away", "gauge", "Endpoints whose deliveries wait for the endpoint's sake, by cause.");
-    for (endpoint, away) in counters.endpoints_away() {
-        page.line("endpoint_away", &[("endpoint", &endpoint), ("cause", &away.code)], 1);
+    let away = counters.endpoints_away();
+    let away = away.iter().map(|(e, away)| (vec![("endpoint", &**e), ("cause", &*away.code)], 1_u32));
+    page.gauges("endpoint_away", "Endpoints whose deliveries wait for the endpoint's sake, by cause", away)?;
+    let help = "Translations by adapter and end";
+    let mut family = page.0.encode_descriptor("translation_seconds", help, None, MetricType::Histogram)?;
+    for ((adapter, end), seen) in counters.translations() {
+        observed(&mut family, &[("adapter", adapter), ("end", end)], &seen)?;
     }
-    page.head("translation_seconds", "histogram", "Translations by adapter and end.");
-    for ((adapter, end), histogram) in counters.translations() {
-        page.histogram("translation_seconds", &[("adapter", adapter), ("end", end)], &histogram);
-    }
-    page.head("source_items_total", "counter", "Source items by adapter and outcome.");
+    let help = "Source items by adapter and outcome";
+    let mut family = page.0.encode_descriptor("source_items", help, None, MetricType::Counter)?;
     for ((adapter, outcome), count) in counters.source_items() {
-        page.line("source_items_total", &[("adapter", adapter), ("outcome", outcome)], count);
+        let labels = [("adapter", adapter), ("outcome", outcome)];
+        family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
     }
+    Ok(())
 }

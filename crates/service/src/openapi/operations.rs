@@ -36,7 +36,16 @@ pub const OPERATIONS: &[Operation] = &[
         &[200, 503],
         NONE,
     ),
-    ("/metrics", "get", SignedIn, "Counts in Prometheus' text format", "", &["text/plain"], OK, NONE),
+    (
+        "/metrics",
+        "get",
+        SignedIn,
+        "Counts in the OpenMetrics text format, which Prometheus reads",
+        "",
+        &["application/openmetrics-text"],
+        OK,
+        NONE,
+    ),
     ("/openapi.json", "get", Anyone, "This document", "", JSON, OK, NONE),
     ("/messages", "get", SignedIn, "Messages, newest first", "", BOTH, SHOWN, LIST),
     (
