@@ -9,10 +9,9 @@ use sha2::{Digest, Sha256};
 use crate::error::{RecordError, Result};
 use crate::facts::keys::Times;
 use crate::model::Key;
+use crate::outline::Outline;
 use crate::paths::{first_text, patient_of, walk};
 use crate::reference::{is_id, is_type, key_of};
-use crate::sqlite::outline::Outline;
-use crate::sqlite::text::unpacked;
 use crate::{dates, limits, policy};
 
 /// Beginning of a reference within a bundle.
@@ -73,6 +72,17 @@ pub(crate) struct Kept {
 /// The bytes that a text is kept as.
 pub(crate) fn packed(text: String) -> Vec<u8> {
     causeway_pack::pack(text.as_bytes()).unwrap_or_else(|| text.into_bytes())
+}
+
+/// The bytes of a text as it is kept.
+///
+/// # Errors
+/// They are damaged.
+pub(crate) fn unpacked(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    match causeway_pack::is_packed(bytes) {
+        true => causeway_pack::unpack(bytes, limits::BUNDLE_BYTES_MAX),
+        false => Ok(bytes.to_vec()),
+    }
 }
 
 impl Kept {

@@ -13,6 +13,7 @@ mod identity;
 pub mod limits;
 mod matching;
 mod model;
+mod outline;
 mod parameters;
 mod params;
 mod paths;

@@ -13,12 +13,12 @@ use crate::facts::keys::Times;
 use crate::identity::{self, Act};
 use crate::matching::Known;
 use crate::model::{Applied, Key, SourceMessage};
+use crate::outline::Outline;
+use crate::outline::rows::Rows;
 use crate::tables::{Tables, Who};
 use crate::{bundle, limits, policy};
 
-use super::index::Rows;
 use super::labels::Labels;
-use super::outline::Outline;
 use super::text::Text;
 use super::{index, links, logical, people};
 

@@ -3,34 +3,17 @@
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::error::Result;
-use crate::paths::{cut, walk};
-
-use super::index::tokens;
-
-/// Parameter, code, system.
-pub(crate) type Label = (&'static str, String, String);
-
-/// The tags of a resource, in order.
-pub(crate) fn tags(map: &Map<String, Value>) -> Vec<Label> {
-    let mut set = Vec::new();
-    walk(map, "meta.tag", &mut |tag| {
-        tokens(tag, &mut |system, code| set.push(("_tag", cut(code).to_owned(), system.to_owned())));
-    });
-    set.sort_unstable();
-    set.dedup();
-    set
-}
+use crate::outline::Label;
 
 /// Finds and makes sets.
 #[derive(Default)]
 pub(crate) struct Labels(HashMap<Vec<Label>, i64>);
 
 impl Labels {
-    /// The number of a set ([`tags`]); 0 where it is empty.
+    /// The number of a set ([`tags`](crate::outline::tags)); 0 where it is empty.
     pub(crate) fn number(&mut self, db: &Connection, set: Vec<Label>) -> Result<i64> {
         if set.is_empty() {
             return Ok(0);

@@ -6,35 +6,11 @@
 //! guessed.
 
 use rusqlite::{Connection, params};
-use serde_json::{Map, Value};
 
 use crate::error::Result;
-use crate::identity::identifiers_of;
-use crate::params::PATIENT;
-use crate::paths::walk;
 use crate::tables::Identifier;
 
 use super::index;
-
-/// The identifier of the Patient that a resource is about, where it names one and no resource.
-pub(crate) fn identifier_of(map: &Map<String, Value>) -> Option<Identifier> {
-    let mut found = Vec::new();
-    for path in PATIENT {
-        walk(map, path, &mut |value| {
-            let of_patient = value.get("type").and_then(Value::as_str) == Some("Patient");
-            if of_patient && value.get("reference").is_none() {
-                found.extend(value.get("identifier").cloned());
-            }
-        });
-    }
-    let mut holder = Map::new();
-    holder.insert("identifier".to_owned(), Value::Array(found));
-    let known = identifiers_of(&holder);
-    match known.as_slice() {
-        [one] => Some(one.clone()),
-        _ => None,
-    }
-}
 
 /// The Patients that have an identifier, if they are all one person; `own` first where it is one of them.
 pub(crate) fn patient(db: &Connection, identifier: &Identifier, own: &str) -> Result<Option<String>> {

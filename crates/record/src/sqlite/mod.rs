@@ -8,7 +8,6 @@ mod index;
 mod labels;
 mod links;
 mod logical;
-pub(crate) mod outline;
 mod people;
 mod person;
 mod read;
@@ -17,7 +16,7 @@ mod sealing;
 mod search;
 mod snapshot;
 mod summary;
-pub(crate) mod text;
+mod text;
 mod view;
 
 pub use everything::{TextEntry, Texts, Written};

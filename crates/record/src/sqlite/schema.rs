@@ -8,9 +8,11 @@ use serde_json::{Map, Value};
 use crate::error::{RecordError, Result};
 use crate::identity;
 use crate::model::Key;
+use crate::outline::rows::links as reference_rows;
+use crate::outline::tags;
 use crate::tables::Tables;
 
-use super::labels::{self, Labels};
+use super::labels::Labels;
 use super::{index, links, summary, text};
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
@@ -397,10 +399,10 @@ fn number_all(db: &Connection) -> Result<()> {
             (row.get::<_, i64>(0)?, Key::new(row.get::<_, String>(1)?, row.get::<_, String>(2)?));
         let map: Map<String, Value> =
             serde_json::from_str(row.get_ref(3)?.as_str().map_err(|_| RecordError::Damaged)?)?;
-        let set = labels.number(db, labels::tags(&map))?;
+        let set = labels.number(db, tags(&map))?;
         update.execute([rid, set])?;
         // Made anew for each: what it remembers would grow with the record.
-        index::Writer::new(db, HashMap::new())?.write(rid, "", &index::links(&key.kind, &map))?;
+        index::Writer::new(db, HashMap::new())?.write(rid, "", &reference_rows(&key.kind, &map))?;
     }
     Ok(())
 }

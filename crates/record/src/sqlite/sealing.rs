@@ -4,12 +4,12 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::text;
 use causeway_seal::{Checked, Finding, Key, Pages, SealError, check, check_settling, seal_path};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest as _, Sha256};
 
+use crate::bundle::unpacked;
 use crate::error::Result;
 use crate::limits;
 
@@ -290,7 +290,7 @@ pub(super) fn digest(db: &Connection) -> Result<[u8; 32]> {
                     ValueRef::Real(n) => n.to_be_bytes().to_vec(),
                     // What is said, however it is kept; a digest may begin like what is packed.
                     ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-                        text::unpacked(bytes).unwrap_or_else(|_| bytes.to_vec())
+                        unpacked(bytes).unwrap_or_else(|_| bytes.to_vec())
                     }
                 };
                 hash.update((bytes.len() as u64).to_be_bytes());

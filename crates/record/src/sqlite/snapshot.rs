@@ -5,9 +5,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 use serde_json::{Map, Value};
 
+use crate::bundle::unpacked;
 use crate::error::{RecordError, Result};
 
-use super::text::unpacked;
 use super::{people, read};
 
 /// The record as it stood when the snapshot was taken: what is written meanwhile is not seen.

@@ -14,9 +14,10 @@ use crate::facts::related::Related;
 use crate::facts::telling;
 use crate::facts::{self, Telling};
 use crate::model::{ExpectedSource, Key, Notice, SourceSummary, Version};
-use crate::sections::{HEADINGS, section_of};
+use crate::outline::Place;
+use crate::sections::HEADINGS;
 use crate::summary::{self, Change, Part, Show, Summary, SummaryQuery};
-use crate::{dates, demographics, describe, limits, reference};
+use crate::{demographics, describe, limits, reference};
 
 use super::text::Text;
 use super::{people, person, read};
@@ -410,27 +411,6 @@ fn sources(db: &Connection, patients: &[String]) -> Result<Vec<SourceSummary>> {
         key(a).cmp(&key(b))
     });
     Ok(out)
-}
-
-/// What is kept beside a resource so that a page finds it: its part and its time.
-#[derive(Debug)]
-pub(crate) struct Place {
-    /// Empty where it is no entry of its own.
-    pub part: &'static str,
-    /// Beginning of its date in microseconds since 1970; the least number where none is told.
-    pub low: i64,
-    /// Its date, where another resource tells it: a specimen or a report.
-    pub elsewhere: String,
-}
-
-impl Place {
-    pub(crate) fn of(key: &Key, map: &Map<String, Value>, sector: Sector, times: &Times) -> Self {
-        let own = describe::date(map);
-        let elsewhere = if own.is_empty() { times.get(key).to_owned() } else { String::new() };
-        let date = if own.is_empty() { &elsewhere } else { &own };
-        let low = dates::range(date).map_or(i64::MIN, |(low, _)| low);
-        Self { part: section_of(&key.kind, map, sector).unwrap_or(""), low, elsewhere }
-    }
 }
 
 /// Places every resource that is known anew: after a change of the rules, or of a database of before.

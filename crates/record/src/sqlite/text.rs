@@ -4,25 +4,15 @@ use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 
-use crate::bundle::packed;
-use crate::limits;
+use crate::bundle::{packed, unpacked};
 
 /// A text that was read.
 pub(crate) struct Text(pub String);
 
-/// The text of a column's bytes.
-pub(crate) fn unpacked(bytes: &[u8]) -> FromSqlResult<Vec<u8>> {
-    if causeway_pack::is_packed(bytes) {
-        causeway_pack::unpack(bytes, limits::BUNDLE_BYTES_MAX).map_err(FromSqlError::other)
-    } else {
-        Ok(bytes.to_vec())
-    }
-}
-
 impl FromSql for Text {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let bytes = match value {
-            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => unpacked(bytes)?,
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => unpacked(bytes).map_err(FromSqlError::other)?,
             _ => return Err(FromSqlError::InvalidType),
         };
         String::from_utf8(bytes).map(Self).map_err(FromSqlError::other)
