@@ -72,10 +72,8 @@ pub(crate) fn patient(c: &mut Composer<'_>, holder: Element<'_>, fallback: &str)
         }
         let born = person.and_then(|p| p.child("birthTime"));
         match (write::moment(w, born), born.and_then(|b| b.attribute("value"))) {
-            (Some(born), _) => {
-                if !causeway_adapter::birth::is_in_future(w, received, &born.when, born.leaf) {
-                    w.date("birthDate", &born.when, born.leaf);
-                }
+            (Some(born), _) if !causeway_adapter::birth::is_in_future(w, received, &born.when, born.leaf) => {
+                w.date("birthDate", &born.when, born.leaf);
             }
             (None, Some(stated)) if !stated.is_blank() => source_text(w, "birthDate", stated),
             _ => {}
