@@ -122,7 +122,7 @@ const SEGMENTS: [Segment; 31] = [
     ("OBX|1|SN|X^Y^L||^5^^6|mmol/L|||||F", &[r#""5 6 mmol/L""#], &["56"], &["value-type"]),
     ("OBX|1|SN|X^Y^L||approx^5|mmol/L|||||F", &[r#""approx 5 mmol/L""#], &["valueQuantity"], &["value-type"]),
     ("OBX|1|SN|X^Y^L||>=^1,000|mg/L|||||F", &[r#"">= 1,000 mg/L""#], &["valueQuantity"], &["value-type"]),
-    ("OBX|1|SN|X^Y^L||≥^5|mg/L|||||F", &[r#""comparator":">=""#, r#""value":5"#], &["valueString"], &[]),
+    ("OBX|1|SN|X^Y^L||≥^5|mg/L|||||F", &[r#""comparator":">=""#, r#""value":5"#], &["≥"], &[]),
     ("OBX|1|NM|X^Y^L||½|mmol/L|||||F", &[r#""½ mmol/L""#], &["valueQuantity"], &["value-type"]),
     ("OBX|1|NM|X^Y^L||5 mmol/L|mmol/L|||||F", &[r#""5 mmol/L""#], &["mmol/L mmol/L"], &["value-type"]),
     // R4 has no range that ends below where it begins.
