@@ -245,7 +245,7 @@ pub struct TextEntry {
     pub mode: &'static str,
     /// The resource with version and time, and a Patient with the link to its person.
     pub text: String,
-    /// Where in the text its `meta` is, if that is written as most are.
+    /// Where in the text its `meta` is, if that has no version of its own.
     meta: Option<Range<usize>>,
 }
 
@@ -254,11 +254,11 @@ impl TextEntry {
     pub fn of(resource: &Value) -> Self {
         let text = |name: &str| resource[name].as_str().unwrap_or_default();
         let (key, content) = (Key::new(text("resourceType"), text("id")), resource.to_string());
-        let meta = meta_of(&key, &content).map(|(start, end)| start..end + 1);
+        let meta = meta_of(&content).map(|(start, end)| start..end + 1);
         Self { key, mode: "match", text: content, meta }
     }
 
-    /// `meta`, an object, where it is as most are; `None` says nothing of it.
+    /// `meta`, an object, where it is known; `None` says nothing of it.
     pub fn meta(&self) -> Option<&str> {
         self.text.get(self.meta.clone()?)
     }
@@ -525,7 +525,7 @@ impl Found {
     /// The same, written from the text as it is kept. Gives where its `meta` is in what was written, if that is known.
     fn write(&self, db: &Connection, out: &mut Vec<u8>) -> Result<Option<Range<usize>>> {
         let begun = out.len();
-        let meta = if self.key.kind == "Patient" { None } else { meta_of(&self.key, &self.content) };
+        let meta = if self.key.kind == "Patient" { None } else { meta_of(&self.content) };
         let (Some((start, end)), content) = (meta, self.content.as_bytes()) else {
             serde_json::to_writer(out, &self.value(db)?)?;
             return Ok(None);
@@ -543,29 +543,46 @@ impl Found {
     }
 }
 
-/// Where `meta` begins and its members end in the text, if that is written as most are and has no version of its own.
-fn meta_of(key: &Key, content: &str) -> Option<(usize, usize)> {
-    let Key { kind, id } = key;
-    let head = format!(r#"{{"resourceType":"{kind}","id":"{id}","meta":{{"#);
-    let meta = content.strip_prefix(&head)?;
-    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
-    for (at, byte) in meta.bytes().enumerate() {
+/// Where `meta` begins and its members end in the text of a resource, wherever it stands among the resource's own elements, if it
+/// has no version of its own.
+fn meta_of(content: &str) -> Option<(usize, usize)> {
+    let bytes = content.as_bytes();
+    let (mut depth, mut at, mut begun) = (0_usize, 0_usize, None);
+    while let Some(byte) = bytes.get(at) {
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            _ if in_text => {}
-            b'{' | b'[' => depth += 1,
-            b'}' if depth == 0 => {
-                let own = meta.get(..at)?;
-                let versioned = own.contains("\"versionId\":") || own.contains("\"lastUpdated\":");
-                return (!versioned).then_some((head.len() - 1, head.len() + at));
+            b'"' => {
+                let end = end_of_text(bytes, at + 1)?;
+                let named = depth == 1 && begun.is_none() && content.get(at..=end) == Some("\"meta\"");
+                if named && content.get(end + 1..)?.starts_with(":{") {
+                    begun = Some(end + 2);
+                }
+                at = end;
             }
-            b'}' | b']' => depth = depth.checked_sub(1)?,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.checked_sub(1)?;
+                if let Some(start) = begun.filter(|_| depth == 1) {
+                    let own = content.get(start..at)?;
+                    let versioned = own.contains("\"versionId\":") || own.contains("\"lastUpdated\":");
+                    return (!versioned).then_some((start, at));
+                }
+            }
             _ => {}
         }
+        at += 1;
     }
     None
+}
+
+/// Where a string of JSON ends whose text begins here.
+fn end_of_text(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += bytes.get(at..)?.iter().position(|b| matches!(b, b'"' | b'\\'))?;
+        match bytes.get(at)? {
+            b'"' => return Some(at),
+            _ => at += 2,
+        }
+    }
 }
 
 /// The row of a reference's target, unless it is of another person.

@@ -201,6 +201,11 @@ fn everything_is_written_as_it_is_made() {
     let written = s.record.everything_written("p1", "https://x", &[], Some(&first)).unwrap().unwrap();
     assert_eq!(in_pieces(&s.record, written, 1 << 20), made.to_string());
     assert_eq!(made["total"], 7);
+    // Where it stands makes no difference; one that has a version of its own is read.
+    let person = s.record.person_of("p1").unwrap().unwrap();
+    let texts = s.record.texts_of_person(&person).unwrap().unwrap();
+    let unread = texts.entries.iter().filter(|e| e.key.kind == "Observation" && e.meta().is_some());
+    assert_eq!(unread.map(|e| e.key.id.as_str()).collect::<Vec<_>>(), ["o0", "o1", "o3"]);
 }
 
 /// A large answer is written from its rows, piece by piece, and stays what was found: what is taken in meanwhile changes nothing
