@@ -344,6 +344,13 @@ fn text(output: &Output) -> String {
 const ADMISSION: &str = "MSH|^~\\&|PAS|ZV801|EPR|ZV801|20260301101500||ADT^A01^ADT_A01|MOVED1|P|2.4\rEVN|A01|20260301101500\r\
 PID|1||900100^^^ZV801^MR~9990048640^^^NHS^NH||ASHDOWN^Wren||19620411|2\rPV1|1|I|WARD1^^^ZV801||||C1234567^Oak^Ida\r";
 
+/// The record of an exchange holds the one person of [`ADMISSION`].
+async fn one_ashdown(client: &reqwest::Client, base: &str) {
+    let asked = client.get(format!("{base}/fhir/Patient?family=ASHDOWN")).header("Causeway-Sender", "ZV801");
+    let found: Value = asked.send().await.expect("answers").json().await.expect("JSON");
+    assert_eq!(found["entry"].as_array().map(Vec::len), Some(1), "{found:#}");
+}
+
 #[test]
 fn the_command_moves_a_folder_and_the_exchange_goes_on() {
     let Some(server) = server::started() else { return };
@@ -398,16 +405,7 @@ fn the_command_moves_a_folder_and_the_exchange_goes_on() {
         assert_eq!(message(&server.base, &id).await, before);
         assert_eq!(send(&server.base).await["id"], id.as_str(), "the same request, the same answer");
         // The record that lay beside it is used on.
-        let found = client.get(format!("{}/fhir/Patient?family=ASHDOWN", server.base));
-        let found: Value = found
-            .header("Causeway-Sender", "ZV801")
-            .send()
-            .await
-            .expect("answers")
-            .json()
-            .await
-            .expect("JSON");
-        assert_eq!(found["entry"].as_array().map(Vec::len), Some(1), "{found:#}");
+        one_ashdown(&client, &server.base).await;
     });
     // The broker of another machine begins with an empty folder: before it answers, it has what the other had.
     let other = folder.path().join("other");
@@ -423,16 +421,7 @@ fn the_command_moves_a_folder_and_the_exchange_goes_on() {
     }
     runtime.block_on(async {
         let server = Process::serve(&other, &["--config", &settings_text]);
-        let found = client.get(format!("{}/fhir/Patient?family=ASHDOWN", server.base));
-        let found: Value = found
-            .header("Causeway-Sender", "ZV801")
-            .send()
-            .await
-            .expect("answers")
-            .json()
-            .await
-            .expect("JSON");
-        assert_eq!(found["entry"].as_array().map(Vec::len), Some(1), "{found:#}");
+        one_ashdown(&client, &server.base).await;
         assert_eq!(message(&server.base, &id).await["id"], id.as_str());
     });
     // A second time there is no empty database.

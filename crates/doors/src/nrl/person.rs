@@ -107,19 +107,15 @@ pub(super) async fn write(
 async fn events(state: &Shared, reader: &Reader, act: Act, nhs_number: &str) -> Answer<Vec<Event>> {
     let mut event = reader.event(&state.gate, act);
     event.nhs_number = nhs_number.to_owned();
-    let (query, number) =
-        (PersonQuery { text: nhs_number.to_owned(), ..PersonQuery::default() }, nhs_number.to_owned());
-    let (kept_under, patients) = state
-        .blocking(move |s| {
-            let patients = match number.as_str() {
-                "" => Vec::new(),
-                _ => s.gate.shelf.persons(&query)?.patients(),
-            };
-            Ok::<_, Problem>((s.gate.shelf.patient_numbered(&number)?, patients))
-        })
-        .await?;
-    event.patient = kept_under;
+    let query = PersonQuery { text: nhs_number.to_owned(), ..PersonQuery::default() };
+    let number = nhs_number.to_owned();
+    let patients = state.blocking(move |s| -> Answer<Vec<String>> {
+        let shown = match number.as_str() {
+            "" => Vec::new(),
+            _ => s.gate.shelf.persons(&query)?.patients(),
+        };
+        Ok(if shown.is_empty() { vec![s.gate.shelf.patient_numbered(&number)?] } else { shown })
+    });
     let of = |patient: String| Event { patient, ..event.clone() };
-    let events: Vec<Event> = patients.into_iter().map(of).collect();
-    Ok(if events.is_empty() { vec![event] } else { events })
+    Ok(patients.await?.into_iter().map(of).collect())
 }
