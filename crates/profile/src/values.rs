@@ -160,7 +160,10 @@ impl<'a> Walker<'a> {
             self.tell(Severity::Error, rule, text, about());
         } else if kind.code != "Quantity" {
             let text = format!("a code from the required value set {name} is missing");
-            self.tell(Severity::Error, rule, text, about());
+            // An outermost set bounds the codes that may stand there; text alone is what the weaker binding around it allows.
+            let words = binding.strength == Strength::Max && value.get("text").is_some();
+            let severity = if words { Severity::Warning } else { Severity::Error };
+            self.tell(severity, rule, text, about());
         }
     }
 

@@ -26,6 +26,9 @@ impl Definitions {
     /// A report with one error where the document is not well-formed XML or its root is no FHIR resource.
     pub fn from_xml(&self, xml: &[u8]) -> Result<Value, Report> {
         let mut ledger = Ledger::default();
+        if let Some(report) = not_xml(xml) {
+            return Err(report);
+        }
         let decoded = decode(xml).map_err(|e| refusal(xml, &e))?;
         let document = Document::parse(&decoded, &mut ledger).map_err(|e| refusal(xml, &e))?;
         Ok(Reader { defs: self, xml, found: Vec::new() }.root(document.root()))
@@ -36,6 +39,9 @@ impl Definitions {
         if xml.len() > crate::limits::MAX_BYTES {
             let text = format!("the document is larger than {} bytes", crate::limits::MAX_BYTES);
             return Report::refusal("r4/size", text);
+        }
+        if let Some(report) = not_xml(xml) {
+            return report;
         }
         let mut ledger = Ledger::default();
         let decoded = match decode(xml) {
@@ -56,6 +62,22 @@ impl Definitions {
         settle(xml, &offsets, &mut report.findings);
         report
     }
+}
+
+/// What XML 1.0 has nowhere (2.2: control characters) or not there (2.8: anything before the declaration), which our reader of
+/// other formats lets pass.
+fn not_xml(xml: &[u8]) -> Option<Report> {
+    let body = xml.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(xml);
+    let head = body.trim_ascii_start();
+    let (offset, why) = if head.len() < body.len() && head.starts_with(b"<?xml") {
+        (0, "declaration-late")
+    } else {
+        let wrong = |b: &u8| *b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r');
+        (xml.iter().position(wrong)?, "control-character")
+    };
+    let mut report = Report::refusal("r4/xml", format!("not readable as XML ({why})"));
+    settle(xml, &[offset], &mut report.findings);
+    Some(report)
 }
 
 fn refusal(xml: &[u8], error: &causeway_xml::XmlError) -> Report {
@@ -130,6 +152,9 @@ impl Reader<'_> {
         let name = element.name();
         let mut object = Map::new();
         object.insert("resourceType".to_owned(), Value::String(name.to_owned()));
+        if element.children().next().is_none() {
+            self.error(path, "r4/empty", "a resource must not be empty");
+        }
         if let Some(ty) = self.defs.base.resource(name) {
             self.members(element, ty, path, &mut object);
         }
@@ -164,6 +189,10 @@ impl Reader<'_> {
                 group.push(next);
             }
             let place = format!("{path}.{name}");
+            let attribute = name == "id" || (name == "url" && known.name == "Extension");
+            if attribute && known.kind != Kind::Resource {
+                self.error(&place, "r4/xml-attribute", format!("{name} is an attribute here, no element"));
+            }
             let Some(key) = known.keys.get(name) else {
                 object.insert(name.to_owned(), Value::Object(Map::new()));
                 continue;
@@ -380,6 +409,20 @@ mod tests {
         has("<multipleBirthInteger value=\"two\"/>", "r4/type", 2);
         has("<contained/>", "r4/xml-resource", 2);
         has("<a:gender xmlns:a=\"urn:other\" value=\"male\"/>", "r4/xml-namespace", 2);
+        has("<name><id value=\"n\"/><text value=\"x\"/></name>", "r4/xml-attribute", 2);
+        has(
+            "<extension><url value=\"http://example.org/x\"/><valueCode value=\"x\"/></extension>",
+            "r4/xml-attribute",
+            2,
+        );
+        has("<contained><Organization/></contained>", "r4/empty", 2);
+        has("\n<name><text value=\"\u{1}\"/></name>", "r4/xml", 3);
+        let late = b" <?xml version=\"1.0\"?><Patient xmlns=\"http://hl7.org/fhir\"><active value=\"true\"/></Patient>";
+        for (body, rule) in [(&late[..], Some("r4/xml")), (&late[1..], None)] {
+            let report = Definitions::r4().check_xml(body, &crate::Options::default());
+            assert_eq!(report.findings.first().map(|f| f.rule.as_str()), rule);
+            assert_eq!(Definitions::r4().from_xml(body).is_err(), rule.is_some());
+        }
         assert_eq!(rules("<birthDate value=\"2001\"/>"), []);
         let broken = Definitions::r4().check_xml(
             b"<Patient xmlns=\"http://hl7.org/fhir\"><name></Patient>",

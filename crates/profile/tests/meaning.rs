@@ -120,6 +120,7 @@ fn code_lists_agree_with_themselves_and_with_others() {
         &system,
         &[
             ("/count", json!(3), "r4/code-system-count"),
+            ("/content", json!("not-present"), "r4/code-system-content"),
             ("/supplements", json!("https://care.example/other"), "r4/code-system-supplement"),
             ("/url", json!("local"), "r4/canonical-absolute"),
         ],
@@ -325,4 +326,49 @@ fn a_search_finds_what_was_asked_for() {
     included["link"][0]["url"] = json!("https://care.example/fhir/Group?code=x");
     included["entry"][0]["search"]["mode"] = json!("include");
     assert_eq!(errors(&check(&included)), Vec::<&str>::new());
+}
+
+/// An outermost value set bounds which codes may stand there; whether there is one is the weaker binding's matter.
+#[test]
+fn text_alone_is_told_and_taken_where_only_the_outermost_set_is_bound() {
+    let speaks =
+        |language: Value| json!({"resourceType": "Patient", "communication": [{"language": language}]});
+    let of = |language: Value| {
+        let found = Definitions::r4().check_value(&speaks(language), &Options::default()).findings;
+        found.into_iter().map(|f| (f.severity, f.rule)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(json!({"text": "Welsh"})), [(Severity::Warning, "r4/binding-required".to_owned())]);
+    let coded = |code: &str| json!({"coding": [{"system": "urn:ietf:bcp:47", "code": code}]});
+    assert_eq!(of(coded("cy")), []);
+    assert_eq!(of(coded("no language")), [(Severity::Error, "r4/binding-required".to_owned())]);
+}
+
+/// The definitions are HL7's own: what a vendor's copy of them adds or changes is not part of R4.
+#[test]
+fn the_base_is_that_of_hl7_and_nothing_is_added() {
+    let study =
+        |key: &str, value: Value| json!({"resourceType": "ResearchStudy", "status": "active", key: value});
+    for (resource, rule) in [
+        (study("title", json!("x")), None),
+        (study("label", json!([{"value": "x"}])), Some("r4/unknown-element")),
+        (study("whyStopped", json!({"text": "x"})), Some("r4/unknown-element")),
+        (json!({"resourceType": "Patient", "meta": {"deleted": true}}), Some("r4/unknown-element")),
+        (
+            json!({"resourceType": "Binary", "contentType": "text/plain", "url": "https://care.example"}),
+            Some("r4/unknown-element"),
+        ),
+        (json!({"resourceType": "DetectedIssue", "status": "registered"}), None),
+        (json!({"resourceType": "DetectedIssue", "status": "mitigated"}), Some("r4/binding-required")),
+        (
+            json!({"resourceType": "EvidenceVariable", "status": "draft",
+            "characteristic": [{"definitionCodeableConcept": {"text": "x"}, "participantEffectivePeriod": {"start": "2026"}}]}),
+            None,
+        ),
+        (json!({"resourceType": "EvidenceVariable", "status": "draft"}), Some("r4/cardinality-min")),
+    ] {
+        let found = Definitions::r4().check_value(&resource, &Options::default()).findings;
+        let rules: Vec<_> =
+            found.iter().filter(|f| f.severity == Severity::Error).map(|f| f.rule.as_str()).collect();
+        assert_eq!(rules.first().copied(), rule, "{resource}: {found:?}");
+    }
 }

@@ -296,6 +296,9 @@ fn invariants() {
     };
     passes(&text("<p>ok</p>"));
     finds(&text("<script>x</script>"), "inv/txt-1", "Patient.text");
+    // HTML 4.0, section 9.4, is left out of what R4 allows.
+    finds(&text("<p><ins>x</ins></p>"), "inv/txt-1", "Patient.text");
+    finds(&text("<p><del>x</del></p>"), "inv/txt-1", "Patient.text");
     finds(&text(" "), "inv/txt-2", "Patient.text");
     let immunisation = json!({
         "resourceType": "Immunization",
@@ -320,6 +323,8 @@ fn references() {
     passes(&contained);
     let unused = with(&observation(), "", "contained", json!([{"resourceType": "Patient", "id": "c"}]));
     finds(&unused, "inv/dom-3", "Observation.contained[0]");
+    let twice = json!([{"resourceType": "Patient", "id": "c"}, {"resourceType": "Patient", "id": "c"}]);
+    finds(&with(&to("#c"), "", "contained", twice), "r4/contained-id", "Observation.contained[1]");
     let wrong = with(&to("#c"), "", "contained", json!([{"resourceType": "Medication", "id": "c"}]));
     finds(&wrong, "r4/reference-target", "Observation.subject.reference");
     finds(

@@ -52,8 +52,6 @@ const ELEMENTS: &[&str] = &[
     "var",
     "bdo",
     "kbd",
-    "ins",
-    "del",
 ];
 
 const ATTRIBUTES: &[&str] = &[

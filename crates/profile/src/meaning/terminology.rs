@@ -21,6 +21,14 @@ impl<'a> Walker<'a> {
             }),
             _ => {}
         }
+        if content == Some("not-present") && items(object, "concept").next().is_some() {
+            self.at(Step::Name("concept"), |w| {
+                w.error(
+                    "r4/code-system-content",
+                    "the code system says that it holds no concepts (content not-present), and holds some",
+                )
+            });
+        }
         if content == Some("complete")
             && let Some(stated) = object.get("count").and_then(Value::as_u64)
             && stated != concepts(object, 0)

@@ -7,7 +7,7 @@ use crate::profiles::{Node, Profile};
 use crate::report::{Severity, Step};
 use serde_json::Value;
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A resource that may hold contained resources.
 pub(crate) struct Container<'a> {
@@ -284,6 +284,7 @@ impl<'a> Walker<'a> {
     pub(crate) fn close_container(&mut self, object: &'a Object) {
         let Some(container) = self.containers.pop() else { return };
         let Some(list) = object.get("contained").and_then(Value::as_array) else { return };
+        let mut ids = HashSet::new();
         for (number, resource) in list.iter().enumerate() {
             self.steps.push(Step::Name("contained"));
             self.steps.push(Step::Index(number));
@@ -300,6 +301,9 @@ impl<'a> Walker<'a> {
             match resource.get("id").and_then(Value::as_str) {
                 None => self.error("r4/contained-id", "a contained resource must have an id"),
                 Some(id) => {
+                    if !ids.insert(id) {
+                        self.error("r4/contained-id", "another contained resource has this id too");
+                    }
                     let used = container.contained.get(id).is_some_and(|(_, _, used)| used.get());
                     if !used && !refers_to_container(resource, 0) {
                         self.error("inv/dom-3", "nothing refers to the contained resource");
