@@ -117,6 +117,9 @@ impl Caller {
         {
             return Err(forbidden("the token belongs to another organisation than the client certificate"));
         }
+        if holder.is_none() && bearer.is_some_and(Organisation::names_certificate) {
+            return Err(forbidden("the organisation's client certificate must be shown beside its token"));
+        }
         if let Some(organisation) = holder.or(bearer) {
             if claimed.is_some_and(|code| !code.eq_ignore_ascii_case(&organisation.code)) {
                 return Err(forbidden(

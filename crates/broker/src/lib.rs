@@ -15,6 +15,7 @@ pub mod limits;
 pub mod maintenance;
 pub mod person;
 pub mod pipeline;
+pub mod retain;
 pub mod rules;
 pub mod settings;
 pub mod state;

@@ -69,6 +69,11 @@ pub const ANSWERED_WAIT_MS: u64 = 250;
 pub const TRANSLATE_WORKERS: usize = 2;
 /// Whole records and whole accounts that are read at a time: each may take a hundred megabytes.
 pub const HEAVY_READS: usize = 4;
+/// Uploads in chunks that one organisation may have unfinished: a mailbox client sends a few files at a time.
+pub const UPLOADS_OF_ONE_ORGANISATION: u64 = 64;
+/// Bytes of the chunks of all of them (4 GiB: four of the largest messages). Above it none may be begun; those that are begun
+/// may bring as much as one more message.
+pub const UPLOAD_BYTES_OF_ONE_ORGANISATION: u64 = 4 << 30;
 /// Hours that a message of several parts waits for the missing ones before a person is asked. The parts
 /// of a GP record may come days apart, over a weekend and bank holidays.
 pub const PARTS_WAIT_HOURS: i64 = 240;

@@ -9,13 +9,30 @@ use tokio_util::sync::CancellationToken;
 
 use crate::evidence;
 use crate::limits::MAINTENANCE_SECONDS;
+use crate::retain;
+use crate::settings::Retention;
 use crate::state::{AppState, Shared};
 
-/// One full round at the clock's time. Call it after time travel.
+/// One full round at the clock's time, with what is done once a day. Call it after time travel.
 ///
 /// # Errors
-/// What the engine says.
+/// What the engine or the record says.
 pub fn run_once(state: &AppState) -> Result<(), EngineError> {
+    round(state)?;
+    daily(state)
+}
+
+/// Ends what outlived its retention: looks at every person.
+fn daily(state: &AppState) -> Result<(), EngineError> {
+    let ended = retain::end(state, &state.config.retention, state.clock.now())?;
+    if ended != retain::Ended::default() {
+        let retain::Ended { records, audit } = ended;
+        tracing::info!(records, audit_entries = audit, "what outlived its retention was deleted");
+    }
+    Ok(())
+}
+
+fn round(state: &AppState) -> Result<(), EngineError> {
     let now = state.clock.now();
     while !state.engine.expire(now)?.is_empty() {}
     while !state.engine.sweep_overdue(now)?.is_empty() {}
@@ -37,9 +54,13 @@ pub fn run_once(state: &AppState) -> Result<(), EngineError> {
 /// Rounds until `stop`.
 pub async fn run(state: Shared, stop: CancellationToken) {
     let pause = Duration::from_secs(MAINTENANCE_SECONDS);
+    let mut done = None;
     loop {
-        if state.blocking(run_once).await.is_err() {
-            tracing::warn!("maintenance round failed");
+        let today = Retention::before(0, state.clock.now());
+        let done_today = done.is_some() && done == today;
+        match state.blocking(if done_today { round } else { run_once }).await {
+            Ok(()) => done = today,
+            Err(_) => tracing::warn!("maintenance round failed"),
         }
         tokio::select! {
             () = stop.cancelled() => return,

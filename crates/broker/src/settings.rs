@@ -65,13 +65,47 @@ impl Settings {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
-    /// Days after which a message's content and translation are deleted. Facts, audit trail and record stay.
+    /// Days after which a message's content and translation are deleted. Its facts stay.
     pub messages_days: u32,
+    /// Days after the last message about a person after which the person's record ends; 0: never.
+    pub record_days: u32,
+    /// Days after which entries of the audit trail are deleted; 0: never.
+    pub audit_days: u32,
+}
+
+impl Retention {
+    /// What of it would delete something before what rests on it, in words.
+    pub fn wrong(&self) -> Option<String> {
+        let Self { messages_days, record_days, audit_days } = *self;
+        if record_days > 0 && record_days < messages_days {
+            return Some(format!(
+                "retention.record_days ({record_days}) is below messages_days ({messages_days}): a record would end before the \
+                 messages that it is made of"
+            ));
+        }
+        // As long as the record that it is evidence of (IG-22).
+        if audit_days > 0 && (record_days == 0 || audit_days < record_days) {
+            let record = if record_days == 0 { "for ever".to_owned() } else { format!("{record_days} days") };
+            return Some(format!(
+                "retention.audit_days ({audit_days}): the audit trail is evidence of the record, which is kept {record}; keep it \
+                 at least as long"
+            ));
+        }
+        None
+    }
+
+    /// The time before which what is kept so many days is over: midnight (UTC), so that it changes once a day.
+    pub fn before(days: u32, now: jiff::Timestamp) -> Option<jiff::Timestamp> {
+        let day = 24 * 3_600;
+        let midnight = now.as_second().div_euclid(day) * day;
+        jiff::Timestamp::from_second(midnight - i64::from(days) * day).ok()
+    }
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { messages_days: u32::try_from(causeway_exchange::limits::RETENTION_DAYS).unwrap_or(u32::MAX) }
+        let days = u32::try_from(causeway_exchange::limits::RETENTION_DAYS).unwrap_or(u32::MAX);
+        Self { messages_days: days, record_days: 0, audit_days: 0 }
     }
 }
 
@@ -103,6 +137,10 @@ pub struct Limits {
     pub rate_per_second: u32,
     /// Requests at once before the rate counts.
     pub rate_burst: u32,
+    /// Uploads in chunks that one organisation may have unfinished; 0 is no limit.
+    pub uploads: u64,
+    /// Bytes of the chunks of all of them; 0 is no limit.
+    pub upload_bytes: u64,
     /// Seconds to wait for a translation.
     pub sync_wait_seconds: u64,
     /// Translations side by side.
@@ -141,6 +179,8 @@ impl Default for Limits {
             organisation_requests: host::REQUESTS_OF_ONE_ORGANISATION,
             rate_per_second: 0,
             rate_burst: 200,
+            uploads: limits::UPLOADS_OF_ONE_ORGANISATION,
+            upload_bytes: limits::UPLOAD_BYTES_OF_ONE_ORGANISATION,
             sync_wait_seconds: limits::SYNC_WAIT_SECONDS,
             translate_workers: limits::TRANSLATE_WORKERS,
             heavy_reads: limits::HEAVY_READS,

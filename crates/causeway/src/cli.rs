@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use causeway_core::{Issue, IssueCode, Severity};
+use causeway_host::tls;
 use causeway_service::state::Adapters;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
@@ -376,7 +377,16 @@ pub struct TranslatorArgs {
     /// File with a secret that the broker must show (`serve --translator-secret-file`); made where it is not there.
     #[arg(long, value_name = "FILE", env = "CAUSEWAY_TRANSLATOR_SECRET_FILE")]
     secret_file: Option<PathBuf>,
-    /// Listen on an address that other machines reach without asking for a secret.
+    /// PEM file with the certificate that the broker is shown: then TLS is spoken.
+    #[arg(long, value_name = "FILE", requires = "key", env = "CAUSEWAY_TRANSLATOR_CERTIFICATE")]
+    certificate: Option<PathBuf>,
+    /// PEM file with its private key.
+    #[arg(long, value_name = "FILE", requires = "certificate", env = "CAUSEWAY_TRANSLATOR_KEY")]
+    key: Option<PathBuf>,
+    /// PEM file with the authority whose certificate the broker must show (mutual TLS).
+    #[arg(long, value_name = "FILE", requires = "certificate", env = "CAUSEWAY_TRANSLATOR_CLIENT_CA")]
+    client_ca: Option<PathBuf>,
+    /// Listen on an address that other machines reach without asking for a secret or a certificate.
     #[arg(long)]
     without_secret: bool,
     /// Read one request from standard input, answer on standard output, and end (the broker does this by itself, for a
@@ -463,7 +473,10 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
             process::start_process(false);
             rebuild::run(&args, adapters, runtime)
         }
-        Command::Retention(args) => retention::run(&args),
+        Command::Retention(args) => {
+            process::start_process(false);
+            retention::run(&args, adapters, runtime)
+        }
         Command::Erase(args) => {
             process::start_process(false);
             retention::erase(&args, adapters, runtime)
@@ -504,15 +517,25 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
             process::start_process(true);
             let secret = args.secret_file.as_deref().map(remote::secret_made).transpose()?;
             if secret.is_none()
+                && args.client_ca.is_none()
                 && !args.without_secret
                 && !causeway_service::exposure::is_loopback(&args.listen)
             {
                 return Err(format!(
-                    "{} is reached from other machines: give --secret-file FILE, or --without-secret if that is meant",
+                    "{} is reached from other machines: give --secret-file FILE or --client-ca FILE, or --without-secret if that is meant",
                     args.listen
                 ));
             }
-            let serving = translator::run(adapters, &args.listen, secret, serve::asked_to_end());
+            let tls = args.certificate.zip(args.key).map(|(certificate, key)| tls::Settings {
+                certificate,
+                key,
+                client_ca: args.client_ca,
+                // Who only asks whether it is well shows none: `translate` is what needs it.
+                client_required: false,
+                mllp: false,
+            });
+            let asked = translator::Asked { secret, tls };
+            let serving = translator::run(adapters, &args.listen, asked, serve::asked_to_end());
             runtime()?.block_on(serving).map_err(|e| format!("{}: {e}", args.listen))?;
             Ok(0)
         }

@@ -212,7 +212,7 @@ async fn prepare(options: &Options, data: PathBuf) -> Result<serve::Ready, Strin
         organisations: organisations(),
         routes: routes.clone(),
         // Its clock goes on to today: what the story began with is shown all the same.
-        retention: Retention { messages_days: DAYS_KEPT },
+        retention: Retention { messages_days: DAYS_KEPT, ..Retention::default() },
         providers: providers(listen),
         ..Config::default()
     };

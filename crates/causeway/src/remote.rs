@@ -2,6 +2,7 @@
 //! each input. Detection and the joining of parts are cheap and stay with the broker; translation is what may be
 //! slow or hungry, and what is scaled out.
 
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -78,21 +79,61 @@ pub fn secret_made(file: &std::path::Path) -> Result<String, String> {
     secret(file)
 }
 
-/// The same adapters, translating at a URL, with the secret that it asks for. They live as long as the process.
+/// What a translator is shown and whom it is believed to be.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// The secret that it asks for.
+    pub secret: Option<String>,
+    /// PEM file with the authority that signed its certificate.
+    pub authority: Option<PathBuf>,
+    /// PEM files with the certificate that it asks for, and its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+impl Shown {
+    fn authorities(&self) -> Result<Vec<reqwest::Certificate>, String> {
+        let Some(file) = &self.authority else { return Ok(Vec::new()) };
+        let pem = std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
+        reqwest::Certificate::from_pem_bundle(&pem)
+            .map_err(|_| format!("{}: no certificates are in it", file.display()))
+    }
+
+    fn identity(&self) -> Result<Option<reqwest::Identity>, String> {
+        let Some((certificate, key)) = &self.identity else { return Ok(None) };
+        let mut pem = Vec::new();
+        for file in [certificate, key] {
+            pem.extend(std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?);
+            pem.push(b'\n');
+        }
+        let identity = reqwest::Identity::from_pem(&pem);
+        identity.map(Some).map_err(|_| {
+            format!("{} and {}: no certificate with its key", certificate.display(), key.display())
+        })
+    }
+}
+
+/// The same adapters, translating at a URL. They live as long as the process.
 ///
 /// # Errors
-/// Where no HTTP client can be made.
+/// Where no HTTP client can be made: a file can't be read, or an https address has no authority.
 pub fn adapters(
     local: &'static [&'static dyn Adapter],
     url: &str,
-    secret: Option<&str>,
+    shown: &Shown,
     runtime: &tokio::runtime::Handle,
 ) -> Result<Elsewhere, String> {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .tls_certs_only([])
+    if url.starts_with("https:") && shown.authority.is_none() {
+        return Err(format!("{url}: give the authority of its certificate (--translator-ca FILE)"));
+    }
+    let mut builder = reqwest::Client::builder().no_proxy().tls_certs_only(shown.authorities()?);
+    if let Some(identity) = shown.identity()? {
+        builder = builder.identity(identity);
+    }
+    let client = builder
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
+        // Before the translator ends an idle connection: a request must not meet its end.
+        .pool_idle_timeout(Duration::from_secs(5))
         .timeout(Duration::from_secs(TRANSLATE_SECONDS_MAX))
         .build()
         .map_err(|e| e.to_string())?;
@@ -101,7 +142,7 @@ pub fn adapters(
     let leg = |alone| Leg::Shared {
         url: url.clone(),
         client: client.clone(),
-        secret: secret.map(str::to_owned),
+        secret: shown.secret.clone(),
         runtime: runtime.clone(),
         turn: turn.clone(),
         alone,

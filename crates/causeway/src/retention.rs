@@ -1,18 +1,20 @@
 //! `causeway retention` and `causeway erase`: data that end.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use causeway_broker::retain;
 use causeway_exchange::{Configuration as _, EngineError, HOLD, HOLD_ALL, MessageId, Operation as _};
-use causeway_service::config::Config;
+use causeway_service::config::{Config, Retention};
 use causeway_service::state::Adapters;
 use causeway_store::{Options, Reader, Store};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::keep::{EXCHANGE, embedded, said};
+use crate::keep::{EXCHANGE, RECORD, embedded, said};
 use crate::process::print;
-use crate::rebuild;
+use crate::{rebuild, serve};
 
 /// Who does it, in the audit trail.
 const ACTOR: &str = "operator";
@@ -22,10 +24,14 @@ const LISTED: usize = 20;
 /// Arguments of `retention`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Without --apply this only says what would be deleted. A running exchange deletes by itself, once a minute, by \
-retention.messages_days of its configuration; --apply is for one that does not run.\n\n\
-A message's content and translation are deleted; its facts, timeline and audit entries stay, and the record keeps what it told. \
-Nothing is deleted that something waits for, or that a hold is on."
+    after_help = "Without --apply this only says what would be deleted. A running exchange deletes by itself, by the table retention \
+of its configuration; --apply is for one that does not run.\n\n\
+messages_days: a message's content and translation are deleted; its facts, timeline and audit entries stay, and the record keeps \
+what it told.\n\
+record_days: the record of a person of whom no message told anything for so long is deleted, with all its versions.\n\
+audit_days: entries of the audit trail are deleted; the rest goes on from the hash of the last one that went.\n\n\
+Nothing is deleted that something waits for, or that a hold is on. Who has a hold on one message keeps the record of whom it \
+told of, and the whole audit trail."
 )]
 pub struct RetentionArgs {
     /// Folder that the exchange keeps its data in.
@@ -37,6 +43,12 @@ pub struct RetentionArgs {
     /// Days that a message's content is kept, in place of the configuration's.
     #[arg(long, value_name = "DAYS")]
     messages_days: Option<u32>,
+    /// Days after the last message about a person after which the person's record ends, in place of the configuration's.
+    #[arg(long, value_name = "DAYS")]
+    record_days: Option<u32>,
+    /// Days that entries of the audit trail are kept, in place of the configuration's.
+    #[arg(long, value_name = "DAYS")]
+    audit_days: Option<u32>,
     /// Delete what is due.
     #[arg(long, conflicts_with_all = ["hold", "release"])]
     apply: bool,
@@ -100,7 +112,11 @@ fn open(data: &Path) -> Result<Store, String> {
 ///
 /// # Errors
 /// A sentence that says what could not be done.
-pub fn run(args: &RetentionArgs) -> Result<u8, String> {
+pub fn run(
+    args: &RetentionArgs,
+    adapters: Adapters,
+    runtime: fn() -> Result<tokio::runtime::Runtime, String>,
+) -> Result<u8, String> {
     let data = &args.data;
     let exchange = embedded(data)?;
     let now = Timestamp::now();
@@ -110,34 +126,22 @@ pub fn run(args: &RetentionArgs) -> Result<u8, String> {
             args.hold.as_ref().map(|_| json!({"reason": reason, "since": now.to_string()}).to_string());
         return hold(data, key, document.as_deref(), now);
     }
-    let configured = config(args.config.as_deref())?.retention.messages_days;
-    let days = args.messages_days.unwrap_or(configured);
-    let keep = SignedDuration::from_hours(24 * i64::from(days));
-    let before = now.checked_sub(keep).map_err(|_| "so many days are before time began".to_owned())?;
-    let reader = Reader::open(&exchange).map_err(|e| said(data, &e))?;
-    let due = reader.due(before).map_err(|e| said(data, &e))?;
-    let holds = reader.holds().map_err(|e| said(data, &e))?;
-    drop(reader);
-    print(&format!(
-        "content of messages is kept {days} days: {} are due (received before {before}); {} are on hold, {} are waited for\n",
-        due.messages.len(),
-        due.held,
-        due.waiting
-    ));
-    for (key, document) in holds {
-        print(&format!("hold on {}: {document}\n", if key == HOLD_ALL { "all messages" } else { &key }));
+    let mut config = config(args.config.as_deref())?;
+    config.data_directory.clone_from(data);
+    let policy = &mut config.retention;
+    policy.messages_days = args.messages_days.unwrap_or(policy.messages_days);
+    policy.record_days = args.record_days.unwrap_or(policy.record_days);
+    policy.audit_days = args.audit_days.unwrap_or(policy.audit_days);
+    if let Some(wrong) = policy.wrong() {
+        return Err(wrong);
     }
-    for (id, at) in due.messages.iter().take(LISTED) {
-        let at = Timestamp::from_microsecond(*at).unwrap_or_default();
-        print(&format!("  {id} received {at}\n"));
-    }
-    if let Some(more) = due.messages.len().checked_sub(LISTED).filter(|n| *n > 0) {
-        print(&format!("  and {more} more\n"));
-    }
+    let keep = SignedDuration::from_hours(24 * i64::from(policy.messages_days));
+    say_due(data, &exchange, policy, keep, now)?;
     if !args.apply {
         print("nothing was deleted; --apply deletes\n");
         return Ok(0);
     }
+    let policy = policy.clone();
     let store = open(data)?;
     let mut deleted = 0;
     loop {
@@ -146,8 +150,87 @@ pub fn run(args: &RetentionArgs) -> Result<u8, String> {
             count => deleted += count,
         }
     }
-    print(&format!("{deleted} deleted\n"));
+    drop(store);
+    let ended = runtime()?.block_on(async {
+        let (state, _record) = serve::open_both(config, adapters)?;
+        state.blocking(move |state| retain::end(state, &policy, now)).await.map_err(|e| e.text)
+    })?;
+    print(&format!(
+        "{deleted} messages, {} records of persons and {} entries of the audit trail deleted\n",
+        ended.records, ended.audit
+    ));
     Ok(0)
+}
+
+/// Says what is due.
+fn say_due(
+    data: &Path,
+    exchange: &Path,
+    policy: &Retention,
+    keep: SignedDuration,
+    now: Timestamp,
+) -> Result<(), String> {
+    let before = now.checked_sub(keep).map_err(|_| "so many days are before time began".to_owned())?;
+    let reader = Reader::open(exchange).map_err(|e| said(data, &e))?;
+    let due = reader.due(before).map_err(|e| said(data, &e))?;
+    let holds = reader.holds().map_err(|e| said(data, &e))?;
+    print(&format!(
+        "content of messages is kept {} days: {} are due (received before {before}); {} are on hold, {} are waited for\n",
+        policy.messages_days,
+        due.messages.len(),
+        due.held,
+        due.waiting
+    ));
+    say_some(due.messages.iter().map(|(id, at)| {
+        let at = Timestamp::from_microsecond(*at).unwrap_or_default();
+        format!("{id} received {at}")
+    }));
+    match Retention::before(policy.record_days, now).filter(|_| policy.record_days > 0) {
+        None => print("records of persons are kept for ever (retention.record_days)\n"),
+        Some(before) => {
+            let keys: BTreeSet<String> = holds.iter().map(|(key, _)| key.clone()).collect();
+            let mut due =
+                causeway_record::due(&data.join(RECORD), before, &keys).map_err(|e| said(data, &e))?;
+            if keys.contains(HOLD_ALL) {
+                due.held += u64::try_from(due.persons.len()).unwrap_or(u64::MAX);
+                due.persons.clear();
+            }
+            print(&format!(
+                "records of persons are kept {} days after the last message: {} are due (nothing told since {before}); {} are on \
+                 hold\n",
+                policy.record_days,
+                due.persons.len(),
+                due.held
+            ));
+            say_some(due.persons.iter().map(|p| format!("person {} last told of {}", p.person, p.last)));
+        }
+    }
+    match Retention::before(policy.audit_days, now).filter(|_| policy.audit_days > 0) {
+        None => print("the audit trail is kept for ever (retention.audit_days)\n"),
+        Some(before) => {
+            let (count, held) = reader.audit_due(before).map_err(|e| said(data, &e))?;
+            let held = if held { "; a hold keeps them all" } else { "" };
+            let days = policy.audit_days;
+            print(&format!(
+                "the audit trail is kept {days} days: {count} entries are due (written before {before}){held}\n"
+            ));
+        }
+    }
+    for (key, document) in holds {
+        print(&format!("hold on {}: {document}\n", if key == HOLD_ALL { "all messages" } else { &key }));
+    }
+    Ok(())
+}
+
+/// The first of a list, one a line, and how many more there are.
+fn say_some(all: impl ExactSizeIterator<Item = String>) {
+    let more = all.len().saturating_sub(LISTED);
+    for one in all.take(LISTED) {
+        print(&format!("  {one}\n"));
+    }
+    if more > 0 {
+        print(&format!("  and {more} more\n"));
+    }
 }
 
 fn hold(data: &Path, key: &str, document: Option<&str>, now: Timestamp) -> Result<u8, String> {

@@ -36,6 +36,15 @@ pub struct ServeArgs {
     /// File with the secret that the translator asks for.
     #[arg(long, value_name = "FILE", env = "CAUSEWAY_TRANSLATOR_SECRET_FILE", requires = "translator")]
     translator_secret_file: Option<PathBuf>,
+    /// PEM file with the authority that signed the translator's certificate, for an https address.
+    #[arg(long, value_name = "FILE", env = "CAUSEWAY_TRANSLATOR_CA", requires = "translator")]
+    translator_ca: Option<PathBuf>,
+    /// PEM file with the certificate that the translator asks for (mutual TLS).
+    #[arg(long, value_name = "FILE", env = "CAUSEWAY_TRANSLATOR_CERTIFICATE", requires = "translator_key")]
+    translator_certificate: Option<PathBuf>,
+    /// PEM file with its private key.
+    #[arg(long, value_name = "FILE", env = "CAUSEWAY_TRANSLATOR_KEY", requires = "translator_certificate")]
+    translator_key: Option<PathBuf>,
     /// Print the configuration with every key and its comment, and end.
     #[arg(long)]
     print_config: bool,
@@ -152,12 +161,16 @@ pub fn run(args: &ServeArgs, adapters: Adapters) -> Result<u8, String> {
         return Ok(checked(&given, adapters));
     }
     crate::process::start_logs(true, args.log.is_human());
-    let secret = args.translator_secret_file.as_deref().map(remote::secret).transpose()?;
+    let shown = remote::Shown {
+        secret: args.translator_secret_file.as_deref().map(remote::secret).transpose()?,
+        authority: args.translator_ca.clone(),
+        identity: args.translator_certificate.clone().zip(args.translator_key.clone()),
+    };
     runtime()?.block_on(async {
         let Elsewhere { all, suspects } = match &args.translator {
             None => Elsewhere { all: adapters, suspects: remote::isolated(adapters) },
             Some(url) => {
-                remote::adapters(adapters, url, secret.as_deref(), &tokio::runtime::Handle::current())?
+                remote::adapters(adapters, url, &shown, &tokio::runtime::Handle::current())?
             }
         };
         let findings = |endpoints: &[String]| match given.findings(adapters, endpoints) {

@@ -12,37 +12,61 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use causeway_core::limits::INPUT_BYTES_MAX;
+use causeway_host::counters::Counters;
+use causeway_host::listener::Peer;
+use causeway_host::server::{self, Bounds};
+use causeway_host::tls;
 
 use causeway_service::state::Adapters;
 use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use crate::wire::{self, Reply, Request as Wanted};
 
-/// Serves `POST /translate` and `GET /health` until `shutdown` is ready. With a secret, who translates must show it.
+/// What who translates must show.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// A secret, as a bearer token.
+    pub secret: Option<String>,
+    /// The translator's own certificates; with `client_ca`, the authority of whose certificates one must be shown.
+    pub tls: Option<tls::Settings>,
+}
+
+/// Serves `POST /translate` and `GET /health` until `shutdown` is ready, with the limits of any other listener: header,
+/// pauses, least rate, open connections.
 ///
 /// # Errors
-/// Where the address can't be bound or the listener fails.
+/// Where the address can't be bound or the certificates can't be used.
 pub async fn run(
     adapters: Adapters,
     listen: &str,
-    secret: Option<String>,
+    asked: Asked,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    let wrap = asked.tls.as_ref().map(tls::wrap).transpose()?;
     let listener = tokio::net::TcpListener::bind(listen).await?;
-    crate::process::print(&format!("listening on http://{}\n", listener.local_addr()?));
+    let scheme = if wrap.is_some() { "https" } else { "http" };
+    crate::process::print(&format!("listening on {scheme}://{}\n", listener.local_addr()?));
     // Base64 makes four bytes of three.
     let limit = INPUT_BYTES_MAX / 3 * 4 + 64 * 1024;
     let router = Router::new()
         .route("/translate", post(move |request| translate(adapters, request)))
-        .layer(middleware::from_fn_with_state(Arc::new(secret), asks))
+        .layer(middleware::from_fn_with_state(Arc::new(asked), asks))
         .route("/health", get(|| async { "ok\n" }))
         .layer(DefaultBodyLimit::max(limit));
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    let stop = CancellationToken::new();
+    let end = stop.clone();
+    tokio::spawn(async move {
+        shutdown.await;
+        end.cancel();
+    });
+    server::run(Bounds::default(), Arc::new(Counters::default()), listener, router, wrap, stop).await;
+    Ok(())
 }
 
-/// Lets in who shows the secret, where there is one.
-async fn asks(State(secret): State<Arc<Option<String>>>, request: Request, next: Next) -> Response {
-    if let Some(secret) = secret.as_ref() {
+/// Lets in who shows what is asked for.
+async fn asks(State(asked): State<Arc<Asked>>, request: Request, next: Next) -> Response {
+    if let Some(secret) = asked.secret.as_ref() {
         let shown =
             request.headers().get(header::AUTHORIZATION).and_then(|v| v.as_bytes().strip_prefix(b"Bearer "));
         // Digests are compared, so the time says nothing of the secret.
@@ -50,6 +74,10 @@ async fn asks(State(secret): State<Arc<Option<String>>>, request: Request, next:
         if !shown.is_some_and(same) {
             return StatusCode::UNAUTHORIZED.into_response();
         }
+    }
+    let certified = request.extensions().get::<Peer>().is_some_and(|peer| peer.certificate.is_some());
+    if asked.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some()) && !certified {
+        return StatusCode::FORBIDDEN.into_response();
     }
     next.run(request).await
 }

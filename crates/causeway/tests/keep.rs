@@ -426,10 +426,15 @@ fn a_backup_made_under_load_is_whole_elsewhere() {
 
 /// An admission of a person whose family name is this word.
 fn admission(word: &str) -> Vec<u8> {
+    admission_of(word, word)
+}
+
+/// The same, with a number that the sender gave to message and person.
+fn admission_of(word: &str, number: &str) -> Vec<u8> {
     let lines = [
-        format!("MSH|^~\\&|PAS|ZV801|CAUSEWAY|ZV801|20250601090000||ADT^A01|{word}|P|2.4"),
+        format!("MSH|^~\\&|PAS|ZV801|CAUSEWAY|ZV801|20250601090000||ADT^A01|{number}|P|2.4"),
         "EVN|A01|20250601090000".to_owned(),
-        format!("PID|1||{word}^^^ZV801^MR||{word}^Ann||19500101|F"),
+        format!("PID|1||{number}^^^ZV801^MR||{word}^Ann||19500101|F"),
         "PV1|1|I|WARD1".to_owned(),
     ];
     lines.join("\r").into_bytes()
@@ -514,7 +519,7 @@ fn ig_22_what_is_erased_or_outlived_leaves_no_text_in_any_file() {
     );
     assert!(!holding(&data.join("exchange"), "OUTLIVEDZEBRA").is_empty());
     let output = causeway(&["retention", "--data", &data_text, "--messages-days", "0", "--apply"]);
-    assert!(output.status.success() && text(&output).contains("1 deleted"), "{}", text(&output));
+    assert!(output.status.success() && text(&output).contains("1 messages, 0 records"), "{}", text(&output));
     // The sender's number for it stays among the facts of the message; nothing of what it said does.
     let conn = Connection::open(data.join("exchange/causeway.db")).expect("opens");
     let content: i64 = conn.query_row("SELECT count(*) FROM part", [], |r| r.get(0)).expect("a count");
@@ -525,4 +530,113 @@ fn ig_22_what_is_erased_or_outlived_leaves_no_text_in_any_file() {
     // The record would lose what the outlived message told.
     let refused = causeway(&["rebuild-record", "--data", &data_text]);
     assert!(!refused.status.success() && text(&refused).contains("--without-them"), "{}", text(&refused));
+}
+
+/// One value of the exchange's database.
+fn one<T: rusqlite::types::FromSql>(data: &Path, database: &str, sql: &str) -> T {
+    let conn = Connection::open(data.join(database)).expect("opens");
+    conn.query_row(sql, [], |r| r.get(0)).expect("a value")
+}
+
+#[test]
+fn ig_22_records_and_the_audit_trail_end_by_policy_and_the_chain_holds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, config) = (folder.path().join("data"), folder.path().join("causeway.toml"));
+    let text_of = "test_mode = true\naccept_risk = [\"readable-secrets\"]\n\
+        [retention]\nmessages_days = 30\nrecord_days = 40\naudit_days = 50\n\
+        [mesh]\nmode = \"sandbox\"\nadmin = true\nshared_key = \"k\"\n";
+    fs::write(&config, text_of).expect("written");
+    let (data_text, config_text) =
+        (data.to_string_lossy().into_owned(), config.to_string_lossy().into_owned());
+    let client = client();
+    let serve = || Process::serve(&data, &["--config", &config_text]);
+    let travel = |server: &Process, days: u32| {
+        let url = format!("{}/admin/time", server.base);
+        let step = format!("{{\"days\": {days}}}");
+        run(async {
+            let answer = client.post(url).body(step).send().await.expect("answers");
+            assert_eq!(answer.status(), 200, "{}", answer.text().await.expect("text"));
+        });
+    };
+    let mut server = serve();
+    run(async {
+        for (word, number) in [("ENDEDZEBRA", "N1"), ("KEPTZEBRA", "N2")] {
+            assert!(send(&client, &server.base, number, admission_of(word, number)).await);
+        }
+    });
+    settled(&data);
+    server.kill();
+    // The control: it is there to be found.
+    let there = |word: &str| -> Vec<String> {
+        holding(&data, word)
+            .iter()
+            .map(|p| p.file_name().unwrap_or_default().to_string_lossy().into_owned())
+            .collect()
+    };
+    assert!(
+        there("ENDEDZEBRA").iter().any(|name| name.starts_with("record.sqlite")),
+        "{:?}",
+        there("ENDEDZEBRA")
+    );
+    let held: String =
+        one(&data, "exchange/causeway.db", "SELECT message FROM idempotency WHERE request_id='N2'");
+    let hold = |which: &str| {
+        let arguments = ["retention", "--data", &data_text, which, &held, "--reason", "an inquiry"];
+        let output = causeway(&arguments);
+        assert!(output.status.success(), "{}", text(&output));
+    };
+    hold("--hold");
+    let said = text(&causeway(&["retention", "--data", &data_text, "--config", &config_text]));
+    assert!(
+        said.contains("kept 40 days after the last message: 0 are due")
+            && said.contains("kept 50 days: 0 entries are due")
+            && said.contains("a hold keeps them all"),
+        "{said}"
+    );
+    let wrong = ["retention", "--data", &data_text, "--config", &config_text, "--audit-days", "39"];
+    let refused = causeway(&wrong);
+    assert!(!refused.status.success() && text(&refused).contains("at least as long"), "{}", text(&refused));
+
+    let mut server = serve();
+    travel(&server, 60);
+    settled(&data);
+    server.kill();
+    assert_eq!(there("ENDEDZEBRA"), Vec::<String>::new());
+    assert!(there("KEPTZEBRA").iter().any(|name| name.starts_with("record.sqlite")), "the hold keeps it");
+    assert_eq!(one::<i64>(&data, "record.sqlite", "SELECT count(*) FROM person"), 1);
+    let count = |action: &str| -> i64 {
+        one(&data, "exchange/causeway.db", &format!("SELECT count(*) FROM audit WHERE action='{action}'"))
+    };
+    assert_eq!((count("record-ended"), count("audit-ended")), (1, 0), "a hold keeps the trail");
+    let (good, said) = verify(&data);
+    assert!(good, "{said}");
+
+    hold("--release");
+    let mut server = serve();
+    travel(&server, 200);
+    settled(&data);
+    server.kill();
+    assert_eq!(there("KEPTZEBRA"), Vec::<String>::new());
+    assert_eq!(one::<i64>(&data, "record.sqlite", "SELECT count(*) FROM person"), 0);
+    assert_eq!(count("audit-ended"), 1);
+    let first: i64 = one(&data, "exchange/causeway.db", "SELECT min(seq) FROM audit");
+    assert!(first > 1, "{first}");
+    let (good, said) = verify(&data);
+    assert!(good, "{said}");
+    // It goes on: started again, written to, and read by nobody's leave.
+    let mut server = serve();
+    run(async { assert!(send(&client, &server.base, "N3", admission_of("NEWZEBRA", "N1")).await) });
+    settled(&data);
+    server.kill();
+    assert_eq!(one::<i64>(&data, "record.sqlite", "SELECT count(*) FROM person"), 1);
+    let (good, said) = verify(&data);
+    assert!(good, "{said}");
+
+    // Whoever cuts more off and makes the entry say so is found: the control.
+    let changes = "DELETE FROM audit WHERE seq=(SELECT min(seq) FROM audit);
+        UPDATE audit SET detail=json_set(detail, '$.through', (SELECT min(seq)-1 FROM audit),
+          '$.hash', (SELECT lower(hex(previous)) FROM audit ORDER BY seq LIMIT 1)) WHERE action='audit-ended'";
+    edit(&data, changes);
+    let (good, said) = verify(&data);
+    assert!(!good && said.contains("audit entry"), "{said}");
 }

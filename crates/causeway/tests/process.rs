@@ -186,6 +186,82 @@ fn broker_and_translator_work_as_separate_processes() {
     });
 }
 
+/// A certificate for localhost and its key, signed by an authority, as `NAME.pem` and `NAME-key.pem`.
+fn issue(issuer: &rcgen::Issuer<'_, rcgen::KeyPair>, folder: &Path, name: &str) {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let certificate = params.signed_by(&key, issuer).expect("a certificate");
+    std::fs::write(folder.join(format!("{name}.pem")), certificate.pem()).expect("written");
+    std::fs::write(folder.join(format!("{name}-key.pem")), key.serialize_pem()).expect("written");
+}
+
+/// An authority, with its certificate as `NAME.pem`.
+fn authority(folder: &Path, name: &str) -> rcgen::Issuer<'static, rcgen::KeyPair> {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut params = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    std::fs::write(folder.join(format!("{name}.pem")), params.self_signed(&key).expect("signed").pem())
+        .expect("written");
+    rcgen::Issuer::new(params, key)
+}
+
+#[test]
+fn broker_and_translator_know_each_other_by_certificates() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let ca = authority(folder.path(), "ca");
+    let other = authority(folder.path(), "other");
+    issue(&ca, folder.path(), "translator");
+    issue(&ca, folder.path(), "broker");
+    issue(&other, folder.path(), "stranger");
+    let (own, key, trusted) = (file("translator.pem"), file("translator-key.pem"), file("ca.pem"));
+    let asked = ["--certificate", &own, "--key", &key, "--client-ca", &trusted];
+    let translator = Process::start(&[&["translator", "--listen", "127.0.0.1:0"], &asked[..]].concat());
+    let url = translator.base.replace("127.0.0.1", "localhost");
+    assert!(url.starts_with("https://"), "{url}");
+    let serve = |name: &str, shown: &str, ca: &str| {
+        let (certificate, key, ca) =
+            (file(&format!("{shown}.pem")), file(&format!("{shown}-key.pem")), file(&format!("{ca}.pem")));
+        let more = [
+            "--translator",
+            &url,
+            "--translator-ca",
+            &ca,
+            "--translator-certificate",
+            &certificate,
+            "--translator-key",
+            &key,
+        ];
+        Process::serve(&folder.path().join(name), &more)
+    };
+    let (runtime, client) = (runtime(), client());
+    let body = load(0)[0].1.clone();
+    runtime.block_on(async {
+        let broker = serve("good", "broker", "ca");
+        let id = send(&client, &broker.base, "first", body.clone()).await.expect("taken");
+        assert!(translated(&client, &broker.base, &id).await["translation"].is_object());
+        // Who shows another authority's certificate, or believes another's, has nothing translated: it waits.
+        for (name, shown, ca) in [("stranger", "stranger", "ca"), ("elsewhere", "broker", "other")] {
+            let broker = serve(name, shown, ca);
+            let id = send(&client, &broker.base, "first", body.clone()).await.expect("taken");
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            let kept = state(&client, &broker.base, &id).await;
+            assert!(kept["translation"].is_null(), "{name}: {kept}");
+        }
+        // Without any certificate only its health is told.
+        let pem = std::fs::read(file("ca.pem")).expect("read");
+        let bare = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([reqwest::Certificate::from_pem(&pem).expect("a certificate")])
+            .build()
+            .expect("a client");
+        let health = bare.get(format!("{url}/health")).send().await.expect("answers");
+        assert_eq!(health.status(), 200);
+        let refused = bare.post(format!("{url}/translate")).json(&serde_json::json!({})).send().await;
+        assert_eq!(refused.expect("answers").status(), 403);
+    });
+}
+
 /// People in the file that is streamed.
 const PEOPLE_IN_FILE: usize = 300;
 

@@ -303,6 +303,38 @@ impl AuditEntry {
     }
 }
 
+/// Action of the entry that says up to where the trail was deleted because its time was over; its entity is `exchange`.
+pub const AUDIT_ENDED: &str = "audit-ended";
+
+/// Where the trail goes on from after its oldest entries were deleted: the detail of an [`AUDIT_ENDED`] entry, as JSON. The
+/// chain of what is left begins at this hash, so it holds as before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEnd {
+    /// Number of the last entry that was deleted; all before it were too.
+    pub through: u64,
+    /// Its hash, in hexadecimal: it covers all that were deleted.
+    pub hash: String,
+    /// When it was written.
+    pub until: Timestamp,
+    /// Keyed digest of number and hash, where the data have a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
+}
+
+impl AuditEnd {
+    /// Reads an entry's detail; `None` where it is none.
+    #[must_use]
+    pub fn read(detail: &str) -> Option<Self> {
+        serde_json::from_str(detail).ok()
+    }
+
+    /// The hash that the chain goes on from; `None` where it is none.
+    #[must_use]
+    pub fn root(&self) -> Option<Checksum> {
+        data_encoding::HEXLOWER.decode(self.hash.as_bytes()).ok()?.try_into().ok()
+    }
+}
+
 /// Result of checking the audit chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditCheck {

@@ -111,6 +111,18 @@ pub trait Facts: Send + Sync {
 
     /// How many messages a search finds in all pages, up to [`limits::COUNT_MAX`] and one more: that many means "more".
     fn count(&self, query: &MessageQuery) -> Result<u64>;
+
+    /// What a sender has begun to upload and not finished.
+    fn unfinished(&self, sender: &str) -> Result<Unfinished>;
+}
+
+/// Uploads in chunks that are not finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unfinished {
+    /// How many.
+    pub uploads: u64,
+    /// Bytes of the chunks that came.
+    pub bytes: u64,
 }
 
 /// What messages hold and what was made of it: originals, translations, bundles. Everything here is about people.
@@ -327,7 +339,8 @@ pub trait Audit: Send + Sync {
 pub trait Operation: Send + Sync {
     /// Takes up to [`limits::MAX_SWEEP`] messages whose time is over out of their inboxes: undeliverable, and
     /// exactly one report (no sender, no body, `linked` to the original) into the sender's mailbox if it has
-    /// one, in one transaction. Uploads that stood still that long end the same way without a report. Reports
+    /// one, in one transaction. Uploads that stood still that long end the same way without a report, and
+    /// their chunks are deleted. Reports
     /// expire without a report. Returns the expired messages; call until it is empty.
     fn expire(&self, now: Timestamp) -> Result<Vec<MessageId>>;
 
@@ -336,6 +349,12 @@ pub trait Operation: Send + Sync {
     /// and audit stay. What a hold is on ([`HOLD`]) stays whole. Old idempotency keys and nonces go too. Returns how many;
     /// call until 0.
     fn purge(&self, retention: SignedDuration, now: Timestamp) -> Result<usize>;
+
+    /// Deletes up to [`limits::MAX_AUDIT_SWEEP`] of the oldest entries of the audit trail, those written before this time,
+    /// but never its last one; an entry ([`crate::AUDIT_ENDED`]) says up to where, and keeps the hash that the rest of the
+    /// chain goes on from. Nothing is deleted while a hold is on anything ([`HOLD`]): what it keeps needs its evidence.
+    /// Returns how many; call until 0.
+    fn end_audit(&self, before: Timestamp, now: Timestamp) -> Result<usize>;
 
     /// Messages that were taken into the record, in the order in which they were first taken in.
     fn recorded(&self) -> Result<Vec<Recorded>>;

@@ -22,12 +22,13 @@ pub mod watch;
 pub mod work;
 
 pub use effects::{
-    Accept, AcceptOutcome, Answer, AuditBreak, AuditCheck, AuditEntry, Effects, Event, EventKind, Failure,
-    NewAudit, NewEvent, OutputFacts, Piece, PieceKind, StoredOutput, Translation, TranslationDigests,
-    TranslationHead, TranslationSummary, Upload,
+    AUDIT_ENDED, Accept, AcceptOutcome, Answer, AuditBreak, AuditCheck, AuditEnd, AuditEntry, Effects, Event,
+    EventKind, Failure, NewAudit, NewEvent, OutputFacts, Piece, PieceKind, StoredOutput, Translation,
+    TranslationDigests, TranslationHead, TranslationSummary, Upload,
 };
 pub use engine::{
-    Accepting, Audit, Configuration, Contents, Desk, Engine, Facts, Inbox, Operation, Queue, Watch,
+    Accepting, Audit, Configuration, Contents, Desk, Engine, Facts, Inbox, Operation, Queue, Unfinished,
+    Watch,
 };
 pub use engine::{BackupReport, Done, Durability, MailboxGauge, Metrics, QueueGauge, Recorded, VerifyReport};
 pub use engine::{HOLD, HOLD_ALL};

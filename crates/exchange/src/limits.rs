@@ -32,5 +32,7 @@ pub const MAX_CONFIG_BYTES: usize = 4 * 1024 * 1024;
 pub const MAX_DETAIL_BYTES: usize = 4 * 1024;
 /// Messages that one `expire` or `purge` call changes in one transaction.
 pub const MAX_SWEEP: usize = 1_000;
+/// Audit entries that one `end_audit` call deletes in one transaction.
+pub const MAX_AUDIT_SWEEP: u64 = 10_000;
 /// Messages that a count goes up to: beyond it, an answer says "more".
 pub const COUNT_MAX: u64 = 100_000;

@@ -11,7 +11,8 @@ use crate::writer::{HEAD, head};
 use causeway_exchange::engine::{MailboxGauge, Metrics, QueueGauge};
 use causeway_exchange::message::Checksum;
 use causeway_exchange::{
-    AuditBreak, AuditCheck, AuditEntry, BackupReport, Durability, EngineError, VerifyReport, WorkKind,
+    AUDIT_ENDED, AuditBreak, AuditCheck, AuditEnd, AuditEntry, BackupReport, Durability, EngineError,
+    VerifyReport, WorkKind,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -25,7 +26,12 @@ use std::time::Instant;
 /// Reads the audit chain to its end or its first break.
 pub(crate) fn audit(conn: &mut Conn) -> Result<AuditCheck> {
     let head = conn.first(HEAD, p![], head)?.ok_or(EngineError::Corrupt("meta"))?;
-    let mut check = AuditCheck { entries: 0, head: [0; 32], broken_at: None };
+    let ended = "SELECT detail FROM audit WHERE entity='exchange' AND action=$1 ORDER BY seq DESC LIMIT 1";
+    let ended = conn.first(ended, p![AUDIT_ENDED], |r| get::<String>(r, 0))?;
+    let ended =
+        ended.and_then(|detail| AuditEnd::read(&detail)).and_then(|end| Some((end.through, end.root()?)));
+    let (entries, root) = ended.unwrap_or_default();
+    let mut check = AuditCheck { entries, head: root, broken_at: None };
     let sql = format!("SELECT {} FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2", rows::AUDIT);
     loop {
         let page = conn.all(&sql, p![check.entries.cast_signed(), limits::CHECK_ROWS], |row| {

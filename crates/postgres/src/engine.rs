@@ -15,8 +15,8 @@ use causeway_exchange::{
     Accept, AcceptOutcome, AckKind, AuditCheck, AuditEntry, BackupReport, ChunkOutcome, Durability, Effects,
     EngineError, Event, Expectation, Failure, IdempotencyKey, InboxPage, InboxQuery, Lease, Message,
     MessageId, MessageQuery, NewAudit, NewWork, Payload, PayloadReader, PieceKind, Recorded, Staged, State,
-    StoredOutput, Translation, TranslationDigests, TranslationHead, Upload, VerifyReport, WorkId, WorkItem,
-    WorkKind, WorkQuery,
+    StoredOutput, Translation, TranslationDigests, TranslationHead, Unfinished, Upload, VerifyReport, WorkId,
+    WorkItem, WorkKind, WorkQuery,
 };
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
@@ -136,6 +136,13 @@ impl Facts for Postgres {
 
     fn timeline(&self, id: &MessageId) -> Result<Vec<Event>> {
         self.shared.read(|conn| read::timeline(conn, id))
+    }
+
+    fn unfinished(&self, sender: &str) -> Result<Unfinished> {
+        let sql =
+            "SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM message WHERE waiting=2 AND sender=$1";
+        let read = |r: &postgres::Row| Ok(Unfinished { uploads: count(r, 0)?, bytes: count(r, 1)? });
+        Ok(self.shared.read(|conn| conn.first(sql, p![sender], read))?.unwrap_or_default())
     }
 
     fn timeline_start(&self, id: &MessageId, limit: usize) -> Result<Vec<Event>> {
@@ -405,6 +412,10 @@ impl Operation for Postgres {
         let before =
             now.as_microsecond().saturating_sub(i64::try_from(retention.as_micros()).unwrap_or(i64::MAX));
         self.writer.call(now, move |tx| tx.purge(before))
+    }
+
+    fn end_audit(&self, before: Timestamp, now: Timestamp) -> Result<usize> {
+        self.writer.call(now, move |tx| tx.end_audit(before.as_microsecond()))
     }
 
     fn recorded(&self) -> Result<Vec<Recorded>> {

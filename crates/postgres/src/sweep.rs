@@ -8,8 +8,10 @@ use crate::fault::Result;
 use crate::rows;
 use crate::writer::Tx;
 use causeway_exchange::effects::EventKind;
-use causeway_exchange::limits::{MAX_CONFIG_BYTES, MAX_SWEEP};
-use causeway_exchange::{EngineError, Expectation, Message, MessageId, MessageKind, NewMessage, State};
+use causeway_exchange::limits::{MAX_AUDIT_SWEEP, MAX_CONFIG_BYTES, MAX_SWEEP};
+use causeway_exchange::{
+    AUDIT_ENDED, AuditEnd, EngineError, Expectation, Message, MessageId, MessageKind, NewMessage, State,
+};
 
 /// MESH event and code of a message that was not collected.
 const NOT_COLLECTED: (&str, &str) = ("14", "Message not collected by recipient after 5 days");
@@ -43,10 +45,13 @@ impl Tx<'_> {
         self.event(message.seq.cast_signed(), EventKind::EXPIRED, "causeway", &failure.1)?;
         self.note("causeway", "message-expired", message.new.id.as_str(), &failure.0)?;
         self.after.expired += 1;
+        if uploading {
+            let seq = message.seq.cast_signed();
+            self.conn.run("UPDATE message SET content_deleted_at=$2 WHERE seq=$1", p![seq, self.now])?;
+            return self.drop_content(seq);
+        }
         match &message.new.mailbox_from {
-            Some(back) if !uploading && message.new.kind == MessageKind::Data => {
-                self.report(message, back, &failure)
-            }
+            Some(back) if message.new.kind == MessageKind::Data => self.report(message, back, &failure),
             _ => Ok(()),
         }
     }
@@ -89,6 +94,27 @@ impl Tx<'_> {
         self.conn.run("DELETE FROM idempotency WHERE at < $1", p![before])?;
         self.conn.run("DELETE FROM once WHERE until < $1", p![self.now])?;
         Ok(due.len())
+    }
+
+    /// Deletes the oldest entries of the audit trail. Returns how many.
+    pub(crate) fn end_audit(&mut self, before: i64) -> Result<usize> {
+        let held = "SELECT 1 FROM config WHERE kind='hold' AND json IS NOT NULL LIMIT 1";
+        if self.conn.first(held, p![], |r| get::<i32>(r, 0))?.is_some() {
+            return Ok(0);
+        }
+        let due = self.conn.first(
+            "SELECT seq, hash, at FROM audit WHERE at < $1 AND seq < $2 AND seq < (SELECT min(seq) FROM audit) + $3
+             ORDER BY seq DESC LIMIT 1",
+            p![before, self.head.audit_seq, MAX_AUDIT_SWEEP.cast_signed()],
+            |r| Ok((get::<i64>(r, 0)?, digest(r, 1)?, get::<i64>(r, 2)?)),
+        )?;
+        let Some((through, hash, until)) = due else { return Ok(0) };
+        let gone = self.conn.run("DELETE FROM audit WHERE seq <= $1", p![through])?;
+        let until = at_us(until)?;
+        let end = AuditEnd { through: through.cast_unsigned(), hash: hex(&hash), until, seal: None };
+        let detail = serde_json::to_string(&end).unwrap_or_default();
+        self.note("causeway", AUDIT_ENDED, "exchange", &detail)?;
+        usize::try_from(gone).map_err(|_| EngineError::Corrupt("count"))
     }
 
     /// Deletes a message's content and translation.

@@ -20,7 +20,7 @@ impl Tx<'_> {
         first: &NewPart,
         effects: ReadyEffects,
     ) -> Result<()> {
-        let start = Start { state: State::Uploading, chunks: total, size: 0, sha256: sha256(&[]) };
+        let start = Start { state: State::Uploading, chunks: total, size: first.size, sha256: sha256(&[]) };
         let seq = self.insert_message(message, &start)?;
         self.insert_part(seq, first)?;
         self.event(seq, EventKind::UPLOADING, &message.sender, &format!("chunk 1 of {total}"))?;
@@ -55,8 +55,8 @@ impl Tx<'_> {
         }
         self.insert_part(held.seq, part)?;
         self.conn.run(
-            "UPDATE message SET present=present+1, changed_at=$2, expires_at=$3 WHERE seq=$1",
-            p![held.seq, self.now, self.now.saturating_add(lifetime())],
+            "UPDATE message SET present=present+1, size=size+$4, changed_at=$2, expires_at=$3 WHERE seq=$1",
+            p![held.seq, self.now, self.now.saturating_add(lifetime()), part.size.cast_signed()],
         )?;
         Ok(ChunkOutcome { repeated: false, complete: present + 1 == total })
     }

@@ -32,8 +32,11 @@ pub use golden::golden;
 pub use matching::LOOK_ALIKE as LOOK_ALIKE_POINTS;
 pub use model::*;
 pub use parameters::{is_r4_type, leads_to, meets, search_includes, search_parameters};
-pub use sqlite::{MessageTold, Place, Prepared, Record, Snapshot, TextEntry, Texts, Told, View, Written};
-pub use sqlite::{copy, decisions_of_people, digest_of, examine, told};
+pub use sqlite::{
+    DueRecords, MessageTold, Outlived, Place, Prepared, Record, Snapshot, TextEntry, Texts, Told, View,
+    Written,
+};
+pub use sqlite::{copy, decisions_of_people, digest_of, due, examine, told};
 pub use summary::{Change, Moment, Part, Point, SafetyLine, Show, Summary, SummaryQuery, Test};
 
 /// The first instant and the one after the last that a FHIR `date`, `dateTime` or `instant` may mean; `None` where it is none.

@@ -168,6 +168,12 @@ impl Config {
             return bad("limits.connections, translate_workers, heavy_reads and attempts must be at least 1"
                 .to_owned());
         }
+        if self.limits.upload_bytes > 0 && self.limits.upload_bytes < self.limits.message_bytes {
+            return bad("limits.upload_bytes is below message_bytes".to_owned());
+        }
+        if let Some(text) = self.retention.wrong() {
+            return bad(text);
+        }
         for (number, organisation) in self.organisations.iter().enumerate() {
             if organisation.system.canonical(&organisation.code).is_none() {
                 return bad(format!("organisation {} has no valid code of its register", number + 1));
@@ -279,6 +285,10 @@ mod tests {
             "[[route]]\nid = \"nowhere\"\nto = []",
             "[[route]]\nid = \"a\"\nwhen = { senders = [\"X\"] }\nto = [{ kind = \"record\" }]",
             "[limits]\nconnections = 0",
+            "[limits]\nupload_bytes = 1000",
+            "[retention]\nrecord_days = 29",
+            "[retention]\naudit_days = 4000",
+            "[retention]\nrecord_days = 3000\naudit_days = 2999",
         ] {
             assert!(Config::parse(text).is_err(), "{text}");
         }

@@ -9,7 +9,7 @@ use crate::rows;
 use crate::writer::Head;
 use causeway_exchange::effects::{AuditBreak, AuditCheck};
 use causeway_exchange::message::Checksum;
-use causeway_exchange::{AuditEntry, EngineError};
+use causeway_exchange::{AUDIT_ENDED, AuditEnd, AuditEntry, EngineError};
 use causeway_seal::{Chain, Key};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub const RESEALED: &str = "evidence-resealed";
 
 /// What the seal of an entry that is not there says.
-const ABSENT: Checksum = [0; 32];
+pub(crate) const ABSENT: Checksum = [0; 32];
 
 /// Entries that do not hold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,6 +43,7 @@ impl Broken {
 }
 
 const UNREADABLE: &str = "entry cannot be read";
+const RETURNED: &str = "entry was deleted when its time was over, and is there again";
 
 /// Breaks that a person accepted, as the entry keeps them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -94,12 +95,42 @@ fn accepted(conn: &Connection, key: Option<&Key>) -> Result<Vec<Broken>> {
     Ok(ours.flat_map(|one| one.broken).collect())
 }
 
+/// Keyed digest of the last entry that was deleted because its time was over.
+pub(crate) fn end_seal(through: u64, hash: &Checksum, key: &Key) -> String {
+    hex(&key.sum(*b"dend", through, hash))
+}
+
+/// What the chain goes on from: the last entry that retention deleted, and its hash. Zeros where none was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Root {
+    pub(crate) through: u64,
+    pub(crate) hash: Checksum,
+}
+
+/// The root that the trail tells of; with a key, the last that was sealed under it.
+pub(crate) fn root(conn: &Connection, key: Option<&Key>) -> Result<Root> {
+    let sql = "SELECT detail FROM audit WHERE entity='exchange' AND action=?1 ORDER BY seq DESC";
+    let details: Vec<String> = rows::all(conn, sql, [AUDIT_ENDED], |r| r.get(0))?;
+    let ends = details.iter().filter_map(|detail| AuditEnd::read(detail));
+    let mut roots = ends.filter_map(|end| {
+        let root = Root { through: end.through, hash: end.root()? };
+        let ours = key.is_none_or(|key| end.seal == Some(end_seal(root.through, &root.hash, key)));
+        ours.then_some(root)
+    });
+    Ok(roots.next().unwrap_or_default())
+}
+
 /// Goes through the chain and tells each break, until one is answered with `false`. Gives the number of the last entry that
 /// was looked at, and its hash.
-fn walk(conn: &Connection, tell: &mut dyn FnMut(Broken) -> bool) -> Result<(u64, Checksum)> {
+fn walk(
+    conn: &Connection,
+    key: Option<&Key>,
+    tell: &mut dyn FnMut(Broken) -> bool,
+) -> Result<(u64, Checksum)> {
     let tx = conn.unchecked_transaction().map_err(|e| db(&e))?;
     let head = Head::load(&tx)?;
-    let (mut last, mut hash, mut known) = (0_u64, ABSENT, true);
+    let root = root(&tx, key)?;
+    let (mut last, mut hash, mut known) = (root.through, root.hash, true);
     let mut statement =
         tx.prepare(&format!("SELECT {} FROM audit ORDER BY seq", rows::AUDIT)).map_err(|e| db(&e))?;
     let mut found = statement.query([]).map_err(|e| db(&e))?;
@@ -109,6 +140,14 @@ fn walk(conn: &Connection, tell: &mut dyn FnMut(Broken) -> bool) -> Result<(u64,
             tell(Broken::missing(due, due, UNREADABLE));
             return Ok((last, hash));
         };
+        if entry.seq < due {
+            let is = AuditEntry::hash_of(entry.seq, entry.at, &entry.audit, &entry.previous);
+            let broken = Broken { from: entry.seq, to: entry.seq, is: Some(hex(&is)), why: RETURNED };
+            if !tell(broken) {
+                return Ok((entry.seq, entry.hash));
+            }
+            continue;
+        }
         if entry.seq > due {
             if !tell(Broken::missing(due, entry.seq - 1, "entry is missing")) {
                 return Ok((last, hash));
@@ -137,10 +176,11 @@ fn walk(conn: &Connection, tell: &mut dyn FnMut(Broken) -> bool) -> Result<(u64,
     Ok((last, hash))
 }
 
-fn check(conn: &Connection, accepted: &[Broken]) -> Result<AuditCheck> {
+fn check(conn: &Connection, key: Option<&Key>) -> Result<AuditCheck> {
+    let accepted = accepted(conn, key)?;
     let mut broken_at = None;
     let is_accepted = |b: &Broken| accepted.iter().any(|a| (a.from, a.to, &a.is) == (b.from, b.to, &b.is));
-    let (entries, head) = walk(conn, &mut |broken| {
+    let (entries, head) = walk(conn, key, &mut |broken| {
         let go_on = is_accepted(&broken);
         if !go_on {
             broken_at = Some(AuditBreak { seq: broken.from, why: broken.why });
@@ -152,7 +192,7 @@ fn check(conn: &Connection, accepted: &[Broken]) -> Result<AuditCheck> {
 
 /// Reads the audit chain to its end or its first break that nobody has accepted.
 pub(crate) fn audit(conn: &Connection) -> Result<AuditCheck> {
-    check(conn, &accepted(conn, None)?)
+    check(conn, None)
 }
 
 /// Where the audit trail does not hold.
@@ -168,16 +208,16 @@ pub(crate) fn audit_faults(
     key: Option<&Key>,
 ) -> Result<Option<AuditFault>> {
     if let Some(chain) = chain
-        && let Some(fault) = unsealed(conn, chain)?
+        && let Some(fault) = unsealed(conn, chain, root(conn, key)?.through)?
     {
         return Ok(Some(fault));
     }
-    let check = check(conn, &accepted(conn, key)?)?;
+    let check = check(conn, key)?;
     Ok(check.broken_at.map(|AuditBreak { seq, why }| AuditFault { seq, why }))
 }
 
-/// The first entry that is not as it was sealed.
-fn unsealed(conn: &Connection, chain: &Chain) -> Result<Option<AuditFault>> {
+/// The first entry that is not as it was sealed, of those behind the last one that retention deleted.
+fn unsealed(conn: &Connection, chain: &Chain, ended: u64) -> Result<Option<AuditFault>> {
     let sealed = chain.sealed();
     // Sealed as not there: a gap that a person accepted.
     let absent = |from: u64, to: u64| -> Result<Option<u64>> {
@@ -191,9 +231,12 @@ fn unsealed(conn: &Connection, chain: &Chain) -> Result<Option<AuditFault>> {
     let sql = "SELECT seq, hash FROM audit WHERE seq<=?1 ORDER BY seq";
     let mut statement = conn.prepare(sql).map_err(|e| db(&e))?;
     let mut found = statement.query([sealed.cast_signed()]).map_err(|e| db(&e))?;
-    let mut due = 1;
+    let mut due = ended + 1;
     while let Some(row) = found.next().map_err(|e| db(&e))? {
         let seq = rows::count(row, 0).map_err(|e| db(&e))?;
+        if seq < due {
+            return Ok(Some(AuditFault { seq, why: RETURNED }));
+        }
         if let Some(seq) = absent(due, seq)? {
             return Ok(Some(AuditFault { seq, why: "this entry was sealed and is missing" }));
         }
@@ -217,7 +260,7 @@ fn unsealed(conn: &Connection, chain: &Chain) -> Result<Option<AuditFault>> {
 /// An entry can't be read: then there is nothing that could be accepted.
 pub(crate) fn seal_as_it_is(conn: &Connection, chain: &mut Chain, key: &Key) -> Result<Option<Accepted>> {
     let mut broken = Vec::new();
-    walk(conn, &mut |one| {
+    walk(conn, Some(key), &mut |one| {
         broken.push(one);
         true
     })?;

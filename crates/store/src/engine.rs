@@ -14,7 +14,8 @@ use causeway_exchange::{
     Configuration, Contents, Durability, Effects, EngineError, Event, Expectation, Facts, Failure,
     IdempotencyKey, Inbox, InboxPage, InboxQuery, Lease, Message, MessageId, MessageQuery, NewAudit, NewWork,
     Operation, Payload, PayloadReader, PieceKind, Queue, Recorded, Staged, State, StoredOutput, Translation,
-    TranslationDigests, TranslationHead, Upload, VerifyReport, Watch, WorkId, WorkItem, WorkKind, WorkQuery,
+    TranslationDigests, TranslationHead, Unfinished, Upload, VerifyReport, Watch, WorkId, WorkItem, WorkKind,
+    WorkQuery,
 };
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
@@ -155,6 +156,13 @@ impl Facts for Store {
                 made::event,
             )
         })
+    }
+
+    fn unfinished(&self, sender: &str) -> Result<Unfinished> {
+        let sql = "SELECT count(*), coalesce(sum(size), 0) FROM message WHERE waiting=2 AND sender=?1";
+        let read =
+            |r: &rusqlite::Row<'_>| Ok(Unfinished { uploads: rows::count(r, 0)?, bytes: rows::count(r, 1)? });
+        Ok(self.shared.read(|conn| rows::all(conn, sql, [sender], read))?.pop().unwrap_or_default())
     }
 
     fn timeline_start(&self, id: &MessageId, limit: usize) -> Result<Vec<Event>> {
@@ -418,7 +426,9 @@ impl Audit for Store {
 impl Operation for Store {
     fn expire(&self, now: Timestamp) -> Result<Vec<MessageId>> {
         let shared = Arc::clone(&self.shared);
-        self.writer.call(now, move |tx| tx.expire(&shared.inboxes))
+        let (ended, files) = self.writer.call(now, move |tx| tx.expire(&shared.inboxes))?;
+        self.drop_files(&files)?;
+        Ok(ended)
     }
 
     fn purge(&self, retention: SignedDuration, now: Timestamp) -> Result<usize> {
@@ -431,6 +441,10 @@ impl Operation for Store {
             self.empty_log(now)?;
         }
         Ok(count)
+    }
+
+    fn end_audit(&self, before: Timestamp, now: Timestamp) -> Result<usize> {
+        self.end_audit_before(before, now)
     }
 
     fn recorded(&self) -> Result<Vec<Recorded>> {

@@ -4,6 +4,7 @@
 //! One process holds a data directory at a time (a lock file says so); stock tools can read the database.
 
 mod accept;
+mod audit_end;
 mod blobs;
 mod chain;
 mod check;

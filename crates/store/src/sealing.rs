@@ -1,6 +1,6 @@
 //! Seals of the database and of the audit trail: opened with the data, where `evidence.key` lies beside them.
 
-use crate::chain::{Accepted, seal_as_it_is};
+use crate::chain::{ABSENT, Accepted, root, seal_as_it_is};
 use crate::checkpoint;
 use crate::fault::{Result, db, io, sealed as failed};
 use crate::limits;
@@ -121,7 +121,7 @@ pub(crate) fn open(
             accepted = seal_as_it_is(conn, &mut chain, &key)?;
             Some(chain)
         }
-        Some(mut chain) => match catch_up(conn, &mut chain)? {
+        Some(mut chain) => match catch_up(conn, &mut chain, &key)? {
             None => Some(chain),
             Some(finding) => {
                 found.push(finding);
@@ -138,11 +138,18 @@ pub(crate) fn open(
 
 /// Seals the entries that have no seal yet (of before there were seals, or of the moment before a crash), where each
 /// follows from the one before.
-fn catch_up(conn: &Connection, chain: &mut Chain) -> Result<Option<Finding>> {
+fn catch_up(conn: &Connection, chain: &mut Chain, key: &Key) -> Result<Option<Finding>> {
     let place = |seq: u64| format!("exchange/causeway.db audit entry {seq}");
     let mut seq = chain.sealed();
     let mut previous = [0; 32];
-    if seq > 0 {
+    let root = root(conn, Some(key))?;
+    if seq < root.through {
+        // What was deleted when its time was over has a seal that says so.
+        for _ in seq..root.through {
+            chain.seal(&[ABSENT]).map_err(|e| failed(&e))?;
+        }
+        (seq, previous) = (root.through, root.hash);
+    } else if seq > 0 {
         let sql = "SELECT hash FROM audit WHERE seq=?1";
         let last: Option<Checksum> = rows::all(conn, sql, [seq.cast_signed()], |r| r.get(0))?.pop();
         match last {

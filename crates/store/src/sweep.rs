@@ -27,7 +27,7 @@ fn report_id(original: &MessageId) -> Result<MessageId> {
 
 impl Tx<'_> {
     /// Ends what waited too long, and uploads that stood still.
-    pub(crate) fn expire(&mut self, inboxes: &Inboxes) -> Result<Vec<MessageId>> {
+    pub(crate) fn expire(&mut self, inboxes: &Inboxes) -> Result<(Vec<MessageId>, Vec<Checksum>)> {
         let sql = format!(
             "SELECT {} FROM message WHERE waiting = 2 AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2",
             rows::MESSAGE
@@ -40,10 +40,11 @@ impl Tx<'_> {
             }
             self.overstayed(&inboxes.sequences(&mailbox, None, false, left), &mut due)?;
         }
+        let mut files = Vec::new();
         for message in &due {
-            self.expire_one(message)?;
+            files.extend(self.expire_one(message)?);
         }
-        Ok(due.into_iter().map(|m| m.new.id).collect())
+        Ok((due.into_iter().map(|m| m.new.id).collect(), files))
     }
 
     /// Of a mailbox's oldest messages those whose time is over: what came later expires later.
@@ -61,7 +62,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn expire_one(&mut self, message: &Message) -> Result<()> {
+    /// The files that its chunks were in, where it was an upload.
+    fn expire_one(&mut self, message: &Message) -> Result<Vec<Checksum>> {
         let failure = (NOT_COLLECTED.0.to_owned(), NOT_COLLECTED.1.to_owned());
         let uploading = message.state == State::Uploading;
         let failure =
@@ -70,12 +72,16 @@ impl Tx<'_> {
         self.event(message.seq.cast_signed(), EventKind::EXPIRED, "causeway", &failure.1)?;
         self.note("causeway", "message-expired", message.new.id.as_str(), &failure.0)?;
         self.after.expired += 1;
-        match &message.new.mailbox_from {
-            Some(back) if !uploading && message.new.kind == MessageKind::Data => {
-                self.report(message, back, &failure)
-            }
-            _ => Ok(()),
+        if uploading {
+            let seq = message.seq.cast_signed();
+            self.run("UPDATE message SET content_deleted_at=?2 WHERE seq=?1", params![seq, self.now])?;
+            return self.drop_content(seq);
         }
+        match &message.new.mailbox_from {
+            Some(back) if message.new.kind == MessageKind::Data => self.report(message, back, &failure)?,
+            _ => {}
+        }
+        Ok(Vec::new())
     }
 
     fn report(&mut self, about: &Message, mailbox: &str, failure: &(String, String)) -> Result<()> {

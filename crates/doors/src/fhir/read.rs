@@ -119,7 +119,7 @@ pub(super) async fn read(
     match version.state {
         VersionState::Told | VersionState::Late => versioned(version.resource, &headers, &params),
         VersionState::Superseded => Err(gone("its source no longer tells it; its history is kept")),
-        VersionState::Deleted => Err(gone("its source has deleted it; its history is kept")),
+        VersionState::Deleted => Err(gone("it was deleted, by its source or because its time was over")),
     }
 }
 

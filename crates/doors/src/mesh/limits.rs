@@ -15,6 +15,8 @@ pub const PIECE_BYTES: usize = 64 * 1024;
 pub const PIECES_WAITING: usize = 4;
 /// Bytes of a refused request's body that are read and thrown away, so that the client sees the answer.
 pub const DRAIN_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Seconds after which a sender with too many unfinished uploads may ask again.
+pub const UPLOADS_RETRY_SECONDS: u64 = 600;
 /// Bytes of an administration request.
 pub const ADMIN_BYTES_MAX: usize = 64 * 1024;
 /// Hours that a token's time may differ from the server's (MESH API).

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::Mesh;
 use super::config::Mode;
+use super::limits::UPLOADS_RETRY_SECONDS;
 
 /// Version of the API, by the `Accept` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +113,15 @@ impl Refusal {
     pub(super) fn slowed(seconds: u64) -> Self {
         let text = "Too many requests";
         Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "", "", text) }
+    }
+
+    /// 429: too much was begun and not finished.
+    pub(super) fn uploads() -> Self {
+        let text = "Too many unfinished uploads: send the missing chunks of those that were begun, or wait until they expire";
+        Self {
+            retry_after: Some(UPLOADS_RETRY_SECONDS),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "SEND", "", text)
+        }
     }
 
     pub(super) fn internal() -> Self {

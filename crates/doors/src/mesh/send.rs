@@ -11,7 +11,7 @@ use causeway_broker::pipeline;
 use causeway_broker::state::{AppState, Shared};
 use causeway_exchange::{
     Accept, AcceptOutcome, Answer, Effects, EngineError, IdempotencyKey, Message, MessageId, NewMessage,
-    NewWork, Payload, State as Stand, Upload, WorkKind,
+    NewWork, Payload, State as Stand, Unfinished, Upload, WorkKind,
 };
 use causeway_host::hex;
 use serde_json::{Value, json};
@@ -76,6 +76,12 @@ impl Ready {
                 return Err(refusal);
             }
         };
+        if total > 1
+            && let Err(refusal) = room(state, signed.sender().sender(), None).await
+        {
+            body::drain(state, body).await;
+            return Err(refusal);
+        }
         let start = Start::of(state, body).await?;
         if start.is_empty() {
             return Err(Refusal::no_data());
@@ -99,6 +105,27 @@ impl Ready {
         let key = if call.version == Version::V1 { "messageID" } else { "message_id" };
         Ok(json_answer(StatusCode::ACCEPTED, call.version, &json!({ key: id.as_str() })))
     }
+}
+
+/// Whether a sender may begin an upload, or send one more chunk of `begun`: what is not finished has bounds. Those that were
+/// begun may go on beyond them by the size of one message, so that something can be finished.
+async fn room(state: &Shared, sender: &str, begun: Option<&Message>) -> Result<(), Refusal> {
+    let limits = &state.config.limits;
+    if begun.is_some_and(|m| m.state == Stand::Uploading && m.size >= limits.message_bytes) {
+        return Err(EngineError::TooLarge(limits.message_bytes).into());
+    }
+    let sender = sender.to_owned();
+    let Unfinished { uploads, bytes } = state.blocking(move |state| state.engine.unfinished(&sender)).await?;
+    let is_full = match begun {
+        None => is_over(uploads, limits.uploads) || is_over(bytes, limits.upload_bytes),
+        Some(_) => limits.upload_bytes > 0 && is_over(bytes, limits.upload_bytes + limits.message_bytes),
+    };
+    if is_full { Err(Refusal::uploads()) } else { Ok(()) }
+}
+
+/// Whether a limit that is one is reached.
+fn is_over(count: u64, most: u64) -> bool {
+    most > 0 && count >= most
 }
 
 /// Whether the message may go there.
@@ -277,6 +304,7 @@ async fn prepare_chunk(parts: &mut Parts, state: &Shared) -> Result<(Call, Messa
             Ok(message)
         })
         .await?;
+    room(state, &message.new.sender, Some(&message)).await?;
     Ok((call, message, number))
 }
 

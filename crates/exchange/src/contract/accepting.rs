@@ -3,7 +3,7 @@
 use super::{Place, accept, hours, id, letter, page, start, waiting};
 use crate::effects::{AcceptOutcome, Upload};
 use crate::effects::{Answer, Effects, NewAudit, NewEvent, StoredOutput, Translation};
-use crate::engine::Engine;
+use crate::engine::{Engine, Unfinished, inbox_lifetime};
 use crate::error::EngineError;
 use crate::message::{IdempotencyKey, MessageQuery, Payload, WorkflowFilter};
 use crate::state::State;
@@ -131,6 +131,12 @@ pub fn chunks_are_durable(place: &dyn Place) {
     assert_eq!(engine.begin_upload(upload, start()), Err(EngineError::IdInUse));
     engine.accept(accept(letter("M0"), b"came later, complete earlier"), start()).expect("accepts");
     assert!(!engine.put_chunk(&m, 3, chunk(3), start()).expect("third").complete);
+    let begun = |engine: &dyn Engine, sender: &str| {
+        let Unfinished { uploads, bytes } = engine.unfinished(sender).expect("counts");
+        (uploads, bytes)
+    };
+    assert_eq!(begun(&*engine, "A99990"), (1, 6_000));
+    assert_eq!(begun(&*engine, "A99991"), (0, 0));
     drop(engine);
 
     let engine = place.open().expect("opens again");
@@ -151,6 +157,8 @@ pub fn chunks_are_durable(place: &dyn Place) {
     assert_eq!(put(2, 2), Err(EngineError::UploadFinalised));
     assert_eq!(waiting(&*engine, "B"), ["M0", "M1"], "its place is where it was completed");
 
+    assert_eq!(begun(&*engine, "A99990"), (0, 0));
+
     let mut whole = vec![1; 3_000];
     whole.extend([2; 3_000]);
     whole.extend([3; 3_000]);
@@ -163,6 +171,15 @@ pub fn chunks_are_durable(place: &dyn Place) {
     engine.begin_upload(upload, start()).expect("begins");
     engine.finish_upload(&id("M5"), true, None, Effects::default(), hours(1)).expect("lenient");
     assert_eq!(engine.chunk(&id("M5"), 2).map(|_| ()), Err(EngineError::NotFound("chunk")));
+
+    // One that stands still ends, and its chunks go with it.
+    let upload = Upload { message: letter("M6"), total: 3, first: chunk(1), effects: Effects::default() };
+    engine.begin_upload(upload, hours(1)).expect("begins");
+    let ended = engine.expire(hours(1) + inbox_lifetime()).expect("expires");
+    assert!(ended.contains(&id("M6")), "{ended:?}");
+    assert_eq!(begun(&*engine, "A99990"), (0, 0));
+    assert!(engine.message(&id("M6")).expect("reads").is_some_and(|m| m.content_deleted_at.is_some()));
+    assert_eq!(engine.chunk(&id("M6"), 1).map(|_| ()), Err(EngineError::ContentDeleted));
 }
 
 /// Clause 4: pages follow the commit order without gaps or repeats, filters keep their place, and the last page

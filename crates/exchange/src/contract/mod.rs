@@ -26,7 +26,7 @@ mod pieces;
 pub use accepting::{accept_is_atomic, chunks_are_durable, idempotency, order_and_pages};
 pub use keeping::{backup_and_schema, integrity, refuses_when_space_is_short, reports_durability};
 pub use moving::{
-    acknowledgement_is_final, expiry_and_retention, leases_and_parking, lost_leases_are_counted,
+    acknowledgement_is_final, audit_ends, expiry_and_retention, leases_and_parking, lost_leases_are_counted,
     replay_is_flagged,
 };
 pub use pieces::translation_in_pieces;
@@ -63,7 +63,7 @@ macro_rules! contract_tests {
     ($place:expr) => {
         $crate::contract_tests!(@each $place;
             accept_is_atomic, idempotency, chunks_are_durable, order_and_pages, acknowledgement_is_final,
-            leases_and_parking, lost_leases_are_counted, expiry_and_retention, replay_is_flagged, integrity,
+            leases_and_parking, lost_leases_are_counted, expiry_and_retention, audit_ends, replay_is_flagged, integrity,
             refuses_when_space_is_short, backup_and_schema, reports_durability, translation_in_pieces);
     };
     (@each $place:expr; $($clause:ident),*) => {

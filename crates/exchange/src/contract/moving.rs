@@ -2,7 +2,7 @@
 
 use super::{Place, accept, hours, id, letter, page, start, waiting};
 use crate::effects::Failure;
-use crate::effects::{Effects, EventKind};
+use crate::effects::{AUDIT_ENDED, AuditEnd, Effects, EventKind, NewAudit};
 use crate::engine::{Engine, HOLD, inbox_lifetime, retention};
 use crate::error::EngineError;
 use crate::limits;
@@ -285,6 +285,56 @@ pub fn expiry_and_retention(place: &dyn Place) {
     let until = hours(24 * 32);
     assert_eq!(engine.use_once("mesh", "token", until, hours(24 * 31)), Ok(true));
     assert_eq!(engine.use_once("mesh", "token", until, hours(24 * 31)), Ok(false));
+}
+
+/// Clause 7, of the trail: what is older than it is kept goes, the rest holds and says what it goes on from; a hold keeps all.
+pub fn audit_ends(place: &dyn Place) {
+    let engine = place.open().expect("opens");
+    let note = |number: i64| NewAudit {
+        actor: "a person".to_owned(),
+        action: "record-read".to_owned(),
+        entity: format!("Patient/{number}"),
+        detail: String::new(),
+    };
+    for day in 0..10 {
+        engine.audit(vec![note(day)], hours(24 * day)).expect("is written");
+    }
+    let (before, late) = (hours(24 * 4), hours(24 * 10));
+    let hold = |on: bool| {
+        engine.put_config(HOLD, "M1", on.then_some("{}"), None, "a person", late).expect("is written");
+    };
+    hold(true);
+    assert_eq!(engine.end_audit(before, late), Ok(0));
+    hold(false);
+    assert_eq!(engine.end_audit(before, late), Ok(4));
+    assert_eq!(engine.end_audit(before, late), Ok(0));
+    let left = engine.audit_entries(None, None, 100).expect("reads");
+    assert_eq!(left.first().map(|e| (e.seq, e.audit.entity.as_str())), Some((5, "Patient/4")));
+    let last = left.last().expect("an entry");
+    assert_eq!((last.audit.action.as_str(), last.audit.entity.as_str()), (AUDIT_ENDED, "exchange"));
+    let end = AuditEnd::read(&last.audit.detail).expect("says up to where");
+    assert_eq!((end.through, end.root(), end.until), (4, left.first().map(|e| e.previous), hours(24 * 3)));
+    let check = engine.verify_audit().expect("chain");
+    assert_eq!((check.entries, check.broken_at), (last.seq, None));
+    drop(engine);
+
+    // It goes on after a restart, is ended again, and all but the last entry may go.
+    let engine = place.open().expect("opens again");
+    engine.audit(vec![note(10)], late).expect("is written");
+    assert_eq!(engine.end_audit(hours(24 * 7), late), Ok(3));
+    assert_eq!(engine.verify_audit().expect("chain").broken_at, None);
+    let all = engine.audit_entries(None, None, 100).expect("reads").len();
+    assert_eq!(engine.end_audit(hours(24 * 90), hours(24 * 91)), Ok(all - 1));
+    assert_eq!(engine.verify_audit().expect("chain").broken_at, None);
+    let left = engine.audit_entries(None, None, 100).expect("reads");
+    assert_eq!(left.len(), 2);
+    let first = left[0].seq;
+    drop(engine);
+
+    // What is left is held as before.
+    place.damage_audit(first);
+    let engine = place.open().expect("opens again");
+    assert_eq!(engine.verify_audit().expect("chain").broken_at.map(|b| b.seq), Some(first));
 }
 
 /// Clause 8: the same message goes out again to the destination that was asked for, flagged and audited.

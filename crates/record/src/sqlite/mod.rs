@@ -3,6 +3,7 @@
 
 mod apply;
 mod checkpoint;
+mod ending;
 mod everything;
 mod index;
 mod labels;
@@ -19,8 +20,9 @@ mod summary;
 mod text;
 mod view;
 
+pub use ending::{DueRecords, Outlived};
 pub use everything::{TextEntry, Texts, Written};
-pub use sealing::{MessageTold, copy, decisions_of_people, digest_of, examine, told};
+pub use sealing::{MessageTold, copy, decisions_of_people, digest_of, due, examine, told};
 pub use snapshot::{Place, Snapshot, Told};
 pub use view::View;
 
@@ -223,6 +225,24 @@ impl Record {
     pub fn empty_log(&self) -> Result<()> {
         let db = lock(&self.writer);
         sealing::empty_log(self.seals.as_ref(), &db)
+    }
+
+    /// Persons of whom no message told anything since a time: what retention would do. Whom a message in `held` told of stays.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn due(&self, before: Timestamp, held: &std::collections::BTreeSet<String>) -> Result<DueRecords> {
+        self.read(|db| ending::due(db, before, held))
+    }
+
+    /// Ends a person's record: every text told of the person is deleted, from every version and index. `false` where there is
+    /// no such person any more, or a message told of it since `before`. Earlier pages stay in the write-ahead log until
+    /// [`Record::empty_log`].
+    ///
+    /// # Errors
+    /// The database failed; nothing was changed then.
+    pub fn end_person(&self, person: &str, before: Timestamp, now: Timestamp) -> Result<bool> {
+        self.write(|db| ending::end(db, person, before, now))
     }
 
     /// A digest over what the record says and who is who in it, by what its sources called things: two records made of the

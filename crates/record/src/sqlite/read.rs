@@ -67,7 +67,15 @@ fn version_of(row: &Row<'_>) -> rusqlite::Result<(Version, Option<String>)> {
 
 /// Puts the content in, with the version and time that the record gives it.
 fn with_content((mut version, content): (Version, Option<String>)) -> Result<Version> {
-    let mut map: Map<String, Value> = serde_json::from_str(&content.ok_or(RecordError::Damaged)?)?;
+    let mut map: Map<String, Value> = match content {
+        Some(text) => serde_json::from_str(&text)?,
+        // Its time was over: no text of it is kept (`super::ending`).
+        None if version.state == VersionState::Deleted => {
+            let Key { kind, id } = &version.key;
+            [("resourceType", kind), ("id", id)].map(|(n, v)| (n.to_owned(), json!(v))).into_iter().collect()
+        }
+        None => return Err(RecordError::Damaged),
+    };
     if let Value::Object(meta) = map.entry("meta").or_insert_with(|| Value::Object(Map::new())) {
         meta.insert("versionId".to_owned(), Value::String(version.version.to_string()));
         meta.insert("lastUpdated".to_owned(), Value::String(version.at.to_string()));

@@ -224,6 +224,18 @@ pub fn told(path: &Path) -> Result<Vec<MessageTold>> {
     messages(&reader(path)?)
 }
 
+/// What retention of a record's file would do: see [`super::Record::due`].
+///
+/// # Errors
+/// The record can't be read.
+pub fn due(
+    path: &Path,
+    before: jiff::Timestamp,
+    held: &std::collections::BTreeSet<String>,
+) -> Result<super::DueRecords> {
+    super::ending::due(&reader(path)?, before, held)
+}
+
 /// Copies a record's file, which another process may write, into a new one, flushed.
 ///
 /// # Errors

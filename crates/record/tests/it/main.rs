@@ -2,6 +2,7 @@
 #![allow(clippy::print_stderr, missing_docs)]
 
 mod apply;
+mod ending;
 mod facts;
 mod identity;
 mod kill;

@@ -90,10 +90,12 @@ async fn a_certificate_stands_for_its_organisation_and_for_no_other() {
         ("first", Some(operator), Some("ZZ901"), 403, ""),
         ("first", Some("Bearer wrong"), None, 401, ""),
         ("second", None, None, 202, "ZZ902"),
-        // Of nobody's: a token decides, as without certificates. That of ZZ902 was taken away.
+        // Of nobody's: a token decides, as without certificates, but for who names a certificate: a token alone is not enough.
+        // That of ZZ902 was taken away.
         ("other", None, None, 401, ""),
         ("other", None, Some("ZZ901"), 401, ""),
-        ("other", Some(first), None, 202, "ZZ901"),
+        ("other", Some(first), None, 403, ""),
+        ("other", Some(operator), None, 202, "ZZ900"),
         ("other", Some(second), None, 401, ""),
     ] {
         let mut headers = vec![lines];

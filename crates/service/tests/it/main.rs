@@ -17,6 +17,7 @@ mod fhir_api;
 #[path = "../../../access/tests/it/fsh.rs"]
 #[allow(dead_code)]
 mod fsh;
+mod hostile;
 mod html;
 mod large;
 mod leaks;

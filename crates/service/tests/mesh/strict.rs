@@ -302,3 +302,42 @@ async fn administration_needs_a_test() {
     let mesh = Mesh::of(closed, open_config()).await;
     assert_eq!(call(&mesh.server, "DELETE", "/admin/reset", &[], b"").await.status, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unfinished_uploads_of_one_organisation_have_bounds_and_an_end() {
+    let mut service = open_config();
+    (service.limits.uploads, service.limits.upload_bytes, service.limits.message_bytes) = (3, 400, 300);
+    let mesh = Mesh::of(config(Mode::Strict), service).await;
+    let begin = async |from: &str, to: &str, workflow: &str, bytes: usize| {
+        let headers = [("Mex-To", to), ("Mex-WorkflowID", workflow), ("Mex-Chunk-Range", "1:9")];
+        mesh.post(from, "/outbox", &headers, &vec![b'x'; bytes]).await
+    };
+    let refused = |reply: &crate::support::Reply| {
+        let (_, _, text) = said(reply);
+        assert_eq!(reply.status, 429, "{}", reply.text());
+        assert!(
+            text.starts_with("Too many unfinished uploads") && reply.header("retry-after").is_some(),
+            "{text}"
+        );
+    };
+    let mut begun = Vec::new();
+    for _ in 0..3 {
+        let reply = begin("A1", "B1", "W", 50).await;
+        assert_eq!(reply.status, 202, "{}", reply.text());
+        begun.push(reply.json()["message_id"].as_str().unwrap().to_owned());
+    }
+    // By count; another organisation has its own, and what is whole is not asked about.
+    refused(&begin("A1", "B1", "W", 1).await);
+    assert_eq!(begin("B1", "A1", "W_ACK", 1).await.status, 202);
+    mesh.send("W", &[], &[b'y'; 500]).await;
+    // One message has its limit, and all of them have one: 400 and the size of one message.
+    for (number, status) in [(2, 202), (3, 202), (4, 413)] {
+        let reply = mesh.chunk(&begun[0], &format!("{number}:9"), &[b'x'; 200]).await;
+        assert_eq!(reply.status, status, "{}", reply.text());
+    }
+    assert_eq!(mesh.chunk(&begun[1], "2:9", &[b'x'; 200]).await.status, 202);
+    refused(&mesh.chunk(&begun[2], "2:9", &[b'x'; 200]).await);
+    // They end when nothing came for five days, and there is room again.
+    mesh.travel("{\"days\": 5, \"seconds\": 1}").await;
+    assert_eq!(begin("A1", "B1", "W", 50).await.status, 202);
+}
