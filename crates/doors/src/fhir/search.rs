@@ -10,7 +10,7 @@ use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 
 use super::format::in_form;
-use super::query::Params;
+use super::query::{Params, is_name};
 use super::{answer, audit, base, guard, negotiate, type_of, within};
 
 pub(super) async fn by_query(
@@ -83,6 +83,13 @@ async fn search(
     params.retain(|(name, _)| name != "_format" && name != "_pretty");
     type_of(&kind)?;
     reader.require_scope(&kind, true)?;
+    // A refusal names the parameter that is not known: a body that is no form must not come back in it.
+    if !params.iter().all(|(name, _)| is_name(name)) {
+        return Err(Problem::invalid(
+            "search",
+            "search refused: a parameter has a name that no parameter can have",
+        ));
+    }
     let raw: Vec<String> = params.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let raw = format!("{method} /fhir/{kind}?{}", raw.join("&"));
     let options =

@@ -180,8 +180,9 @@ impl FromRequestParts<Shared> for Signed {
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Refusal> {
         let mesh = parts.extensions.get::<Arc<Mesh>>().cloned().ok_or_else(Refusal::internal)?;
-        let params =
-            RawPathParams::from_request_parts(parts, state).await.map_err(|_| Refusal::internal())?;
+        // An address that is no text names nobody's mailbox.
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|_| Refusal::forbidden("Mailbox id does not match token"))?;
         let named = params.iter().find(|(name, _)| *name == "mailbox").map(|(_, id)| id.to_uppercase());
         let named = named.unwrap_or_default();
         let version = Version::of(&parts.headers)?;

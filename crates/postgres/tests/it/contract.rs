@@ -21,6 +21,7 @@ clauses!(
     leases_and_parking,
     lost_leases_are_counted,
     expiry_and_retention,
+    audit_ends,
     replay_is_flagged,
     integrity,
     refuses_when_space_is_short,

@@ -99,7 +99,7 @@ fn what_outlived_its_time_is_gone_and_its_neighbours_stand() {
     // The message that was taken in stays taken in; a later one makes the person anew.
     assert!(apply(record, &old, &told).repeated);
     assert_eq!(record.person_of("p1").unwrap(), None);
-    let later = message("m4", "ZZ1", "hl7v2", 20);
+    let later = message("m4", "ZZ1", "careconnect", 20);
     let applied = apply(record, &later, &[patient("p1", &number(1), "NEWZEBRA", "1950-01-01")]);
     assert_eq!(applied.persons.len(), 1);
     assert_eq!(ids(&find(record, "Patient", "family=NEWZEBRA")), ["p1"]);

@@ -74,7 +74,7 @@ fn bodies() -> Vec<(&'static str, Vec<u8>, bool)> {
     all.push(("no text at all", [&[0xff, 0xfe, 0, 0xc3, 0x28][..], MARK.as_bytes()].concat(), false));
     all.push(("a bomb", gzip(&vec![b' '; 20_000_000]), true));
     all.push(("half a gzip", gzip(MARK.as_bytes())[..12].to_vec(), true));
-    all.push(("no gzip", MARK.as_bytes().to_vec(), true));
+    all.push(("no gzip", format!("It is {MARK}.").into_bytes(), true));
     all
 }
 
@@ -215,7 +215,7 @@ async fn floods_of_header_fields_are_refused_and_others_served() {
     let server = world.serve(open_config()).await;
     let line = |name: String, value: &str| format!("{name}: {value}\r\n");
     let many: String = (0..150).map(|n| line(format!("X-{n}"), "y")).collect();
-    let long = line("X-Long".to_owned(), &"y".repeat(80_000));
+    let long = line("X-Long".to_owned(), &"y".repeat(500_000));
     let large: String = (0..90).map(|n| line(format!("X-{n}"), &"y".repeat(900))).collect();
     for (name, fields) in [("many", many), ("long", long), ("large", large)] {
         for path in ["/health", "/messages", "/fhir/Patient", "/messageexchange/A/inbox"] {
