@@ -522,9 +522,9 @@ fn sides(s: &AppState, person: &str) -> Answer<Sealed<Sides>> {
             .map(|r| {
                 let cells = counts.iter().zip(&depths).map(|(of, depth)| {
                     match (of.get(&r.code), depth.get(&r.code)) {
-                        (Some(n), Some(Depth::Summary)) => format!("{n} (summary)"),
+                        (Some(n), Some(Depth::Summary)) => format!("{n}, summary"),
                         (Some(n), _) => n.to_string(),
-                        (None, Some(Depth::None) | None) => "–".to_owned(),
+                        (None, Some(Depth::None) | None) => "closed".to_owned(),
                         (None, _) => "0".to_owned(),
                     }
                 });
