@@ -24,18 +24,7 @@ const OWNERS: [(&str, &str); 12] = [
 ];
 
 /// Files of `invalid` that are taken all the same, and why.
-const TAKEN: [(&str, &str); 8] = [
-    ("eps-hl7v3/1-Process-Request-Send-400_INVALID_CHECKSUM.json", FHIR),
-    ("eps-hl7v3/2-Prepare-Request-400_Invalid_Course_of_Therapy_mixed.json", FHIR),
-    ("eps-hl7v3/2-Process-Request-Send-400_Invalid_Course_of_Therapy_mixed.json", FHIR),
-    ("eps-hl7v3/4-Process-Request-Send-400_invalid_intent.json", FHIR),
-    ("eps-hl7v3/bulk-1-Prepare-Request-Send-400_Bad_Request.json", FHIR),
-    ("eps-hl7v3/bulk-1-Process-Request-Send-400_Bad_Request.json", FHIR),
-    ("hl7v2/bad_birth_date.hl7", DATE),
-    ("stu3-to-r4/bad_date.json", DATE),
-];
-/// It is FHIR R4 without fault; as a prescription order it is refused (`crates/adapters/eps/tests/ways_back.rs`).
-const FHIR: &str = "";
+const TAKEN: [(&str, &str); 2] = [("hl7v2/bad_birth_date.hl7", DATE), ("stu3-to-r4/bad_date.json", DATE)];
 /// The date alone is told and not carried; nothing else of the record depends on it.
 const DATE: &str = "date-invalid";
 

@@ -13,6 +13,7 @@ pub mod likely;
 pub mod limits;
 pub mod names;
 pub mod place;
+pub mod prescription;
 pub mod rule;
 pub mod snomed;
 pub mod text;

@@ -22,7 +22,7 @@ use causeway_terminology::Map;
 use causeway_xml::{Document, decode};
 use serde_json::Value;
 
-pub use codes::check_character;
+pub use causeway_core::prescription::check_character;
 
 /// Messages of the Electronic Prescription Service in HL7 v3.
 #[derive(Clone, Copy, Debug, Default)]

@@ -7,7 +7,7 @@ use causeway_fhir::{Ref, Writer};
 use causeway_hl7v3::code::negated;
 use causeway_xml::Element;
 
-use crate::codes::{NHS_EXTENSION, ORDER_ITEM, ORDER_NUMBER, PRESCRIPTION, TREATMENT, is_prescription_id};
+use crate::codes::{NHS_EXTENSION, ORDER_ITEM, ORDER_NUMBER, PRESCRIPTION, TREATMENT};
 use crate::instructions::{self, Instructions};
 use crate::limits::LISTED_MAX;
 use crate::people::{self, People};
@@ -17,6 +17,7 @@ use crate::write::{
     coding_extension, concept, date_time, guid, guid_identifier, moment, part, parts, quantity, repeats,
     value,
 };
+use causeway_core::prescription::is_prescription_id;
 
 /// The ids of a prescription.
 #[derive(Clone, Debug)]

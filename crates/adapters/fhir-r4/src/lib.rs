@@ -3,6 +3,7 @@
 mod doubt;
 mod encode;
 mod form;
+mod order;
 pub mod rules;
 mod shape;
 mod xml;
@@ -207,6 +208,9 @@ impl Adapter for FhirR4 {
                  collection, transaction, batch or search result",
             )
         })?;
+        if let Some((leaf, rule)) = order::fault(tree.root()) {
+            return Err(Issue { position: ledger.position(leaf.id), ..rule.issue() });
+        }
         let is_alone = what == "resource";
         if is_alone {
             bundle = json!({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": bundle}]});

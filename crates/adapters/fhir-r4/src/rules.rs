@@ -21,4 +21,12 @@ causeway_adapter::rules! {
         "correct the code at its source";
     DATE_INVALID Warning Value "date-invalid" "the date or time can't be read; its text was kept, and not taken as a date"
         "correct the date at its source and send again";
+    ORDER_ID Fatal Value "prescription-order-id" "the id of the prescription fails its check; the order was refused, for it can't be told which prescription is meant"
+        "correct the id at its source and send again";
+    ORDER_INTENT Fatal Value "order-intent" "an item of a prescription order is an order, an original order or an instance of one; this is none, and the order was refused"
+        "send the item with the intent that it has";
+    ORDER_ITEMS Fatal TooLong "prescription-items" "a prescription has at most four items; the order was refused"
+        "send a prescription for every four items";
+    ORDER_COURSES Fatal Conflict "order-courses" "the items of a prescription are of one kind of treatment, or acute and repeat; the order was refused"
+        "send a prescription for each kind of treatment";
 }
