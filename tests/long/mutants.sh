@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Mutated inputs over all adapters: no panic, no item without an outcome. Takes hours; not part of ./test.
+# Mutated inputs over adapters: no panic, no item without an outcome. And the other way: changed R4 bundles into every format
+# that is written: no panic, nothing lost without its name, no number or date that the bundle has not. Takes hours; not part
+# of ./test.
 #
-#   tests/long/mutants.sh [TOTAL] [SEED]     (default: 2000000, 1)
+#   tests/long/mutants.sh [EACH] [ADAPTER[,ADAPTER]...|all] [SEED] [back]     (default: 120000, all, 1)
 #
-# Each adapter gets its equal share of the inputs, made of its cases in fixtures/. The first panic or unexplained item ends it.
+#   EACH   inputs for each adapter, made of its cases in fixtures/; bundles of all cases with `back`
+#
+# The first panic or unexplained item ends it. Several runs with other seeds go side by side.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-total=${1:-2000000} seed=${2:-1}
-adapters=$(find crates/adapters -mindepth 1 -maxdepth 1 -type d | wc -l)
-each=$(((total + adapters - 1) / adapters))
-echo "$total mutated inputs over $adapters adapters, $each each, seed $seed"
+each=${1:-120000} adapters=${2:-all} seed=${3:-1} back=${4:-}
+echo "$each ${back:-mutated inputs} for each of: $adapters, seed $seed"
 cargo build --release --locked --quiet -p causeway-tests --example mutate
-exec nice target/release/examples/mutate "$each" all "$seed"
+exec nice -n 15 target/release/examples/mutate "$each" "$adapters" "$seed" $back

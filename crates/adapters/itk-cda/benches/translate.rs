@@ -52,5 +52,6 @@ fn main() {
         .reading(&read)
         .fixtures()
         .growth("findings", [20, 80, 320, 1280].map(|findings| (findings, summary(findings))))
-        .corpus("itk-cda-111", &["in/ic24-itk-ooh-referral-dx06.xml"]);
+        .corpus("itk-cda-111", &["in/ic24-itk-ooh-referral-dx06.xml", "in/example-adastra-ooh.xml"])
+        .all_of_corpus("itk-cda-111", "xml");
 }

@@ -1,4 +1,4 @@
-//! Each case of `fixtures/transfer-of-care` with the ledger on.
+//! Each case of `fixtures/transfer-of-care`, and the corpus, with the ledger on.
 //!
 //! `cargo bench -p causeway-adapter-transfer-of-care`
 
@@ -10,5 +10,5 @@ use causeway_adapter_transfer_of_care::TransferOfCare;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
-    let _ = Bench::of(&TransferOfCare).fixtures();
+    let _ = Bench::of(&TransferOfCare).fixtures().all_of_corpus("itk3-toc", "xml");
 }
