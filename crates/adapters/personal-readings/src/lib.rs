@@ -1,22 +1,27 @@
 #![doc = include_str!("../README.md")]
 
 mod apple;
+mod columns;
+mod kinds;
 pub mod limits;
+mod moment;
 mod open_mhealth;
 mod rules;
 mod table;
 mod write;
 
-use std::borrow::Cow;
 use std::io::Read;
 use std::sync::Arc;
 
 use causeway_adapter::{
     Adapter, Composer, Confidence, Context, Detection, Format, Rule, Sector, Sink, Telling,
 };
+use causeway_core::text::Decoded;
 use causeway_core::{Issue, Leaf, NhsNumber, Outcome, Place, When};
+use columns::{Column, Order};
 use jiff::tz::TimeZone;
-use table::{Cell, Column};
+use kinds::Kind;
+use table::Cell;
 
 /// Readings that people take themselves.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,9 +98,9 @@ impl Adapter for PersonalReadings {
         if open_mhealth::is_form(head) {
             return open_mhealth::translate(self.name(), input, context, sink);
         }
-        let source = text(input);
-        let (separator, heading) = table::heading(&source).ok_or_else(|| rules::HEADING.issue())?;
-        let rows = table::read(&source, separator);
+        let source = Decoded::utf8_or_windows_1252(input);
+        let (separator, heading) = table::heading(&source.text).ok_or_else(|| rules::HEADING.issue())?;
+        let rows = table::read(&source, separator, heading);
         if rows.len() > limits::ROWS_MAX {
             return Err(rules::ROWS.with(&limits::ROWS_MAX.to_string()));
         }
@@ -112,78 +117,126 @@ impl Adapter for PersonalReadings {
     }
 }
 
-/// The text: UTF-8, else each byte a character, so that places stay; a byte order mark is a blank.
-fn text(input: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(input) {
-        Ok(text) if text.starts_with('\u{feff}') => {
-            Cow::Owned(format!("   {}", text.get(3..).unwrap_or_default()))
-        }
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(input.iter().map(|b| if b.is_ascii() { char::from(*b) } else { '?' }).collect()),
-    }
+/// Columns of the table that a heading begins. A file may hold several, one below the other.
+struct Heading {
+    columns: Vec<Option<Column>>,
+    /// A heading that is not known may be anything; one that the site's own tables name is a heading.
+    named: Vec<bool>,
 }
 
-fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], heading: usize) {
-    let columns: Vec<Option<Column>> =
-        rows.get(heading).into_iter().flatten().map(|cell| table::column(cell.text.trim())).collect();
-    // A heading that is not known may be anything; one that the site's own tables name is a heading.
-    let named: Vec<bool> =
-        rows.get(heading).into_iter().flatten().map(|cell| c.is_named(cell.text.trim())).collect();
-    let names: Vec<String> = rows
-        .get(heading)
-        .into_iter()
-        .flatten()
-        .zip(columns.iter().zip(&named))
-        .map(|(cell, known)| match known {
-            (Some(column), _) => column.words(),
+impl Heading {
+    fn of(c: &Composer<'_>, row: &[Cell<'_>]) -> Self {
+        let named = row.iter().map(|cell| c.is_named(cell.text.trim())).collect();
+        Self { columns: table::columns(row), named }
+    }
+
+    fn column(&self, at: u16) -> Option<Column> {
+        self.columns.get(usize::from(at)).copied().flatten()
+    }
+
+    /// Names of the columns, for the places of the account.
+    fn words<'r>(&self, row: &'r [Cell<'_>]) -> Vec<&'r str> {
+        let known = self.columns.iter().zip(&self.named);
+        let word = |(cell, known): (&'r Cell<'_>, (&Option<Column>, &bool))| match known {
+            (Some(column), _) => Column::words(*column),
             (None, true) => cell.text.trim(),
             (None, false) => "another column",
-        })
-        .map(str::to_owned)
-        .collect();
-    c.ledger.set_outline(Arc::new(names));
-    let owner = preamble(c, rows.get(..heading).unwrap_or_default());
-    for (cell, column) in rows.get(heading).into_iter().flatten().zip(0u16..) {
-        if cell.text.trim().is_empty() {
-            continue;
-        }
-        let id = c.ledger.add(Place::Cell { row: heading as u32 + 1, column }, cell.span);
-        match columns.get(usize::from(column)).copied().flatten() {
-            Some(_) => c.claim(id, Outcome::Mapped, ""),
-            None if named.get(usize::from(column)) == Some(&true) => c.claim(id, Outcome::Structural, ""),
-            None => c.issue_at(id, rules::COLUMN.issue()),
-        }
+        };
+        row.iter().zip(known).map(word).collect()
     }
-    let zone = c.context.zone.clone();
-    let mut people: Vec<(NhsNumber, Leaf<'_>, Vec<write::Row<'_>>)> = Vec::new();
-    let mut told = false;
-    for (row, number) in rows.iter().zip(1u32..).skip(heading + 1) {
-        let first = c.ledger.next_id();
-        let mut cells: Vec<(Column, Leaf<'_>)> = Vec::new();
-        let mut extra: Vec<Leaf<'_>> = Vec::new();
+
+    /// Enters the cells of the heading itself.
+    fn enter(&self, c: &mut Composer<'_>, row: &[Cell<'_>], number: u32) {
         for (cell, column) in row.iter().zip(0u16..) {
-            if cell.text.trim().is_empty() {
+            if cell.said().is_none() {
                 continue;
             }
             let id = c.ledger.add(Place::Cell { row: number, column }, cell.span);
-            if let Some(found) = columns.get(usize::from(column)).copied().flatten() {
-                cells.push((found, Leaf { text: &cell.text, id }));
-            } else {
-                extra.push(Leaf { text: &cell.text, id });
+            match self.column(column) {
+                Some(_) => c.claim(id, Outcome::Mapped, ""),
+                None if self.named.get(usize::from(column)) == Some(&true) => {
+                    c.claim(id, Outcome::Structural, "");
+                }
+                None => c.issue_at(id, rules::COLUMN.issue()),
             }
         }
-        let items = first..c.ledger.next_id();
-        if !cells.iter().any(|(column, _)| table::reads(*column)) {
+    }
+}
+
+fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], first: usize) {
+    let no_cells: Vec<Cell<'_>> = Vec::new();
+    let heading_row = rows.get(first).unwrap_or(&no_cells);
+    let mut heading = Heading::of(c, heading_row);
+    let mut names: Vec<String> = heading.words(heading_row).into_iter().map(str::to_owned).collect();
+    for row in rows.iter().skip(first + 1).filter(|row| table::is_heading(row)) {
+        for (word, at) in Heading::of(c, row).words(row).into_iter().zip(0..) {
+            match names.get_mut(at) {
+                Some(name) if name.split(" or ").any(|n| n == word) => {}
+                Some(name) => *name = format!("{name} or {word}"),
+                None => names.push(word.to_owned()),
+            }
+        }
+    }
+    c.ledger.set_outline(Arc::new(names));
+    let owner = preamble(c, rows.get(..first).unwrap_or_default());
+    heading.enter(c, heading_row, first as u32 + 1);
+    let exchanged = moment_first(rows.get(first..).unwrap_or_default());
+    let zone = c.context.zone.clone();
+    let mut people: Vec<(NhsNumber, Leaf<'_>, Vec<write::Row<'_>>)> = Vec::new();
+    let mut told: Vec<Rule> = Vec::new();
+    for (row, number) in rows.iter().zip(1u32..).skip(first + 1) {
+        if table::is_heading(row) {
+            heading = Heading::of(c, row);
+            heading.enter(c, row, number);
             continue;
         }
-        let read = person(&cells, owner).and_then(|who| Ok((who, moment(&cells, &zone)?)));
+        let start = c.ledger.next_id();
+        let mut cells: Vec<(Column, Leaf<'_>)> = Vec::new();
+        let mut extra: Vec<Leaf<'_>> = Vec::new();
+        let mut unclosed = None;
+        for (cell, column) in row.iter().zip(0u16..) {
+            let Some(said) = cell.said() else { continue };
+            let id = c.ledger.add(Place::Cell { row: number, column }, cell.span);
+            let leaf = Leaf { text: &cell.text, id };
+            if cell.unclosed {
+                unclosed = Some(leaf);
+            }
+            match heading.column(column) {
+                // What a meter writes where it has nothing.
+                Some(_) if said.bytes().all(|b| b == b'-') => {
+                    c.claim(id, Outcome::Decides, "that there is no reading");
+                }
+                Some(found) => cells.push((found, leaf)),
+                None => extra.push(leaf),
+            }
+        }
+        let items = start..c.ledger.next_id();
+        if !cells.iter().any(|(column, _)| column.reads() || *column == Column::Result) {
+            continue;
+        }
+        let decided_by = match kind_of_row(&mut cells) {
+            Ok(decided_by) => decided_by,
+            Err((rule, leaf)) => {
+                // What is no reading of the person is told once of each kind.
+                if !told.contains(&rule) {
+                    c.issue_at(leaf.id, rule.issue());
+                    told.push(rule);
+                }
+                continue;
+            }
+        };
+        let read = match unclosed {
+            Some(leaf) => Err((rules::UNCLOSED, Some(leaf))),
+            None => person(&cells, owner).and_then(|who| Ok((who, moment(&cells, exchanged, &zone)?))),
+        };
         match read {
             Ok(((number, leaf), (when, moment))) => {
-                let row = write::Row { cells, extra, when, moment };
+                let row = write::Row { cells, extra, when, moment, decided_by };
                 match people.iter_mut().find(|(n, ..)| *n == number) {
                     Some((_, _, rows)) => {
                         rows.push(row);
-                        write::decided(c, (leaf.id != owner.map_or(u32::MAX, |o| o.id)).then_some(leaf));
+                        let own = (leaf.id != owner.map_or(u32::MAX, |o| o.id)).then_some(leaf);
+                        c.writer().mapped(own);
                     }
                     None => people.push((number, leaf, vec![row])),
                 }
@@ -191,10 +244,10 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], heading: usize) {
             Err((rule, about)) => {
                 // A file that nobody owns is told once, not row by row.
                 let once = rule == rules::PERSON_ABSENT;
-                if !(once && told) {
+                if !(once && told.contains(&rule)) {
                     c.issue_at(about.map_or(items.start, |l| l.id), rule.issue());
+                    told.push(rule);
                 }
-                told |= once;
                 c.ledger.overrule(items.clone(), Outcome::Rejected, "the row was refused");
                 c.ledger.claim_rest(items, Outcome::Rejected, "the row was refused");
             }
@@ -211,17 +264,62 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], heading: usize) {
     }
 }
 
+/// Whether a time of the file can only be read with its month first, below a heading that doesn't say so. Then the others,
+/// too, may have it first.
+fn moment_first(rows: &[Vec<Cell<'_>>]) -> bool {
+    let mut columns: Vec<Option<Column>> = Vec::new();
+    rows.iter().any(|row| {
+        if table::is_heading(row) {
+            columns = table::columns(row);
+            return false;
+        }
+        row.iter().zip(&columns).any(|(cell, column)| {
+            matches!(column, Some(Column::Moment(Order::Unsaid) | Column::Date(Order::Unsaid)))
+                && moment::is_month_first(&cell.text)
+        })
+    })
+}
+
+/// What the cells of a row say of its kind: readings of a sensor are told from those of blood. The items that said so.
+///
+/// # Errors
+/// With the rule where the row is no reading of the person.
+fn kind_of_row<'a>(cells: &mut [(Column, Leaf<'a>)]) -> Result<Vec<Leaf<'a>>, (Rule, Leaf<'a>)> {
+    let cell = |wanted| cells.iter().find(|(column, _)| *column == wanted).map(|(_, leaf)| *leaf);
+    let no = |text: &str| matches!(text.trim().to_ascii_lowercase().as_str(), "no" | "0" | "false" | "n");
+    let (event, control) = (cell(Column::Event), cell(Column::Control));
+    if let Some(control) = control.filter(|c| !no(c.text)) {
+        return Err((rules::CONTROL, control));
+    }
+    let decided: Vec<_> =
+        [event, control, cell(Column::Zone), cell(Column::Unit)].into_iter().flatten().collect();
+    // The words of Dexcom's Clarity: what the sensor estimated, and what the person put in from a drop of blood.
+    match event.map(|e| (e, e.text.trim().to_ascii_lowercase())) {
+        Some((_, kind)) if kind == "egv" => {
+            for (column, _) in cells.iter_mut() {
+                if let Column::Reading(kind @ Kind::Glucose, _) = column {
+                    *kind = Kind::SensorGlucose;
+                }
+            }
+        }
+        Some((_, kind)) if kind == "calibration" => {}
+        Some((event, _)) => return Err((rules::KIND_UNKNOWN, event)),
+        None => {}
+    }
+    Ok(decided)
+}
+
 /// Rows above the heading: a cell that says `NHS number`, and the number beside it.
 fn preamble<'a>(c: &mut Composer<'_>, rows: &'a [Vec<Cell<'a>>]) -> Option<Leaf<'a>> {
     let mut owner = None;
     for (row, number) in rows.iter().zip(1u32..) {
         let mut named = false;
         for (cell, column) in row.iter().zip(0u16..) {
-            if cell.text.trim().is_empty() {
+            if cell.said().is_none() {
                 continue;
             }
             let id = c.ledger.add(Place::Cell { row: number, column }, cell.span);
-            let label = table::column(cell.text.trim()) == Some(Column::NhsNumber);
+            let label = columns::column(causeway_adapter::table::bare(&cell.text)) == Some(Column::NhsNumber);
             if label {
                 c.claim(id, Outcome::Mapped, "");
             } else if named && owner.is_none() {
@@ -247,16 +345,37 @@ fn person<'a>(
     }
 }
 
-/// When: one cell, or a date and a time. British or ISO; another order of day and month is refused, not guessed.
-fn moment<'a>(cells: &[(Column, Leaf<'a>)], zone: &TimeZone) -> Result<(When, Vec<u32>), Refused<'a>> {
-    let cell = |wanted| cells.iter().find(|(column, _)| *column == wanted).map(|(_, leaf)| *leaf);
-    let day = cell(Column::Moment).or_else(|| cell(Column::Date)).ok_or((rules::TIME_ABSENT, None))?;
-    let time = cell(Column::Time).filter(|_| cell(Column::Moment).is_none());
-    let text = match time {
-        Some(time) => format!("{} {}", day.text.trim(), time.text.trim()),
-        None => day.text.trim().to_owned(),
+/// When: one cell, or a date and a time; the items that say it. What can't be told for certain is refused, not guessed.
+fn moment<'a>(
+    cells: &[(Column, Leaf<'a>)],
+    exchanged: bool,
+    zone: &TimeZone,
+) -> Result<(When, Vec<u32>), Refused<'a>> {
+    let day = |is: fn(Column) -> Option<(Order, bool)>| {
+        cells.iter().find_map(|(column, leaf)| Some((is(*column)?, *leaf)))
     };
-    let iso = When::iso(&text.replacen(' ', "T", 1), zone);
-    let when = iso.or_else(|_| When::british(&text, zone)).map_err(|_| (rules::TIME_INVALID, Some(day)))?;
+    let moment = day(|column| match column {
+        Column::Moment(order) => Some((order, true)),
+        _ => None,
+    });
+    let date = || {
+        day(|column| match column {
+            Column::Date(order) => Some((order, false)),
+            _ => None,
+        })
+    };
+    let ((order, whole), day) = moment.or_else(date).ok_or((rules::TIME_ABSENT, None))?;
+    let cell = |wanted| cells.iter().find(|(column, _)| *column == wanted).map(|(_, leaf)| *leaf);
+    let time = cell(Column::Time).filter(|_| !whole);
+    let own = match cell(Column::Zone) {
+        Some(said) => Some(moment::zone(said.text).ok_or((rules::ZONE, Some(said)))?),
+        None => None,
+    };
+    let zone = own.as_ref().unwrap_or(zone);
+    let when = moment::read(day.text, time.map(|t| t.text), order, exchanged, zone);
+    let when = when.map_err(|why| match why {
+        moment::Unread::NoTime => (rules::TIME_INVALID, Some(day)),
+        moment::Unread::EitherOrder => (rules::TIME_ORDER, Some(day)),
+    })?;
     Ok((when, std::iter::once(day.id).chain(time.map(|t| t.id)).collect()))
 }

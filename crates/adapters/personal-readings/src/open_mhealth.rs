@@ -8,8 +8,8 @@ use causeway_fhir::{Ref, Writer, systems};
 use causeway_json::{Node, Tree};
 use jiff::tz::TimeZone;
 
-use crate::apple::kinds::Kind;
 use crate::apple::{self, reading};
+use crate::kinds::Kind;
 use crate::limits::RECORDS_PER_BUNDLE;
 use crate::rules;
 

@@ -13,6 +13,15 @@ causeway_adapter::rules! {
         "give the date and time when they were taken";
     TIME_INVALID Error Value "time-invalid" "the time is no date, or its day and month can't be told apart; the row was refused"
         "write the date as 2026-10-28 or 28/10/2026";
+    TIME_ORDER Error Value "time-order" "other rows of the file have the month before the day, so which is which can't be told here; the row was refused"
+        "write dates as 2026-10-28";
+    ZONE Error Value "time-zone" "the time zone is none that is known; the row was refused"
+        "write the zone as Europe/London or as +01:00";
+    UNCLOSED Error Structure "quotation-unclosed" "a quotation mark is not closed, so the rest of the file stands in one cell; the row was refused"
+        "close the quotation mark and send the file again";
+    CONTROL Information NotSupported "control-test" "rows that the meter marks as a test with control solution are no readings of the person; they are kept only in the original";
+    UNIT_CONFLICT Warning Conflict "unit-conflict" "the units of the reading, its heading and its column of units are not the same; its words were kept"
+        "look at the reading in the meter";
     NOT_A_NUMBER Warning Value "reading-not-a-number" "the reading is no number; its words were kept";
     UNIT_ABSENT Warning Required "unit-absent" "the heading names no unit of the reading; its number was kept without one"
         "name the unit in the heading, such as Glucose (mmol/L)";

@@ -1,49 +1,90 @@
-//! Cells of a table of text with their bytes, and what its columns hold.
+//! Cells of a table of text with their bytes, and which of its rows are headings.
 
 use std::borrow::Cow;
 
 use causeway_core::Span;
+use causeway_core::text::Decoded;
+
+use crate::columns::{self, Column};
+use crate::limits::{HEAD_BYTES, PREAMBLE_ROWS};
 
 /// One cell.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell<'a> {
     pub text: Cow<'a, str>,
     pub span: Span,
+    /// Whether it begins with a quotation mark that nothing closes: what follows may be other cells.
+    pub unclosed: bool,
 }
 
-/// Reads a table: cells parted by the separator that the heading uses, in quotation marks where they hold one.
-pub(crate) fn read(source: &str, separator: u8) -> Vec<Vec<Cell<'_>>> {
+impl Cell<'_> {
+    /// What it says; `None` where it is blank.
+    pub(crate) fn said(&self) -> Option<&str> {
+        let text = causeway_core::text::unpadded(&self.text);
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+/// Reads a table: cells parted by the separator that the heading uses, in quotation marks where they hold one. In so many rows
+/// above the heading any separator parts them: whose readings they are was put there by somebody else than the meter.
+pub(crate) fn read<'a>(source: &'a Decoded<'_>, separator: u8, above: usize) -> Vec<Vec<Cell<'a>>> {
+    let text = &*source.text;
+    cut(text, separator, above, &|start, end| {
+        Span::new(source.source_offset(start), source.source_offset(end))
+    })
+}
+
+const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
+
+fn cut<'a>(
+    source: &'a str,
+    separator: u8,
+    above: usize,
+    span: &dyn Fn(usize, usize) -> Span,
+) -> Vec<Vec<Cell<'a>>> {
     let bytes = source.as_bytes();
     let mut rows = vec![Vec::new()];
     let mut at = 0;
     loop {
+        let parts: &[u8] = if rows.len() <= above { &SEPARATORS } else { std::slice::from_ref(&separator) };
+        let ends = |byte: &u8| parts.contains(byte) || matches!(byte, b'\n' | b'\r');
         let start = at;
         let quoted = bytes.get(at) == Some(&b'"');
-        let (text, end) = if quoted {
+        let mut unclosed = false;
+        let text = if quoted {
             at += 1;
             let from = at;
             loop {
                 match (bytes.get(at), bytes.get(at + 1)) {
                     (Some(b'"'), Some(b'"')) => at += 2,
-                    (Some(b'"') | None, _) => break,
+                    (Some(b'"'), _) => break,
+                    (None, _) => {
+                        unclosed = true;
+                        break;
+                    }
                     _ => at += 1,
                 }
             }
             let inner = source.get(from..at.min(bytes.len())).unwrap_or_default();
             at = (at + 1).min(bytes.len());
-            // What stands after the closing mark belongs to no cell.
-            while bytes.get(at).is_some_and(|b| *b != separator && !matches!(b, b'\n' | b'\r')) {
+            let after = at;
+            while bytes.get(at).is_some_and(|b| !ends(b)) {
                 at += 1;
             }
-            (if inner.contains("\"\"") { Cow::Owned(inner.replace("\"\"", "\"")) } else { inner.into() }, at)
+            let rest = source.get(after..at).unwrap_or_default();
+            match (inner.contains("\"\""), rest.trim().is_empty()) {
+                (false, true) => Cow::Borrowed(inner),
+                (true, true) => Cow::Owned(inner.replace("\"\"", "\"")),
+                (_, false) => Cow::Owned(inner.replace("\"\"", "\"") + rest),
+            }
         } else {
-            while bytes.get(at).is_some_and(|b| *b != separator && !matches!(b, b'\n' | b'\r')) {
+            while bytes.get(at).is_some_and(|b| !ends(b)) {
                 at += 1;
             }
-            (Cow::Borrowed(source.get(start..at).unwrap_or_default()), at)
+            Cow::Borrowed(source.get(start..at).unwrap_or_default())
         };
         if let Some(row) = rows.last_mut() {
-            row.push(Cell { text, span: Span::new(start, end) });
+            row.push(Cell { text, span: span(start, at), unclosed });
         }
         match bytes.get(at) {
             None => return rows,
@@ -60,131 +101,28 @@ pub(crate) fn read(source: &str, separator: u8) -> Vec<Vec<Cell<'_>>> {
     }
 }
 
-/// What a column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Column {
-    NhsNumber,
-    Moment,
-    Date,
-    Time,
-    Systolic,
-    Diastolic,
-    Pulse,
-    Weight(Unit),
-    Glucose(Unit),
-    Temperature,
-    Oxygen,
-    Mood,
-    Note,
-    Device,
-    Serial,
+/// The columns that a row names.
+pub(crate) fn columns(row: &[Cell<'_>]) -> Vec<Option<Column>> {
+    row.iter().map(|cell| columns::column(causeway_adapter::table::bare(&cell.text))).collect()
 }
 
-impl Column {
-    /// What it holds in words, for the places of the account.
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::NhsNumber => "NHS number",
-            Self::Moment => "date and time",
-            Self::Date => "date",
-            Self::Time => "time",
-            Self::Systolic => "systolic blood pressure",
-            Self::Diastolic => "diastolic blood pressure",
-            Self::Pulse => "pulse",
-            Self::Weight(_) => "weight",
-            Self::Glucose(_) => "glucose",
-            Self::Temperature => "temperature",
-            Self::Oxygen => "oxygen saturation",
-            Self::Mood => "mood",
-            Self::Note => "note",
-            Self::Device => "device",
-            Self::Serial => "serial number of the device",
-        }
-    }
-}
-
-/// A unit as UCUM has it, and in words; empty where the heading has none.
-pub(crate) type Unit = (&'static str, &'static str);
-
-const KG: Unit = ("kg", "kg");
-const LB: Unit = ("[lb_av]", "lb");
-const MMOL: Unit = ("mmol/L", "mmol/L");
-const MG_DL: Unit = ("mg/dL", "mg/dL");
-const NONE: Unit = ("", "");
-
-/// The column that a heading names: letters and digits alone count, so that `Systolic (mmHg)` and `systolic_mmhg` are one.
-pub(crate) fn column(heading: &str) -> Option<Column> {
-    let plain: String =
-        heading.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    Some(match plain.as_str() {
-        "nhsnumber" | "nhsno" => Column::NhsNumber,
-        "datetime"
-        | "dateandtime"
-        | "timestamp"
-        | "takenat"
-        | "devicetimestamp"
-        | "measuredat"
-        | "measurementdatetime"
-        | "readingdatetime"
-        | "timeofreading" => Column::Moment,
-        "date" | "measurementdate" | "readingdate" => Column::Date,
-        "time" | "measurementtime" | "readingtime" => Column::Time,
-        "systolic" | "systolicmmhg" | "sys" | "sysmmhg" | "systolicbloodpressuremmhg" => Column::Systolic,
-        "diastolic" | "diastolicmmhg" | "dia" | "diammhg" | "diastolicbloodpressuremmhg" => Column::Diastolic,
-        "pulse" | "pulsebpm" | "heartrate" | "heartratebpm" | "pulseratebpm" => Column::Pulse,
-        "weightkg" => Column::Weight(KG),
-        "weightlb" | "weightlbs" => Column::Weight(LB),
-        "weight" => Column::Weight(NONE),
-        "glucosemmoll"
-        | "historicglucosemmoll"
-        | "scanglucosemmoll"
-        | "bloodglucosemmoll"
-        | "stripglucosemmoll"
-        | "glucosevaluemmoll" => Column::Glucose(MMOL),
-        "glucosemgdl"
-        | "historicglucosemgdl"
-        | "scanglucosemgdl"
-        | "bloodglucosemgdl"
-        | "stripglucosemgdl"
-        | "glucosevaluemgdl" => Column::Glucose(MG_DL),
-        "glucose" | "bloodglucose" => Column::Glucose(NONE),
-        "temperaturec" | "bodytemperaturec" => Column::Temperature,
-        "spo2" | "oxygensaturation" | "oxygensaturationpercent" => Column::Oxygen,
-        "mood" => Column::Mood,
-        "note" | "notes" | "comment" | "comments" | "memo" => Column::Note,
-        "device" | "devicename" | "model" | "devicemodel" => Column::Device,
-        "serialnumber" | "deviceserialnumber" => Column::Serial,
-        _ => return None,
-    })
-}
-
-/// Whether a column holds a reading.
-pub(crate) fn reads(column: Column) -> bool {
-    !matches!(
-        column,
-        Column::NhsNumber
-            | Column::Moment
-            | Column::Date
-            | Column::Time
-            | Column::Note
-            | Column::Device
-            | Column::Serial
-    )
-}
-
-/// Whether a row is the heading: a time and a reading.
+/// Whether a row is a heading: a time and a reading.
 pub(crate) fn is_heading(row: &[Cell<'_>]) -> bool {
-    let columns = || row.iter().filter_map(|cell| column(cell.text.trim()));
-    let timed = columns().any(|c| matches!(c, Column::Moment | Column::Date));
-    timed && columns().any(reads)
+    let columns = columns(row);
+    let has = |what: fn(Column) -> bool| columns.iter().flatten().any(|c| what(*c));
+    // A column of results is one of readings only beside what a meter says of them: a laboratory has results too.
+    let results = has(|c| c == Column::Result)
+        && has(|c| c == Column::Unit)
+        && has(|c| matches!(c, Column::Mark(_) | Column::Control));
+    has(|c| matches!(c, Column::Moment(_) | Column::Date(_))) && (results || has(Column::reads))
 }
 
 /// The separator of a file's heading, with the number of the heading's row; `None` where no row is one.
 pub(crate) fn heading(source: &str) -> Option<(u8, usize)> {
-    let head = source.get(..source.floor_char_boundary(crate::limits::HEAD_BYTES)).unwrap_or(source);
-    [b',', b';', b'\t'].into_iter().find_map(|separator| {
-        let rows = read(head, separator);
-        let at = rows.iter().take(crate::limits::PREAMBLE_ROWS).position(|row| is_heading(row))?;
+    let head = source.get(..source.floor_char_boundary(HEAD_BYTES)).unwrap_or(source);
+    SEPARATORS.into_iter().find_map(|separator| {
+        let rows = cut(head, separator, 0, &Span::new);
+        let at = rows.iter().take(PREAMBLE_ROWS).position(|row| is_heading(row))?;
         Some((separator, at))
     })
 }

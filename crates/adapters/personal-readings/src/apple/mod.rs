@@ -5,7 +5,6 @@
 //! by time and source.
 
 mod archive;
-pub(crate) mod kinds;
 mod pressure;
 pub(crate) mod reading;
 
@@ -14,6 +13,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 
 use causeway_adapter::{Composer, Context, Sink};
+use causeway_core::text::Decoded;
 use causeway_core::{Issue, Leaf, NhsNumber, Outcome, Place, Span};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
@@ -21,8 +21,7 @@ use quick_xml::events::{BytesStart, Event};
 use crate::limits::{
     ELEMENT_BYTES, EXPORT_BYTES, NESTED_MAX, PREAMBLE_BYTES, RECORDS_PER_BUNDLE, RECORDS_PER_FLUSH,
 };
-use crate::rules;
-use crate::table;
+use crate::{columns, kinds, rules, table};
 use archive::{Archive, ENTRY};
 use pressure::Pressures;
 use reading::Reading;
@@ -141,8 +140,8 @@ pub(crate) fn stream(
 
 /// The first line: a cell that says `NHS number`, and the number beside it.
 pub(crate) fn person(c: &mut Composer<'_>, line: &[u8]) -> Result<NhsNumber, Issue> {
-    let text = String::from_utf8_lossy(line);
-    let rows = table::read(text.trim_end(), b',');
+    let text = Decoded::utf8_or_windows_1252(line.trim_ascii_end());
+    let rows = table::read(&text, b',', 0);
     let cells = rows.first().map(Vec::as_slice).unwrap_or_default();
     let mut number = None;
     let mut named = false;
@@ -155,7 +154,7 @@ pub(crate) fn person(c: &mut Composer<'_>, line: &[u8]) -> Result<NhsNumber, Iss
         if named && number.is_none() {
             number = Some((cell.text.trim().to_owned(), id));
         }
-        named = table::column(cell.text.trim()) == Some(table::Column::NhsNumber);
+        named = columns::column(cell.text.trim()) == Some(columns::Column::NhsNumber);
     }
     let Some((number, id)) = number else { return Err(rules::PERSON_ABSENT.issue()) };
     NhsNumber::parse(&number).map_err(|_| {

@@ -7,8 +7,8 @@ use causeway_core::Leaf;
 use causeway_fhir::Coding;
 
 use super::Record;
-use super::kinds::Kind;
 use super::reading::{Reading, code, device, head, tail, value};
+use crate::kinds::Kind;
 use crate::limits::WAITING_MAX;
 use crate::rules;
 

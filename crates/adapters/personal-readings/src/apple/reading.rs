@@ -8,7 +8,7 @@ use causeway_fhir::{Coding, Ref, Writer, systems};
 use jiff::tz::TimeZone;
 
 use super::Record;
-use super::kinds::{Kind, percent};
+use crate::kinds::{Kind, percent};
 use crate::rules;
 
 /// Writes the person into the open bundle.

@@ -1,4 +1,4 @@
-//! Which records of an export are readings, and their codes and units.
+//! What is measured, its codes, and the units of an Apple Health export.
 
 use causeway_fhir::systems;
 
@@ -17,10 +17,12 @@ pub(crate) enum Kind {
     Oxygen,
     Temperature,
     Glucose,
+    /// Of the fluid between the cells, by a sensor under the skin.
+    SensorGlucose,
 }
 
 /// The kind of a record's `type`.
-pub(super) fn kind(name: &str) -> Option<Kind> {
+pub(crate) fn kind(name: &str) -> Option<Kind> {
     Some(match name.strip_prefix("HKQuantityTypeIdentifier")? {
         "BloodPressureSystolic" => Kind::Systolic,
         "BloodPressureDiastolic" => Kind::Diastolic,
@@ -53,6 +55,7 @@ impl Kind {
             Self::Oxygen => "oxygen",
             Self::Temperature => "temperature",
             Self::Glucose => "glucose",
+            Self::SensorGlucose => "sensor glucose",
         }
     }
 
@@ -72,23 +75,29 @@ impl Kind {
             Self::Temperature => ("8310-5", "Body temperature"),
             Self::Glucose if unit == "mmol/L" => ("15074-8", "Glucose [Moles/volume] in Blood"),
             Self::Glucose if unit == "mg/dL" => ("2339-0", "Glucose [Mass/volume] in Blood"),
-            Self::Glucose => return None,
+            Self::SensorGlucose if unit == "mmol/L" => {
+                ("105272-9", "Glucose [Moles/volume] in Interstitial fluid")
+            }
+            Self::SensorGlucose if unit == "mg/dL" => {
+                ("99504-3", "Glucose [Mass/volume] in Interstitial fluid")
+            }
+            Self::Glucose | Self::SensorGlucose => return None,
         };
         Some((systems::LOINC, code, words))
     }
 
     /// Whether FHIR counts it among the vital signs.
     pub(crate) fn vital(self) -> bool {
-        !matches!(self, Self::Glucose | Self::BodyFat)
+        !matches!(self, Self::Glucose | Self::SensorGlucose | Self::BodyFat)
     }
 
     /// Whether the export writes a share of one where people say per cent.
-    pub(super) fn is_share(self) -> bool {
+    pub(crate) fn is_share(self) -> bool {
         matches!(self, Self::Oxygen | Self::BodyFat)
     }
 
     /// The unit of an export in UCUM.
-    pub(super) fn ucum(self, unit: &str) -> Option<&'static str> {
+    pub(crate) fn ucum(self, unit: &str) -> Option<&'static str> {
         Some(match (self, unit) {
             (Self::Systolic | Self::Diastolic, "mmHg") => "mm[Hg]",
             (Self::Weight, "kg") => "kg",
@@ -113,7 +122,7 @@ impl Kind {
 }
 
 /// A share of one as per cent, by its digits: `0.975` is `97.5`. What is above one is per cent already.
-pub(super) fn percent(share: &str) -> Option<String> {
+pub(crate) fn percent(share: &str) -> Option<String> {
     let (whole, rest) = share.split_once('.').unwrap_or((share, ""));
     if !rest.bytes().all(|b| b.is_ascii_digit()) || !matches!(whole, "0" | "1" | "") {
         return None;
