@@ -4,7 +4,7 @@
 //! whether the person is known, which only the practice can say: it is told. No key, no answer; an answer asks for none.
 
 use causeway_adapter::{Acknowledgement, Composer};
-use causeway_core::{Outcome, Severity};
+use causeway_core::{Leaf, Outcome, Severity};
 use causeway_json::Node;
 use causeway_xml::escape_attribute;
 
@@ -34,15 +34,32 @@ fn handling<'t>(header: Node<'t>, key: &str) -> Option<Node<'t>> {
     one.members().find(|(name, _)| name.starts_with("value")).map(|(_, node)| node)
 }
 
+/// The code of ITK3 with which a message answers: its first, which is the worst of an outcome.
+fn response_code(root: Node<'_>) -> Option<Leaf<'_>> {
+    let resources = root.get("entry")?.elements().filter_map(|e| e.get("resource"));
+    let outcomes = resources.filter(|r| r.string_of("resourceType") == Some("OperationOutcome"));
+    let issues = outcomes.filter_map(|o| o.get("issue")).flat_map(Node::elements);
+    let codings = issues.filter_map(|i| i.get("details")?.get("coding")).flat_map(Node::elements);
+    codings
+        .filter(|c| c.string_of("system").is_some_and(|s| s.contains("ITK-ResponseCodes")))
+        .find_map(|c| c.leaf_of("code"))
+}
+
 /// Whether a message answers another; then it is told and holds no record.
 pub(crate) fn received(c: &mut Composer<'_>, root: Node<'_>) -> bool {
     let Some(response) = header(root).and_then(|h| h.get("response")) else { return false };
     let code = response.get("code");
-    let rule = match code.map(Node::text) {
-        Some("ok") => rules::ACKNOWLEDGED,
+    let said = response_code(root);
+    let rule = match (said.map(|leaf| leaf.text.trim()), code.map(Node::text)) {
+        (Some("30001"), _) => rules::PERSON_KNOWN,
+        (Some("30002"), _) => rules::PERSON_UNKNOWN,
+        (Some("30003"), _) => rules::PERSON_GONE,
+        (Some("30004"), _) => rules::PERSON_DEAD,
+        (Some("20007" | "20008"), _) => rules::DUPLICATE,
+        (_, Some("ok")) => rules::ACKNOWLEDGED,
         _ => rules::ACKNOWLEDGED_FAILURE,
     };
-    match code.and_then(Node::leaf) {
+    match said.or(code.and_then(Node::leaf)) {
         Some(leaf) => c.issue_at(leaf.id, rule.issue()),
         None => c.issue(rule.issue()),
     }

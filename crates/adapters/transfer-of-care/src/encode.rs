@@ -200,7 +200,8 @@ fn message(bundle: &Value, context: &Context, what: &Kind, skip: &HashSet<usize>
     json!({
         "resourceType": "Bundle", "id": id("message"),
         "meta": {"profile": [format!("{STRUCTURE}/ITK-Message-Bundle-1")]},
-        "identifier": {"system": "https://tools.ietf.org/html/rfc4122", "value": id("message")},
+        // An answer names the message by this or by its header's id; so they are one.
+        "identifier": {"system": "https://tools.ietf.org/html/rfc4122", "value": id("header")},
         "type": "message",
         "entry": [
             entry(&id("header"), header(what, &sent, &url(&id("sender")), &url(&id("document")), &id("header"), context)),

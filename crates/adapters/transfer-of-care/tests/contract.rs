@@ -225,3 +225,32 @@ fn the_facts_of_the_corpus_arrive() {
     let score = 1.0 - lost.len() as f64 / all as f64;
     assert!(score >= 0.98, "{score:.4} of {all}:\n{}", lost.join("\n"));
 }
+
+/// What a response says of the person is told in its own words: a document that nobody acts on must not pass for one that arrived.
+#[test]
+fn a_response_is_told_by_its_code() {
+    let path = project_root().join("fixtures/transfer-of-care/response/input.xml");
+    let response = std::fs::read_to_string(path).expect("a fixture");
+    for (code, rule) in [
+        ("30001", "itk3-person-known"),
+        ("30002", "itk3-person-unknown"),
+        ("30003", "itk3-person-gone"),
+        ("30004", "itk3-person-deceased"),
+        ("20007", "itk3-duplicate"),
+        ("20008", "itk3-duplicate"),
+        ("20009", "itk3-response-failure"),
+    ] {
+        let translation = translate(
+            &TransferOfCare,
+            response.replace("\"30002\"", &format!("\"{code}\"")).as_bytes(),
+            &test_context(),
+        );
+        let told: Vec<_> = translation.issues.iter().map(|i| i.rule).collect();
+        assert!(told.contains(&rule), "{code}: {told:?}");
+        assert!(translation.outputs.is_empty() && translation.acknowledgement.is_none());
+    }
+    let ok = response.replace("\"30002\"", "\"20013\"").replace("\"fatal-error\"", "\"ok\"");
+    let told: Vec<_> =
+        translate(&TransferOfCare, ok.as_bytes(), &test_context()).issues.iter().map(|i| i.rule).collect();
+    assert!(told.contains(&"itk3-response"), "{told:?}");
+}

@@ -51,7 +51,13 @@ pub(super) fn reference(message: &Message, bytes: &[u8]) -> String {
 }
 
 fn header_id(bytes: &[u8]) -> Option<String> {
-    if bytes.len() as u64 > WATCH_BYTES_MAX || bytes.first() != Some(&b'{') {
+    if bytes.len() as u64 > WATCH_BYTES_MAX {
+        return None;
+    }
+    if bytes.first() == Some(&b'<') {
+        return header_id_of_xml(bytes);
+    }
+    if bytes.first() != Some(&b'{') {
         return None;
     }
     let bundle: Value = serde_json::from_slice(bytes).ok()?;
@@ -60,6 +66,29 @@ fn header_id(bytes: &[u8]) -> Option<String> {
         return None;
     }
     header["id"].as_str().map(str::to_owned)
+}
+
+/// The id of the MessageHeader of a Bundle in XML, as ITK3 has it.
+fn header_id_of_xml(bytes: &[u8]) -> Option<String> {
+    let mut reader = quick_xml::Reader::from_str(std::str::from_utf8(bytes).ok()?);
+    let mut within = false;
+    loop {
+        let event = reader.read_event().ok()?;
+        let (Event::Start(element) | Event::Empty(element)) = &event else {
+            match event {
+                Event::Eof => return None,
+                _ => continue,
+            }
+        };
+        match element.local_name().as_ref() {
+            "MessageHeader" => within = true,
+            "id" if within => {
+                let value = element.try_get_attribute("value").ok().flatten()?;
+                return Some(value.value.into_owned());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Which acknowledgements a message asks for: the flags of ITK3 MessageHandling in FHIR, MSH-15 and MSH-16 in HL7.
@@ -436,6 +465,19 @@ mod tests {
         assert_eq!(requested(xml), Requested { infrastructure: true, business: false });
         assert!(requested(b"MSH|^~\\&|A|B|C|D|1||ADT^A01|M|P|2.4|||AL|AL\r").infrastructure);
         assert_eq!(requested(b"MSH|^~\\&|A|B|C|D|1||ADT^A01|M|P|2.4|||AL|NE\r"), Requested::default());
+    }
+
+    #[test]
+    fn the_id_of_a_header_in_both_syntaxes() {
+        let json = br#"{"resourceType":"Bundle","id":"b","entry":[{"resource":{"resourceType":"MessageHeader","id":"m-1"}}]}"#;
+        let xml = br#"<?xml version="1.0"?><Bundle xmlns="http://hl7.org/fhir"><id value="b"/><entry><fullUrl value="urn:uuid:m-1"/>
+            <resource><MessageHeader><id value="m-1"/></MessageHeader></resource></entry></Bundle>"#;
+        for bytes in [&json[..], xml] {
+            assert_eq!(header_id(bytes).as_deref(), Some("m-1"));
+        }
+        for other in [&b"<Bundle><id value=\"b\"/></Bundle>"[..], b"<a><b", b"MSH|", b"\xFF"] {
+            assert_eq!(header_id(other), None);
+        }
     }
 
     #[test]
