@@ -204,6 +204,17 @@ pub fn quantity(
     }
 }
 
+/// The content of an element of `Observation.referenceRange`: limits, in the unit of the value that they belong to where they
+/// have none of their own, and words.
+pub fn reference_range(w: &mut Writer, range: Element<'_>, value: Option<Element<'_>>) {
+    for end in ["low", "high"] {
+        if let Some(limit) = range.path(&["value", end]) {
+            w.object(end, |w| quantity(w, limit, ("", None), value));
+        }
+    }
+    w.leaf_opt("text", range.child("text").and_then(|t| t.text()));
+}
+
 /// A range that ends below where it begins is told and written as text; whether it was one.
 pub fn reversed(w: &mut Writer, low: Option<Element<'_>>, high: Option<Element<'_>>) -> bool {
     let (Some(low), Some(high)) = (low, high) else { return false };

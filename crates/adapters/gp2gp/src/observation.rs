@@ -231,7 +231,9 @@ pub(crate) fn value(w: &mut Writer, statement: Element<'_>) {
     w.array("referenceRange", |w| {
         for range in statement.children_named("referenceRange") {
             if let Some(range) = range.child("referenceInterpretationRange") {
-                w.element(|w| reference_range(w, range, value));
+                // A range's limits are in the unit of the value that they belong to.
+                let unit = value.map(|v| bound(v).map_or(v, |b| b.end));
+                w.element(|w| causeway_hl7v3::write::reference_range(w, range, unit));
             }
         }
     });
@@ -410,17 +412,6 @@ fn interpretation(w: &mut Writer, code: Element<'_>) {
             w.leaf_opt("text", hl7::words(code));
         });
     });
-}
-
-fn reference_range(w: &mut Writer, range: Element<'_>, value: Option<Element<'_>>) {
-    // A range's limits are in the unit of the value that they belong to.
-    let unit = value.map(|v| bound(v).map_or(v, |b| b.end));
-    for (name, key) in [("low", "low"), ("high", "high")] {
-        if let Some(limit) = range.path(&["value", name]) {
-            w.object(key, |w| write::quantity(w, limit, ("", None), unit));
-        }
-    }
-    w.leaf_opt("text", range.child("text").and_then(|t| t.text()));
 }
 
 /// Writes a group of observations.

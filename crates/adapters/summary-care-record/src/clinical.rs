@@ -119,6 +119,11 @@ pub(crate) fn observation(w: &mut Writer, p: &Parts<'_, '_>) {
         value(w, found);
     }
     write::code_list(w, "interpretation", &[act.child("interpretationCode")]);
+    w.array("referenceRange", |w| {
+        for range in act.children_named("referenceRange").filter_map(|r| r.child("referenceReferenceValue")) {
+            w.element(|w| write::reference_range(w, range, act.child("value")));
+        }
+    });
     w.array("derivedFrom", |w| p.link_elements(w));
     w.array("component", |w| {
         for part in components(act) {

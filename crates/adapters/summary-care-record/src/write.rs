@@ -4,7 +4,7 @@ use causeway_core::{Issue, IssueCode, Leaf, Severity};
 use causeway_fhir::Writer;
 use causeway_fhir::types::{extension, ukcore_extension};
 pub(crate) use causeway_hl7v3::write::{
-    authored_quantity as quantity, effective_or_start as effective, moment, period,
+    authored_quantity as quantity, effective_or_start as effective, moment, period, reference_range,
 };
 use causeway_terminology::Map;
 use causeway_xml::Element;

@@ -278,6 +278,9 @@ fn one(index: &Bundle<'_>, r: &Value, written: &Written) -> Tag {
             .children(support(r))
             .children(links(index, r, short));
     }
+    if short == "Finding" {
+        tag = tag.children(reference_range(r));
+    }
     for (number, part) in parts_in_order(parts).into_iter().enumerate() {
         tag = tag.child(component(r, part, number, short));
     }
@@ -443,6 +446,18 @@ fn value(name: &str, holder: &Value) -> Option<Tag> {
         .map(|tag| typed(tag, "PQ"))
         .or_else(|| concept(name, &holder["valueCodeableConcept"], oid).map(|tag| typed(tag, "CD")))
         .or_else(|| Tag::of_text(name, holder["valueString"].as_str()).map(|tag| typed(tag, "ST")))
+}
+
+/// The range of a finding, of which the message has one.
+fn reference_range(r: &Value) -> Option<Tag> {
+    let [one] = list(r, "referenceRange") else { return None };
+    let limits = ["low", "high"].into_iter().filter_map(|end| quantity(end, &one[end]));
+    let limits = Tag::new("value").children(limits);
+    let range = act("referenceReferenceValue", "OBS", "EVN.CRT")
+        .children((!limits.is_empty()).then_some(limits))
+        .children(Tag::of_text("text", one["text"].as_str()));
+    let relation = Tag::new("referenceRange").with("typeCode", "REFV").with("contextConductionInd", "true");
+    Some(relation.child(Tag::new("seperatableInd").with("value", "false")).child(range))
 }
 
 /// The diastolic pressure comes first in this message.
