@@ -57,7 +57,7 @@ impl Code {
         if relationship == Relationship::Unmatched {
             return match (system, code) {
                 ("", "") => Ok(Self { target: None, source_display }),
-                _ => Err("a row that is unmatched has no target".to_owned()),
+                _ => Err("relationship: a row that is unmatched has no target".to_owned()),
             };
         }
         if !is_uri(system) {
@@ -95,7 +95,9 @@ fn judged(system: &str, code: &str, display: &str) -> Result<(), String> {
         f.severity == Severity::Error || f.severity == Severity::Warning && f.path.contains("coding")
     };
     match report.findings.iter().find(about_code) {
-        Some(finding) => Err(format!("the target is not valid ({}): {}", finding.rule, finding.text)),
+        Some(finding) => {
+            Err(format!("target_code: the target is not valid ({}): {}", finding.rule, finding.text))
+        }
         None => Ok(()),
     }
 }

@@ -48,6 +48,8 @@ pub struct Fault {
     pub file: String,
     /// The line, from 1; 0 where it is the file as a whole.
     pub line: usize,
+    /// The column of a table, or the character of a line of TOML, from 1; 0 where it is the line as a whole.
+    pub column: usize,
     /// What is wrong, one sentence without an end.
     pub text: String,
 }
@@ -55,15 +57,20 @@ pub struct Fault {
 impl Fault {
     /// A fault.
     pub fn of(file: &str, line: usize, text: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), line, text: text.into() }
+        Self { file: file.to_owned(), line, column: 0, text: text.into() }
+    }
+
+    fn at(self, column: usize) -> Self {
+        Self { column, ..self }
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            0 => write!(f, "{}: {}", self.file, self.text),
-            line => write!(f, "{}:{line}: {}", self.file, self.text),
+        match (self.line, self.column) {
+            (0, _) => write!(f, "{}: {}", self.file, self.text),
+            (line, 0) => write!(f, "{}:{line}: {}", self.file, self.text),
+            (line, column) => write!(f, "{}:{line}:{column}: {}", self.file, self.text),
         }
     }
 }
@@ -100,8 +107,10 @@ impl Source {
 impl Head {
     fn read(file: &str, text: &str) -> Result<Self, Fault> {
         toml::from_str(text).map_err(|e| {
-            let line = e.span().and_then(|s| text.get(..s.start)).map_or(0, |t| t.matches('\n').count() + 1);
-            Fault::of(file, line, e.message().trim().to_owned())
+            let before = e.span().and_then(|s| text.get(..s.start));
+            let line = before.map_or(0, |t| t.matches('\n').count() + 1);
+            let column = before.map_or(0, |t| t.rsplit('\n').next().unwrap_or_default().chars().count() + 1);
+            Fault::of(file, line, e.message().trim().to_owned()).at(column)
         })
     }
 
@@ -141,7 +150,10 @@ impl Map {
                 let system = codes.entry(row.cell("source_system").to_owned()).or_default();
                 match system.insert(row.cell("source_code").to_owned(), code) {
                     None => Ok(()),
-                    Some(_) => Err("the code of this source system stands in the table twice".to_owned()),
+                    Some(_) => {
+                        Err("source_code: the code of this source system stands in the table twice"
+                            .to_owned())
+                    }
                 }
             });
         }
@@ -150,7 +162,9 @@ impl Map {
             rows(&source, name, &Place::COLUMNS, &Place::NEEDED, &mut faults, |row| {
                 let place = Place::read(row)?;
                 if places.iter().any(|other| other.is_same(&place)) {
-                    return Err("the place goes to this element twice under one condition".to_owned());
+                    return Err(
+                        "source_place: the place goes to this element twice under one condition".to_owned()
+                    );
                 }
                 places.push(place);
                 Ok(())
@@ -265,14 +279,14 @@ fn rows(
         faults.push(Fault::of(&source.file, 0, format!("the table {name} is not there")));
         return;
     };
-    let mut say = |line: usize, text: String| {
+    let mut say = |(line, column): (usize, usize), text: String| {
         if found.len() < limits::FAULTS_MAX {
-            found.push(Fault::of(name, line, text));
+            found.push(Fault::of(name, line, text).at(column));
         }
         found.len() < limits::FAULTS_MAX
     };
     if text.len() > limits::FILE_BYTES_MAX {
-        say(0, format!("the table has more than {} bytes", limits::FILE_BYTES_MAX));
+        say((0, 0), format!("the table has more than {} bytes", limits::FILE_BYTES_MAX));
         faults.extend(found);
         return;
     }
@@ -281,7 +295,7 @@ fn rows(
     let mut columns: Option<HashMap<String, usize>> = None;
     for (number, record) in reader.records().enumerate() {
         let Ok(record) = record else {
-            say(number + 1, "the row can't be read as comma-separated text".to_owned());
+            say((number + 1, 0), "the row can't be read as comma-separated text".to_owned());
             break;
         };
         let line = record.position().map_or(number + 1, |p| p.line() as usize);
@@ -289,45 +303,53 @@ fn rows(
             let heads: Vec<String> =
                 record.iter().map(|h| causeway_adapter::table::bare(h).to_ascii_lowercase()).collect();
             for need in needed.iter().filter(|need| !heads.iter().any(|h| h == *need)) {
-                say(line, format!("the heading has no column {need}"));
+                say((line, 0), format!("the heading has no column {need}"));
             }
             for (at, head) in heads.iter().enumerate() {
                 if !known.contains(&head.as_str()) {
                     let allowed = known.join(", ");
-                    say(line, format!("column {} of the heading is none of: {allowed}", at + 1));
+                    say((line, at + 1), format!("column {} of the heading is none of: {allowed}", at + 1));
                 } else if heads.iter().take(at).any(|other| other == head) {
-                    say(line, format!("the column {head} is there twice"));
+                    say((line, at + 1), format!("the column {head} is there twice"));
                 }
             }
             columns = Some(heads.into_iter().enumerate().map(|(at, head)| (head, at)).collect());
             continue;
         };
         if record.len() != columns.len() {
-            if !say(line, format!("the row has {} cells and the heading {}", record.len(), columns.len())) {
+            if !say(
+                (line, 0),
+                format!("the row has {} cells and the heading {}", record.len(), columns.len()),
+            ) {
                 break;
             }
             continue;
         }
         if number > limits::ROWS_MAX {
-            say(line, format!("the table has more than {} rows", limits::ROWS_MAX));
+            say((line, 0), format!("the table has more than {} rows", limits::ROWS_MAX));
             break;
         }
         if let Some(column) = record.iter().position(|cell| {
             cell.chars().count() > limits::CELL_CHARS_MAX || cell.chars().any(char::is_control)
         }) {
-            if !say(line, format!("cell {} is too long or holds control characters", column + 1)) {
+            if !say(
+                (line, column + 1),
+                format!("cell {} is too long or holds control characters", column + 1),
+            ) {
                 break;
             }
             continue;
         }
-        if let Err(text) = take(&Row::new(&record, columns))
-            && !say(line, text)
-        {
-            break;
+        if let Err(text) = take(&Row::new(&record, columns)) {
+            // A fault begins with the name of the column that it is in.
+            let named = text.split([' ', ':']).next().and_then(|word| columns.get(word));
+            if !say((line, named.map_or(0, |at| at + 1)), text) {
+                break;
+            }
         }
     }
     if columns.is_none() {
-        say(0, "the table is empty".to_owned());
+        say((0, 0), "the table is empty".to_owned());
     }
     faults.extend(found);
 }

@@ -102,41 +102,43 @@ impl Place {
             .filter(|(_, element)| !element.contains('.'))
             .ok_or("element is not RESOURCE.ELEMENT or RESOURCE.extension(URL)")?;
         if NO_TARGETS.contains(&resource) {
-            return Err(format!("{resource} is not a site's to write"));
+            return Err(format!("element: {resource} is not a site's to write"));
         }
         let field = TypeRef::named(resource)
             .filter(|ty| ty.field("meta").is_some())
-            .ok_or_else(|| format!("{resource} is no resource of R4"))?
+            .ok_or_else(|| format!("element: {resource} is no resource of R4"))?
             .field(element)
-            .ok_or_else(|| format!("{resource} has no element {element} in R4"))?;
+            .ok_or_else(|| format!("element: {resource} has no element {element} in R4"))?;
         let system = row.cell("system");
         let repeats = field.repeats();
         if element == "extension" {
             if !is_uri(url) {
-                return Err("an extension needs its URL, as in Patient.extension(https://…)".to_owned());
+                return Err(
+                    "element: an extension needs its URL, as in Patient.extension(https://…)".to_owned()
+                );
             }
             if NOT_A_SITES.iter().any(|start| url.starts_with(start)) {
-                return Err("the extension's URL is not a site's to use".to_owned());
+                return Err("element: the extension's URL is not a site's to use".to_owned());
             }
             if !kind.in_extension() {
-                return Err(format!("an extension does not take {} here", kind.name()));
+                return Err(format!("type: an extension does not take {} here", kind.name()));
             }
         } else {
             if !url.is_empty() {
-                return Err("a URL belongs to an extension".to_owned());
+                return Err("element: a URL belongs to an extension".to_owned());
             }
             let taken = THE_ADAPTERS.contains(&element)
                 || THE_ADAPTERS_CHOICES.iter().any(|start| element.starts_with(start));
             if taken || kind == Kind::Boolean {
                 return Err(format!(
-                    "{resource}.{element} decides what the resource means; use an extension"
+                    "element: {resource}.{element} decides what the resource means; use an extension"
                 ));
             }
             if field.ty().name() != kind.name() {
-                return Err(format!("{resource}.{element} is of type {}", field.ty().name()));
+                return Err(format!("type: {resource}.{element} is of type {}", field.ty().name()));
             }
         }
-        kind.needs(system)?;
+        kind.needs(system).map_err(|what| format!("system: {what}"))?;
         if kind == Kind::Identifier && NOT_A_SITES.iter().any(|start| system.starts_with(start)) {
             return Err("system is not a site's to give identifiers in".to_owned());
         }

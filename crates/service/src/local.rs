@@ -54,6 +54,14 @@ fn text(path: &Path, name: &str) -> Result<String, Fault> {
     String::from_utf8(bytes).map_err(|_| wrong("it is not in UTF-8; save it as CSV UTF-8".to_owned()))
 }
 
+/// Names of formats that a map is for and that no adapter has.
+pub fn unknown_formats<'m>(
+    map: &'m causeway_local::Map,
+    adapters: Adapters,
+) -> impl Iterator<Item = &'m String> {
+    map.formats().iter().filter(move |format| !adapters.iter().any(|a| a.name() == format.as_str()))
+}
+
 /// Reads the maps of a configuration and puts them into it; what is wrong with them otherwise.
 pub fn load(config: &mut Config, adapters: Adapters) -> Vec<Finding> {
     let finding = |number: usize, text: String| Finding {
@@ -68,10 +76,9 @@ pub fn load(config: &mut Config, adapters: Adapters) -> Vec<Finding> {
     };
     let mut found = Vec::new();
     for (number, map) in maps.maps().iter().enumerate() {
-        let formats: Vec<&str> = adapters.iter().map(|a| a.name()).collect();
-        for format in map.formats().iter().filter(|format| !formats.contains(&format.as_str())) {
+        for format in unknown_formats(map, adapters) {
             let mut one = finding(number, format!("{}: there is no format {format}", map.name()));
-            one.allowed = formats.iter().map(|f| (*f).to_owned()).collect();
+            one.allowed = adapters.iter().map(|a| a.name().to_owned()).collect();
             found.push(one);
         }
         for sender in map.senders() {
