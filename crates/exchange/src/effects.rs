@@ -165,6 +165,12 @@ pub struct TranslationSummary {
     pub items: u64,
     /// Items mapped without loss.
     pub mapped: u64,
+    /// Items that say something: all but the structural ones. 0 in what an earlier version wrote.
+    #[serde(default)]
+    pub telling: u64,
+    /// Of these the ones whose meaning is in the output: mapped, mapped with loss, and what decides.
+    #[serde(default)]
+    pub carried: u64,
     /// Items for which no outcome is known (must be 0).
     pub unexplained: u64,
     /// Issues of severity error or fatal.

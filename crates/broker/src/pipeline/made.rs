@@ -292,6 +292,11 @@ fn summary(
         rejected: made.refused,
         items: made.totals.total(),
         mapped: made.totals.of(Outcome::Mapped),
+        telling: made.totals.total() - made.totals.of(Outcome::Structural),
+        carried: [Outcome::Mapped, Outcome::MappedWithLoss, Outcome::Decides]
+            .into_iter()
+            .map(|outcome| made.totals.of(outcome))
+            .sum(),
         unexplained: made.totals.of(Outcome::Unexplained),
         errors: made.refused + made.checked.errors,
         warnings: made.warnings + made.checked.warnings,
