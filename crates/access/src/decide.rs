@@ -98,6 +98,18 @@ pub enum Outcome {
     NotReached,
 }
 
+impl Outcome {
+    /// In words.
+    pub fn plain(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Refused => "refused",
+            Self::Limited => "in part",
+            Self::NotReached => "not reached",
+        }
+    }
+}
+
 /// One step of the decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
@@ -123,6 +135,21 @@ pub enum Obligation {
     AlertBreakGlass,
     /// The local authority is told that child protection information was seen.
     TellLocalAuthority,
+}
+
+impl Obligation {
+    /// What must be done, in a sentence.
+    pub fn plain(self) -> &'static str {
+        match self {
+            Self::AlertSelfClaim => "a privacy officer looks at the claimed relationship",
+            Self::AlertBreakGlass => {
+                "a privacy officer reviews the emergency access, and a banner tells the user so"
+            }
+            Self::TellLocalAuthority => {
+                "the local authority is told that child protection information was seen"
+            }
+        }
+    }
 }
 
 /// What happens to one item.

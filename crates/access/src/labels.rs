@@ -32,6 +32,20 @@ pub(crate) fn marked_words() -> impl Iterator<Item = &'static str> {
     SAFEGUARDING_WORDS.iter().map(|(word, _)| *word)
 }
 
+/// Every label that policies may speak of.
+pub const KNOWN: &[&str] = &[
+    "alleged-perpetrator",
+    "legally-restricted",
+    "location",
+    "marac",
+    "safeguarding",
+    "safety-only",
+    "source-confidential",
+    "source-very-confidential",
+    "third-party",
+    "withhold-from-person",
+];
+
 /// A set of labels.
 pub type Labels = BTreeSet<String>;
 

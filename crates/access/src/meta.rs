@@ -35,6 +35,10 @@ pub fn organisation_of(resource: &Value) -> &str {
 
 /// The message that told a resource.
 pub fn message_of(resource: &Value) -> &str {
-    let source = resource["meta"]["source"].as_str().unwrap_or_default();
+    message_named(resource["meta"]["source"].as_str().unwrap_or_default())
+}
+
+/// The message that a resource's `meta.source` names.
+pub(crate) fn message_named(source: &str) -> &str {
     source.strip_prefix("urn:causeway:message:").and_then(|rest| rest.split('#').next()).unwrap_or_default()
 }

@@ -17,7 +17,7 @@ use crate::disclosure::{self, Grant};
 use crate::flags::sourced_choices;
 use crate::gate::{Gate, HasGate};
 use crate::labels::Labels;
-use crate::meta::{adapter_of, message_of, nhs_number_of};
+use crate::meta::{adapter_of, nhs_number_of};
 use crate::policy::{Depth, PolicySet};
 use crate::reader::Reader;
 use crate::relationship::{self, Kind, Relationship, Told};
@@ -38,6 +38,8 @@ pub struct Opened {
     nhs_number: String,
     /// The decision; `None` for the operator, whom no decision limits.
     pub decision: Option<Decision>,
+    /// When the relationship ends on which the decision rests, where that is known.
+    pub until: Option<jiff::Timestamp>,
     standing: Standing,
     withheld: Withheld,
     contact: bool,
@@ -69,10 +71,10 @@ pub fn open_as(
     if reader.operator {
         return whole(gate, person);
     }
-    let (mut all, incomplete) = skimmed(gate, person, policies)?;
+    let (all, incomplete) = skimmed(gate, person, policies)?;
     let mut opened = decided(gate, reader, person, reach, policies, &all)?;
     if let Some(decision) = opened.decision.as_mut().filter(|decision| decision.permit) {
-        opened.withheld = withheld(&mut all, decision)?;
+        opened.withheld = withheld(&all, decision)?;
         opened.contact = decision.item("contact-details", &Labels::new()) == Item::Show;
     }
     opened.incomplete = incomplete;
@@ -104,7 +106,9 @@ fn decided(
     policies: &Arc<PolicySet>,
     all: &[Skimmed],
 ) -> Answer<Opened> {
-    let resources: Vec<&Value> = all.iter().map(|one| &one.value).collect();
+    // Of the others nothing but type and adapter says anything here.
+    let all_read = || all.iter().filter(|one| !one.value.is_null());
+    let resources: Vec<&Value> = all_read().map(|one| &one.value).collect();
     let mut opened = Opened { person: person.to_owned(), contact: true, ..Opened::default() };
     for resource in resources.iter().filter(|r| r["resourceType"] == "Patient") {
         opened.patients.push(resource["id"].as_str().unwrap_or_default().to_owned());
@@ -114,7 +118,7 @@ fn decided(
     }
     let now = gate.clock.now();
     let told: Vec<Told<'_>> =
-        all.iter().map(|one| Told { resource: &one.value, by: &one.by, adapter: &one.adapter }).collect();
+        all_read().map(|one| Told { resource: &one.value, by: &one.by, adapter: &one.adapter }).collect();
     let mut relationships = relationship::derive(&told);
     let mut standing = gate.access.standings.of(person)?;
     sourced_choices(&resources, &mut standing);
@@ -145,6 +149,7 @@ fn decided(
     }
     let best = relationship::best(&relationships, &asker.organisation.code, &asker.user, now);
     let relationship = own.as_ref().filter(|_| asker.role == "person").or(emergency).or(best);
+    opened.until = relationship.and_then(|r| r.end);
     opened.decision = Some(decide::decide(
         policies,
         &Request {
@@ -162,17 +167,13 @@ fn decided(
     Ok(opened)
 }
 
-/// What is withheld by a decision that permits: where something is, all is made values, as each could tell of it.
-fn withheld(all: &mut [Skimmed], decision: &mut Decision) -> Answer<Withheld> {
+/// What is withheld by a decision that permits.
+fn withheld(all: &[Skimmed], decision: &mut Decision) -> Answer<Withheld> {
     if skim::shows_all(all, decision) {
         return Ok(Withheld::nothing(decision.policies()));
     }
-    all.iter_mut().try_for_each(Skimmed::read_whole).map_err(record_problem)?;
-    let facts: Vec<Fact<'_>> = all
-        .iter()
-        .map(|one| Fact { resource: &one.value, adapter: &one.adapter, message: message_of(&one.value) })
-        .collect();
-    Ok(Withheld::of(&facts, decision))
+    let facts: Result<Vec<Fact<'_>>, _> = all.iter().map(Skimmed::fact).collect();
+    facts.and_then(|facts| Withheld::of(&facts, decision)).map_err(record_problem)
 }
 
 /// A record of which nothing is withheld: whose it is, and no more is read.
@@ -207,7 +208,7 @@ pub fn open_with(
     let mut reader = Reader::of_session(gate, &who);
     reader.operator = true;
     let mut opened = whole(gate, person)?;
-    let (mut all, _) = skimmed(gate, person, policies)?;
+    let (all, _) = skimmed(gate, person, policies)?;
     let asker = crate::decide::Asker {
         organisation: crate::decide::OrganisationFacts {
             registered: true,
@@ -239,7 +240,7 @@ pub fn open_with(
             now: gate.clock.now(),
         },
     );
-    opened.withheld = withheld(&mut all, &mut decision)?;
+    opened.withheld = withheld(&all, &mut decision)?;
     opened.all = Some(all);
     opened.decision = Some(decision);
     Ok(opened)
@@ -401,7 +402,11 @@ impl Opened {
     pub fn take_everything(&mut self) -> Answer<Sealed<(Vec<TextEntry>, Vec<Value>)>> {
         let mut shown = Vec::new();
         for one in self.all.take().into_iter().flatten() {
-            if self.withheld.is_empty() && one.is_plain() && (self.contact || !tells_where(&one.entry)) {
+            let none = self.permit() && self.withheld.is_empty();
+            if !none && self.hides(&one.entry.key.reference()) {
+                continue;
+            }
+            if self.leaves(&one) {
                 shown.push(one.entry);
             } else if let Some(resource) = self.show(one.whole().map_err(record_problem)?) {
                 shown.push(one.entry.with(&resource));
@@ -418,6 +423,11 @@ impl Opened {
             }]}, "search": {"mode": "outcome"}}));
         }
         Ok(Sealed::new((shown, said)))
+    }
+
+    /// Whether [`Opened::show`] would change nothing of a resource that is not withheld, as far as its text tells.
+    fn leaves(&self, one: &Skimmed) -> bool {
+        one.is_plain() && (self.contact || !tells_where(&one.entry)) && self.withheld.leaves(&one.entry.text)
     }
 
     /// What stands about her access: her choices, and whom she let in.

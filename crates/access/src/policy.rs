@@ -81,7 +81,7 @@ impl Audience {
 }
 
 /// A role (`roles.csv`): the national role-based access codes where there is one.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Role {
     /// Code, such as `R8000`.
     pub code: String,
@@ -368,41 +368,6 @@ impl PolicySet {
     /// The schema, for tools.
     pub fn schema(&self) -> &Schema {
         &self.schema
-    }
-
-    /// What changed between two sets, a line for each: rules, cells of the matrix, restricted codes.
-    pub fn differences(&self, newer: &Self) -> Vec<String> {
-        let mut out = Vec::new();
-        if self.head.version != newer.head.version {
-            out.push(format!("version {} → {}", self.head.version, newer.head.version));
-        }
-        let ids: BTreeSet<&String> = self.rules.keys().chain(newer.rules.keys()).collect();
-        for id in ids {
-            match (self.rules.get(id), newer.rules.get(id)) {
-                (Some(_), None) => out.push(format!("rule {id}: removed")),
-                (None, Some(rule)) => out.push(format!("rule {id}: added ({})", rule.because)),
-                (Some(a), Some(b)) if a != b => out.push(format!("rule {id}: changed")),
-                _ => {}
-            }
-        }
-        let cells = |set: &Self| -> BTreeMap<(String, String), Depth> {
-            let rows = set.sections.iter();
-            rows.flat_map(|row| row.cells.iter().map(|(role, d)| ((row.code.clone(), role.clone()), *d)))
-                .collect()
-        };
-        let (old, new) = (cells(self), cells(newer));
-        for (at, depth) in &new {
-            let before = old.get(at).copied();
-            if before != Some(*depth) {
-                let before = before.map_or("absent", Depth::word);
-                out.push(format!("matrix {} × {}: {before} → {}", at.0, at.1, depth.word()));
-            }
-        }
-        for at in old.keys().filter(|at| !new.contains_key(at)) {
-            out.push(format!("matrix {} × {}: removed", at.0, at.1));
-        }
-        out.extend(self.restricted.differences(&newer.restricted));
-        out
     }
 }
 

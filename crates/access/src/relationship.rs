@@ -1,7 +1,7 @@
 //! Legitimate relationships: why this caller has to do with this person. Derived from facts that sources told, with start
 //! and end; claimed by a user with a reason; given by the person to a carer; or an emergency.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -147,19 +147,18 @@ pub struct Told<'a> {
 pub fn derive(facts: &[Told<'_>]) -> Vec<Relationship> {
     let codes = codes(facts);
     let mut out: Vec<Relationship> = Vec::new();
+    let mut known = HashSet::new();
     for Told { resource, by, adapter } in facts.iter().copied() {
         let kind = resource["resourceType"].as_str().unwrap_or_default();
-        let id = format!("{kind}/{}", resource["id"].as_str().unwrap_or_default());
+        let id = || format!("{kind}/{}", resource["id"].as_str().unwrap_or_default());
         let mut add = |kind: Kind, holder: &str, start: Option<Timestamp>, end: Option<Timestamp>| {
-            let known =
-                out.iter().any(|r| r.kind == kind && r.holder == holder && (r.start, r.end) == (start, end));
-            if !holder.is_empty() && !known {
+            if !holder.is_empty() && known.insert((kind, holder.to_owned(), start, end)) {
                 out.push(Relationship {
                     kind,
                     holder: holder.to_owned(),
                     start,
                     end,
-                    source: id.clone(),
+                    source: id(),
                     reason: String::new(),
                     scope: Vec::new(),
                 });

@@ -35,17 +35,52 @@ pub(crate) fn marks() -> impl Iterator<Item = &'static str> {
 const SOCIAL_CARE: &[&str] =
     &["care-act-assessment", CARE_PROVIDER, "client-level-data", "council-case-extract", "telecare-alarm"];
 
+/// What the values of a resource may say that decides its section beside its type and adapter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Says {
+    /// A safeguarding concern.
+    Safeguarding,
+    /// A text of its own, as a note.
+    Note,
+    /// Something of "About me".
+    AboutMe,
+    /// Where the person lives.
+    Accommodation,
+}
+
 /// The section for access of a resource. `adapter` is the one that translated it. What the matrix has no row for is refused.
 pub fn section_of(resource: &Value, adapter: &str) -> &'static str {
     let kind = resource["resourceType"].as_str().unwrap_or_default();
+    section(kind, adapter, &|says| match says {
+        Says::Safeguarding => is_safeguarding(resource),
+        Says::Note => resource.get("valueString").is_some() || resource.get("note").is_some(),
+        Says::AboutMe => says_about_me(resource),
+        Says::Accommodation => is_accommodation(resource),
+    })
+}
+
+/// The section of a resource of which no more is known than its type and adapter: for one in which nothing of [`marks`] is,
+/// and that [`needs_note`] does not ask about.
+pub(crate) fn section_of_type(kind: &str, adapter: &str) -> &'static str {
+    section(kind, adapter, &|_| false)
+}
+
+/// Whether the section of such a resource depends on whether it has a text of its own.
+pub(crate) fn needs_note(kind: &str, adapter: &str) -> bool {
+    adapter == CARE_PROVIDER && kind == "Observation"
+}
+
+fn section(kind: &str, adapter: &str, says: &dyn Fn(Says) -> bool) -> &'static str {
     let social = SOCIAL_CARE.contains(&adapter);
     if adapter == OWN_READINGS && !matches!(kind, "Patient" | "Provenance" | "RelatedPerson") {
         return "own-readings";
     }
-    if is_safeguarding(resource) {
+    if says(Says::Safeguarding) {
         return "safeguarding";
     }
-    if is_care_note(resource, adapter) {
+    // A note of a day in a care home or at home, as care providers' systems write them.
+    if adapter == CARE_PROVIDER && (kind == "Communication" || needs_note(kind, adapter) && says(Says::Note))
+    {
         return "care-notes";
     }
     match kind {
@@ -56,7 +91,7 @@ pub fn section_of(resource: &Value, adapter: &str) -> &'static str {
         "Practitioner" | "PractitionerRole" | "Organization" | "Location" | "HealthcareService"
         | "Medication" | "Substance" | "Questionnaire" | "Endpoint" | "Schedule" | "Slot" => "directory",
         "QuestionnaireResponse" | "Composition" | "CarePlan" | "DocumentReference" | "Observation"
-            if says_about_me(resource) =>
+            if says(Says::AboutMe) =>
         {
             "about-me"
         }
@@ -74,7 +109,7 @@ pub fn section_of(resource: &Value, adapter: &str) -> &'static str {
             "medicines"
         }
         "Condition" => "problems",
-        "Observation" if is_accommodation(resource) => "accommodation",
+        "Observation" if says(Says::Accommodation) => "accommodation",
         "Observation" if social => "assessments",
         "Observation" | "DiagnosticReport" | "Specimen" | "ImagingStudy" => "results",
         "Immunization" | "ImmunizationRecommendation" => "vaccinations",
@@ -122,18 +157,6 @@ fn is_safeguarding(resource: &Value) -> bool {
                 && SAFEGUARDING.iter().any(|word| text.to_lowercase().contains(word)));
     });
     found
-}
-
-/// A note of a day in a care home or at home, as care providers' systems write them.
-fn is_care_note(resource: &Value, adapter: &str) -> bool {
-    if adapter != CARE_PROVIDER {
-        return false;
-    }
-    match resource["resourceType"].as_str() {
-        Some("Observation") => resource.get("valueString").is_some() || resource.get("note").is_some(),
-        Some("Communication") => true,
-        _ => false,
-    }
 }
 
 /// Whether an entry is part of the summary of its section: what is active or current. For contacts the caller also keeps

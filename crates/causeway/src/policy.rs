@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use causeway_service::access::choices::{Change, Choice, Choices};
-use causeway_service::access::decide::{self, Asker, Interface, Item, OrganisationFacts, Reach, Request};
+use causeway_service::access::decide::{
+    self, Asker, Interface, Item, OrganisationFacts, Outcome, Reach, Request,
+};
+use causeway_service::access::labels::KNOWN;
 use causeway_service::access::policy::{Files, PolicySet, built_in_files};
 use causeway_service::access::relationship::{Kind, Relationship};
 use clap::Subcommand;
@@ -15,18 +18,22 @@ use crate::process::{EXIT_REFUSED, print};
 /// What to do with a policy set.
 #[derive(Subcommand, Debug)]
 pub enum PolicyCommand {
-    /// Say whether a policy set is whole and valid, and who owns it.
+    /// Say whether a policy set is whole and valid, and who owns it. Ends with 1 where it is wrong.
     Check {
         /// Folder of the set; the built-in one where not given.
         #[arg(value_name = "DIR")]
         folder: Option<PathBuf>,
+        /// Also name its roles, its sections, and the labels that items may have.
+        #[arg(long)]
+        list: bool,
     },
-    /// Decide one request and say which rules spoke at each of the seven steps.
+    /// Decide one request and say which rules spoke at each of the seven steps. Ends with 1 where it is refused.
     Explain {
-        /// Role code, such as R8000 or care-worker.
+        /// Role code, such as R8000 or care-worker; `policy check --list` names them.
         #[arg(long, default_value = "R8000")]
         role: String,
-        /// Purpose, a code of HL7's ActReason.
+        /// Purpose, a code of HL7's ActReason: TREAT (care), ETREAT (emergency), PATRQT (the person's own wish), FAMRQT (a carer's),
+        /// HCOMPL (privacy officer), HRESCH, HOPERAT or PUBHLTH (research and planning).
         #[arg(long, default_value = "TREAT")]
         purpose: String,
         /// Relationship: registered, admitted, referred, social-care, allocated, resident, own, delegated, self-claimed,
@@ -52,7 +59,7 @@ pub enum PolicyCommand {
         #[arg(long, value_name = "DIR")]
         policy: Option<PathBuf>,
     },
-    /// Say what a newer set changes: rules, cells of the matrix, restricted codes.
+    /// Say what a newer set changes: its head, roles, rules, cells of the matrix, restricted codes. Ends with 0, changed or not.
     Diff {
         /// Folder of the older set.
         #[arg(value_name = "OLDER")]
@@ -75,13 +82,13 @@ pub enum PolicyCommand {
 /// A sentence that says what could not be read or written.
 pub fn run(command: &PolicyCommand) -> Result<u8, String> {
     match command {
-        PolicyCommand::Check { folder } => check(folder.as_deref()),
+        PolicyCommand::Check { folder, list } => check(folder.as_deref(), *list),
         PolicyCommand::Explain { .. } => explain(command),
         PolicyCommand::Diff { older, newer } => {
             let (older, newer) = (load(Some(older))?, load(newer.as_deref())?);
             let lines = older.differences(&newer);
             if lines.is_empty() {
-                print("no difference\n");
+                print("the sets say the same\n");
             }
             for line in lines {
                 print(&format!("{line}\n"));
@@ -108,7 +115,7 @@ pub(crate) fn load(folder: Option<&Path>) -> Result<PolicySet, String> {
     PolicySet::load(&files(folder)?).map_err(|e| e.to_string())
 }
 
-fn check(folder: Option<&Path>) -> Result<u8, String> {
+fn check(folder: Option<&Path>, list: bool) -> Result<u8, String> {
     let files = files(folder)?;
     match PolicySet::load(&files) {
         Err(error) => {
@@ -130,9 +137,40 @@ fn check(folder: Option<&Path>) -> Result<u8, String> {
                 set.restricted.members().len(),
                 set.restricted.version,
             ));
+            if list {
+                print(&names(&set));
+            }
             Ok(0)
         }
     }
+}
+
+/// What `explain` may be asked about.
+fn names(set: &PolicySet) -> String {
+    let mut out = String::from("\nroles:\n");
+    for role in &set.roles {
+        let _ = writeln!(out, "  {:<20} {} (for {})", role.code, role.name, role.audience.word());
+    }
+    out.push_str("sections:\n");
+    for row in &set.sections {
+        let _ = writeln!(out, "  {:<20} {}", row.code, row.title);
+    }
+    let _ = writeln!(out, "labels:\n  {}", KNOWN.join("\n  "));
+    out
+}
+
+/// That a word is one of these: a misspelled one must not be answered as if it meant something.
+fn one_of<'w>(
+    what: &str,
+    word: &str,
+    mut words: impl Iterator<Item = &'w str> + Clone,
+) -> Result<(), String> {
+    if words.clone().any(|known| known == word) {
+        return Ok(());
+    }
+    let first = words.next().unwrap_or_default().to_owned();
+    let known = words.fold(first, |all, next| format!("{all}, {next}"));
+    Err(format!("there is no {what} {word}; there are {known}"))
 }
 
 fn explain(command: &PolicyCommand) -> Result<u8, String> {
@@ -151,18 +189,21 @@ fn explain(command: &PolicyCommand) -> Result<u8, String> {
         return Ok(0);
     };
     let set = Arc::new(load(policy.as_deref())?);
-    if set.role(role).is_none() {
-        let known: Vec<&str> = set.roles.iter().map(|r| r.code.as_str()).collect();
-        return Err(format!("no role {role}; the set has {}", known.join(", ")));
+    one_of("role", role, set.roles.iter().map(|r| r.code.as_str()))?;
+    one_of("relationship", relationship, Kind::ALL.iter().map(|k| k.word()))?;
+    for word in choices {
+        one_of("choice", word, Choice::ALL.iter().map(|c| c.word()))?;
+    }
+    for label in labels {
+        one_of("label", label, KNOWN.iter().copied())?;
+    }
+    if let Some(section) = section {
+        one_of("section", section, set.sections.iter().map(|row| row.code.as_str()))?;
     }
     let now = jiff::Timestamp::now();
-    let kind = Kind::of(relationship);
-    let kind = kind.ok_or_else(|| format!("no relationship {relationship}"))?;
-    let mut history = Vec::new();
-    for word in choices {
-        let choice = Choice::of(word).ok_or_else(|| format!("no choice {word}"))?;
-        history.push(Change { choice, on: true, at: now, source: "command line".to_owned() });
-    }
+    let kind = Kind::of(relationship).unwrap_or(Kind::None);
+    let on = |choice| Change { choice, on: true, at: now, source: "command line".to_owned() };
+    let history = choices.iter().filter_map(|word| Choice::of(word)).map(on).collect();
     let asker = Asker {
         user: "user".to_owned(),
         name: "user".to_owned(),
@@ -200,8 +241,11 @@ fn explain(command: &PolicyCommand) -> Result<u8, String> {
     let mut decision = decide::decide(&set, &request);
     let mut out = String::new();
     for step in &decision.steps {
-        let outcome = format!("{:?}", step.outcome).to_lowercase();
-        let _ = writeln!(out, "{}. {} {outcome}\n   {}", step.number, step.question, step.because);
+        let outcome = step.outcome.plain();
+        let _ = writeln!(out, "{}. {} {outcome}", step.number, step.question);
+        if step.outcome != Outcome::NotReached {
+            let _ = writeln!(out, "   {}", step.because);
+        }
         for id in &step.rules {
             if let Some(rule) = set.rule(id) {
                 let says = if rule.permits { "permit" } else { "forbid" };
@@ -209,11 +253,15 @@ fn explain(command: &PolicyCommand) -> Result<u8, String> {
             }
         }
     }
-    let _ = writeln!(out, "{}", if decision.permit { "permitted" } else { "refused" });
+    let said = match decision.permit {
+        true => "permitted, once it is written down (step 7)",
+        false => "refused",
+    };
+    let _ = writeln!(out, "{said}");
     for obligation in &decision.obligations {
-        let _ = writeln!(out, "must be done: {obligation:?}");
+        let _ = writeln!(out, "must be done: {}", obligation.plain());
     }
-    if let Some(section) = section {
+    if let Some(section) = section.as_ref().filter(|_| decision.permit) {
         let item = decision.item(section, &labels.iter().cloned().collect());
         let said = match item {
             Item::Show => "shown".to_owned(),

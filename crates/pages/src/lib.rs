@@ -85,7 +85,25 @@ impl Frame {
     pub fn navigation(&self) -> Vec<navigation::Entry> {
         navigation::entries().to_vec()
     }
+
+    /// Who signed in, if somebody did.
+    pub fn who(&self) -> Option<navigation::Who> {
+        navigation::who()
+    }
+
+    /// What a form of who signed in must send along; empty for nobody.
+    pub fn csrf(&self) -> String {
+        self.who().map(|who| who.csrf).unwrap_or_default()
+    }
+
+    /// Whether who signed in may ask for access to somebody who is not in their list.
+    pub fn may_ask(&self) -> bool {
+        self.who().is_some_and(|who| who.may_ask)
+    }
 }
+
+/// Rules of refusals after which access may be asked for, with a reason.
+const ASKABLE: &[&str] = &["no-relationship", "person-flags"];
 
 /// Renders a page.
 ///
@@ -118,6 +136,8 @@ struct ProblemPage {
     frame: Frame,
     status: u16,
     problem: Problem,
+    /// Whether access may be asked for.
+    ask: bool,
 }
 
 /// Puts what axum itself refuses (a number in a path that is none, a form that can't be read) into the words
@@ -168,7 +188,9 @@ pub async fn problems_as_pages(request: Request, next: Next) -> Response {
         400..=499 => "This could not be done",
         _ => "Something went wrong",
     };
-    let page = ProblemPage { frame: Frame::new(title, ""), status: status.as_u16(), problem };
+    let frame = Frame::new(title, "");
+    let ask = frame.may_ask() && ASKABLE.contains(&problem.rule);
+    let page = ProblemPage { frame, status: status.as_u16(), problem, ask };
     let Ok(mut shown) = render(&page) else { return response };
     *shown.status_mut() = status;
     for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE] {

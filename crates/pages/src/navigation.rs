@@ -5,9 +5,8 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use causeway_access::cookie::session_of;
-use causeway_broker::state::Shared;
-
-use super::wants_html;
+use causeway_access::session::Session;
+use causeway_broker::state::{AppState, Shared};
 
 /// Address and words of one entry.
 pub type Entry = (&'static str, &'static str);
@@ -59,22 +58,75 @@ pub fn of_role(role: Option<&str>) -> &'static [Entry] {
     }
 }
 
+/// Roles that may ask for access to somebody who is not in their list: those who give care.
+const CARE: &[&str] = &["R8000", "R8001", "R8003", "R8014", "care-home-manager", "care-worker"];
+
+/// Who is signed in, for the line at the top of a page.
+#[derive(Clone, Debug, Default)]
+pub struct Who {
+    /// Name.
+    pub name: String,
+    /// Role in words.
+    pub role: String,
+    /// Organisation.
+    pub organisation: String,
+    /// What a form must send along.
+    pub csrf: String,
+    /// Whether the role may ask for access to others.
+    pub may_ask: bool,
+}
+
+impl Who {
+    fn of(state: &AppState, session: &Session) -> Self {
+        let who = &session.who;
+        let role = state.gate.access.policies.role(&who.role);
+        let organisation = state.gate.organisations.find(&who.organisation);
+        Self {
+            name: who.name.clone(),
+            role: role.map(|r| r.name.clone()).unwrap_or_default(),
+            organisation: organisation.map_or_else(|| who.organisation.clone(), |o| o.label().to_owned()),
+            csrf: session.csrf.clone(),
+            may_ask: may_ask(&who.role),
+        }
+    }
+}
+
+/// Whether a role may ask for access to somebody who is not in its list.
+pub(crate) fn may_ask(role: &str) -> bool {
+    CARE.contains(&role)
+}
+
+/// For whom a page is.
+#[derive(Clone)]
+struct For {
+    entries: &'static [Entry],
+    who: Option<Who>,
+}
+
 tokio::task_local! {
-    /// The entries of whom the page under way is for: set by one layer, so that no page forgets them.
-    static ENTRIES: &'static [Entry];
+    /// Set by one layer, so that no page forgets it.
+    static PAGE: For;
 }
 
 /// The entries of the page under way.
 pub(crate) fn entries() -> &'static [Entry] {
-    ENTRIES.try_get().unwrap_or(OF_OPERATORS)
+    PAGE.try_with(|page| page.entries).unwrap_or(OF_OPERATORS)
+}
+
+/// Who signed in for the page under way.
+pub(crate) fn who() -> Option<Who> {
+    PAGE.try_with(|page| page.who.clone()).ok().flatten()
 }
 
 /// Finds out for whom a page is, before it is made. A session that can't be read has no page: its handler says so.
 pub async fn of_reader(State(state): State<Shared>, request: Request, next: Next) -> Response {
-    if !wants_html(request.headers()) {
+    if request.uri().path().starts_with("/fhir") {
         return next.run(request).await;
     }
     let session = session_of(&state.gate, request.headers()).ok().flatten();
-    let entries = of_role(session.as_ref().map(|s| s.who.role.as_str()));
-    ENTRIES.scope(entries, next.run(request)).await
+    let page = For {
+        entries: of_role(session.as_ref().map(|s| s.who.role.as_str())),
+        who: session.map(|session| Who::of(&state, &session)),
+    };
+    PAGE.scope(page, next.run(request)).await
 }

@@ -38,6 +38,10 @@ struct ListPage {
     text: String,
     birth_date: String,
     searched: bool,
+    /// Whether more match than are shown.
+    more: bool,
+    /// Whether not all were looked at.
+    cut: bool,
     next: Option<String>,
 }
 
@@ -101,10 +105,11 @@ async fn answer_list(
 ) -> Answer {
     query.limit = if reader.operator { PAGE_ROWS + 1 } else { LOOKED_AT };
     let asked = query.clone();
-    let mut sealed = state.blocking(move |s| s.gate.shelf.persons(&query)).await?;
-    if !reader.operator {
-        sealed = visible(&state, &reader, sealed).await?;
-    }
+    let (sealed, cut) = if reader.operator {
+        (state.blocking(move |s| s.gate.shelf.persons(&query)).await?, false)
+    } else {
+        visible(&state, &reader, query).await?
+    };
     let sealed = sealed.map(|mut rows| {
         let more = rows.len() > PAGE_ROWS;
         rows.truncate(PAGE_ROWS);
@@ -121,12 +126,16 @@ async fn answer_list(
         text: asked.text,
         birth_date: asked.birth_date,
         searched,
+        more,
+        cut,
         next,
     })
 }
 
-/// People looked at for a list of a reader whom a decision limits.
+/// People looked at together for a list of a reader whom a decision limits.
 const LOOKED_AT: usize = 200;
+/// People looked at for one page of such a list.
+const LOOKED_AT_MAX: usize = 2_000;
 
 /// One entry for each person of a list, or one about nobody.
 fn listed(state: &Shared, reader: &Reader, rows: &[PersonRow]) -> Vec<Event> {
@@ -142,28 +151,44 @@ fn listed(state: &Shared, reader: &Reader, rows: &[PersonRow]) -> Vec<Event> {
     rows.iter().map(|row| one(&row.display_patient, vec![format!("person/{}", row.id)])).collect()
 }
 
-/// Those whom the reader may find; each other is as if not there.
+/// Those whom the reader may find, a page and one more of them; each other is as if not there. Whether some were not looked at.
 async fn visible(
     state: &Shared,
     reader: &Reader,
-    sealed: Sealed<Vec<PersonRow>>,
-) -> Answer<Sealed<Vec<PersonRow>>> {
+    mut query: PersonQuery,
+) -> Answer<(Sealed<Vec<PersonRow>>, bool)> {
     let reader = reader.clone();
     state
         .blocking(move |s| {
-            let asked = sealed.map(|rows| -> Answer<Vec<PersonRow>> {
-                let mut out = Vec::new();
-                for mut row in rows {
-                    if opened::may_find(&s.gate, &reader, &row.id)? {
-                        // Which organisations told something of a person is not for a list.
-                        row.organisations.clear();
-                        row.reviews = 0;
-                        out.push(row);
+            let mut kept = Vec::new();
+            let (mut looked, mut found) = (0, 0);
+            loop {
+                let mut of_these = 0;
+                let rows = s.gate.shelf.persons(&query)?.map(|rows| -> Answer<Vec<PersonRow>> {
+                    of_these = rows.len();
+                    if let Some(last) = rows.last() {
+                        query.after.clone_from(&last.id);
                     }
+                    let mut out = Vec::new();
+                    for mut row in rows {
+                        if opened::may_find(&s.gate, &reader, &row.id)? {
+                            // Which organisations told something of a person is not for a list.
+                            row.organisations.clear();
+                            row.reviews = 0;
+                            out.push(row);
+                        }
+                    }
+                    found += out.len();
+                    Ok(out)
+                });
+                kept.push(rows.transpose()?);
+                looked += of_these;
+                let all = of_these < LOOKED_AT;
+                if all || found > PAGE_ROWS || looked >= LOOKED_AT_MAX {
+                    let rows = Sealed::all(kept).map(|rows| rows.into_iter().flatten().collect());
+                    return Ok((rows, !all && found <= PAGE_ROWS));
                 }
-                Ok(out)
-            });
-            asked.transpose()
+            }
         })
         .await
 }

@@ -22,6 +22,9 @@ use crate::operation;
 /// Bytes of an answer that are read at a time.
 const PIECE_BYTES: usize = 256 * 1024;
 
+/// Bytes of an entry beside its resource and the base of its address, about.
+const ENTRY_BYTES: usize = 160;
+
 /// Most entries of a page that is cut to what a reader may see.
 const COUNT_MAX: usize = 500;
 
@@ -212,9 +215,15 @@ impl Found {
 
     /// As a Bundle, each entry given back once it is written.
     fn written(self) -> Answer<Vec<u8>> {
-        let mut out =
+        let texts = self.entries.iter().map(|entry| match entry {
+            Entry::Text(entry) => entry.text.len() + self.base.len() + ENTRY_BYTES,
+            Entry::Made(_) => 0,
+        });
+        let mut out = Vec::with_capacity(texts.sum::<usize>() + ENTRY_BYTES);
+        out.extend_from_slice(
             format!(r#"{{"resourceType":"Bundle","type":"searchset","total":{},"link":"#, self.total)
-                .into_bytes();
+                .as_bytes(),
+        );
         self.write(&mut out).map_err(|_| Problem::internal())?;
         Ok(out)
     }

@@ -13,6 +13,7 @@ use causeway_access::opened::Opened;
 use causeway_access::record::{
     Change, Member, Part, PersonView, SafetyLine, SourceSummary, Summary, SummaryQuery, Test,
 };
+use causeway_access::relationship::Kind;
 use causeway_access::{Reader, Sealed};
 use causeway_broker::accept::{FORM_DOOR, PERSON};
 use causeway_broker::limits::PAGE_ROWS;
@@ -161,6 +162,10 @@ struct RecordPage {
     members: Vec<MemberRow>,
     decisions: Vec<(Moment, String, String)>,
     everything: String,
+    /// When emergency access ends, where it is such; empty otherwise.
+    emergency: String,
+    /// Whether it rests on what the reader said and no source told.
+    claimed: bool,
     /// Whether messages can be led to: a person who signed in does not see them.
     originals: bool,
 }
@@ -207,6 +212,14 @@ pub(crate) async fn page(
     let correctable = correctable(&state, &reader, &summary).await?;
     let mut page = shown(person, &summary, &query, since, now);
     page.originals = reader.session.is_none();
+    match opened.decision.as_ref().map(|d| d.relationship) {
+        Some(Kind::BreakGlass) => {
+            let ends = opened.until.map(|end| Moment::from(end).words);
+            page.emergency = ends.unwrap_or_else(|| "soon".to_owned());
+        }
+        Some(Kind::SelfClaimed) => page.claimed = true,
+        _ => {}
+    }
     let rows = page.parts.iter_mut().filter(|p| p.code == NOTES).flat_map(|p| p.facts.iter_mut());
     for row in rows.flat_map(|fact| fact.tellings.iter_mut()) {
         row.correctable = correctable.contains(&row.message);
@@ -346,6 +359,8 @@ fn shown(
             .map(|d| (d.at.into(), d.text.clone(), d.actor.clone()))
             .collect(),
         everything: format!("/fhir/Patient/{}/$everything", person.display_patient),
+        emergency: String::new(),
+        claimed: false,
         originals: true,
         id: person.id,
         name,

@@ -12,7 +12,8 @@ use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde::Deserialize;
 
-use super::{Who, see};
+use super::see;
+use crate::navigation::may_ask;
 use crate::people::birth_date;
 use crate::{Frame, render};
 
@@ -20,22 +21,19 @@ use crate::{Frame, render};
 #[template(path = "portal/ask.html")]
 struct Page {
     frame: Frame,
-    who: Who,
-    number: String,
+    /// What was typed.
+    typed: AskForm,
     wrong: &'static str,
     minutes: i64,
 }
 
-/// Roles that may ask: those who give care.
-const CARE: &[&str] = &["R8000", "R8001", "R8003", "R8014", "care-home-manager", "care-worker"];
 /// Shortest reason that says something.
 const REASON_MIN: usize = 10;
 
-fn show(state: &Shared, reader: &Reader, number: String, wrong: &'static str) -> Answer {
+fn show(state: &Shared, reader: &Reader, typed: AskForm, wrong: &'static str) -> Answer {
     render(&Page {
         frame: Frame::new("Ask for access", "/people/"),
-        who: Who::of(state, reader),
-        number,
+        typed,
         wrong,
         minutes: state.gate.access.policies.head.break_glass_minutes,
     })
@@ -43,7 +41,7 @@ fn show(state: &Shared, reader: &Reader, number: String, wrong: &'static str) ->
 
 fn staff(reader: &Reader) -> Answer<()> {
     reader.signed_in()?;
-    if CARE.contains(&reader.asker.role.as_str()) {
+    if may_ask(&reader.asker.role) {
         return Ok(());
     }
     Err(Problem::new(
@@ -56,7 +54,7 @@ fn staff(reader: &Reader) -> Answer<()> {
 
 pub(super) async fn page(State(state): State<Shared>, reader: Reader) -> Answer {
     staff(&reader)?;
-    show(&state, &reader, String::new(), "")
+    show(&state, &reader, AskForm::default(), "")
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -80,18 +78,18 @@ pub(super) async fn ask(
     reader.take_rate(&state)?;
     staff(&reader)?;
     let number: String = form.number.chars().filter(char::is_ascii_digit).collect();
-    let born = birth_date(&form.born)?;
+    let born = birth_date(&form.born).unwrap_or_default();
     let text: String = form.reason.trim().chars().take(500).collect();
     if number.len() != 10 || born.is_empty() {
-        return show(&state, &reader, form.number, "Give the whole NHS number and the date of birth.");
-    }
-    if text.chars().count() < REASON_MIN {
         return show(
             &state,
             &reader,
-            form.number,
-            "Say why, in a few words: the privacy officer will read it.",
+            form,
+            "Give the whole NHS number, ten digits, and the date of birth, like 7/3/1942.",
         );
+    }
+    if text.chars().count() < REASON_MIN {
+        return show(&state, &reader, form, "Say why, in a few words: the privacy officer will read it.");
     }
     let query = PersonQuery { text: number, birth_date: born, ..PersonQuery::default() };
     let found = state.blocking(move |s| s.gate.shelf.only_person(&query)).await?;
@@ -100,7 +98,7 @@ pub(super) async fn ask(
         event.refused = "not-found".to_owned();
         opened::write(&state.gate, &[event]).await?;
         // The same words whether there is nobody, or more than one.
-        return show(&state, &reader, form.number, "Nobody can be found with this number and date of birth.");
+        return show(&state, &reader, form, "Nobody can be found with this number and date of birth.");
     };
     let emergency = form.kind == "emergency";
     let now = state.clock.now();

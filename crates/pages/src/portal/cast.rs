@@ -13,7 +13,7 @@ use causeway_exchange::EngineError;
 use causeway_host::problem::{Answer, Problem};
 use serde::Deserialize;
 
-use super::{Who, home_of, see_with_cookie};
+use super::{home_of, see_with_cookie};
 use crate::{Frame, render};
 
 /// Kind of the documents that hold the cast, by key in the order of the page.
@@ -41,7 +41,6 @@ struct Row {
 #[template(path = "portal/look-as.html")]
 struct Page {
     frame: Frame,
-    who: Who,
     rows: Vec<Row>,
 }
 
@@ -64,7 +63,7 @@ pub(super) async fn page(State(state): State<Shared>, reader: Reader) -> Answer 
         name: one.name,
     };
     let rows = cast.into_iter().map(row).collect();
-    render(&Page { frame: Frame::new("Look as", "/look-as"), who: Who::of(&state, &reader), rows })
+    render(&Page { frame: Frame::new("Look as", "/look-as"), rows })
 }
 
 #[derive(Debug, Default, Deserialize)]

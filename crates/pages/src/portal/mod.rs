@@ -46,37 +46,6 @@ pub(super) fn router() -> Router<Shared> {
         .route("/access/side-by-side", get(trial::side_by_side))
 }
 
-/// Who is signed in, for the line at the top of a page.
-#[derive(Clone, Debug, Default)]
-pub struct Who {
-    /// Name.
-    pub name: String,
-    /// Role in words.
-    pub role: String,
-    /// Organisation.
-    pub organisation: String,
-    /// What a form must send along.
-    pub csrf: String,
-}
-
-impl Who {
-    /// Of a reader; nobody for the operator.
-    pub fn of(state: &Shared, reader: &Reader) -> Self {
-        let Some(session) = &reader.session else { return Self::default() };
-        let role = state.gate.access.policies.role(&session.who.role);
-        Self {
-            name: session.who.name.clone(),
-            role: role.map(|r| r.name.clone()).unwrap_or_default(),
-            organisation: if session.who.organisation.is_empty() {
-                String::new()
-            } else {
-                reader.asker.organisation.name.clone()
-            },
-            csrf: session.csrf.clone(),
-        }
-    }
-}
-
 /// Where somebody of this role begins.
 pub fn home_of(session: &Session) -> &'static str {
     match session.who.role.as_str() {

@@ -14,12 +14,12 @@ use causeway_broker::state::Shared;
 use causeway_host::problem::{Answer, Problem};
 use serde::Deserialize;
 
-use super::{Who, see};
+use super::see;
 use crate::words::Moment;
 use crate::{Frame, render};
 
 /// Who reviews.
-const OFFICERS: &[&str] = &["R0001", "R5105"];
+pub(super) const OFFICERS: &[&str] = &["R0001", "R5105"];
 /// Rows of each list.
 const ROWS: usize = 50;
 /// Entries of the log that patterns are looked for in.
@@ -54,7 +54,6 @@ struct LineRow {
 #[template(path = "portal/officer.html")]
 struct Page {
     frame: Frame,
-    who: Who,
     open: usize,
     chain: String,
     alerts: Vec<AlertRow>,
@@ -107,7 +106,6 @@ pub(super) async fn page(State(state): State<Shared>, reader: Reader) -> Answer 
         .collect();
     render(&Page {
         frame: Frame::new("Privacy", "/access"),
-        who: Who::of(&state, &reader),
         open: alerts.iter().filter(|a| a.review.is_none()).count(),
         chain,
         alerts: rows,

@@ -18,7 +18,7 @@ use causeway_host::problem::{Answer, Problem};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use super::{Who, see};
+use super::see;
 use crate::words::{self, Moment};
 use crate::{Frame, render};
 use crate::{clinician, people};
@@ -29,7 +29,7 @@ const CODES: &str = "carer-code";
 const CODE_HOURS: i64 = 48;
 /// How long access that she gives lasts unless she takes it back.
 const GRANT_DAYS: i64 = 365;
-/// Rows of "who has looked".
+/// Rows of a page of "who has looked".
 const LOOKED_ROWS: usize = 200;
 
 struct PersonLink {
@@ -41,7 +41,6 @@ struct PersonLink {
 #[template(path = "portal/me.html")]
 struct HomePage {
     frame: Frame,
-    who: Who,
     people: Vec<PersonLink>,
     code: String,
 }
@@ -92,8 +91,7 @@ async fn mine(state: &Shared, reader: &Reader) -> Answer<Vec<PersonLink>> {
 
 pub(super) async fn home(State(state): State<Shared>, reader: Reader) -> Answer {
     let people = mine(&state, &reader).await?;
-    let who = Who::of(&state, &reader);
-    render(&HomePage { frame: Frame::new("My record", "/me"), who, people, code: String::new() })
+    render(&HomePage { frame: Frame::new("My record", "/me"), people, code: String::new() })
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -117,8 +115,7 @@ pub(super) async fn code(State(state): State<Shared>, reader: Reader, Form(form)
         })
         .await?;
     let people = mine(&state, &reader).await?;
-    let who = Who::of(&state, &reader);
-    render(&HomePage { frame: Frame::new("My record", "/me"), who, people, code })
+    render(&HomePage { frame: Frame::new("My record", "/me"), people, code })
 }
 
 pub(super) struct PlainEntry {
@@ -172,7 +169,6 @@ struct PlainSection {
 #[template(path = "portal/own-record.html")]
 struct RecordPage {
     frame: Frame,
-    who: Who,
     id: String,
     name: String,
     own: bool,
@@ -264,7 +260,6 @@ pub(super) async fn record(
     let own = is_own(&opened);
     render(&RecordPage {
         frame: Frame::new(if own { "My record" } else { "A record" }, "/me"),
-        who: Who::of(&state, &reader),
         name: person.display.name.clone(),
         own,
         nhs_number: words::nhs_number(&person.display.nhs_number),
@@ -314,13 +309,29 @@ struct LookedRow {
 #[template(path = "portal/looked.html")]
 struct LookedPage {
     frame: Frame,
-    who: Who,
     id: String,
     rows: Vec<LookedRow>,
     total: usize,
+    /// Whether these are not the newest.
+    later: bool,
+    /// Entries before those that are shown.
+    before: usize,
 }
 
-pub(super) async fn looked(State(state): State<Shared>, reader: Reader, Path(id): Path<String>) -> Answer {
+/// Which entries are shown.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Until {
+    /// The first so many; all where it is not given.
+    first: Option<usize>,
+}
+
+pub(super) async fn looked(
+    State(state): State<Shared>,
+    reader: Reader,
+    Path(id): Path<String>,
+    Query(until): Query<Until>,
+) -> Answer {
     let mut opened = own(&state, &reader, &id, "page/looked").await?;
     if opened.decision.as_ref().map_or(Depth::None, |d| d.depth("access-log")) != Depth::Whole {
         return Err(Problem::new(
@@ -337,11 +348,14 @@ pub(super) async fn looked(State(state): State<Shared>, reader: Reader, Path(id)
     let events = opened.disclose(&state.gate, &reader, Act::Read, sealed, tell).await?;
     let policies = state.gate.access.policies.clone();
     let total = events.len();
+    // Entries are only added: those of a page that is counted from the first stay the same while she reads.
+    let end = until.first.map_or(total, |first| first.min(total));
+    let before = end.saturating_sub(LOOKED_ROWS);
     let me = reader.session.as_ref().map(|s| s.who.clone());
-    let rows = events
+    let page = events.get(before..end).unwrap_or_default();
+    let rows = page
         .iter()
         .rev()
-        .take(LOOKED_ROWS)
         .map(|e| {
             let user = e.user.as_ref();
             // The role of members of the public is "you" in words: true of the one who reads, and of nobody else.
@@ -381,7 +395,8 @@ pub(super) async fn looked(State(state): State<Shared>, reader: Reader, Path(id)
         })
         .collect();
     let frame = Frame::new("Who has looked", "/me");
-    render(&LookedPage { frame, who: Who::of(&state, &reader), id, rows, total })
+    let later = end < total;
+    render(&LookedPage { frame, id, rows, total, later, before })
 }
 
 fn what(event: &Event) -> String {
@@ -416,7 +431,6 @@ struct ChoiceRow {
 #[template(path = "portal/choices.html")]
 struct ChoicesPage {
     frame: Frame,
-    who: Who,
     id: String,
     rows: Vec<ChoiceRow>,
     history: Vec<String>,
@@ -454,7 +468,7 @@ pub(super) async fn choices(State(state): State<Shared>, reader: Reader, Path(id
         })
         .collect();
     let frame = Frame::new("My choices", "/me");
-    render(&ChoicesPage { frame, who: Who::of(&state, &reader), id, rows, history })
+    render(&ChoicesPage { frame, id, rows, history })
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -505,7 +519,6 @@ struct GrantRow {
 #[template(path = "portal/let-in.html")]
 struct PeoplePage {
     frame: Frame,
-    who: Who,
     id: String,
     rows: Vec<GrantRow>,
     parts: Vec<(String, String)>,
@@ -548,7 +561,7 @@ async fn people_page(state: &Shared, reader: &Reader, id: String, wrong: String)
         .map(|s| (s.code.clone(), s.title.clone()))
         .collect();
     let frame = Frame::new("People I let in", "/me");
-    render(&PeoplePage { frame, who: Who::of(state, reader), id, rows, parts, wrong })
+    render(&PeoplePage { frame, id, rows, parts, wrong })
 }
 
 pub(super) async fn people(State(state): State<Shared>, reader: Reader, Path(id): Path<String>) -> Answer {
@@ -629,7 +642,6 @@ pub(super) async fn let_in(
 #[template(path = "portal/wrong.html")]
 struct WrongPage {
     frame: Frame,
-    who: Who,
     id: String,
     told: bool,
 }
@@ -650,7 +662,7 @@ pub(super) async fn wrong(
     let mut opened = own(&state, &reader, &id, "page/wrong").await?;
     opened.disclose_page(&state.gate, &reader, "page/wrong").await?;
     let frame = Frame::new("Something is wrong here", "/me");
-    render(&WrongPage { frame, who: Who::of(&state, &reader), id, told: query.told == "1" })
+    render(&WrongPage { frame, id, told: query.told == "1" })
 }
 
 #[derive(Debug, Default, Deserialize)]

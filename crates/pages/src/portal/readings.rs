@@ -19,7 +19,7 @@ use jiff::civil::DateTime;
 use serde::Deserialize;
 
 use super::own::{PlainEntry, own};
-use super::{Who, see};
+use super::see;
 use crate::{Frame, clinician, render};
 
 /// One thing to measure: name of the field, column of the file, words, example.
@@ -62,7 +62,6 @@ struct Input {
 #[template(path = "portal/readings.html")]
 struct Page {
     frame: Frame,
-    who: Who,
     id: String,
     once: String,
     date: String,
@@ -107,7 +106,6 @@ async fn show(
     };
     let page = render(&Page {
         frame: Frame::new("My readings", "/me"),
-        who: Who::of(state, reader),
         id,
         once: uuid::Uuid::now_v7().simple().to_string(),
         date: or("date", now.strftime("%-d/%-m/%Y").to_string()),

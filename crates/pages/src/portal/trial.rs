@@ -20,32 +20,36 @@ use causeway_host::problem::{Answer, Problem};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Who;
 use super::cast::cast;
+use super::officer::OFFICERS;
 use crate::{Frame, render};
 
 #[derive(Template)]
 #[template(path = "portal/access.html")]
 struct Contents {
     frame: Frame,
-    who: Who,
     version: String,
     date: String,
     owner: String,
     status: String,
     open: bool,
+    /// Whether the reader may open the pages of privacy officers, and the one side by side.
+    officer: bool,
+    side: bool,
 }
 
 pub(super) async fn contents(State(state): State<Shared>, reader: Reader) -> Answer {
     let head = &state.gate.access.policies.head;
+    let officer = reader.require_role(OFFICERS).is_ok();
     render(&Contents {
         frame: Frame::new("Access", "/access"),
-        who: Who::of(&state, &reader),
         version: head.version.clone(),
         date: head.date.to_string(),
         owner: head.owner.clone(),
         status: head.status.clone(),
         open: state.gate.open,
+        officer,
+        side: state.gate.open && (officer || reader.operator),
     })
 }
 
@@ -85,7 +89,6 @@ struct StepRow {
 #[template(path = "portal/try.html")]
 struct TryPage {
     frame: Frame,
-    who: Who,
     roles: Vec<(String, String)>,
     role: String,
     purposes: [&'static str; 8],
@@ -171,7 +174,6 @@ pub(super) async fn steps(State(state): State<Shared>, reader: Reader, Query(tri
     flags.extend(Choice::ALL.into_iter().map(|c| (c.word(), c.title())));
     render(&TryPage {
         frame: Frame::new("Try as any role", "/access"),
-        who: Who::of(&state, &reader),
         roles: policies.roles.iter().map(|r| (r.code.clone(), r.name.clone())).collect(),
         purposes: ["TREAT", "ETREAT", "PATRQT", "FAMRQT", "HCOMPL", "HRESCH", "HOPERAT", "PUBHLTH"],
         relationships: KINDS.map(Kind::word),
@@ -215,7 +217,6 @@ struct TruthRow {
 #[template(path = "portal/truth.html")]
 struct TruthPage {
     frame: Frame,
-    who: Who,
     toggles: Vec<(&'static str, &'static str, bool)>,
     uses: [&'static str; 4],
     rows: Vec<TruthRow>,
@@ -239,7 +240,6 @@ pub(super) async fn truth(
     }
     render(&TruthPage {
         frame: Frame::new("Choices honoured", "/access"),
-        who: Who::of(&state, &reader),
         toggles: Choice::ALL.into_iter().map(|c| (c.word(), c.title(), own.contains(&c))).collect(),
         uses: [
             "Identifiable, legal basis, no consent",
@@ -331,7 +331,6 @@ fn truth_row(
 #[template(path = "portal/sensitive.html")]
 struct SensitivePage {
     frame: Frame,
-    who: Who,
     version: String,
     owner: String,
     date: String,
@@ -361,7 +360,7 @@ fn other_set() -> Answer<Arc<PolicySet>> {
 }
 
 pub(super) async fn sensitive(State(state): State<Shared>, reader: Reader) -> Answer {
-    reader.require_role(&["R0001", "R5105"])?;
+    reader.require_role(OFFICERS)?;
     let policies = state.gate.access.policies.clone();
     let (people, counts, changes) = state
         .blocking(|s| -> Result<_, Problem> {
@@ -398,7 +397,6 @@ pub(super) async fn sensitive(State(state): State<Shared>, reader: Reader) -> An
     opened::write(&state.gate, &[event]).await?;
     render(&SensitivePage {
         frame: Frame::new("Sensitive information", "/access"),
-        who: Who::of(&state, &reader),
         version: policies.restricted.version.clone(),
         owner: policies.head.owner.clone(),
         date: policies.head.date.to_string(),
@@ -424,7 +422,6 @@ struct SideReader {
 #[template(path = "portal/side-by-side.html")]
 struct SidePage {
     frame: Frame,
-    who: Who,
     name: String,
     readers: Vec<SideReader>,
     rows: Vec<(String, Vec<String>)>,
@@ -443,7 +440,7 @@ pub(super) async fn side_by_side(
     Query(side): Query<Side>,
 ) -> Answer {
     if !reader.operator {
-        reader.require_role(&["R0001", "R5105"])?;
+        reader.require_role(OFFICERS)?;
     }
     if !state.gate.open {
         return Err(Problem::not_found("page: it is for the demonstration, where everybody is invented"));
@@ -458,7 +455,7 @@ pub(super) async fn side_by_side(
         })
         .await?;
     let frame = Frame::new("Side by side", "/access");
-    render(&SidePage { frame, who: Who::of(&state, &reader), name, readers, rows })
+    render(&SidePage { frame, name, readers, rows })
 }
 
 /// Patient, name, readers, and a row for each section.

@@ -320,11 +320,26 @@ async fn ig_05_emergency_and_claim_are_alerted_reviewed_and_end() {
     };
     let short = form(&place.server, &outsider, "/access/ask", &body("claim", "x")).await;
     assert_eq!(short.status, 200, "a reason is asked for");
-    assert_eq!(as_page(&place.server, &outsider, &record).await.status, 403);
+    assert!(short.text().contains("value=\"1942-03-07\"") && short.text().contains(">x</textarea>"), "kept");
+    let no_date = body("emergency", "found+unconscious").replace("1942-03-07", "in+March");
+    let again = form(&place.server, &outsider, "/access/ask", &no_date).await.text();
+    assert!(again.contains("date of birth, like") && again.contains("value=\"in March\""), "{again}");
+    assert!(again.contains("value=\"emergency\" checked"), "{again}");
+    let refused = as_page(&place.server, &outsider, &record).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("href=\"/access/ask\""), "a refusal leads on: {}", refused.text());
+    let technician = look_as(&place.server, "technician").await;
+    let refused = as_page(&place.server, &technician, "/parked").await.text();
+    assert!(!refused.contains("/access/ask"), "the control: not those who give no care");
     let claimed =
         form(&place.server, &outsider, "/access/ask", &body("claim", "she+came+to+our+clinic+today")).await;
     assert_eq!(claimed.status, 303, "{}", claimed.text());
-    assert_eq!(as_page(&place.server, &outsider, &record).await.status, 200);
+    let page = as_page(&place.server, &outsider, &record).await;
+    assert_eq!(page.status, 200);
+    assert!(
+        page.text().contains("because you said that you care for")
+            && !page.text().contains("Emergency access")
+    );
     // The officer sees it, not all clear, and refuses it: it ends at once.
     let officer = look_as(&place.server, "officer").await;
     let queue = as_page(&place.server, &officer, "/privacy").await;
@@ -344,6 +359,9 @@ async fn ig_05_emergency_and_claim_are_alerted_reviewed_and_end() {
     let page = as_page(&place.server, &outsider, &record).await;
     assert_eq!(page.status, 200);
     assert!(!page.text().contains("sexual"));
+    assert!(page.text().contains("<strong>Emergency access.</strong> It ends at "), "{}", page.text());
+    let gp = look_as(&place.server, "gp").await;
+    assert!(!as_page(&place.server, &gp, &record).await.text().contains("Emergency access"), "the control");
     let herself = look_as(&place.server, "herself").await;
     let looked = as_page(&place.server, &herself, &format!("/me/{}/looked", place.person)).await.text();
     assert!(looked.contains("emergency"), "{looked}");
@@ -442,6 +460,9 @@ async fn each_role_sees_its_own_navigation_and_may_open_all_of_it() {
         for address in expected {
             let page = as_page(&place.server, &cookie, address).await;
             assert_eq!(page.status, 200, "{subject} {address}: {}", page.text());
+            // On a screen that several use it must be seen whose turn it is, and how it is ended.
+            let (name, out) = (format!("You are <strong>The {subject}</strong>"), "action=\"/sign-out\"");
+            assert!(page.text().contains(&name) && page.text().contains(out), "{subject} {address}");
         }
         // The start page is about the exchange: they begin where their role does.
         let start = as_page(&place.server, &cookie, "/").await;
@@ -452,6 +473,36 @@ async fn each_role_sees_its_own_navigation_and_may_open_all_of_it() {
     // The control: who keeps the exchange has what it needs.
     let own = navigation(&page(&place.server, "/").await);
     assert!(OPERATORS.iter().all(|address| own.iter().any(|o| o == address)), "{own:?}");
+    place.server.stop().await.unwrap();
+}
+
+/// Those whom a reader may find are found behind any number of others, of whom nothing is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_goes_on_behind_those_whom_the_reader_may_not_find() {
+    let place = place().await;
+    let mut others = "LINE|1".to_owned();
+    for at in 0..410 {
+        others.push_str(&format!(
+            "\nPAT|S{at:04}|Stranger{at:03}|Ann|19{:02}-{:02}-01|female",
+            30 + at % 60,
+            1 + at % 12
+        ));
+    }
+    let message = send(&place.server, &others).await;
+    until(&place.server, &message, "recorded").await;
+    let last = RECORD.replace("9990000018", "9990000026").replace("Quillfeather", "Quillwort");
+    let message = send(&place.server, &last).await;
+    until(&place.server, &message, "recorded").await;
+    let gp = look_as(&place.server, "gp").await;
+    let list = as_page(&place.server, &gp, "/people/").await.text();
+    assert!(list.contains("Quillfeather") && list.contains("Quillwort"), "{list}");
+    assert!(!list.contains("Stranger") && list.contains("2 people on this page"), "{list}");
+    assert!(list.contains("href=\"/access/ask\"") && !list.contains("/identity"), "{list}");
+    let outsider = look_as(&place.server, "outsider").await;
+    let list = as_page(&place.server, &outsider, "/people/").await.text();
+    assert!(list.contains("Nobody is in your list") && !list.contains("Quill"), "{list}");
+    // The control: who keeps the exchange sees them.
+    assert!(page(&place.server, "/people/").await.text().contains("Stranger"));
     place.server.stop().await.unwrap();
 }
 
