@@ -5,6 +5,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use causeway_access::cookie::session_of;
+use causeway_access::policy::Audience;
 use causeway_access::session::Session;
 use causeway_broker::state::{AppState, Shared};
 
@@ -66,7 +67,7 @@ const CARE: &[&str] = &["R8000", "R8001", "R8003", "R8014", "care-home-manager",
 pub struct Who {
     /// Name.
     pub name: String,
-    /// Role in words.
+    /// Role in words; empty for the public.
     pub role: String,
     /// Organisation.
     pub organisation: String,
@@ -83,7 +84,8 @@ impl Who {
         let organisation = state.gate.organisations.find(&who.organisation);
         Self {
             name: who.name.clone(),
-            role: role.map(|r| r.name.clone()).unwrap_or_default(),
+            // Of the public the name says it all.
+            role: role.filter(|r| r.audience == Audience::Staff).map(|r| r.name.clone()).unwrap_or_default(),
             organisation: organisation.map_or_else(|| who.organisation.clone(), |o| o.label().to_owned()),
             csrf: session.csrf.clone(),
             may_ask: may_ask(&who.role),

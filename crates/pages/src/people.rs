@@ -159,7 +159,7 @@ async fn visible(
 ) -> Answer<(Sealed<Vec<PersonRow>>, bool)> {
     let reader = reader.clone();
     state
-        .blocking(move |s| {
+        .blocking(move |s| -> Answer<_> {
             let mut kept = Vec::new();
             let (mut looked, mut found) = (0, 0);
             loop {

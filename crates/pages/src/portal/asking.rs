@@ -30,7 +30,7 @@ struct Page {
 /// Shortest reason that says something.
 const REASON_MIN: usize = 10;
 
-fn show(state: &Shared, reader: &Reader, typed: AskForm, wrong: &'static str) -> Answer {
+fn show(state: &Shared, typed: AskForm, wrong: &'static str) -> Answer {
     render(&Page {
         frame: Frame::new("Ask for access", "/people/"),
         typed,
@@ -54,7 +54,7 @@ fn staff(reader: &Reader) -> Answer<()> {
 
 pub(super) async fn page(State(state): State<Shared>, reader: Reader) -> Answer {
     staff(&reader)?;
-    show(&state, &reader, AskForm::default(), "")
+    show(&state, AskForm::default(), "")
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -83,13 +83,12 @@ pub(super) async fn ask(
     if number.len() != 10 || born.is_empty() {
         return show(
             &state,
-            &reader,
             form,
             "Give the whole NHS number, ten digits, and the date of birth, like 7/3/1942.",
         );
     }
     if text.chars().count() < REASON_MIN {
-        return show(&state, &reader, form, "Say why, in a few words: the privacy officer will read it.");
+        return show(&state, form, "Say why, in a few words: the privacy officer will read it.");
     }
     let query = PersonQuery { text: number, birth_date: born, ..PersonQuery::default() };
     let found = state.blocking(move |s| s.gate.shelf.only_person(&query)).await?;
@@ -98,7 +97,7 @@ pub(super) async fn ask(
         event.refused = "not-found".to_owned();
         opened::write(&state.gate, &[event]).await?;
         // The same words whether there is nobody, or more than one.
-        return show(&state, &reader, form, "Nobody can be found with this number and date of birth.");
+        return show(&state, form, "Nobody can be found with this number and date of birth.");
     };
     let emergency = form.kind == "emergency";
     let now = state.clock.now();

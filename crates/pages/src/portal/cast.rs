@@ -48,7 +48,7 @@ fn only_open(state: &Shared) -> Answer<()> {
     if state.gate.open { Ok(()) } else { Err(Problem::not_found("page")) }
 }
 
-pub(super) async fn page(State(state): State<Shared>, reader: Reader) -> Answer {
+pub(super) async fn page(State(state): State<Shared>, _: Reader) -> Answer {
     only_open(&state)?;
     let cast = state.blocking(cast).await?;
     let policies = &state.gate.access.policies;

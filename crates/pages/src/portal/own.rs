@@ -191,31 +191,32 @@ pub(super) struct Look {
     section: String,
 }
 
-/// A section's heading in plain words.
-fn plain(code: &str) -> &'static str {
-    match code {
-        "about-me" => "What matters to me",
-        "services-and-care" => "The care and support I get",
-        "assessments" => "What people found out about my needs",
-        "care-notes" => "Notes of my carers",
-        "support-reasons" => "Why I get support",
-        "carers-and-contacts" => "People close to me",
-        "accommodation" => "Where I live",
-        "equipment" => "Things that help me at home",
-        "alerts" => "What staff must know first",
-        "choices" => "What I decided",
-        "allergies" => "What I react badly to",
-        "medicines" => "My medicines",
-        "problems" => "My health problems",
-        "results" => "My test results",
-        "vaccinations" => "My vaccinations",
-        "procedures" => "Operations and treatments",
-        "encounters" => "When I saw somebody",
-        "referrals" => "Where I was sent",
-        "documents" => "Letters and documents",
-        "plans" => "Plans for my care",
-        _ => "Other things",
-    }
+/// A section's heading in plain words: to the person herself, and to somebody whom she let in.
+fn plain(code: &str, own: bool) -> &'static str {
+    let (mine, hers) = match code {
+        "about-me" => ("What matters to me", "What matters"),
+        "services-and-care" => ("The care and support I get", "Care and support"),
+        "assessments" => ("What people found out about my needs", "What people found out about needs"),
+        "care-notes" => ("Notes of my carers", "Notes of carers"),
+        "support-reasons" => ("Why I get support", "Why there is support"),
+        "carers-and-contacts" => ("People close to me", "People close by"),
+        "accommodation" => ("Where I live", "Home"),
+        "equipment" => ("Things that help me at home", "Things that help at home"),
+        "alerts" => ("What staff must know first", "What staff must know first"),
+        "choices" => ("What I decided", "What was decided"),
+        "allergies" => ("What I react badly to", "Reacts badly to"),
+        "medicines" => ("My medicines", "Medicines"),
+        "problems" => ("My health problems", "Health problems"),
+        "results" => ("My test results", "Test results"),
+        "vaccinations" => ("My vaccinations", "Vaccinations"),
+        "procedures" => ("Operations and treatments", "Operations and treatments"),
+        "encounters" => ("When I saw somebody", "Visits and contacts"),
+        "referrals" => ("Where I was sent", "Referrals"),
+        "documents" => ("Letters and documents", "Letters and documents"),
+        "plans" => ("Plans for my care", "Plans for care"),
+        _ => ("Other things", "Other things"),
+    };
+    if own { mine } else { hers }
 }
 
 /// What is short enough for easy read.
@@ -237,6 +238,7 @@ pub(super) async fn record(
     let today = causeway_core::london().to_datetime(state.clock.now()).date().to_string();
     let query = SummaryQuery { today, part: look.section.clone(), ..SummaryQuery::default() };
     let (mut opened, sealed) = clinician::record::read(&state, &reader, opened, &id, query).await?;
+    let own = is_own(&opened);
     let easy = look.easy == "1";
     let alone = !look.section.is_empty();
     let shown = if alone { 60 } else { SHOWN };
@@ -246,7 +248,7 @@ pub(super) async fn record(
         let sections: Vec<PlainSection> = chosen
             .map(|part| PlainSection {
                 code: part.code.to_owned(),
-                title: plain(part.code),
+                title: plain(part.code, own),
                 more: part.facts.len().saturating_sub(shown),
                 entries: part.facts.iter().take(shown).map(PlainEntry::of).collect(),
             })
@@ -257,7 +259,6 @@ pub(super) async fn record(
         (vec!["page/own-record".to_owned()], sections.iter().map(|s| s.code.clone()).collect())
     };
     let (person, gaps, sections) = opened.disclose(&state.gate, &reader, Act::Read, sealed, tell).await?;
-    let own = is_own(&opened);
     render(&RecordPage {
         frame: Frame::new(if own { "My record" } else { "A record" }, "/me"),
         name: person.display.name.clone(),

@@ -119,7 +119,7 @@ const KINDS: [Kind; 11] = [
     Kind::None,
 ];
 
-pub(super) async fn steps(State(state): State<Shared>, reader: Reader, Query(trial): Query<Trial>) -> Answer {
+pub(super) async fn steps(State(state): State<Shared>, _: Reader, Query(trial): Query<Trial>) -> Answer {
     let policies = &state.gate.access.policies;
     let now = state.clock.now();
     let kind = KINDS.into_iter().find(|k| k.word() == trial.relationship).unwrap_or(Kind::None);
@@ -224,7 +224,7 @@ struct TruthPage {
 
 pub(super) async fn truth(
     State(state): State<Shared>,
-    reader: Reader,
+    _: Reader,
     Query(given): Query<Vec<(String, String)>>,
 ) -> Answer {
     let policies = state.gate.access.policies.clone();
