@@ -490,7 +490,7 @@ fn another_version_is_compared_line_by_line() {
     files.insert("policy.toml".to_owned(), head);
     let roles = files["roles.csv"].replacen("you let in,carer", "you let in,staff", 1);
     files.insert("roles.csv".to_owned(), roles);
-    let care = files["care.cedar"].replacen("context.labels.contains(\"safety-only\")", "false", 1);
+    let care = files["care.cedar"].replacen("contains(\"clinical-safety\")", "contains(\"safety\")", 1);
     files.insert("care.cedar".to_owned(), care);
     let matrix =
         files["matrix.csv"].replacen("documents,Documents,whole,whole", "documents,Documents,whole,none", 1);
@@ -501,7 +501,7 @@ fn another_version_is_compared_line_by_line() {
         "version: 2026.11.1 → 2026.06.1",
         "minutes of emergency access: 15 → 60",
         "role carer: audience carer → staff",
-        "item-safety-only: changed\n  - when",
+        "rule item-safety-only: changed\n  - ",
         "matrix documents × R8001: whole → none",
         "GRI-1: given back",
     ] {
