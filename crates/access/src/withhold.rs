@@ -336,9 +336,8 @@ impl Withheld {
         }
         // What is empty is cut too.
         let unclear = text.contains('\\') || text.contains("[]") || text.contains("{}");
-        !unclear
-            && !(self.beyond_terms && self.finder.are_in(text))
-            && references::plainly_in(text).all(|reference| !self.hides(local(reference)))
+        let named = self.beyond_terms && self.finder.are_in(text);
+        !unclear && !named && references::plainly_in(text).all(|reference| !self.hides(local(reference)))
     }
 
     /// Takes out of a shown resource every reference to a withheld one, and the narrative where it lost anything or names
