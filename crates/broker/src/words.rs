@@ -32,6 +32,9 @@ pub fn advice(code: &str) -> &'static str {
         "unreadable" => {
             "Its problems say what breaks the format and where. Ask the sender to mend that and send it again."
         }
+        "all-refused" => {
+            "Nothing came out of it: its problems say what each record breaks. Ask the sender to mend that and send it again."
+        }
         "unpacks-too-much" => "It is packed far beyond what messages are. Ask the sender for it unpacked.",
         "too-costly" | "too-large" => {
             "It needs more memory than one message may. Ask for it in parts, or raise the limit that the reason names, then have it translated again."

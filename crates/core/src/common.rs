@@ -122,6 +122,9 @@ crate::rules! {
     RANGE_REVERSED Warning Value "range-reversed"
         "the range ends below where it begins, which FHIR forbids; it was kept as text"
         "look at the value in the original; if it is wrong, correct it at its source and send again";
+    UNIT_RESPELT Information Value "unit-respelt"
+        "the code of the unit is another spelling than UCUM's usual one; that one was written, and the sender's kept as the unit's words where there were none"
+        "nothing";
     AMOUNT_INVALID Warning Value "amount-invalid"
         "the amount is no decimal number; it was kept only in the original" "correct the amount at its source";
     AMOUNTS_DIFFER Warning Conflict "amounts-differ"

@@ -36,6 +36,7 @@ pub fn event(kind: &str) -> String {
         "uploading" => "Upload begun",
         "translated" => "Translated to FHIR",
         "unreadable" => "Could not be read",
+        "refused" => "Every record of it was refused",
         "unrecognised" => "Format not recognised",
         "check-failed" => "Check found broken rules",
         "routed" => "Sent on",

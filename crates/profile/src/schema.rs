@@ -73,6 +73,11 @@ impl Field {
         self.element.max > 1
     }
 
+    /// The name of the choice that it is a value of (`value` of `valueQuantity`): of these an object has one.
+    pub fn choice(self) -> Option<&'static str> {
+        self.element.is_choice().then_some(self.element.stem.as_str())
+    }
+
     /// Its type under this name.
     pub fn ty(self) -> TypeRef {
         TypeRef(self.ty)

@@ -152,7 +152,7 @@ fn status(w: &mut Writer, map: &Map, node: Node<'_>) {
 }
 
 fn said(p: &Part<'_, '_>, name: &str) -> bool {
-    p.node.get(name).and_then(Node::boolean) == Some(true)
+    p.node.leaf_of(name).is_some_and(|leaf| leaf.text.trim().eq_ignore_ascii_case("true"))
 }
 
 fn immunisation_status<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {

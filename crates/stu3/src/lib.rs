@@ -14,6 +14,7 @@ pub mod limits;
 mod medicine;
 mod message;
 mod part;
+mod quantity;
 mod record;
 mod resource;
 mod rules;

@@ -107,6 +107,11 @@ impl<'t> Part<'_, 't> {
         if self.abatement_contradicts(name) {
             return;
         }
+        if name == "dataAbsentReason" && self.stu3 == "Observation" && self.has_value() {
+            w.issue(node.leaves().first().map(|l| l.id), rules::ABSENT_BESIDE.issue());
+            self.copy.lost(w, node, rules::ABSENT_BESIDE.text);
+            return;
+        }
         // An end that is none ends nothing.
         if self.stu3 == "Condition"
             && name == "abatementDateTime"
@@ -123,6 +128,11 @@ impl<'t> Part<'_, 't> {
             return;
         }
         self.copy.member(w, key, node);
+    }
+
+    /// Whether an observation states a value (R4, obs-6: then no reason why it has none).
+    fn has_value(&self) -> bool {
+        self.node.members().any(|(name, node)| name.starts_with("value") && !node.is_null())
     }
 
     /// Whether an element says that a condition is over whose status says that it is not (R4, con-4).

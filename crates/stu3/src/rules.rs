@@ -7,6 +7,12 @@ causeway_adapter::rules! {
         "read them in the original";
     VALUE_REPAIRED Warning Value "value-repaired" "the value was not in the form that FHIR demands, and what it means is certain; it was put into that form"
         "have the sending system write it as FHIR demands";
+    VALUE_WORDS Warning Value "value-words" "the value can't be one of this element; its words were kept beside it, and not taken as one"
+        "look at the value in the original, and correct it at its source";
+    CHOICE_TWICE Warning Conflict "choice-several" "R4 has one value here and the source has several; this one is kept only in the original"
+        "look at both in the original, and correct them at their source";
+    ABSENT_BESIDE Warning Conflict "value-beside-absence" "the result has a value and a reason why it has none; the value was carried, the reason is kept only in the original"
+        "ask the sender whether the value holds";
     CODE_UNKNOWN Warning CodeInvalid "code-unknown" "R4's list has no such code for the element; it says `unknown`, with the source's own code beside it"
         "correct the code at its source";
     VALUE_INVALID Warning Value "value-invalid" "the value can't be one of this element; it was left out, and is kept only in the original"

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use causeway_core::text::first_escaped;
-use causeway_core::{Leaf, Outcome, When};
+use causeway_core::{Leaf, Outcome, When, common};
 use causeway_fhir::types::concept_fixed;
 use causeway_fhir::{Coding, Writer, systems};
 use causeway_json::{Kind, Node};
@@ -129,6 +129,9 @@ impl<'t> Copier<'_, 't> {
         if bare.len() < key.len() {
             // What is said of a primitive beside its value: an id and extensions.
             self.typed_as("Element").untyped(w, key, node);
+            return;
+        }
+        if self.of_quantity(w, ty, key, node) || self.second_of_choice(w, ty, field, node) {
             return;
         }
         match (field.repeats(), node.kind()) {
@@ -299,7 +302,7 @@ impl<'t> Copier<'_, 't> {
         match fitted(owner.name(), key, field, node.kind(), leaf.text) {
             Some(fitted) => {
                 if fitted.changed {
-                    w.issue(Some(leaf.id), rules::VALUE_REPAIRED.issue());
+                    w.issue(Some(leaf.id), told_of(field, leaf).issue());
                     w.lossy(leaf, "the value was not in R4's form and was put into it");
                 }
                 Some((fitted, leaf))
@@ -449,6 +452,15 @@ fn fitted<'t>(owner: &str, key: &str, field: Field, kind: Kind, text: &'t str) -
         }
         _ => None,
     }
+}
+
+/// What is told of a repaired value: of a local time that was there twice or never, that it was.
+fn told_of(field: Field, leaf: Leaf<'_>) -> causeway_adapter::Rule {
+    let is_moment = matches!(field.ty().name(), "dateTime" | "instant");
+    let when = When::iso(leaf.text.trim(), &causeway_core::london()).ok().filter(|_| is_moment);
+    let doubt = when.and_then(|when| when.doubt());
+    let doubtful = [common::LOCAL_TIME_TWICE, common::LOCAL_TIME_ABSENT];
+    doubtful.into_iter().find(|rule| doubt == Some(rule.text)).unwrap_or(rules::VALUE_REPAIRED)
 }
 
 fn is_time(field: Field) -> bool {

@@ -15,6 +15,12 @@ pub fn ucum(unit: &str) -> Option<&'static str> {
     })
 }
 
+/// The usual code of a unit that is said to be UCUM and is spelt otherwise: laboratories declare `mmHg`, `10^9/L` or `IU/L` to be.
+/// `None` where it is UCUM's code as it stands; it has a litre in either letter.
+pub fn respelt(code: &str) -> Option<&'static str> {
+    ucum(code).filter(|known| known.replace('l', "L") != code.replace('l', "L"))
+}
+
 /// The spelling of a unit without what only its type setting or its writer's habit makes different: superscript digits,
 /// the two letters mu, signs of multiplication before a power of ten, blanks around a stroke or within a power.
 fn plain(unit: &str) -> Cow<'_, str> {
@@ -165,7 +171,26 @@ fn known(unit: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::ucum;
+    use super::{respelt, ucum};
+
+    #[test]
+    fn what_is_no_code_of_ucum_has_one() {
+        for (code, usual) in [
+            ("10^9/L", Some("10*9/L")),
+            ("×10⁹/L", Some("10*9/L")),
+            ("mmHg", Some("mm[Hg]")),
+            ("IU/L", Some("[IU]/L")),
+            ("MMOL/L", Some("mmol/L")),
+            ("°C", Some("Cel")),
+            ("mmol/l", None),
+            ("mmol/L", None),
+            ("10*9/L", None),
+            ("{score}", None),
+            ("mmol/kg", None),
+        ] {
+            assert_eq!(respelt(code), usual, "{code}");
+        }
+    }
 
     #[test]
     fn only_what_is_certain() {

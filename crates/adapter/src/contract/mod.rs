@@ -12,18 +12,24 @@
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use causeway_core::Outcome;
 use serde_json::Value;
 
 use crate::{Adapter, Context, Sender, Translation, translate};
 
+mod at_random;
 pub mod bench;
 mod mutate;
 mod truth;
 pub mod ways_back;
 
+pub use at_random::AtRandom;
 pub use mutate::Random;
+
+/// Bytes of a case that is tried with separators or at random: larger ones take minutes and show nothing that smaller ones don't.
+const CASE_BYTES_MAX: usize = 64 * 1024;
 
 /// An adapter with its cases.
 pub struct Suite<'a> {
@@ -31,6 +37,7 @@ pub struct Suite<'a> {
     context: Context,
     cases: Vec<(String, Vec<u8>)>,
     untrue: Vec<truth::Untrue>,
+    translated: AtomicU64,
 }
 
 impl std::fmt::Debug for Suite<'_> {
@@ -53,7 +60,13 @@ pub fn test_context() -> Context {
 impl<'a> Suite<'a> {
     /// A suite with no case yet.
     pub fn new(adapter: &'a dyn Adapter) -> Self {
-        Self { adapter, context: test_context(), cases: Vec::new(), untrue: Vec::new() }
+        Self {
+            adapter,
+            context: test_context(),
+            cases: Vec::new(),
+            untrue: Vec::new(),
+            translated: AtomicU64::new(0),
+        }
     }
 
     /// Uses another context.
@@ -99,20 +112,32 @@ impl<'a> Suite<'a> {
     }
 
     fn run(&self, input: &[u8]) -> Translation {
+        self.translated.fetch_add(1, Ordering::Relaxed);
         translate(self.adapter, input, &self.context)
     }
 
-    /// All tests, with 10,000 mutated inputs.
+    /// Inputs that were translated until now.
+    fn translated(&self) -> u64 {
+        self.translated.load(Ordering::Relaxed)
+    }
+
+    /// All tests, with 10,000 mutated inputs and 500 changed ones; `CAUSEWAY_MUTATIONS`, `CAUSEWAY_CHANGES` and `CAUSEWAY_SEED` set
+    /// other numbers, for long runs.
     ///
     /// # Panics
     /// With the first broken rule.
     pub fn check(&self) {
+        let number = |name: &str, usual: u64| {
+            std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+        };
+        let seed = number("CAUSEWAY_SEED", 1);
         self.describes_itself();
         self.accounts();
         self.is_deterministic();
         self.resolves_references();
         self.tells_the_truth();
-        self.survives_mutation(10_000, 1);
+        self.tells_the_truth_at_random(number("CAUSEWAY_CHANGES", 500), seed);
+        self.survives_mutation(number("CAUSEWAY_MUTATIONS", 10_000), seed);
     }
 
     /// Name, titles, versions and mapping tables are in order.

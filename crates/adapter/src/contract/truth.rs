@@ -25,9 +25,7 @@ const ITEMS_MAX: usize = 300;
 /// Items of text of one case that are tested with separators; more are sampled evenly.
 const TEXTS_MAX: usize = 10;
 /// Bytes of a case that is tested at all: larger ones take minutes and show nothing that smaller ones don't.
-const CASE_BYTES_MAX: usize = 1024 * 1024;
-/// Bytes of a case that is tested with separators.
-const TEXT_CASE_BYTES_MAX: usize = 64 * 1024;
+const ITEMS_BYTES_MAX: usize = 1024 * 1024;
 /// Values of other items of the same kind that an item is given.
 const OTHERS_MAX: usize = 3;
 /// Untruths that are listed when the test fails.
@@ -35,12 +33,12 @@ const LISTED_MAX: usize = 400;
 
 /// What is put between two words of a text: separators of the formats, quotation marks, line ends, blanks, characters
 /// that don't show, and one that none of the formats may hold.
-const BETWEEN: &[&str] = &[
+pub(super) const BETWEEN: &[&str] = &[
     "&", "^", "~", "|", "+", "'", ":", "?", "\\", "\"", ",", ";", "<", "\n", "\r\n", "\r", "\t", "  ",
     "\u{A0}", "\u{200B}", "\0",
 ];
 /// Two words that no fixture holds.
-const WORDS: [&str; 2] = ["Quorvex", "Wimzalk"];
+pub(super) const WORDS: [&str; 2] = ["Quorvex", "Wimzalk"];
 
 /// An untruth that is known.
 #[derive(Clone, Copy, Debug)]
@@ -50,10 +48,10 @@ pub(super) struct Untrue {
 }
 
 /// Untruths: where, and what.
-type Lies = BTreeMap<String, String>;
+pub(super) type Lies = BTreeMap<String, String>;
 
 /// Values by kind of place and outcome.
-type Pools = HashMap<(String, Outcome), BTreeSet<Vec<u8>>>;
+pub(super) type Pools = HashMap<(String, Outcome), BTreeSet<Vec<u8>>>;
 
 impl Suite<'_> {
     /// The ledger tells the truth about every item of every case.
@@ -88,7 +86,7 @@ impl Suite<'_> {
     pub fn lies(&self) -> BTreeMap<String, String> {
         let pools = self.pools();
         let mut lies = Lies::new();
-        for (case, input) in self.cases.iter().filter(|(_, input)| input.len() <= CASE_BYTES_MAX) {
+        for (case, input) in self.cases.iter().filter(|(_, input)| input.len() <= ITEMS_BYTES_MAX) {
             let before = self.run(input);
             let step = before.ledger.len().div_ceil(ITEMS_MAX).max(1);
             for item in before.ledger.items().iter().step_by(step) {
@@ -96,7 +94,7 @@ impl Suite<'_> {
                     self.item(case, input, &before, item, &pools, &mut lies);
                 }
             }
-            if input.len() <= TEXT_CASE_BYTES_MAX {
+            if input.len() <= super::CASE_BYTES_MAX {
                 self.texts(case, input, &before, &mut lies);
             }
         }
@@ -104,7 +102,7 @@ impl Suite<'_> {
     }
 
     /// What values the cases have at each kind of place.
-    fn pools(&self) -> Pools {
+    pub(super) fn pools(&self) -> Pools {
         let mut pools = Pools::new();
         for (_, input) in &self.cases {
             let translation = self.run(input);
@@ -128,30 +126,33 @@ impl Suite<'_> {
         pools: &Pools,
         lies: &mut Lies,
     ) {
-        let place = item.place.render(before.ledger.outline());
-        let at = format!("{case}: {place}");
         let (start, end) = (item.span.start as usize, item.span.end as usize);
-        let shaped = (0..4).map_while(|attempt| mutate_value(input, start, end, attempt));
         // A value without letter or digit (the unit `%`) can't be changed this way: nothing is shown by it.
-        let shaped: Vec<Vec<u8>> = shaped.collect();
-        let own = item.span.of(input);
-        // A blank is no value: nothing is said there.
-        let is_blank = own.iter().all(u8::is_ascii_whitespace);
-        let pool = pools
-            .get(&(kind_of(&place), item.outcome))
-            .into_iter()
-            .flatten()
-            .filter(|v| !is_blank && v.as_slice() != own);
-        let others = pool.take(OTHERS_MAX).map(|value| spliced(input, start, end, value));
+        let shaped = (0..4).map_while(|attempt| mutate_value(input, start, end, attempt)).collect();
+        let pool = others(input, before, item, pools);
+        let others = pool.take(OTHERS_MAX).map(|value| spliced(input, start, end, value)).collect();
+        self.changed(case, before, item, (shaped, others), lies);
+    }
+
+    /// What an item's claim is worth with other values: those of its own shape, and those that others have.
+    pub(super) fn changed(
+        &self,
+        case: &str,
+        before: &Translation,
+        item: &Item,
+        (shaped, others): (Vec<Vec<u8>>, Vec<Vec<u8>>),
+        lies: &mut Lies,
+    ) {
+        let at = format!("{case}: {}", item.place.render(before.ledger.outline()));
         let needs = matches!(item.outcome, Outcome::Mapped | Outcome::MappedWithLoss);
         let (mut accepted, mut shown, mut ids_only) = (false, false, false);
-        for (number, mutant) in shaped.iter().cloned().chain(others).enumerate() {
-            let after = self.run(&mutant);
+        for (number, mutant) in shaped.iter().chain(&others).enumerate() {
+            let after = self.run(mutant);
             let is_shaped = number < shaped.len();
             let refused = refused(before, &after);
             let differs = after.outputs != before.outputs;
             if is_shaped {
-                let value = String::from_utf8_lossy(item.span.of(&mutant)).trim().to_owned();
+                let value = String::from_utf8_lossy(item.span.of(mutant)).trim().to_owned();
                 if let Some(what) = leak(item.outcome, &value, before, &after, item) {
                     lies.insert(at.clone(), what);
                 }
@@ -223,7 +224,7 @@ impl Suite<'_> {
     }
 
     /// The line of an item, said twice, the second time with another word.
-    fn repeated(&self, at: &str, input: &[u8], item: &Item, plain: &Translation, lies: &mut Lies) {
+    pub(super) fn repeated(&self, at: &str, input: &[u8], item: &Item, plain: &Translation, lies: &mut Lies) {
         let (start, end) = (item.span.start as usize, item.span.end as usize);
         let is_end = |b: &u8| matches!(b, b'\r' | b'\n');
         let first = input[..start].iter().rposition(is_end).map_or(0, |p| p + 1);
@@ -247,7 +248,15 @@ impl Suite<'_> {
     }
 
     /// The text moved to the next item that is text too: a value between repetitions or components.
-    fn moved(&self, at: &str, input: &[u8], item: &Item, before: &Translation, said: &str, lies: &mut Lies) {
+    pub(super) fn moved(
+        &self,
+        at: &str,
+        input: &[u8],
+        item: &Item,
+        before: &Translation,
+        said: &str,
+        lies: &mut Lies,
+    ) {
         let is_text = |other: &&Item| {
             let value = String::from_utf8_lossy(other.span.of(input));
             other.span.start >= item.span.end
@@ -271,8 +280,22 @@ impl Suite<'_> {
     }
 }
 
+/// Values that other items of the same kind have. A blank is no value: nothing is said there.
+pub(super) fn others<'p>(
+    input: &'p [u8],
+    before: &Translation,
+    item: &'p Item,
+    pools: &'p Pools,
+) -> impl Iterator<Item = &'p Vec<u8>> {
+    let own = item.span.of(input);
+    let is_blank = own.iter().all(u8::is_ascii_whitespace);
+    let place = item.place.render(before.ledger.outline());
+    let pool = pools.get(&(kind_of(&place), item.outcome)).into_iter().flatten();
+    pool.filter(move |v| !is_blank && v.as_slice() != own)
+}
+
 /// A place without its numbers: what is the same thing of another message.
-fn kind_of(place: &str) -> String {
+pub(super) fn kind_of(place: &str) -> String {
     let mut out = String::with_capacity(place.len());
     let mut depth = 0;
     let row = place.starts_with("row ");
@@ -288,12 +311,12 @@ fn kind_of(place: &str) -> String {
     out
 }
 
-fn spliced(input: &[u8], start: usize, end: usize, value: &[u8]) -> Vec<u8> {
+pub(super) fn spliced(input: &[u8], start: usize, end: usize, value: &[u8]) -> Vec<u8> {
     [&input[..start], value, &input[end..]].concat()
 }
 
 /// Whether a change made the adapter refuse more than it did.
-fn refused(before: &Translation, after: &Translation) -> bool {
+pub(super) fn refused(before: &Translation, after: &Translation) -> bool {
     let errors = |t: &Translation| t.issues.iter().filter(|i| i.severity >= Severity::Error).count();
     let rejected = |t: &Translation| t.ledger.totals().of(Outcome::Rejected);
     after.unreadable && !before.unreadable
@@ -360,7 +383,7 @@ fn leak(
 }
 
 /// Every word put into a text arrives, or its item is not claimed as mapped, or an issue tells of it.
-fn lost(before: &Translation, after: &Translation, mutant: &[u8]) -> Option<String> {
+pub(super) fn lost(before: &Translation, after: &Translation, mutant: &[u8]) -> Option<String> {
     if tells_more(before, after) || after.unreadable || refused(before, after) {
         return None;
     }
@@ -385,7 +408,7 @@ fn lost(before: &Translation, after: &Translation, mutant: &[u8]) -> Option<Stri
 }
 
 /// Something put between two words, as the format of the input writes it; `None` where that is no different.
-fn escape(input: &[u8], at: usize, between: &str) -> Option<String> {
+pub(super) fn escape(input: &[u8], at: usize, between: &str) -> Option<String> {
     let first = input.iter().find(|b| !b.is_ascii_whitespace() && !matches!(b, 0xEF | 0xBB | 0xBF)).copied();
     let written = match first {
         Some(b'<') => match between {
@@ -422,7 +445,7 @@ fn escape(input: &[u8], at: usize, between: &str) -> Option<String> {
 }
 
 /// All strings and numbers of the outputs, without ids and what leads to the original.
-fn strings(translation: &Translation) -> String {
+pub(super) fn strings(translation: &Translation) -> String {
     fn collect(value: &Value, into: &mut String, depth: usize) {
         match value {
             Value::String(text) if !is_id(text) => {

@@ -375,3 +375,84 @@ fn ends_and_ranges_that_can_t_be_are_told() {
     assert_eq!(found["valueString"], "Normal");
     assert!(told.contains(&"value-repaired"), "{told:?}");
 }
+
+#[test]
+fn a_unit_that_is_said_to_be_ucum_has_its_usual_code() {
+    let (found, all) = run(&[
+        json!({"resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "White cells"}, "subject": {"reference": WHO}, "valueQuantity": {"value": 5.2, "unit": "x10^9/L", "system": "http://unitsofmeasure.org", "code": "10^9/L"}}),
+        json!({"resourceType": "Observation", "id": "b", "status": "final", "code": {"text": "Pressures"}, "subject": {"reference": WHO}, "component": [{"code": {"text": "Systolic"}, "valueQuantity": {"value": 120, "system": "http://unitsofmeasure.org", "code": "mmHg"}}]}),
+        json!({"resourceType": "Observation", "id": "m", "status": "final", "code": {"text": "Sodium"}, "subject": {"reference": WHO}, "valueQuantity": {"value": 140, "system": "http://unitsofmeasure.org", "code": "mmol/l"}}),
+    ]);
+    let value = |text: &str| {
+        let one = all.iter().find(|r| r["code"]["text"] == text).unwrap();
+        let value = if one["component"].is_null() {
+            &one["valueQuantity"]
+        } else {
+            &one["component"][0]["valueQuantity"]
+        };
+        (
+            value["unit"].as_str().unwrap_or_default().to_owned(),
+            value["code"].as_str().unwrap_or_default().to_owned(),
+        )
+    };
+    assert_eq!(value("White cells"), ("x10^9/L".to_owned(), "10*9/L".to_owned()));
+    assert_eq!(value("Pressures"), ("mmHg".to_owned(), "mm[Hg]".to_owned()));
+    assert_eq!(value("Sodium"), (String::new(), "mmol/l".to_owned()));
+    assert_eq!(found.issues.iter().filter(|i| i.rule == "unit-respelt").count(), 2, "{:?}", found.issues);
+}
+
+#[test]
+fn what_stands_twice_or_in_words_is_told() {
+    let who = json!({"reference": WHO});
+    let observation = |value: Value| {
+        let mut made = json!({"resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "CRP"}, "subject": who});
+        for (key, value) in value.as_object().unwrap() {
+            made[key] = value.clone();
+        }
+        made
+    };
+    let quantity = json!({"value": 5, "unit": "mg/L"});
+    let vaccination = json!({"resourceType": "Immunization", "id": "i", "status": "completed", "notGiven": "TRUE", "vaccineCode": {"text": "Flu"}, "patient": who, "primarySource": true});
+    type Case<'c> = (Value, &'c str, &'c str, &'c str);
+    let cases: [Case<'_>; 6] = [
+        (
+            observation(json!({"valueQuantity": quantity, "valueString": "clotted"})),
+            "\"value\":5",
+            "clotted",
+            "choice-several",
+        ),
+        (
+            observation(json!({"valueQuantity": {"value": "<5", "unit": "mg/L"}})),
+            "\"comparator\":\"<\"",
+            "\"<5\"",
+            "value-repaired",
+        ),
+        (
+            observation(json!({"valueQuantity": {"value": "5,2", "unit": "mg/L"}})),
+            "\"valueString\":\"5,2\"",
+            "\"value\":\"5,2\"",
+            "value-words",
+        ),
+        (
+            observation(json!({"valueQuantity": quantity, "dataAbsentReason": {"text": "error"}})),
+            "\"value\":5",
+            "dataAbsentReason",
+            "value-beside-absence",
+        ),
+        (
+            observation(
+                json!({"valueQuantity": quantity, "referenceRange": [{"low": {"value": 9}, "high": {"value": 5}}]}),
+            ),
+            "\"text\":\"9 - 5\"",
+            "\"low\"",
+            "range-reversed",
+        ),
+        (vaccination, "\"status\":\"not-done\"", "completed", ""),
+    ];
+    for (resource, holds, lacks, rule) in cases {
+        let (rules, made) = one(resource);
+        let text = made.to_string();
+        assert!(text.contains(holds) && !text.contains(lacks), "{text}");
+        assert!(rule.is_empty() || rules.contains(&rule), "{rule}: {rules:?}");
+    }
+}

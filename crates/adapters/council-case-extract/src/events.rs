@@ -9,6 +9,9 @@ use crate::person::{self, system};
 use crate::rules;
 use crate::tables::Row;
 
+/// R4's extension: why a planned encounter did not take place.
+const REASON_CANCELLED: &str = "http://hl7.org/fhir/StructureDefinition/encounter-reasonCancelled";
+
 fn absent(w: &mut Writer, key: &str, why: &str) {
     w.object(key, |w| types::data_absent(w, why, ()));
 }
@@ -58,15 +61,28 @@ pub fn visit(c: &mut Composer<'_>, extract: &Extract<'_>, row: &Row<'_>, patient
     let who = worker(c, extract, row.cell("worker_id"));
     let (visits, workers, organisations) =
         (system(c, "visit"), system(c, "worker"), system(c, "organisation"));
-    let completed = matches!(row.text("completed_flag"), "Y" | "y");
-    let not_made = row.cell("reason_visit_not_made").is_some();
-    let status = match (completed, actual.is_some(), not_made) {
-        (true, _, _) => "finished",
-        (false, false, true) => "cancelled",
-        (false, false, false) => "planned",
-        (false, true, _) => "unknown",
+    let flag = person::yes(row.text("completed_flag"));
+    let not_made = row.cell("reason_visit_not_made");
+    if let (None, Some(leaf)) = (flag, row.cell("completed_flag")) {
+        c.issue_at(leaf.id, rules::FLAG.issue());
+    }
+    // A visit that was made for one column and not for another: nobody may take it that the person was seen.
+    let conflict = not_made.filter(|_| flag == Some(true) || actual.is_some());
+    if let Some(leaf) = conflict {
+        c.issue_at(leaf.id, rules::VISIT_CONFLICT.issue());
+    }
+    let completed = flag == Some(true) && conflict.is_none();
+    let status = match (flag, actual.is_some(), not_made.is_some()) {
+        _ if completed => "finished",
+        (Some(false), false, true) => "cancelled",
+        (Some(false), false, false) => "planned",
+        _ => "unknown",
     };
     c.resource("Encounter", &row.key(), |w| {
+        w.array("extension", |w| {
+            let Some(reason) = not_made else { return };
+            types::extension(w, REASON_CANCELLED, |w| types::concept_text(w, "valueCodeableConcept", reason));
+        });
         w.array("identifier", |w| {
             if let Some(id) = row.cell("visit_id") {
                 types::identifier(w, &visits, id);

@@ -180,6 +180,8 @@ fn gender(c: &mut Composer<'_>, row: &Row<'_>) -> Option<&'static str> {
     match leaf.text {
         "M" | "m" => Some("male"),
         "F" | "f" => Some("female"),
+        word if word.eq_ignore_ascii_case("male") => Some("male"),
+        word if word.eq_ignore_ascii_case("female") => Some("female"),
         _ => {
             c.issue_at(leaf.id, rules::GENDER.issue());
             None
@@ -210,8 +212,17 @@ fn addresses<'r, 'a: 'r>(c: &mut Composer<'_>, rows: impl Iterator<Item = &'r Ro
     found
 }
 
+/// A flag of the extract: it writes Y and N, spreadsheets write other words. `None` for anything else.
+pub fn yes(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" | "true" | "1" => Some(true),
+        "n" | "no" | "false" | "0" | "" => Some(false),
+        _ => None,
+    }
+}
+
 fn is_display(row: &Row<'_>) -> bool {
-    matches!(row.text("is_display_address"), "Y" | "y")
+    yes(row.text("is_display_address")) == Some(true)
 }
 
 fn address(w: &mut Writer, row: &Row<'_>, ended: Option<(When, Leaf<'_>)>) {

@@ -30,6 +30,9 @@ causeway_adapter::rules! {
     OTHER_ABSENT Warning NotFound "related-person-absent" "the related person is not in the extract; only the id was kept";
     OTHER_WITHHELD Warning Suppressed "related-person-withheld" "the related person's record is not published, so the relationship was withheld";
     SELF_RELATED Error Conflict "related-to-self" "the person is related to themselves; the row was refused";
+    FLAG Warning CodeInvalid "flag-unknown" "the flag is neither yes nor no; nothing was taken from it" "write Y or N";
+    VISIT_CONFLICT Warning Conflict "visit-made-and-not-made" "the visit has a reason why it was not made, and is completed or has a time at which it was; its status is unknown, both were kept"
+        "ask the council whether the person was seen";
     CHARSET Information Structure "charset-guessed" "the row is not UTF-8 and was read as Windows-1252";
     HEADING_UNCLEAR Fatal Structure "heading-unclear" "{}" "name each column as the extract does, once";
     HEADING_MISSING Fatal Structure "heading-missing" "the extract does not begin with the heading of a table" "put the heading of the table first";

@@ -161,3 +161,40 @@ fn why_no_heading_is_found() {
 fn survives_a_million_mutations() {
     Suite::new(&CouncilCaseExtract).folder("fixtures/council-case-extract").survives_mutation(1_000_000, 2);
 }
+
+/// Nobody may take it that a person was seen who was not.
+#[test]
+fn a_visit_that_was_not_made_does_not_read_as_made() {
+    let path = causeway_adapter::contract::project_root()
+        .join("fixtures/council-case-extract/discharge-visits/input.csv");
+    let text = std::fs::read_to_string(path).unwrap();
+    let not_made = "04/11/2026 14:00,,,Person in hospital,,N";
+    assert!(text.contains(not_made));
+    for (visit, status, rule) in [
+        (not_made, "cancelled", ""),
+        ("04/11/2026 14:00,,,Person in hospital,,no", "cancelled", ""),
+        ("04/11/2026 14:00,,,Person in hospital,,Y", "unknown", "visit-made-and-not-made"),
+        ("04/11/2026 14:00,04/11/2026 14:10,,Person in hospital,,N", "unknown", "visit-made-and-not-made"),
+        ("04/11/2026 14:00,04/11/2026 14:10,,,,yes", "finished", ""),
+        ("04/11/2026 14:00,04/11/2026 14:10,,,,TRUE", "finished", ""),
+        ("04/11/2026 14:00,,,,,perhaps", "unknown", "flag-unknown"),
+    ] {
+        let found = translate(&CouncilCaseExtract, text.replace(not_made, visit).as_bytes(), &test_context());
+        let bundles =
+            found.outputs.iter().map(|o| serde_json::from_slice::<serde_json::Value>(&o.json).unwrap());
+        let entries: Vec<_> =
+            bundles.flat_map(|b| b["entry"].as_array().cloned().unwrap_or_default()).collect();
+        let made =
+            entries.iter().map(|e| &e["resource"]).find(|r| r["identifier"][0]["value"] == "61002").unwrap();
+        assert_eq!(made["status"], status, "{visit}: {made}");
+        let reason = &made["extension"][0]["valueCodeableConcept"]["text"];
+        assert_eq!(reason == "Person in hospital", visit.contains("hospital"), "{visit}: {made}");
+        let told: Vec<&str> = found.issues.iter().map(|i| i.rule).collect();
+        assert_eq!(
+            told.iter().any(|r| r.starts_with("visit-") || r.starts_with("flag-")),
+            !rule.is_empty(),
+            "{visit}: {told:?}"
+        );
+        assert!(rule.is_empty() || told.contains(&rule), "{visit}: {told:?}");
+    }
+}

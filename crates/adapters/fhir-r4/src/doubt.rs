@@ -2,7 +2,7 @@
 //! what is meant is certain.
 
 use causeway_adapter::{Context, Rule};
-use causeway_core::{Leaf, NhsNumber, When, common, identifier, snomed};
+use causeway_core::{Leaf, NhsNumber, NhsNumberError, When, common, identifier, snomed};
 use causeway_fhir::systems;
 use causeway_fhir::writer::{decimal, ordered};
 use causeway_json::Node;
@@ -52,6 +52,12 @@ pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, 
                     let high = child.get("high").and_then(|high| high.leaf_of("value"));
                     found.extend(high.map(|leaf| (leaf, common::RANGE_REVERSED)));
                 }
+                ("referenceRange", None) => {
+                    for range in child.elements().filter(|range| is_reversed(|end| number(*range, end))) {
+                        let high = range.get("high").and_then(|high| high.leaf_of("value"));
+                        found.extend(high.map(|leaf| (leaf, common::RANGE_REVERSED)));
+                    }
+                }
                 // A date in a place that holds one: a version, a code or a word is none.
                 (name, Some(leaf)) if leaf.text.as_bytes().get(4) == Some(&b'-') => {
                     let when = When::iso(leaf.text, &context.zone).ok();
@@ -66,6 +72,9 @@ pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, 
                         let Some(leaf) = one.leaf_of("value") else { continue };
                         if let Some(rule) = identifier::doubt(leaf.text) {
                             found.push((leaf, *rule));
+                        }
+                        if let Some(rule) = invalid(one.string_of("system"), leaf.text) {
+                            found.push((leaf, rule));
                         }
                         if digits(one.string_of("system"), leaf.text).is_some() {
                             found.push((leaf, common::NHS_SPACED));
@@ -117,6 +126,23 @@ pub(crate) fn ends(value: &mut Value, context: &Context, depth: usize) {
                     crate::form::beside(object, end, "source-text");
                 }
             }
+            for range in object.get_mut("referenceRange").and_then(Value::as_array_mut).into_iter().flatten()
+            {
+                let of = |end: &str| Some(range.get(end)?.get("value")?.to_string());
+                if is_reversed(of) {
+                    let words = [of("low"), of("high")].map(Option::unwrap_or_default).join(" - ");
+                    let text = format!("{words} {}", range["high"]["unit"].as_str().unwrap_or_default());
+                    if let Some(range) = range.as_object_mut() {
+                        range.shift_remove("low");
+                        range.shift_remove("high");
+                        let said = range.entry("text").or_insert_with(|| json!(text.trim_end()));
+                        if said.as_str().is_some_and(|said| said != text.trim_end()) {
+                            let both = format!("{} ({})", said.as_str().unwrap_or_default(), text.trim_end());
+                            *said = json!(both);
+                        }
+                    }
+                }
+            }
             for (_, range) in object.iter_mut().filter(|(key, _)| is_range(key)) {
                 let of = |end: &str| Some(range.get(end)?.get("value")?.to_string());
                 if is_reversed(of) {
@@ -165,6 +191,16 @@ fn digits(system: Option<&str>, value: &str) -> Option<String> {
     NhsNumber::parse(value).ok().filter(|_| spaced).map(|number| number.as_str().to_owned())
 }
 
+/// Why what is said to be an NHS number is none.
+fn invalid(system: Option<&str>, value: &str) -> Option<Rule> {
+    let error = NhsNumber::parse(value).err().filter(|_| system == Some(systems::NHS_NUMBER))?;
+    Some(match error {
+        NhsNumberError::Shape => common::NHS_SHAPE,
+        NhsNumberError::CheckDigit => common::NHS_CHECK_DIGIT,
+        NhsNumberError::Filler => common::NHS_FILLER,
+    })
+}
+
 /// An identifier as it looks, where it holds what doesn't show.
 fn shown(value: &str) -> Option<String> {
     let shown = identifier::visible(value);
@@ -201,6 +237,12 @@ fn identifiers(value: &mut Value) {
         one => std::slice::from_mut(one),
     };
     for one in list {
+        let is_none = one["value"].as_str().is_some_and(|v| invalid(one["system"].as_str(), v).is_some());
+        if let Some(object) = one.as_object_mut().filter(|_| is_none) {
+            // Nobody is found by it: kept as stated, as every adapter keeps it.
+            object.insert("system".to_owned(), json!(systems::STATED_NHS_NUMBER));
+            object.entry("type").or_insert_with(|| json!({"text": "NHS number as stated, not valid"}));
+        }
         let said = one["value"].as_str().and_then(|v| digits(one["system"].as_str(), v).or_else(|| shown(v)));
         if let (Some(digits), Some(object)) = (said, one.as_object_mut()) {
             object.insert("value".to_owned(), Value::String(digits));

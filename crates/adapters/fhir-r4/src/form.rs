@@ -2,19 +2,23 @@
 //! costs itself alone and is kept as its text.
 
 use causeway_adapter::Rule;
-use causeway_core::{Leaf, When, london};
-use causeway_fhir::{systems::CAUSEWAY, writer::decimal};
+use causeway_core::{Leaf, Outcome, When, common, london};
+use causeway_fhir::systems::{self, CAUSEWAY};
+use causeway_fhir::writer::decimal;
 use causeway_json::{Kind, Node};
 use causeway_profile::schema::{Field, Shape, TypeRef};
+use causeway_terminology::ucum;
 use serde_json::{Map, Value, json};
 
-use crate::{DEPTH_MAX, rules};
+use crate::{DEPTH_MAX, rules, stray};
 
 /// What becomes of a value.
 enum Fit {
     Repaired(Value),
     /// No date: its text is kept beside the value that is not there.
     Text,
+    /// Words in the place of a number or a boolean: kept beside the value that is not there.
+    Words,
     /// No code of a list that has one for what is not known: that one, with the text beside it.
     Unknown,
 }
@@ -58,11 +62,12 @@ fn fit(field: Field, key: &str, value: &Value) -> Option<Fit> {
         (Shape::Boolean, Value::String(text)) => match text.trim().to_ascii_lowercase().as_str() {
             "true" => repaired(json!(true)),
             "false" => repaired(json!(false)),
-            _ => None,
+            _ => Some(Fit::Words),
         },
         (Shape::Number, Value::String(text)) => {
-            let digits = decimal(text.trim()).filter(|digits| field.accepts(digits))?;
-            repaired(serde_json::from_str(&digits).ok()?)
+            let digits = decimal(text.trim()).filter(|digits| field.accepts(digits));
+            let number = digits.and_then(|digits| serde_json::from_str(&digits).ok());
+            Some(number.map_or(Fit::Words, Fit::Repaired))
         }
         _ => None,
     }
@@ -75,10 +80,42 @@ fn is_forbidden(c: char) -> bool {
 
 fn of_comparator(key: &str, text: &str) -> Option<&'static str> {
     match text {
-        "≤" if key == "comparator" => Some("<="),
-        "≥" if key == "comparator" => Some(">="),
+        _ if key != "comparator" => None,
+        "≤" | "=<" | "&lt;=" | "at most" | "up to" => Some("<="),
+        "≥" | "=>" | "&gt;=" | "at least" => Some(">="),
+        "&lt;" | "less than" => Some("<"),
+        "&gt;" | "greater than" | "more than" => Some(">"),
         _ => None,
     }
+}
+
+/// A number with its sign in the place of a number alone (`<5`): the comparator and the number.
+fn compared(object: &Map<String, Value>) -> Option<(&'static str, Value)> {
+    let text = object.get("value").and_then(Value::as_str).filter(|_| !object.contains_key("comparator"))?;
+    signed(text)
+}
+
+fn signed(text: &str) -> Option<(&'static str, Value)> {
+    let text = text.trim();
+    let signs = [("<=", "<="), (">=", ">="), ("≤", "<="), ("≥", ">="), ("<", "<"), (">", ">")];
+    let (rest, code) = signs.iter().find_map(|(sign, code)| Some((text.strip_prefix(sign)?, *code)))?;
+    let number = serde_json::from_str(&decimal(rest.trim())?).ok()?;
+    Some((code, number))
+}
+
+/// Whether the comparator of a quantity can't be read, so that its number alone would say something else.
+fn is_incomparable(ty: TypeRef, comparator: &str) -> bool {
+    is_quantity(ty)
+        && !comparator.trim().is_empty()
+        && ty.field("comparator").is_some_and(|field| {
+            !field.allows(comparator)
+                && of_comparator("comparator", comparator.trim()).is_none()
+                && field.closest(comparator).is_none()
+        })
+}
+
+fn is_quantity(ty: TypeRef) -> bool {
+    matches!(ty.name(), "Quantity" | "SimpleQuantity" | "Age" | "Count" | "Distance" | "Duration")
 }
 
 fn of_gender(key: &str, text: &str) -> Option<&'static str> {
@@ -90,6 +127,11 @@ fn of_gender(key: &str, text: &str) -> Option<&'static str> {
         "U" | "u" if is_gender => "unknown",
         _ => return None,
     })
+}
+
+/// The usual code of a unit that is said to be UCUM and is spelt otherwise.
+fn usual(ty: TypeRef, system: &str, code: &str) -> Option<&'static str> {
+    ucum::respelt(code).filter(|_| is_quantity(ty) && system == systems::UCUM)
 }
 
 fn type_of(given: Option<TypeRef>, resource: Option<&str>) -> Option<TypeRef> {
@@ -108,7 +150,26 @@ pub(crate) fn mend(value: &mut Value, ty: Option<TypeRef>, depth: usize) -> bool
                 return false;
             };
             let mut found = Vec::new();
-            let mut mended = false;
+            let mut mended = stray::mend(object, ty);
+            let comparator = object.get("comparator").and_then(Value::as_str).unwrap_or_default();
+            if is_incomparable(ty, comparator) {
+                let of = |key: &str| match object.get(key) {
+                    Some(Value::String(text)) => text.clone(),
+                    Some(value) => value.to_string(),
+                    None => String::new(),
+                };
+                let unit = if object.contains_key("unit") { "unit" } else { "code" };
+                let words = ["comparator", "value", unit].map(of).join(" ");
+                let url = format!("{CAUSEWAY}/StructureDefinition/source-text");
+                *object = Map::new();
+                object.insert("extension".to_owned(), json!([{"url": url, "valueString": words.trim()}]));
+                return true;
+            }
+            if let Some((code, number)) = compared(object).filter(|_| is_quantity(ty)) {
+                object.insert("comparator".to_owned(), json!(code));
+                object.insert("value".to_owned(), number);
+                mended = true;
+            }
             for (key, value) in object.iter_mut() {
                 let Some(field) = ty.field(key) else { continue };
                 match value {
@@ -117,12 +178,18 @@ pub(crate) fn mend(value: &mut Value, ty: Option<TypeRef>, depth: usize) -> bool
                 }
             }
             mended |= !found.is_empty();
+            let said = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+            if let Some(code) = usual(ty, said("system"), said("code")) {
+                mended = true;
+                let words = object.insert("code".to_owned(), json!(code)).unwrap_or_default();
+                object.entry("unit").or_insert(words);
+            }
             for (key, fit) in found {
                 match fit {
                     Fit::Repaired(value) => {
                         object.insert(key, value);
                     }
-                    Fit::Text => beside(object, &key, "source-text"),
+                    Fit::Text | Fit::Words => beside(object, &key, "source-text"),
                     Fit::Unknown => {
                         beside(object, &key, "source-code");
                         object.insert(key, json!("unknown"));
@@ -147,7 +214,7 @@ pub(crate) fn beside(object: &mut Map<String, Value>, key: &str, extension: &str
 }
 
 /// What [`mend`] changes, for the account: items and rules.
-pub(crate) fn mended(root: Node<'_>) -> Vec<(Leaf<'_>, Rule)> {
+pub(crate) fn mended(root: Node<'_>) -> Vec<stray::Told<'_>> {
     let mut found = Vec::new();
     let mut open = vec![(root, None::<TypeRef>, 0)];
     while let Some((node, ty, depth)) = open.pop() {
@@ -159,6 +226,19 @@ pub(crate) fn mended(root: Node<'_>) -> Vec<(Leaf<'_>, Rule)> {
             continue;
         }
         let Some(ty) = type_of(ty, node.string_of("resourceType")) else { continue };
+        stray::mended(node, ty, &mut found);
+        if let Some(comparator) = node.leaf_of("comparator").filter(|leaf| is_incomparable(ty, leaf.text)) {
+            for leaf in node.leaves() {
+                let rule = (leaf.id == comparator.id).then_some(rules::INCOMPARABLE);
+                found.push((leaf, rule, Outcome::MappedWithLoss));
+            }
+            continue;
+        }
+        if let Some(code) = node.leaf_of("code")
+            && usual(ty, node.string_of("system").unwrap_or_default(), code.text).is_some()
+        {
+            found.push(lossy(code, common::UNIT_RESPELT));
+        }
         for (key, child) in node.members() {
             let Some(field) = ty.field(key) else { continue };
             match (child.kind(), child.leaf()) {
@@ -168,16 +248,35 @@ pub(crate) fn mended(root: Node<'_>) -> Vec<(Leaf<'_>, Rule)> {
                         Kind::Text => json!(leaf.text),
                         _ => serde_json::from_str(leaf.text).unwrap_or(Value::Null),
                     };
+                    let is_signed = key == "value"
+                        && is_quantity(ty)
+                        && kind == Kind::Text
+                        && node.get("comparator").is_none()
+                        && signed(leaf.text).is_some();
                     found.extend(fit(field, key, &value).map(|fit| match fit {
-                        Fit::Repaired(_) => (leaf, rules::VALUE_REPAIRED),
-                        Fit::Text => (leaf, rules::DATE_INVALID),
-                        Fit::Unknown => (leaf, rules::CODE_UNKNOWN),
+                        Fit::Repaired(_) => lossy(leaf, of_time(&field, leaf)),
+                        Fit::Words if is_signed => lossy(leaf, rules::VALUE_REPAIRED),
+                        Fit::Words => lossy(leaf, rules::VALUE_WORDS),
+                        Fit::Text => lossy(leaf, rules::DATE_INVALID),
+                        Fit::Unknown => lossy(leaf, rules::CODE_UNKNOWN),
                     }));
                 }
                 _ => {}
             }
         }
     }
-    found.sort_by_key(|(leaf, _)| leaf.id);
+    found.sort_by_key(|(leaf, ..)| leaf.id);
     found
+}
+
+/// What is told of a repaired value: of a local time that was there twice or never, that it was.
+fn of_time(field: &Field, leaf: Leaf<'_>) -> Rule {
+    let is_time = matches!(field.ty().name(), "dateTime" | "instant");
+    let doubt = When::iso(leaf.text.trim(), &london()).ok().filter(|_| is_time).and_then(|when| when.doubt());
+    let doubtful = [common::LOCAL_TIME_TWICE, common::LOCAL_TIME_ABSENT];
+    doubtful.into_iter().find(|rule| doubt == Some(rule.text)).unwrap_or(rules::VALUE_REPAIRED)
+}
+
+fn lossy(leaf: Leaf<'_>, rule: Rule) -> stray::Told<'_> {
+    (leaf, Some(rule), Outcome::MappedWithLoss)
 }

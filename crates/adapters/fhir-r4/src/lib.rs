@@ -6,6 +6,7 @@ mod form;
 mod order;
 pub mod rules;
 mod shape;
+mod stray;
 mod xml;
 
 use std::collections::HashMap;
@@ -218,8 +219,14 @@ impl Adapter for FhirR4 {
         if bundle["entry"].as_array().is_none_or(|e| e.len() > ENTRIES_MAX) {
             return Err(fatal(IssueCode::TooLong, "entries", "the Bundle has too many entries"));
         }
-        let mut claims =
-            Claims { ledger: &mut ledger, what, requests: false, deletions: false, empty: false };
+        let mut claims = Claims {
+            ledger: &mut ledger,
+            what,
+            requests: false,
+            deletions: false,
+            empty: false,
+            foreign: false,
+        };
         match is_alone {
             true => claims.meta(tree.root()),
             false => claims.bundle(tree.root()),
@@ -237,10 +244,11 @@ impl Adapter for FhirR4 {
             sink.issue(issue);
         }
         if form::mend(&mut bundle, None, 0) {
-            for (leaf, rule) in form::mended(tree.root()) {
-                let mut issue = rule.issue();
+            for (leaf, rule, outcome) in form::mended(tree.root()) {
+                let reason = rule.map_or("another element of the source says it", |rule| rule.text);
+                ledger.claim(leaf.id, outcome, reason);
+                let Some(mut issue) = rule.map(|rule| rule.issue()) else { continue };
                 issue.position = ledger.position(leaf.id);
-                ledger.claim(leaf.id, Outcome::MappedWithLoss, rule.text);
                 sink.issue(issue);
             }
         }
@@ -284,6 +292,7 @@ struct Claims<'l> {
     requests: bool,
     deletions: bool,
     empty: bool,
+    foreign: bool,
 }
 
 impl Claims<'_> {
@@ -335,6 +344,10 @@ impl Claims<'_> {
             Some("OperationOutcome") => {
                 self.claim(Some(entry), Outcome::Unsupported, "what a server says of itself is no record");
             }
+            Some(kind) if !shape::is_resource(kind) => {
+                self.foreign = true;
+                self.claim(Some(entry), Outcome::Rejected, "R4 has no resource of this type");
+            }
             Some("Bundle") => {
                 // It goes, and its entries stay.
                 self.claim(entry.get("fullUrl"), Outcome::Structural, "");
@@ -376,7 +389,8 @@ impl Claims<'_> {
             let text = "an entry of the Bundle has no resource";
             Issue::new(Severity::Error, IssueCode::Structure, "entry-without-resource", text)
         });
-        request.into_iter().chain(deletion).chain(nothing).collect()
+        let foreign = self.foreign.then(|| rules::TYPE_UNKNOWN.issue());
+        request.into_iter().chain(deletion).chain(nothing).chain(foreign).collect()
     }
 }
 
@@ -387,6 +401,7 @@ fn flatten(bundle: &mut Value) {
     for mut entry in entries {
         match entry["resource"]["resourceType"].as_str() {
             Some("OperationOutcome") => {}
+            Some(kind) if !shape::is_resource(kind) => {}
             Some("Bundle") => {
                 let mut inner = entry["resource"].take();
                 flatten(&mut inner);

@@ -15,6 +15,25 @@ causeway_adapter::rules! {
         "have the sending system write it as FHIR demands";
     SUMMARY_PATIENT Fatal Required "summary-patient-count" "a patient summary is of exactly one patient, and the bundle holds none or several";
     SUMMARY_UNREADABLE Fatal NotSupported "summary-not-writable" "what was written could not be read again; nothing is sent";
+    NO_PLACE Warning NotSupported "element-without-place" "R4 has no place for the element; it is kept only in the original"
+        "read it in the original";
+    NOT_DONE Warning Informational "not-done-of-stu3" "an element of an earlier version says that it was not done; R4's status says so now, whatever stood there"
+        "have the sending system write R4's status";
+    CHOICE_TWICE Warning Conflict "choice-twice" "R4 has one value here and the source has several; this one was kept beside it, in an extension"
+        "look at both in the original, and correct them at their source";
+    ONCE Warning NotSupported "element-once" "R4 has the element once; the first was carried, and the others are kept only in the original"
+        "read them in the original";
+    STATUS_OF_ERROR Information Informational "status-of-error" "what was entered in error has no clinical status in R4; that it is an error was carried, and the status left out";
+    ABATED_ACTIVE Warning Conflict "active-problem-ended" "the condition is active and has an end; the status was carried as it stands, and the end in an extension, for FHIR forbids both"
+        "ask the sender whether the condition is over";
+    ABSENT_BESIDE Warning Conflict "value-beside-absence" "the result has a value and a reason why it has none; the value was carried, the reason kept in an extension"
+        "ask the sender whether the value holds";
+    INCOMPARABLE Warning Value "comparator-unknown" "the comparator can't be read, and the number alone would say something else; both were kept as words"
+        "correct the comparator at its source";
+    VALUE_WORDS Warning Value "value-words" "the value can't be one of this element; its words were kept beside it, and not taken as one"
+        "look at the value in the original, and correct it at its source";
+    TYPE_UNKNOWN Error NotSupported "resource-type-unknown" "R4 has no resource of this type; it was refused"
+        "have the sending system write it as FHIR R4";
     NO_END Warning Value "end-left-out" "the end is before the start, or a day that systems write for no end; its text was kept, and not taken as an end"
         "look at the dates in the original; if one is wrong, correct it at its source and send again";
     CODE_UNKNOWN Warning CodeInvalid "code-unknown" "R4's list has no such code for the element; it says `unknown`, with the source's own code beside it"

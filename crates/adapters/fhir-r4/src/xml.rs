@@ -31,7 +31,7 @@ pub(crate) fn read(input: &[u8], ledger: &mut Ledger) -> Result<Tree<'static>, I
 }
 
 /// Whether a member is what FHIR has no place for: loose text, foreign attributes and elements.
-fn is_foreign(name: &str) -> bool {
+pub(crate) fn is_foreign(name: &str) -> bool {
     name.starts_with(['@', '#']) || name.starts_with("other:")
 }
 

@@ -258,3 +258,239 @@ fn ends_and_ranges_that_can_t_be_are_told() {
     }
     assert_eq!(causeway_profile::check(&found.outputs[0].json).errors(), 0, "{text}");
 }
+
+/// Elements of earlier versions, second values of a choice, wrong shapes and spellings of units: what is written is R4, what was
+/// not done reads so, and what is left out or kept beside is told.
+#[test]
+fn what_r4_has_no_element_for_is_not_written_as_fhir() {
+    let who = json!({"reference": "Patient/p1"});
+    let with = |mut resource: Value, key: &str, value: Value| {
+        resource[key] = value;
+        resource
+    };
+    let vaccination = json!({"resourceType": "Immunization", "status": "completed", "vaccineCode": {"text": "Flu"}, "patient": who, "occurrenceDateTime": "2026-10-01"});
+    let dose = json!({"resourceType": "MedicationAdministration", "status": "completed", "medicationCodeableConcept": {"text": "Warfarin"}, "subject": who, "effectiveDateTime": "2026-10-01"});
+    let result = json!({"resourceType": "Observation", "status": "final", "code": {"text": "White cells"}, "subject": who, "valueQuantity": {"value": 5.2, "system": "http://unitsofmeasure.org", "code": "10^9/L"}});
+    let patient = json!({"resourceType": "Patient", "id": "p1", "name": [{"family": "Gull"}]});
+    type Case<'c> = (Value, &'c [&'c str], &'c [&'c str], &'c str);
+    let quantity = |value: Value| json!({"resourceType": "Observation", "status": "final", "code": {"text": "CRP"}, "subject": who, "valueQuantity": value});
+    let condition = |clinical: &str, verification: &str, end: Value| {
+        let status = |system: &str, code: &str| json!({"coding": [{"system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code}]});
+        let mut made = json!({"resourceType": "Condition", "code": {"text": "Asthma"}, "subject": who, "clinicalStatus": status("condition-clinical", clinical), "verificationStatus": status("condition-ver-status", verification)});
+        if !end.is_null() {
+            made["abatementDateTime"] = end;
+        }
+        made
+    };
+    let dose_of = |status: &str| json!({"resourceType": "MedicationAdministration", "status": status, "medicationCodeableConcept": {"text": "Warfarin"}, "subject": who, "effectiveDateTime": "2026-10-01"});
+    let cases: Vec<Case<'_>> = vec![
+        (
+            with(vaccination.clone(), "notGiven", json!(true)),
+            &["\"status\":\"not-done\""],
+            &["notGiven"],
+            "not-done-of-stu3",
+        ),
+        (with(vaccination, "notGiven", json!(false)), &["\"status\":\"completed\""], &["notGiven"], ""),
+        (
+            with(dose, "wasNotGiven", json!("TRUE")),
+            &["\"status\":\"not-done\""],
+            &["wasNotGiven"],
+            "not-done-of-stu3",
+        ),
+        (
+            json!({"resourceType": "MedicationStatement", "status": "active", "taken": "n", "medicationCodeableConcept": {"text": "Aspirin"}, "subject": who}),
+            &["\"status\":\"not-taken\""],
+            &["\"taken\""],
+            "not-done-of-stu3",
+        ),
+        (
+            json!({"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": who, "activity": [{"detail": {"status": "in-progress", "prohibited": true, "description": "Thin fluids"}}]}),
+            &["\"doNotPerform\":true"],
+            &["prohibited"],
+            "not-done-of-stu3",
+        ),
+        (
+            with(result.clone(), "comments", json!("haemolysed")),
+            &["5.2"],
+            &["haemolysed"],
+            "element-without-place",
+        ),
+        (
+            result.clone(),
+            &["\"code\":\"10*9/L\"", "\"unit\":\"10^9/L\""],
+            &["\"code\":\"10^9/L\""],
+            "unit-respelt",
+        ),
+        (
+            with(result.clone(), "valueString", json!("clotted")),
+            &["5.2", "source-value\",\"valueString\":\"clotted\""],
+            &[],
+            "choice-twice",
+        ),
+        (
+            with(
+                with(patient.clone(), "deceasedBoolean", json!(true)),
+                "deceasedDateTime",
+                json!("2026-01-02"),
+            ),
+            &["\"deceasedDateTime\":\"2026-01-02\""],
+            &["\"deceasedBoolean\""],
+            "choice-twice",
+        ),
+        (
+            with(
+                with(patient.clone(), "deceasedBoolean", json!(false)),
+                "deceasedDateTime",
+                json!("2026-01-02"),
+            ),
+            &["\"valueBoolean\":false", "\"valueDateTime\":\"2026-01-02\""],
+            &["\"deceasedBoolean\"", "\"deceasedDateTime\""],
+            "choice-twice",
+        ),
+        (
+            with(patient.clone(), "name", json!({"family": "Gull", "given": "Ivy"})),
+            &["\"name\":[{\"family\":\"Gull\",\"given\":[\"Ivy\"]}]"],
+            &[],
+            "value-repaired",
+        ),
+        (
+            with(result.clone(), "status", json!(["final", "cancelled"])),
+            &["\"status\":\"final\""],
+            &["cancelled"],
+            "element-once",
+        ),
+        (
+            with(result, "code", json!("White cells")),
+            &["\"code\":{\"text\":\"White cells\"}"],
+            &[],
+            "value-repaired",
+        ),
+        (
+            json!({"resourceType": "ProcedureRequest", "status": "active", "intent": "order", "code": {"text": "X-ray"}, "subject": who}),
+            &[],
+            &["ProcedureRequest", "X-ray"],
+            "resource-type-unknown",
+        ),
+        (
+            quantity(json!({"value": 5, "comparator": "&lt;", "unit": "mg/L"})),
+            &["\"comparator\":\"<\""],
+            &[],
+            "value-repaired",
+        ),
+        (
+            quantity(json!({"value": 5, "comparator": "round", "unit": "mg/L"})),
+            &["\"valueString\":\"round 5 mg/L\""],
+            &["\"value\":5"],
+            "comparator-unknown",
+        ),
+        (
+            quantity(json!({"value": "<5", "unit": "mg/L"})),
+            &["\"comparator\":\"<\"", "\"value\":5"],
+            &[],
+            "value-repaired",
+        ),
+        (
+            quantity(json!({"value": "1,200", "unit": "mg/L"})),
+            &["source-text\",\"valueString\":\"1,200\""],
+            &["\"value\":\"1,200\""],
+            "value-words",
+        ),
+        (
+            with(quantity(json!({"value": 5})), "valueString", json!("")),
+            &["\"value\":5"],
+            &["\"valueString\""],
+            "",
+        ),
+        (
+            with(quantity(json!({"value": 5})), "dataAbsentReason", json!({"text": "clotted"})),
+            &["\"valueCodeableConcept\":{\"text\":\"clotted\"}"],
+            &["dataAbsentReason"],
+            "value-beside-absence",
+        ),
+        (
+            with(
+                quantity(json!({"value": 5})),
+                "referenceRange",
+                json!([{"low": {"value": 160}, "high": {"value": 120, "unit": "g/L"}}]),
+            ),
+            &["\"text\":\"160 - 120 g/L\""],
+            &["\"low\""],
+            "range-reversed",
+        ),
+        (
+            with(quantity(json!({"value": 5})), "effectiveDateTime", json!("2026-10-25T01:30:00")),
+            &["\"2026-10-25T01:30:00+01:00\""],
+            &[],
+            "local-time-doubtful",
+        ),
+        (
+            json!({"resourceType": "AllergyIntolerance", "clinicalStatus": "Active", "verificationStatus": "refuted", "code": {"text": "Penicillin"}, "patient": who}),
+            &["allergyintolerance-clinical\",\"code\":\"active\"", "\"code\":\"refuted\""],
+            &["\"clinicalStatus\":\"Active\""],
+            "value-repaired",
+        ),
+        (
+            condition("active", "confirmed", json!("2020-01-01")),
+            &["source-value\",\"valueDateTime\":\"2020-01-01\""],
+            &["abatementDateTime"],
+            "active-problem-ended",
+        ),
+        (
+            condition("active", "entered-in-error", Value::Null),
+            &["entered-in-error"],
+            &["clinicalStatus"],
+            "status-of-error",
+        ),
+        (
+            with(
+                patient.clone(),
+                "identifier",
+                json!([{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000019"}]),
+            ),
+            &["number-not-valid"],
+            &["Id/nhs-number"],
+            "nhs-number-check-digit",
+        ),
+        (
+            with(
+                with(dose_of("completed"), "notGiven", json!(true)),
+                "reasonNotGiven",
+                json!([{"text": "refused"}]),
+            ),
+            &["\"status\":\"not-done\"", "\"statusReason\":[{\"text\":\"refused\"}]"],
+            &[],
+            "not-done-of-stu3",
+        ),
+        (
+            json!({"resourceType": "Goal", "status": "cancelled", "description": {"text": "walk"}, "subject": who}),
+            &["\"lifecycleStatus\":\"cancelled\""],
+            &["\"status\":\"cancelled\""],
+            "value-repaired",
+        ),
+    ];
+    for (resource, holds, lacks, rule) in cases {
+        let own = resource["id"] == "p1";
+        let mut entries = vec![json!({"resource": resource})];
+        entries.extend((!own).then(|| json!({"resource": patient})));
+        let bundle = json!({"resourceType": "Bundle", "type": "collection", "entry": entries}).to_string();
+        let found = translate(&FhirR4, bundle.as_bytes(), &test_context());
+        let text = String::from_utf8_lossy(&found.outputs[0].json).into_owned();
+        for part in holds {
+            assert!(text.contains(part), "{resource}: lacks {part}: {text}");
+        }
+        for part in lacks {
+            assert!(!text.contains(part), "{resource}: has {part}: {text}");
+        }
+        let told: Vec<&str> = found.issues.iter().map(|i| i.rule).collect();
+        assert!(rule.is_empty() && told.is_empty() || told.contains(&rule), "{resource}: {told:?}");
+        let report = causeway_profile::check(&found.outputs[0].json);
+        assert_eq!(report.errors(), 0, "{resource}: {:?}", report.findings);
+        let suite = Suite::new(&FhirR4).case("changed", bundle);
+        suite.accounts();
+        assert_eq!(
+            suite.lies().into_iter().filter(|(at, _)| !at.contains("resourceType")).collect::<Vec<_>>(),
+            [],
+            "{resource}"
+        );
+    }
+}

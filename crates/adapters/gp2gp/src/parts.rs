@@ -102,16 +102,18 @@ fn carry<'a>(
         headers,
         body,
     };
+    let found = envelope.and_then(|e| e.references.iter().find(|r| !r.cid.is_empty() && r.cid == part.id()));
+    let Some(found) = found else { return carried };
     if own.is_empty() {
-        let found =
-            envelope.and_then(|e| e.references.iter().find(|r| !r.cid.is_empty() && r.cid == part.id()));
-        if let Some(found) = found {
-            *named = true;
-            carried.file_name.clone_from(&found.file_name);
-            carried.document.clone_from(&found.document);
-            carried.compressed = found.compressed;
-        }
+        *named = true;
+        carried.file_name.clone_from(&found.file_name);
     }
+    if carried.document.is_empty() && !found.document.is_empty() {
+        *named = true;
+        carried.document.clone_from(&found.document);
+    }
+    *named |= found.compressed;
+    carried.compressed = found.compressed;
     carried
 }
 
@@ -305,12 +307,12 @@ pub(crate) fn join(parts: &[(String, Vec<u8>)]) -> Result<Vec<u8>, Vec<String>> 
     let Some(main) = main else { return Err(vec!["RCMR_IN030000".to_owned()]) };
     let mut missing = Vec::new();
     let mut carried = Vec::new();
-    let mut own = main.bodies.iter();
-    for reference in main.envelope.references.iter().filter(|r| !r.payload) {
+    let references = &main.envelope.references;
+    let mut own: Vec<Option<&(Vec<u8>, Reference)>> = main.bodies.iter().map(Some).collect();
+    for reference in references.iter().filter(|r| !r.payload) {
         let mut bodies = Vec::new();
         let said = if reference.mid.is_empty() {
-            // In the wrappers, attachments stand in the manifest's order.
-            let Some((body, own_words)) = own.next() else { continue };
+            let Some((body, own_words)) = body_of(reference, references, &mut own) else { continue };
             bodies.push(body.clone());
             merge(reference, own_words)
         } else {
@@ -323,7 +325,7 @@ pub(crate) fn join(parts: &[(String, Vec<u8>)]) -> Result<Vec<u8>, Vec<String>> 
         };
         carried.push((said, bodies));
     }
-    for (body, words) in own {
+    for (body, words) in own.into_iter().flatten() {
         carried.push((words.clone(), vec![body.clone()]));
     }
     if !missing.is_empty() {
@@ -332,6 +334,25 @@ pub(crate) fn join(parts: &[(String, Vec<u8>)]) -> Result<Vec<u8>, Vec<String>> 
         return Err(missing);
     }
     Ok(assemble(main, carried))
+}
+
+/// The attachment that an entry of the manifest means: by its content id, else by its file's name, else the next that no entry
+/// names, for in the wrappers attachments stand in the manifest's order.
+fn body_of<'p>(
+    reference: &Reference,
+    manifest: &[Reference],
+    own: &mut [Option<&'p (Vec<u8>, Reference)>],
+) -> Option<&'p (Vec<u8>, Reference)> {
+    let same = |a: &str, b: &str| !a.is_empty() && a == b;
+    let by_id = |said: &Reference, r: &Reference| same(&said.cid, &r.cid);
+    let by_name = |said: &Reference, r: &Reference| same(&said.file_name, &r.file_name);
+    let nobody = |said: &Reference| !manifest.iter().any(|r| by_id(said, r) || by_name(said, r));
+    let find =
+        |is: &dyn Fn(&Reference) -> bool| own.iter().position(|one| one.is_some_and(|(_, said)| is(said)));
+    let at = find(&|said| by_id(said, reference))
+        .or_else(|| find(&|said| said.cid.is_empty() && by_name(said, reference)))
+        .or_else(|| find(&|said| nobody(said)))?;
+    own.get_mut(at)?.take()
 }
 
 /// What the manifest and the attachment itself say of it. The attachment knows its own name best.

@@ -341,6 +341,45 @@ fn a_skeleton_is_filled() {
     assert!(String::from_utf8_lossy(&translation.outputs[0].json).contains("H33..00"));
 }
 
+/// Attachments that stand in another order than the manifest names them keep their own names, and so does what fills a skeleton.
+#[test]
+fn attachments_in_any_order_are_those_that_the_manifest_means() {
+    let record = finding("COMPLETE", &asthma(), r#"<availabilityTime value="20240301"/>"#);
+    let reference = |id: &str, statement: &str| {
+        component(&format!(
+            r#"<NarrativeStatement classCode="OBS"><id root="0F0E0D0C-0000-4000-8000-0000000000{statement}"/><statusCode code="COMPLETE"/><reference typeCode="REFR"><referredToExternalDocument classCode="DOC"><id root="{id}"/></referredToExternalDocument></reference></NarrativeStatement>"#
+        ))
+    };
+    let ids = ["D0C00000-0000-4000-8000-000000000001", "D0C00000-0000-4000-8000-000000000002"];
+    let hollow = extract(&format!("{}{}", reference(ids[0], "A1"), reference(ids[1], "A2")));
+    let described = |href: &str, id: &str, words: &str| {
+        format!(
+            r#"<e:Reference xlink:href="cid:{href}" e:id="_{id}"><e:Description>{words}</e:Description></e:Reference>"#
+        )
+    };
+    let manifest = [
+        r#"<e:Reference xlink:href="cid:payload"><e:Payload/></e:Reference>"#.to_owned(),
+        described("rest", ids[0], r#"Filename="rest.xml" ContentType=application/xml Compressed=No DomainData="X-GP2GP-Skeleton: Yes""#),
+        described("letter", ids[1], r#"Filename="letter.txt" ContentType=text/plain Compressed=No"#),
+    ]
+    .concat();
+    let ebxml = envelope("M-1", "RCMR_IN030000UK06", &manifest);
+    let (ebxml, rest, letter) =
+        (("ebxml", ebxml.as_str()), ("rest", record.as_str()), ("letter", "RGVhciBBbGw="));
+    for order in [
+        [ebxml, ("payload", &hollow), rest, letter],
+        [ebxml, letter, ("payload", &hollow), rest],
+        [letter, rest, ebxml, ("payload", &hollow)],
+    ] {
+        let main = mime(&order);
+        let part = Gp2gp.part(&main).expect("it is put together before it is translated");
+        let joined = Gp2gp.join(&[(part.id, main)]).expect("whole");
+        let translation = translate(&Gp2gp, &joined, &test_context());
+        let text = String::from_utf8_lossy(&translation.outputs[0].json).into_owned();
+        assert!(text.contains("H33..00") && text.contains("RGVhciBBbGw="), "{text}");
+    }
+}
+
 #[test]
 fn why_a_medicine_was_stopped_is_in_the_doctor_s_words() {
     let authorise = r#"<component typeCode="COMP"><ehrSupplyAuthorise classCode="SPLY"><id root="0F0E0D0C-0000-4000-8000-0000000000AD"/><statusCode code="COMPLETE"/><availabilityTime value="20240301"/></ehrSupplyAuthorise></component>"#;

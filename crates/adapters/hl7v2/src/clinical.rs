@@ -49,7 +49,10 @@ pub fn allergy<'m>(ctx: &mut Ctx<'_, '_, 'm>, al1: Segment<'m>, patient: &Patien
         });
         match none_known(code) {
             Some((target, said)) => no_allergy(&env, w, code, target, said),
-            None => concept(&env, w, "code", code, "AL1-3"),
+            None => {
+                tell_denied(&env, w, code);
+                concept(&env, w, "code", code, "AL1-3");
+            }
         }
         w.reference("patient", &patient.target, ());
         env.date_time(w, "onsetDateTime", al1.leaf(6));
@@ -158,7 +161,10 @@ pub fn adverse<'m>(ctx: &mut Ctx<'_, '_, 'm>, iam: Segment<'m>, patient: &Patien
         });
         match none_known(code) {
             Some((target, said)) => no_allergy(&env, w, code, target, said),
-            None => concept(&env, w, "code", code, "IAM-3"),
+            None => {
+                tell_denied(&env, w, code);
+                concept(&env, w, "code", code, "IAM-3");
+            }
         }
         w.reference("patient", &patient.target, ());
         match iam.leaf(11) {
@@ -215,6 +221,21 @@ fn none_known<'m>(code: Part<'m>) -> Option<(&'static Target, Leaf<'m>)> {
         maps::NO_KNOWN_ALLERGY.lookup(&words).map(|target| (target, leaf))
     };
     [comp(2), comp(1)].into_iter().flatten().find_map(meaning)
+}
+
+/// Tells of words that may deny the allergy that they name (`Denies penicillin allergy`): nobody may take them for certain.
+fn tell_denied(env: &Env<'_>, w: &mut Writer, code: Part<'_>) {
+    let denies = |text: &str| {
+        let first = text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+        matches!(
+            first.as_str(),
+            "NO" | "NOT" | "NIL" | "NONE" | "DENIES" | "DENIED" | "NEVER" | "?" | "QUERY" | "UNKNOWN"
+        )
+    };
+    let words = [code.comp(2).leaf(), code.comp(1).leaf()].into_iter().flatten().find(|l| denies(l.text));
+    if let Some(leaf) = words {
+        env.tell(w, &rules::ALLERGY_DENIED, leaf.id);
+    }
 }
 
 /// The code of such an entry: SNOMED CT's, beside the sender's own code and words.

@@ -61,6 +61,8 @@ causeway_adapter::rules! {
     LINKED Information Informational "patients-linked" "the source says that the two patients may be or are one person; each names the other in a link";
     UNLINKED Warning Informational "patients-unlinked" "the source takes back that the two patients are one person; each names its link as deleted";
     // What was found and done.
+    ALLERGY_DENIED Warning Conflict "allergy-denied" "the words of the entry may say that there is no such allergy, or that it is not known; they were carried as they stand"
+        "look at the words; if there is no allergy, have the sender say so with a code";
     NO_ALLERGY Information Informational "no-known-allergy" "the entry says that no allergy is known; it names no substance, and its code says so";
     DOCUMENT_ELSEWHERE Information Value "document-component" "the data of the document stand in another component, or under another type, than HL7 says; they were recognised and taken";
     DOCUMENT_MISSING Error Value "document-unreadable" "the document holds no data that can be decoded; what it holds is kept only in the original";

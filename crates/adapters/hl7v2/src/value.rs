@@ -6,7 +6,7 @@ use causeway_core::{Leaf, Outcome, Precision};
 use causeway_fhir::writer::{decimal, ordered};
 use causeway_fhir::{Writer, systems};
 use causeway_hl7v2::{Part, Segment};
-use causeway_terminology::ucum::ucum;
+use causeway_terminology::ucum::{respelt, ucum};
 
 use crate::codes::{concept, is_code};
 use crate::env::Env;
@@ -176,16 +176,17 @@ fn unit(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
     w.leaf("unit", said);
     let declared = system.is_some_and(|s| s.text == "UCUM");
     match code {
-        // UCUM has no caret, and no letters outside ASCII: what is written with them is another spelling of the unit.
+        // What is said to be UCUM may be another spelling of the unit; one with a caret or letters outside ASCII that is no
+        // unit known here is none.
         Some(code) if declared && is_code(code.text) => {
             let spelt = code.text.contains('^') || !code.text.is_ascii();
-            match (spelt, ucum(code.text)) {
-                (true, None) => env.tell(w, &rules::CODE_UNKNOWN, code.id),
-                (true, Some(known)) => {
+            match respelt(code.text) {
+                None if spelt => env.tell(w, &rules::CODE_UNKNOWN, code.id),
+                Some(known) => {
                     w.string("system", systems::UCUM, system);
                     w.string("code", known, code);
                 }
-                (false, _) => {
+                None => {
                     w.string("system", systems::UCUM, system);
                     w.leaf("code", code);
                 }

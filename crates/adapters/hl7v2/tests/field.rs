@@ -383,3 +383,46 @@ fn words_for_none_name_nobody() {
     assert_eq!(patients(&found)[0]["identifier"][0]["value"], "9990000018");
     assert!(tells(&found, "nhs-number-spaced"));
 }
+
+#[test]
+fn words_that_deny_an_allergy_are_read_or_told() {
+    for (words, code, rule) in [
+        ("NONE", "716186003", "no-known-allergy"),
+        ("Nil known", "716186003", "no-known-allergy"),
+        ("No allergies.", "716186003", "no-known-allergy"),
+        ("Nil known drug allergies", "409137002", "no-known-allergy"),
+        ("Denies penicillin allergy", "", "allergy-denied"),
+        ("Not allergic to latex", "", "allergy-denied"),
+        ("Penicillin", "", ""),
+    ] {
+        for segment in ["AL1|1|DA|^{}", "IAM|1|DA|^{}||||1"] {
+            let found = run("ADT^A01", &format!("{PID}PV1|1|I\r{}\r", segment.replace("{}", words)));
+            let text = output(&found);
+            assert!(text.contains(words), "{text}");
+            let coded = text.contains(&format!("\"http://snomed.info/sct\",\"code\":\"{code}"));
+            assert_eq!(coded, !code.is_empty(), "{words}: {text}");
+            let told: Vec<&str> =
+                found.issues.iter().map(|i| i.rule).filter(|r| r.contains("allergy")).collect();
+            assert_eq!(told.is_empty(), rule.is_empty(), "{words}: {told:?}");
+            assert!(rule.is_empty() || told.contains(&rule), "{words}: {told:?}");
+        }
+    }
+}
+
+/// What is declared to be UCUM and is another spelling gets UCUM's code.
+#[test]
+fn a_unit_that_is_said_to_be_ucum_has_its_usual_code() {
+    for (unit, code) in [
+        ("mmHg^^UCUM", "mm[Hg]"),
+        ("IU/L^^UCUM", "[IU]/L"),
+        ("mmol/l^^UCUM", "mmol/l"),
+        ("10*9/L^^UCUM", "10*9/L"),
+    ] {
+        let found = run("ORU^R01", &format!("{PID}{OBR}OBX|1|NM|X^Y^L||5|{unit}|||||F\r"));
+        let text = output(&found);
+        assert!(
+            text.contains(&format!("\"system\":\"http://unitsofmeasure.org\",\"code\":\"{code}\"")),
+            "{unit}: {text}"
+        );
+    }
+}

@@ -41,6 +41,8 @@ causeway_adapter::rules! {
     ELEMENT_BROKEN Error Structure "element-broken" "the element can't be read, or names an entity that XML does not have; it was refused";
     VALUE_ABSENT Error Required "value-absent" "the record has no value; it was refused";
     BIRTH Warning Value "birth-date-not-taken" "the date of birth is no date or after the day of receipt; its text was kept, and not taken as a date";
+    EXPORT_DATE Warning Value "export-date-doubtful" "the date of the export is no date, or after the day of receipt; the telephone's clock may be wrong for its readings too"
+        "look at the telephone's date, and at the times of the readings";
     // Open mHealth and IEEE 1752.
     HEADER_ABSENT Error Structure "data-point-incomplete" "the data point has no header or no body; it was refused"
         "send data points as the schemas have them: a header and a body";

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use causeway_adapter::{Adapter, Context, Detection, Sink as _, budget, common, isolation, render, too_long};
 use causeway_core::limits::INPUT_BYTES_MAX;
-use causeway_core::{IssueCode, Ledger, Outcome, Place, Span};
+use causeway_core::{Issue, IssueCode, Ledger, Outcome, Place, Severity, Span};
 use causeway_exchange::message::Checksum;
 use causeway_exchange::{
     Effects, EngineError, Message, NewAudit, NewEvent, NewWork, State, StoredOutput, Translation,
@@ -102,6 +102,61 @@ fn run_adapter(
     Ok(true)
 }
 
+/// How a translation ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Nothing could be read.
+    Unreadable,
+    /// Every record was refused: nothing came out.
+    Refused,
+    /// Some records or items were refused.
+    Partly,
+    /// Nothing was refused.
+    Whole,
+}
+
+impl End {
+    /// The word of the metrics.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::Refused => "refused",
+            Self::Partly => "partly",
+            Self::Whole => "whole",
+        }
+    }
+
+    /// The event on the message's timeline.
+    const fn event(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::Refused => "refused",
+            Self::Partly | Self::Whole => "translated",
+        }
+    }
+
+    const fn state(self) -> State {
+        match self {
+            Self::Unreadable | Self::Refused => State::Error,
+            Self::Partly | Self::Whole => State::Translated,
+        }
+    }
+
+    /// Code and words of the failure: of an input that can't be read the last issue, of records that are refused the first.
+    fn failure(self, issues: &[Issue]) -> Option<(String, String)> {
+        let (code, issue) = match self {
+            Self::Unreadable => {
+                let last = issues.last();
+                let costly = last.is_some_and(|i| i.rule == common::TOO_COSTLY.id);
+                (if costly { common::TOO_COSTLY.id } else { "unreadable" }, last)
+            }
+            Self::Refused => ("all-refused", issues.iter().find(|i| i.severity >= Severity::Error)),
+            Self::Partly | Self::Whole => return None,
+        };
+        Some((code.to_owned(), issue.map_or_else(String::new, |i| i.text.to_string())))
+    }
+}
+
 /// What a door translated, as the adapter would have given it.
 fn take_over(translation: causeway_adapter::Translation, collect: &mut Collect<'_>) {
     for output in translation.outputs {
@@ -141,23 +196,19 @@ pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) ->
         return Err(Unmade::Broken(broken));
     }
     let rejected = made.refused > 0 || made.totals.of(Outcome::Rejected) > 0;
-    let end = match (unreadable, rejected) {
-        (true, _) => "unreadable",
-        (false, true) => "partly",
-        (false, false) => "whole",
+    let end = match (unreadable, rejected, made.count) {
+        (true, ..) => End::Unreadable,
+        (false, true, 0) => End::Refused,
+        (false, true, _) => End::Partly,
+        (false, false, _) => End::Whole,
     };
-    state.counters.translation(adapter.name(), end, took);
+    state.counters.translation(adapter.name(), end.word(), took);
     let summary = summary(state, adapter, unreadable, &made);
     let mut effects =
-        Effects { events: events(adapter, detection, unreadable, &made, &summary), ..Effects::default() };
+        Effects { events: events(adapter, detection, end, &made, &summary), ..Effects::default() };
     effects.audit.push(translated_audit(adapter, message, &made, &summary));
-    effects.state = Some(if unreadable { State::Error } else { State::Translated });
-    if unreadable {
-        let last = made.issues.last();
-        let costly = last.is_some_and(|i| i.rule == common::TOO_COSTLY.id);
-        let rule = if costly { common::TOO_COSTLY.id } else { "unreadable" };
-        effects.failure = Some((rule.to_owned(), last.map_or_else(String::new, |i| i.text.to_string())));
-    }
+    effects.state = Some(end.state());
+    effects.failure = end.failure(&made.issues);
     effects.person_key = single(&made.checked.persons);
     work(job, &mut made, &mut effects).map_err(broken)?;
     let acknowledgement = made.acknowledgement.take().map(|ack| StoredOutput {
@@ -306,7 +357,7 @@ fn summary(
 fn events(
     adapter: &dyn Adapter,
     detection: &Detection,
-    unreadable: bool,
+    end: End,
     made: &Collect<'_>,
     summary: &TranslationSummary,
 ) -> Vec<NewEvent> {
@@ -316,7 +367,6 @@ fn events(
         .filter(|o| totals.of(*o) > 0)
         .map(|o| format!("{} {}", totals.of(o), o.word()))
         .collect();
-    let kind = if unreadable { "unreadable" } else { "translated" };
     let detail = format!(
         "{} {}: {}, {} ({}), {}, {}",
         adapter.format().title,
@@ -327,7 +377,7 @@ fn events(
         count(summary.errors, "error"),
         count(summary.warnings, "warning"),
     );
-    let mut events = vec![NewEvent::new(kind, adapter.name(), &detail)];
+    let mut events = vec![NewEvent::new(end.event(), adapter.name(), &detail)];
     if made.checked.marked > 0 {
         let detail = format!(
             "{} marked, for breaking a rule of FHIR R4; nothing was dropped",

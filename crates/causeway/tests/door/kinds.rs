@@ -336,3 +336,34 @@ async fn what_stands_around_a_message_is_read_or_said() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// A message of which nothing comes out reads "refused", with why, and not "translated".
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_every_record_is_refused_says_so() {
+    let world = World::new(open()).await;
+    let child = include_str!("../../../../fixtures/client-level-data/child/input.csv");
+    let (heading, rows) = child.split_once('\n').expect("rows");
+    let grown: Vec<&str> = rows.lines().filter(|row| row.contains("Edith")).collect();
+    let minors: Vec<&str> = rows.lines().filter(|row| !row.contains("Edith")).collect();
+    let table = |rows: &[&str]| format!("{heading}\n{}\n", rows.join("\n"));
+    let cases = [
+        ("text/csv", table(&minors), "error"),
+        ("text/csv", table(&[grown.clone(), minors].concat()), "translated"),
+        ("text/csv", table(&grown), "translated"),
+        ("application/hl7-v2", KINDS[6].message("X").replace("PID|", "ZID|"), "error"),
+    ];
+    let mut wrong = Vec::new();
+    for (number, (media_type, text, state)) in cases.iter().enumerate() {
+        let answer = world.send("Z998", media_type, text.clone().into_bytes()).await;
+        let said = answer["failure"]["code"].as_str().unwrap_or_default();
+        let expected = if *state == "error" { "all-refused" } else { "" };
+        if answer["state"] != *state || said != expected {
+            wrong.push(format!("{number}: {answer}"));
+        }
+        let page = world.page(&format!("/messages/{}", answer["id"].as_str().unwrap_or_default())).await;
+        if page.contains("Every record of it was refused") != (*state == "error") {
+            wrong.push(format!("{number}: the page says something else"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

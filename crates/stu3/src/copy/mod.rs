@@ -163,12 +163,26 @@ impl<'t> Copier<'_, 't> {
         let end = |name: &str| range.get(name)?.leaf_of("value");
         let Some((low, high)) = end("low").zip(end("high")) else { return false };
         let numbers = decimal(low.text).zip(decimal(high.text));
-        if self.ty.is_none_or(|ty| ty.name() != "Range") || numbers.is_none_or(|(a, b)| ordered(&a, &b)) {
+        let ty = self.ty.map_or("", |ty| ty.name());
+        let is_reference = ty.ends_with(".referenceRange");
+        if !(ty == "Range" || is_reference) || numbers.is_none_or(|(a, b)| ordered(&a, &b)) {
             return false;
         }
         w.issue(Some(high.id), common::RANGE_REVERSED.issue());
         let unit = range.get("high").and_then(|high| high.leaf_of("unit"));
         let words = format!("{} - {} {}", low.text, high.text, unit.map_or("", |unit| unit.text));
+        if is_reference {
+            let ends = || ["low", "high"].into_iter().filter_map(|end| range.get(end)).flat_map(Node::leaves);
+            let text = range.leaf_of("text");
+            for (name, child) in range.members().filter(|(name, _)| !matches!(*name, "low" | "high" | "text"))
+            {
+                self.field(w, range, name, child);
+            }
+            let said = text
+                .map_or(words.trim_end().to_owned(), |text| format!("{} ({})", text.text, words.trim_end()));
+            w.string("text", &said, (ends().collect::<Vec<_>>(), text));
+            return true;
+        }
         w.array("extension", |w| {
             types::extension(w, types::SOURCE_TEXT, |w| {
                 w.string("valueString", words.trim_end(), range.leaves());

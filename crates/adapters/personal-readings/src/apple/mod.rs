@@ -336,8 +336,10 @@ impl Run<'_> {
         depth: usize,
     ) {
         let name = start.name();
-        if name.as_ref() == "Me" {
-            return self.me(start, before);
+        match name.as_ref() {
+            "Me" => return self.me(start, before),
+            "ExportDate" => return self.export_date(start, before),
+            _ => {}
         }
         let kind = (name.as_ref() == "Record").then(|| attribute(start, "type")).flatten();
         if let (Some((_, records)), true) = (nested.as_mut(), kind.is_some())
@@ -451,6 +453,17 @@ impl Run<'_> {
         let path = format!("row {}, {}", self.row + 1, COLUMNS[usize::from(TYPE)]);
         issue.position = Some(causeway_core::Position::new(path, span(before, content.len())));
         self.c.issue(issue);
+    }
+
+    /// When the export was made: nothing is taken from it, and one that can't be is told, for its readings may be dated so too.
+    fn export_date(&mut self, start: &BytesStart<'_>, before: u64) {
+        let id = self.c.ledger.next_id();
+        self.unsupported(start, before);
+        let Some(text) = attribute(start, "value").filter(|text| !text.trim().is_empty()) else { return };
+        let received = self.c.context.received.as_second();
+        if reading::time(&text, &self.c.context.zone).is_none_or(|made| made.earliest() > received) {
+            self.c.issue_at(id, rules::EXPORT_DATE.issue());
+        }
     }
 
     /// The person's date of birth and sex.
