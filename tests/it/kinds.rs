@@ -463,3 +463,27 @@ fn a_birth_date_that_can_t_be_read_is_told_and_stays() {
         &["careconnect", "edifact-pathology", "eps", "hl7v2", "itk-cda", "nhais", "personal-readings"],
     );
 }
+
+/// Programs that end texts with a NUL send it along: what comes before it is the message.
+#[test]
+fn a_nul_behind_a_document_changes_nothing() {
+    let (mut tried, mut wrong) = (0, Vec::new());
+    for case in cases() {
+        let start = case.input.iter().find(|b| !b.is_ascii_whitespace()).copied().unwrap_or_default();
+        let is_document = matches!(start, b'<' | b'{' | b'[')
+            || case.input.starts_with(b"UN")
+            || case.input.starts_with(b"MSH");
+        let before = case.translate();
+        if !is_document || before.unreadable {
+            continue;
+        }
+        let mut input = case.input.clone();
+        input.extend_from_slice(b"\0\0");
+        let after = translate(case.adapter(), &input, &case.context());
+        tried += 1;
+        if after.outputs != before.outputs || after.rejected() != before.rejected() {
+            wrong.push(format!("{}/{}: {:?}", case.adapter, case.name, after.issues.last()));
+        }
+    }
+    assert!(wrong.is_empty() && tried > 100, "{tried}: {wrong:#?}");
+}

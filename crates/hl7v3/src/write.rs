@@ -187,7 +187,12 @@ pub fn quantity(
     inherited: Option<Element<'_>>,
 ) {
     let Some(value) = pq.attribute("value") else { return };
-    let Some(digits) = decimal(value.text) else { return };
+    let Some(digits) = decimal(value.text) else {
+        if !value.is_blank() {
+            w.issue(Some(value.id), common::AMOUNT_INVALID.issue());
+        }
+        return;
+    };
     w.number("value", &digits, value);
     if !comparator.0.is_empty() {
         w.string("comparator", comparator.0, comparator.1);

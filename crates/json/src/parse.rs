@@ -151,7 +151,9 @@ impl<'a> Reader<'a> {
             self.value(&mut open, step)?;
         }
         self.blank();
-        if self.at < self.bytes.len() {
+        // Programs that end texts with a NUL send it along.
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        if !rest.iter().all(|byte| *byte == 0 || byte.is_ascii_whitespace()) {
             self.fail("something follows the end of the document")
         } else {
             Ok(())

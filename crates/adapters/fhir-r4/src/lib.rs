@@ -57,6 +57,12 @@ fn fatal(code: IssueCode, rule: &'static str, text: &'static str) -> Issue {
     Issue::new(Severity::Fatal, code, rule, text)
 }
 
+/// A document without the NULs that programs send along at the end of a text.
+fn unpadded(input: &[u8]) -> &[u8] {
+    let end = input.iter().rposition(|byte| *byte != 0 && !byte.is_ascii_whitespace()).map_or(0, |at| at + 1);
+    input.get(..end).unwrap_or(input)
+}
+
 /// The MessageHeader of a message Bundle of R4.
 fn header(bundle: &Value) -> Option<&Value> {
     let header = &bundle["entry"][0]["resource"];
@@ -169,7 +175,7 @@ impl Adapter for FhirR4 {
         }
         let document = match is_xml {
             true => xml::read(input, &mut Ledger::new()).ok().map(|tree| xml::value(tree.root())),
-            false => serde_json::from_slice::<Value>(input).ok(),
+            false => serde_json::from_slice::<Value>(unpadded(input)).ok(),
         };
         let Some(document) = document else { return Detection::no() };
         match kind(&document) {
@@ -194,7 +200,7 @@ impl Adapter for FhirR4 {
         }
         let mut bundle: Value = match is_xml {
             true => xml::value(tree.root()),
-            false => serde_json::from_slice(input)
+            false => serde_json::from_slice(unpadded(input))
                 .map_err(|_| fatal(IssueCode::Structure, "json-syntax", "the document can't be read"))?,
         };
         let mut foreign = Vec::new();

@@ -15,8 +15,8 @@ causeway_adapter::rules! {
         "have the sending system write it as FHIR demands";
     SUMMARY_PATIENT Fatal Required "summary-patient-count" "a patient summary is of exactly one patient, and the bundle holds none or several";
     SUMMARY_UNREADABLE Fatal NotSupported "summary-not-writable" "what was written could not be read again; nothing is sent";
-    NO_PLACE Warning NotSupported "element-without-place" "R4 has no place for the element; it is kept only in the original"
-        "read it in the original";
+    NO_PLACE Warning NotSupported "element-without-place" "R4 has no such element; its values were kept beside, in an extension"
+        "have the sending system write R4";
     NOT_DONE Warning Informational "not-done-of-stu3" "an element of an earlier version says that it was not done; R4's status says so now, whatever stood there"
         "have the sending system write R4's status";
     CHOICE_TWICE Warning Conflict "choice-twice" "R4 has one value here and the source has several; this one was kept beside it, in an extension"

@@ -227,7 +227,7 @@ pub(crate) fn mend(object: &mut Map<String, Value>, ty: TypeRef) -> bool {
     for (key, rule) in &told {
         let value = object.shift_remove(*key);
         if let (Some(value), true) = (value, rule.id != rules::STATUS_OF_ERROR.id) {
-            beside(object, key.strip_prefix("abatement").unwrap_or("CodeableConcept"), value);
+            beside(object, key, key.strip_prefix("abatement").unwrap_or("CodeableConcept"), value);
         }
     }
     let reshaped = reshaped | !told.is_empty();
@@ -239,6 +239,13 @@ pub(crate) fn mend(object: &mut Map<String, Value>, ty: TypeRef) -> bool {
         let value = object.shift_remove(key);
         if let Some(why) = value.as_ref().and_then(|value| reason_of(ty, key, value)) {
             object.entry("statusReason").or_insert(why);
+        }
+        if let Some(value) =
+            value.as_ref().filter(|_| not_done(ty, key).is_none() && ty.field("extension").is_some())
+        {
+            let mut found = Vec::new();
+            plain(value, key, &mut found);
+            found.into_iter().for_each(|(item, text)| beside(object, &item, "String", Value::String(text)));
         }
         let words = match value {
             Some(Value::String(text)) => text,
@@ -261,7 +268,7 @@ pub(crate) fn mend(object: &mut Map<String, Value>, ty: TypeRef) -> bool {
     for key in &seconds {
         let choice = ty.field(key).and_then(|field| field.choice()).unwrap_or_default();
         let Some(value) = object.shift_remove(key) else { continue };
-        beside(object, key.strip_prefix(choice).unwrap_or(key), value);
+        beside(object, key, key.strip_prefix(choice).unwrap_or(key), value);
     }
     reshaped || !strays.is_empty() || !seconds.is_empty()
 }
@@ -272,15 +279,31 @@ fn reason_of(ty: TypeRef, key: &str, explanation: &Value) -> Option<Value> {
     explanation["reasonNotGiven"].get(0).filter(|_| is_explained).cloned()
 }
 
-/// Keeps a value in an extension of its object.
-fn beside(object: &mut Map<String, Value>, kind: &str, value: Value) {
-    let url = format!("{CAUSEWAY}/StructureDefinition/source-value");
-    let kept = json!({"url": url, (format!("value{kind}")): value});
+/// Keeps a value in an extension of its object, under the name that the source gives it.
+fn beside(object: &mut Map<String, Value>, item: &str, kind: &str, value: Value) {
+    let kept = json!({"url": format!("{CAUSEWAY}/StructureDefinition/source-value"), "extension": [
+        {"url": "item", "valueString": item},
+        {"url": "value", (format!("value{kind}")): value},
+    ]});
     match object.get_mut("extension").and_then(Value::as_array_mut) {
         Some(list) => list.push(kept),
         None => {
             object.insert("extension".to_owned(), json!([kept]));
         }
+    }
+}
+
+/// The plain values below a value, each with its name from there.
+fn plain(value: &Value, name: &str, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(map) => {
+            map.iter().for_each(|(key, value)| plain(value, &format!("{name}.{key}"), found))
+        }
+        Value::Array(list) => list.iter().for_each(|value| plain(value, name, found)),
+        Value::Null => {}
+        Value::String(text) if text.trim().is_empty() => {}
+        Value::String(text) => found.push((name.to_owned(), text.clone())),
+        other => found.push((name.to_owned(), other.to_string())),
     }
 }
 
@@ -310,15 +333,11 @@ pub(crate) fn mended<'t>(node: Node<'t>, ty: TypeRef, found: &mut Vec<Told<'t>>)
             }
             (Some(_), None) => found.extend(child.leaf().map(|leaf| (leaf, None, Outcome::Decides))),
             _ => {
-                let why = child.get("reasonNotGiven").and_then(|why| why.elements().next());
-                let is_explained = ty.name() == "Immunization" && key == "explanation";
-                let carried = why.filter(|_| is_explained && node.get("statusReason").is_none());
-                let carried: Vec<u32> =
-                    carried.map(Node::leaves).unwrap_or_default().iter().map(|l| l.id).collect();
-                let leaves =
-                    child.leaves().into_iter().filter(|leaf| !carried.contains(&leaf.id)).enumerate();
+                let leaves = child.leaves().into_iter().filter(|leaf| !leaf.is_blank()).enumerate();
+                let kept = ty.field("extension").is_some();
+                let outcome = if kept { Outcome::MappedWithLoss } else { Outcome::Unsupported };
                 let told = |at| (at == 0).then_some(rules::NO_PLACE);
-                found.extend(leaves.map(|(at, leaf)| (leaf, told(at), Outcome::Unsupported)));
+                found.extend(leaves.map(|(at, leaf)| (leaf, told(at), outcome)));
             }
         }
     }

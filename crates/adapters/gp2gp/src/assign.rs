@@ -227,6 +227,38 @@ fn is_problem_name(element: Element<'_>) -> bool {
             .any(|t| t.text.contains("problem header"))
 }
 
+/// Whether the words of a vaccination say that it was not given.
+fn denies(words: &str) -> bool {
+    [
+        "not given",
+        "not done",
+        "declined",
+        "refused",
+        "refusal",
+        "contraindicated",
+        "not indicated",
+        "did not attend",
+    ]
+    .iter()
+    .any(|word| words.contains(word))
+}
+
+/// Whether a remark beside a vaccination begins by saying so; further on it may speak of another one.
+fn begins_with_denial(text: &str) -> bool {
+    let text = text.trim_start().to_lowercase();
+    [
+        "not given",
+        "declined",
+        "refused",
+        "patient declined",
+        "patient refused",
+        "parent declined",
+        "parent refused",
+    ]
+    .iter()
+    .any(|word| text.starts_with(word))
+}
+
 /// Whether an observation is a vaccination: yes, undecided (`Some(false)`), or no.
 fn immunisation(element: Element<'_>) -> Option<bool> {
     let code = element.child("code")?;
@@ -243,10 +275,13 @@ fn immunisation(element: Element<'_>) -> Option<bool> {
         .children_named("pertinentInformation")
         .filter_map(annotation::text)
         .any(|text| annotation::is_vaccine_detail(text.text));
+    let words = hl7::words(code).map_or(String::new(), |words| words.text.to_lowercase());
+    let mut texts = element.children_named("pertinentInformation").filter_map(annotation::text);
     if by_code || by_text {
-        return Some(true);
+        // Words that say that none was given stand against the code: nobody may read it as given.
+        let denied = denies(&words) || texts.any(|text| begins_with_denial(text.text));
+        return Some(!denied);
     }
-    let words = hl7::words(code)?.text.to_lowercase();
     let names = ["vaccin", "immunis"].iter().any(|w| words.contains(w));
     let negates = [
         "declin",

@@ -400,10 +400,13 @@ fn dispense(w: &mut Writer, x: &Extract<'_>, facts: &Facts<'_, '_>) {
         let (start, end) = covers(x, facts);
         write::period(w, "validityPeriod", start, end);
         if facts.authorises
-            && let Some(number) = repeats(facts).filter(|n| n.text.trim() != "0")
-            && let Ok(count) = number.text.trim().parse::<u32>()
+            && let Some(number) = repeats(facts).filter(|n| !matches!(n.text.trim(), "" | "0"))
         {
-            w.number("numberOfRepeatsAllowed", &count.to_string(), number);
+            let text = number.text.trim();
+            match causeway_core::identifier::point_zero(text).unwrap_or(text).parse::<u32>() {
+                Ok(count) => w.number("numberOfRepeatsAllowed", &count.to_string(), number),
+                Err(_) => w.issue(Some(number.id), causeway_core::common::AMOUNT_INVALID.issue()),
+            }
         }
         let quantity = facts.supply.element.child("quantity");
         let quantity = quantity.or_else(|| material(facts.statement).and_then(|m| m.child("quantity")));

@@ -151,3 +151,49 @@ fn no_known_allergy_is_not_an_allergy_to_something() {
     let latex = found.iter().find(|a| a["category"][0] == "environment").expect("one");
     assert!(latex["code"]["coding"][0]["code"].is_null(), "a description id is not a concept");
 }
+
+fn changed(case: &str, from: &str, to: &str) -> Translation {
+    let root = causeway_adapter::contract::project_root().join("fixtures/gp2gp").join(case);
+    let text = std::fs::read_to_string(root.join("input.xml")).expect("a fixture");
+    assert!(text.contains(from), "{from}");
+    run(text.replacen(from, to, 1).as_bytes())
+}
+
+/// A code of a vaccination beside words that none was given is no vaccination that was given.
+#[test]
+fn words_that_a_vaccination_was_not_given_stand_against_its_code() {
+    let before = resources(&fixture("immunisation"), "Immunization").len();
+    let name = "displayName=\"Seasonal influenza vaccination\"";
+    for (from, to, given) in [
+        (name, "displayName=\"Seasonal influenza vaccination not given\"", false),
+        (name, "displayName=\"Seasonal influenza vaccination refused\"", false),
+        (name, "displayName=\"Seasonal influenza vaccination contraindicated\"", false),
+        (
+            "[Manufacturer: Imagined Biologicals], [Expiry Date: 21-Jun-2024], [Batch Number: IB-0042], Left arm",
+            "Declined by patient",
+            false,
+        ),
+        ("Left arm", "Mother refused the one before", true),
+        (name, "displayName=\"Influenza vaccination of the season\"", true),
+    ] {
+        let found = changed("immunisation", from, to);
+        let count = resources(&found, "Immunization").len();
+        assert_eq!(count, if given { before } else { before - 1 }, "{to}");
+        let told = found.issues.iter().filter(|i| i.rule == "immunisation-undecided").count();
+        assert_eq!(told, if given { 1 } else { 2 }, "{to}: {:?}", found.issues);
+    }
+}
+
+#[test]
+fn amounts_that_are_no_numbers_are_told() {
+    let invalid = |found: &Translation| found.issues.iter().any(|i| i.rule == "amount-invalid");
+    for (from, to, told) in [
+        ("<repeatNumber value=\"6\"/>", "<repeatNumber value=\"-1\"/>", true),
+        ("<repeatNumber value=\"6\"/>", "<repeatNumber value=\"six\"/>", true),
+        ("<repeatNumber value=\"6\"/>", "<repeatNumber value=\"6.0\"/>", false),
+        ("<translation value=\"28\">", "<translation value=\"2,8\">", true),
+        ("<translation value=\"28\">", "<translation value=\"28\">", false),
+    ] {
+        assert_eq!(invalid(&changed("medication-chain", from, to)), told, "{to}");
+    }
+}

@@ -25,8 +25,10 @@ fn statuses(w: &mut Writer, p: &Parts<'_, '_>, clinical: &str, verification: &st
     }
     if let Some(negation) = p.negation {
         concept(w, "verificationStatus", Coding::new(verification, "refuted", "Refuted"), negation);
-        // An allergy that is refuted has no clinical status (R4 ait-2 forbids it only for errors); a status
-        // of "active" beside it would be read as an allergy.
+        // A status of "active" beside it would be read as an allergy; R4 wants one all the same (ait-1).
+        if clinical == systems::ALLERGY_CLINICAL {
+            concept(w, "clinicalStatus", Coding::new(clinical, "inactive", "Inactive"), negation);
+        }
         return;
     }
     let Some(leaf) = status else { return };
@@ -37,6 +39,13 @@ fn statuses(w: &mut Writer, p: &Parts<'_, '_>, clinical: &str, verification: &st
         Some(_) => {}
         None => write::unknown_status(w, leaf),
     }
+}
+
+/// The end of what an entry states; one that is none ends nothing, and is told.
+fn end<'d>(w: &mut Writer, p: &Parts<'_, 'd>) -> Option<crate::hl7::Time<'d>> {
+    let (start, end) = (p.effective.start(), p.effective.end()?);
+    let is_none = causeway_fhir::types::left_out_end(w, start.map(|s| s.when).as_ref(), &end.when, &end.leaf);
+    (!is_none).then_some(end)
 }
 
 /// `Condition`: a diagnosis or a problem.
@@ -51,7 +60,7 @@ pub(crate) fn condition(w: &mut Writer, p: &Parts<'_, '_>) {
     }
     // Only what is not active can have ended (R4 con-4).
     let ended = status(p.entry.act).is_some_and(|s| s.text.trim() == "completed");
-    if let Some(time) = p.effective.end() {
+    if let Some(time) = end(w, p) {
         if ended {
             write::moment(w, "abatementDateTime", time);
         } else {
@@ -72,8 +81,24 @@ pub(crate) fn allergy(w: &mut Writer, p: &Parts<'_, '_>) {
     p.head(w, "patient");
     let act = p.entry.act;
     let completed = status(act).filter(|s| s.text.trim() == "completed");
-    let still = completed.filter(|_| p.effective.end().is_none() && p.negation.is_none());
+    let end = end(w, p);
+    let still = completed.filter(|_| end.is_none() && p.negation.is_none());
+    let row = |leaf: Leaf<'_>| CLINICAL_STATUS.row(leaf.text.trim()).filter(|row| !row.code.is_empty());
+    let ended = end.zip(status(act).filter(|_| p.negation.is_none()));
+    let ended = ended.and_then(|(time, leaf)| Some((time, leaf, row(leaf)?)));
     match still {
+        // UK Core has the end beside the clinical status.
+        None if ended.is_some() => {
+            let Some((time, leaf, row)) = ended else { return };
+            w.object("clinicalStatus", |w| {
+                w.array("extension", |w| allergy_end(w, time));
+                w.array("coding", |w| {
+                    w.element(|w| {
+                        Coding::new(systems::ALLERGY_CLINICAL, row.code, row.display).body(w, leaf);
+                    });
+                });
+            });
+        }
         // The act of recording is complete; an allergy that a summary lists without an end is held to last.
         Some(leaf) => {
             concept(w, "clinicalStatus", Coding::new(systems::ALLERGY_CLINICAL, "active", "Active"), leaf)
@@ -85,7 +110,7 @@ pub(crate) fn allergy(w: &mut Writer, p: &Parts<'_, '_>) {
     if let Some(time) = p.effective.start() {
         write::moment(w, "onsetDateTime", time);
     }
-    if let Some(time) = p.effective.end() {
+    if let Some(time) = end.filter(|_| ended.is_none()) {
         w.array("extension", |w| allergy_end(w, time));
     }
     p.notes(w);

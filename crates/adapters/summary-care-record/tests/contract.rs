@@ -195,3 +195,25 @@ fn two_patients_interleaved_stay_apart() {
         assert!(fixture("who-said-it").outputs == alone[1]);
     }
 }
+
+/// A day that systems write for no end must not make an allergy inactive; a true end stands beside its status.
+#[test]
+fn an_end_that_is_none_ends_no_allergy() {
+    let path = project_root().join("fixtures/summary-care-record/medicines-and-allergies/input.xml");
+    let text = std::fs::read_to_string(path).expect("fixture");
+    let from = "<low value=\"20190312000000\"/>";
+    assert!(text.contains(from));
+    for (end, status, rule) in [
+        ("19000101", "active", "end-sentinel"),
+        ("20180101", "active", "period-reversed"),
+        ("20200101", "inactive", ""),
+    ] {
+        let input = text.replace(from, &format!("{from}<high value=\"{end}\"/>"));
+        let found = translate(&SummaryCareRecord, input.as_bytes(), &test_context());
+        let allergy = &resources(&found, "AllergyIntolerance")[0];
+        assert_eq!(allergy["clinicalStatus"]["coding"][0]["code"], status, "{end}: {allergy}");
+        assert_eq!(allergy["clinicalStatus"]["extension"].is_array(), rule.is_empty(), "{end}: {allergy}");
+        assert!(rule.is_empty() || found.issues.iter().any(|i| i.rule == rule), "{end}: {:?}", found.issues);
+        assert_eq!(causeway_profile::check(&found.outputs[0].json).errors(), 0, "{end}");
+    }
+}
