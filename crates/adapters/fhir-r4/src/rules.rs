@@ -21,8 +21,8 @@ causeway_adapter::rules! {
         "have the sending system write R4's status";
     CHOICE_TWICE Warning Conflict "choice-twice" "R4 has one value here and the source has several; this one was kept beside it, in an extension"
         "look at both in the original, and correct them at their source";
-    ONCE Warning NotSupported "element-once" "R4 has the element once; the first was carried, and the others are kept only in the original"
-        "read them in the original";
+    ONCE Warning NotSupported "element-once" "R4 has the element once; the first was carried, and the others kept beside, in an extension"
+        "read them there, and correct them at their source";
     STATUS_OF_ERROR Information Informational "status-of-error" "what was entered in error has no clinical status in R4; that it is an error was carried, and the status left out";
     ABATED_ACTIVE Warning Conflict "active-problem-ended" "the condition is active and has an end; the status was carried as it stands, and the end in an extension, for FHIR forbids both"
         "ask the sender whether the condition is over";

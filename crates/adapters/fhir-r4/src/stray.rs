@@ -153,6 +153,7 @@ fn of_words(owner: TypeRef, key: &str, field: Field, words: &str) -> Option<Valu
 /// Puts one value into a list or takes it out of one, and words into the data type that holds them; whether there was anything.
 fn reshape(object: &mut Map<String, Value>, ty: TypeRef) -> bool {
     let mut changed = false;
+    let mut more = Vec::new();
     for (key, value) in object.iter_mut() {
         let Some(field) = ty.field(key).filter(|_| key != "resourceType") else { continue };
         let words = |value: &Value| {
@@ -175,12 +176,20 @@ fn reshape(object: &mut Map<String, Value>, ty: TypeRef) -> bool {
         }
         changed = true;
         *value = match value.take() {
-            Value::Array(list) => list.into_iter().next().unwrap_or(Value::Null),
+            Value::Array(list) => {
+                let mut all = list.into_iter();
+                let first = all.next().unwrap_or(Value::Null);
+                all.for_each(|other| plain(&other, key, &mut more));
+                first
+            }
             one => Value::Array(vec![one]),
         };
     }
     if changed {
         object.retain(|_, value| !value.is_null());
+    }
+    if ty.field("extension").is_some() {
+        more.into_iter().for_each(|(item, text)| beside(object, &item, "String", Value::String(text)));
     }
     changed
 }
@@ -203,7 +212,8 @@ fn reshaped<'t>(owner: TypeRef, child: Node<'t>, field: Field, found: &mut Vec<T
     found.extend(repaired(child));
     for (at, leaf) in child.elements().skip(1).flat_map(|more| more.leaves().into_iter().enumerate()) {
         let told = (at == 0).then_some(rules::ONCE);
-        found.push((leaf, told, Outcome::Unsupported));
+        let kept = owner.field("extension").is_some();
+        found.push((leaf, told, if kept { Outcome::MappedWithLoss } else { Outcome::Unsupported }));
     }
 }
 

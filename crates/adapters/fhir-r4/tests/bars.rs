@@ -98,7 +98,11 @@ fn the_examples_of_booking_and_referral_are_read_without_loss() {
         let (mut before, mut after) = (Vec::new(), Vec::new());
         texts(&document, "", &mut before);
         texts(&output, "", &mut after);
-        before.retain(|text| !after.contains(text));
+        // An empty text says nothing, and R4 has none.
+        // What stands in the place of an NHS number and is none loses the number's system, which is told.
+        let is_none = made.issues.iter().any(|issue| issue.rule.starts_with("nhs-number-"));
+        before.retain(|text| !(is_none && text.ends_with("/Id/nhs-number")));
+        before.retain(|text| !text.trim().is_empty() && !after.contains(text));
         if before.is_empty() {
             read += 1;
         } else {

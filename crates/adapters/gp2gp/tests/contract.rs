@@ -191,7 +191,11 @@ fn amounts_that_are_no_numbers_are_told() {
         ("<repeatNumber value=\"6\"/>", "<repeatNumber value=\"-1\"/>", true),
         ("<repeatNumber value=\"6\"/>", "<repeatNumber value=\"six\"/>", true),
         ("<repeatNumber value=\"6\"/>", "<repeatNumber value=\"6.0\"/>", false),
-        ("<translation value=\"28\">", "<translation value=\"2,8\">", true),
+        (
+            "<quantity value=\"28\" unit=\"1\"><translation value=\"28\">",
+            "<quantity value=\"2,8\" unit=\"1\"><translation value=\"2,8\">",
+            true,
+        ),
         ("<translation value=\"28\">", "<translation value=\"28\">", false),
     ] {
         assert_eq!(invalid(&changed("medication-chain", from, to)), told, "{to}");
