@@ -11,7 +11,7 @@ use causeway_service::pages::portal::cast::CAST;
 use causeway_service::state::Shared;
 use causeway_synth::formats::{client_level_data, messages};
 use causeway_synth::people::{
-    ALARM_CENTRE, CARE_HOMES, COUNCIL, HOME_CARE, HOSPITALS, LABORATORY, PRACTICES,
+    ALARM_CENTRE, AMBULANCE, CARE_HOMES, COUNCIL, HOME_CARE, HOSPITALS, LABORATORY, PRACTICES,
 };
 use causeway_synth::{Message, edith};
 use jiff::Timestamp;
@@ -49,9 +49,13 @@ const LEDGER_WORDS: [&str; 7] =
     ["mapped", "mapped-with-loss", "decides", "withheld", "rejected", "unsupported", "structural"];
 
 fn organisations() -> Vec<Organisation> {
-    let all =
-        [&HOSPITALS[..], &PRACTICES[..], &CARE_HOMES[..], &[LABORATORY, COUNCIL, HOME_CARE, ALARM_CENTRE]]
-            .concat();
+    let all = [
+        &HOSPITALS[..],
+        &PRACTICES[..],
+        &CARE_HOMES[..],
+        &[LABORATORY, COUNCIL, HOME_CARE, ALARM_CENTRE, AMBULANCE],
+    ]
+    .concat();
     all.iter()
         .map(|o| Organisation {
             code: o.code.to_owned(),
@@ -80,6 +84,9 @@ fn routes() -> Result<Vec<Route>, String> {
          "to": [to(COUNCIL, "discharge-notice"), to(HOME_CARE, "care-provider-record")]},
         {"id": "results-to-practice", "when": {"format": ["edifact-pathology"]},
          "to": [to(PRACTICES[0], SEND_BUNDLE), to(PRACTICES[0], SEND_DOCUMENT)]},
+        {"id": "summary-to-practice-and-council", "when": {"format": ["transfer-of-care"], "event": ["ITK003D"]},
+         "to": [to(PRACTICES[0], "transfer-of-care"), to(COUNCIL, SEND_BUNDLE)]},
+        {"id": "handover-to-hospital", "when": {"format": ["itk-cda"]}, "to": [to(HOSPITALS[0], SEND_BUNDLE)]},
         {"id": "care-notes-to-practice-and-hospital", "when": {"format": ["care-provider-record"], "sender": [HOME_CARE.code]},
          "to": [to(PRACTICES[0], SEND_BUNDLE), to(PRACTICES[0], SEND_DOCUMENT), to(HOSPITALS[0], SEND_BUNDLE)]},
     ]);

@@ -47,6 +47,9 @@ pub const HOME_CARE: Organisation = Organisation::new("cqc", "1-9990000201", "St
 /// The alarm receiving centre.
 pub const ALARM_CENTRE: Organisation = Organisation::new("ods", "ZT901", "Vale Telecare");
 
+/// The ambulance service.
+pub const AMBULANCE: Organisation = Organisation::new("ods", "ZA811", "Vale Ambulance Service");
+
 /// Administrative sex, as the formats of the stories state it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sex {

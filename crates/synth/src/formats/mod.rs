@@ -7,10 +7,15 @@ pub mod client_level_data;
 pub mod council_case_extract;
 pub mod discharge_notice;
 pub mod edifact_pathology;
+pub mod eps;
 pub mod gp2gp;
 pub mod hl7v2;
+pub mod itk_cda;
+pub mod nhais;
+pub mod personal_readings;
 pub mod summary_care_record;
 pub mod telecare_alarm;
+pub mod transfer_of_care;
 
 use jiff::civil::DateTime;
 use uuid::Uuid;
@@ -31,6 +36,11 @@ pub fn messages(person: &Person, journey: &Journey) -> Vec<Message> {
         messages.extend(gp2gp::of_event(person, journey, event));
         messages.extend(care_provider_record::of_event(person, event));
         messages.extend(care_act_assessment::of_event(person, journey, event));
+        messages.extend(itk_cda::of_event(person, event));
+        messages.extend(transfer_of_care::of_event(person, journey, event));
+        messages.extend(eps::of_event(person, journey, event));
+        messages.extend(nhais::of_event(person, event));
+        messages.extend(personal_readings::of_event(person, event));
     }
     messages.sort_by_key(|m| m.at);
     messages
