@@ -9,7 +9,7 @@ use jiff::civil::date;
 /// People of the test.
 const PEOPLE: usize = 60;
 /// Formats that the generator prints.
-const FORMATS: usize = 11;
+const FORMATS: usize = 16;
 
 #[test]
 fn every_persons_sources_join_and_every_defect_is_found() {
