@@ -55,10 +55,7 @@ fn text(path: &Path, name: &str) -> Result<String, Fault> {
 }
 
 /// Names of formats that a map is for and that no adapter has.
-pub fn unknown_formats<'m>(
-    map: &'m causeway_local::Map,
-    adapters: Adapters,
-) -> impl Iterator<Item = &'m String> {
+pub fn unknown_formats(map: &causeway_local::Map, adapters: Adapters) -> impl Iterator<Item = &String> {
     map.formats().iter().filter(move |format| !adapters.iter().any(|a| a.name() == format.as_str()))
 }
 
