@@ -48,3 +48,24 @@ fn a_failed_test_takes_the_status_of_its_clause_away() {
     assert_eq!(other.shown(&results), Status::NotDemonstrated);
     assert_eq!(CLAUSES[0].shown(&results), Status::CannotBeShown);
 }
+
+/// The hazard log names no test that is not there.
+#[test]
+fn every_hazard_names_a_test_that_exists() {
+    let root = causeway_adapter::contract::project_root();
+    let log = std::fs::read_to_string(root.join("crates/causeway/evidence/hazard-log.csv")).unwrap();
+    let mut tests = String::new();
+    for file in crate::layers::sources(&root.join("crates"))
+        .into_iter()
+        .chain(crate::layers::sources(&root.join("tests")))
+    {
+        tests.push_str(&std::fs::read_to_string(file).unwrap());
+    }
+    let names: Vec<&str> = log.lines().skip(1).filter_map(|line| line.split(',').nth(5)).collect();
+    assert!(names.len() >= 6, "{log}");
+    for name in names {
+        let at = tests.find(&format!("fn {name}(")).unwrap_or_else(|| panic!("no test {name}"));
+        let before: String = tests[..at].chars().rev().take(80).collect::<String>().chars().rev().collect();
+        assert!(before.contains("test"), "{name} is no test");
+    }
+}

@@ -158,7 +158,9 @@ pub async fn run(options: Options) -> Result<bool, String> {
     }));
     let told = tell(&base, &options, &state).await;
     if told.is_ok() && !options.no_pages && !options.json {
-        print(&format!("\nPages: {base}/messages  {base}/people  {base}/look-as   (ctrl-c ends)\n"));
+        print(&format!(
+            "\nPages: {base}/messages  {base}/people  {base}/look-as   for assessors: {base}/tour   (ctrl-c ends)\n"
+        ));
         serve::asked_to_end().await;
     }
     // Fails only where the server has ended by itself.
@@ -184,11 +186,17 @@ fn cast_in(state: &causeway_service::Shared) -> Result<(), String> {
     Ok(())
 }
 
-/// The exchange itself, for whoever wants to see on the onboarding board how a provider is tested; where its port is known.
-fn providers(listen: &str) -> Vec<Provider> {
-    if listen.ends_with(":0") {
-        return Vec::new();
+/// The address with a free port in place of 0: the onboarding board names it before it is listened on.
+async fn with_port(listen: &str) -> String {
+    if !listen.ends_with(":0") {
+        return listen.to_owned();
     }
+    let free = tokio::net::TcpListener::bind(listen).await.and_then(|free| free.local_addr());
+    free.map_or_else(|_| listen.to_owned(), |address| address.to_string())
+}
+
+/// The exchange itself, for whoever wants to see on the onboarding board how a provider is tested.
+fn providers(listen: &str) -> Vec<Provider> {
     let held = Held {
         name: "fhir-r4".to_owned(),
         url: format!("http://{listen}/fhir"),
@@ -224,13 +232,13 @@ async fn prepare(options: &Options, data: PathBuf) -> Result<serve::Ready, Strin
         ..Config::default()
     };
     match &options.listen {
-        Some(listen) => serve::prepare(config(listen), ADAPTERS).await,
+        Some(listen) => serve::prepare(config(&with_port(listen).await), ADAPTERS).await,
         None => match tokio::net::TcpListener::bind("127.0.0.1:8780").await {
             Ok(free) => {
                 drop(free);
                 serve::prepare(config("127.0.0.1:8780"), ADAPTERS).await
             }
-            Err(_) => serve::prepare(config("127.0.0.1:0"), ADAPTERS).await,
+            Err(_) => serve::prepare(config(&with_port("127.0.0.1:0").await), ADAPTERS).await,
         },
     }
 }

@@ -114,7 +114,7 @@ pub(crate) fn make(
     }
     let runtime = runtime()?;
     let (done, parked, (decided, undecided)) = runtime.block_on(async {
-        let (state, record) = serve::open_both(config, adapters)?;
+        let (state, record, _) = serve::open_both(config, adapters)?;
         let wanted: Vec<&Recorded> = match old {
             Old::GoOn => Vec::new(),
             Old::Keep | Old::Delete => recorded.iter().collect(),

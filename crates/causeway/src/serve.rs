@@ -10,12 +10,13 @@ use causeway_postgres::Postgres;
 use causeway_record::Record;
 use causeway_service::app::Service;
 use causeway_service::config::{self, Config};
+use causeway_service::pages::pack::Packs;
 use causeway_service::state::{Adapters, AppState, Shared};
 use causeway_service::{bulk, delivery, mesh, mllp, nrl, scaip, tls};
 use causeway_store::{Options, Store};
 use tokio::net::TcpListener;
 
-use crate::{catch_up, conform, keep};
+use crate::{catch_up, conform, evidence, keep};
 
 /// A service ready to serve, with the address it listens on.
 pub struct Ready {
@@ -52,7 +53,7 @@ pub async fn prepare_checked(
     check: &dyn Fn(&[String]) -> Result<(), String>,
 ) -> Result<Ready, String> {
     let data = config.data_directory.clone();
-    let (state, record) = open_both(config.clone(), adapters)?;
+    let (state, record, engine) = open_both(config.clone(), adapters)?;
     if config.postgres.is_some() {
         // Nobody is answered before the record has what another broker took in.
         catch_up::catch_up(&state, &record).await?;
@@ -72,7 +73,9 @@ pub async fn prepare_checked(
         "ready"
     );
     let board = conform::board(config.providers, &data)?;
-    let mut service = Service::new(state.clone());
+    let packed = data.clone();
+    let packs = Packs::new(Box::new(move || evidence::archive(&*engine, &packed)));
+    let mut service = Service::new(state.clone()).evidence(packs);
     for settings in config.mllp_listeners {
         let listener =
             TcpListener::bind(&settings.listen).await.map_err(|e| format!("{}: {e}", settings.listen))?;
@@ -109,11 +112,14 @@ pub fn lock(data: &Path) -> Result<(), String> {
 /// # Errors
 /// A sentence that says what could not be done.
 pub fn open(config: Config, adapters: Adapters) -> Result<Shared, String> {
-    open_both(config, adapters).map(|(state, _)| state)
+    open_both(config, adapters).map(|(state, ..)| state)
 }
 
-/// The same, with the record.
-pub(crate) fn open_both(config: Config, adapters: Adapters) -> Result<(Shared, Arc<Record>), String> {
+/// The same, with the record and the engine.
+pub(crate) fn open_both(
+    config: Config,
+    adapters: Adapters,
+) -> Result<(Shared, Arc<Record>, Arc<dyn Engine>), String> {
     let data = config.data_directory.clone();
     std::fs::create_dir_all(&data).map_err(|e| said(&data, &e))?;
     keep::seal_key(&data).map_err(|e| said(&data, &e))?;
@@ -130,10 +136,11 @@ pub(crate) fn open_both(config: Config, adapters: Adapters) -> Result<(Shared, A
         (None, None) => return Err(said(&data, &"no engine")),
     };
     let record = Arc::new(Record::open(data.join(keep::RECORD)).map_err(|e| said(&data, &e))?);
-    let state = AppState::new(config, engine, record.clone(), adapters).map_err(|e| said(&data, &e))?;
+    let state =
+        AppState::new(config, engine.clone(), record.clone(), adapters).map_err(|e| said(&data, &e))?;
     state.evidence.found(keep::verify::at_open(store.as_deref(), &record));
     state.evidence.examine_with(keep::verify::examiner(&data, store, record.clone()));
-    Ok((state, record))
+    Ok((state, record, engine))
 }
 
 /// The engine on PostgreSQL. The record lies in this broker's data directory, so one broker at a time has the database:

@@ -127,3 +127,53 @@ fn verified(folder: &str, key: &str) -> i32 {
         Err(_) => 2,
     }
 }
+
+/// A visitor of the demonstration takes the pack from the page; it is verified as any other, and not offered to another site's page.
+#[test]
+fn the_pack_of_a_running_demonstration_is_taken_from_its_page() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data").display().to_string();
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_causeway"))
+        .args(["demo", "--listen", "127.0.0.1:0", "--data", &data])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the demonstration runs");
+    let lines = BufReader::new(demo.stdout.take().expect("its output")).lines();
+    let host = lines
+        .map_while(Result::ok)
+        .find_map(|line| line.strip_prefix("Pages: http://")?.split('/').next().map(str::to_owned))
+        .expect("the address of its pages");
+    let ask = |method: &str, path: &str, more: &str| {
+        let mut stream = std::net::TcpStream::connect(&host).expect("a connection");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n{more}\r\n"
+        );
+        stream.write_all(head.as_bytes()).expect("asked");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an answer");
+        let end = answer.windows(4).position(|part| part == b"\r\n\r\n").expect("a head") + 4;
+        (String::from_utf8_lossy(&answer[..end]).into_owned(), answer[end..].to_vec())
+    };
+    let packs = [0, 1].map(|_| ask("POST", "/commitment/evidence", ""));
+    let foreign = ask("POST", "/commitment/evidence", "Origin: https://elsewhere.example\r\n");
+    let (_, board) = ask("GET", "/onboarding", "Accept: text/html\r\n");
+    demo.kill().expect("ended");
+    demo.wait().expect("ended");
+    let (head, packed) = &packs[0];
+    assert!(head.starts_with("HTTP/1.1 200") && head.contains("causeway-evidence.tar.gz"), "{head}");
+    assert!(packed == &packs[1].1, "two packs of one state differ");
+    assert!(foreign.0.starts_with("HTTP/1.1 403"), "{}", foreign.0);
+    assert!(
+        String::from_utf8_lossy(&board).contains(&format!("http://{host}/fhir")),
+        "a provider to test at its own port"
+    );
+    tar::Archive::new(flate2::read::GzDecoder::new(packed.as_slice()))
+        .unpack(folder.path())
+        .expect("an archive");
+    let pack = folder.path().join("causeway-evidence");
+    let verified = causeway(&["evidence", "verify", &pack.display().to_string()]);
+    assert_eq!(code(&verified), 0, "{}", text(&verified));
+    std::fs::write(pack.join("index.html"), "x").expect("changed");
+    assert_eq!(code(&causeway(&["evidence", "verify", &pack.display().to_string()])), 1);
+}

@@ -13,6 +13,7 @@ use causeway_broker::state::Shared;
 use causeway_broker::view;
 use causeway_host::problem::{Answer, Problem};
 
+use super::faults::demonstration;
 use super::results::Results;
 use super::{Frame, render};
 
@@ -315,6 +316,8 @@ struct CommitmentPage {
     results: usize,
     now: Vec<(&'static str, String)>,
     limits: &'static [&'static str],
+    /// Whether everybody is invented, so that a pack may be taken from the page.
+    demonstration: bool,
 }
 
 /// A clause with what the results say of it.
@@ -371,6 +374,7 @@ async fn commitment(State(state): State<Shared>, caller: Caller) -> Answer {
         results: results.len(),
         now: now(&state, &caller).await?,
         limits: &LIMITS,
+        demonstration: demonstration(&state).is_ok(),
     })
 }
 

@@ -4,10 +4,12 @@ pub mod assessor;
 mod check;
 pub(crate) mod clinician;
 pub mod explain;
+mod faults;
 pub mod limits;
 pub mod messages;
 pub mod navigation;
 pub mod onboarding;
+pub mod pack;
 mod people;
 pub mod portal;
 mod queues;
@@ -41,8 +43,10 @@ pub fn router() -> Router<Shared> {
         .route("/messages/{id}/replay", get(messages::replay))
         .route("/accessibility", get(start::accessibility))
         .merge(check::router())
+        .merge(faults::router())
         .merge(assessor::router())
         .merge(onboarding::router())
+        .merge(pack::router())
         .merge(tour::router())
         .route("/people", get(people::list).post(people::search))
         .route("/people/", get(people::list).post(people::search))

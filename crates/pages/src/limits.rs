@@ -20,5 +20,7 @@ pub const ONBOARDING_RUNS_AT_A_TIME: usize = 2;
 pub const ONBOARDING_SHOWN_MAX: usize = 20;
 /// Bytes of one file with results of tests that the assessor's pages read.
 pub const RESULTS_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Messages that the page of faults reads to offer them.
+pub const FAULT_MESSAGES_LISTED: usize = 60;
 /// Findings on one page.
 pub const CHECK_FINDINGS_MAX: usize = 60;

@@ -12,6 +12,7 @@ use causeway_broker::words::advice;
 use causeway_exchange::{EventKind, Message, State, TranslationHead};
 use causeway_host::hex;
 use causeway_host::problem::Answer;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::words::{self, Moment, organisation};
@@ -41,10 +42,64 @@ struct ListPage {
     rows: Vec<Row>,
     states: Vec<(&'static str, &'static str, bool)>,
     query: ListQuery,
+    /// The first and the last day, each in three fields.
+    days: [Day; 2],
+    /// What is wrong with what was typed: the field, and words.
+    faults: Vec<(String, String)>,
     /// What was looked for, in words; empty where all were asked for.
     wanted: String,
     total: String,
     next: Option<String>,
+}
+
+/// Days as a form gives them, in three fields each: people type dates more surely than they pick them.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Days {
+    since_day: String,
+    since_month: String,
+    since_year: String,
+    until_day: String,
+    until_month: String,
+    until_year: String,
+}
+
+/// One day of the form.
+struct Day {
+    /// Name that its fields begin with.
+    name: &'static str,
+    words: &'static str,
+    /// Day, month and year as typed.
+    fields: [String; 3],
+    wrong: bool,
+}
+
+impl Day {
+    /// What was typed, or else what the address says (`2026-11-28`).
+    fn new(name: &'static str, words: &'static str, typed: [&str; 3], said: Option<&str>) -> Self {
+        let mut fields = typed.map(|text| text.trim().to_owned());
+        let said: Vec<&str> = said.unwrap_or_default().trim().splitn(3, '-').collect();
+        if let ([year, month, day], true) = (&said[..], fields.iter().all(String::is_empty)) {
+            fields = [day, month, year].map(|text| (*text).to_owned());
+        }
+        Self { name, words, fields, wrong: false }
+    }
+
+    /// The day as addresses have it; an error where it is no day.
+    fn date(&self) -> Result<Option<String>, String> {
+        if self.fields.iter().all(String::is_empty) {
+            return Ok(None);
+        }
+        let [day, month, year] = &self.fields;
+        let date = match (day.parse(), month.parse(), year.parse()) {
+            (Ok(day), Ok(month), Ok(year)) if self.fields[2].len() == 4 => {
+                jiff::civil::Date::new(year, month, day).ok()
+            }
+            _ => None,
+        };
+        date.map(|date| Some(date.to_string()))
+            .ok_or_else(|| format!("{} must be a real date, like 28 11 2026", self.words))
+    }
 }
 
 /// The end of an id, enough to tell messages of one page apart.
@@ -60,9 +115,40 @@ pub(super) fn short(id: &str) -> String {
 pub async fn list(
     extract::State(state): extract::State<Shared>,
     caller: Caller,
-    Query(query): Query<ListQuery>,
+    Query(mut query): Query<ListQuery>,
+    Query(typed): Query<Days>,
 ) -> Answer {
-    listed(&state, &view::list(&state, &caller, query, true).await?, None)
+    let mut days = [
+        Day::new(
+            "since",
+            "From day",
+            [&typed.since_day, &typed.since_month, &typed.since_year],
+            query.since.as_deref(),
+        ),
+        Day::new(
+            "until",
+            "To day",
+            [&typed.until_day, &typed.until_month, &typed.until_year],
+            query.until.as_deref(),
+        ),
+    ];
+    let mut faults = Vec::new();
+    for (day, into) in days.iter_mut().zip([&mut query.since, &mut query.until]) {
+        match day.date() {
+            Ok(date) => *into = date,
+            Err(words) => {
+                day.wrong = true;
+                faults.push((format!("{}-day", day.name), words));
+            }
+        }
+    }
+    if faults.is_empty() {
+        return listed(&state, &view::list(&state, &caller, query, true).await?, days, None);
+    }
+    let none = List { messages: Vec::new(), query, state: None, total: 0, next: None };
+    let mut page = listing(&state, &none, days, None);
+    page.faults = faults;
+    render(&page)
 }
 
 /// Messages about one person.
@@ -70,7 +156,10 @@ pub async fn list(
 /// # Errors
 /// As [`view::of_person`] and [`render`].
 pub async fn of_person(state: &Shared, caller: &Caller, number: &str) -> Answer {
-    listed(state, &view::of_person(state, caller, number, true).await?, Some("about this person"))
+    let list = view::of_person(state, caller, number, true).await?;
+    let days = ["since", "until"]
+        .map(|name| Day::new(name, if name == "since" { "From day" } else { "To day" }, [""; 3], None));
+    listed(state, &list, days, Some("about this person"))
 }
 
 /// What was looked for, in words.
@@ -86,7 +175,11 @@ fn wanted(list: &List) -> String {
     words.join(" ")
 }
 
-fn listed(state: &AppState, list: &List, about: Option<&str>) -> Answer {
+fn listed(state: &AppState, list: &List, days: [Day; 2], about: Option<&str>) -> Answer {
+    render(&listing(state, list, days, about))
+}
+
+fn listing(state: &AppState, list: &List, days: [Day; 2], about: Option<&str>) -> ListPage {
     let rows = list
         .messages
         .iter()
@@ -119,9 +212,11 @@ fn listed(state: &AppState, list: &List, about: Option<&str>) -> Answer {
         more if more > view::COUNT_MAX => format!("more than {}", view::COUNT_MAX),
         exact => exact.to_string(),
     };
-    render(&ListPage {
+    ListPage {
         frame: Frame::new("Messages", "/messages/"),
         rows,
+        days,
+        faults: Vec::new(),
         states: State::ALL
             .into_iter()
             .map(|s| (s.as_str(), words::state_word(s), list.state == Some(s)))
@@ -130,7 +225,7 @@ fn listed(state: &AppState, list: &List, about: Option<&str>) -> Answer {
         query: list.query.clone(),
         total,
         next: list.next.map(|after| list.query.address("/messages/", after)),
-    })
+    }
 }
 
 struct FailedRow {
@@ -323,6 +418,8 @@ struct OnePage {
     linked: Option<(String, String)>,
     content_kept: bool,
     may_replay: bool,
+    /// Whether everybody is invented, so that it may be sent with a fault.
+    demonstration: bool,
     translated: bool,
     adapter: String,
     format: String,
@@ -401,6 +498,7 @@ fn shown(state: &AppState, view: &View, operator: bool) -> Answer {
         linked: message.new.linked.as_ref().map(|l| (l.to_string(), short(l.as_str()))),
         content_kept: message.content_deleted_at.is_none(),
         may_replay: operator && message.new.door != "broker",
+        demonstration: operator && super::faults::demonstration(&state).is_ok(),
         translated: translation.is_some_and(|t| !t.adapter.is_empty()),
         adapter: translation.map(|t| t.adapter.clone()).unwrap_or_default(),
         format: translation.map(|t| t.format.clone()).unwrap_or_default(),

@@ -89,9 +89,9 @@ const LONG: [Stop; 10] = [
     ),
     (
         3,
-        "/failed",
+        "/faults",
         "When things fail",
-        "What did not go through, why, and what can be done; nothing is dropped in silence.",
+        "Send a message again with a fault: cut off, doubled, wrongly dated, of nobody. See its state, its reason and what to do.",
     ),
     (
         3,

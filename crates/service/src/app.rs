@@ -85,6 +85,13 @@ impl Service {
         self
     }
 
+    /// Plugs in what makes evidence packs.
+    #[must_use]
+    pub fn evidence(mut self, packs: pages::pack::Packs) -> Self {
+        self.router = self.router.layer(axum::Extension(Arc::new(packs)));
+        self
+    }
+
     /// Adds a task that runs beside the HTTP door, until the token is cancelled.
     #[must_use]
     pub fn task<F>(mut self, task: impl FnOnce(Shared, CancellationToken) -> F + Send + 'static) -> Self

@@ -58,9 +58,15 @@ async fn failed(
     if wants_html(&headers) { page::failed(&state, &failed) } else { Ok(door::failed(&failed)) }
 }
 
-async fn list(state: State<Shared>, caller: Caller, headers: HeaderMap, query: Query<ListQuery>) -> Answer {
+async fn list(
+    state: State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    query: Query<ListQuery>,
+    days: Query<page::Days>,
+) -> Answer {
     if wants_html(&headers) {
-        page::list(state, caller, query).await
+        page::list(state, caller, query, days).await
     } else {
         door::list(state, caller, query).await
     }

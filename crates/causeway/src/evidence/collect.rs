@@ -4,10 +4,7 @@ use std::path::{Path, PathBuf};
 
 use causeway_conformance::{Checked, Format, Renderer};
 use causeway_core::NhsNumber;
-use causeway_exchange::{
-    Audit as _, AuditEntry, Contents as _, Facts as _, Message, MessageQuery, NewAudit, Operation as _,
-    Translation,
-};
+use causeway_exchange::{AuditEntry, Engine, Message, MessageQuery, NewAudit, Translation};
 use causeway_fhir::systems::NHS_NUMBER;
 use causeway_profile::{Definitions, Options as CheckOptions, Severity};
 use causeway_service::pages::results::Results;
@@ -51,6 +48,15 @@ pub(super) fn collect(data: &Path, results: &[PathBuf]) -> Result<Collected, Str
     }
     let said = |e: &dyn std::fmt::Display| format!("data directory {}: {e}", data.display());
     let store = Store::open(Options::new(data.join("exchange"))).map_err(|e| said(&e))?;
+    gather(&store, data, results)
+}
+
+/// Reads an engine, of a running exchange too.
+///
+/// # Errors
+/// Where it can't be read.
+pub(super) fn gather(store: &dyn Engine, data: &Path, results: &[PathBuf]) -> Result<Collected, String> {
+    let said = |e: &dyn std::fmt::Display| format!("data directory {}: {e}", data.display());
     // What a pack discloses is in the audit trail before it is read.
     let entry = NewAudit {
         actor: "operator".to_owned(),
@@ -79,11 +85,11 @@ pub(super) fn collect(data: &Path, results: &[PathBuf]) -> Result<Collected, Str
         after = Some(last.seq);
         for message in &page {
             number += 1;
-            all.message(&store, number, message).map_err(|e| said(&e))?;
+            all.message(store, number, message).map_err(|e| said(&e))?;
         }
     }
-    all.audit(&store).map_err(|e| said(&e))?;
-    all.research(&store).map_err(|e| said(&e))?;
+    all.audit(store).map_err(|e| said(&e))?;
+    all.research(store).map_err(|e| said(&e))?;
     let verified = store.verify().map_err(|e| said(&e))?;
     for what in &verified.corrupt {
         all.failures.push(format!("stored bytes don't match their digest: {what}"));
@@ -112,7 +118,7 @@ impl Collector<'_> {
 
     fn message(
         &mut self,
-        store: &Store,
+        store: &dyn Engine,
         number: usize,
         message: &Message,
     ) -> Result<(), causeway_exchange::EngineError> {
@@ -231,7 +237,7 @@ impl Collector<'_> {
     }
 
     /// The register of what left for research: each project with what its extract came to, as others may see it.
-    fn research(&mut self, store: &Store) -> Result<(), causeway_exchange::EngineError> {
+    fn research(&mut self, store: &dyn Engine) -> Result<(), causeway_exchange::EngineError> {
         let entries = causeway_research::office::register(store)?;
         let shown = entries.iter().map(|entry| {
             json!({"at": entry.at.to_string(), "project": entry.project, "report": entry.report.for_others()})
@@ -241,7 +247,7 @@ impl Collector<'_> {
         Ok(())
     }
 
-    fn audit(&mut self, store: &Store) -> Result<(), causeway_exchange::EngineError> {
+    fn audit(&mut self, store: &dyn Engine) -> Result<(), causeway_exchange::EngineError> {
         let mut entries: Vec<AuditEntry> = Vec::new();
         loop {
             let page = store.audit_entries(None, entries.last().map(|e| e.seq), PAGE)?;

@@ -19,6 +19,8 @@ pub const DIGEST: &str = "manifest.sha256";
 pub const SIGNATURE: &str = "manifest.sig";
 /// The audit chain of the run.
 pub const CHAIN: &str = "08-audit/chain.ndjson";
+/// The folder that an archive holds.
+const ARCHIVED: &str = "causeway-evidence";
 const FORMAT: &str = "causeway-evidence/1";
 /// Head of an Ed25519 public key in DER (RFC 8410, SubjectPublicKeyInfo); 32 bytes follow.
 const SPKI: [u8; 12] = [0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00];
@@ -91,8 +93,7 @@ pub fn write(folder: &Path, files: &Files, complete: bool, key: Option<&Path>) -
     if std::fs::read_dir(folder).map_err(|e| said(folder, e))?.next().is_some() {
         return Err(format!("{} is not empty", folder.display()));
     }
-    let text = Manifest::of(files, complete).text()?;
-    let root = digest(text.as_bytes());
+    let (text, root) = listed(files, complete)?;
     let signature = key.map(|key| sign(key, text.as_bytes())).transpose()?;
     let put = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
@@ -103,11 +104,43 @@ pub fn write(folder: &Path, files: &Files, complete: bool, key: Option<&Path>) -
         put(name, bytes)?;
     }
     put(MANIFEST, text.as_bytes())?;
-    put(DIGEST, format!("{root}  {MANIFEST}\n").as_bytes())?;
+    put(DIGEST, digest_line(&root).as_bytes())?;
     if let Some(signature) = signature {
         put(SIGNATURE, &signature)?;
     }
     Ok(root)
+}
+
+/// The manifest's text and its SHA-256.
+fn listed(files: &Files, complete: bool) -> Result<(String, String), String> {
+    let text = Manifest::of(files, complete).text()?;
+    let root = digest(text.as_bytes());
+    Ok((text, root))
+}
+
+fn digest_line(root: &str) -> String {
+    format!("{root}  {MANIFEST}\n")
+}
+
+/// A pack as one archive (tar, gzip), not signed. No times are in it: the same files make the same bytes.
+///
+/// # Errors
+/// Where the archive can't be made.
+pub fn archive(files: &Files, complete: bool) -> Result<Vec<u8>, String> {
+    let (text, root) = listed(files, complete)?;
+    let packed = flate2::GzBuilder::new().mtime(0).write(Vec::new(), flate2::Compression::default());
+    let mut tar = tar::Builder::new(packed);
+    let line = digest_line(&root);
+    let own = [(MANIFEST, text.as_bytes()), (DIGEST, line.as_bytes())];
+    for (name, bytes) in files.iter().map(|(name, (bytes, _))| (name.as_str(), bytes.as_slice())).chain(own) {
+        let mut head = tar::Header::new_gnu();
+        head.set_size(bytes.len() as u64);
+        head.set_mode(0o644);
+        head.set_mtime(0);
+        let path = format!("{ARCHIVED}/{name}");
+        tar.append_data(&mut head, path, bytes).map_err(|e| format!("{name}: {e}"))?;
+    }
+    tar.into_inner().and_then(flate2::write::GzEncoder::finish).map_err(|e| e.to_string())
 }
 
 /// The content of a PEM block.

@@ -4,8 +4,10 @@ mod collect;
 pub mod manifest;
 mod papers;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use causeway_exchange::Engine;
+use causeway_service::pages::results;
 use clap::{Args, Subcommand};
 
 use crate::demo;
@@ -54,6 +56,19 @@ enum What {
         /// The newer pack.
         new: PathBuf,
     },
+}
+
+/// The pack of a running exchange as one archive, with the results of tests that its operator put there.
+///
+/// # Errors
+/// A sentence that says what could not be read.
+pub fn archive(engine: &dyn Engine, data: &Path) -> Result<Vec<u8>, String> {
+    let folder = data.join(results::FOLDER);
+    let mut given: Vec<PathBuf> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    given.sort();
+    let collected = collect::gather(engine, data, &given)?;
+    manifest::archive(&collected.files, collected.failures.is_empty())
 }
 
 /// Runs the command.

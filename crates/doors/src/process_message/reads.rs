@@ -2,8 +2,8 @@
 //! the parameters of that standard. Any other caller of the FHIR API never meets this.
 
 use axum::extract::{Request, State};
-use axum::http::Method;
 use axum::http::request::Parts;
+use axum::http::{Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use causeway_access::caller::{Caller, Shown};
@@ -13,6 +13,9 @@ use causeway_host::Peer;
 
 use super::headers::{TARGET, guid, target};
 use super::{answer, target as targets};
+
+/// The capability statement.
+const METADATA: &str = "metadata";
 
 /// What a search must name: a type, and parameters by the start of their names, of each list one.
 const NEEDED: [(&str, &[&[&str]]); 4] = [
@@ -57,15 +60,19 @@ async fn judge(state: &Shared, request: &Parts) -> Option<Refusal> {
         Err(refusal) => return Some(refusal),
     };
     let shown = Shown(request.extensions.get::<Peer>().and_then(|peer| peer.certificate.clone()));
-    // Who is not let in hears that from the address itself, and nothing of who is known.
-    Caller::of(state, &shown, headers).ok()?;
+    let path = request.uri.path().trim_start_matches("/fhir").trim_start_matches('/');
+    if let Err(problem) = Caller::of(state, &shown, headers) {
+        // Who is not let in hears that from the address itself, and nothing of who is known. The capability statement is open to
+        // anyone, but the platform takes no token that is none.
+        let presented = headers.contains_key(header::AUTHORIZATION);
+        return (path == METADATA && presented).then(|| problem.into());
+    }
     match state.blocking(move |s| targets::find(s, &wanted)).await {
         Ok(Some(_)) => {}
         Ok(None) => return Some(Refusal::no_target()),
         Err(problem) => return Some(problem.into()),
     }
-    let path = request.uri.path().trim_start_matches("/fhir").trim_start_matches('/');
-    if request.method != Method::GET || path == "metadata" {
+    if request.method != Method::GET || path == METADATA {
         return None;
     }
     for name in [REQUEST_ID, CORRELATION_ID] {

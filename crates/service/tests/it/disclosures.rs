@@ -122,6 +122,8 @@ pub const CASES: &[Case] = &[
     ("/sign-in/choose", "/sign-in/choose?to=/people/", false),
     ("/sign-in-organisation", "/sign-in-organisation", false),
     ("/failed", "/failed", false),
+    ("/faults", "/faults", false),
+    ("/commitment/evidence", "-", false),
     ("/messages/find", "-", false),
     ("/openapi.json", "/openapi.json", false),
     ("/sign-in/return", "/sign-in/return", false),

@@ -59,6 +59,8 @@ pub const ORDERS: &[Order] = &[
     ("/scaip", "POST", "/scaip", "application/xml", "<mrq/>", false),
     ("/check", "POST", "/check", PARTS, FILE, false),
     ("/onboarding", "POST", "/onboarding", FORM, "provider=0&suite=0", false),
+    ("/commitment/evidence", "POST", "/commitment/evidence", FORM, "", false),
+    ("/faults", "POST", "/faults", FORM, "message={id}&fault=again", false),
     ("/care-note", "POST", "/care-note", FORM, "nhs_number=9990000018", false),
     ("/care-note/{id}", "POST", "/care-note/{id}", FORM, "note=changed", false),
     ("/care-notes", "POST", "/care-notes", PARTS, FILE, false),

@@ -23,6 +23,7 @@ async fn every_page_is_well_made() {
         "/coverage",
         "/onboarding",
         "/tour",
+        "/faults",
         "/safety",
         "/accessibility",
         "/care-note",
@@ -124,4 +125,82 @@ async fn every_page_is_well_made() {
     for secret in ["Quillfeather", "9990000018", "1942-03-07", "marmalade", "Edith", &person, "quillf"] {
         assert!(!log.contains(secret), "the log names {secret}");
     }
+}
+
+/// Days are typed in three fields; what is no day is told above the form, and what was typed stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_found_by_days_in_three_fields() {
+    let world = World::new();
+    let server = world.serve(open_config()).await;
+    let id = send(&server, AGNES).await;
+    let link = format!("href=\"/messages/{id}\"");
+    for (query, found, fault) in [
+        ("", true, false),
+        ("since-day=1&since-month=2&since-year=2020", true, false),
+        (
+            "since-day=01&since-month=02&since-year=2020&until-day=2&until-month=2&until-year=2020",
+            false,
+            false,
+        ),
+        ("since=2020-02-01&since-day=&since-month=&since-year=", true, false),
+        ("until-day=30&until-month=2&until-year=2026", false, true),
+        ("until-day=3&until-month=&until-year=2026", false, true),
+        ("since-day=3&since-month=2&since-year=26", false, true),
+        ("since-day=x&since-month=%3Cb%3E&since-year=", false, true),
+    ] {
+        let reply = page(&server, &format!("/messages/?{query}")).await;
+        assert_eq!(reply.status, 200, "{query}");
+        let text = reply.text();
+        html::check(query, &text);
+        assert_eq!(text.contains(&link), found, "{query}");
+        assert_eq!(text.contains("must be a real date"), fault, "{query}");
+    }
+    let kept = page(&server, "/messages/?until-day=30&until-month=2&until-year=2026").await.text();
+    assert!(
+        kept.contains("name=\"until-month\" value=\"2\"") && kept.contains("href=\"#until-day\""),
+        "{kept}"
+    );
+    let said = page(&server, "/messages/?since=2020-02-01").await.text();
+    assert!(said.contains("name=\"since-year\" value=\"2020\""), "the day of an address is in the fields");
+    server.stop().await.unwrap();
+}
+
+/// A visitor of the demonstration sends a message with a fault and sees what became of it; elsewhere there is no such page.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_is_put_in_where_everybody_is_invented_and_nowhere_else() {
+    let world = World::new();
+    let server = world.serve(open_config()).await;
+    let id = send(&server, AGNES).await;
+    until(&server, &id, "recorded").await;
+    let form = [("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "text/html")];
+    let offered = page(&server, &format!("/faults?message={id}")).await.text();
+    html::check("/faults", &offered);
+    assert!(offered.contains(&format!("value=\"{id}\" selected")), "{offered}");
+    for (fault, broken) in [("again", false), ("nonsense", true)] {
+        let sent =
+            call(&server, "POST", "/faults", &form, format!("message={id}&fault={fault}").as_bytes()).await;
+        assert_eq!(sent.status, 303, "{fault}: {}", sent.text());
+        let at = sent.header("location").unwrap().to_owned();
+        let shown = page(&server, &at).await.text();
+        assert_eq!(shown.contains("tag error"), broken, "{fault}: {shown}");
+        assert_ne!(at, format!("/messages/{id}"));
+    }
+    for body in [format!("message={id}&fault=other"), "message=none&fault=again".to_owned(), String::new()] {
+        assert!(
+            (400..=404).contains(&call(&server, "POST", "/faults", &form, body.as_bytes()).await.status),
+            "{body}"
+        );
+    }
+    let foreign = [form[0], form[1], ("Origin", "https://elsewhere.example")];
+    let body = format!("message={id}&fault=again");
+    assert_eq!(call(&server, "POST", "/faults", &foreign, body.as_bytes()).await.status, 403);
+    let entries = server.state.engine.audit_entries(None, None, 1000).unwrap();
+    assert_eq!(entries.iter().filter(|e| e.audit.action == "fault-injected").count(), 2);
+    server.stop().await.unwrap();
+
+    let server = world.serve(closed_config()).await;
+    let operator = [form[0], form[1], ("Authorization", "Bearer token-900")];
+    assert_eq!(call(&server, "GET", "/faults", &operator, b"").await.status, 404);
+    assert_eq!(call(&server, "POST", "/faults", &operator, body.as_bytes()).await.status, 404);
+    server.stop().await.unwrap();
 }
