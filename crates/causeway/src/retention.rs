@@ -152,7 +152,7 @@ pub fn run(
     }
     drop(store);
     let ended = runtime()?.block_on(async {
-        let (state, _record) = serve::open_both(config, adapters)?;
+        let (state, ..) = serve::open_both(config, adapters)?;
         state.blocking(move |state| retain::end(state, &policy, now)).await.map_err(|e| e.text)
     })?;
     print(&format!(

@@ -115,11 +115,11 @@ pub fn open(config: Config, adapters: Adapters) -> Result<Shared, String> {
     open_both(config, adapters).map(|(state, ..)| state)
 }
 
+/// What a service stands on: its state, the record and the engine of the exchange.
+pub(crate) type Opened = (Shared, Arc<Record>, Arc<dyn Engine>);
+
 /// The same, with the record and the engine.
-pub(crate) fn open_both(
-    config: Config,
-    adapters: Adapters,
-) -> Result<(Shared, Arc<Record>, Arc<dyn Engine>), String> {
+pub(crate) fn open_both(config: Config, adapters: Adapters) -> Result<Opened, String> {
     let data = config.data_directory.clone();
     std::fs::create_dir_all(&data).map_err(|e| said(&data, &e))?;
     keep::seal_key(&data).map_err(|e| said(&data, &e))?;

@@ -498,7 +498,7 @@ fn shown(state: &AppState, view: &View, operator: bool) -> Answer {
         linked: message.new.linked.as_ref().map(|l| (l.to_string(), short(l.as_str()))),
         content_kept: message.content_deleted_at.is_none(),
         may_replay: operator && message.new.door != "broker",
-        demonstration: operator && super::faults::demonstration(&state).is_ok(),
+        demonstration: operator && super::faults::demonstration(state).is_ok(),
         translated: translation.is_some_and(|t| !t.adapter.is_empty()),
         adapter: translation.map(|t| t.adapter.clone()).unwrap_or_default(),
         format: translation.map(|t| t.format.clone()).unwrap_or_default(),
