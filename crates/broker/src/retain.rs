@@ -1,6 +1,7 @@
 //! Data that end: the records of persons of whom nothing was told for long enough, and the audit trail of before.
 
 use std::collections::BTreeSet;
+use std::sync::PoisonError;
 
 use causeway_exchange::{EngineError, HOLD, HOLD_ALL, NewAudit};
 use causeway_record::{DueRecords, RecordError};
@@ -32,6 +33,7 @@ fn said(error: &RecordError) -> EngineError {
 /// # Errors
 /// What the engine or the record says; what was ended until then stays ended.
 pub fn end(state: &AppState, retention: &Retention, now: Timestamp) -> Result<Ended, EngineError> {
+    let _alone = state.ending.lock().unwrap_or_else(PoisonError::into_inner);
     let mut ended = Ended::default();
     let before = |days: u32| Retention::before(days, now).filter(|_| days > 0);
     if let Some(before) = before(retention.record_days) {

@@ -1,6 +1,6 @@
 //! What every handler and worker is given.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use causeway_access::attempts::Attempts;
 use causeway_access::{Access, Gate, HasGate, Organisation, Organisations, Shelf, record_problem};
@@ -60,6 +60,8 @@ pub struct AppState {
     pub answers: Answers,
     /// What is known of damage to the data.
     pub evidence: Evidence,
+    /// Held while records and trail end: two at once would each write the same ending down.
+    pub(crate) ending: Mutex<()>,
     person_key: [u8; 32],
     isolated: OnceLock<Adapters>,
 }
@@ -143,6 +145,7 @@ impl AppState {
             handed: Handed::default(),
             answers: Answers::default(),
             evidence,
+            ending: Mutex::default(),
             person_key,
             isolated: OnceLock::new(),
         }))
