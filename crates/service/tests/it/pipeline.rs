@@ -28,7 +28,8 @@ async fn what_no_adapter_knows_is_kept_and_says_so() {
     assert_eq!((&ledger["unexplained"], &ledger["totals"]["rejected"]), (&json!(0), &json!(1)));
 
     let id = send(&server, "LINE|1\nBAD|row").await;
-    let message = until(&server, &id, "translated").await;
+    let message = until(&server, &id, "refused").await;
+    assert_eq!((&message["state"], &message["failure"]["code"]), (&json!("error"), &json!("all-refused")));
     assert_eq!(message["translation"]["errors"], 1);
     let issues = get(&server, &format!("/messages/{id}/issues")).await.json();
     assert_eq!(issues["issue"][0]["location"][0], "row 2, first");
