@@ -428,6 +428,7 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
                 json: args.json,
                 data: args.data,
                 listen: args.listen,
+                pack: Some(evidence::archive),
             };
             process::start_process(false);
             runtime()?.block_on(demo::run(options)).map(|complete| if complete { 0 } else { EXIT_REFUSED })

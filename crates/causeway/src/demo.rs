@@ -32,6 +32,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// Address of the pages.
     pub listen: Option<String>,
+    /// What makes the evidence pack that its page gives away.
+    pub pack: Option<serve::Pack>,
 }
 
 /// One message that crossed.
@@ -231,7 +233,7 @@ async fn prepare(options: &Options, data: PathBuf) -> Result<serve::Ready, Strin
         providers: providers(listen),
         ..Config::default()
     };
-    match &options.listen {
+    let ready = match &options.listen {
         Some(listen) => serve::prepare(config(&with_port(listen).await), ADAPTERS).await,
         None => match tokio::net::TcpListener::bind("127.0.0.1:8780").await {
             Ok(free) => {
@@ -240,7 +242,11 @@ async fn prepare(options: &Options, data: PathBuf) -> Result<serve::Ready, Strin
             }
             Err(_) => serve::prepare(config(&with_port("127.0.0.1:0").await), ADAPTERS).await,
         },
-    }
+    }?;
+    Ok(match options.pack {
+        Some(pack) => ready.packing(pack),
+        None => ready,
+    })
 }
 
 async fn tell(base: &str, options: &Options, state: &Shared) -> Result<bool, String> {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use causeway_exchange::Engine;
@@ -16,7 +16,7 @@ use causeway_service::{bulk, delivery, mesh, mllp, nrl, scaip, tls};
 use causeway_store::{Options, Store};
 use tokio::net::TcpListener;
 
-use crate::{catch_up, conform, evidence, keep};
+use crate::{catch_up, conform, keep};
 
 /// A service ready to serve, with the address it listens on.
 pub struct Ready {
@@ -25,8 +25,23 @@ pub struct Ready {
     /// What it works with.
     pub state: Shared,
     listener: TcpListener,
+    engine: Arc<dyn Engine>,
+    data: PathBuf,
     /// Its address.
     pub address: std::net::SocketAddr,
+}
+
+/// Makes an evidence pack of an exchange and its data directory, as one archive.
+pub type Pack = fn(&dyn Engine, &Path) -> Result<Vec<u8>, String>;
+
+impl Ready {
+    /// Lets the pages of the demonstration give evidence packs away.
+    #[must_use]
+    pub fn packing(mut self, pack: Pack) -> Self {
+        let (engine, data) = (self.engine.clone(), self.data.clone());
+        self.service = self.service.evidence(Packs::new(Box::new(move || pack(&*engine, &data))));
+        self
+    }
 }
 
 impl std::fmt::Debug for Ready {
@@ -73,9 +88,7 @@ pub async fn prepare_checked(
         "ready"
     );
     let board = conform::board(config.providers, &data)?;
-    let packed = data.clone();
-    let packs = Packs::new(Box::new(move || evidence::archive(&*engine, &packed)));
-    let mut service = Service::new(state.clone()).evidence(packs);
+    let mut service = Service::new(state.clone());
     for settings in config.mllp_listeners {
         let listener =
             TcpListener::bind(&settings.listen).await.map_err(|e| format!("{}: {e}", settings.listen))?;
@@ -94,7 +107,7 @@ pub async fn prepare_checked(
         tracing::info!(address = settings.listen, sender = settings.sender, "SCAIP listener");
         service = service.task(move |state, stop| scaip::serve(state, stop, listener, settings, wrap));
     }
-    Ok(Ready { service: service.onboarding(board), state, listener, address })
+    Ok(Ready { service: service.onboarding(board), state, listener, engine, data, address })
 }
 
 /// Whether no other process has the data: an error where one has.

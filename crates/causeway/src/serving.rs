@@ -178,6 +178,7 @@ pub fn run(args: &ServeArgs, adapters: Adapters) -> Result<u8, String> {
             wrong => Err(format!("the configuration can't be served:\n{}", given.words(&wrong))),
         };
         let ready = serve::prepare_checked(given.config.clone(), all, &findings).await?;
+        let ready = ready.packing(crate::evidence::archive);
         ready.state.isolate_with(suspects);
         print(&format!("listening on http://{}\n", ready.address));
         for warning in &ready.state.config.warnings {

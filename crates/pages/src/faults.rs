@@ -19,8 +19,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::limits::{FAULT_MESSAGES_LISTED, PAGE_MESSAGE_BYTES_MAX};
-use super::messages::short;
-use super::words::organisation;
+use super::words::{organisation, short};
 use super::{Frame, render};
 
 /// A way to go wrong.

@@ -15,7 +15,7 @@ use causeway_host::problem::Answer;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::words::{self, Moment, organisation};
+use super::words::{self, Moment, organisation, short};
 use super::{Frame, render};
 
 struct Row {
@@ -100,12 +100,6 @@ impl Day {
         date.map(|date| Some(date.to_string()))
             .ok_or_else(|| format!("{} must be a real date, like 28 11 2026", self.words))
     }
-}
-
-/// The end of an id, enough to tell messages of one page apart.
-pub(super) fn short(id: &str) -> String {
-    let tail: Vec<char> = id.chars().rev().take(8).collect();
-    tail.into_iter().rev().collect()
 }
 
 /// The page of a list.

@@ -14,8 +14,7 @@ use causeway_host::problem::{Answer, Problem};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::messages::short;
-use super::words::{self, Moment};
+use super::words::{self, Moment, short};
 use super::{Frame, render, wants_html};
 
 struct OverdueRow {

@@ -3,6 +3,12 @@
 pub use causeway_broker::words::{Moment, count, date, identifier_system, nhs_number, organisation, size};
 use causeway_exchange::State;
 
+/// The end of an id, enough to tell messages of one page apart.
+pub fn short(id: &str) -> String {
+    let tail: Vec<char> = id.chars().rev().take(8).collect();
+    tail.into_iter().rev().collect()
+}
+
 /// A state in one or two words.
 pub fn state_word(state: State) -> &'static str {
     match state {

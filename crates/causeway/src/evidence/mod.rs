@@ -105,6 +105,7 @@ pub fn run(
                         json: false,
                         data: Some(data.clone()),
                         listen: Some("127.0.0.1:0".to_owned()),
+                        pack: None,
                     };
                     crate::process::start_process(false);
                     runtime()?.block_on(demo::run(options))?;
