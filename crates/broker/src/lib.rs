@@ -20,6 +20,7 @@ pub mod rules;
 pub mod settings;
 pub mod state;
 pub mod subscription;
+mod unwritten;
 pub mod view;
 pub mod words;
 

@@ -24,6 +24,7 @@ use crate::evidence::Evidence;
 use crate::handed::Handed;
 use crate::person;
 use crate::settings::Settings;
+use crate::unwritten::Unwritten;
 
 /// The adapters, as the binary lists them.
 pub type Adapters = &'static [&'static dyn Adapter];
@@ -56,6 +57,8 @@ pub struct AppState {
     pub room: Weighed,
     /// What was translated and is on its way to the record.
     pub(crate) handed: Handed,
+    /// Work whose end could not be written down.
+    pub(crate) unwritten: Unwritten,
     /// What doors translate for their answers.
     pub answers: Answers,
     /// What is known of damage to the data.
@@ -143,6 +146,7 @@ impl AppState {
             counters,
             room,
             handed: Handed::default(),
+            unwritten: Unwritten::default(),
             answers: Answers::default(),
             evidence,
             ending: Mutex::default(),

@@ -28,12 +28,12 @@ pub(crate) async fn take_in(
     reason: &str,
 ) -> Result<usize, EngineError> {
     let now = state.clock.now();
-    for message in wanted {
-        let id = MessageId::new(&message.id)?;
+    let order = |message: &&Recorded| {
         let destination = if message.in_pieces { RECORD_PIECES } else { pipeline::RECORD };
-        let work = vec![NewWork::new(WorkKind::Record, destination)];
-        state.engine.replay(&id, work, actor, reason, now)?;
-    }
+        Ok((MessageId::new(&message.id)?, vec![NewWork::new(WorkKind::Record, destination)]))
+    };
+    let orders = wanted.iter().map(order).collect::<Result<_, EngineError>>()?;
+    state.engine.replay_all(orders, actor, reason, now)?;
     let stop = CancellationToken::new();
     let workers = pipeline::start_record(state, &stop);
     let count = |wanted: Option<WorkState>| {
@@ -60,11 +60,16 @@ pub(crate) async fn take_in(
 /// the exchange says is in it. How many messages that were.
 ///
 /// # Errors
-/// A sentence that says what could not be done.
+/// A sentence that says what could not be done; also where the record still tells what was erased.
 pub(crate) async fn catch_up(state: &Shared, record: &Record) -> Result<usize, String> {
     let told = record.messages().map_err(|e| format!("{RECORD}: {e}"))?;
     let told: BTreeSet<&str> = told.iter().map(|one| one.message.as_str()).collect();
     let recorded = state.engine.recorded().map_err(|e| e.to_string())?;
+    if recorded.iter().any(|m| m.erased && told.contains(m.id.as_str())) {
+        return Err(format!(
+            "{RECORD} still tells what was erased from the exchange: causeway rebuild-record makes it anew"
+        ));
+    }
     let lacking = recorded.iter().filter(|m| m.present && !m.pending && !told.contains(m.id.as_str()));
     let lacking: Vec<&Recorded> = lacking.collect();
     let gone = recorded.iter().filter(|m| !m.present && !m.erased && !told.contains(m.id.as_str())).count();

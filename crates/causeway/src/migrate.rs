@@ -10,9 +10,10 @@ use causeway_store::Outgoing;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use crate::keep::{embedded, said};
+use crate::keep::exchange::{configured, embedded, postgres_options};
+use crate::keep::said;
 use crate::process::print;
-use crate::{retention, serve};
+use crate::serve;
 
 /// Arguments of `migrate`.
 #[derive(Args, Debug)]
@@ -52,13 +53,13 @@ pub fn run(args: &MigrateArgs) -> Result<u8, String> {
     let data = &args.data;
     let Target::Postgres = args.to;
     let exchange = embedded(data)?;
-    let config: Config = retention::config(Some(&args.config))?;
+    let config: Config = configured(data, Some(&args.config))?;
     let settings = config.postgres.as_ref();
     let settings = settings.ok_or_else(|| format!("{} has no [postgres]", args.config.display()))?;
     // Brings data of an earlier version up to date, and says so where another process has them.
     serve::lock(data)?;
     let from = Outgoing::open(&exchange).map_err(|e| said(data, &e))?;
-    let options = serve::postgres_options(settings)?;
+    let options = postgres_options(settings)?;
     let mut progress = Progress { shown: std::io::stderr().is_terminal(), begun: false };
     let failed =
         |e: &dyn std::fmt::Display| format!("PostgreSQL ({}): {e}", settings.connection_file.display());

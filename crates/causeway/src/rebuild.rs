@@ -7,11 +7,11 @@ use causeway_broker::evidence;
 use causeway_exchange::{NewAudit, Recorded};
 use causeway_service::config::Config;
 use causeway_service::state::Adapters;
-use causeway_store::Reader;
 use clap::Args;
 
 use crate::catch_up::{settle, take_in};
-use crate::keep::{RECORD, embedded, files_of, remove, said};
+use crate::keep::exchange::{Exchange, configured};
+use crate::keep::{RECORD, files_of, remove, said};
 use crate::process::{EXIT_REFUSED, print};
 use crate::serve;
 
@@ -53,17 +53,11 @@ pub fn run(
     runtime: fn() -> Result<tokio::runtime::Runtime, String>,
 ) -> Result<u8, String> {
     let data = &args.data;
-    let exchange = embedded(data)?;
-    let mut config = match &args.config {
-        None => Config::default(),
-        Some(path) => {
-            let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-            Config::parse(&text).map_err(|e| format!("{}: {e}", path.display()))?
-        }
-    };
+    let mut config = configured(data, args.config.as_deref())?;
     config.data_directory.clone_from(data);
+    let exchange = Exchange::of(data, &config)?;
     let recorded =
-        Reader::open(&exchange).and_then(|reader| reader.recorded()).map_err(|e| said(data, &e))?;
+        exchange.read().and_then(|reader| reader.recorded()).map_err(|e| exchange.failed(data, &e))?;
     if args.go_on {
         return make(config, adapters, runtime, Old::GoOn);
     }
@@ -103,18 +97,18 @@ pub(crate) fn make(
     old: Old,
 ) -> Result<u8, String> {
     let data = &config.data_directory.clone();
-    let exchange = embedded(data)?;
+    let exchange = Exchange::of(data, &config)?;
     let recorded =
-        Reader::open(&exchange).and_then(|reader| reader.recorded()).map_err(|e| said(data, &e))?;
+        exchange.read().and_then(|reader| reader.recorded()).map_err(|e| exchange.failed(data, &e))?;
     let gone = recorded.iter().filter(|m| !m.present).count();
     if old != Old::GoOn {
         // Held by another process, the exchange must not lose its record from under it.
-        serve::lock(data)?;
+        exchange.idle().map_err(|e| exchange.failed(data, &e))?;
         set_aside(data, old)?;
     }
     let runtime = runtime()?;
     let (done, parked, (decided, undecided)) = runtime.block_on(async {
-        let (state, record, _) = serve::open_both(config, adapters)?;
+        let serve::Opened { state, record, .. } = serve::open_both(config, adapters)?;
         let wanted: Vec<&Recorded> = match old {
             Old::GoOn => Vec::new(),
             Old::Keep | Old::Delete => recorded.iter().collect(),

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use causeway_broker::retain;
-use causeway_exchange::{Configuration as _, EngineError, HOLD, HOLD_ALL, MessageId, Operation as _};
-use causeway_service::config::{Config, Retention};
+use causeway_exchange::{EngineError, HOLD, HOLD_ALL, MessageId};
+use causeway_service::config::Retention;
 use causeway_service::state::Adapters;
-use causeway_store::{Options, Reader, Store};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::keep::{EXCHANGE, RECORD, embedded, said};
+use crate::keep::exchange::{Exchange, configured};
+use crate::keep::{RECORD, said};
 use crate::process::print;
 use crate::{rebuild, serve};
 
@@ -25,7 +25,8 @@ const LISTED: usize = 20;
 #[derive(Args, Debug)]
 #[command(
     after_help = "Without --apply this only says what would be deleted. A running exchange deletes by itself, by the table retention \
-of its configuration; --apply is for one that does not run.\n\n\
+of its configuration; --apply is for one that does not run. With messages in PostgreSQL a hold may be put on and off beside a \
+running exchange.\n\n\
 messages_days: a message's content and translation are deleted; its facts, timeline and audit entries stay, and the record keeps \
 what it told.\n\
 record_days: the record of a person of whom no message told anything for so long is deleted, with all its versions.\n\
@@ -71,7 +72,8 @@ pub struct RetentionArgs {
 #[command(
     after_help = "For what was sent by mistake. The message, its copies in mailboxes and its replies lose content, translation, \
 numbers and names; a tombstone stays, with the reason on its timeline and in the audit trail. What receivers have fetched is \
-with them. The record is then made anew without it, as rebuild-record does; the old file is deleted, not kept. The exchange must \
+with them. With messages in PostgreSQL the old rows leave the server's files when it vacuums, and every other broker makes its \
+record anew (rebuild-record) before it serves again. The record is then made anew without it, as rebuild-record does; the old file is deleted, not kept. The exchange must \
 not be running.\n\nExit: 0 erased, 1 erased but the record is not whole, 2 not erased."
 )]
 pub struct EraseArgs {
@@ -93,21 +95,6 @@ pub struct EraseArgs {
     without_them: bool,
 }
 
-/// A configuration of a file; without one the defaults.
-pub(crate) fn config(path: Option<&Path>) -> Result<Config, String> {
-    match path {
-        None => Ok(Config::default()),
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-            Config::parse(&text).map_err(|e| format!("{}: {e}", path.display()))
-        }
-    }
-}
-
-fn open(data: &Path) -> Result<Store, String> {
-    Store::open(Options::new(data.join(EXCHANGE))).map_err(|e| said(data, &e))
-}
-
 /// Runs `retention`.
 ///
 /// # Errors
@@ -118,15 +105,16 @@ pub fn run(
     runtime: fn() -> Result<tokio::runtime::Runtime, String>,
 ) -> Result<u8, String> {
     let data = &args.data;
-    let exchange = embedded(data)?;
+    let config = configured(data, args.config.as_deref())?;
+    let exchange = Exchange::of(data, &config)?;
     let now = Timestamp::now();
     let reason = args.reason.as_deref().unwrap_or_default();
     if let Some(key) = args.hold.as_ref().or(args.release.as_ref()) {
         let document =
             args.hold.as_ref().map(|_| json!({"reason": reason, "since": now.to_string()}).to_string());
-        return hold(data, key, document.as_deref(), now);
+        return hold(data, &exchange, key, document.as_deref(), now);
     }
-    let mut config = config(args.config.as_deref())?;
+    let mut config = config;
     config.data_directory.clone_from(data);
     let policy = &mut config.retention;
     policy.messages_days = args.messages_days.unwrap_or(policy.messages_days);
@@ -142,17 +130,19 @@ pub fn run(
         return Ok(0);
     }
     let policy = policy.clone();
-    let store = open(data)?;
+    let failed = |e: EngineError| exchange.failed(data, &e);
+    exchange.idle().map_err(failed)?;
+    let engine = exchange.write().map_err(failed)?;
     let mut deleted = 0;
     loop {
-        match store.purge(keep, now).map_err(|e| said(data, &e))? {
+        match engine.purge(keep, now).map_err(failed)? {
             0 => break,
             count => deleted += count,
         }
     }
-    drop(store);
+    drop(engine);
     let ended = runtime()?.block_on(async {
-        let (state, ..) = serve::open_both(config, adapters)?;
+        let state = serve::open(config, adapters)?;
         state.blocking(move |state| retain::end(state, &policy, now)).await.map_err(|e| e.text)
     })?;
     print(&format!(
@@ -165,15 +155,16 @@ pub fn run(
 /// Says what is due.
 fn say_due(
     data: &Path,
-    exchange: &Path,
+    exchange: &Exchange,
     policy: &Retention,
     keep: SignedDuration,
     now: Timestamp,
 ) -> Result<(), String> {
     let before = now.checked_sub(keep).map_err(|_| "so many days are before time began".to_owned())?;
-    let reader = Reader::open(exchange).map_err(|e| said(data, &e))?;
-    let due = reader.due(before).map_err(|e| said(data, &e))?;
-    let holds = reader.holds().map_err(|e| said(data, &e))?;
+    let failed = |e: EngineError| exchange.failed(data, &e);
+    let reader = exchange.read().map_err(failed)?;
+    let due = reader.due(before).map_err(failed)?;
+    let holds = reader.holds().map_err(failed)?;
     print(&format!(
         "content of messages is kept {} days: {} are due (received before {before}); {} are on hold, {} are waited for\n",
         policy.messages_days,
@@ -208,7 +199,7 @@ fn say_due(
     match Retention::before(policy.audit_days, now).filter(|_| policy.audit_days > 0) {
         None => print("the audit trail is kept for ever (retention.audit_days)\n"),
         Some(before) => {
-            let (count, held) = reader.audit_due(before).map_err(|e| said(data, &e))?;
+            let (count, held) = reader.audit_due(before).map_err(failed)?;
             let held = if held { "; a hold keeps them all" } else { "" };
             let days = policy.audit_days;
             print(&format!(
@@ -233,17 +224,20 @@ fn say_some(all: impl ExactSizeIterator<Item = String>) {
     }
 }
 
-fn hold(data: &Path, key: &str, document: Option<&str>, now: Timestamp) -> Result<u8, String> {
-    use causeway_exchange::Facts as _;
-    let store = open(data)?;
+fn hold(
+    data: &Path,
+    exchange: &Exchange,
+    key: &str,
+    document: Option<&str>,
+    now: Timestamp,
+) -> Result<u8, String> {
+    let failed = |e: EngineError| exchange.failed(data, &e);
+    let engine = exchange.write().map_err(failed)?;
     if key != HOLD_ALL {
         let id = MessageId::new(key).map_err(|e| e.to_string())?;
-        store
-            .message(&id)
-            .and_then(|m| m.ok_or(EngineError::NotFound("message")))
-            .map_err(|e| said(data, &e))?;
+        engine.message(&id).and_then(|m| m.ok_or(EngineError::NotFound("message"))).map_err(failed)?;
     }
-    store.put_config(HOLD, key, document, None, ACTOR, now).map_err(|e| said(data, &e))?;
+    engine.put_config(HOLD, key, document, None, ACTOR, now).map_err(failed)?;
     print(if document.is_some() { "the hold is on\n" } else { "the hold is off\n" });
     Ok(0)
 }
@@ -258,22 +252,20 @@ pub fn erase(
     runtime: fn() -> Result<tokio::runtime::Runtime, String>,
 ) -> Result<u8, String> {
     let data = &args.data;
-    let exchange = embedded(data)?;
     if args.reason.trim().is_empty() {
         return Err("--reason is empty".to_owned());
     }
-    let mut config = config(args.config.as_deref())?;
+    let mut config = configured(data, args.config.as_deref())?;
     config.data_directory.clone_from(data);
+    let exchange = Exchange::of(data, &config)?;
     let id = MessageId::new(&args.message).map_err(|e| e.to_string())?;
-    let recorded =
-        Reader::open(&exchange).and_then(|reader| reader.recorded()).map_err(|e| said(data, &e))?;
+    let failed = |e: EngineError| exchange.failed(data, &e);
+    let recorded = exchange.read().and_then(|reader| reader.recorded()).map_err(failed)?;
     let in_record = recorded.iter().any(|m| m.id == args.message);
     if in_record {
         rebuild::may_lose(&recorded, args.without_them)?;
     }
-    let store = open(data)?;
-    let erased = store.erase(&id, ACTOR, &args.reason, Timestamp::now()).map_err(|e| said(data, &e))?;
-    drop(store);
+    let erased = exchange.erase(&id, ACTOR, &args.reason, Timestamp::now()).map_err(failed)?;
     print(&format!("erased: {}\n", erased.join(", ")));
     let in_record = in_record || recorded.iter().any(|m| erased.contains(&m.id));
     if in_record { rebuild::make(config, adapters, runtime, rebuild::Old::Delete) } else { Ok(0) }

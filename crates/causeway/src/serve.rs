@@ -4,6 +4,8 @@ use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use causeway_exchange::Engine;
 use causeway_postgres::Postgres;
@@ -29,6 +31,7 @@ pub struct Ready {
     data: PathBuf,
     /// Its address.
     pub address: std::net::SocketAddr,
+    superseded: Option<Arc<AtomicBool>>,
 }
 
 /// Makes an evidence pack of an exchange and its data directory, as one archive.
@@ -68,7 +71,7 @@ pub async fn prepare_checked(
     check: &dyn Fn(&[String]) -> Result<(), String>,
 ) -> Result<Ready, String> {
     let data = config.data_directory.clone();
-    let (state, record, engine) = open_both(config.clone(), adapters)?;
+    let Opened { state, record, superseded, engine } = open_both(config.clone(), adapters)?;
     if config.postgres.is_some() {
         // Nobody is answered before the record has what another broker took in.
         catch_up::catch_up(&state, &record).await?;
@@ -107,7 +110,7 @@ pub async fn prepare_checked(
         tracing::info!(address = settings.listen, sender = settings.sender, "SCAIP listener");
         service = service.task(move |state, stop| scaip::serve(state, stop, listener, settings, wrap));
     }
-    Ok(Ready { service: service.onboarding(board), state, listener, engine, data, address })
+    Ok(Ready { service: service.onboarding(board), state, listener, engine, data, address, superseded })
 }
 
 /// Whether no other process has the data: an error where one has.
@@ -125,11 +128,20 @@ pub fn lock(data: &Path) -> Result<(), String> {
 /// # Errors
 /// A sentence that says what could not be done.
 pub fn open(config: Config, adapters: Adapters) -> Result<Shared, String> {
-    open_both(config, adapters).map(|(state, ..)| state)
+    open_both(config, adapters).map(|opened| opened.state)
 }
 
-/// What a service stands on: its state, the record and the engine of the exchange.
-pub(crate) type Opened = (Shared, Arc<Record>, Arc<dyn Engine>);
+/// What was opened.
+pub(crate) struct Opened {
+    /// The state of the service.
+    pub(crate) state: Shared,
+    /// Its record.
+    pub(crate) record: Arc<Record>,
+    /// The engine of the exchange.
+    pub(crate) engine: Arc<dyn Engine>,
+    /// On PostgreSQL: whether another broker has taken the database over.
+    superseded: Option<Arc<AtomicBool>>,
+}
 
 /// The same, with the record and the engine.
 pub(crate) fn open_both(config: Config, adapters: Adapters) -> Result<Opened, String> {
@@ -143,40 +155,33 @@ pub(crate) fn open_both(config: Config, adapters: Adapters) -> Result<Opened, St
         }
         Some(_) => None,
     };
+    let exchange = match &config.postgres {
+        None => keep::exchange::Exchange::Embedded(data.join(keep::EXCHANGE)),
+        Some(_) => keep::exchange::Exchange::of(&data, &config)?,
+    };
+    let mut superseded = None;
     let engine: Arc<dyn Engine> = match (&store, &config.postgres) {
         (Some(store), _) => store.clone(),
-        (None, Some(settings)) => Arc::new(on_postgres(settings)?),
+        (None, Some(settings)) => {
+            let engine = on_postgres(settings)?;
+            superseded = Some(engine.superseded());
+            Arc::new(engine)
+        }
         (None, None) => return Err(said(&data, &"no engine")),
     };
     let record = Arc::new(Record::open(data.join(keep::RECORD)).map_err(|e| said(&data, &e))?);
     let state =
         AppState::new(config, engine.clone(), record.clone(), adapters).map_err(|e| said(&data, &e))?;
     state.evidence.found(keep::verify::at_open(store.as_deref(), &record));
-    state.evidence.examine_with(keep::verify::examiner(&data, store, record.clone()));
-    Ok((state, record, engine))
+    state.evidence.examine_with(keep::verify::examiner(&data, exchange, store, record.clone()));
+    Ok(Opened { state, record, superseded, engine })
 }
 
 /// The engine on PostgreSQL. The record lies in this broker's data directory, so one broker at a time has the database:
 /// another one ends with that sentence, for its supervisor to start it again.
 fn on_postgres(settings: &config::Postgres) -> Result<Postgres, String> {
-    let options = causeway_postgres::Options { alone: true, ..postgres_options(settings)? };
+    let options = causeway_postgres::Options { alone: true, ..keep::exchange::postgres_options(settings)? };
     Postgres::open(options).map_err(|e| format!("PostgreSQL ({}): {e}", settings.connection_file.display()))
-}
-
-/// How to open the database of a configuration.
-///
-/// # Errors
-/// A sentence that says why the file with the connection can't be read.
-pub fn postgres_options(settings: &config::Postgres) -> Result<causeway_postgres::Options, String> {
-    let file = &settings.connection_file;
-    let connection = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
-    Ok(causeway_postgres::Options {
-        authorities: settings.authorities.clone(),
-        require_standby: settings.require_standby,
-        bytes_max: settings.bytes_max,
-        reserve: settings.reserve_bytes,
-        ..causeway_postgres::Options::new(connection.trim())
-    })
 }
 
 fn said(data: &Path, error: &dyn std::fmt::Display) -> String {
@@ -184,12 +189,39 @@ fn said(data: &Path, error: &dyn std::fmt::Display) -> String {
 }
 
 impl Ready {
-    /// Serves until `shutdown` is ready, then drains.
+    /// Serves until `shutdown` is ready, then drains. Ends too where another broker has taken the database over: its record
+    /// has what this one's lacks.
     ///
     /// # Errors
-    /// Where the listener fails.
+    /// Where the listener fails, and where another broker has taken over.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-        self.service.serve(self.listener, shutdown).await
+        let Some(superseded) = self.superseded else {
+            return self.service.serve(self.listener, shutdown).await;
+        };
+        let seen = Arc::clone(&superseded);
+        let end = async move {
+            tokio::select! {
+                () = shutdown => {}
+                () = set(&seen) => tracing::error!("another broker has taken over the database; this one ends"),
+            }
+        };
+        self.service.serve(self.listener, end).await?;
+        if superseded.load(Ordering::SeqCst) {
+            return Err(io::Error::other(
+                "another broker has taken over the database: to be started again, as one that waits its turn",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Pause between two looks at whether another broker has taken over.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Ready once a flag is set.
+async fn set(flag: &AtomicBool) {
+    while !flag.load(Ordering::SeqCst) {
+        tokio::time::sleep(LOOK).await;
     }
 }
 

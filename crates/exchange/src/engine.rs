@@ -19,6 +19,7 @@ use crate::message::{
 };
 use crate::work::{AckKind, Expectation, Lease, NewWork, WorkId, WorkItem, WorkKind, WorkQuery};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -273,6 +274,20 @@ pub trait Queue: Send + Sync {
         reason: &str,
         now: Timestamp,
     ) -> Result<()>;
+
+    /// The same for many messages, in order; flushes may be shared. Stops at the first that is refused.
+    ///
+    /// # Errors
+    /// As [`Queue::replay`]; those before it are ordered.
+    fn replay_all(
+        &self,
+        messages: Vec<(MessageId, Vec<NewWork>)>,
+        actor: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<()> {
+        messages.into_iter().try_for_each(|(id, work)| self.replay(&id, work, actor, reason, now))
+    }
 }
 
 /// Acknowledgements that are waited for.
@@ -417,6 +432,47 @@ pub struct Recorded {
     pub present: bool,
     /// Whether it was erased.
     pub erased: bool,
+}
+
+/// What retention would do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Due {
+    /// Messages whose content would be deleted, oldest first: id and time of reception in microseconds since 1970.
+    pub messages: Vec<(String, i64)>,
+    /// Messages that a hold keeps.
+    pub held: u64,
+    /// Messages that something waits for.
+    pub waiting: u64,
+}
+
+/// An exchange's data, read beside the process that may write them.
+pub trait Reading: Send {
+    /// Messages that were taken into the record, in the order in which they were first taken in.
+    fn recorded(&self) -> Result<Vec<Recorded>>;
+
+    /// The ids of all messages.
+    fn ids(&self) -> Result<BTreeSet<String>>;
+
+    /// The outputs of a message's translation that is not in pieces, in order.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] where a content does not have its digest.
+    fn outputs(&self, id: &str) -> Result<Vec<Vec<u8>>>;
+
+    /// Number of entries of the audit trail, and the hash of the last in hexadecimal.
+    fn audit_head(&self) -> Result<(u64, String)>;
+
+    /// A digest over all that the exchange holds, hexadecimal: the same for two copies of the same data.
+    fn digest(&self) -> Result<String>;
+
+    /// Messages received before a time whose content is still there: what retention would do about them.
+    fn due(&self, before: Timestamp) -> Result<Due>;
+
+    /// How many entries of the audit trail were written before a time, and whether a hold keeps them.
+    fn audit_due(&self, before: Timestamp) -> Result<(u64, bool)>;
+
+    /// The holds: key and document.
+    fn holds(&self) -> Result<Vec<(String, String)>>;
 }
 
 /// What an engine does to keep data.

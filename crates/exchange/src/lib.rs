@@ -30,7 +30,9 @@ pub use engine::{
     Accepting, Audit, Configuration, Contents, Desk, Engine, Facts, Inbox, Operation, Queue, Unfinished,
     Watch,
 };
-pub use engine::{BackupReport, Done, Durability, MailboxGauge, Metrics, QueueGauge, Recorded, VerifyReport};
+pub use engine::{
+    BackupReport, Done, Due, Durability, MailboxGauge, Metrics, QueueGauge, Reading, Recorded, VerifyReport,
+};
 pub use engine::{HOLD, HOLD_ALL};
 pub use error::EngineError;
 pub use message::{

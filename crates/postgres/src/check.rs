@@ -132,8 +132,12 @@ struct Manifest {
 
 const MANIFEST: &str = "manifest.json";
 
-/// Copies a consistent state of everything into an empty directory, flushes and checks it.
-pub(crate) fn backup(conn: &mut Conn, directory: &Path) -> Result<BackupReport> {
+/// Copies a consistent state of everything into an empty directory, flushes and checks it. `also` reads more of that state.
+pub(crate) fn backup<T>(
+    conn: &mut Conn,
+    directory: &Path,
+    also: impl FnOnce(&mut Conn) -> Result<T>,
+) -> Result<(BackupReport, T)> {
     fs::create_dir_all(directory).map_err(|e| io(&e))?;
     if fs::read_dir(directory).map_err(|e| io(&e))?.next().is_some() {
         return Err(EngineError::Invalid("backup directory is not empty"));
@@ -163,7 +167,8 @@ pub(crate) fn backup(conn: &mut Conn, directory: &Path) -> Result<BackupReport> 
         File::open(directory).and_then(|d| d.sync_all()).map_err(|e| io(&e))?;
         let verified = verify(conn)?;
         let files = one(conn, "SELECT count(*) FROM content_head")?;
-        Ok(BackupReport { messages: verified.messages, files, bytes, verified })
+        let more = also(conn)?;
+        Ok((BackupReport { messages: verified.messages, files, bytes, verified }, more))
     })
 }
 
@@ -171,9 +176,8 @@ pub(crate) fn backup(conn: &mut Conn, directory: &Path) -> Result<BackupReport> 
 pub(crate) fn restore(conn: &mut Conn, directory: &Path) -> Result<()> {
     let text = fs::read(directory.join(MANIFEST)).map_err(|e| io(&e))?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|_| EngineError::Corrupt("manifest"))?;
-    if manifest.schema != schema::VERSION {
-        return Err(EngineError::NewerSchema { found: manifest.schema, known: schema::VERSION });
-    }
+    // A backup of an earlier version goes into tables of that version, which are then brought up to date.
+    schema::migrate_to(conn, manifest.schema)?;
     if one(conn, "SELECT audit_seq + message_seq FROM meta")? != 0 {
         return Err(EngineError::Invalid("the database to restore into is not empty"));
     }
@@ -198,7 +202,8 @@ pub(crate) fn restore(conn: &mut Conn, directory: &Path) -> Result<()> {
             }
         }
         conn.batch("SELECT setval('content_id', coalesce((SELECT max(id) FROM content_head), 0) + 1)")
-    })
+    })?;
+    schema::migrate(conn)
 }
 
 /// Counters and gauges.

@@ -24,6 +24,24 @@ pub(crate) use p;
 /// Held by a writer that is to be alone. Any number that nothing else in the database uses.
 const WRITER_LOCK: i64 = 0x6361_7573_7772;
 
+/// What a writer is told that is to be alone and is not.
+pub(crate) fn taken() -> EngineError {
+    EngineError::Storage("another broker writes to this database".to_owned())
+}
+
+/// Has the server find out as soon that this side is gone as this side finds out of the server: until then its session
+/// holds the lock of the one writer.
+fn missed() -> String {
+    format!(
+        "SET tcp_keepalives_idle = {}; SET tcp_keepalives_interval = {}; SET tcp_keepalives_count = {};
+         SET tcp_user_timeout = {}",
+        limits::SILENCE.as_secs(),
+        limits::SILENCE_ASKED.as_secs(),
+        limits::SILENCE_RETRIES,
+        limits::UNANSWERED.as_millis()
+    )
+}
+
 /// How to reach the database.
 #[derive(Clone)]
 pub(crate) struct Reach {
@@ -79,6 +97,7 @@ impl Conn {
             .batch_execute(
                 "SET synchronous_commit = on; SET client_min_messages = warning; SET lock_timeout = 0",
             )
+            .and_then(|()| client.batch_execute(&missed()))
             .map_err(|e| db(&e))?;
         Ok(Self { client: Some(client), prepared: HashMap::new(), warned, changes: 0 })
     }
@@ -87,14 +106,16 @@ impl Conn {
     /// connection ends, however it ends.
     pub(crate) fn open_to_write(reach: &Reach, alone: bool) -> Result<Self> {
         let mut conn = Self::open(reach)?;
-        if alone {
-            let held =
-                conn.first("SELECT pg_try_advisory_lock($1)", p![WRITER_LOCK], |r| get::<bool>(r, 0))?;
-            if held != Some(true) {
-                return Err(EngineError::Storage("another broker writes to this database".to_owned()));
-            }
+        if alone && !conn.lock()? {
+            return Err(taken());
         }
         Ok(conn)
+    }
+
+    /// Takes the lock of the one writer; `false` where another session has it.
+    pub(crate) fn lock(&mut self) -> Result<bool> {
+        let held = self.first("SELECT pg_try_advisory_lock($1)", p![WRITER_LOCK], |r| get::<bool>(r, 0))?;
+        Ok(held == Some(true))
     }
 
     fn statement(&mut self, sql: &str) -> Result<Statement> {

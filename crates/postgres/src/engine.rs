@@ -296,6 +296,30 @@ impl Queue for Postgres {
         let (id, actor, reason) = (id.clone(), actor.to_owned(), reason.to_owned());
         self.writer.call(now, move |tx| tx.replay(&id, work, &actor, &reason))
     }
+
+    fn replay_all(
+        &self,
+        messages: Vec<(MessageId, Vec<NewWork>)>,
+        actor: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<()> {
+        let one = |(id, work): (MessageId, Vec<NewWork>)| {
+            let (actor, reason) = (actor.to_owned(), reason.to_owned());
+            self.writer.begin(now, move |tx| tx.replay(&id, work, &actor, &reason))
+        };
+        let mut waits = std::collections::VecDeque::new();
+        for message in messages {
+            waits.push_back(one(message));
+            // What is refused is found before much more is ordered.
+            if waits.len() >= crate::limits::BATCH_REQUESTS
+                && let Some(first) = waits.pop_front()
+            {
+                writer::answer(first)?;
+            }
+        }
+        waits.into_iter().try_for_each(writer::answer)
+    }
 }
 
 impl Watch for Postgres {
@@ -431,7 +455,7 @@ impl Operation for Postgres {
     }
 
     fn backup(&self, directory: &Path) -> Result<BackupReport> {
-        self.shared.read(|conn| check::backup(conn, directory))
+        self.shared.read(|conn| check::backup(conn, directory, |_| Ok(())).map(|(report, ())| report))
     }
 
     fn verify(&self) -> Result<VerifyReport> {

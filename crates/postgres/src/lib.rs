@@ -5,10 +5,12 @@ mod check;
 mod conn;
 mod content;
 mod engine;
+mod erase;
 mod fault;
 pub mod limits;
 mod queue;
 mod read;
+mod reader;
 mod rows;
 mod schema;
 mod shared;
@@ -18,6 +20,7 @@ mod tls;
 mod upload;
 mod writer;
 
+pub use crate::reader::{Copied, Reader};
 pub use crate::take_over::{Taken, take_over};
 
 use crate::conn::{Conn, Reach};
@@ -30,6 +33,7 @@ use postgres::config::{Host, SslMode};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// How to open the engine.
 #[derive(Clone, Debug)]
@@ -72,7 +76,7 @@ impl Options {
         }
         config.target_session_attrs(postgres::config::TargetSessionAttrs::ReadWrite);
         if config.get_connect_timeout().is_none() {
-            config.connect_timeout(limits::CONNECT_WAIT);
+            config.connect_timeout(limits::HOST_WAIT);
         }
         // A leader that was cut off says nothing any more, not even that it is gone: the kernel finds out and ends the
         // connection, in place of after two hours.
@@ -117,17 +121,33 @@ impl Postgres {
         let mut conn = Conn::open_to_write(&reach, options.alone)?;
         schema::migrate(&mut conn)?;
         take_over::settled(&mut conn)?;
+        let mut reign = None;
+        let mut token = 0;
         if options.alone {
             // Whoever held a lease is gone, for the lock of its session is free: its work need not wait for the lease to
-            // run out. Each counts as lost, so that work which kills its process is parked in the end.
-            conn.run("UPDATE work SET lease_until = 0 WHERE state = 'leased'", conn::p![])?;
+            // run out. Each counts as lost, so that work which kills its process is parked in the end. One that is not
+            // gone but was cut off for a while finds another reign here and writes nothing any more.
+            let begun = "UPDATE meta SET reign = reign + 1 RETURNING reign, token";
+            let found = conn.transaction(|conn| {
+                conn.run("UPDATE work SET lease_until = 0 WHERE state = 'leased'", conn::p![])?;
+                conn.first(begun, conn::p![], |r| Ok((conn::get::<i64>(r, 0)?, conn::get::<i64>(r, 1)?)))
+            })?;
+            let (own, last) = found.ok_or(EngineError::Corrupt("meta"))?;
+            (reign, token) = (Some(own), last);
         }
         let abandoned = content::abandoned(&mut conn)?;
         conn.transaction(|conn| content::forget(conn, &abandoned))?;
         let durability = check::durability(&mut conn)?;
-        let shared = Arc::new(Shared::new(options, reach)?);
-        let writer = Writer::start(conn, Arc::clone(&shared))?;
+        let shared = Arc::new(Shared::new(options, reach, reign)?);
+        let writer = Writer::start(conn, Arc::clone(&shared), token)?;
         Ok(Self { writer, shared, durability })
+    }
+
+    /// Whether another broker has taken the database over from this one, which was alone on it and can write no more: the
+    /// process should end. It can't become true before a write has failed for it.
+    #[must_use]
+    pub fn superseded(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.shared.superseded)
     }
 
     /// Puts a backup into an empty database and opens it.
@@ -138,7 +158,6 @@ impl Postgres {
         let reach = options.reach()?;
         conn::apart(|| {
             let mut conn = Conn::open(&reach)?;
-            schema::migrate(&mut conn)?;
             check::restore(&mut conn, backup)
         })?;
         Self::open(options)

@@ -10,9 +10,12 @@ pub const PIECE_BYTES: usize = 1024 * 1024;
 pub const QUEUE_REQUESTS: usize = 4_096;
 /// Most requests of one commit.
 pub const BATCH_REQUESTS: usize = 256;
+/// How long one of the connection string's hosts is tried before the next: a leader that was cut off answers nothing, and
+/// may stand first.
+pub const HOST_WAIT: Duration = Duration::from_secs(3);
 /// Connections that read beside the writer.
 pub const READERS: u32 = 8;
-/// How long a reader is waited for, and a connection.
+/// How long a reader is waited for.
 pub const CONNECT_WAIT: Duration = Duration::from_secs(10);
 /// How long a connection may be silent before the server is asked whether it is there (a commit may wait long for its
 /// standby).

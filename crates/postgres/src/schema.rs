@@ -5,7 +5,7 @@ use crate::fault::Result;
 use causeway_exchange::EngineError;
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1, V2, V3];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -239,7 +239,7 @@ CREATE INDEX message_failed ON message(state, seq) WHERE state = 'error' OR stat
 ";
 
 /// The version of the data; 0 where there is none.
-fn version(conn: &mut Conn) -> Result<u32> {
+pub(crate) fn version(conn: &mut Conn) -> Result<u32> {
     let there = conn.first("SELECT to_regclass('meta') IS NOT NULL", p![], |r| get::<bool>(r, 0))?;
     if there != Some(true) {
         return Ok(0);
@@ -253,15 +253,28 @@ const V3: &str = "
 ALTER TABLE work ADD COLUMN tries BIGINT NOT NULL DEFAULT 0;
 ";
 
+/// Version 4: which of the brokers that were alone on the database, one after the other, is.
+const V4: &str = "
+ALTER TABLE meta ADD COLUMN reign BIGINT NOT NULL DEFAULT 0;
+";
+
 /// Brings the data to [`VERSION`] in one transaction; refuses newer data.
 pub(crate) fn migrate(conn: &mut Conn) -> Result<()> {
+    migrate_to(conn, VERSION)
+}
+
+/// Brings the data to an earlier version, or [`VERSION`]; refuses newer data.
+pub(crate) fn migrate_to(conn: &mut Conn, wanted: u32) -> Result<()> {
     conn.transaction(|conn| {
         conn.run("SELECT pg_advisory_xact_lock($1)", p![MIGRATION_LOCK])?;
         let found = version(conn)?;
-        if found > VERSION {
-            return Err(EngineError::NewerSchema { found, known: VERSION });
+        // The data there, or a backup, is of a program that came after this one.
+        for (found, known) in [(wanted, VERSION), (found, wanted)] {
+            if found > known {
+                return Err(EngineError::NewerSchema { found, known });
+            }
         }
-        for (number, sql) in (1i64..).zip(MIGRATIONS).skip(found as usize) {
+        for (number, sql) in (1i64..).zip(MIGRATIONS).take(wanted as usize).skip(found as usize) {
             conn.batch(sql)?;
             conn.run("UPDATE meta SET schema_version = $1", p![number])?;
         }

@@ -5,9 +5,8 @@ use crate::fault::Result;
 use crate::limits;
 use crate::{Options, conn};
 use causeway_exchange::EngineError;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Counters since open.
@@ -31,17 +30,29 @@ pub(crate) struct Shared {
     pub(crate) stats: Stats,
     /// Bytes that the database may still grow by, and when that was measured.
     size: Mutex<Option<(Instant, u64)>>,
+    /// Number of this engine's reign, where it was opened alone.
+    reign: Option<i64>,
+    /// Set once another engine has begun to reign.
+    pub(crate) superseded: Arc<AtomicBool>,
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options, reach: Reach) -> Result<Self> {
+    pub(crate) fn new(options: Options, reach: Reach, reign: Option<i64>) -> Result<Self> {
         let readers = r2d2::Pool::builder()
             .max_size(limits::READERS)
             .min_idle(Some(1))
             .connection_timeout(limits::CONNECT_WAIT)
             .build(Readers(reach.clone()))
             .map_err(|_| EngineError::Storage("PostgreSQL could not be reached".to_owned()))?;
-        Ok(Self { options, reach, readers, stats: Stats::default(), size: Mutex::new(None) })
+        Ok(Self {
+            options,
+            reach,
+            readers,
+            stats: Stats::default(),
+            size: Mutex::new(None),
+            reign,
+            superseded: Arc::default(),
+        })
     }
 
     /// A connection of the pool.
@@ -52,6 +63,23 @@ impl Shared {
     /// Reads with a connection of the pool.
     pub(crate) fn read<T: Send>(&self, work: impl FnOnce(&mut Conn) -> Result<T> + Send) -> Result<T> {
         conn::apart(|| work(&mut *self.reader()?))
+    }
+
+    /// Refuses to write where this engine was opened alone and another one reigns now: its leases and what it knows of the
+    /// data are void. Once and for all.
+    pub(crate) fn reigns(&self, now: i64) -> Result<()> {
+        if self.reign.is_some_and(|own| own != now) {
+            self.superseded.store(true, Ordering::SeqCst);
+        }
+        self.still_reigns()
+    }
+
+    /// The same by what is known.
+    pub(crate) fn still_reigns(&self) -> Result<()> {
+        if self.superseded.load(Ordering::SeqCst) {
+            return Err(EngineError::Stopped("another broker has taken over the database".to_owned()));
+        }
+        Ok(())
     }
 
     /// Refuses to write where a standby is asked for and the server would acknowledge with one copy: Patroni takes the
@@ -86,14 +114,14 @@ impl Shared {
     pub(crate) fn admit(&self) -> Result<()> {
         let (free, reserve) = (self.free()?, self.options.reserve);
         if free < reserve {
-            self.stats.refused_space.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.stats.refused_space.fetch_add(1, Ordering::Relaxed);
             return Err(EngineError::SpaceLow { free, reserve });
         }
         Ok(())
     }
 
     pub(crate) fn corrupt(&self, what: &'static str) -> EngineError {
-        self.stats.corrupt.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.stats.corrupt.fetch_add(1, Ordering::Relaxed);
         EngineError::Corrupt(what)
     }
 }

@@ -118,7 +118,7 @@ impl Tx<'_> {
     }
 
     /// Deletes a message's content and translation.
-    fn drop_content(&mut self, owner: i64) -> Result<()> {
+    pub(crate) fn drop_content(&mut self, owner: i64) -> Result<()> {
         let apart =
             self.conn.all("SELECT sha256 FROM part WHERE owner=$1 AND bytes IS NULL", p![owner], |r| {
                 digest(r, 0)

@@ -210,6 +210,15 @@ fn compare(conn: &mut Conn, table: &Table, from: &dyn Kept) -> Result<Sum> {
         there.add(&row);
         Ok(())
     })?;
+    let here = sum(conn, table)?;
+    if here != there {
+        return Err(EngineError::Corrupt(table.name));
+    }
+    Ok(here)
+}
+
+/// The rows of a table here.
+pub(crate) fn sum(conn: &mut Conn, table: &Table) -> Result<Sum> {
     let mut here = Sum::default();
     let sql = format!("SELECT {} FROM {}", named(table), table.name);
     let nothing: [&str; 0] = [];
@@ -217,9 +226,6 @@ fn compare(conn: &mut Conn, table: &Table, from: &dyn Kept) -> Result<Sum> {
     while let Some(row) = found.next().map_err(|e| db(&e))? {
         let values = table.columns.iter().enumerate().map(|(at, (_, kind))| value(&row, at, *kind));
         here.add(&values.collect::<Result<Vec<_>>>()?);
-    }
-    if here != there {
-        return Err(EngineError::Corrupt(table.name));
     }
     Ok(here)
 }

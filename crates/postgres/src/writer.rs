@@ -3,7 +3,7 @@
 //! it. The row of `meta` is held from the first statement to the commit: brokers write one after the other, so that
 //! numbers rise in commit order (a page that was read never misses a message) and the audit has one chain.
 
-use crate::conn::{Conn, at_us, digest, get, p};
+use crate::conn::{self, Conn, at_us, digest, get, p};
 use crate::fault::Result;
 use crate::limits;
 use crate::shared::Shared;
@@ -28,12 +28,14 @@ pub(crate) struct Head {
     pub(crate) expectation: i64,
     /// Names of the standbys that a commit waits for, as the server has them.
     pub(crate) standbys: String,
+    /// Whose reign it is.
+    pub(crate) reign: i64,
 }
 
 /// The columns that [`head`] reads.
 pub(crate) const HEAD: &str =
     "SELECT high_water, token, audit_seq, audit_hash, message_seq, event_seq, work_seq,
-  expectation_seq, current_setting('synchronous_standby_names') FROM meta";
+  expectation_seq, current_setting('synchronous_standby_names'), reign FROM meta";
 
 /// Table `meta`.
 pub(crate) fn head(row: &postgres::Row) -> Result<Head> {
@@ -47,6 +49,7 @@ pub(crate) fn head(row: &postgres::Row) -> Result<Head> {
         work: get(row, 6)?,
         expectation: get(row, 7)?,
         standbys: get(row, 8)?,
+        reign: get(row, 9)?,
     })
 }
 
@@ -165,12 +168,12 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread with its connection.
-    pub(crate) fn start(conn: Conn, shared: Arc<Shared>) -> Result<Self> {
+    /// Starts the thread with its connection; `token` is the last fencing token given out.
+    pub(crate) fn start(conn: Conn, shared: Arc<Shared>, token: i64) -> Result<Self> {
         let (queue, requests) = sync_channel(limits::QUEUE_REQUESTS);
         let thread = std::thread::Builder::new()
             .name("causeway-pg-writer".to_owned())
-            .spawn(move || Loop { conn: Some(conn), shared }.run(&requests))
+            .spawn(move || Loop { conn: Some(conn), shared, token, unsure: false }.run(&requests))
             .map_err(|e| crate::fault::io(&e))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -231,6 +234,10 @@ struct Loop {
     /// `None` after the connection was lost: the next batch connects again, to whichever server now leads.
     conn: Option<Conn>,
     shared: Arc<Shared>,
+    /// The last fencing token of a commit that is known.
+    token: i64,
+    /// Whether the last commit may have been made though it was not answered.
+    unsure: bool,
 }
 
 impl Loop {
@@ -250,10 +257,14 @@ impl Loop {
     fn process(&mut self, mut batch: Vec<Box<dyn Job>>) {
         let mut after = Aftermath::default();
         let shared = Arc::clone(&self.shared);
-        let outcome = self.connected().and_then(|conn| transact(conn, &shared, &mut batch, &mut after));
+        // Leases that an unanswered commit gave out are nobody's. Only where no other engine gives out any.
+        let orphans = (self.unsure && shared.options.alone).then_some(self.token);
+        let outcome =
+            self.connected().and_then(|conn| transact(conn, &shared, orphans, &mut batch, &mut after));
         let stats = &self.shared.stats;
         match &outcome {
-            Ok(()) => {
+            Ok(token) => {
+                (self.token, self.unsure) = (*token, false);
                 stats.commits.fetch_add(1, Ordering::Relaxed);
                 stats.requests.fetch_add(batch.len() as u64, Ordering::Relaxed);
                 stats.accepted.fetch_add(after.accepted, Ordering::Relaxed);
@@ -262,36 +273,53 @@ impl Loop {
                 stats.expired.fetch_add(after.expired, Ordering::Relaxed);
             }
             Err(_) => {
+                self.unsure = true;
                 let keep = self.conn.as_mut().is_some_and(|conn| conn.batch("ROLLBACK").is_ok());
                 if !keep {
                     self.conn = None;
                 }
             }
         }
+        let outcome = outcome.map(drop);
         for job in batch {
             job.answer(outcome.clone());
         }
     }
 
     fn connected(&mut self) -> Result<&mut Conn> {
+        self.shared.still_reigns()?;
         if self.conn.as_ref().is_none_or(Conn::is_closed) {
-            self.conn = Some(Conn::open_to_write(&self.shared.reach, self.shared.options.alone)?);
+            self.conn = None;
+            let mut conn = Conn::open(&self.shared.reach)?;
+            if self.shared.options.alone && !conn.lock()? {
+                // Another broker's, or our own of before, which the server has not missed yet.
+                if let Some(reign) = conn.first("SELECT reign FROM meta", p![], |r| get::<i64>(r, 0))? {
+                    self.shared.reigns(reign)?;
+                }
+                return Err(conn::taken());
+            }
+            self.conn = Some(conn);
         }
         self.conn.as_mut().ok_or_else(|| EngineError::Storage("no connection to PostgreSQL".to_owned()))
     }
 }
 
-/// Runs all requests of a batch in one transaction.
+/// Runs all requests of a batch in one transaction. The last fencing token given out.
 fn transact(
     conn: &mut Conn,
     shared: &Shared,
+    orphans: Option<i64>,
     batch: &mut [Box<dyn Job>],
     after: &mut Aftermath,
-) -> Result<()> {
+) -> Result<i64> {
     conn.batch("BEGIN")?;
     let lock = format!("{HEAD} FOR UPDATE");
     let mut head = conn.first(&lock, p![], head)?.ok_or(EngineError::Corrupt("meta"))?;
+    shared.reigns(head.reign)?;
     shared.judge(&head.standbys)?;
+    if let Some(after) = orphans {
+        crate::queue::take_back(conn, after)?;
+    }
     let alone = batch.len() == 1;
     for job in batch.iter_mut() {
         // One alone is rolled back with the transaction, unless nothing was written.
@@ -334,5 +362,6 @@ fn transact(
             head.expectation
         ],
     )?;
-    conn.commit()
+    conn.commit()?;
+    Ok(head.token)
 }

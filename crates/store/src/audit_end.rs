@@ -63,7 +63,7 @@ impl crate::Reader {
     ///
     /// # Errors
     /// The database failed.
-    pub fn audit_due(&self, before: Timestamp) -> Result<(u64, bool)> {
+    pub(crate) fn audit_entries_due(&self, before: Timestamp) -> Result<(u64, bool)> {
         let conn = self.connection();
         let sql = "SELECT count(*) FROM audit WHERE at<?1 AND seq<(SELECT audit_seq FROM meta)";
         let due = rows::all(conn, sql, [before.as_microsecond()], |r| rows::count(r, 0))?.pop();

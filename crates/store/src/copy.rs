@@ -2,13 +2,15 @@
 
 use crate::blobs::{Blobs, hex, sync_dir};
 use crate::check::hash_file;
+use crate::erase::HELD;
 use crate::fault::{Result, db, io};
 use crate::prepare::verified;
 use crate::rows;
 use crate::sealing::said;
 use crate::shared::{Options, open_reader};
 use causeway_exchange::message::Checksum;
-use causeway_exchange::{EngineError, Recorded};
+use causeway_exchange::{Due, EngineError, Reading, Recorded};
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -52,28 +54,18 @@ impl Reader {
     pub(crate) fn connection(&self) -> &Connection {
         &self.conn
     }
+}
 
-    /// Messages that were taken into the record, in the order in which they were first taken in.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub fn recorded(&self) -> Result<Vec<Recorded>> {
+impl Reading for Reader {
+    fn recorded(&self) -> Result<Vec<Recorded>> {
         recorded(&self.conn)
     }
 
-    /// The ids of all messages.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub fn ids(&self) -> Result<BTreeSet<String>> {
+    fn ids(&self) -> Result<BTreeSet<String>> {
         Ok(rows::all(&self.conn, "SELECT id FROM message", [], |r| r.get(0))?.into_iter().collect())
     }
 
-    /// The outputs of a message's translation that is not in pieces, in order.
-    ///
-    /// # Errors
-    /// The database failed; [`EngineError::Corrupt`] where a content does not have its digest.
-    pub fn outputs(&self, id: &str) -> Result<Vec<Vec<u8>>> {
+    fn outputs(&self, id: &str) -> Result<Vec<Vec<u8>>> {
         let blobs = Blobs::read_only(&self.root);
         let sql = "SELECT p.sha256, p.bytes, p.size FROM message m JOIN part p
                    ON p.id BETWEEN (m.seq<<20) AND (m.seq<<20)+1048575 WHERE m.id=?1 AND p.role='output' ORDER BY p.id";
@@ -89,20 +81,41 @@ impl Reader {
         found.into_iter().map(whole).collect()
     }
 
-    /// Number of entries of the audit trail, and the hash of the last.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub fn audit_head(&self) -> Result<(u64, String)> {
+    fn audit_head(&self) -> Result<(u64, String)> {
         audit_head(&self.conn)
     }
 
-    /// A digest over all that the exchange holds: the same for two copies of the same data.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub fn digest(&self) -> Result<String> {
+    fn digest(&self) -> Result<String> {
         crate::examine::digest(&self.conn).map(|digest| hex(&digest))
+    }
+
+    fn due(&self, before: Timestamp) -> Result<Due> {
+        let sql = format!(
+            "SELECT id, received_at, {HELD}, waiting<>0 OR EXISTS (SELECT 1 FROM work w WHERE w.owner=message.seq)
+             FROM message WHERE received_at<?1 AND content_deleted_at IS NULL AND chunks>0 ORDER BY seq"
+        );
+        let found: Vec<(String, i64, bool, bool)> =
+            rows::all(&self.conn, &sql, [before.as_microsecond()], |r| {
+                Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))
+            })?;
+        let mut due = Due::default();
+        for (id, at, held, waits) in found {
+            match (held, waits) {
+                (true, _) => due.held += 1,
+                (_, true) => due.waiting += 1,
+                _ => due.messages.push((id, at)),
+            }
+        }
+        Ok(due)
+    }
+
+    fn audit_due(&self, before: Timestamp) -> Result<(u64, bool)> {
+        self.audit_entries_due(before)
+    }
+
+    fn holds(&self) -> Result<Vec<(String, String)>> {
+        let sql = "SELECT key, json FROM config WHERE kind='hold' AND json IS NOT NULL ORDER BY key";
+        rows::all(&self.conn, sql, [], |r| Ok((r.get(0)?, r.get(1)?)))
     }
 }
 

@@ -32,7 +32,7 @@ mod writer;
 
 pub use check::content_file_name;
 pub use copy::{Copied, Reader, copy, forget_seals};
-pub use erase::{Due, ERASED};
+pub use erase::ERASED;
 pub use examine::examine;
 pub use kept::Outgoing;
 pub use shared::Options;

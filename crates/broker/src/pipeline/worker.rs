@@ -39,6 +39,10 @@ impl Worker {
     fn claim(&self, state: &AppState) -> Result<Vec<Lease>, EngineError> {
         let name = format!("{}-{}", self.name, std::process::id());
         let now = state.clock.now();
+        let given_back = state.unwritten.give_back(&*state.engine, now)?;
+        if given_back > 0 {
+            tracing::info!(items = given_back, "work whose end could not be written is done again");
+        }
         state.engine.claim(self.kind, self.destination, &name, self.lease, self.batch, now)
     }
 
@@ -229,12 +233,14 @@ fn wrote(state: &AppState, lease: &Lease, kinds: Vec<WorkKind>, written: Result<
     match written {
         Ok(()) => kinds.into_iter().for_each(|kind| state.signals.work(kind)),
         Err(EngineError::StaleLease) => tracing::warn!("a lease ran out before its work was done"),
+        Err(error) if error.is_transient() => {
+            tracing::error!(error = %error, "the end of a work item could not be written");
+            state.unwritten.keep(lease.clone());
+        }
         Err(error) => {
             tracing::error!(error = %error, "the end of a work item could not be written");
             // What the engine refuses to write will be refused again: park it bare, so that a person sees it.
-            if !error.is_transient()
-                && let End::Failed(failure) = End::park("result-refused", &error.to_string())
-            {
+            if let End::Failed(failure) = End::park("result-refused", &error.to_string()) {
                 drop(state.engine.fail(lease, *failure, state.clock.now()));
             }
         }

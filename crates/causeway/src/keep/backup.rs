@@ -5,22 +5,25 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use causeway_exchange::{Audit as _, NewAudit, hex};
+use causeway_exchange::{NewAudit, hex};
+use causeway_postgres::Postgres;
 use causeway_record::Record;
 use causeway_seal::Key;
-use causeway_store::{Options, Reader, Store};
 use clap::Args;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{EXCHANGE, KEY, POINTERS, RECORD, embedded, said};
+use super::exchange::{Exchange, configured, postgres_options};
+use super::{EXCHANGE, KEY, POINTERS, RECORD, said};
 use crate::process::print;
 
 /// The list of what a backup holds.
 const MANIFEST: &str = "backup.json";
 /// The keyed digest of that list.
 const SEAL: &str = "backup.seal";
+/// Folder of a backup with the tables of an exchange in PostgreSQL.
+const TABLES: &str = "exchange-postgres";
 /// Version of a backup's layout.
 const VERSION: u32 = 1;
 /// Files beside exchange and record that a restored exchange needs. The key of the seals is not among them: a restored
@@ -32,12 +35,17 @@ const BESIDE: [&str; 2] = ["person.key", "mesh-tokens.log"];
 #[command(
     after_help = "The exchange may run. The copy is one moment of messages, record and audit trail; every content in it has been \
 compared with its digest before this says so. It holds people's records in clear and the key of the queues' order: keep it as \
-you keep the data. Nothing is overwritten.\n\nExit: 0 made, 2 not made."
+you keep the data. Nothing is overwritten.\n\n\
+Messages in PostgreSQL are copied table by table, in one transaction that sees one moment; the copy goes into any empty database. \
+What the record beside it lacks of that moment is taken in when the restored exchange starts.\n\nExit: 0 made, 2 not made."
 )]
 pub struct BackupArgs {
     /// Folder that the exchange keeps its data in.
     #[arg(long, value_name = "DIR", env = "CAUSEWAY_DATA")]
     data: PathBuf,
+    /// The exchange's configuration, where it is not in that folder: it says which engine has the messages.
+    #[arg(long, value_name = "FILE", env = "CAUSEWAY_CONFIG")]
+    config: Option<PathBuf>,
     /// New folder for the copy, or new file that ends in .tar.
     #[arg(long, value_name = "FILE|DIR")]
     out: PathBuf,
@@ -47,7 +55,8 @@ pub struct BackupArgs {
 #[derive(Args, Debug)]
 #[command(
     after_help = "Every file is compared with the backup's list, the list with its seal where --key is given, and the \
-restored data are read whole. Nothing is overwritten.\n\nExit: 0 restored, 2 not restored."
+restored data are read whole. Nothing is overwritten. Messages of a backup from PostgreSQL go into the empty database that \
+[postgres] of the configuration names.\n\nExit: 0 restored, 2 not restored."
 )]
 pub struct RestoreArgs {
     /// The backup.
@@ -56,6 +65,9 @@ pub struct RestoreArgs {
     /// New or empty folder for the data.
     #[arg(long, value_name = "DIR", env = "CAUSEWAY_DATA")]
     data: PathBuf,
+    /// The configuration of the restored exchange, where its messages go into PostgreSQL.
+    #[arg(long, value_name = "FILE", env = "CAUSEWAY_CONFIG")]
+    config: Option<PathBuf>,
     /// The evidence.key of the exchange that made the backup: also finds a backup that somebody else has written.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -109,7 +121,7 @@ fn is_tar(path: &Path) -> bool {
 /// # Errors
 /// A sentence that says what could not be done.
 pub fn run(args: &BackupArgs) -> Result<u8, String> {
-    embedded(&args.data)?;
+    let exchange = Exchange::of(&args.data, &configured(&args.data, args.config.as_deref())?)?;
     let out = &args.out;
     if is_tar(out) {
         if out.exists() {
@@ -118,7 +130,7 @@ pub fn run(args: &BackupArgs) -> Result<u8, String> {
         let folder = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let draft = tempfile::tempdir_in(folder).map_err(|e| at(folder, &e))?;
         let copied = draft.path().join("backup");
-        let manifest = copy(&args.data, &copied)?;
+        let manifest = copy(&args.data, &exchange, &copied)?;
         let packed = draft.path().join("backup.tar");
         pack(&copied, &packed).map_err(|e| at(out, &e))?;
         // Never over one that has come meanwhile.
@@ -128,7 +140,7 @@ pub fn run(args: &BackupArgs) -> Result<u8, String> {
         if !empty(out)? {
             return Err(at(out, &"is not empty; a backup overwrites nothing"));
         }
-        let manifest = copy(&args.data, out)?;
+        let manifest = copy(&args.data, &exchange, out)?;
         tell(&manifest, out);
     }
     Ok(0)
@@ -151,7 +163,7 @@ fn pack(folder: &Path, file: &Path) -> std::io::Result<()> {
     archive.into_inner()?.sync_all()
 }
 
-fn copy(data: &Path, out: &Path) -> Result<Manifest, String> {
+fn copy(data: &Path, exchange: &Exchange, out: &Path) -> Result<Manifest, String> {
     private(out)?;
     let key = Key::read(data).map_err(|e| said(data, &e))?;
     // The record first: what is taken into it later is ordered again in the copy of the exchange.
@@ -167,8 +179,19 @@ fn copy(data: &Path, out: &Path) -> Result<Manifest, String> {
             .collect();
         record = hex(&causeway_record::digest_of(&copied).map_err(|e| said(data, &e))?);
     }
-    let copied = causeway_store::copy(&data.join(EXCHANGE), &out.join(EXCHANGE), &in_record)
-        .map_err(|e| said(data, &e))?;
+    let (messages, audit_entries, audit_head, digest) = match exchange {
+        Exchange::Embedded(folder) => {
+            let copied = causeway_store::copy(folder, &out.join(EXCHANGE), &in_record);
+            let copied = copied.map_err(|e| said(data, &e))?;
+            (copied.messages, copied.audit_entries, copied.audit_head, copied.digest)
+        }
+        Exchange::Postgres(options, _) => {
+            let reader = causeway_postgres::Reader::open(options.clone());
+            let copied = reader.and_then(|reader| reader.copy(&out.join(TABLES)));
+            let copied = copied.map_err(|e| exchange.failed(data, &e))?;
+            (copied.messages, copied.audit_entries, copied.audit_head, copied.digest)
+        }
+    };
     if data.join(POINTERS).exists() {
         let pointers = causeway_locator::Store::open(data.join(POINTERS)).map_err(|e| said(data, &e))?;
         pointers.copy_to(&out.join(POINTERS)).map_err(|e| said(data, &e))?;
@@ -183,10 +206,10 @@ fn copy(data: &Path, out: &Path) -> Result<Manifest, String> {
     let manifest = Manifest {
         version: VERSION,
         made_at: Timestamp::now(),
-        messages: copied.messages,
-        audit_entries: copied.audit_entries,
-        audit_head: copied.audit_head,
-        exchange: copied.digest,
+        messages,
+        audit_entries,
+        audit_head,
+        exchange: digest,
         record,
         files,
     };
@@ -286,8 +309,24 @@ fn put(from: &Path, args: &RestoreArgs) -> Result<(), String> {
             Some(_) => {}
         }
     }
+    // Where to is known, and that it is there, before anything is written.
+    let exchange = if from.join(TABLES).exists() {
+        let config = configured(data, args.config.as_deref())?;
+        let settings = config.postgres.as_ref().ok_or_else(|| {
+            at(&args.from, &"its messages were in PostgreSQL: --config names a configuration with [postgres]")
+        })?;
+        Exchange::Postgres(postgres_options(settings)?, settings.connection_file.clone())
+    } else {
+        Exchange::Embedded(data.join(EXCHANGE))
+    };
     private(data)?;
-    for name in manifest.files.keys() {
+    if let Exchange::Postgres(options, _) = &exchange {
+        // In one transaction: nothing of it stays where it fails.
+        Postgres::restore(&from.join(TABLES), options.clone())
+            .map(drop)
+            .map_err(|e| exchange.failed(data, &e))?;
+    }
+    for name in manifest.files.keys().filter(|name| !Path::new(name).starts_with(TABLES)) {
         let to = data.join(name);
         if let Some(folder) = to.parent() {
             fs::create_dir_all(folder).map_err(|e| at(folder, &e))?;
@@ -295,27 +334,27 @@ fn put(from: &Path, args: &RestoreArgs) -> Result<(), String> {
         fs::copy(from.join(name), &to).map_err(|e| at(&to, &e))?;
         File::open(&to).and_then(|f| f.sync_all()).map_err(|e| at(&to, &e))?;
     }
-    let exchange =
-        Reader::open(&data.join(EXCHANGE)).and_then(|reader| reader.digest()).map_err(|e| said(data, &e))?;
+    let digest = exchange.read().and_then(|reader| reader.digest()).map_err(|e| exchange.failed(data, &e))?;
     let record = match data.join(RECORD).exists() {
         true => hex(&causeway_record::digest_of(&data.join(RECORD)).map_err(|e| said(data, &e))?),
         false => String::new(),
     };
-    if exchange != manifest.exchange || record != manifest.record {
+    if digest != manifest.exchange || record != manifest.record {
         return Err(said(data, &"the restored data do not have the backup's digests"));
     }
     super::seal_key(data).map_err(|e| said(data, &e))?;
-    let store = Store::open(Options::new(data.join(EXCHANGE))).map_err(|e| said(data, &e))?;
     let entry = NewAudit {
         actor: "operator".to_owned(),
         action: "restored".to_owned(),
         entity: "exchange".to_owned(),
         detail: format!("backup of {}, list sha256={}", manifest.made_at, hex(&Sha256::digest(&text))),
     };
-    store.audit(vec![entry], Timestamp::now()).map_err(|e| said(data, &e))?;
-    drop(store);
+    exchange
+        .write()
+        .and_then(|engine| engine.audit(vec![entry], Timestamp::now()))
+        .map_err(|e| exchange.failed(data, &e))?;
     drop(Record::open(data.join(RECORD)).map_err(|e| said(data, &e))?);
-    let found = super::verify::examine(data);
+    let found = super::verify::examine(data, &exchange);
     if let Some(first) = found.first() {
         return Err(said(data, &format!("restored, and not as it was written: {first}")));
     }

@@ -1,6 +1,7 @@
 //! Keeping data: whether they are as they were written, and copies of them.
 
 pub mod backup;
+pub(crate) mod exchange;
 pub mod verify;
 
 use std::fs;
@@ -14,6 +15,10 @@ pub const EXCHANGE: &str = "exchange";
 pub const POINTERS: &str = "pointers.sqlite";
 /// File of the record within a data directory.
 pub const RECORD: &str = "record.sqlite";
+
+/// What to do where the exchange does not hold what the record says came from it.
+const RESTORE: &str =
+    "messages are lost that the record was told: put the last good backup in place (causeway restore)";
 
 /// Makes the key of the seals where there are no sealed data yet.
 ///
@@ -58,19 +63,6 @@ pub(crate) fn remove(path: &Path) -> Result<(), String> {
 /// What stands in front of an error about a data directory.
 pub(crate) fn said(data: &Path, error: &dyn std::fmt::Display) -> String {
     format!("data directory {}: {error}", data.display())
-}
-
-/// A data directory with an embedded exchange in it, or why not.
-pub(crate) fn embedded(data: &Path) -> Result<PathBuf, String> {
-    let exchange = data.join(EXCHANGE);
-    if exchange.join("causeway.db").exists() {
-        return Ok(exchange);
-    }
-    Err(format!(
-        "{} has no embedded exchange in it (no {EXCHANGE}/causeway.db); messages in PostgreSQL are kept and checked by its own \
-         means (docs/scale.md)",
-        data.display()
-    ))
 }
 
 /// The name of the key's file, for messages.

@@ -5,22 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use causeway_broker::evidence::{self, Damage};
+use causeway_exchange::{NewAudit, Reading};
 use causeway_record::{MessageTold, Record, applied_digest};
 use causeway_seal::{Finding, Key};
-use causeway_store::{Options, Reader, Store};
+use causeway_store::{Options, Store};
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{EXCHANGE, KEY, POINTERS, RECORD, embedded, files_of, remove, said};
+use super::exchange::{Exchange, configured};
+use super::{KEY, POINTERS, RECORD, RESTORE, files_of, remove, said};
 use crate::process::{EXIT_REFUSED, print};
 
 /// What to do where the record does not hold what was taken into it.
 const REBUILD: &str =
     "stop the exchange and make the record anew from the messages (causeway rebuild-record --data DIR)";
-/// What to do where the exchange does not hold what the record says came from it.
-const RESTORE: &str =
-    "messages are lost that the record was told: put the last good backup in place (causeway restore)";
 /// Findings of one kind named one by one.
 const NAMED: usize = 20;
 
@@ -28,13 +27,17 @@ const NAMED: usize = 20;
 #[derive(Args, Debug)]
 #[command(
     after_help = "Reads everything: each page of the databases against its seal, the audit trail entry by entry against its \
-seals, each content against its digest, and the record against the exchange. A running exchange is not disturbed.\n\n\
+seals, each content against its digest, and the record against the exchange. A running exchange is not disturbed. Messages in \
+PostgreSQL have digests and the chain of the audit trail, and no seals: the server's own checksums stand for those.\n\n\
 Exit: 0 all is as it was written, 1 something is not (each line says where and what to do), 2 wrong call."
 )]
 pub struct VerifyArgs {
     /// Folder that the exchange keeps its data in.
     #[arg(long, value_name = "DIR", env = "CAUSEWAY_DATA")]
     data: PathBuf,
+    /// The exchange's configuration, where it is not in that folder: it says which engine has the messages.
+    #[arg(long, value_name = "FILE", env = "CAUSEWAY_CONFIG")]
+    config: Option<PathBuf>,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -49,14 +52,18 @@ pub struct VerifyArgs {
 /// # Errors
 /// A sentence that says what could not be done.
 pub fn run(args: &VerifyArgs) -> Result<u8, String> {
-    let exchange = embedded(&args.data)?;
-    if let Some(reason) = &args.reseal {
-        reseal(&args.data, reason)?;
+    let exchange = Exchange::of(&args.data, &configured(&args.data, args.config.as_deref())?)?;
+    if let Exchange::Postgres(..) = &exchange {
+        // That a server can't be reached says nothing of what it keeps.
+        exchange.read().map_err(|e| exchange.failed(&args.data, &e))?;
     }
-    let mut found = examine(&args.data);
+    if let Some(reason) = &args.reseal {
+        reseal(&args.data, &exchange, reason)?;
+    }
+    let mut found = examine(&args.data, &exchange);
     // What was found before and nobody has dealt with. (What is found again is told once.)
     let remembered = evidence::Evidence::read(&args.data).known().0;
-    let head = Reader::open(&exchange).and_then(|reader| reader.audit_head());
+    let head = exchange.read().and_then(|reader| reader.audit_head());
     let (entries, head) = head.unwrap_or_else(|error| {
         found.push(Finding::new("audit trail", format!("its head can't be read: {error}"), RESTORE));
         (0, "unreadable".to_owned())
@@ -90,8 +97,8 @@ pub fn run(args: &VerifyArgs) -> Result<u8, String> {
     Ok(if found.is_empty() { 0 } else { EXIT_REFUSED })
 }
 
-/// Examines a data directory from its files. What can't be read at all is a finding too.
-pub fn examine(data: &Path) -> Vec<Finding> {
+/// Examines a data directory and its exchange. What can't be read at all is a finding too.
+pub(crate) fn examine(data: &Path, exchange: &Exchange) -> Vec<Finding> {
     let mut found = Vec::new();
     match Key::read(data) {
         Ok(None) => {
@@ -103,13 +110,12 @@ pub fn examine(data: &Path) -> Vec<Finding> {
             found.push(Finding::new(KEY, error.to_string(), "put the key back from where it is kept"))
         }
     }
-    let exchange = data.join(EXCHANGE);
     let unreadable = |place: &str, error: &dyn std::fmt::Display, advice| {
         Finding::new(place, format!("can't be read: {error}"), advice)
     };
-    match causeway_store::examine(&exchange) {
+    match exchange.examine() {
         Ok(more) => found.extend(more),
-        Err(error) => found.push(unreadable("exchange/causeway.db", &error, RESTORE)),
+        Err(error) => found.push(unreadable(&exchange.name(), &error, RESTORE)),
     }
     match causeway_record::examine(&data.join(RECORD)) {
         Ok(more) => {
@@ -117,7 +123,7 @@ pub fn examine(data: &Path) -> Vec<Finding> {
             found.extend(more);
             if !damaged {
                 let told = || causeway_record::told(&data.join(RECORD)).map_err(|e| e.to_string());
-                match together(&exchange, &told) {
+                match together(exchange, &told) {
                     Ok(more) => found.extend(more),
                     Err(error) => found.push(unreadable("exchange and record", &error, RESTORE)),
                 }
@@ -141,15 +147,15 @@ fn pointers(data: &Path) -> Vec<Finding> {
 type Told<'a> = &'a dyn Fn() -> Result<Vec<MessageTold>, String>;
 
 /// The exchange against the record. Both may be written meanwhile: what differs is looked at again.
-fn together(exchange: &Path, told: Told<'_>) -> Result<Vec<Finding>, String> {
-    let reader = Reader::open(exchange).map_err(|e| e.to_string())?;
-    let mut found = compare(&reader, told)?;
+fn together(exchange: &Exchange, told: Told<'_>) -> Result<Vec<Finding>, String> {
+    let reader = exchange.read().map_err(|e| e.to_string())?;
+    let mut found = compare(&*reader, told)?;
     for _ in 0..LOOKS {
         if found.is_empty() {
             break;
         }
         std::thread::sleep(PAUSE);
-        let again = compare(&reader, told)?;
+        let again = compare(&*reader, told)?;
         found.retain(|one| again.contains(one));
     }
     Ok(found)
@@ -162,7 +168,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// What was taken into the record against what the record holds, both ways. The exchange's list is read first: what is on
 /// it is in the record.
-fn compare(exchange: &Reader, told: Told<'_>) -> Result<Vec<Finding>, String> {
+fn compare(exchange: &dyn Reading, told: Told<'_>) -> Result<Vec<Finding>, String> {
     let said = |e: causeway_exchange::EngineError| e.to_string();
     let recorded = exchange.recorded().map_err(said)?;
     let told = told()?;
@@ -225,20 +231,34 @@ pub fn at_open(store: Option<&Store>, record: &Record) -> Vec<Damage> {
 }
 
 /// How a running exchange examines itself.
-pub fn examiner(data: &Path, store: Option<Arc<Store>>, record: Arc<Record>) -> evidence::Examine {
-    let exchange = data.join(EXCHANGE);
+pub(crate) fn examiner(
+    data: &Path,
+    exchange: Exchange,
+    store: Option<Arc<Store>>,
+    record: Arc<Record>,
+) -> evidence::Examine {
     let data = data.to_owned();
     Arc::new(move || {
         let unreadable = |place: &str, error: &dyn std::fmt::Display, advice| {
             vec![Finding::new(place, format!("can't be read: {error}"), advice)]
         };
         let mut found = record.examine().unwrap_or_else(|error| unreadable(RECORD, &error, REBUILD));
-        if let Some(store) = &store {
-            let compared = together(&exchange, &|| record.messages().map_err(|e| e.to_string()));
-            found.extend(
-                store.examine().unwrap_or_else(|error| unreadable("exchange/causeway.db", &error, RESTORE)),
-            );
-            found.extend(compared.unwrap_or_else(|error| unreadable("exchange and record", &error, RESTORE)));
+        let compared = together(&exchange, &|| record.messages().map_err(|e| e.to_string()));
+        let examined = store.as_ref().map_or_else(|| exchange.examine(), |store| store.examine());
+        match (examined, compared) {
+            // A server that is away for a while says nothing of what it keeps: looked at again the next day.
+            (Err(error), _) if store.is_none() && error.is_transient() => {
+                tracing::warn!(%error, "the messages could not be examined");
+            }
+            (Ok(_), Err(error)) if store.is_none() => {
+                tracing::warn!(error, "messages and record could not be compared");
+            }
+            (examined, compared) => {
+                found.extend(examined.unwrap_or_else(|error| unreadable(&exchange.name(), &error, RESTORE)));
+                found.extend(
+                    compared.unwrap_or_else(|error| unreadable("exchange and record", &error, RESTORE)),
+                );
+            }
         }
         found.extend(pointers(&data));
         damage(found)
@@ -246,20 +266,37 @@ pub fn examiner(data: &Path, store: Option<Arc<Store>>, record: Arc<Record>) -> 
 }
 
 /// Seals the data as they are.
-fn reseal(data: &Path, reason: &str) -> Result<(), String> {
+fn reseal(data: &Path, exchange: &Exchange, reason: &str) -> Result<(), String> {
     if reason.trim().is_empty() {
         return Err("--reseal needs a reason".to_owned());
     }
-    let exchange = data.join(EXCHANGE);
-    causeway_store::forget_seals(&exchange).map_err(|e| said(data, &e))?;
+    let failed = |e: causeway_exchange::EngineError| exchange.failed(data, &e);
+    match exchange {
+        Exchange::Embedded(folder) => causeway_store::forget_seals(folder).map_err(failed)?,
+        Exchange::Postgres(..) => exchange.idle().map_err(failed)?,
+    }
     if let Some(seals) = files_of(&data.join(RECORD)).last() {
         remove(seals)?;
     }
     super::seal_key(data).map_err(|e| said(data, &e))?;
-    let options = Options { reseal: true, ..Options::new(&exchange) };
-    let store = Store::open(options).map_err(|e| said(data, &e))?;
-    store.resealed("operator", reason, Timestamp::now()).map_err(|e| said(data, &e))?;
+    match exchange {
+        Exchange::Embedded(folder) => {
+            let store = Store::open(Options { reseal: true, ..Options::new(folder) }).map_err(failed)?;
+            store.resealed("operator", reason, Timestamp::now()).map_err(failed)?;
+        }
+        Exchange::Postgres(..) => {
+            let entry = NewAudit {
+                actor: "operator".to_owned(),
+                action: "resealed".to_owned(),
+                entity: "record".to_owned(),
+                detail: reason.to_owned(),
+            };
+            exchange
+                .write()
+                .and_then(|engine| engine.audit(vec![entry], Timestamp::now()))
+                .map_err(failed)?;
+        }
+    }
     drop(Record::open(data.join(RECORD)).map_err(|e| said(data, &e))?);
-    drop(store);
     evidence::forget(data).map_err(|e| said(data, &e))
 }

@@ -93,7 +93,7 @@ fn nothing_acknowledged_is_lost_with_its_leader() {
     let (counts, engine, dark) = fail_over(&leader, &standby, Duration::from_millis(1500));
     let mut total = 0;
     for (producer, count) in counts.iter().enumerate() {
-        assert!(*count > 10, "producer {producer} got on: {count}");
+        assert!(*count >= 3, "producer {producer} got on: {count}");
         for number in 0..*count {
             let id = name(producer, number);
             let content = engine.content(&id, 100).unwrap_or_else(|e| panic!("{id}: {e}"));
@@ -193,6 +193,92 @@ fn brokers_take_turns() {
         assert!(begun.elapsed() < Duration::from_secs(60), "takes over");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// The server made the commit that gave work out, and its answer did not come: nobody works on it, so it is given out again
+/// at once and nothing is counted against it.
+#[test]
+fn work_given_out_without_an_answer_is_given_out_again() {
+    let Some(server) = server::started() else { return };
+    let connection = server.connection("postgres");
+    let engine = Postgres::open(Options { alone: true, ..Options::new(&connection) }).expect("opens");
+    engine.accept(message(0, 0), Timestamp::now()).expect("accepts");
+    // A standby that is not there: a commit is made and waits.
+    server.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'; SELECT pg_reload_conf()");
+    std::thread::sleep(Duration::from_millis(500));
+    let claim = || {
+        engine.claim(
+            WorkKind::Translate,
+            None,
+            "w",
+            jiff::SignedDuration::from_hours(1),
+            10,
+            Timestamp::now(),
+        )
+    };
+    let mut client = postgres::Client::connect(&connection, postgres::NoTls).expect("connects");
+    let unanswered = std::thread::scope(|scope| {
+        let claimed = scope.spawn(claim);
+        let ended =
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        let begun = Instant::now();
+        while client.query_one(ended, &[]).expect("answers").get::<_, i64>(0) == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "nothing waits for the standby");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        claimed.join().expect("no panic")
+    });
+    assert!(unanswered.is_err(), "{unanswered:?}");
+    server.sql("ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf()");
+    let leased = "SELECT count(*) FROM work WHERE state='leased'";
+    assert_eq!(client.query_one(leased, &[]).expect("answers").get::<_, i64>(0), 1, "it was given out");
+    std::thread::sleep(Duration::from_millis(500));
+    let leases = claim().expect("claims");
+    assert_eq!(leases.len(), 1, "given out again");
+    let item = &leases[0].item;
+    assert_eq!((item.attempts, item.tries, item.lost), (1, 0, 0), "nothing is counted against it");
+    engine.complete(&leases[0], Effects::default(), Timestamp::now()).expect("completes");
+    drop(engine);
+}
+
+/// A broker whose connection was lost, and meanwhile another one was alone on the database: what it knows is void, whether or
+/// not the other is still there.
+#[test]
+fn one_that_was_superseded_writes_no_more() {
+    let Some(server) = server::started() else { return };
+    let open = || Postgres::open(Options { alone: true, ..Options::new(server.connection("postgres")) });
+    let first = open().expect("opens");
+    first.accept(message(0, 0), Timestamp::now()).expect("accepts");
+    let lease = jiff::SignedDuration::from_hours(1);
+    let leases = first.claim(WorkKind::Translate, None, "w", lease, 10, Timestamp::now()).expect("claims");
+    let lose = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'causeway'";
+    server.sql(lose);
+    // It finds nobody else there and goes on.
+    let begun = Instant::now();
+    while first.accept(message(0, 1), Timestamp::now()).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "connects again");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    server.sql(lose);
+    let second = loop {
+        match open() {
+            Ok(second) => break second,
+            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    assert!(!first.superseded().load(Ordering::Relaxed), "it has not tried to write");
+    let _ = first.accept(message(0, 2), Timestamp::now());
+    let refused = first.accept(message(0, 2), Timestamp::now()).expect_err("refused");
+    assert!(matches!(refused, causeway_exchange::EngineError::Stopped(_)), "{refused}");
+    assert!(first.superseded().load(Ordering::Relaxed));
+    second.accept(message(0, 3), Timestamp::now()).expect("accepts");
+    drop(second);
+    let refused = first.complete(&leases[0], Effects::default(), Timestamp::now()).expect_err("refused");
+    assert!(matches!(refused, causeway_exchange::EngineError::Stopped(_)), "{refused}");
+    drop(first);
+    let third = open().expect("opens");
+    assert_eq!(third.message(&name(0, 2)), Ok(None));
+    drop(third);
 }
 
 /// Doors and workers call an engine from an asynchronous runtime too; the client itself can't be used there.

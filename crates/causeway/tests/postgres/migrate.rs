@@ -1,11 +1,4 @@
 //! The exchange moves from its embedded engine to PostgreSQL: killed on the way, compared at the end, used on afterwards.
-//! Where no server's programs are on the machine, each test says SKIPPED and why.
-
-#[allow(dead_code)] // Only part of what the engine's own tests do to servers is done here.
-#[path = "../../postgres/tests/it/server.rs"]
-mod server;
-
-mod running;
 
 use std::cell::Cell;
 use std::io::Read;
@@ -26,9 +19,11 @@ use causeway_postgres::{Options, Postgres, take_over};
 use causeway_store::{Outgoing, Store};
 use jiff::{SignedDuration, Timestamp};
 use postgres::{Client, NoTls};
-use running::Process;
 use serde_json::Value;
-use server::Server;
+
+use crate::running::Process;
+use crate::server::{self, Server};
+use crate::support::{ADMISSION, Caller, settings, text};
 
 const MESSAGES: usize = 1_200;
 
@@ -337,57 +332,19 @@ fn migrate(data: &Path, settings: &Path) -> Output {
         .expect("runs")
 }
 
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-const ADMISSION: &str = "MSH|^~\\&|PAS|ZV801|EPR|ZV801|20260301101500||ADT^A01^ADT_A01|MOVED1|P|2.4\rEVN|A01|20260301101500\r\
-PID|1||900100^^^ZV801^MR~9990048640^^^NHS^NH||ASHDOWN^Wren||19620411|2\rPV1|1|I|WARD1^^^ZV801||||C1234567^Oak^Ida\r";
-
-/// The record of an exchange holds the one person of [`ADMISSION`].
-async fn one_ashdown(client: &reqwest::Client, base: &str) {
-    let asked = client.get(format!("{base}/fhir/Patient?family=ASHDOWN")).header("Causeway-Sender", "ZV801");
-    let found: Value = asked.send().await.expect("answers").json().await.expect("JSON");
-    assert_eq!(found["entry"].as_array().map(Vec::len), Some(1), "{found:#}");
-}
-
 #[test]
 fn the_command_moves_a_folder_and_the_exchange_goes_on() {
     let Some(server) = server::started() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
-    let connection = folder.path().join("connection");
-    std::fs::write(&connection, server.connection("postgres")).expect("written");
-    std::fs::set_permissions(&connection, std::os::unix::fs::PermissionsExt::from_mode(0o600))
-        .expect("closed");
-    let settings = folder.path().join("causeway.toml");
-    std::fs::write(&settings, format!("[postgres]\nconnection_file = {connection:?}\n")).expect("written");
-    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let settings = settings(folder.path(), &server.connection("postgres"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().expect("a client");
+    let caller = Caller::new();
     let send = async |base: &str| -> Value {
-        let request = client
-            .post(format!("{base}/messages"))
-            .header("Content-Type", "x-application/hl7-v2+er7")
-            .header("Causeway-Sender", "ZV801")
-            .header("Idempotency-Key", "moved-1")
-            .body(ADMISSION);
-        request.send().await.expect("answers").json().await.expect("JSON")
+        let sent = caller.send(base, "moved-1", ADMISSION).await.expect("answers");
+        sent.json().await.expect("JSON")
     };
-    let message = async |base: &str, id: &str| -> Value {
-        let begun = Instant::now();
-        loop {
-            let request = client.get(format!("{base}/messages/{id}")).header("Causeway-Sender", "ZV801");
-            let body: Value = request.send().await.expect("answers").json().await.expect("JSON");
-            let recorded =
-                body["timeline"].as_array().is_some_and(|t| t.iter().any(|e| e["event"] == "recorded"));
-            if recorded {
-                return body;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(90), "{body:#}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
+    let message = async |base: &str, id: &str| caller.recorded(base, id).await;
     let (id, before) = runtime.block_on(async {
         let server = Process::serve(&data, &[]);
         let id = send(&server.base).await["id"].as_str().expect("an id").to_owned();
@@ -405,7 +362,7 @@ fn the_command_moves_a_folder_and_the_exchange_goes_on() {
         assert_eq!(message(&server.base, &id).await, before);
         assert_eq!(send(&server.base).await["id"], id.as_str(), "the same request, the same answer");
         // The record that lay beside it is used on.
-        one_ashdown(&client, &server.base).await;
+        caller.ashdowns(&server.base, 1).await;
     });
     // The broker of another machine begins with an empty folder: before it answers, it has what the other had.
     let other = folder.path().join("other");
@@ -421,7 +378,7 @@ fn the_command_moves_a_folder_and_the_exchange_goes_on() {
     }
     runtime.block_on(async {
         let server = Process::serve(&other, &["--config", &settings_text]);
-        one_ashdown(&client, &server.base).await;
+        caller.ashdowns(&server.base, 1).await;
         assert_eq!(message(&server.base, &id).await["id"], id.as_str());
     });
     // A second time there is no empty database.
