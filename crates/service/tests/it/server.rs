@@ -95,3 +95,43 @@ async fn health_and_metrics_tell_figures_and_no_names() {
     assert!(!metrics.contains(&id) && !metrics.contains("Quillfeather") && !metrics.contains("9990000018"));
     server.stop().await.unwrap();
 }
+
+/// The names of metrics in a text.
+fn metric_names(text: &str) -> std::collections::BTreeSet<String> {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    text.split(|c| !word(c)).filter(|w| w.starts_with("causeway_")).map(str::to_owned).collect()
+}
+
+/// An alert on a figure that does not exist never rings, and nobody hears that.
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_and_dashboard_are_of_figures_that_are_told() {
+    let world = World::new();
+    let server = world.serve(open_config()).await;
+    let id = send(&server, AGNES).await;
+    until(&server, &id, "recorded").await;
+    let metrics = get(&server, "/metrics").await.text();
+    // A counter is told of under its bare name before it has a value, a histogram under its name alone.
+    let mut told = metric_names(&metrics);
+    for line in metrics.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words.as_slice() {
+            ["#", "TYPE", name, "counter"] => drop(told.insert(format!("{name}_total"))),
+            ["#", "TYPE", name, "histogram"] => {
+                told.extend(["bucket", "count", "sum"].map(|part| format!("{name}_{part}")));
+            }
+            _ => {}
+        }
+    }
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
+    for (file, least) in [("deploy/alerts.yml", 10), ("deploy/dashboard.json", 20), ("docs/operate.md", 8)] {
+        let text = std::fs::read_to_string(format!("{root}{file}")).unwrap();
+        let named = metric_names(&text);
+        assert!(named.len() >= least, "{file} names {} figures", named.len());
+        let unknown: Vec<&String> = named.difference(&told).collect();
+        assert!(unknown.is_empty(), "{file}: nobody tells {unknown:?}");
+    }
+    let board = std::fs::read_to_string(format!("{root}deploy/dashboard.json")).unwrap();
+    let board: serde_json::Value = serde_json::from_str(&board).unwrap();
+    assert!(board["panels"].as_array().is_some_and(|panels| panels.len() > 10));
+    server.stop().await.unwrap();
+}
