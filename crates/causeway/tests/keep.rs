@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use causeway_exchange::Reading as _;
 use causeway_record::Record;
 use causeway_store::{Options, Reader, Store};
 use causeway_synth::formats::hl7v2;
