@@ -11,6 +11,7 @@ use postgres::{Client, Config, Row, Statement};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 /// Parameters of a statement.
 pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -103,11 +104,15 @@ impl Conn {
     }
 
     /// The same for a writer. One that is to be alone holds a lock of its session; the server gives it back when the
-    /// connection ends, however it ends.
+    /// connection ends, however it ends. Of one that has just ended it may not know yet: that is waited for.
     pub(crate) fn open_to_write(reach: &Reach, alone: bool) -> Result<Self> {
         let mut conn = Self::open(reach)?;
-        if alone && !conn.lock()? {
-            return Err(taken());
+        let begun = Instant::now();
+        while alone && !conn.lock()? {
+            if begun.elapsed() > limits::TAKEN_WAIT {
+                return Err(taken());
+            }
+            std::thread::sleep(limits::TAKEN_LOOK);
         }
         Ok(conn)
     }
@@ -116,6 +121,12 @@ impl Conn {
     pub(crate) fn lock(&mut self) -> Result<bool> {
         let held = self.first("SELECT pg_try_advisory_lock($1)", p![WRITER_LOCK], |r| get::<bool>(r, 0))?;
         Ok(held == Some(true))
+    }
+
+    /// Gives that lock back, so that whoever opens next need not wait until the server has seen this session end.
+    pub(crate) fn unlock(&mut self) {
+        // Not given back here, it is when the session ends.
+        let _ = self.run("SELECT pg_advisory_unlock($1)", p![WRITER_LOCK]);
     }
 
     fn statement(&mut self, sql: &str) -> Result<Statement> {

@@ -13,6 +13,10 @@ pub const BATCH_REQUESTS: usize = 256;
 /// How long one of the connection string's hosts is tried before the next: a leader that was cut off answers nothing, and
 /// may stand first.
 pub const HOST_WAIT: Duration = Duration::from_secs(3);
+/// How long one that is to be alone waits for the session of one that was before: the server may not have seen it end.
+pub const TAKEN_WAIT: Duration = Duration::from_secs(2);
+/// Pause between two looks at that.
+pub const TAKEN_LOOK: Duration = Duration::from_millis(20);
 /// Connections that read beside the writer.
 pub const READERS: u32 = 8;
 /// How long a reader is waited for.

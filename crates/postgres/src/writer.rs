@@ -252,6 +252,9 @@ impl Loop {
             }
             self.process(batch);
         }
+        if let Some(conn) = self.conn.as_mut().filter(|_| self.shared.options.alone) {
+            conn.unlock();
+        }
     }
 
     fn process(&mut self, mut batch: Vec<Box<dyn Job>>) {
@@ -274,7 +277,9 @@ impl Loop {
             }
             Err(_) => {
                 self.unsure = true;
-                let keep = self.conn.as_mut().is_some_and(|conn| conn.batch("ROLLBACK").is_ok());
+                // One that another has replaced must not hold that one's lock.
+                let keep = self.shared.still_reigns().is_ok()
+                    && self.conn.as_mut().is_some_and(|conn| conn.batch("ROLLBACK").is_ok());
                 if !keep {
                     self.conn = None;
                 }
@@ -333,7 +338,9 @@ fn transact(
         match job.run(&mut tx) {
             Ok(()) => after.absorb(&own),
             Err(error) if alone => {
-                if conn.changes != changes || matches!(error, EngineError::Storage(_)) {
+                // What the server refuses leaves a transaction that nothing more can be done in.
+                let broken = matches!(error, EngineError::Storage(_) | EngineError::Invalid(_));
+                if conn.changes != changes || broken {
                     return Err(error);
                 }
                 head = kept;
