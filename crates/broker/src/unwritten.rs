@@ -25,24 +25,30 @@ impl Unwritten {
     /// The engine is still away; what could not be given back is kept.
     pub fn give_back<Q: Queue + ?Sized>(&self, engine: &Q, now: Timestamp) -> Result<usize, EngineError> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut given = 0;
-        while let Some(lease) = kept.pop() {
-            let failure = Failure {
-                code: "storage".to_owned(),
-                detail: "how it ended could not be written down".to_owned(),
-                next: NextStep::Wait(now + SignedDuration::from_secs(SERVICE_AWAY_SECONDS)),
-                effects: Effects::default(),
-            };
-            match engine.fail(&lease, failure, now) {
-                Ok(()) => given += 1,
+        if kept.is_empty() {
+            return Ok(0);
+        }
+        let leases = std::mem::take(&mut *kept);
+        let failure = || Failure {
+            code: "storage".to_owned(),
+            detail: "how it ended could not be written down".to_owned(),
+            next: NextStep::Wait(now + SignedDuration::from_secs(SERVICE_AWAY_SECONDS)),
+            effects: Effects::default(),
+        };
+        let given = engine.fail_all(leases.iter().map(|lease| (lease.clone(), failure())).collect(), now);
+        let mut away = None;
+        let mut count = 0;
+        for (lease, given) in leases.into_iter().zip(given) {
+            match given {
+                Ok(()) => count += 1,
                 Err(error) if error.is_transient() => {
                     kept.push(lease);
-                    return Err(error);
+                    away = Some(error);
                 }
                 Err(EngineError::StaleLease) => {}
                 Err(error) => tracing::warn!(error = %error, "a lease could not be given back; it runs out"),
             }
         }
-        Ok(given)
+        away.map_or(Ok(count), Err)
     }
 }

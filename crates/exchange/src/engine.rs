@@ -252,6 +252,11 @@ pub trait Queue: Send + Sync {
     /// [`EngineError::StaleLease`] (nothing changed).
     fn fail(&self, lease: &Lease, failure: Failure, now: Timestamp) -> Result<()>;
 
+    /// The same of several items; flushes may be shared. An outcome for each, in order.
+    fn fail_all(&self, ends: Vec<(Lease, Failure)>, now: Timestamp) -> Vec<Result<()>> {
+        ends.into_iter().map(|(lease, failure)| self.fail(&lease, failure, now)).collect()
+    }
+
     /// Lists work items in commit order (dead letters with state parked).
     fn work(&self, query: &WorkQuery) -> Result<Vec<WorkItem>>;
 

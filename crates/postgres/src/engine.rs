@@ -22,10 +22,21 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::Path;
+use std::sync::mpsc::Receiver;
 
 /// Depth of a request's own effects; derived messages are deeper.
 const TOP: usize = 0;
 const _: () = assert!(TOP < DERIVED_DEPTH_MAX);
+
+impl Postgres {
+    /// Queues the failure of an item; the answer comes with its commit.
+    fn begin_fail(&self, lease: &Lease, failure: Failure, now: Timestamp) -> Result<Receiver<Result<()>>> {
+        let effects = self.shared.ready_effects(failure.effects, TOP)?;
+        let (code, detail, next) = (failure.code, failure.detail, failure.next);
+        let (id, token) = (lease.item.id, lease.token);
+        Ok(self.writer.begin(now, move |tx| tx.fail(id, token, &code, &detail, next, effects)))
+    }
+}
 
 impl Accepting for Postgres {
     fn accept(&self, accept: Accept, now: Timestamp) -> Result<AcceptOutcome> {
@@ -265,10 +276,13 @@ impl Queue for Postgres {
     }
 
     fn fail(&self, lease: &Lease, failure: Failure, now: Timestamp) -> Result<()> {
-        let effects = self.shared.ready_effects(failure.effects, TOP)?;
-        let (code, detail, next) = (failure.code, failure.detail, failure.next);
-        let (id, token) = (lease.item.id, lease.token);
-        self.writer.call(now, move |tx| tx.fail(id, token, &code, &detail, next, effects))
+        writer::answer(self.begin_fail(lease, failure, now)?)
+    }
+
+    fn fail_all(&self, ends: Vec<(Lease, Failure)>, now: Timestamp) -> Vec<Result<()>> {
+        let waits: Vec<_> =
+            ends.into_iter().map(|(lease, failure)| self.begin_fail(&lease, failure, now)).collect();
+        waits.into_iter().map(|wait| wait.and_then(writer::answer)).collect()
     }
 
     fn work(&self, query: &WorkQuery) -> Result<Vec<WorkItem>> {

@@ -3,7 +3,8 @@
 use crate::server::{self, Server};
 use causeway_exchange::engine::{Accepting, Contents, Facts, Operation, Queue};
 use causeway_exchange::{
-    Accept, AcceptOutcome, Effects, IdempotencyKey, MessageId, NewMessage, NewWork, Payload, WorkKind,
+    Accept, AcceptOutcome, Effects, EngineError, Failure, IdempotencyKey, MessageId, NewEvent, NewMessage,
+    NewWork, NextStep, Payload, WorkKind,
 };
 use causeway_postgres::{Options, Postgres};
 use jiff::Timestamp;
@@ -188,11 +189,56 @@ fn brokers_take_turns() {
     let first = open(true).expect("opens");
     assert!(open(true).is_err(), "another broker writes");
     drop(first);
-    let begun = Instant::now();
-    while open(true).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "takes over");
-        std::thread::sleep(Duration::from_millis(50));
+    for _ in 0..10 {
+        drop(open(true).expect("takes over at once from one that has ended in order"));
     }
+}
+
+/// After an outage a broker may have hundreds of ends to give back, and each commit waits for a standby.
+#[test]
+fn failures_share_commits() {
+    let Some(server) = server::started() else { return };
+    let engine = Postgres::open(Options::new(server.connection("postgres"))).expect("opens");
+    for producer in 0..100 {
+        engine.accept(message(producer, 0), Timestamp::now()).expect("accepts");
+    }
+    let claim = || {
+        let lease = jiff::SignedDuration::from_mins(1);
+        engine.claim(WorkKind::Translate, None, "w", lease, 100, Timestamp::now()).expect("claims")
+    };
+    let mut leases = claim();
+    assert_eq!(leases.len(), 100);
+    // One is not held any more: it alone is refused.
+    engine.complete(&leases[7], Effects::default(), Timestamp::now()).expect("completes");
+    let failure = || Failure {
+        code: "storage".to_owned(),
+        detail: "later".to_owned(),
+        next: NextStep::Wait(Timestamp::now()),
+        effects: Effects::default(),
+    };
+    let before = engine.metrics().expect("counts").commits;
+    let ends = leases.iter().map(|lease| (lease.clone(), failure())).collect();
+    let mut outcomes = engine.fail_all(ends, Timestamp::now());
+    assert_eq!(outcomes.remove(7), Err(EngineError::StaleLease));
+    leases.remove(7);
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    let commits = engine.metrics().expect("counts").commits - before;
+    assert!(commits < 50, "{commits} commits");
+    let again = claim();
+    assert_eq!(again.len(), leases.len());
+    assert!(again.iter().all(|lease| lease.item.attempts == 1), "nothing is counted against them");
+}
+
+/// What the server can't keep it refuses for ever: to try again would hold up all behind it.
+#[test]
+fn what_can_never_be_kept_is_no_matter_of_time() {
+    let Some(server) = server::started() else { return };
+    let engine = Postgres::open(Options::new(server.connection("postgres"))).expect("opens");
+    engine.accept(message(0, 0), Timestamp::now()).expect("accepts");
+    let event = |detail| NewEvent::new("told", "somebody", detail);
+    let refused = engine.record_event(&name(0, 0), event("a NUL \0"), Timestamp::now());
+    assert!(refused.as_ref().is_err_and(|e| !e.is_transient()), "{refused:?}");
+    engine.record_event(&name(0, 0), event("another"), Timestamp::now()).expect("others go on");
 }
 
 /// The server made the commit that gave work out, and its answer did not come: nobody works on it, so it is given out again
