@@ -8,20 +8,12 @@ use postgres::{Client, NoTls};
 
 use crate::running::Process;
 use crate::server;
-use crate::support::{Caller, settings};
+use crate::support::{Caller, settings, update};
 
 const SENDERS: usize = 8;
 const OUTAGES: usize = 3;
-
-fn message(sender: usize, number: usize) -> String {
-    format!(
-        "MSH|^~\\&|PAS|ZV801|EPR|ZV801|202603011{:02}{:02}00||ADT^A08^ADT_A01|{sender}-{number}|P|2.4\rEVN|A08|20260301101500\r\
-         PID|1||{}^^^ZV801^MR||ASHDOWN^Wren{sender}||19620411|2\rPV1|1|I|WARD1^^^ZV801\r",
-        number / 60 % 10,
-        number % 60,
-        900_000 + sender
-    )
-}
+/// Without any work done for so long, something holds it. A lease is for ten minutes.
+const HELD: Duration = Duration::from_secs(40);
 
 /// What was leased when the database went away is done soon after it is back, not when its lease is over.
 #[test]
@@ -40,7 +32,7 @@ fn work_goes_on_when_the_database_is_back() {
                 let (caller, mut number) = (Caller::new(), 0);
                 while !stop.load(Ordering::Relaxed) {
                     let sent =
-                        caller.send(&base, &format!("{sender}-{number}"), &message(sender, number)).await;
+                        caller.send(&base, &format!("{sender}-{number}"), &update(sender, number)).await;
                     match sent {
                         Ok(answer) if answer.status().is_success() => number += 1,
                         _ => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -61,16 +53,14 @@ fn work_goes_on_when_the_database_is_back() {
     let sent: usize = senders.into_iter().map(|s| runtime.block_on(s).expect("no panic")).sum();
     let mut client = Client::connect(&server.connection("postgres"), NoTls).expect("connects");
     let mut count = |sql: &str| client.query_one(sql, &[]).expect("answers").get::<_, i64>(0);
-    let begun = Instant::now();
-    loop {
+    // However slow the machine is, some of it is done all the time: what is held by a lease is the last that is left.
+    let (mut least, mut since) = (i64::MAX, Instant::now());
+    while least > 0 {
         let left = count("SELECT count(*) FROM work");
-        if left == 0 {
-            break;
+        if left < least {
+            (least, since) = (left, Instant::now());
         }
-        assert!(
-            begun.elapsed() < Duration::from_secs(90),
-            "{left} pieces of work are left of {sent} messages"
-        );
+        assert!(since.elapsed() < HELD, "{left} pieces of work are left of {sent} messages");
         std::thread::sleep(Duration::from_millis(200));
     }
     let given_back = count("SELECT count(*) FROM event WHERE detail LIKE '%could not be written down%'");

@@ -10,6 +10,17 @@ use serde_json::Value;
 pub const ADMISSION: &str = "MSH|^~\\&|PAS|ZV801|EPR|ZV801|20260301101500||ADT^A01^ADT_A01|MOVED1|P|2.4\rEVN|A01|20260301101500\r\
 PID|1||900100^^^ZV801^MR~9990048640^^^NHS^NH||ASHDOWN^Wren||19620411|2\rPV1|1|I|WARD1^^^ZV801||||C1234567^Oak^Ida\r";
 
+/// What one of several senders tells of its own person.
+pub fn update(sender: usize, number: usize) -> String {
+    format!(
+        "MSH|^~\\&|PAS|ZV801|EPR|ZV801|202603011{:02}{:02}00||ADT^A08^ADT_A01|{sender}-{number}|P|2.4\rEVN|A08|20260301101500\r\
+         PID|1||{}^^^ZV801^MR||ASHDOWN^Wren{sender}||19620411|2\rPV1|1|I|WARD1^^^ZV801\r",
+        number / 60 % 10,
+        number % 60,
+        900_000 + sender
+    )
+}
+
 /// A configuration in a folder, for the database of a connection string.
 pub fn settings(folder: &Path, connection: &str) -> PathBuf {
     let file = folder.join("connection");
