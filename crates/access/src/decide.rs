@@ -242,7 +242,7 @@ pub fn decide(policies: &Arc<PolicySet>, request: &Request<'_>) -> Decision {
         Interface::Extract => "extract",
     };
     let organisation = &asker.organisation;
-    let ask = |action: &str, resource: (&str, &str), facts: Facts| {
+    let ask = |action: &'static str, resource: (&'static str, &str), facts: Facts| {
         if known.is_none() {
             return Answer { permit: false, rules: Vec::new() };
         }

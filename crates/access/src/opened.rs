@@ -520,12 +520,28 @@ impl Opened {
         sealed: Sealed<T>,
         tell: impl FnOnce(&T) -> (Vec<String>, Vec<String>),
     ) -> Answer<T> {
+        self.disclose_made(gate, reader, act, sealed, tell, |content| content).await
+    }
+
+    /// The same of what is made of it, which is made while it is being written down.
+    ///
+    /// # Errors
+    /// As [`Opened::disclose`].
+    pub async fn disclose_made<T, U>(
+        &mut self,
+        gate: &Gate,
+        reader: &Reader,
+        act: Act,
+        sealed: Sealed<T>,
+        tell: impl FnOnce(&T) -> (Vec<String>, Vec<String>),
+        make: impl FnOnce(T) -> U,
+    ) -> Answer<U> {
         let event = self.event(gate, reader, act);
-        let opened = sealed.open(gate, |content| {
+        let events = |content: &T| {
             let (data, sections) = tell(content);
             vec![Event { data, sections, ..event }]
-        });
-        let opened = opened.await;
+        };
+        let opened = sealed.open_made(gate, events, make).await;
         if let Some(decision) = &mut self.decision {
             let by_rule = self.withheld.by_rule();
             decision.audited(&by_rule, opened.is_ok());

@@ -174,11 +174,18 @@ pub struct PolicySet {
     schema: Schema,
     entities: Entities,
     authorizer: Authorizer,
-    depths: Mutex<HashMap<String, BySection>>,
+    /// What was answered: the same question has the same answer.
+    answers: Mutex<HashMap<Question, Answer>>,
 }
 
-/// Depth and the rules that gave it, by section.
-type BySection = HashMap<String, (Depth, Vec<String>)>;
+/// What is asked of the policies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Question {
+    role: String,
+    action: &'static str,
+    resource: (&'static str, String),
+    facts: Facts,
+}
 
 impl std::fmt::Debug for PolicySet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -292,7 +299,7 @@ impl PolicySet {
             schema,
             entities,
             authorizer: Authorizer::new(),
-            depths: Mutex::default(),
+            answers: Mutex::default(),
         })
     }
 
@@ -311,14 +318,39 @@ impl PolicySet {
         self.rules.get(id)
     }
 
-    /// Asks the policies. What can't be evaluated is refused.
-    pub(crate) fn ask(&self, role: &str, action: &str, resource: (&str, &str), facts: Facts) -> Answer {
+    /// Asks the policies, each question once. What can't be evaluated is refused.
+    pub(crate) fn ask(
+        &self,
+        role: &str,
+        action: &'static str,
+        (kind, id): (&'static str, &str),
+        facts: Facts,
+    ) -> Answer {
+        let question = Question { role: role.to_owned(), action, resource: (kind, id.to_owned()), facts };
+        let answers = || self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = answers().get(&question) {
+            return known.clone();
+        }
+        let answer = self.answer(&question);
+        // A section that the matrix does not name is not kept: the names come from outside.
+        if kind != "Section" || self.sections.iter().any(|row| row.code == id) {
+            let mut answers = answers();
+            if answers.len() >= ANSWERS_KEPT {
+                answers.clear();
+            }
+            answers.insert(question, answer.clone());
+        }
+        answer
+    }
+
+    fn answer(&self, question: &Question) -> Answer {
         let refused = Answer { permit: false, rules: Vec::new() };
-        let Ok(context) = Context::from_pairs(facts.0) else { return refused };
+        let facts = question.facts.0.iter().map(|(name, said)| ((*name).to_owned(), said.expression()));
+        let Ok(context) = Context::from_pairs(facts) else { return refused };
         let Ok(request) = Request::new(
-            uid("Role", role),
-            uid("Action", action),
-            uid(resource.0, resource.1),
+            uid("Role", &question.role),
+            uid("Action", question.action),
+            uid(question.resource.0, &question.resource.1),
             context,
             None,
         ) else {
@@ -332,8 +364,7 @@ impl PolicySet {
         Answer { permit: response.decision() == Verdict::Allow && !failed, rules }
     }
 
-    /// How much of each section a role sees, and by which rules; kept, as it depends on role, purpose and activities
-    /// only.
+    /// How much of each section a role sees, and by which rules: it depends on role, purpose and activities only.
     pub(crate) fn depth(
         &self,
         role: &str,
@@ -341,28 +372,13 @@ impl PolicySet {
         activities: &BTreeSet<String>,
         section: &str,
     ) -> (Depth, Vec<String>) {
-        let class = format!("{role}|{purpose}|{}", activities.iter().cloned().collect::<Vec<_>>().join(","));
-        let mut kept = self.depths.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() > CLASSES_KEPT {
-            kept.clear();
-        }
-        let sections = kept.entry(class).or_default();
-        if let Some(known) = sections.get(section) {
-            return known.clone();
-        }
         let facts = || Facts::new().text("purpose", purpose).texts("activities", activities.iter());
         let whole = self.ask(role, "see", ("Section", section), facts());
-        let out = if whole.permit {
-            (Depth::Whole, whole.rules)
-        } else {
-            let summary = self.ask(role, "see-summary", ("Section", section), facts());
-            if summary.permit { (Depth::Summary, summary.rules) } else { (Depth::None, whole.rules) }
-        };
-        // A section that the matrix does not name is not kept: the names come from outside.
-        if self.sections.iter().any(|row| row.code == section) {
-            sections.insert(section.to_owned(), out.clone());
+        if whole.permit {
+            return (Depth::Whole, whole.rules);
         }
-        out
+        let summary = self.ask(role, "see-summary", ("Section", section), facts());
+        if summary.permit { (Depth::Summary, summary.rules) } else { (Depth::None, whole.rules) }
     }
 
     /// The schema, for tools.
@@ -371,28 +387,46 @@ impl PolicySet {
     }
 }
 
-/// Classes of role, purpose and activities whose matrix is kept in memory.
-const CLASSES_KEPT: usize = 256;
+/// Answers that are kept in memory. A request has a few hundred questions, and most requests the same.
+const ANSWERS_KEPT: usize = 16_384;
 
 /// Facts of a question, built up by name.
-#[derive(Default)]
-pub(crate) struct Facts(Vec<(String, RestrictedExpression)>);
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Facts(Vec<(&'static str, Said)>);
+
+/// The value of one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Said {
+    Flag(bool),
+    Text(String),
+    Texts(Vec<String>),
+}
+
+impl Said {
+    fn expression(&self) -> RestrictedExpression {
+        let text = |text: &String| RestrictedExpression::new_string(text.clone());
+        match self {
+            Self::Flag(value) => RestrictedExpression::new_bool(*value),
+            Self::Text(value) => text(value),
+            Self::Texts(values) => RestrictedExpression::new_set(values.iter().map(text)),
+        }
+    }
+}
 
 impl Facts {
     pub(crate) fn new() -> Self {
         Self::default()
     }
-    pub(crate) fn flag(mut self, name: &str, value: bool) -> Self {
-        self.0.push((name.to_owned(), RestrictedExpression::new_bool(value)));
+    pub(crate) fn flag(mut self, name: &'static str, value: bool) -> Self {
+        self.0.push((name, Said::Flag(value)));
         self
     }
-    pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
-        self.0.push((name.to_owned(), RestrictedExpression::new_string(value.to_owned())));
+    pub(crate) fn text(mut self, name: &'static str, value: &str) -> Self {
+        self.0.push((name, Said::Text(value.to_owned())));
         self
     }
-    pub(crate) fn texts<'a>(mut self, name: &str, values: impl Iterator<Item = &'a String>) -> Self {
-        let set = values.map(|v| RestrictedExpression::new_string(v.clone()));
-        self.0.push((name.to_owned(), RestrictedExpression::new_set(set)));
+    pub(crate) fn texts<'a>(mut self, name: &'static str, values: impl Iterator<Item = &'a String>) -> Self {
+        self.0.push((name, Said::Texts(values.cloned().collect())));
         self
     }
 }

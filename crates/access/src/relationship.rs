@@ -240,18 +240,23 @@ fn codes(facts: &[Told<'_>]) -> HashMap<String, String> {
     codes
 }
 
+/// Length of a whole date, such as `2026-11-29`.
+const DATE_LENGTH: usize = 10;
+
 /// A FHIR dateTime as an instant: of a date the beginning, or the end where it ends something, in British time.
 fn instant(value: &Value, end: bool) -> Option<Timestamp> {
     let text = value.as_str()?;
-    if let Ok(time) = text.parse::<Timestamp>() {
+    // A date alone is no instant.
+    if text.len() > DATE_LENGTH
+        && let Ok(time) = text.parse::<Timestamp>()
+    {
         return Some(time);
     }
     let date: Date = match text.len() {
-        4 => format!("{text}-01-01"),
-        7 => format!("{text}-01"),
-        _ => text.get(..10)?.to_owned(),
+        4 => format!("{text}-01-01").parse(),
+        7 => format!("{text}-01").parse(),
+        _ => text.get(..DATE_LENGTH)?.parse(),
     }
-    .parse()
     .ok()?;
     let date = if end {
         match text.len() {

@@ -59,13 +59,26 @@ impl<T> Sealed<T> {
     /// # Errors
     /// 503 where an entry can't be written, 500 where there is none to write: then nothing is given out.
     pub async fn open(self, trail: &impl Trail, events: impl FnOnce(&T) -> Vec<Event>) -> Answer<T> {
+        self.open_made(trail, events, |content| content).await
+    }
+
+    /// The same of what is made of it, which is made while the entries are being written.
+    ///
+    /// # Errors
+    /// As [`Sealed::open`].
+    pub async fn open_made<U>(
+        self,
+        trail: &impl Trail,
+        events: impl FnOnce(&T) -> Vec<Event>,
+        make: impl FnOnce(T) -> U,
+    ) -> Answer<U> {
         let entries: Vec<NewAudit> = events(&self.content).iter().map(entry).collect::<Answer<_>>()?;
         if entries.is_empty() {
             tracing::error!("a disclosure without an entry was not made");
             return Err(Problem::internal());
         }
-        trail.write(entries).await?;
-        Ok(self.content)
+        let (written, made) = tokio::join!(biased; trail.write(entries), async { make(self.content) });
+        written.map(|()| made)
     }
 }
 

@@ -132,8 +132,10 @@ async fn everything(
         found.page(&url, &params).map(|()| found)
     });
     let tell = |_: &Found| (vec![entity], Vec::new());
-    let found = opened.disclose(&state.gate, &reader, Act::Read, paged.transpose()?, tell).await?;
-    Ok(format::in_form(json_answer(StatusCode::OK, found.written()?), form))
+    let paged = paged.transpose()?;
+    let written =
+        opened.disclose_made(&state.gate, &reader, Act::Read, paged, tell, Found::written).await??;
+    Ok(format::in_form(json_answer(StatusCode::OK, written), form))
 }
 
 /// An entry of what a reader may see.

@@ -263,6 +263,12 @@ impl TextEntry {
         self.text.get(self.meta.clone()?)
     }
 
+    /// The text before `meta`, `meta`, and the text behind it, where [`TextEntry::meta`] is known.
+    pub fn around_meta(&self) -> Option<[&str; 3]> {
+        let Range { start, end } = self.meta.clone()?;
+        Some([self.text.get(..start)?, self.text.get(start..end)?, self.text.get(end..)?])
+    }
+
     /// The same with another text, as of the resource when something was cut out.
     #[must_use]
     pub fn with(self, resource: &Value) -> Self {
