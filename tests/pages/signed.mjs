@@ -90,6 +90,10 @@ async function look(who, path, { status = 200, axeToo = true } = {}) {
   await live.setViewportSize({ width: 390, height: 844 });
   const wide = await live.evaluate(() => document.documentElement.scrollWidth);
   if (wide > 390) faults.push(`${name}: ${wide} px wide on a phone`);
+  // Nor is anything of a table out of sight at the side, such as the button that takes an access back.
+  const cut = await live.evaluate(() => [...document.querySelectorAll(".table")].filter((e) => e.scrollWidth > e.clientWidth + 1)
+    .map((e) => e.getAttribute("aria-labelledby")));
+  if (cut.length) faults.push(`${name}: on a phone there is more at the side of ${cut.join(", ")}`);
   if (shots) {
     const file = name.replace(/\W+/g, "-");
     await live.screenshot({ path: `${shots}/signed-${file}-390.png`, fullPage: true });
@@ -209,8 +213,8 @@ await look(await person("researcher"), record, { status: 403, axeToo: false });
   await page.goto(base + record, { waitUntil: "networkidle" });
   const name = await page.locator("h1").innerText();
   await page.goto(base + "/access", { waitUntil: "networkidle" });
-  const who = await page.locator(".who strong").innerText();
-  await Promise.all([page.waitForNavigation({ waitUntil: "networkidle" }), page.locator(".who button").click()]);
+  const who = await page.locator(".signed strong").innerText();
+  await Promise.all([page.waitForNavigation({ waitUntil: "networkidle" }), page.locator(".signed button").click()]);
   await page.goBack({ waitUntil: "networkidle" }).catch(() => null);
   if ((await page.locator("body").innerText()).includes(`You are ${who}`)) faults.push("cache: going back after signing out shows who was signed in");
   if (session) {

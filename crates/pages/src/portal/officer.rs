@@ -149,7 +149,11 @@ fn row(state: &Shared, alert: &Alert, now: jiff::Timestamp) -> AlertRow {
         text: alert.text.clone(),
         open: alert.review.is_none(),
         accepted: alert.review.as_ref().is_some_and(|r| r.accepted),
-        review: alert.review.as_ref().map(|r| format!("{} {}", r.by, r.note)).unwrap_or_default(),
+        review: alert
+            .review
+            .as_ref()
+            .map(|r| if r.note.is_empty() { r.by.clone() } else { format!("{}: {}", r.by, r.note) })
+            .unwrap_or_default(),
     }
 }
 

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use causeway_access::audit_event::{Act, Event, purpose_plain};
 use causeway_access::choices::Choice;
 use causeway_access::opened::{self, Opened};
-use causeway_access::policy::Depth;
+use causeway_access::policy::{Depth, PolicySet};
 use causeway_access::record::{self, Fact, PersonQuery, PersonView, SummaryQuery};
 use causeway_access::relationship::Kind;
 use causeway_access::session;
@@ -191,6 +191,9 @@ pub(super) struct Look {
     section: String,
 }
 
+/// Heading of what has no other.
+const OTHER: &str = "Other things";
+
 /// A section's heading in plain words: to the person herself, and to somebody whom she let in.
 fn plain(code: &str, own: bool) -> &'static str {
     let (mine, hers) = match code {
@@ -208,15 +211,26 @@ fn plain(code: &str, own: bool) -> &'static str {
         "medicines" => ("My medicines", "Medicines"),
         "problems" => ("My health problems", "Health problems"),
         "results" => ("My test results", "Test results"),
+        "own-readings" => ("What I measure at home", "What is measured at home"),
         "vaccinations" => ("My vaccinations", "Vaccinations"),
         "procedures" => ("Operations and treatments", "Operations and treatments"),
         "encounters" => ("When I saw somebody", "Visits and contacts"),
         "referrals" => ("Where I was sent", "Referrals"),
         "documents" => ("Letters and documents", "Letters and documents"),
         "plans" => ("Plans for my care", "Plans for care"),
-        _ => ("Other things", "Other things"),
+        _ => (OTHER, OTHER),
     };
     if own { mine } else { hers }
+}
+
+/// A section of the policy set in the words of her own record; what that has no heading for as the policy set calls it.
+fn section_words(policies: &PolicySet, code: &str) -> String {
+    match plain(code, true) {
+        OTHER => {
+            policies.sections.iter().find(|s| s.code == code).map_or(code, |s| s.title.as_str()).to_owned()
+        }
+        words => words.to_owned(),
+    }
 }
 
 /// What is short enough for easy read.
@@ -372,12 +386,8 @@ pub(super) async fn looked(
                 Some(u) => policies.role(&u.role).map_or("a member of staff", |r| r.plain.as_str()),
                 None => "a connected system",
             };
-            let sections: Vec<&str> = e
-                .sections
-                .iter()
-                .filter_map(|code| policies.sections.iter().find(|s| s.code == *code))
-                .map(|s| s.title.as_str())
-                .collect();
+            let sections: Vec<String> =
+                e.sections.iter().map(|code| section_words(&policies, code)).collect();
             LookedRow {
                 at: e.recorded.into(),
                 who: user.map(|u| u.who.name.clone()).unwrap_or_default(),
@@ -500,7 +510,7 @@ pub(super) async fn choose(
     event.relationship = "own".to_owned();
     opened::write(&state.gate, &[event]).await?;
     let person = id.clone();
-    let source = format!("{} herself or himself", session.who.name);
+    let source = format!("{}, whose record it is", session.who.name);
     state
         .blocking(move |s| s.gate.access.standings.choose(&person, choice, on, &source, s.clock.now()))
         .await?;
@@ -533,9 +543,7 @@ async fn people_page(state: &Shared, reader: &Reader, id: String, wrong: String)
     let standing = opened.disclose(&state.gate, reader, Act::Read, sealed, tell).await?;
     let now = state.clock.now();
     let policies = state.gate.access.policies.clone();
-    let title = |code: &String| {
-        policies.sections.iter().find(|s| s.code == *code).map_or_else(|| code.clone(), |s| s.title.clone())
-    };
+    let title = |code: &String| section_words(&policies, code);
     let rows = standing
         .grants
         .iter()
@@ -559,7 +567,7 @@ async fn people_page(state: &Shared, reader: &Reader, id: String, wrong: String)
         .filter(|s| {
             !matches!(s.code.as_str(), "demographics" | "directory" | "provenance" | "contact-details")
         })
-        .map(|s| (s.code.clone(), s.title.clone()))
+        .map(|s| (s.code.clone(), title(&s.code)))
         .collect();
     let frame = Frame::new("People I let in", "/me");
     render(&PeoplePage { frame, id, rows, parts, wrong })
