@@ -255,12 +255,14 @@ pub(crate) fn detail(map: &Map<String, Value>) -> String {
         "deny" => parts.push("refused".to_owned()),
         _ => {}
     }
-    for component in map.get("component").and_then(Value::as_array).into_iter().flatten() {
-        let Some(component) = component.as_object() else { continue };
+    let components = map.get("component").and_then(Value::as_array).into_iter().flatten();
+    let components = components.filter_map(Value::as_object).filter_map(|component| {
         let value = quantity(component).unwrap_or_else(|| first_text(component, DETAILS).to_owned());
-        if !value.is_empty() {
-            parts.push(format!("{}: {value}", first_text(component, TITLES)));
-        }
+        (!value.is_empty()).then(|| format!("{}: {value}", first_text(component, TITLES)))
+    });
+    let components: Vec<String> = components.collect();
+    if !components.is_empty() {
+        parts.push(components.join(", "));
     }
     let text = first_text(map, DETAILS);
     if !text.is_empty() {

@@ -12,8 +12,8 @@ const LINES: usize = 6;
 /// more, and the names of the others.
 const LINES_NARROW: usize = 2;
 
-/// Sources named in the count of what changed.
-const SOURCES_NAMED: usize = 3;
+/// Sources named in the count of what changed; of more there is their number.
+const SOURCES_NAMED: usize = 2;
 
 /// A question with its answer.
 pub(super) struct Answer {
@@ -44,11 +44,10 @@ fn answer(
     none: &'static str,
 ) -> Answer {
     let narrow = LINES_NARROW;
-    let said = |shown: usize| match lines.len().saturating_sub(shown) {
-        0 => rest.to_owned(),
-        more => format!("{rest} ({more} more)"),
-    };
-    let (rest, rest_narrow) = (said(LINES), said(narrow));
+    let more = |shown: usize| lines.len().checked_sub(shown).filter(|more| *more > 0);
+    // Beside its heading a phone has room for a word or two: the heading already says of what.
+    let rest_narrow = more(narrow).map_or(rest.to_owned(), |more| format!("{more} more"));
+    let rest = more(LINES).map_or(rest.to_owned(), |more| format!("{rest} ({more} more)"));
     let lines = lines.into_iter().take(LINES).collect();
     Answer { title, to: format!("#{part}"), rest, rest_narrow, lines, narrow, also: String::new(), none }
 }
@@ -74,10 +73,8 @@ fn counted(changes: &[Change]) -> String {
         }
     }
     let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    let more = by.len().saturating_sub(SOURCES_NAMED);
-    by.truncate(SOURCES_NAMED);
-    let others = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}, from {}{others}", kinds.join(", "), by.join(", "))
+    let by = if by.len() > SOURCES_NAMED { format!("{} sources", by.len()) } else { by.join(" and ") };
+    format!("{}, from {by}", kinds.join(", "))
 }
 
 fn line(fact: &Fact) -> String {
