@@ -215,8 +215,9 @@ pub trait Queue: Send + Sync {
     }
 
     /// Leases up to `limit` due items of a kind, in order. An item whose lease ran out never came back: it may have
-    /// killed the process that held it. It is claimed again as a suspect (`lost` above 0), alone in its claim, and
-    /// parked with the cause [`crate::work::PROCESS_DIED`] once it was lost [`limits::LOST_LEASES_MAX`] times in a row.
+    /// killed the process that held it. It is claimed again as a suspect (`lost` above 0), with [`limits::SUSPECTS_TOGETHER`]
+    /// others at most and from its second loss on alone, and parked with the cause [`crate::work::PROCESS_DIED`] once it was
+    /// lost [`limits::LOST_LEASES_MAX`] times in a row.
     /// With `destination`, only for that one.
     fn claim(
         &self,

@@ -21,6 +21,9 @@ pub const DEFAULT_MAX_ATTEMPTS: u32 = 5;
 /// Times that a work item may be given out and never come back (its process died, or was killed) before it is parked
 /// as what may have killed it.
 pub const LOST_LEASES_MAX: u32 = 5;
+/// Work items of one claim that were given out and never came back for the first time: a broker that takes over from one that
+/// was killed has hundreds of them, and each claim waits for a commit. From the second time on each goes alone.
+pub const SUSPECTS_TOGETHER: usize = 16;
 /// Seconds that such an item rests before it is given out again, times the losses before this one: its neighbours,
 /// whose leases ended with the same process, come first.
 pub const LOST_PAUSE_SECONDS: i64 = 2;

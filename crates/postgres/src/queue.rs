@@ -40,13 +40,12 @@ pub(crate) fn take_back(conn: &mut Conn, after: i64) -> Result<u64> {
 }
 
 impl Tx<'_> {
-    /// Leases due items by due time; one that never came back, alone and first.
+    /// Leases due items by due time; those that never came back first, and no others with them.
     pub(crate) fn claim(&mut self, claim: &Claim) -> Result<Vec<Lease>> {
-        let suspect = self.lost_lease(claim)?;
-        let ids = match suspect {
-            Some(id) => vec![id],
-            None => self.ready(claim)?,
-        };
+        let mut ids = self.lost_leases(claim)?;
+        if ids.is_empty() {
+            ids = self.ready(claim)?;
+        }
         let until = self.now.saturating_add(claim.lease_us);
         let select =
             format!("SELECT {} FROM work w JOIN message m ON m.seq=w.owner WHERE w.id=$1", rows::WORK);
@@ -65,21 +64,26 @@ impl Tx<'_> {
         Ok(leases)
     }
 
-    /// The first item whose lease ran out and that is due again at once, as a suspect. Those before it that were
-    /// lost too often are parked, and those that were lost before rest.
-    fn lost_lease(&mut self, claim: &Claim) -> Result<Option<i64>> {
+    /// The first items whose lease ran out and that are due again at once, as suspects: a few together, for mostly the process
+    /// died of something else. Those before them that were lost too often are parked, and those that were lost before rest,
+    /// and go alone.
+    fn lost_leases(&mut self, claim: &Claim) -> Result<Vec<i64>> {
         let sql = "SELECT id FROM work WHERE kind=$1 AND state='leased' AND lease_until<=$2
              AND ($4::text IS NULL OR destination=$4) ORDER BY lease_until, id LIMIT $3";
         let limit = i64::try_from(claim.limit).unwrap_or(i64::MAX);
         let params: crate::conn::Params<'_> = p![claim.kind.as_str(), self.now, limit, claim.destination];
+        let mut suspects = Vec::new();
         for id in self.conn.all(sql, params, |r| get::<i64>(r, 0))? {
             let place = self.place(WorkId(id.cast_unsigned()), WorkState::Leased, None)?;
             let place = place.ok_or(EngineError::NotFound("work"))?;
             if self.suspect(id, &place)? == Some(self.now) {
-                return Ok(Some(id));
+                suspects.push(id);
+            }
+            if suspects.len() == limits::SUSPECTS_TOGETHER {
+                break;
             }
         }
-        Ok(None)
+        Ok(suspects)
     }
 
     /// Counts one more loss of an item. When it is due again; `None`: it was lost too often and is parked.

@@ -31,7 +31,7 @@ struct Place {
 }
 
 impl Tx<'_> {
-    /// Leases due items by due time; one that never came back, alone and first.
+    /// Leases due items by due time; those that never came back first, and no others with them.
     pub(crate) fn claim(&mut self, claim: &Claim) -> Result<Vec<Lease>> {
         let at = match claim.destination.as_deref() {
             None => " AND ?4 IS NULL",
@@ -39,11 +39,10 @@ impl Tx<'_> {
             // The second condition is that of index `work_ready_at`.
             Some(_) => " AND destination=?4 AND destination<>''",
         };
-        let suspect = self.lost_lease(claim, at)?;
-        let ids = match suspect {
-            Some(id) => vec![id],
-            None => self.ready(claim, at)?,
-        };
+        let mut ids = self.lost_leases(claim, at)?;
+        if ids.is_empty() {
+            ids = self.ready(claim, at)?;
+        }
         let until = self.now.saturating_add(claim.lease_us);
         let select =
             format!("SELECT {} FROM work w JOIN message m ON m.seq=w.owner WHERE w.id=?1", rows::WORK);
@@ -62,22 +61,27 @@ impl Tx<'_> {
         Ok(leases)
     }
 
-    /// The first item whose lease ran out and that is due again at once, as a suspect. Those before it that were
-    /// lost too often are parked, and those that were lost before rest.
-    fn lost_lease(&mut self, claim: &Claim, at: &str) -> Result<Option<i64>> {
+    /// The first items whose lease ran out and that are due again at once, as suspects: a few together, for mostly the process
+    /// died of something else. Those before them that were lost too often are parked, and those that were lost before rest,
+    /// and go alone.
+    fn lost_leases(&mut self, claim: &Claim, at: &str) -> Result<Vec<i64>> {
         let sql = format!(
             "SELECT id FROM work WHERE kind=?1 AND state='leased' AND lease_until<=?2{at} ORDER BY lease_until, id LIMIT ?3"
         );
         let limit = i64::try_from(claim.limit).unwrap_or(i64::MAX);
         let params = params![claim.kind.as_str(), self.now, limit, claim.destination];
+        let mut suspects = Vec::new();
         for id in rows::all(self.conn, &sql, params, |r| r.get::<_, i64>(0))? {
             let place = self.place(WorkId(id.cast_unsigned()), WorkState::Leased, None)?;
             let place = place.ok_or(EngineError::NotFound("work"))?;
             if self.suspect(id, &place)? == Some(self.now) {
-                return Ok(Some(id));
+                suspects.push(id);
+            }
+            if suspects.len() == limits::SUSPECTS_TOGETHER {
+                break;
             }
         }
-        Ok(None)
+        Ok(suspects)
     }
 
     /// Counts one more loss of an item. When it is due again; `None`: it was lost too often and is parked.
