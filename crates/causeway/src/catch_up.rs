@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use causeway_broker::identity;
 use causeway_broker::pipeline::{self, RECORD_PIECES};
+use causeway_exchange::limits::MAX_SEARCH_PAGE;
 use causeway_exchange::{EngineError, MessageId, NewWork, Recorded, WorkKind, WorkQuery, WorkState};
 use causeway_record::Record;
 use causeway_service::state::Shared;
@@ -16,14 +17,25 @@ use crate::keep::RECORD;
 /// Pause between two looks at what is left.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Orders messages to be taken into the record again, in order, and waits until all that is to be done on the record is done.
-/// How much of it could not be done and is parked.
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// All that is to be done on the record.
+    AllIsDone,
+    /// What was ordered again. What else is to be done waits in the order of its persons, one of each at a time, and may go on
+    /// while the exchange answers, as it does at any other time.
+    WhatWasOrderedAgain,
+}
+
+/// Orders messages to be taken into the record again, in order, and waits. How much of what is waited for could not be done
+/// and is parked.
 ///
 /// # Errors
 /// The engine failed.
 pub(crate) async fn take_in(
     state: &Shared,
     wanted: &[&Recorded],
+    until: Until,
     actor: &str,
     reason: &str,
 ) -> Result<usize, EngineError> {
@@ -36,16 +48,11 @@ pub(crate) async fn take_in(
     state.engine.replay_all(orders, actor, reason, now)?;
     let stop = CancellationToken::new();
     let workers = pipeline::start_record(state, &stop);
-    let count = |wanted: Option<WorkState>| {
-        let query =
-            WorkQuery { kind: Some(WorkKind::Record), state: wanted, limit: 1_000, ..WorkQuery::default() };
-        state.engine.work(&query).map(|list| list.len())
-    };
     let parked = loop {
         state.signals.all();
         tokio::time::sleep(LOOK).await;
-        let parked = count(Some(WorkState::Parked))?;
-        if count(None)? == parked {
+        let (left, parked) = left(state, until)?;
+        if left == 0 {
             break parked;
         }
     };
@@ -54,6 +61,23 @@ pub(crate) async fn take_in(
     let joined = tokio::task::spawn_blocking(move || workers.join()).await;
     joined.map_err(|e| EngineError::Storage(e.to_string()))?;
     Ok(parked)
+}
+
+/// How much work on the record is to be done yet, and how much of it is parked, of what is waited for.
+fn left(state: &Shared, until: Until) -> Result<(usize, usize), EngineError> {
+    let (mut left, mut parked) = (0, 0);
+    let mut query =
+        WorkQuery { kind: Some(WorkKind::Record), limit: MAX_SEARCH_PAGE, ..WorkQuery::default() };
+    loop {
+        let page = state.engine.work(&query)?;
+        for item in page.iter().filter(|item| until == Until::AllIsDone || item.work.replay) {
+            *(if item.state == WorkState::Parked { &mut parked } else { &mut left }) += 1;
+        }
+        if page.len() < MAX_SEARCH_PAGE {
+            return Ok((left, parked));
+        }
+        query.after = page.last().map(|item| item.id);
+    }
 }
 
 /// Takes into the record what another broker took into its own meanwhile: nothing is answered from a record that lacks what
@@ -79,9 +103,12 @@ pub(crate) async fn catch_up(state: &Shared, record: &Record) -> Result<usize, S
             "the record lacks what messages told whose content is gone: copy the record of another broker"
         );
     }
-    if !lacking.is_empty() {
-        tracing::info!(messages = lacking.len(), "taking into the record what another broker has in its own");
-        take_in(state, &lacking, "causeway", "this broker's record lacks it")
+    // One that was ended on the way has ordered them already.
+    let ordered = recorded.iter().filter(|m| m.pending && !told.contains(m.id.as_str())).count();
+    if lacking.len() + ordered > 0 {
+        let messages = lacking.len();
+        tracing::info!(messages, ordered, "taking into the record what another broker has in its own");
+        take_in(state, &lacking, Until::WhatWasOrderedAgain, "causeway", "this broker's record lacks it")
             .await
             .map_err(|e| e.to_string())?;
     }

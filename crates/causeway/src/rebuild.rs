@@ -9,7 +9,7 @@ use causeway_service::config::Config;
 use causeway_service::state::Adapters;
 use clap::Args;
 
-use crate::catch_up::{settle, take_in};
+use crate::catch_up::{Until, settle, take_in};
 use crate::keep::exchange::{Exchange, configured};
 use crate::keep::{RECORD, files_of, remove, said};
 use crate::process::{EXIT_REFUSED, print};
@@ -121,8 +121,9 @@ pub(crate) fn make(
             detail: format!("{} messages", wanted.len()),
         };
         state.engine.audit(vec![entry], state.clock.now()).map_err(|e| said(data, &e))?;
-        let parked =
-            take_in(&state, &wanted, ACTOR, "the record is made anew").await.map_err(|e| said(data, &e))?;
+        let parked = take_in(&state, &wanted, Until::AllIsDone, ACTOR, "the record is made anew")
+            .await
+            .map_err(|e| said(data, &e))?;
         let settled = settle(&state, &record)?;
         Ok::<_, String>((wanted.len(), parked, settled))
     })?;

@@ -11,3 +11,4 @@ mod keep;
 mod migrate;
 mod outage;
 mod support;
+mod take_over;
