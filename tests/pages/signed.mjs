@@ -90,10 +90,11 @@ async function look(who, path, { status = 200, axeToo = true } = {}) {
   await live.setViewportSize({ width: 390, height: 844 });
   const wide = await live.evaluate(() => document.documentElement.scrollWidth);
   if (wide > 390) faults.push(`${name}: ${wide} px wide on a phone`);
-  // Nor is anything of a table out of sight at the side, such as the button that takes an access back.
+  // Nor is anything of a table out of sight at the side, such as the button that takes an access back. (The tables of results of a
+  // care team's page have an area that scrolls.)
   const cut = await live.evaluate(() => [...document.querySelectorAll(".table")].filter((e) => e.scrollWidth > e.clientWidth + 1)
     .map((e) => e.getAttribute("aria-labelledby")));
-  if (cut.length) faults.push(`${name}: on a phone there is more at the side of ${cut.join(", ")}`);
+  if (cut.length && !path.startsWith("/people/")) faults.push(`${name}: on a phone there is more at the side of ${cut.join(", ")}`);
   if (shots) {
     const file = name.replace(/\W+/g, "-");
     await live.screenshot({ path: `${shots}/signed-${file}-390.png`, fullPage: true });

@@ -399,7 +399,7 @@ pub(super) async fn looked(
                     purpose_plain(&e.purpose)
                 },
                 because: because(&e.relationship),
-                parts: if sections.is_empty() { what(e) } else { sections.join(", ") },
+                parts: if sections.is_empty() { what(e) } else { sections.join("; ") },
                 emergency: e.is_break_glass(),
                 refused: !e.refused.is_empty(),
             }
