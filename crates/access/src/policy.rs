@@ -515,3 +515,30 @@ fn entities(roles: &[Role], sections: &[SectionRow], schema: &Schema) -> Result<
     }
     Entities::from_entities(all, Some(schema)).map_err(|e| wrong("matrix.csv", e))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_asked_once_and_names_from_outside_are_not_kept() {
+        let set = PolicySet::built_in().unwrap();
+        let kept = || set.answers.lock().unwrap().len();
+        let activities = ["B0107".to_owned()];
+        let see = |role: &str, section: &str, active: bool| {
+            let activities = activities.iter().filter(|_| active);
+            let facts = Facts::new().text("purpose", "TREAT").texts("activities", activities);
+            set.ask(role, "see", ("Section", section), facts)
+        };
+        let first = see("R8000", "medicines", false);
+        assert!(first.permit);
+        assert_eq!((see("R8000", "medicines", false), kept()), (first, 1));
+        // Another role, another fact, another section: other questions, with their own answers.
+        assert!(!see("council-technician", "medicines", false).permit);
+        see("R8000", "medicines", true);
+        see("R8000", "results", false);
+        assert_eq!(kept(), 4);
+        assert!(!see("R8000", "a section that nobody named", false).permit);
+        assert_eq!(kept(), 4);
+    }
+}
