@@ -75,22 +75,20 @@ fn locate(json: &[u8], report: &mut Report, above: usize) {
     settle(json, &offsets, &mut report.findings);
 }
 
-/// Turns offsets into lines and columns.
+/// Turns offsets into lines and columns. Each byte is looked at once: a document of one line has all its findings in it.
 pub(crate) fn settle(text: &[u8], offsets: &[usize], findings: &mut [Finding]) {
     let mut order: Vec<usize> = (0..findings.len()).filter(|n| findings[*n].place.is_none()).collect();
     order.sort_by_key(|n| offsets.get(*n).copied().unwrap_or(0));
-    let (mut line, mut start, mut at) = (1, 0, 0);
+    let (mut line, mut column, mut at) = (1, 1, 0);
     for number in order {
         let offset = offsets.get(number).copied().unwrap_or(0).min(text.len());
-        for (n, _) in
-            text.get(at..offset).unwrap_or_default().iter().enumerate().filter(|(_, b)| **b == b'\n')
-        {
-            line += 1;
-            start = at + n + 1;
+        for byte in text.get(at..offset).unwrap_or_default() {
+            match byte {
+                b'\n' => (line, column) = (line + 1, 1),
+                _ => column += usize::from((byte & 0xC0) != 0x80),
+            }
         }
         at = offset;
-        let before = text.get(start..offset).unwrap_or_default();
-        let column = before.iter().filter(|b| (**b & 0xC0) != 0x80).count() + 1;
         findings[number].place = Some(Place { line, column });
     }
 }
@@ -240,5 +238,20 @@ mod tests {
         assert_eq!(at("r4/type"), (4, 60));
         // What is missing is told where it should be.
         assert_eq!(at("r4/cardinality-min"), (4, 41));
+    }
+
+    #[test]
+    fn many_findings_of_one_line_are_counted_through_once() {
+        let text = "aé".repeat(1_000_000);
+        let finding = || crate::Report::refusal("r4/json", "x").findings.remove(0);
+        let mut findings: Vec<_> = (0..20_000).map(|_| finding()).collect();
+        let offsets: Vec<usize> = (0..20_000).map(|n| 3 * n * 50).collect();
+        super::settle(text.as_bytes(), &offsets, &mut findings);
+        assert!(
+            findings
+                .iter()
+                .zip(0..)
+                .all(|(f, n)| f.place.map(|p| (p.line, p.column)) == Some((1, 100 * n + 1)))
+        );
     }
 }

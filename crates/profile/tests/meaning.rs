@@ -123,6 +123,7 @@ fn code_lists_agree_with_themselves_and_with_others() {
             ("/content", json!("not-present"), "r4/code-system-content"),
             ("/supplements", json!("https://care.example/other"), "r4/code-system-supplement"),
             ("/url", json!("local"), "r4/canonical-absolute"),
+            ("/valueSet", json!("local"), "r4/canonical-absolute"),
         ],
     );
     let supplement = json!({"resourceType": "CodeSystem", "url": "https://care.example/s", "status": "draft", "content": "supplement",

@@ -732,6 +732,12 @@ impl<'a> Walker<'a> {
         if text.len() > MAX_TEXT && !matches!(primitive, Primitive::Base64Binary | Primitive::Xhtml) {
             self.error("r4/text-length", "a text must not be longer than 1 MB");
         }
+        if primitive == Primitive::Canonical && !text.contains(':') && !text.starts_with('#') {
+            self.error(
+                "r4/canonical-absolute",
+                "a canonical URL must be absolute, or name what is contained (#id)",
+            );
+        }
         if matches!(primitive, Primitive::Uri | Primitive::Url | Primitive::Canonical) {
             self.mark_contained(text);
         }
