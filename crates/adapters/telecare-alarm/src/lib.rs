@@ -61,6 +61,10 @@ impl Adapter for TelecareAlarm {
     }
 
     fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
+        if input.len() > limits::MESSAGE_BYTES_MAX {
+            sink.acknowledgement(reply::reply(None, reply::Status::TooLong));
+            return Err(rules::SCAIP_MESSAGE_TOO_LONG.with(&limits::MESSAGE_BYTES_MAX.to_string()));
+        }
         let mut composer = Composer::new(self.name(), context);
         let read = decode(input).and_then(|text| {
             let document = Document::parse(&text, &mut composer.ledger)?;

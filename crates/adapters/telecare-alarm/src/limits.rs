@@ -1,5 +1,8 @@
 //! Limits of SCAIP messages, in characters, as the code lists and patterns of CLC/TS 50134-9 have them.
 
+/// Bytes of a message. All fields together have some hundred characters; what is larger is no alarm, and is not read into a tree.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
 /// Bytes at the front of an input in which the root element must show.
 pub const DETECT_BYTES: usize = 400;
 

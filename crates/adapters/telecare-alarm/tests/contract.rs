@@ -31,6 +31,29 @@ fn replies_by_number() {
 }
 
 #[test]
+fn what_is_larger_than_any_alarm_is_not_read() {
+    let of = |notes: usize| {
+        let many = "<ico>x</ico>".repeat(notes);
+        translate(
+            &TelecareAlarm,
+            format!("<mrq><ref>5</ref><cid>12</cid><dty>0003</dty>{many}</mrq>").as_bytes(),
+            &test_context(),
+        )
+    };
+    let said = |t: &causeway_adapter::Translation| {
+        (
+            t.acknowledgement.as_ref().map(|a| a.positive),
+            t.issues.iter().any(|i| i.rule == "scaip-message-too-long"),
+            t.ledger.len(),
+        )
+    };
+    let (alarm, flood) = (of(5_000), of(6_000));
+    assert_eq!((said(&alarm).0, said(&alarm).1), (Some(true), false));
+    assert!(said(&alarm).2 > 5_000);
+    assert_eq!(said(&flood), (Some(false), true, 1), "one item: the whole input");
+}
+
+#[test]
 fn codes_are_numbers_whatever_their_zeros() {
     let run = |dty: &str, stc: &str, lco: &str| {
         let text =
