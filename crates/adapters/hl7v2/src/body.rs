@@ -18,7 +18,7 @@ use crate::env::Env;
 use crate::family::{Family, Within};
 use crate::header::{Header, Refusal};
 use crate::immunization;
-use crate::limits::ALIKE_MAX;
+use crate::limits::{ALIKE_MAX, LINKED_MAX};
 use crate::merge::{self, Merges};
 use crate::note;
 use crate::observation;
@@ -217,6 +217,11 @@ fn links(
     let mut found = Vec::new();
     for (at, group) in groups.iter().enumerate().filter(|(at, _)| same.get(*at) == Some(at)) {
         let key = group.key(&ctx.env);
+        if found.len() == LINKED_MAX {
+            let issue = ctx.env.breach(&rules::LINKED_MANY, header.decided.1.map(|l| l.id));
+            ctx.c.issue(issue);
+            break;
+        }
         found.push((at, ctx.c.reference("Patient", &key)));
     }
     found

@@ -9,6 +9,9 @@ pub const ACKNOWLEDGEMENTS_MAX: usize = 10_000;
 /// PID segments of one identifier that a further one is compared with; beyond them it is a patient of its own.
 pub const ALIKE_MAX: usize = 32;
 
+/// Patients that others are linked with by A24 and A37, which speak of two: further ones of a message name the first ones only.
+pub const LINKED_MAX: usize = 2;
+
 /// Results of one code among which the parent of an order is looked for, the last ones first.
 pub const PARENTS_MAX: usize = 256;
 

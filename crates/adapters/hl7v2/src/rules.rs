@@ -59,6 +59,7 @@ causeway_adapter::rules! {
     MERGE_NOBODY Warning BusinessRule "merge-without-predecessor" "the record that is merged away is not named, or is the surviving one; nothing was merged";
     MERGE_CONTRADICTED Warning Conflict "merge-contradicted" "another merge of this message says the opposite of this one, or merges the same record into another; the last one stands";
     LINKED Information Informational "patients-linked" "the source says that the two patients may be or are one person; each names the other in a link";
+    LINKED_MANY Warning BusinessRule "patients-linked-many" "the event speaks of two patients and the message has more; each further one names the first two";
     UNLINKED Warning Informational "patients-unlinked" "the source takes back that the two patients are one person; each names its link as deleted";
     // What was found and done.
     ALLERGY_DENIED Warning Conflict "allergy-denied" "the words of the entry may say that there is no such allergy, or that it is not known; they were carried as they stand"

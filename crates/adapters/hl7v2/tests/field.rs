@@ -426,3 +426,20 @@ fn a_unit_that_is_said_to_be_ucum_has_its_usual_code() {
         );
     }
 }
+
+/// A24 speaks of two patients. A message of very many costs no more than its size: it was the square of their number.
+#[test]
+fn patients_beyond_the_two_of_a_link_name_the_first_two() {
+    let of = |people: usize| {
+        let pids: String =
+            (1..=people).map(|n| format!("PID|{n}||L{n}^^^RZZ01^MR||GULL^ANN{n}||19440101|F\r")).collect();
+        run("ADT^A24", &format!("EVN|A24|20260301113000\r{pids}"))
+    };
+    let links = |found: &Translation| -> Vec<usize> {
+        patients(found).iter().map(|p| p["link"].as_array().map_or(0, Vec::len)).collect()
+    };
+    assert_eq!((links(&of(2)), tells(&of(2), "patients-linked-many")), (vec![1, 1], false));
+    assert_eq!((links(&of(4)), tells(&of(4), "patients-linked-many")), (vec![1, 1, 2, 2], true));
+    let bytes = |people: usize| output(&of(people)).len() / people;
+    assert!(bytes(400) < 2 * bytes(20), "{} and {} bytes each", bytes(400), bytes(20));
+}
