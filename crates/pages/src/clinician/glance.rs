@@ -41,9 +41,9 @@ fn answer(
     part: &str,
     rest: &str,
     lines: Vec<(String, bool)>,
+    narrow: usize,
     none: &'static str,
 ) -> Answer {
-    let narrow = LINES_NARROW;
     let more = |shown: usize| lines.len().checked_sub(shown).filter(|more| *more > 0);
     // Beside its heading a phone has room for a word or two: the heading already says of what.
     let rest_narrow = more(narrow).map_or(rest.to_owned(), |more| format!("{more} more"));
@@ -101,8 +101,11 @@ pub(super) fn answers(summary: &Summary, key_people: &[String]) -> Vec<Answer> {
         .collect();
     let one = |c: &Change| (format!("{}: {} ({})", c.kind, c.title, c.source.organisation), false);
     let mut changes: Vec<(String, bool)> = summary.changes.iter().map(one).collect();
+    let mut changes_narrow = LINES_NARROW;
     if changes.len() > LINES_NARROW {
         changes.insert(0, (counted(&summary.changes), false));
+        // A change may be of many words: its count alone keeps the last answer on the first screen of a phone.
+        changes_narrow = 1;
     }
     let mut carers: Vec<(String, bool)> = key_people.iter().map(|p| (p.clone(), false)).collect();
     for fact in facts(summary, "services-and-care").iter().filter(|f| f.standing != Standing::Past) {
@@ -125,6 +128,7 @@ pub(super) fn answers(summary: &Summary, key_people: &[String]) -> Vec<Answer> {
             "medicines",
             "All medicines",
             taken,
+            LINES_NARROW,
             "No source says that a medicine is taken now.",
         ),
         answer(
@@ -132,6 +136,7 @@ pub(super) fn answers(summary: &Summary, key_people: &[String]) -> Vec<Answer> {
             "changes",
             "All changes",
             changes,
+            changes_narrow,
             "Nothing new came in the last seven days.",
         ),
         answer(
@@ -139,6 +144,7 @@ pub(super) fn answers(summary: &Summary, key_people: &[String]) -> Vec<Answer> {
             "carers-and-contacts",
             "All people",
             carers,
+            LINES_NARROW,
             "No source has told who looks after this person.",
         ),
         answer(
@@ -146,6 +152,7 @@ pub(super) fn answers(summary: &Summary, key_people: &[String]) -> Vec<Answer> {
             "about-me",
             "About me",
             wants,
+            LINES_NARROW,
             "No source has told what matters to this person.",
         ),
     ];
