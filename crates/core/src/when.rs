@@ -165,21 +165,25 @@ impl When {
         Self::build(date, time, fraction, precision, offset, zone)
     }
 
-    /// A date as the British write it: `dd/mm/yyyy`, `d/m/yyyy`, also with `-` or `.` between, and with a
-    /// following time of day `hh:mm[:ss]`. Two-digit years are refused: which century is a guess.
+    /// A date as the British write it: `dd/mm/yyyy`, `d/m/yyyy`, also with `-` or `.` between or the month in words
+    /// (`1 April 2024`, `01-Apr-2024`), and with a following time of day `hh:mm[:ss]`. Two-digit years are refused: which century is a guess.
     ///
     /// # Errors
     /// [`WhenError`] where the text has another shape or names no real date.
     pub fn british(text: &str, zone: &TimeZone) -> Result<Self, WhenError> {
         let text = text.trim();
-        let (day, clock) = match text.split_once(' ') {
-            Some((day, clock)) => (day, Some(clock.trim())),
-            None => (text, None),
+        // The time of day stands behind the last blank, if anything of it has a colon.
+        let (day, clock) = match text.rsplit_once(' ') {
+            Some((day, clock)) if clock.contains(':') => (day, Some(clock)),
+            Some(_) if !text.contains(char::is_alphabetic) => return Err(WhenError::Shape),
+            _ => (text, None),
         };
-        let mut parts = day.split(['/', '-', '.']);
-        let mut short =
-            |max: usize| parts.next().filter(|p| (1..=max).contains(&p.len())).and_then(|p| number(Some(p)));
-        let (mday, month) = (short(2), short(2));
+        let mut parts = day.split(['/', '-', '.', ' ']).filter(|part| !part.is_empty());
+        let digits =
+            |part: Option<&str>| part.filter(|p| (1..=2).contains(&p.len())).and_then(|p| number(Some(p)));
+        let mday = digits(parts.next());
+        let month = parts.next();
+        let month = digits(month).or_else(|| month.and_then(month_in_words));
         let year = parts.next().filter(|y| y.len() == 4).and_then(|y| number(Some(y)));
         let (Some(mday), Some(month), Some(year), None) = (mday, month, year, parts.next()) else {
             return Err(WhenError::Shape);
@@ -376,6 +380,27 @@ fn push_two(out: &mut String, number: u8) {
     out.push(char::from(b'0' + number % 10));
 }
 
+/// The number of a month by its name or the first three letters of it, in any case.
+fn month_in_words(word: &str) -> Option<u32> {
+    const MONTHS: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    let word = word.to_ascii_lowercase();
+    let is = |name: &&str| **name == word || (word.len() == 3 && name.starts_with(&word));
+    MONTHS.iter().zip(1u32..).find(|(name, _)| is(name)).map(|(_, number)| number)
+}
+
 fn number(text: Option<&str>) -> Option<u32> {
     digits(text?.as_bytes())
 }
@@ -485,6 +510,14 @@ mod tests {
         let british = |t| When::british(t, &crate::london()).map(|w| w.fhir());
         assert_eq!(british("1/4/2024").as_deref(), Ok("2024-04-01"));
         assert_eq!(british("31/10/2024 14:05").as_deref(), Ok("2024-10-31T14:05:00+00:00"));
+        for words in ["1 April 2024", "01-Apr-2024", "01 APR 2024", "1/apr/2024"] {
+            assert_eq!(british(words).as_deref(), Ok("2024-04-01"), "{words}");
+        }
+        assert_eq!(british("31-Oct-2024 14:05").as_deref(), Ok("2024-10-31T14:05:00+00:00"));
+        for none in ["01-Apr-24", "1 4 2024", "Apr 2024", "1 Aprl 2024", "31 June", "1 April 2024 noon"] {
+            assert!(british(none).is_err(), "{none}");
+        }
+        assert_eq!(british("31-Jun-2024"), Err(WhenError::Range));
         assert!(british("01/04/24").is_err());
         assert!(british("2024/04/01").is_err());
         assert_eq!(british("31/02/2024"), Err(WhenError::Range));

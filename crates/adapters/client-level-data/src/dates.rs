@@ -1,4 +1,4 @@
-//! Dates as councils write them: `dd/mm/yyyy`, ISO 8601, day numbers of a spreadsheet.
+//! Dates as councils write them: `dd/mm/yyyy`, `dd-Mmm-yyyy`, ISO 8601, day numbers of a spreadsheet.
 
 use causeway_core::{When, WhenError};
 
@@ -98,6 +98,8 @@ mod tests {
             ("1/4/2024", "2024-04-01", Form::British),
             ("2024-04-01 00:00:00", "2024-04-01", Form::Iso),
             ("01/04/2024 00:00", "2024-04-01", Form::British),
+            ("01-Apr-2024", "2024-04-01", Form::British),
+            ("1 April 2024", "2024-04-01", Form::British),
             ("45383", "2024-04-01", Form::Serial),
             ("15409", "1942-03-09", Form::Serial),
         ] {
