@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::io::Read;
 use std::time::Instant;
 
-use causeway_adapter::contract::bench::Bench;
+use causeway_adapter::contract::bench::{Bench, read_csv};
 use causeway_adapter::contract::test_context;
 use causeway_adapter::{Acknowledgement, Adapter, Output, Sink};
 use causeway_adapter_client_level_data::ClientLevelData;
@@ -110,17 +110,6 @@ impl Sink for Measure {
     fn acknowledgement(&mut self, _: Acknowledgement) {}
 }
 
-/// Reading alone, by the `csv` crate.
-fn read(input: &[u8]) {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
-    let mut record = csv::ByteRecord::new();
-    let mut cells = 0;
-    while reader.read_byte_record(&mut record).unwrap_or(false) {
-        cells += record.iter().filter(|cell| !cell.is_empty()).count();
-    }
-    black_box(cells);
-}
-
 fn peak_memory_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
@@ -134,7 +123,7 @@ fn main() {
     }
     let sizes = [2_000, 8_000, 32_000, 128_000];
     let _ = Bench::of(&ClientLevelData)
-        .reading(&read)
+        .reading(&read_csv)
         .fixtures()
         .growth("rows", sizes.map(|rows| (rows as usize, Journeys::bytes(rows))));
 }

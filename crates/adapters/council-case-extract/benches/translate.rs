@@ -2,9 +2,7 @@
 //!
 //! `cargo bench -p causeway-adapter-council-case-extract`
 
-use std::hint::black_box;
-
-use causeway_adapter::contract::bench::Bench;
+use causeway_adapter::contract::bench::{Bench, read_csv};
 use causeway_adapter::contract::project_root;
 use causeway_adapter_council_case_extract::CouncilCaseExtract;
 
@@ -31,21 +29,10 @@ fn extract(people: u32) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// Reading alone, by the `csv` crate.
-fn read(input: &[u8]) {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
-    let mut record = csv::ByteRecord::new();
-    let mut cells = 0;
-    while reader.read_byte_record(&mut record).unwrap_or(false) {
-        cells += record.iter().filter(|cell| !cell.is_empty()).count();
-    }
-    black_box(cells);
-}
-
 fn main() {
     let people = [250, 1_000, 4_000, 16_000];
     let _ = Bench::of(&CouncilCaseExtract)
-        .reading(&read)
+        .reading(&read_csv)
         .fixtures()
         .growth("people", people.map(|people| (people as usize, extract(people))));
 }
