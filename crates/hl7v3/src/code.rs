@@ -30,6 +30,16 @@ pub fn negated<'d>(element: Element<'d>) -> Option<Leaf<'d>> {
     element.attribute("negationInd").filter(|l| matches!(l.text.trim(), "true" | "1"))
 }
 
+/// Moods of an act that has not happened: a plan, a wish, an order, a promise, an aim, a rule. Source: HL7 v3 ActMood.
+const NOT_HAPPENED: [&str; 14] = [
+    "INT", "RQO", "ORD", "PRP", "RMD", "PRMS", "APT", "ARQ", "GOL", "DEF", "OPT", "EXPEC", "SLOT", "EVN.CRT",
+];
+
+/// The mood of an element that says that what it states has not happened.
+pub fn not_happened<'d>(element: Element<'d>) -> Option<Leaf<'d>> {
+    element.attribute("moodCode").filter(|l| NOT_HAPPENED.contains(&l.text.trim()))
+}
+
 /// The `code` attribute of a child.
 pub fn child_code<'d>(parent: Element<'d>, name: &str) -> Option<Leaf<'d>> {
     parent.child(name)?.attribute("code")

@@ -1,7 +1,8 @@
 //! What each statement of an extract becomes.
 
 use causeway_adapter::Composer;
-use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity};
+use causeway_core::{Issue, IssueCode, Leaf, Outcome, Rule, Severity};
+use causeway_hl7v3::{negated, not_happened};
 use causeway_xml::Element;
 
 use crate::codes::{self, READ_OID, SNOMED_OID};
@@ -16,8 +17,8 @@ pub(crate) fn assign(x: &mut Extract<'_>, c: &mut Composer<'_>) {
         if x.statements[number].role == Role::Component {
             continue;
         }
-        if let Some(negation) = negated(x, number) {
-            refuse(c, x.statements[number].element, negation);
+        if let Some((said, rule, why)) = denied(x, number) {
+            refuse(c, x.statements[number].element, said, rule, why);
             continue;
         }
         let role = match x.statements[number].kind {
@@ -41,27 +42,35 @@ pub(crate) fn assign(x: &mut Extract<'_>, c: &mut Composer<'_>) {
     }
 }
 
-/// The attribute that negates a statement, or the group that it is in: what it says did not happen or is not so. Source:
-/// HL7 v3 RIM, Act.negationInd.
-fn negated<'d>(x: &Extract<'d>, number: usize) -> Option<Leaf<'d>> {
+/// The attribute that takes back what a statement says, or the group that it is in: it is negated, or, of what is stated as a
+/// fact, its mood says that it has not happened; with the rule and the words for the account. Source: HL7 v3 RIM,
+/// Act.negationInd and Act.moodCode.
+fn denied<'d>(x: &Extract<'d>, number: usize) -> Option<(Leaf<'d>, Rule, &'static str)> {
     let mut at = Some(number);
     while let Some(number) = at {
         let statement = x.statements.get(number)?;
-        let own = statement.element.attribute("negationInd");
-        if let Some(leaf) = own.filter(|leaf| matches!(leaf.text.trim(), "true" | "1")) {
-            return Some(leaf);
+        if let Some(leaf) = negated(statement.element) {
+            return Some((leaf, rules::STATEMENT_NEGATED, "the statement is negated and was left out"));
+        }
+        let is_plan = matches!(statement.kind, Kind::Plan | Kind::Request | Kind::Medication);
+        if let Some(leaf) = not_happened(statement.element).filter(|_| !is_plan) {
+            return Some((
+                leaf,
+                rules::STATEMENT_NOT_HAPPENED,
+                "what it states has not happened; it was left out",
+            ));
         }
         at = statement.parent;
     }
     None
 }
 
-/// A negated statement is left out: written without its negation it would say the opposite.
-fn refuse(c: &mut Composer<'_>, element: Element<'_>, negation: Leaf<'_>) {
-    if element.items().contains(&negation.id) {
-        c.issue_at(negation.id, rules::STATEMENT_NEGATED.issue());
+/// A statement that is denied is left out: written without that it would say the opposite.
+fn refuse(c: &mut Composer<'_>, element: Element<'_>, said: Leaf<'_>, rule: Rule, why: &'static str) {
+    if element.items().contains(&said.id) {
+        c.issue_at(said.id, rule.issue());
     }
-    c.ledger.claim_rest(element.items(), Outcome::Rejected, "the statement is negated and was left out");
+    c.ledger.claim_rest(element.items(), Outcome::Rejected, why);
 }
 
 /// Notes which statements link sets name as their problem.

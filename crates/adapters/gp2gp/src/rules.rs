@@ -6,6 +6,8 @@ causeway_adapter::rules! {
         "read it in the original, and ask for the kind to be added";
     STATEMENT_NEGATED Error NotSupported "statement-negated" "the statement is negated: what it says is not so or did not happen; it was left out, for without its negation it would say the opposite"
         "read it in the original, and enter what it says by hand where it matters";
+    STATEMENT_NOT_HAPPENED Error NotSupported "statement-not-happened" "the mood of the statement is that of a plan, an order or an aim, where the record states what happened; it was left out, for it would read as a fact"
+        "read it in the original, and enter what it says by hand where it matters";
     SUPPLY_MISSING Warning Incomplete "medication-without-supply" "the medication has neither an authorisation nor an issue; drug and dose were carried as a statement whose status is not known"
         "find out in the sending system whether the medicine is current";
     SUPPLY_UNKNOWN Warning NotSupported "supply-unknown" "the medication holds a part that is neither an authorisation, an issue nor a stop; it is kept only in the original"

@@ -422,6 +422,40 @@ fn what_is_negated_is_not_written_as_if_it_were_so() {
     }
 }
 
+/// A finding, an allergy or a heading that was wished, planned or ordered has not happened.
+#[test]
+fn what_has_not_happened_is_not_written_as_a_fact() {
+    for (case, resource) in [
+        ("allergies", "AllergyIntolerance"),
+        ("immunisation", "Immunization"),
+        ("consultation-with-problem", "Observation"),
+    ] {
+        let path = project_root().join("fixtures/gp2gp").join(case).join("input.xml");
+        let input = std::fs::read_to_string(path).unwrap();
+        let marks: Vec<_> = input.match_indices("<ObservationStatement ").map(|(at, _)| at).collect();
+        let count = |text: &str| {
+            let found = translate(&Gp2gp, text.as_bytes(), &test_context());
+            let bundle = String::from_utf8_lossy(&found.outputs[0].json).into_owned();
+            let told = found.issues.iter().filter(|i| i.rule == "statement-not-happened").count();
+            (bundle.matches(&format!("\"resourceType\":\"{resource}\"")).count(), told)
+        };
+        let (before, _) = count(&input);
+        let mut fewer = 0;
+        for at in marks {
+            let end = at + input[at..].find('>').expect("its end");
+            let tag = &input[at..end];
+            let planned = match tag.find("moodCode=\"EVN\"") {
+                Some(_) => tag.replace("moodCode=\"EVN\"", "moodCode=\"RQO\""),
+                None => format!("{tag} moodCode=\"RQO\""),
+            };
+            let (after, told) = count(&format!("{}{planned}{}", &input[..at], &input[end..]));
+            assert_eq!(told, 1, "{case} at {at}");
+            fewer += usize::from(after < before);
+        }
+        assert!(fewer > 0, "{case}: no {resource} was left out");
+    }
+}
+
 /// A prescription that was entered in error is no prescription: whichever of its parts says so.
 #[test]
 fn a_medicine_entered_in_error_does_not_read_as_prescribed() {

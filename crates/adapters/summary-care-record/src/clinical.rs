@@ -1,6 +1,6 @@
 //! Diagnoses, problems, allergies, observations, procedures, communications and care events.
 
-use causeway_core::{IssueCode, Leaf};
+use causeway_core::{IssueCode, Leaf, Outcome};
 use causeway_fhir::types::concept;
 use causeway_fhir::{Coding, Writer, systems};
 use causeway_xml::Element;
@@ -8,7 +8,7 @@ use causeway_xml::Element;
 use crate::codes::{CLINICAL_STATUS, EVENT_STATUS, OBSERVATION_STATUS};
 use crate::hl7::Effective;
 use crate::parts::{Participant, Parts, write_participants};
-use crate::write;
+use crate::{rules, write};
 
 /// The status of an act, where it states one.
 fn status<'d>(act: Element<'d>) -> Option<Leaf<'d>> {
@@ -80,40 +80,57 @@ pub(crate) fn condition(w: &mut Writer, p: &Parts<'_, '_>) {
 pub(crate) fn allergy(w: &mut Writer, p: &Parts<'_, '_>) {
     p.head(w, "patient");
     let act = p.entry.act;
-    let completed = status(act).filter(|s| s.text.trim() == "completed");
     let end = end(w, p);
-    let still = completed.filter(|_| end.is_none() && p.negation.is_none());
-    let row = |leaf: Leaf<'_>| CLINICAL_STATUS.row(leaf.text.trim()).filter(|row| !row.code.is_empty());
-    let ended = end.zip(status(act).filter(|_| p.negation.is_none()));
-    let ended = ended.and_then(|(time, leaf)| Some((time, leaf, row(leaf)?)));
-    match still {
-        // UK Core has the end beside the clinical status.
-        None if ended.is_some() => {
-            let Some((time, leaf, row)) = ended else { return };
-            w.object("clinicalStatus", |w| {
+    let nullified = status(act).is_some_and(|s| s.text.trim() == "nullified");
+    match (p.negation, nullified) {
+        (None, false) => holds(w, status(act), end),
+        _ => {
+            statuses(w, p, systems::ALLERGY_CLINICAL, systems::ALLERGY_VERIFICATION);
+            if let Some(time) = end {
                 w.array("extension", |w| allergy_end(w, time));
-                w.array("coding", |w| {
-                    w.element(|w| {
-                        Coding::new(systems::ALLERGY_CLINICAL, row.code, row.display).body(w, leaf);
-                    });
-                });
-            });
+            }
         }
-        // The act of recording is complete; an allergy that a summary lists without an end is held to last.
-        Some(leaf) => {
-            concept(w, "clinicalStatus", Coding::new(systems::ALLERGY_CLINICAL, "active", "Active"), leaf)
-        }
-        None => statuses(w, p, systems::ALLERGY_CLINICAL, systems::ALLERGY_VERIFICATION),
     }
     write::code(w, "code", act.child("code"));
     p.said_in(w, "encounter");
     if let Some(time) = p.effective.start() {
         write::moment(w, "onsetDateTime", time);
     }
-    if let Some(time) = end.filter(|_| ended.is_none()) {
-        w.array("extension", |w| allergy_end(w, time));
-    }
     p.notes(w);
+}
+
+/// `clinicalStatus` of an allergy that is neither denied nor an error: R4 demands one (ait-1). UK Core has the end beside it.
+fn holds(w: &mut Writer, status: Option<Leaf<'_>>, end: Option<crate::hl7::Time<'_>>) {
+    let row =
+        status.and_then(|leaf| CLINICAL_STATUS.row(leaf.text.trim())).filter(|row| !row.code.is_empty());
+    let (code, display) = match (row, end) {
+        // The act of recording is complete; an allergy that a summary lists without an end is held to last.
+        (Some(row), None) if row.code == "inactive" => ("active", "Active"),
+        (Some(row), _) => (row.code, row.display),
+        (None, Some(_)) => ("inactive", "Inactive"),
+        // One that reads as over could do harm.
+        (None, None) => ("active", "Active"),
+    };
+    w.object("clinicalStatus", |w| {
+        if let Some(time) = end {
+            w.array("extension", |w| allergy_end(w, time));
+        }
+        w.array("coding", |w| {
+            w.element(|w| {
+                Coding::new(systems::ALLERGY_CLINICAL, code, display)
+                    .body(w, status.filter(|_| row.is_some()));
+            });
+        });
+    });
+    if row.is_some() {
+        return;
+    }
+    let unconfirmed = Coding::new(systems::ALLERGY_VERIFICATION, "unconfirmed", "Unconfirmed");
+    concept(w, "verificationStatus", unconfirmed, ());
+    if let Some(leaf) = status {
+        w.issue(Some(leaf.id), rules::ALLERGY_STATUS.issue());
+        w.claim(leaf, Outcome::Unsupported, "says neither that the allergy holds nor that it is over");
+    }
 }
 
 fn allergy_end(w: &mut Writer, time: crate::hl7::Time<'_>) {

@@ -8,7 +8,7 @@ use causeway_xml::Element;
 use crate::codes::ACT;
 use crate::hl7;
 use crate::parts::{Entry, Participant, Parts, Scope, write_participants};
-use crate::{clinical, medicine, people, write};
+use crate::{clinical, medicine, people, rules, write};
 
 /// The resource types that entries become, so that names from the table are static.
 const KINDS: [&str; 8] = [
@@ -91,6 +91,12 @@ fn one(c: &mut Composer<'_>, scope: &mut Scope, entry: &Entry<'_>) -> Option<Ref
         c.issue_at(negation.id, issue);
         c.ledger.overrule(entry.holder.items(), Outcome::Rejected, "the entry is negated");
         c.ledger.claim_rest(entry.holder.items(), Outcome::Rejected, "the entry is negated");
+        return None;
+    }
+    if let Some(mood) = hl7::not_happened(act).filter(|_| kind != "MedicationRequest") {
+        c.issue_at(mood.id, rules::ENTRY_NOT_HAPPENED.issue());
+        c.ledger.overrule(entry.holder.items(), Outcome::Rejected, "what it states has not happened");
+        c.ledger.claim_rest(entry.holder.items(), Outcome::Rejected, "what it states has not happened");
         return None;
     }
     if let Some(bad) = act.child("effectiveTime").and_then(|t| hl7::unreadable(t, &scope.zone)) {

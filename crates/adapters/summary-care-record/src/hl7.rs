@@ -1,7 +1,9 @@
 //! Reading HL7 v3 data types: see [`causeway_hl7v3`].
 
 use causeway_hl7v3::interval;
-pub(crate) use causeway_hl7v3::{Effective, Time, guid, key, negated, original_text, time, unreadable};
+pub(crate) use causeway_hl7v3::{
+    Effective, Time, guid, key, negated, not_happened, original_text, time, unreadable,
+};
 use causeway_xml::Element;
 use jiff::tz::TimeZone;
 

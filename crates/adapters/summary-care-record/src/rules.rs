@@ -5,6 +5,10 @@ causeway_adapter::rules! {
     SOURCE_ID_REPEATED Warning Duplicate "source-id-repeated" "two entries of a kind have the same id; both were kept, and references lead to the first";
     ACT_UNKNOWN Warning NotSupported "act-unknown" "the act is not one that GP summaries are known to hold; its class decided what it became";
     ACT_NOT_TRANSLATED Warning NotSupported "act-not-translated" "the act has no place in FHIR here; it was kept only in the original";
+    ENTRY_NOT_HAPPENED Error NotSupported "entry-not-happened" "the mood of the entry is that of a plan, an order or an aim, where a summary states what happened; it was refused, for it would read as a fact"
+        "read it in the original";
+    ALLERGY_STATUS Warning CodeInvalid "allergy-status" "the status says neither that the allergy holds nor that it is over; it was carried as active, not confirmed, for FHIR demands one of them"
+        "find out in the sending system whether the allergy holds";
     ENTRY_NEGATED Error BusinessRule "entry-negated" "the entry is negated, which FHIR can't say of this kind of entry; it was refused";
     TIME_INVALID Warning Value "time-invalid" "the time is no date; the entry was carried without it";
     ENTRY_NOT_FOUND Warning NotFound "entry-not-found" "the entry that is referred to is not in the summary";

@@ -217,3 +217,62 @@ fn an_end_that_is_none_ends_no_allergy() {
         assert_eq!(causeway_profile::check(&found.outputs[0].json).errors(), 0, "{end}");
     }
 }
+
+/// Each status of HL7's ActStatus: R4 demands a clinical status of what is no error, and forbids it beside one that is (ait-1, ait-2).
+#[test]
+fn an_allergy_of_any_status_is_valid_and_holds_unless_it_is_said_to_be_over() {
+    let path = project_root().join("fixtures/summary-care-record/medicines-and-allergies/input.xml");
+    let input = std::fs::read_to_string(path).expect("fixture");
+    let at = input.find("<UKCT_MT144053UK02.Allergy ").expect("an allergy");
+    let stated = "<statusCode code=\"completed\"/>";
+    let with = |status: &str| format!("{}{}", &input[..at], input[at..].replacen(stated, status, 1));
+    for (status, clinical, verification, told) in [
+        ("active", Some("active"), None, false),
+        ("completed", Some("active"), None, false),
+        ("nullified", None, Some("entered-in-error"), false),
+        ("cancelled", Some("active"), Some("unconfirmed"), true),
+        ("aborted", Some("active"), Some("unconfirmed"), true),
+        ("obsolete", Some("active"), Some("unconfirmed"), true),
+        ("final", Some("active"), Some("unconfirmed"), true),
+        ("", Some("active"), Some("unconfirmed"), false),
+    ] {
+        let stated =
+            if status.is_empty() { String::new() } else { format!("<statusCode code=\"{status}\"/>") };
+        let found = translate(&SummaryCareRecord, with(&stated).as_bytes(), &test_context());
+        let allergy = &resources(&found, "AllergyIntolerance")[0];
+        let code = |name: &str| allergy[name]["coding"][0]["code"].as_str().map(str::to_owned);
+        assert_eq!(code("clinicalStatus").as_deref(), clinical, "{status}");
+        assert_eq!(code("verificationStatus").as_deref(), verification, "{status}");
+        assert_eq!(found.issues.iter().any(|i| i.rule == "allergy-status"), told, "{status}");
+        for output in &found.outputs {
+            let report = causeway_profile::check(&output.json);
+            let bad = |f: &&causeway_profile::Finding| f.severity == causeway_profile::Severity::Error;
+            assert_eq!(report.findings.iter().filter(bad).count(), 0, "{status}: {:?}", report.findings);
+        }
+    }
+}
+
+#[test]
+fn what_has_not_happened_is_no_entry() {
+    let path = project_root().join("fixtures/summary-care-record/other-sections/input.xml");
+    let input = std::fs::read_to_string(path).expect("fixture");
+    let count = |text: &str| {
+        let found = translate(&SummaryCareRecord, text.as_bytes(), &test_context());
+        let told = found.issues.iter().filter(|i| i.rule == "entry-not-happened").count();
+        (found.outputs.iter().map(|o| o.resources).sum::<u32>(), told)
+    };
+    let (before, _) = count(&input);
+    let mut tried = 0;
+    for (at, tag) in input.match_indices("<UKCT_MT1440") {
+        let end = at + input[at..].find('>').expect("its end");
+        let planned = input[at..end].replace("moodCode=\"EVN\"", "moodCode=\"GOL\"");
+        // A link between entries is no entry.
+        if planned == input[at..end] || planned.contains("LinkAssertion") {
+            continue;
+        }
+        let (after, told) = count(&format!("{}{planned}{}", &input[..at], &input[end..]));
+        assert!(told == 1 && after < before, "{tag} at {at}: {after} of {before}, told {told}");
+        tried += 1;
+    }
+    assert!(tried > 3, "{tried}");
+}
