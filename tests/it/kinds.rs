@@ -487,3 +487,56 @@ fn a_nul_behind_a_document_changes_nothing() {
     }
     assert!(wrong.is_empty() && tried > 100, "{tried}: {wrong:#?}");
 }
+
+/// The code of each quantity that is called UCUM's.
+fn units(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            if members.get("system").and_then(Value::as_str) == Some("http://unitsofmeasure.org") {
+                found.extend(members.get("code").and_then(Value::as_str).map(str::to_owned));
+            }
+            members.values().for_each(|inner| units(inner, found));
+        }
+        Value::Array(list) => list.iter().for_each(|inner| units(inner, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn what_is_no_unit_of_ucum_is_not_called_one() {
+    let mut tried: BTreeMap<String, usize> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    let all = |outputs: &[Output]| {
+        let mut found = BTreeSet::new();
+        resources(outputs).iter().for_each(|r| units(r, &mut found));
+        found
+    };
+    for case in cases() {
+        let before = case.translate();
+        let known = all(&before.outputs);
+        for (said, meant) in [("Kg", Some("kg")), ("lb", Some("[lb_av]")), ("zonks", None)] {
+            let items = items_of(&case, &before, |own| {
+                let bare = own.trim_matches('"');
+                known.contains(bare).then(|| own.replacen(bare, said, 1))
+            });
+            for (span, changed, at) in items.into_iter().take(TRIED_MAX) {
+                let after = mutant(&case, span, &changed);
+                let codes = all(&after.outputs);
+                *tried.entry(case.adapter.clone()).or_default() += 1;
+                if codes.iter().any(|code| !causeway_terminology::ucum::is_unit(code)) {
+                    wrong.push(format!("{at}: {said} is called a unit of UCUM: {codes:?}"));
+                }
+                let shown = json(&after.outputs).contains(said);
+                let read = meant.is_some_and(|meant| codes.contains(meant));
+                if !shown && !read && !refuses(&after, span) && after.issues.len() <= before.issues.len() {
+                    wrong.push(format!("{at}: {said} is neither read, readable nor told"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    all_tried(
+        &tried,
+        &["care-provider-record", "careconnect", "edifact-pathology", "fhir-r4", "gp2gp", "hl7v2"],
+    );
+}

@@ -125,6 +125,9 @@ crate::rules! {
     UNIT_RESPELT Information Value "unit-respelt"
         "the code of the unit is another spelling than UCUM's usual one; that one was written, and the sender's kept as the unit's words where there were none"
         "nothing";
+    UNIT_UNKNOWN Warning CodeInvalid "unit-unknown"
+        "the code of the unit is none of UCUM, though it is called one; it was kept as the unit's words, or beside those that there are"
+        "name the unit by its UCUM code at its source";
     AMOUNT_INVALID Warning Value "amount-invalid"
         "the amount is no decimal number; it was kept only in the original" "correct the amount at its source";
     AMOUNTS_DIFFER Warning Conflict "amounts-differ"

@@ -29,7 +29,6 @@ pub mod rows;
 pub mod schema;
 mod slices;
 mod snomed;
-mod ucum;
 mod urls;
 mod values;
 mod walk;

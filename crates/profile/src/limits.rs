@@ -22,5 +22,3 @@ pub const MAX_CONCEPT_DEPTH: usize = 24;
 pub const MAX_CODES: usize = 200_000;
 /// Most objects with a repeated member that one report names.
 pub const MAX_DUPLICATES: usize = 20;
-/// Longest unit of measure that is read, in bytes.
-pub const MAX_UNIT: usize = 256;

@@ -4,6 +4,7 @@ use crate::UnknownExtensions;
 use crate::base::{Binding, Element, ElementType, Strength, Type};
 use crate::codes::{Belongs, ValueSet};
 use crate::invariants::Object;
+use crate::invariants::data_types::UCUM;
 use crate::invariants::narrative::{anchors as narrative_anchors, local_links, misplaced};
 use crate::primitive::Primitive;
 use crate::profiles::{Expected, Node};
@@ -209,8 +210,8 @@ impl<'a> Walker<'a> {
                 {
                     self.coding(system, code);
                 }
-                if system == crate::ucum::SYSTEM
-                    && text("code").is_some_and(|code| !crate::ucum::is_unit(code))
+                if system == UCUM
+                    && text("code").is_some_and(|code| !causeway_terminology::ucum::is_unit(code))
                 {
                     self.at(Step::Name("code"), |w| {
                         w.error("terminology/ucum", "the code is no unit of UCUM")
@@ -281,7 +282,7 @@ impl<'a> Walker<'a> {
                 w.error("terminology/unknown-code", "the code system is known whole and has no such code");
             });
         }
-        if self.defs.knows_system(system) || system == crate::ucum::SYSTEM {
+        if self.defs.knows_system(system) || system == UCUM {
             return;
         }
         self.skip(Unchecked::CodeSystem, system);

@@ -40,7 +40,13 @@ impl<'t> Copier<'_, 't> {
         let Some(leaf) = node.leaf().filter(|_| quantity.string_of("system") == Some(systems::UCUM)) else {
             return false;
         };
-        let Some(code) = ucum::respelt(leaf.text) else { return false };
+        let Some(code) = ucum::respelt(leaf.text) else {
+            let none = !ucum::is_unit(leaf.text);
+            if none {
+                ucum::not_a_unit(w, leaf, quantity.get("unit").is_some());
+            }
+            return none;
+        };
         w.issue(Some(leaf.id), common::UNIT_RESPELT.issue());
         if quantity.get("unit").is_none() {
             w.leaf("unit", leaf);

@@ -1,7 +1,13 @@
 //! Units that laboratories write, as UCUM. Only spellings whose meaning is certain are listed: another unit
 //! stays text.
 
+mod unit;
+
 use std::borrow::Cow;
+
+use causeway_core::{Leaf, Sources, common};
+use causeway_fhir::{Writer, systems, types};
+pub use unit::is_unit;
 
 /// The UCUM code of a unit as laboratories write it; `None` where it is not known for certain.
 ///
@@ -19,6 +25,35 @@ pub fn ucum(unit: &str) -> Option<&'static str> {
 /// `None` where it is UCUM's code as it stands; it has a litre in either letter.
 pub fn respelt(code: &str) -> Option<&'static str> {
     ucum(code).filter(|known| known.replace('l', "L") != code.replace('l', "L"))
+}
+
+/// `system` and `code` of a quantity whose unit a source says in UCUM: in UCUM's usual spelling, and what UCUM has not as words.
+/// Whether there are `words` of the unit beside it; `called` is what names the system.
+pub fn stated_unit(w: &mut Writer, code: Leaf<'_>, words: bool, called: impl Sources) {
+    if let Some(known) = respelt(code.text) {
+        w.issue(Some(code.id), common::UNIT_RESPELT.issue());
+        if !words {
+            w.leaf("unit", code);
+        }
+        w.string("system", systems::UCUM, called);
+        w.string("code", known, code);
+    } else if is_unit(code.text) {
+        w.string("system", systems::UCUM, called);
+        w.leaf("code", code);
+    } else {
+        not_a_unit(w, code, words);
+        w.lossy(&called, "the code is none of this system, so it was not called one");
+    }
+}
+
+/// A code that is called UCUM and is none: words of the unit, or beside those that there are.
+pub fn not_a_unit(w: &mut Writer, code: Leaf<'_>, words: bool) {
+    w.issue(Some(code.id), common::UNIT_UNKNOWN.issue());
+    if words {
+        types::source_text(w, "code", code);
+    } else {
+        w.leaf("unit", code);
+    }
 }
 
 /// The spelling of a unit without what only its type setting or its writer's habit makes different: superscript digits,
@@ -83,7 +118,8 @@ fn capitals(unit: &str) -> Option<&'static str> {
         "MG/DL" => "mg/dL",
         "UG/L" => "ug/L",
         "NG/ML" => "ng/mL",
-        "KG" => "kg",
+        "KG" | "KGS" => "kg",
+        "LB" | "LBS" => "[lb_av]",
         "KG/M2" | "KG/M^2" => "kg/m2",
         "CM" => "cm",
         "FL" => "fL",
@@ -99,6 +135,8 @@ fn known(unit: &str) -> Option<&'static str> {
         "%" => "%",
         "g" => "g",
         "kg" | "Kg" => "kg",
+        "lb" | "lbs" => "[lb_av]",
+        "oz" => "[oz_av]",
         "mg" => "mg",
         "ug" | "mcg" => "ug",
         "ng" => "ng",

@@ -77,6 +77,9 @@ pub enum Kind {
     Extension(&'static str, &'static Codes),
     /// A fixed coding in an extension.
     FixedExtension(&'static str, &'static Coding<'static>),
+    /// The code of a unit, with its system and in UCUM's usual spelling; what UCUM has not is words. The member of the unit's
+    /// words has the same name without `Code`.
+    UnitCode,
     /// A fixed text.
     Fixed(&'static str),
     /// A fixed text where the member is there.

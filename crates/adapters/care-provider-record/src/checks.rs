@@ -63,7 +63,7 @@ fn defaults(root: Node<'_>, c: &mut Composer<'_>, refused: &mut Refused) {
         {
             warn(c, leaf, IssueCode::BusinessRule, "silent-default", agreed);
             c.claim(leaf, Outcome::Unsupported, agreed);
-            refused.0.insert(node.index());
+            refused.insert(node);
         }
     }
 }

@@ -170,11 +170,11 @@ fn incidents(record: &mut Record<'_, '_, '_>) {
             record.write(section, item, "", |_| {});
             continue;
         }
-        let mut hidden = crate::item::Refused::default();
+        let mut hidden = item.refused().clone();
         let mut held = false;
         for name in notes::INCIDENT_TEXTS {
             if let Some(text) = item.get(name) {
-                hidden.0.insert(text.node.index());
+                hidden.insert(text.node);
                 record.c.claim(text.node.leaves(), Outcome::Withheld, INCIDENT_CLOSED);
                 held = true;
             }

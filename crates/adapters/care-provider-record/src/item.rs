@@ -1,14 +1,35 @@
 //! A view of the source that leaves out what was refused.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use causeway_adapter::Composer;
 use causeway_core::{Leaf, Outcome};
 use causeway_json::Node;
 
-/// Nodes that were refused alone: nothing at or below them is read.
-#[derive(Debug, Default)]
-pub struct Refused(pub HashSet<u32>);
+/// Nodes that are not read as they stand.
+#[derive(Clone, Debug, Default)]
+pub struct Refused {
+    /// Refused alone: nothing at or below them is read.
+    nodes: HashSet<u32>,
+    /// Codes that are written otherwise than the schema has them, and how it has them.
+    respelt: HashMap<u32, &'static str>,
+}
+
+impl Refused {
+    /// Refuses a node; whether it was not before.
+    pub fn insert(&mut self, node: Node<'_>) -> bool {
+        self.nodes.insert(node.index())
+    }
+
+    /// Reads a node as a code of the schema.
+    pub fn respell(&mut self, node: Node<'_>, code: &'static str) {
+        self.respelt.insert(node.index(), code);
+    }
+
+    fn holds(&self, node: Node<'_>) -> bool {
+        self.nodes.contains(&node.index())
+    }
+}
 
 /// A value of the record, seen without what was refused.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +45,11 @@ impl<'t> In<'t> {
         Self { node, refused }
     }
 
+    /// What is not read as it stands.
+    pub fn refused(self) -> &'t Refused {
+        self.refused
+    }
+
     /// The member at a path of names (`recordedBy.name`); the value itself for an empty path. `null` is nothing.
     pub fn get(self, path: &str) -> Option<In<'t>> {
         let mut at = self;
@@ -36,7 +62,7 @@ impl<'t> In<'t> {
                 continue;
             }
             let node = at.node.get(name)?;
-            if self.refused.0.contains(&node.index()) || node.is_null() {
+            if self.refused.holds(node) || node.is_null() {
                 return None;
             }
             at = In { node, ..self };
@@ -46,7 +72,12 @@ impl<'t> In<'t> {
 
     /// The leaf at a path.
     pub fn leaf(self, path: &str) -> Option<Leaf<'t>> {
-        self.get(path).and_then(|found| found.node.leaf()).filter(|leaf| !leaf.is_blank())
+        let found = self.get(path)?.node;
+        let leaf = found.leaf().filter(|leaf| !leaf.is_blank())?;
+        Some(match self.refused.respelt.get(&found.index()) {
+            Some(text) => Leaf { text, ..leaf },
+            None => leaf,
+        })
     }
 
     /// The elements of the array at a path.
@@ -54,7 +85,7 @@ impl<'t> In<'t> {
         self.get(path)
             .into_iter()
             .flat_map(|found| found.node.elements())
-            .filter(move |node| !self.refused.0.contains(&node.index()))
+            .filter(move |node| !self.refused.holds(*node))
             .map(move |node| In { node, ..self })
     }
 
@@ -78,7 +109,7 @@ fn any_leaf(node: Node<'_>) -> bool {
 
 /// Refuses a part of the record: its items are rejected, whatever else was said of them.
 pub fn refuse(c: &mut Composer<'_>, refused: &mut Refused, unit: Node<'_>, why: &'static str) {
-    if refused.0.insert(unit.index()) {
+    if refused.insert(unit) {
         for leaf in unit.leaves() {
             c.claim(leaf, Outcome::Rejected, why);
         }

@@ -10,7 +10,7 @@ use crate::bind::IDENTIFIER;
 use crate::item::{In, Refused, refuse};
 use crate::open::{Record, provider_code};
 use crate::sections::whole::RECORD;
-use crate::{about_me, checks, compose, refusals, subject};
+use crate::{about_me, checks, compose, refusals, rules, subject};
 
 /// Why an item was refused.
 const REFUSED: &str = "it breaks the schema and was refused; an issue says where";
@@ -29,12 +29,24 @@ pub fn translate(tree: &Tree<'_>, c: &mut Composer<'_>, sink: &mut dyn Sink) {
     }
     let mut findings = shape::check(root, &Shape::Object(&RECORD));
     findings.retain(|finding| !refusals::is_spaced_number(finding));
+    findings.retain(|finding| match refusals::respelt(finding) {
+        Some(code) => {
+            refused.respell(finding.node, code);
+            if let Some(leaf) = finding.node.leaf() {
+                c.issue_at(leaf.id, rules::CODE_RESPELT.issue());
+            }
+            false
+        }
+        None => true,
+    });
     for issue in refusals::issues(&findings) {
         c.issue(issue);
     }
     for finding in findings {
         let missing = matches!(finding.fault, Fault::Missing(_) | Fault::MissingAny(_));
-        if let Some(unit) = refusals::unit(finding.node, missing) {
+        if refusals::suffers_alone(&finding) {
+            refuse(c, &mut refused, finding.node, REFUSED);
+        } else if let Some(unit) = refusals::unit(finding.node, missing) {
             refuse(c, &mut refused, unit, REFUSED);
         }
     }

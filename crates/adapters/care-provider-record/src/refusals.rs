@@ -3,7 +3,7 @@
 
 use causeway_core::{Issue, IssueCode, NhsNumber, Position, Severity};
 use causeway_json::Node;
-use causeway_json::shape::{Fault, Finding, Object, Shape};
+use causeway_json::shape::{Fault, Field, Finding, Object, Shape, token};
 
 use crate::forms::NHS_NUMBER;
 use crate::sections::whole::RECORD;
@@ -96,6 +96,34 @@ fn object_at(node: Node<'_>) -> Option<&'static Object> {
         Shape::Object(object) => Some(object),
         _ => None,
     }
+}
+
+/// The field of the schema that a member is.
+fn field_of(node: Node<'_>) -> Option<&'static Field> {
+    object_at(node.parent()?)?.fields.iter().find(|field| field.name == node.name())
+}
+
+/// The code that is meant by one with other capitals, blanks or hyphens (`Not-Done`, `not done`).
+pub fn respelt(finding: &Finding<'_>) -> Option<&'static str> {
+    let Shape::Code(codes) = field_of(finding.node)?.shape else { return None };
+    let said = token(finding.node.string().filter(|_| finding.fault == Fault::NotAllowed)?);
+    codes.iter().copied().find(|code| token(code) == said)
+}
+
+/// Whether a fault leaves the rest of its item as true as it was: a text, a number, a date or another form that the item can do
+/// without. A code or a yes or no may turn what the item says, and takes it along.
+pub fn suffers_alone(finding: &Finding<'_>) -> bool {
+    let decides = |shape: Shape| {
+        !matches!(shape, Shape::Text { .. } | Shape::Form(_) | Shape::Integer { .. } | Shape::Number { .. })
+    };
+    let is_item = |node: Node<'_>| node.parent().is_some_and(|list| list.is_array());
+    let held_open = |node: Node<'_>| {
+        let top = std::iter::successors(Some(node), |n| n.parent()).filter(|n| n.parent().is_some()).last();
+        top.is_some_and(|top| !matches!(top.name(), "legal" | "safeguarding"))
+    };
+    finding.node.parent().is_some_and(is_item)
+        && held_open(finding.node)
+        && field_of(finding.node).is_some_and(|field| !field.required && !decides(field.shape))
 }
 
 fn words(fault: Fault, node: Node<'_>) -> (IssueCode, &'static str, String) {

@@ -32,6 +32,8 @@ causeway_adapter::rules! {
     DECISION_WITHOUT_DETAIL Warning Incomplete "decision-without-detail" "the box is ticked without a date or an author: ask the provider for the decision itself";
     PATIENT_MISSING Fatal Required "patient-missing" "the bundle has no Patient, and a record is always one person's"
         "say in the message whom it is about, and send it again";
+    CODE_RESPELT Information Value "code-respelt" "the code is written with other capitals or signs than the schema has it; it was read as that code"
+        "nothing, or write the code as the schema has it";
     MEMBER_TWICE Error Duplicate "member-twice" "the object has this member twice, so which one is meant is not known";
     MEMBER_UNKNOWN Warning NotSupported "member-unknown" "the schema has no such member here; it was kept only in the original";
     SECTION_UNKNOWN Warning NotSupported "section-unknown" "the schema has no section of this name; it was kept only in the original";

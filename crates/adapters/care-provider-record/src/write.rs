@@ -3,6 +3,7 @@
 use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity, When};
 use causeway_fhir::{Coding, Writer, systems, types};
 use causeway_json::Kind as Json;
+use causeway_terminology::ucum;
 use jiff::tz::TimeZone;
 
 use crate::bind::{Bind, DETAIL, Kind, NOTE_KIND, RECORD_VERSION, Section};
@@ -309,6 +310,10 @@ fn primitive(w: &mut Writer, from: In<'_>, bind: &Bind, name: &str, env: Env<'_>
     match bind.kind {
         Kind::Text => w.leaf(name, leaf),
         Kind::Number => w.number(name, leaf.text, leaf),
+        Kind::UnitCode => {
+            let words = bind.from.strip_suffix("Code").is_some_and(|words| from.has(words));
+            ucum::stated_unit(w, leaf, words, ());
+        }
         Kind::Date => {
             if let Some(when) = when(w, leaf, env) {
                 w.date(name, &when, leaf);

@@ -173,3 +173,81 @@ fn items_of_two_people_with_one_id_stay_two() {
     assert_ne!(ids(record("R-1", "Ashgrove")), ids(record("R-2", "Fernsby")));
     assert_eq!(ids(record("R-1", "Ashgrove")), ids(record("R-1", "Ashgrove")));
 }
+
+fn larkspur() -> serde_json::Value {
+    let cases = common::cases();
+    let (_, input) = cases.iter().find(|(name, _)| name == "edith-larkspur").expect("a case");
+    serde_json::from_slice(input).expect("JSON")
+}
+
+fn resources(record: &serde_json::Value, kind: &str) -> (Vec<serde_json::Value>, Vec<&'static str>) {
+    let found = translate(&CareProviderRecord, record.to_string().as_bytes(), &test_context());
+    let bundle: serde_json::Value = serde_json::from_slice(&found.outputs[0].json).expect("JSON");
+    let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
+    let of = entries.iter().map(|e| e["resource"].clone()).filter(|r| r["resourceType"] == kind).collect();
+    (of, found.issues.iter().map(|i| i.rule).collect())
+}
+
+/// A dose that was refused is in the record, whatever capitals its status has; a status that says nothing known takes it along.
+#[test]
+fn a_code_in_other_capitals_is_that_code() {
+    let mut record = larkspur();
+    let before = resources(&record, "MedicationAdministration").0.len();
+    for (status, written, rule) in [
+        ("Not-Done", Some("not-done"), "code-respelt"),
+        ("NOT DONE", Some("not-done"), "code-respelt"),
+        ("refused by her", None, "schema-value"),
+    ] {
+        record["medicationAdministrations"][0]["status"] = status.into();
+        let (given, rules) = resources(&record, "MedicationAdministration");
+        assert!(rules.contains(&rule), "{status}: {rules:?}");
+        assert_eq!(given.len(), before - usize::from(written.is_none()), "{status}");
+        if let Some(code) = written {
+            assert_eq!(given[0]["status"], code, "{status}");
+        }
+    }
+}
+
+/// A date or a text that is none is refused alone: the medicine stays.
+#[test]
+fn what_an_item_can_do_without_is_refused_alone() {
+    for (member, value) in [
+        ("startDate", serde_json::json!("31/02/2026")),
+        ("indication", serde_json::json!("x".repeat(100_000))),
+        ("dosage", serde_json::json!(5)),
+    ] {
+        let mut record = larkspur();
+        let (before, _) = resources(&record, "MedicationStatement");
+        record["medications"][0][member] = value;
+        let (after, rules) = resources(&record, "MedicationStatement");
+        assert_eq!(after.len(), before.len(), "{member}");
+        assert!(rules.iter().any(|rule| rule.starts_with("schema-")), "{member}: {rules:?}");
+    }
+}
+
+/// What is called a unit of UCUM is one, in its usual spelling; what is none is words.
+#[test]
+fn a_unit_of_a_measurement_is_ucum_or_words() {
+    for (code, unit, written, system, rule) in [
+        ("Kg", None, "kg", true, Some("unit-respelt")),
+        ("lb", Some("pounds"), "[lb_av]", true, Some("unit-respelt")),
+        ("kg", Some("kg"), "kg", true, None),
+        ("zonks", None, "", false, Some("unit-unknown")),
+    ] {
+        let mut record = larkspur();
+        let mut measurement = serde_json::json!({"value": 61.5, "unitCode": code});
+        if let Some(unit) = unit {
+            measurement["unit"] = unit.into();
+        }
+        let note = serde_json::json!({"dateTime": "2026-10-28T08:15:00+00:00", "measurement": measurement});
+        let notes = record["dailyNotes"].as_array_mut().expect("notes");
+        notes.push(note);
+        let (found, rules) = resources(&record, "Observation");
+        let quantity = found.iter().map(|o| &o["component"][0]["valueQuantity"]);
+        let quantity = quantity.into_iter().find(|q| q["value"] == 61.5).expect("the measurement");
+        assert_eq!(quantity["code"].as_str().unwrap_or_default(), written, "{code}");
+        assert_eq!(quantity["system"].is_string(), system, "{code}");
+        assert_eq!(quantity["unit"], unit.unwrap_or(code), "{code}");
+        assert!(rule.is_none_or(|rule| rules.contains(&rule)), "{code}: {rules:?}");
+    }
+}

@@ -275,6 +275,8 @@ fn dispense_request(w: &mut Writer, shared: &Shared<'_, '_>, item: Element<'_>) 
                 w.fixed("system", causeway_fhir::systems::UCUM);
                 w.fixed("code", "d");
             });
+        } else if let Some(leaf) = width.and_then(|x| x.attribute("unit").or(x.attribute("value"))) {
+            w.issue(Some(leaf.id), rules::SUPPLY_DURATION.issue());
         }
         people::by_code(w, "performer", act.path(&["performer", "AgentOrgSDS", "agentOrganizationSDS"]));
     });

@@ -5,6 +5,8 @@ causeway_adapter::rules! {
     ITEM_MISSING Error Required "item-missing" "the message lacks what it can't do without: {}";
     PRESCRIPTION_ID Error Value "prescription-id" "the prescription's id has the wrong form or check character, so it can't be told which prescription is meant"
         "correct the id in the sending system and send the message again";
+    SUPPLY_DURATION Warning Value "supply-duration" "the duration of the supply is no number of days; it was kept only in the original"
+        "look at the original for how long the supply is to last";
     NEGATED Error Conflict "negated" "the message negates an item of the prescription; what is meant can't be told";
     TREATMENT_UNKNOWN Warning CodeInvalid "treatment-type-unknown" "the treatment type is in no table; the course of therapy was kept as text";
     CODE_UNKNOWN Warning CodeInvalid "code-unknown" "a code is in no table of this format; it was kept as it stands";

@@ -134,6 +134,11 @@ fn usual(ty: TypeRef, system: &str, code: &str) -> Option<&'static str> {
     ucum::respelt(code).filter(|_| is_quantity(ty) && system == systems::UCUM)
 }
 
+/// Whether what is said to be a code of UCUM is none.
+fn is_no_unit(ty: TypeRef, system: &str, code: &str) -> bool {
+    is_quantity(ty) && system == systems::UCUM && !code.is_empty() && !ucum::is_unit(code)
+}
+
 fn type_of(given: Option<TypeRef>, resource: Option<&str>) -> Option<TypeRef> {
     resource.map_or(given, TypeRef::named)
 }
@@ -183,6 +188,13 @@ pub(crate) fn mend(value: &mut Value, ty: Option<TypeRef>, depth: usize) -> bool
                 mended = true;
                 let words = object.insert("code".to_owned(), json!(code)).unwrap_or_default();
                 object.entry("unit").or_insert(words);
+            } else if is_no_unit(ty, said("system"), said("code")) {
+                mended = true;
+                if object.contains_key("unit") {
+                    beside(object, "code", "source-text");
+                } else if let Some(code) = object.remove("code") {
+                    object.insert("unit".to_owned(), code);
+                }
             }
             for (key, fit) in found {
                 match fit {
@@ -234,10 +246,13 @@ pub(crate) fn mended(root: Node<'_>) -> Vec<stray::Told<'_>> {
             }
             continue;
         }
-        if let Some(code) = node.leaf_of("code")
-            && usual(ty, node.string_of("system").unwrap_or_default(), code.text).is_some()
-        {
-            found.push(lossy(code, common::UNIT_RESPELT));
+        if let Some(code) = node.leaf_of("code") {
+            let system = node.string_of("system").unwrap_or_default();
+            if usual(ty, system, code.text).is_some() {
+                found.push(lossy(code, common::UNIT_RESPELT));
+            } else if is_no_unit(ty, system, code.text) {
+                found.push(lossy(code, common::UNIT_UNKNOWN));
+            }
         }
         for (key, child) in node.members() {
             let Some(field) = ty.field(key) else { continue };

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use causeway_core::{Leaf, Outcome, Precision};
+use causeway_core::{Leaf, Outcome, Precision, common};
 use causeway_fhir::writer::{decimal, ordered};
 use causeway_fhir::{Writer, systems};
 use causeway_hl7v2::{Part, Segment};
-use causeway_terminology::ucum::{respelt, ucum};
+use causeway_terminology::ucum::{is_unit, respelt, stated_unit, ucum};
 
 use crate::codes::{concept, is_code};
 use crate::env::Env;
@@ -178,20 +178,17 @@ fn unit(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
     match code {
         // What is said to be UCUM may be another spelling of the unit; one with a caret or letters outside ASCII that is no
         // unit known here is none.
-        Some(code) if declared && is_code(code.text) => {
-            let spelt = code.text.contains('^') || !code.text.is_ascii();
-            match respelt(code.text) {
-                None if spelt => env.tell(w, &rules::CODE_UNKNOWN, code.id),
-                Some(known) => {
-                    w.string("system", systems::UCUM, system);
-                    w.string("code", known, code);
-                }
-                None => {
-                    w.string("system", systems::UCUM, system);
-                    w.leaf("code", code);
-                }
+        Some(code) if declared && is_code(code.text) => match respelt(code.text) {
+            Some(known) => {
+                w.string("system", systems::UCUM, system);
+                w.string("code", known, code);
             }
-        }
+            None if said.id == code.id && !is_unit(code.text) => {
+                w.issue(Some(code.id), common::UNIT_UNKNOWN.issue());
+                w.lossy(&system, "the code is none of this system, so it was not called one");
+            }
+            None => stated_unit(w, code, true, system),
+        },
         Some(code) => {
             if let Some(known) = ucum(code.text) {
                 w.fixed("system", systems::UCUM);

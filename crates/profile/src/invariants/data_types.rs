@@ -4,7 +4,7 @@ use super::Object;
 use super::{Invariant, error, has, has_choice, in_order, narrative, number, text};
 use serde_json::Value;
 
-const UCUM: &str = "http://unitsofmeasure.org";
+pub(crate) const UCUM: &str = "http://unitsofmeasure.org";
 
 pub(super) const ALL: &[Invariant] = &[
     error(

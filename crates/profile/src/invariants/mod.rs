@@ -3,7 +3,7 @@
 //! Each takes the object that the invariant is stated on. Those that need the rest of the document (dom-2 to dom-5,
 //! ref-1, bdl-*) and ele-1 are in the walk itself.
 
-mod data_types;
+pub(crate) mod data_types;
 pub(crate) mod narrative;
 mod resources;
 mod uk_core;

@@ -1,6 +1,6 @@
 //! Reads a resource as its section's table says.
 
-use causeway_fhir::systems;
+use causeway_fhir::systems::{self, UCUM};
 use serde_json::{Map, Value, json};
 
 use super::Reader;
@@ -97,6 +97,12 @@ fn member(reader: &mut Reader<'_>, at: usize, bind: &Bind, section: &Section, it
     let Some(resource) = reader.resources.get_mut(at) else { return };
     match bind.kind {
         Kind::Note | Kind::Detail | Kind::DetailDate | Kind::Extension(..) | Kind::FixedExtension(..) => {}
+        Kind::UnitCode => {
+            resource.expect(&bind.to.replace(".code", ".system"), UCUM);
+            if let Some(text) = resource.text(bind.to) {
+                put(item, bind.from, json!(text));
+            }
+        }
         Kind::Text | Kind::Date | Kind::DateTime => {
             let selector =
                 bind.to.rsplit_once('.').filter(|(head, _)| head.ends_with(']') && head.contains('='));

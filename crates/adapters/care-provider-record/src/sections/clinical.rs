@@ -3,7 +3,7 @@
 use causeway_fhir::Coding;
 use causeway_fhir::systems::{
     ACT_CODE, ALLERGY_CLINICAL, ALLERGY_VERIFICATION, CONDITION_CATEGORY, CONDITION_CLINICAL,
-    CONDITION_VERIFICATION, OBSERVATION_CATEGORY, ODS_ORGANISATION, UCUM,
+    CONDITION_VERIFICATION, OBSERVATION_CATEGORY, ODS_ORGANISATION,
 };
 use causeway_json::shape::{Field, Object, Shape};
 
@@ -364,8 +364,7 @@ const RESULT_BINDS: &[Bind] = &[
     bind("performer", "performer[]", Kind::Display),
     bind("value.value", "valueQuantity.value", Kind::Number),
     bind("value.unit", "valueQuantity.unit", Kind::Text),
-    bind("value.unitCode", "valueQuantity.system", Kind::FixedIf(UCUM)),
-    bind("value.unitCode", "valueQuantity.code", Kind::Text),
+    bind("value.unitCode", "valueQuantity.code", Kind::UnitCode),
     bind("valueText", "valueString", Kind::Text),
     bind("valueCoded", "valueCodeableConcept", Kind::Concept),
     bind("interpretation", "interpretation[]", Kind::Concept),

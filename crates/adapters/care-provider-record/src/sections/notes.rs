@@ -1,7 +1,6 @@
 //! Alerts, risks, services, daily notes, incidents, preferences, individual requirements.
 
 use causeway_fhir::Coding;
-use causeway_fhir::systems::UCUM;
 use causeway_json::shape::{Field, Object, Shape};
 
 use crate::bind::{Bind, Codes, Kind, SECTION, Section, bind, detail, note, section};
@@ -238,8 +237,7 @@ const DAILY_BINDS: &[Bind] = &[
     bind("measurement", "component[].code", Kind::FixedCode(&MEASURE_CODE)),
     bind("measurement.value", "component[].valueQuantity.value", Kind::Number),
     bind("measurement.unit", "component[].valueQuantity.unit", Kind::Text),
-    bind("measurement.unitCode", "component[].valueQuantity.system", Kind::FixedIf(UCUM)),
-    bind("measurement.unitCode", "component[].valueQuantity.code", Kind::Text),
+    bind("measurement.unitCode", "component[].valueQuantity.code", Kind::UnitCode),
 ];
 
 /// Marks incidents.

@@ -1,11 +1,10 @@
 //! Whether a code is a unit of UCUM, the Unified Code for Units of Measure (grammar of section 2, case sensitive).
 
-use crate::limits::MAX_UNIT;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-/// The code system of UCUM.
-pub(crate) const SYSTEM: &str = "http://unitsofmeasure.org";
+/// The longest code that is read as a unit, in bytes.
+const MAX_UNIT: usize = 256;
 
 #[derive(Default)]
 struct Symbols {
@@ -18,7 +17,7 @@ fn symbols() -> &'static Symbols {
     static HELD: OnceLock<Symbols> = OnceLock::new();
     HELD.get_or_init(|| {
         let mut held = Symbols::default();
-        for line in include_str!("../data/ucum.txt").lines() {
+        for line in include_str!("../../data/ucum.txt").lines() {
             let mut words = line.split(' ');
             match words.next() {
                 Some("prefixes") => held.prefixes = words.collect(),
@@ -32,7 +31,7 @@ fn symbols() -> &'static Symbols {
 }
 
 /// True where the code is a unit: components joined by `.` and `/`, with brackets, exponents and annotations.
-pub(crate) fn is_unit(code: &str) -> bool {
+pub fn is_unit(code: &str) -> bool {
     if code.is_empty() || code.len() > MAX_UNIT || !code.bytes().all(|b| (33..=126).contains(&b)) {
         return false;
     }
