@@ -92,7 +92,9 @@ fn apart(index: &BundleIndex<'_>, entries: &[Value]) -> Vec<usize> {
     let place = |entry: &Value| entry.get("resource").map(|r| std::ptr::from_ref(r) as usize);
     let numbers: std::collections::HashMap<usize, usize> =
         entries.iter().enumerate().filter_map(|(n, e)| Some((place(e)?, n))).collect();
-    let mut joined: Vec<Vec<usize>> = vec![Vec::new(); entries.len()];
+    // Who stands for whom: entries that a reference joins, either way, stand for the same. Lists of who refers to whom would
+    // be the square of the entries where many have one name.
+    let mut stands: Vec<usize> = (0..entries.len()).collect();
     for (number, entry) in entries.iter().enumerate() {
         let mut literals = Vec::new();
         entry.get("resource").into_iter().for_each(|r| references(r, 0, &mut literals));
@@ -100,20 +102,24 @@ fn apart(index: &BundleIndex<'_>, entries: &[Value]) -> Vec<usize> {
             // Several entries of that name: each of them may be meant, so none is called apart for it.
             let targets = index.candidates(literal, text(entry, "fullUrl"));
             for other in targets.into_iter().filter_map(|r| numbers.get(&(std::ptr::from_ref(r) as usize))) {
-                joined.get_mut(number).into_iter().for_each(|list| list.push(*other));
-                joined.get_mut(*other).into_iter().for_each(|list| list.push(number));
+                let (one, other) = (stands_for(&mut stands, number), stands_for(&mut stands, *other));
+                // The first stays who stands for what is joined to it.
+                stands.get_mut(one.max(other)).into_iter().for_each(|who| *who = one.min(other));
             }
         }
     }
-    let mut reached = vec![false; entries.len()];
-    let mut open = vec![0];
-    while let Some(number) = open.pop() {
-        let Some(flag) = reached.get_mut(number).filter(|f| !**f) else { continue };
-        *flag = true;
-        open.extend(joined.get(number).into_iter().flatten());
-    }
     let held = |number: &usize| entries.get(*number).is_some_and(|e| e.get("resource").is_some());
-    (0..entries.len()).filter(|n| !reached.get(*n).copied().unwrap_or(true) && held(n)).collect()
+    (0..entries.len()).filter(|n| stands_for(&mut stands, *n) != 0 && held(n)).collect()
+}
+
+/// Who stands for an entry; the way there is made shorter.
+fn stands_for(stands: &mut [usize], mut number: usize) -> usize {
+    while let Some(next) = stands.get(number).copied().filter(|next| *next != number) {
+        let after = stands.get(next).copied().unwrap_or(next);
+        stands.get_mut(number).into_iter().for_each(|who| *who = after);
+        number = next;
+    }
+    number
 }
 
 fn sections<'v>(holder: &'v Value, depth: usize, out: &mut Vec<&'v str>) {
