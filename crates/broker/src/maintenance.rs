@@ -26,8 +26,13 @@ pub fn run_once(state: &AppState) -> Result<(), EngineError> {
 fn daily(state: &AppState) -> Result<(), EngineError> {
     let ended = retain::end(state, &state.config.retention, state.clock.now())?;
     if ended != retain::Ended::default() {
-        let retain::Ended { records, audit } = ended;
-        tracing::info!(records, audit_entries = audit, "what outlived its retention was deleted");
+        let retain::Ended { records, waited, audit } = ended;
+        tracing::info!(
+            records,
+            facts_without_person = waited,
+            audit_entries = audit,
+            "what outlived its retention was deleted"
+        );
     }
     Ok(())
 }

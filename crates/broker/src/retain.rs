@@ -20,6 +20,8 @@ pub const RECORD_ENDED: &str = "record-ended";
 pub struct Ended {
     /// Records of persons.
     pub records: usize,
+    /// Facts that waited for a person.
+    pub waited: usize,
     /// Entries of the audit trail.
     pub audit: usize,
 }
@@ -37,7 +39,7 @@ pub fn end(state: &AppState, retention: &Retention, now: Timestamp) -> Result<En
     let mut ended = Ended::default();
     let before = |days: u32| Retention::before(days, now).filter(|_| days > 0);
     if let Some(before) = before(retention.record_days) {
-        ended.records = end_records(state, before, retention.record_days, now)?;
+        end_records(state, before, retention.record_days, now, &mut ended)?;
     }
     if let Some(before) = before(retention.audit_days) {
         loop {
@@ -50,26 +52,41 @@ pub fn end(state: &AppState, retention: &Retention, now: Timestamp) -> Result<En
     Ok(ended)
 }
 
-fn end_records(state: &AppState, before: Timestamp, days: u32, now: Timestamp) -> Result<usize, EngineError> {
+fn end_records(
+    state: &AppState,
+    before: Timestamp,
+    days: u32,
+    now: Timestamp,
+    ended: &mut Ended,
+) -> Result<(), EngineError> {
     let holds: BTreeSet<String> = state.engine.configs(HOLD)?.into_iter().map(|(key, ..)| key).collect();
     if holds.contains(HOLD_ALL) {
-        return Ok(0);
+        return Ok(());
     }
-    let DueRecords { persons, .. } = state.record.due(before, &holds).map_err(|e| said(&e))?;
-    let mut ended = 0;
-    for one in persons {
-        // Written down before it is done: what ended without its entry could not be told from what was lost.
-        let entry = |patient: &String| NewAudit {
+    let DueRecords { persons, waited, .. } = state.record.due(before, &holds).map_err(|e| said(&e))?;
+    // Written down before it is done: what ended without its entry could not be told from what was lost.
+    let write_down = |entities: &mut dyn Iterator<Item = String>, why: String| {
+        let entry = |entity| NewAudit {
             actor: ACTOR.to_owned(),
             action: RECORD_ENDED.to_owned(),
-            entity: format!("Patient/{patient}"),
-            detail: format!("retention of {days} days; last told of at {}", one.last),
+            entity,
+            detail: format!("retention of {days} days; {why}"),
         };
-        state.engine.audit(one.patients.iter().map(entry).collect(), now)?;
-        ended += usize::from(state.record.end_person(&one.person, before, now).map_err(|e| said(&e))?);
+        state.engine.audit(entities.map(entry).collect(), now)
+    };
+    for one in persons {
+        let patients = &mut one.patients.iter().map(|patient| format!("Patient/{patient}"));
+        write_down(patients, format!("last told of at {}", one.last))?;
+        ended.records +=
+            usize::from(state.record.end_person(&one.person, before, now).map_err(|e| said(&e))?);
     }
-    if ended > 0 {
+    for fact in waited {
+        let entity = &mut std::iter::once(format!("{}/{}", fact.kind, fact.id));
+        write_down(entity, format!("its person did not become known; last told at {}", fact.last))?;
+        ended.waited += usize::from(state.record.end_waited(&fact, before, now).map_err(|e| said(&e))?);
+    }
+    if ended.records + ended.waited > 0 {
         state.record.empty_log().map_err(|e| said(&e))?;
     }
-    Ok(ended)
+    Ok(())
 }

@@ -146,8 +146,8 @@ pub fn run(
         state.blocking(move |state| retain::end(state, &policy, now)).await.map_err(|e| e.text)
     })?;
     print(&format!(
-        "{deleted} messages, {} records of persons and {} entries of the audit trail deleted\n",
-        ended.records, ended.audit
+        "{deleted} messages, {} records of persons, {} facts without a person and {} entries of the audit trail deleted\n",
+        ended.records, ended.waited, ended.audit
     ));
     Ok(0)
 }
@@ -183,17 +183,20 @@ fn say_due(
             let mut due =
                 causeway_record::due(&data.join(RECORD), before, &keys).map_err(|e| said(data, &e))?;
             if keys.contains(HOLD_ALL) {
-                due.held += u64::try_from(due.persons.len()).unwrap_or(u64::MAX);
+                due.held += u64::try_from(due.persons.len() + due.waited.len()).unwrap_or(u64::MAX);
                 due.persons.clear();
+                due.waited.clear();
             }
             print(&format!(
-                "records of persons are kept {} days after the last message: {} are due (nothing told since {before}); {} are on \
-                 hold\n",
+                "records of persons are kept {} days after the last message: {} are due (nothing told since {before}), and {} facts \
+                 whose person did not become known; {} are on hold\n",
                 policy.record_days,
                 due.persons.len(),
+                due.waited.len(),
                 due.held
             ));
             say_some(due.persons.iter().map(|p| format!("person {} last told of {}", p.person, p.last)));
+            say_some(due.waited.iter().map(|f| format!("{}/{} last told {}", f.kind, f.id, f.last)));
         }
     }
     match Retention::before(policy.audit_days, now).filter(|_| policy.audit_days > 0) {

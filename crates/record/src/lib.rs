@@ -34,7 +34,7 @@ pub use model::*;
 pub use parameters::{is_r4_type, leads_to, meets, search_includes, search_parameters};
 pub use sqlite::{
     DueRecords, MessageTold, Outlived, Place, Prepared, Record, Snapshot, TextEntry, Texts, Told, View,
-    Written,
+    Waited, Written,
 };
 pub use sqlite::{copy, decisions_of_people, digest_of, due, examine, told};
 pub use summary::{Change, Moment, Part, Point, SafetyLine, Show, Summary, SummaryQuery, Test};

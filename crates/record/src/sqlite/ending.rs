@@ -3,6 +3,7 @@
 //! What was told of the person loses its text, in every version, and is found by nothing any more; so does what only that
 //! person's messages told (the ward, the device, the Provenance). Each resource stays as one that was deleted, with its id and
 //! the times of its versions: a message that was taken in stays taken in, and one that comes later makes the person anew.
+//! A fact that waits for a person who did not become known ends the same way.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -25,12 +26,25 @@ pub struct Outlived {
     pub last: Timestamp,
 }
 
+/// A fact whose person, told by an identifier alone, nobody knew for long enough.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waited {
+    /// Type of the resource.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// When the last message came that told it.
+    pub last: Timestamp,
+}
+
 /// What retention of the record would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DueRecords {
     /// Whose records would end.
     pub persons: Vec<Outlived>,
-    /// How many a hold keeps.
+    /// Which facts without a person would end.
+    pub waited: Vec<Waited>,
+    /// How many a hold keeps, of either.
     pub held: u64,
 }
 
@@ -71,7 +85,47 @@ pub(crate) fn due(db: &Connection, before: Timestamp, held: &BTreeSet<String>) -
         let patients = people::members(db, pid)?;
         out.persons.push(Outlived { person: row.get(1)?, patients, last: told });
     }
+    waited(db, before, held, &mut out)?;
     Ok(out)
+}
+
+/// Facts that wait for a person and were told by no message since a time.
+fn waited(db: &Connection, before: Timestamp, held: &BTreeSet<String>, out: &mut DueRecords) -> Result<()> {
+    let mut list = db.prepare(
+        "SELECT r.rid, r.type, r.id, max(m.received) FROM awaiting a JOIN resource r ON r.rid=a.rid
+         JOIN mention n ON n.rid=a.rid JOIN message m ON m.mid=n.mid
+         GROUP BY a.rid HAVING max(m.received)<?1 ORDER BY a.rid",
+    )?;
+    let mut told = db.prepare("SELECT m.id FROM mention n JOIN message m ON m.mid=n.mid WHERE n.rid=?1")?;
+    let mut rows = list.query([before.as_microsecond()])?;
+    while let Some(row) = rows.next()? {
+        let messages = told.query_map([row.get::<_, i64>(0)?], |r| r.get::<_, String>(0))?;
+        if messages.collect::<rusqlite::Result<Vec<_>>>()?.iter().any(|message| held.contains(message)) {
+            out.held += 1;
+            continue;
+        }
+        out.waited.push(Waited { kind: row.get(1)?, id: row.get(2)?, last: read::time(row, 3)? });
+    }
+    Ok(())
+}
+
+/// Ends a fact that waits; `false` where it waits no more, or a message told it since `before`.
+pub(crate) fn end_waited(db: &Connection, fact: &Waited, before: Timestamp, now: Timestamp) -> Result<bool> {
+    let rid: Option<i64> = db
+        .query_row(
+            "SELECT a.rid FROM awaiting a JOIN resource r ON r.rid=a.rid WHERE r.id=?1 AND r.type=?2
+             AND NOT EXISTS (SELECT 1 FROM mention n JOIN message m ON m.mid=n.mid WHERE n.rid=a.rid AND m.received>=?3)",
+            params![fact.id, fact.kind, before.as_microsecond()],
+            |r| r.get(0),
+        )
+        .optional()?;
+    let Some(rid) = rid else { return Ok(false) };
+    let nobody = BTreeSet::new();
+    let ending = Ending { found: BTreeSet::from([rid]), ..Ending::of(db, &nobody, before)? };
+    for rid in ending.all()? {
+        forget(db, rid, now.as_microsecond())?;
+    }
+    Ok(true)
 }
 
 /// Ends a person's record; `false` where there is no such person, or something was told of it since `before`.
@@ -82,7 +136,7 @@ pub(crate) fn end(db: &Connection, person: &str, before: Timestamp, now: Timesta
         return Ok(false);
     }
     let patients: BTreeSet<String> = people::members(db, pid)?.into_iter().collect();
-    let resources = Ending::of(db, &patients)?.all()?;
+    let resources = Ending::of(db, &patients, before)?.all()?;
     for rid in &resources {
         forget(db, *rid, now.as_microsecond())?;
     }
@@ -147,13 +201,14 @@ fn forget(db: &Connection, rid: i64, at: i64) -> Result<()> {
 struct Ending<'d> {
     db: &'d Connection,
     patients: &'d BTreeSet<String>,
+    before: i64,
     found: BTreeSet<i64>,
-    /// Whether a message told of nobody else, by its number.
+    /// Whether a message came before and told of nobody else, by its number.
     theirs: HashMap<i64, bool>,
 }
 
 impl<'d> Ending<'d> {
-    fn of(db: &'d Connection, patients: &'d BTreeSet<String>) -> Result<Self> {
+    fn of(db: &'d Connection, patients: &'d BTreeSet<String>, before: Timestamp) -> Result<Self> {
         let mut list = db.prepare_cached(
             "SELECT rid FROM resource INDEXED BY resource_patient WHERE patient=?1
              UNION SELECT rid FROM member WHERE patient=?1",
@@ -163,7 +218,7 @@ impl<'d> Ending<'d> {
             let rows = list.query_map([patient], |r| r.get(0))?;
             found.extend(rows.collect::<rusqlite::Result<Vec<i64>>>()?);
         }
-        Ok(Self { db, patients, found, theirs: HashMap::new() })
+        Ok(Self { db, patients, before: before.as_microsecond(), found, theirs: HashMap::new() })
     }
 
     /// With what is about nobody and was told by their messages alone, as far as references lead.
@@ -193,7 +248,10 @@ impl<'d> Ending<'d> {
     }
 
     fn is_theirs(&mut self, rid: i64) -> Result<bool> {
-        let mut find = self.db.prepare_cached("SELECT patient FROM resource WHERE rid=?1")?;
+        // What waits for a person is somebody else's, and ends by itself.
+        let mut find = self.db.prepare_cached(
+            "SELECT patient FROM resource WHERE rid=?1 AND NOT EXISTS (SELECT 1 FROM awaiting WHERE rid=?1)",
+        )?;
         let about: Option<String> = find.query_row([rid], |r| r.get(0)).optional()?;
         if about.is_none_or(|patient| !patient.is_empty()) {
             return Ok(false);
@@ -214,7 +272,9 @@ impl<'d> Ending<'d> {
         }
         let mut list = self.db.prepare_cached("SELECT patient FROM concerned WHERE mid=?1")?;
         let concerned: Vec<String> = list.query_map([mid], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?;
-        let theirs = concerned.iter().all(|patient| self.patients.contains(patient));
+        let mut newer = self.db.prepare_cached("SELECT 1 FROM message WHERE mid=?1 AND received>=?2")?;
+        let theirs = concerned.iter().all(|patient| self.patients.contains(patient))
+            && !newer.exists(params![mid, self.before])?;
         self.theirs.insert(mid, theirs);
         Ok(theirs)
     }

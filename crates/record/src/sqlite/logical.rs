@@ -2,8 +2,8 @@
 //! council's assessment the NHS number, and neither sends a Patient.
 //!
 //! Such a fact belongs to the person who has the identifier, if that is one person. Until there is one it waits;
-//! where two persons have it (a unit that a couple shares) it waits for ever and is shown to nobody: nothing is
-//! guessed.
+//! where two persons have it (a unit that a couple shares) it waits too and is shown to nobody: nothing is
+//! guessed. What waits longer than a record is kept ends (`ending`).
 
 use rusqlite::{Connection, params};
 

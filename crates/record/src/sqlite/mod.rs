@@ -20,7 +20,7 @@ mod summary;
 mod text;
 mod view;
 
-pub use ending::{DueRecords, Outlived};
+pub use ending::{DueRecords, Outlived, Waited};
 pub use everything::{TextEntry, Texts, Written};
 pub use sealing::{MessageTold, copy, decisions_of_people, digest_of, due, examine, told};
 pub use snapshot::{Place, Snapshot, Told};
@@ -227,7 +227,8 @@ impl Record {
         sealing::empty_log(self.seals.as_ref(), &db)
     }
 
-    /// Persons of whom no message told anything since a time: what retention would do. Whom a message in `held` told of stays.
+    /// Persons of whom no message told anything since a time, and facts that wait for a person since then: what retention would
+    /// do. What a message in `held` told stays.
     ///
     /// # Errors
     /// The database failed.
@@ -243,6 +244,14 @@ impl Record {
     /// The database failed; nothing was changed then.
     pub fn end_person(&self, person: &str, before: Timestamp, now: Timestamp) -> Result<bool> {
         self.write(|db| ending::end(db, person, before, now))
+    }
+
+    /// As [`Record::end_person`], for a fact that waits for a person. `false` where it waits no more, or a message told it since.
+    ///
+    /// # Errors
+    /// The database failed; nothing was changed then.
+    pub fn end_waited(&self, fact: &Waited, before: Timestamp, now: Timestamp) -> Result<bool> {
+        self.write(|db| ending::end_waited(db, fact, before, now))
     }
 
     /// A digest over what the record says and who is who in it, by what its sources called things: two records made of the

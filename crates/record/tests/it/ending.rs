@@ -18,6 +18,63 @@ fn says(scratch: &Scratch, word: &str) -> bool {
     })
 }
 
+/// An alarm of a unit whose controller nobody is known by, with what it was sent by.
+fn alarm(id: &str, controller: &str, device: &str) -> [serde_json::Value; 2] {
+    [
+        json!({"resourceType": "Device", "id": device, "deviceName": [{"name": format!("{device} pendant"), "type": "user-friendly-name"}]}),
+        json!({"resourceType": "Observation", "id": id, "status": "final", "code": {"text": format!("{id} fall")},
+            "subject": {"type": "Patient", "identifier": {"system": "https://fhir.causeway.example/Id/telecare-controller", "value": controller}},
+            "device": {"reference": format!("urn:uuid:{device}")}, "effectiveDateTime": "2026-09-14"}),
+    ]
+}
+
+#[test]
+fn what_waits_for_a_person_who_does_not_become_known_ends() {
+    let scratch = scratch();
+    let record = &scratch.record;
+    apply(record, &message("m1", "ZZ11", "telecare-alarm", 0), &alarm("o1", "77011", "old-device"));
+    apply(record, &message("m2", "ZZ12", "telecare-alarm", 0), &alarm("o2", "77022", "shared-device"));
+    apply(record, &message("m3", "ZZ12", "care-provider-record", 5), &alarm("o3", "77022", "shared-device"));
+    apply(record, &message("m4", "ZZ14", "telecare-alarm", 0), &alarm("o4", "77044", "d4"));
+    let mut known = patient("p4", &number(4), "KNOWNZEBRA", "1950-01-01");
+    let controller =
+        json!({"system": "https://fhir.causeway.example/Id/telecare-controller", "value": "77044"});
+    known["identifier"].as_array_mut().unwrap().push(controller);
+    let none = BTreeSet::new();
+    let waited = |minute: i64, held: &BTreeSet<String>| {
+        let due = record.due(at(minute), held).unwrap();
+        (due.waited.iter().map(|f| f.id.clone()).collect::<Vec<_>>(), due.held)
+    };
+    assert_eq!(waited(1, &none).0, ["o1", "o2", "o4"]);
+    let gone = record.due(at(1), &none).unwrap().waited.pop().unwrap();
+    apply(record, &message("m5", "ZZ2", "hl7v2", 6), &[known]);
+    assert_eq!(waited(0, &none).0, Vec::<String>::new());
+    assert_eq!(waited(1, &none).0, ["o1", "o2"], "one became known");
+    assert_eq!(waited(1, &BTreeSet::from(["m1".to_owned()])), (vec!["o2".to_owned()], 1));
+    assert!(!record.end_waited(&gone, at(1), at(9)).unwrap(), "it waits no more");
+    record.empty_log().unwrap();
+    assert!(says(&scratch, "o1 fall"), "the control");
+    for fact in record.due(at(1), &none).unwrap().waited {
+        assert!(!record.end_waited(&fact, at(0), at(9)).unwrap(), "told since");
+        assert!(record.end_waited(&fact, at(1), at(9)).unwrap());
+        assert!(!record.end_waited(&fact, at(1), at(9)).unwrap(), "once");
+    }
+    record.empty_log().unwrap();
+    assert!(!says(&scratch, "old-device pendant"));
+    assert!(!says(&scratch, "o1 fall"));
+    let state = |kind: &str, id: &str| record.read_resource(kind, id).unwrap().unwrap().state;
+    for (kind, id) in [("Observation", "o1"), ("Device", "old-device"), ("Observation", "o2")] {
+        assert_eq!(state(kind, id), VersionState::Deleted, "{id}");
+    }
+    for (kind, id) in
+        [("Observation", "o3"), ("Device", "shared-device"), ("Observation", "o4"), ("Device", "d4")]
+    {
+        assert_ne!(state(kind, id), VersionState::Deleted, "{id}");
+    }
+    assert_eq!(waited(9, &none).0, ["o3"]);
+    assert_eq!(record.examine().unwrap(), []);
+}
+
 #[test]
 fn what_outlived_its_time_is_gone_and_its_neighbours_stand() {
     let scratch = scratch();
