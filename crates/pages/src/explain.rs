@@ -17,8 +17,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::messages::{IssueRow, issues};
-use super::words;
-use super::words::short;
+use super::words::{self, short};
 use super::{Frame, render, wants_html};
 use crate::limits::{EXPLAIN_ITEMS, EXPLAIN_SOURCE_MAX, EXPLAIN_TEXT_MAX, PAGE_MESSAGE_BYTES_MAX};
 

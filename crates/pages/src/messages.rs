@@ -64,6 +64,16 @@ pub struct Days {
     until_year: String,
 }
 
+impl Days {
+    /// The days of the form: what was typed, or else what the address says.
+    fn beside(&self, since: Option<&str>, until: Option<&str>) -> [Day; 2] {
+        [
+            Day::new("since", "From day", [&self.since_day, &self.since_month, &self.since_year], since),
+            Day::new("until", "To day", [&self.until_day, &self.until_month, &self.until_year], until),
+        ]
+    }
+}
+
 /// One day of the form.
 struct Day {
     /// Name that its fields begin with.
@@ -112,20 +122,7 @@ pub async fn list(
     Query(mut query): Query<ListQuery>,
     Query(typed): Query<Days>,
 ) -> Answer {
-    let mut days = [
-        Day::new(
-            "since",
-            "From day",
-            [&typed.since_day, &typed.since_month, &typed.since_year],
-            query.since.as_deref(),
-        ),
-        Day::new(
-            "until",
-            "To day",
-            [&typed.until_day, &typed.until_month, &typed.until_year],
-            query.until.as_deref(),
-        ),
-    ];
+    let mut days = typed.beside(query.since.as_deref(), query.until.as_deref());
     let mut faults = Vec::new();
     for (day, into) in days.iter_mut().zip([&mut query.since, &mut query.until]) {
         match day.date() {
@@ -151,8 +148,7 @@ pub async fn list(
 /// As [`view::of_person`] and [`render`].
 pub async fn of_person(state: &Shared, caller: &Caller, number: &str) -> Answer {
     let list = view::of_person(state, caller, number, true).await?;
-    let days = ["since", "until"]
-        .map(|name| Day::new(name, if name == "since" { "From day" } else { "To day" }, [""; 3], None));
+    let days = Days::default().beside(None, None);
     listed(state, &list, days, Some("about this person"))
 }
 
