@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -16,6 +17,7 @@ use crate::counters::Counters;
 use crate::limits;
 pub use crate::listener::{Bounds, Stream, Wrap, Wrapped};
 use crate::listener::{Listener, Peer};
+use crate::problem::Problem;
 use crate::standing::PacedBody;
 
 /// Serves a router on a listener until `stop`, then lets requests finish until the drain's deadline.
@@ -33,6 +35,19 @@ pub async fn run(
         .await;
 }
 
+/// Bytes of a request's target and header fields. What hyper reads at a time is more than it was told to hold.
+fn header_bytes<B>(request: &Request<B>) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    target + fields.sum::<usize>()
+}
+
+fn too_large() -> Response {
+    let text = format!("a request's header may have {} bytes", limits::HEADER_BYTES_MAX);
+    Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too-long", "header-too-large", text)
+        .into_response()
+}
+
 async fn connection(
     bounds: Bounds,
     stream: Box<dyn Stream>,
@@ -43,12 +58,16 @@ async fn connection(
     let service = tower::service_fn(move |mut request: Request<hyper::body::Incoming>| {
         let standing = peer.standing.clone();
         request.extensions_mut().insert(peer.clone());
+        let fits = header_bytes(&request) <= limits::HEADER_BYTES_MAX;
         let body = |body| Body::new(PacedBody::new(Body::new(body), standing.clone()));
-        let answer = router.clone().call(request.map(body));
+        let answer = fits.then(|| router.clone().call(request.map(body)));
         let standing = standing.clone();
         async move {
             standing.serve(true);
-            let answer = answer.await;
+            let answer = match answer {
+                Some(answer) => answer.await,
+                None => Ok(too_large()),
+            };
             standing.serve(false);
             answer
         }
