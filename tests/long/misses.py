@@ -113,7 +113,7 @@ def score(facts, truth, corpus, out, report):
         misses += [(path.name.rsplit(".", 1)[0].removesuffix(".stu3"), miss) for miss in found["mismatches"]]
         agree += found["total"]["agree"]
         of_truth += found["total"]["truth"]
-        of_ours += found["total"]["ours"]
+        of_ours += found["total"]["agree"] + found["total"]["extra"]
     return misses, {"recall": agree / max(of_truth, 1), "precision": agree / max(of_ours, 1)}
 
 
