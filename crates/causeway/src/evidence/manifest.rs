@@ -187,8 +187,8 @@ pub fn verify(folder: &Path, key: Option<&Path>) -> Result<Verified, String> {
     if kept != digest_line(&root).as_bytes() {
         out.faults.push(format!("{DIGEST}: is not the digest of {MANIFEST}"));
     }
-    let read = serde_json::from_slice(&text).map_err(|e| format!("{MANIFEST}: {e}"));
-    let manifest: Manifest = match read.and_then(Manifest::of_this_form) {
+    let parsed = serde_json::from_slice(&text).map_err(|e| format!("{MANIFEST}: {e}"));
+    let manifest: Manifest = match parsed.and_then(Manifest::of_this_form) {
         Ok(manifest) => manifest,
         // It was one when its digest was taken: the pack was changed, the call is right.
         Err(e) if !out.faults.is_empty() => {
