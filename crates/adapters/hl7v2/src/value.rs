@@ -185,7 +185,7 @@ fn unit(env: &Env<'_>, w: &mut Writer, part: Part<'_>) {
             }
             None if said.id == code.id && !is_unit(code.text) => {
                 w.issue(Some(code.id), common::UNIT_UNKNOWN.issue());
-                w.lossy(&system, "the code is none of this system, so it was not called one");
+                w.lossy(system, "the code is none of this system, so it was not called one");
             }
             None => stated_unit(w, code, true, system),
         },
