@@ -21,6 +21,10 @@ use serde_json::{Value, json};
 use crate::process::{client, print};
 use crate::{ADAPTERS, demo_access, demo_local, demo_research, serve};
 
+/// How often, and after which time each, it is asked whether a message is taken in: a minute in all.
+const TAKEN_IN_TRIES: usize = 3000;
+const TAKEN_IN_EVERY: Duration = Duration::from_millis(20);
+
 /// How the demonstration is to run.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -258,6 +262,7 @@ async fn tell(base: &str, options: &Options, state: &Shared) -> Result<bool, Str
     let mut crossings = Vec::new();
     let mut mapped = 0;
     for message in story() {
+        taken_in(state).await?;
         wait_until(state, moment(message.at));
         let crossing = send(&client, base, message).await?;
         if !options.json {
@@ -272,6 +277,7 @@ async fn tell(base: &str, options: &Options, state: &Shared) -> Result<bool, Str
         crossings.push(crossing);
     }
     // What the story tells lies in the past of whoever looks at it.
+    taken_in(state).await?;
     wait_until(state, Timestamp::now());
     let arrived = arrived(&client, base, &crossings).await?;
     let record = record(&client, base, &person.nhs_number).await?;
@@ -315,6 +321,19 @@ async fn extract(state: &Shared, name: &'static str) -> Result<demo_research::Ex
 /// A local time of the story.
 fn moment(at: DateTime) -> Timestamp {
     causeway_core::london().to_timestamp(at).unwrap_or_default()
+}
+
+/// Waits until nothing of what was sent is under way. The record keeps when it was told of a thing: were the clock put on
+/// before, what came in weeks ago would be news of today.
+async fn taken_in(state: &Shared) -> Result<(), String> {
+    for _ in 0..TAKEN_IN_TRIES {
+        let metrics = state.blocking(|s| s.engine.metrics()).await.map_err(|e| e.text)?;
+        if metrics.queues.iter().all(|queue| queue.ready + queue.leased == 0) {
+            return Ok(());
+        }
+        tokio::time::sleep(TAKEN_IN_EVERY).await;
+    }
+    Err("what was sent is not taken in".to_owned())
 }
 
 /// Lets time pass until then, if that is not in the future of this machine.

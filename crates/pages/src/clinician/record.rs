@@ -34,7 +34,7 @@ use crate::{Frame, people, render, wants_html};
 /// Facts of each part on the whole page; of the parts that are read first, more.
 const FACTS_SHOWN: usize = 4;
 /// The same for medicines and problems.
-const FACTS_SHOWN_FIRST: usize = 12;
+const FACTS_SHOWN_FIRST: usize = 10;
 /// Facts of a part shown alone.
 const FACTS_ALONE: usize = 60;
 /// Tests in the table of results on the whole page.
@@ -42,11 +42,11 @@ const TESTS_SHOWN: usize = 12;
 /// The same in the part alone.
 const TESTS_ALONE: usize = 40;
 /// Values of a test beside the newest.
-const VALUES_SHOWN: usize = 6;
+const VALUES_SHOWN: usize = 5;
 /// Moments of the timeline.
-const MOMENTS_SHOWN: usize = 20;
+const MOMENTS_SHOWN: usize = 12;
 /// Changes listed.
-const CHANGES_SHOWN: usize = 12;
+const CHANGES_SHOWN: usize = 6;
 /// Days of "what changed", where no date is asked for.
 const CHANGED_DAYS: i64 = 7;
 
