@@ -1,6 +1,6 @@
 //! Claims, leases and what becomes of a work item, inside the writer's transaction.
 
-use crate::conn::{Conn, at_us, get, p, small};
+use crate::conn::{at_us, get, p, small};
 use crate::content::ReadyEffects;
 use crate::fault::Result;
 use crate::rows;
@@ -27,16 +27,6 @@ struct Place {
     destination: String,
     order_key: Option<String>,
     message: MessageId,
-}
-
-/// Makes ready again what was leased with a token above this one: those leases were given out by a commit whose answer did
-/// not come, so nobody works on them. Not a loss, and no attempt.
-pub(crate) fn take_back(conn: &mut Conn, after: i64) -> Result<u64> {
-    conn.run(
-        "UPDATE work SET state='ready', lease_until=NULL, worker=NULL, attempts=greatest(attempts-1, 0)
-         WHERE state='leased' AND token > $1",
-        p![after],
-    )
 }
 
 impl Tx<'_> {

@@ -309,6 +309,16 @@ impl Loop {
     }
 }
 
+/// Makes ready again what was leased with a token above this one: those leases were given out by a commit whose answer did
+/// not come, so nobody works on them. Not a loss, and no attempt.
+fn take_back(conn: &mut Conn, after: i64) -> Result<u64> {
+    conn.run(
+        "UPDATE work SET state='ready', lease_until=NULL, worker=NULL, attempts=greatest(attempts-1, 0)
+         WHERE state='leased' AND token > $1",
+        p![after],
+    )
+}
+
 /// Runs all requests of a batch in one transaction. The last fencing token given out.
 fn transact(
     conn: &mut Conn,
@@ -323,7 +333,7 @@ fn transact(
     shared.reigns(head.reign)?;
     shared.judge(&head.standbys)?;
     if let Some(after) = orphans {
-        crate::queue::take_back(conn, after)?;
+        take_back(conn, after)?;
     }
     let alone = batch.len() == 1;
     for job in batch.iter_mut() {
