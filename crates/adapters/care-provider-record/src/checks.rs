@@ -7,6 +7,7 @@ use causeway_json::Node;
 
 use crate::item::{In, Refused, refuse};
 use crate::limits;
+use crate::rules;
 use crate::sections::legal::SILENT_DEFAULTS;
 use crate::sections::notes::RESIDENTIAL;
 
@@ -164,6 +165,9 @@ fn resuscitation(root: Node<'_>, c: &mut Composer<'_>, refused: &mut Refused) {
     }
 }
 
+/// How words begin that deny the allergy that they stand for (`No known drug allergies`).
+const DENIALS: [&str; 8] = ["no ", "nil ", "none ", "nka", "nkda", "not allergic", "denies ", "denied "];
+
 /// "None" as an allergen is what an empty form says, not a finding.
 fn no_allergy(root: Node<'_>, c: &mut Composer<'_>, refused: &mut Refused) {
     let text = "an allergen that says none may be a default of the software; it is no recorded finding";
@@ -177,6 +181,8 @@ fn no_allergy(root: Node<'_>, c: &mut Composer<'_>, refused: &mut Refused) {
             let issue = Issue::new(Severity::Warning, IssueCode::BusinessRule, "silent-default", text);
             c.issue(issue.at(item.position()));
             refuse(c, refused, item, text);
+        } else if DENIALS.iter().any(|denial| words.starts_with(denial)) {
+            c.issue(rules::ALLERGY_DENIED.issue().at(item.position()));
         }
     }
 }

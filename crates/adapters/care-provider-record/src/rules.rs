@@ -7,6 +7,8 @@ causeway_adapter::rules! {
         "look whether anybody really answered; software fills this in by itself";
     SILENT_DEFAULT_3 Warning BusinessRule "silent-default" "an allergen that says none may be a default of the software; it is no recorded finding"
         "look whether anybody really answered; software fills this in by itself";
+    ALLERGY_DENIED Warning Conflict "allergy-denied" "the words of the entry may say that there is no such allergy, or that it is not known; they were carried as they stand"
+        "look at the words; if there is no allergy, have the sender say so with a code";
     END_BEFORE_START Error BusinessRule "end-before-start" "the end lies before the start, so the end was refused";
     NHS_NUMBER_SHARED Error Conflict "nhs-number-shared" "the contact has the NHS number of the subject, which one of the two can't have"
         "two people have one number here: a person must say whose it is before either is sent";

@@ -251,3 +251,23 @@ fn a_unit_of_a_measurement_is_ucum_or_words() {
         assert!(rule.is_none_or(|rule| rules.contains(&rule)), "{code}: {rules:?}");
     }
 }
+
+/// Words that deny an allergy stay, and are told; "none" alone is what an empty form says.
+#[test]
+fn words_that_deny_an_allergy_are_told() {
+    for (words, stays, rule) in [
+        ("No known drug allergies", true, Some("allergy-denied")),
+        ("Nil known", true, Some("allergy-denied")),
+        ("NKDA", true, Some("allergy-denied")),
+        ("Denies penicillin allergy", true, Some("allergy-denied")),
+        ("None", false, Some("silent-default")),
+        ("Nettles", true, None),
+    ] {
+        let mut record = larkspur();
+        record["allergies"][0]["agent"] = serde_json::json!({"text": words});
+        let (found, rules) = resources(&record, "AllergyIntolerance");
+        assert_eq!(found.iter().any(|a| a["code"]["text"] == words), stays, "{words}");
+        let told = rules.iter().find(|r| ["allergy-denied", "silent-default"].contains(r));
+        assert_eq!(told.copied(), rule, "{words}");
+    }
+}
