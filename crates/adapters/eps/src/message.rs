@@ -1,9 +1,11 @@
 //! Finds the records of a message, and says why there are none.
 
 use causeway_adapter::{Composer, Sink};
-use causeway_core::Outcome;
+use causeway_core::{Leaf, Outcome};
+use causeway_hl7v3::code::negated;
 use causeway_xml::{Document, Element};
 
+use crate::refusal::Refusal;
 use crate::{account, prescription, request, rules, supply};
 
 /// Elements that are a record: a prescription, what was supplied, a claim, or a request or answer about one.
@@ -20,6 +22,17 @@ pub(crate) const RECORDS: [&str; 11] = [
     "PrescriptionReturn",
     "ETPWithdraw",
 ];
+
+/// Elements that are read with their negation: what covers a charge, and whether evidence for it was seen.
+const READ_NEGATED: [&str; 2] = ["coveringChargeExempt", "authorizingEvidenceSeen"];
+
+/// What a record negates anywhere in it or what leads to it does, acts and the relations between them: without it, it would say
+/// the opposite.
+fn negation<'d>(record: Element<'d>) -> Option<Leaf<'d>> {
+    let around = std::iter::successors(record.parent(), |element| element.parent());
+    let all = around.chain([record]).chain(record.descendants());
+    all.filter(|e| !READ_NEGATED.contains(&e.name())).find_map(negated)
+}
 
 /// Translates every record of a document and hands everything to the sink.
 pub(crate) fn translate(document: &Document<'_>, c: &mut Composer<'_>, sink: &mut dyn Sink) {
@@ -42,11 +55,12 @@ pub(crate) fn translate(document: &Document<'_>, c: &mut Composer<'_>, sink: &mu
     }
     for (number, record) in records.iter().enumerate() {
         let event = record.name().to_owned();
-        let done = match record.name() {
-            "ParentPrescription" => prescription::translate(c, *record),
-            "DispenseNotification" => supply::notification(c, *record),
-            "DispenseClaim" => supply::claim(c, *record),
-            _ => request::translate(c, *record),
+        let done = match (negation(*record), record.name()) {
+            (Some(leaf), _) => Err(Refusal { issue: rules::NEGATED.issue(), at: Some(leaf.id) }),
+            (None, "ParentPrescription") => prescription::translate(c, *record),
+            (None, "DispenseNotification") => supply::notification(c, *record),
+            (None, "DispenseClaim") => supply::claim(c, *record),
+            (None, _) => request::translate(c, *record),
         };
         match done {
             Ok(recipient) => {

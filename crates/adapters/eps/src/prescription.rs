@@ -4,7 +4,6 @@ use causeway_adapter::Composer;
 use causeway_core::{ItemId, Leaf};
 use causeway_fhir::types::{Coding, extension, identifier_body, ukcore_extension};
 use causeway_fhir::{Ref, Writer};
-use causeway_hl7v3::code::negated;
 use causeway_xml::Element;
 
 use crate::codes::{NHS_EXTENSION, ORDER_ITEM, ORDER_NUMBER, PRESCRIPTION, TREATMENT};
@@ -78,9 +77,6 @@ pub(crate) fn translate(c: &mut Composer<'_>, record: Element<'_>) -> Result<Opt
         return Err(Refusal::missing("an item", act));
     }
     for item in &items {
-        if let Some(negation) = negated(*item).or_else(|| item.parent().and_then(negated)) {
-            return Err(Refusal { issue: rules::NEGATED.issue(), at: Some(negation.id) });
-        }
         if item.path(&PRODUCT).is_none() {
             return Err(Refusal::missing("the medicine of an item", *item));
         }

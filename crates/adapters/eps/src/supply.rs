@@ -42,11 +42,6 @@ fn read<'d>(record: Element<'d>) -> Result<Supply<'d>, Refusal> {
     if items.is_empty() {
         return Err(Refusal::missing("an item", header));
     }
-    for item in &items {
-        if let Some(negation) = negated(*item).or_else(|| item.parent().and_then(negated)) {
-            return Err(Refusal { issue: rules::NEGATED.issue(), at: Some(negation.id) });
-        }
-    }
     let agents =
         ["author", "legalAuthenticator"].iter().filter_map(|name| header.path(&[name, "AgentPerson"]));
     Ok(Supply {

@@ -186,3 +186,32 @@ fn survives_a_long_mutation() {
     }
     suite.survives_mutation(100_000, 7);
 }
+
+/// A negation of any act of a record, or of the relation between two, is never passed over: it would read as its opposite.
+#[test]
+fn a_negation_anywhere_in_a_record_refuses_it() {
+    let (mut tried, mut missed) = (0, Vec::new());
+    for case in ["acute", "cancel", "claim", "dispense", "release-response", "repeat-dispensing", "return"] {
+        let message = fixture(case);
+        let start = message.find("<subject").expect("a record");
+        for (at, _) in message.match_indices(" classCode=").chain(message.match_indices(" typeCode=")) {
+            let tag = message[..at].rfind('<').unwrap_or(0);
+            let whole = &message[tag..at + message[at..].find('>').unwrap_or(0)];
+            let read =
+                ["<coveringChargeExempt", "<authorizingEvidenceSeen"].iter().any(|n| whole.starts_with(n));
+            if at < start || read {
+                continue;
+            }
+            let without = whole.replace(" negationInd=\"false\"", "");
+            let name = without.split([' ', '>']).next().unwrap_or_default();
+            let negated = without.replacen(name, &format!("{name} negationInd=\"true\""), 1);
+            let mutant = message.replacen(whole, &negated, 1);
+            let told = run(mutant.as_bytes()).issues.iter().any(|i| i.rule == "negated");
+            tried += 1;
+            if !told {
+                missed.push(format!("{case}: {name}"));
+            }
+        }
+    }
+    assert!(tried > 100 && missed.is_empty(), "{tried}: {missed:?}");
+}
