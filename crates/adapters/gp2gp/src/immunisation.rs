@@ -160,13 +160,5 @@ fn quantity(w: &mut Writer, text: &str, leaf: Leaf<'_>) {
 
 /// `2023`, `2023-01-02` or `21-Jun-2011`.
 fn expiry(text: &str, x: &Extract<'_>) -> Option<When> {
-    if let Ok(date) = When::iso(text, &x.zone) {
-        return Some(date);
-    }
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let mut parts = text.split('-');
-    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
-    let month = MONTHS.iter().position(|m| *m == month)? + 1;
-    When::british(&format!("{day}/{month}/{year}"), &x.zone).ok()
+    When::iso(text, &x.zone).or_else(|_| When::british(text, &x.zone)).ok()
 }

@@ -12,7 +12,7 @@ use crate::comment::comment_note;
 use crate::confidentiality;
 use crate::extract::{Extract, Kind, Statement};
 use crate::hl7::{self, Effective};
-use crate::qualifier::{episodicity, stated};
+use crate::qualifier::{episodicity, valued};
 use crate::role::Role;
 use crate::rules;
 use crate::write::{self, Note};
@@ -153,6 +153,7 @@ fn observation_notes<'d>(x: &Extract<'d>, statement: &Statement<'d>) -> Vec<Note
         }
     }
     if statement.role == Role::SelfReferral {
+        notes.extend(priority(statement.element));
         notes.extend(statement.element.child("text").and_then(|t| t.text()).map(Note::of));
     }
     if let Some(parent) = statement.parent.filter(|p| x.statements[*p].role == Role::Cluster) {
@@ -170,9 +171,9 @@ pub(crate) fn qualifier_notes<'d>(x: &Extract<'d>, statement: &Statement<'d>) ->
     };
     let code = statement.element.child("code");
     // A request's qualifiers are no episodicity.
-    let code = code.filter(|_| statement.role != Role::SelfReferral);
-    let qualifiers: Vec<Element<'_>> = code.into_iter().flat_map(|c| c.children_named("qualifier")).collect();
-    let episodes: Vec<_> = qualifiers.iter().filter_map(|q| episodicity(*q)).filter_map(hl7::words).collect();
+    let of_problem = code.filter(|_| statement.role != Role::SelfReferral).into_iter();
+    let qualifiers = of_problem.flat_map(|c| c.children_named("qualifier"));
+    let episodes: Vec<_> = qualifiers.filter_map(episodicity).filter_map(hl7::words).collect();
     if let (Some(link_set), false) = (statement.names.first(), episodes.is_empty())
         && let Some((significance, leaf)) = crate::qualifier::significance(x.statements[*link_set].element)
     {
@@ -181,21 +182,19 @@ pub(crate) fn qualifier_notes<'d>(x: &Extract<'d>, statement: &Statement<'d>) ->
     for words in episodes {
         note("Episodicity", words.text.trim(), words);
     }
-    // A qualifier with a value says what its own name says.
-    let mut valued = Vec::new();
-    for qualifier in &qualifiers {
-        let parts = (qualifier.child("name").and_then(hl7::words), qualifier.child("value").and_then(stated));
-        if let (Some(name), Some(value)) = parts {
-            let text = format!("{} : {}", name.text.trim(), value.text.trim());
-            valued.push(Note { text, leaf: value, time: None, also: Some(name) });
-        }
-    }
     let relative = statement.element.path(&["subject", "personalRelationship", "code"]);
     if let Some(words) = relative.and_then(hl7::words) {
         note("Family member", words.text.trim(), words);
     }
-    notes.extend(valued);
+    notes.extend(code.into_iter().flat_map(valued));
     notes
+}
+
+/// How urgent a request is, where its resource has no element for that: the words, else the code.
+fn priority<'d>(statement: Element<'d>) -> Option<Note<'d>> {
+    let code = hl7::child_code(statement, "priorityCode");
+    let said = statement.child("priorityCode").and_then(hl7::words).or(code)?;
+    Some(Note::part(said, &format!("Priority: {}", said.text.trim())))
 }
 
 /// The comments that were folded into a statement.

@@ -4,6 +4,7 @@ use causeway_core::Leaf;
 use causeway_xml::Element;
 
 use crate::hl7;
+use crate::write::Note;
 
 /// How significant a link set says its problem is, and the item that says so.
 pub(crate) fn significance<'d>(link_set: Element<'d>) -> Option<(&'static str, Leaf<'d>)> {
@@ -25,4 +26,14 @@ pub(crate) fn episodicity<'d>(qualifier: Element<'d>) -> Option<Element<'d>> {
 pub(crate) fn stated<'d>(value: Element<'d>) -> Option<Leaf<'d>> {
     let plain = || value.attribute("code").or_else(|| value.attribute("value")).or_else(|| value.text());
     hl7::words(value).or_else(plain).filter(|leaf| !leaf.is_blank())
+}
+
+/// Qualifiers of a code that have a value, each as a note: it says what its own name says.
+pub(crate) fn valued<'d>(code: Element<'d>) -> impl Iterator<Item = Note<'d>> {
+    code.children_named("qualifier").filter_map(|qualifier| {
+        let name = qualifier.child("name").and_then(hl7::words)?;
+        let value = qualifier.child("value").and_then(stated)?;
+        let text = format!("{} : {}", name.text.trim(), value.text.trim());
+        Some(Note { text, leaf: value, time: None, also: Some(name) })
+    })
 }

@@ -9,7 +9,7 @@ use crate::codes::PRIORITY;
 use crate::extract::{Extract, Statement};
 use crate::hl7::{self, Effective};
 use crate::write::Note;
-use crate::{confidentiality, write};
+use crate::{confidentiality, qualifier, write};
 
 /// Labels of a referral's text (national adaptor).
 const LABELS: [&str; 6] = [
@@ -39,7 +39,9 @@ pub(crate) fn diary(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
             time => write::effective(w, "occurrence", time),
         }
         let texts = statement.element.child("text").and_then(|t| t.text());
-        write::notes(w, texts.map(Note::of).as_slice());
+        let mut notes: Vec<Note<'_>> = texts.map(Note::of).into_iter().collect();
+        notes.extend(statement.element.child("code").into_iter().flat_map(qualifier::valued));
+        write::notes(w, &notes);
     });
 }
 
@@ -154,6 +156,7 @@ fn notes(w: &mut Writer, statement: &Statement<'_>) {
             None => notes.insert(0, Note::part(words, &format!("Priority: {}", words.text.trim()))),
         }
     }
+    notes.extend(statement.element.child("code").into_iter().flat_map(qualifier::valued));
     write::notes(w, &notes);
 }
 

@@ -487,3 +487,26 @@ fn a_medicine_entered_in_error_does_not_read_as_prescribed() {
         assert!(!found.is_empty() && found.iter().all(|s| s == "entered-in-error"), "{found:?}");
     }
 }
+
+/// A referral that the person makes herself is an observation, which has no priority; what its code is qualified with is no less
+/// said than the code.
+#[test]
+fn how_urgent_a_self_referral_is_and_of_which_kind_a_request_is_stays() {
+    let request = |text: &str| {
+        format!(
+            r#"<RequestStatement classCode="OBS" moodCode="RQO"><id root="{FINDING_ID}"/><code code="8H62.00" {READ} displayName="Referral to G.P."><qualifier inverted="false"><name code="RequestType" displayName="RequestType"/><value code="K1" displayName="Kindling"/></qualifier></code><text>{text}</text><statusCode code="COMPLETE"/><availabilityTime value="20240119"/><priorityCode code="394848005" {SCT} displayName="Normal"><originalText>Within the month</originalText></priorityCode></RequestStatement>"#
+        )
+    };
+    let notes = |resource: &Value| -> Vec<String> {
+        let notes = resource["note"].as_array().cloned().unwrap_or_default();
+        notes.iter().filter_map(|n| n["text"].as_str().map(str::to_owned)).collect()
+    };
+    let (_, herself) = run(&request("Purpose: SelfReferral, Reason: Dry eyes"));
+    let said = notes(only(&herself, "Observation"));
+    assert!(said.contains(&"Priority: Within the month".to_owned()), "{said:?}");
+    assert!(said.contains(&"RequestType : Kindling".to_owned()), "{said:?}");
+    let (_, referred) = run(&request("Dry eyes"));
+    let referral = only(&referred, "ServiceRequest");
+    assert_eq!(referral["priority"], "routine");
+    assert!(notes(referral).contains(&"RequestType : Kindling".to_owned()), "{referral}");
+}

@@ -156,6 +156,20 @@ fn an_export_gives_each_blood_pressure_once() {
     assert!(rules.contains(&"record-kind-not-taken") && rules.contains(&"time-invalid"), "{rules:?}");
 }
 
+/// A record that ends before it begins has no end: R4 forbids such a period.
+#[test]
+fn an_end_before_the_start_is_left_out_and_told() {
+    let export = String::from_utf8(export()).expect("UTF-8");
+    let turned = export.replace("endDate=\"2026-10-20 08:05:00", "endDate=\"2026-10-19 08:05:00");
+    let translation = translate(&PersonalReadings, turned.as_bytes(), &test_context());
+    let readings = resources(&translation, "Observation");
+    let rate = readings.iter().find(|r| r["code"]["coding"][0]["code"] == "8867-4").expect("a heart rate");
+    assert_eq!(rate["effectivePeriod"]["start"], "2026-10-20T08:00:00+00:00");
+    assert!(rate["effectivePeriod"]["end"].is_null());
+    let told = translation.issues.iter().filter(|i| i.rule == "period-reversed").count();
+    assert_eq!(told, 1, "{:?}", translation.issues.iter().map(|i| i.rule).collect::<Vec<_>>());
+}
+
 #[test]
 fn an_export_in_its_archive_is_the_same() {
     let plain = export();

@@ -2,7 +2,7 @@
 
 use causeway_adapter::{Composer, Rule};
 use causeway_core::{Leaf, NhsNumber, When};
-use causeway_fhir::types::{SOURCE_TEXT, Verification, concept_element, extension, nhs_number_told};
+use causeway_fhir::types::{SOURCE_TEXT, Verification, concept_element, extension, nhs_number_told, period};
 use causeway_fhir::writer::decimal;
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use jiff::tz::TimeZone;
@@ -117,10 +117,7 @@ impl<'r> Reading<'r> {
         if self.start.fhir() == self.end.fhir() {
             w.date_time("effectiveDateTime", &self.start, (start, end));
         } else {
-            w.object("effectivePeriod", |w| {
-                w.date_time("start", &self.start, start);
-                w.date_time("end", &self.end, end);
-            });
+            period(w, "effectivePeriod", Some((self.start, start)), Some((self.end, end)));
         }
         if let Some(created) = self.created {
             w.instant("issued", &created, leaf("creationDate"));
