@@ -5,6 +5,7 @@ use causeway_fhir::Writer;
 use causeway_xml::{Content, Element, escape_attribute, escape_text};
 
 use crate::limits::NARRATIVE_DEPTH_MAX;
+use crate::rules;
 
 /// CDA's element and XHTML's.
 const ELEMENTS: [(&str, &str); 27] = [
@@ -64,6 +65,8 @@ pub(crate) struct Div {
     items: Vec<u32>,
     lost: Vec<u32>,
     says_something: bool,
+    /// Whether an element has a name that is none of CDA's or XHTML's: a word in it, perhaps, behind a `<` that was not escaped.
+    unknown: bool,
 }
 
 impl Sources for Div {
@@ -75,8 +78,13 @@ impl Sources for Div {
 impl Div {
     /// Serialises a `text` element.
     pub fn new(text: Element<'_>) -> Self {
-        let mut div =
-            Self { html: String::new(), items: Vec::new(), lost: Vec::new(), says_something: false };
+        let mut div = Self {
+            html: String::new(),
+            items: Vec::new(),
+            lost: Vec::new(),
+            says_something: false,
+            unknown: false,
+        };
         for part in text.contents() {
             div.content(part, 0);
         }
@@ -100,6 +108,7 @@ impl Div {
             return self.media(element, depth);
         }
         let found = ELEMENTS.iter().find(|(cda, _)| cda.eq_ignore_ascii_case(name)).map(|(_, html)| *html);
+        self.unknown |= found.is_none();
         let Some(html) = found.filter(|_| depth < NARRATIVE_DEPTH_MAX) else {
             self.lost.extend(element.attributes().map(|(_, leaf)| leaf.id));
             return self.within(element, depth);
@@ -172,6 +181,9 @@ impl Div {
 
     /// Writes `text`; one without words is left out. What is not written is claimed.
     pub fn write(self, w: &mut Writer) {
+        if self.unknown {
+            w.issue(self.items.first().copied(), rules::NARRATIVE_ELEMENT.issue());
+        }
         if self.says_something {
             let html = format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{}</div>", self.html);
             w.object("text", |w| {

@@ -57,4 +57,6 @@ causeway_adapter::rules! {
         "send an Encounter with its class: inpatient, emergency or outpatient";
     WRITE_SENSE Fatal BusinessRule "document-sense" "a document (CDA) can't say that it is withdrawn, that its patient's record is not in use, or that it is several; it was not written";
     WRITE_UNREADABLE Fatal NotSupported "document-not-writable" "what was written could not be read again; nothing is sent";
+    NARRATIVE_ELEMENT Information Structure "narrative-element-unknown" "the text of a section has an element that is none of a clinical document's; what stands in it was kept, and its name is only in the original"
+        "look at the text in the original: a `<` in a word must be written as `&lt;`";
 }
