@@ -270,6 +270,11 @@ impl<'t> Node<'t> {
         }
     }
 
+    /// How many values it holds, itself included.
+    pub fn size(self) -> usize {
+        self.end().saturating_sub(self.index) as usize
+    }
+
     /// Every item below it, itself included, in source order.
     pub fn leaves(self) -> Vec<Leaf<'t>> {
         // The values in it follow it without a gap.

@@ -12,7 +12,7 @@ mod xml;
 use std::collections::HashMap;
 
 use causeway_adapter::{
-    Adapter, Confidence, Context, Detection, Encoded, Format, Output, Sector, Sink, Telling,
+    Adapter, Confidence, Context, Detection, Encoded, Format, Output, Sector, Sink, Telling, budget,
 };
 use causeway_core::{Issue, IssueCode, Ledger, Outcome, Severity, common};
 use causeway_fhir::systems;
@@ -55,12 +55,6 @@ pub struct FhirR4;
 
 fn fatal(code: IssueCode, rule: &'static str, text: &'static str) -> Issue {
     Issue::new(Severity::Fatal, code, rule, text)
-}
-
-/// A document without the NULs that programs send along at the end of a text.
-fn unpadded(input: &[u8]) -> &[u8] {
-    let end = input.iter().rposition(|byte| *byte != 0 && !byte.is_ascii_whitespace()).map_or(0, |at| at + 1);
-    input.get(..end).unwrap_or(input)
 }
 
 /// The MessageHeader of a message Bundle of R4.
@@ -173,24 +167,22 @@ impl Adapter for FhirR4 {
         if input.len() > DETECT_WHOLE_BYTES && !marked && !within(DETECT_BYTES, b"MessageHeader") {
             return Detection::no();
         }
-        let document = match is_xml {
-            true => xml::read(input, &mut Ledger::new()).ok().map(|tree| xml::value(tree.root())),
-            false => serde_json::from_slice::<Value>(unpadded(input)).ok(),
+        let mut ledger = Ledger::new();
+        let tree = if is_xml { xml::read(input, &mut ledger) } else { read(input, &mut ledger) };
+        let Ok(tree) = tree else { return Detection::no() };
+        let document = Document { root: tree.root(), is_xml };
+        let Some((what, event)) = document.shell().ok().and_then(|shell| kind(&shell)) else {
+            return Detection::no();
         };
-        let Some(document) = document else { return Detection::no() };
-        match kind(&document) {
-            Some((what, event)) if what == "message" || marked || shape::is_r4(&document) => {
-                detection(&event)
-            }
-            // Its version can't be seen: only the sender's own word could decide.
-            _ => Detection::no(),
-        }
+        // Its version can't be seen elsewhere: only the sender's own word could decide.
+        let is_r4 = what == "message" || marked || document.is_r4();
+        if is_r4 { detection(&event) } else { Detection::no() }
     }
 
     fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
         let mut ledger = Ledger::new();
         let is_xml = causeway_profile::is_xml(input);
-        let tree = if is_xml { xml::read(input, &mut ledger)? } else { Tree::parse(input, &mut ledger)? };
+        let tree = if is_xml { xml::read(input, &mut ledger)? } else { read(input, &mut ledger)? };
         if tree.duplicates().next().is_some() {
             return Err(fatal(
                 IssueCode::Structure,
@@ -198,16 +190,13 @@ impl Adapter for FhirR4 {
                 "a member of an object occurs twice",
             ));
         }
-        let mut bundle: Value = match is_xml {
-            true => xml::value(tree.root()),
-            false => serde_json::from_slice(unpadded(input))
-                .map_err(|_| fatal(IssueCode::Structure, "json-syntax", "the document can't be read"))?,
-        };
+        let document = Document { root: tree.root(), is_xml };
+        let mut shell = document.shell()?;
         let mut foreign = Vec::new();
         if is_xml {
             xml::foreign(tree.root(), &mut ledger, &mut foreign);
         }
-        let (what, event) = kind(&bundle).ok_or_else(|| {
+        let (what, event) = kind(&shell).ok_or_else(|| {
             fatal(
                 IssueCode::Structure,
                 "not-a-record",
@@ -220,11 +209,12 @@ impl Adapter for FhirR4 {
         }
         let is_alone = what == "resource";
         if is_alone {
-            bundle = json!({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": bundle}]});
+            shell = json!({"resourceType": "Bundle", "type": "collection", "entry": []});
         }
-        if bundle["entry"].as_array().is_none_or(|e| e.len() > ENTRIES_MAX) {
+        let entries = document.entries(is_alone);
+        let Some(entries) = entries.filter(|entries| entries.len() <= ENTRIES_MAX) else {
             return Err(fatal(IssueCode::TooLong, "entries", "the Bundle has too many entries"));
-        }
+        };
         let mut claims = Claims {
             ledger: &mut ledger,
             what,
@@ -249,7 +239,24 @@ impl Adapter for FhirR4 {
             }
             sink.issue(issue);
         }
-        if form::mend(&mut bundle, None, 0) {
+        if let Some(node) = entries.iter().find(|node| is_too_large(**node, &ledger)) {
+            return refuse(*node, ledger, sink);
+        }
+        let mut mended = form::mend(&mut shell, None, 0);
+        let mut making = Making { document, is_alone, context, names: HashMap::new() };
+        let mut targets = Vec::new();
+        // What is small is made once and kept; of what is large one entry at a time is held.
+        let mut kept = Vec::new();
+        let keeps = input.len() <= KEPT_BYTES_MAX;
+        for node in &entries {
+            let made = making.entries(*node, targets.len())?;
+            mended |= made.mended;
+            targets.extend(made.urls.into_iter().map(|url| json!({"reference": url})));
+            if keeps {
+                kept.extend(made.entries);
+            }
+        }
+        if mended {
             for (leaf, rule, outcome) in form::mended(tree.root()) {
                 let reason = rule.map_or("another element of the source says it", |rule| rule.text);
                 ledger.claim(leaf.id, outcome, reason);
@@ -265,29 +272,195 @@ impl Adapter for FhirR4 {
         ledger.claim_rest(0..all, Outcome::Mapped, "");
         if !matches!(what, "message" | "document") {
             // What is taken in is no longer a request or an answer.
-            bundle["type"] = json!("collection");
+            shell["type"] = json!("collection");
             for name in ["total", "link"] {
-                bundle.as_object_mut().map(|map| map.remove(name));
+                shell.as_object_mut().map(|map| map.remove(name));
             }
         }
-        flatten(&mut bundle);
-        let holds = |entry: &Value| entry["resource"]["resourceType"].is_string();
-        if !bundle["entry"].as_array().is_some_and(|entries| entries.iter().any(holds)) {
+        if targets.is_empty() {
             let text =
                 "the Bundle holds an answer of a server and no resource: there is nothing to translate";
             return Err(fatal(IssueCode::NotSupported, "bundle-without-resource", text));
         }
-        doubt::unborn(&mut bundle, context);
-        doubt::ends(&mut bundle, context, 0);
-        doubt::unspaced(&mut bundle, 0);
-        let resources = identify(&mut bundle, context);
-        let id = own_id(context, "Bundle", bundle["id"].as_str().unwrap_or(&context.original));
-        bundle["id"] = Value::String(id.clone());
-        let label = what.to_owned();
-        let json = bundle.to_string().into_bytes();
+        doubt::ends(&mut shell, context, 0);
+        doubt::unspaced(&mut shell, 0);
+        let resources = targets.len() as u32 + 1;
+        let id = own_id(context, "Bundle", shell["id"].as_str().unwrap_or(&context.original));
+        shell["id"] = Value::String(id.clone());
+        let limit = budget::output_bytes(&ledger, 0);
+        let mut json = Vec::with_capacity(limit.min(input.len().saturating_mul(2)));
+        let (front, back) = around(&shell);
+        json.extend_from_slice(front.as_bytes());
+        let mut number = 0;
+        for node in &entries {
+            let made = match keeps {
+                true => std::mem::take(&mut kept),
+                false => making.entries(*node, number)?.entries,
+            };
+            for mut entry in made {
+                rewrite(&mut entry["resource"], &making.names, context, 0);
+                number += 1;
+                append(&mut json, &entry);
+                json.push(b',');
+            }
+            if json.len() > limit {
+                return refuse(*node, ledger, sink);
+            }
+        }
+        append(&mut json, &provenance(context, targets));
+        json.extend_from_slice(back.as_bytes());
         sink.ledger(ledger);
-        sink.output(Output { json, id, label, event, recipient: None, resources });
+        sink.output(Output { json, id, label: what.to_owned(), event, recipient: None, resources });
         Ok(())
+    }
+}
+
+/// Reads a document in JSON.
+fn read<'i>(input: &'i [u8], ledger: &mut Ledger) -> Result<Tree<'i>, Issue> {
+    Ok(Tree::parse(input, ledger)?)
+}
+
+/// Bytes of a document whose entries are held all at once.
+const KEPT_BYTES_MAX: usize = 128 * 1024;
+
+/// Bytes of memory for each value of a resource while it is worked on.
+const VALUE_BYTES: u64 = 200;
+
+/// Whether a resource has more values than may be held.
+fn is_too_large(entry: Node<'_>, ledger: &Ledger) -> bool {
+    entry.size() as u64 * VALUE_BYTES > budget::free_bytes(ledger, 0)
+}
+
+/// Refuses a document that would become too large, and says where.
+fn refuse(entry: Node<'_>, mut ledger: Ledger, sink: &mut dyn Sink) -> Result<(), Issue> {
+    let rule = common::OUTPUT_TOO_LARGE;
+    let all = 0..ledger.next_id();
+    ledger.overrule(all.clone(), Outcome::Rejected, budget::TOO_LARGE);
+    ledger.claim_rest(all, Outcome::Rejected, budget::TOO_LARGE);
+    sink.ledger(ledger);
+    sink.issue(rule.with(&budget::MEMORY_TIMES.to_string()).at(entry.position()));
+    Ok(())
+}
+
+/// Appends a value as JSON.
+fn append(json: &mut Vec<u8>, value: &Value) {
+    // Into memory, and with keys that are text: it can't fail.
+    let _ = serde_json::to_writer(json, value);
+}
+
+/// What stands in a Bundle before its entries and after them.
+fn around(shell: &Value) -> (String, String) {
+    let (mut front, mut back) = (String::from("{"), String::from("]"));
+    let mut before = true;
+    for (name, value) in shell.as_object().into_iter().flatten() {
+        let key = Value::String(name.clone());
+        match (name == "entry", before) {
+            (true, _) => {
+                front.push_str("\"entry\":[");
+                before = false;
+            }
+            (false, true) => front.push_str(&format!("{key}:{value},")),
+            (false, false) => back.push_str(&format!(",{key}:{value}")),
+        }
+    }
+    back.push('}');
+    (front, back)
+}
+
+/// A document, read entry by entry: as values it would take many times its size.
+#[derive(Clone, Copy)]
+struct Document<'t> {
+    root: Node<'t>,
+    is_xml: bool,
+}
+
+impl<'t> Document<'t> {
+    fn value(self, node: Node<'_>) -> Result<Value, Issue> {
+        match self.is_xml {
+            true => Ok(xml::value(node)),
+            false => serde_json::from_str(node.json())
+                .map_err(|_| fatal(IssueCode::Structure, "json-syntax", "the document can't be read")),
+        }
+    }
+
+    /// What stands around the entries of a Bundle, with the first of them; of any other resource its type.
+    fn shell(self) -> Result<Value, Issue> {
+        let mut shell = Map::new();
+        let is_bundle = self.root.string_of("resourceType") == Some("Bundle");
+        for (name, node) in self.root.members() {
+            let value = match (name, is_bundle) {
+                ("entry", true) if node.is_array() => {
+                    node.elements().take(1).map(|first| self.value(first)).collect::<Result<Value, _>>()?
+                }
+                ("resourceType", _) => self.value(node)?,
+                (_, true) if !(self.is_xml && xml::is_foreign(name)) => self.value(node)?,
+                _ => continue,
+            };
+            shell.insert(name.to_owned(), value);
+        }
+        Ok(Value::Object(shell))
+    }
+
+    /// The entries of a Bundle; a resource alone stands for one. `None` where there is no list of them.
+    fn entries(self, is_alone: bool) -> Option<Vec<Node<'t>>> {
+        if is_alone {
+            return Some(vec![self.root]);
+        }
+        self.root.get("entry").filter(|list| list.is_array()).map(|list| list.elements().collect())
+    }
+
+    /// Whether each resource has only elements of R4.
+    fn is_r4(self) -> bool {
+        let is_r4 = |node: Node<'_>| self.value(node).is_ok_and(|value| shape::is_r4(&value));
+        if self.root.string_of("resourceType") != Some("Bundle") {
+            return is_r4(self.root);
+        }
+        let entries = self.root.get("entry").into_iter().flat_map(Node::elements);
+        let mut all = entries.filter_map(|e| e.get("resource")).filter(|r| !r.is_null()).peekable();
+        all.peek().is_some() && all.all(is_r4)
+    }
+}
+
+/// What is made of one entry of a Bundle: itself, or those of the Bundle that it holds.
+struct Made {
+    entries: Vec<Value>,
+    /// The URL of each resource.
+    urls: Vec<String>,
+    /// Whether anything had to be put into R4's form.
+    mended: bool,
+}
+
+/// Makes entries.
+struct Making<'t, 'c> {
+    document: Document<'t>,
+    is_alone: bool,
+    context: &'c Context,
+    /// Names of resources by those that they had.
+    names: HashMap<String, String>,
+}
+
+impl Making<'_, '_> {
+    /// Makes what becomes of an entry; `number` is how many there are before it.
+    fn entries(&mut self, node: Node<'_>, number: usize) -> Result<Made, Issue> {
+        let value = self.document.value(node)?;
+        let value = if self.is_alone { json!({"resource": value}) } else { value };
+        let mut part = json!({"resourceType": "Bundle", "entry": [value]});
+        let mended = form::mend(&mut part, None, 0);
+        flatten(&mut part);
+        doubt::unborn(&mut part, self.context);
+        doubt::ends(&mut part, self.context, 0);
+        doubt::unspaced(&mut part, 0);
+        let mut entries = part["entry"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        entries.retain(|entry| entry["resource"]["resourceType"].is_string());
+        let mut urls = Vec::new();
+        for (at, entry) in entries.iter_mut().enumerate() {
+            let Some(entry) = entry.as_object_mut() else { continue };
+            for name in ["request", "response", "search"] {
+                entry.remove(name);
+            }
+            urls.extend(name(entry, number + at, self.context, &mut self.names));
+        }
+        Ok(Made { entries, urls, mended })
     }
 }
 
@@ -422,29 +595,6 @@ fn flatten(bundle: &mut Value) {
 fn own_id(context: &Context, kind: &str, key: &str) -> String {
     let name = [context.sender.code.as_str(), "|", NAME, "|", kind, "|", key].concat();
     Uuid::new_v5(&context.namespace, name.as_bytes()).hyphenated().to_string()
-}
-
-/// Gives every resource its id, rewrites references, adds the Provenance. Returns how many resources there are.
-fn identify(bundle: &mut Value, context: &Context) -> u32 {
-    let Some(entries) = bundle["entry"].as_array_mut() else { return 0 };
-    let mut names: HashMap<String, String> = HashMap::new();
-    let mut targets = Vec::new();
-    entries.retain(|entry| entry["resource"]["resourceType"].is_string());
-    for (number, entry) in entries.iter_mut().enumerate() {
-        let Some(entry) = entry.as_object_mut() else { continue };
-        for name in ["request", "response", "search"] {
-            entry.remove(name);
-        }
-        if let Some(url) = name(entry, number, context, &mut names) {
-            targets.push(json!({"reference": url}));
-        }
-    }
-    for entry in entries.iter_mut() {
-        rewrite(&mut entry["resource"], &names, context, 0);
-    }
-    let count = targets.len() as u32 + 1;
-    entries.push(provenance(context, targets));
-    count
 }
 
 /// Names one entry's resource anew; its names of before lead to the new one. Gives the new URL.
