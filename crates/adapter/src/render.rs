@@ -1,5 +1,8 @@
 //! Ledgers and issues as JSON, in the form that files, pages and scoring tools read.
 
+use std::borrow::Cow;
+use std::io;
+
 use causeway_core::{Issue, Item, Ledger, Outcome, Totals, common};
 use causeway_fhir::systems::CAUSEWAY_ISSUE;
 use serde_json::{Map, Value, json};
@@ -94,6 +97,23 @@ fn with_paths(ledger: &Ledger) -> impl Iterator<Item = (&Item, Vec<String>)> {
     })
 }
 
+/// Gives each item as [`ledger_json`] has it, one by one: a whole ledger as values takes ten times the memory.
+///
+/// # Errors
+/// What `each` answers.
+pub fn each_item(ledger: &Ledger, each: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let mut text = Vec::new();
+    for (item, to) in with_paths(ledger) {
+        text.clear();
+        match to.is_empty() {
+            true => write_item(ledger, item, &mut text),
+            false => serde_json::to_writer(&mut text, &item_json(ledger, item, to))?,
+        }
+        each(&text)?;
+    }
+    Ok(())
+}
+
 fn item_json(ledger: &Ledger, item: &Item, to: Vec<String>) -> Value {
     let mut object = Map::new();
     object.insert("at".to_owned(), json!(item.place.render(ledger.outline())));
@@ -110,33 +130,67 @@ fn item_json(ledger: &Ledger, item: &Item, to: Vec<String>) -> Value {
 
 /// The issues of a translation as an OperationOutcome. That items of its source are not carried is said once, however
 /// well each is known to have no place: what nobody is told of is lost.
-pub fn outcome_of<'a>(issues: impl IntoIterator<Item = &'a Issue>, dropped: usize, totals: &Totals) -> Value {
+pub fn outcome_of(issues: &[Issue], dropped: usize, totals: &Totals) -> Value {
+    operation_outcome(told(issues, totals).iter().map(Cow::as_ref), dropped)
+}
+
+/// The issues of a translation, with that of the items that are not carried.
+pub fn told<'a>(issues: &'a [Issue], totals: &Totals) -> Vec<Cow<'a, Issue>> {
     let unsupported = totals.of(Outcome::Unsupported);
-    let told = (unsupported > 0).then(|| common::ITEMS_UNSUPPORTED.with(&unsupported.to_string()));
-    let mut list: Vec<&Issue> = issues.into_iter().collect();
-    list.extend(&told);
-    operation_outcome(list, dropped)
+    let more = (unsupported > 0).then(|| common::ITEMS_UNSUPPORTED.with(&unsupported.to_string()));
+    issues.iter().map(Cow::Borrowed).chain(more.map(Cow::Owned)).collect()
 }
 
 /// Issues as a FHIR OperationOutcome. An empty list says "all ok", for the resource needs one issue.
 pub fn operation_outcome<'a>(issues: impl IntoIterator<Item = &'a Issue>, dropped: usize) -> Value {
     let mut list: Vec<Value> = issues.into_iter().map(issue_json).collect();
+    list.extend(last(list.is_empty(), dropped));
+    json!({"resourceType": "OperationOutcome", "issue": list})
+}
+
+/// Writes what [`operation_outcome`] gives, made to be read, issue by issue: thousands of them as values take as much memory
+/// as a large message may.
+///
+/// # Errors
+/// Where it can't be written.
+pub fn write_outcome<'a>(
+    issues: impl IntoIterator<Item = &'a Issue>,
+    dropped: usize,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    out.write_all(b"{\n  \"resourceType\": \"OperationOutcome\",\n  \"issue\": [")?;
+    let mut first = true;
+    let mut write = |issue: Value| {
+        let text = serde_json::to_string_pretty(&issue)?.replace('\n', "\n    ");
+        let before = if std::mem::take(&mut first) { "" } else { "," };
+        write!(out, "{before}\n    {text}")
+    };
+    let mut none = true;
+    for issue in issues {
+        none = false;
+        write(issue_json(issue))?;
+    }
+    last(none, dropped).map_or(Ok(()), &mut write)?;
+    out.write_all(b"\n  ]\n}")
+}
+
+/// What is told after all issues: how many more there are, or that there is none.
+fn last(none: bool, dropped: usize) -> Option<Value> {
     if dropped > 0 {
-        list.push(json!({
+        return Some(json!({
             "severity": "warning",
             "code": "too-long",
             "details": {"coding": [{"system": CAUSEWAY_ISSUE, "code": "more-issues"}],
                         "text": format!("{dropped} more issues were found and are not listed")},
         }));
     }
-    if list.is_empty() {
-        list.push(json!({
+    none.then(|| {
+        json!({
             "severity": "information",
             "code": "informational",
             "details": {"coding": [{"system": CAUSEWAY_ISSUE, "code": "all-ok"}], "text": "nothing to report"},
-        }));
-    }
-    json!({"resourceType": "OperationOutcome", "issue": list})
+        })
+    })
 }
 
 /// One issue as an element of `OperationOutcome.issue`.
@@ -164,6 +218,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn issues_written_one_by_one_are_those_of_the_whole_outcome() {
+        let issue =
+            |rule: &causeway_core::Rule| rule.issue().at(causeway_core::Position::new("a", Span::new(1, 3)));
+        let some = [issue(&common::NHS_SHAPE), common::XML_DEPTH.issue(), issue(&common::NHS_SPACED)];
+        for (issues, dropped) in [(&some[..], 0), (&some[..], 7), (&some[..0], 7), (&some[..0], 0)] {
+            let mut text = Vec::new();
+            write_outcome(issues, dropped, &mut text).unwrap();
+            let whole = serde_json::to_string_pretty(&operation_outcome(issues, dropped)).unwrap();
+            assert_eq!(String::from_utf8(text).unwrap(), whole);
+        }
+    }
+
+    #[test]
     fn items_written_one_by_one_are_those_of_the_whole_ledger() {
         let mut ledger = Ledger::new();
         ledger.set_outline(std::sync::Arc::new(vec!["a \"name\"".to_owned(), "zwei\t".to_owned()]));
@@ -183,5 +250,14 @@ mod tests {
         }
         text.push(b']');
         assert_eq!(String::from_utf8(text).unwrap(), ledger_json(&ledger)["items"].to_string());
+        // With the paths of explain mode too.
+        ledger.trace(1, "Patient[0].gender");
+        let mut items = Vec::new();
+        let kept = each_item(&ledger, &mut |item| {
+            items.push(String::from_utf8_lossy(item).into_owned());
+            Ok(())
+        });
+        assert!(kept.is_ok());
+        assert_eq!(format!("[{}]", items.join(",")), ledger_json(&ledger)["items"].to_string());
     }
 }

@@ -129,13 +129,12 @@ impl Files {
                 self.ledger.insert(file)
             }
         };
-        let json = render::ledger_json(ledger);
-        for item in json["items"].as_array().into_iter().flatten() {
-            file.write_all(if self.items == 0 { b"\n" } else { b",\n" })?;
-            serde_json::to_writer(&mut *file, item)?;
-            self.items += 1;
-        }
-        Ok(())
+        let items = &mut self.items;
+        render::each_item(ledger, &mut |item| {
+            file.write_all(if *items == 0 { b"\n" } else { b",\n" })?;
+            *items += 1;
+            file.write_all(item)
+        })
     }
 
     fn finish(mut self) -> io::Result<Report> {
@@ -148,9 +147,18 @@ impl Files {
             write!(file, "\n],\"totals\":{},\"unexplained\":{unexplained}}}\n", render::totals_json(totals))?;
             file.flush()?;
         }
-        let outcome = render::outcome_of(&self.issues, self.dropped, &self.report.totals);
-        let text = serde_json::to_vec_pretty(&outcome)?;
-        self.write("issues.json", &text);
+        if let Some(path) = self.path("issues.json") {
+            self.report.replaced += usize::from(path.exists());
+            let told = render::told(&self.issues, &self.report.totals);
+            let written = File::create(path).and_then(|file| {
+                let mut file = BufWriter::new(file);
+                render::write_outcome(told.iter().map(std::borrow::Cow::as_ref), self.dropped, &mut file)?;
+                file.flush()
+            });
+            if let Err(error) = written {
+                self.failed.get_or_insert(error);
+            }
+        }
         match self.failed {
             Some(error) => Err(error),
             None => Ok(self.report),
@@ -166,7 +174,7 @@ impl Sink for Files {
         }
         self.write_back(&output);
         match self.report.bundles {
-            1 => self.first = Some(output),
+            1 => self.first = self.base.is_some().then_some(output),
             number => {
                 if let Some(first) = self.first.take() {
                     self.write("1.r4.json", &first.json);

@@ -52,6 +52,20 @@ impl Checker<'_> {
         Checked { name: name.to_owned(), report: self.definitions.check_located(text, self.options) }
     }
 
+    /// Checks a Bundle that is in memory entry by entry, so that no more than one entry of it is held as values. What a
+    /// profile says of the resources that references lead to is not asked.
+    pub fn in_parts(&self, text: &[u8]) -> Report {
+        let mut report = Report::default();
+        let read = self.bundle("", io::Cursor::new(text), &mut |checked| {
+            report = checked.report;
+            Ok(())
+        });
+        match read {
+            Ok(()) => report,
+            Err(_) => Report::refusal("r4/json", "the document can't be read"),
+        }
+    }
+
     /// Checks NDJSON: a document a line, named `NAME#1` and so on.
     ///
     /// # Errors
