@@ -33,6 +33,11 @@ def peak(program, arguments):
     return usage.ru_maxrss * 1024, os.waitstatus_to_exitcode(status)
 
 
+def bytes_of(text):
+    """A text as it was read: what is no UTF-8 as it stood."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def spread(items):
     """Some of a list, over all of it."""
     step = max(1, len(items) // PLACES)
@@ -51,7 +56,7 @@ def lines(text, ends, size):
             continue
         bare = re.sub(r"[^|+:,;&~^'\r\n]", "", part)
         for name, one in (("as it is", part), ("emptied", part[:4] + bare)):
-            more = one * (size // max(1, len(one.encode())) + 1)
+            more = one * (size // max(1, len(bytes_of(one))) + 1)
             yield f"line {part[:8]!r} {name}", "".join(parts[: at + 1]) + more + "".join(parts[at + 1 :])
     yield "empty lines", text + (ends[-1] if ends != "'" else "'") * size
 
@@ -61,13 +66,13 @@ def elements(text, size):
     found = [m for m in re.finditer(r"<([A-Za-z][\w:.-]*)(?:\s[^<>]*)?>[^<]*</\1>|<[A-Za-z][\w:.-]*(?:\s[^<>]*)?/>", text)]
     for match in spread(found):
         one = match.group(0)
-        more = one * (size // max(1, len(one.encode())) + 1)
+        more = one * (size // max(1, len(bytes_of(one))) + 1)
         yield f"element {one[:24]!r}", text[: match.end()] + more + text[match.end() :]
     blocks = [m for m in re.finditer(r"<([A-Za-z][\w:.-]*)(?:\s[^<>]*)?>(?:(?!<\1[\s>]).)*?</\1>", text, re.S)]
     blocks = [m for m in blocks if 200 < len(m.group(0)) < 20_000]
     for match in spread(blocks):
         one = match.group(0)
-        yield f"block {one[:24]!r}", text[: match.end()] + one * (size // len(one.encode()) + 1) + text[match.end() :]
+        yield f"block {one[:24]!r}", text[: match.end()] + one * (size // len(bytes_of(one)) + 1) + text[match.end() :]
 
 
 def arrays(value, path=()):
@@ -124,7 +129,7 @@ def main():
             for case in spread(sorted(adapter.glob("*/input.*"))):
                 for number, (shape, text) in enumerate(shapes(case, size)):
                     path = folder / f"{number}{case.suffix}"
-                    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+                    path.write_bytes(bytes_of(text))
                     length = path.stat().st_size
                     took, code = peak(asked.program, ["translate", "--format", adapter.name, path])
                     path.unlink()
