@@ -11,7 +11,7 @@ use sha1::{Digest, Sha1};
 use uuid::Uuid;
 
 use crate::local::{LocalMaps, Offered, Work, generic};
-use crate::{Context, Output, Sink};
+use crate::{Context, Output, Sink, budget};
 
 /// Which profile a resource claims.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +45,8 @@ struct Open {
     repeats: HashMap<String, u32>,
     start: Mark,
     first_item: ItemId,
+    /// Whether claims of it have been settled before it ended.
+    settled: bool,
 }
 
 /// Ids are UUIDs made by a hash already: their bytes are as even as any hash of them would be.
@@ -80,8 +82,14 @@ pub struct Composer<'c> {
     adapter: &'static str,
     writer: Writer,
     issues: Vec<Issue>,
+    /// Issues beyond [`limits::ISSUES_MAX`] by their sentence: one of each, and how many more there are.
+    beyond: Vec<(Issue, u64)>,
     outputs: Vec<Output>,
+    /// Bytes of the last finished bundle: how large the next will be.
+    last_bytes: usize,
     open: Option<Open>,
+    /// Whether a bundle was refused for its size: what nobody said of its items is said when they are handed over.
+    refused: bool,
     /// The fixed text of every `meta` before profile and security.
     meta_source: String,
     meta_tags: String,
@@ -129,8 +137,11 @@ impl<'c> Composer<'c> {
             local,
             offered: Vec::new(),
             issues: Vec::new(),
+            beyond: Vec::new(),
             outputs: Vec::new(),
+            last_bytes: FIRST_BUNDLE_BYTES,
             open: None,
+            refused: false,
             id_start: Sha1::new_with_prefix(context.namespace.as_bytes())
                 .chain_update([sender.code.as_str(), "|", adapter, "|"].concat()),
             meta_source: quoted(&context.original),
@@ -170,15 +181,15 @@ impl<'c> Composer<'c> {
         let first_item = self.ledger.next_id();
         let mut head = self.writer.take();
         // Records of one input are much alike, so the last one says how large the next will be.
-        head.reserve(
-            self.outputs.last().map_or(FIRST_BUNDLE_BYTES, |last| last.json.len() + last.json.len() / 8),
-        );
+        head.reserve(self.last_bytes + self.last_bytes / 8);
         head.extend_from_slice(b"{\"resourceType\":\"Bundle\",\"id\":\"");
         head.extend_from_slice(id.as_bytes());
         head.extend_from_slice(b"\",\"type\":\"transaction\",\"timestamp\":\"");
         head.extend_from_slice(self.received.as_bytes());
         head.extend_from_slice(b"\",\"entry\":[");
         self.writer.restore(head);
+        let waiting = self.outputs.iter().map(|output| output.json.len()).sum();
+        self.writer.limit(budget::output_bytes(&self.ledger, waiting));
         self.open = Some(Open {
             id,
             written: HashSet::default(),
@@ -186,6 +197,7 @@ impl<'c> Composer<'c> {
             repeats: HashMap::new(),
             start,
             first_item,
+            settled: false,
         });
     }
 
@@ -241,6 +253,10 @@ impl<'c> Composer<'c> {
     }
 
     fn write(&mut self, target: Ref, meta: &Meta<'_>, f: impl FnOnce(&mut Writer)) -> Ref {
+        // What is too large is refused when it ends; until then it takes no more memory.
+        if self.writer.at_limit() {
+            return target;
+        }
         let kind = target.kind;
         let source = &self.meta_source;
         let tags = &self.meta_tags;
@@ -287,6 +303,9 @@ impl<'c> Composer<'c> {
             open.written.insert(target.id.clone());
             open.order.push(target.clone());
         }
+        if self.writer.issues_waiting() > limits::ISSUES_MAX {
+            self.take_issues();
+        }
         target
     }
 
@@ -322,13 +341,33 @@ impl<'c> Composer<'c> {
 
     /// Raises an issue.
     pub fn issue(&mut self, issue: Issue) {
+        self.keep(None, issue);
+    }
+
+    /// Keeps an issue, with the position of its item where it has none. Beyond [`limits::ISSUES_MAX`] the first of each
+    /// sentence is kept, and the others are counted.
+    fn keep(&mut self, item: Option<ItemId>, mut issue: Issue) {
+        if self.crowded() {
+            let same = |known: &Issue| {
+                known.rule == issue.rule && known.severity == issue.severity && known.text == issue.text
+            };
+            if let Some((_, count)) = self.beyond.iter_mut().find(|(known, _)| same(known)) {
+                *count += 1;
+                return;
+            }
+            if self.beyond.len() < BEYOND_MAX {
+                self.beyond.push((Issue { position: None, ..issue.clone() }, 0));
+            }
+        }
+        if issue.position.is_none() {
+            issue.position = item.and_then(|item| self.ledger.position(item));
+        }
         self.issues.push(issue);
     }
 
     /// Raises an issue at a source item.
-    pub fn issue_at(&mut self, item: ItemId, mut issue: Issue) {
-        issue.position = self.ledger.position(item);
-        self.issues.push(issue);
+    pub fn issue_at(&mut self, item: ItemId, issue: Issue) {
+        self.keep(Some(item), Issue { position: None, ..issue });
     }
 
     /// A state within the open bundle to return to: see [`Composer::undo_to`].
@@ -364,10 +403,15 @@ impl<'c> Composer<'c> {
             return false;
         }
         self.provenance(&open);
+        if self.writer.is_full() {
+            self.refuse(&open);
+            return false;
+        }
         let mut json = self.writer.take();
         json.extend_from_slice(b"]}");
         self.settle();
         self.localise(&mut json);
+        self.last_bytes = json.len();
         self.outputs.push(Output {
             json,
             id: open.id,
@@ -377,6 +421,29 @@ impl<'c> Composer<'c> {
             resources: open.order.len() as u32 + 1,
         });
         true
+    }
+
+    /// Takes back a bundle that is larger than its source allows, and says so. All that it had claimed was of it.
+    fn refuse(&mut self, open: &Open) {
+        let at = self.writer.last_claimed();
+        let mut items: Vec<ItemId> = self.writer.claimed_since(open.start).collect();
+        self.writer.rollback(open.start);
+        drop(self.writer.take());
+        self.settle();
+        self.writer.take_trail();
+        self.offered.clear();
+        if open.settled {
+            // Which of the claims that are entered already were its own is no longer known: nothing of it is written.
+            self.ledger.overrule(0..self.ledger.next_id(), Outcome::Rejected, budget::TOO_LARGE);
+        }
+        items.sort_unstable();
+        items.dedup();
+        items
+            .into_iter()
+            .for_each(|item| self.ledger.overrule(item..item + 1, Outcome::Rejected, budget::TOO_LARGE));
+        self.refused = true;
+        let issue = common::OUTPUT_TOO_LARGE.with(&budget::MEMORY_TIMES.to_string());
+        self.keep(at, issue);
     }
 
     /// Throws the open bundle away, with its claims; issues stay. The caller says what became of the items,
@@ -515,23 +582,37 @@ impl<'c> Composer<'c> {
     /// long records, whose claims would otherwise pile up until the bundle ends.
     pub fn settle(&mut self) {
         self.writer.settle(&mut self.ledger);
-        for (item, mut issue) in self.writer.take_issues() {
-            if issue.position.is_none() {
-                issue.position = item.and_then(|item| self.ledger.position(item));
-            }
-            self.issues.push(issue);
+        if let Some(open) = &mut self.open {
+            open.settled = true;
         }
+        self.take_issues();
+    }
+
+    fn take_issues(&mut self) {
+        for (item, issue) in self.writer.take_issues() {
+            self.keep(item, issue);
+        }
+    }
+
+    /// Hands the finished bundles over, so that they need not be kept while others are made. Only between bundles; items
+    /// stay as they are.
+    pub fn hand_over(&mut self, sink: &mut dyn Sink) {
+        self.outputs.drain(..).for_each(|output| sink.output(output));
     }
 
     /// Hands everything that is finished to the sink. Only between bundles. Items entered so far are
     /// accounted for with this: their ids are not valid after it.
     pub fn flush(&mut self, sink: &mut dyn Sink) {
         self.settle();
-        for output in self.outputs.drain(..) {
-            sink.output(output);
+        if std::mem::take(&mut self.refused) {
+            self.ledger.claim_rest(0..self.ledger.next_id(), Outcome::Rejected, budget::TOO_LARGE);
         }
+        self.hand_over(sink);
         for issue in self.issues.drain(..) {
             sink.issue(issue);
+        }
+        for (issue, count) in self.beyond.drain(..) {
+            (0..count).for_each(|_| sink.issue(issue.clone()));
         }
         let mut next = Ledger::new();
         if let Some(outline) = self.ledger.outline() {
@@ -555,6 +636,9 @@ impl<'c> Composer<'c> {
         self.issues.len() >= limits::ISSUES_MAX
     }
 }
+
+/// Sentences of issues that are counted apart beyond [`limits::ISSUES_MAX`]; there are fewer rules than that.
+const BEYOND_MAX: usize = 1_000;
 
 fn agent(w: &mut Writer, code: &str, who: impl FnOnce(&mut Writer)) {
     w.element(|w| {

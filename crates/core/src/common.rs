@@ -7,6 +7,12 @@ crate::rules! {
     INPUT_TOO_LONG Fatal TooLong "input-too-long" "the input is longer than {} MiB" "send it in smaller parts";
     TOO_COSTLY Fatal TooLong "too-costly" "the input has so many items that its translation would need more than {} MiB of memory"
         "send it in smaller parts, or ask the operator to raise limits.translation_bytes";
+    TOO_DENSE Fatal TooLong "too-dense"
+        "the input has so many items for its size that its translation would need more than {} times as much memory as the input has bytes"
+        "send it in smaller parts: what people write has more than a few bytes in each item";
+    OUTPUT_TOO_LARGE Error TooLong "output-too-large"
+        "what would be written of this record needs more than {} times as much memory as was sent; the record was refused, and is kept in the original"
+        "send it in smaller parts";
     NO_ENCODER Fatal NotSupported "no-encoder" "this format is read and not written by Causeway"
         "choose a route in a format that is written: `causeway adapters` lists them";
     // Values.

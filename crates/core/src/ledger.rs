@@ -200,6 +200,8 @@ pub struct Ledger {
     outline: Option<Arc<dyn Outline>>,
     /// In explain mode: the FHIR paths that each item went to, in the order of writing.
     paths: Vec<(ItemId, Box<str>)>,
+    /// From the first byte that any item covers to the last.
+    reach: Option<Span>,
 }
 
 impl Ledger {
@@ -227,7 +229,18 @@ impl Ledger {
     pub fn add(&mut self, place: Place, span: Span) -> ItemId {
         let id = self.items.len().min(crate::limits::ITEMS_MAX) as ItemId;
         self.items.push(Item { place, span, outcome: Outcome::Unexplained, reason: "" });
+        self.stretch(span);
         id
+    }
+
+    fn stretch(&mut self, span: Span) {
+        let known = self.reach.unwrap_or(span);
+        self.reach = Some(Span { start: known.start.min(span.start), end: known.end.max(span.end) });
+    }
+
+    /// Bytes of the source from the first that any item covers to the last.
+    pub fn reach(&self) -> usize {
+        self.reach.map_or(0, Span::len)
     }
 
     /// Claims an outcome for an item. A lower claim never replaces a higher one; see [`Outcome`].
@@ -327,6 +340,7 @@ impl Ledger {
             self.outline = other.outline;
         }
         self.items.extend(other.items);
+        other.reach.into_iter().for_each(|span| self.stretch(span));
         self.paths.extend(other.paths.into_iter().map(|(id, path)| (id.saturating_add(base), path)));
     }
 }
@@ -361,6 +375,18 @@ mod tests {
         let words: Vec<_> = ledger.items().iter().map(|i| i.outcome.word()).collect();
         assert_eq!(words, ["unexplained", "rejected", "structural", "unexplained"]);
         assert_eq!(ledger.totals().total(), 4);
+    }
+
+    #[test]
+    fn the_reach_is_from_the_first_byte_to_the_last() {
+        let mut ledger = Ledger::new();
+        assert_eq!(ledger.reach(), 0);
+        ledger.add(Place::Whole, Span::new(40, 50));
+        ledger.add(Place::Whole, Span::new(10, 12));
+        let mut other = Ledger::new();
+        other.add(Place::Whole, Span::new(60, 70));
+        ledger.append(other);
+        assert_eq!(ledger.reach(), 60);
     }
 
     #[test]

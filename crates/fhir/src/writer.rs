@@ -23,11 +23,13 @@ impl Ref {
     }
 }
 
+/// A claim that is held back, in 8 bytes: a long record has millions.
 #[derive(Clone, Copy)]
 struct Claim {
     item: ItemId,
+    /// Its place in [`Writer::reasons`], counted from 1; 0 for none.
+    reason: u16,
     outcome: Outcome,
-    reason: &'static str,
 }
 
 /// That an item went to a path of a resource.
@@ -71,6 +73,11 @@ struct Tracer {
 pub struct Writer {
     out: Vec<u8>,
     claims: Vec<Claim>,
+    /// The different reasons of claims: sentences of the program, so there are few.
+    reasons: Vec<&'static str>,
+    /// Bytes that it may hold, where there is a limit.
+    limit: Option<usize>,
+    full: bool,
     tracer: Option<Tracer>,
     issues: Vec<(Option<ItemId>, Issue)>,
     /// The last day on which something that is told can have happened: [`causeway_core::likely::last_day`].
@@ -121,6 +128,56 @@ impl Writer {
     /// Makes room for so many bytes more: a hint for outputs whose size can be told.
     pub fn reserve(&mut self, bytes: usize) {
         self.out.reserve(bytes);
+    }
+
+    /// Sets how many bytes it may hold from now on. Beyond it no further element of any list is written, and
+    /// [`Writer::is_full`] says so: what is written then is not whole, and whoever set the limit must take it back.
+    pub fn limit(&mut self, bytes: usize) {
+        self.limit = Some(bytes);
+        self.full = false;
+    }
+
+    /// Whether more was to be written than the limit allows.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Whether nothing more may be written. Room is made once for all that may be: to double a large text holds it twice.
+    pub fn at_limit(&mut self) -> bool {
+        let Some(limit) = self.limit else { return false };
+        let written = self.out.len();
+        if written >= GROWN_BYTES && self.out.capacity() < limit && limit <= RESERVED_BYTES_MAX {
+            self.out.reserve_exact(limit - written + GROWN_BYTES);
+        }
+        self.full |= written > limit;
+        self.full
+    }
+
+    /// The item that was claimed last.
+    pub fn last_claimed(&self) -> Option<ItemId> {
+        self.claims.last().map(|claim| claim.item)
+    }
+
+    /// The items claimed since a state, each as often as it was.
+    pub fn claimed_since(&self, since: Mark) -> impl Iterator<Item = ItemId> + '_ {
+        self.claims.get(since.claims..).unwrap_or_default().iter().map(|claim| claim.item)
+    }
+
+    /// Issues that wait to be taken.
+    pub fn issues_waiting(&self) -> usize {
+        self.issues.len()
+    }
+
+    fn reason(&mut self, text: &'static str) -> u16 {
+        if text.is_empty() {
+            return 0;
+        }
+        let same = |known: &&'static str| std::ptr::eq(*known, text);
+        let at = self.reasons.iter().rposition(same).unwrap_or_else(|| {
+            self.reasons.push(text);
+            self.reasons.len() - 1
+        });
+        u16::try_from(at + 1).unwrap_or(u16::MAX)
     }
 
     /// Bytes written.
@@ -205,7 +262,8 @@ impl Writer {
     /// Enters all claims made so far into the ledger.
     pub fn settle(&mut self, ledger: &mut Ledger) {
         for claim in self.claims.drain(..) {
-            ledger.claim(claim.item, claim.outcome, claim.reason);
+            let reason = usize::from(claim.reason).checked_sub(1).and_then(|at| self.reasons.get(at));
+            ledger.claim(claim.item, claim.outcome, reason.copied().unwrap_or(""));
         }
         if let Some(tracer) = &mut self.tracer {
             for step in tracer.traced.drain(..) {
@@ -234,6 +292,7 @@ impl Writer {
 
     /// Claims an outcome without writing: a value that decided something, was lost, or was withheld.
     pub fn claim(&mut self, from: impl Sources, outcome: Outcome, reason: &'static str) {
+        let reason = self.reason(reason);
         let claims = &mut self.claims;
         from.each(&mut |item| claims.push(Claim { item, outcome, reason }));
     }
@@ -327,6 +386,9 @@ impl Writer {
 
     /// An object within an array; left out where `f` writes nothing.
     pub fn element(&mut self, f: impl FnOnce(&mut Self)) -> bool {
+        if self.at_limit() {
+            return false;
+        }
         let start = self.out.len();
         let depth = self.enter_element();
         self.comma();
@@ -362,7 +424,7 @@ impl Writer {
 
     /// A string within an array.
     pub fn value(&mut self, text: &str, from: impl Sources) {
-        if !self.has_text(text, &from) {
+        if self.at_limit() || !self.has_text(text, &from) {
             return;
         }
         let depth = self.enter_element();
@@ -481,6 +543,9 @@ impl Writer {
 
     /// JSON that is known to be one valid value, within an array.
     pub fn raw_value(&mut self, json: &[u8], from: impl Sources) {
+        if self.at_limit() {
+            return;
+        }
         let depth = self.enter_element();
         self.trace_sources(&from, "");
         self.comma();
@@ -555,6 +620,12 @@ impl Writer {
 
 /// How many of the last issues are compared with a new one of control characters: an item may be written several times.
 const ISSUES_COMPARED: usize = 16;
+
+/// Bytes from which room is made for all that a limit allows.
+const GROWN_BYTES: usize = 512 * 1024;
+
+/// Bytes of room that are made at once at most; what is not written to takes no memory, but addresses.
+const RESERVED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A control character that FHIR forbids in strings: all below U+0020 except tab, line feed and carriage return.
 fn forbidden(byte: u8) -> bool {
@@ -672,6 +743,25 @@ mod tests {
         assert_eq!(ledger.items()[1].outcome, Outcome::Mapped);
         let paths: Vec<&str> = ledger.paths().iter().map(|(_, p)| &**p).collect();
         assert_eq!(paths, ["Patient[0].name[0].family", "Patient[0].name[1].given[0]"]);
+    }
+
+    #[test]
+    fn beyond_the_limit_lists_end_and_it_is_told() {
+        let write = |limit: usize| {
+            let mut w = Writer::new(false);
+            w.limit(limit);
+            w.array("list", |w| (0..50u32).for_each(|item| w.value("0123456789", item)));
+            w.array("more", |w| {
+                w.element(|w| w.string("a", "b", 50u32));
+            });
+            (w.bytes().len(), w.is_full(), w.claimed_since(Writer::new(false).mark()).count())
+        };
+        let (whole, full, claims) = write(10_000);
+        assert_eq!((full, claims), (false, 51));
+        let (cut, full, claims) = write(100);
+        assert!(full && cut < 150 && whole > 500, "{cut} of {whole}");
+        // What was left out claims nothing.
+        assert!(claims < 12, "{claims}");
     }
 
     #[test]

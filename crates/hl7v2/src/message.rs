@@ -11,7 +11,8 @@ use crate::charset::decode;
 use crate::escape::unescape;
 use crate::fault::{Fault, FaultKind, ParseError};
 use crate::limits::{
-    COMPONENTS_MAX, FAULTS_MAX, FIELDS_MAX, MESSAGE_BYTES_MAX, REPETITIONS_MAX, SEGMENTS_MAX, VALUES_MAX,
+    COMPONENTS_MAX, COUNTED_BYTES, FAULTS_MAX, FIELDS_MAX, MESSAGE_BYTES_MAX, REPETITIONS_MAX, SEGMENTS_MAX,
+    VALUES_MAX,
 };
 use crate::lines::{Class, is_between, is_character, join, segment_name};
 use crate::types::{self, Division};
@@ -152,12 +153,21 @@ impl<'a> Message<'a> {
         }
         let mut faults = Vec::new();
         let decoded = decode(bytes, &delimiters, &mut faults)?;
+        // Of a long message the separators are counted: lists that double hold what they had twice.
+        let d = &delimiters;
+        let values = match bytes.len() < COUNTED_BYTES {
+            true => bytes.len() / 12,
+            false => {
+                memchr::memchr3_iter(d.field, d.component, d.repetition, bytes).count()
+                    + memchr::memchr_iter(d.subcomponent, bytes).count()
+            }
+        };
         let mut message = Self {
             decoded,
             offset,
             delimiters,
             lines: Vec::with_capacity(bytes.len() / 100 + 4),
-            values: Vec::with_capacity(bytes.len() / 12 + 8),
+            values: Vec::with_capacity(values.min(VALUES_MAX) + 8),
             arena: String::new(),
             resolved: Vec::new(),
             faults,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use causeway_core::text::first_escaped;
 use causeway_core::{Issue, IssueCode, Ledger, Place, Position, Severity, Span};
 
-use crate::limits::{DEPTH_MAX, NAMES_MAX, NODES_MAX};
+use crate::limits::{COUNTED_BYTES, DEPTH_MAX, NAMES_MAX, NODES_MAX};
 use crate::tree::{Data, Kind, NONE, Names, Step, Stored, Tree};
 
 /// Why a document can't be read, and at which byte. The text holds nothing of the document.
@@ -41,13 +41,16 @@ impl<'a> Tree<'a> {
         let shift = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
         let source = std::str::from_utf8(bytes.get(shift..).unwrap_or_default())
             .map_err(|e| Error { at: shift + e.valid_up_to(), text: "the document is not UTF-8" })?;
+        // Of a large document the marks are counted: lists that double hold what they had twice.
+        let marks = source.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{'));
+        let values = if source.len() >= COUNTED_BYTES { marks.count().min(NODES_MAX) + 1 } else { 0 };
         let mut reader = Reader {
             source,
             bytes: source.as_bytes(),
             at: 0,
-            nodes: Vec::new(),
+            nodes: Vec::with_capacity(values),
             arena: String::new(),
-            parents: Vec::new(),
+            parents: Vec::with_capacity(values),
             interner: causeway_core::names::Names::default(),
             members: Vec::new(),
             duplicates: Vec::new(),
@@ -68,6 +71,7 @@ impl<'a> Tree<'a> {
 
     pub(crate) fn enter(&mut self, ledger: &mut Ledger) {
         ledger.set_outline(self.names.clone());
+        ledger.reserve(self.nodes.len());
         for (index, node) in self.nodes.iter_mut().enumerate() {
             node.span = Span::new(node.span.start as usize + self.shift, node.span.end as usize + self.shift);
             let valued = matches!(node.kind, Kind::Text | Kind::Number | Kind::True | Kind::False);

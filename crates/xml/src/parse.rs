@@ -109,11 +109,15 @@ struct Builder<'a, 'l> {
 
 impl<'a, 'l> Builder<'a, 'l> {
     fn new(decoded: &'a Decoded<'a>, base: usize, ledger: &'l mut Ledger) -> Self {
-        let guess = decoded.text.len() / 32;
-        ledger.reserve(guess);
+        // Of a large document the marks are counted: lists that double hold what they had twice.
+        let count = |mark: u8| decoded.text.bytes().filter(|byte| *byte == mark).count();
+        let large = decoded.text.len() >= limits::COUNTED_BYTES;
+        let guess = if large { count(b'<') } else { decoded.text.len() / 32 };
+        let values = if large { count(b'=') } else { guess };
+        ledger.reserve(if large { values + guess / 2 } else { guess });
         let document = Document {
             nodes: Vec::with_capacity(guess),
-            attributes: Vec::with_capacity(guess),
+            attributes: Vec::with_capacity(values),
             unescaped: Vec::new(),
             names: Vec::new(),
             texts: Vec::new(),
@@ -127,7 +131,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             paths: Paths {
                 names: Names::default(),
                 steps: Vec::with_capacity(guess),
-                attributes: Vec::with_capacity(guess),
+                attributes: Vec::with_capacity(values),
             },
             open: Vec::new(),
             scope: Vec::new(),

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! They are data-driven and they assert what can fail: determinism, the sum of the ledger, the ledger's truth,
-//! references that resolve, no value in any issue text, no panic on mutated input.
+//! references that resolve, no value in any issue text, outputs that stay within what the input's size allows, no panic
+//! on mutated input.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +23,7 @@ use crate::{Adapter, Context, Sender, Translation, translate};
 mod at_random;
 pub mod bench;
 mod mutate;
+mod size;
 mod truth;
 pub mod ways_back;
 
@@ -137,6 +139,7 @@ impl<'a> Suite<'a> {
         self.resolves_references();
         self.tells_the_truth();
         self.tells_the_truth_at_random(number("CAUSEWAY_CHANGES", 500), seed);
+        self.stays_within_its_size();
         self.survives_mutation(number("CAUSEWAY_MUTATIONS", 10_000), seed);
     }
 

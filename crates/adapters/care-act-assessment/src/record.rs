@@ -97,6 +97,7 @@ pub fn translate(tree: &Tree<'_>, c: &mut Composer<'_>, sink: &mut dyn Sink) {
     let mut children = HashSet::new();
     for (number, record) in records.into_iter().take(limits::RECORDS_MAX).enumerate() {
         one(record, number + 1, c, &mut children, &doubles);
+        c.hand_over(sink);
     }
     let all = 0..c.ledger.next_id();
     for (id, item) in c.ledger.items().to_vec().iter().enumerate() {

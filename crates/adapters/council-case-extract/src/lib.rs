@@ -65,6 +65,7 @@ impl Adapter for CouncilCaseExtract {
         let head = input.get(..limits::HEAD_BYTES.min(input.len())).unwrap_or_default();
         let rows = extract::rows(&mut c, head, &records)?;
         let extract = Extract::join(&mut c, rows);
+        let mut written = 0;
         for person in extract.people.iter().filter(|person| person.refused.is_none()) {
             let Some(row) = extract.rows.get(person.row) else { continue };
             c.begin(row.text("person_id"));
@@ -81,8 +82,8 @@ impl Adapter for CouncilCaseExtract {
             for row in std::iter::once(row).chain(person.rows.iter().filter_map(|at| extract.rows.get(*at))) {
                 row.own().for_each(|leaf| c.offer(leaf));
             }
-            let number = c.outputs().len() + 1;
-            c.end(format!("person {number}"), "record", None);
+            written += usize::from(c.end(format!("person {}", written + 1), "record", None));
+            c.hand_over(sink);
         }
         let all = 0..c.ledger.next_id();
         c.ledger.claim_rest(

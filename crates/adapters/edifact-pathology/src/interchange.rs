@@ -42,7 +42,7 @@ pub(crate) fn translate(input: &[u8], context: &Context, sink: &mut dyn Sink) ->
     let mut answer = String::new();
     let mut positive = true;
     for interchange in &interchanges {
-        let outcome = one(&mut c, &source, interchange);
+        let outcome = one(&mut c, &source, interchange, sink);
         let header = interchange.header.and_then(|at| source.view(at));
         if let Some(unb) = header.filter(acknowledgement::wanted) {
             let number = reference_number(&c, &unb);
@@ -111,7 +111,12 @@ fn service_segments(c: &mut Composer<'_>, source: &Source<'_>) {
 }
 
 /// Translates the messages of one interchange and says what to answer.
-fn one(c: &mut Composer<'_>, source: &Source<'_>, interchange: &Interchange) -> acknowledgement::Outcome {
+fn one(
+    c: &mut Composer<'_>,
+    source: &Source<'_>,
+    interchange: &Interchange,
+    sink: &mut dyn Sink,
+) -> acknowledgement::Outcome {
     let broken = envelope(c, source, interchange);
     let mut verdicts = Vec::new();
     let mut framed = false;
@@ -129,6 +134,7 @@ fn one(c: &mut Composer<'_>, source: &Source<'_>, interchange: &Interchange) -> 
         if let Some(refusal) = refusal {
             refuse(c, source, message, refusal, broken.is_some());
         }
+        c.hand_over(sink);
         let unh = source.view(message.header);
         verdicts.push(Verdict {
             reference: unh.map_or("", |unh| unh.text(1, 1)).to_owned(),

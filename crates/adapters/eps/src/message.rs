@@ -66,6 +66,7 @@ pub(crate) fn translate(document: &Document<'_>, c: &mut Composer<'_>, sink: &mu
             Ok(recipient) => {
                 c.end(format!("record {}", number + 1), event, recipient);
                 account::record(c, *record);
+                c.hand_over(sink);
             }
             Err(refusal) => {
                 c.abandon();

@@ -31,7 +31,7 @@ pub(crate) fn translate(input: &[u8], context: &Context, sink: &mut dyn Sink) ->
     let mut answer = String::new();
     let mut positive = true;
     for interchange in &interchanges {
-        let verdicts = one(&mut c, &source, interchange);
+        let verdicts = one(&mut c, &source, interchange, sink);
         let header = interchange.header.and_then(|at| source.view(at));
         if let (Some(unb), Some(verdicts)) = (header, verdicts) {
             positive &= recep::write(&mut answer, &unb, &verdicts, context);
@@ -74,7 +74,12 @@ fn envelope_items(c: &mut Composer<'_>, source: &Source<'_>) {
 }
 
 /// Translates the messages of one interchange; what to answer, unless it holds receipts alone.
-fn one(c: &mut Composer<'_>, source: &Source<'_>, interchange: &Interchange) -> Option<Vec<Verdict>> {
+fn one(
+    c: &mut Composer<'_>,
+    source: &Source<'_>,
+    interchange: &Interchange,
+    sink: &mut dyn Sink,
+) -> Option<Vec<Verdict>> {
     let broken = envelope(c, source, interchange);
     let unb = interchange.header.and_then(|at| source.view(at));
     let mut verdicts = Vec::new();
@@ -98,6 +103,7 @@ fn one(c: &mut Composer<'_>, source: &Source<'_>, interchange: &Interchange) -> 
             verdict.refused = true;
         }
         verdicts.push(verdict);
+        c.hand_over(sink);
     }
     (receipts < interchange.messages.len()).then_some(verdicts)
 }

@@ -105,7 +105,7 @@ impl Adapter for PersonalReadings {
             return Err(rules::ROWS.with(&limits::ROWS_MAX.to_string()));
         }
         let mut c = Composer::new(self.name(), context);
-        file(&mut c, &rows, heading);
+        file(&mut c, &rows, heading, sink);
         let all = 0..c.ledger.next_id();
         c.ledger.claim_rest(
             all,
@@ -163,7 +163,7 @@ impl Heading {
     }
 }
 
-fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], first: usize) {
+fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], first: usize, sink: &mut dyn Sink) {
     let no_cells: Vec<Cell<'_>> = Vec::new();
     let heading_row = rows.get(first).unwrap_or(&no_cells);
     let mut heading = Heading::of(c, heading_row);
@@ -254,13 +254,21 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], first: usize) {
         }
     }
     for (at, (number, leaf, rows)) in people.iter().enumerate() {
-        c.begin(number.as_str());
-        let patient = write::patient(c, *number, *leaf);
-        for row in rows {
-            write::row(c, number.as_str(), &patient, row);
-            row.extra.iter().for_each(|leaf| c.offer(*leaf));
+        for (part, some) in rows.chunks(limits::ROWS_PER_BUNDLE).enumerate() {
+            let first = part * limits::ROWS_PER_BUNDLE + 1;
+            match part {
+                0 => c.begin(number.as_str()),
+                _ => c.begin(&format!("{}|{part}", number.as_str())),
+            }
+            let patient = write::patient(c, *number, *leaf);
+            for row in some {
+                write::row(c, number.as_str(), &patient, row);
+                row.extra.iter().for_each(|leaf| c.offer(*leaf));
+            }
+            let from = if part == 0 { String::new() } else { format!(", rows from {first}") };
+            c.end(format!("person {}{from}", at + 1), "readings", None);
+            c.hand_over(sink);
         }
-        c.end(format!("person {}", at + 1), "readings", None);
     }
 }
 

@@ -30,6 +30,9 @@ pub const NESTED_MAX: usize = 1_000;
 /// Parts of blood pressures that wait for their correlation, at the end of the export: about 60 MB.
 pub const WAITING_MAX: usize = 60_000;
 
+/// Rows of one person in a table that go into one bundle.
+pub const ROWS_PER_BUNDLE: usize = 1_000;
+
 /// Readings of one bundle of an export.
 pub const RECORDS_PER_BUNDLE: usize = 250;
 

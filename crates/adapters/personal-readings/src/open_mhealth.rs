@@ -108,6 +108,7 @@ pub(crate) fn translate(
             }
         }
         c.end(format!("data points from {}", number * RECORDS_PER_BUNDLE + 1), "readings", None);
+        c.hand_over(sink);
     }
     let all = 0..c.ledger.next_id();
     c.ledger.claim_rest(all, Outcome::Unsupported, "not a reading that is known; kept only in the original");

@@ -147,7 +147,8 @@ impl End {
         let (code, issue) = match self {
             Self::Unreadable => {
                 let last = issues.last();
-                let costly = last.is_some_and(|i| i.rule == common::TOO_COSTLY.id);
+                let rules = [common::TOO_COSTLY.id, common::TOO_DENSE.id];
+                let costly = last.is_some_and(|i| rules.contains(&i.rule));
                 (if costly { common::TOO_COSTLY.id } else { "unreadable" }, last)
             }
             Self::Refused => ("all-refused", issues.iter().find(|i| i.severity >= Severity::Error)),
