@@ -57,6 +57,9 @@ JAVA = {
     "Node type 7": "R4 has nothing against processing instructions",
     "No processing instructions": "the same",
     "Content is not allowed in prolog": "the Java tool reads the byte order mark as text",
+    "for ValueSet: http://hl7.org/fhir/ValueSet/ucum-units": "an extensible binding lets what UCUM has no code for stand",
+    "CodeSystem/service-": "the code system's content is an example of its codes (content: example)",
+    "canonical URL specifies the version": "R4 doesn't say that a version there needs another beside it",
     "fragment references (HTTP:": "a scheme may be written in capitals (RFC 3986, 3.1)",
 }
 # Rules of Java's that ours says at another element, and which rule of ours that is.

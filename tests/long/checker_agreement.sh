@@ -33,8 +33,8 @@ compare() {
 }
 below=0
 
-"$tools/mutants.py" "$work/generic" --seed "$seed" --per-file 12 "$own/examples"
-"$tools/conform-mutants.py" "$work/targeted" --seed "$seed" --formats 6 --snapshots "$fhir/ukcore-snapshots" --examples "$own/examples"
+python3 "$tools/mutants.py" "$work/generic" --seed "$seed" --per-file 12 "$own/examples"
+python3 "$tools/conform-mutants.py" "$work/targeted" --seed "$seed" --formats 6 --snapshots "$fhir/ukcore-snapshots" --examples "$own/examples"
 for kind in generic targeted; do
   java_says --uk-core --errors-only --rest-references "$work/$kind" >"$work/$kind.java"
   check "$work/$kind" >"$work/$kind.ours"

@@ -21,7 +21,7 @@ pub fn document(set: &PolicySet) -> String {
         let _ =
             writeln!(out, "| `{}` | {} | {} | {} |", role.code, role.name, role.plain, role.audience.word());
     }
-    out.push_str("\n## What each role sees\n\n● the whole section, ◐ what is active or current and the last three contacts, – nothing.\n\n| section |");
+    out.push_str("\n## What each role sees\n\n● the whole section, ◐ what is active or current, with what says that it ended, and the last three contacts, – nothing.\n\n| section |");
     for role in &set.roles {
         let _ = write!(out, " {} |", role.code);
     }

@@ -28,6 +28,12 @@ use crate::standing::Standing;
 use crate::trail::entry;
 use crate::withhold::{ANNOUNCEMENT, ANNOUNCEMENT_CODE, Fact, Withheld, key};
 
+/// What stands in place of allergies where the reader may see none.
+const NONE_TO_SEE: &str =
+    "No source has told anything about allergies that you may see. That does not mean that there are none.";
+/// The same where the reader's role is shown none.
+const NOT_FOR_ROLE: &str = "Your role is not shown allergies, so this does not say whether there are any. Ask somebody whose role is.";
+
 /// A person's record, opened for one reader.
 #[derive(Debug, Default)]
 pub struct Opened {
@@ -435,10 +441,20 @@ impl Opened {
         Sealed::new(self.standing.clone())
     }
 
+    /// Whether the reader's role is shown anything of a section.
+    pub fn shows(&self, section: &str) -> bool {
+        self.decision.as_ref().is_none_or(|d| d.depth(section) != Depth::None)
+    }
+
     /// What a page of the record says of its whole, as the reader may see it. Its facts were read through [`Opened::show`].
     pub fn filter_summary(&self, summary: &mut Summary) {
         if self.decision.is_none() {
             return;
+        }
+        // That no source told of allergies would be untrue where the reader is not shown what they told.
+        for line in summary.safety.iter_mut().filter(|l| l.kind == "allergy" && l.key.is_none()) {
+            let text = if self.shows("allergies") { NONE_TO_SEE } else { NOT_FOR_ROLE };
+            text.clone_into(&mut line.text);
         }
         // Notices of messages could count or name what is withheld.
         if self.announces() {

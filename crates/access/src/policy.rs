@@ -100,7 +100,7 @@ pub struct Role {
 pub enum Depth {
     /// Nothing.
     None,
-    /// What is active or current, and the last three contacts.
+    /// What is active or current, what other sources say of its end, and the last three contacts.
     Summary,
     /// All of it.
     Whole,

@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use causeway_record::RecordError;
+use causeway_record::{RecordError, joins};
 use serde_json::{Map, Value};
 
 use crate::content::{
@@ -88,6 +88,49 @@ const REACHED_ONLY: &[&str] = &[
     "EpisodeOfCare",
 ];
 
+/// Types of which a source may call over what another still calls current.
+const ENDS: &[&str] = &["Condition", "MedicationRequest", "MedicationStatement"];
+
+/// Of what is over, what tells so of a thing that is shown as current: left out of a summary, the reader would take for current
+/// what another source stopped.
+fn ended<'f, 'a>(
+    facts: &[Fact<'_>],
+    current: &[&Fact<'_>],
+    over: Vec<&'f Fact<'a>>,
+) -> Result<Vec<&'f Fact<'a>>, RecordError> {
+    let ends = |fact: &Fact<'_>| ENDS.contains(&fact.kind());
+    let over: Vec<&Fact<'_>> = over.into_iter().filter(|fact| ends(fact)).collect();
+    if over.is_empty() || !current.iter().any(|fact| ends(fact)) {
+        return Ok(Vec::new());
+    }
+    let mut medications = HashMap::new();
+    for fact in facts.iter().filter(|fact| fact.kind() == "Medication") {
+        if let Some(medication) = fact.value()?.as_object() {
+            medications.insert(fact.key.clone(), medication.clone());
+        }
+    }
+    let mut shown: HashSet<(&str, String)> = HashSet::new();
+    for fact in current.iter().filter(|fact| ends(fact)) {
+        let keys = joins(fact.value()?, &medications);
+        shown.extend(keys.into_iter().map(|key| (fact.section, key)));
+    }
+    let mut out = Vec::new();
+    // What has no name is the end of nothing that could be told.
+    let named = |resource: &Value| {
+        ["code", "medicationCodeableConcept", "medicationReference"]
+            .iter()
+            .any(|name| !resource[*name].is_null())
+    };
+    for fact in over {
+        if named(fact.value()?)
+            && joins(fact.value()?, &medications).into_iter().any(|key| shown.contains(&(fact.section, key)))
+        {
+            out.push(fact);
+        }
+    }
+    Ok(out)
+}
+
 impl Withheld {
     /// Works out what is withheld. `facts` must be the whole of what is told of the person: what is not given can't be
     /// followed.
@@ -97,6 +140,7 @@ impl Withheld {
     pub fn of(facts: &[Fact<'_>], decision: &mut Decision) -> Result<Self, RecordError> {
         let mut out = Self::default();
         let mut contacts: Vec<(String, &Fact<'_>)> = Vec::new();
+        let (mut current, mut over): (Vec<&Fact<'_>>, Vec<&Fact<'_>>) = (Vec::new(), Vec::new());
         let policies = std::sync::Arc::clone(decision.policies());
         out.words.extend(policies.restricted.terms().cloned());
         let terms = out.words.len();
@@ -105,12 +149,13 @@ impl Withheld {
             match decision.item(fact.section, &fact.labels(&policies.restricted)) {
                 Item::Show => {}
                 Item::ShowInSummary if !in_summary(fact.value()?) => {
+                    over.push(fact);
                     out.hidden.insert(key(), Why::Role);
                 }
                 Item::ShowInSummary if fact.section == "encounters" => {
                     contacts.push((date_of(fact.value()?), fact));
                 }
-                Item::ShowInSummary => {}
+                Item::ShowInSummary => current.push(fact),
                 Item::NotForRole { secret: false } => {
                     out.hidden.insert(key(), Why::Role);
                 }
@@ -127,6 +172,9 @@ impl Withheld {
         contacts.sort_by(|a, b| b.0.cmp(&a.0));
         for (_, fact) in contacts.iter().skip(SUMMARY_CONTACTS) {
             out.hidden.insert(fact.key.clone(), Why::Role);
+        }
+        for fact in ended(facts, &current, over)? {
+            out.hidden.remove(&fact.key);
         }
         if out.hidden.is_empty() {
             return Ok(Self::nothing(&policies));

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use causeway_exchange::route::{Route, Routes, SEND_BUNDLE, SEND_DOCUMENT};
+use causeway_exchange::{EngineError, MessageId};
 use causeway_service::config::{CodeSystem, Config, Organisation, Retention};
 use causeway_service::onramp::note::{self, Raw};
 use causeway_service::pages::onboarding::{Held, Provider};
 use causeway_service::pages::portal::cast::CAST;
-use causeway_service::state::Shared;
+use causeway_service::state::{AppState, Shared};
 use causeway_synth::formats::{client_level_data, messages};
 use causeway_synth::people::{
     ALARM_CENTRE, AMBULANCE, CARE_HOMES, COUNCIL, HOME_CARE, HOSPITALS, LABORATORY, PRACTICES,
@@ -262,7 +263,7 @@ async fn tell(base: &str, options: &Options, state: &Shared) -> Result<bool, Str
     let mut crossings = Vec::new();
     let mut mapped = 0;
     for message in story() {
-        taken_in(state).await?;
+        settled(state, crossings.last()).await?;
         wait_until(state, moment(message.at));
         let crossing = send(&client, base, message).await?;
         if !options.json {
@@ -277,7 +278,7 @@ async fn tell(base: &str, options: &Options, state: &Shared) -> Result<bool, Str
         crossings.push(crossing);
     }
     // What the story tells lies in the past of whoever looks at it.
-    taken_in(state).await?;
+    settled(state, crossings.last()).await?;
     wait_until(state, Timestamp::now());
     let arrived = arrived(&client, base, &crossings).await?;
     let record = record(&client, base, &person.nhs_number).await?;
@@ -334,6 +335,30 @@ async fn taken_in(state: &Shared) -> Result<(), String> {
         tokio::time::sleep(TAKEN_IN_EVERY).await;
     }
     Err("what was sent is not taken in".to_owned())
+}
+
+/// Waits until what was sent is taken in and its recipients have it, before the clock goes on.
+async fn settled(state: &Shared, last: Option<&Crossing>) -> Result<(), String> {
+    taken_in(state).await?;
+    let Some(last) = last else { return Ok(()) };
+    let ids: Vec<MessageId> = derived(last).filter_map(|id| MessageId::new(id).ok()).collect();
+    // The systems of the story look into their mailboxes every day; what nobody collects in five days is undeliverable.
+    let collect = move |s: &AppState| -> Result<(), EngineError> {
+        for id in &ids {
+            let waits = s.engine.message(id)?.filter(|message| message.new.inbox);
+            let mailbox = waits.and_then(|message| message.new.mailbox_to);
+            if let Some(mailbox) = mailbox {
+                s.engine.acknowledge(&mailbox, id, &mailbox, s.clock.now())?;
+            }
+        }
+        Ok(())
+    };
+    state.blocking(collect).await.map_err(|e| e.text)
+}
+
+/// Ids of the messages that the routes made of a crossing.
+fn derived(crossing: &Crossing) -> impl Iterator<Item = &str> {
+    crossing.body["derived"].as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// Lets time pass until then, if that is not in the future of this machine.
@@ -406,7 +431,7 @@ fn crossing_text(crossing: &Crossing) -> String {
     )
 }
 
-/// One message that waits in a mailbox.
+/// One message that came into a mailbox.
 #[derive(Debug)]
 struct Arrival {
     mailbox: String,
@@ -428,7 +453,7 @@ async fn arrived(
         organisations().into_iter().filter_map(|o| Some((o.mailbox?, o.name))).collect();
     let mut arrivals = Vec::new();
     for crossing in crossings {
-        for id in crossing.body["derived"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        for id in derived(crossing) {
             let request = client.get(format!("{base}/messages/{id}")).header("Accept", "application/json");
             let answer = request.send().await.map_err(|e| e.to_string())?;
             let body: Value = answer.json().await.map_err(|e| e.to_string())?;
@@ -451,7 +476,7 @@ async fn arrived(
 }
 
 fn arrived_text(arrivals: &[Arrival]) -> String {
-    let mut out = "What waits in whose mailbox:\n".to_owned();
+    let mut out = "What came into whose mailbox, and was collected:\n".to_owned();
     let mut last = "";
     for arrival in arrivals {
         if arrival.mailbox != last {

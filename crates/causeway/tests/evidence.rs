@@ -56,14 +56,16 @@ fn a_pack_is_deterministic_and_every_change_is_found() {
     assert_eq!(code(&told), 0, "{}", text(&told));
     // Whoever is shown the story can open what it began with, however long ago that is.
     let database = Path::new(&at("data")).join("exchange/causeway.db");
-    let gone: u32 = rusqlite::Connection::open(database)
-        .and_then(|db| {
-            db.query_row("SELECT count(*) FROM message WHERE content_deleted_at IS NOT NULL", [], |r| {
-                r.get(0)
-            })
-        })
-        .expect("a count");
-    assert_eq!(gone, 0, "contents that are no longer kept");
+    let database = rusqlite::Connection::open(database).expect("the database");
+    let count = |which: &str| -> u32 {
+        let sql = format!("SELECT count(*) FROM message WHERE {which}");
+        database.query_row(&sql, [], |r| r.get(0)).expect("a count")
+    };
+    assert_eq!(count("content_deleted_at IS NOT NULL"), 0, "contents that are no longer kept");
+    // What came into a mailbox was collected: after weeks of the story it would be undeliverable.
+    assert_eq!(count("inbox = 1 AND state <> 'acknowledged'"), 0);
+    assert!(count("inbox = 1") > 10);
+    drop(database);
     let (private, public) = keys(folder.path(), 1);
     let (_, other) = keys(folder.path(), 40);
     for name in ["one", "two"] {
@@ -76,6 +78,14 @@ fn a_pack_is_deterministic_and_every_change_is_found() {
         assert_eq!(std::fs::read(a).expect("a"), std::fs::read(b).expect("b"), "{}", a.display());
     }
     assert_eq!(code(&causeway(&["evidence", "diff", &at("one"), &at("two")])), 0);
+    // A file that is no longer what its pack's manifest says is no sameness.
+    let page = Path::new(&at("two")).join("index.html");
+    let kept = std::fs::read(&page).expect("a page");
+    std::fs::write(&page, [kept.as_slice(), b" "].concat()).expect("written");
+    let touched = causeway(&["evidence", "diff", &at("one"), &at("two")]);
+    assert_eq!(code(&touched), 1);
+    assert!(text(&touched).contains("two: index.html: was changed"), "{}", text(&touched));
+    std::fs::write(&page, kept).expect("written");
     let index = std::fs::read_to_string(Path::new(&at("one")).join("index.html")).expect("a page");
     assert!(index.contains("Nothing failed in this run"), "{index}");
     let sums =

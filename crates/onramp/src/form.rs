@@ -98,9 +98,15 @@ pub struct Before {
     taken: String,
 }
 
-/// The empty form.
-pub async fn empty(State(state): State<Shared>, caller: Caller, Query(before): Query<Before>) -> Answer {
+/// The empty form, with the home and the name of who signed in.
+pub async fn empty(
+    State(state): State<Shared>,
+    caller: Caller,
+    reader: Reader,
+    Query(before): Query<Before>,
+) -> Answer {
     let mut raw = Raw::default();
+    raw.set("written_by", name_of(&reader));
     let own = &caller.organisation;
     let home = if before.home.is_empty() { &own.code } else { &before.home };
     if let Some(code) = CodeSystem::Cqc.canonical(home) {
@@ -110,6 +116,11 @@ pub async fn empty(State(state): State<Shared>, caller: Caller, Query(before): Q
     }
     let taken = MessageId::new(&before.taken).map(|id| id.to_string()).unwrap_or_default();
     page(&state, &caller, &raw, &[], None, Purpose { taken: &taken, ..NEW })
+}
+
+/// The name of the person who signed in; empty for a system, and for the visitor of a demonstration.
+fn name_of(reader: &Reader) -> &str {
+    reader.session.as_ref().map_or("", |s| s.who.name.as_str())
 }
 
 fn input(raw: &Raw, faults: &[Fault], name: &str) -> Option<Input> {
@@ -423,7 +434,7 @@ pub async fn correct(
     let (_, _, earlier) = earlier(&state, &caller, &reader, &id).await?;
     let mut raw = earlier.raw.clone();
     // Who corrects says who they are.
-    raw.set("written_by", reader.session.as_ref().map_or("", |s| s.who.name.as_str()));
+    raw.set("written_by", name_of(&reader));
     raw.set("role", "");
     page(&state, &caller, &raw, &[], None, Purpose { correcting: Some((&id, &earlier)), ..NEW })
 }

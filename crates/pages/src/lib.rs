@@ -140,6 +140,8 @@ struct ProblemPage {
     frame: Frame,
     status: u16,
     problem: Problem,
+    /// What is wrong, as a sentence.
+    text: String,
     /// Whether access may be asked for.
     ask: bool,
 }
@@ -194,7 +196,8 @@ pub async fn problems_as_pages(request: Request, next: Next) -> Response {
     };
     let frame = Frame::new(title, "");
     let ask = frame.may_ask() && ASKABLE.contains(&problem.rule);
-    let page = ProblemPage { frame, status: status.as_u16(), problem, ask };
+    let text = words::sentence(&problem.text);
+    let page = ProblemPage { frame, status: status.as_u16(), problem, text, ask };
     let Ok(mut shown) = render(&page) else { return response };
     *shown.status_mut() = status;
     for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE] {

@@ -35,6 +35,8 @@ struct Row {
 struct ListPage {
     frame: Frame,
     rows: Vec<Row>,
+    /// Whether something is to be noted of any of them.
+    noted: bool,
     text: String,
     birth_date: String,
     searched: bool,
@@ -122,6 +124,7 @@ async fn answer_list(
     let next = (more && !searched).then(|| rows.last().map(|r| format!("/people/?after={}", r.id))).flatten();
     render(&ListPage {
         frame: Frame::new("People", "/people/"),
+        noted: rows.iter().any(|row| !row.security.is_empty() || row.reviews > 0),
         rows: rows.into_iter().map(row).collect(),
         text: asked.text,
         birth_date: asked.birth_date,

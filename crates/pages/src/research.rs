@@ -120,11 +120,19 @@ fn row(state: &Shared, entry: &Entry, all: &[Entry]) -> Row {
         expires: project.expires.strftime("%-d %B %Y").to_string(),
         policies: report.policies.clone(),
         alike: match (project.tier, report.measured.k) {
-            (Tier::Pseudonymised, k @ 1..) => format!(
-                "Each person looks like at least {} others by age band, sex and district (k = {k}, l = {}).",
-                k - 1,
-                report.measured.l
-            ),
+            (Tier::Pseudonymised, k @ 1..) => {
+                let others = k - 1;
+                let alike = format!(
+                    "Each person looks like at least {others} others by age band, sex and district (k = {k})"
+                );
+                match report.measured.l {
+                    // None of them has a condition that was told.
+                    0 => format!("{alike}."),
+                    l => format!(
+                        "{alike}; those who look alike have at least {l} different conditions (l = {l})."
+                    ),
+                }
+            }
             (Tier::Aggregate, _) if project.noise.is_some() => "Every count has noise.".to_owned(),
             (Tier::Aggregate, _) if report.suppressed => {
                 "Small counts are left out, and others with them so that none can be worked out.".to_owned()

@@ -9,6 +9,12 @@ pub fn short(id: &str) -> String {
     tail.into_iter().rev().collect()
 }
 
+/// A text with a capital at its head.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// A state in one or two words.
 pub fn state_word(state: State) -> &'static str {
     match state {

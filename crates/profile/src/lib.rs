@@ -29,6 +29,7 @@ pub mod rows;
 pub mod schema;
 mod slices;
 mod snomed;
+mod tree;
 mod urls;
 mod values;
 mod walk;
@@ -44,6 +45,8 @@ pub use xml::is_xml;
 pub use xml_write::ToXmlError;
 
 use serde_json::Value;
+
+use tree::Tree;
 
 /// How a check is done.
 #[derive(Clone, Debug, Default)]
@@ -92,10 +95,12 @@ impl Definitions {
             let text = format!("the document is larger than {} bytes", limits::MAX_BYTES);
             return Report::refusal("r4/size", text);
         }
-        match serde_json::from_slice::<Value>(json) {
-            Ok(value) => {
-                let mut report = self.check_value(&value, options);
-                duplicates::report(json, &mut report);
+        match Tree::read(json) {
+            Ok(tree) => {
+                let mut report = self.check_value(&tree.value, options);
+                if tree.repeats {
+                    duplicates::report(json, &mut report);
+                }
                 report
             }
             // The parser's own message may quote the document, so only its place is given.

@@ -37,8 +37,18 @@ fn indices(text: &str, out: &mut Vec<Part>) {
 
 #[derive(Default)]
 struct Wanted {
-    below: HashMap<Part, Wanted>,
+    names: HashMap<String, Wanted>,
+    items: HashMap<usize, Wanted>,
     findings: Vec<usize>,
+}
+
+impl Wanted {
+    fn below(&mut self, part: Part) -> &mut Self {
+        match part {
+            Part::Name(name) => self.names.entry(name).or_default(),
+            Part::Index(number) => self.items.entry(number).or_default(),
+        }
+    }
 }
 
 /// Gives each finding that has no place its line and column in the JSON text it was found in.
@@ -63,7 +73,7 @@ fn locate(json: &[u8], report: &mut Report, above: usize) {
     for (number, finding) in report.findings.iter().enumerate().filter(|(_, f)| f.place.is_none()) {
         let mut at = &mut root;
         for part in parts(&finding.path).into_iter().skip(above) {
-            at = at.below.entry(part).or_default();
+            at = at.below(part);
         }
         at.findings.push(number);
     }
@@ -113,11 +123,8 @@ impl Scan<'_> {
     /// Goes over a value; `here` is where the thing itself begins (its name, or the item).
     fn value(&mut self, wanted: &Wanted, here: usize, offsets: &mut [usize]) {
         mark(wanted, here, offsets);
-        if wanted.below.is_empty() {
-            return self.skip();
-        }
         match self.peek() {
-            b'{' => {
+            b'{' if !wanted.names.is_empty() => {
                 self.at += 1;
                 loop {
                     self.blank();
@@ -127,11 +134,11 @@ impl Scan<'_> {
                     let start = self.at;
                     self.string();
                     let raw = self.json.get(start + 1..self.at.saturating_sub(1)).unwrap_or_default();
-                    let name = Part::Name(String::from_utf8_lossy(raw).into_owned());
+                    let below = std::str::from_utf8(raw).ok().and_then(|name| wanted.names.get(name));
                     self.blank();
                     self.at += 1; // the colon
                     self.blank();
-                    match wanted.below.get(&name) {
+                    match below {
                         Some(below) => self.value(below, start, offsets),
                         None => self.skip(),
                     }
@@ -143,7 +150,7 @@ impl Scan<'_> {
                 }
                 self.at += 1;
             }
-            b'[' => {
+            b'[' if !wanted.items.is_empty() => {
                 self.at += 1;
                 let mut number = 0;
                 loop {
@@ -152,7 +159,7 @@ impl Scan<'_> {
                         break;
                     }
                     let here = self.at;
-                    match wanted.below.get(&Part::Index(number)) {
+                    match wanted.items.get(&number) {
                         Some(below) => self.value(below, here, offsets),
                         None => self.skip(),
                     }
@@ -217,7 +224,7 @@ fn mark(wanted: &Wanted, here: usize, offsets: &mut [usize]) {
             *offset = here;
         }
     }
-    wanted.below.values().for_each(|below| mark(below, here, offsets));
+    wanted.names.values().chain(wanted.items.values()).for_each(|below| mark(below, here, offsets));
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use crate::walk::Walker;
 use serde_json::Value;
 use std::collections::HashSet;
 
+/// Choices that R4 binds to no codes.
+const OPEN_CHOICES: &[&str] = &["value", "defaultValue", "fixed", "pattern"];
+
 impl<'a> Walker<'a> {
     /// Checks a value against its element's binding and the profile's fixed values, patterns and bindings.
     pub(crate) fn value_rules(
@@ -29,12 +32,13 @@ impl<'a> Walker<'a> {
             self.binding(binding, "r4/binding-required", kind, value);
         }
         // R4 binds each coded element to codes; an element of no definite meaning (a value) only where a profile does.
+        let open = element.is_choice() && OPEN_CHOICES.contains(&element.stem.as_str());
         let coded = match kind.code.as_str() {
             "CodeableConcept" => true,
             "Coding" => element.name != "coding",
             _ => false,
         };
-        if coded && (!element.is_choice() || rules.iter().any(|r| r.binding.is_some())) {
+        if coded && (!open || rules.iter().any(|r| r.binding.is_some())) {
             self.codes_missing(value);
         }
         for rule in rules {
@@ -123,6 +127,14 @@ impl<'a> Walker<'a> {
             _ => true,
         };
         let Some(set) = self.defs.value_set(&binding.value_set) else {
+            // Whatever the codes of the set are, each has a system: words alone and a code of no system are none of them.
+            if binding.strength == Strength::Required
+                && matches!(kind.code.as_str(), "Coding" | "CodeableConcept")
+                && !names_a_code(value)
+            {
+                let text = format!("a code from the required value set {name} is missing");
+                return self.tell(Severity::Error, rule, text, About::ValueSet(binding.value_set.clone()));
+            }
             if strict || has_code {
                 self.skip(Unchecked::ValueSet, &binding.value_set);
             }
@@ -334,6 +346,11 @@ impl<'a> Walker<'a> {
 
     fn unknown_extension(&mut self, key: &str, url: &'a str) {
         self.skip(Unchecked::Extension, url);
+        if names_no_element(url) {
+            let text =
+                "the url stands for an element of another version of FHIR, and no element has such a path";
+            return self.at(Step::Name("url"), |w| w.error("r4/extension-url", text));
+        }
         let (severity, text) = if url.starts_with("https://fhir.hl7.org.uk/STU3/")
             || url.contains("/Extension-CareConnect-")
         {
@@ -437,14 +454,36 @@ impl<'a> Walker<'a> {
     }
 }
 
+/// True where a Coding or a CodeableConcept has a code with its system, or something in their place.
+fn names_a_code(value: &Value) -> bool {
+    let named =
+        |coding: &Value, key: &str| coding.get(key).is_some() || coding.get(format!("_{key}")).is_some();
+    let codings = value.get("coding").and_then(Value::as_array);
+    codings
+        .map_or(std::slice::from_ref(value), Vec::as_slice)
+        .iter()
+        .any(|c| named(c, "system") && named(c, "code"))
+}
+
+/// True for the URL of an extension that stands for an element of another version of FHIR
+/// (`http://hl7.org/fhir/5.0/StructureDefinition/extension-Type.element`), where no element can have such a path.
+fn names_no_element(url: &str) -> bool {
+    let Some((version, path)) = url
+        .strip_prefix("http://hl7.org/fhir/")
+        .and_then(|rest| rest.split_once("/StructureDefinition/extension-"))
+    else {
+        return false;
+    };
+    let word = |step: &str| !step.is_empty() && step.bytes().all(|b| b.is_ascii_alphanumeric());
+    version.starts_with(|c: char| c.is_ascii_digit())
+        && !(path.contains('.') && path.split('.').all(|step| word(step.strip_suffix("[x]").unwrap_or(step))))
+}
+
 /// True where an identifier's value has the form that the system stands for: a URI, or a UUID.
 fn suits(system: &str, value: &str) -> bool {
     match system {
-        // An identifier is text: a UUID in it may be written in capitals.
-        "urn:ietf:rfc:3986" if value.starts_with("urn:uuid:") => {
-            Primitive::Uri.accepts(&value.to_ascii_lowercase())
-        }
-        "urn:ietf:rfc:3986" => value.contains(':') && Primitive::Uri.accepts(value),
+        // R4 asks for a full URI: that of an OID or a UUID may be none and is one all the same.
+        "urn:ietf:rfc:3986" => value.contains(':') && !value.contains(char::is_whitespace),
         "https://tools.ietf.org/html/rfc4122" => {
             Primitive::Uuid.accepts(&format!("urn:uuid:{}", value.to_ascii_lowercase()))
         }

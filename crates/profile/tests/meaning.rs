@@ -163,9 +163,13 @@ fn search_parameters_can_be_evaluated() {
         &[
             ("/expression", json!("Patient.name("), "r4/search-expression"),
             ("/expression", json!("Patient.colour"), "r4/search-expression"),
+            ("/expression", json!("colour"), "r4/search-expression"),
             ("/type", json!("composite"), "r4/search-parameter"),
         ],
     );
+    let mut of_an_element = parameter;
+    of_an_element["expression"] = json!("name.where(use = 'official').family");
+    assert_eq!(errors(&check(&of_an_element)), Vec::<&str>::new());
 }
 
 fn profile() -> Value {

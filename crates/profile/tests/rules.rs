@@ -695,3 +695,75 @@ fn a_coding_of_a_whole_system_has_a_code_and_null_has_no_twin() {
     twin["_gender"] = Value::Null;
     assert!(found(&twin, "r4/type"));
 }
+
+#[test]
+fn a_claim_names_a_profile_of_the_type_or_what_it_is_built_on() {
+    let of = |base: &str| {
+        let profile = format!("http://hl7.org/fhir/StructureDefinition/{base}");
+        with(&patient(), "", "meta", json!({"profile": [profile]}))
+    };
+    let options = Options { refuse_unknown_profiles: true, ..Options::default() };
+    let rules = |value: &Value| -> Vec<String> {
+        let report = Definitions::r4().check_value(value, &options);
+        report
+            .findings
+            .iter()
+            .filter(|f| f.path.starts_with("Patient.meta"))
+            .map(|f| f.rule.clone())
+            .collect()
+    };
+    for built_on in ["Patient", "DomainResource", "Resource"] {
+        assert!(rules(&of(built_on)).is_empty(), "{built_on}");
+    }
+    assert_eq!(rules(&of("Observation")), ["profile/type"]);
+    assert_eq!(rules(&of("Nonsense")), ["profile/unknown"]);
+}
+
+#[test]
+fn a_reference_has_no_blank_and_an_extension_of_another_version_names_an_element() {
+    let referring = |to: &str| json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": {"reference": to}});
+    let rules = |value: &Value| -> Vec<String> {
+        check_value(value)
+            .findings
+            .iter()
+            .filter(|f| f.severity == Severity::Error)
+            .map(|f| f.rule.clone())
+            .collect()
+    };
+    let uuid = "urn:uuid:6555b7a7-380d-46ff-a1c5-7abc4e68f8bc";
+    assert!(rules(&referring(uuid)).is_empty());
+    assert_eq!(rules(&referring(&format!("{uuid}/a b"))), ["r4/reference-format"]);
+    let extended = |path: &str| {
+        let url = format!("http://hl7.org/fhir/5.0/StructureDefinition/extension-{path}");
+        with(&patient(), "", "extension", json!([{"url": url, "valueString": "x"}]))
+    };
+    for path in ["Patient.contact.role", "Observation.value[x]"] {
+        assert!(rules(&extended(path)).is_empty(), "{path}");
+    }
+    for path in ["Patient.contact-x", "Patient", "Patient..x", "Patient.a b"] {
+        assert!(rules(&extended(path)).iter().any(|rule| rule == "r4/extension-url"), "{path}");
+    }
+}
+
+#[test]
+fn words_alone_are_no_code_of_a_required_set_whatever_it_holds() {
+    let variant = |kind: Value| {
+        json!({"resourceType": "MolecularSequence", "coordinateSystem": 0,
+            "structureVariant": [{"variantType": kind}]})
+    };
+    let place = "MolecularSequence.structureVariant[0].variantType";
+    finds(&variant(json!({"text": "x"})), "r4/binding-required", place);
+    finds(&variant(json!({"coding": [{"code": "x"}]})), "r4/binding-required", place);
+    passes(&variant(json!({"coding": [{"system": "http://loinc.org", "code": "LA9658-1"}]})));
+    // A choice that R4 binds is held to its code as any other; one of no definite meaning is not.
+    let system = "http://hl7.org/fhir/resource-types";
+    let plan = json!({"resourceType": "PlanDefinition", "status": "draft",
+        "action": [{"title": "x", "subjectCodeableConcept": {"coding": [{"system": system}]}}]});
+    finds(&plan, "terminology/no-code", "PlanDefinition.action[0].subject.ofType(CodeableConcept)");
+    passes(&with(
+        &json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"}}),
+        "",
+        "valueCodeableConcept",
+        json!({"coding": [{"system": system}]}),
+    ));
+}

@@ -27,7 +27,7 @@ mod tables;
 
 pub use describe::in_words;
 pub use error::{RecordError, Result};
-pub use facts::{Fact, FactDifference, Line, Measured, Standing, Telling};
+pub use facts::{Fact, FactDifference, Line, Measured, Standing, Telling, joins};
 pub use golden::golden;
 pub use matching::LOOK_ALIKE as LOOK_ALIKE_POINTS;
 pub use model::*;

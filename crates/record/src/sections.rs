@@ -129,7 +129,8 @@ pub(crate) fn section_of(kind: &str, map: &Map<String, Value>, sector: Sector) -
     })
 }
 
-fn is_about_me(kind: &str, map: &Map<String, Value>) -> bool {
+/// Whether it is what a person says about herself.
+pub(crate) fn is_about_me(kind: &str, map: &Map<String, Value>) -> bool {
     let mut found = false;
     if kind == "QuestionnaireResponse" {
         walk(map, "questionnaire", &mut |v| {

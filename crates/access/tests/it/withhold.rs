@@ -178,6 +178,30 @@ fn ig_03_a_summary_has_the_active_and_the_last_three_contacts() {
     assert!(!withheld.confidential(), "held back for the role is not announced as confidential");
 }
 
+/// A medicine that one source still calls current and another stopped would be shown as taken, were the stop left out.
+#[test]
+fn ig_03_a_summary_tells_what_ended_of_what_it_shows() {
+    let medicine = |id: &str, status: &str, name: &str| json!({"resourceType": "MedicationStatement", "id": id, "status": status, "medicationCodeableConcept": {"text": name}});
+    let record = vec![
+        medicine("old", "active", "Amlodipine 5mg tablets"),
+        medicine("stop", "stopped", "Amlodipine 5 mg tablets"),
+        json!({"resourceType": "Medication", "id": "m", "code": {"text": "Amlodipine 5mg tablets"}}),
+        json!({"resourceType": "MedicationRequest", "id": "stop-2", "status": "stopped",
+            "medicationReference": {"reference": "Medication/m"}}),
+        // Of what nobody calls current the end is not told either.
+        medicine("past", "stopped", "Doxycycline 100mg capsules"),
+        json!({"resourceType": "MedicationDispense", "id": "issue", "status": "completed",
+            "medicationCodeableConcept": {"text": "Amlodipine 5mg tablets"}}),
+    ];
+    let mut decision = Ask::of("care-worker").decide();
+    let withheld = Withheld::of(&facts(&record), &mut decision).unwrap();
+    let left: Vec<String> = shown(&record, &withheld).iter().map(key).collect();
+    assert_eq!(
+        left,
+        ["MedicationStatement/old", "MedicationStatement/stop", "Medication/m", "MedicationRequest/stop-2"]
+    );
+}
+
 #[test]
 fn ig_23_flags_about_others_are_not_in_the_view_of_person_or_carer() {
     let record = [

@@ -345,11 +345,17 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) -> Result<(), Strin
     Ok(())
 }
 
-/// What differs between two packs: `+` new, `-` gone, `~` changed, by path.
+/// What differs between two packs: `+` new, `-` gone, `~` changed, by path; first `!`, what one of them no longer is as it was
+/// made, as the two are compared by their manifests.
 ///
 /// # Errors
 /// Where one is no pack.
 pub fn diff(old: &Path, new: &Path) -> Result<Vec<String>, String> {
+    let mut out = Vec::new();
+    for folder in [old, new] {
+        let faults = verify(folder, None)?.faults;
+        out.extend(faults.into_iter().map(|fault| format!("! {}: {fault}", folder.display())));
+    }
     let load = |folder: &Path| -> Result<BTreeMap<String, String>, String> {
         let path = folder.join(MANIFEST);
         let text = std::fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
@@ -368,5 +374,6 @@ pub fn diff(old: &Path, new: &Path) -> Result<Vec<String>, String> {
     }
     lines.extend(old.keys().filter(|path| !new.contains_key(*path)).map(|path| format!("- {path}")));
     lines.sort_by(|a, b| a[2..].cmp(&b[2..]));
-    Ok(lines)
+    out.extend(lines);
+    Ok(out)
 }

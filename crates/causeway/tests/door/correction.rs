@@ -154,6 +154,13 @@ fn entries(world: &World, entity: &str) -> Vec<(String, String, String)> {
 async fn a_note_is_corrected_and_its_earlier_words_stay() {
     let world = world().await;
     let worker = Visitor::sign_in(&world, "worker").await;
+    // The form has the name of who signed in, and nobody's for who did not.
+    let by = |text: &str| {
+        let (_, rest) = text.split_once("name=\"written_by\" value=\"").expect("the box");
+        rest.split('"').next().expect("its end").to_owned()
+    };
+    assert_eq!(by(&worker.get("/care-note").await.text), "The worker");
+    assert_eq!(by(&Visitor::anybody(&world).get("/care-note").await.text), "");
     let id = write(&worker, &[]).await;
     let person = recorded(&world, &id).await;
     let record = format!("/people/{person}");

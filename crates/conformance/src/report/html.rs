@@ -14,8 +14,8 @@ const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;mar
 h1{font-size:1.75rem}h2{font-size:1.25rem;margin-top:2rem;overflow-wrap:anywhere}\
 li{margin:.75rem 0}.place{color:#4c6272}code{overflow-wrap:anywhere}\
 .s{font-weight:700;padding:0 .4rem;border:2px solid}.error{color:#a01414}.warning{color:#6b4a00}.information{color:#005eb8}\
-dl{margin:.25rem 0;display:grid;grid-template-columns:max-content 1fr;gap:0 .75rem}dd{margin:0;overflow-wrap:anywhere}\
-@media(max-width:30rem){dl{display:block}dt{font-weight:700}}a{color:#005eb8}";
+dt{font-weight:700}dl{margin:.25rem 0;display:grid;grid-template-columns:max-content 1fr;gap:0 .75rem}dd{margin:0;overflow-wrap:anywhere}\
+@media(max-width:30rem){dl{display:block}}a{color:#005eb8}";
 
 /// What is gathered for the page, and the rules that a SARIF report lists.
 #[derive(Default)]
@@ -55,13 +55,13 @@ impl Pages {
     }
 
     fn finding(&mut self, definitions: &Definitions, finding: &Finding) {
-        let code = finding.severity.code();
+        let (code, word) = (finding.severity.code(), word(finding.severity));
         let place =
             finding.place.map_or(String::new(), |p| format!(" (line {}, column {})", p.line, p.column));
         let _ = write!(
             self.body,
-            "<li><span class=\"s {code}\">{code}</span> {}<br><span class=\"place\"><code>{}</code>{place}</span><dl><dt>rule</dt><dd><code>{}</code></dd>",
-            escape(&finding.text),
+            "<li><span class=\"s {code}\">{word}</span> {}<br><span class=\"place\"><code>{}</code>{place}</span><dl><dt>Rule</dt><dd><code>{}</code></dd>",
+            escape(&sentence(&finding.text)),
             escape(&finding.path),
             escape(&finding.rule)
         );
@@ -69,7 +69,7 @@ impl Pages {
             for (label, words) in details(&definitions.advice(finding)) {
                 let words = escape(&words);
                 let shown = if label == "see" { format!("<a href=\"{words}\">{words}</a>") } else { words };
-                let _ = write!(self.body, "<dt>{label}</dt><dd>{shown}</dd>");
+                let _ = write!(self.body, "<dt>{}</dt><dd>{shown}</dd>", sentence(label));
             }
         }
         self.body.push_str("</dl></li>\n");
@@ -77,14 +77,19 @@ impl Pages {
 
     pub(super) fn end(&self, out: &mut impl Write, totals: &Totals) -> io::Result<()> {
         let [errors, warnings, notes] = totals.findings;
+        let documents = counted(totals.documents, "document");
+        let verdict = match totals.refused {
+            0 => format!("{documents} checked: none breaks a rule that must be kept"),
+            1 => format!("{documents} checked: 1 breaks a rule that must be kept"),
+            n => format!("{documents} checked: {n} break a rule that must be kept"),
+        };
         writeln!(
             out,
-            "<!DOCTYPE html>\n<html lang=\"en-GB\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>Conformance check</title><style>{STYLE}</style></head><body><main>\n<h1>Conformance check</h1>\n<p>{} checked, {} with errors: {}, {}, {}.</p>",
-            counted(totals.documents, "document"),
-            totals.refused,
+            "<!DOCTYPE html>\n<html lang=\"en-GB\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>Conformance check</title><style>{STYLE}</style></head><body><main>\n<h1>Conformance check</h1>\n<p><strong>{verdict}.</strong></p>\n<p>{}, {}, {}. An error is a rule of FHIR R4 or of a profile that must be kept and is broken. A warning is allowed, but likely not meant. A note is worth knowing.</p>\n<p>Made by causeway {}.</p>",
             counted(errors, "error"),
             counted(warnings, "warning"),
             counted(notes, "note"),
+            env!("CARGO_PKG_VERSION"),
         )?;
         writeln!(out, "<h2>What was checked and what was not</h2>\n<ul>")?;
         for line in coverage(&totals.coverage) {
@@ -99,4 +104,19 @@ impl Pages {
         }
         writeln!(out, "{}</main></body></html>", self.body)
     }
+}
+
+/// What a reader calls it.
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Information => "note",
+    }
+}
+
+/// A text with a capital at its head.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -10,7 +10,7 @@ pub use outcome::{outcome, outcome_xml};
 
 use crate::Checked;
 use causeway_profile::{Advice, Coverage, Definitions, Finding, Severity};
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::io::{self, Write};
 
 /// The form of a report.
@@ -134,7 +134,10 @@ impl<'d, W: Write> Renderer<'d, W> {
         let out = &mut self.out;
         match self.format {
             Format::Text => text::document(out, self.definitions, checked, &shown),
-            Format::Jsonl => writeln!(out, "{}", line(checked, &shown)),
+            Format::Jsonl => {
+                serde_json::to_writer(&mut *out, &Line::of(checked, &shown))?;
+                out.write_all(b"\n")
+            }
             Format::Outcome => {
                 writeln!(out, "{}", outcome(self.definitions, checked, &shown))
             }
@@ -166,25 +169,43 @@ impl<'d, W: Write> Renderer<'d, W> {
 }
 
 /// The line of JSON of one document.
-pub fn line(checked: &Checked, shown: &[&Finding]) -> Value {
-    let issues: Vec<Value> = shown
-        .iter()
-        .map(|f| {
-            let mut issue =
-                json!({"severity": f.severity.code(), "location": f.path, "id": f.rule, "text": f.text});
-            if let Some(place) = f.place {
-                issue["line"] = place.line.into();
-                issue["column"] = place.column.into();
-            }
-            issue
-        })
-        .collect();
-    json!({
-        "file": checked.name,
-        "errors": checked.report.errors(),
-        "warnings": checked.report.warnings(),
-        "issues": issues,
-    })
+#[derive(Serialize)]
+struct Line<'l> {
+    file: &'l str,
+    errors: usize,
+    warnings: usize,
+    issues: Vec<Issue<'l>>,
+}
+
+#[derive(Serialize)]
+struct Issue<'l> {
+    severity: &'static str,
+    location: &'l str,
+    id: &'l str,
+    text: &'l str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+}
+
+impl<'l> Line<'l> {
+    fn of(checked: &'l Checked, shown: &[&'l Finding]) -> Self {
+        let issue = |f: &&'l Finding| Issue {
+            severity: f.severity.code(),
+            location: &f.path,
+            id: &f.rule,
+            text: &f.text,
+            line: f.place.map(|p| p.line),
+            column: f.place.map(|p| p.column),
+        };
+        Self {
+            file: &checked.name,
+            errors: checked.report.errors(),
+            warnings: checked.report.warnings(),
+            issues: shown.iter().map(issue).collect(),
+        }
+    }
 }
 
 /// What a finding says beyond its text, in the order that a reader needs it: label and words.
@@ -258,6 +279,7 @@ pub fn coverage(totals: &Coverage) -> Vec<String> {
 mod tests {
     use super::*;
     use causeway_profile::Options;
+    use serde_json::{Value, json};
 
     const BROKEN: &[u8] = b"{\n  \"resourceType\": \"Patient\",\n  \"gender\": \"M\",\n  \"sex\": \"<&>\"\n}";
 

@@ -492,7 +492,8 @@ impl Runner<'_> {
         if self.suite.must_support && (200..300).contains(&seen.status) {
             self.shown.look(&seen.json);
         }
-        let kind = seen.headers.get("content-type").cloned().unwrap_or_default();
+        let kind = seen.headers.get("content-type").filter(|kind| !kind.is_empty());
+        let kind = kind.map_or("without a content type", String::as_str);
         let answered = format!("{} {kind}, {} bytes", seen.status, seen.bytes.len());
         Ok((seen.clone(), Exchange { asked, answered, sha256: digest(&seen.bytes) }))
     }

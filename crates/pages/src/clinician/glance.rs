@@ -1,6 +1,7 @@
 //! What a reader asks first, in answers of a few lines: what does she take, what changed, who looks after her, what does
 //! she want. (What she is allergic to stands above, in the safety line.)
 
+use causeway_access::opened::Opened;
 use causeway_access::record::{Change, Fact, Standing, Summary};
 
 use super::fact::in_line;
@@ -87,8 +88,11 @@ fn line(fact: &Fact) -> String {
     text
 }
 
-/// The answers for a person.
-pub(super) fn answers(summary: &Summary, key_people: &[String]) -> Vec<Answer> {
+/// What is said where the reader's role is shown nothing of what would answer.
+const NOT_FOR_ROLE: &str = "Your role is not shown this.";
+
+/// The answers for a person, as far as the reader is shown what answers them.
+pub(super) fn answers(summary: &Summary, key_people: &[String], opened: &Opened) -> Vec<Answer> {
     let medicines = facts(summary, "medicines");
     let mut taken: Vec<(String, bool)> =
         medicines.iter().filter(|f| f.standing == Standing::Current).map(|f| (line(f), false)).collect();
@@ -160,6 +164,13 @@ pub(super) fn answers(summary: &Summary, key_people: &[String]) -> Vec<Answer> {
     // A link leads to a part that is there.
     for answer in &mut all {
         let code = answer.to.trim_start_matches('#');
+        let closed = match code {
+            "changes" => summary.parts.iter().all(|part| !opened.shows(part.code)),
+            part => !opened.shows(part),
+        };
+        if closed {
+            answer.none = NOT_FOR_ROLE;
+        }
         if code != "changes" && summary.part(code).is_none_or(|part| part.total == 0) {
             answer.to.clear();
         }

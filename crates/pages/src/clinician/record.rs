@@ -72,6 +72,8 @@ struct PartRow {
     title: &'static str,
     social_care: bool,
     total: u64,
+    /// Whether the reader's role is not shown it.
+    closed: bool,
     count: usize,
     tests: Vec<TestRow>,
     facts: Vec<FactRow>,
@@ -153,6 +155,10 @@ struct RecordPage {
     parts: Vec<PartRow>,
     /// Headings of the parts of which no source told anything.
     silent: Vec<&'static str>,
+    /// Headings of the parts that the reader's role is not shown.
+    closed: Vec<&'static str>,
+    /// Whether a decision limits what the reader sees.
+    limited: bool,
     alone: bool,
     national: Option<National>,
     journey: String,
@@ -210,7 +216,7 @@ pub(crate) async fn page(
         return Ok(Json(json!({"person": person, "record": summary})).into_response());
     }
     let correctable = correctable(&state, &reader, &summary).await?;
-    let mut page = shown(person, &summary, &query, since, now);
+    let mut page = shown(person, &summary, &query, since, now, &opened);
     page.originals = reader.session.is_none();
     match opened.decision.as_ref().map(|d| d.relationship) {
         Some(Kind::BreakGlass) => {
@@ -297,6 +303,7 @@ fn shown(
     query: &RecordQuery,
     since: Timestamp,
     now: Timestamp,
+    opened: &Opened,
 ) -> RecordPage {
     let alone = !query.section.is_empty();
     let told = &person.display;
@@ -304,6 +311,10 @@ fn shown(
     let practice = practices.into_iter().find(|p| !p.is_empty()).unwrap_or("").to_owned();
     let key_people = glance::key_people(summary, &practice);
     let silent = |p: &&Part| p.total == 0;
+    let titles = |shows: bool| {
+        let parts = summary.parts.iter().filter(silent).filter(move |p| opened.shows(p.code) == shows);
+        parts.map(|p| p.title).collect()
+    };
     let parts = summary.parts.iter().filter(|p| alone || !silent(p));
     let name = people::name_or(&told.name);
     RecordPage {
@@ -319,7 +330,7 @@ fn shown(
         deceased: words::date(&told.deceased),
         sensitive: person.members.iter().any(|m| !m.security.is_empty()),
         safety: if alone { Vec::new() } else { summary.safety.iter().map(safety).collect() },
-        glance: if alone { Vec::new() } else { glance::answers(summary, &key_people) },
+        glance: if alone { Vec::new() } else { glance::answers(summary, &key_people, opened) },
         gaps: summary.gaps.iter().map(|g| g.text.clone()).collect(),
         differences: person
             .differences
@@ -330,8 +341,10 @@ fn shown(
         since: words::date(&causeway_core::london().to_datetime(since).date().to_string()),
         changes: summary.changes.iter().take(CHANGES_SHOWN).map(change).collect(),
         changes_more: summary.changes.len().saturating_sub(CHANGES_SHOWN),
-        parts: parts.map(|p| part(p, &summary.tests, alone, &person.id)).collect(),
-        silent: summary.parts.iter().filter(silent).map(|p| p.title).collect(),
+        parts: parts.map(|p| part(p, &summary.tests, alone, &person.id, !opened.shows(p.code))).collect(),
+        silent: titles(true),
+        closed: titles(false),
+        limited: opened.decision.is_some(),
         alone,
         national: if alone { None } else { national::of(summary) },
         journey: chart::journey(
@@ -408,7 +421,7 @@ fn change(change: &Change) -> ChangeRow {
     }
 }
 
-fn part(part: &Part, tests: &[Test], alone: bool, person: &str) -> PartRow {
+fn part(part: &Part, tests: &[Test], alone: bool, person: &str, closed: bool) -> PartRow {
     let shown = match (alone, part.code) {
         (true, _) => FACTS_ALONE,
         (_, "medicines" | "problems") => FACTS_SHOWN_FIRST,
@@ -433,6 +446,7 @@ fn part(part: &Part, tests: &[Test], alone: bool, person: &str) -> PartRow {
         title: part.title,
         social_care: part.social_care,
         total: part.total,
+        closed,
         count: part.facts.len(),
         tests: tests.iter().take(tests_shown).map(test).collect(),
         facts: standing.into_iter().take(shown).map(FactRow::from).collect(),

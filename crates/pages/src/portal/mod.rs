@@ -51,7 +51,7 @@ pub fn home_of(session: &Session) -> &'static str {
     match session.who.role.as_str() {
         "person" | "carer" => "/me",
         "R0001" | "R5105" => "/privacy",
-        "R1860" => "/access",
+        "R1860" => "/research",
         _ => "/people/",
     }
 }

@@ -75,11 +75,12 @@ pub(crate) fn is_function(key: &str, on: &str) -> bool {
 
 /// True where a primitive element has a value or extensions, or a complex one is there.
 fn has(object: &Object, key: &str) -> bool {
-    object.contains_key(key) || (object.keys().any(|k| k.strip_prefix('_') == Some(key)))
+    object.keys().any(|k| k.strip_prefix('_').unwrap_or(k) == key)
 }
 
+/// The text of a member. Most objects of FHIR have few members: to look at each is cheaper than to hash the name.
 fn text<'o>(object: &'o Object, key: &str) -> Option<&'o str> {
-    object.get(key).and_then(Value::as_str)
+    object.iter().find(|(name, _)| *name == key).and_then(|(_, value)| value.as_str())
 }
 
 /// The items of a repeating element.

@@ -79,9 +79,14 @@ impl<'a> Walker<'a> {
                     .flatten()
                     .filter_map(Value::as_str)
                     .collect();
-                // An expression of several types names each of them: only that of one type is held to it.
+                // An expression of several types names each of them: only that of one type is held to it. One that begins
+                // with a small letter names an element of the type.
+                let of = |base: &str| {
+                    source.starts_with(&format!("{base}."))
+                        || source.starts_with(|c: char| c.is_ascii_lowercase())
+                };
                 match bases.as_slice() {
-                    [base] if source.starts_with(&format!("{base}.")) && !source.contains('|') => expression
+                    [base] if of(base) && !source.contains('|') => expression
                         .check(base)
                         .is_err()
                         .then_some("the expression can't be meant for the type in base"),

@@ -53,7 +53,7 @@ impl<'a> Walker<'a> {
     }
 
     /// True for the name of a profiled data type (`SimpleQuantity` is a Quantity), either way round.
-    fn is_built_on(&self, name: &str, other: &str) -> bool {
+    pub(crate) fn is_built_on(&self, name: &str, other: &str) -> bool {
         let base = self.defs.base;
         derives(base, name, other) || derives(base, other, name)
     }

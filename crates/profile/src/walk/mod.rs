@@ -299,6 +299,17 @@ impl<'a> Walker<'a> {
             }
             return None;
         }
+        if let Some(base) = url.strip_prefix(crate::urls::FHIR_STRUCTURE)
+            && self.defs.base.by_name.contains_key(base)
+            && self.defs.profile(url).is_none()
+        {
+            // Every resource is what its type is built on; a type of the specification is no other one.
+            if !self.is_built_on(name, base) {
+                let text = format!("the resource claims to be of another type: {base}");
+                self.tell(Severity::Error, "profile/type", text, About::Nothing);
+            }
+            return None;
+        }
         let Some(profile) = self.defs.profile(url) else {
             self.skip(Unchecked::Profile, claimed);
             let severity =

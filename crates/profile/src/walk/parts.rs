@@ -5,6 +5,7 @@ use crate::Options;
 use crate::base::Fnv;
 use crate::definitions::Definitions;
 use crate::report::{Report, Unchecked};
+use crate::tree::Tree;
 use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -137,21 +138,23 @@ impl Definitions {
         walker.finish()
     }
 
-    /// Checks one entry of a Bundle. `line` is where its text begins.
+    /// Checks one entry of a Bundle; `None` where its text is no JSON. `line` is where it begins.
     pub fn check_entry(
         &self,
         text: &[u8],
-        entry: &Value,
         number: usize,
         line: usize,
         options: &Options,
         digest: &BundleDigest,
-    ) -> Report {
+    ) -> Option<Report> {
+        let tree = Tree::read(text).ok()?;
         let mut walker = Walker::new(self, options);
-        walker.part(entry, number, digest);
+        walker.part(&tree.value, number, digest);
         let mut report = walker.finish();
-        crate::duplicates::report(text, &mut report);
+        if tree.repeats {
+            crate::duplicates::report(text, &mut report);
+        }
         crate::places::locate_part(text, &mut report, line);
-        report
+        Some(report)
     }
 }

@@ -62,6 +62,9 @@ impl<'a> Walker<'a> {
         if let Some(id) = text.strip_prefix('#') {
             return Target::Contained(id);
         }
+        if text.contains(char::is_whitespace) {
+            return Target::Malformed;
+        }
         if text.starts_with("urn:") {
             return Target::Urn;
         }

@@ -24,7 +24,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use self::related::Line;
-pub use self::telling::{Measured, Telling};
+pub use self::telling::{Measured, Telling, joins};
 use crate::limits;
 use crate::model::Source;
 
@@ -136,6 +136,11 @@ fn rule_of(kind: &str) -> Option<&'static Rule> {
     })
 }
 
+/// Keys of which two tellings of one thing share at least one.
+fn keys_of(telling: &Telling) -> Vec<String> {
+    rule_of(&telling.key.kind).map(|rule| (rule.keys)(telling)).unwrap_or_default()
+}
+
 /// Notes what of a resource is compared.
 pub(crate) fn aspects(kind: &str, map: &Map<String, Value>, telling: &mut Telling) {
     match kind {
@@ -147,6 +152,10 @@ pub(crate) fn aspects(kind: &str, map: &Map<String, Value>, telling: &mut Tellin
         "Observation" | "DiagnosticReport" => result::aspects(telling),
         "Immunization" => immunisation::aspects(map, telling),
         "RelatedPerson" => contact::aspects(map, telling),
+        "QuestionnaireResponse" => {
+            service::aspects(map, telling);
+            statement::aspects(map, telling);
+        }
         _ => service::aspects(map, telling),
     }
 }
@@ -179,7 +188,7 @@ pub(crate) fn join(mut tellings: Vec<Telling>, today: &str) -> Vec<Fact> {
     let mut by_key: HashMap<String, Vec<usize>> = HashMap::new();
     for telling in tellings {
         let rule = rule_of(&telling.key.kind);
-        let keys = rule.map(|rule| (rule.keys)(&telling)).unwrap_or_default();
+        let keys = keys_of(&telling);
         let fits = |at: &usize| {
             facts.get(*at).is_some_and(|(of, members)| {
                 let same_kind = matches!((of, rule), (Some(a), Some(b)) if a.kind == b.kind);

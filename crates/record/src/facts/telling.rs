@@ -1,13 +1,15 @@
 //! What one source tells of one thing, in words, with what is compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use causeway_core::Sector;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::related::{Line, Related, contained, reference_in_words};
 use super::{keys, lines};
-use crate::model::{Key, Source, Version};
+use crate::model::{Key, Source, Version, VersionState};
 use crate::paths::{first_text, walk};
 use crate::{dates, demographics, describe, policy};
 
@@ -90,6 +92,31 @@ const WHO: &[&str] = &[
     "owner",
     "informant",
 ];
+
+/// Keys by which what sources tell of one thing is joined: two resources without a common one are never one fact. `related`
+/// are Medications that it may refer to, by reference (`Medication/id`).
+pub fn joins(resource: &Value, related: &HashMap<String, Map<String, Value>>) -> Vec<String> {
+    let text = |name: &str| resource[name].as_str().unwrap_or_default();
+    let version = Version {
+        key: Key::new(text("resourceType"), text("id")),
+        version: 1,
+        state: VersionState::Told,
+        at: Timestamp::UNIX_EPOCH,
+        resource: resource.clone(),
+        // By whom it is told makes no difference to what it is about.
+        source: Source {
+            organisation_code: String::new(),
+            organisation_system: String::new(),
+            organisation: String::new(),
+            system: String::new(),
+            sector: Sector::Health,
+            telling: causeway_core::Telling::Event,
+            received: Timestamp::UNIX_EPOCH,
+            message: String::new(),
+        },
+    };
+    telling(&version, "", related).map(|told| super::keys_of(&told)).unwrap_or_default()
+}
 
 /// A telling from a resource as it stands. `elsewhere` is its time where it has none of its own.
 pub(crate) fn telling(version: &Version, elsewhere: &str, related: &Related) -> Option<Telling> {

@@ -103,15 +103,16 @@ fn a_laboratory_s_result_has_its_time_from_the_specimen_or_the_report() {
 }
 
 #[test]
-fn her_own_words_of_one_day_are_read_once_and_other_words_stay_apart() {
+fn her_own_words_are_read_once_and_other_words_stay_apart() {
     let s = scratch();
     let p = patient("h1", &number(1), "Ashdown", "1941-02-03");
-    let about = |id: &str, day: &str, said: &str| {
+    let answers = |id: &str, day: &str, said: &str, of: &str| {
         json!({"resourceType": "QuestionnaireResponse", "id": id, "status": "completed",
-            "questionnaire": "https://fhir.causeway.example/Questionnaire/about-me",
+            "questionnaire": format!("https://fhir.causeway.example/Questionnaire/{of}"),
             "subject": {"reference": "urn:uuid:h1"}, "authored": format!("{day}T11:00:00+01:00"),
             "item": [{"linkId": "1", "text": "What matters", "answer": [{"valueString": said}]}]})
     };
+    let about = |id: &str, day: &str, said: &str| answers(id, day, said, "about-me");
     let consent = |id: &str, status: &str| {
         json!({"resourceType": "Consent", "id": id, "status": status, "patient": {"reference": "urn:uuid:h1"},
             "scope": {"text": "Sharing"}, "category": [{"text": "Sharing with care teams"}], "dateTime": "2026-06-01"})
@@ -122,6 +123,9 @@ fn her_own_words_of_one_day_are_read_once_and_other_words_stay_apart() {
         about("a2", "2026-06-01", "My garden"),
         about("a3", "2026-06-01", "My dog"),
         about("a4", "2026-07-01", "My garden"),
+        // An assessment made again is another one.
+        answers("b1", "2026-06-01", "My garden", "falls"),
+        answers("b2", "2026-07-01", "My garden", "falls"),
         consent("c1", "active"),
         consent("c2", "active"),
         consent("c3", "inactive"),
@@ -139,5 +143,8 @@ fn her_own_words_of_one_day_are_read_once_and_other_words_stay_apart() {
         })
         .collect();
     all.sort();
-    assert_eq!(all, [vec!["a1", "a2"], vec!["a3"], vec!["a4"], vec!["c1", "c2"], vec!["c3"]]);
+    assert_eq!(
+        all,
+        [vec!["a1", "a2", "a4"], vec!["a3"], vec!["b1"], vec!["b2"], vec!["c1", "c2"], vec!["c3"]]
+    );
 }

@@ -231,6 +231,16 @@ async fn ig_04_and_ig_12_who_may_open_and_what_is_announced() {
     let patients = as_json(&place.server, &technician, "/fhir/Patient?identifier=9990000018").await.json();
     assert_eq!(patients["total"], 1);
     assert_eq!(as_json(&place.server, &technician, &search).await.json()["total"], 0);
+    // What the role is not shown is not called untold: of allergies that would be dangerous.
+    let page = as_page(&place.server, &technician, &record).await.text();
+    for words in
+        ["Not shown to your role", "Your role is not shown allergies", "Your role is not shown this."]
+    {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(!page.contains("No source has told") && !page.contains("No connected source"), "{page}");
+    let page = as_page(&place.server, &gp, &record).await.text();
+    assert!(!page.contains("Not shown to your role") && page.contains("that you may see"), "{page}");
     // The outsider's search finds nobody; opening is refused with the step's reason.
     let outsider = look_as(&place.server, "outsider").await;
     let patients = as_json(&place.server, &outsider, "/fhir/Patient?identifier=9990000018").await.json();
