@@ -1,7 +1,7 @@
 //! Which events a message brings about. Asked after the message is in the record, so that it is the same however often: a
 //! killed process asks again and finds the same.
 
-use causeway_exchange::{NewWork, WorkKind};
+use causeway_exchange::{EngineError, NewWork, WorkKind};
 use causeway_record::{RecordError, VersionState};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ pub(crate) fn work(
     if encounters.is_empty() {
         return Ok(Vec::new());
     }
-    let Ok(subscriptions) = super::all(state) else { return Err(RecordError::Damaged) };
+    let subscriptions = super::all(state).map_err(|error| unread(&error))?;
     let now = state.clock.now();
     let wanted: Vec<(Subscription, Asked)> = subscriptions
         .into_iter()
@@ -55,6 +55,11 @@ pub(crate) fn work(
         }
     }
     Ok(out)
+}
+
+/// What it means that the subscriptions could not be read: an engine that is away is there again later, and parks nobody's work.
+fn unread(error: &EngineError) -> RecordError {
+    if error.is_transient() { RecordError::Database(0) } else { RecordError::Damaged }
 }
 
 /// Events of one Encounter that this message told.
@@ -95,4 +100,23 @@ fn item(subscription: &Subscription, event: &Event) -> NewWork {
     work.order_key = Some(destination);
     work.detail = json!(event).to_string();
     work
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_is_away_is_asked_again() {
+        let cases = [
+            (EngineError::Storage("connection to PostgreSQL was lost".to_owned()), true),
+            (EngineError::Stopped("writer has ended".to_owned()), true),
+            (EngineError::SpaceLow { free: 0, reserve: 1 }, true),
+            (EngineError::Corrupt("row"), false),
+            (EngineError::Invalid("document"), false),
+        ];
+        for (error, again) in cases {
+            assert_eq!(matches!(unread(&error), RecordError::Database(_)), again, "{error}");
+        }
+    }
 }
