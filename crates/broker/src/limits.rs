@@ -40,6 +40,8 @@ pub const CLAIM_MESSAGES: usize = 64;
 pub const CLAIM_RECORD: usize = 512;
 /// Messages that go into the record in one transaction: pages that several of them change are written once.
 pub const RECORD_WINDOW_MESSAGES: usize = 256;
+/// Messages that a record which follows another one asks the exchange for at a time: each question waits for the server.
+pub const READ_MESSAGES: usize = 128;
 /// Seconds that a worker holds a message before another may take it.
 pub const LEASE_SECONDS: i64 = 600;
 /// Milliseconds after which a worker looks for work without having been woken.

@@ -27,6 +27,7 @@ pub mod keep;
 pub mod load;
 pub mod migrate;
 pub mod notes;
+mod opening;
 pub mod policy;
 pub mod process;
 pub mod rebuild;
@@ -37,6 +38,7 @@ pub mod serve;
 pub mod serving;
 pub mod translate;
 pub mod translator;
+mod waiting;
 mod wire;
 
 pub use adapters::ADAPTERS;

@@ -1,22 +1,32 @@
 //! `causeway rebuild-record`: the record made anew from the messages that the exchange keeps.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use causeway_broker::evidence;
-use causeway_exchange::{NewAudit, Recorded};
+use causeway_broker::pipeline::{self, RECORD_PIECES};
+use causeway_exchange::limits::MAX_SEARCH_PAGE;
+use causeway_exchange::{
+    EngineError, MessageId, NewAudit, NewWork, Recorded, WorkKind, WorkQuery, WorkState,
+};
 use causeway_service::config::Config;
-use causeway_service::state::Adapters;
+use causeway_service::state::{Adapters, Shared};
 use clap::Args;
+use tokio_util::sync::CancellationToken;
 
-use crate::catch_up::{Until, settle, take_in};
+use crate::catch_up::settle;
 use crate::keep::exchange::{Exchange, configured};
 use crate::keep::{RECORD, files_of, remove, said};
+use crate::opening::{Opened, open_both};
 use crate::process::{EXIT_REFUSED, print};
-use crate::serve;
 
 /// Who orders the work, on each message's timeline.
 const ACTOR: &str = "operator";
+/// Why, there.
+const REASON: &str = "the record is made anew";
+/// Pause between two looks at what is left.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Arguments of `rebuild-record`.
 #[derive(Args, Debug)]
@@ -108,7 +118,7 @@ pub(crate) fn make(
     }
     let runtime = runtime()?;
     let (done, parked, (decided, undecided)) = runtime.block_on(async {
-        let serve::Opened { state, record, .. } = serve::open_both(config, adapters)?;
+        let Opened { state, record, .. } = open_both(config, adapters)?;
         let wanted: Vec<&Recorded> = match old {
             Old::GoOn => Vec::new(),
             Old::Keep | Old::Delete => recorded.iter().collect(),
@@ -121,9 +131,7 @@ pub(crate) fn make(
             detail: format!("{} messages", wanted.len()),
         };
         state.engine.audit(vec![entry], state.clock.now()).map_err(|e| said(data, &e))?;
-        let parked = take_in(&state, &wanted, Until::AllIsDone, ACTOR, "the record is made anew")
-            .await
-            .map_err(|e| said(data, &e))?;
+        let parked = order(&state, &wanted).await.map_err(|e| said(data, &e))?;
         let settled = settle(&state, &record)?;
         Ok::<_, String>((wanted.len(), parked, settled))
     })?;
@@ -145,8 +153,60 @@ pub(crate) fn make(
     Ok(if parked == 0 { 0 } else { EXIT_REFUSED })
 }
 
+/// Orders messages to be taken into the record again, in order, and waits until all that is to be done on the record is done: an
+/// exchange that is started after this was killed goes on with the orders. How much could not be done and is parked.
+async fn order(state: &Shared, wanted: &[&Recorded]) -> Result<usize, EngineError> {
+    let one = |message: &&Recorded| {
+        let destination = if message.in_pieces { RECORD_PIECES } else { pipeline::RECORD };
+        Ok((MessageId::new(&message.id)?, vec![NewWork::new(WorkKind::Record, destination)]))
+    };
+    let orders = wanted.iter().map(one).collect::<Result<_, EngineError>>()?;
+    state.engine.replay_all(orders, ACTOR, REASON, state.clock.now())?;
+    let stop = CancellationToken::new();
+    let workers = pipeline::start_record(state, &stop);
+    let parked = loop {
+        state.signals.all();
+        tokio::time::sleep(LOOK).await;
+        let (left, parked) = left(state)?;
+        if left == 0 {
+            break parked;
+        }
+    };
+    stop.cancel();
+    state.signals.all();
+    let joined = tokio::task::spawn_blocking(move || workers.join()).await;
+    joined.map_err(|e| EngineError::Storage(e.to_string()))?;
+    Ok(parked)
+}
+
+/// How much work on the record is to be done yet, and how much of it is parked.
+fn left(state: &Shared) -> Result<(usize, usize), EngineError> {
+    let (mut left, mut parked) = (0, 0);
+    let mut query =
+        WorkQuery { kind: Some(WorkKind::Record), limit: MAX_SEARCH_PAGE, ..WorkQuery::default() };
+    loop {
+        let page = state.engine.work(&query)?;
+        for item in &page {
+            *(if item.state == WorkState::Parked { &mut parked } else { &mut left }) += 1;
+        }
+        if page.len() < MAX_SEARCH_PAGE {
+            return Ok((left, parked));
+        }
+        query.after = page.last().map(|item| item.id);
+    }
+}
+
+/// Deletes a record that tells what must not stay, for a new one to be made of what the exchange keeps.
+///
+/// # Errors
+/// A file can't be deleted.
+pub(crate) fn delete(data: &Path) -> Result<(), String> {
+    files_of(&data.join(RECORD)).iter().try_for_each(|file| remove(file))?;
+    evidence::forget_record(data).map_err(|e| said(data, &e))
+}
+
 /// Keeps the old record beside the new one, or deletes it, and lists what people decided in it.
-fn set_aside(data: &std::path::Path, old: Old) -> Result<(), String> {
+fn set_aside(data: &Path, old: Old) -> Result<(), String> {
     let path = data.join(RECORD);
     if path.exists() {
         decisions(&path);
@@ -163,7 +223,7 @@ fn set_aside(data: &std::path::Path, old: Old) -> Result<(), String> {
     Ok(())
 }
 
-fn decisions(path: &std::path::Path) {
+fn decisions(path: &Path) {
     let list = causeway_record::decisions_of_people(path).unwrap_or_else(|error| {
         print(&format!("What people decided in the old record can't be read ({error}): they decide again what they remember.\n"));
         Vec::new()

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::keep::exchange::{Exchange, configured};
 use crate::keep::{RECORD, said};
 use crate::process::print;
-use crate::{rebuild, serve};
+use crate::{opening, rebuild};
 
 /// Who does it, in the audit trail.
 const ACTOR: &str = "operator";
@@ -72,8 +72,8 @@ pub struct RetentionArgs {
 #[command(
     after_help = "For what was sent by mistake. The message, its copies in mailboxes and its replies lose content, translation, \
 numbers and names; a tombstone stays, with the reason on its timeline and in the audit trail. What receivers have fetched is \
-with them. With messages in PostgreSQL the old rows leave the server's files when it vacuums, and every other broker makes its \
-record anew (rebuild-record) before it serves again. The record is then made anew without it, as rebuild-record does; the old file is deleted, not kept. The exchange must \
+with them. With messages in PostgreSQL the old rows leave the server's files when it vacuums, and every other broker \
+makes its record anew before it answers; stop those that wait as well. The record is then made anew without it, as rebuild-record does; the old file is deleted, not kept. The exchange must \
 not be running.\n\nExit: 0 erased, 1 erased but the record is not whole, 2 not erased."
 )]
 pub struct EraseArgs {
@@ -142,7 +142,7 @@ pub fn run(
     }
     drop(engine);
     let ended = runtime()?.block_on(async {
-        let state = serve::open(config, adapters)?;
+        let state = opening::open(config, adapters)?;
         state.blocking(move |state| retain::end(state, &policy, now)).await.map_err(|e| e.text)
     })?;
     print(&format!(

@@ -8,17 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use causeway_exchange::Engine;
-use causeway_postgres::Postgres;
-use causeway_record::Record;
 use causeway_service::app::Service;
-use causeway_service::config::{self, Config};
+use causeway_service::config::Config;
 use causeway_service::pages::pack::Packs;
-use causeway_service::state::{Adapters, AppState, Shared};
+use causeway_service::state::{Adapters, Shared};
 use causeway_service::{bulk, delivery, mesh, mllp, nrl, scaip, tls};
 use causeway_store::{Options, Store};
 use tokio::net::TcpListener;
 
-use crate::{catch_up, conform, keep};
+use crate::opening::{Opened, folder, open_both};
+use crate::{conform, keep, waiting};
 
 /// A service ready to serve, with the address it listens on.
 pub struct Ready {
@@ -53,7 +52,8 @@ impl std::fmt::Debug for Ready {
     }
 }
 
-/// Opens the data directory, binds the address and puts the service together.
+/// Opens the data directory, binds the address and puts the service together. On PostgreSQL it waits its turn before: see
+/// [`crate::waiting`].
 ///
 /// # Errors
 /// A sentence that says what could not be done.
@@ -71,14 +71,26 @@ pub async fn prepare_checked(
     check: &dyn Fn(&[String]) -> Result<(), String>,
 ) -> Result<Ready, String> {
     let data = config.data_directory.clone();
-    let Opened { state, record, superseded, engine } = open_both(config.clone(), adapters)?;
-    if config.postgres.is_some() {
-        // Nobody is answered before the record has what another broker took in.
-        catch_up::catch_up(&state, &record).await?;
-    }
+    let bind = || async {
+        let bound = TcpListener::bind(&config.listen).await;
+        bound.map_err(|e| format!("{}: {e}", config.listen))
+    };
+    let (opened, listener) = match &config.postgres {
+        None => (open_both(config.clone(), adapters)?, None),
+        Some(settings) => {
+            folder(&data)?;
+            let socket = bind().await?.into_std().map_err(|e| format!("{}: {e}", config.listen))?;
+            let opened = waiting::opened(&config, settings, adapters, check, &socket).await?;
+            (opened, Some(TcpListener::from_std(socket).map_err(|e| format!("{}: {e}", config.listen))?))
+        }
+    };
+    let Opened { state, superseded, engine, .. } = opened;
     let kept = state.engine.configs(delivery::config::DOCUMENT).map_err(|e| said(&data, &e))?;
     check(&kept.into_iter().map(|(name, ..)| name).collect::<Vec<_>>())?;
-    let listener = TcpListener::bind(&config.listen).await.map_err(|e| format!("{}: {e}", config.listen))?;
+    let listener = match listener {
+        Some(listener) => listener,
+        None => bind().await?,
+    };
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let durability = state.engine.durability();
     tracing::info!(
@@ -121,67 +133,6 @@ pub fn lock(data: &Path) -> Result<(), String> {
     let exchange = data.join(keep::EXCHANGE);
     drop(Store::open(Options::new(exchange)).map_err(|e| said(data, &e))?);
     Ok(())
-}
-
-/// Opens the data directory.
-///
-/// # Errors
-/// A sentence that says what could not be done.
-pub fn open(config: Config, adapters: Adapters) -> Result<Shared, String> {
-    open_both(config, adapters).map(|opened| opened.state)
-}
-
-/// What was opened.
-pub(crate) struct Opened {
-    /// The state of the service.
-    pub(crate) state: Shared,
-    /// Its record.
-    pub(crate) record: Arc<Record>,
-    /// The engine of the exchange.
-    pub(crate) engine: Arc<dyn Engine>,
-    /// On PostgreSQL: whether another broker has taken the database over.
-    superseded: Option<Arc<AtomicBool>>,
-}
-
-/// The same, with the record and the engine.
-pub(crate) fn open_both(config: Config, adapters: Adapters) -> Result<Opened, String> {
-    let data = config.data_directory.clone();
-    std::fs::create_dir_all(&data).map_err(|e| said(&data, &e))?;
-    keep::seal_key(&data).map_err(|e| said(&data, &e))?;
-    let store = match &config.postgres {
-        None => {
-            let options = Options::new(data.join(keep::EXCHANGE));
-            Some(Arc::new(Store::open(options).map_err(|e| said(&data, &e))?))
-        }
-        Some(_) => None,
-    };
-    let exchange = match &config.postgres {
-        None => keep::exchange::Exchange::Embedded(data.join(keep::EXCHANGE)),
-        Some(_) => keep::exchange::Exchange::of(&data, &config)?,
-    };
-    let mut superseded = None;
-    let engine: Arc<dyn Engine> = match (&store, &config.postgres) {
-        (Some(store), _) => store.clone(),
-        (None, Some(settings)) => {
-            let engine = on_postgres(settings)?;
-            superseded = Some(engine.superseded());
-            Arc::new(engine)
-        }
-        (None, None) => return Err(said(&data, &"no engine")),
-    };
-    let record = Arc::new(Record::open(data.join(keep::RECORD)).map_err(|e| said(&data, &e))?);
-    let state =
-        AppState::new(config, engine.clone(), record.clone(), adapters).map_err(|e| said(&data, &e))?;
-    state.evidence.found(keep::verify::at_open(store.as_deref(), &record));
-    state.evidence.examine_with(keep::verify::examiner(&data, exchange, store, record.clone()));
-    Ok(Opened { state, record, superseded, engine })
-}
-
-/// The engine on PostgreSQL. The record lies in this broker's data directory, so one broker at a time has the database:
-/// another one ends with that sentence, for its supervisor to start it again.
-fn on_postgres(settings: &config::Postgres) -> Result<Postgres, String> {
-    let options = causeway_postgres::Options { alone: true, ..keep::exchange::postgres_options(settings)? };
-    Postgres::open(options).map_err(|e| format!("PostgreSQL ({}): {e}", settings.connection_file.display()))
 }
 
 fn said(data: &Path, error: &dyn std::fmt::Display) -> String {

@@ -177,7 +177,13 @@ pub fn run(args: &ServeArgs, adapters: Adapters) -> Result<u8, String> {
             wrong if wrong.is_empty() => Ok(()),
             wrong => Err(format!("the configuration can't be served:\n{}", given.words(&wrong))),
         };
-        let ready = serve::prepare_checked(given.config.clone(), all, &findings).await?;
+        let mut end = Box::pin(serve::asked_to_end());
+        let ready = tokio::select! {
+            biased;
+            // A broker may wait its turn for months.
+            () = &mut end => return Ok(()),
+            ready = serve::prepare_checked(given.config.clone(), all, &findings) => ready?,
+        };
         let ready = ready.packing(crate::evidence::archive);
         ready.state.isolate_with(suspects);
         print(&format!("listening on http://{}\n", ready.address));
@@ -194,7 +200,7 @@ pub fn run(args: &ServeArgs, adapters: Adapters) -> Result<u8, String> {
             ),
             None => {}
         }
-        ready.run(serve::asked_to_end()).await.map_err(|e| e.to_string())
+        ready.run(end).await.map_err(|e| e.to_string())
     })?;
     print("stopped\n");
     Ok(0)

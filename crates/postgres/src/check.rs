@@ -286,7 +286,7 @@ fn queue(conn: &mut Conn, kind: WorkKind) -> Result<QueueGauge> {
 }
 
 /// What the server does to keep data, asked and measured at open.
-pub(crate) fn durability(conn: &mut Conn) -> Result<Durability> {
+pub(crate) fn durability(conn: &mut Conn, probes: usize) -> Result<Durability> {
     const SQL: &str = "SELECT current_setting('server_version'), current_setting('fsync'),
       current_setting('full_page_writes'), current_setting('synchronous_commit'),
       current_setting('synchronous_standby_names')";
@@ -297,8 +297,8 @@ pub(crate) fn durability(conn: &mut Conn) -> Result<Durability> {
     else {
         return Err(EngineError::Corrupt("settings"));
     };
-    let mut times = Vec::with_capacity(limits::PROBES);
-    for _ in 0..limits::PROBES {
+    let mut times = Vec::with_capacity(probes);
+    for _ in 0..probes {
         let begun = Instant::now();
         conn.transaction(|conn| conn.run("UPDATE meta SET high_water=high_water", p![]).map(drop))?;
         times.push(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX));

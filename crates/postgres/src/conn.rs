@@ -23,7 +23,13 @@ macro_rules! p {
 pub(crate) use p;
 
 /// Held by a writer that is to be alone. Any number that nothing else in the database uses.
-const WRITER_LOCK: i64 = 0x6361_7573_7772;
+pub(crate) const WRITER_LOCK: i64 = 0x6361_7573_7772;
+
+/// Whether some session of this database holds that lock: `pg_locks` has the number's halves apart.
+pub(crate) const HELD: &str =
+    "EXISTS(SELECT 1 FROM pg_locks WHERE locktype='advisory' AND granted AND objsubid=1
+  AND ((classid::bigint << 32) | objid::bigint) = $1
+  AND database=(SELECT oid FROM pg_database WHERE datname=current_database()))";
 
 /// What a writer is told that is to be alone and is not.
 pub(crate) fn taken() -> EngineError {
@@ -48,6 +54,8 @@ fn missed() -> String {
 pub(crate) struct Reach {
     pub(crate) config: Config,
     pub(crate) tls: Tls,
+    /// Whether the server is to refuse whatever writes.
+    pub(crate) reads_only: bool,
 }
 
 /// Runs what waits for the server where it may wait: the client can't be used on a thread of an asynchronous runtime, and
@@ -100,6 +108,9 @@ impl Conn {
             )
             .and_then(|()| client.batch_execute(&missed()))
             .map_err(|e| db(&e))?;
+        if reach.reads_only {
+            client.batch_execute("SET default_transaction_read_only = on").map_err(|e| db(&e))?;
+        }
         Ok(Self { client: Some(client), prepared: HashMap::new(), warned, changes: 0 })
     }
 

@@ -7,6 +7,7 @@ mod content;
 mod engine;
 mod erase;
 mod fault;
+mod follow;
 pub mod limits;
 mod queue;
 mod read;
@@ -20,6 +21,7 @@ mod tls;
 mod upload;
 mod writer;
 
+pub use crate::follow::{Place, Told, is_taken};
 pub use crate::reader::{Copied, Reader};
 pub use crate::take_over::{Taken, take_over};
 
@@ -86,7 +88,7 @@ impl Options {
         config.keepalives_retries(limits::SILENCE_RETRIES);
         config.tcp_user_timeout(limits::UNANSWERED);
         config.application_name("causeway");
-        Ok(Reach { config, tls: Tls::new(self.authorities.as_deref())? })
+        Ok(Reach { config, tls: Tls::new(self.authorities.as_deref())?, reads_only: false })
     }
 }
 
@@ -137,7 +139,7 @@ impl Postgres {
         }
         let abandoned = content::abandoned(&mut conn)?;
         conn.transaction(|conn| content::forget(conn, &abandoned))?;
-        let durability = check::durability(&mut conn)?;
+        let durability = check::durability(&mut conn, limits::PROBES)?;
         let shared = Arc::new(Shared::new(options, reach, reign)?);
         let writer = Writer::start(conn, Arc::clone(&shared), token)?;
         Ok(Self { writer, shared, durability })

@@ -46,3 +46,5 @@ pub const CHECK_ROWS: i64 = 500;
 pub const TAKEN_ROWS: usize = 2_000;
 /// See [`TAKEN_ROWS`]: what is in memory at a time.
 pub const TAKEN_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of translations that are read at a time for a record that follows: what is in memory of them, one larger message apart.
+pub const TOLD_BYTES: u64 = 8 * 1024 * 1024;

@@ -253,7 +253,7 @@ impl Shared {
     }
 
     /// Verified bytes of a part that is small by nature (outputs, ledger).
-    fn whole(&self, part: &Part) -> Result<Vec<u8>> {
+    pub(crate) fn whole(&self, part: &Part) -> Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(usize::try_from(part.size).unwrap_or(0));
         for number in 0.. {
             let Some(more) = self.stretch(part, number)? else { break };
@@ -452,20 +452,36 @@ impl Read for Verified {
     }
 }
 
+/// The columns that [`told`] reads, of `message m`.
+const RECORDED: &str = "m.id, EXISTS(SELECT 1 FROM part p WHERE p.owner=m.seq AND p.role='outputs'),
+  EXISTS(SELECT 1 FROM work w WHERE w.owner=m.seq AND w.kind='record'), m.content_deleted_at IS NULL,
+  coalesce(m.failure_code='erased' AND m.content_deleted_at IS NOT NULL, FALSE)";
+
+fn told(r: &postgres::Row) -> Result<Recorded> {
+    Ok(Recorded {
+        id: get(r, 0)?,
+        in_pieces: get(r, 1)?,
+        pending: get(r, 2)?,
+        present: get(r, 3)?,
+        erased: get(r, 4)?,
+    })
+}
+
 /// Messages that were taken into the record, in the order in which they were first taken in.
 pub(crate) fn recorded(conn: &mut Conn) -> Result<Vec<Recorded>> {
-    let sql = "SELECT m.id, EXISTS(SELECT 1 FROM part p WHERE p.owner=m.seq AND p.role='outputs'),
-          EXISTS(SELECT 1 FROM work w WHERE w.owner=m.seq AND w.kind='record'), m.content_deleted_at IS NULL,
-          coalesce(m.failure_code='erased' AND m.content_deleted_at IS NOT NULL, FALSE)
-        FROM (SELECT owner, min(seq) AS first FROM event WHERE kind='recorded' GROUP BY owner) e
-        JOIN message m ON m.seq=e.owner ORDER BY e.first";
-    conn.all(sql, p![], |r| {
-        Ok(Recorded {
-            id: get(r, 0)?,
-            in_pieces: get(r, 1)?,
-            pending: get(r, 2)?,
-            present: get(r, 3)?,
-            erased: get(r, 4)?,
-        })
-    })
+    let sql = format!(
+        "SELECT {RECORDED} FROM (SELECT owner, min(seq) AS first FROM event WHERE kind='recorded' GROUP BY owner) e
+         JOIN message m ON m.seq=e.owner ORDER BY e.first"
+    );
+    conn.all(&sql, p![], told)
+}
+
+/// The events after a number that say that a message was taken into the record, or erased: in order, at most so many, each with
+/// its number.
+pub(crate) fn recorded_since(conn: &mut Conn, after: i64, most: i64) -> Result<Vec<(u64, Recorded)>> {
+    let sql = format!(
+        "SELECT {RECORDED}, e.seq FROM event e JOIN message m ON m.seq=e.owner
+         WHERE e.kind IN ('recorded', 'erased') AND e.seq > $1 ORDER BY e.seq LIMIT $2"
+    );
+    conn.all(&sql, p![after, most], |r| Ok((count(r, 5)?, told(r)?)))
 }

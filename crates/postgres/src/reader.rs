@@ -29,6 +29,18 @@ pub struct Copied {
     pub digest: String,
 }
 
+/// Whether the tables are there, and of the version that this program reads.
+pub(crate) fn readable(shared: &Shared) -> Result<()> {
+    match shared.read(schema::version)? {
+        0 => Err(EngineError::NotFound("exchange in the database")),
+        found if found > schema::VERSION => Err(EngineError::NewerSchema { found, known: schema::VERSION }),
+        found if found < schema::VERSION => Err(EngineError::Invalid(
+            "data of an earlier version: an exchange that starts brings them up to date",
+        )),
+        _ => Ok(()),
+    }
+}
+
 impl Reader {
     /// Opens the database.
     ///
@@ -38,17 +50,8 @@ impl Reader {
         let reach = options.reach()?;
         conn::apart(|| {
             let shared = Arc::new(Shared::new(options, reach, None)?);
-            let found = shared.read(schema::version)?;
-            match found {
-                0 => Err(EngineError::NotFound("exchange in the database")),
-                found if found > schema::VERSION => {
-                    Err(EngineError::NewerSchema { found, known: schema::VERSION })
-                }
-                found if found < schema::VERSION => Err(EngineError::Invalid(
-                    "data of an earlier version: an exchange that starts brings them up to date",
-                )),
-                _ => Ok(Self(shared)),
-            }
+            readable(&shared)?;
+            Ok(Self(shared))
         })
     }
 

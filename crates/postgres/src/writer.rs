@@ -178,6 +178,11 @@ impl Writer {
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
+    /// The writer of an engine that only reads: it refuses everything.
+    pub(crate) fn none() -> Self {
+        Self { queue: None, thread: None }
+    }
+
     /// Queues a request; `done` is called on the writer's thread after the commit.
     pub(crate) fn submit<T: Send + 'static>(
         &self,
@@ -186,10 +191,15 @@ impl Writer {
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) {
         let job = FnJob { now: now.as_microsecond(), work: Some(work), result: None, done };
-        let Some(queue) = &self.queue else { return };
-        if let Err(refused) = queue.send(Box::new(job)) {
-            refused.0.answer(Err(EngineError::Stopped("writer has ended".to_owned())));
-        }
+        let job: Box<dyn Job> = Box::new(job);
+        let (refused, why) = match &self.queue {
+            None => (job, "this broker follows another one and writes nothing"),
+            Some(queue) => match queue.send(job) {
+                Ok(()) => return,
+                Err(refused) => (refused.0, "writer has ended"),
+            },
+        };
+        refused.answer(Err(EngineError::Stopped(why.to_owned())));
     }
 
     /// Queues a request and waits for its commit.

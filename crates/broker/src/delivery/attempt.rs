@@ -170,7 +170,7 @@ pub(super) async fn run(
         tokio::task::spawn_blocking(move || {
             let parcel = load(&state, &target, &lease)?;
             let awaited = Awaited::of(&state, &endpoint, &lease, &parcel);
-            Ok((parcel, awaited.map_err(|error| End::of(&state, &lease, &error))?))
+            Ok((parcel, awaited.map_err(|error| End::of(&state, &error))?))
         })
     };
     let (parcel, awaited) = match loading.await {

@@ -27,12 +27,12 @@ pub(super) fn load(state: &AppState, endpoint: &Endpoint, lease: &Lease) -> Resu
     let message = match state.engine.message(id) {
         Ok(Some(message)) => message,
         Ok(None) => return Err(End::park("not-found", "the message is not there")),
-        Err(error) => return Err(End::of(state, lease, &error)),
+        Err(error) => return Err(End::of(state, &error)),
     };
     let passed_on = delivery.route == bars::ROUTE;
     let mut events = Vec::new();
     let (bytes, media_type) = if passed_on || endpoint.send == "original" {
-        let content = read_content(state, &message).map_err(|e| End::of(state, lease, &e))?;
+        let content = read_content(state, &message).map_err(|e| End::of(state, &e))?;
         let media_type =
             message.new.media_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
         (content.bytes, media_type)
@@ -40,12 +40,12 @@ pub(super) fn load(state: &AppState, endpoint: &Endpoint, lease: &Lease) -> Resu
         let translation = match state.contents.translation_head(id) {
             Ok(Some(head)) => head.translation,
             Ok(None) => return Err(End::park("not-found", "the message has no translation")),
-            Err(error) => return Err(End::of(state, lease, &error)),
+            Err(error) => return Err(End::of(state, &error)),
         };
         let output = match pieces::bundle(state, id, &translation, delivery.output as u64) {
             Ok(Some(output)) => output,
             Ok(None) => return Err(End::park("not-found", "the translation no longer has this output")),
-            Err(error) => return Err(End::of(state, lease, &error)),
+            Err(error) => return Err(End::of(state, &error)),
         };
         encode(state, endpoint, &message, output, &mut events)?
     };

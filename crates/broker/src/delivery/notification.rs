@@ -147,7 +147,7 @@ fn seen(
 
 /// Makes a notification ready. What the subscriber may not hear of ends here, and so does what it has had.
 pub(crate) fn load(state: &AppState, id: &str, lease: &Lease) -> Result<Parcel, End> {
-    let of = |error: EngineError| End::of(state, lease, &error);
+    let of = |error: EngineError| End::of(state, &error);
     let done = |kind: &str, text: &str| {
         let events = vec![NewEvent::new(kind, "subscription", text)];
         End::Done(Box::new(Effects { events, ..Effects::default() }))

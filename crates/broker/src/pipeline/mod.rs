@@ -7,6 +7,8 @@ mod check;
 mod collect;
 mod content;
 mod detect;
+mod fault;
+pub mod follow;
 mod made;
 mod parts;
 pub mod pieces;

@@ -175,7 +175,7 @@ impl Work<'_> {
     /// Takes one part: waits for the others, or sees to it that the whole is translated. Only the work of the
     /// leading message translates, so that this happens once, however many parts find the group complete.
     pub(super) fn take(&self, part: &Part) -> End {
-        self.place(part).unwrap_or_else(|error| End::of(self.state, self.lease, &error))
+        self.place(part).unwrap_or_else(|error| End::of(self.state, &error))
     }
 
     fn place(&self, part: &Part) -> Result<End, EngineError> {

@@ -62,7 +62,7 @@ impl Loaded {
     }
 }
 
-fn read_bundles(translation: &Translation, sector: Sector) -> Prepared {
+pub(super) fn read_bundles(translation: &Translation, sector: Sector) -> Prepared {
     let bundles: Vec<&[u8]> = translation.outputs.iter().map(|o| o.bytes.as_slice()).collect();
     Prepared::of(&bundles).outlined(sector)
 }
@@ -112,12 +112,11 @@ fn load(state: &AppState, lease: &Lease) -> Result<(Translation, SourceMessage),
     let found = state.engine.message(id).and_then(|m| Ok((m, state.contents.translation(id)?)));
     match found {
         Ok((Some(message), Some(translation))) => {
-            let source =
-                source(state, &message, &translation).map_err(|error| End::of(state, lease, &error))?;
+            let source = source(state, &message, &translation).map_err(|error| End::of(state, &error))?;
             Ok((translation, source))
         }
         Ok(_) => Err(End::park("not-found", "the message has no translation")),
-        Err(error) => Err(End::of(state, lease, &error)),
+        Err(error) => Err(End::of(state, &error)),
     }
 }
 

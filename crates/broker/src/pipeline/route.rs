@@ -278,24 +278,24 @@ pub(super) fn again(state: &AppState, lease: &Lease) -> End {
     let (message, translation) = match found {
         Ok((Some(message), Some(head))) => (message, head.translation),
         Ok(_) => return End::park("not-found", "the message has no translation"),
-        Err(error) => return End::of(state, lease, &error),
+        Err(error) => return End::of(state, &error),
     };
     let output = match pieces::bundle(state, id, &translation, delivery.output as u64) {
         Ok(Some(output)) => output,
         Ok(None) => return End::park("not-found", "the translation no longer has this output"),
-        Err(error) => return End::of(state, lease, &error),
+        Err(error) => return End::of(state, &error),
     };
     let facts = facts(&message, &translation.adapter, &delivery.event, delivery.recipient.as_deref());
     let routes = match table(state) {
         Ok(routes) => routes,
-        Err(error) => return End::of(state, lease, &error),
+        Err(error) => return End::of(state, &error),
     };
     let mut effects = Effects::default();
     let key = lease.item.work.order_key.as_deref();
     let mut out = Outgoing { state, message: &message, key, effects: &mut effects, tell: Tell::Each };
     for decision in routes.route(&facts).deliveries.into_iter().filter(|d| d.route == delivery.route) {
         if let Err(error) = out.deliver(&output, &delivery, decision.target, decision.send) {
-            return End::of(state, lease, &error);
+            return End::of(state, &error);
         }
     }
     if let Some(event) = effects.events.iter().find(|e| e.kind.0 == written::NOT_WRITTEN) {

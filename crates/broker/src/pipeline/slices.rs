@@ -9,13 +9,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use causeway_exchange::{
-    Effects, EngineError, Lease, Message, NewEvent, NewWork, PieceKind, TranslationHead, WorkKind,
+    Effects, EngineError, Lease, Message, MessageId, NewEvent, NewWork, PieceKind, TranslationHead, WorkKind,
 };
 use causeway_record::{Applied, RecordError, SourceMessage};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::fault::FollowError;
 use super::pieces::{self, Entry};
 use super::route::{self, Outgoing, Tell};
 use super::worker::End;
@@ -104,7 +105,7 @@ fn load(state: &AppState, lease: &Lease) -> Result<(Message, TranslationHead), E
     match state.engine.message(id).and_then(|m| Ok((m, state.contents.translation_head(id)?))) {
         Ok((Some(message), Some(head))) => Ok((message, head)),
         Ok(_) => Err(End::park("not-found", "the message has no translation")),
-        Err(error) => Err(End::of(state, lease, &error)),
+        Err(error) => Err(End::of(state, &error)),
     }
 }
 
@@ -117,7 +118,7 @@ fn bundles(state: &AppState, lease: &Lease, piece: u32) -> Result<Vec<Entry>, En
     match pieces::bundles(state, &lease.item.message, piece) {
         Ok(Some(entries)) => Ok(entries),
         Ok(None) => Err(End::park("not-found", "the translation no longer has this piece")),
-        Err(error) => Err(End::of(state, lease, &error)),
+        Err(error) => Err(End::of(state, &error)),
     }
 }
 
@@ -130,7 +131,7 @@ fn record_slice(state: &AppState, lease: &Lease, stop: &CancellationToken) -> Re
     let mut progress = Progress::read(lease)?;
     let (message, head) = load(state, lease)?;
     let source =
-        record::source(state, &message, &head.translation).map_err(|error| End::of(state, lease, &error))?;
+        record::source(state, &message, &head.translation).map_err(|error| End::of(state, &error))?;
     if let Some(only) = progress.only {
         return one_bundle(state, lease, &source, progress.piece, only);
     }
@@ -150,6 +151,24 @@ fn record_slice(state: &AppState, lease: &Lease, stop: &CancellationToken) -> Re
     }
     effects.events.push(NewEvent::new("recorded", "record", &progress.words(pieces)));
     Ok(End::Done(Box::new(effects)))
+}
+
+/// Takes all pieces of a message into the record that another broker has taken in: `false` where they are gone.
+///
+/// # Errors
+/// The exchange or the record failed.
+pub(super) fn take_all_in(state: &AppState, id: &MessageId) -> Result<bool, FollowError> {
+    let Some(message) = state.engine.message(id)? else { return Ok(false) };
+    let Some(head) = state.contents.translation_head(id)? else { return Ok(false) };
+    let source = record::source(state, &message, &head.translation)?;
+    // What is told of it was told by the other.
+    let (mut progress, mut effects) = (Progress::default(), Effects::default());
+    for piece in 0..pieces_of(&head) {
+        let Some(entries) = pieces::bundles(state, id, piece)? else { return Ok(false) };
+        let mut into = Into { state, source: &source, progress: &mut progress, effects: &mut effects };
+        into.take(&entries)?;
+    }
+    Ok(true)
 }
 
 fn failed(state: &AppState, lease: &Lease, error: &RecordError) -> End {
@@ -268,7 +287,7 @@ fn spread_slice(state: &AppState, lease: &Lease) -> Result<End, End> {
     let mut outputs = head.translation.pieces_of(PieceKind::Outputs).skip(progress.piece as usize);
     let Some(piece) = outputs.next() else { return Ok(End::Done(Box::default())) };
     let entries = bundles(state, lease, progress.piece)?;
-    let failed = |error: EngineError| End::of(state, lease, &error);
+    let failed = |error: EngineError| End::of(state, &error);
     let routes = route::table(state).map_err(failed)?;
     let mut effects = Effects::default();
     let mut out = Outgoing {

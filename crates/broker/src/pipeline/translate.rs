@@ -39,7 +39,7 @@ pub(super) fn batch(state: &Shared, pool: &Pool, leases: Vec<Lease>) {
         Ok(routes) => Arc::new(routes),
         Err(error) => {
             for lease in leases {
-                let end = End::of(state, &lease, &error);
+                let end = End::of(state, &error);
                 worker::finish(state, &lease, end);
             }
             return;
@@ -69,7 +69,7 @@ pub(super) fn batch(state: &Shared, pool: &Pool, leases: Vec<Lease>) {
 /// stops meanwhile, it is translated anew at the next start.
 pub(super) fn streamed(state: &Shared, lease: Lease, stop: &CancellationToken) {
     let found = message(state, &lease).and_then(|message| {
-        let routes = route::table(state).map_err(|error| End::of(state, &lease, &error))?;
+        let routes = route::table(state).map_err(|error| End::of(state, &error))?;
         Ok((message, routes))
     });
     let end = match found {
@@ -83,7 +83,7 @@ fn message(state: &AppState, lease: &Lease) -> Result<Message, End> {
     match state.engine.message(&lease.item.message) {
         Ok(Some(message)) => Ok(message),
         Ok(None) => Err(End::park("not-found", "the message is not there")),
-        Err(error) => Err(End::of(state, lease, &error)),
+        Err(error) => Err(End::of(state, &error)),
     }
 }
 
@@ -198,7 +198,7 @@ fn translate(
 ) -> End {
     let failed = |error| match error {
         EngineError::Invalid(what) => refused(state, message, rule_of(what), what),
-        error => End::of(state, lease, &error),
+        error => End::of(state, &error),
     };
     let limits = &state.config.limits;
     let mut source = match content::open(state, message, limits.message_bytes) {
@@ -224,7 +224,7 @@ fn translate(
             let mut reader = Gated { gate: &gate, reader: input.as_slice().chain(source) };
             let control_id = adapter.control_id(&input);
             let made = effects(&job(adapter), &detection, Input::Stream(&mut reader));
-            return known_by(end(state, message, lease, made), control_id);
+            return known_by(end(state, message, made), control_id);
         }
         if let Err(error) = source.read_up_to(&mut input, limits.whole_bytes + 1) {
             return failed(error);
@@ -259,11 +259,11 @@ fn translate(
         None => Input::Whole(&input),
     };
     let made = effects(&job(adapter), &detection, input_made);
-    known_by(end(state, message, lease, made), adapter.control_id(&input))
+    known_by(end(state, message, made), adapter.control_id(&input))
 }
 
 /// The end of a message's translation, or why it has none.
-fn end(state: &AppState, message: &Message, lease: &Lease, made: Result<Made, Unmade>) -> End {
+fn end(state: &AppState, message: &Message, made: Result<Made, Unmade>) -> End {
     match made {
         Ok(made) => End::Done(Box::new(made.effects)),
         Err(Unmade::Unanswered) => End::await_service(state, "translator", "the translator did not answer"),
@@ -273,7 +273,7 @@ fn end(state: &AppState, message: &Message, lease: &Lease, made: Result<Made, Un
         Err(Unmade::Broken(Broken::Failed(EngineError::Invalid(what)))) => {
             refused(state, message, rule_of(what), what)
         }
-        Err(Unmade::Broken(Broken::Failed(error))) => End::of(state, lease, &error),
+        Err(Unmade::Broken(Broken::Failed(error))) => End::of(state, &error),
     }
 }
 

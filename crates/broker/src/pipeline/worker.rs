@@ -168,10 +168,13 @@ impl End {
     }
 
     /// What an engine's error means for an item: trying again, or a person.
-    pub fn of(state: &AppState, lease: &Lease, error: &EngineError) -> Self {
+    pub fn of(state: &AppState, error: &EngineError) -> Self {
         match error {
             EngineError::StaleLease | EngineError::Stopped(_) => Self::Left,
-            transient if transient.is_transient() => Self::retry(state, lease, "storage", &error.to_string()),
+            // Counted against the message, an outage would park it, or have all that its person's queue holds wait for minutes.
+            transient if transient.is_transient() => {
+                Self::await_service(state, "storage", &error.to_string())
+            }
             EngineError::Corrupt(_) => Self::park("corrupt", &error.to_string()),
             EngineError::ContentDeleted => Self::park("content-deleted", &error.to_string()),
             _ => Self::park("refused", &error.to_string()),

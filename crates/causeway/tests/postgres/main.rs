@@ -7,6 +7,7 @@ mod running;
 #[path = "../../../postgres/tests/it/server.rs"]
 mod server;
 
+mod follow;
 mod keep;
 mod migrate;
 mod outage;

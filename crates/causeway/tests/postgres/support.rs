@@ -57,6 +57,12 @@ impl Caller {
         request.send().await
     }
 
+    /// Status and text of an answer.
+    pub async fn asked(&self, url: String) -> (u16, String) {
+        let asked = self.0.get(url).header("Causeway-Sender", "ZV801").send().await.expect("answers");
+        (asked.status().as_u16(), asked.text().await.expect("text"))
+    }
+
     async fn get(&self, url: String) -> Value {
         let asked = self.0.get(url).header("Causeway-Sender", "ZV801");
         asked.send().await.expect("answers").json().await.expect("JSON")
