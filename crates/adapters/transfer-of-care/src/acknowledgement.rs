@@ -1,10 +1,11 @@
 //! ITK3 responses (ITK008M): those that a sender asks for, and those that arrive.
 //!
 //! `InfAckRequested` asks whether a message arrived and could be read; that is answered here. `BusAckRequested` asks
-//! whether the person is known, which only the practice can say: it is told. No key, no answer; an answer asks for none.
+//! whether the person is known, which only the practice can say: it is told, and written when the practice says it
+//! ([`respond`]). No key, no answer; an answer asks for none.
 
-use causeway_adapter::{Acknowledgement, Composer};
-use causeway_core::{Leaf, Outcome, Severity};
+use causeway_adapter::{Acknowledgement, Composer, Context, Sender};
+use causeway_core::{Issue, Leaf, Ledger, Outcome, Severity};
 use causeway_json::Node;
 use causeway_xml::escape_attribute;
 
@@ -14,10 +15,30 @@ const CODES: &str = "https://fhir.nhs.uk/STU3/CodeSystem/ITK-ResponseCodes-1";
 const EVENTS: &str = "https://fhir.nhs.uk/STU3/CodeSystem/ITK-MessageEvent-2";
 const STRUCTURE: &str = "https://fhir.nhs.uk/STU3/StructureDefinition";
 
-/// What is answered: code and display of ITK3.
-const SUCCESS: (&str, &str) = ("20013", "Success");
-const HEADER_FAILURE: (&str, &str) = ("20006", "ITK3 Header validation failure");
-const PAYLOAD_FAILURE: (&str, &str) = ("20009", "Payload validation failure");
+/// What is answered: ITK3's code with its display (none where it is not published), and whether the message was taken,
+/// else the type of issue. Source: ITK3 Messaging Distribution, response codes and their FHIR elements.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    code: &'static str,
+    display: &'static str,
+    failed: Option<&'static str>,
+}
+
+const fn said(code: &'static str, display: &'static str, failed: Option<&'static str>) -> Said {
+    Said { code, display, failed }
+}
+
+const SUCCESS: Said = said("20013", "Success", None);
+const HEADER_FAILURE: Said = said("20006", "ITK3 Header validation failure", Some("processing"));
+const PAYLOAD_FAILURE: Said = said("20009", "Payload validation failure", Some("processing"));
+
+/// What a practice may say of the person.
+const BUSINESS: [Said; 4] = [
+    said("30001", "Patient known here. (e.g. Patient is registered here)", None),
+    said("30002", "Patient not known here. (aka ‘patient record not present in system’)", Some("not-found")),
+    said("30003", "Patient no longer at this clinical setting", Some("business-rule")),
+    said("30004", "", None),
+];
 
 /// The MessageHeader of a message, where it has one first.
 fn header(root: Node<'_>) -> Option<Node<'_>> {
@@ -71,44 +92,68 @@ pub(crate) fn received(c: &mut Composer<'_>, root: Node<'_>) -> bool {
 /// The answer to a message, where its sender asks for one.
 pub(crate) fn answer(c: &Composer<'_>, root: Node<'_>) -> Option<Acknowledgement> {
     let header = header(root)?;
-    let asked = handling(header, "InfAckRequested").is_some_and(|n| n.text() == "true");
-    if !asked {
+    if !asks(header, "InfAckRequested") {
         return None;
     }
     let worst = c.issues().iter().find(|i| i.severity >= Severity::Error && c.outputs().is_empty());
-    let (code, display) = match worst {
+    let what = match worst {
         None => SUCCESS,
         Some(issue) if matches!(issue.rule, "bundle-type" | "message-header-absent" | "focus-absent") => {
             HEADER_FAILURE
         }
         Some(_) => PAYLOAD_FAILURE,
     };
-    let rule = worst.map(|i| i.rule);
-    let bytes = message(c, header, root, (code, display), rule).into_bytes();
-    let media_type = "application/fhir+xml";
-    Some(Acknowledgement { bytes, media_type, extension: "xml", positive: worst.is_none() })
+    Some(message(c, header, root, what, worst.map(|i| i.rule), None))
+}
+
+/// The business response of a practice to a message that asked for one: an ITK008M message to the sender.
+///
+/// `code`: 30001 known, 30002 not known, 30003 gone, 30004 known and recently deceased. The context's sender is the
+/// practice, and what was received is the answer's time.
+///
+/// # Errors
+/// Where the code is none of these, the message can't be read, is an answer itself, or asks for no business response.
+pub fn respond(input: &[u8], code: &str, context: &Context) -> Result<Acknowledgement, Issue> {
+    let what = BUSINESS.into_iter().find(|s| s.code == code).ok_or_else(|| rules::RESPONSE_CODE.issue())?;
+    let mut ledger = Ledger::new();
+    let tree = crate::tree(input, &mut ledger)?;
+    let root = tree.root();
+    let header = header(root).filter(|h| h.get("response").is_none());
+    let header = header.ok_or_else(|| rules::NOTHING_ASKED.issue())?;
+    if !asks(header, "BusAckRequested") {
+        return Err(rules::NOTHING_ASKED.issue());
+    }
+    Ok(message(&Composer::new(crate::FORMAT.name, context), header, root, what, None, Some(&context.sender)))
+}
+
+/// Whether a handling key says yes.
+fn asks(header: Node<'_>, key: &str) -> bool {
+    handling(header, key).is_some_and(|n| n.text() == "true")
 }
 
 fn message(
     c: &Composer<'_>,
     header: Node<'_>,
     root: Node<'_>,
-    (code, display): (&str, &str),
+    what: Said,
     rule: Option<&str>,
-) -> String {
+    by: Option<&Sender>,
+) -> Acknowledgement {
     let asked = root.get("identifier").and_then(|i| i.string_of("value")).or_else(|| header.string_of("id"));
     let asked = asked.unwrap_or("").trim();
-    let id = |what: &str| c.id("Acknowledgement", &format!("{what}|{asked}"));
+    // The infrastructure's answer and the practice's are two messages.
+    let level = if BUSINESS.iter().any(|s| s.code == what.code) { "business " } else { "" };
+    let id = |part: &str| c.id("Acknowledgement", &format!("{level}{part}|{asked}"));
     let (bundle, own, outcome, sender) = (id("bundle"), id("header"), id("outcome"), id("sender"));
     let q = |text: &str| escape_attribute(text).into_owned();
     let sent = c.context.received.strftime("%Y-%m-%dT%H:%M:%S+00:00");
-    let answered = match rule {
-        None => "ok",
-        Some(_) => "fatal-error",
+    let (answered, severity, kind) = match what.failed {
+        None => ("ok", "information", "informational"),
+        Some(kind) => ("fatal-error", "fatal", kind),
     };
-    let (severity, kind) = match rule {
-        None => ("information", "informational"),
-        Some(_) => ("fatal", "processing"),
+    let display = match what.display {
+        "" => String::new(),
+        display => format!("<display value=\"{}\"/>", q(display)),
     };
     let diagnostics = rule.map_or(String::new(), |r| format!("<diagnostics value=\"{}\"/>", q(r)));
     let endpoint = header.get("source").and_then(|s| s.string_of("endpoint")).unwrap_or("");
@@ -118,7 +163,15 @@ fn message(
     };
     let flag = |key: &str| format!("<extension url=\"{key}\"><valueBoolean value=\"false\"/></extension>");
     let flags = flag("BusAckRequested") + &flag("InfAckRequested");
-    format!(
+    let by = match by {
+        None => "<name value=\"Causeway\"/>".to_owned(),
+        Some(by) => format!(
+            "<identifier><system value=\"{}\"/><value value=\"{}\"/></identifier>",
+            q(&by.system),
+            q(&by.code)
+        ),
+    };
+    let text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Bundle xmlns=\"http://hl7.org/fhir\"><id value=\"{bundle}\"/>\
          <meta><profile value=\"{STRUCTURE}/ITK-Message-Bundle-1\"/></meta>\
          <identifier><system value=\"https://tools.ietf.org/html/rfc4122\"/><value value=\"{bundle}\"/></identifier>\
@@ -136,14 +189,16 @@ fn message(
          <details><reference value=\"urn:uuid:{outcome}\"/></details></response>\
          <focus><reference value=\"urn:uuid:{outcome}\"/></focus></MessageHeader></resource></entry>\
          <entry><fullUrl value=\"urn:uuid:{sender}\"/><resource><Organization><id value=\"{sender}\"/>\
-         <name value=\"Causeway\"/></Organization></resource></entry>\
+         {by}</Organization></resource></entry>\
          <entry><fullUrl value=\"urn:uuid:{outcome}\"/><resource><OperationOutcome><id value=\"{outcome}\"/>\
          <issue><severity value=\"{severity}\"/><code value=\"{kind}\"/><details><coding>\
-         <system value=\"{CODES}\"/><code value=\"{code}\"/><display value=\"{}\"/></coding></details>{diagnostics}\
+         <system value=\"{CODES}\"/><code value=\"{}\"/>{display}</coding></details>{diagnostics}\
          </issue></OperationOutcome></resource></entry></Bundle>\n",
         q(asked),
-        q(display),
-    )
+        what.code,
+    );
+    let (media_type, positive) = ("application/fhir+xml", what.failed.is_none());
+    Acknowledgement { bytes: text.into_bytes(), media_type, extension: "xml", positive }
 }
 
 /// Tells that the sender waits for a business response.

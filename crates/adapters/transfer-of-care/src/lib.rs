@@ -8,11 +8,13 @@ mod rules;
 use causeway_adapter::{
     Adapter, Composer, Confidence, Context, Detection, Encoded, Format, Rule, Sector, Sink, Telling,
 };
-use causeway_core::{Issue, Outcome};
+use causeway_core::{Issue, Ledger, Outcome};
 use causeway_json::Tree;
 use causeway_stu3::{Reading, is_envelope, xml};
 use causeway_terminology::Map;
 use serde_json::Value;
+
+pub use acknowledgement::respond;
 
 /// Messages and documents of ITK3 in FHIR STU3.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,6 +61,14 @@ fn is_xml(input: &[u8]) -> bool {
     start.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<')
 }
 
+/// The tree of a message, of whichever syntax.
+fn tree<'i>(input: &'i [u8], ledger: &mut Ledger) -> Result<Tree<'i>, Issue> {
+    match is_xml(input) {
+        true => xml::read(input, ledger),
+        false => Ok(Tree::parse(input, ledger)?),
+    }
+}
+
 impl Adapter for TransferOfCare {
     fn format(&self) -> &'static Format {
         &FORMAT
@@ -94,10 +104,7 @@ impl Adapter for TransferOfCare {
 
     fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
         let mut c = Composer::new(self.name(), context);
-        let tree = match is_xml(input) {
-            true => xml::read(input, &mut c.ledger)?,
-            false => Tree::parse(input, &mut c.ledger)?,
-        };
+        let tree = tree(input, &mut c.ledger)?;
         if acknowledgement::received(&mut c, tree.root()) {
             c.flush(sink);
             return Ok(());

@@ -18,4 +18,7 @@ causeway_adapter::rules! {
     NOT_WRITABLE Fatal NotSupported "transfer-not-writable" "what was written could not be read again; nothing is sent";
     BUSINESS_ASKED Information Informational "itk3-business-response" "the sender asks for a business response; the practice that takes the message in gives it"
         "answer with ITK008M, code 30001 to 30004";
+    RESPONSE_CODE Fatal Value "itk3-response-code" "the code is none of a business response"
+        "say 30001 (known), 30002 (not known), 30003 (gone) or 30004 (known, recently deceased)";
+    NOTHING_ASKED Fatal NotSupported "itk3-nothing-asked" "the message asks for no business response; none is written";
 }

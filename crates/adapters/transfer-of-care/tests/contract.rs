@@ -5,7 +5,7 @@ use std::path::Path;
 
 use causeway_adapter::contract::{Suite, corpora, project_root, test_context};
 use causeway_adapter::{Adapter, Confidence, Translation, translate};
-use causeway_adapter_transfer_of_care::TransferOfCare;
+use causeway_adapter_transfer_of_care::{TransferOfCare, respond};
 use causeway_core::{Outcome, Severity};
 use serde_json::Value;
 
@@ -253,4 +253,40 @@ fn a_response_is_told_by_its_code() {
     let told: Vec<_> =
         translate(&TransferOfCare, ok.as_bytes(), &test_context()).issues.iter().map(|i| i.rule).collect();
     assert!(told.contains(&"itk3-response"), "{told:?}");
+}
+
+/// The practice's answer is read again as what it says, names the message and the practice, and asks for nothing.
+#[test]
+fn a_practice_answers_whether_the_person_is_known() {
+    let asked = input("inpatient-discharge");
+    for (code, taken, rule) in [
+        ("30001", true, "itk3-person-known"),
+        ("30002", false, "itk3-person-unknown"),
+        ("30003", false, "itk3-person-gone"),
+        ("30004", true, "itk3-person-deceased"),
+    ] {
+        let answer = respond(asked.as_bytes(), code, &test_context()).expect(code);
+        assert_eq!(answer.positive, taken, "{code}");
+        let text = String::from_utf8(answer.bytes).expect("UTF-8");
+        let response = if taken { "<code value=\"ok\"/>" } else { "<code value=\"fatal-error\"/>" };
+        assert!(text.contains(response) && text.contains(&test_context().sender.code), "{text}");
+        let read = run(text.as_bytes());
+        assert!(read.issues.iter().any(|i| i.rule == rule), "{code}: {:?}", read.issues);
+        assert!(read.outputs.is_empty() && read.acknowledgement.is_none());
+        let own = run(asked.as_bytes()).acknowledgement.expect("an answer");
+        let id = |text: &str| text.split_once("<id value=\"").map(|(_, rest)| rest[..36].to_owned());
+        assert_ne!(id(&text), id(&String::from_utf8_lossy(&own.bytes)), "two answers are two messages");
+        let named = |text: &str| {
+            let (_, rest) = text.split_once("<response><identifier value=\"").expect("it names the message");
+            rest[..36].to_owned()
+        };
+        assert_eq!(named(&text), named(&String::from_utf8_lossy(&own.bytes)));
+        let again = respond(text.as_bytes(), code, &test_context()).expect_err("an answer is not answered");
+        assert_eq!(again.rule, "itk3-nothing-asked");
+    }
+    let wrong = respond(asked.as_bytes(), "20013", &test_context()).expect_err("no business code");
+    assert_eq!(wrong.rule, "itk3-response-code");
+    let silent = asked.replacen("BusAckRequested", "AnotherKey", 1);
+    assert!(respond(silent.as_bytes(), "30001", &test_context()).is_err());
+    assert!(respond(b"<Bundle", "30001", &test_context()).is_err());
 }
