@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use causeway_adapter::Context;
 use causeway_core::{Issue, IssueCode, Severity};
 use causeway_host::tls;
 use causeway_service::state::Adapters;
@@ -35,6 +36,8 @@ pub enum Command {
     Translate(Translate),
     /// Show a message and its FHIR side by side, item by item.
     Explain(Explain),
+    /// Write a practice's answer to a message that asks whether the person is known (ITK3 business response).
+    Respond(Respond),
     /// Hold FHIR documents to R4, UK Core and the packages given; say what to mend.
     Check(check::CheckArgs),
     /// Hold an endpoint, this exchange's or anybody's, to a conformance suite.
@@ -181,6 +184,22 @@ pub struct Explain {
     /// Print the FHIR bundles too.
     #[arg(long)]
     bundles: bool,
+}
+
+/// Arguments of `respond`.
+#[derive(Args, Debug)]
+#[command(after_help = "The answer is printed; it goes back by the way that the message came.\n\n\
+Exit: 0 written; 2 wrong call, or a message that can't be read or asks for none.")]
+pub struct Respond {
+    /// The message: ITK3, in XML or JSON.
+    #[arg(value_name = "FILE")]
+    path: PathBuf,
+    /// 30001 the person is known, 30002 not known, 30003 no longer registered, 30004 known and recently deceased.
+    #[arg(long, value_name = "CODE")]
+    code: String,
+    /// The practice that answers: its ODS code.
+    #[arg(long, value_name = "CODE")]
+    from: String,
 }
 
 /// Arguments of `adapters`.
@@ -415,6 +434,7 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
     match command {
         Command::Translate(args) => run_translate(&args),
         Command::Explain(args) => run_explain(&args),
+        Command::Respond(args) => run_respond(&args),
         Command::Check(args) => check::run(&args),
         Command::Conform(args) => conform::run(&args),
         Command::Evidence(args) => evidence::run(args, runtime),
@@ -748,6 +768,19 @@ fn run_explain(args: &Explain) -> Result<u8, String> {
         (_, true) => EXIT_REFUSED,
         _ => 0,
     })
+}
+
+fn run_respond(args: &Respond) -> Result<u8, String> {
+    let bytes = std::fs::read(&args.path).map_err(|e| format!("{}: {e}", args.path.display()))?;
+    let practice = input::sender(Some(&args.from));
+    let context = Context::new(practice, jiff::Timestamp::now(), input::original_name(&bytes));
+    match causeway_adapter_transfer_of_care::respond(&bytes, &args.code, &context) {
+        Ok(answer) => {
+            print(&String::from_utf8_lossy(&answer.bytes));
+            Ok(0)
+        }
+        Err(issue) => Err(format!("{} [{}]", issue.text, issue.rule)),
+    }
 }
 
 fn adapters_text(as_json: bool) -> String {

@@ -25,7 +25,7 @@ pub use issue::{Issue, IssueCode, Severity};
 pub use ledger::{Item, ItemId, Leaf, Ledger, Outcome, Sources, Totals};
 pub use place::{Outline, Place, Position, Span};
 pub use rule::Rule;
-pub use when::{Offset, Precision, When, WhenError};
+pub use when::{Offset, Precision, When, WhenError, month_in_words};
 
 /// The time zone of the United Kingdom, with its whole history of summer times.
 ///

@@ -380,8 +380,8 @@ fn push_two(out: &mut String, number: u8) {
     out.push(char::from(b'0' + number % 10));
 }
 
-/// The number of a month by its name or the first three letters of it, in any case.
-fn month_in_words(word: &str) -> Option<u32> {
+/// The number of a month by its name in English or the first three letters or more of it (`Sep`, `Sept.`), in any case.
+pub fn month_in_words(word: &str) -> Option<u32> {
     const MONTHS: [&str; 12] = [
         "january",
         "february",
@@ -396,8 +396,8 @@ fn month_in_words(word: &str) -> Option<u32> {
         "november",
         "december",
     ];
-    let word = word.to_ascii_lowercase();
-    let is = |name: &&str| **name == word || (word.len() == 3 && name.starts_with(&word));
+    let word = word.trim_end_matches('.').to_ascii_lowercase();
+    let is = |name: &&str| word.len() >= 3 && name.starts_with(&word);
     MONTHS.iter().zip(1u32..).find(|(name, _)| is(name)).map(|(_, number)| number)
 }
 

@@ -1,24 +1,9 @@
 //! Times as meters write them. What can't be told for certain is refused: which of two numbers is the month, which century.
 
-use causeway_core::When;
+use causeway_core::{When, month_in_words};
 use jiff::tz::TimeZone;
 
 use crate::columns::Order;
-
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
 
 /// A day of numbers alone, as it is written: the two of which one is the month, and the year.
 fn numbers(day: &str) -> Option<(u32, u32, &str)> {
@@ -73,13 +58,6 @@ fn day(text: &str, order: Order) -> Option<String> {
     }
     // A month in words, and perhaps a day of the week before it.
     let words: Vec<&str> = text.split([' ', '-', ',', '/']).filter(|w| !w.is_empty()).collect();
-    let month = |word: &str| {
-        let word = word.trim_end_matches('.').to_ascii_lowercase();
-        let is = |name: &&str| {
-            word.len() >= 3 && name.starts_with(&word) || (word == "sept" && **name == *"september")
-        };
-        MONTHS.iter().zip(1u32..).find(|(name, _)| is(name)).map(|(_, number)| number)
-    };
     let weekday = |word: &str| {
         let word = word.to_ascii_lowercase();
         let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
@@ -91,7 +69,7 @@ fn day(text: &str, order: Order) -> Option<String> {
     };
     let [first, second, year] = words else { return None };
     let ordinal = |word: &str| digits(word.trim_end_matches(['s', 't', 'n', 'd', 'r', 'h']));
-    match (month(first), month(second)) {
+    match (month_in_words(first), month_in_words(second)) {
         (None, Some(month)) => written(year, month, ordinal(first)?),
         (Some(month), None) => written(year, month, ordinal(second)?),
         _ => None,

@@ -166,3 +166,27 @@ async fn what_can_not_be_written_waits_for_a_person() {
     let parked = |w: &World| w.state.engine.metrics().is_ok_and(|m| m.queues.iter().any(|q| q.parked > 0));
     world.until("it is parked", parked).await;
 }
+
+/// A practice answers a discharge message by command; a code that says nothing of the person is refused.
+#[test]
+fn a_practice_answers_a_discharge_by_command() {
+    let message = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fixtures/transfer-of-care/inpatient-discharge/input.xml");
+    let respond = |code: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_causeway"));
+        command
+            .arg("respond")
+            .arg(&message)
+            .args(["--from", "ZP401", "--code", code])
+            .output()
+            .expect("it runs")
+    };
+    let answer = respond("30002");
+    let text = String::from_utf8_lossy(&answer.stdout);
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    assert!(text.contains("<code value=\"30002\"/>") && text.contains("ZP401"), "{text}");
+    let refused = respond("20013");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(refused.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("[itk3-response-code]"));
+}
