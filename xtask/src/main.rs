@@ -54,3 +54,13 @@ fn usage() -> ExitCode {
     }
     ExitCode::FAILURE
 }
+
+#[cfg(test)]
+mod tests {
+    /// A test, so that nothing is built for it alone.
+    #[test]
+    fn what_is_generated_is_in_step() {
+        super::generate::run(&["--check".to_owned()])
+            .expect("cargo run -p xtask -- generate, and look at the difference");
+    }
+}
