@@ -57,7 +57,7 @@ mod tests {
             )
         };
         let bundle = |entries: usize| {
-            let last = if entries % 2 == 0 { "F" } else { "female" };
+            let last = if entries.is_multiple_of(2) { "F" } else { "female" };
             let list: Vec<String> =
                 (1..=entries).map(|n| entry(n, if n == entries { last } else { "male" })).collect();
             format!(r#"{{"resourceType":"Bundle","type":"collection","entry":[{}]}}"#, list.join(","))
@@ -68,7 +68,7 @@ mod tests {
             let paths: Vec<String> =
                 issues(text.as_bytes()).into_iter().filter_map(|i| i.position).map(|p| p.path).collect();
             let broken = format!("Bundle.entry[{}].resource.gender", entries - 1);
-            assert_eq!(paths, if entries % 2 == 0 { vec![broken] } else { Vec::new() });
+            assert_eq!(paths, if entries.is_multiple_of(2) { vec![broken] } else { Vec::new() });
         }
     }
 }

@@ -99,7 +99,7 @@ pub fn take_in(
             step(taken.all());
         }
         // Its end is the windows' end; where it panicked, what is left was not read.
-        reader.join().unwrap_or_else(|_| Err(EngineError::Corrupt("translation")))?;
+        reader.join().unwrap_or(Err(EngineError::Corrupt("translation")))?;
         Ok::<_, FollowError>(())
     })?;
     Ok(taken)
