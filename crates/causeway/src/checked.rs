@@ -7,9 +7,9 @@ use causeway_profile::{Definitions, Options};
 /// Findings of one bundle that are told.
 const FINDINGS_MAX: usize = 50;
 
-/// Bytes of a bundle that is checked whole. As values it takes ten times as much memory as it has bytes, so a larger one
-/// is checked entry by entry.
-const WHOLE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a bundle that is checked whole, as the exchange checks it. As values it takes ten times as much memory as it has bytes,
+/// so a larger one is checked entry by entry: what its references lead to is not held to anything then.
+const WHOLE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Id of the rule under which the command line tells that a bundle breaks R4.
 pub const RULE: &str = "r4-invalid";
@@ -62,7 +62,7 @@ mod tests {
                 (1..=entries).map(|n| entry(n, if n == entries { last } else { "male" })).collect();
             format!(r#"{{"resourceType":"Bundle","type":"collection","entry":[{}]}}"#, list.join(","))
         };
-        for entries in [2, 3, 4_000, 4_001] {
+        for entries in [2, 3, 40_000, 40_001] {
             let text = bundle(entries);
             assert_eq!(text.len() > WHOLE_BYTES_MAX, entries > 1_000);
             let paths: Vec<String> =
