@@ -158,17 +158,20 @@ fn poison_is_parked_and_its_neighbours_are_translated_with_a_translator() {
     let address = first.base.trim_start_matches("http://").to_owned();
     let translator = std::cell::RefCell::new(first);
     let translator_deaths = std::cell::Cell::new(0);
+    let mut alive = || {
+        let mut running = translator.borrow_mut();
+        if running.died() {
+            translator_deaths.set(translator_deaths.get() + 1);
+            *running = Process::start(&["translator", "--listen", &address]);
+        }
+    };
     let broker_deaths = run(
         &client,
         || Process::serve(folder.path(), &["--translator", &format!("http://{address}")]),
-        || {
-            let mut running = translator.borrow_mut();
-            if running.died() {
-                translator_deaths.set(translator_deaths.get() + 1);
-                *running = Process::start(&["translator", "--listen", &address]);
-            }
-        },
+        &mut alive,
     );
+    // It may have died, and the poison been parked for it, since it was last looked at.
+    alive();
     assert_eq!(broker_deaths, 0, "deaths of the exchange");
     assert_eq!(translator_deaths.get(), 2, "once among others, once alone");
 }
