@@ -45,8 +45,8 @@ struct Open {
     repeats: HashMap<String, u32>,
     start: Mark,
     first_item: ItemId,
-    /// Whether claims of it have been settled before it ended.
-    settled: bool,
+    /// Items whose claims of it were settled before it ended.
+    settled: Vec<ItemId>,
 }
 
 /// Ids are UUIDs made by a hash already: their bytes are as even as any hash of them would be.
@@ -197,7 +197,7 @@ impl<'c> Composer<'c> {
             repeats: HashMap::new(),
             start,
             first_item,
-            settled: false,
+            settled: Vec::new(),
         });
     }
 
@@ -426,16 +426,13 @@ impl<'c> Composer<'c> {
     /// Takes back a bundle that is larger than its source allows, and says so. All that it had claimed was of it.
     fn refuse(&mut self, open: &Open) {
         let at = self.writer.last_claimed();
-        let mut items: Vec<ItemId> = self.writer.claimed_since(open.start).collect();
+        let mut items = open.settled.clone();
+        items.extend(self.writer.claimed_since(open.start));
         self.writer.rollback(open.start);
         drop(self.writer.take());
         self.settle();
         self.writer.take_trail();
         self.offered.clear();
-        if open.settled {
-            // Which of the claims that are entered already were its own is no longer known: nothing of it is written.
-            self.ledger.overrule(0..self.ledger.next_id(), Outcome::Rejected, budget::TOO_LARGE);
-        }
         items.sort_unstable();
         items.dedup();
         items
@@ -581,10 +578,11 @@ impl<'c> Composer<'c> {
     /// Enters the claims and issues made so far for good: nothing written before can be taken back after it. For
     /// long records, whose claims would otherwise pile up until the bundle ends.
     pub fn settle(&mut self) {
-        self.writer.settle(&mut self.ledger);
         if let Some(open) = &mut self.open {
-            open.settled = true;
+            open.settled.extend(self.writer.claimed_since(open.start));
+            open.start = open.start.after_settling();
         }
+        self.writer.settle(&mut self.ledger);
         self.take_issues();
     }
 

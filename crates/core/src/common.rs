@@ -101,6 +101,7 @@ crate::rules! {
     XML_END_TAG Fatal Structure "xml-end-tag" "the XML has an end tag that does not match its start tag";
     XML_TRUNCATED Fatal Structure "xml-truncated" "the XML ends before its last element does"
         "the message was cut off on its way: send it again";
+    XML_NAME Fatal Structure "xml-name" "the XML has an element whose name XML does not allow";
     XML_ATTRIBUTE Fatal Structure "xml-attribute" "the XML has a malformed or repeated attribute";
     XML_OUTSIDE_ROOT Fatal Structure "xml-outside-root" "the XML has content outside its root element";
     XML_DEPTH Fatal TooLong "xml-depth" "the XML is nested too deeply";

@@ -100,6 +100,14 @@ pub struct Mark {
     traced: usize,
 }
 
+impl Mark {
+    /// The same state once the claims made before have been settled ([`Writer::settle`]): what is claimed from then on comes after it.
+    #[must_use]
+    pub fn after_settling(self) -> Self {
+        Self { claims: 0, traced: 0, ..self }
+    }
+}
+
 impl Writer {
     /// A writer; with `explain` it also records the path that each item went to.
     pub fn new(explain: bool) -> Self {

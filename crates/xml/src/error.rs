@@ -29,6 +29,9 @@ pub enum Fault {
     /// The document ends within an element.
     #[error("the XML ends before its last element does")]
     Truncated,
+    /// An element with a name that XML does not allow.
+    #[error("the XML has an element whose name XML does not allow")]
+    Name,
     /// An attribute that can't be read, or the same twice.
     #[error("the XML has a malformed or repeated attribute")]
     Attribute,
@@ -61,6 +64,7 @@ impl Fault {
             Fault::Syntax => "xml-syntax",
             Fault::EndTag => "xml-end-tag",
             Fault::Truncated => "xml-truncated",
+            Fault::Name => "xml-name",
             Fault::Attribute => "xml-attribute",
             Fault::OutsideRoot => "xml-outside-root",
             Fault::Depth => "xml-depth",

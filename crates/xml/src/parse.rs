@@ -185,12 +185,14 @@ impl<'a, 'l> Builder<'a, 'l> {
         Span::new(self.base + self.decoded.source_offset(start), self.base + self.decoded.source_offset(end))
     }
 
-    fn name(&mut self, name: &'a str) -> u32 {
+    /// The number of a name; `None` for one that XML does not allow, which is looked at where it is new.
+    fn name(&mut self, name: &'a str) -> Option<u32> {
         let number = self.paths.names.number(name);
         if number as usize == self.document.names.len() {
             self.document.names.push(name);
+            return is_name(name).then_some(number);
         }
-        number
+        Some(number)
     }
 
     fn start(
@@ -213,10 +215,11 @@ impl<'a, 'l> Builder<'a, 'l> {
         }
         let tag = raw.get(1..1 + name_len).unwrap_or("");
         let (prefix, local) = tag.split_once(':').unwrap_or(("", tag));
-        if local.is_empty() || name_len > limits::NAME_BYTES_MAX {
-            return Err((if local.is_empty() { Fault::Syntax } else { Fault::Length }, at));
+        if name_len > limits::NAME_BYTES_MAX {
+            return Err((Fault::Length, at));
         }
-        let name = self.name(local);
+        let named = prefix.is_empty() || is_name(prefix);
+        let name = self.name(local).filter(|_| named).ok_or((Fault::Name, at))?;
         let ordinal = self.open.last_mut().map_or(1, |parent| count(&mut parent.counts, name));
         let index = self.document.nodes.len() as u32;
         let parent = self.open.last().map_or(NONE, |open| open.index);
@@ -269,11 +272,6 @@ impl<'a, 'l> Builder<'a, 'l> {
             let inside = after.get(1..).unwrap_or("");
             let length = inside.bytes().position(|b| b == quote).ok_or(wrong)?;
             let (value, after) = (inside.get(..length).unwrap_or(""), inside.get(length + 1..).unwrap_or(""));
-            let plain = name.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'<'));
-            let odd = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<');
-            if name.is_empty() || (!plain && name.contains(odd)) {
-                return Err(wrong);
-            }
             if !after.is_empty() && !after.starts_with(|c: char| c.is_ascii_whitespace()) {
                 return Err(wrong);
             }
@@ -308,7 +306,9 @@ impl<'a, 'l> Builder<'a, 'l> {
             ("", "xmlns") => Some(""),
             _ => None,
         };
+        let named = declared.is_some() || prefix.is_empty() || is_name(prefix);
         let path_name = self.name(if declared.is_some() { name } else { local });
+        let path_name = path_name.filter(|_| named).ok_or((Fault::Attribute, start))?;
         self.paths.attributes.push(path_name);
         let siblings = self.document.attributes.get(first..).unwrap_or_default();
         if declared.is_none() && prefix.is_empty() && siblings.iter().any(|other| other.name == path_name) {
@@ -418,6 +418,22 @@ impl<'a, 'l> Builder<'a, 'l> {
         self.document.texts.push(pending.text);
         Ok(())
     }
+}
+
+/// Whether XML allows a name (XML 1.0, 2.3: Name).
+fn is_name(name: &str) -> bool {
+    let begins = |c: char| {
+        matches!(c, ':' | '_' | 'A'..='Z' | 'a'..='z' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'
+            | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}' | '\u{200D}' | '\u{2070}'..='\u{218F}'
+            | '\u{2C00}'..='\u{2FEF}' | '\u{3001}'..='\u{D7FF}' | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}'
+            | '\u{10000}'..='\u{EFFFF}')
+    };
+    let goes_on = |c: char| {
+        begins(c)
+            || matches!(c, '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}' | '\u{2040}')
+    };
+    let mut chars = name.chars();
+    chars.next().is_some_and(begins) && chars.all(goes_on)
 }
 
 fn count(counts: &mut Vec<(u32, u32)>, name: u32) -> u32 {

@@ -49,6 +49,15 @@ fn a_single_byte_document_keeps_its_offsets() {
 }
 
 #[test]
+fn names_of_every_script_are_read() {
+    for name in ["_b", "b-1.c", "é", "Ωmega", "名", "x:b", "x:b-2", "b·c"] {
+        let input = format!("<a xmlns:x='urn:x' {name}='1'><{name}/></a>");
+        let decoded = decode(input.as_bytes()).unwrap();
+        assert!(Document::parse(&decoded, &mut Ledger::new()).is_ok(), "{name}");
+    }
+}
+
+#[test]
 fn what_is_refused() {
     assert_eq!(fault(""), Fault::Empty);
     assert_eq!(fault("  "), Fault::Empty);
@@ -61,6 +70,13 @@ fn what_is_refused() {
     assert_eq!(fault("<a><b/>"), Fault::Truncated);
     assert_eq!(fault("<a b='1' b='2'/>"), Fault::Attribute);
     assert_eq!(fault("<a b/>"), Fault::Attribute);
+    for name in ["b<c", "b&c", "1b", "-b", "b=c", "x<:b", "b:", "b\u{1}"] {
+        assert_eq!(fault(&format!("<a><{name}/></a>")), Fault::Name, "{name:?}");
+        if name != "b=c" {
+            assert_eq!(fault(&format!("<a {name}='1'/>")), Fault::Attribute, "{name:?}");
+        }
+    }
+    assert_eq!(fault("<a ='1'/>"), Fault::Attribute);
     assert_eq!(fault("<a/><b/>"), Fault::OutsideRoot);
     assert_eq!(fault(&"<a>".repeat(limits::DEPTH_MAX + 1)), Fault::Depth);
     assert_eq!(decode(b"\xFF\xFE<\0").err().map(|e| e.fault), Some(Fault::Charset));

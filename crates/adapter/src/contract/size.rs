@@ -157,7 +157,7 @@ fn arrays(value: &Value, pointer: String, found: &mut Vec<String>) {
 mod tests {
     use super::*;
     use crate::{Adapter, Composer, Context, Detection, Format, Sector, Telling};
-    use causeway_core::{Leaf, Place, Span};
+    use causeway_core::{Leaf, Outcome, Place, Span};
 
     const FORMAT: Format = Format {
         name: "x",
@@ -173,6 +173,8 @@ mod tests {
     /// Writes a resource for each line: into one bundle by the composer, or as it likes.
     struct Lines {
         by_composer: bool,
+        /// Whether the first line has a bundle of its own, and claims are settled while the others' is open.
+        first_apart: bool,
     }
 
     impl Adapter for Lines {
@@ -194,10 +196,17 @@ mod tests {
                 })
                 .collect();
             c.begin("all");
-            for id in items {
+            for (at, id) in items.into_iter().enumerate() {
                 c.resource("Basic", &id.to_string(), |w| {
                     w.object("code", |w| w.leaf("text", Leaf { text: "a line", id }));
                 });
+                if self.first_apart && at == 0 {
+                    c.end("first", "x", None);
+                    c.begin("others");
+                }
+                if self.first_apart && at % 1_000 == 1 {
+                    c.settle();
+                }
             }
             c.end("all", "x", None);
             if !self.by_composer {
@@ -216,22 +225,35 @@ mod tests {
 
     #[test]
     fn what_would_become_too_large_is_refused_with_all_its_items() {
-        let lines = Lines { by_composer: true };
+        let lines = Lines { by_composer: true, first_apart: false };
         let small = held(&lines, &"some words\n".repeat(100));
         assert_eq!((small.outputs.len(), small.issues.len()), (1, 0));
         let large = held(&lines, &"some words\n".repeat(95_000));
         assert!(large.outputs.is_empty());
         assert_eq!(large.issues.iter().map(|i| i.rule).collect::<Vec<_>>(), ["output-too-large"]);
         assert!(large.issues[0].position.is_some());
-        let rejected = large.ledger.items().iter().all(|i| i.outcome == causeway_core::Outcome::Rejected);
+        let rejected = large.ledger.items().iter().all(|i| i.outcome == Outcome::Rejected);
         assert!(rejected && large.ledger.len() == 95_000);
         Suite::new(&lines).case("words", "some words\nmore words\n").stays_within_its_size();
     }
 
     #[test]
+    fn a_bundle_that_is_refused_takes_its_own_items_only() {
+        let lines = Lines { by_composer: true, first_apart: true };
+        let large = held(&lines, &"some words\n".repeat(95_000));
+        assert_eq!(large.outputs.len(), 1);
+        let outcomes = large.ledger.items().iter().map(|i| i.outcome);
+        let of = |wanted| outcomes.clone().filter(|o| *o == wanted).count();
+        assert_eq!((of(Outcome::Mapped), of(Outcome::Rejected)), (1, 94_999));
+        assert_eq!(large.ledger.items()[0].outcome, Outcome::Mapped);
+    }
+
+    #[test]
     #[should_panic(expected = "repeated makes a bundle")]
     fn an_adapter_that_writes_past_the_composer_is_found() {
-        Suite::new(&Lines { by_composer: false }).case("words", "some words\n").stays_within_its_size();
+        Suite::new(&Lines { by_composer: false, first_apart: false })
+            .case("words", "some words\n")
+            .stays_within_its_size();
     }
 
     #[test]

@@ -13,6 +13,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use causeway_core::{Issue, Item, Outcome, Place, Severity};
 use serde_json::Value;
 
@@ -457,7 +459,18 @@ pub(super) fn strings(translation: &Translation) -> String {
                 into.push('\n');
             }
             Value::Array(list) if depth < 64 => list.iter().for_each(|v| collect(v, into, depth + 1)),
-            Value::Object(map) if depth < 64 => map.values().for_each(|v| collect(v, into, depth + 1)),
+            Value::Object(map) if depth < 64 => {
+                map.values().for_each(|v| collect(v, into, depth + 1));
+                // A text that is carried as an attachment arrives too.
+                let is_text = |kind: &Value| kind.as_str().is_some_and(|k| k.starts_with("text/"));
+                if let (Some(kind), Some(Value::String(data))) = (map.get("contentType"), map.get("data"))
+                    && is_text(kind)
+                    && let Ok(bytes) = STANDARD.decode(data)
+                {
+                    into.push_str(&String::from_utf8_lossy(&bytes));
+                    into.push('\n');
+                }
+            }
             _ => {}
         }
     }
