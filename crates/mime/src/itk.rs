@@ -64,8 +64,13 @@ impl<'d> Payload<'d> {
     /// Whether a flag of the manifest is set: `base64`, `compressed`, `encrypted`.
     pub fn is(self, flag: &str) -> bool {
         let flag = self.manifest.and_then(|m| m.attribute(flag));
-        flag.is_some_and(|f| f.text.trim().eq_ignore_ascii_case("true"))
+        flag.is_some_and(|f| is_true(f.text))
     }
+}
+
+/// Whether a flag is set, as XML Schema writes it (`true`, `1`) or in capitals.
+pub fn is_true(text: &str) -> bool {
+    matches!(text.trim(), "1") || text.trim().eq_ignore_ascii_case("true")
 }
 
 impl<'d> Envelope<'d> {
@@ -163,6 +168,15 @@ mod tests {
       </header>
       <payloads count="2"><payload id="a"><ClinicalDocument/></payload><payload id="b">AAAA</payload></payloads>
     </DistributionEnvelope></s:Body></s:Envelope>"#;
+
+    #[test]
+    fn flags_are_set_as_xml_schema_writes_them() {
+        for (text, set) in
+            [("true", true), ("1", true), (" TRUE ", true), ("false", false), ("0", false), ("", false)]
+        {
+            assert_eq!(is_true(text), set, "{text:?}");
+        }
+    }
 
     #[test]
     fn addresses_sender_and_payloads_with_their_manifest() {

@@ -12,7 +12,7 @@ use crate::codes::{
 };
 use crate::copy::extension::value;
 use crate::copy::warning;
-use crate::part::Part;
+use crate::part::{Flag, Part};
 use crate::rules;
 
 /// An element with code of its own. Whether it was one of these.
@@ -38,7 +38,7 @@ pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: No
         ("Condition", "clinicalStatus") => coded(p, w, name, &CLINICAL_STATUS, node),
         ("Condition", "verificationStatus") => coded(p, w, name, &VERIFICATION_STATUS, node),
         ("Immunization", "status") => immunisation_status(p, w, node),
-        ("Immunization", "notGiven") => w.mapped(node.leaf()),
+        ("Immunization", "notGiven") => p.flagged(w, name, node),
         ("Immunization", "vaccineCode") => vaccine(p, w, Some(node)),
         ("Immunization", "practitioner") => performers(p, w, "performer", node, "function"),
         ("Immunization", "explanation") => explanation(p, w, node),
@@ -49,7 +49,7 @@ pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: No
         ("DiagnosticReport", "performer") => report_performers(p, w, node),
         ("ProcedureRequest" | "ReferralRequest", "status") => status(w, &REQUEST_STATUS, node),
         ("Procedure" | "Communication", "status") => event_status(p, w, node),
-        ("Procedure" | "Communication", "notDone") => w.mapped(node.leaf()),
+        ("Procedure" | "Communication", "notDone") => p.flagged(w, name, node),
         ("Procedure", "performer") => performers(p, w, "performer", node, "function"),
         _ => return false,
     }
@@ -79,7 +79,7 @@ pub(crate) fn additions(p: &Part<'_, '_>, w: &mut Writer) {
             }
             // UK Core demands a reason of what was not done (ukcore-imm-001).
             let reason = p.node.get("explanation").and_then(|e| e.get("reasonNotGiven"));
-            if said(p, "notGiven") && reason.is_none() {
+            if matches!(p.flag("notGiven"), Flag::NotDone(_)) && reason.is_none() {
                 unknown_concept(w, "statusReason");
                 w.issue(p.copy.about, rules::REQUIRED_UNKNOWN.issue());
             }
@@ -151,18 +151,15 @@ fn status(w: &mut Writer, map: &Map, node: Node<'_>) {
     }
 }
 
-fn said(p: &Part<'_, '_>, name: &str) -> bool {
-    p.node.leaf_of(name).is_some_and(|leaf| leaf.text.trim().eq_ignore_ascii_case("true"))
-}
-
 fn immunisation_status<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
     let Some(leaf) = node.leaf() else { return };
-    match said(p, "notGiven") && leaf.text != "entered-in-error" {
-        true => {
-            w.string("status", "not-done", p.node.leaf_of("notGiven"));
+    match p.flag("notGiven") {
+        Flag::NotDone(flag) if leaf.text != "entered-in-error" => {
+            w.string("status", "not-done", flag);
             w.claim(leaf, Outcome::Structural, "");
         }
-        false => p.copy.member(w, "status", node),
+        Flag::Unreadable if leaf.text != "entered-in-error" => p.undecided(w, node),
+        _ => p.copy.member(w, "status", node),
     }
 }
 
@@ -197,13 +194,14 @@ fn wording(concept: Node<'_>) -> Option<causeway_core::Leaf<'_>> {
     concept.leaf_of("text").or_else(|| shown.next())
 }
 
-fn event_status(p: &Part<'_, '_>, w: &mut Writer, node: Node<'_>) {
-    match said(p, "notDone") && node.text() != "entered-in-error" {
-        true => {
-            w.string("status", "not-done", p.node.leaf_of("notDone"));
+fn event_status<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
+    match p.flag("notDone") {
+        Flag::NotDone(flag) if node.text() != "entered-in-error" => {
+            w.string("status", "not-done", flag);
             w.claim(node.leaf(), Outcome::Structural, "");
         }
-        false => status(w, &EVENT_STATUS, node),
+        Flag::Unreadable if node.text() != "entered-in-error" => p.undecided(w, node),
+        _ => status(w, &EVENT_STATUS, node),
     }
 }
 

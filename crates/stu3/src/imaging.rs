@@ -1,12 +1,21 @@
 //! Studies, goals, covers, history, and whatever was not done: what is not alike in R4.
 
-use causeway_core::Leaf;
 use causeway_fhir::types::concept;
 use causeway_fhir::{Coding, Writer};
 use causeway_json::Node;
 
-use crate::part::Part;
+use crate::part::{Flag, Part};
 use crate::rules;
+
+/// What was not done, the flag that says so, and R4's status for it. Source: HL7's version maps from R3.
+const NOT_DONE: [(&str, &str, &str); 6] = [
+    ("Immunization", "notGiven", "not-done"),
+    ("Procedure", "notDone", "not-done"),
+    ("Communication", "notDone", "not-done"),
+    ("MedicationAdministration", "notGiven", "not-done"),
+    ("MedicationDispense", "notDone", "declined"),
+    ("FamilyMemberHistory", "notDone", "health-unknown"),
+];
 
 /// An element with code of its own. Whether it was one of these.
 pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: Node<'t>) -> bool {
@@ -18,9 +27,7 @@ pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: No
         ("MedicationDispense", "status") => not_done(p, w, node, "notDone", "declined"),
         ("MedicationAdministration", "status") => not_done(p, w, node, "notGiven", "not-done"),
         ("FamilyMemberHistory" | "MedicationDispense", "notDone")
-        | ("MedicationAdministration", "notGiven") => {
-            w.mapped(node.leaf());
-        }
+        | ("MedicationAdministration", "notGiven") => p.flagged(w, name, node),
         ("Medication", "package") => package(p, w, node),
         ("CarePlan", "author") => authors(p, w, node),
         (_, "definition") => definitions(p, w, node),
@@ -35,22 +42,20 @@ pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: No
 /// What such a resource gains.
 pub(crate) fn additions(p: &Part<'_, '_>, w: &mut Writer) {
     // What was not done has a status, also where the source gives none.
-    if p.node.get("status").is_none() {
-        match p.stu3 {
-            "MedicationDispense" if said(p, "notDone").is_some() => {
-                w.string("status", "declined", said(p, "notDone"));
-            }
-            "MedicationAdministration" if said(p, "notGiven").is_some() => {
-                w.string("status", "not-done", said(p, "notGiven"));
-            }
-            "FamilyMemberHistory" if said(p, "notDone").is_some() => {
-                w.string("status", "health-unknown", said(p, "notDone"));
-            }
-            _ => {}
-        }
+    if p.node.get("status").is_none()
+        && let Some((_, flag, status)) = NOT_DONE.iter().find(|(kind, ..)| *kind == p.stu3)
+        && let Flag::NotDone(leaf) = p.flag(flag)
+    {
+        w.string("status", status, leaf);
+    }
+    if p.stu3 == "MedicationStatement"
+        && p.node.get("status").is_none()
+        && let Some(leaf) = p.node.leaf_of("taken").filter(|l| l.text.trim().eq_ignore_ascii_case("n"))
+    {
+        w.string("status", "not-taken", leaf);
     }
     if p.stu3 == "FamilyMemberHistory"
-        && let Some(leaf) = said(p, "notDone")
+        && let Flag::NotDone(leaf) = p.flag("notDone")
     {
         w.issue(Some(leaf.id), rules::NOT_DONE_HISTORY.issue());
     }
@@ -71,20 +76,16 @@ pub(crate) fn additions(p: &Part<'_, '_>, w: &mut Writer) {
     }
 }
 
-/// The item that says `true` under a name, also as text.
-fn said<'t>(p: &Part<'_, 't>, name: &str) -> Option<Leaf<'t>> {
-    p.node.leaf_of(name).filter(|leaf| leaf.text.trim().eq_ignore_ascii_case("true"))
-}
-
 /// A status that the STU3 flag for "not done" turns round: what was not given must not read as given.
 fn not_done<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>, flag: &str, status: &str) {
-    match said(p, flag).filter(|_| node.text() != "entered-in-error") {
-        Some(leaf) => {
+    match p.flag(flag) {
+        Flag::NotDone(leaf) if node.text() != "entered-in-error" => {
             w.string("status", status, leaf);
             let reason = "R4 has one status, and says by it that it was not done";
             w.claim(node.leaf(), causeway_core::Outcome::Structural, reason);
         }
-        None => p.copy.member(w, "status", node),
+        Flag::Unreadable if node.text() != "entered-in-error" => p.undecided(w, node),
+        _ => p.copy.member(w, "status", node),
     }
 }
 
@@ -140,16 +141,20 @@ fn classes(w: &mut Writer, node: Node<'_>) {
 /// That a condition is over, without a date.
 fn abated(p: &Part<'_, '_>, w: &mut Writer, node: Node<'_>) {
     let Some(leaf) = node.leaf() else { return };
-    match leaf.text == "true" {
-        true if matches!(p.node.string_of("clinicalStatus"), Some("active" | "recurrence" | "relapse")) => {
+    match leaf.text.trim().to_ascii_lowercase().as_str() {
+        "true" if matches!(p.node.string_of("clinicalStatus"), Some("active" | "recurrence" | "relapse")) => {
             // The notes tell it.
         }
-        true => w.string("abatementString", "abated", leaf),
-        false => w.claim(
+        "true" => w.string("abatementString", "abated", leaf),
+        "false" => w.claim(
             leaf,
             causeway_core::Outcome::Unsupported,
             "R4 says by its absence that nothing has ended",
         ),
+        _ => {
+            w.issue(Some(leaf.id), rules::VALUE_INVALID.issue());
+            w.claim(leaf, causeway_core::Outcome::Unsupported, rules::VALUE_INVALID.text);
+        }
     }
 }
 

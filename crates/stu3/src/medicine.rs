@@ -9,6 +9,7 @@ use crate::codes::PRESCRIPTION_TYPE;
 use crate::copy::extension::{part, value};
 use crate::copy::{Copier, warning};
 use crate::part::Part;
+use crate::rules;
 
 /// Extension for the organisation on whose behalf somebody asked, which R4 has no element for. HL7's own
 /// extensions for elements of STU3 are not valid within R4.
@@ -141,19 +142,31 @@ fn kind<'t>(copy: Copier<'_, 't>, w: &mut Writer, coding: Node<'t>) {
 /// A statement's status; that the patient does not take it is a status in R4.
 fn status<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
     let Some(leaf) = node.leaf() else { return };
-    match p.node.leaf_of("taken").filter(|t| t.text == "n") {
-        Some(taken) => {
+    let taken = p.node.leaf_of("taken");
+    match taken.map(|taken| taken.text.trim().to_ascii_lowercase()).as_deref() {
+        Some("n") => {
             w.string("status", "not-taken", taken);
             let reason = "R4 has one status, and says by it that the medicine is not taken";
             w.claim(leaf, Outcome::Unsupported, reason);
         }
-        None => p.copy.member(w, "status", node),
+        Some("y" | "unk" | "na") | None => p.copy.member(w, "status", node),
+        Some(_) => p.undecided(w, node),
     }
 }
 
 fn taken(w: &mut Writer, node: Node<'_>) {
-    let Some(leaf) = node.leaf().filter(|l| l.text != "n") else { return };
-    w.decides(leaf, "that the status stands as it is: R4 says by it alone whether a medicine is not taken");
+    let Some(leaf) = node.leaf() else { return };
+    match leaf.text.trim().to_ascii_lowercase().as_str() {
+        "n" => {}
+        "y" | "unk" | "na" => w.decides(
+            leaf,
+            "that the status stands as it is: R4 says by it alone whether a medicine is not taken",
+        ),
+        _ => {
+            w.issue(Some(leaf.id), rules::TAKEN_UNREADABLE.issue());
+            w.claim(leaf, Outcome::Unsupported, rules::TAKEN_UNREADABLE.text);
+        }
+    }
 }
 
 /// Dosages: dose and rate moved into a list.

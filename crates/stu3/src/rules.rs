@@ -17,6 +17,10 @@ causeway_adapter::rules! {
         "correct the code at its source";
     VALUE_INVALID Warning Value "value-invalid" "the value can't be one of this element; it was left out, and is kept only in the original"
         "look at the value in the original, and correct it at its source";
+    FLAG_UNREADABLE Error Value "flag-unreadable" "what says whether it was done is neither true nor false; the status says that it is not known"
+        "ask the sender whether it was done, and send it again";
+    TAKEN_UNREADABLE Error CodeInvalid "taken-unreadable" "what says whether the medicine is taken is none of y, n, unk and na; the status says that it is not known"
+        "ask the sender whether it is taken, and send it again";
     DATE_INVALID Error Value "date-invalid" "the date or time can't be read; its text was kept, and not taken as a date"
         "correct the date at its source and send again";
     REQUIRED_UNKNOWN Information Required "required-unknown" "R4 demands elements that the source does not state; they say that the value is not known";

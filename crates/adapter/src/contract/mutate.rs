@@ -29,7 +29,7 @@ pub(super) fn mutate_value(input: &[u8], start: usize, end: usize, attempt: u8) 
             _ => {}
         }
     }
-    changed.then_some(out)
+    (changed && out.get(start..end) != input.get(start..end)).then_some(out)
 }
 
 /// Bytes that mean something to one format or another.

@@ -153,6 +153,8 @@ impl Suite<'_> {
             let is_shaped = number < shaped.len();
             let refused = refused(before, &after);
             let differs = after.outputs != before.outputs;
+            // What the ledger says of the new value, where that is something else, is no lie about the old one.
+            let said = says_otherwise(item, &after);
             if is_shaped {
                 let value = String::from_utf8_lossy(item.span.of(mutant)).trim().to_owned();
                 if let Some(what) = leak(item.outcome, &value, before, &after, item) {
@@ -160,7 +162,7 @@ impl Suite<'_> {
                 }
             }
             match item.outcome {
-                Outcome::Structural | Outcome::Unsupported if differs && !refused => {
+                Outcome::Structural | Outcome::Unsupported if differs && !refused && !said => {
                     let word = item.outcome.word();
                     let what = match is_shaped {
                         true => format!("{word}, but changing it changes the output"),
@@ -174,7 +176,7 @@ impl Suite<'_> {
             }
             // A value that is told to be wrong, and not carried, shows nothing either; nor does one of another case,
             // which may say the same in another form (a day as a spreadsheet's number).
-            accepted |= is_shaped && !refused && !tells_more(before, &after);
+            accepted |= is_shaped && !refused && !said && !tells_more(before, &after);
             if differs && !refused && !shown {
                 shown = without_ids(before) != without_ids(&after);
                 ids_only |= !shown;
@@ -332,6 +334,12 @@ fn tells_more(before: &Translation, after: &Translation) -> bool {
     let known: HashSet<(&str, &str)> = before.issues.iter().map(|i| (i.rule, &*i.text)).collect();
     before.issues.len() < after.issues.len()
         || after.issues.iter().any(|i| !known.contains(&(i.rule, &*i.text)))
+}
+
+/// Whether the ledger has another outcome for what stands in the place of an item.
+fn says_otherwise(item: &Item, after: &Translation) -> bool {
+    let same = |other: &&Item| other.place == item.place && other.span.start == item.span.start;
+    after.ledger.items().iter().find(same).is_some_and(|other| other.outcome != item.outcome)
 }
 
 /// How often a word stands in a text, not as a part of a longer word.

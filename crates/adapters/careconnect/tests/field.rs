@@ -74,6 +74,89 @@ fn what_was_not_done_does_not_read_as_done() {
     assert!(rules.contains(&"history-not-taken"));
 }
 
+/// Of a flag that is neither true nor false nobody can tell whether it was done: the status says so, and no other stands there.
+#[test]
+fn what_may_not_have_been_done_does_not_read_as_done() {
+    let medicine = json!({"text": "Warfarin 1mg tablets"});
+    let who = json!({"reference": WHO});
+    let cases = [
+        (
+            json!({"resourceType": "Immunization", "vaccineCode": {"text": "Flu"}, "patient": who}),
+            "notGiven",
+            None,
+            "not-done",
+        ),
+        (
+            json!({"resourceType": "Procedure", "code": {"text": "Dressing"}, "subject": who}),
+            "notDone",
+            Some("unknown"),
+            "not-done",
+        ),
+        (json!({"resourceType": "Communication", "subject": who}), "notDone", Some("unknown"), "not-done"),
+        (
+            json!({"resourceType": "MedicationAdministration", "medicationCodeableConcept": medicine, "subject": who, "effectiveDateTime": "2026-03-01"}),
+            "notGiven",
+            Some("unknown"),
+            "not-done",
+        ),
+        (
+            json!({"resourceType": "MedicationDispense", "medicationCodeableConcept": medicine}),
+            "notDone",
+            Some("unknown"),
+            "declined",
+        ),
+        (
+            json!({"resourceType": "FamilyMemberHistory", "patient": who, "relationship": {"text": "Mother"}}),
+            "notDone",
+            None,
+            "health-unknown",
+        ),
+    ];
+    let with = |made: &Value, flag: &str, value: Value, status: Option<&str>| {
+        let mut made = made.clone();
+        made["id"] = json!("x");
+        made[flag] = value;
+        if let Some(status) = status {
+            made["status"] = json!(status);
+        }
+        one(made)
+    };
+    for (made, flag, unknown, not_done) in &cases {
+        let kind = &made["resourceType"];
+        for value in [json!("yes"), json!(1), json!("ture"), json!({"value": true})] {
+            let (rules, found) = with(made, flag, value.clone(), Some("completed"));
+            assert!(rules.contains(&"flag-unreadable"), "{kind} {value}: {rules:?}");
+            assert_eq!(found["status"].as_str(), *unknown, "{kind} {value}");
+            assert_eq!(found["_status"].is_null(), unknown.is_some(), "{kind} {value}");
+            let (rules, found) = with(made, flag, value, Some("entered-in-error"));
+            assert!(
+                rules.contains(&"flag-unreadable") && found["status"] == "entered-in-error",
+                "{kind}: {found}"
+            );
+        }
+        for status in [Some("completed"), None] {
+            for value in [json!(true), json!("TRUE")] {
+                let (rules, found) = with(made, flag, value, status);
+                assert!(
+                    !rules.contains(&"flag-unreadable") && found["status"] == *not_done,
+                    "{kind} {status:?}: {found}"
+                );
+            }
+        }
+        let (rules, found) = with(made, flag, json!("False"), Some("completed"));
+        assert!(!rules.contains(&"flag-unreadable") && found["status"] == "completed", "{kind}: {found}");
+    }
+    let statement = json!({"resourceType": "MedicationStatement", "medicationCodeableConcept": medicine, "subject": who, "effectiveDateTime": "2026-03-01"});
+    for (taken, wanted) in
+        [("n", "not-taken"), (" N", "not-taken"), ("y", "active"), ("unk", "active"), ("no", "unknown")]
+    {
+        let (rules, found) = with(&statement, "taken", json!(taken), Some("active"));
+        assert_eq!(found["status"], wanted, "{taken:?}");
+        assert_eq!(rules.contains(&"taken-unreadable"), wanted == "unknown", "{taken:?}: {rules:?}");
+    }
+    assert_eq!(with(&statement, "taken", json!("n"), None).1["status"], "not-taken");
+}
+
 #[test]
 fn a_consent_keeps_its_exceptions() {
     let (_, consent) = one(

@@ -66,7 +66,8 @@ pub fn read<'t>(root: Node<'t>, c: &mut Composer<'_>) -> Result<Notice<'t>, Issu
         answers: Vec::new(),
     };
     answers(root, &mut notice);
-    types(&[notice.consent.0, notice.safeguarding.0], c);
+    let interpreter = root.get("person").and_then(|person| person.get("interpreterRequired"));
+    types(&[notice.consent.0, notice.safeguarding.0, interpreter], c);
     Ok(notice)
 }
 

@@ -97,6 +97,20 @@ fn encode_needs_a_person_and_a_stay() {
 }
 
 /// Programs write numbers as numbers, and a sex by its letter.
+/// What decides and is no truth value is not taken as one, and told.
+#[test]
+fn words_where_true_or_false_is_meant_are_told() {
+    let input = String::from_utf8(fixture("assessment-notice")).expect("text");
+    for words in ["\"yes\"", "\"TRUE\"", "1"] {
+        let changed =
+            input.replace("\"interpreterRequired\": false", &format!("\"interpreterRequired\": {words}"));
+        assert_ne!(changed, input);
+        let found = translate(&DischargeNotice, changed.as_bytes(), &test_context());
+        assert!(found.issues.iter().any(|i| i.rule == "wrong-type" && i.position.is_some()), "{words}");
+        assert!(!String::from_utf8_lossy(&found.outputs[0].json).contains("interpreterRequired"), "{words}");
+    }
+}
+
 #[test]
 fn a_number_is_read_where_a_text_is_meant() {
     let text = String::from_utf8(fixture("discharge-notice")).expect("text");

@@ -19,6 +19,8 @@ causeway_adapter::rules! {
         "have the sending system write R4";
     NOT_DONE Warning Informational "not-done-of-stu3" "an element of an earlier version says that it was not done; R4's status says so now, whatever stood there"
         "have the sending system write R4's status";
+    FLAG_UNREADABLE Error Value "flag-unreadable" "what an earlier version says by it, whether it was done, can't be read; the status says that it is not known"
+        "ask the sender whether it was done, and send it again with R4's status";
     CHOICE_TWICE Warning Conflict "choice-twice" "R4 has one value here and the source has several; this one was kept beside it, in an extension"
         "look at both in the original, and correct them at their source";
     ONCE Warning NotSupported "element-once" "R4 has the element once; the first was carried, and the others kept beside, in an extension"

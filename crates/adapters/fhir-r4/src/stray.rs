@@ -5,6 +5,7 @@
 use causeway_adapter::Rule;
 use causeway_core::{Leaf, Outcome};
 use causeway_fhir::systems::{self, CAUSEWAY};
+use causeway_fhir::types::DATA_ABSENT_REASON;
 use causeway_json::{Kind, Node};
 use causeway_profile::schema::{Field, Shape, TypeRef};
 use serde_json::{Map, Value, json};
@@ -98,9 +99,36 @@ fn not_done(ty: TypeRef, key: &str) -> Option<(&'static str, &'static str)> {
     found.map(|(_, _, element, code)| (*element, *code))
 }
 
-/// Whether the words of such an element say so; `taken` is a code.
-fn is_said(key: &str, words: &str) -> bool {
-    words.trim().eq_ignore_ascii_case(if key == "taken" { "n" } else { "true" })
+/// Whether the words of such an element say so; `taken` is a code. `None` where they can't be read.
+fn is_said(key: &str, words: &str) -> Option<bool> {
+    match (key, words.trim().to_ascii_lowercase().as_str()) {
+        ("taken", "n") => Some(true),
+        ("taken", "y" | "unk" | "na") => Some(false),
+        ("taken", _) => None,
+        (_, "true") => Some(true),
+        // `null` says nothing.
+        (_, "false" | "null") => Some(false),
+        _ => None,
+    }
+}
+
+/// A status that may be the opposite of what happened is not known.
+fn undecided(object: &mut Map<String, Value>, ty: TypeRef, element: &str) {
+    if element != "status" {
+        return;
+    }
+    object.shift_remove(element);
+    if ty.field(element).is_some_and(|field| field.allows("unknown")) {
+        object.insert(element.to_owned(), json!("unknown"));
+    } else {
+        let absent = json!({"extension": [{"url": DATA_ABSENT_REASON, "valueCode": "unknown"}]});
+        object.insert("_status".to_owned(), absent);
+    }
+}
+
+/// Whether what an object says of itself stands, whatever else it says: that it was entered in error.
+fn is_error(status: &str) -> bool {
+    status == "entered-in-error"
 }
 
 /// Whether R4 has an element of this name there.
@@ -262,9 +290,17 @@ pub(crate) fn mend(object: &mut Map<String, Value>, ty: TypeRef) -> bool {
             Some(value) => value.to_string(),
             None => continue,
         };
-        if let Some((element, code)) = not_done(ty, key).filter(|_| is_said(key, &words)) {
-            let value = if code == "true" { json!(true) } else { json!(code) };
-            object.insert(element.to_owned(), value);
+        let Some((element, code)) = not_done(ty, key) else { continue };
+        if is_error(&code_of(object.get(element))) {
+            continue;
+        }
+        match is_said(key, &words) {
+            Some(true) => {
+                let value = if code == "true" { json!(true) } else { json!(code) };
+                object.insert(element.to_owned(), value);
+            }
+            Some(false) => {}
+            None => undecided(object, ty, element),
         }
     }
     // UK Core wants to know why a vaccination was not given.
@@ -334,14 +370,21 @@ pub(crate) fn mended<'t>(node: Node<'t>, ty: TypeRef, found: &mut Vec<Told<'t>>)
             found.extend(first.map(|leaf| (leaf, Some(rules::VALUE_REPAIRED), Outcome::Mapped)));
             continue;
         }
-        let said = child.leaf().filter(|leaf| is_said(key, leaf.text));
-        match (not_done(ty, key), said) {
-            (Some((element, _)), Some(leaf)) => {
-                found.push((leaf, Some(rules::NOT_DONE), Outcome::Mapped));
-                let status = node.leaf_of(element);
+        let flag = child.leaf().and_then(|leaf| not_done(ty, key).map(|(element, _)| (element, leaf)));
+        match flag.map(|(element, leaf)| (node.leaf_of(element), leaf, is_said(key, leaf.text))) {
+            Some((Some(status), leaf, said)) if is_error(&status.text.trim().to_ascii_lowercase()) => {
+                let told = said.is_none().then_some(rules::FLAG_UNREADABLE);
+                found.push((leaf, told, Outcome::Decides));
+            }
+            Some((status, leaf, said @ (Some(true) | None))) => {
+                let (rule, outcome) = match said {
+                    Some(_) => (rules::NOT_DONE, Outcome::Mapped),
+                    None => (rules::FLAG_UNREADABLE, Outcome::Decides),
+                };
+                found.push((leaf, Some(rule), outcome));
                 found.extend(status.map(|leaf| (leaf, None, Outcome::Unsupported)));
             }
-            (Some(_), None) => found.extend(child.leaf().map(|leaf| (leaf, None, Outcome::Decides))),
+            Some((_, leaf, Some(false))) => found.push((leaf, None, Outcome::Decides)),
             _ => {
                 let leaves = child.leaves().into_iter().filter(|leaf| !leaf.is_blank()).enumerate();
                 let kept = ty.field("extension").is_some();

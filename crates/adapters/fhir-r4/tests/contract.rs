@@ -290,7 +290,36 @@ fn what_r4_has_no_element_for_is_not_written_as_fhir() {
             &["notGiven"],
             "not-done-of-stu3",
         ),
-        (with(vaccination, "notGiven", json!(false)), &["\"status\":\"completed\""], &["notGiven"], ""),
+        (
+            with(vaccination.clone(), "notGiven", json!(false)),
+            &["\"status\":\"completed\""],
+            &["notGiven"],
+            "",
+        ),
+        (
+            with(vaccination.clone(), "notGiven", json!("yes")),
+            &["\"_status\":{\"extension\""],
+            &["notGiven", "completed"],
+            "flag-unreadable",
+        ),
+        (
+            with(with(vaccination, "notGiven", json!("yes")), "status", json!("entered-in-error")),
+            &["\"status\":\"entered-in-error\""],
+            &["notGiven"],
+            "flag-unreadable",
+        ),
+        (
+            with(dose.clone(), "notGiven", json!(1)),
+            &["\"status\":\"unknown\""],
+            &["notGiven", "completed"],
+            "flag-unreadable",
+        ),
+        (
+            json!({"resourceType": "MedicationStatement", "status": "active", "taken": "no", "medicationCodeableConcept": {"text": "Aspirin"}, "subject": who}),
+            &["\"status\":\"unknown\""],
+            &["\"taken\"", "active"],
+            "flag-unreadable",
+        ),
         (
             with(dose, "wasNotGiven", json!("TRUE")),
             &["\"status\":\"not-done\""],

@@ -6,7 +6,7 @@
 
 use causeway_adapter::{Acknowledgement, Composer};
 use causeway_core::Outcome;
-use causeway_mime::itk::Envelope;
+use causeway_mime::itk::{Envelope, is_true};
 use causeway_xml::{Element, escape_attribute};
 
 use crate::rules;
@@ -55,7 +55,7 @@ pub(crate) fn answer(
     if answer.taken == 0 && answer.refused.is_none() {
         return None;
     }
-    let asked = |key| envelope.handling(key).is_some_and(|l| l.text.trim().eq_ignore_ascii_case("true"));
+    let asked = |key| envelope.handling(key).is_some_and(|l| is_true(l.text));
     let positive = answer.refused.is_none();
     let soap = root.name() == "Envelope";
     let (bytes, media) = if asked(BUSINESS) && (positive || answer.taken > 0 || !asked(INFRASTRUCTURE)) {

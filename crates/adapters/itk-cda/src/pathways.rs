@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use causeway_adapter::Composer;
 use causeway_core::{Leaf, Ledger};
 use causeway_fhir::{Ref, Writer};
+use causeway_mime::itk::is_true;
 use causeway_xml::{Document, Element, decode};
 
 use crate::limits::{PATHWAYS_BYTES_MAX, QUESTIONS_MAX};
@@ -179,8 +180,7 @@ fn item(w: &mut Writer, line: Element<'_>, (number, first): (usize, bool), from:
     w.array("answer", |w| {
         let answers = line.path(&["question", "answers"]);
         for answer in answers.into_iter().flat_map(|a| a.children_named("answer")) {
-            let selected =
-                answer.attribute("selected").is_some_and(|s| s.text.trim().eq_ignore_ascii_case("true"));
+            let selected = answer.attribute("selected").is_some_and(|s| is_true(s.text));
             if let Some(text) = words(answer, &["text"]).filter(|_| selected) {
                 w.element(|w| w.string("valueString", text, from));
             }

@@ -328,7 +328,15 @@ fn is_extended(node: Node<'_>) -> bool {
 fn enable_when(w: &mut Writer, node: Node<'_>) {
     if let Some(there) = node.leaf_of("hasAnswer") {
         w.fixed("operator", "exists");
-        w.boolean("answerBoolean", there.text == "true", there);
+        match there.text.trim() {
+            "true" => w.boolean("answerBoolean", true, there),
+            "false" => w.boolean("answerBoolean", false, there),
+            _ => {
+                w.issue(Some(there.id), rules::ANSWER_UNKNOWN.issue());
+                w.claim(there, Outcome::Unsupported, rules::ANSWER_UNKNOWN.text);
+                w.boolean("answerBoolean", true, ());
+            }
+        }
         return;
     }
     if node.get("operator").is_some() {
