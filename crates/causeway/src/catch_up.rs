@@ -162,7 +162,7 @@ fn compare(
 }
 
 /// Whether a record tells of a message among these that was erased.
-fn tells_erased(record: &Record, messages: &[Recorded]) -> Result<bool, RecordError> {
+pub(crate) fn tells_erased(record: &Record, messages: &[Recorded]) -> Result<bool, RecordError> {
     let erased: BTreeSet<&str> = messages.iter().filter(|m| m.erased).map(|m| m.id.as_str()).collect();
     // The record's messages are many, what is erased is rare.
     Ok(!erased.is_empty() && record.messages()?.iter().any(|one| erased.contains(one.message.as_str())))

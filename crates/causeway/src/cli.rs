@@ -492,7 +492,7 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
         Command::Verify(args) => keep::verify::run(&args),
         Command::RebuildRecord(args) => {
             process::start_process(false);
-            rebuild::run(&args, adapters, runtime)
+            rebuild::run(&args, adapters)
         }
         Command::Retention(args) => {
             process::start_process(false);
@@ -500,7 +500,7 @@ fn run(command: Command, adapters: Adapters) -> Result<u8, String> {
         }
         Command::Erase(args) => {
             process::start_process(false);
-            retention::erase(&args, adapters, runtime)
+            retention::erase(&args, adapters)
         }
         Command::Backup(args) => keep::backup::run(&args),
         Command::Restore(args) => keep::backup::restore(&args),

@@ -44,20 +44,26 @@ pub(crate) fn folder(data: &Path) -> Result<(), String> {
 pub(crate) fn open_both(config: Config, adapters: Adapters) -> Result<Opened, String> {
     let data = config.data_directory.clone();
     folder(&data)?;
-    let record = || Record::open(data.join(keep::RECORD)).map(Arc::new).map_err(|e| said(&data, &e));
+    let record = Record::open(data.join(keep::RECORD)).map_err(|e| said(&data, &e))?;
+    open_with(config, adapters, Arc::new(record))
+}
+
+/// The same with a record that is open.
+pub(crate) fn open_with(config: Config, adapters: Adapters, record: Arc<Record>) -> Result<Opened, String> {
     match &config.postgres {
         None => {
+            let data = config.data_directory.clone();
             let exchange = data.join(keep::EXCHANGE);
             let store = Arc::new(Store::open(Options::new(&exchange)).map_err(|e| said(&data, &e))?);
             let exchange = keep::exchange::Exchange::Embedded(exchange);
-            put_together(config, adapters, store.clone(), exchange, Some(store), record()?)
+            put_together(config, adapters, store.clone(), exchange, Some(store), record)
         }
         Some(settings) => {
             let options = keep::exchange::postgres_options(settings)?;
             let file = settings.connection_file.display().to_string();
             let engine = Postgres::open(causeway_postgres::Options { alone: true, ..options });
             let engine = engine.map_err(|e| format!("PostgreSQL ({file}): {e}"))?;
-            on_postgres(config, adapters, &Arc::new(engine), record()?)
+            on_postgres(config, adapters, &Arc::new(engine), record)
         }
     }
 }

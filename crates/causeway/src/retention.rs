@@ -249,11 +249,7 @@ fn hold(
 ///
 /// # Errors
 /// A sentence that says what could not be done.
-pub fn erase(
-    args: &EraseArgs,
-    adapters: Adapters,
-    runtime: fn() -> Result<tokio::runtime::Runtime, String>,
-) -> Result<u8, String> {
+pub fn erase(args: &EraseArgs, adapters: Adapters) -> Result<u8, String> {
     let data = &args.data;
     if args.reason.trim().is_empty() {
         return Err("--reason is empty".to_owned());
@@ -271,5 +267,5 @@ pub fn erase(
     let erased = exchange.erase(&id, ACTOR, &args.reason, Timestamp::now()).map_err(failed)?;
     print(&format!("erased: {}\n", erased.join(", ")));
     let in_record = in_record || recorded.iter().any(|m| erased.contains(&m.id));
-    if in_record { rebuild::make(config, adapters, runtime, rebuild::Old::Delete) } else { Ok(0) }
+    if in_record { rebuild::make(config, adapters, rebuild::Old::Delete) } else { Ok(0) }
 }

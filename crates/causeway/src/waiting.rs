@@ -388,18 +388,16 @@ fn look(
     board: &Board,
 ) -> Result<Looked, Stopped> {
     let data = &config.data_directory;
-    if state.is_none() {
-        if !data.join(person::FILE).exists() {
-            // One made here would be another than the working broker's.
-            board.tell("person.key of the other broker is missing in its folder");
-            return Ok(Looked::At(engine.place(0)?));
-        }
-        let record = following.record(data).map_err(Stopped::ForGood)?;
-        let made = AppState::new(config.clone(), engine.clone(), record, adapters);
-        *state = Some(made.map_err(|e: EngineError| Stopped::from(e))?);
+    if !data.join(person::FILE).exists() {
+        // One made here would be another than the working broker's.
+        board.tell("person.key of the other broker is missing in its folder");
+        return Ok(Looked::At(engine.place(0)?));
     }
-    let Some(state) = state else { return Ok(Looked::At(engine.place(0)?)) };
     let record = following.record(data).map_err(Stopped::ForGood)?;
+    let state = match state {
+        Some(state) => state,
+        None => state.insert(AppState::new(config.clone(), engine.clone(), Arc::clone(&record), adapters)?),
+    };
     let behind = |count| board.behind.store(count, Ordering::Relaxed);
     let step = following.followed.step(state, engine, &record, &behind)?;
     board.tell("");

@@ -10,7 +10,7 @@ use crate::shared::Shared;
 use crate::writer::Writer;
 use crate::{Options, Postgres, check, conn, read, take_over};
 use causeway_exchange::{EngineError, Message, MessageId, Recorded, StoredOutput, Translation};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// What a record takes in of a message: its facts, and its translation with issues and outputs (no ledger, no acknowledgement).
@@ -130,7 +130,7 @@ type Parts = HashMap<i64, Vec<(Part, Option<Vec<u8>>)>>;
 fn told(conn: &mut Conn, ids: &[MessageId]) -> Result<(Vec<Head>, Parts, usize)> {
     let names: Vec<&str> = ids.iter().map(MessageId::as_str).collect();
     let sql = format!("SELECT {} FROM message WHERE id = ANY($1)", rows::MESSAGE);
-    let messages = conn.all(&sql, p![names], rows::message)?;
+    let mut messages = conn.all(&sql, p![names], rows::message)?;
     let owners: Vec<i64> = messages.iter().map(|message| message.seq.cast_signed()).collect();
     let sql =
         format!("SELECT owner, sum(size)::bigint FROM part WHERE owner = ANY($1) AND {READ} GROUP BY owner");
@@ -146,9 +146,8 @@ fn told(conn: &mut Conn, ids: &[MessageId]) -> Result<(Vec<Head>, Parts, usize)>
         sum <= TOLD_BYTES
     };
     let covered = names.iter().take_while(fits).count().max(1).min(names.len());
-    let first: std::collections::HashSet<&str> = names.iter().take(covered).copied().collect();
-    let messages: Vec<Message> =
-        messages.iter().filter(|m| first.contains(m.new.id.as_str())).cloned().collect();
+    let first: HashSet<&str> = names.iter().take(covered).copied().collect();
+    messages.retain(|message| first.contains(message.new.id.as_str()));
     let owners: Vec<i64> = messages.iter().map(|message| message.seq.cast_signed()).collect();
     let sql = "SELECT owner, adapter, format, version, summary FROM translation WHERE owner = ANY($1)";
     let translations = conn.all(sql, p![owners], |r| {

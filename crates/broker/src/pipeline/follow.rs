@@ -1,5 +1,6 @@
-//! What another broker has taken into its record is taken into this one, from what the exchange keeps of it: nothing is
-//! written there, no work is ordered and nobody is notified, for all that was done by the one that took it in first.
+//! What was taken into one record is taken into another, from what the exchange keeps of it: nothing is written there, no work is
+//! ordered and nobody is notified, for all that was done when it was taken in first. The other is that of a broker that
+//! follows the one that works, or one that is made anew.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -69,6 +70,28 @@ pub type Kept = Result<Option<(Message, Translation)>, EngineError>;
 
 /// Reads the first of some messages, in their order: one at least.
 pub type Reader<'a> = &'a (dyn Fn(&[MessageId]) -> Result<Vec<Kept>, EngineError> + Sync);
+
+/// Reads messages one after the other, as far as the engine has no faster way: of as many as are within [`WINDOW_BYTES`] together.
+///
+/// # Errors
+/// The exchange failed.
+pub fn kept(state: &AppState, ids: &[MessageId]) -> Result<Vec<Kept>, EngineError> {
+    let (mut read, mut held) = (Vec::new(), 0);
+    for id in ids {
+        let one = match state.engine.message(id).and_then(|m| Ok(m.zip(state.contents.translation(id)?))) {
+            Err(error) if error.is_transient() => return Err(error),
+            one => one,
+        };
+        if let Ok(Some((_, translation))) = &one {
+            held += translation.outputs.iter().map(|o| o.bytes.len() as u64).sum::<u64>();
+        }
+        read.push(one);
+        if held > WINDOW_BYTES {
+            break;
+        }
+    }
+    Ok(read)
+}
 
 /// Takes messages in, in the order given: that in which they were taken in first, so the order of each person is kept. Those
 /// that are in the record change nothing. Windows of them share one flush each; while one is written, the next is read beside
@@ -178,7 +201,7 @@ fn told_by(state: &AppState, id: &MessageId, kept: Kept) -> Result<Read, EngineE
 
 /// Says of a message that it can't be taken in. Its text never holds a value.
 fn refused(id: &MessageId, why: &dyn std::fmt::Display) -> Read {
-    tracing::error!(message = %id, why = %why, "a message that another broker has in its record can't be taken into this one");
+    tracing::error!(message = %id, why = %why, "a message that was taken into a record before can't be taken into this one");
     Read::Refused
 }
 
