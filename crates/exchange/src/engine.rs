@@ -280,20 +280,6 @@ pub trait Queue: Send + Sync {
         reason: &str,
         now: Timestamp,
     ) -> Result<()>;
-
-    /// The same for many messages, in order; flushes may be shared. Stops at the first that is refused.
-    ///
-    /// # Errors
-    /// As [`Queue::replay`]; those before it are ordered.
-    fn replay_all(
-        &self,
-        messages: Vec<(MessageId, Vec<NewWork>)>,
-        actor: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<()> {
-        messages.into_iter().try_for_each(|(id, work)| self.replay(&id, work, actor, reason, now))
-    }
 }
 
 /// Acknowledgements that are waited for.

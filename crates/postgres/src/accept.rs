@@ -3,6 +3,7 @@
 use crate::conn::{digest, get, p, small, word};
 use crate::content::{self, NewPart, ReadyAccept, ReadyEffects, ReadyTranslation, hex, sha256};
 use crate::fault::Result;
+use crate::later::{Cell, Table};
 use crate::rows::{self, Rest};
 use crate::writer::Tx;
 use causeway_exchange::effects::{EventKind, cut};
@@ -56,21 +57,18 @@ impl Tx<'_> {
         let answer = effects.plain.answer.take();
         if let Some(key) = &ready.key {
             let answer = answer.as_ref();
-            self.conn.run(
-                "INSERT INTO idempotency(sender, request_id, owner, message, sha256, at, status, media_type, body)
-                 VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)",
-                p![
-                    key.sender,
-                    key.request_id,
-                    seq,
-                    message.id.as_str(),
-                    &digest[..],
-                    self.now,
-                    answer.map(|a| i64::from(a.status)),
-                    answer.map(|a| &a.media_type),
-                    answer.map(|a| &a.body)
-                ],
-            )?;
+            let row = vec![
+                Cell::text(&key.sender),
+                Cell::text(&key.request_id),
+                Cell::number(seq),
+                Cell::text(message.id.as_str()),
+                Cell::bytes(&digest),
+                Cell::number(self.now),
+                Cell::Number(answer.map(|a| i64::from(a.status))),
+                Cell::maybe(answer.map(|a| a.media_type.as_str())),
+                Cell::Bytes(answer.map(|a| a.body.clone())),
+            ];
+            self.conn.later(Table::Idempotency, row)?;
         }
         self.arrived(&message, &digest)?;
         self.effects(seq, &message.id, effects)?;
@@ -107,6 +105,9 @@ impl Tx<'_> {
         key: &IdempotencyKey,
         digest: Option<&Checksum>,
     ) -> Result<Option<AcceptOutcome>> {
+        if self.fresh.request(&key.sender, &key.request_id) {
+            return Ok(None);
+        }
         self.conn.first(
             "SELECT message, sha256, status, media_type, body FROM idempotency WHERE sender=$1 AND request_id=$2",
             p![key.sender, key.request_id],
@@ -123,8 +124,41 @@ impl Tx<'_> {
         let expires = (waiting > 0).then(|| self.now.saturating_add(lifetime()));
         let seq = self.head.message + 1;
         let event = (!uploading).then_some(self.head.event + 1);
+        let kind = if message.kind == MessageKind::Data { "data" } else { "report" };
+        let present = if uploading { 1i64 } else { i64::from(start.chunks) };
         let rest =
             serde_json::to_string(&Rest::of(message)).map_err(|_| EngineError::Invalid("message headers"))?;
+        if self.fresh.message(message.id.as_str()) {
+            let row = vec![
+                Cell::number(seq),
+                Cell::text(message.id.as_str()),
+                Cell::text(kind),
+                Cell::text(start.state.as_str()),
+                Cell::number(waiting),
+                Cell::Flag(message.inbox),
+                Cell::text(&message.sender),
+                Cell::text(&message.door),
+                Cell::maybe(message.mailbox_from.as_deref()),
+                Cell::maybe(message.mailbox_to.as_deref()),
+                Cell::maybe(message.workflow.as_deref()),
+                Cell::maybe(message.local_id.as_deref()),
+                Cell::maybe(message.correlation_id.as_deref()),
+                Cell::maybe(message.person_key.as_deref()),
+                Cell::maybe(message.linked.as_ref().map(MessageId::as_str)),
+                Cell::number(self.now),
+                Cell::number(self.now),
+                Cell::Number(expires),
+                Cell::number(start.size.cast_signed()),
+                Cell::bytes(&start.sha256),
+                Cell::number(i64::from(start.chunks)),
+                Cell::number(present),
+                Cell::text(&rest),
+                Cell::Number(event),
+            ];
+            self.conn.later(Table::Message, row)?;
+            self.number_message(seq, event);
+            return Ok(seq);
+        }
         let written = self.conn.run(
             "INSERT INTO message(seq, id, kind, state, waiting, inbox, sender, door, mailbox_from, mailbox_to, workflow,
                local_id, correlation_id, person_key, linked, received_at, changed_at, expires_at, size, sha256,
@@ -133,7 +167,7 @@ impl Tx<'_> {
              ON CONFLICT (id) DO NOTHING",
             p![
                 message.id.as_str(),
-                if message.kind == MessageKind::Data { "data" } else { "report" },
+                kind,
                 start.state.as_str(),
                 waiting,
                 message.inbox,
@@ -151,7 +185,7 @@ impl Tx<'_> {
                 start.size.cast_signed(),
                 &start.sha256[..],
                 i64::from(start.chunks),
-                if uploading { 1i64 } else { i64::from(start.chunks) },
+                present,
                 rest,
                 seq,
                 event,
@@ -160,32 +194,31 @@ impl Tx<'_> {
         if written == 0 {
             return Err(EngineError::IdInUse);
         }
+        self.number_message(seq, event);
+        Ok(seq)
+    }
+
+    fn number_message(&mut self, seq: i64, event: Option<i64>) {
         self.head.message = seq;
         self.head.event += i64::from(event.is_some());
-        Ok(seq)
     }
 
     pub(crate) fn insert_part(&mut self, owner: i64, part: &NewPart) -> Result<()> {
         if part.bytes.is_none() {
             content::hold(self.conn, &part.sha256, part.size)?;
         }
-        self.conn
-            .run(
-                "INSERT INTO part(owner, place, number, role, name, media_type, sha256, size, bytes)
-                 VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)",
-                p![
-                    owner,
-                    rows::place(part.role),
-                    part.number,
-                    part.role,
-                    part.name,
-                    part.media_type,
-                    &part.sha256[..],
-                    part.size.cast_signed(),
-                    part.bytes
-                ],
-            )
-            .map(drop)
+        let row = vec![
+            Cell::number(owner),
+            Cell::number(rows::place(part.role)),
+            Cell::number(part.number),
+            Cell::text(part.role),
+            Cell::text(&part.name),
+            Cell::text(&part.media_type),
+            Cell::bytes(&part.sha256),
+            Cell::number(part.size.cast_signed()),
+            Cell::Bytes(part.bytes.clone()),
+        ];
+        self.conn.later(Table::Part, row)
     }
 
     /// The message, or `NotFound`.
@@ -318,23 +351,21 @@ impl Tx<'_> {
         };
         let due = work.not_before.map_or(self.now, jiff::Timestamp::as_microsecond);
         self.head.work += 1;
-        self.conn.run(
-            "INSERT INTO work(id, owner, kind, destination, order_key, state, not_before, token, attempts, replay,
-               queued_at, detail) VALUES ($10,$1,$2,$3,$4,$5,$6,0,0,$7,$8,$9)",
-            p![
-                owner,
-                work.kind.as_str(),
-                work.destination,
-                work.order_key,
-                if behind { "waiting" } else { "ready" },
-                due,
-                work.replay,
-                self.now,
-                work.detail,
-                self.head.work
-            ],
-        )
-        .map(drop)
+        let row = vec![
+            Cell::number(self.head.work),
+            Cell::number(owner),
+            Cell::text(work.kind.as_str()),
+            Cell::text(&work.destination),
+            Cell::maybe(work.order_key.as_deref()),
+            Cell::text(if behind { "waiting" } else { "ready" }),
+            Cell::number(due),
+            Cell::number(0),
+            Cell::number(0),
+            Cell::Flag(work.replay),
+            Cell::number(self.now),
+            Cell::text(&work.detail),
+        ];
+        self.conn.later(Table::Work, row)
     }
 
     fn expect(&mut self, owner: i64, expected: &NewExpectation) -> Result<()> {

@@ -1,6 +1,7 @@
 //! A connection with its prepared statements, and how rows become values.
 
 use crate::fault::{Result, db};
+use crate::later::{Due, Later, Place, Table, Values};
 use crate::limits;
 use crate::tls::Tls;
 use causeway_exchange::EngineError;
@@ -87,6 +88,8 @@ pub(crate) struct Conn {
     warned: Arc<AtomicBool>,
     /// Rows changed so far.
     pub(crate) changes: u64,
+    /// Rows that are written later.
+    later: Later,
 }
 
 impl Conn {
@@ -111,7 +114,18 @@ impl Conn {
         if reach.reads_only {
             client.batch_execute("SET default_transaction_read_only = on").map_err(|e| db(&e))?;
         }
-        Ok(Self { client: Some(client), prepared: HashMap::new(), warned, changes: 0 })
+        Ok(Self {
+            client: Some(client),
+            prepared: HashMap::new(),
+            warned,
+            changes: 0,
+            later: Later::default(),
+        })
+    }
+
+    /// From now on single rows are looked for: a plan that was made while a table was empty must not read all of it.
+    pub(crate) fn look_for_rows(&mut self) -> Result<()> {
+        self.say("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
     }
 
     /// The same for a writer. One that is to be alone holds a lock of its session; the server gives it back when the
@@ -155,6 +169,7 @@ impl Conn {
 
     /// Runs a statement; the number of rows it changed.
     pub(crate) fn run(&mut self, sql: &str, params: Params<'_>) -> Result<u64> {
+        self.catch_up()?;
         let statement = self.statement(sql)?;
         let client = self.client()?;
         let changed = apart(|| client.execute(&statement, params)).map_err(|e| db(&e))?;
@@ -169,6 +184,7 @@ impl Conn {
         params: Params<'_>,
         read: impl FnOnce(&Row) -> Result<T>,
     ) -> Result<Option<T>> {
+        self.catch_up()?;
         let statement = self.statement(sql)?;
         let client = self.client()?;
         let row = apart(|| client.query_opt(&statement, params)).map_err(|e| db(&e))?;
@@ -182,6 +198,7 @@ impl Conn {
         params: Params<'_>,
         read: impl FnMut(&Row) -> Result<T>,
     ) -> Result<Vec<T>> {
+        self.catch_up()?;
         let statement = self.statement(sql)?;
         let client = self.client()?;
         let rows = apart(|| client.query(&statement, params)).map_err(|e| db(&e))?;
@@ -190,6 +207,58 @@ impl Conn {
 
     /// Runs statements without parameters.
     pub(crate) fn batch(&mut self, sql: &str) -> Result<()> {
+        self.catch_up()?;
+        self.say(sql)
+    }
+
+    /// A request of a batch begins. `apart`: it is undone alone where it fails.
+    pub(crate) fn begin_request(&mut self, apart: bool) {
+        self.later.begin(apart);
+    }
+
+    /// It ends. Where it is not kept, nothing of it is left.
+    pub(crate) fn end_request(&mut self, kept: bool) -> Result<()> {
+        self.later.end(kept).map_or(Ok(()), |words| self.say(words))
+    }
+
+    /// Writes a row, before anything else is said.
+    pub(crate) fn later(&mut self, table: Table, row: Values) -> Result<()> {
+        match self.later.put(table, row) {
+            Place::Waits => Ok(()),
+            Place::Full => self.catch_up(),
+            Place::AtOnce(row) => {
+                self.catch_up()?;
+                self.write(table, &[row])
+            }
+        }
+    }
+
+    /// Writes the rows that wait.
+    fn catch_up(&mut self) -> Result<()> {
+        for due in self.later.due() {
+            match due {
+                Due::Words(words) => self.say(words)?,
+                Due::Rows(table, rows) => self.write(table, &rows)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, table: Table, rows: &[Values]) -> Result<()> {
+        let Self { client, later, .. } = self;
+        let client = client.as_mut().ok_or_else(no_connection)?;
+        self.changes += apart(|| later.write(client, table, rows))?;
+        Ok(())
+    }
+
+    /// Undoes the transaction.
+    pub(crate) fn roll_back(&mut self) -> Result<()> {
+        self.later.forget();
+        self.say("ROLLBACK")
+    }
+
+    /// The same, whatever waits to be written.
+    pub(crate) fn say(&mut self, sql: &str) -> Result<()> {
         let client = self.client()?;
         apart(|| client.batch_execute(sql)).map_err(|e| db(&e))
     }
@@ -220,7 +289,7 @@ impl Conn {
             Ok(done) => self.commit().map(|()| done),
             Err(error) => {
                 // Where the connection is gone the server rolls back by itself.
-                let _ = self.batch("ROLLBACK");
+                let _ = self.roll_back();
                 Err(error)
             }
         }
@@ -231,8 +300,12 @@ impl Conn {
     }
 
     pub(crate) fn client(&mut self) -> Result<&mut Client> {
-        self.client.as_mut().ok_or_else(|| EngineError::Storage("no connection to PostgreSQL".to_owned()))
+        self.client.as_mut().ok_or_else(no_connection)
     }
+}
+
+pub(crate) fn no_connection() -> EngineError {
+    EngineError::Storage("no connection to PostgreSQL".to_owned())
 }
 
 /// A pool's way to make connections.

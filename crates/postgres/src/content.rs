@@ -41,6 +41,23 @@ pub(crate) struct ReadyAccept {
     pub(crate) effects: ReadyEffects,
 }
 
+/// What an accept is known by.
+pub(crate) struct Names {
+    pub(crate) message: String,
+    /// Sender and request id.
+    pub(crate) key: Option<(String, String)>,
+}
+
+impl ReadyAccept {
+    /// What it is known by.
+    pub(crate) fn names(&self) -> Names {
+        Names {
+            message: self.message.id.to_string(),
+            key: self.key.as_ref().map(|key| (key.sender.clone(), key.request_id.clone())),
+        }
+    }
+}
+
 /// Effects, ready for the writer.
 pub(crate) struct ReadyEffects {
     /// Everything else; `translation` and `messages` are moved out.

@@ -22,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::Path;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 /// Depth of a request's own effects; derived messages are deeper.
 const TOP: usize = 0;
@@ -42,12 +42,20 @@ impl Accepting for Postgres {
     fn accept(&self, accept: Accept, now: Timestamp) -> Result<AcceptOutcome> {
         self.shared.admit()?;
         let ready = self.shared.ready_accept(accept, TOP)?;
-        self.writer.call(now, move |tx| tx.accept(ready))
+        let (send, outcome) = sync_channel(1);
+        let answer = move |result| {
+            // Whoever asked may have gone.
+            let _ = send.send(result);
+        };
+        self.writer.submit_named(Some(ready.names()), now, move |tx| tx.accept(ready), answer);
+        writer::answer(outcome)
     }
 
     fn accept_then(&self, accept: Accept, now: Timestamp, done: Done) {
         match self.shared.admit().and_then(|()| self.shared.ready_accept(accept, TOP)) {
-            Ok(ready) => self.writer.submit(now, move |tx| tx.accept(ready), done),
+            Ok(ready) => {
+                self.writer.submit_named(Some(ready.names()), now, move |tx| tx.accept(ready), done);
+            }
             Err(error) => done(Err(error)),
         }
     }
@@ -309,30 +317,6 @@ impl Queue for Postgres {
     ) -> Result<()> {
         let (id, actor, reason) = (id.clone(), actor.to_owned(), reason.to_owned());
         self.writer.call(now, move |tx| tx.replay(&id, work, &actor, &reason))
-    }
-
-    fn replay_all(
-        &self,
-        messages: Vec<(MessageId, Vec<NewWork>)>,
-        actor: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<()> {
-        let one = |(id, work): (MessageId, Vec<NewWork>)| {
-            let (actor, reason) = (actor.to_owned(), reason.to_owned());
-            self.writer.begin(now, move |tx| tx.replay(&id, work, &actor, &reason))
-        };
-        let mut waits = std::collections::VecDeque::new();
-        for message in messages {
-            waits.push_back(one(message));
-            // What is refused is found before much more is ordered.
-            if waits.len() >= crate::limits::BATCH_REQUESTS
-                && let Some(first) = waits.pop_front()
-            {
-                writer::answer(first)?;
-            }
-        }
-        waits.into_iter().try_for_each(writer::answer)
     }
 }
 

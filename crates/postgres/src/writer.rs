@@ -4,13 +4,16 @@
 //! numbers rise in commit order (a page that was read never misses a message) and the audit has one chain.
 
 use crate::conn::{self, Conn, at_us, digest, get, p};
+use crate::content::Names;
 use crate::fault::Result;
+use crate::later::{Cell, Table};
 use crate::limits;
 use crate::shared::Shared;
 use causeway_exchange::effects::cut;
 use causeway_exchange::message::Checksum;
 use causeway_exchange::{AuditEntry, EngineError, NewAudit};
 use jiff::Timestamp;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -78,6 +81,54 @@ pub(crate) struct Tx<'a> {
     pub(crate) now: i64,
     pub(crate) head: &'a mut Head,
     pub(crate) after: &'a mut Aftermath,
+    pub(crate) fresh: &'a mut Fresh,
+}
+
+/// Which messages and requests of a batch are not in the database, asked once for all.
+#[derive(Default)]
+pub(crate) struct Fresh {
+    messages: HashSet<String>,
+    keys: HashSet<(String, String)>,
+}
+
+impl Fresh {
+    fn of(conn: &mut Conn, batch: &[Box<dyn Job>]) -> Result<Self> {
+        let names: Vec<&Names> = batch.iter().filter_map(|job| job.names()).collect();
+        if names.len() < 2 {
+            return Ok(Self::default());
+        }
+        // What the server can't compare is left to be refused by itself.
+        let plain = |text: &str| !text.contains('\0');
+        let mut messages: HashSet<String> =
+            names.iter().map(|n| n.message.clone()).filter(|id| plain(id)).collect();
+        let mut keys: HashSet<(String, String)> = names.iter().filter_map(|n| n.key.clone()).collect();
+        keys.retain(|(sender, request)| plain(sender) && plain(request));
+        let asked: Vec<&String> = messages.iter().collect();
+        let there =
+            conn.all("SELECT id FROM message WHERE id = ANY($1)", p![asked], |r| get::<String>(r, 0))?;
+        let (senders, requests): (Vec<&String>, Vec<&String>) = keys.iter().map(|(s, r)| (s, r)).unzip();
+        let sql = "SELECT sender, request_id FROM idempotency JOIN unnest($1::text[], $2::text[]) AS asked(sender, request_id)
+          USING (sender, request_id)";
+        let known =
+            conn.all(sql, p![senders, requests], |r| Ok((get::<String>(r, 0)?, get::<String>(r, 1)?)))?;
+        for id in there {
+            messages.remove(&id);
+        }
+        for key in known {
+            keys.remove(&key);
+        }
+        Ok(Self { messages, keys })
+    }
+
+    /// Whether no message has this id; it is taken as one that has it from now on.
+    pub(crate) fn message(&mut self, id: &str) -> bool {
+        self.messages.remove(id)
+    }
+
+    /// Whether this request is known not to have come before; it is taken as one that has from now on.
+    pub(crate) fn request(&mut self, sender: &str, request_id: &str) -> bool {
+        self.keys.remove(&(sender.to_owned(), request_id.to_owned()))
+    }
 }
 
 impl Tx<'_> {
@@ -86,10 +137,17 @@ impl Tx<'_> {
         let seq = self.head.audit_seq + 1;
         let previous = self.head.audit_hash;
         let hash = AuditEntry::hash_of(seq.cast_unsigned(), at_us(self.now)?, audit, &previous);
-        self.conn.run(
-            "INSERT INTO audit(seq, at, actor, action, entity, detail, previous, hash) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)",
-            p![seq, self.now, audit.actor, audit.action, audit.entity, audit.detail, &previous[..], &hash[..]],
-        )?;
+        let row = vec![
+            Cell::number(seq),
+            Cell::number(self.now),
+            Cell::text(&audit.actor),
+            Cell::text(&audit.action),
+            Cell::text(&audit.entity),
+            Cell::text(&audit.detail),
+            Cell::bytes(&previous),
+            Cell::bytes(&hash),
+        ];
+        self.conn.later(Table::Audit, row)?;
         self.head.audit_seq = seq;
         self.head.audit_hash = hash;
         Ok(())
@@ -108,18 +166,23 @@ impl Tx<'_> {
     /// A timeline event.
     pub(crate) fn event(&mut self, owner: i64, kind: &str, actor: &str, detail: &str) -> Result<()> {
         self.head.event += 1;
-        self.conn
-            .run(
-                "INSERT INTO event(owner, seq, at, kind, actor, detail) VALUES ($1,$2,$3,$4,$5,$6)",
-                p![owner, self.head.event, self.now, kind, actor, cut(detail)],
-            )
-            .map(drop)
+        let row = vec![
+            Cell::number(owner),
+            Cell::number(self.head.event),
+            Cell::number(self.now),
+            Cell::text(kind),
+            Cell::text(actor),
+            Cell::text(cut(detail)),
+        ];
+        self.conn.later(Table::Event, row)
     }
 }
 
 /// A request to the writer.
 trait Job: Send {
     fn now(&self) -> i64;
+    /// What it accepts is known by.
+    fn names(&self) -> Option<&Names>;
     /// Does its part; whether it is to be kept.
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<()>;
     /// Sends the answer: its own result, or why nothing was committed.
@@ -128,6 +191,7 @@ trait Job: Send {
 
 struct FnJob<T, F, D> {
     now: i64,
+    names: Option<Names>,
     work: Option<F>,
     result: Option<Result<T>>,
     done: D,
@@ -140,6 +204,10 @@ where
 {
     fn now(&self) -> i64 {
         self.now
+    }
+
+    fn names(&self) -> Option<&Names> {
+        self.names.as_ref()
     }
 
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<()> {
@@ -169,7 +237,8 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread with its connection; `token` is the last fencing token given out.
-    pub(crate) fn start(conn: Conn, shared: Arc<Shared>, token: i64) -> Result<Self> {
+    pub(crate) fn start(mut conn: Conn, shared: Arc<Shared>, token: i64) -> Result<Self> {
+        conn.look_for_rows()?;
         let (queue, requests) = sync_channel(limits::QUEUE_REQUESTS);
         let thread = std::thread::Builder::new()
             .name("causeway-pg-writer".to_owned())
@@ -190,7 +259,18 @@ impl Writer {
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) {
-        let job = FnJob { now: now.as_microsecond(), work: Some(work), result: None, done };
+        self.submit_named(None, now, work, done);
+    }
+
+    /// The same of a request that accepts a message.
+    pub(crate) fn submit_named<T: Send + 'static>(
+        &self,
+        names: Option<Names>,
+        now: Timestamp,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+        done: impl FnOnce(Result<T>) + Send + 'static,
+    ) {
+        let job = FnJob { now: now.as_microsecond(), names, work: Some(work), result: None, done };
         let job: Box<dyn Job> = Box::new(job);
         let (refused, why) = match &self.queue {
             None => (job, "this broker follows another one and writes nothing"),
@@ -289,7 +369,7 @@ impl Loop {
                 self.unsure = true;
                 // One that another has replaced must not hold that one's lock.
                 let keep = self.shared.still_reigns().is_ok()
-                    && self.conn.as_mut().is_some_and(|conn| conn.batch("ROLLBACK").is_ok());
+                    && self.conn.as_mut().is_some_and(|conn| conn.roll_back().is_ok());
                 if !keep {
                     self.conn = None;
                 }
@@ -313,9 +393,10 @@ impl Loop {
                 }
                 return Err(conn::taken());
             }
+            conn.look_for_rows()?;
             self.conn = Some(conn);
         }
-        self.conn.as_mut().ok_or_else(|| EngineError::Storage("no connection to PostgreSQL".to_owned()))
+        self.conn.as_mut().ok_or_else(conn::no_connection)
     }
 }
 
@@ -346,33 +427,39 @@ fn transact(
         take_back(conn, after)?;
     }
     let alone = batch.len() == 1;
+    let mut fresh = Fresh::of(conn, batch)?;
     for job in batch.iter_mut() {
         // One alone is rolled back with the transaction, unless nothing was written.
-        if !alone {
-            conn.batch("SAVEPOINT request")?;
-        }
+        conn.begin_request(!alone);
         let (kept, changes) = (head.clone(), conn.changes);
         let mut own = Aftermath::default();
         head.high_water = head.high_water.max(job.now());
-        let mut tx = Tx { now: head.high_water, conn: &mut *conn, head: &mut head, after: &mut own };
+        let mut tx = Tx {
+            now: head.high_water,
+            conn: &mut *conn,
+            head: &mut head,
+            after: &mut own,
+            fresh: &mut fresh,
+        };
         match job.run(&mut tx) {
-            Ok(()) => after.absorb(&own),
+            Ok(()) => {
+                conn.end_request(true)?;
+                after.absorb(&own);
+            }
             Err(error) if alone => {
                 // What the server refuses leaves a transaction that nothing more can be done in.
                 let broken = matches!(error, EngineError::Storage(_) | EngineError::Invalid(_));
                 if conn.changes != changes || broken {
                     return Err(error);
                 }
+                conn.end_request(false)?;
                 head = kept;
             }
             Err(_) => {
                 // Fails only where the connection is gone, and the whole transaction with it.
-                conn.batch("ROLLBACK TO SAVEPOINT request")?;
+                conn.end_request(false)?;
                 head = kept;
             }
-        }
-        if !alone {
-            conn.batch("RELEASE SAVEPOINT request")?;
         }
     }
     conn.run(

@@ -5,3 +5,4 @@ mod contract;
 mod database;
 mod failover;
 mod server;
+mod upgrade;
