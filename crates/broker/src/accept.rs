@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::limits;
 use crate::state::{Shared, new_message_id};
+use crate::traces::Step;
 
 /// Header that names the format, where the sender wants to say it.
 pub const FORMAT_HEADER: &str = "causeway-format";
@@ -33,6 +34,7 @@ pub const PERSON: &str = "person";
 pub async fn commit(state: &Shared, accept: Accept) -> Answer<AcceptOutcome> {
     let (send, receive) = oneshot::channel();
     let now = state.clock.now();
+    let id = accept.message.id.clone();
     let done: Done = Box::new(move |outcome| drop(send.send(outcome)));
     if is_small(&accept) {
         // Handing over costs less than going to another thread. Where the engine's queue is full it waits, and
@@ -44,8 +46,11 @@ pub async fn commit(state: &Shared, accept: Accept) -> Answer<AcceptOutcome> {
         let handed = tokio::task::spawn_blocking(move || engine.accept_then(accept, now, done));
         handed.await.map_err(|_| Problem::internal())?;
     }
-    let outcome = receive.await.map_err(|_| Problem::internal())?;
-    Ok(outcome?)
+    let outcome = receive.await.map_err(|_| Problem::internal())??;
+    if matches!(outcome, AcceptOutcome::Accepted { .. }) {
+        state.trace(&id, Step::Door, now, false, &[]);
+    }
+    Ok(outcome)
 }
 
 /// Whether all that the engine must hash is hashed in less time than a change of threads takes.

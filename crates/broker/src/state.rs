@@ -16,6 +16,7 @@ use causeway_host::signals::Signals;
 use causeway_host::weighed::Weighed;
 use causeway_record::{Figures, Record, SearchOptions};
 use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
 use sha2::Sha256;
 use uuid::Uuid;
 
@@ -24,6 +25,7 @@ use crate::evidence::Evidence;
 use crate::handed::Handed;
 use crate::person;
 use crate::settings::Settings;
+use crate::traces::{Fact, Step, Traces};
 use crate::unwritten::Unwritten;
 
 /// The adapters, as the binary lists them.
@@ -67,6 +69,7 @@ pub struct AppState {
     pub(crate) ending: Mutex<()>,
     person_key: [u8; 32],
     isolated: OnceLock<Adapters>,
+    traces: OnceLock<Traces>,
 }
 
 impl std::fmt::Debug for AppState {
@@ -152,6 +155,7 @@ impl AppState {
             ending: Mutex::default(),
             person_key,
             isolated: OnceLock::new(),
+            traces: OnceLock::new(),
         }))
     }
 
@@ -218,6 +222,23 @@ impl AppState {
     /// The adapter that writes a format, by the name of what is written.
     pub fn writer(&self, name: &str) -> Option<&'static dyn Adapter> {
         self.adapters.iter().copied().find(|a| a.encodes() && a.written().0 == name)
+    }
+
+    /// Has the ways of messages told from now on. Once.
+    pub fn trace_with(&self, traces: Traces) {
+        drop(self.traces.set(traces));
+    }
+
+    /// Where the ways of messages are told, where anybody wants to know.
+    pub fn traces(&self) -> Option<&Traces> {
+        self.traces.get()
+    }
+
+    /// Tells of a step that ends now, and went well or not.
+    pub fn trace(&self, message: &MessageId, step: Step, began: Timestamp, failed: bool, facts: &[Fact]) {
+        if let Some(traces) = self.traces() {
+            traces.tell(message, step, (began, self.clock.now()), failed, facts);
+        }
     }
 
     /// Gives the adapters that translate one input in a process of its own, for what may have killed this one. Once.

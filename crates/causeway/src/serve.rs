@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use causeway_broker::traces::Traces;
 use causeway_exchange::Engine;
 use causeway_service::app::Service;
 use causeway_service::config::Config;
@@ -92,6 +93,9 @@ pub async fn prepare_checked(
         None => bind().await?,
     };
     let address = listener.local_addr().map_err(|e| e.to_string())?;
+    if let Some(settings) = &config.traces {
+        state.trace_with(Traces::start(settings, Arc::clone(&state.counters)).await?);
+    }
     let durability = state.engine.durability();
     tracing::info!(
         %address,

@@ -9,6 +9,8 @@ mod disclosed;
 #[path = "process/full.rs"]
 mod full;
 mod running;
+#[path = "process/traces.rs"]
+mod traces;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -49,6 +49,8 @@ pub struct Counters {
     pub sign_ins_slowed: AtomicU64,
     /// Audit entries that could not be written, each a disclosure refused.
     pub audit_failures: AtomicU64,
+    /// Batches of traces that the collector did not take.
+    pub traces_failed: AtomicU64,
     requests: Mutex<BTreeMap<String, BTreeMap<u16, Histogram>>>,
     translations: Mutex<BTreeMap<(&'static str, &'static str), Histogram>>,
     items: Mutex<BTreeMap<(&'static str, &'static str), u64>>,

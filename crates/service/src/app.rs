@@ -186,7 +186,13 @@ impl Service {
         state.signals.all();
         let deadline = std::time::Duration::from_secs(state.config.limits.drain_seconds);
         drop(tokio::time::timeout(deadline, tasks.wait()).await);
-        drop(tokio::task::spawn_blocking(move || workers.join()).await);
+        let ended = tokio::task::spawn_blocking(move || {
+            workers.join();
+            if let Some(traces) = state.traces() {
+                traces.end();
+            }
+        });
+        drop(ended.await);
         Ok(())
     }
 }

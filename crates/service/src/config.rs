@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use causeway_broker::delivery::{self, Endpoint};
-use causeway_broker::{bars, limits};
+use causeway_broker::{bars, limits, traces};
 use causeway_doors::{bulk, mesh, mllp, nrl, scaip};
 use causeway_exchange::route::{Route, Routes};
 use causeway_exchange::watch::Watch;
@@ -26,6 +26,8 @@ pub struct Config {
     pub data_directory: PathBuf,
     /// PostgreSQL for messages, in place of the embedded engine.
     pub postgres: Option<Postgres>,
+    /// Collector that the ways of messages are told to.
+    pub traces: Option<traces::Settings>,
     /// Address under which callers reach this server, for links in FHIR; without it, the one they called.
     pub public_url: Option<String>,
     /// Further names that this server is called by, beside that of `public_url`.
@@ -107,6 +109,7 @@ impl Default for Config {
             listen: "127.0.0.1:8780".to_owned(),
             data_directory: PathBuf::from("causeway-data"),
             postgres: None,
+            traces: None,
             public_url: None,
             hosts: Vec::new(),
             open: false,
@@ -172,6 +175,9 @@ impl Config {
             return bad("limits.upload_bytes is below message_bytes".to_owned());
         }
         if let Some(text) = self.retention.wrong() {
+            return bad(text);
+        }
+        if let Some(text) = self.traces.as_ref().and_then(traces::Settings::wrong) {
             return bad(text);
         }
         for (number, organisation) in self.organisations.iter().enumerate() {
@@ -285,6 +291,7 @@ mod tests {
             "[[route]]\nid = \"nowhere\"\nto = []",
             "[[route]]\nid = \"a\"\nwhen = { senders = [\"X\"] }\nto = [{ kind = \"record\" }]",
             "[limits]\nconnections = 0",
+            "[traces]\nurl = \"http://collector.example/v1/traces\"",
             "[limits]\nupload_bytes = 1000",
             "[retention]\nrecord_days = 29",
             "[retention]\naudit_days = 4000",

@@ -151,6 +151,11 @@ fn service(page: &mut Page<'_>, state: &AppState) -> std::fmt::Result {
     page.counter("sign_ins_failed", "Sign-ins that failed", read(&counters.sign_ins_failed))?;
     let help = "Sign-ins refused unseen, for failures before them";
     page.counter("sign_ins_slowed", help, read(&counters.sign_ins_slowed))?;
+    page.counter(
+        "traces_failed",
+        "Batches of traces that the collector did not take",
+        read(&counters.traces_failed),
+    )?;
     page.counter("audit_failures", "Disclosures refused", read(&counters.audit_failures))?;
     let help = "Requests by route and status";
     let mut family = page.0.encode_descriptor("request_seconds", help, None, MetricType::Histogram)?;

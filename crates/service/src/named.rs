@@ -34,6 +34,14 @@ pub(crate) fn files(config: &Config) -> Vec<(Vec<Step>, String, &Path, bool)> {
         let place = "postgres, connection_file".to_owned();
         all.push((key("postgres", "connection_file"), place, &postgres.connection_file, true));
     }
+    if let Some(traces) = &config.traces {
+        if let Some(ca) = &traces.ca {
+            all.push((key("traces", "ca"), "traces, ca".to_owned(), ca, false));
+        }
+        if let Some(token) = &traces.token_file {
+            all.push((key("traces", "token_file"), "traces, token_file".to_owned(), token, true));
+        }
+    }
     if let Some(secret) = config.sign_in.as_ref().and_then(|s| s.client_secret_file.as_deref()) {
         let place = "sign_in, client_secret_file".to_owned();
         all.push((key("sign_in", "client_secret_file"), place, secret, true));

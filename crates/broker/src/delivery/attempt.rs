@@ -29,6 +29,7 @@ use crate::bars;
 use crate::pipeline::worker::{self, End};
 use crate::state::{AppState, Shared};
 use crate::subscription;
+use crate::traces::{self, Fact};
 
 /// Items of a message that are looked at to see whether any is a delivery.
 const OPEN: usize = 500;
@@ -181,7 +182,7 @@ pub(super) async fn run(
             return finish(state, (*lease).clone(), end).await;
         }
     };
-    let started = Instant::now();
+    let (started, began) = (Instant::now(), state.clock.now());
     let sent = if endpoint.kind == Kind::Fault {
         outbox.with_fault(state, endpoint, &target, &lease, &parcel).await
     } else {
@@ -189,6 +190,13 @@ pub(super) async fn run(
     };
     let took = started.elapsed();
     let now = state.clock.now();
+    let end = match sent.verdict {
+        Verdict::Taken { .. } => "taken",
+        Verdict::Refused { .. } => "refused",
+        Verdict::Later { .. } => "later",
+    };
+    let facts = [Fact::Attempt(lease.item.attempts), Fact::End(end), Fact::Bytes(parcel.bytes.len() as u64)];
+    state.trace(&lease.item.message, traces::Step::Deliver, began, end != "taken", &facts);
     let step = step(state, outbox, endpoint, &lease, &sent.verdict, now);
     let writing = {
         let (state, endpoint, lease) = (state.clone(), endpoint.clone(), lease.clone());

@@ -5,22 +5,13 @@ use std::time::Duration;
 
 use super::config::Endpoint;
 use super::limits::CONNECT_SECONDS;
+use crate::link;
 
 /// A client for an endpoint.
 pub(super) async fn client(endpoint: &Endpoint) -> Result<reqwest::Client, String> {
-    let mut authorities = Vec::new();
-    if let Some(path) = &endpoint.ca {
-        let pem = tokio::fs::read(path).await.map_err(|_| "the file of authorities can't be read")?;
-        authorities = reqwest::Certificate::from_pem_bundle(&pem)
-            .map_err(|_| "the file of authorities holds no certificates")?;
-    }
-    let mut builder = reqwest::Client::builder()
-        .tls_certs_only(authorities)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(CONNECT_SECONDS.min(endpoint.timeout_seconds)))
-        .timeout(Duration::from_secs(endpoint.timeout_seconds))
-        .user_agent(concat!("causeway/", env!("CARGO_PKG_VERSION")));
+    let connect = Duration::from_secs(CONNECT_SECONDS.min(endpoint.timeout_seconds));
+    let whole = Duration::from_secs(endpoint.timeout_seconds);
+    let mut builder = link::client(endpoint.ca.as_deref(), connect, whole).await?;
     if let (Some(certificate), Some(key)) = (&endpoint.certificate, &endpoint.key) {
         let mut pem =
             tokio::fs::read(certificate).await.map_err(|_| "the client certificate can't be read")?;
@@ -31,17 +22,4 @@ pub(super) async fn client(endpoint: &Endpoint) -> Result<reqwest::Client, Strin
         builder = builder.identity(identity);
     }
     builder.build().map_err(|_| "the client could not be built".to_owned())
-}
-
-/// Reads a body up to a limit; what is beyond is left.
-pub(super) async fn read(mut response: reqwest::Response, limit: usize) -> reqwest::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        let room = limit.saturating_sub(body.len()).min(chunk.len());
-        body.extend_from_slice(chunk.get(..room).unwrap_or_default());
-        if body.len() >= limit {
-            break;
-        }
-    }
-    Ok(body)
 }

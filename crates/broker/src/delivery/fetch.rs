@@ -80,7 +80,7 @@ pub async fn fetch(state: &Shared, address: &str) -> Result<Fetched, FetchError>
     let media_type = response.headers().get("content-type").and_then(|v| v.to_str().ok());
     let media_type = media_type.unwrap_or("application/octet-stream").to_owned();
     let body =
-        connection::read(response, FETCH_BYTES_MAX + 1).await.map_err(|_| away("its answer broke off"))?;
+        crate::link::read(response, FETCH_BYTES_MAX + 1).await.map_err(|_| away("its answer broke off"))?;
     if body.len() > FETCH_BYTES_MAX {
         return Err(FetchError::TooLarge);
     }

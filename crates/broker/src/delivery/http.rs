@@ -6,11 +6,11 @@ use jiff::SignedDuration;
 use super::answer::{Received, Sent, Verdict, of_http};
 use super::circuit::Whose;
 use super::config::{Auth, Endpoint, Kind};
-use super::connection::read;
 use super::limits::ANSWER_BYTES_MAX;
 use super::oauth::Tokens;
 use super::parcel::Parcel;
 use crate::bars;
+use crate::link::read;
 
 /// Seconds, or a date (RFC 9110, 10.2.3).
 fn retry_after(value: &str, now: jiff::Timestamp) -> Option<SignedDuration> {

@@ -36,7 +36,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::endpoint;
 use crate::pipeline::UNRESOLVED;
-use crate::pipeline::worker::End;
+use crate::pipeline::worker::{self, End};
 use crate::state::{AppState, Shared};
 use crate::subscription;
 
@@ -112,7 +112,9 @@ async fn claim(state: &Shared, endpoint: &Endpoint, room: usize) -> Vec<Lease> {
         }
         let worker = format!("deliver-{}", std::process::id());
         let lease = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
-        s.engine.claim(WorkKind::Deliver, Some(&name), &worker, lease, room, s.clock.now())
+        let leases = s.engine.claim(WorkKind::Deliver, Some(&name), &worker, lease, room, s.clock.now())?;
+        worker::waited(s, &leases);
+        Ok(leases)
     });
     claimed.await.unwrap_or_else(|problem| {
         tracing::error!(endpoint = endpoint.name, rule = problem.rule, "no deliveries could be claimed");

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use super::answer::Verdict;
 use super::circuit::Whose;
 use super::config::{Algorithm, Auth, Endpoint};
 use super::limits::{ASSERTION_SECONDS, TOKEN_BYTES_MAX, TOKEN_MARGIN_SECONDS, TOKEN_SECONDS};
-use super::{answer::Verdict, connection};
 
 /// Claims of an assertion.
 #[derive(Debug, Serialize)]
@@ -128,7 +128,7 @@ async fn fetch(
         .body(body);
     let response = request.send().await.map_err(|_| refused("the token endpoint did not answer"))?;
     let status = response.status().as_u16();
-    let body = connection::read(response, TOKEN_BYTES_MAX)
+    let body = crate::link::read(response, TOKEN_BYTES_MAX)
         .await
         .map_err(|_| refused("the token's answer broke off"))?;
     if !(200..300).contains(&status) {

@@ -115,6 +115,8 @@ pub(super) struct Collect<'a> {
     /// The digest of each bundle that is held in memory.
     pub(super) each_digest: Vec<Checksum>,
     pub(super) checked: Checked,
+    /// When the check of the first bundle began, and that of the last ended.
+    pub(super) checking: Option<(Timestamp, Timestamp)>,
     /// Time that was spent here and not by the adapter.
     pub(super) spent: Duration,
     pub(super) issues: Vec<Issue>,
@@ -143,6 +145,7 @@ impl<'a> Collect<'a> {
             digests: Sha256::new(),
             each_digest: Vec::new(),
             checked: Checked::default(),
+            checking: None,
             spent: Duration::ZERO,
             issues: Vec::new(),
             issues_dropped: 0,
@@ -289,7 +292,10 @@ impl Sink for Collect<'_> {
         let started = Instant::now();
         let number = self.count;
         self.count += 1;
+        let began = self.job.state.clock.now();
         let (bytes, read) = self.checked.bundle(self.job.state, number, output.json);
+        let first = self.checking.map_or(began, |(first, _)| first);
+        self.checking = Some((first, self.job.state.clock.now()));
         let fits = self.held + bytes.len() <= HANDED_MESSAGE_BYTES;
         self.read = match (self.read.take(), read) {
             (Some(mut all), Some(one)) if fits && !self.in_pieces => {

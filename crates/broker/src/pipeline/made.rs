@@ -23,6 +23,7 @@ use super::{RECORD, RECORD_PIECES, SPREAD};
 use crate::answered::Answered;
 use crate::handed::Handing;
 use crate::state::AppState;
+use crate::traces::{Fact, Step};
 use crate::words::count;
 
 /// What is translated.
@@ -180,7 +181,7 @@ pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) ->
         Input::Answered(answered) => answered.took,
         _ => Duration::ZERO,
     };
-    let started = Instant::now();
+    let (started, began) = (Instant::now(), state.clock.now());
     let mut made = Collect::new(job);
     let result = run_adapter(job, &context, input, &mut made);
     let took = elsewhere + started.elapsed().saturating_sub(made.spent);
@@ -188,6 +189,8 @@ pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) ->
         Ok(unreadable) => unreadable,
         Err(unmade) => {
             state.counters.translation(adapter.name(), "failed", took);
+            let facts = [Fact::Adapter(adapter.name()), Fact::End("failed")];
+            state.trace(&message.new.id, Step::Translate, began, true, &facts);
             return Err(unmade);
         }
     };
@@ -204,6 +207,12 @@ pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) ->
         (false, false, _) => End::Whole,
     };
     state.counters.translation(adapter.name(), end.word(), took);
+    let bundles = Fact::Bundles(made.count);
+    let facts = [Fact::Adapter(adapter.name()), Fact::End(end.word()), Fact::Bytes(message.size), bundles];
+    state.trace(&message.new.id, Step::Translate, began, end.state() == State::Error, &facts);
+    if let (Some(traces), Some(times)) = (state.traces(), made.checking) {
+        traces.tell(&message.new.id, Step::Check, times, made.checked.errors > 0, &[bundles]);
+    }
     let summary = summary(state, adapter, unreadable, &made);
     let mut effects =
         Effects { events: events(adapter, detection, end, &made, &summary), ..Effects::default() };
@@ -211,7 +220,9 @@ pub(super) fn effects(job: &Job<'_>, detection: &Detection, input: Input<'_>) ->
     effects.state = Some(end.state());
     effects.failure = end.failure(&made.issues);
     effects.person_key = single(&made.checked.persons);
+    let routing = state.clock.now();
     work(job, &mut made, &mut effects).map_err(broken)?;
+    state.trace(&message.new.id, Step::Route, routing, false, &[Fact::Together(effects.work.len())]);
     let acknowledgement = made.acknowledgement.take().map(|ack| StoredOutput {
         name: format!("acknowledgement.{}", ack.extension),
         media_type: ack.media_type.to_owned(),

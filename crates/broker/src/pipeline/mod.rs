@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use worker::{End, Worker, Workers};
 
 use crate::state::{AppState, Shared};
+use crate::traces::{Fact, Step};
 
 pub(crate) use content::read as read_content;
 pub use content::unpack;
@@ -88,8 +89,8 @@ pub fn source_of(
     parts::joined_content(state, message, adapter, own)
 }
 
-/// Starts only the workers that take translations into the record.
-pub fn start_record(state: &Shared, stop: &CancellationToken) -> Workers {
+/// Starts the workers that take translations into the record.
+fn start_record(state: &Shared, stop: &CancellationToken) -> Workers {
     let mut workers = Workers::default();
     let record = Worker::new("record", WorkKind::Record, crate::limits::CLAIM_RECORD).destination(RECORD);
     workers.add(record, state, stop, |s, leases| {
@@ -99,7 +100,13 @@ pub fn start_record(state: &Shared, stop: &CancellationToken) -> Workers {
     let pieces = Worker::new("record-pieces", WorkKind::Record, 1).destination(RECORD_PIECES);
     workers.add(pieces, state, stop, move |s, leases| {
         for lease in leases {
-            worker::one(s, &lease, || slices::record(s, &lease, &ending));
+            worker::one(s, &lease, || {
+                let began = s.clock.now();
+                let end = slices::record(s, &lease, &ending);
+                let failed = !matches!(end, End::Done(_));
+                s.trace(&lease.item.message, Step::Record, began, failed, &[Fact::Together(1)]);
+                end
+            });
         }
     });
     workers

@@ -15,6 +15,7 @@ use crate::handed::Handing;
 use crate::limits::{PAGE_ISSUES_MAX, RECORD_WINDOW_MESSAGES, WINDOW_BYTES};
 use crate::state::{AppState, Shared};
 use crate::subscription;
+use crate::traces::{Fact, Step};
 use crate::words::count;
 
 /// A leased message, read.
@@ -124,17 +125,23 @@ fn load(state: &AppState, lease: &Lease) -> Result<(Translation, SourceMessage),
 /// fails, or one of it makes the program panic, it is halved, so that what fails fails alone and its neighbours still
 /// share.
 fn run(state: &Shared, mut window: Vec<Loaded>) {
+    let (began, together_with) = (state.clock.now(), window.len());
+    let told = |lease: &Lease, end: End| {
+        let failed = !matches!(end, End::Done(_));
+        state.trace(&lease.item.message, Step::Record, began, failed, &[Fact::Together(together_with)]);
+        end
+    };
     if window.len() < 2 {
         if let Some(one) = window.pop() {
             let lease = one.lease.clone();
-            worker::one(state, &lease, || alone(state, one));
+            worker::one(state, &lease, || told(&lease, alone(state, one)));
         }
         return;
     }
     match catch_unwind(AssertUnwindSafe(|| together(state, &mut window))) {
         Ok(Some(results)) => {
             let ends = window.into_iter().zip(results).map(|(one, result)| {
-                let end = end(state, &one, result);
+                let end = told(&one.lease, end(state, &one, result));
                 (one.lease, end)
             });
             worker::finish_all(state, ends.collect());

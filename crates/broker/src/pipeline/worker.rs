@@ -7,10 +7,11 @@ use std::time::Duration;
 use causeway_exchange::retry::Backoff;
 use causeway_exchange::work::PROCESS_DIED;
 use causeway_exchange::{Effects, EngineError, Failure, Lease, NextStep, WorkKind};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::state::{AppState, Shared};
+use crate::traces::{Fact, Step};
 
 /// What a worker claims.
 #[derive(Clone, Debug)]
@@ -43,7 +44,9 @@ impl Worker {
         if given_back > 0 {
             tracing::info!(items = given_back, "work whose end could not be written is done again");
         }
-        state.engine.claim(self.kind, self.destination, &name, self.lease, self.batch, now)
+        let leases = state.engine.claim(self.kind, self.destination, &name, self.lease, self.batch, now)?;
+        waited(state, &leases);
+        Ok(leases)
     }
 
     fn run(&self, state: &Shared, stop: &CancellationToken, handle: &dyn Fn(&Shared, Vec<Lease>)) {
@@ -67,6 +70,16 @@ impl Worker {
                 }
             }
         }
+    }
+}
+
+/// Tells how long work waited that was given out, the first time.
+pub(crate) fn waited(state: &AppState, leases: &[Lease]) {
+    if state.traces().is_none() {
+        return;
+    }
+    for Lease { item, .. } in leases.iter().filter(|lease| lease.item.attempts <= 1) {
+        state.trace(&item.message, Step::Wait, item.queued_at, false, &[Fact::Work(item.work.kind)]);
     }
 }
 
@@ -195,8 +208,10 @@ pub fn finish_all(state: &AppState, ends: Vec<(Lease, End)>) {
             other => finish(state, &lease, other),
         }
     }
-    let written = state.engine.complete_all(done, state.clock.now());
+    let (began, together) = (state.clock.now(), leases.len());
+    let written = state.engine.complete_all(done, began);
     for ((lease, kinds), written) in leases.into_iter().zip(written) {
+        committed(state, &lease, began, written.is_err(), together);
         wrote(state, &lease, kinds, written);
     }
     state.signals.progressed();
@@ -227,8 +242,14 @@ pub fn finish(state: &AppState, lease: &Lease, end: End) {
         }
         End::Left => Ok(()),
     };
+    committed(state, lease, now, written.is_err(), 1);
     wrote(state, lease, kinds, written);
     state.signals.progressed();
+}
+
+fn committed(state: &AppState, lease: &Lease, began: Timestamp, failed: bool, together: usize) {
+    let facts = [Fact::Work(lease.item.work.kind), Fact::Together(together)];
+    state.trace(&lease.item.message, Step::Commit, began, failed, &facts);
 }
 
 /// Wakes who goes on after an item, or says why its end could not be written.

@@ -9,11 +9,13 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use causeway_broker::pipeline;
 use causeway_broker::state::{AppState, Shared};
+use causeway_broker::traces::Step;
 use causeway_exchange::{
     Accept, AcceptOutcome, Answer, Effects, EngineError, IdempotencyKey, Message, MessageId, NewMessage,
     NewWork, Payload, State as Stand, Unfinished, Upload, WorkKind,
 };
 use causeway_host::hex;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
@@ -164,6 +166,7 @@ enum Kept {
 /// A message on its way to the disk.
 struct Waiting {
     id: MessageId,
+    began: Timestamp,
     outcome: oneshot::Receiver<Result<AcceptOutcome, EngineError>>,
     translate: bool,
     /// The same without its key, for the case that the local id was used for something else: MESH lets it repeat.
@@ -199,13 +202,16 @@ fn keep(call: &Call, mex: Mex, total: u32, recipient: &Mailbox, payload: Payload
     let (send, outcome) = oneshot::channel();
     let done = Box::new(move |outcome| drop(send.send(outcome)));
     call.engine().accept_then(Accept { key, effects, ..accept }, now, done);
-    Ok(Kept::Waiting(Waiting { id, outcome, translate, again }))
+    Ok(Kept::Waiting(Waiting { id, began: now, outcome, translate, again }))
 }
 
 impl Waiting {
     /// Waits for the disk.
     async fn finish(self, call: &Call) -> Result<MessageId, Refusal> {
         let outcome = self.outcome.await.map_err(|_| Refusal::internal())??;
+        if matches!(outcome, AcceptOutcome::Accepted { .. }) {
+            call.state.trace(&self.id, Step::Door, self.began, false, &[]);
+        }
         let id = match (outcome, self.again) {
             (AcceptOutcome::Replayed { id, .. } | AcceptOutcome::InProgress { id }, _) => return Ok(id),
             (AcceptOutcome::Conflict { .. }, Some(again)) => {
@@ -357,7 +363,8 @@ fn keep_chunk(call: &Call, message: &Message, number: u32, payload: Payload) -> 
     let done = |m: &Message| !matches!(m.state, Stand::Uploading);
     match finished {
         Err(error) if !engine.message(id)?.is_some_and(|m| done(&m)) => return Err(error.into()),
-        _ => {}
+        Err(_) => {}
+        Ok(_) => call.state.trace(id, Step::Door, message.received_at, false, &[]),
     }
     if translate {
         call.state.signals.work(WorkKind::Translate);

@@ -13,6 +13,7 @@ use causeway_access::caller;
 use causeway_broker::accept::FORMAT_HEADER;
 use causeway_broker::answered::Promise;
 use causeway_broker::state::{Shared, new_message_id};
+use causeway_broker::traces::Step;
 use causeway_exchange::{
     Accept, AcceptOutcome, Answer, Effects, EngineError, IdempotencyKey, MessageId, NewMessage, NewWork,
     Payload, WorkKind,
@@ -280,6 +281,7 @@ async fn durable(
     match outcome {
         Ok(Ok(AcceptOutcome::Accepted { .. })) => {
             state.signals.work(WorkKind::Translate);
+            state.trace(&id, Step::Door, received, false, &[]);
             Some((id, received))
         }
         Ok(Ok(AcceptOutcome::Replayed { id, .. } | AcceptOutcome::InProgress { id })) => {

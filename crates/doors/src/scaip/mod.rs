@@ -21,6 +21,7 @@ use causeway_access::caller::{self, Caller, Shown};
 use causeway_adapter::Translation;
 use causeway_broker::accept::FORMAT_HEADER;
 use causeway_broker::state::{AppState, Shared, new_message_id};
+use causeway_broker::traces::Step;
 use causeway_exchange::{
     Accept, AcceptOutcome, Answer as Kept, Effects, EngineError, IdempotencyKey, MessageId, NewMessage,
     NewWork, Payload, WorkKind,
@@ -328,6 +329,7 @@ async fn keep(
         sender: sender.to_owned(),
         request_id: format!("scaip-{window}-{stretch}-{digest}"),
     };
+    let known = id.clone();
     let mut message = NewMessage::new(id, sender, door);
     message.media_type = Some(MEDIA_TYPE.to_owned());
     message.headers.insert(FORMAT_HEADER.to_owned(), format.to_owned());
@@ -355,6 +357,7 @@ async fn keep(
     }
     if matches!(outcome.await.map_err(|_| lost())??, AcceptOutcome::Accepted { .. }) {
         state.signals.work(WorkKind::Translate);
+        state.trace(&known, Step::Door, received, false, &[]);
     }
     Ok(())
 }
