@@ -38,6 +38,17 @@ pub fn is_in_future(w: &mut Writer, received: jiff::Timestamp, when: &When, leaf
     true
 }
 
+/// Whether a date of death that nothing else bears out is a day that systems write for none: it makes nobody dead. It is told, and
+/// kept as its source's text in an extension of `deceasedDateTime`.
+pub fn is_no_death(w: &mut Writer, died: &When, leaf: Leaf<'_>) -> bool {
+    if !died.is_sentinel() {
+        return false;
+    }
+    w.issue(Some(leaf.id), common::DEATH_SENTINEL.issue());
+    source_text(w, "deceasedDateTime", leaf);
+    true
+}
+
 /// Tells of a date of death that can't be: after the moment of receipt, or before the birth. It is carried all the same, for
 /// that somebody died is not to be lost over the day.
 pub fn tell_death(

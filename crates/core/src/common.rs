@@ -36,6 +36,9 @@ crate::rules! {
         "leave the number out where it is not known";
     NHS_SPACED Information Value "nhs-number-spaced"
         "the NHS number is written with blanks, hyphens, characters that do not show or .0 behind it; its digits were read" "nothing";
+    NHS_SECOND Warning Conflict "nhs-number-second"
+        "the source gives two different NHS numbers; the second was kept without the NHS number's system"
+        "find out which of the two is the person's, and correct the other at its source";
     BIRTH_FUTURE Warning Value "birth-date-in-future"
         "the date of birth is after the day of receipt; its text was kept and not taken as a date"
         "correct the date of birth at its source";
@@ -45,6 +48,9 @@ crate::rules! {
     DEATH_DOUBTFUL Warning Value "death-date-doubtful"
         "the date of death is after the day of receipt, before the date of birth, or one that no record speaks of; it was carried as it stands"
         "correct the date of death, or that of birth, at its source";
+    DEATH_SENTINEL Warning Value "death-date-sentinel"
+        "the date of death is a day that systems write where they know none, and nothing else says that the person has died; its text was kept and not taken as a date"
+        "leave the date out where there is none";
     BIRTH_SENTINEL Warning Value "birth-date-sentinel"
         "the date of birth is a day that systems write where they know none; it was carried as it stands"
         "correct the date of birth at its source, or leave it out where it is not known";
@@ -124,6 +130,8 @@ crate::rules! {
         "what a local map says here would make the resource invalid; it was left out"
         "correct the local map; its guide says what it may name";
     // HL7 version 3.
+    ELEMENT_REPEATED Warning NotSupported "element-repeated"
+        "the element stands here again, where one is read; this one is kept only in the original" "read both in the original";
     CODE_SYSTEM_UNKNOWN Warning CodeInvalid "code-system-unknown"
         "the code system is no OID; the code was kept without it" "name the code system by its OID";
     RANGE_REVERSED Warning Value "range-reversed"

@@ -249,6 +249,16 @@ pub fn invalid_nhs_number(w: &mut Writer, value: Leaf<'_>, called: impl Sources,
     stated_nhs_number(w, value, called);
 }
 
+/// An `Identifier` as an element of an array, for an NHS number that contradicts the one written before: FHIR has room for
+/// one, and which of the two is the person's is for people to say. It is told.
+pub fn second_nhs_number(w: &mut Writer, value: Leaf<'_>, called: impl Sources) {
+    w.issue(Some(value.id), common::NHS_SECOND.issue());
+    w.element(|w| {
+        w.object("type", |w| w.string("text", "second NHS number as sent", called));
+        w.leaf("value", value);
+    });
+}
+
 /// As [`invalid_nhs_number`], where the warning has been given already.
 pub fn stated_nhs_number(w: &mut Writer, value: Leaf<'_>, called: impl Sources) {
     if value.is_blank() {

@@ -9,6 +9,11 @@ pub(crate) fn is_between(byte: u8) -> bool {
 
 /// Whether a separator is a character here, for the type of the field has none at its level.
 pub(crate) fn is_character(division: Division, class: Class, component: u8, bytes: &[u8], at: usize) -> bool {
+    // A program that divides writes no blanks around: `FLAT 2 & 3`, `BRAMBLE & SON` are words.
+    let blank = |at: Option<usize>| at.and_then(|at| bytes.get(at)) == Some(&b' ');
+    if class == Class::Sub && blank(at.checked_sub(1)) && blank(at.checked_add(1)) {
+        return true;
+    }
     match (division, class) {
         (Division::Any | Division::Value, _) => false,
         (Division::Line, _) | (Division::Text, Class::Sub | Class::Component) => true,

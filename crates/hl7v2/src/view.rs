@@ -90,10 +90,35 @@ impl<'m> Segment<'m> {
         })
     }
 
-    /// Whether every value of this segment, those of one field aside, stands in another at the same place.
-    pub fn says_no_more_than(self, other: Segment<'m>, except: u16) -> bool {
-        let mut theirs = other.said(except);
-        self.said(except).all(|mine| theirs.by_ref().find(|v| v.0 >= mine.0) == Some(mine))
+    /// Whether another segment says all that this one says, one field aside: each repetition of a field is found in one of that
+    /// field there, whatever their order. `same` compares two values.
+    pub fn says_no_more_than(self, other: Segment<'m>, except: u16, same: fn(&str, &str) -> bool) -> bool {
+        const REPETITION: u64 = 0xFFFF_0000;
+        const REPETITIONS_COMPARED: usize = 32;
+        let theirs: Vec<(u64, &str)> = other.said(except).collect();
+        let mine: Vec<(u64, &str)> = self.said(except).collect();
+        let place = |key: u64| key & !REPETITION;
+        // The values of a field, by repetition.
+        let field = |values: &[(u64, &'m str)], field: u64| {
+            let (from, to) = (field << 32, (field + 1) << 32);
+            let range = values.partition_point(|v| v.0 < from)..values.partition_point(|v| v.0 < to);
+            values.get(range).unwrap_or_default().to_vec()
+        };
+        mine.chunk_by(|a, b| a.0 >> 32 == b.0 >> 32).all(|values| {
+            let number = values.first().map_or(0, |v| v.0 >> 32);
+            let there = field(&theirs, number);
+            let there: Vec<&[(u64, &str)]> =
+                there.chunk_by(|a, b| a.0 >> 16 == b.0 >> 16).take(REPETITIONS_COMPARED).collect();
+            values.chunk_by(|a, b| a.0 >> 16 == b.0 >> 16).all(|rep| {
+                there.iter().any(|other| {
+                    let mut other = other.iter();
+                    rep.iter().all(|v| {
+                        let found = other.by_ref().find(|o| place(o.0) >= place(v.0));
+                        found.is_some_and(|o| place(o.0) == place(v.0) && same(o.1, v.1))
+                    })
+                })
+            })
+        })
     }
 
     /// A number that two segments of equal content share: see [`Segment::equals`].

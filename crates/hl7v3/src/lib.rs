@@ -4,6 +4,7 @@ pub mod build;
 pub mod bundle;
 pub mod code;
 pub mod party;
+pub mod repeated;
 pub mod time;
 pub mod write;
 

@@ -193,6 +193,11 @@ pub fn quantity(
         }
         return;
     };
+    let written = pq.child("translation").and_then(|t| t.attribute("value")).filter(|v| !v.is_blank());
+    let equals = |text: &str| decimal(text).is_some_and(|d| ordered(&d, &digits) && ordered(&digits, &d));
+    if let Some(written) = written.filter(|written| !equals(written.text)) {
+        w.issue(Some(written.id), common::AMOUNTS_DIFFER.issue());
+    }
     w.number("value", &digits, value);
     if !comparator.0.is_empty() {
         w.string("comparator", comparator.0, comparator.1);
@@ -212,30 +217,47 @@ pub fn quantity(
 /// The content of an element of `Observation.referenceRange`: limits, in the unit of the value that they belong to where they
 /// have none of their own, and words.
 pub fn reference_range(w: &mut Writer, range: Element<'_>, value: Option<Element<'_>>) {
-    for end in ["low", "high"] {
-        if let Some(limit) = range.path(&["value", end]) {
-            w.object(end, |w| quantity(w, limit, ("", None), value));
+    let limits = range.child("value");
+    let ends = limits.map_or([None, None], |limits| [limits.child("low"), limits.child("high")]);
+    let words = range.child("text").and_then(|t| t.text());
+    if let Some((text, items)) = reversed_words(w, ends[0], ends[1]) {
+        let text = words.map_or(text.clone(), |words| format!("{} ({text})", words.text.trim()));
+        w.string("text", &text, (items, words));
+        return;
+    }
+    for (name, end) in ["low", "high"].into_iter().zip(ends) {
+        if let Some(limit) = end {
+            w.object(name, |w| quantity(w, limit, ("", None), value));
         }
     }
-    w.leaf_opt("text", range.child("text").and_then(|t| t.text()));
+    w.leaf_opt("text", words);
 }
 
 /// A range that ends below where it begins is told and written as text; whether it was one.
 pub fn reversed(w: &mut Writer, low: Option<Element<'_>>, high: Option<Element<'_>>) -> bool {
-    let (Some(low), Some(high)) = (low, high) else { return false };
+    let Some((text, items)) = reversed_words(w, low, high) else { return false };
+    w.string("valueString", &text, items);
+    true
+}
+
+/// The words of a range that ends below where it begins, with their items; it is told.
+fn reversed_words<'d>(
+    w: &mut Writer,
+    low: Option<Element<'d>>,
+    high: Option<Element<'d>>,
+) -> Option<(String, Vec<Leaf<'d>>)> {
+    let (low, high) = (low?, high?);
     let ends = [low, high].map(|end| end.attribute("value"));
-    let ([Some(from), Some(to)], units) = (ends, [low, high].map(unit)) else { return false };
-    let (Some(least), Some(most)) = (decimal(from.text), decimal(to.text)) else { return false };
-    if ordered(&least, &most) {
-        return false;
+    let ([Some(from), Some(to)], units) = (ends, [low, high].map(unit)) else { return None };
+    if ordered(&decimal(from.text)?, &decimal(to.text)?) {
+        return None;
     }
     w.issue(Some(to.id), common::RANGE_REVERSED.issue());
     let words = |end: Leaf<'_>, unit: Option<Leaf<'_>>| {
         unit.map_or(end.text.trim().to_owned(), |unit| format!("{} {}", end.text.trim(), unit.text.trim()))
     };
     let text = format!("{} - {}", words(from, units[0]), words(to, units[1]));
-    w.string("valueString", &text, ([from, to], units[0], units[1]));
-    true
+    Some((text, [Some(from), Some(to), units[0], units[1]].into_iter().flatten().collect()))
 }
 
 /// A physical quantity under a key: the amount and unit that the author wrote, which HL7 keeps in `translation` where the

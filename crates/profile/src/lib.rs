@@ -76,6 +76,11 @@ pub enum UnknownExtensions {
     Refuse,
 }
 
+/// Whether the XHTML of a narrative keeps to what FHIR allows in one and says something (rules txt-1 and txt-2).
+pub fn is_narrative(div: &str) -> bool {
+    invariants::is_narrative(div)
+}
+
 /// Checks a JSON document against R4 and UK Core.
 pub fn check(json: &[u8]) -> Report {
     Definitions::uk_core().check(json, &Options::default())

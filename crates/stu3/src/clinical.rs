@@ -1,10 +1,10 @@
 //! Allergies, conditions, immunisations, observations, reports, requests, procedures, family history.
 
-use causeway_core::{IssueCode, Outcome};
+use causeway_core::{IssueCode, Leaf, Outcome};
 use causeway_fhir::types::{concept, ukcore_extension, unknown_concept};
 use causeway_fhir::{Coding, Writer};
 use causeway_json::Node;
-use causeway_terminology::Map;
+use causeway_terminology::{Map, Target};
 
 use crate::codes::{
     ALLERGY_CLINICAL, ALLERGY_VERIFICATION, CLINICAL_STATUS, EVENT_STATUS, REQUEST_STATUS,
@@ -126,7 +126,7 @@ fn coded<'t>(p: &Part<'_, 't>, w: &mut Writer, key: &str, map: &Map, node: Node<
         p.copy.member(w, key, node);
         return;
     };
-    match map.lookup(leaf.text) {
+    match status_of(w, map, leaf) {
         Some(target) => {
             concept(w, key, Coding::new(target.system, target.code, target.display), leaf);
         }
@@ -138,10 +138,19 @@ fn coded<'t>(p: &Part<'_, 't>, w: &mut Writer, key: &str, map: &Map, node: Node<
     }
 }
 
+/// The row of a status: one in other capitals, or with blanks around it, is that status, and is told.
+fn status_of<'m>(w: &mut Writer, map: &'m Map, leaf: Leaf<'_>) -> Option<&'m Target> {
+    map.lookup(leaf.text).or_else(|| {
+        let target = map.lookup(&leaf.text.trim().to_ascii_lowercase())?;
+        w.issue(Some(leaf.id), rules::VALUE_REPAIRED.issue());
+        Some(target)
+    })
+}
+
 /// A status by a table; one that is not in it becomes "unknown", which every one of these lists has.
 fn status(w: &mut Writer, map: &Map, node: Node<'_>) {
     let Some(leaf) = node.leaf() else { return };
-    match map.lookup(leaf.text) {
+    match status_of(w, map, leaf) {
         Some(target) => w.string("status", target.code, leaf),
         None => {
             let text = "the status is not in STU3's list; it was carried as not known";
@@ -259,6 +268,10 @@ fn protocols<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
                         "series" | "authority" | "targetDisease" | "extension" | "id" => {
                             copy.field(w, protocol, name, child);
                         }
+                        // That a dose does not count is another history.
+                        "doseStatus" | "doseStatusReason" if !counts(protocol) => {
+                            p.copy.without_place(w, child)
+                        }
                         _ => p.copy.lost(
                             w,
                             child,
@@ -272,6 +285,17 @@ fn protocols<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
             });
         }
     });
+}
+
+/// Whether a dose counts, as far as the protocol says (HL7, vaccination-protocol-dose-status).
+fn counts(protocol: Node<'_>) -> bool {
+    let said = protocol
+        .get("doseStatus")
+        .into_iter()
+        .flat_map(|status| status.get("coding"))
+        .flat_map(Node::elements);
+    let mut codes = said.filter_map(|coding| coding.string_of("code"));
+    protocol.get("doseStatus").is_none() || codes.any(|code| code.trim().eq_ignore_ascii_case("count"))
 }
 
 fn gender(w: &mut Writer, node: Node<'_>) {

@@ -95,6 +95,10 @@ fn write(c: &mut Composer<'_>, root: Node<'_>, record: &Record<'_>, reading: Rea
             let at = entry.resource.get("resourceType").unwrap_or(entry.resource);
             c.issue(crate::rules::TYPE_NOT_CARRIED.issue().at(at.position()));
         }
+        // A message that answers says by its own code what became of the one before.
+        if entry.stu3 == "OperationOutcome" && reading == Reading::Record {
+            c.issue(crate::rules::OUTCOME_IN_RECORD.issue().at(entry.resource.position()));
+        }
         resource::write(c, copy, entry);
     }
     let (label, event) = match root.string_of("resourceType") {

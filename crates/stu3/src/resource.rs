@@ -1,8 +1,8 @@
 //! Writes one resource: its elements by their rules, and what it gains or loses beside them.
 
 use causeway_adapter::{Composer, Meta, Profile};
-use causeway_core::{ItemId, Outcome};
-use causeway_fhir::types::{invalid_nhs_number, tell_spaced};
+use causeway_core::{ItemId, NhsNumber, Outcome};
+use causeway_fhir::types::{invalid_nhs_number, second_nhs_number, tell_spaced};
 use causeway_fhir::{Writer, systems};
 use causeway_json::Node;
 
@@ -68,8 +68,8 @@ impl<'t> Part<'_, 't> {
         of_resource(self.copy, w, self.node, &self.lifted);
         self.identifiers(w);
         for (name, node) in self.node.members() {
-            if name == "deceasedDateTime" {
-                self.copy.tell_death(w, self.node, node);
+            if name == "deceasedDateTime" && self.copy.is_no_death(w, self.node, node) {
+                continue;
             }
             if name != "birthDate" || !self.copy.born_in_future(w, self.node, node) {
                 self.element(w, name, node);
@@ -203,10 +203,23 @@ impl<'t> Part<'_, 't> {
             }
             return;
         }
+        let mut first = None;
         w.array("identifier", |w| {
             for identifier in &list {
                 let number = identifier.get("value").filter(|v| numbers.binary_search(&v.index()).is_ok());
                 let copy = self.copy.within("identifier");
+                if let Some((leaf, nhs)) =
+                    number.and_then(|n| Some((n.leaf()?, NhsNumber::parse(n.text()).ok()?)))
+                    && *first.get_or_insert(nhs) != nhs
+                {
+                    second_nhs_number(w, leaf, identifier.leaf_of("system"));
+                    for (_, other) in
+                        identifier.members().filter(|(name, _)| !matches!(*name, "value" | "system"))
+                    {
+                        self.copy.lost(w, other, "said of a second NHS number; kept only in the original");
+                    }
+                    continue;
+                }
                 w.element(|w| match number {
                     Some(number) => self.nhs_number(w, *identifier, number),
                     None => copy.body(w, *identifier),
@@ -231,6 +244,9 @@ impl<'t> Part<'_, 't> {
         let error = match causeway_core::NhsNumber::parse(number.text()) {
             Ok(digits) => {
                 tell_spaced(w, leaf);
+                if number.kind() == causeway_json::Kind::Number {
+                    w.issue(Some(leaf.id), rules::VALUE_REPAIRED.issue());
+                }
                 for (name, child) in identifier.members() {
                     match name {
                         "value" => w.string("value", digits.as_str(), leaf),

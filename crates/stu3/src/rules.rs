@@ -15,6 +15,10 @@ causeway_adapter::rules! {
         "ask the sender whether the value holds";
     CODE_UNKNOWN Warning CodeInvalid "code-unknown" "R4's list has no such code for the element; it says `unknown`, with the source's own code beside it"
         "correct the code at its source";
+    NARRATIVE_PLAIN Warning Value "narrative-plain" "the narrative holds what FHIR forbids in one: programs, forms, or markup of another kind; its words were carried without markup"
+        "have the sending system write narratives in the markup that FHIR allows";
+    OUTCOME_IN_RECORD Warning Incomplete "outcome-in-record" "an OperationOutcome stands in the record: its server says something of it, such as that a part is withheld; it is kept only in the original"
+        "read the OperationOutcome in the original";
     VALUE_INVALID Warning Value "value-invalid" "the value can't be one of this element; it was left out, and is kept only in the original"
         "look at the value in the original, and correct it at its source";
     FLAG_UNREADABLE Error Value "flag-unreadable" "what says whether it was done is neither true nor false; the status says that it is not known"

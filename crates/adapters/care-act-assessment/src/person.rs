@@ -169,6 +169,7 @@ fn death(w: &mut Writer, record: Node<'_>, zone: &TimeZone, received: jiff::Time
         return;
     }
     match partial(w, date, zone) {
+        Some((_, when, at)) if dead.is_none() && causeway_adapter::birth::is_no_death(w, &when, at) => {}
         Some((text, when, at)) => {
             causeway_adapter::birth::tell_death(w, received, &when, None, at);
             w.mapped(dead);

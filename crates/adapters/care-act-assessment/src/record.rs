@@ -105,6 +105,11 @@ pub fn translate(tree: &Tree<'_>, c: &mut Composer<'_>, sink: &mut dyn Sink) {
             c.claim(id as ItemId, Outcome::Structural, "");
         }
     }
+    let left = c.ledger.items().iter().zip(0..).filter(|(item, _)| item.outcome == Outcome::Unexplained);
+    let left: Vec<ItemId> = left.map(|(_, id)| id).collect();
+    for id in left.into_iter().take_while(|_| !c.crowded()).collect::<Vec<_>>() {
+        c.issue_at(id, crate::rules::PROPERTY_UNKNOWN.issue());
+    }
     c.ledger.claim_rest(all, Outcome::Unsupported, UNKNOWN);
     c.flush(sink);
 }

@@ -1,6 +1,8 @@
 //! The rules whose breach is told. The same id twice is one rule with several sentences.
 
 causeway_adapter::rules! {
+    PROPERTY_UNKNOWN Warning NotSupported "property-unknown" "the standard has no such property, or it has no place here; it is kept only in the original"
+        "read it in the original, and tell whom it concerns";
     ANSWER_TYPE Warning Value "answer-type" "the answer is not of the type that its question says; the words were kept";
     OFFSET_ASSUMED Information Value "offset-assumed" "the time has no offset; that of the United Kingdom was taken";
     CODE_UNKNOWN Warning CodeInvalid "code-unknown" "the code is in no table; it was kept as text";

@@ -73,7 +73,7 @@ fn says_what_is_wrong() {
         ),
         ("answers-of-other-types", 1, &["answer-type"]),
         ("status-ended", 1, &["status-ended"]),
-        ("status-unknown", 1, &[]),
+        ("status-unknown", 1, &["property-unknown"]),
     ];
     for (case, outputs, rules) in cases {
         let translation = run(case, &test_context());
@@ -101,4 +101,13 @@ fn what_is_no_json_is_a_parse_error() {
     let translation = translate(&CareActAssessment, b"{\"@type\": ", &test_context());
     assert!(translation.unreadable);
     assert_eq!(translation.issues[0].rule, "parse-error");
+}
+
+#[test]
+fn properties_that_the_standard_does_not_have_are_told() {
+    let path = project_root().join("fixtures/care-act-assessment/assessment/input.json");
+    let text = std::fs::read_to_string(path).expect("fixture");
+    let more = text.replacen("\"status\"", "\"wish\": \"No hospital\", \"status\"", 1);
+    let found = translate(&CareActAssessment, more.as_bytes(), &test_context());
+    assert_eq!(found.issues.iter().filter(|i| i.rule == "property-unknown").count(), 1);
 }

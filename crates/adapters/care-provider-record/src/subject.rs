@@ -229,6 +229,7 @@ fn dates(w: &mut Writer, subject: In<'_>, env: Env<'_>, received: jiff::Timestam
     }
     if let Some(died) = subject.leaf("dateOfDeath")
         && let Some(when) = write::when(w, died, env)
+        && !causeway_adapter::birth::is_no_death(w, &when, died)
     {
         let born = subject.leaf("dateOfBirth").and_then(|born| When::iso(born.text, env.zone).ok());
         causeway_adapter::birth::tell_death(w, received, &when, born.as_ref(), died);

@@ -271,3 +271,22 @@ fn words_that_deny_an_allergy_are_told() {
         assert_eq!(told.copied(), rule, "{words}");
     }
 }
+
+#[test]
+fn a_sentinel_makes_nobody_dead() {
+    let path =
+        causeway_adapter::contract::project_root().join("fixtures/care-provider-record/minimal/input.json");
+    let text = std::fs::read_to_string(path).expect("fixture");
+    for (date, dead) in [("9999-12-31", false), ("2026-01-05", true)] {
+        let changed =
+            text.replacen("\"dateOfBirth\"", &format!("\"dateOfDeath\": \"{date}\", \"dateOfBirth\""), 1);
+        let found = causeway_adapter::translate(
+            &CareProviderRecord,
+            changed.as_bytes(),
+            &causeway_adapter::contract::test_context(),
+        );
+        let output = String::from_utf8_lossy(&found.outputs[0].json).into_owned();
+        assert_eq!(output.contains("\"deceasedDateTime\""), dead, "{date}");
+        assert_eq!(found.issues.iter().any(|i| i.rule == "death-date-sentinel"), !dead, "{date}");
+    }
+}

@@ -539,3 +539,68 @@ fn what_stands_twice_or_in_words_is_told() {
         assert!(rule.is_empty() || rules.contains(&rule), "{rule}: {rules:?}");
     }
 }
+
+#[test]
+fn words_of_a_list_in_other_capitals_are_that_word() {
+    let (rules, allergy) = one(
+        json!({"resourceType": "AllergyIntolerance", "id": "a", "clinicalStatus": "Resolved", "verificationStatus": "Refuted", "code": {"text": "Penicillin"}, "patient": {"reference": WHO}}),
+    );
+    assert_eq!(allergy["verificationStatus"]["coding"][0]["code"], "refuted");
+    assert_eq!(rules.iter().filter(|rule| **rule == "value-repaired").count(), 2, "{rules:?}");
+}
+
+#[test]
+fn a_dose_that_does_not_count_is_told() {
+    for (code, told) in [("nocount", true), ("count", false)] {
+        let (rules, _) = one(
+            json!({"resourceType": "Immunization", "id": "i", "status": "completed", "notGiven": false, "primarySource": true, "vaccineCode": {"text": "MMR"}, "patient": {"reference": WHO}, "date": "2026-01-01", "vaccinationProtocol": [{"doseSequence": 1, "targetDisease": [{"text": "Measles"}], "doseStatus": {"coding": [{"code": code}]}}]}),
+        );
+        assert_eq!(rules.contains(&"element-without-place"), told, "{code}: {rules:?}");
+    }
+}
+
+#[test]
+fn a_narrative_keeps_its_words_and_no_program() {
+    let narrative = |div: &str| json!({"resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "Hb"}, "subject": {"reference": WHO}, "text": {"status": "generated", "div": div}});
+    let (rules, plain) = one(narrative(
+        "<div xmlns=\"http://www.w3.org/1999/xhtml\"><script>alert(1)</script><p onclick=\"x()\">Hb 98 &amp; falling</p></div>",
+    ));
+    assert_eq!(
+        plain["text"]["div"],
+        "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>Hb 98 &amp; falling</p></div>"
+    );
+    assert!(rules.contains(&"narrative-plain"));
+    let whole = "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>Hb <b>98</b></p></div>";
+    let (rules, kept) = one(narrative(whole));
+    assert_eq!(kept["text"]["div"], whole);
+    assert!(!rules.contains(&"narrative-plain"));
+}
+
+#[test]
+fn references_and_identities_that_can_t_be_are_told() {
+    let (rules, result) = one(
+        json!({"resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "Hb"}, "subject": {"reference": WHO}, "context": {"reference": 5}}),
+    );
+    assert!(result["encounter"]["reference"].is_null() && result["encounter"]["display"] == "5", "{result}");
+    assert!(rules.contains(&"value-words"), "{rules:?}");
+    let nhs = |value: Value| json!({"system": "https://fhir.nhs.uk/Id/nhs-number", "value": value});
+    let person = |more: Value| {
+        let mut patient =
+            json!({"resourceType": "Patient", "id": "p9", "identifier": [nhs(json!("9990000018"))]});
+        patient.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let found = translate(&CareConnect, patient.to_string().as_bytes(), &test_context());
+        let output = found.outputs.iter().map(|o| String::from_utf8_lossy(&o.json)).collect::<String>();
+        (found.issues.iter().map(|i| i.rule).collect::<Vec<_>>(), output)
+    };
+    let (rules, output) = person(json!({"identifier": [nhs(json!("9990000018")), nhs(json!("9990000026"))]}));
+    assert!(rules.contains(&"nhs-number-second"), "{rules:?}");
+    assert_eq!(output.matches("https://fhir.nhs.uk/Id/nhs-number\"").count(), 1);
+    assert!(person(json!({"identifier": [nhs(json!(9990000018u64))]})).0.contains(&"value-repaired"));
+    let (rules, output) = person(json!({"deceasedDateTime": "9999-12-31"}));
+    assert!(rules.contains(&"death-date-sentinel") && !output.contains("\"deceasedDateTime\""), "{output}");
+    // A server says of a record that something of it is missing.
+    let (found, _) = run(&[
+        json!({"resourceType": "OperationOutcome", "issue": [{"severity": "warning", "code": "incomplete"}]}),
+    ]);
+    assert!(found.issues.iter().any(|i| i.rule == "outcome-in-record"));
+}

@@ -58,6 +58,11 @@ pub fn visit(c: &mut Composer<'_>, extract: &Extract<'_>, row: &Row<'_>, patient
     }
     let planned = date(c, row.cell("planned_datetime")).zip(row.cell("planned_datetime"));
     let actual = date(c, row.cell("actual_datetime")).zip(row.cell("actual_datetime"));
+    if let Some((when, leaf)) = actual
+        && when.ymd() > causeway_core::likely::last_day(c.context.received)
+    {
+        c.issue_at(leaf.id, causeway_core::common::DATE_IN_FUTURE.issue());
+    }
     let who = worker(c, extract, row.cell("worker_id"));
     let (visits, workers, organisations) =
         (system(c, "visit"), system(c, "worker"), system(c, "organisation"));

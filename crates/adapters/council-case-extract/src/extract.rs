@@ -6,7 +6,7 @@ use std::sync::Arc;
 use causeway_adapter::Composer;
 use causeway_adapter::table::hint;
 use causeway_core::identifier::{is_filler, is_scientific, point_zero};
-use causeway_core::{Issue, IssueCode, Leaf, Outcome, Place, Severity, When};
+use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, Outcome, Place, Severity, When};
 
 use crate::limits::{ROWS_MAX, ROWS_PER_PERSON_MAX};
 use crate::records::Record;
@@ -35,6 +35,8 @@ pub struct Extract<'a> {
     pub people: Vec<Person>,
     /// People by id and by the id before a merge.
     by_id: HashMap<&'a str, usize>,
+    /// People by NHS number.
+    by_nhs: HashMap<NhsNumber, usize>,
     by_legacy: HashMap<&'a str, usize>,
     /// Workers by user id and by worker id.
     users: HashMap<&'a str, usize>,
@@ -137,13 +139,21 @@ fn enter<'a>(
             }
         }
         let column = heading.table.columns().get(*place).copied().unwrap_or("");
-        let is_id = column != "nhs_id" && column.ends_with("_id");
+        let is_id = (column != "nhs_id" && column.ends_with("_id")) || column == "telephone_number";
         if matches!(text, "NULL" | "N/A" | "#N/A") || (is_id && is_filler(text)) {
             c.claim(id, Outcome::Withheld, "the words stand for no value");
             if is_id {
                 c.issue_at(id, causeway_core::common::IDENTIFIER_FILLER.issue());
             }
             continue;
+        }
+        // A number that identifies and has lost digits is somebody else's.
+        if matches!(column, "unique_id" | "telephone_number") && is_scientific(text) {
+            c.issue_at(id, causeway_core::common::IDENTIFIER_ROUNDED.issue());
+            if column == "unique_id" {
+                c.claim(id, Outcome::Withheld, "digits of the number are lost");
+                continue;
+            }
         }
         let text = match point_zero(text).filter(|_| is_whole(column)) {
             Some(digits) => {
@@ -224,6 +234,12 @@ impl<'a> Extract<'a> {
             return;
         }
         let number = self.people.len();
+        if let Some((leaf, nhs)) =
+            row.cell("nhs_id").and_then(|leaf| Some((leaf, NhsNumber::parse(leaf.text).ok()?)))
+            && self.by_nhs.insert(nhs, number).is_some()
+        {
+            c.issue_at(leaf.id, rules::TWO_IDS.issue());
+        }
         self.by_id.insert(id, number);
         if let Some(legacy) = row.cell("person_id_legacy") {
             self.by_legacy.entry(legacy.text).or_insert(number);

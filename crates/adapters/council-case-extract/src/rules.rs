@@ -19,6 +19,8 @@ causeway_adapter::rules! {
     ORPHAN Error NotFound "person-absent" "the row belongs to a person who is not in the extract; it was refused";
     TOO_MANY Error TooLong "rows-of-person-too-many" "the person has more rows than are translated; this one was refused";
     LEGACY Warning Conflict "legacy-id" "the row uses the id that the person had before records were merged";
+    TWO_IDS Warning Conflict "nhs-number-of-two-people" "an earlier row has the same NHS number with another person id; both people were carried"
+        "find out whether the two are one person, and correct the number or the id at its source";
     NHS_PADDED Warning Value "nhs-number-padded" "the NHS number had lost its leading zeros, as numbers do; it is valid with them";
     NAME_CONFLICT Warning Conflict "name-conflict" "the full name is not the first and last name; both were kept";
     DATE Error Value "date-invalid" "the date is not in a form that is known, or there is no such day; it was not translated";

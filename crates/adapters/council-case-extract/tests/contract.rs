@@ -198,3 +198,21 @@ fn a_visit_that_was_not_made_does_not_read_as_made() {
         assert!(rule.is_empty() || told.contains(&rule), "{visit}: {told:?}");
     }
 }
+
+#[test]
+fn numbers_that_are_somebody_else_s_are_told() {
+    let people = |second: &str| {
+        format!(
+            "{PERSONS}\n88,A,N,Ada,Fennimore,9990000042,04/05/1951,F\n89,A,N,Bo,Fennimore,{second},05/06/1952,M\n"
+        )
+    };
+    assert!(told(&people("9990000042")).1.contains(&"nhs-number-of-two-people"));
+    assert!(told(&people("9990000018")).1.is_empty());
+    let rounded = format!(
+        "{}telephone_number_id,telephone_number,telephone_number_type,person_id\n7,1.63E+09,Home,88\nref_addresses_people_id,ref_address_id,person_id,end_date,is_contact_address,is_display_address,address,post_code,unique_id\n1,2,88,,Y,Y,1 Quay,ZZ99 3VZ,1.00E+11\n",
+        people("9990000018")
+    );
+    let (found, rules) = told(&rounded);
+    assert_eq!(rules.iter().filter(|rule| **rule == "identifier-rounded").count(), 2, "{rules:?}");
+    assert!(!String::from_utf8_lossy(&found.outputs[0].json).contains("1.00E+11"));
+}

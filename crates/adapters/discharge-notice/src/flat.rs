@@ -71,6 +71,25 @@ pub fn read<'t>(root: Node<'t>, c: &mut Composer<'_>) -> Result<Notice<'t>, Issu
     Ok(notice)
 }
 
+/// The names of the format, of whatever object.
+const NAMES: &str = " $schema address admission answers carer code concern consent considered consultation \
+    continuingHealthcare council date dateOfBirth details dischargeDate email familyName format gender given givenName \
+    hospital hospitalId id interpreterRequired issued language leadClinician liaison lines name nhsNumber nhsNumberStatus \
+    noticeId noticeType odsCode otherReason person phone postcode proposedDischargeDate reason referral referralId \
+    relationship reply result role safeguarding siteCode source supportingInformation team type ward withdrawal ";
+
+/// Tells of members that the format does not have: what they say may matter.
+pub fn tell_unknown(object: Node<'_>, c: &mut Composer<'_>) {
+    for (name, node) in object.members() {
+        let known = NAMES.split_whitespace().any(|known| known == name);
+        if !known && !node.is_null() {
+            c.issue(crate::rules::MEMBER_UNKNOWN.issue().at(node.position()));
+        } else if node.is_object() {
+            tell_unknown(node, c);
+        }
+    }
+}
+
 fn text<'t>(object: Node<'t>, name: &str) -> Option<Leaf<'t>> {
     // Programs write an NHS number, or a hospital's, as a number.
     object

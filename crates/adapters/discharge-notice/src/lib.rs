@@ -88,7 +88,10 @@ impl Adapter for DischargeNotice {
         let root = tree.root();
         let read = match root.string_of("resourceType") {
             Some("Bundle") => dstu2::read(root, &mut c),
-            _ => flat::read(root, &mut c),
+            _ => {
+                flat::tell_unknown(root, &mut c);
+                flat::read(root, &mut c)
+            }
         };
         match read.and_then(|notice| write::write(&notice, &mut c)) {
             Ok(()) => {}

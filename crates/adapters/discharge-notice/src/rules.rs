@@ -15,6 +15,8 @@ causeway_adapter::rules! {
     LEFT_BEHIND Information NotSupported "left-behind" "a discharge notice has no place for this element";
     WRONG_OBJECT_TYPE Fatal Structure "wrong-object-type" "a notice is a JSON object";
     WRONG_TYPE Warning Value "wrong-type" "true or false was expected; the item was not understood";
+    MEMBER_UNKNOWN Warning NotSupported "member-unknown" "the notice has no such member; it is kept only in the original"
+        "read it in the original, and tell whom it concerns";
     MEMBER_TWICE Warning Duplicate "member-twice" "the name occurs twice in its object; the first was taken";
     NHS_NUMBER_STATUS Warning CodeInvalid "nhs-number-status" "the status of the NHS number is none of 01 to 08";
     DISCHARGE_BEFORE_ADMISSION Warning BusinessRule "discharge-before-admission" "the proposed discharge is before the admission";

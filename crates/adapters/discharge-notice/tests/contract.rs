@@ -122,3 +122,13 @@ fn a_number_is_read_where_a_text_is_meant() {
     assert_eq!(patient["identifier"][0]["value"], "9990000018");
     assert_eq!(patient["gender"], "female");
 }
+
+#[test]
+fn members_that_the_notice_does_not_have_are_told() {
+    let text = String::from_utf8(fixture("assessment-notice")).expect("text");
+    let more = text.replacen("\"familyName\"", "\"allergy\": \"Latex\", \"familyName\"", 1);
+    for (text, told) in [(text, 0), (more, 1)] {
+        let found = translate(&DischargeNotice, text.as_bytes(), &test_context());
+        assert_eq!(found.issues.iter().filter(|i| i.rule == "member-unknown").count(), told);
+    }
+}

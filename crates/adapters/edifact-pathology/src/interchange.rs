@@ -38,6 +38,11 @@ pub(crate) fn translate(input: &[u8], context: &Context, sink: &mut dyn Sink) ->
     if let Some((at, _)) = source.first_wrapped() {
         c.issue_at(at, rules::LINE_END.issue());
     }
+    for unb in interchanges.iter().filter_map(|i| i.header).filter_map(|at| source.view(at)) {
+        if let Some(leaf) = unb.get(11, 1).filter(|leaf| leaf.text == "1") {
+            c.issue_at(leaf.id, rules::TEST.issue());
+        }
+    }
     service_segments(&mut c, &source);
     let mut answer = String::new();
     let mut positive = true;

@@ -1,6 +1,8 @@
 //! Rules of this format: what is told, and what can be done about it.
 
 causeway_adapter::rules! {
+    TEST Warning Informational "test-interchange" "UNB says that this is a test interchange; it was translated like any other"
+        "take what it says out of the record again if it came from a test";
     LINE_END Information Structure "line-end-in-element" "line ends stand within data elements, where something wrapped the text; they were taken out, and kept in free text"
         "have whatever carries the interchange leave its line ends alone";
     CODE_UNKNOWN Warning CodeInvalid "code-unknown" "a code is in no table of this format; it was kept as it stands";

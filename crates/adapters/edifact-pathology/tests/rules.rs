@@ -233,3 +233,15 @@ fn a_coded_result_without_code_and_words_is_refused() {
     assert!(translation.outputs.is_empty());
     assert!(translation.issues.iter().any(|i| i.rule == "result-empty"), "{:?}", translation.issues);
 }
+
+#[test]
+fn a_test_interchange_is_told() {
+    let told = |of: &str| {
+        changed("after-a-fall", |text| text.replace("++MEDRPT++1'", of))
+            .0
+            .issues
+            .iter()
+            .any(|i| i.rule == "test-interchange")
+    };
+    assert!(told("++MEDRPT++1++1'") && !told("++MEDRPT++1'"));
+}

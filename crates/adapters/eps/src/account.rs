@@ -86,4 +86,7 @@ pub(crate) fn record(c: &mut Composer<'_>, element: Element<'_>) {
     if let Some(first) = first {
         c.issue_at(first, rules::KEPT_IN_ORIGINAL.issue());
     }
+    for item in causeway_hl7v3::repeated::repeated(element, c.ledger.items()) {
+        c.issue_at(item, causeway_core::common::ELEMENT_REPEATED.issue());
+    }
 }

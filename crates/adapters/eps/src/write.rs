@@ -2,7 +2,7 @@
 
 use causeway_core::{Leaf, Outcome};
 use causeway_fhir::types::{self, extension};
-use causeway_fhir::writer::decimal;
+use causeway_fhir::writer::{decimal, ordered};
 use causeway_fhir::{Writer, systems};
 use causeway_hl7v3::code::SNOMED_OID;
 use causeway_hl7v3::time::{Time, time};
@@ -105,6 +105,10 @@ pub(crate) fn quantity(w: &mut Writer, key: &str, quantity: Option<Element<'_>>)
         return;
     };
     if let (Some(own), Some(_)) = (own, written) {
+        let equals = |d: std::borrow::Cow<'_, str>| ordered(&d, &digits) && ordered(&digits, &d);
+        if !decimal(own.text.trim()).is_some_and(equals) {
+            w.issue(Some(own.id), causeway_core::common::AMOUNTS_DIFFER.issue());
+        }
         w.claim(own, Outcome::Unsupported, "the amount is carried from its translation");
     }
     w.object(key, |w| {

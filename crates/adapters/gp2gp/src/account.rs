@@ -5,7 +5,7 @@ use causeway_core::{Issue, IssueCode, Leaf, Outcome, Severity};
 use causeway_xml::Element;
 use jiff::tz::TimeZone;
 
-use crate::hl7;
+use crate::{hl7, rules};
 
 /// Attributes that fix the meaning of an element in the message model and say nothing of a person.
 const STRUCTURAL: [&str; 15] = [
@@ -58,6 +58,10 @@ pub(crate) fn close(c: &mut Composer<'_>, root: Element<'_>, zone: &TimeZone) {
             envelope_until = envelope_until.max(items.end);
         }
         let envelope = items.start < envelope_until;
+        if !envelope && element.name() == "value" && element.parent().is_none_or(|e| e.name() != "qualifier")
+        {
+            tell_value(c, element);
+        }
         for (name, leaf) in element.attributes() {
             if outcome(c, leaf) != Outcome::Unexplained {
                 continue;
@@ -78,12 +82,36 @@ pub(crate) fn close(c: &mut Composer<'_>, root: Element<'_>, zone: &TimeZone) {
         }
         for content in element.contents() {
             if let causeway_xml::Content::Text(leaf) = content {
+                if element.name() == "text" && !envelope && is_left(c, leaf) {
+                    c.issue_at(leaf.id, rules::TEXT_LEFT.issue());
+                }
                 settle(c, leaf, envelope);
             }
         }
     }
     let all = 0..c.ledger.next_id();
     c.ledger.claim_rest(all, Outcome::Unsupported, "kept only in the original");
+    for item in causeway_hl7v3::repeated::repeated(root, c.ledger.items()) {
+        c.issue_at(item, causeway_core::common::ELEMENT_REPEATED.issue());
+    }
+}
+
+/// Whether an item says something and nothing was written from it.
+fn is_left(c: &Composer<'_>, leaf: Leaf<'_>) -> bool {
+    !leaf.is_blank() && !c.crowded() && outcome(c, leaf) == Outcome::Unexplained
+}
+
+/// Tells once of a value of which something was not written: an amount, a code, words. What a translation says beside the amount
+/// itself is no loss.
+fn tell_value(c: &mut Composer<'_>, value: Element<'_>) {
+    let parts = value.children().filter(|part| part.name() != "translation");
+    let left = std::iter::once(value).chain(parts).find_map(|part| {
+        let said = ["value", "code", "displayName"].into_iter().filter_map(|name| part.attribute(name));
+        said.into_iter().find(|leaf| is_left(c, *leaf))
+    });
+    if let Some(leaf) = left {
+        c.issue_at(leaf.id, rules::VALUE_LEFT.issue());
+    }
 }
 
 fn outcome(c: &Composer<'_>, leaf: Leaf<'_>) -> Outcome {

@@ -33,7 +33,7 @@ fn body(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, medicine: bo
     let first = texts.first().copied();
     let status = if info.status.is_empty() { "active" } else { info.status };
     let from = first.filter(|_| !info.status.is_empty());
-    match hl7::nullified(statement.element) {
+    match x.nullified(statement) {
         // R4 forbids a clinical status beside it (ait-2).
         Some(leaf) => {
             let error = Coding::new(systems::ALLERGY_VERIFICATION, "entered-in-error", "Entered in Error");

@@ -13,6 +13,9 @@ use crate::{annotation, hl7, rules};
 /// Decides the role of every statement; parents come before what is within them.
 pub(crate) fn assign(x: &mut Extract<'_>, c: &mut Composer<'_>) {
     name_problems(x);
+    for leaf in x.compositions.iter().filter_map(|composition| denies_act(composition.element)) {
+        c.issue_at(leaf.id, rules::STATEMENT_NEGATED.issue());
+    }
     for number in 0..x.statements.len() {
         if x.statements[number].role == Role::Component {
             continue;
@@ -49,7 +52,7 @@ fn denied<'d>(x: &Extract<'d>, number: usize) -> Option<(Leaf<'d>, Rule, &'stati
     let mut at = Some(number);
     while let Some(number) = at {
         let statement = x.statements.get(number)?;
-        if let Some(leaf) = negated(statement.element) {
+        if let Some(leaf) = denies_act(statement.element) {
             return Some((leaf, rules::STATEMENT_NEGATED, "the statement is negated and was left out"));
         }
         let is_plan = matches!(statement.kind, Kind::Plan | Kind::Request | Kind::Medication);
@@ -62,12 +65,23 @@ fn denied<'d>(x: &Extract<'d>, number: usize) -> Option<(Leaf<'d>, Rule, &'stati
         }
         at = statement.parent;
     }
-    None
+    let composition = x.compositions.get(x.statements.get(number)?.composition)?;
+    denies_act(composition.element)
+        .map(|leaf| (leaf, rules::STATEMENT_NEGATED, "what holds the statement is negated; it was left out"))
+}
+
+/// What negates an act: its own attribute, or that of the component that holds it. Source: HL7 v3 RIM, Act.negationInd and
+/// ActRelationship.negationInd.
+fn denies_act(element: Element<'_>) -> Option<Leaf<'_>> {
+    negated(element)
+        .or_else(|| element.parent().filter(|holder| holder.name() == "component").and_then(negated))
 }
 
 /// A statement that is denied is left out: written without that it would say the opposite.
 fn refuse(c: &mut Composer<'_>, element: Element<'_>, said: Leaf<'_>, rule: Rule, why: &'static str) {
-    if element.items().contains(&said.id) {
+    // What denies a group is told once, with the group.
+    let holder = element.parent().filter(|holder| holder.name() == "component").map(|holder| holder.items());
+    if element.items().contains(&said.id) || holder.is_some_and(|items| items.contains(&said.id)) {
         c.issue_at(said.id, rule.issue());
     }
     c.ledger.claim_rest(element.items(), Outcome::Rejected, why);
@@ -241,6 +255,7 @@ fn denies(words: &str) -> bool {
     [
         "not given",
         "not done",
+        "not administered",
         "declined",
         "refused",
         "refusal",
@@ -254,18 +269,16 @@ fn denies(words: &str) -> bool {
 
 /// Whether a remark beside a vaccination begins by saying so; further on it may speak of another one.
 fn begins_with_denial(text: &str) -> bool {
+    const WORDS: usize = 5;
     let text = text.trim_start().to_lowercase();
-    [
-        "not given",
-        "declined",
-        "refused",
-        "patient declined",
-        "patient refused",
-        "parent declined",
-        "parent refused",
-    ]
-    .iter()
-    .any(|word| text.starts_with(word))
+    let first = text.split([',', '.', ';', ':', '\n']).next().unwrap_or_default();
+    denies(&first.split_whitespace().take(WORDS).collect::<Vec<_>>().join(" "))
+}
+
+/// Whether a qualifier of the code says so (finding context *known absent*, procedure context *not done*).
+fn qualified_away(code: Element<'_>) -> bool {
+    let values = code.children_named("qualifier").filter_map(|q| q.child("value").and_then(hl7::words));
+    values.map(|words| words.text.to_lowercase()).any(|words| words.contains("absent") || denies(&words))
 }
 
 /// Whether an observation is a vaccination: yes, undecided (`Some(false)`), or no.
@@ -288,7 +301,8 @@ fn immunisation(element: Element<'_>) -> Option<bool> {
     let mut texts = element.children_named("pertinentInformation").filter_map(annotation::text);
     if by_code || by_text {
         // Words that say that none was given stand against the code: nobody may read it as given.
-        let denied = denies(&words) || texts.any(|text| begins_with_denial(text.text));
+        let denied =
+            denies(&words) || qualified_away(code) || texts.any(|text| begins_with_denial(text.text));
         return Some(!denied);
     }
     let names = ["vaccin", "immunis"].iter().any(|w| words.contains(w));

@@ -17,6 +17,8 @@ use crate::{hl7, write};
 pub(crate) fn write(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     let composition = &x.compositions[number];
     let (Some(encounter), Some(list)) = (&composition.encounter, &composition.list) else {
+        let status = hl7::child_code(composition.element, "statusCode");
+        c.writer().decides(status, "whether what the composition holds was made in error");
         let decides = is_holder(composition.element) && !is_registration(composition.element);
         if let Some(code) = composition.element.child("code").filter(|_| decides) {
             c.writer().mapped((code.attribute("code"), code.attribute("codeSystem")));
@@ -40,7 +42,8 @@ pub(crate) fn write(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
             }
         });
         let title = composition.element.child("code").and_then(hl7::words);
-        head(w, x, title, CONSULTATION, encounter);
+        let error = hl7::nullified(composition.element);
+        head(w, x, (title, error), CONSULTATION, encounter);
         list_date(w, x, composition);
         ordered(w);
         entries(w, x, &composition.children);
@@ -196,9 +199,10 @@ pub(crate) fn list(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
         problem_header(w, x, statement);
         write::identifiers(w, &x.ids, statement.element);
         let title = statement.element.child("code").and_then(hl7::words);
+        let error = x.nullified(statement);
         match &composition.encounter {
-            Some(encounter) => head(w, x, title, kind, encounter),
-            None => head_without(w, x, title, kind),
+            Some(encounter) => head(w, x, (title, error), kind, encounter),
+            None => head_without(w, x, (title, error), kind),
         }
         match statement.element.child("availabilityTime") {
             Some(time) if hl7::states(Some(time)) => {
@@ -230,13 +234,19 @@ fn problem_header(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
     });
 }
 
-fn head(w: &mut Writer, x: &Extract<'_>, title: Option<Leaf<'_>>, kind: Coding<'static>, encounter: &Ref) {
-    head_without(w, x, title, kind);
+/// What a list is called, and what says that it was made in error.
+type Said<'d> = (Option<Leaf<'d>>, Option<Leaf<'d>>);
+
+fn head(w: &mut Writer, x: &Extract<'_>, said: Said<'_>, kind: Coding<'static>, encounter: &Ref) {
+    head_without(w, x, said, kind);
     w.reference("encounter", encounter, ());
 }
 
-fn head_without(w: &mut Writer, x: &Extract<'_>, title: Option<Leaf<'_>>, kind: Coding<'static>) {
-    w.fixed("status", "current");
+fn head_without(w: &mut Writer, x: &Extract<'_>, (title, error): Said<'_>, kind: Coding<'static>) {
+    match error {
+        Some(error) => w.string("status", "entered-in-error", error),
+        None => w.fixed("status", "current"),
+    }
     w.fixed("mode", "snapshot");
     w.leaf_opt("title", title);
     concept_fixed(w, "code", kind);

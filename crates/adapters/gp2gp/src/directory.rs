@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use causeway_adapter::{Composer, Profile};
 use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, OdsCode, Severity};
-use causeway_fhir::types::{Verification, invalid_nhs_number, nhs_number};
+use causeway_fhir::types::{Verification, invalid_nhs_number, nhs_number, second_nhs_number};
 use causeway_fhir::{Ref, Writer, systems};
 use causeway_xml::Element;
 use jiff::tz::TimeZone;
@@ -24,8 +24,9 @@ pub(crate) fn patient(c: &mut Composer<'_>, x: &Extract<'_>) {
     markings.add(&x.marks);
     c.resource_with("Patient", &patient_key(x.element), &markings.meta(Profile::Default), |w| {
         w.array("identifier", |w| {
+            let mut first = None;
             for id in patient.into_iter().flat_map(|p| p.children_named("id")) {
-                patient_identifier(w, id);
+                patient_identifier(w, id, &mut first);
             }
         });
         if let Some((author, from)) = &x.author {
@@ -34,7 +35,7 @@ pub(crate) fn patient(c: &mut Composer<'_>, x: &Extract<'_>) {
     });
 }
 
-fn patient_identifier(w: &mut Writer, id: Element<'_>) {
+fn patient_identifier(w: &mut Writer, id: Element<'_>, first: &mut Option<NhsNumber>) {
     let (Some(root), Some(value)) = (id.attribute("root"), id.attribute("extension")) else { return };
     if value.is_blank() {
         return;
@@ -42,7 +43,12 @@ fn patient_identifier(w: &mut Writer, id: Element<'_>) {
     let official = root.text.trim() == NHS_NUMBER_OID;
     match NhsNumber::parse(value.text) {
         Ok(number) if official => {
-            nhs_number(w, number, value, root, Verification::PresentNotTraced, ());
+            match *first {
+                None => nhs_number(w, number, value, root, Verification::PresentNotTraced, ()),
+                Some(known) if known == number => w.mapped((root, value)),
+                Some(_) => second_nhs_number(w, value, root),
+            }
+            first.get_or_insert(number);
             return;
         }
         Err(error) if official => {

@@ -37,7 +37,7 @@ pub(crate) fn document(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
             write::identifier_elements(w, &x.ids, statement.element);
             write::identifier_elements(w, &x.ids, document);
         });
-        match hl7::nullified(statement.element) {
+        match x.nullified(statement) {
             Some(leaf) => w.string("status", "entered-in-error", leaf),
             None => w.fixed("status", "current"),
         }

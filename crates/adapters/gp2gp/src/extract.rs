@@ -207,10 +207,7 @@ impl<'d> Extract<'d> {
         for component in holder.children_named("component") {
             for element in component.children() {
                 let Some(kind) = Kind::of(element.name()) else {
-                    // A registration has no place here, and account and README say so.
-                    if element.name() != "RegistrationStatement" {
-                        self.unknown.push(element);
-                    }
+                    self.unknown.push(element);
                     continue;
                 };
                 let number = self.statements.len();
@@ -414,6 +411,18 @@ impl<'d> Extract<'d> {
         }
     }
 
+    /// What says that a statement was made in error: its own status, or that of a group or the consultation around it.
+    pub fn nullified(&self, statement: &Statement<'d>) -> Option<Leaf<'d>> {
+        let mut at = Some(statement);
+        while let Some(statement) = at {
+            if let Some(leaf) = hl7::nullified(statement.element) {
+                return Some(leaf);
+            }
+            at = statement.parent.map(|parent| &self.statements[parent]);
+        }
+        hl7::nullified(self.compositions[statement.composition].element)
+    }
+
     /// Encounter of a statement's composition.
     pub fn encounter(&self, statement: &Statement<'d>) -> Option<&Ref> {
         self.compositions[statement.composition].encounter.as_ref()
@@ -488,7 +497,12 @@ pub(crate) fn prior_refs<'d>(supply: Element<'d>, relation: &str) -> Vec<Leaf<'d
 
 /// The key of a patient: the id, with its root where it is no NHS number.
 pub(crate) fn patient_key(extract: Element<'_>) -> String {
-    let id = extract.path(&["recordTarget", "patient", "id"]);
+    extract.child("recordTarget").map_or_else(|| "|".to_owned(), key_of_target)
+}
+
+/// The key of the patient that a `recordTarget` names.
+pub(crate) fn key_of_target(target: Element<'_>) -> String {
+    let id = target.path(&["patient", "id"]);
     let part = |name: &str| id.and_then(|i| i.attribute(name)).map_or("", |l| l.text.trim());
     format!("{}|{}", part("root"), part("extension"))
 }

@@ -65,7 +65,7 @@ fn body(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, known: &Know
     };
     let detail_text = detail.map(text);
     let info = detail_text.as_deref().map(annotation::vaccine).unwrap_or_default();
-    match hl7::nullified(statement.element) {
+    match x.nullified(statement) {
         Some(leaf) => w.string("status", "entered-in-error", leaf),
         None => w.fixed("status", "completed"),
     }
@@ -109,13 +109,12 @@ fn body(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, known: &Know
             }
         }
     });
-    let notes: Vec<Note<'_>> = texts
-        .iter()
-        .map(|leaf| match detail {
-            Some(detail) if detail.id == leaf.id => Note::part(*leaf, &info.rest),
-            _ => Note::part(*leaf, &text(*leaf)),
-        })
-        .collect();
+    let texts = texts.iter().map(|leaf| match detail {
+        Some(detail) if detail.id == leaf.id => Note::part(*leaf, &info.rest),
+        _ => Note::part(*leaf, &text(*leaf)),
+    });
+    let qualifiers = statement.element.child("code").into_iter().flat_map(crate::qualifier::valued);
+    let notes: Vec<Note<'_>> = qualifiers.chain(texts).collect();
     write::notes(w, &notes);
 }
 

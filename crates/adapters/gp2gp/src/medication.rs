@@ -40,6 +40,7 @@ struct Facts<'x, 'd> {
 pub(crate) fn medication(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     let statement = &x.statements[number];
     let markings = confidentiality::of_statement(x, number);
+    tell_doubts(c, x, number);
     for supply in x.supplies_of(number).filter(|s| !is_known(s.element)) {
         if let Some(item) = supply.element.items().next() {
             c.issue_at(item, rules::SUPPLY_UNKNOWN.issue());
@@ -58,6 +59,26 @@ pub(crate) fn medication(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
             statement_resource(c, x, &facts, request, &markings);
         }
     }
+}
+
+/// Tells of a medicine without a name, and of an issue whose authorisation is not in the extract.
+fn tell_doubts(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
+    let statement = &x.statements[number];
+    if code_of(statement).is_none()
+        && let Some(item) = statement.element.items().next()
+    {
+        c.issue_at(item, rules::MEDICINE_UNNAMED.issue());
+    }
+    let priors = x.supplies_of(number).flat_map(|s| prior_refs(s.element, "inFulfillmentOf"));
+    for id in priors.filter(|id| !x.supply_by_id.contains_key(&hl7::key(id.text))) {
+        c.issue_at(id.id, rules::AUTHORISATION_ABSENT.issue());
+    }
+}
+
+/// The code of a medicine, where it says anything.
+fn code_of<'d>(statement: &Statement<'d>) -> Option<Element<'d>> {
+    let code = material(statement)?.child("code")?;
+    (hl7::words(code).is_some() || hl7::codes(code).next().is_some()).then_some(code)
 }
 
 /// The parts of a medication (RCMR_MT030101, MedicationStatement/component).
@@ -82,7 +103,7 @@ fn lone_statement(c: &mut Composer<'_>, x: &Extract<'_>, number: usize, markings
     let stop = x.supplies_of(number).find(|s| s.element.name() == "ehrSupplyDiscontinue");
     c.resource_with("MedicationStatement", &format!("{key}-MS"), &markings.meta(Profile::Default), |w| {
         write::identifiers(w, &x.ids, statement.element);
-        match (hl7::nullified(statement.element), stop) {
+        match (x.nullified(statement), stop) {
             (Some(leaf), _) => w.string("status", "entered-in-error", leaf),
             (None, Some(_)) => w.fixed("status", "stopped"),
             (None, None) => w.fixed("status", "unknown"),
@@ -163,17 +184,17 @@ fn texts<'d>(element: Element<'d>) -> Vec<Leaf<'d>> {
         .collect()
 }
 
-fn status(w: &mut Writer, facts: &Facts<'_, '_>) {
-    let (word, from) = word_of(facts);
+fn status(w: &mut Writer, x: &Extract<'_>, facts: &Facts<'_, '_>) {
+    let (word, from) = word_of(x, facts);
     w.string("status", word, from);
 }
 
 /// Status of the request, and the items that decide it.
-fn word_of<'d>(facts: &Facts<'_, 'd>) -> (&'static str, Vec<Leaf<'d>>) {
+fn word_of<'d>(x: &Extract<'d>, facts: &Facts<'_, 'd>) -> (&'static str, Vec<Leaf<'d>>) {
     // What was entered in error was neither given nor stopped: the statement, the supply, or what authorised it.
-    let around =
-        [Some(facts.statement.element), Some(facts.supply.element), facts.authorisation.map(|a| a.element)];
-    if let Some(error) = around.into_iter().flatten().find_map(hl7::nullified) {
+    let supplies = [Some(facts.supply), facts.authorisation].into_iter().flatten();
+    let error = x.nullified(facts.statement).or_else(|| supplies.map(|s| s.element).find_map(hl7::nullified));
+    if let Some(error) = error {
         return ("entered-in-error", vec![error]);
     }
     if let Some(stop) = facts.stop {
@@ -196,7 +217,7 @@ fn request_body(w: &mut Writer, x: &Extract<'_>, facts: &Facts<'_, '_>) {
         write::identifier_elements(w, &x.ids, facts.supply.element);
         write::identifier_elements(w, &x.ids, facts.statement.element);
     });
-    status(w, facts);
+    status(w, x, facts);
     let stop_texts = facts.stop.map(|s| stop_reason(w, s)).unwrap_or_default();
     w.fixed("intent", if facts.authorises { "plan" } else { "order" });
     medicine(w, facts.statement);
@@ -261,7 +282,7 @@ fn prior(w: &mut Writer, x: &Extract<'_>, facts: &Facts<'_, '_>) {
 }
 
 fn medicine(w: &mut Writer, statement: &Statement<'_>) {
-    match material(statement).and_then(|m| m.child("code")) {
+    match code_of(statement) {
         Some(code) => {
             write::concept(w, "medicationCodeableConcept", code, "medication");
         }
@@ -382,14 +403,14 @@ fn dosage(w: &mut Writer, statement: &Statement<'_>, instructions: Instructions<
 }
 
 fn dosage_body(w: &mut Writer, statement: &Statement<'_>, instructions: &Instructions<'_>) {
-    let dosage = statement
+    let dosages: Vec<Leaf<'_>> = statement
         .element
         .children_named("pertinentInformation")
         .filter_map(|p| p.child("pertinentMedicationDosage"))
-        .find_map(|d| d.child("text").and_then(|t| t.text()));
-    if let Some(text) = dosage {
-        w.string("text", &hl7::dedent(text.text), text);
-    }
+        .filter_map(|d| d.child("text").and_then(|t| t.text()))
+        .collect();
+    let lines: Vec<String> = dosages.iter().map(|text| hl7::dedent(text.text)).collect();
+    w.string("text", &lines.join("\n"), &dosages);
     if let Some((leaf, text)) = instructions.patient.first() {
         w.string("patientInstruction", text, *leaf);
     }
@@ -462,7 +483,7 @@ fn statement_resource(
             }
         });
         w.array("basedOn", |w| w.reference_element(request, ()));
-        status(w, facts);
+        status(w, x, facts);
         medicine(w, facts.statement);
         w.reference("subject", &x.patient, ());
         if let Some(encounter) = x.encounter(facts.statement) {

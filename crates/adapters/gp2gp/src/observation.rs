@@ -45,8 +45,11 @@ pub(crate) fn observation(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) 
 /// `identifier` and `status`.
 fn head(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
     write::identifiers(w, &x.ids, statement.element);
-    let own = hl7::nullified(statement.element);
-    if let Some((status, from)) = report_status(x, statement).filter(|_| own.is_none()) {
+    if let Some(error) = x.nullified(statement) {
+        w.string("status", "entered-in-error", error);
+        return;
+    }
+    if let Some((status, from)) = report_status(x, statement) {
         w.string("status", status, from);
         return;
     }
@@ -54,7 +57,6 @@ fn head(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>) {
     let word = match status.map_or("COMPLETE", |s| s.text.trim()).to_ascii_uppercase().as_str() {
         "COMPLETE" | "COMPLETED" | "NORMAL" => "final",
         "ACTIVE" => "preliminary",
-        "NULLIFIED" => "entered-in-error",
         "CANCELLED" | "ABORTED" => "cancelled",
         "NEW" | "HELD" | "SUSPENDED" => "registered",
         _ => {
@@ -272,8 +274,16 @@ fn value_body(w: &mut Writer, value: Element<'_>, uncertainty: Option<Element<'_
         }
         _ => {
             let text = value.text().or_else(|| value.attribute("value"));
-            if let Some(text) = text.filter(|t| !t.is_blank()) {
-                w.string("valueString", &hl7::dedent(text.text), text);
+            let Some(text) = text.filter(|t| !t.is_blank()) else { return };
+            // A number that can't be read as one keeps its unit: without it, it is another result.
+            let unit = value.attribute("unit").filter(|u| !matches!(u.text.trim(), "" | "1"));
+            if kind.is_some_and(|k| k.text.ends_with("PQ")) {
+                w.issue(Some(text.id), rules::VALUE_TEXT.issue());
+            }
+            let words = hl7::dedent(text.text);
+            match unit {
+                Some(unit) => w.string("valueString", &format!("{words} {}", unit.text.trim()), (text, unit)),
+                None => w.string("valueString", &words, text),
             }
         }
     }

@@ -24,7 +24,7 @@ pub(crate) fn report(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
         x.descendants(statement).into_iter().map(|n| &x.statements[n]).collect();
     let comments = comments(x, statement);
     let status = stated_status(x, statement);
-    let error = hl7::nullified(statement.element);
+    let error = x.nullified(statement);
     c.resource_with("DiagnosticReport", &statement.key, &markings.meta(Profile::Default), |w| {
         write::identifiers(w, &x.ids, statement.element);
         match status {
@@ -208,6 +208,9 @@ pub(crate) fn specimen(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
             }
         });
         accession(w, role);
+        if let Some(error) = x.nullified(statement) {
+            w.string("status", "entered-in-error", error);
+        }
         match role.path(&["specimenSpecimenMaterial", "desc"]).and_then(|d| d.text()) {
             Some(words) => {
                 w.object("type", |w| w.leaf("text", words));

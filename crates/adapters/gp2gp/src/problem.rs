@@ -116,7 +116,7 @@ pub(crate) fn problem(c: &mut Composer<'_>, x: &Extract<'_>, names: &Names, numb
     c.resource_with("Condition", &statement.key, &markings.meta(Profile::Default), |w| {
         w.array("extension", |w| extensions(w, x, names, statement, found, (&info, leaf)));
         write::identifiers(w, &x.ids, element);
-        let error = hl7::nullified(element).or_else(|| found.and_then(|f| hl7::nullified(f.element)));
+        let error = x.nullified(statement).or_else(|| found.and_then(|f| x.nullified(f)));
         match error {
             Some(leaf) => {
                 let system = "http://terminology.hl7.org/CodeSystem/condition-ver-status";

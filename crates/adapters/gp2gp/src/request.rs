@@ -27,7 +27,7 @@ pub(crate) fn diary(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     let markings = confidentiality::of_statement(x, number);
     c.resource_with("ServiceRequest", &statement.key, &markings.meta(Profile::Default), |w| {
         write::identifiers(w, &x.ids, statement.element);
-        request_status(w, statement, "active");
+        request_status(w, x, statement, "active");
         w.fixed("intent", "plan");
         priority(w, statement.element);
         if let Some(code) = statement.element.child("code") {
@@ -51,7 +51,7 @@ pub(crate) fn referral(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     let markings = confidentiality::of_statement(x, number);
     c.resource_with("ServiceRequest", &statement.key, &markings.meta(Profile::Default), |w| {
         write::identifiers(w, &x.ids, statement.element);
-        request_status(w, statement, "unknown");
+        request_status(w, x, statement, "unknown");
         w.fixed("intent", "order");
         priority(w, statement.element);
         common(w, x, statement);
@@ -70,8 +70,8 @@ pub(crate) fn referral(c: &mut Composer<'_>, x: &Extract<'_>, number: usize) {
     });
 }
 
-fn request_status(w: &mut Writer, statement: &Statement<'_>, plain: &str) {
-    match hl7::nullified(statement.element) {
+fn request_status(w: &mut Writer, x: &Extract<'_>, statement: &Statement<'_>, plain: &str) {
+    match x.nullified(statement) {
         Some(leaf) => w.string("status", "entered-in-error", leaf),
         None => w.fixed("status", plain),
     }

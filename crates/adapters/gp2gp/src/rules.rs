@@ -10,6 +10,17 @@ causeway_adapter::rules! {
         "read it in the original, and enter what it says by hand where it matters";
     SUPPLY_MISSING Warning Incomplete "medication-without-supply" "the medication has neither an authorisation nor an issue; drug and dose were carried as a statement whose status is not known"
         "find out in the sending system whether the medicine is current";
+    MEDICINE_UNNAMED Warning Incomplete "medicine-unnamed" "the medication names no medicine; it was carried as unknown"
+        "look the medicine up in the sending system";
+    AUTHORISATION_ABSENT Information NotFound "authorisation-absent" "the issue names an authorisation that is not in the extract; it was carried without it";
+    REGISTRATION Information NotSupported "registration-statement" "the record holds a statement of the person's registration; it is kept only in the original";
+    TEXT_LEFT Warning NotSupported "text-not-carried" "the text stands where none is expected; it is kept only in the original"
+        "read it in the original";
+    VALUE_LEFT Warning NotSupported "value-not-carried" "the value is of a form that is not read here; it is kept only in the original"
+        "read it in the original";
+    VALUE_TEXT Warning Value "value-not-a-number" "the value is no decimal number, though its type says so; it was kept as text";
+    PATIENTS_SEVERAL Error Conflict "patients-several" "the extract names two patients; it can't be told whose record it is, and it was refused"
+        "find out in the sending system whose record it is, and send it again";
     SUPPLY_UNKNOWN Warning NotSupported "supply-unknown" "the medication holds a part that is neither an authorisation, an issue nor a stop; it is kept only in the original"
         "read it in the original";
     ACTIVE_ENDED Warning Conflict "active-problem-ended" "the problem is active and has an end date; the status was carried as it stands, and the date as a stated end, for FHIR forbids both"

@@ -1,11 +1,11 @@
 //! From bytes to bundles.
 
 use causeway_adapter::{Composer, Context, Sink};
-use causeway_core::{Issue, IssueCode, Outcome, Position, Severity};
+use causeway_core::{Issue, IssueCode, Outcome, Position, Rule, Severity};
 use causeway_xml::{Document, Element};
 
 use crate::attachment::Attachments;
-use crate::extract::Extract;
+use crate::extract::{Extract, Kind};
 use crate::role::Role;
 use crate::{
     account, allergy, assign, consultation, directory, document, hl7, immunisation, medication, observation,
@@ -33,8 +33,8 @@ pub(crate) fn translate(input: &[u8], context: &Context, sink: &mut dyn Sink) ->
     }
     let mut attachments = Some(attachments);
     for (number, extract) in extracts.iter().enumerate() {
-        if is_hollow(*extract) {
-            reject(&mut c, *extract);
+        if let Some(rule) = unusable(*extract) {
+            reject(&mut c, *extract, rule);
             continue;
         }
         let attachments = attachments.take().unwrap_or_default();
@@ -56,9 +56,14 @@ fn extracts<'d>(root: Element<'d>) -> Vec<Element<'d>> {
         .collect()
 }
 
-/// Whether an extract has neither a patient nor a record.
-fn is_hollow(extract: Element<'_>) -> bool {
-    extract.child("recordTarget").is_none() && extract.child("component").is_none()
+/// Why an extract can't be taken: it has neither a patient nor a record, or it names two patients.
+fn unusable(extract: Element<'_>) -> Option<Rule> {
+    if extract.child("recordTarget").is_none() && extract.child("component").is_none() {
+        return Some(rules::EXTRACT_EMPTY);
+    }
+    let mut keys = extract.children_named("recordTarget").map(crate::extract::key_of_target);
+    let first = keys.next()?;
+    keys.any(|key| key != first).then_some(rules::PATIENTS_SEVERAL)
 }
 
 fn not_an_extract(root: Element<'_>) -> Issue {
@@ -75,11 +80,9 @@ fn safe(name: &str) -> String {
     name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect()
 }
 
-fn reject(c: &mut Composer<'_>, extract: Element<'_>) {
-    let why = "the extract has neither a patient nor a record";
-    let issue = Issue::new(Severity::Error, IssueCode::Required, "extract-empty", why);
-    c.issue(issue.at(Position::new("EhrExtract", extract.span())));
-    c.ledger.overrule(extract.items(), Outcome::Rejected, why);
+fn reject(c: &mut Composer<'_>, extract: Element<'_>, rule: Rule) {
+    c.issue(rule.issue().at(Position::new("EhrExtract", extract.span())));
+    c.ledger.overrule(extract.items(), Outcome::Rejected, rule.text);
 }
 
 fn record<'d>(
@@ -117,7 +120,9 @@ fn record<'d>(
     c.writer().decides(id, "the ids of what the extract makes");
     for element in &x.unknown {
         if let Some(item) = element.items().next() {
-            c.issue_at(item, rules::STATEMENT_UNKNOWN.issue());
+            let registration = element.name() == "RegistrationStatement";
+            let rule = if registration { rules::REGISTRATION } else { rules::STATEMENT_UNKNOWN };
+            c.issue_at(item, rule.issue());
         }
     }
     let recipient = directory::recipient(&x);
@@ -128,6 +133,10 @@ fn record<'d>(
 
 fn write_statement(c: &mut Composer<'_>, x: &Extract<'_>, names: &problem::Names, number: usize) {
     participants(c, x, number);
+    if x.statements[number].kind == Kind::Compound {
+        let status = hl7::child_code(x.statements[number].element, "statusCode");
+        c.writer().decides(status, "whether what the group holds was made in error");
+    }
     match x.statements[number].role {
         Role::Observation | Role::SelfReferral => observation::observation(c, x, number),
         Role::Group => observation::group(c, x, number),

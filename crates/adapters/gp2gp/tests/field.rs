@@ -510,3 +510,149 @@ fn how_urgent_a_self_referral_is_and_of_which_kind_a_request_is_stays() {
     assert_eq!(referral["priority"], "routine");
     assert!(notes(referral).contains(&"RequestType : Kindling".to_owned()), "{referral}");
 }
+
+/// The finding in a component or a consultation that says `negationInd`, which takes back what it holds.
+#[test]
+fn what_holds_a_statement_may_negate_it() {
+    let plain = extract(&component(&finding("COMPLETE", &asthma(), "")));
+    let held = plain.replace(
+        "<component typeCode=\"COMP\"><ObservationStatement",
+        "<component typeCode=\"COMP\" negationInd=\"true\"><ObservationStatement",
+    );
+    let consultation = plain.replace(
+        "<component typeCode=\"COMP\"><ehrComposition",
+        "<component typeCode=\"COMP\" negationInd=\"1\"><ehrComposition",
+    );
+    for (text, written, told) in [(plain, 1, 0), (held, 0, 1), (consultation, 0, 1)] {
+        let found = translate(&Gp2gp, text.as_bytes(), &test_context());
+        let output = found.outputs.iter().map(|o| String::from_utf8_lossy(&o.json)).collect::<String>();
+        assert_eq!(output.matches("\"resourceType\":\"Observation\"").count(), written, "{text}");
+        assert_eq!(rules(&found).iter().filter(|rule| **rule == "statement-negated").count(), told, "{text}");
+    }
+}
+
+#[test]
+fn what_a_group_or_a_consultation_takes_back_is_in_error() {
+    let inner = finding("COMPLETE", &asthma(), "");
+    let topic = format!(
+        r#"<CompoundStatement classCode="TOPIC" moodCode="EVN"><id root="0F0E0D0C-0000-4000-8000-00000000000C"/>{}<statusCode code="nullified"/><availabilityTime value="20240402"/>{}</CompoundStatement>"#,
+        asthma(),
+        component(&inner)
+    );
+    let (_, all) = run(&topic);
+    assert_eq!(only(&all, "Observation")["status"], "entered-in-error");
+    assert_eq!(all.iter().find(|r| r["title"] == "Asthma").expect("the topic")["status"], "entered-in-error");
+    let text = extract(&component(&inner)).replace(
+        "displayName=\"Non-consultation data\"/><statusCode code=\"COMPLETE\"/>",
+        "displayName=\"Non-consultation data\"/><statusCode code=\"NULLIFIED\"/>",
+    );
+    let found = translate(&Gp2gp, text.as_bytes(), &test_context());
+    assert!(String::from_utf8_lossy(&found.outputs[0].json).contains("entered-in-error"));
+}
+
+#[test]
+fn two_patients_are_no_record_and_two_numbers_are_told() {
+    let one = extract(&component(&finding("COMPLETE", &asthma(), "")));
+    let target = |number: &str| {
+        format!(
+            r#"<recordTarget typeCode="RCT"><patient classCode="PAT"><id root="2.16.840.1.113883.2.1.4.1" extension="{number}"/></patient></recordTarget>"#
+        )
+    };
+    for (number, outputs) in [("9990000018", 1), ("9990000026", 0)] {
+        let text = one.replacen("</recordTarget>", &format!("</recordTarget>{}", target(number)), 1);
+        let found = translate(&Gp2gp, text.as_bytes(), &test_context());
+        assert_eq!(found.outputs.len(), outputs, "{number}");
+        assert_eq!(rules(&found).contains(&"patients-several"), outputs == 0, "{number}");
+    }
+    for (number, told) in [("9990000018", false), ("9990000026", true)] {
+        let second = format!(r#"/><id root="2.16.840.1.113883.2.1.4.1" extension="{number}"/></patient>"#);
+        let found = translate(&Gp2gp, one.replace("/></patient>", &second).as_bytes(), &test_context());
+        let report = causeway_profile::check(&found.outputs[0].json);
+        assert!(!report.findings.iter().any(|f| f.severity == causeway_profile::Severity::Error), "{number}");
+        assert_eq!(rules(&found).contains(&"nhs-number-second"), told, "{number}");
+    }
+}
+
+#[test]
+fn no_words_and_no_value_are_lost_in_silence() {
+    let body = |rest: &str| finding("COMPLETE", &asthma(), rest);
+    for (rest, rule, words) in [
+        (r#"<text>Only here</text>"#, "text-not-carried", ""),
+        (
+            r#"<value xsi:type="RTO"><numerator value="1"/><denominator value="128"/></value>"#,
+            "value-not-carried",
+            "",
+        ),
+        (r#"<value xsi:type="PQ" value="1.2E3" unit="mmol/L"/>"#, "value-not-a-number", "1.2E3 mmol/L"),
+        (r#"<value xsi:type="PQ" value="5,5" unit="mmol/L"/>"#, "value-not-a-number", "5,5 mmol/L"),
+        (
+            r#"<value xsi:type="PQ" value="5" unit="1"><translation value="6"><originalText>mg</originalText></translation></value>"#,
+            "amounts-differ",
+            "",
+        ),
+        (
+            r#"<value xsi:type="PQ" value="5" unit="mg"/><referenceRange typeCode="REFV"><referenceInterpretationRange classCode="OBS"><text>adult</text><value><low value="10"/><high value="2"/></value></referenceInterpretationRange></referenceRange>"#,
+            "range-reversed",
+            "adult (10 - 2)",
+        ),
+    ] {
+        let rest = rest.replace("xsi:type", "type");
+        let (translation, all) = run(&body(&rest));
+        assert!(rules(&translation).contains(&rule), "{rest}: {:?}", rules(&translation));
+        assert!(serde_json::to_string(&all).unwrap().contains(words), "{rest}");
+    }
+    let (translation, _) = run(
+        r#"<RegistrationStatement classCode="OBS"><id root="0F0E0D0C-0000-4000-8000-00000000000D"/><text>Temporary</text></RegistrationStatement>"#,
+    );
+    assert!(rules(&translation).contains(&"registration-statement"));
+}
+
+#[test]
+fn a_medicine_keeps_all_that_is_said_of_its_dose() {
+    let medicine = |code: &str, supply: &str| {
+        format!(
+            r#"<MedicationStatement classCode="SBADM" moodCode="INT"><id root="0F0E0D0C-0000-4000-8000-00000000000E"/><statusCode code="ACTIVE"/><availabilityTime value="20240402"/><consumable><manufacturedProduct><manufacturedMaterial>{code}</manufacturedMaterial></manufacturedProduct></consumable><component>{supply}</component><pertinentInformation><pertinentMedicationDosage><text>One daily</text></pertinentMedicationDosage></pertinentInformation><pertinentInformation><pertinentMedicationDosage><text>Stop if bleeding</text></pertinentMedicationDosage></pertinentInformation></MedicationStatement>"#
+        )
+    };
+    let warfarin = format!(r#"<code code="319733000" {SCT} displayName="Warfarin 3mg tablets"/>"#);
+    let issue = r#"<ehrSupplyPrescribe classCode="SPLY"><id root="0F0E0D0C-0000-4000-8000-00000000000F"/><statusCode code="ACTIVE"/><inFulfillmentOf><priorMedicationRef><id root="0F0E0D0C-0000-4000-8000-0000000000FF"/></priorMedicationRef></inFulfillmentOf></ehrSupplyPrescribe>"#;
+    let (translation, all) = run(&medicine(&warfarin, issue));
+    assert_eq!(
+        only(&all, "MedicationRequest")["dosageInstruction"][0]["text"],
+        "One daily\nStop if bleeding"
+    );
+    assert_eq!(rules(&translation), ["authorisation-absent"]);
+    let (translation, _) = run(&medicine("", issue));
+    assert!(rules(&translation).contains(&"medicine-unnamed"));
+}
+
+#[test]
+fn a_vaccine_that_a_qualifier_or_a_remark_takes_back_was_not_given() {
+    let vaccine = |qualifier: &str| {
+        format!(
+            r#"<code code="65ED.00" {READ} displayName="Seasonal influenza vaccination">{qualifier}</code>"#
+        )
+    };
+    let absent = format!(
+        r#"<qualifier><name code="408729009" {SCT} displayName="Finding context"/><value code="410516002" {SCT} displayName="Known absent"/></qualifier>"#
+    );
+    let remark = |text: &str| {
+        format!(
+            r#"<pertinentInformation><pertinentAnnotation><text>{text}</text></pertinentAnnotation></pertinentInformation>"#
+        )
+    };
+    for (code, rest, given) in [
+        (vaccine(""), String::new(), true),
+        (vaccine(""), remark("Left arm. Refused the other one"), true),
+        (vaccine(&absent), String::new(), false),
+        (vaccine(""), remark("Vaccination refused by parent"), false),
+    ] {
+        let (_, all) = run(&finding("COMPLETE", &code, &rest));
+        assert_eq!(all.iter().any(|r| r["resourceType"] == "Immunization"), given, "{code} {rest}");
+    }
+    let side = format!(
+        r#"<qualifier><name code="1" {SCT} displayName="Laterality"/><value code="2" {SCT} displayName="Left"/></qualifier>"#
+    );
+    let (_, all) = run(&finding("COMPLETE", &vaccine(&side), ""));
+    assert_eq!(only(&all, "Immunization")["note"][0]["text"], "Laterality : Left");
+}

@@ -43,7 +43,13 @@ pub fn rest(c: &mut Composer<'_>, env: &Env<'_>, segments: &[Segment<'_>], items
         if untouched && left && !named.contains(&name) && named.len() < 100 {
             named.push(name);
             let first = segment.all().leaves().next().map(|l| l.id);
-            c.issue(env.breach(&rules::SEGMENT_UNSUPPORTED, first));
+            // Nothing but its set id and what the source takes back.
+            let null =
+                segment.all().nulls().next().filter(|_| segment.by_field().all(|(field, _)| field == 1));
+            match null {
+                Some(null) => c.issue(env.breach(&rules::SEGMENT_DELETED, Some(null.item))),
+                None => c.issue(env.breach(&rules::SEGMENT_UNSUPPORTED, first)),
+            }
         }
         c.ledger.claim_rest(range, Outcome::Unsupported, reason);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use causeway_core::{common, identifier};
+use causeway_core::{NhsNumber, common, identifier};
 use causeway_fhir::Ref;
 use causeway_hl7v2::Segment;
 
@@ -70,14 +70,18 @@ pub fn body<'m>(
     let appointment = appointment_key.as_ref().map(|key| ctx.c.reference("Appointment", key));
     doubtful(ctx, segments);
     let evn = segments.iter().take(first_pid).copied().find(|s| &s.name() == b"EVN");
+    let notes: Vec<Segment<'m>> =
+        segments.iter().take(first_pid).copied().filter(|s| &s.name() == b"NTE").collect();
     let mut groups: Vec<Group<'_, 'm>> = Vec::new();
     for (number, pair) in starts.windows(2).enumerate() {
         let (from, to) = (pair.first().copied().unwrap_or(0), pair.get(1).copied().unwrap_or(0));
         let segments = segments.get(from..to).unwrap_or_default();
         let Some(pid) = segments.first().copied() else { continue };
-        groups.push(Group { header, evn, segments, pid, number, appointment: appointment.as_ref() });
+        let before = if number == 0 { notes.as_slice() } else { &[] };
+        let appointment = appointment.as_ref();
+        groups.push(Group { header, evn, segments, before, pid, number, appointment });
     }
-    let same = same_people(&groups);
+    let same = same_people(&ctx.env, &groups);
     let links = links(ctx, header, &groups, &same);
     let merges = groups.first().filter(|group| group.is_adt(&merge::EVENTS)).map(|_| {
         let said = |group: &Group<'_, 'm>| (group.key(&ctx.env), group.all(b"MRG").collect());
@@ -134,6 +138,7 @@ fn doubtful(ctx: &mut Ctx<'_, '_, '_>, segments: &[Segment<'_>]) {
             b"SCH" => &[1, 2],
             _ => continue,
         };
+        rounded_numbers(ctx, *segment);
         let reps = fields.iter().flat_map(|field| segment.field(*field).reps());
         // A parent's number (EIP) stands in the subcomponents of two components.
         let leaves = reps.flat_map(|part| {
@@ -150,6 +155,21 @@ fn doubtful(ctx: &mut Ctx<'_, '_, '_>, segments: &[Segment<'_>]) {
             let issue = ctx.env.breach(rule, Some(leaf.id));
             ctx.c.issue(issue);
         }
+    }
+}
+
+/// Tells of telephone numbers that a spreadsheet rounded: who is called may be somebody else.
+fn rounded_numbers(ctx: &mut Ctx<'_, '_, '_>, segment: Segment<'_>) {
+    let fields: &[u16] = match &segment.name() {
+        b"PID" => &[13, 14, 40],
+        b"NK1" => &[5, 6, 31, 40, 41],
+        _ => return,
+    };
+    let numbers =
+        fields.iter().flat_map(|field| segment.field(*field).reps()).filter_map(|part| part.comp(1).leaf());
+    for leaf in numbers.filter(|leaf| identifier::is_scientific(leaf.text)) {
+        let issue = ctx.env.breach(&rules::IDENTIFIER_ROUNDED, Some(leaf.id));
+        ctx.c.issue(issue);
     }
 }
 
@@ -181,24 +201,29 @@ impl<'m> Seen<'m> {
 
 /// For each group the first one of the same person: PID segments that are equal, set id aside, or of which one says all
 /// that the other says.
-fn same_people(groups: &[Group<'_, '_>]) -> Vec<usize> {
+fn same_people<'m>(env: &Env<'m>, groups: &[Group<'_, 'm>]) -> Vec<usize> {
     let mut same: Vec<usize> = Vec::new();
-    let mut by_id: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut by_id: HashMap<String, Vec<usize>> = HashMap::new();
     for (at, group) in groups.iter().enumerate() {
-        let Some(id) = group.pid.comp(3, 1) else {
+        let Some(id) = patient::key(env, group.pid) else {
             same.push(at);
             continue;
         };
-        let others = by_id.entry(id.text).or_default();
+        let others = by_id.entry(id).or_default();
         let equal = others.iter().take(ALIKE_MAX).find(|other| {
             let Some(other) = groups.get(**other) else { return false };
             let (a, b) = (group.pid, other.pid);
-            a.says_no_more_than(b, 1) || b.says_no_more_than(a, 1)
+            a.says_no_more_than(b, 1, is_same) || b.says_no_more_than(a, 1, is_same)
         });
         same.push(equal.and_then(|other| same.get(*other)).copied().unwrap_or(at));
         others.push(at);
     }
     same
+}
+
+/// Whether two values say the same: NHS numbers whatever stands between their digits.
+fn is_same(one: &str, other: &str) -> bool {
+    one == other || NhsNumber::parse(one).is_ok_and(|number| NhsNumber::parse(other) == Ok(number))
 }
 
 /// A24 links two patients, A37 takes that back: for each group the reference that the others name.
@@ -208,7 +233,12 @@ fn links(
     groups: &[Group<'_, '_>],
     same: &[usize],
 ) -> Vec<(usize, Ref)> {
-    if header.kind != "ADT" || !matches!(header.trigger, "A24" | "A37") || same.iter().all(|of| *of == 0) {
+    if header.kind != "ADT" || !matches!(header.trigger, "A24" | "A37") {
+        return Vec::new();
+    }
+    if same.iter().all(|of| *of == 0) {
+        let issue = ctx.env.breach(&rules::LINKED_NOBODY, header.decided.1.map(|l| l.id));
+        ctx.c.issue(issue);
         return Vec::new();
     }
     let rule = if header.trigger == "A24" { &rules::LINKED } else { &rules::UNLINKED };
@@ -232,6 +262,8 @@ struct Group<'g, 'm> {
     header: &'g Header<'m>,
     evn: Option<Segment<'m>>,
     segments: &'g [Segment<'m>],
+    /// Notes that stand before it: those of the message.
+    before: &'g [Segment<'m>],
     pid: Segment<'m>,
     number: usize,
     appointment: Option<&'g Ref>,
@@ -359,7 +391,8 @@ impl<'m> Group<'_, 'm> {
         let encounter = encounter.map(|(_, target)| target);
         about.extend(encounter.clone());
         if self.header.kind != "SIU" {
-            note::of_patient(ctx, &grouped.notes, patient, encounter.as_ref(), &self.fallback());
+            let notes = [self.before, grouped.notes.as_slice()].concat();
+            note::of_patient(ctx, &notes, patient, encounter.as_ref(), &self.fallback());
         }
         self.results(ctx, patient, encounter.as_ref(), &grouped, about);
     }

@@ -3,15 +3,14 @@
 use std::borrow::Cow;
 
 use causeway_core::identifier::{is_scientific, names_nobody};
-use causeway_core::{Leaf, NhsNumber, Outcome, Sources};
+use causeway_core::{Leaf, NhsNumber, Outcome, Sources, common};
 use causeway_fhir::systems;
-use causeway_fhir::types::{Verification, extension, invalid_nhs_number, nhs_number};
+use causeway_fhir::types::{Verification, extension, invalid_nhs_number, nhs_number, tell_spaced};
 use causeway_fhir::writer::Mark;
 use causeway_fhir::{Coding, Writer};
 use causeway_hl7v2::Part;
 
 use crate::env::{Env, source_code};
-use crate::rules;
 
 /// OID of the NHS number.
 const NHS_OID: &str = "2.16.840.1.113883.2.1.4.1";
@@ -147,9 +146,26 @@ impl<'m> Cx<'m> {
         nhs_number(w, number, self.id, (named, kind), verification, from);
     }
 
+    /// As [`Cx::write`], of somebody who is not the patient: UK Core has the status of an NHS number at Patient alone.
+    pub fn write_of_other(&self, env: &Env<'m>, w: &mut Writer) {
+        match self.number() {
+            None => self.write(env, w, None),
+            Some(number) => {
+                let authority = self.part.comp(4);
+                let called =
+                    (authority.subcomp(2).leaf(), authority.subcomp(1).leaf(), self.part.comp(5).leaf());
+                tell_spaced(w, self.id);
+                w.element(|w| {
+                    w.fixed("system", systems::NHS_NUMBER);
+                    w.string("value", number.as_str(), (self.id, called));
+                });
+            }
+        }
+    }
+
     /// Writes an NHS number that contradicts the one written before: FHIR has room for one.
     pub fn second(&self, env: &Env<'m>, w: &mut Writer) {
-        env.tell(w, &rules::NHS_SECOND, self.id.id);
+        env.tell(w, &common::NHS_SECOND, self.id.id);
         let authority = self.part.comp(4);
         let named = authority.subcomp(2).leaf().or(authority.subcomp(1).leaf());
         w.element(|w| {

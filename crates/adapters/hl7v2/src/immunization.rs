@@ -188,6 +188,12 @@ fn status(env: &Env<'_>, w: &mut Writer, rxa: Segment<'_>) -> bool {
         return false;
     }
     let said = rxa.leaf(20);
+    // The code for *no vaccine administered* (CVX 998) says so whatever RXA-20 says.
+    let none = rxa.comp(5, 1).filter(|l| l.text == "998" && rxa.comp(5, 3).is_some_and(|s| s.text == "CVX"));
+    if let Some(none) = none {
+        w.string("status", "not-done", (none, said));
+        return true;
+    }
     match said.map(|l| l.text) {
         Some("CP" | "PA") => w.string("status", "completed", said),
         Some("RE" | "NA") => w.string("status", "not-done", said),

@@ -1,5 +1,6 @@
 //! OBX as Observation.
 
+use causeway_core::Leaf;
 use causeway_fhir::types::{concept_element, reference_by_identifier};
 use causeway_fhir::writer::Mark;
 use causeway_fhir::{Coding, Ref, Writer, systems};
@@ -14,6 +15,7 @@ use crate::maps;
 use crate::note;
 use crate::orders::{Result, is_document};
 use crate::people::{Contacts, Ctx, Who};
+use crate::rules;
 use crate::value;
 
 /// Results that were written.
@@ -66,11 +68,50 @@ fn heads(results: &[Result<'_>]) -> Vec<Option<usize>> {
     found
 }
 
+/// What stands where a text would have its status, one field on: the text holds a field separator that is not escaped.
+fn shifted(obx: Segment<'_>) -> Option<Leaf<'_>> {
+    let is_text = obx.leaf(2).is_some_and(|kind| matches!(kind.text, "TX" | "FT" | "ST"));
+    let status = obx.leaf(12).filter(|_| is_text && !obx.field(11).says());
+    status.filter(|leaf| matches!(leaf.text, "C" | "D" | "F" | "I" | "N" | "P" | "R" | "S" | "U" | "W" | "X"))
+}
+
+/// The code of a coded result (an organism) that comes again, where another code comes again too (what was tested on each).
+fn loose<'m>(results: &[Result<'m>]) -> Option<Leaf<'m>> {
+    let code = |result: &Result<'m>| result.obx.first(3).leaves().next();
+    let mut seen: std::collections::HashMap<&str, bool> = std::collections::HashMap::new();
+    let (mut coded, mut others) = (None, false);
+    for result in results {
+        let Some(leaf) = code(result) else { continue };
+        let Some(again) = seen.get_mut(leaf.text) else {
+            seen.insert(leaf.text, false);
+            continue;
+        };
+        if std::mem::replace(again, true) {
+            continue;
+        }
+        match result.obx.leaf(2).map(|kind| kind.text) {
+            Some("CE" | "CWE" | "CNE") if coded.is_none() => coded = Some(leaf),
+            _ => others = true,
+        }
+    }
+    coded.filter(|_| others)
+}
+
 /// Writes results: values as observations, documents as such; what OBX-4 groups is joined.
 pub fn results<'m>(ctx: &mut Ctx<'_, '_, 'm>, results: &[Result<'m>], about: &About<'_, 'm>) -> Written<'m> {
     let mut written = Written::default();
     let keys = keys(results, about.key);
+    for result in results {
+        if let Some(leaf) = shifted(result.obx) {
+            let issue = ctx.env.breach(&rules::FIELDS_SHIFTED, Some(leaf.id));
+            ctx.c.issue(issue);
+        }
+    }
     let grouped = results.iter().any(|r| r.obx.leaf(4).is_some());
+    if let Some(loose) = loose(results).filter(|_| !grouped) {
+        let issue = ctx.env.breach(&rules::RESULTS_LOOSE, Some(loose.id));
+        ctx.c.issue(issue);
+    }
     let mut below: Vec<Vec<usize>> = vec![Vec::new(); if grouped { results.len() } else { 0 }];
     for (member, head) in grouped.then(|| heads(results)).into_iter().flatten().enumerate() {
         if let Some(list) = head.and_then(|head| below.get_mut(head)) {

@@ -417,6 +417,13 @@ fn deceased(env: &Env<'_>, w: &mut Writer, pid: Segment<'_>) {
     }
     if let Some(when) = date.and_then(|leaf| env.when(w, leaf)) {
         let born = pid.leaf(7).and_then(|leaf| env.when_silently(leaf));
+        let dead = said.is_some_and(|said| said.text == "Y");
+        if date.is_some_and(|leaf| !dead && causeway_adapter::birth::is_no_death(w, &when, leaf)) {
+            if let Some(other) = said {
+                codes::unknown_code(env, w, other);
+            }
+            return;
+        }
         if let Some(leaf) = date {
             causeway_adapter::birth::tell_death(w, env.received, &when, born.as_ref(), leaf);
         }

@@ -27,7 +27,7 @@ pub fn related<'m>(ctx: &mut Ctx<'_, '_, 'm>, nk1: Segment<'m>, patient: &Patien
         let since = w.mark();
         w.array("identifier", |w| {
             for field in [33, 12] {
-                nk1.field(field).reps().filter_map(Cx::read).for_each(|cx| cx.write(&env, w, None));
+                nk1.field(field).reps().filter_map(Cx::read).for_each(|cx| cx.write_of_other(&env, w));
             }
             if let Some(number) = nk1.leaf(37) {
                 causeway_fhir::types::identifier(w, &env.local("NK1-37"), number);

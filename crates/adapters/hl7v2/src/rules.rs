@@ -31,12 +31,20 @@ causeway_adapter::rules! {
     TYPE_PARTIAL Warning NotSupported "message-type-partial" "this type of message is not translated as a whole; patient, visit, results and contacts were read";
     NOT_PRODUCTION Warning Informational "not-production" "MSH-11 says that this is not a production message";
     SEGMENT_UNSUPPORTED Information NotSupported "segment-unsupported" "a segment is not translated; it is kept only in the original";
+    SEGMENT_DELETED Warning NotSupported "segment-deleted" "the segment holds the explicit null alone: the source takes back what segments of its kind said; nothing was taken back here"
+        "look at what the record holds of the person, and take back by hand what the source means";
     UNSUPPORTED_SHARE Warning Incomplete "unsupported-share" "a good part of what this message says of care is not translated; it is kept only in the original, and the ledger lists it"
         "read the account of the message; ask for what you need translated";
     EVENT_CANCELLED Information Informational "event-cancelled" "the event takes an earlier one back; the encounter says so in its status";
     DELETED Information Informational "deleted-by-source" "the source deletes this with the explicit null; the resource names the element in an extension";
     // Values.
     CODE_CASE Information CodeInvalid "code-case" "the code is in another letter case than in the table of this item; it was read as that code";
+    DOCUMENT_KIND Warning Conflict "document-kind" "the data of a document do not begin as a file of its type does: they may be a part of one, or of another type; they were carried as they stand"
+        "look at the document before relying on it; have the sending system put a file into one OBX";
+    FIELDS_SHIFTED Warning Structure "fields-shifted" "the status of a text stands one field on: the text holds a field separator that is not escaped, and what follows it was read as other fields"
+        "read the result in the original; have the sending system escape separators";
+    RESULTS_LOOSE Warning Incomplete "results-loose" "several results of one code stand beside several of another, and no sub-id in OBX-4 says which belong together"
+        "look at the order of the results in the original; have the sending system number the groups in OBX-4";
     POINTER Warning Value "pointer-no-address" "the place of a document is no address that a program can open; its text was kept";
     CODE_UNKNOWN Warning CodeInvalid "code-unknown" "the code is not in the table of this item; it was kept as the source's own";
     DATE_INVALID Warning Value "date-invalid" "the date or time can't be read; its text was kept as it was sent";
@@ -59,6 +67,7 @@ causeway_adapter::rules! {
     MERGE_NOBODY Warning BusinessRule "merge-without-predecessor" "the record that is merged away is not named, or is the surviving one; nothing was merged";
     MERGE_CONTRADICTED Warning Conflict "merge-contradicted" "another merge of this message says the opposite of this one, or merges the same record into another; the last one stands";
     LINKED Information Informational "patients-linked" "the source says that the two patients may be or are one person; each names the other in a link";
+    LINKED_NOBODY Warning BusinessRule "patients-linked-nobody" "the event links two patients or parts them, and the message names one; nothing was linked or parted";
     LINKED_MANY Warning BusinessRule "patients-linked-many" "the event speaks of two patients and the message has more; each further one names the first two";
     UNLINKED Warning Informational "patients-unlinked" "the source takes back that the two patients are one person; each names its link as deleted";
     // What was found and done.

@@ -33,7 +33,8 @@ pub fn value<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Part<'m>
         "ST" | "TX" | "FT" => return text(w, part),
         _ => return other(env, w, obx, part),
     }
-    if w.wrote_since(before) {
+    // What the source deletes is no text.
+    if w.wrote_since(before) || part.nulls().next().is_some() {
         w.decides(kind, "the type of the value in OBX-5");
     } else {
         env.tell(w, &rules::VALUE_TYPE, first.id);
@@ -356,6 +357,17 @@ fn recognised(text: &str) -> Option<&'static str> {
     is_base64(&compact(text)).then_some(kind)
 }
 
+/// Whether data in base64 begin as a file of this type does; of a type whose beginning is not known they do.
+fn begins_as(kind: &str, data: &str) -> bool {
+    let kind = kind.to_ascii_lowercase();
+    let kind = kind.rsplit('/').next().unwrap_or_default();
+    let kind = if kind == "jpg" { "jpeg" } else { kind };
+    // What is sent of a text may be encoded here, not there.
+    let starts = BEGINNINGS.iter().filter(|(_, known)| kind != "rtf" && known.ends_with(&format!("/{kind}")));
+    let starts: Vec<&str> = starts.map(|(start, _)| *start).collect();
+    starts.is_empty() || starts.iter().any(|start| data.starts_with(start))
+}
+
 fn compact(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
 }
@@ -439,6 +451,9 @@ pub fn attachment<'m>(env: &Env<'m>, w: &mut Writer, obx: Segment<'m>, part: Par
                 let coded =
                     found.kind.is_some() || encoding.is_some_and(|e| !e.text.eq_ignore_ascii_case("a"));
                 w.fixed("contentType", if coded { "application/octet-stream" } else { "text/plain" });
+            }
+            if let Some(leaf) = broad.into_iter().chain(narrow).find(|l| !begins_as(l.text, &text)) {
+                env.tell(w, &rules::DOCUMENT_KIND, leaf.id);
             }
             w.string("data", &text, (data, encoding));
         }

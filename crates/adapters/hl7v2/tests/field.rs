@@ -443,3 +443,98 @@ fn patients_beyond_the_two_of_a_link_name_the_first_two() {
     let bytes = |people: usize| output(&of(people)).len() / people;
     assert!(bytes(400) < 2 * bytes(20), "{} and {} bytes each", bytes(400), bytes(20));
 }
+
+#[test]
+fn one_person_told_twice_is_one_whatever_the_order_of_their_numbers() {
+    let first = "PID|1||L1^^^RZZ01^MR~9990000018^^^NHS^NH||GULL^ANN||19440101|F\r";
+    for (second, people) in [
+        ("PID|2||9990000018^^^NHS^NH~L1^^^RZZ01^MR||GULL^ANN||19440101|F\r", 1),
+        ("PID|2||L1^^^RZZ01^MR~999 000 0018^^^NHS^NH||GULL^ANN||19440101\r", 1),
+        ("PID|2||9990000018^^^NHS^NH~L1^^^RZZ01^MR||GULL^BEA||19440101|F\r", 2),
+        ("PID|2||L1^^^RZZ01^MR~9990000026^^^NHS^NH||GULL^ANN||19440101|F\r", 2),
+    ] {
+        let found = run("ORU^R01", &format!("{first}{OBR}OBX|1|NM|X^Y^L||5|mg|||||F\r{second}{OBR}"));
+        assert_eq!(patients(&found).len(), people, "{second}");
+    }
+}
+
+#[test]
+fn an_event_of_two_people_that_names_one_is_told() {
+    for event in ["A24", "A37"] {
+        assert!(tells(&run(&format!("ADT^{event}"), PID), "patients-linked-nobody"), "{event}");
+    }
+}
+
+#[test]
+fn notes_before_the_patient_arrive() {
+    let found = run("ORU^R01", &format!("NTE|1||Line insertion failed twice\r{PID}{OBR}"));
+    assert!(output(&found).contains("Line insertion failed twice"));
+}
+
+#[test]
+fn what_only_reads_as_a_separator_stays_a_character() {
+    let found = run(
+        "ADT^A31",
+        "PID|1||L1^^^RZZ01^MR||GULL^ANN||19440101|F|||FLAT 2 & 3, QUAY^^PORT\rNK1|1|BRAMBLE & SON^JOAN|FND^Friend\r",
+    );
+    let text = output(&found);
+    assert!(text.contains("FLAT 2 & 3, QUAY") && text.contains("BRAMBLE & SON"), "{text}");
+    // Without blanks it divides, as HL7 has it.
+    let found = run("ADT^A31", "PID|1||L1^^^RZZ01^MR||VAN&GULL^ANN||19440101|F\r");
+    assert!(output(&found).contains("humanname-own-prefix"));
+}
+
+#[test]
+fn a_sentinel_makes_nobody_dead() {
+    let person = |date: &str, flag: &str| format!("{}{}{date}|{flag}\r", PID.trim_end(), "|".repeat(21));
+    for (date, flag, written) in
+        [("99991231", "", false), ("19000101", "", false), ("99991231", "Y", true), ("20260105", "", true)]
+    {
+        let found = run("ADT^A31", &person(date, flag));
+        assert_eq!(output(&found).contains("\"deceasedDateTime\""), written, "{date} {flag}");
+        assert_eq!(tells(&found, "death-date-sentinel"), !written, "{date} {flag}");
+    }
+}
+
+#[test]
+fn results_documents_and_segments_that_can_t_be_right_are_told() {
+    let pdf = "JVBERi0xLjQgYW4gaW52ZW50ZWQg";
+    for (segments, rule) in [
+        // Which sensitivity is whose, no sub-id says.
+        ("OBX|1|CE|ORG^O^L||A^A^L||||||F\rOBX|2|ST|AMP^P^L||R||||||F\rOBX|3|CE|ORG^O^L||B^B^L||||||F\rOBX|4|ST|AMP^P^L||S||||||F\r".to_owned(), Some("results-loose")),
+        ("OBX|1|CE|ORG^O^L|1|A^A^L||||||F\rOBX|2|ST|AMP^P^L|1|R||||||F\rOBX|3|CE|ORG^O^L|2|B^B^L||||||F\rOBX|4|ST|AMP^P^L|2|S||||||F\r".to_owned(), None),
+        ("OBX|1|TX|REP^R^L||a||||||F\rOBX|2|TX|REP^R^L||b||||||F\rOBX|3|TX|IMP^I^L||c||||||F\rOBX|4|TX|IMP^I^L||d||||||F\r".to_owned(), None),
+        // The second half of a file.
+        ("OBX|1|ED|P^D^L||^application^pdf^Base64^bGV0dGVyIG9mIGEgY2xpbmlj||||||F\r".to_owned(), Some("document-kind")),
+        (format!("OBX|1|ED|P^D^L||^application^pdf^Base64^{pdf}||||||F\r"), None),
+        // A field separator within a text.
+        ("OBX|1|TX|R^R^L||Seen|discharged||||||F\r".to_owned(), Some("fields-shifted")),
+        ("AL1|1|\"\"|\"\"|\"\"\r".to_owned(), Some("segment-deleted")),
+    ] {
+        let found = run("ORU^R01", &format!("{PID}{OBR}{segments}"));
+        for known in ["results-loose", "document-kind", "fields-shifted", "segment-deleted"] {
+            assert_eq!(tells(&found, known), rule == Some(known), "{segments} {known}");
+        }
+    }
+    // What the source deletes is no text.
+    let found = run("ORU^R01", &format!("{PID}{OBR}OBX|1|CE|X^Y^L||\"\"^\"\"^L||||||F\r"));
+    assert!(!output(&found).contains("\\\"\\\""));
+    let found = run("ADT^A31", "PID|1||L1^^^RZZ01^MR||GULL^ANN||19440101|F|||||1.63E+09^PRN^PH\r");
+    assert!(tells(&found, "identifier-rounded"));
+}
+
+#[test]
+fn a_contact_s_number_and_a_vaccine_that_is_none() {
+    let contact = format!("{PID}NK1|1|BRAMBLE^JOAN|FND^Friend{}9990000034^^^NHS^NH\r", "|".repeat(30));
+    let found = run("ADT^A31", &contact);
+    assert!(output(&found).contains("9990000034"));
+    let report = causeway_profile::check(&found.outputs[0].json);
+    assert!(!report.findings.iter().any(|f| f.severity == causeway_profile::Severity::Error));
+    let found = run(
+        "VXU^V04",
+        &format!(
+            "{PID}ORC|RE|V1\rRXA|0|1|20260101||998^No vaccine administered^CVX|999|||00||||||||||||CP|A\r"
+        ),
+    );
+    assert!(output(&found).contains("\"status\":\"not-done\""));
+}

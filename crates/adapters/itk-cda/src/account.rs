@@ -46,4 +46,7 @@ pub(crate) fn close(c: &mut Composer<'_>, root: Element<'_>) {
         }
     }
     c.ledger.claim_rest(root.items(), Outcome::Unsupported, "no place in FHIR; kept only in the original");
+    for item in causeway_hl7v3::repeated::repeated(root, c.ledger.items()) {
+        c.issue_at(item, causeway_core::common::ELEMENT_REPEATED.issue());
+    }
 }

@@ -328,9 +328,11 @@ fn observation(w: &mut Writer, s: &Statement<'_, '_>) {
             w.reference_element(&agent.target, ());
         }
     });
-    let mut values = e.children_named("value");
-    let first = values.next();
-    if let Some(value) = first {
+    let values: Vec<Element<'_>> = e.children_named("value").collect();
+    let first = values.first().copied();
+    // Several values of one code are components, all of them: beside a component of its own code R4 forbids a value (obs-7).
+    let several = values.len() > 1;
+    if let Some(value) = first.filter(|_| !several) {
         value::write(w, value, &s.scope.zone);
     }
     write::code_list(w, "interpretation", e.children_named("interpretationCode"));
@@ -344,7 +346,7 @@ fn observation(w: &mut Writer, s: &Statement<'_, '_>) {
     });
     s.linked(w, "hasMember", &["Observation", "QuestionnaireResponse"]);
     w.array("component", |w| {
-        for value in values {
+        for value in values.into_iter().filter(|_| several) {
             w.element(|w| {
                 if !write::code(w, "code", e.child("code")) {
                     w.object("code", write::absent);

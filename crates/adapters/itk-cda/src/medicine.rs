@@ -148,7 +148,10 @@ fn dispense(w: &mut Writer, s: &Statement<'_, '_>) {
 }
 
 fn immunisation(w: &mut Writer, s: &Statement<'_, '_>) {
-    if s.negated.is_some() {
+    let status = s.element.child("statusCode").and_then(|c| c.attribute("code"));
+    let status =
+        status.and_then(|leaf| EVENT_STATUS.lookup(leaf.text.trim())).map_or("", |target| target.code);
+    if s.negated.is_some() || matches!(status, "stopped" | "not-done" | "on-hold") {
         // UK Core asks for a reason, and the document has none.
         causeway_fhir::types::unknown_concept(w, "statusReason");
     }

@@ -3,7 +3,8 @@
 use causeway_adapter::Composer;
 use causeway_core::{Leaf, NhsNumber};
 use causeway_fhir::types::{
-    Verification, extension, invalid_nhs_number, nhs_number, ukcore_extension, unmapped_code,
+    Verification, extension, invalid_nhs_number, nhs_number, second_nhs_number, ukcore_extension,
+    unmapped_code,
 };
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v3::party::{address_body, contacts, telecom_body};
@@ -75,8 +76,9 @@ pub(crate) fn patient(c: &mut Composer<'_>, role: Element<'_>, document: &str, z
             }
         });
         w.array("identifier", |w| {
+            let mut first = None;
             for (id, number) in &ids {
-                identifier(w, *id, number);
+                identifier(w, *id, number, &mut first);
             }
         });
         if let Some(person) = person {
@@ -128,10 +130,13 @@ fn birth_time(w: &mut Writer, time: &Time<'_>) {
     });
 }
 
-fn identifier(w: &mut Writer, id: Element<'_>, number: &Number<'_>) {
+fn identifier(w: &mut Writer, id: Element<'_>, number: &Number<'_>, first: &mut Option<NhsNumber>) {
     let (root, value) = (id.attribute("root"), id.attribute("extension"));
     match (number, value) {
-        (Number::Nhs(number, status), Some(value)) => nhs_number(w, *number, value, root, *status, root),
+        (Number::Nhs(number, status), Some(value)) => match *first.get_or_insert(*number) {
+            known if known != *number => second_nhs_number(w, value, root),
+            _ => nhs_number(w, *number, value, root, *status, root),
+        },
         (Number::Stated(error), Some(value)) => {
             w.element(|w| invalid_nhs_number(w, value, root, *error));
         }

@@ -236,3 +236,42 @@ fn a_negation_is_never_read_as_its_opposite() {
     let found = negated("<procedure classCode=\"PROC\" moodCode=\"EVN\">", "false");
     assert!(resources(&found, "Procedure").iter().all(|p| p["status"] != "not-done"));
 }
+
+/// The ambulance handover, changed in one place.
+fn handover(from: &str, to: &str) -> Translation {
+    let text = String::from_utf8(input("ambulance-handover")).expect("text");
+    assert!(text.contains(from), "{from}");
+    translate(&ItkCda, text.replacen(from, to, 1).as_bytes(), &test_context())
+}
+
+#[test]
+fn what_a_document_says_twice_or_did_not_do_is_valid_and_told() {
+    let number = "extension=\"9990000034\"/>";
+    let two = handover(
+        number,
+        "extension=\"9990000034\"/><id root=\"2.16.840.1.113883.2.1.4.1\" extension=\"9990000026\"/>",
+    );
+    assert!(two.issues.iter().any(|i| i.rule == "nhs-number-second"));
+    let value = "<value xsi:type=\"PQ\" value=\"112\" unit=\"/min\"/>";
+    let values = handover(value, &format!("{value}<value xsi:type=\"PQ\" value=\"113\" unit=\"/min\"/>"));
+    let rate = resources(&values, "Observation");
+    let rate = rate.iter().find(|r| r["code"]["coding"][0]["display"] == "Heart rate").expect("the rate");
+    assert_eq!(rate["component"].as_array().map(Vec::len), Some(2));
+    let stopped = handover(
+        "<statusCode code=\"completed\"/><effectiveTime value=\"20261028\"/>",
+        "<statusCode code=\"aborted\"/><effectiveTime value=\"20261028\"/>",
+    );
+    assert_eq!(resources(&stopped, "Immunization")[0]["status"], "not-done");
+    for (case, translation) in [("two", two), ("values", values), ("stopped", stopped)] {
+        assert_eq!(errors(case, &translation), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn an_entry_s_second_act_is_told() {
+    let from = "displayName=\"Heart rate\"/>";
+    let twice =
+        handover(from, &format!("{from}<code code=\"1\" codeSystem=\"1.2.3\" displayName=\"Pulse\"/>"));
+    assert!(twice.issues.iter().any(|i| i.rule == "element-repeated"));
+    assert!(!fixture("ambulance-handover").issues.iter().any(|i| i.rule == "element-repeated"));
+}

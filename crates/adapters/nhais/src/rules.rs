@@ -1,6 +1,8 @@
 //! Rules of this format: what is told, and what can be done about it.
 
 causeway_adapter::rules! {
+    TEST Warning Informational "test-interchange" "UNB says that this is a test interchange; it was translated like any other"
+        "take what it says out of the record again if it came from a test";
     NO_MESSAGE Fatal Structure "no-message" "the input holds no EDIFACT interchange and no message";
     UNREADABLE Fatal Structure "unreadable" "the interchange can't be read: {}";
     LINE_END Information Structure "line-end-in-element" "line ends stand within data elements, where something wrapped the text; they were taken out, and kept in free text"

@@ -263,3 +263,12 @@ fn survives_a_long_mutation() {
     }
     suite.survives_mutation(100_000, 7);
 }
+
+#[test]
+fn a_test_interchange_is_told() {
+    let text = String::from_utf8(fixture("acceptance"))
+        .expect("text")
+        .replace("+00000041'\nUNH", "+00000041++++++1'\nUNH");
+    assert!(run(text.as_bytes()).issues.iter().any(|i| i.rule == "test-interchange"));
+    assert!(!run(&fixture("acceptance")).issues.iter().any(|i| i.rule == "test-interchange"));
+}

@@ -17,7 +17,7 @@ use causeway_adapter::{
     Adapter, Composer, Confidence, Context, Detection, Format, Rule, Sector, Sink, Telling,
 };
 use causeway_core::text::Decoded;
-use causeway_core::{Issue, Leaf, NhsNumber, Outcome, Place, When};
+use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, Outcome, Place, Severity, When};
 use columns::{Column, Order};
 use jiff::tz::TimeZone;
 use kinds::Kind;
@@ -231,6 +231,12 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], first: usize, sink: &mut d
         };
         match read {
             Ok(((number, leaf), (when, moment))) => {
+                if let (Some(doubt), Some(at)) = (when.doubt(), moment.first()) {
+                    c.issue_at(
+                        *at,
+                        Issue::new(Severity::Warning, IssueCode::Value, "local-time-doubtful", doubt),
+                    );
+                }
                 let row = write::Row { cells, extra, when, moment, decided_by };
                 match people.iter_mut().find(|(n, ..)| *n == number) {
                     Some((_, _, rows)) => {

@@ -272,3 +272,11 @@ fn tables_of_others_are_left_to_them() {
         assert_eq!(PersonalReadings.detect(file.as_bytes()).confidence, Confidence::No, "{file}");
     }
 }
+
+#[test]
+fn a_time_that_came_twice_or_never_is_told() {
+    for (day, told) in [("2026-03-29", true), ("2026-10-25", true), ("2026-10-26", false)] {
+        let found = run(&format!("Date,Time,Weight (kg)\n{day},01:30,61.5\n"));
+        assert_eq!(rules(&found).contains(&"local-time-doubtful"), told, "{day}");
+    }
+}

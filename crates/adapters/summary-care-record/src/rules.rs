@@ -1,6 +1,8 @@
 //! The rules whose breach is told. The same id twice is one rule with several sentences.
 
 causeway_adapter::rules! {
+    TEXT_LEFT Warning NotSupported "text-not-carried" "the text stands where none is expected; it is kept only in the original"
+        "read it in the original";
     END_OF_ACTIVE Warning Conflict "end-of-active" "an end is stated of what is stated to be active; the end was not carried";
     SOURCE_ID_REPEATED Warning Duplicate "source-id-repeated" "two entries of a kind have the same id; both were kept, and references lead to the first";
     ACT_UNKNOWN Warning NotSupported "act-unknown" "the act is not one that GP summaries are known to hold; its class decided what it became";

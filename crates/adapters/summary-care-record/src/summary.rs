@@ -338,5 +338,18 @@ pub(crate) fn account(c: &mut Composer<'_>, root: Element<'_>) {
             }
         }
     }
+    for element in std::iter::once(root).chain(root.descendants()).filter(|e| e.name() == "text") {
+        for content in element.contents() {
+            let causeway_xml::Content::Text(leaf) = content else { continue };
+            let left =
+                c.ledger.items().get(leaf.id as usize).is_some_and(|i| i.outcome == Outcome::Unexplained);
+            if left && !leaf.is_blank() && !c.crowded() {
+                c.issue_at(leaf.id, crate::rules::TEXT_LEFT.issue());
+            }
+        }
+    }
     c.ledger.claim_rest(root.items(), Outcome::Unsupported, "no place in FHIR; kept only in the original");
+    for item in causeway_hl7v3::repeated::repeated(root, c.ledger.items()) {
+        c.issue_at(item, causeway_core::common::ELEMENT_REPEATED.issue());
+    }
 }

@@ -276,3 +276,32 @@ fn what_has_not_happened_is_no_entry() {
     }
     assert!(tried > 3, "{tried}");
 }
+
+#[test]
+fn words_that_have_no_place_are_told() {
+    let path = project_root().join("fixtures/summary-care-record/negated-entries/input.xml");
+    let text = std::fs::read_to_string(path).expect("fixture");
+    let more = text.replacen(
+        "</UKCT_MT144042UK01.Diagnosis>",
+        "<oddity><text>Told by her mother</text></oddity></UKCT_MT144042UK01.Diagnosis>",
+        1,
+    );
+    for (text, told) in [(text, false), (more, true)] {
+        let found = translate(&SummaryCareRecord, text.as_bytes(), &test_context());
+        assert_eq!(found.issues.iter().any(|i| i.rule == "text-not-carried"), told);
+    }
+}
+
+#[test]
+fn an_entry_that_stands_twice_in_its_place_is_told() {
+    let path = project_root().join("fixtures/summary-care-record/measurements/input.xml");
+    let text = std::fs::read_to_string(path).expect("fixture");
+    let (from, to) = ("<UKCT_MT144043UK02.Weight", "</UKCT_MT144043UK02.Weight>");
+    let start = text.find(from).expect("a weight");
+    let end = text.find(to).expect("its end") + to.len();
+    let twice = [&text[..end], &text[start..end].replace("61.50", "71.50"), &text[end..]].concat();
+    for (text, told) in [(text.clone(), 0), (twice, 1)] {
+        let found = translate(&SummaryCareRecord, text.as_bytes(), &test_context());
+        assert_eq!(found.issues.iter().filter(|i| i.rule == "element-repeated").count(), told);
+    }
+}

@@ -46,13 +46,17 @@ impl<'t> Copier<'_, 't> {
         false
     }
 
-    /// Tells of a date of death that can't be.
-    pub fn tell_death(self, w: &mut Writer, owner: Node<'t>, node: Node<'t>) {
+    /// Whether a date of death is none: a day that systems write for none. Tells of one that can't be.
+    pub fn is_no_death(self, w: &mut Writer, owner: Node<'t>, node: Node<'t>) -> bool {
         let date = |text: &str| When::iso(text.trim(), &self.context.zone).ok();
-        let Some(leaf) = node.leaf() else { return };
-        let Some(died) = date(leaf.text) else { return };
+        let Some(leaf) = node.leaf() else { return false };
+        let Some(died) = date(leaf.text) else { return false };
+        if owner.get("_deceasedDateTime").is_none() && causeway_adapter::birth::is_no_death(w, &died, leaf) {
+            return true;
+        }
         let born = owner.string_of("birthDate").and_then(date);
         causeway_adapter::birth::tell_death(w, self.context.received, &died, born.as_ref(), leaf);
+        false
     }
 
     /// A member under a key of R4, as its type there demands.
@@ -106,7 +110,7 @@ impl<'t> Copier<'_, 't> {
     /// The members of an object, written into an open one.
     pub fn body(self, w: &mut Writer, node: Node<'t>) {
         let start = w.bytes().len();
-        if node.get("reference").is_some_and(|r| r.kind() == Kind::Text) {
+        if node.get("reference").is_some_and(|r| matches!(r.kind(), Kind::Text | Kind::Number)) {
             self.reference(w, node);
             return;
         }
@@ -134,6 +138,7 @@ impl<'t> Copier<'_, 't> {
             "value" if self.is_incomparable(owner) => self.invalid_all(w, child),
             "end" if self.is_no_end(w, owner, child) => {}
             "fhir_comments" => {}
+            "div" if self.ty.is_some_and(|ty| ty.name() == "Narrative") => self.narrative(w, child),
             "value" if self.ty.is_some_and(|ty| ty.name() == "Identifier") => {
                 if let Some(leaf) = child.leaf() {
                     types::tell_doubt(w, leaf.text, &leaf);
@@ -141,6 +146,23 @@ impl<'t> Copier<'_, 't> {
                 self.member(w, name, child);
             }
             _ => self.member(w, name, child),
+        }
+    }
+
+    /// The text of a narrative. What FHIR forbids in one (programs, forms, markup of another kind) is left out and told; the words
+    /// are carried.
+    fn narrative(self, w: &mut Writer, node: Node<'t>) {
+        let plain = node.leaf().filter(|leaf| !causeway_profile::is_narrative(leaf.text));
+        match plain.map(|leaf| (leaf, words_of(leaf.text))) {
+            None => self.member(w, "div", node),
+            Some((leaf, words)) => {
+                w.issue(Some(leaf.id), rules::NARRATIVE_PLAIN.issue());
+                let div = format!("<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>{words}</p></div>");
+                if !words.is_empty() && causeway_profile::is_narrative(&div) {
+                    w.string("div", &div, leaf);
+                    w.lossy(leaf, "markup that FHIR forbids was left out");
+                }
+            }
         }
     }
 
@@ -283,6 +305,14 @@ impl<'t> Copier<'_, 't> {
 
     /// A reference to what lies outside of the input, with the identifier that this exchange gives to such ids.
     fn outside(self, w: &mut Writer, leaf: Leaf<'t>, node: Node<'t>) {
+        // Neither a type with an id nor an address: R4 can't hold it as a reference.
+        if !leaf.text.contains(['/', ':', '#']) {
+            w.issue(Some(leaf.id), rules::VALUE_WORDS.issue());
+            if node.get("display").is_none() {
+                w.string("display", leaf.text, leaf);
+            }
+            return;
+        }
         w.string("reference", leaf.text, leaf);
         let mut parts = leaf.text.rsplit('/');
         let (Some(id), Some(kind)) = (parts.next(), parts.next()) else { return };
@@ -352,4 +382,33 @@ fn enable_when(w: &mut Writer, node: Node<'_>) {
         }
         None => w.fixed("operator", "="),
     }
+}
+
+/// The words of a narrative, still escaped, without its markup and without what a program or a style sheet says.
+fn words_of(div: &str) -> String {
+    let mut out = String::with_capacity(div.len());
+    let mut rest = div;
+    while let Some(at) = rest.find('<') {
+        out.push_str(rest.get(..at).unwrap_or_default());
+        let tag = rest.get(at..).unwrap_or_default();
+        let end = tag.find('>').map_or(tag.len(), |end| end + 1);
+        let name = tag.get(1..end).unwrap_or_default().to_ascii_lowercase();
+        let hidden =
+            ["script", "style"].into_iter().find(|hidden| name.starts_with(hidden) && !name.ends_with("/>"));
+        let end = match hidden {
+            Some(hidden) => {
+                let close = format!("</{hidden}");
+                let is_close = |found: &[u8]| found.eq_ignore_ascii_case(close.as_bytes());
+                let after = tag.as_bytes().windows(close.len()).position(is_close).unwrap_or(tag.len());
+                let closed =
+                    tag.get(after..).and_then(|t| t.find('>')).map_or(tag.len(), |end| after + end + 1);
+                closed.max(end)
+            }
+            None => end,
+        };
+        out.push(' ');
+        rest = tag.get(end..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out.split_whitespace().collect::<Vec<_>>().join(" ")
 }
