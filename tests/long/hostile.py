@@ -24,6 +24,8 @@ import time
 
 TOKEN, OTHER = "a-token-of-the-run", "another-token-of-the-run"
 READERS_MB, SENDERS_MB, P99_SECONDS = 500, 1536, 1.0
+#: Results of one message.
+RESULTS = 5_000
 
 
 class Server:
@@ -101,8 +103,9 @@ def together(count, work):
 
 
 def readers(server, options):
-    for number in range(4):
-        body = results(options.results // 4, number)
+    # A message of more results than that becomes larger than twenty times what was sent, and is refused.
+    for number in range(-(-options.results // RESULTS)):
+        body = results(min(RESULTS, options.results), number)
         status, told, _ = server.ask("POST", "/messages", body, {"Content-Type": "x-application/hl7-v2+er7"})
         if status != 202:
             sys.exit(f"the results were not taken: {status} {told[:200]}")

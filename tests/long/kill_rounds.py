@@ -9,11 +9,12 @@ not answered when the process died is sent again in the next round, as its sende
 off what waits, is stopped, and its files are read:
 
     lost     acknowledged, and no message of that id (or pointer)
-    changed  kept bytes differ from the ones that were sent
+    changed  the digest that is kept differs from that of what was sent, or, of SAMPLED messages, the original that the
+             exchange gives out
     doubled  the same bytes stand in two messages
     undone   a message for the record that is not translated
 
-Then `causeway verify` compares every page, content, audit entry, and the record with the exchange.
+Then `causeway verify` compares every page, content (with its digest), audit entry, and the record with the exchange.
 Exit: 0 nothing of that, 1 something, 2 the run itself went wrong.
 """
 import argparse
@@ -38,6 +39,8 @@ import time
 SENDER, KEY, PASSWORD, OWN_SERVICE = "ZV801", "a-key-of-the-rounds", "a-password-of-the-rounds", "2000099991"
 #: People whose alarm units are known. An alarm of a unit that nobody has is kept, and answered with "not treated".
 RESIDENTS = 8
+#: Originals that are asked for again.
+SAMPLED = 1_000
 #: Connections by door.
 DOORS = {"http": 4, "mllp": 2, "mesh": 2, "mesh-box": 1, "scaip": 1, "messaging": 1, "nrl": 1}
 FORK = multiprocessing.get_context("fork")
@@ -271,9 +274,12 @@ class Server:
                 time.sleep(0.02)
 
     def get(self, path):
+        return self.get_bytes(path).decode()
+
+    def get_bytes(self, path):
         connection = http.client.HTTPConnection("127.0.0.1", self.ports["http"], timeout=60)
         connection.request("GET", path, headers={"Accept": "application/json"})
-        text = connection.getresponse().read().decode()
+        text = connection.getresponse().read()
         connection.close()
         return text
 
@@ -293,15 +299,24 @@ class Server:
         self.process.wait()
 
 
-def examine(folder, acknowledged, say):
+def given_out(server, acknowledged, chance):
+    """How many of some originals are not what was sent."""
+    named = [(name, digest) for door, _, name, digest in acknowledged if door == "http"]
+    changed = 0
+    for name, digest in chance.sample(named, min(SAMPLED, len(named))):
+        changed += hashlib.sha256(server.get_bytes(f"/messages/{name}/original")).hexdigest() != digest
+    return changed
+
+
+def examine(folder, acknowledged, changed, say):
     """What the files hold against what was acknowledged."""
     database = sqlite3.connect(f"file:{folder / 'data' / 'exchange' / 'causeway.db'}?mode=ro", uri=True)
-    rows = database.execute(
-        "SELECT m.id, m.state, hex(m.sha256), p.bytes FROM message m JOIN part p ON p.owner = m.seq AND p.role = 'body'")
-    by_id, by_digest, states, changed = {}, collections.Counter(), {}, 0
-    for name, state, digest, data in rows:
-        found = hashlib.sha256(data).hexdigest()
-        changed += found != digest.lower()
+    # What is kept is packed: that it is what its digest says is for `verify` to find.
+    rows = database.execute("SELECT m.id, m.state, lower(hex(m.sha256)), lower(hex(p.sha256)) FROM message m "
+                            "JOIN part p ON p.owner = m.seq AND p.role = 'body'")
+    by_id, by_digest, states = {}, collections.Counter(), {}
+    for name, state, digest, found in rows:
+        changed += found != digest
         by_id[name], states[found] = found, state
         by_digest[found] += 1
     pointers = dict(sqlite3.connect(f"file:{folder / 'data' / 'pointers.sqlite'}?mode=ro", uri=True).execute(
@@ -398,12 +413,13 @@ def main():
         while (left := server.waiting()) > 0:
             say(f"{left} wait")
             time.sleep(10)
+        changed = given_out(server, acknowledged, chance)
         server.stop(signal.SIGTERM)
         if options.damage:
             with sqlite3.connect(folder / "data/exchange/causeway.db") as database:
                 database.execute("UPDATE part SET bytes = CAST(bytes || 'x' AS BLOB) WHERE id = (SELECT min(id) FROM part WHERE role = 'body')")
                 database.execute("DELETE FROM part WHERE id = (SELECT max(id) FROM part WHERE role = 'body')")
-        good = examine(folder, acknowledged, say)
+        good = examine(folder, acknowledged, changed, say)
         verified = subprocess.run([options.program, "verify", "--data", folder / "data"], capture_output=True, text=True)
         say("verify: " + verified.stdout.strip().splitlines()[-1])
         good &= verified.returncode == 0 and len(acknowledged) >= options.acknowledged and not refusals
