@@ -95,6 +95,7 @@ pub fn run(args: &CheckArgs) -> Result<u8, String> {
             "error" => UnknownExtensions::Refuse,
             _ => UnknownExtensions::Note,
         },
+        room: None,
     };
     let checker = Checker { definitions: &definitions, options: &options };
     let written = |e: io::Error| format!("the report can't be written: {e}");

@@ -754,7 +754,8 @@ fn run_explain(args: &Explain) -> Result<u8, String> {
     print(&format!("{} {version}\n\n", adapter.format().title));
     print(&explain::text(&explain::lines(&bytes, &translation)));
     let mut issues = translation.issues.clone();
-    issues.extend(translation.outputs.iter().flat_map(|output| crate::checked::issues(&output.json)));
+    let room = crate::checked::room(bytes.len());
+    issues.extend(translation.outputs.iter().flat_map(|output| crate::checked::issues(&output.json, room)));
     for issue in &issues {
         let at = issue.position.as_ref().map(|p| format!(" at {p}")).unwrap_or_default();
         print(&format!("{} [{}]{at}: {}\n", issue.severity.code(), issue.rule, issue.text));

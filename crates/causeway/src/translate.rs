@@ -57,11 +57,14 @@ struct Files {
     failed: Option<io::Error>,
     /// The format that each bundle is written in too, and what is known beside it.
     to: Option<(&'static dyn Adapter, Context)>,
+    /// Bytes of memory that the check of a bundle may take as values.
+    room: usize,
 }
 
 impl Files {
-    fn new(base: Option<PathBuf>) -> Self {
+    fn new(base: Option<PathBuf>, input: usize) -> Self {
         Self {
+            room: crate::checked::room(input),
             report: Report::default(),
             base,
             first: None,
@@ -169,7 +172,7 @@ impl Files {
 impl Sink for Files {
     fn output(&mut self, output: Output) {
         self.report.bundles += 1;
-        for issue in crate::checked::issues(&output.json) {
+        for issue in crate::checked::issues(&output.json, self.room) {
             self.issue(issue);
         }
         self.write_back(&output);
@@ -229,7 +232,7 @@ pub fn one(
     if let Some(folder) = base.and_then(Path::parent) {
         std::fs::create_dir_all(folder)?;
     }
-    let mut files = Files::new(base.map(Path::to_path_buf));
+    let mut files = Files::new(base.map(Path::to_path_buf), input.len());
     files.to = to.map(|to| (to, context.clone()));
     files.report.adapter = adapter.name();
     files.report.version = version;
@@ -260,7 +263,7 @@ pub fn unrecognised(input: &[u8], base: Option<&Path>, why: Issue) -> io::Result
     if let Some(folder) = base.and_then(Path::parent) {
         std::fs::create_dir_all(folder)?;
     }
-    let mut files = Files::new(base.map(Path::to_path_buf));
+    let mut files = Files::new(base.map(Path::to_path_buf), input.len());
     refuse(&mut files, input, why);
     files.finish()
 }

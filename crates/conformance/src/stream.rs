@@ -3,7 +3,11 @@
 use crate::Checked;
 use crate::limits::{PART_MAX, WHOLE_MAX};
 use causeway_profile::{BundleDigest, Definitions, EntryHead, Options, Report, is_xml};
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 /// How a check reads.
@@ -55,18 +59,33 @@ impl Checker<'_> {
         Checked { name: name.to_owned(), report: self.definitions.check_located(text, self.options) }
     }
 
-    /// Checks a Bundle that is in memory entry by entry, so that no more than one entry of it is held as values. What a
-    /// profile says of the resources that references lead to is not asked.
-    pub fn in_parts(&self, text: &[u8]) -> Report {
-        let mut report = Report::default();
-        let read = self.bundle("", io::Cursor::new(text), &mut |checked| {
-            report = checked.report;
-            Ok(())
-        });
-        match read {
-            Ok(()) => report,
-            Err(_) => Report::refusal("r4/json", "the document can't be read"),
+    /// Checks a document that is in memory: whole where its values have room ([`Options::room`]), else, a Bundle, entry by entry, so
+    /// that no more than one entry of it, and what it refers to, is held as values.
+    pub fn within(&self, text: &[u8]) -> Report {
+        self.definitions.check_within(text, self.options).unwrap_or_else(|| self.in_parts(text))
+    }
+
+    fn in_parts(&self, text: &[u8]) -> Report {
+        let unreadable = || Report::refusal("r4/json", "the document is not readable as JSON");
+        let Ok(Parts { shell, entries }) = serde_json::from_slice::<Parts<'_>>(text) else {
+            return unreadable();
+        };
+        let kind = shell.get("type").and_then(Value::as_str).unwrap_or_default();
+        if shell.get("resourceType").and_then(Value::as_str) != Some("Bundle") {
+            let text = "a resource that is no Bundle has more values than are checked at once";
+            return Report::refusal("r4/size", text);
         }
+        let texts: Vec<&str> = entries.iter().map(|entry| entry.get()).collect();
+        let mut digest = BundleDigest::of_texts(texts);
+        digest.begin(kind);
+        let mut report = self.definitions.check_shell(&shell, self.options, &digest);
+        for (number, entry) in entries.iter().enumerate() {
+            match self.definitions.check_entry(entry.get().as_bytes(), number, 1, self.options, &digest) {
+                Some(part) => report.add(part),
+                None => report.add(unreadable()),
+            }
+        }
+        report
     }
 
     /// Checks NDJSON: a document a line, named `NAME#1` and so on.
@@ -160,6 +179,44 @@ impl Checker<'_> {
             report.add(Report::refusal(fault.rule(), fault.text()));
         }
         each(Checked { name: name.to_owned(), report })
+    }
+}
+
+/// A Bundle in memory: what stands outside its entries, and the text of each.
+struct Parts<'t> {
+    shell: Value,
+    entries: Vec<&'t RawValue>,
+}
+
+impl<'de> Deserialize<'de> for Parts<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Parts<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+                let (mut shell, mut entries) = (Map::new(), Vec::new());
+                while let Some(name) = members.next_key::<String>()? {
+                    let mut value = Value::Array(Vec::new());
+                    if name == "entry" {
+                        let text: &RawValue = members.next_value()?;
+                        match serde_json::from_str(text.get()) {
+                            Ok(list) => entries = list,
+                            Err(_) => value = serde_json::from_str(text.get()).map_err(A::Error::custom)?,
+                        }
+                    } else {
+                        value = members.next_value()?;
+                    }
+                    shell.insert(name, value);
+                }
+                Ok(Parts { shell: Value::Object(shell), entries })
+            }
+        }
+        deserializer.deserialize_map(Members)
     }
 }
 

@@ -39,7 +39,7 @@ mod xml_write;
 pub use advice::Advice;
 pub use definitions::{Definitions, LoadError, Loaded};
 pub use report::{About, Coverage, Finding, Place, Report, Severity, Unchecked};
-pub use walk::parts::{BundleDigest, EntryHead};
+pub use walk::parts::{BundleDigest, CUT_RULE, EntryHead};
 
 pub use xml::is_xml;
 pub use xml_write::ToXmlError;
@@ -61,6 +61,9 @@ pub struct Options {
     pub refuse_unknown_profiles: bool,
     /// What is said of an extension whose definition is not known.
     pub unknown_extensions: UnknownExtensions,
+    /// Bytes of memory that the values of one entry may take where a Bundle is read in parts; `None` for no bound. What has no
+    /// room is not checked, and that is told ([`CUT_RULE`]).
+    pub room: Option<usize>,
 }
 
 /// What is said of an extension whose definition is not known. One that may change the meaning

@@ -197,6 +197,19 @@ impl Report {
         }
     }
 
+    /// Takes findings back that are kept.
+    pub(crate) fn withdraw(&mut self, which: impl Fn(&Finding) -> bool) {
+        let counts = &mut self.counts;
+        self.findings.retain(|finding| {
+            let goes = which(finding);
+            counts[finding.severity as usize] -= usize::from(goes);
+            !goes
+        });
+        if self.errors() == 0 {
+            self.broken_entries.clear();
+        }
+    }
+
     /// Puts errors first; findings of one severity keep their order.
     pub(crate) fn settle(&mut self) {
         self.findings.sort_by_key(|f| std::cmp::Reverse(f.severity));

@@ -251,8 +251,8 @@ impl<'a> Walker<'a> {
                 let Some(div) = text("div").filter(|div| div.contains("=\"#") || div.contains("='#")) else {
                     return;
                 };
-                // Of a Bundle that is read in parts the rest is not at hand.
-                if self.digest.is_some() {
+                // Of a Bundle that is read in parts from a file the rest is not at hand.
+                if self.digest.is_some_and(|digest| !digest.has_texts()) {
                     return;
                 }
                 if local_links(div).any(|to| !to.is_empty() && !self.is_anchor(to)) {
@@ -285,6 +285,7 @@ impl<'a> Walker<'a> {
             anchors
         });
         self.anchors.as_ref().is_some_and(|anchors| anchors.contains(name))
+            || self.digest.is_some_and(|digest| digest.is_anchor(name))
     }
 
     /// What a code says of itself: whether its system has it, and whether it can be one of SNOMED CT at all.
@@ -502,7 +503,7 @@ fn decoded_length(data: &str) -> u64 {
 }
 
 /// Ids of elements and resources, and what narratives name.
-fn collect_anchors<'a>(value: &'a Value, depth: usize, anchors: &mut HashSet<&'a str>) {
+pub(crate) fn collect_anchors<'a>(value: &'a Value, depth: usize, anchors: &mut HashSet<&'a str>) {
     if depth > crate::limits::MAX_DEPTH {
         return;
     }

@@ -240,6 +240,7 @@ fn refuse(c: &mut Composer<'_>, source: &Source<'_>, message: &Message, refusal:
 }
 
 fn translate_message(c: &mut Composer<'_>, source: &Source<'_>, message: &Message) -> Result<(), Refusal> {
+    validate::size(source, message)?;
     let report = message::read(source, message);
     validate::check(&report)?;
     let Some(reference) = report.identifier() else { return Ok(()) };

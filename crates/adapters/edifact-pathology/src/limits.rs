@@ -15,3 +15,6 @@ pub const TEXT_LINE_CHARS: usize = 70;
 
 /// Lines of one segment of free text that is written (C108).
 pub const TEXT_LINES: usize = 5;
+
+/// Parties, specimens, investigations and ranges of one report; a large one has some hundreds.
+pub const GROUPS_MAX: usize = 10_000;

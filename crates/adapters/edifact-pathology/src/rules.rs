@@ -50,6 +50,8 @@ causeway_adapter::rules! {
     INVESTIGATION_TEXT_MISSING Error Required "investigation-text-missing" "an investigation (INV) has no description";
     RESULT_EMPTY Error Required "result-empty" "a coded result (RSL) has neither code nor description";
     RESULT_TEXT_MISSING Error Required "result-text-missing" "a coded result (RSL) has no description";
+    REPORT_TOO_LARGE Error TooLong "report-too-large" "the report has more than ten thousand parties, specimens, investigations and ranges"
+        "send the report in several messages";
     // Writing.
     NO_REPORT Error Required "no-report-to-write" "the bundle has no DiagnosticReport about a Patient that is in it" "send a bundle that holds report, results and patient";
     NOT_WRITABLE Error NotSupported "not-writable" "the bundle could not be written as a message that is read again" "send the bundle itself";

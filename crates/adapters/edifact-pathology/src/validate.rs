@@ -1,9 +1,10 @@
 //! What a message must have to be translated at all. Each rule refuses this message and no other.
 
 use causeway_core::{Issue, IssueCode, ItemId, Severity};
-use causeway_edifact::View;
+use causeway_edifact::{Message, Source, View};
 
 use crate::codes::CODE_LIST;
+use crate::limits::GROUPS_MAX;
 use crate::message::Report;
 
 /// Why a message is refused.
@@ -25,6 +26,21 @@ impl Refusal {
     /// The issue of it.
     pub(crate) fn issue(self) -> Issue {
         Issue::new(Severity::Error, self.code, self.rule, self.text)
+    }
+}
+
+/// Checks that a report has no more parts than anybody sends: each takes many times the memory of its few bytes.
+pub(crate) fn size(source: &Source<'_>, message: &Message) -> Result<(), Refusal> {
+    let segments = message.body.clone().filter_map(|index| source.view(index));
+    let mut groups = segments.filter(|view| matches!(view.tag, b"S01" | b"S16" | b"S20" | b"INV"));
+    match groups.nth(GROUPS_MAX) {
+        None => Ok(()),
+        Some(view) => Err(Refusal::new(
+            IssueCode::TooLong,
+            "report-too-large",
+            "the report has more than ten thousand parties, specimens, investigations and ranges",
+            view.first(),
+        )),
     }
 }
 

@@ -191,6 +191,11 @@ impl Adapter for FhirR4 {
             ));
         }
         let document = Document { root: tree.root(), is_xml };
+        let is_bundle = tree.root().string_of("resourceType") == Some("Bundle");
+        let held = document.entries(!is_bundle).unwrap_or_default();
+        if let Some(node) = held.iter().find(|node| is_too_large(**node, &ledger)) {
+            return refuse(*node, ledger, sink);
+        }
         let mut shell = document.shell()?;
         let mut foreign = Vec::new();
         if is_xml {
@@ -238,9 +243,6 @@ impl Adapter for FhirR4 {
                 ledger.claim(leaf.id, Outcome::MappedWithLoss, "it can't be meant; its text was kept");
             }
             sink.issue(issue);
-        }
-        if let Some(node) = entries.iter().find(|node| is_too_large(**node, &ledger)) {
-            return refuse(*node, ledger, sink);
         }
         let mut mended = form::mend(&mut shell, None, 0);
         let mut making = Making { document, is_alone, context, names: HashMap::new() };

@@ -25,6 +25,8 @@ causeway_adapter::rules! {
         "look at both in the original, and correct them at their source";
     ONCE Warning NotSupported "element-once" "R4 has the element once; the first was carried, and the others kept beside, in an extension"
         "read them there, and correct them at their source";
+    MANY_BESIDE Warning TooLong "element-values-beside" "of very many values that R4 has no place for the first thousand were kept beside, in extensions; this one and those after it are kept only in the original"
+        "read them in the original, and have the sending system write R4";
     STATUS_OF_ERROR Information Informational "status-of-error" "what was entered in error has no clinical status in R4; that it is an error was carried, and the status left out";
     ABATED_ACTIVE Warning Conflict "active-problem-ended" "the condition is active and has an end; the status was carried as it stands, and the end in an extension, for FHIR forbids both"
         "ask the sender whether the condition is over";

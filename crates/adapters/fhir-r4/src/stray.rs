@@ -12,6 +12,9 @@ use serde_json::{Map, Value, json};
 
 use crate::rules;
 
+/// Values of one element that are kept beside it in extensions, each of which takes a hundred times its bytes of memory.
+const BESIDE_MAX: usize = 1_000;
+
 /// Elements of DSTU2 and STU3 by which something was not done, with R4's element and what it says then. Source: HL7's version
 /// maps from R2 and R3.
 const NOT_DONE: [(&str, &[&str], &str, &str); 8] = [
@@ -207,7 +210,7 @@ fn reshape(object: &mut Map<String, Value>, ty: TypeRef) -> bool {
             Value::Array(list) => {
                 let mut all = list.into_iter();
                 let first = all.next().unwrap_or(Value::Null);
-                all.for_each(|other| plain(&other, key, &mut more));
+                all.take(BESIDE_MAX).for_each(|other| plain(&other, key, &mut more));
                 first
             }
             one => Value::Array(vec![one]),
@@ -238,10 +241,17 @@ fn reshaped<'t>(owner: TypeRef, child: Node<'t>, field: Field, found: &mut Vec<T
         return;
     }
     found.extend(repaired(child));
-    for (at, leaf) in child.elements().skip(1).flat_map(|more| more.leaves().into_iter().enumerate()) {
-        let told = (at == 0).then_some(rules::ONCE);
-        let kept = owner.field("extension").is_some();
-        found.push((leaf, told, if kept { Outcome::MappedWithLoss } else { Outcome::Unsupported }));
+    for (number, more) in child.elements().skip(1).enumerate() {
+        let is_beyond = number >= BESIDE_MAX;
+        let kept = owner.field("extension").is_some() && !is_beyond;
+        for (at, leaf) in more.leaves().into_iter().enumerate() {
+            let told = match (at, is_beyond) {
+                (0, false) => Some(rules::ONCE),
+                (0, true) if number == BESIDE_MAX => Some(rules::MANY_BESIDE),
+                _ => None,
+            };
+            found.push((leaf, told, if kept { Outcome::MappedWithLoss } else { Outcome::Unsupported }));
+        }
     }
 }
 
@@ -283,6 +293,7 @@ pub(crate) fn mend(object: &mut Map<String, Value>, ty: TypeRef) -> bool {
         {
             let mut found = Vec::new();
             plain(value, key, &mut found);
+            found.truncate(BESIDE_MAX);
             found.into_iter().for_each(|(item, text)| beside(object, &item, "String", Value::String(text)));
         }
         let words = match value {
@@ -387,10 +398,16 @@ pub(crate) fn mended<'t>(node: Node<'t>, ty: TypeRef, found: &mut Vec<Told<'t>>)
             Some((_, leaf, Some(false))) => found.push((leaf, None, Outcome::Decides)),
             _ => {
                 let leaves = child.leaves().into_iter().filter(|leaf| !leaf.is_blank()).enumerate();
-                let kept = ty.field("extension").is_some();
-                let outcome = if kept { Outcome::MappedWithLoss } else { Outcome::Unsupported };
-                let told = |at| (at == 0).then_some(rules::NO_PLACE);
-                found.extend(leaves.map(|(at, leaf)| (leaf, told(at), outcome)));
+                let has_extension = ty.field("extension").is_some();
+                found.extend(leaves.map(|(at, leaf)| {
+                    let told = match at {
+                        0 => Some(rules::NO_PLACE),
+                        BESIDE_MAX => Some(rules::MANY_BESIDE),
+                        _ => None,
+                    };
+                    let kept = has_extension && at < BESIDE_MAX;
+                    (leaf, told, if kept { Outcome::MappedWithLoss } else { Outcome::Unsupported })
+                }));
             }
         }
     }

@@ -18,7 +18,7 @@ use crate::env::Env;
 use crate::family::{Family, Within};
 use crate::header::{Header, Refusal};
 use crate::immunization;
-use crate::limits::{ALIKE_MAX, LINKED_MAX};
+use crate::limits::{ALIKE_MAX, LINKED_MAX, PATIENTS_MAX};
 use crate::merge::{self, Merges};
 use crate::note;
 use crate::observation;
@@ -53,6 +53,21 @@ pub fn without_patient(header: &Header<'_>) -> Result<(), Refusal> {
         text: rules::TYPE_UNSUPPORTED.text,
         item: header.decided.0.map(|l| l.id),
     })
+}
+
+/// A message of more patients than anybody sends in one: each takes many times the memory of its few bytes.
+pub fn few_patients(segments: &[Segment<'_>]) -> Result<(), Refusal> {
+    match segments.iter().filter(|s| &s.name() == b"PID").nth(PATIENTS_MAX) {
+        None => Ok(()),
+        Some(pid) => Err(Refusal {
+            code: "AE",
+            condition: ("207", "Application internal error"),
+            location: ("PID", 0),
+            rule: &rules::PATIENTS_TOO_MANY,
+            text: rules::PATIENTS_TOO_MANY.text,
+            item: pid.all().leaves().next().map(|leaf| leaf.id),
+        }),
+    }
 }
 
 /// Every patient of the message, then the appointment. Returns what the event is about.

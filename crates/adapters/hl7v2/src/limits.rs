@@ -21,3 +21,6 @@ pub const CODE_CHARS_MAX: usize = 64;
 /// Share, in percent, of a message's items about care from which on the acknowledgement says that they were not
 /// translated.
 pub const UNSUPPORTED_TOLD_PERCENT: usize = 10;
+
+/// Patients of one message; the answer to a query about a ward has some tens.
+pub const PATIENTS_MAX: usize = 5_000;

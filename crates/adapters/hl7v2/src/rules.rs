@@ -27,6 +27,8 @@ causeway_adapter::rules! {
     TYPE_MISSING Error Required "message-type-missing" "MSH-9 does not say which type of message this is";
     CONTROL_MISSING Error Required "control-id-missing" "the message has no control id in MSH-10, so it can't be told apart or acknowledged";
     PID_MISSING Error Required "pid-missing" "the message has no PID segment, so it says nothing about anybody";
+    PATIENTS_TOO_MANY Error TooLong "patients-too-many" "the message has more than five thousand PID segments; it was refused as a whole"
+        "send fewer patients in one message";
     TYPE_UNSUPPORTED Error NotSupported "message-type-unsupported" "this type of message is not translated";
     TYPE_PARTIAL Warning NotSupported "message-type-partial" "this type of message is not translated as a whole; patient, visit, results and contacts were read";
     NOT_PRODUCTION Warning Informational "not-production" "MSH-11 says that this is not a production message";

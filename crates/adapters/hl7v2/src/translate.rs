@@ -6,7 +6,7 @@ use causeway_hl7v2::{Delimiters, FaultKind, Message, ParseError, Piece, Segment,
 
 use crate::account;
 use crate::ack::{Fault, Verdict, acknowledge};
-use crate::body::{body, without_patient};
+use crate::body::{body, few_patients, without_patient};
 use crate::env::Env;
 use crate::event;
 use crate::header::{Header, Refusal};
@@ -283,6 +283,7 @@ fn translate(
     if first_pid.is_none() {
         without_patient(header)?;
     }
+    few_patients(&segments)?;
     c.begin(header.control.text);
     let mut ctx = Ctx::new(c, *env);
     let about = body(&mut ctx, header, &segments, first_pid.unwrap_or(segments.len()));

@@ -6,7 +6,7 @@ use causeway_core::Span;
 use causeway_core::text::Decoded;
 
 use crate::columns::{self, Column};
-use crate::limits::{HEAD_BYTES, PREAMBLE_ROWS};
+use crate::limits::{HEAD_BYTES, PREAMBLE_ROWS, ROWS_MAX};
 
 /// One cell.
 #[derive(Clone, Debug)]
@@ -26,7 +26,8 @@ impl Cell<'_> {
 }
 
 /// Reads a table: cells parted by the separator that the heading uses, in quotation marks where they hold one. In so many rows
-/// above the heading any separator parts them: whose readings they are was put there by somebody else than the meter.
+/// above the heading any separator parts them: whose readings they are was put there by somebody else than the meter. No more than
+/// one row above [`ROWS_MAX`] is read.
 pub(crate) fn read<'a>(source: &'a Decoded<'_>, separator: u8, above: usize) -> Vec<Vec<Cell<'a>>> {
     let text = &*source.text;
     cut(text, separator, above, &|start, end| {
@@ -83,8 +84,18 @@ fn cut<'a>(
             }
             Cow::Borrowed(source.get(start..at).unwrap_or_default())
         };
+        let is_last = bytes.get(at).is_none_or(|byte| matches!(byte, b'\n' | b'\r'));
         if let Some(row) = rows.last_mut() {
-            row.push(Cell { text, span: span(start, at), unclosed });
+            // A blank line is a row of no cells.
+            if !(row.is_empty() && is_last && start == at) {
+                row.push(Cell { text, span: span(start, at), unclosed });
+            }
+            if is_last {
+                row.shrink_to_fit();
+            }
+        }
+        if rows.len() > ROWS_MAX {
+            return rows;
         }
         match bytes.get(at) {
             None => return rows,

@@ -18,7 +18,7 @@ pub(crate) struct BundleIndex<'a> {
     /// fullUrls by the address of the resource.
     urls: HashMap<usize, &'a str>,
     /// What stands for the entries where they are not held.
-    digest: Option<&'a BundleDigest>,
+    digest: Option<&'a BundleDigest<'a>>,
 }
 
 /// What a reference leads to within a Bundle.
@@ -29,19 +29,27 @@ pub(crate) enum Resolved<'a> {
     /// An entry of this type and id, under another base.
     ById(&'a Value),
     /// An entry that is not held: the Bundle is read in parts.
-    Apart,
+    Apart(usize),
     /// The same, under another base.
-    ApartById,
+    ApartById(usize),
     /// Several entries of that fullUrl.
     Many,
     No,
 }
 
 impl<'a> Resolved<'a> {
+    /// The entry that is not held.
+    pub(crate) fn apart(self) -> Option<usize> {
+        match self {
+            Self::Apart(entry) | Self::ApartById(entry) => Some(entry),
+            _ => None,
+        }
+    }
+
     pub(crate) fn found(self) -> Option<&'a Value> {
         match self {
             Self::One(resource) | Self::ById(resource) => Some(resource),
-            Self::Apart | Self::ApartById | Self::Many | Self::No => None,
+            Self::Apart(_) | Self::ApartById(_) | Self::Many | Self::No => None,
         }
     }
 }
@@ -77,7 +85,7 @@ impl<'a> BundleIndex<'a> {
     }
 
     /// A Bundle whose entries are read in parts.
-    pub(crate) fn of_parts(digest: &'a BundleDigest) -> Self {
+    pub(crate) fn of_parts(digest: &'a BundleDigest<'a>) -> Self {
         Self {
             kind: &digest.kind,
             by_url: HashMap::new(),
@@ -96,7 +104,7 @@ impl<'a> BundleIndex<'a> {
     pub(crate) fn by_url(&self, url: &str) -> Option<&'a str> {
         let bare = url.split('#').next().unwrap_or(url);
         if let Some(digest) = self.digest {
-            return digest.by_url(bare).map(|(ty, _)| ty);
+            return digest.by_url(bare).map(|(_, ty, _)| ty);
         }
         self.by_url.get(bare).and_then(|found| found.first()).map(|(_, ty)| *ty)
     }
@@ -124,10 +132,10 @@ impl<'a> BundleIndex<'a> {
             }
         }
         if let Some(digest) = self.digest {
-            return match (digest.has(ty, id), base) {
-                (true, Some(_)) => Resolved::ApartById,
-                (true, None) => Resolved::Apart,
-                (false, _) => Resolved::No,
+            return match (digest.by_id(ty, id), base) {
+                (Some(entry), Some(_)) => Resolved::ApartById(entry),
+                (Some(entry), None) => Resolved::Apart(entry),
+                (None, _) => Resolved::No,
             };
         }
         match self.by_id.get(&(ty, id)) {
@@ -152,7 +160,7 @@ impl<'a> BundleIndex<'a> {
                     .map(|(resource, _)| *resource)
                     .collect()
             }
-            Resolved::Apart | Resolved::ApartById | Resolved::No => Vec::new(),
+            Resolved::Apart(_) | Resolved::ApartById(_) | Resolved::No => Vec::new(),
         }
     }
 
@@ -160,8 +168,8 @@ impl<'a> BundleIndex<'a> {
         if let Some(digest) = self.digest {
             return match digest.by_url(url) {
                 None => Resolved::No,
-                Some((_, count)) if count > 1 && version.is_none() => Resolved::Many,
-                Some(_) => Resolved::Apart,
+                Some((_, _, count)) if count > 1 && version.is_none() => Resolved::Many,
+                Some((entry, ..)) => Resolved::Apart(entry),
             };
         }
         let found = self.by_url.get(url).map_or(&[][..], Vec::as_slice);
@@ -189,6 +197,7 @@ impl<'a> Walker<'a> {
             self.error("inv/bdl-1", "a total is for searchset and history bundles only");
         }
         let first = all.first().and_then(|e| e.get("resource")).and_then(|r| text(r, "resourceType"));
+        let first = first.or_else(|| self.digest.and_then(|digest| digest.first.as_deref()));
         if kind == "document" {
             let identifier = bundle.get("identifier");
             if !identifier.is_some_and(|i| i.get("system").is_some() && i.get("value").is_some()) {
@@ -242,7 +251,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Checks one entry of a Bundle that is read in parts.
-    pub(crate) fn part(&mut self, entry: &'a Value, number: usize, digest: &'a BundleDigest) {
+    pub(crate) fn part(&mut self, entry: &'a Value, number: usize, digest: &'a BundleDigest<'a>) {
         self.digest = Some(digest);
         self.steps.extend([Step::Root("Bundle"), Step::Name("entry"), Step::Index(number)]);
         if !entry.is_object() {
@@ -261,7 +270,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Checks a Bundle without its entries.
-    pub(crate) fn shell(&mut self, bundle: &'a Value, digest: &'a BundleDigest) {
+    pub(crate) fn shell(&mut self, bundle: &'a Value, digest: &'a BundleDigest<'a>) {
         self.digest = Some(digest);
         self.resource(bundle, super::Place::Root, &[]);
     }

@@ -45,7 +45,7 @@ pub(crate) struct Walker<'a> {
     /// The fullUrls of the Bundle entries around this place, innermost last.
     pub(crate) full_urls: Vec<&'a str>,
     /// The entries of the outermost Bundle where it is read in parts.
-    pub(crate) digest: Option<&'a BundleDigest>,
+    pub(crate) digest: Option<&'a BundleDigest<'a>>,
     /// Ids and names that links within narratives may lead to, once one was met.
     pub(crate) anchors: Option<HashSet<&'a str>>,
     /// What was asked of whole resources: whether one conforms to rules; `true` while it is being found out.
@@ -202,6 +202,16 @@ impl<'a> Walker<'a> {
         let conforms = found.is_valid();
         self.probes.insert(key, conforms);
         conforms
+    }
+
+    /// Whether one question more may be open.
+    fn is_probing_possible(&self) -> bool {
+        self.probing < MAX_PROBES
+    }
+
+    /// Counts the questions that are open in another walk as this one's.
+    fn probe_within(&mut self, outer: &Walker<'_>) {
+        self.probing = outer.probing;
     }
 
     /// Does something one step further down.

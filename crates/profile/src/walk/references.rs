@@ -115,6 +115,15 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// The entry that a reference leads to in a Bundle that is read in parts.
+    fn resolve_apart(&self, literal: &str) -> Option<usize> {
+        let from = self.full_urls.last().copied();
+        match self.parse(literal) {
+            Target::Contained(_) => None,
+            _ => self.bundles.iter().rev().find_map(|b| b.resolve(literal, from).apart()),
+        }
+    }
+
     /// Remembers that something refers to a contained resource.
     pub(crate) fn mark_contained(&self, text: &str) {
         if let (Some(id), Some(container)) = (text.strip_prefix('#'), self.containers.last())
@@ -205,9 +214,9 @@ impl<'a> Walker<'a> {
         let found = bundle.resolve(literal, self.full_urls.last().copied());
         let document = matches!(bundle.kind, "document" | "message");
         match found {
-            Resolved::One(_) | Resolved::Apart => {}
+            Resolved::One(_) | Resolved::Apart(_) => {}
             Resolved::Many => self.ambiguous(literal),
-            Resolved::ById(_) | Resolved::ApartById => self.find(
+            Resolved::ById(_) | Resolved::ApartById(_) => self.find(
                 Severity::Warning,
                 "bundle/reference-base",
                 "an entry has this type and id, but its fullUrl is not the one that the reference leads to",
@@ -261,13 +270,21 @@ impl<'a> Walker<'a> {
                 );
                 self.error(&rule.rule, text);
             } else if let Some(resource) = literal.and_then(|l| self.resolve_literal(l)) {
-                self.target_profile(rule, &fitting, actual, resource);
+                self.target_profile(rule, &fitting, actual, |w, root| w.conforms(resource, root));
+            } else if let Some(entry) = literal.and_then(|l| self.resolve_apart(l)) {
+                self.target_profile(rule, &fitting, actual, |w, root| w.conforms_apart(entry, root));
             }
         }
     }
 
     /// Checks that the target, which is in the document, conforms to one of the profiles that the rule names.
-    fn target_profile(&mut self, rule: &'a Node, allowed: &[&'a String], actual: &str, target: &'a Value) {
+    fn target_profile(
+        &mut self,
+        rule: &'a Node,
+        allowed: &[&'a String],
+        actual: &str,
+        conforms: impl Fn(&mut Self, &'a Node) -> bool,
+    ) {
         let mut profiles: Vec<&'a Profile> = Vec::new();
         for url in allowed {
             match self.defs.profile(url) {
@@ -276,7 +293,7 @@ impl<'a> Walker<'a> {
                 _ => return,
             }
         }
-        if !profiles.iter().any(|p| self.conforms(target, &p.root)) {
+        if !profiles.iter().any(|p| conforms(self, &p.root)) {
             let names: Vec<&str> = allowed.iter().map(|u| u.rsplit('/').next().unwrap_or(u)).collect();
             let text = format!("the resource referred to doesn't conform to {}", names.join(" or "));
             self.error(&rule.rule, text);
