@@ -132,19 +132,26 @@ mod tests {
         let names: Vec<String> = (0..5_000)
             .map(|n| format!(r#"{{"given":["Edith"],"use":"{}"}}"#, if n == 3 { "x" } else { "usual" }))
             .collect();
-        let bundle = format!(
-            r##"{{"resourceType":"Bundle","type":"collection","entry":[{{"fullUrl":"urn:uuid:0f0e0d0c-0000-4000-8000-000000000001","resource":{{"name":[{}],"managingOrganization":{{"reference":"#o"}},"contained":[{{"resourceType":"Organization","id":"o","name":"O"}}],"resourceType":"Patient","gender":"F"}}}}]}}"##,
-            names.join(",")
-        );
-        let told = |room| -> Vec<(&'static str, String)> {
-            let all = issues(bundle.as_bytes(), room).into_iter();
-            all.map(|i| (i.rule, i.position.map(|p| p.path).unwrap_or_default())).collect()
-        };
-        let whole = told(ROOM_MAX);
-        assert_eq!(whole.len(), 2, "{whole:?}");
-        let cut = told(1 << 18);
-        assert_eq!(cut[0], whole[0], "what was read is checked");
-        assert!(cut[1].1.starts_with("Bundle.entry[0].resource.name["), "{cut:?}");
-        assert_eq!((cut.len(), cut[1].0, cut[2].0), (3, RULE_PARTS, RULE_PARTS));
+        let names = names.join(",");
+        let kind = r#""resourceType":"Patient""#;
+        // By the type what was read is checked; where the room ends before it, nothing is.
+        for (known, found) in [(true, 1), (false, 0)] {
+            let (before, after) =
+                if known { (format!("{kind},"), String::new()) } else { (String::new(), format!(",{kind}")) };
+            let bundle = format!(
+                r##"{{"resourceType":"Bundle","type":"collection","entry":[{{"fullUrl":"urn:uuid:0f0e0d0c-0000-4000-8000-000000000001","resource":{{{before}"name":[{names}],"managingOrganization":{{"reference":"#o"}},"contained":[{{"resourceType":"Organization","id":"o","name":"O"}}],"gender":"F"{after}}}}}]}}"##
+            );
+            let told = |room| -> Vec<(&'static str, String)> {
+                let all = issues(bundle.as_bytes(), room).into_iter();
+                all.map(|i| (i.rule, i.position.map(|p| p.path).unwrap_or_default())).collect()
+            };
+            let whole = told(ROOM_MAX);
+            assert_eq!(whole.len(), 2, "{whole:?}");
+            let cut = told(1 << 18);
+            let (broken, parts) = cut.split_at(found);
+            assert!(broken.iter().all(|issue| whole.contains(issue)), "{cut:?}");
+            assert!(parts[0].1.starts_with("Bundle.entry[0].resource.name["), "{cut:?}");
+            assert!(!parts.is_empty() && parts.iter().all(|(rule, _)| *rule == RULE_PARTS), "{cut:?}");
+        }
     }
 }

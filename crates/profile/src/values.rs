@@ -5,7 +5,7 @@ use crate::base::{Binding, Element, ElementType, Strength, Type};
 use crate::codes::{Belongs, ValueSet};
 use crate::invariants::Object;
 use crate::invariants::data_types::UCUM;
-use crate::invariants::narrative::{anchors as narrative_anchors, local_links, misplaced};
+use crate::invariants::narrative::{collect_anchors, local_links, misplaced};
 use crate::primitive::Primitive;
 use crate::profiles::{Expected, Node};
 use crate::report::{About, Severity, Step, Unchecked};
@@ -500,24 +500,4 @@ fn decoded_length(data: &str) -> u64 {
         _ => (digits + 1, padding),
     });
     (digits / 4 * 3).saturating_sub(padding)
-}
-
-/// Ids of elements and resources, and what narratives name.
-pub(crate) fn collect_anchors<'a>(value: &'a Value, depth: usize, anchors: &mut HashSet<&'a str>) {
-    if depth > crate::limits::MAX_DEPTH {
-        return;
-    }
-    match value {
-        Value::Object(object) => {
-            for (key, value) in object {
-                match (key.as_str(), value.as_str()) {
-                    ("id", Some(id)) => drop(anchors.insert(id)),
-                    ("div", Some(div)) => anchors.extend(narrative_anchors(div)),
-                    _ => collect_anchors(value, depth + 1, anchors),
-                }
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|value| collect_anchors(value, depth + 1, anchors)),
-        _ => {}
-    }
 }

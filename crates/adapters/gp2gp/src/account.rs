@@ -82,7 +82,7 @@ pub(crate) fn close(c: &mut Composer<'_>, root: Element<'_>, zone: &TimeZone) {
         }
         for content in element.contents() {
             if let causeway_xml::Content::Text(leaf) = content {
-                if element.name() == "text" && !envelope && is_left(c, leaf) {
+                if element.name() == "text" && !envelope && is_left(c, leaf) && !is_of_stop(element) {
                     c.issue_at(leaf.id, rules::TEXT_LEFT.issue());
                 }
                 settle(c, leaf, envelope);
@@ -112,6 +112,15 @@ fn tell_value(c: &mut Composer<'_>, value: Element<'_>) {
     if let Some(leaf) = left {
         c.issue_at(leaf.id, rules::VALUE_LEFT.issue());
     }
+}
+
+/// Whether a text is the dose of a statement that stops a medicine: it stands with what is stopped.
+fn is_of_stop(text: Element<'_>) -> bool {
+    let dosage = text.parent().filter(|dosage| dosage.name() == "pertinentMedicationDosage");
+    let statement = dosage.and_then(Element::parent).and_then(Element::parent);
+    statement.is_some_and(|statement| {
+        statement.children_named("component").any(|part| part.child("ehrSupplyDiscontinue").is_some())
+    })
 }
 
 fn outcome(c: &Composer<'_>, leaf: Leaf<'_>) -> Outcome {

@@ -1,5 +1,8 @@
 //! What the XHTML of a narrative may hold (txt-1, txt-2).
 
+use serde_json::Value;
+use std::collections::HashSet;
+
 const ELEMENTS: &[&str] = &[
     "a",
     "abbr",
@@ -310,6 +313,26 @@ pub(super) fn has_content(div: &str) -> bool {
         }
     }
     div.contains("<img")
+}
+
+/// Ids of elements and resources, and what narratives name.
+pub(crate) fn collect_anchors<'a>(value: &'a Value, depth: usize, anchors: &mut HashSet<&'a str>) {
+    if depth > crate::limits::MAX_DEPTH {
+        return;
+    }
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                match (key.as_str(), value.as_str()) {
+                    ("id", Some(id)) => drop(anchors.insert(id)),
+                    ("div", Some(div)) => anchors.extend(self::anchors(div)),
+                    _ => collect_anchors(value, depth + 1, anchors),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|value| collect_anchors(value, depth + 1, anchors)),
+        _ => {}
+    }
 }
 
 #[cfg(test)]

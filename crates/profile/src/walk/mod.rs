@@ -1,6 +1,7 @@
 //! The walk over a document: structure, cardinality, types, and the rules of profiles at each element.
 
 mod address;
+mod apart;
 mod bundle;
 pub(crate) mod expressions;
 mod joined;

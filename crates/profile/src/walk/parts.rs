@@ -1,12 +1,10 @@
 //! Bundles that are checked entry by entry: what must be known of all entries before one can be checked.
 
 use super::Walker;
-use super::bundle::BundleIndex;
 use crate::Options;
 use crate::base::Fnv;
 use crate::definitions::Definitions;
 use crate::places::{Part, parts};
-use crate::profiles::Node;
 use crate::report::{About, Finding, Report, Severity, Unchecked};
 use crate::tree::Tree;
 use serde::Deserialize;
@@ -56,9 +54,9 @@ pub struct BundleDigest<'t> {
     /// The type of the first entry's resource.
     pub(crate) first: Option<String>,
     /// The text of each entry, where it is in memory: what references lead to is read again from it.
-    texts: Vec<&'t str>,
+    pub(super) texts: Vec<&'t str>,
     /// What was asked of entries that references lead to: whether one conforms to rules; `true` while it is being found out.
-    probes: RefCell<HashMap<(usize, usize), bool>>,
+    pub(super) probes: RefCell<HashMap<(usize, usize), bool>>,
     /// Ids and names that links within narratives may lead to, once one leads out of its entry.
     anchors: OnceCell<HashSet<u64>>,
     keys: RandomState,
@@ -164,7 +162,7 @@ impl<'t> BundleDigest<'t> {
             for text in &self.texts {
                 let Ok(tree) = Tree::read(text.as_bytes()) else { continue };
                 let mut anchors = HashSet::new();
-                crate::values::collect_anchors(&tree.value, 0, &mut anchors);
+                crate::invariants::narrative::collect_anchors(&tree.value, 0, &mut anchors);
                 all.extend(anchors.into_iter().map(|anchor| self.digest(anchor)));
             }
             all
@@ -266,30 +264,4 @@ fn lacking(report: &mut Report, entry: usize, cut: &[Part]) {
         place: None,
     });
     report.settle();
-}
-
-impl<'a> Walker<'a> {
-    /// True where an entry of a Bundle that is read in parts, by itself, keeps all the rules of a profile, or is not at hand.
-    pub(crate) fn conforms_apart(&self, entry: usize, rules: &'a Node) -> bool {
-        let Some(digest) = self.digest else { return true };
-        let Some(text) = digest.texts.get(entry).filter(|_| self.is_probing_possible()) else { return true };
-        let key = (entry, std::ptr::from_ref(rules) as usize);
-        // One that refers to itself, through others too, conforms as far as that reference goes.
-        if let Some(known) = digest.probes.borrow_mut().insert(key, true) {
-            digest.probes.borrow_mut().insert(key, known);
-            return known;
-        }
-        let Ok(tree) = Tree::read_within(text.as_bytes(), self.options.room.unwrap_or(usize::MAX)) else {
-            return true;
-        };
-        let Some(resource) = tree.value.get("resource").filter(|_| tree.cut.is_none()) else { return true };
-        let mut walker = Walker::new(self.defs, self.options);
-        walker.digest = Some(digest);
-        walker.bundles.push(BundleIndex::of_parts(digest));
-        walker.full_urls.extend(tree.value.get("fullUrl").and_then(Value::as_str));
-        walker.probe_within(self);
-        let conforms = walker.conforms(resource, rules);
-        digest.probes.borrow_mut().insert(key, conforms);
-        conforms
-    }
 }
