@@ -387,6 +387,42 @@ mod tests {
         assert_eq!(split("}"), Err(SplitFault::Broken));
     }
 
+    /// A rule that follows a reference to another entry can't be asked of an entry alone: that is told, and nothing false is said.
+    #[test]
+    fn a_rule_that_follows_a_reference_is_told_as_not_asked() {
+        let url = "https://example.org/StructureDefinition/of-active";
+        let profile = json!({
+            "resourceType": "StructureDefinition", "id": "of-active", "url": url, "type": "Observation", "derivation": "constraint",
+            "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Observation",
+            "differential": {"element": [{"id": "Observation", "path": "Observation", "constraint": [
+                {"key": "a-1", "severity": "error", "human": "x", "expression": "subject.resolve().active = true"}
+            ]}]}
+        });
+        let mut held = Definitions::r4().clone();
+        assert_eq!(held.load_all([&profile]).skipped, []);
+        for active in [true, false] {
+            let bundle = json!({"resourceType": "Bundle", "type": "collection", "entry": [
+                {"fullUrl": "http://example.org/Observation/o", "resource": {
+                    "resourceType": "Observation", "id": "o", "meta": {"profile": [url]}, "status": "final", "code": {"text": "x"},
+                    "subject": {"reference": "Patient/p"}}},
+                {"fullUrl": "http://example.org/Patient/p", "resource": {"resourceType": "Patient", "id": "p", "active": active}}
+            ]})
+            .to_string();
+            let found = |room: usize| {
+                let options = Options { room: Some(room), ..Options::default() };
+                let report = Checker { definitions: &held, options: &options }.within(bundle.as_bytes());
+                let not_asked = report
+                    .coverage
+                    .not_checked
+                    .keys()
+                    .any(|(_, what)| what == "rules that follow a reference");
+                (report.findings.iter().any(|f| f.rule == "inv/a-1"), not_asked)
+            };
+            assert_eq!(found(usize::MAX), (!active, false));
+            assert_eq!(found(1_024), (false, true));
+        }
+    }
+
     /// A Bundle checked entry by entry gives what the same Bundle gives when it is checked whole.
     #[test]
     fn parts_give_what_the_whole_gives() {

@@ -25,6 +25,9 @@ crate::rules! {
     CONTROL_CHARACTER Warning Value "control-character"
         "the value holds control characters, which FHIR forbids in a text; they were left out"
         "find out what writes them: a NUL or escape character in a record is a fault of software";
+    CHARACTER_LOST Warning Value "character-lost"
+        "the text holds U+FFFD, which programs write in the place of a character that they could not read; it was carried as it stands"
+        "find out which program on the way lost the character, and send the text as it was written";
     NHS_SHAPE Warning Value "nhs-number-shape"
         "an NHS number has ten digits; it was kept as stated, and not as an NHS number"
         "trace the person's NHS number, correct it at its source and send again";
@@ -70,6 +73,9 @@ crate::rules! {
     IDENTIFIER_POINT_ZERO Warning Value "identifier-point-zero"
         "an identifier of digits has .0 behind it, as programs write a column of numbers that has an empty cell; it was carried as it stands"
         "send the identifier as it is: make the file again with this column as text";
+    PHONE_ZERO Warning Value "telephone-zero-lost"
+        "the telephone number may have lost the zero that it begins with, as numbers in spreadsheets do; it was carried as it stands"
+        "send the number as text: make the file again with this column as text";
     IDENTIFIER_INVISIBLE Information Value "identifier-invisible"
         "an identifier or telephone number holds characters that do not show, as copying leaves them; they were left out" "nothing";
     SNOMED_NO_CODE Warning CodeInvalid "snomed-no-code"

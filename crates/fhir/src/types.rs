@@ -253,6 +253,11 @@ pub fn invalid_nhs_number(w: &mut Writer, value: Leaf<'_>, called: impl Sources,
 /// one, and which of the two is the person's is for people to say. It is told.
 pub fn second_nhs_number(w: &mut Writer, value: Leaf<'_>, called: impl Sources) {
     w.issue(Some(value.id), common::NHS_SECOND.issue());
+    another_nhs_number(w, value, called);
+}
+
+/// As [`second_nhs_number`], where the warning has been given already.
+pub fn another_nhs_number(w: &mut Writer, value: Leaf<'_>, called: impl Sources) {
     w.element(|w| {
         w.object("type", |w| w.string("text", "second NHS number as sent", called));
         w.leaf("value", value);

@@ -5,7 +5,7 @@ use std::fmt;
 
 use causeway_core::identifier::visible;
 use causeway_core::text::{first_escaped, trim};
-use causeway_core::{Issue, ItemId, Leaf, Ledger, Outcome, Sources, When, common};
+use causeway_core::{Issue, ItemId, Leaf, Ledger, Outcome, Rule, Sources, When, common};
 
 /// A reference to a resource of the same bundle, or to one known by identifier alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -438,9 +438,7 @@ impl Writer {
         let depth = self.enter_element();
         self.trace_sources(&from, "");
         self.comma();
-        if self.quote(text) {
-            self.dropped(&from);
-        }
+        self.quoted(text, &from);
         self.claim(from, Outcome::Mapped, "");
         self.leave_element(depth, true);
     }
@@ -476,9 +474,7 @@ impl Writer {
     fn text(&mut self, key: &str, text: &str, from: impl Sources) {
         self.trace_sources(&from, key);
         self.key(key);
-        if self.quote(text) {
-            self.dropped(&from);
-        }
+        self.quoted(text, &from);
         self.claim(from, Outcome::Mapped, "");
     }
 
@@ -493,16 +489,29 @@ impl Writer {
         !text.is_empty() && !only_controls
     }
 
+    /// Writes a text of source items, and tells what it lost, here or on its way.
+    fn quoted(&mut self, text: &str, from: &impl Sources) {
+        if self.quote(text) {
+            self.dropped(from);
+        }
+        if !text.is_ascii() && text.contains(char::REPLACEMENT_CHARACTER) {
+            self.tell_once(&common::CHARACTER_LOST, from);
+        }
+    }
+
     /// Says of items that control characters were left out of their text.
     fn dropped(&mut self, from: &impl Sources) {
         self.lossy(from, "control characters that FHIR forbids in a text were left out");
+        self.tell_once(&common::CONTROL_CHARACTER, from);
+    }
+
+    /// Tells that items break a rule, at the first of them, unless that was told of it just now: an item may be written several times.
+    fn tell_once(&mut self, rule: &Rule, from: &impl Sources) {
         let mut first = None;
         from.each(&mut |item| first = first.or(Some(item)));
-        let told = |(item, issue): &(Option<ItemId>, Issue)| {
-            *item == first && issue.rule == common::CONTROL_CHARACTER.id
-        };
+        let told = |(item, issue): &(Option<ItemId>, Issue)| *item == first && issue.rule == rule.id;
         if first.is_some() && !self.issues.iter().rev().take(ISSUES_COMPARED).any(told) {
-            self.issue(first, common::CONTROL_CHARACTER.issue());
+            self.issue(first, rule.issue());
         }
     }
 
@@ -583,12 +592,8 @@ impl Writer {
     pub fn tell_unlikely(&mut self, key: &str, when: &When, from: &impl Sources) {
         // What a vaccination calls its occurrence, other resources call the time when it was performed.
         let key = if self.vaccination && key == "occurrenceDateTime" { "performedDateTime" } else { key };
-        let Some(rule) = self.last_day.and_then(|last| when.unlikely(key, last)) else { return };
-        let mut first = None;
-        from.each(&mut |item| first = first.or(Some(item)));
-        let told = |(item, issue): &(Option<ItemId>, Issue)| *item == first && issue.rule == rule.id;
-        if first.is_some() && !self.issues.iter().rev().take(ISSUES_COMPARED).any(told) {
-            self.issue(first, rule.issue());
+        if let Some(rule) = self.last_day.and_then(|last| when.unlikely(key, last)) {
+            self.tell_once(rule, from);
         }
     }
 
@@ -626,7 +631,7 @@ impl Writer {
     }
 }
 
-/// How many of the last issues are compared with a new one of control characters: an item may be written several times.
+/// How many of the last issues a new one is compared with.
 const ISSUES_COMPARED: usize = 16;
 
 /// Bytes from which room is made for all that a limit allows.

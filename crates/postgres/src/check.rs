@@ -4,16 +4,16 @@ use crate::conn::{Conn, count, get, p, time};
 use crate::content::hex;
 use crate::fault::{Result, db, io};
 use crate::limits;
-use crate::rows;
-use crate::schema;
 use crate::shared::Shared;
 use crate::writer::{HEAD, head};
+use crate::{rows, schema, seal};
 use causeway_exchange::engine::{MailboxGauge, Metrics, QueueGauge};
 use causeway_exchange::message::Checksum;
 use causeway_exchange::{
     AUDIT_ENDED, AuditBreak, AuditCheck, AuditEnd, AuditEntry, BackupReport, Durability, EngineError,
     VerifyReport, WorkKind,
 };
+use causeway_seal::Key;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// Reads the audit chain to its end or its first break.
-pub(crate) fn audit(conn: &mut Conn) -> Result<AuditCheck> {
+pub(crate) fn audit(conn: &mut Conn, key: Option<&Key>) -> Result<AuditCheck> {
     let head = conn.first(HEAD, p![], head)?.ok_or(EngineError::Corrupt("meta"))?;
     let ended = "SELECT detail FROM audit WHERE entity='exchange' AND action=$1 ORDER BY seq DESC LIMIT 1";
     let ended = conn.first(ended, p![AUDIT_ENDED], |r| get::<String>(r, 0))?;
@@ -32,10 +32,10 @@ pub(crate) fn audit(conn: &mut Conn) -> Result<AuditCheck> {
         ended.and_then(|detail| AuditEnd::read(&detail)).and_then(|end| Some((end.through, end.root()?)));
     let (entries, root) = ended.unwrap_or_default();
     let mut check = AuditCheck { entries, head: root, broken_at: None };
-    let sql = format!("SELECT {} FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2", rows::AUDIT);
+    let sql = format!("SELECT {}, seal FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2", rows::AUDIT);
     loop {
         let page = conn.all(&sql, p![check.entries.cast_signed(), limits::CHECK_ROWS], |row| {
-            Ok(rows::audit(row).ok())
+            Ok(rows::audit(row).ok().zip(get::<Option<Vec<u8>>>(row, 8).ok()))
         })?;
         if page.is_empty() {
             break;
@@ -44,10 +44,12 @@ pub(crate) fn audit(conn: &mut Conn) -> Result<AuditCheck> {
             let due = check.entries + 1;
             let why = match entry {
                 None => Some("entry cannot be read"),
-                Some(entry) => audit_fault(&entry, due, &check.head).or_else(|| {
-                    check.head = entry.hash;
-                    None
-                }),
+                Some((entry, seal)) => audit_fault(&entry, due, &check.head)
+                    .or_else(|| unsealed(&entry, seal.as_deref(), key))
+                    .or_else(|| {
+                        check.head = entry.hash;
+                        None
+                    }),
             };
             if let Some(why) = why {
                 check.broken_at = Some(AuditBreak { seq: due, why });
@@ -58,8 +60,22 @@ pub(crate) fn audit(conn: &mut Conn) -> Result<AuditCheck> {
     }
     if check.entries != head.audit_seq.cast_unsigned() || check.head != head.audit_hash {
         check.broken_at = Some(AuditBreak { seq: check.entries + 1, why: "the end of the chain is missing" });
+    } else if seal::judge(key, &head).is_err() {
+        let why =
+            "the end of the chain is not the one that was sealed: it was cut off, or sealed with another key";
+        check.broken_at = Some(AuditBreak { seq: check.entries + 1, why });
     }
     Ok(check)
+}
+
+/// Whether an entry is not the one that was sealed, where there is a key to tell.
+fn unsealed(entry: &AuditEntry, seal: Option<&[u8]>, key: Option<&Key>) -> Option<&'static str> {
+    let due = seal::of_entry(key?, entry.seq.cast_signed(), &entry.hash);
+    match seal {
+        Some(seal) if seal == due => None,
+        Some(_) => Some("this entry is not the one that was sealed"),
+        None => Some("this entry has no seal"),
+    }
 }
 
 fn audit_fault(entry: &AuditEntry, due: u64, previous: &Checksum) -> Option<&'static str> {
@@ -75,8 +91,8 @@ fn audit_fault(entry: &AuditEntry, due: u64, previous: &Checksum) -> Option<&'st
 }
 
 /// Reads everything of one state.
-pub(crate) fn verify(conn: &mut Conn) -> Result<VerifyReport> {
-    let mut report = VerifyReport { messages: 0, payloads: 0, corrupt: Vec::new(), audit: audit(conn)? };
+pub(crate) fn verify(conn: &mut Conn, key: Option<&Key>) -> Result<VerifyReport> {
+    let mut report = VerifyReport { messages: 0, payloads: 0, corrupt: Vec::new(), audit: audit(conn, key)? };
     report.messages = one(conn, "SELECT count(*) FROM message")?;
     let mut after = (-1i64, 0i64, 0i64);
     loop {
@@ -136,6 +152,7 @@ const MANIFEST: &str = "manifest.json";
 pub(crate) fn backup<T>(
     conn: &mut Conn,
     directory: &Path,
+    key: Option<&Key>,
     also: impl FnOnce(&mut Conn) -> Result<T>,
 ) -> Result<(BackupReport, T)> {
     fs::create_dir_all(directory).map_err(|e| io(&e))?;
@@ -165,7 +182,7 @@ pub(crate) fn backup<T>(
         let mut file = File::create(directory.join(MANIFEST)).map_err(|e| io(&e))?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(|e| io(&e))?;
         File::open(directory).and_then(|d| d.sync_all()).map_err(|e| io(&e))?;
-        let verified = verify(conn)?;
+        let verified = verify(conn, key)?;
         let files = one(conn, "SELECT count(*) FROM content_head")?;
         let more = also(conn)?;
         Ok((BackupReport { messages: verified.messages, files, bytes, verified }, more))

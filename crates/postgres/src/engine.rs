@@ -421,7 +421,8 @@ impl Audit for Postgres {
     }
 
     fn verify_audit(&self) -> Result<AuditCheck> {
-        self.shared.read(|conn| conn.snapshot(check::audit))
+        let key = self.shared.options.key.as_ref();
+        self.shared.read(|conn| conn.snapshot(|conn| check::audit(conn, key)))
     }
 }
 
@@ -453,11 +454,13 @@ impl Operation for Postgres {
     }
 
     fn backup(&self, directory: &Path) -> Result<BackupReport> {
-        self.shared.read(|conn| check::backup(conn, directory, |_| Ok(())).map(|(report, ())| report))
+        let key = self.shared.options.key.as_ref();
+        self.shared.read(|conn| check::backup(conn, directory, key, |_| Ok(())).map(|(report, ())| report))
     }
 
     fn verify(&self) -> Result<VerifyReport> {
-        self.shared.read(|conn| conn.snapshot(check::verify))
+        let key = self.shared.options.key.as_ref();
+        self.shared.read(|conn| conn.snapshot(|conn| check::verify(conn, key)))
     }
 
     fn reset(&self, mailbox: Option<&str>, actor: &str, now: Timestamp) -> Result<()> {

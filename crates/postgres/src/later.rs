@@ -200,6 +200,7 @@ impl Table {
                     ("detail", LongText),
                     ("previous", Bytes),
                     ("hash", Bytes),
+                    ("seal", Bytes),
                 ],
             ),
             Self::Event => (

@@ -15,6 +15,7 @@ mod read;
 mod reader;
 mod rows;
 mod schema;
+mod seal;
 mod shared;
 mod sweep;
 mod take_over;
@@ -32,6 +33,7 @@ use crate::shared::Shared;
 use crate::tls::Tls;
 use crate::writer::Writer;
 use causeway_exchange::{Durability, EngineError};
+use causeway_seal::Key;
 use postgres::config::{Host, SslMode};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -55,6 +57,10 @@ pub struct Options {
     /// Write only while no other engine that was opened alone does: a second one waits its turn, and takes over when the
     /// first has ended.
     pub alone: bool,
+    /// Key under which the audit trail is sealed: the same for all brokers of a database.
+    pub key: Option<Key>,
+    /// Seal the trail as it is, whatever its seals say now.
+    pub reseal: bool,
 }
 
 impl Options {
@@ -68,6 +74,8 @@ impl Options {
             bytes_max: None,
             reserve: 0,
             alone: false,
+            key: None,
+            reseal: false,
         }
     }
 
@@ -114,7 +122,7 @@ impl Postgres {
     ///
     /// # Errors
     /// A connection string that can't be read, a server that can't be reached, data of a newer version, a server that
-    /// waits for no standby where one is required.
+    /// waits for no standby where one is required, an audit trail whose head is not sealed under the key.
     pub fn open(options: Options) -> Result<Self> {
         let reach = options.reach()?;
         conn::apart(|| Self::open_reached(options, reach))
@@ -124,6 +132,10 @@ impl Postgres {
         let mut conn = Conn::open_to_write(&reach, options.alone)?;
         schema::migrate(&mut conn)?;
         take_over::settled(&mut conn)?;
+        if options.reseal {
+            conn.transaction(|conn| seal::all(conn, options.key.as_ref()))?;
+        }
+        seal::judged(&mut conn, options.key.as_ref())?;
         let mut reign = None;
         let mut token = 0;
         if options.alone {

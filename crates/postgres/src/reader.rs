@@ -5,7 +5,7 @@ use crate::content::{hex, sha256};
 use crate::erase::HELD;
 use crate::fault::Result;
 use crate::shared::Shared;
-use crate::{Options, check, conn, read, schema, take_over};
+use crate::{Options, check, conn, read, schema, seal, take_over};
 use causeway_exchange::kept::TABLES;
 use causeway_exchange::{Due, EngineError, MessageId, Reading, Recorded, VerifyReport};
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ pub struct Copied {
     pub digest: String,
 }
 
-/// Whether the tables are there, and of the version that this program reads.
+/// Whether the tables are there, of the version that this program reads, and sealed under a key that is known.
 pub(crate) fn readable(shared: &Shared) -> Result<()> {
     match shared.read(schema::version)? {
         0 => Err(EngineError::NotFound("exchange in the database")),
@@ -37,7 +37,7 @@ pub(crate) fn readable(shared: &Shared) -> Result<()> {
         found if found < schema::VERSION => Err(EngineError::Invalid(
             "data of an earlier version: an exchange that starts brings them up to date",
         )),
-        _ => Ok(()),
+        _ => shared.read(|conn| seal::legible(conn, shared.options.key.as_ref())),
     }
 }
 
@@ -45,7 +45,7 @@ impl Reader {
     /// Opens the database.
     ///
     /// # Errors
-    /// It can't be reached; it holds no exchange, or one of another version.
+    /// It can't be reached; it holds no exchange, or one of another version, or one that is sealed and no key is given.
     pub fn open(options: Options) -> Result<Self> {
         let reach = options.reach()?;
         conn::apart(|| {
@@ -60,7 +60,8 @@ impl Reader {
     /// # Errors
     /// The server failed.
     pub fn verify(&self) -> Result<VerifyReport> {
-        self.0.read(|conn| conn.snapshot(check::verify))
+        let key = self.0.options.key.as_ref();
+        self.0.read(|conn| conn.snapshot(|conn| check::verify(conn, key)))
     }
 
     /// Copies one moment of everything into an empty directory, for [`crate::Postgres::restore`].
@@ -69,8 +70,10 @@ impl Reader {
     /// The server failed, or the copy can't be written; [`EngineError::Corrupt`] where something in it is not as it was
     /// written.
     pub fn copy(&self, directory: &Path) -> Result<Copied> {
-        let (report, (head, digest)) =
-            self.0.read(|conn| check::backup(conn, directory, |conn| Ok((audit_head(conn)?, sum(conn)?))))?;
+        let key = self.0.options.key.as_ref();
+        let (report, (head, digest)) = self
+            .0
+            .read(|conn| check::backup(conn, directory, key, |conn| Ok((audit_head(conn)?, sum(conn)?))))?;
         if !report.verified.is_clean() {
             return Err(EngineError::Corrupt("data that were copied: causeway verify says where"));
         }

@@ -5,7 +5,7 @@ use crate::fault::Result;
 use causeway_exchange::EngineError;
 
 /// Migrations in order; number n (from 1) leads to version n. Never change one that was released.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
 
 /// Newest schema version that this program knows.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -261,6 +261,12 @@ ALTER TABLE meta ADD COLUMN reign BIGINT NOT NULL DEFAULT 0;
 /// Version 5: what a broker that follows another asks for again and again, found without reading all events.
 const V5: &str = "
 CREATE INDEX event_record ON event(seq) WHERE kind IN ('recorded', 'erased');
+";
+
+/// Version 6: keyed digests of the entries of the audit trail, and of its head.
+const V6: &str = "
+ALTER TABLE audit ADD COLUMN seal BYTEA;
+ALTER TABLE meta ADD COLUMN audit_seal BYTEA;
 ";
 
 /// Brings the data to [`VERSION`] in one transaction; refuses newer data.

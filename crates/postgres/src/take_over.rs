@@ -3,9 +3,10 @@
 
 use crate::conn::{Conn, get, p};
 use crate::fault::{Result, db};
-use crate::{Options, check, content, limits, schema};
+use crate::{Options, check, content, limits, schema, seal};
 use causeway_exchange::EngineError;
 use causeway_exchange::kept::{Head, Kept, Kind, Sum, TABLES, Table, Value};
+use causeway_seal::Key;
 use postgres::binary_copy::BinaryCopyInWriter;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{ToSql, Type};
@@ -60,7 +61,7 @@ pub fn take_over(options: &Options, from: &dyn Kept, step: &mut dyn FnMut(&str, 
     for (table, before) in TABLES.iter().zip(before) {
         all.push(Taken { table: table.name, sum: compare(conn, table, from)?, before });
     }
-    conn.transaction(|conn| end(conn, &head))?;
+    conn.transaction(|conn| end(conn, &head, options.key.as_ref()))?;
     Ok(all)
 }
 
@@ -241,7 +242,7 @@ fn value(row: &postgres::Row, at: usize, kind: Kind) -> Result<Value> {
 }
 
 /// What follows from the rows, the counters, and everything read once more.
-fn end(conn: &mut Conn, head: &Head) -> Result<()> {
+fn end(conn: &mut Conn, head: &Head, key: Option<&Key>) -> Result<()> {
     let [message, event, work] = head.numbers;
     conn.run(
         "UPDATE meta SET high_water=$1, token=$2, audit_seq=$3, audit_hash=$4, message_seq=$5, event_seq=$6, work_seq=$7,
@@ -252,7 +253,8 @@ fn end(conn: &mut Conn, head: &Head) -> Result<()> {
         "INSERT INTO mailbox SELECT mailbox_to, count(*) FROM message WHERE waiting=1 AND mailbox_to IS NOT NULL GROUP BY 1;
          DROP TABLE taking_over",
     )?;
-    let report = check::verify(conn)?;
+    seal::all(conn, key)?;
+    let report = check::verify(conn, key)?;
     if !report.is_clean() {
         return Err(EngineError::Corrupt("content or audit trail"));
     }

@@ -7,11 +7,12 @@ use crate::conn::{self, Conn, at_us, digest, get, p};
 use crate::content::Names;
 use crate::fault::Result;
 use crate::later::{Cell, Table};
-use crate::limits;
 use crate::shared::Shared;
+use crate::{limits, seal};
 use causeway_exchange::effects::cut;
 use causeway_exchange::message::Checksum;
 use causeway_exchange::{AuditEntry, EngineError, NewAudit};
+use causeway_seal::Key;
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -33,12 +34,14 @@ pub(crate) struct Head {
     pub(crate) standbys: String,
     /// Whose reign it is.
     pub(crate) reign: i64,
+    /// Keyed digest of the audit chain's length and head, where there is a key.
+    pub(crate) audit_seal: Option<Vec<u8>>,
 }
 
 /// The columns that [`head`] reads.
 pub(crate) const HEAD: &str =
     "SELECT high_water, token, audit_seq, audit_hash, message_seq, event_seq, work_seq,
-  expectation_seq, current_setting('synchronous_standby_names'), reign FROM meta";
+  expectation_seq, current_setting('synchronous_standby_names'), reign, audit_seal FROM meta";
 
 /// Table `meta`.
 pub(crate) fn head(row: &postgres::Row) -> Result<Head> {
@@ -53,6 +56,7 @@ pub(crate) fn head(row: &postgres::Row) -> Result<Head> {
         expectation: get(row, 7)?,
         standbys: get(row, 8)?,
         reign: get(row, 9)?,
+        audit_seal: get(row, 10)?,
     })
 }
 
@@ -82,6 +86,8 @@ pub(crate) struct Tx<'a> {
     pub(crate) head: &'a mut Head,
     pub(crate) after: &'a mut Aftermath,
     pub(crate) fresh: &'a mut Fresh,
+    /// Key of the audit trail's seals.
+    pub(crate) key: Option<&'a Key>,
 }
 
 /// Which messages and requests of a batch are not in the database, asked once for all.
@@ -146,6 +152,7 @@ impl Tx<'_> {
             Cell::text(&audit.detail),
             Cell::bytes(&previous),
             Cell::bytes(&hash),
+            Cell::Bytes(self.key.map(|key| seal::of_entry(key, seq, &hash).to_vec())),
         ];
         self.conn.later(Table::Audit, row)?;
         self.head.audit_seq = seq;
@@ -423,6 +430,8 @@ fn transact(
     let mut head = conn.first(&lock, p![], head)?.ok_or(EngineError::Corrupt("meta"))?;
     shared.reigns(head.reign)?;
     shared.judge(&head.standbys)?;
+    let key = shared.options.key.as_ref();
+    seal::judge(key, &head)?;
     if let Some(after) = orphans {
         take_back(conn, after)?;
     }
@@ -440,6 +449,7 @@ fn transact(
             head: &mut head,
             after: &mut own,
             fresh: &mut fresh,
+            key,
         };
         match job.run(&mut tx) {
             Ok(()) => {
@@ -462,9 +472,10 @@ fn transact(
             }
         }
     }
+    let sealed = key.map(|key| seal::of_head(key, head.audit_seq, &head.audit_hash).to_vec());
     conn.run(
         "UPDATE meta SET high_water=$1, token=$2, audit_seq=$3, audit_hash=$4, message_seq=$5, event_seq=$6, work_seq=$7,
-           expectation_seq=$8",
+           expectation_seq=$8, audit_seal=$9",
         p![
             head.high_water,
             head.token,
@@ -473,7 +484,8 @@ fn transact(
             head.message,
             head.event,
             head.work,
-            head.expectation
+            head.expectation,
+            sealed
         ],
     )?;
     conn.commit()?;

@@ -35,13 +35,20 @@ impl Key {
     /// # Errors
     /// The file can't be read or is no key.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
-        let path = folder.join(KEY_FILE);
-        match fs::read_to_string(&path) {
-            Ok(text) => of_hex(text.trim())
-                .map(|bytes| Some(Self(bytes)))
-                .ok_or(SealError::Damaged(KEY_FILE.to_owned())),
+        Self::of_file(&folder.join(KEY_FILE))
+    }
+
+    /// The key in a file: 64 hexadecimal digits; `None` where there is none.
+    ///
+    /// # Errors
+    /// The file can't be read or is no key.
+    pub fn of_file(path: &Path) -> Result<Option<Self>> {
+        match fs::read_to_string(path) {
+            Ok(text) => of_hex(text.trim()).map(|bytes| Some(Self(bytes))).ok_or_else(|| {
+                SealError::NotAKey(path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+            }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(SealError::of(&path)(error)),
+            Err(error) => Err(SealError::of(path)(error)),
         }
     }
 

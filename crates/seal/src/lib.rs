@@ -39,7 +39,10 @@ pub enum SealError {
          they are with `causeway verify --data DIR --reseal REASON`"
     )]
     NoKey,
-    /// A file that is no key or no seal file, or one that the key did not make.
+    /// A key's file that holds something else.
+    #[error("{0} is damaged: it holds the key of the seals, which is 64 hexadecimal digits")]
+    NotAKey(String),
+    /// A file that is no seal file, or one that the key did not make.
     #[error("{0} is damaged, or was made with another {KEY_FILE}")]
     Damaged(String),
 }

@@ -93,6 +93,8 @@ pub struct Postgres {
     pub connection_file: PathBuf,
     /// PEM file with the certificates of the authority that signed the servers' ones.
     pub authorities: Option<PathBuf>,
+    /// File with the key under which the audit trail is sealed: 64 hexadecimal digits, the same for all brokers of the database.
+    pub audit_key_file: Option<PathBuf>,
     /// Refuse to write while the server waits for no standby at a commit.
     #[serde(default)]
     pub require_standby: bool,

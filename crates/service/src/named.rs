@@ -33,6 +33,10 @@ pub(crate) fn files(config: &Config) -> Vec<(Vec<Step>, String, &Path, bool)> {
     if let Some(postgres) = &config.postgres {
         let place = "postgres, connection_file".to_owned();
         all.push((key("postgres", "connection_file"), place, &postgres.connection_file, true));
+        if let Some(file) = &postgres.audit_key_file {
+            let place = "postgres, audit_key_file".to_owned();
+            all.push((key("postgres", "audit_key_file"), place, file, true));
+        }
     }
     if let Some(traces) = &config.traces {
         if let Some(ca) = &traces.ca {

@@ -23,6 +23,7 @@ pub mod xml;
 pub mod xml_write;
 
 pub use message::{is_envelope, translate};
+pub use part::says_not_done;
 
 /// What an input is around its resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use causeway_json::Node;
 use crate::codes::PRESCRIPTION_TYPE;
 use crate::copy::extension::{part, value};
 use crate::copy::{Copier, warning};
-use crate::part::Part;
+use crate::part::{Flag, Part};
 use crate::rules;
 
 /// Extension for the organisation on whose behalf somebody asked, which R4 has no element for. HL7's own
@@ -23,7 +23,7 @@ pub(crate) fn element<'t>(p: &Part<'_, 't>, w: &mut Writer, name: &str, node: No
         ("MedicationRequest", "substitution") => substitution(p, w, node),
         (_, "dosageInstruction" | "dosage") => dosages(p.copy, w, name, node),
         ("MedicationStatement", "status") => status(p, w, node),
-        ("MedicationStatement", "taken") => taken(w, node),
+        ("MedicationStatement", "taken") => taken(p, w, node),
         _ => return false,
     }
     true
@@ -142,29 +142,27 @@ fn kind<'t>(copy: Copier<'_, 't>, w: &mut Writer, coding: Node<'t>) {
 /// A statement's status; that the patient does not take it is a status in R4.
 fn status<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
     let Some(leaf) = node.leaf() else { return };
-    let taken = p.node.leaf_of("taken");
-    match taken.map(|taken| taken.text.trim().to_ascii_lowercase()).as_deref() {
-        Some("n") => {
+    match p.flag("taken") {
+        Flag::NotDone(taken) => {
             w.string("status", "not-taken", taken);
             let reason = "R4 has one status, and says by it that the medicine is not taken";
             w.claim(leaf, Outcome::Unsupported, reason);
         }
-        Some("y" | "unk" | "na") | None => p.copy.member(w, "status", node),
-        Some(_) => p.undecided(w, node),
+        Flag::Done => p.copy.member(w, "status", node),
+        Flag::Unreadable => p.undecided(w, node),
     }
 }
 
-fn taken(w: &mut Writer, node: Node<'_>) {
-    let Some(leaf) = node.leaf() else { return };
-    match leaf.text.trim().to_ascii_lowercase().as_str() {
-        "n" => {}
-        "y" | "unk" | "na" => w.decides(
-            leaf,
+fn taken<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
+    match p.flag("taken") {
+        Flag::NotDone(_) => {}
+        Flag::Done => w.decides(
+            node.leaf(),
             "that the status stands as it is: R4 says by it alone whether a medicine is not taken",
         ),
-        _ => {
-            w.issue(Some(leaf.id), rules::TAKEN_UNREADABLE.issue());
-            w.claim(leaf, Outcome::Unsupported, rules::TAKEN_UNREADABLE.text);
+        Flag::Unreadable => {
+            w.issue(node.leaves().first().map(|leaf| leaf.id), rules::TAKEN_UNREADABLE.issue());
+            w.claim(node.leaves(), Outcome::Unsupported, rules::TAKEN_UNREADABLE.text);
         }
     }
 }

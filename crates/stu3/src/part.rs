@@ -21,7 +21,22 @@ pub(crate) struct Part<'r, 't> {
     pub document: Option<Node<'t>>,
 }
 
-/// What a flag says by which something was not done: `notGiven`, `notDone`.
+/// Whether an element of an earlier version by which something was not done says so: `notGiven` and `notDone` are true or false,
+/// also as text, and a medicine's `taken` is a code (y, n, unk, na). `None` where it can't be read. Source: STU3's definitions.
+pub fn says_not_done(element: &str, words: &str) -> Option<bool> {
+    let is = |one: &&str| words.trim().eq_ignore_ascii_case(one);
+    let (yes, no): (&[&str], &[&str]) = match element {
+        "taken" => (&["n"], &["y", "unk", "na"]),
+        _ => (&["true"], &["false"]),
+    };
+    match (yes.iter().any(|one| is(&one)), no.iter().any(|one| is(&one))) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    }
+}
+
+/// What a flag says by which something was not done: `notGiven`, `notDone`, `taken`.
 #[derive(Clone, Copy)]
 pub(crate) enum Flag<'t> {
     /// That it was done: `false`, or nothing.
@@ -33,15 +48,15 @@ pub(crate) enum Flag<'t> {
 }
 
 impl<'t> Part<'_, 't> {
-    /// What such a flag says, also as text.
+    /// What such a flag says.
     pub fn flag(&self, name: &str) -> Flag<'t> {
         let Some(node) = self.node.get(name).filter(|node| node.kind() != Of::Null) else {
             return Flag::Done;
         };
-        match node.leaf() {
-            Some(leaf) if leaf.text.trim().eq_ignore_ascii_case("true") => Flag::NotDone(leaf),
-            Some(leaf) if leaf.text.trim().eq_ignore_ascii_case("false") => Flag::Done,
-            _ => Flag::Unreadable,
+        match node.leaf().and_then(|leaf| Some((leaf, says_not_done(name, leaf.text)?))) {
+            Some((leaf, true)) => Flag::NotDone(leaf),
+            Some((_, false)) => Flag::Done,
+            None => Flag::Unreadable,
         }
     }
 

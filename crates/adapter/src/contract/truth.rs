@@ -9,7 +9,8 @@
 //! | rejected | its value is in no output and no issue |
 //!
 //! And for text: with a separator, quotation mark, line end, blank or control character put into it, written plainly or as
-//! the format escapes it, moved to its neighbour or said again in a repeated line, every word of it arrives or is told.
+//! the format escapes it, moved to its neighbour or said again in a repeated line, every word of it arrives or is told. That a
+//! program on the way lost a character (U+FFFD stands for it) is told as well.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -221,6 +222,14 @@ impl Suite<'_> {
                         lies.entry(format!("{at} with {written:?}")).or_insert(what);
                     }
                 }
+            }
+            let lossy = self.run(&spliced(input, start, end, "Quor\u{FFFD}vex".as_bytes()));
+            let is_told = lossy.issues.iter().any(|issue| issue.rule == crate::common::CHARACTER_LOST.id);
+            if strings(&lossy).contains(char::REPLACEMENT_CHARACTER) && !is_told {
+                lies.insert(
+                    format!("{at} with U+FFFD"),
+                    "a lost character is carried and not told".to_owned(),
+                );
             }
             self.repeated(&at, input, item, &plain, lies);
             self.moved(&at, input, item, before, &said, lies);

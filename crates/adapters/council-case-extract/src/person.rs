@@ -1,7 +1,7 @@
 //! A person: Patient with telephones and addresses.
 
 use causeway_adapter::Composer;
-use causeway_core::{Leaf, NhsNumber, NhsNumberError, Outcome, When};
+use causeway_core::{Leaf, NhsNumber, NhsNumberError, Outcome, When, common};
 use causeway_fhir::types::{self, Verification};
 use causeway_fhir::{Coding, Ref, Writer, systems};
 
@@ -126,6 +126,9 @@ fn telephone(w: &mut Writer, row: &Row<'_>) {
     w.mapped(row.cell("person_id"));
     w.element(|w| {
         w.fixed("system", "phone");
+        if has_lost_zero(number.text) {
+            w.issue(Some(number.id), common::PHONE_ZERO.issue());
+        }
         w.leaf("value", number);
         let kind = row.cell("telephone_number_type");
         let code = match row.text("telephone_number_type").to_ascii_lowercase().as_str() {
@@ -136,6 +139,17 @@ fn telephone(w: &mut Writer, row: &Row<'_>) {
         };
         w.string("use", code, kind);
     });
+}
+
+/// Whether a number is one of the UK without the zero that it begins with: ten digits, or nine of a few old exchanges. Source:
+/// Ofcom's national numbering plan.
+fn has_lost_zero(number: &str) -> bool {
+    let digits: String = number.chars().filter(|c| !c.is_whitespace()).collect();
+    digits.bytes().all(|b| b.is_ascii_digit())
+        && matches!(
+            (digits.len(), digits.as_bytes().first()),
+            (10, Some(b'1'..=b'3' | b'7')) | (9, Some(b'1'))
+        )
 }
 
 fn nhs_number<'a>(

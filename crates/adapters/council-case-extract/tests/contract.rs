@@ -216,3 +216,22 @@ fn numbers_that_are_somebody_else_s_are_told() {
     assert_eq!(rules.iter().filter(|rule| **rule == "identifier-rounded").count(), 2, "{rules:?}");
     assert!(!String::from_utf8_lossy(&found.outputs[0].json).contains("1.00E+11"));
 }
+
+#[test]
+fn a_telephone_number_without_its_zero_is_told() {
+    let person = "88,A,N,Ada,Fennimore,9990000042,04/05/1951,F";
+    for (number, lost) in [
+        ("7700900123", true),
+        ("1632 960001", true),
+        ("169772345", true),
+        ("07700900123", false),
+        ("+447700900123", false),
+        ("111", false),
+        ("9990000042", false),
+    ] {
+        let phones = "telephone_number_id,person_id,telephone_number,telephone_number_type";
+        let (found, rules) = told(&format!("{PERSONS}\n{person}\n{phones}\n1,88,{number},Home\n"));
+        assert_eq!(rules.contains(&"telephone-zero-lost"), lost, "{number} {rules:?}");
+        assert!(String::from_utf8_lossy(&found.outputs[0].json).contains(number), "{number}");
+    }
+}

@@ -67,6 +67,9 @@ pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, 
                     let rule = when.and_then(|when| when.unlikely(name, last));
                     found.extend(rule.map(|rule| (leaf, *rule)));
                 }
+                (_, Some(leaf)) if leaf.text.contains(char::REPLACEMENT_CHARACTER) => {
+                    found.push((leaf, common::CHARACTER_LOST));
+                }
                 ("identifier", None) => {
                     for one in child.elements().chain(child.is_object().then_some(child)) {
                         let Some(leaf) = one.leaf_of("value") else { continue };

@@ -102,16 +102,28 @@ fn not_done(ty: TypeRef, key: &str) -> Option<(&'static str, &'static str)> {
     found.map(|(_, _, element, code)| (*element, *code))
 }
 
-/// Whether the words of such an element say so; `taken` is a code. `None` where they can't be read.
-fn is_said(key: &str, words: &str) -> Option<bool> {
-    match (key, words.trim().to_ascii_lowercase().as_str()) {
-        ("taken", "n") => Some(true),
-        ("taken", "y" | "unk" | "na") => Some(false),
-        ("taken", _) => None,
-        (_, "true") => Some(true),
-        // `null` says nothing.
-        (_, "false" | "null") => Some(false),
-        _ => None,
+/// What such an element decides about the status.
+enum Decided {
+    /// That it says that something was not done.
+    NotDone,
+    /// Nothing: it stands as it is.
+    Stands,
+    /// That it is not known, for the element can't be read.
+    Unknown,
+    /// Nothing, though the element can't be read: the status says that all of it was entered in error.
+    StandsUnread,
+}
+
+/// What the words of such an element decide beside a status as it came.
+fn decided(key: &str, words: &str, status: &str) -> Decided {
+    let is_error = status.trim().eq_ignore_ascii_case("entered-in-error");
+    // A JSON `null` says nothing.
+    let said = if words == "null" { Some(false) } else { causeway_stu3::says_not_done(key, words) };
+    match said {
+        Some(true) if !is_error => Decided::NotDone,
+        Some(_) => Decided::Stands,
+        None if is_error => Decided::StandsUnread,
+        None => Decided::Unknown,
     }
 }
 
@@ -127,11 +139,6 @@ fn undecided(object: &mut Map<String, Value>, ty: TypeRef, element: &str) {
         let absent = json!({"extension": [{"url": DATA_ABSENT_REASON, "valueCode": "unknown"}]});
         object.insert("_status".to_owned(), absent);
     }
-}
-
-/// Whether what an object says of itself stands, whatever else it says: that it was entered in error.
-fn is_error(status: &str) -> bool {
-    status == "entered-in-error"
 }
 
 /// Whether R4 has an element of this name there.
@@ -302,16 +309,13 @@ pub(crate) fn mend(object: &mut Map<String, Value>, ty: TypeRef) -> bool {
             None => continue,
         };
         let Some((element, code)) = not_done(ty, key) else { continue };
-        if is_error(&code_of(object.get(element))) {
-            continue;
-        }
-        match is_said(key, &words) {
-            Some(true) => {
+        match decided(key, &words, &code_of(object.get(element))) {
+            Decided::NotDone => {
                 let value = if code == "true" { json!(true) } else { json!(code) };
                 object.insert(element.to_owned(), value);
             }
-            Some(false) => {}
-            None => undecided(object, ty, element),
+            Decided::Unknown => undecided(object, ty, element),
+            Decided::Stands | Decided::StandsUnread => {}
         }
     }
     // UK Core wants to know why a vaccination was not given.
@@ -382,21 +386,24 @@ pub(crate) fn mended<'t>(node: Node<'t>, ty: TypeRef, found: &mut Vec<Told<'t>>)
             continue;
         }
         let flag = child.leaf().and_then(|leaf| not_done(ty, key).map(|(element, _)| (element, leaf)));
-        match flag.map(|(element, leaf)| (node.leaf_of(element), leaf, is_said(key, leaf.text))) {
-            Some((Some(status), leaf, said)) if is_error(&status.text.trim().to_ascii_lowercase()) => {
-                let told = said.is_none().then_some(rules::FLAG_UNREADABLE);
-                found.push((leaf, told, Outcome::Decides));
-            }
-            Some((status, leaf, said @ (Some(true) | None))) => {
-                let (rule, outcome) = match said {
-                    Some(_) => (rules::NOT_DONE, Outcome::Mapped),
-                    None => (rules::FLAG_UNREADABLE, Outcome::Decides),
-                };
-                found.push((leaf, Some(rule), outcome));
+        let of_status = |leaf: Leaf<'t>, element: &str| {
+            let status = node.leaf_of(element);
+            (leaf, decided(key, leaf.text, status.map_or("", |status| status.text)), status)
+        };
+        match flag.map(|(element, leaf)| of_status(leaf, element)) {
+            Some((leaf, Decided::NotDone, status)) => {
+                found.push((leaf, Some(rules::NOT_DONE), Outcome::Mapped));
                 found.extend(status.map(|leaf| (leaf, None, Outcome::Unsupported)));
             }
-            Some((_, leaf, Some(false))) => found.push((leaf, None, Outcome::Decides)),
-            _ => {
+            Some((leaf, Decided::Unknown, status)) => {
+                found.push((leaf, Some(rules::FLAG_UNREADABLE), Outcome::Decides));
+                found.extend(status.map(|leaf| (leaf, None, Outcome::Unsupported)));
+            }
+            Some((leaf, Decided::Stands, _)) => found.push((leaf, None, Outcome::Decides)),
+            Some((leaf, Decided::StandsUnread, _)) => {
+                found.push((leaf, Some(rules::FLAG_UNREADABLE), Outcome::Decides));
+            }
+            None => {
                 let leaves = child.leaves().into_iter().filter(|leaf| !leaf.is_blank()).enumerate();
                 let has_extension = ty.field("extension").is_some();
                 found.extend(leaves.map(|(at, leaf)| {

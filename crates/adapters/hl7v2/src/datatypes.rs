@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use causeway_core::identifier::{is_scientific, names_nobody};
 use causeway_core::{Leaf, NhsNumber, Outcome, Sources, common};
 use causeway_fhir::systems;
-use causeway_fhir::types::{Verification, extension, invalid_nhs_number, nhs_number, tell_spaced};
+use causeway_fhir::types::{
+    Verification, another_nhs_number, extension, invalid_nhs_number, nhs_number, tell_spaced,
+};
 use causeway_fhir::writer::Mark;
 use causeway_fhir::{Coding, Writer};
 use causeway_hl7v2::Part;
@@ -167,11 +169,7 @@ impl<'m> Cx<'m> {
     pub fn second(&self, env: &Env<'m>, w: &mut Writer) {
         env.tell(w, &common::NHS_SECOND, self.id.id);
         let authority = self.part.comp(4);
-        let named = authority.subcomp(2).leaf().or(authority.subcomp(1).leaf());
-        w.element(|w| {
-            w.object("type", |w| w.string("text", "second NHS number as sent", named));
-            w.leaf("value", self.id);
-        });
+        another_nhs_number(w, self.id, authority.subcomp(2).leaf().or(authority.subcomp(1).leaf()));
     }
 
     fn local(&self, env: &Env<'m>, w: &mut Writer) {

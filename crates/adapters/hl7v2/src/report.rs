@@ -163,7 +163,12 @@ fn status(env: &Env<'_>, w: &mut Writer, order: &Order<'_>) {
         Some(target) if target.code == "final" && !corrected.is_empty() => {
             w.string("status", "corrected", leaf)
         }
-        Some(target) => w.string("status", target.code, leaf),
+        Some(target) => {
+            if target.code == "cancelled" && flags.iter().any(|flag| matches!(flag.text, "F" | "C")) {
+                env.tell(w, &rules::REPORT_CONTRADICTED, leaf.id);
+            }
+            w.string("status", target.code, leaf);
+        }
         None => {
             codes::unknown_code(env, w, leaf);
             w.fixed("status", "unknown");

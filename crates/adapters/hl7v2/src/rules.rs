@@ -37,6 +37,10 @@ causeway_adapter::rules! {
         "look at what the record holds of the person, and take back by hand what the source means";
     UNSUPPORTED_SHARE Warning Incomplete "unsupported-share" "a good part of what this message says of care is not translated; it is kept only in the original, and the ledger lists it"
         "read the account of the message; ask for what you need translated";
+    EVENT_DIFFERS Warning Conflict "event-differs" "EVN-1 names another event than MSH-9; the message was read as what MSH-9 says"
+        "ask the sender which event was meant: have MSH-9 and EVN-1 say the same";
+    REPORT_CONTRADICTED Warning Conflict "report-status-contradicted" "OBR-25 says that nothing was done or given out, and results beside it are final or corrected; both were carried as they stand"
+        "ask the laboratory whether the results stand";
     EVENT_CANCELLED Information Informational "event-cancelled" "the event takes an earlier one back; the encounter says so in its status";
     DELETED Information Informational "deleted-by-source" "the source deletes this with the explicit null; the resource names the element in an extension";
     // Values.

@@ -289,6 +289,10 @@ fn translate(
     let about = body(&mut ctx, header, &segments, first_pid.unwrap_or(segments.len()));
     let evn = segments.iter().copied().find(|s| &s.name() == b"EVN");
     event::event(&mut ctx, header, evn, &about);
+    let said = evn.and_then(|evn| evn.leaf(1));
+    if let Some(other) = said.filter(|event| !event.text.eq_ignore_ascii_case(header.trigger)) {
+        ctx.tell(&rules::EVENT_DIFFERS, Some(other.id));
+    }
     if !header.is_supported() {
         ctx.tell(&rules::TYPE_PARTIAL, header.decided.0.map(|l| l.id));
     }

@@ -538,3 +538,26 @@ fn a_contact_s_number_and_a_vaccine_that_is_none() {
     );
     assert!(output(&found).contains("\"status\":\"not-done\""));
 }
+
+#[test]
+fn what_two_places_of_a_message_say_otherwise_is_told() {
+    for (said, other) in [("A01", None), ("a01", None), ("", None), ("A08", Some("event-differs"))] {
+        let found = run("ADT^A01", &format!("EVN|{said}|20260301\r{PID}PV1|1|I\r"));
+        assert_eq!(tells(&found, "event-differs"), other.is_some(), "{said}");
+        assert!(output(&found).contains("ADT^A01"));
+    }
+    for (report, result, told) in [("X", "F", true), ("X", "C", true), ("X", "X", false), ("F", "F", false)] {
+        let order = format!("OBR|1||R1|GLU^Glucose^L|||20260301{}{report}", "|".repeat(18));
+        let found = run("ORU^R01", &format!("{PID}{order}\rOBX|1|NM|X^Y^L||5|mmol/L|||||{result}\r"));
+        assert_eq!(tells(&found, "report-status-contradicted"), told, "{report} {result}");
+        assert!(output(&found).contains("\"value\":5"), "{report} {result}");
+    }
+}
+
+#[test]
+fn a_character_that_was_lost_on_the_way_is_told_once() {
+    let lost = run("ORU^R01", &format!("{PID}{OBR}OBX|1|TX|X^Y^L||37 \u{FFFD}C||||||F\r"));
+    assert_eq!(lost.issues.iter().filter(|i| i.rule == "character-lost").count(), 1);
+    assert!(output(&lost).contains("37 \u{FFFD}C"));
+    assert!(!tells(&run("ORU^R01", &format!("{PID}{OBR}OBX|1|TX|X^Y^L||37 °C||||||F\r")), "character-lost"));
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use causeway_exchange::{Engine, EngineError, MessageId, Reading};
 use causeway_postgres::Postgres;
-use causeway_seal::Finding;
+use causeway_seal::{Finding, Key};
 use causeway_service::config::{self, Config};
 use causeway_store::{Store, examine};
 use jiff::Timestamp;
@@ -132,13 +132,20 @@ impl Exchange {
 pub fn postgres_options(settings: &config::Postgres) -> Result<causeway_postgres::Options, String> {
     let file = &settings.connection_file;
     let connection = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let key = settings.audit_key_file.as_deref().map(seal_key).transpose()?;
     Ok(causeway_postgres::Options {
+        key,
         authorities: settings.authorities.clone(),
         require_standby: settings.require_standby,
         bytes_max: settings.bytes_max,
         reserve: settings.reserve_bytes,
         ..causeway_postgres::Options::new(connection.trim())
     })
+}
+
+fn seal_key(file: &Path) -> Result<Key, String> {
+    let key = Key::of_file(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    key.ok_or_else(|| format!("{}: there is no such file (postgres, audit_key_file)", file.display()))
 }
 
 /// A data directory with an embedded exchange in it, or why not.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use causeway_broker::evidence::{self, Damage};
 use causeway_exchange::{NewAudit, Reading};
+use causeway_postgres::Postgres;
 use causeway_record::{MessageTold, Record, applied_digest};
 use causeway_seal::{Finding, Key};
 use causeway_store::{Options, Store};
@@ -273,7 +274,10 @@ fn reseal(data: &Path, exchange: &Exchange, reason: &str) -> Result<(), String> 
     let failed = |e: causeway_exchange::EngineError| exchange.failed(data, &e);
     match exchange {
         Exchange::Embedded(folder) => causeway_store::forget_seals(folder).map_err(failed)?,
-        Exchange::Postgres(..) => exchange.idle().map_err(failed)?,
+        Exchange::Postgres(options, _) => {
+            let alone = causeway_postgres::Options { alone: true, reseal: true, ..options.clone() };
+            Postgres::open(alone).map(drop).map_err(failed)?;
+        }
     }
     if let Some(seals) = files_of(&data.join(RECORD)).last() {
         remove(seals)?;

@@ -16,6 +16,7 @@ use causeway_exchange::{
     StoredOutput, Translation, Upload, WorkKind, WorkQuery,
 };
 use causeway_postgres::{Options, Postgres, take_over};
+use causeway_seal::Key;
 use causeway_store::{Outgoing, Store};
 use jiff::{SignedDuration, Timestamp};
 use postgres::{Client, NoTls};
@@ -178,7 +179,7 @@ impl Kept for Failing<'_> {
 fn database(server: &Server, name: &str) -> Options {
     let mut client = Client::connect(&server.connection("postgres"), NoTls).expect("connects");
     client.batch_execute(&format!("CREATE DATABASE {name}")).expect("a database");
-    Options::new(server.connection(name))
+    Options { key: Some(Key::new([7; 32])), ..Options::new(server.connection(name)) }
 }
 
 /// All that an engine tells of every message, its inboxes, work and configuration.

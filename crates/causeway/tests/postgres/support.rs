@@ -24,10 +24,14 @@ pub fn update(sender: usize, number: usize) -> String {
 /// A configuration in a folder, for the database of a connection string.
 pub fn settings(folder: &Path, connection: &str) -> PathBuf {
     let file = folder.join("connection");
-    std::fs::write(&file, connection).expect("written");
-    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("closed");
+    let key = folder.join("audit.key");
+    for (file, text) in [(&file, connection), (&key, &"07".repeat(32))] {
+        std::fs::write(file, text).expect("written");
+        std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("closed");
+    }
     let settings = folder.join("causeway.toml");
-    std::fs::write(&settings, format!("[postgres]\nconnection_file = {file:?}\n")).expect("written");
+    let text = format!("[postgres]\nconnection_file = {file:?}\naudit_key_file = {key:?}\n");
+    std::fs::write(&settings, text).expect("written");
     settings
 }
 

@@ -4,6 +4,7 @@ use crate::server::{Server, started};
 use causeway_exchange::contract::Place;
 use causeway_exchange::{Engine, EngineError, MessageId};
 use causeway_postgres::{Options, Postgres};
+use causeway_seal::Key;
 use postgres::{Client, NoTls};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -96,23 +97,28 @@ impl Drop for Database {
     }
 }
 
+/// The contract holds under a key too.
+fn sealed(options: Options) -> Options {
+    Options { key: Some(Key::new([7; 32])), ..options }
+}
+
 fn boxed(engine: Postgres) -> Box<dyn Engine> {
     Box::new(engine)
 }
 
 impl Place for Database {
     fn open(&self) -> Result<Box<dyn Engine>, EngineError> {
-        Postgres::open(self.options()).map(boxed)
+        Postgres::open(sealed(self.options())).map(boxed)
     }
 
     fn open_without_space(&self) -> Result<Box<dyn Engine>, EngineError> {
-        Postgres::open(Options { bytes_max: Some(0), reserve: 1, ..self.options() }).map(boxed)
+        Postgres::open(Options { bytes_max: Some(0), reserve: 1, ..sealed(self.options()) }).map(boxed)
     }
 
     fn restore(&self, backup: &Path) -> Result<Box<dyn Engine>, EngineError> {
         let name = format!("{}restored", self.name);
         self.make(&name);
-        Postgres::restore(backup, Options::new(self.server.connection(&name))).map(boxed)
+        Postgres::restore(backup, sealed(Options::new(self.server.connection(&name)))).map(boxed)
     }
 
     fn scratch(&self) -> PathBuf {

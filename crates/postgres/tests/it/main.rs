@@ -4,5 +4,6 @@
 mod contract;
 mod database;
 mod failover;
+mod seals;
 mod server;
 mod upgrade;

@@ -7,17 +7,26 @@ use crate::report::{About, Severity, Unchecked};
 use causeway_fhirpath::model::{Model, TypeId};
 use causeway_fhirpath::{Coded, Environment, Host, Item, Node};
 use serde_json::Value;
+use std::cell::Cell;
 
 /// What expressions may ask of the document and the definitions.
-struct Around<'w, 'a>(&'w Walker<'a>);
+struct Around<'w, 'a> {
+    walker: &'w Walker<'a>,
+    /// Whether a reference was followed to an entry that is not at hand, of a Bundle that is read in parts.
+    apart: Cell<bool>,
+}
 
 impl<'a> Host<'a> for Around<'_, 'a> {
     fn resolve(&self, reference: &str) -> Option<&'a Value> {
-        self.0.resolve_literal(reference)
+        let found = self.walker.resolve_literal(reference);
+        if found.is_none() && self.walker.resolve_apart(reference).is_some() {
+            self.apart.set(true);
+        }
+        found
     }
 
     fn member_of(&self, codes: &[Coded<'_>], value_set: &str) -> Option<bool> {
-        let set = self.0.defs.value_set(value_set)?;
+        let set = self.walker.defs.value_set(value_set)?;
         let mut unknown = false;
         for coded in codes {
             match set.has(coded.system, &coded.code) {
@@ -30,8 +39,8 @@ impl<'a> Host<'a> for Around<'_, 'a> {
     }
 
     fn conforms_to(&self, value: &Value, profile: &str) -> Option<bool> {
-        let known = self.0.defs.profile(profile)?;
-        let mut walker = Walker::new(self.0.defs, self.0.options);
+        let known = self.walker.defs.profile(profile)?;
+        let mut walker = Walker::new(self.walker.defs, self.walker.options);
         Some(walker.conforms(value, &known.root))
     }
 
@@ -54,8 +63,8 @@ impl<'a> Walker<'a> {
         extra: Option<&'a Value>,
         ty: TypeId,
     ) {
+        let host = Around { walker: self, apart: Cell::new(false) };
         let holds = expression.compiled().and_then(|compiled| {
-            let host = Around(self);
             let environment = Environment {
                 resource: self.values.last().copied(),
                 root: self.root_value(),
@@ -73,6 +82,9 @@ impl<'a> Walker<'a> {
                 _ => true,
             })
         });
+        if host.apart.get() {
+            return self.skip(Unchecked::Bundle, "rules that follow a reference");
+        }
         match holds {
             Some(true) => {}
             Some(false) => {

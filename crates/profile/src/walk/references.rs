@@ -116,7 +116,7 @@ impl<'a> Walker<'a> {
     }
 
     /// The entry that a reference leads to in a Bundle that is read in parts.
-    fn resolve_apart(&self, literal: &str) -> Option<usize> {
+    pub(crate) fn resolve_apart(&self, literal: &str) -> Option<usize> {
         let from = self.full_urls.last().copied();
         match self.parse(literal) {
             Target::Contained(_) => None,
