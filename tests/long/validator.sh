@@ -32,21 +32,42 @@ find "$work/out" -name '*.r4.json' | while read -r bundle; do
   cp "$bundle" "$work/bundles/$(echo "${bundle#"$work/out/"}" | tr / _)"
 done
 "$acceptance/fhir-validator/run" --uk-core --errors-only "$work/bundles" >"$work/found" || true
-python3 - "$work/found" "$work/bundles" <<'PY'
+python3 - "$work/found" "$work/bundles" "$work/out" <<'PY'
 import collections, json, pathlib, re, sys
-# What is known: a part of the error, and why it stands.
+# What is known: a part of the error with its place, as a pattern, and why it stands.
 KNOWN = {
-    "cy": "Welsh: BCP 47 has it, and the definitions take it in one place and not in another",
-    "'bfi'": "British Sign Language: BCP 47 has it, the definitions' list has not",
-    "http://hl7.org/fhir/3.0/": "the address of STU3's own extensions, as HL7 writes it",
+    r"""['"]cy['"]""": "Welsh: BCP 47 has it, and the definitions take it in one place and not in another",
+    r"""['"]bfi['"]""": "British Sign Language: BCP 47 has it, the definitions' list has not",
+    r"http://hl7\.org/fhir/3\.0/": "the address of STU3's own extensions, as HL7 writes it",
+    r"^Constraint failed: ait-1": "an allergy without a clinical status in the source: R4 demands one of a list that has none for what "
+        "is not known",
+    r"No code provided, and a code is required from the value set.*\.intent$":
+        "a code that R4 demands and the source does not state, of a list that has none for what is not known: "
+        "its place has the data-absent-reason",
+    r"Extension-UKCore-AllergyIntoleranceEnd is not allowed": "UK Core has the end of an allergy beside its clinical status; a fragment "
+        "that states none keeps it where the source has it",
 }
+TOLD = "FHIR R4 that came as FHIR R4 and breaks a rule of it: told by translate as r4-invalid at the same element"
+# Where translate itself says of a bundle that it breaks R4: element paths.
+told = collections.defaultdict(set)
+for path in pathlib.Path(sys.argv[3]).rglob("*.r4.json"):
+    stem = re.sub(r"(\.\d+)?\.r4\.json$", "", path.name)
+    issues = path.with_name(stem + ".issues.json")
+    if not issues.exists():
+        continue
+    for issue in json.loads(issues.read_text()).get("issue", []):
+        if any(c.get("code") == "r4-invalid" for c in issue["details"].get("coding", [])):
+            told[str(path.relative_to(sys.argv[3])).replace("/", "_")].update(issue.get("location", []))
 found = [json.loads(line) for line in open(sys.argv[1]) if line.startswith("{")]
 kinds, known, examples = collections.Counter(), collections.Counter(), {}
 for one in found:
     for issue in one["issues"]:
         if issue["severity"] not in ("error", "fatal"):
             continue
-        why = next((why for part, why in KNOWN.items() if part in issue["text"]), None)
+        place = re.sub(r"/\*.*?\*/", "", issue["location"]).rstrip("/")
+        why = next((why for part, why in KNOWN.items() if re.search(part, issue["text"] + " at " + place)), None)
+        if not why and place in told[pathlib.Path(one["file"]).name]:
+            why = TOLD
         if why:
             known[why] += 1
             continue

@@ -59,12 +59,18 @@ struct Files {
     to: Option<(&'static dyn Adapter, Context)>,
     /// Bytes of memory that the check of a bundle may take as values.
     room: usize,
+    /// Bundles that are checked and written when the translation has ended: what it held of its source is free then.
+    waiting: Vec<Output>,
+    /// Whether the translation goes on holding what it holds: nothing waits for its end.
+    streams: bool,
 }
 
 impl Files {
     fn new(base: Option<PathBuf>, input: usize) -> Self {
         Self {
             room: crate::checked::room(input),
+            waiting: Vec::new(),
+            streams: false,
             report: Report::default(),
             base,
             first: None,
@@ -140,7 +146,30 @@ impl Files {
         })
     }
 
+    /// Checks and writes a bundle.
+    fn take(&mut self, output: Output) {
+        self.report.bundles += 1;
+        for issue in crate::checked::issues(&output.json, self.room) {
+            self.issue(issue);
+        }
+        self.write_back(&output);
+        match self.report.bundles {
+            1 => self.first = self.base.is_some().then_some(output),
+            number => {
+                if let Some(first) = self.first.take() {
+                    self.write("1.r4.json", &first.json);
+                }
+                self.write(&format!("{number}.r4.json"), &output.json);
+            }
+        }
+    }
+
+    fn take_waiting(&mut self) {
+        std::mem::take(&mut self.waiting).into_iter().for_each(|output| self.take(output));
+    }
+
     fn finish(mut self) -> io::Result<Report> {
+        self.take_waiting();
         if let Some(only) = self.first.take() {
             self.write("r4.json", &only.json);
         }
@@ -171,20 +200,15 @@ impl Files {
 
 impl Sink for Files {
     fn output(&mut self, output: Output) {
-        self.report.bundles += 1;
-        for issue in crate::checked::issues(&output.json, self.room) {
-            self.issue(issue);
+        if self.streams {
+            return self.take(output);
         }
-        self.write_back(&output);
-        match self.report.bundles {
-            1 => self.first = self.base.is_some().then_some(output),
-            number => {
-                if let Some(first) = self.first.take() {
-                    self.write("1.r4.json", &first.json);
-                }
-                self.write(&format!("{number}.r4.json"), &output.json);
-            }
+        // A long one waits alone, and many do not.
+        let held: usize = self.waiting.iter().map(|waiting| waiting.json.len()).sum();
+        if held > 0 && held + output.json.len() > self.room {
+            self.take_waiting();
         }
+        self.waiting.push(output);
     }
 
     fn issue(&mut self, issue: Issue) {
@@ -235,6 +259,7 @@ pub fn one(
     let mut files = Files::new(base.map(Path::to_path_buf), input.len());
     files.to = to.map(|to| (to, context.clone()));
     files.report.adapter = adapter.name();
+    files.streams = adapter.streams();
     files.report.version = version;
     let affordable = budget::within(adapter, input, budget::MEMORY_BYTES);
     if let Err(issue) = affordable.and_then(|()| adapter.translate(input, context, &mut files)) {

@@ -154,6 +154,15 @@ crate::rules! {
     AMOUNTS_DIFFER Warning Conflict "amounts-differ"
         "the amount and its translation differ; the one with the author's unit was carried"
         "look at the original before acting on the amount";
+    // FHIR, as other versions of it and systems' own dialects have it.
+    SYSTEM_RELATIVE Warning Value "system-relative"
+        "the system is no absolute URI, which FHIR demands; its text was kept beside" "name the system by its whole URI";
+    EXTENSION_RELATIVE Warning Structure "extension-relative"
+        "the extension has no absolute URL, so nobody can know what it means; it was left out, and is kept in the original"
+        "give the extension the whole URL of its definition";
+    ATTACHMENT_SIZE Warning Conflict "attachment-size"
+        "the size that is stated is not that of the data; the data were carried, and the size left out"
+        "have the sending system state the number of bytes before they are encoded, or none";
     // JSON.
     JSON_SYNTAX Fatal Structure "json-syntax" "{}" "correct the document: the sentence and the position say where it breaks";
 }

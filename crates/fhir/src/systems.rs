@@ -98,7 +98,8 @@ pub fn local(organisation: &str, name: &str) -> String {
     out
 }
 
-/// The FHIR URI of an OID, as UK messages use them; unknown ones become `urn:oid:…`.
+/// The FHIR URI of an OID, as UK messages use them; unknown ones become `urn:oid:…`. A root that is a GUID becomes `urn:uuid:…`, a URI
+/// stays, and any other text is a name that its sender gives.
 pub fn of_oid(oid: &str) -> std::borrow::Cow<'static, str> {
     let known = match oid {
         "2.16.840.1.113883.2.1.4.1" => NHS_NUMBER,
@@ -111,7 +112,18 @@ pub fn of_oid(oid: &str) -> std::borrow::Cow<'static, str> {
         "2.16.840.1.113883.6.3" => ICD10,
         "1.2.826.0.1285.0.1.10" | "2.16.840.1.113883.2.1.3.2.4.19.1" => ODS_ORGANISATION,
         "1.2.826.0.1285.0.2.0.65" => SDS_USER,
-        _ => return std::borrow::Cow::Owned(format!("urn:oid:{oid}")),
+        _ => {
+            let is_oid = oid.contains('.') && oid.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+            return std::borrow::Cow::Owned(if is_oid {
+                format!("urn:oid:{oid}")
+            } else if oid.len() == 36 && oid.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-') {
+                format!("urn:uuid:{}", oid.to_ascii_lowercase())
+            } else if oid.contains(':') && !oid.contains(char::is_whitespace) {
+                oid.to_owned()
+            } else {
+                local("unspecified", oid)
+            });
+        }
     };
     std::borrow::Cow::Borrowed(known)
 }

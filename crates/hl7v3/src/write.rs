@@ -16,9 +16,9 @@ use crate::time::{Effective, Time};
 /// The FHIR URI of an OID, by a format's own table or [`systems::of_oid`]; `None` where the text is no OID.
 pub type SystemOf = fn(&str) -> Option<Cow<'static, str>>;
 
-/// [`systems::of_oid`], for every text: for formats that have no table of their own.
+/// [`systems::of_oid`]: for formats that have no table of their own.
 pub fn any_system(oid: &str) -> Option<Cow<'static, str>> {
-    Some(systems::of_oid(oid))
+    is_oid(oid).then(|| systems::of_oid(oid))
 }
 
 /// Whether a text has the form of an OID: numbers with dots between, three or more.

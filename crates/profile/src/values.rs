@@ -493,7 +493,7 @@ fn suits(system: &str, value: &str) -> bool {
 }
 
 /// How many bytes valid base64 stands for.
-fn decoded_length(data: &str) -> u64 {
+pub fn decoded_length(data: &str) -> u64 {
     let (digits, padding) = data.bytes().fold((0u64, 0u64), |(digits, padding), b| match b {
         b'=' => (digits + 1, padding + 1),
         b if b.is_ascii_whitespace() => (digits, padding),

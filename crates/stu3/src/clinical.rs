@@ -66,6 +66,12 @@ pub(crate) fn additions(p: &Part<'_, '_>, w: &mut Writer) {
                     p.copy.member(w, "encounter", target);
                 }
             }
+            // UK Core demands what the allergy is to. That R4 demands a clinical status too (ait-1) can't be met where the source
+            // states none: its list has no code for what is not known.
+            if p.node.get("code").is_none() {
+                unknown_concept(w, "code");
+                w.issue(p.copy.about, rules::REQUIRED_UNKNOWN.issue());
+            }
             if let Some(end) = p.lifted.allergy_end {
                 ended(p, w, end);
             }

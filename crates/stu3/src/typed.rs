@@ -299,6 +299,11 @@ impl<'t> Copier<'_, 't> {
         if leaf.text.trim().is_empty() {
             return None;
         }
+        if (owner.name(), key) == ("Attachment", "size") && contradicts_data(node, leaf.text) {
+            w.issue(Some(leaf.id), common::ATTACHMENT_SIZE.issue());
+            w.claim(leaf, Outcome::Unsupported, common::ATTACHMENT_SIZE.text);
+            return None;
+        }
         match fitted(owner.name(), key, field, node.kind(), leaf.text) {
             Some(fitted) => {
                 if fitted.changed {
@@ -324,11 +329,23 @@ impl<'t> Copier<'_, 't> {
 
     /// A date or time that can't be read costs itself alone: its text is kept beside the value that is not there.
     fn no_date(self, w: &mut Writer, key: &str, node: Node<'t>, leaf: Leaf<'t>) {
-        w.issue(Some(leaf.id), rules::DATE_INVALID.issue());
+        self.text_beside(w, key, node, leaf, &rules::DATE_INVALID);
+    }
+
+    /// A value that can't stand where it is: its text is kept beside it, and why is told.
+    pub(crate) fn text_beside(
+        self,
+        w: &mut Writer,
+        key: &str,
+        node: Node<'t>,
+        leaf: Leaf<'t>,
+        rule: &causeway_adapter::Rule,
+    ) {
+        w.issue(Some(leaf.id), rule.issue());
         let beside = format!("_{key}");
         if node.parent().is_some_and(|owner| owner.get(&beside).is_some()) {
             // The sender says something of it itself.
-            w.claim(leaf, Outcome::Rejected, "a date or time that can't be read; it was left out");
+            w.claim(leaf, Outcome::Rejected, "R4 does not take such a value here, so it was left out");
             return;
         }
         w.object(&beside, |w| {
@@ -337,7 +354,7 @@ impl<'t> Copier<'_, 't> {
                 causeway_fhir::types::extension(w, &url, |w| w.leaf("valueString", leaf));
             });
         });
-        w.lossy(leaf, "a date or time that can't be read; its text was kept");
+        w.lossy(leaf, "a value that can't stand here; its text was kept beside it");
     }
 
     /// Whether the comparator of a quantity can't be read, so that its number alone would say something else.
@@ -461,6 +478,13 @@ fn told_of(field: Field, leaf: Leaf<'_>) -> causeway_adapter::Rule {
     let doubt = when.and_then(|when| when.doubt());
     let doubtful = [common::LOCAL_TIME_TWICE, common::LOCAL_TIME_ABSENT];
     doubtful.into_iter().find(|rule| doubt == Some(rule.text)).unwrap_or(rules::VALUE_REPAIRED)
+}
+
+/// Whether the size of an attachment is not that of the data beside it.
+fn contradicts_data(size: Node<'_>, stated: &str) -> bool {
+    let data = size.parent().and_then(|attachment| attachment.string_of("data"));
+    let stated = stated.trim().parse::<u64>().ok();
+    data.zip(stated).is_some_and(|(data, stated)| causeway_profile::decoded_length(data) != stated)
 }
 
 fn is_time(field: Field) -> bool {

@@ -604,3 +604,47 @@ fn references_and_identities_that_can_t_be_are_told() {
     ]);
     assert!(found.issues.iter().any(|i| i.rule == "outcome-in-record"));
 }
+
+#[test]
+fn names_in_the_place_of_addresses_and_sizes_that_are_none_are_told() {
+    let document = |attachment: Value, identifier: Value, extension: Value| {
+        json!({"resourceType": "DocumentReference", "id": "d", "status": "current", "subject": {"reference": WHO}, "indexed": "2026-03-01T10:00:00Z",
+            "type": {"text": "Letter"}, "extension": [extension], "identifier": [identifier],
+            "content": [{"attachment": attachment}]})
+    };
+    let data = "TGV0dGVy";
+    let (told, found) = one(document(
+        json!({"contentType": "text/plain", "data": data, "size": 4}),
+        json!({"system": "EPR7", "value": "44"}),
+        json!({"url": "Encounter/44", "valueString": "kept"}),
+    ));
+    for rule in ["attachment-size", "system-relative", "extension-relative"] {
+        assert_eq!(told.iter().filter(|t| **t == rule).count(), 1, "{rule} {told:?}");
+    }
+    assert!(
+        found["content"][0]["attachment"]["size"].is_null()
+            && found["content"][0]["attachment"]["data"] == data
+    );
+    assert_eq!(found["identifier"][0]["value"], "44");
+    assert!(found["identifier"][0]["system"].is_null());
+    assert_eq!(found["identifier"][0]["_system"]["extension"][0]["valueString"], "EPR7");
+    assert!(found["extension"].is_null(), "{found}");
+    // As they should be; a part of an extension has a name and no URL.
+    let (told, found) = one(document(
+        json!({"contentType": "text/plain", "data": data, "size": 6}),
+        json!({"system": "urn:oid:1.2.3", "value": "44"}),
+        json!({"url": "https://example.org/whole", "extension": [{"url": "part", "valueString": "kept"}]}),
+    ));
+    assert!(!told.iter().any(|t| t.ends_with("-relative") || *t == "attachment-size"), "{told:?}");
+    assert_eq!(found["content"][0]["attachment"]["size"], 6);
+    assert_eq!(found["extension"][0]["extension"][0]["valueString"], "kept");
+}
+
+#[test]
+fn an_allergy_to_what_nobody_says_says_so() {
+    let (told, allergy) =
+        one(json!({"resourceType": "AllergyIntolerance", "id": "a", "patient": {"reference": WHO},
+        "clinicalStatus": "active", "verificationStatus": "confirmed"}));
+    assert!(told.contains(&"required-unknown"), "{told:?}");
+    assert_eq!(allergy["code"]["coding"][0]["code"], "unknown");
+}

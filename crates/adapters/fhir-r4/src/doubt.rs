@@ -16,6 +16,9 @@ pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, 
     let mut found = Vec::new();
     let mut open = vec![node];
     while let Some(node) = open.pop() {
+        let texts = node.elements().chain(node.members().map(|(_, child)| child)).filter_map(Node::leaf);
+        let is_lossy = |leaf: &Leaf<'_>| leaf.text.contains(char::REPLACEMENT_CHARACTER);
+        found.extend(texts.filter(is_lossy).map(|leaf| (leaf, common::CHARACTER_LOST)));
         for (name, child) in node.members() {
             match (name, child.leaf()) {
                 ("birthDate", Some(leaf)) if is_future(leaf.text, context) => {
@@ -66,9 +69,6 @@ pub(crate) fn doubtful<'t>(node: Node<'t>, context: &Context) -> Vec<(Leaf<'t>, 
                     let name = if past { "performedDateTime" } else { name };
                     let rule = when.and_then(|when| when.unlikely(name, last));
                     found.extend(rule.map(|rule| (leaf, *rule)));
-                }
-                (_, Some(leaf)) if leaf.text.contains(char::REPLACEMENT_CHARACTER) => {
-                    found.push((leaf, common::CHARACTER_LOST));
                 }
                 ("identifier", None) => {
                     for one in child.elements().chain(child.is_object().then_some(child)) {

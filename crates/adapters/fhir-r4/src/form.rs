@@ -139,6 +139,24 @@ fn is_no_unit(ty: TypeRef, system: &str, code: &str) -> bool {
     is_quantity(ty) && system == systems::UCUM && !code.is_empty() && !ucum::is_unit(code)
 }
 
+/// Whether a system is a name, where FHIR demands a URI.
+fn is_relative(ty: TypeRef, system: Option<&str>) -> bool {
+    (is_quantity(ty) || matches!(ty.name(), "Coding" | "Identifier"))
+        && system.is_some_and(|system| !system.trim().is_empty() && !system.contains(':'))
+}
+
+/// Whether an extension says by no URL what it means.
+fn has_no_url(url: Option<&str>) -> bool {
+    url.is_some_and(|url| !url.contains(':'))
+}
+
+/// Whether the size of an attachment is not that of the data beside it.
+fn contradicts_data(ty: TypeRef, data: Option<&str>, size: Option<&str>) -> bool {
+    let size = size.and_then(|size| size.trim_matches('"').trim().parse::<u64>().ok());
+    ty.name() == "Attachment"
+        && data.zip(size).is_some_and(|(data, size)| causeway_profile::decoded_length(data) != size)
+}
+
 fn type_of(given: Option<TypeRef>, resource: Option<&str>) -> Option<TypeRef> {
     resource.map_or(given, TypeRef::named)
 }
@@ -182,7 +200,26 @@ pub(crate) fn mend(value: &mut Value, ty: Option<TypeRef>, depth: usize) -> bool
                     _ => found.extend(fit(field, key, value).map(|fit| (key.clone(), fit))),
                 }
             }
+            found.extend(
+                is_relative(ty, object.get("system").and_then(Value::as_str))
+                    .then(|| ("system".to_owned(), Fit::Text)),
+            );
             mended |= !found.is_empty();
+            let (data, size) = (object.get("data").and_then(Value::as_str), object.get("size"));
+            if contradicts_data(ty, data, size.map(Value::to_string).as_deref()) {
+                object.shift_remove("size");
+                mended = true;
+            }
+            if ty.name() != "Extension"
+                && let Some(Value::Array(list)) = object.get_mut("extension")
+            {
+                let before = list.len();
+                list.retain(|one| !has_no_url(one.get("url").and_then(Value::as_str)));
+                mended |= list.len() < before;
+                if list.is_empty() {
+                    object.shift_remove("extension");
+                }
+            }
             let said = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
             if let Some(code) = usual(ty, said("system"), said("code")) {
                 mended = true;
@@ -245,6 +282,19 @@ pub(crate) fn mended(root: Node<'_>) -> Vec<stray::Told<'_>> {
                 found.push((leaf, rule, Outcome::MappedWithLoss));
             }
             continue;
+        }
+        if is_relative(ty, node.string_of("system")) {
+            found.extend(node.leaf_of("system").map(|leaf| lossy(leaf, common::SYSTEM_RELATIVE)));
+        }
+        if contradicts_data(ty, node.string_of("data"), node.leaf_of("size").map(|leaf| leaf.text)) {
+            let told = |leaf| (leaf, Some(common::ATTACHMENT_SIZE), Outcome::Unsupported);
+            found.extend(node.leaf_of("size").map(told));
+        }
+        let list = node.get("extension").filter(|_| ty.name() != "Extension");
+        for one in list.into_iter().flat_map(Node::elements).filter(|one| has_no_url(one.string_of("url"))) {
+            for (at, leaf) in one.leaves().into_iter().enumerate() {
+                found.push((leaf, (at == 0).then_some(common::EXTENSION_RELATIVE), Outcome::Unsupported));
+            }
         }
         if let Some(code) = node.leaf_of("code") {
             let system = node.string_of("system").unwrap_or_default();

@@ -523,3 +523,30 @@ fn what_r4_has_no_element_for_is_not_written_as_fhir() {
         );
     }
 }
+
+#[test]
+fn names_in_the_place_of_addresses_and_sizes_that_are_none_are_told() {
+    let run = |system: &str, url: &str, size: u8| {
+        let input = format!(
+            r#"{{"resourceType":"DocumentReference","id":"d","meta":{{"profile":["https://fhir.hl7.org.uk/StructureDefinition/UKCore-DocumentReference"]}},"extension":[{{"url":"{url}","valueString":"kept"}}],"identifier":[{{"system":"{system}","value":"44"}}],"status":"current","content":[{{"attachment":{{"contentType":"text/plain","data":"TGV0dGVy","size":{size}}}}}]}}"#
+        );
+        let found = translate(&FhirR4, input.as_bytes(), &test_context());
+        let json: String =
+            found.outputs.iter().map(|o| String::from_utf8_lossy(&o.json).into_owned()).collect();
+        let rules = ["attachment-size", "system-relative", "extension-relative"];
+        let told = found.issues.iter().filter(|i| rules.contains(&i.rule)).count();
+        assert!(json.contains(r#""value":"44""#) && json.contains("TGV0dGVy"), "{json}");
+        (json, told)
+    };
+    let (json, told) = run("EPR7", "Encounter/44", 4);
+    assert_eq!(told, 3, "{json}");
+    assert!(
+        json.contains(r#""valueString":"EPR7""#)
+            && !json.contains(r#""size""#)
+            && !json.contains("Encounter/44"),
+        "{json}"
+    );
+    let (json, told) = run("urn:oid:1.2.3", "https://example.org/whole", 6);
+    assert_eq!(told, 0);
+    assert!(json.contains(r#""size":6"#) && json.contains("https://example.org/whole"), "{json}");
+}

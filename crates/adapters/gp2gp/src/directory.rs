@@ -66,7 +66,7 @@ fn patient_identifier(w: &mut Writer, id: Element<'_>, first: &mut Option<NhsNum
         }
     }
     w.element(|w| {
-        w.string("system", &format!("urn:oid:{}", root.text.trim()), root);
+        w.string("system", &systems::of_oid(root.text.trim()), root);
         w.leaf("value", value);
     });
 }

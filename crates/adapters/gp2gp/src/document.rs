@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use causeway_adapter::{Composer, Profile};
 use causeway_core::{Issue, IssueCode, Leaf, Severity};
-use causeway_fhir::Writer;
+use causeway_fhir::types::extension;
+use causeway_fhir::{Writer, systems};
 use causeway_xml::Element;
 
 use crate::annotation;
 use crate::attachment::Attachment;
 use crate::extract::{Extract, Statement};
 use crate::hl7;
-use crate::{confidentiality, write};
+use crate::{confidentiality, rules, write};
 
 /// Labels of a document's text (national adaptor).
 const LABELS: [&str; 7] = [
@@ -130,6 +131,21 @@ fn organisation(w: &mut Writer, key: &str, x: &Extract<'_>, name: &str, leaf: Le
     }
 }
 
+/// Where an attachment is; what is no address that a program can open is kept as its text.
+fn address(w: &mut Writer, url: Leaf<'_>) {
+    let text = url.text.trim();
+    if !text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return w.string("url", text, url);
+    }
+    w.issue(Some(url.id), rules::ADDRESS.issue());
+    w.object("_url", |w| {
+        w.array("extension", |w| {
+            let kind = format!("{}/StructureDefinition/source-text", systems::CAUSEWAY);
+            extension(w, &kind, |w| w.leaf("valueString", url));
+        });
+    });
+}
+
 fn attachment(
     w: &mut Writer,
     x: &Extract<'_>,
@@ -155,7 +171,7 @@ fn attachment(
     if let Some(url) = url {
         let name = url.text.rsplit('/').next().unwrap_or("").trim();
         if found.is_none() {
-            w.string("url", url.text.trim(), url);
+            address(w, url);
             let absent = name.starts_with("AbsentAttachment");
             let sentence = if absent {
                 "the sender says that this attachment is absent"

@@ -2,6 +2,8 @@
 
 causeway_adapter::rules! {
     STATUS Warning CodeInvalid "status-unknown" "the status is not in the list of statuses; it was carried as not known";
+    ADDRESS Warning Value "attachment-address" "the place of an attachment is no address that a program can open; its text was kept"
+        "read the place in the original; have the sending system write it without blanks";
     STATEMENT_UNKNOWN Warning NotSupported "statement-unknown" "the element stands in the place of a statement and is of no kind that is known; it is kept only in the original"
         "read it in the original, and ask for the kind to be added";
     STATEMENT_NEGATED Error NotSupported "statement-negated" "the statement is negated: what it says is not so or did not happen; it was left out, for without its negation it would say the opposite"

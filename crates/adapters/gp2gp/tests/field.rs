@@ -656,3 +656,26 @@ fn a_vaccine_that_a_qualifier_or_a_remark_takes_back_was_not_given() {
     let (_, all) = run(&finding("COMPLETE", &vaccine(&side), ""));
     assert_eq!(only(&all, "Immunization")["note"][0]["text"], "Laterality : Left");
 }
+
+#[test]
+fn a_place_that_is_no_address_and_a_code_system_that_is_no_oid_are_told() {
+    let document = |place: &str| {
+        format!(
+            r#"<NarrativeStatement classCode="OBS"><id root="0F0E0D0C-0000-4000-8000-0000000000DD"/><text mediaType="text/x-h7uk-pmip">A letter</text><statusCode code="COMPLETE"/><availabilityTime value="20240301"/><reference typeCode="REFR"><referredToExternalDocument classCode="DOC"><id root="0F0E0D0C-0000-4000-8000-0000000000DE"/><code code="25831000000103" {SCT} displayName="Record attachment"/><text mediaType="text/plain"><reference value="{place}"/></text></referredToExternalDocument></reference></NarrativeStatement>"#
+        )
+    };
+    for (place, told) in [("file://localhost/a letter.txt", true), ("file://localhost/letter.txt", false)] {
+        let (found, all) = run(&document(place));
+        assert_eq!(rules(&found).contains(&"attachment-address"), told, "{place}");
+        let attachment = &only(&all, "DocumentReference")["content"][0]["attachment"];
+        let said = if told { &attachment["_url"]["extension"][0]["valueString"] } else { &attachment["url"] };
+        assert_eq!(said, place, "{attachment}");
+    }
+    for (system, told) in [("CodeSystem", true), ("1.2.3.4", false)] {
+        let coded = format!(r#"<code code="X1" codeSystem="{system}" displayName="Words"/>"#);
+        let (found, all) = run(&finding("COMPLETE", &coded, ""));
+        assert_eq!(rules(&found).contains(&"code-system-unknown"), told, "{system}");
+        let observation = only(&all, "Observation").to_string();
+        assert!(observation.contains("X1") && !observation.contains("urn:oid:CodeSystem"), "{observation}");
+    }
+}

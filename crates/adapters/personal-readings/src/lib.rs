@@ -163,10 +163,50 @@ impl Heading {
     }
 }
 
+/// A row of somebody's readings. What it says is read again when it is written: a long file is not held twice.
+struct Found {
+    /// Its place among the rows.
+    row: usize,
+    /// Its first item.
+    item: u32,
+    /// Its heading's place among the headings.
+    heading: usize,
+}
+
+/// What the cells of a row say.
+struct Said<'a> {
+    cells: Vec<(Column, Leaf<'a>)>,
+    /// Cells of columns that are not known.
+    extra: Vec<Leaf<'a>>,
+    /// Items of what a meter writes where it has nothing.
+    nothing: Vec<u32>,
+    unclosed: Option<Leaf<'a>>,
+}
+
+impl<'a> Said<'a> {
+    /// Of a row under a heading; its items are numbered from `item`.
+    fn of(heading: &Heading, row: &'a [Cell<'a>], item: u32) -> Self {
+        let mut all = Self { cells: Vec::new(), extra: Vec::new(), nothing: Vec::new(), unclosed: None };
+        let told = row.iter().zip(0u16..).filter_map(|(cell, column)| Some((cell, column, cell.said()?)));
+        for ((cell, column, said), id) in told.zip(item..) {
+            let leaf = Leaf { text: &cell.text, id };
+            if cell.unclosed {
+                all.unclosed = Some(leaf);
+            }
+            match heading.column(column) {
+                Some(_) if said.bytes().all(|b| b == b'-') => all.nothing.push(id),
+                Some(found) => all.cells.push((found, leaf)),
+                None => all.extra.push(leaf),
+            }
+        }
+        all
+    }
+}
+
 fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], first: usize, sink: &mut dyn Sink) {
     let no_cells: Vec<Cell<'_>> = Vec::new();
     let heading_row = rows.get(first).unwrap_or(&no_cells);
-    let mut heading = Heading::of(c, heading_row);
+    let heading = Heading::of(c, heading_row);
     let mut names: Vec<String> = heading.words(heading_row).into_iter().map(str::to_owned).collect();
     for row in rows.iter().skip(first + 1).filter(|row| table::is_heading(row)) {
         for (word, at) in Heading::of(c, row).words(row).into_iter().zip(0..) {
@@ -180,51 +220,42 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], first: usize, sink: &mut d
     c.ledger.set_outline(Arc::new(names));
     let owner = preamble(c, rows.get(..first).unwrap_or_default());
     heading.enter(c, heading_row, first as u32 + 1);
+    let mut headings = vec![heading];
     let exchanged = moment_first(rows.get(first..).unwrap_or_default());
     let zone = c.context.zone.clone();
-    let mut people: Vec<(NhsNumber, Leaf<'_>, Vec<write::Row<'_>>)> = Vec::new();
+    let mut people: Vec<(NhsNumber, Leaf<'_>, Vec<Found>)> = Vec::new();
     let mut told: Vec<Rule> = Vec::new();
-    for (row, number) in rows.iter().zip(1u32..).skip(first + 1) {
+    for ((place, row), number) in rows.iter().enumerate().zip(1u32..).skip(first + 1) {
         if table::is_heading(row) {
-            heading = Heading::of(c, row);
+            let heading = Heading::of(c, row);
             heading.enter(c, row, number);
+            headings.push(heading);
             continue;
         }
         let start = c.ledger.next_id();
-        let mut cells: Vec<(Column, Leaf<'_>)> = Vec::new();
-        let mut extra: Vec<Leaf<'_>> = Vec::new();
-        let mut unclosed = None;
         for (cell, column) in row.iter().zip(0u16..) {
-            let Some(said) = cell.said() else { continue };
-            let id = c.ledger.add(Place::Cell { row: number, column }, cell.span);
-            let leaf = Leaf { text: &cell.text, id };
-            if cell.unclosed {
-                unclosed = Some(leaf);
+            if cell.said().is_some() {
+                c.ledger.add(Place::Cell { row: number, column }, cell.span);
             }
-            match heading.column(column) {
-                // What a meter writes where it has nothing.
-                Some(_) if said.bytes().all(|b| b == b'-') => {
-                    c.claim(id, Outcome::Decides, "that there is no reading");
-                }
-                Some(found) => cells.push((found, leaf)),
-                None => extra.push(leaf),
-            }
+        }
+        let under = headings.len() - 1;
+        let Some(heading) = headings.last() else { return };
+        let Said { mut cells, nothing, unclosed, .. } = Said::of(heading, row, start);
+        for id in nothing {
+            c.claim(id, Outcome::Decides, "that there is no reading");
         }
         let items = start..c.ledger.next_id();
         if !cells.iter().any(|(column, _)| column.reads() || *column == Column::Result) {
             continue;
         }
-        let decided_by = match kind_of_row(&mut cells) {
-            Ok(decided_by) => decided_by,
-            Err((rule, leaf)) => {
-                // What is no reading of the person is told once of each kind.
-                if !told.contains(&rule) {
-                    c.issue_at(leaf.id, rule.issue());
-                    told.push(rule);
-                }
-                continue;
+        if let Err((rule, leaf)) = kind_of_row(&mut cells) {
+            // What is no reading of the person is told once of each kind.
+            if !told.contains(&rule) {
+                c.issue_at(leaf.id, rule.issue());
+                told.push(rule);
             }
-        };
+            continue;
+        }
         let read = match unclosed {
             Some(leaf) => Err((rules::UNCLOSED, Some(leaf))),
             None => person(&cells, owner).and_then(|who| Ok((who, moment(&cells, exchanged, &zone)?))),
@@ -237,10 +268,10 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], first: usize, sink: &mut d
                         Issue::new(Severity::Warning, IssueCode::Value, "local-time-doubtful", doubt),
                     );
                 }
-                let row = write::Row { cells, extra, when, moment, decided_by };
+                let row = Found { row: place, item: start, heading: under };
                 match people.iter_mut().find(|(n, ..)| *n == number) {
-                    Some((_, _, rows)) => {
-                        rows.push(row);
+                    Some((_, _, found)) => {
+                        found.push(row);
                         let own = (leaf.id != owner.map_or(u32::MAX, |o| o.id)).then_some(leaf);
                         c.writer().mapped(own);
                     }
@@ -259,17 +290,23 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], first: usize, sink: &mut d
             }
         }
     }
-    for (at, (number, leaf, rows)) in people.iter().enumerate() {
-        for (part, some) in rows.chunks(limits::ROWS_PER_BUNDLE).enumerate() {
+    for (at, (number, leaf, found)) in people.iter().enumerate() {
+        for (part, some) in found.chunks(limits::ROWS_PER_BUNDLE).enumerate() {
             let first = part * limits::ROWS_PER_BUNDLE + 1;
             match part {
                 0 => c.begin(number.as_str()),
                 _ => c.begin(&format!("{}|{part}", number.as_str())),
             }
             let patient = write::patient(c, *number, *leaf);
-            for row in some {
-                write::row(c, number.as_str(), &patient, row);
-                row.extra.iter().for_each(|leaf| c.offer(*leaf));
+            for one in some {
+                let (Some(heading), Some(row)) = (headings.get(one.heading), rows.get(one.row)) else {
+                    continue;
+                };
+                let Said { mut cells, extra, .. } = Said::of(heading, row, one.item);
+                let Ok(decided_by) = kind_of_row(&mut cells) else { continue };
+                let Ok((when, moment)) = moment(&cells, exchanged, &zone) else { continue };
+                write::row(c, number.as_str(), &patient, &write::Row { cells, when, moment, decided_by });
+                extra.iter().for_each(|leaf| c.offer(*leaf));
             }
             let from = if part == 0 { String::new() } else { format!(", rows from {first}") };
             c.end(format!("person {}{from}", at + 1), "readings", None);

@@ -15,8 +15,6 @@ use crate::rules;
 /// One row, read.
 pub(crate) struct Row<'a> {
     pub cells: Vec<(Column, Leaf<'a>)>,
-    /// Cells of columns that are not known.
-    pub extra: Vec<Leaf<'a>>,
     pub when: When,
     /// Items that say when.
     pub moment: Vec<u32>,

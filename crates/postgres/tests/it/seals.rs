@@ -1,7 +1,8 @@
 //! The seals of the audit trail, against somebody who may write the database and has not the key.
 
 use crate::database::Database;
-use causeway_exchange::{AuditEntry, Engine, NewAudit};
+use causeway_exchange::engine::Audit as _;
+use causeway_exchange::{AuditEntry, NewAudit};
 use causeway_postgres::{Options, Postgres, Reader};
 use causeway_seal::Key;
 use jiff::Timestamp;

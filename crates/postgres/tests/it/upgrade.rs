@@ -1,7 +1,7 @@
 //! Data of every earlier version of the tables are brought up to date by the program that opens them.
 
 use crate::database::Database;
-use causeway_exchange::engine::{Accepting, Contents, Operation};
+use causeway_exchange::engine::{Accepting, Contents, Operation, Queue};
 use causeway_exchange::{Accept, Effects, IdempotencyKey, MessageId, NewMessage, NewWork, Payload, WorkKind};
 use causeway_postgres::Postgres;
 use jiff::Timestamp;

@@ -1,6 +1,6 @@
 //! Extensions: renamed where UK Core has them, lifted where R4 has an element, kept as they are otherwise.
 
-use causeway_core::Leaf;
+use causeway_core::{Leaf, Outcome, common};
 use causeway_fhir::types::ukcore_extension;
 use causeway_fhir::{Writer, systems};
 use causeway_json::Node;
@@ -151,6 +151,11 @@ pub(crate) fn of_resource<'t>(copy: Copier<'_, 't>, w: &mut Writer, resource: No
 /// One extension.
 fn one<'t>(copy: Copier<'_, 't>, w: &mut Writer, ext: Node<'t>) {
     let url = ext.leaf_of("url");
+    if url.is_some_and(|url| !url.text.contains(':')) && !is_part(ext) {
+        w.issue(url.map(|url| url.id), common::EXTENSION_RELATIVE.issue());
+        w.claim(ext.leaves(), Outcome::Unsupported, common::EXTENSION_RELATIVE.text);
+        return;
+    }
     let target = url.and_then(|u| codes::extension_url(u.text)).filter(|_| fits(copy, ext));
     let name = target.and(url).map_or("", |u| extension_name(u.text));
     w.element(|w| {
@@ -167,6 +172,13 @@ fn one<'t>(copy: Copier<'_, 't>, w: &mut Writer, ext: Node<'t>) {
             _ => rest(copy, w, ext),
         }
     });
+}
+
+/// Whether an extension is a part of another one: such have names, and no URL.
+fn is_part(ext: Node<'_>) -> bool {
+    let owner = ext.parent().and_then(Node::parent);
+    let list = owner.and_then(Node::parent);
+    list.is_some_and(|list| matches!(list.name(), "extension" | "modifierExtension"))
 }
 
 /// Whether UK Core's extension can hold what CareConnect's holds; where it can't, CareConnect's stays.

@@ -245,6 +245,9 @@ impl<'t> Copier<'_, 't> {
                 w.issue(Some(leaf.id), rules::VALUE_REPAIRED.issue());
                 w.string("system", &format!("urn:oid:{}", leaf.text.trim()), leaf);
             }
+            false if !url.contains(':') && !url.trim().is_empty() => {
+                self.text_beside(w, "system", node, leaf, &common::SYSTEM_RELATIVE);
+            }
             false => w.string("system", &url, leaf),
         }
     }
