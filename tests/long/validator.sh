@@ -37,7 +37,7 @@ import collections, json, pathlib, re, sys
 # What is known: a part of the error with its place, as a pattern, and why it stands.
 KNOWN = {
     r"""['"]cy['"]""": "Welsh: BCP 47 has it, and the definitions take it in one place and not in another",
-    r"""['"]bfi['"]""": "British Sign Language: BCP 47 has it, the definitions' list has not",
+    r"""['"](bfi|gd)['"]""": "British Sign Language and Scottish Gaelic: BCP 47 has them, the definitions' list has not",
     r"http://hl7\.org/fhir/3\.0/": "the address of STU3's own extensions, as HL7 writes it",
     r"^Constraint failed: ait-1": "an allergy without a clinical status in the source: R4 demands one of a list that has none for what "
         "is not known",

@@ -105,6 +105,8 @@ struct Builder<'a, 'l> {
     /// Namespace declarations in force: prefix and number of the URI.
     scope: Vec<(&'a str, u16)>,
     pending: Pending<'a>,
+    /// A prefix that XML allows.
+    prefix: &'a str,
 }
 
 impl<'a, 'l> Builder<'a, 'l> {
@@ -136,6 +138,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             open: Vec::new(),
             scope: Vec::new(),
             pending: Pending::default(),
+            prefix: "",
         }
     }
 
@@ -185,6 +188,18 @@ impl<'a, 'l> Builder<'a, 'l> {
         Span::new(self.base + self.decoded.source_offset(start), self.base + self.decoded.source_offset(end))
     }
 
+    /// Whether XML allows a prefix; most are the one before.
+    fn is_prefix(&mut self, prefix: &'a str) -> bool {
+        if prefix.is_empty() || prefix == self.prefix {
+            return true;
+        }
+        let allowed = is_name(prefix);
+        if allowed {
+            self.prefix = prefix;
+        }
+        allowed
+    }
+
     /// The number of a name; `None` for one that XML does not allow, which is looked at where it is new.
     fn name(&mut self, name: &'a str) -> Option<u32> {
         let number = self.paths.names.number(name);
@@ -214,11 +229,11 @@ impl<'a, 'l> Builder<'a, 'l> {
             return Err((Fault::Nodes, at));
         }
         let tag = raw.get(1..1 + name_len).unwrap_or("");
-        let (prefix, local) = tag.split_once(':').unwrap_or(("", tag));
+        let (prefix, local) = parted(tag);
         if name_len > limits::NAME_BYTES_MAX {
             return Err((Fault::Length, at));
         }
-        let named = prefix.is_empty() || is_name(prefix);
+        let named = self.is_prefix(prefix);
         let name = self.name(local).filter(|_| named).ok_or((Fault::Name, at))?;
         let ordinal = self.open.last_mut().map_or(1, |parent| count(&mut parent.counts, name));
         let index = self.document.nodes.len() as u32;
@@ -300,13 +315,13 @@ impl<'a, 'l> Builder<'a, 'l> {
         let value = attribute_value(raw).map_err(|(fault, at)| (fault, start + at))?;
         let span = self.span(start, start + raw.len());
         let item = self.ledger.add(place, span);
-        let (prefix, local) = name.split_once(':').unwrap_or(("", name));
+        let (prefix, local) = parted(name);
         let declared = match (prefix, local) {
             ("xmlns", prefix) => Some(prefix),
             ("", "xmlns") => Some(""),
             _ => None,
         };
-        let named = declared.is_some() || prefix.is_empty() || is_name(prefix);
+        let named = declared.is_some() || self.is_prefix(prefix);
         let path_name = self.name(if declared.is_some() { name } else { local });
         let path_name = path_name.filter(|_| named).ok_or((Fault::Attribute, start))?;
         self.paths.attributes.push(path_name);
@@ -417,6 +432,14 @@ impl<'a, 'l> Builder<'a, 'l> {
         });
         self.document.texts.push(pending.text);
         Ok(())
+    }
+}
+
+/// Prefix and local name: names are short, so their bytes are looked at one by one.
+fn parted(name: &str) -> (&str, &str) {
+    match name.bytes().position(|byte| byte == b':') {
+        Some(at) => (name.get(..at).unwrap_or(""), name.get(at + 1..).unwrap_or("")),
+        None => ("", name),
     }
 }
 

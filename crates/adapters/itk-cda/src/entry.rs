@@ -28,11 +28,11 @@ const STATEMENTS: [&str; 9] = [
     "supply",
 ];
 
-/// Translates what an `entry`, a `component` or an `entryRelationship` holds.
+/// Translates what an `entry`, a `component` or an `entryRelationship` holds, in a section about something.
 pub(crate) fn translate<'d>(
     c: &mut Composer<'_>,
     scope: &Scope<'d>,
-    section: Option<Element<'d>>,
+    section: About,
     holder: Element<'d>,
     depth: usize,
 ) -> Vec<Ref> {
@@ -56,7 +56,7 @@ fn told(c: &mut Composer<'_>, element: Element<'_>, issue: causeway_core::Issue)
 fn one<'d>(
     c: &mut Composer<'_>,
     scope: &Scope<'d>,
-    section: Option<Element<'d>>,
+    section: About,
     holder: Element<'d>,
     element: Element<'d>,
     depth: usize,
@@ -81,7 +81,8 @@ fn one<'d>(
     let checkpoint = c.checkpoint();
     let mut s = Statement::read(c, scope, section, element);
     // What a group or an act holds is of the kind of its section; what hangs on a finding is not.
-    let inner = section.filter(|_| matches!(element.name(), "act" | "organizer"));
+    let holds = matches!(element.name(), "act" | "organizer");
+    let inner = if holds { section } else { About::Anything };
     for part in element.children().filter(|e| matches!(e.name(), "entryRelationship" | "component")) {
         if s.about == About::Allergy && reaction(part).is_some() {
             continue;

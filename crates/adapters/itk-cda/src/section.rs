@@ -8,6 +8,7 @@ use causeway_xml::Element;
 use crate::limits::DEPTH_MAX;
 use crate::narrative::Div;
 use crate::scope::Scope;
+use crate::statement::by_section;
 use crate::{entry, pathways, rules, write};
 
 /// A section with what its entries became.
@@ -63,8 +64,9 @@ fn one<'d>(c: &mut Composer<'_>, scope: &Scope<'d>, element: Element<'d>, depth:
         c.issue_at(leaf.id, rules::SAFEGUARDING.issue());
     }
     let mut entries = Vec::new();
+    let about = by_section(element);
     for part in element.children_named("entry") {
-        entries.extend(entry::translate(c, scope, Some(element), part, 0));
+        entries.extend(entry::translate(c, scope, about, part, 0));
     }
     let within: Vec<Section<'d>> = element
         .children_named("component")

@@ -53,15 +53,15 @@ fn by_template<'d>(element: Element<'d>) -> Option<(About, Leaf<'d>)> {
 }
 
 /// What an entry of a section states, and the item of the template that decided it where the section would not have.
-fn about<'d>(section: Option<Element<'d>>, element: Element<'d>) -> (About, Option<Leaf<'d>>) {
-    let heading = section.map_or(About::Anything, by_section);
+fn about<'d>(heading: About, element: Element<'d>) -> (About, Option<Leaf<'d>>) {
     match by_template(element) {
         Some((about, leaf)) => (about, (about != heading).then_some(leaf)),
         None => (heading, None),
     }
 }
 
-fn by_section(section: Element<'_>) -> About {
+/// What the entries of a section state.
+pub(crate) fn by_section(section: Element<'_>) -> About {
     heading(section.child("code").and_then(|c| c.attribute("code")).map_or("", |c| c.text.trim()))
 }
 
@@ -90,12 +90,7 @@ pub(crate) struct Statement<'s, 'd> {
 
 impl<'s, 'd> Statement<'s, 'd> {
     /// Reads what statements have alike, and writes the people.
-    pub fn read(
-        c: &mut Composer<'_>,
-        scope: &'s Scope<'d>,
-        section: Option<Element<'d>>,
-        element: Element<'d>,
-    ) -> Self {
+    pub fn read(c: &mut Composer<'_>, scope: &'s Scope<'d>, section: About, element: Element<'d>) -> Self {
         let (about, decided) = about(section, element);
         if let Some(bad) = element.child("effectiveTime").and_then(|t| unreadable(t, &scope.zone)) {
             c.issue_at(bad.id, rules::TIME_INVALID.issue());
