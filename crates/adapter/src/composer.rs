@@ -253,9 +253,9 @@ impl<'c> Composer<'c> {
     }
 
     fn write(&mut self, target: Ref, meta: &Meta<'_>, f: impl FnOnce(&mut Writer)) -> Ref {
-        // What is too large is refused when it ends; until then it takes no more memory.
+        // What is too large is refused when it ends; until then it takes no more memory, its references too.
         if self.writer.at_limit() {
-            return target;
+            return Ref { kind: target.kind, id: String::new() };
         }
         let kind = target.kind;
         let source = &self.meta_source;
@@ -476,16 +476,18 @@ impl<'c> Composer<'c> {
     fn localise(&mut self, json: &mut Vec<u8>) {
         let Some(local) = self.local else { return };
         let trail = self.writer.take_trail();
+        let offered = std::mem::take(&mut self.offered);
         let applied = local.apply(&Work {
             sender: &self.context.sender,
             adapter: self.adapter,
             zone: &self.context.zone,
             bundle: json,
             trail: &trail,
-            offered: &std::mem::take(&mut self.offered),
+            offered: &offered,
             ledger: &self.ledger,
         });
         let mut known = HashSet::new();
+        let taken: HashSet<ItemId> = applied.claims.iter().map(|claim| claim.item).collect();
         for claim in applied.claims {
             self.ledger.claim(claim.item, claim.outcome, claim.reason);
             self.ledger.note(claim.item, claim.reason);
@@ -506,6 +508,11 @@ impl<'c> Composer<'c> {
         }
         for (item, issue) in applied.issues {
             self.issue_at(item, issue);
+        }
+        // What a table wrote did not go through the writer, which tells of characters that were lost.
+        let is_lossy = |one: &&Offered| one.text.contains(char::REPLACEMENT_CHARACTER);
+        for lossy in offered.iter().filter(is_lossy).filter(|one| taken.contains(&one.item)) {
+            self.issue_at(lossy.item, common::CHARACTER_LOST.issue());
         }
         if let Some(bundle) = applied.bundle {
             *json = bundle;

@@ -33,6 +33,7 @@ impl<'a> Coding<'a> {
         if !self.system.is_empty() {
             w.fixed("system", self.system);
         }
+        w.tell_lost(self.display, &from);
         w.string("code", self.code, from);
         if !self.display.is_empty() {
             w.fixed("display", self.display);

@@ -494,6 +494,11 @@ impl Writer {
         if self.quote(text) {
             self.dropped(from);
         }
+        self.tell_lost(text, from);
+    }
+
+    /// Tells of a text of source items that a character of it was lost on its way.
+    pub(crate) fn tell_lost(&mut self, text: &str, from: &impl Sources) {
         if !text.is_ascii() && text.contains(char::REPLACEMENT_CHARACTER) {
             self.tell_once(&common::CHARACTER_LOST, from);
         }

@@ -39,6 +39,7 @@ pub fn repeated(root: Element<'_>, items: &[Item]) -> Vec<ItemId> {
             let range = child.items();
             let is_read = at(range.end) > at(range.start);
             let first = left.get(left.partition_point(|id| *id < range.start)).filter(|id| **id < range.end);
+            let has_room = read.len() < NAMES_MAX;
             let known = read.iter_mut().find(|(name, _)| *name == child.name());
             match (&known, first) {
                 (Some((_, true)), Some(id)) if !is_read && !SEVERAL.contains(&child.name()) => {
@@ -47,7 +48,7 @@ pub fn repeated(root: Element<'_>, items: &[Item]) -> Vec<ItemId> {
                 _ => {
                     match known {
                         Some((_, known)) => *known |= is_read,
-                        None if read.len() < NAMES_MAX => read.push((child.name(), is_read)),
+                        None if has_room => read.push((child.name(), is_read)),
                         None => {}
                     }
                     open.push(child);

@@ -29,7 +29,7 @@ pub fn says_not_done(element: &str, words: &str) -> Option<bool> {
         "taken" => (&["n"], &["y", "unk", "na"]),
         _ => (&["true"], &["false"]),
     };
-    match (yes.iter().any(|one| is(&one)), no.iter().any(|one| is(&one))) {
+    match (yes.iter().any(&is), no.iter().any(&is)) {
         (true, _) => Some(true),
         (_, true) => Some(false),
         _ => None,

@@ -445,8 +445,11 @@ impl Making<'_, '_> {
     /// Makes what becomes of an entry; `number` is how many there are before it.
     fn entries(&mut self, node: Node<'_>, number: usize) -> Result<Made, Issue> {
         let value = self.document.value(node)?;
-        let value = if self.is_alone { json!({"resource": value}) } else { value };
-        let mut part = json!({"resourceType": "Bundle", "entry": [value]});
+        // Put into each other by hand: `json!` would copy what may be most of the document.
+        let around = |name: &str, value: Value| Value::Object(Map::from_iter([(name.to_owned(), value)]));
+        let value = if self.is_alone { around("resource", value) } else { value };
+        let mut part = around("entry", Value::Array(vec![value]));
+        part["resourceType"] = json!("Bundle");
         let mended = form::mend(&mut part, None, 0);
         flatten(&mut part);
         doubt::unborn(&mut part, self.context);
