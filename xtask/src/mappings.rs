@@ -43,7 +43,7 @@ fn document(title: &str, cases: &[&Case]) -> String {
             let paths = paths.cloned().collect::<Vec<_>>().join(", ");
             places.insert(place.clone());
             *totals.entry(item.outcome.word()).or_default() += 1;
-            *rows.entry((place, item.outcome.word(), item.reason, paths)).or_default() += 1;
+            *rows.entry((place, item.outcome.word(), ledger.reason_of(item), paths)).or_default() += 1;
         }
     }
     let items: u64 = totals.values().sum();

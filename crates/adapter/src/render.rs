@@ -28,9 +28,10 @@ pub fn write_item(ledger: &Ledger, item: &Item, out: &mut Vec<u8>) {
     number(out, item.span.end);
     out.extend_from_slice(b"],\"outcome\":");
     quote(out, item.outcome.word());
-    if !item.reason.is_empty() {
+    let reason = ledger.reason_of(item);
+    if !reason.is_empty() {
         out.extend_from_slice(b",\"reason\":");
-        quote(out, item.reason);
+        quote(out, reason);
     }
     out.push(b'}');
 }
@@ -75,7 +76,12 @@ pub fn ledger_tsv(ledger: &Ledger) -> String {
         .collect();
     let mut out = format!("# {} items: {}\nplace\toutcome\treason\tto\n", totals.total(), counts.join(", "));
     for (item, to) in with_paths(ledger) {
-        let cells = [&item.place.render(ledger.outline()), item.outcome.word(), item.reason, &to.join("; ")];
+        let cells = [
+            &item.place.render(ledger.outline()),
+            item.outcome.word(),
+            ledger.reason_of(item),
+            &to.join("; "),
+        ];
         let cells = cells.map(|cell| cell.replace(['\t', '\r', '\n'], " "));
         out.push_str(cells.join("\t").trim_end());
         out.push('\n');
@@ -119,8 +125,9 @@ fn item_json(ledger: &Ledger, item: &Item, to: Vec<String>) -> Value {
     object.insert("at".to_owned(), json!(item.place.render(ledger.outline())));
     object.insert("bytes".to_owned(), json!([item.span.start, item.span.end]));
     object.insert("outcome".to_owned(), json!(item.outcome.word()));
-    if !item.reason.is_empty() {
-        object.insert("reason".to_owned(), json!(item.reason));
+    let reason = ledger.reason_of(item);
+    if !reason.is_empty() {
+        object.insert("reason".to_owned(), json!(reason));
     }
     if !to.is_empty() {
         object.insert("to".to_owned(), json!(to));

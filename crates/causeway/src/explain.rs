@@ -41,7 +41,7 @@ pub fn lines(source: &[u8], translation: &Translation) -> Vec<Line> {
                 at: item.place.render(ledger.outline()),
                 source: shown(&String::from_utf8_lossy(item.span.of(source))),
                 outcome: item.outcome,
-                reason: item.reason,
+                reason: ledger.reason_of(item),
                 to,
             }
         })

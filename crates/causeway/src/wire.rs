@@ -150,7 +150,7 @@ impl Reply {
             .map(|item| {
                 let at = item.place.render(ledger.outline());
                 let (start, end) = (item.span.start, item.span.end);
-                WireItem(at, start, end, item.outcome.word().to_owned(), item.reason.to_owned())
+                WireItem(at, start, end, item.outcome.word().to_owned(), ledger.reason_of(item).to_owned())
             })
             .collect();
         let paths = ledger.paths().iter().map(|(item, path)| (*item, path.to_string())).collect();

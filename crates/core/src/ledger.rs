@@ -88,7 +88,7 @@ impl Outcome {
     }
 }
 
-/// One source item: where it stands and what became of it.
+/// One source item: where it stands and what became of it. A message has hundreds of thousands, so an item is kept at 24 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Item {
     /// Where, compactly.
@@ -97,8 +97,8 @@ pub struct Item {
     pub span: Span,
     /// What became of it.
     pub outcome: Outcome,
-    /// Why, where the outcome needs a reason; a fixed sentence, never a value.
-    pub reason: &'static str,
+    /// Why: the number of its sentence in the ledger ([`Ledger::reason_of`]); 0 where there is none.
+    reason: u16,
 }
 
 /// Items by outcome.
@@ -197,6 +197,8 @@ impl<A: Sources, B: Sources, C: Sources> Sources for (A, B, C) {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     items: Vec<Item>,
+    /// The sentences that items name by number, from 1.
+    reasons: Vec<&'static str>,
     outline: Option<Arc<dyn Outline>>,
     /// In explain mode: the FHIR paths that each item went to, in the order of writing.
     paths: Vec<(ItemId, Box<str>)>,
@@ -228,7 +230,7 @@ impl Ledger {
     /// Enters a source item, unexplained so far, and returns its number.
     pub fn add(&mut self, place: Place, span: Span) -> ItemId {
         let id = self.items.len().min(crate::limits::ITEMS_MAX) as ItemId;
-        self.items.push(Item { place, span, outcome: Outcome::Unexplained, reason: "" });
+        self.items.push(Item { place, span, outcome: Outcome::Unexplained, reason: 0 });
         self.stretch(span);
         id
     }
@@ -243,8 +245,35 @@ impl Ledger {
         self.reach.map_or(0, Span::len)
     }
 
+    /// The number of a sentence: it is the same one that is given here again and again, so its address tells it.
+    fn number(&mut self, reason: &'static str) -> u16 {
+        if reason.is_empty() {
+            return 0;
+        }
+        let known = self.reasons.iter().rposition(|known| std::ptr::eq(*known, reason));
+        let at = known.unwrap_or_else(|| {
+            if self.reasons.len() + 1 < crate::limits::REASONS_MAX {
+                self.reasons.push(reason);
+            } else if self.reasons.len() < crate::limits::REASONS_MAX {
+                self.reasons.push("one of more reasons than a ledger tells apart");
+            }
+            self.reasons.len() - 1
+        });
+        u16::try_from(at + 1).unwrap_or(u16::MAX)
+    }
+
+    /// Why something became of an item; a fixed sentence, never a value, and empty where the outcome needs none.
+    pub fn reason_of(&self, item: &Item) -> &'static str {
+        usize::from(item.reason)
+            .checked_sub(1)
+            .and_then(|at| self.reasons.get(at))
+            .copied()
+            .unwrap_or_default()
+    }
+
     /// Claims an outcome for an item. A lower claim never replaces a higher one; see [`Outcome`].
     pub fn claim(&mut self, id: ItemId, outcome: Outcome, reason: &'static str) {
+        let reason = self.number(reason);
         if let Some(item) = self.items.get_mut(id as usize)
             && outcome > item.outcome
         {
@@ -255,9 +284,10 @@ impl Ledger {
 
     /// Says of an item that is mapped and of which nothing is said yet by what it was.
     pub fn note(&mut self, id: ItemId, reason: &'static str) {
+        let reason = self.number(reason);
         if let Some(item) = self.items.get_mut(id as usize)
             && item.outcome == Outcome::Mapped
-            && item.reason.is_empty()
+            && item.reason == 0
         {
             item.reason = reason;
         }
@@ -265,6 +295,7 @@ impl Ledger {
 
     /// Claims an outcome for every item in a range of numbers that has none yet.
     pub fn claim_rest(&mut self, range: std::ops::Range<ItemId>, outcome: Outcome, reason: &'static str) {
+        let reason = self.number(reason);
         let end = (range.end as usize).min(self.items.len());
         let start = (range.start as usize).min(end);
         for item in &mut self.items[start..end] {
@@ -278,6 +309,7 @@ impl Ledger {
     /// Sets an outcome for every item in a range, whatever was claimed before: a record that is refused
     /// takes all its items with it. Structural items stay structural.
     pub fn overrule(&mut self, range: std::ops::Range<ItemId>, outcome: Outcome, reason: &'static str) {
+        let reason = self.number(reason);
         let end = (range.end as usize).min(self.items.len());
         let start = (range.start as usize).min(end);
         for item in &mut self.items[start..end] {
@@ -339,7 +371,11 @@ impl Ledger {
         if self.outline.is_none() {
             self.outline = other.outline;
         }
-        self.items.extend(other.items);
+        let numbers: Vec<u16> = other.reasons.iter().map(|reason| self.number(reason)).collect();
+        self.items.extend(other.items.into_iter().map(|item| {
+            let number = usize::from(item.reason).checked_sub(1).and_then(|at| numbers.get(at));
+            Item { reason: number.copied().unwrap_or(0), ..item }
+        }));
         other.reach.into_iter().for_each(|span| self.stretch(span));
         self.paths.extend(other.paths.into_iter().map(|(id, path)| (id.saturating_add(base), path)));
     }
@@ -363,7 +399,8 @@ mod tests {
         ledger.claim(0, Outcome::MappedWithLoss, "only the day was kept");
         ledger.claim(0, Outcome::Mapped, "");
         assert_eq!(ledger.items()[0].outcome, Outcome::MappedWithLoss);
-        assert_eq!(ledger.items()[0].reason, "only the day was kept");
+        assert_eq!(ledger.reason_of(&ledger.items()[0]), "only the day was kept");
+        assert!(size_of::<Item>() <= 24);
     }
 
     #[test]
@@ -393,8 +430,13 @@ mod tests {
     fn batches_keep_their_paths() {
         let mut first = ledger_of(2);
         let mut second = ledger_of(2);
+        first.claim(0, Outcome::Withheld, "a");
+        second.claim(0, Outcome::Withheld, "b");
+        second.claim(1, Outcome::Withheld, "a");
         second.trace(1, "Patient.gender");
         first.append(second);
         assert_eq!(first.paths()[0].0, 3);
+        let reasons: Vec<_> = first.items().iter().map(|item| first.reason_of(item)).collect();
+        assert_eq!(reasons, ["a", "", "b", "a"]);
     }
 }

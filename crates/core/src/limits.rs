@@ -6,6 +6,9 @@ pub const INPUT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Source items that one ledger batch may hold; ids are 32-bit.
 pub const ITEMS_MAX: usize = u32::MAX as usize - 1;
 
+/// Different reasons that one ledger tells apart, less one.
+pub const REASONS_MAX: usize = u16::MAX as usize;
+
 /// Issues that one translation keeps in full. Later ones are counted, and one issue says how many.
 pub const ISSUES_MAX: usize = 10_000;
 

@@ -1,6 +1,8 @@
 //! Numbers for the names of a document: the members and elements that come again and again.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
 
 /// Slots of the table in front of the map.
 const SLOTS: usize = 256;
@@ -8,18 +10,25 @@ const SLOTS: usize = 256;
 /// Gives each name a number, from 0, in the order in which the names first come.
 ///
 /// A document has few names and says each of them often. A small table, whose slot is told by length and three bytes, answers
-/// for most of them with one comparison; what it does not hold is looked up in a map with a keyed hash, so that no sender can
+/// for most of them with one comparison; what it does not hold is looked up in a table with a keyed hash, so that no sender can
 /// choose names that all fall together.
 #[derive(Debug)]
 pub struct Names {
     slots: [u32; SLOTS],
-    known: HashMap<Box<str>, u32>,
+    hasher: RandomState,
+    /// Numbers by the hash of their name.
+    known: HashTable<u32>,
     texts: Vec<Box<str>>,
 }
 
 impl Default for Names {
     fn default() -> Self {
-        Self { slots: [u32::MAX; SLOTS], known: HashMap::with_capacity(SLOTS / 4), texts: Vec::new() }
+        Self {
+            slots: [u32::MAX; SLOTS],
+            hasher: RandomState::new(),
+            known: HashTable::with_capacity(SLOTS / 4),
+            texts: Vec::with_capacity(SLOTS / 4),
+        }
     }
 }
 
@@ -38,12 +47,17 @@ impl Names {
         if self.texts.get(recent as usize).is_some_and(|text| **text == *name) {
             return recent;
         }
-        let number = match self.known.get(name) {
+        let hash = self.hasher.hash_one(name);
+        let same = |number: &u32| self.texts.get(*number as usize).is_some_and(|text| **text == *name);
+        let number = match self.known.find(hash, same) {
             Some(number) => *number,
             None => {
                 let next = self.texts.len() as u32;
                 self.texts.push(name.into());
-                self.known.insert(name.into(), next);
+                let hash_of = |number: &u32| {
+                    self.texts.get(*number as usize).map_or(0, |text| self.hasher.hash_one(&**text))
+                };
+                self.known.insert_unique(hash, next, hash_of);
                 next
             }
         };

@@ -41,7 +41,7 @@ fn saturate(offset: usize) -> u32 {
 
 /// A compact place of one source item. It becomes text by [`Place::render`], mostly never.
 ///
-/// A ledger holds one for each item of a message, so it is `Copy` and at most 16 bytes; what a format knows
+/// A ledger holds one for each item of a message, so it is `Copy` and at most 12 bytes; what a format knows
 /// beyond numbers (column headings, element names) is in the ledger's [`Outline`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(edifact.render(None), "message 1, segment 16 INV-2.4");
         let outline: Arc<dyn Outline> = Arc::new(vec!["LA Code".to_owned(), "Event Outcome".to_owned()]);
         assert_eq!(Place::Cell { row: 12, column: 1 }.render(Some(&outline)), "row 12, Event Outcome");
-        assert!(size_of::<Place>() <= 16);
+        assert!(size_of::<Place>() <= 12);
     }
 
     #[test]

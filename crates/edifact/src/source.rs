@@ -7,7 +7,7 @@ use causeway_core::text::Decoded;
 use causeway_core::{ItemId, Leaf, Ledger, Outcome, Place, Span};
 
 use crate::error::ReadError;
-use crate::limits::{COMPONENTS_MAX, POSITION_MAX, SEGMENTS_MAX};
+use crate::limits::{COMPONENTS_MAX, COUNTED_BYTES, POSITION_MAX, SEGMENTS_MAX};
 use crate::separators::Separators;
 
 /// What is wrong with a segment. Its neighbours are read all the same.
@@ -150,7 +150,18 @@ impl<'a> Source<'a> {
         let start = text.len() - text.trim_start().len();
         let (separators, una) = Separators::read(text.as_bytes().get(start..).unwrap_or_default())?;
         let mut source = Self { separators, ..Self::default() };
-        source.components.reserve(text.len() / 6);
+        // Of a large interchange the separators are counted: lists that double hold what they had twice.
+        let values = match text.len() < COUNTED_BYTES {
+            true => text.len() / 6,
+            false => memchr::memchr3_iter(
+                separators.element,
+                separators.component,
+                separators.terminator,
+                text.as_bytes(),
+            )
+            .count(),
+        };
+        source.components.reserve(values.min(COMPONENTS_MAX));
         source.segments.reserve(text.len() / 20);
         if una > 0 {
             let span = Span::new(decoded.source_offset(start), decoded.source_offset(start + una));

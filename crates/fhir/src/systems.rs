@@ -98,6 +98,18 @@ pub fn local(organisation: &str, name: &str) -> String {
     out
 }
 
+/// Whether a text is an object identifier of at least three arcs: shorter ones are version numbers and the like. Source: FHIR R4,
+/// data types, oid; HL7 v3, UID (128 characters at most).
+pub fn is_oid(text: &str) -> bool {
+    let arc = |a: &str| {
+        !a.is_empty() && (a.len() == 1 || !a.starts_with('0')) && a.bytes().all(|b| b.is_ascii_digit())
+    };
+    text.len() <= 128
+        && matches!(text.as_bytes(), [b'0'..=b'2', b'.', ..])
+        && text.split('.').count() >= 3
+        && text.split('.').all(arc)
+}
+
 /// The FHIR URI of an OID, as UK messages use them; unknown ones become `urn:oid:…`. A root that is a GUID becomes `urn:uuid:…`, a URI
 /// stays, and any other text is a name that its sender gives.
 pub fn of_oid(oid: &str) -> std::borrow::Cow<'static, str> {
@@ -113,8 +125,7 @@ pub fn of_oid(oid: &str) -> std::borrow::Cow<'static, str> {
         "1.2.826.0.1285.0.1.10" | "2.16.840.1.113883.2.1.3.2.4.19.1" => ODS_ORGANISATION,
         "1.2.826.0.1285.0.2.0.65" => SDS_USER,
         _ => {
-            let is_oid = oid.contains('.') && oid.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-            return std::borrow::Cow::Owned(if is_oid {
+            return std::borrow::Cow::Owned(if is_oid(oid) {
                 format!("urn:oid:{oid}")
             } else if oid.len() == 36 && oid.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-') {
                 format!("urn:uuid:{}", oid.to_ascii_lowercase())

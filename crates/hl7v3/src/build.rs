@@ -100,7 +100,7 @@ pub fn oid_of(uri: &str) -> Option<&str> {
         systems::ICD10 => "2.16.840.1.113883.6.3",
         systems::ODS_ORGANISATION => "2.16.840.1.113883.2.1.3.2.4.19.1",
         systems::SDS_USER => "1.2.826.0.1285.0.2.0.65",
-        _ => return uri.strip_prefix("urn:oid:").filter(|oid| crate::write::is_oid(oid)),
+        _ => return uri.strip_prefix("urn:oid:").filter(|oid| systems::is_oid(oid)),
     })
 }
 

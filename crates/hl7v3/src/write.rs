@@ -18,13 +18,7 @@ pub type SystemOf = fn(&str) -> Option<Cow<'static, str>>;
 
 /// [`systems::of_oid`]: for formats that have no table of their own.
 pub fn any_system(oid: &str) -> Option<Cow<'static, str>> {
-    is_oid(oid).then(|| systems::of_oid(oid))
-}
-
-/// Whether a text has the form of an OID: numbers with dots between, three or more.
-pub fn is_oid(text: &str) -> bool {
-    let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    text.split('.').count() > 2 && text.split('.').all(number)
+    systems::is_oid(oid).then(|| systems::of_oid(oid))
 }
 
 /// The elements of `identifier` from all ids of an element: a GUID is the sender's own, an extension belongs to its

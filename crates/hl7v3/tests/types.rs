@@ -17,7 +17,7 @@ fn written(xml: &str, body: impl Fn(&mut Writer, Element<'_>)) -> (String, Vec<&
 }
 
 fn no_table(oid: &str) -> Option<std::borrow::Cow<'static, str>> {
-    write::is_oid(oid).then(|| causeway_fhir::systems::of_oid(oid))
+    write::any_system(oid)
 }
 
 #[test]

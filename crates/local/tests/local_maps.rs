@@ -59,7 +59,7 @@ fn account(translation: &Translation, place: &str) -> (Outcome, &'static str, Ve
     let mut items = ledger.items().iter().zip(0u32..);
     let (item, id) = items.find(|(i, _)| i.place.render(ledger.outline()) == place).expect("an item");
     let paths = ledger.paths().iter().filter(|(i, _)| *i == id).map(|(_, p)| p.to_string()).collect();
-    (item.outcome, item.reason, paths)
+    (item.outcome, ledger.reason_of(item), paths)
 }
 
 const FRAIL: &str =
@@ -159,7 +159,12 @@ fn a_column_of_the_councils_own_goes_where_the_map_says() {
     let input = with_column("release-2", "Locality Team", &["North", "South"]);
     let (translation, bundles) = run(&ClientLevelData, &input, "", places);
     let teams = |bundle: &Value| bundle.to_string().matches("https://council.example/team").count();
-    let mapped = translation.ledger.items().iter().filter(|i| i.reason == "local map avh version 3").count();
+    let mapped = translation
+        .ledger
+        .items()
+        .iter()
+        .filter(|i| translation.ledger.reason_of(i) == "local map avh version 3")
+        .count();
     assert!(mapped >= bundles.iter().map(teams).sum::<usize>() && mapped > 0);
 }
 

@@ -267,7 +267,7 @@ fn rows(ledger: &Ledger, window: &[(usize, usize)], from: usize) -> Vec<ItemRow>
                 place: item.place.render(ledger.outline()),
                 outcome: item.outcome.word(),
                 meaning: words::outcome(item.outcome.word()),
-                reason: item.reason,
+                reason: ledger.reason_of(item),
                 paths: all.iter().take(PATHS_SHOWN).map(|p| pieces(p)).collect(),
                 paths_more: all.len().saturating_sub(PATHS_SHOWN),
             })

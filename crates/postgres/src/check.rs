@@ -3,9 +3,9 @@
 use crate::conn::{Conn, count, get, p, time};
 use crate::content::hex;
 use crate::fault::{Result, db, io};
+use crate::head::{HEAD, head};
 use crate::limits;
 use crate::shared::Shared;
-use crate::writer::{HEAD, head};
 use crate::{rows, schema, seal};
 use causeway_exchange::engine::{MailboxGauge, Metrics, QueueGauge};
 use causeway_exchange::message::Checksum;

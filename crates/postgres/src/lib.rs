@@ -8,6 +8,7 @@ mod engine;
 mod erase;
 mod fault;
 mod follow;
+mod head;
 pub mod later;
 mod limits;
 mod queue;

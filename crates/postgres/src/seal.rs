@@ -7,8 +7,8 @@
 
 use crate::conn::{Conn, digest, get, p};
 use crate::fault::Result;
+use crate::head::{HEAD, Head, head};
 use crate::limits;
-use crate::writer::{HEAD, Head, head};
 use causeway_exchange::EngineError;
 use causeway_exchange::message::Checksum;
 use causeway_seal::{Key, Sum};

@@ -41,7 +41,7 @@ pub use definitions::{Definitions, LoadError, Loaded};
 pub use report::{About, Coverage, Finding, Place, Report, Severity, Unchecked};
 pub use walk::parts::{BundleDigest, CUT_RULE, EntryHead};
 
-pub use values::decoded_length;
+pub use values::{is_relative, size_differs};
 pub use xml::is_xml;
 pub use xml_write::ToXmlError;
 

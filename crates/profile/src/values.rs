@@ -212,7 +212,7 @@ impl<'a> Walker<'a> {
         match name {
             "Coding" | "Quantity" | "SimpleQuantity" | "Identifier" => {
                 let Some(system) = text("system") else { return };
-                if !system.contains(':') && !system.is_empty() {
+                if is_relative(system) && !system.is_empty() {
                     self.at(Step::Name("system"), |w| {
                         w.error("r4/system-absolute", "the system must be an absolute URI")
                     });
@@ -264,8 +264,7 @@ impl<'a> Walker<'a> {
             "Attachment" => {
                 let size = object.get("size").and_then(Value::as_u64);
                 if let (Some(data), Some(size)) = (text("data"), size)
-                    && Primitive::Base64Binary.accepts(data)
-                    && decoded_length(data) != size
+                    && size_differs(data, size)
                 {
                     self.at(Step::Name("size"), |w| {
                         w.error("r4/attachment-size", "the size is not that of the data")
@@ -311,7 +310,7 @@ impl<'a> Walker<'a> {
 
     /// The rules of a known extension; reports one that stands where it may not, and one that is not known.
     pub(crate) fn extension(&mut self, owner: &'a Type, key: &str, url: &'a str) -> Option<&'a Node> {
-        if !url.contains(':') {
+        if is_relative(url) {
             if self.extensions.is_empty() && !url.is_empty() {
                 self.at(Step::Name("url"), |w| {
                     w.error("r4/extension-url", "the url of an extension must be absolute")
@@ -492,8 +491,20 @@ fn suits(system: &str, value: &str) -> bool {
     }
 }
 
+/// Whether a text is no absolute URI, which the system of a code and the URL of an extension must be: it names no scheme.
+/// Source: FHIR R4, data types, uri; extensibility.
+pub fn is_relative(uri: &str) -> bool {
+    !uri.contains(':')
+}
+
+/// Whether the size that an attachment states is not that of its data; of data that are no base64 nothing is said.
+/// `size` in bytes. Source: FHIR R4, Attachment.size.
+pub fn size_differs(data: &str, size: u64) -> bool {
+    Primitive::Base64Binary.accepts(data) && decoded_length(data) != size
+}
+
 /// How many bytes valid base64 stands for.
-pub fn decoded_length(data: &str) -> u64 {
+fn decoded_length(data: &str) -> u64 {
     let (digits, padding) = data.bytes().fold((0u64, 0u64), |(digits, padding), b| match b {
         b'=' => (digits + 1, padding + 1),
         b if b.is_ascii_whitespace() => (digits, padding),

@@ -68,13 +68,6 @@ pub(crate) fn lacks(system: &str, code: &str) -> bool {
     causeway_profile::Definitions::uk_core().lacks(system, code)
 }
 
-/// Whether a text is an OID without the words that make a URI of it.
-pub(crate) fn is_bare_oid(text: &str) -> bool {
-    let text = text.trim();
-    let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    text.split('.').count() > 3 && text.split('.').all(number) && text.starts_with(['0', '1', '2'])
-}
-
 /// An extension's name without publisher, profile and version:
 /// `https://fhir.nhs.uk/STU3/StructureDefinition/Extension-CareConnect-GPC-PrescriptionType-1` is
 /// `PrescriptionType`.

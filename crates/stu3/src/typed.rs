@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use causeway_core::text::first_escaped;
 use causeway_core::{Leaf, Outcome, When, common};
-use causeway_fhir::types::concept_fixed;
+use causeway_fhir::types::{self, concept_fixed};
 use causeway_fhir::{Coding, Writer, systems};
 use causeway_json::{Kind, Node};
 use causeway_profile::schema::{Field, Required, Shape, TypeRef};
@@ -350,8 +350,7 @@ impl<'t> Copier<'_, 't> {
         }
         w.object(&beside, |w| {
             w.array("extension", |w| {
-                let url = format!("{}/StructureDefinition/source-text", systems::CAUSEWAY);
-                causeway_fhir::types::extension(w, &url, |w| w.leaf("valueString", leaf));
+                types::extension(w, types::SOURCE_TEXT, |w| w.leaf("valueString", leaf));
             });
         });
         w.lossy(leaf, "a value that can't stand here; its text was kept beside it");
@@ -484,7 +483,7 @@ fn told_of(field: Field, leaf: Leaf<'_>) -> causeway_adapter::Rule {
 fn contradicts_data(size: Node<'_>, stated: &str) -> bool {
     let data = size.parent().and_then(|attachment| attachment.string_of("data"));
     let stated = stated.trim().parse::<u64>().ok();
-    data.zip(stated).is_some_and(|(data, stated)| causeway_profile::decoded_length(data) != stated)
+    data.zip(stated).is_some_and(|(data, stated)| causeway_profile::size_differs(data, stated))
 }
 
 fn is_time(field: Field) -> bool {

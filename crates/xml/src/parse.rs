@@ -81,8 +81,8 @@ type Failure = (Fault, usize);
 
 struct Open {
     index: u32,
-    /// Numbers of the names of children so far and how often each came.
-    counts: Vec<(u32, u32)>,
+    /// Where the counts of its children begin.
+    counts: usize,
     namespaces: usize,
 }
 
@@ -102,6 +102,8 @@ struct Builder<'a, 'l> {
     document: Document<'a>,
     paths: Paths,
     open: Vec<Open>,
+    /// Of each open element, one after the other: numbers of the names of its children so far, and how often each came.
+    counts: Vec<(u32, u32)>,
     /// Namespace declarations in force: prefix and number of the URI.
     scope: Vec<(&'a str, u16)>,
     pending: Pending<'a>,
@@ -136,6 +138,7 @@ impl<'a, 'l> Builder<'a, 'l> {
                 attributes: Vec::with_capacity(values),
             },
             open: Vec::new(),
+            counts: Vec::new(),
             scope: Vec::new(),
             pending: Pending::default(),
             prefix: "",
@@ -235,7 +238,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         }
         let named = self.is_prefix(prefix);
         let name = self.name(local).filter(|_| named).ok_or((Fault::Name, at))?;
-        let ordinal = self.open.last_mut().map_or(1, |parent| count(&mut parent.counts, name));
+        let ordinal = self.open.last().map_or(1, |parent| count(&mut self.counts, parent.counts, name));
         let index = self.document.nodes.len() as u32;
         let parent = self.open.last().map_or(NONE, |open| open.index);
         let first = self.document.attributes.len() as u32;
@@ -268,7 +271,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         if empty {
             self.scope.truncate(namespaces);
         } else {
-            self.open.push(Open { index, counts: Vec::new(), namespaces });
+            self.open.push(Open { index, counts: self.counts.len(), namespaces });
         }
         Ok(())
     }
@@ -358,6 +361,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         self.flush(at)?;
         let Some(open) = self.open.pop() else { return Err((Fault::EndTag, at)) };
         self.scope.truncate(open.namespaces);
+        self.counts.truncate(open.counts);
         let last = self.document.nodes.len() as u32;
         let end_item = self.ledger.next_id();
         let end_byte = self.span(end, end).end;
@@ -459,9 +463,11 @@ fn is_name(name: &str) -> bool {
     chars.next().is_some_and(begins) && chars.all(goes_on)
 }
 
-fn count(counts: &mut Vec<(u32, u32)>, name: u32) -> u32 {
-    let known = counts.len();
-    if let Some((_, count)) = counts.iter_mut().rev().find(|(n, _)| *n == name) {
+/// Counts a child of the innermost open element, whose counts begin at `first`.
+fn count(counts: &mut Vec<(u32, u32)>, first: usize, name: u32) -> u32 {
+    let own = counts.get_mut(first..).unwrap_or_default();
+    let known = own.len();
+    if let Some((_, count)) = own.iter_mut().rev().find(|(n, _)| *n == name) {
         *count += 1;
         return *count;
     }

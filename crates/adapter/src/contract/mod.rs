@@ -182,7 +182,10 @@ impl<'a> Suite<'a> {
                         | Outcome::Rejected
                         | Outcome::Unsupported
                 );
-                assert!(!needs_reason || !item.reason.is_empty(), "{case}: {place} has no reason");
+                assert!(
+                    !needs_reason || !translation.ledger.reason_of(item).is_empty(),
+                    "{case}: {place} has no reason"
+                );
             }
             self.says_what_it_declares(case, &translation);
             for output in &translation.outputs {

@@ -107,7 +107,7 @@ fn write_record(root: In<'_>, c: &mut Composer<'_>) {
         .items()
         .iter()
         .zip(0..)
-        .filter(|(item, _)| item.reason == UNKNOWN)
+        .filter(|(item, _)| c.ledger.reason_of(item) == UNKNOWN)
         .map(|(_, id)| id)
         .collect();
     for id in unknown.into_iter().take(causeway_core::limits::ISSUES_MAX) {

@@ -218,7 +218,9 @@ fn run(one: &Value) -> Result<(Vec<String>, Vec<String>), String> {
     let errors = errors.map(|f| format!("{} {} {}", f.rule, f.path, f.text)).collect();
     let lost =
         found.ledger.items().iter().filter(|i| matches!(i.outcome, Outcome::Unsupported | Outcome::Rejected));
-    let lost = lost.map(|i| format!("{} {}", i.place.render(found.ledger.outline()), i.reason)).collect();
+    let lost = lost
+        .map(|i| format!("{} {}", i.place.render(found.ledger.outline()), found.ledger.reason_of(i)))
+        .collect();
     Ok((errors, lost))
 }
 

@@ -4,10 +4,12 @@
 use causeway_adapter::{Context, Rule};
 use causeway_core::{Leaf, NhsNumber, NhsNumberError, When, common, identifier, snomed};
 use causeway_fhir::systems;
+use causeway_fhir::types::SOURCE_TEXT;
 use causeway_fhir::writer::{decimal, ordered};
 use causeway_json::Node;
 use serde_json::{Value, json};
 
+use crate::form::{beside, source_text};
 use crate::{DEPTH_MAX, rules};
 
 /// Dates of birth after the day of receipt, and identifiers that are doubtful as they are written.
@@ -126,7 +128,7 @@ pub(crate) fn ends(value: &mut Value, context: &Context, depth: usize) {
             for (end, start) in [("end", "start"), ("abatementDateTime", "onsetDateTime")] {
                 let said = |name: &str| object.get(name).and_then(Value::as_str);
                 if said(end).is_some_and(|text| is_no_end(said(start), text, context)) {
-                    crate::form::beside(object, end, "source-text");
+                    beside(object, end, SOURCE_TEXT);
                 }
             }
             for range in object.get_mut("referenceRange").and_then(Value::as_array_mut).into_iter().flatten()
@@ -152,8 +154,7 @@ pub(crate) fn ends(value: &mut Value, context: &Context, depth: usize) {
                     let words = [of("low"), of("high")].map(Option::unwrap_or_default).join(" - ");
                     let unit = range["high"]["unit"].as_str().unwrap_or_default();
                     let text = format!("{words} {unit}");
-                    let url = format!("{}/StructureDefinition/source-text", systems::CAUSEWAY);
-                    *range = json!({"extension": [{"url": url, "valueString": text.trim_end()}]});
+                    *range = json!({"extension": [source_text(text.trim_end())]});
                 }
             }
             object.iter_mut().for_each(|(_, value)| ends(value, context, depth + 1));
@@ -179,8 +180,7 @@ pub(crate) fn unborn(bundle: &mut Value, context: &Context) {
         }
         resource.remove("birthDate");
         let own = resource.entry("_birthDate").or_insert_with(|| json!({}));
-        let url = format!("{}/StructureDefinition/source-text", systems::CAUSEWAY);
-        let said = json!({"url": url, "valueString": text});
+        let said = source_text(&text);
         match own["extension"].as_array_mut() {
             Some(list) => list.push(said),
             None => own["extension"] = json!([said]),

@@ -3,7 +3,8 @@
 
 use causeway_adapter::Rule;
 use causeway_core::{Leaf, Outcome, When, common, london};
-use causeway_fhir::systems::{self, CAUSEWAY};
+use causeway_fhir::systems;
+use causeway_fhir::types::{SOURCE_CODE, SOURCE_TEXT};
 use causeway_fhir::writer::decimal;
 use causeway_json::{Kind, Node};
 use causeway_profile::schema::{Field, Shape, TypeRef};
@@ -142,19 +143,19 @@ fn is_no_unit(ty: TypeRef, system: &str, code: &str) -> bool {
 /// Whether a system is a name, where FHIR demands a URI.
 fn is_relative(ty: TypeRef, system: Option<&str>) -> bool {
     (is_quantity(ty) || matches!(ty.name(), "Coding" | "Identifier"))
-        && system.is_some_and(|system| !system.trim().is_empty() && !system.contains(':'))
+        && system.is_some_and(|system| !system.trim().is_empty() && causeway_profile::is_relative(system))
 }
 
 /// Whether an extension says by no URL what it means.
 fn has_no_url(url: Option<&str>) -> bool {
-    url.is_some_and(|url| !url.contains(':'))
+    url.is_some_and(causeway_profile::is_relative)
 }
 
 /// Whether the size of an attachment is not that of the data beside it.
 fn contradicts_data(ty: TypeRef, data: Option<&str>, size: Option<&str>) -> bool {
     let size = size.and_then(|size| size.trim_matches('"').trim().parse::<u64>().ok());
     ty.name() == "Attachment"
-        && data.zip(size).is_some_and(|(data, size)| causeway_profile::decoded_length(data) != size)
+        && data.zip(size).is_some_and(|(data, size)| causeway_profile::size_differs(data, size))
 }
 
 fn type_of(given: Option<TypeRef>, resource: Option<&str>) -> Option<TypeRef> {
@@ -183,9 +184,8 @@ pub(crate) fn mend(value: &mut Value, ty: Option<TypeRef>, depth: usize) -> bool
                 };
                 let unit = if object.contains_key("unit") { "unit" } else { "code" };
                 let words = ["comparator", "value", unit].map(of).join(" ");
-                let url = format!("{CAUSEWAY}/StructureDefinition/source-text");
                 *object = Map::new();
-                object.insert("extension".to_owned(), json!([{"url": url, "valueString": words.trim()}]));
+                object.insert("extension".to_owned(), json!([source_text(words.trim())]));
                 return true;
             }
             if let Some((code, number)) = compared(object).filter(|_| is_quantity(ty)) {
@@ -228,7 +228,7 @@ pub(crate) fn mend(value: &mut Value, ty: Option<TypeRef>, depth: usize) -> bool
             } else if is_no_unit(ty, said("system"), said("code")) {
                 mended = true;
                 if object.contains_key("unit") {
-                    beside(object, "code", "source-text");
+                    beside(object, "code", SOURCE_TEXT);
                 } else if let Some(code) = object.remove("code") {
                     object.insert("unit".to_owned(), code);
                 }
@@ -238,9 +238,9 @@ pub(crate) fn mend(value: &mut Value, ty: Option<TypeRef>, depth: usize) -> bool
                     Fit::Repaired(value) => {
                         object.insert(key, value);
                     }
-                    Fit::Text | Fit::Words => beside(object, &key, "source-text"),
+                    Fit::Text | Fit::Words => beside(object, &key, SOURCE_TEXT),
                     Fit::Unknown => {
-                        beside(object, &key, "source-code");
+                        beside(object, &key, SOURCE_CODE);
                         object.insert(key, json!("unknown"));
                     }
                 }
@@ -251,10 +251,15 @@ pub(crate) fn mend(value: &mut Value, ty: Option<TypeRef>, depth: usize) -> bool
     }
 }
 
-/// Moves a text into an extension of what is said beside its element.
+/// The extension that keeps the source's text.
+pub(crate) fn source_text(text: &str) -> Value {
+    json!({"url": SOURCE_TEXT, "valueString": text})
+}
+
+/// Moves a text into an extension of what is said beside its element; `extension` is its URL.
 pub(crate) fn beside(object: &mut Map<String, Value>, key: &str, extension: &str) {
     let Some(text) = object.remove(key) else { return };
-    let said = json!({"url": format!("{CAUSEWAY}/StructureDefinition/{extension}"), "valueString": text});
+    let said = json!({"url": extension, "valueString": text});
     let own = object.entry(format!("_{key}")).or_insert_with(|| json!({}));
     match own["extension"].as_array_mut() {
         Some(list) => list.push(said),

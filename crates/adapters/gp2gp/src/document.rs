@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use causeway_adapter::{Composer, Profile};
 use causeway_core::{Issue, IssueCode, Leaf, Severity};
-use causeway_fhir::types::extension;
-use causeway_fhir::{Writer, systems};
+use causeway_fhir::Writer;
+use causeway_fhir::types::{SOURCE_TEXT, extension};
 use causeway_xml::Element;
 
 use crate::annotation;
@@ -140,8 +140,7 @@ fn address(w: &mut Writer, url: Leaf<'_>) {
     w.issue(Some(url.id), rules::ADDRESS.issue());
     w.object("_url", |w| {
         w.array("extension", |w| {
-            let kind = format!("{}/StructureDefinition/source-text", systems::CAUSEWAY);
-            extension(w, &kind, |w| w.leaf("valueString", url));
+            extension(w, SOURCE_TEXT, |w| w.leaf("valueString", url));
         });
     });
 }

@@ -1,7 +1,7 @@
 //! The account of what is left when a message has been written, and how much of it that is.
 
 use causeway_adapter::Composer;
-use causeway_core::{ItemId, Ledger, Outcome, Place};
+use causeway_core::{ItemId, Leaf, Ledger, Outcome, Place};
 use causeway_hl7v2::{Message, Segment};
 
 use crate::env::Env;
@@ -14,6 +14,9 @@ pub fn rest(c: &mut Composer<'_>, env: &Env<'_>, segments: &[Segment<'_>], items
     let mut named: Vec<[u8; 3]> = Vec::new();
     for segment in segments.iter().copied() {
         let name = segment.name();
+        if let Some(leaf) = Some(segment).filter(|s| &s.name() == b"MSH").and_then(unlike_a_structure) {
+            c.issue(env.breach(&rules::STRUCTURE_UNKNOWN, Some(leaf.id)));
+        }
         for item in structural(segment) {
             c.ledger.claim(item, Outcome::Structural, "");
         }
@@ -114,8 +117,23 @@ fn structural(segment: Segment<'_>) -> Vec<ItemId> {
         }
         _ => {}
     }
-    if &segment.name() == b"MSH" {
+    if &segment.name() == b"MSH" && unlike_a_structure(segment).is_none() {
         found.extend(segment.first(9).comp(3).items());
     }
     found
+}
+
+/// What stands in MSH-9.3 and is not like a message structure (HL7 table 0354): `ACK`, `ADT_A01`.
+fn unlike_a_structure(msh: Segment<'_>) -> Option<Leaf<'_>> {
+    let like = |text: &str| {
+        let mut parts = text.split('_');
+        let mut is_part = |first: bool| {
+            let part = parts.next();
+            part.map_or(!first, |p| {
+                p.len() == 3 && p.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+            })
+        };
+        is_part(true) && is_part(false) && parts.next().is_none()
+    };
+    msh.comp(9, 3).filter(|leaf| !like(leaf.text))
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use causeway_core::Leaf;
-use causeway_fhir::systems::HL7_V2_TABLE;
+use causeway_fhir::systems::{self, HL7_V2_TABLE};
 use causeway_fhir::types::stated_code;
 use causeway_fhir::{Coding, Writer};
 use causeway_hl7v2::Part;
@@ -19,17 +19,6 @@ pub fn is_code(text: &str) -> bool {
     !text.is_empty()
         && text.chars().count() <= CODE_CHARS_MAX
         && text.split(' ').all(|word| !word.is_empty() && !word.chars().any(char::is_whitespace))
-}
-
-/// Whether a text is an object identifier of at least three arcs: shorter ones are version numbers and the like.
-pub fn is_oid(text: &str) -> bool {
-    let arc = |a: &str| {
-        !a.is_empty() && (a.len() == 1 || !a.starts_with('0')) && a.bytes().all(|b| b.is_ascii_digit())
-    };
-    text.len() <= 128
-        && matches!(text.as_bytes(), [b'0'..=b'2', b'.', ..])
-        && text.split('.').count() >= 3
-        && text.split('.').all(arc)
 }
 
 /// Whether the name of an authority or a coding system is a URI, as newer senders write it.
@@ -49,8 +38,8 @@ pub fn coding_system<'a>(env: &Env<'_>, name: &str) -> Cow<'a, str> {
     {
         return Cow::Owned(format!("{HL7_V2_TABLE}{number}"));
     }
-    if is_oid(name) {
-        return causeway_fhir::systems::of_oid(name);
+    if systems::is_oid(name) {
+        return systems::of_oid(name);
     }
     if is_uri(name) {
         return Cow::Owned(name.to_owned());
@@ -60,9 +49,7 @@ pub fn coding_system<'a>(env: &Env<'_>, name: &str) -> Cow<'a, str> {
 
 /// Whether the name of a coding system means SNOMED CT.
 pub fn is_snomed(name: &str) -> bool {
-    maps::CODING_SYSTEMS
-        .lookup(&name.to_ascii_uppercase())
-        .is_some_and(|t| t.system == causeway_fhir::systems::SNOMED)
+    maps::CODING_SYSTEMS.lookup(&name.to_ascii_uppercase()).is_some_and(|t| t.system == systems::SNOMED)
 }
 
 /// The content of a `CodeableConcept` from a CE or CWE: both codings and the text. A code without a coding

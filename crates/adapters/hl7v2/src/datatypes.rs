@@ -23,7 +23,7 @@ pub fn system_of<'m>(env: &Env<'m>, part: Part<'m>, fallback: &str) -> (Cow<'sta
     let universal = part.subcomp(2).leaf();
     let namespace = part.subcomp(1).leaf();
     if let Some(leaf) = universal {
-        if crate::codes::is_oid(leaf.text) {
+        if systems::is_oid(leaf.text) {
             return (systems::of_oid(leaf.text), Some(leaf));
         }
         if (leaf.text.starts_with("http") || leaf.text.starts_with("urn:"))
@@ -34,7 +34,7 @@ pub fn system_of<'m>(env: &Env<'m>, part: Part<'m>, fallback: &str) -> (Cow<'sta
         return (Cow::Owned(env.local(leaf.text)), Some(leaf));
     }
     match namespace {
-        Some(leaf) if crate::codes::is_oid(leaf.text) => (systems::of_oid(leaf.text), Some(leaf)),
+        Some(leaf) if systems::is_oid(leaf.text) => (systems::of_oid(leaf.text), Some(leaf)),
         Some(leaf) => (Cow::Owned(env.local(leaf.text)), Some(leaf)),
         None => (Cow::Owned(env.local(fallback)), None),
     }
@@ -43,7 +43,7 @@ pub fn system_of<'m>(env: &Env<'m>, part: Part<'m>, fallback: &str) -> (Cow<'sta
 /// The third part of an HD says only that the second is an OID, where that is one.
 pub fn oid_type(w: &mut Writer, part: Part<'_>) {
     let kind = part.subcomp(3).leaf();
-    if part.subcomp(2).leaf().is_some_and(|l| crate::codes::is_oid(l.text)) {
+    if part.subcomp(2).leaf().is_some_and(|l| systems::is_oid(l.text)) {
         w.claim(kind, Outcome::Structural, "");
     }
 }
@@ -279,7 +279,7 @@ impl<'m> Ei<'m> {
 
     /// The system, and the item that decided it.
     pub fn system(&self, env: &Env<'_>, fallback: &str) -> (Cow<'static, str>, Option<Leaf<'m>>) {
-        let known = |l: &Leaf<'_>| crate::codes::is_oid(l.text) || crate::codes::is_uri(l.text);
+        let known = |l: &Leaf<'_>| systems::is_oid(l.text) || crate::codes::is_uri(l.text);
         match (self.universal.filter(known), self.namespace) {
             (Some(leaf), _) if crate::codes::is_uri(leaf.text) => {
                 (Cow::Owned(leaf.text.to_owned()), Some(leaf))

@@ -258,7 +258,7 @@ impl<'x, 'c, 'm> Ctx<'x, 'c, 'm> {
         let is_oid = |l: &Leaf<'m>| {
             halves.iter().any(|h| {
                 h.subcomp(3).leaf().is_some_and(|t| t.id == l.id)
-                    && h.subcomp(2).leaf().is_some_and(|o| crate::codes::is_oid(o.text))
+                    && h.subcomp(2).leaf().is_some_and(|o| systems::is_oid(o.text))
             })
         };
         more.retain(|l| !is_oid(l));

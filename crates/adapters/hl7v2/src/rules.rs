@@ -31,6 +31,8 @@ causeway_adapter::rules! {
         "send fewer patients in one message";
     TYPE_UNSUPPORTED Error NotSupported "message-type-unsupported" "this type of message is not translated";
     TYPE_PARTIAL Warning NotSupported "message-type-partial" "this type of message is not translated as a whole; patient, visit, results and contacts were read";
+    STRUCTURE_UNKNOWN Information CodeInvalid "message-structure-unknown" "MSH-9.3 names no message structure of HL7; it was not read"
+        "have the sending system name the structure, as ADT_A01, or leave it out";
     NOT_PRODUCTION Warning Informational "not-production" "MSH-11 says that this is not a production message";
     SEGMENT_UNSUPPORTED Information NotSupported "segment-unsupported" "a segment is not translated; it is kept only in the original";
     SEGMENT_DELETED Warning NotSupported "segment-deleted" "the segment holds the explicit null alone: the source takes back what segments of its kind said; nothing was taken back here"

@@ -41,7 +41,7 @@ pub(crate) fn system(oid: &str) -> Option<Cow<'static, str>> {
         "2.16.840.1.113883.5.25" | "2.16.840.1.113883.1.11.16926" => systems::CONFIDENTIALITY,
         "2.16.840.1.113883.5.83" => systems::INTERPRETATION,
         "2.16.840.1.113883.2.1.3.2.4.18.27" | "2.16.840.1.113883.2.1.3.2.4.18.28" => systems::SDS_USER,
-        _ => return causeway_hl7v3::write::is_oid(oid).then(|| systems::of_oid(oid)),
+        _ => return causeway_hl7v3::write::any_system(oid),
     };
     Some(Cow::Borrowed(known))
 }

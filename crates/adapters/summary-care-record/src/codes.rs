@@ -55,7 +55,7 @@ pub(crate) fn system(oid: &str) -> Option<Cow<'static, str>> {
         "1.2.826.0.1285.0.2.0.67" => ROLE_PROFILE,
         "1.2.826.0.1285.0.2.0.107" => "https://fhir.nhs.uk/Id/nhsSpineASID",
         _ => {
-            return causeway_hl7v3::write::is_oid(oid).then(|| systems::of_oid(oid));
+            return causeway_hl7v3::write::any_system(oid);
         }
     };
     Some(Cow::Borrowed(known))

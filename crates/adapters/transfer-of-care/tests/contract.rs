@@ -198,7 +198,11 @@ fn the_facts_of_the_corpus_arrive() {
             all += 1;
             if !matches!(item.outcome, Outcome::Mapped | Outcome::Decides | Outcome::Structural) {
                 let place = item.place.render(translation.ledger.outline());
-                lost.push(format!("{name} {place}: {} {}", item.outcome.word(), item.reason));
+                lost.push(format!(
+                    "{name} {place}: {} {}",
+                    item.outcome.word(),
+                    translation.ledger.reason_of(item)
+                ));
             }
         }
     }

@@ -151,7 +151,7 @@ pub(crate) fn of_resource<'t>(copy: Copier<'_, 't>, w: &mut Writer, resource: No
 /// One extension.
 fn one<'t>(copy: Copier<'_, 't>, w: &mut Writer, ext: Node<'t>) {
     let url = ext.leaf_of("url");
-    if url.is_some_and(|url| !url.text.contains(':')) && !is_part(ext) {
+    if url.is_some_and(|url| causeway_profile::is_relative(url.text)) && !is_part(ext) {
         w.issue(url.map(|url| url.id), common::EXTENSION_RELATIVE.issue());
         w.claim(ext.leaves(), Outcome::Unsupported, common::EXTENSION_RELATIVE.text);
         return;

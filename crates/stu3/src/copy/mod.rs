@@ -240,12 +240,12 @@ impl<'t> Copier<'_, 't> {
             w.lossy(leaf, "the code can be none of this system, so it was not called one");
             return;
         }
-        match codes::is_bare_oid(leaf.text) {
+        match systems::is_oid(leaf.text.trim()) {
             true => {
                 w.issue(Some(leaf.id), rules::VALUE_REPAIRED.issue());
                 w.string("system", &format!("urn:oid:{}", leaf.text.trim()), leaf);
             }
-            false if !url.contains(':') && !url.trim().is_empty() => {
+            false if causeway_profile::is_relative(&url) && !url.trim().is_empty() => {
                 self.text_beside(w, "system", node, leaf, &common::SYSTEM_RELATIVE);
             }
             false => w.string("system", &url, leaf),
