@@ -487,7 +487,11 @@ impl<'c> Composer<'c> {
             ledger: &self.ledger,
         });
         let mut known = HashSet::new();
-        let taken: HashSet<ItemId> = applied.claims.iter().map(|claim| claim.item).collect();
+        // What a table wrote did not go through the writer, which tells of characters that were lost.
+        let mut lossy: Vec<ItemId> = Vec::new();
+        for one in offered.iter().filter(|one| one.text.contains(char::REPLACEMENT_CHARACTER)) {
+            lossy.extend(applied.claims.iter().map(|claim| claim.item).find(|item| *item == one.item));
+        }
         for claim in applied.claims {
             self.ledger.claim(claim.item, claim.outcome, claim.reason);
             self.ledger.note(claim.item, claim.reason);
@@ -509,10 +513,8 @@ impl<'c> Composer<'c> {
         for (item, issue) in applied.issues {
             self.issue_at(item, issue);
         }
-        // What a table wrote did not go through the writer, which tells of characters that were lost.
-        let is_lossy = |one: &&Offered| one.text.contains(char::REPLACEMENT_CHARACTER);
-        for lossy in offered.iter().filter(is_lossy).filter(|one| taken.contains(&one.item)) {
-            self.issue_at(lossy.item, common::CHARACTER_LOST.issue());
+        for item in lossy {
+            self.issue_at(item, common::CHARACTER_LOST.issue());
         }
         if let Some(bundle) = applied.bundle {
             *json = bundle;

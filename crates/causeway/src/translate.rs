@@ -61,6 +61,7 @@ struct Files {
     room: usize,
     /// Bundles that are checked and written when the translation has ended: what it held of its source is free then.
     waiting: Vec<Output>,
+    waiting_bytes: usize,
     /// Whether the translation goes on holding what it holds: nothing waits for its end.
     streams: bool,
 }
@@ -70,6 +71,7 @@ impl Files {
         Self {
             room: crate::checked::room(input),
             waiting: Vec::new(),
+            waiting_bytes: 0,
             streams: false,
             report: Report::default(),
             base,
@@ -165,6 +167,7 @@ impl Files {
     }
 
     fn take_waiting(&mut self) {
+        self.waiting_bytes = 0;
         std::mem::take(&mut self.waiting).into_iter().for_each(|output| self.take(output));
     }
 
@@ -204,10 +207,10 @@ impl Sink for Files {
             return self.take(output);
         }
         // A long one waits alone, and many do not.
-        let held: usize = self.waiting.iter().map(|waiting| waiting.json.len()).sum();
-        if held > 0 && held + output.json.len() > self.room {
+        if self.waiting_bytes > 0 && self.waiting_bytes + output.json.len() > self.room {
             self.take_waiting();
         }
+        self.waiting_bytes += output.json.len();
         self.waiting.push(output);
     }
 

@@ -138,3 +138,20 @@ pub fn of_oid(oid: &str) -> std::borrow::Cow<'static, str> {
     };
     std::borrow::Cow::Borrowed(known)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn object_identifiers_and_what_only_looks_like_them() {
+        for oid in ["2.16.840.1.113883.2.1.3.2.4.18.99", "1.2.3", "0.4.0"] {
+            assert!(is_oid(oid), "{oid}");
+            assert_eq!(of_oid(oid), format!("urn:oid:{oid}"));
+        }
+        for other in ["", "1", "1.2", "3.1.4", "1..2", "1.2.", "1.02.3", "1.2.x", " 1.2.3", "2024.10.1a"] {
+            assert!(!is_oid(other), "{other}");
+            assert!(!of_oid(other).starts_with("urn:oid:"), "{other}");
+        }
+    }
+}

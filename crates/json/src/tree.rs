@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use causeway_core::{ItemId, Leaf, Outline, Place, Position, Span};
+use causeway_core::{ItemId, Leaf, Outline, Place, Position, Sources, Span};
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +49,6 @@ pub(crate) struct Data {
     pub next: u32,
     pub item: ItemId,
 }
-
-/// Leaves of a node for which room is made at once.
-const LEAVES_GUESS_MAX: usize = 64;
 
 /// No node, no item.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -109,6 +106,28 @@ impl Outline for Names {
 pub struct Node<'t> {
     tree: &'t Tree<'t>,
     index: u32,
+}
+
+/// The items below a value, in source order.
+#[derive(Clone, Debug)]
+pub struct Leaves<'t> {
+    tree: &'t Tree<'t>,
+    nodes: std::ops::Range<u32>,
+}
+
+impl<'t> Iterator for Leaves<'t> {
+    type Item = Leaf<'t>;
+
+    fn next(&mut self) -> Option<Leaf<'t>> {
+        let tree = self.tree;
+        self.nodes.find_map(|index| tree.node(index).leaf())
+    }
+}
+
+impl Sources for Leaves<'_> {
+    fn each(&self, f: &mut dyn FnMut(ItemId)) {
+        self.clone().for_each(|leaf| f(leaf.id));
+    }
 }
 
 impl<'a> Tree<'a> {
@@ -276,12 +295,14 @@ impl<'t> Node<'t> {
     }
 
     /// Every item below it, itself included, in source order.
-    pub fn leaves(self) -> Vec<Leaf<'t>> {
+    pub fn leaves(self) -> Leaves<'t> {
         // The values in it follow it without a gap.
-        let end = self.end();
-        let mut found = Vec::with_capacity(((end - self.index) as usize).min(LEAVES_GUESS_MAX));
-        found.extend((self.index..end).filter_map(|index| self.tree.node(index).leaf()));
-        found
+        Leaves { tree: self.tree, nodes: self.index..self.end() }
+    }
+
+    /// The first item below it, itself included.
+    pub fn first_leaf(self) -> Option<Leaf<'t>> {
+        self.leaves().next()
     }
 
     /// The bytes of the value in the source: a string without its quotation marks, a container with its braces.

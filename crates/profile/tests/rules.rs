@@ -164,6 +164,9 @@ fn formats() {
     };
     finds(&photo("a", 1), "r4/format-base64Binary", "Patient.photo[0].data");
     finds(&photo("aGk=", 3), "r4/attachment-size", "Patient.photo[0].size");
+    // Of data that are no base64 nothing is said of their size.
+    assert!(causeway_profile::size_differs("aGk=", 3));
+    assert!(!causeway_profile::size_differs("aGk=", 2) && !causeway_profile::size_differs("aGk", 3));
     passes(&photo("aGk=", 2));
 }
 

@@ -71,7 +71,7 @@ pub(crate) fn additions(p: &Part<'_, '_>, w: &mut Writer) {
         let error = p.node.string_of("verificationStatus") == Some("entered-in-error");
         if let Some((_, node)) = over.filter(|_| !error) {
             let inactive = Coding::new(causeway_fhir::systems::CONDITION_CLINICAL, "inactive", "Inactive");
-            concept(w, "clinicalStatus", inactive, node.leaves().first().copied());
+            concept(w, "clinicalStatus", inactive, node.first_leaf());
         }
     }
 }

@@ -161,7 +161,7 @@ fn taken<'t>(p: &Part<'_, 't>, w: &mut Writer, node: Node<'t>) {
             "that the status stands as it is: R4 says by it alone whether a medicine is not taken",
         ),
         Flag::Unreadable => {
-            w.issue(node.leaves().first().map(|leaf| leaf.id), rules::TAKEN_UNREADABLE.issue());
+            w.issue(node.first_leaf().map(|leaf| leaf.id), rules::TAKEN_UNREADABLE.issue());
             w.claim(node.leaves(), Outcome::Unsupported, rules::TAKEN_UNREADABLE.text);
         }
     }

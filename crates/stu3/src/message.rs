@@ -57,7 +57,7 @@ pub fn translate(tree: &Tree<'_>, c: &mut Composer<'_>, reading: Reading) {
             let references = match reading {
                 Reading::Record => HashSet::new(),
                 Reading::Envelope => {
-                    all.iter().map(|l| l.text).filter(|t| t.starts_with("urn:") || t.contains('/')).collect()
+                    all.clone().map(|l| l.text).filter(|t| t.starts_with("urn:") || t.contains('/')).collect()
                 }
             };
             structure(c, root, reading, &references);

@@ -64,7 +64,7 @@ impl<'t> Part<'_, 't> {
     pub fn flagged(&self, w: &mut Writer, name: &str, node: Node<'t>) {
         match self.flag(name) {
             Flag::Unreadable => {
-                w.issue(node.leaves().first().map(|leaf| leaf.id), rules::FLAG_UNREADABLE.issue());
+                w.issue(node.first_leaf().map(|leaf| leaf.id), rules::FLAG_UNREADABLE.issue());
                 w.claim(node.leaves(), Outcome::Unsupported, rules::FLAG_UNREADABLE.text);
             }
             Flag::Done | Flag::NotDone(_) => w.mapped(node.leaf()),

@@ -98,7 +98,7 @@ impl<'t> Copier<'_, 't> {
             _ => other.index() < node.index(),
         });
         if gives_way {
-            w.issue(node.leaves().first().map(|leaf| leaf.id), rules::CHOICE_TWICE.issue());
+            w.issue(node.first_leaf().map(|leaf| leaf.id), rules::CHOICE_TWICE.issue());
             self.lost(w, node, "R4 has one value here; the other is kept only in the original");
         }
         gives_way

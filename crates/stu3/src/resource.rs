@@ -30,7 +30,7 @@ pub(crate) fn write(c: &mut Composer<'_>, copy: Copier<'_, '_>, entry: &Entry<'_
         lifted: Lifted::of(entry.resource, entry.stu3),
         document: entry.document,
     };
-    let about = entry.resource.leaf_of("resourceType").or_else(|| entry.resource.leaves().first().copied());
+    let about = entry.resource.leaf_of("resourceType").or_else(|| entry.resource.first_leaf());
     let copy = Copier { about: about.map(|l| l.id), ..copy };
     let part = Part { copy: copy.typed_as(kind.name), ..part };
     c.resource_at(target, &entry.key, &meta, |w| {
@@ -56,7 +56,7 @@ fn security<'t>(resource: Node<'t>) -> Vec<Label<'t>> {
                 other => other,
             };
             let text = |name| label.string_of(name).unwrap_or("");
-            (system, text("code"), text("display"), label.leaves().iter().map(|l| l.id).collect())
+            (system, text("code"), text("display"), label.leaves().map(|l| l.id).collect())
         })
         .collect()
 }
@@ -108,7 +108,7 @@ impl<'t> Part<'_, 't> {
             return;
         }
         if name == "dataAbsentReason" && self.stu3 == "Observation" && self.has_value() {
-            w.issue(node.leaves().first().map(|l| l.id), rules::ABSENT_BESIDE.issue());
+            w.issue(node.first_leaf().map(|l| l.id), rules::ABSENT_BESIDE.issue());
             self.copy.lost(w, node, rules::ABSENT_BESIDE.text);
             return;
         }
@@ -164,9 +164,9 @@ impl<'t> Part<'_, 't> {
                         }
                     }
                     _ if self.abatement_contradicts(name) => {
-                        w.issue(node.leaves().first().map(|l| l.id), rules::ABATED_ACTIVE.issue());
+                        w.issue(node.first_leaf().map(|l| l.id), rules::ABATED_ACTIVE.issue());
                         let leaves = node.leaves();
-                        let said: Vec<&str> = leaves.iter().map(|l| l.text).collect();
+                        let said: Vec<&str> = leaves.clone().map(|l| l.text).collect();
                         let text = format!("Stated end, beside an active status: {}", said.join(" "));
                         w.element(|w| w.string("text", &text, leaves));
                     }

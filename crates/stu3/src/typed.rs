@@ -148,7 +148,7 @@ impl<'t> Copier<'_, 't> {
                     self.single(w, ty, key, field, first);
                 }
                 for more in all {
-                    w.issue(more.leaves().first().map(|l| l.id), rules::SECOND_LOST.issue());
+                    w.issue(more.first_leaf().map(|l| l.id), rules::SECOND_LOST.issue());
                     self.lost(w, more, "R4 has this element once; the others are kept only in the original");
                 }
             }
@@ -261,7 +261,7 @@ impl<'t> Copier<'_, 't> {
                 });
             }
             Nested::Lost(reason) => {
-                w.issue(node.leaves().first().map(|l| l.id), rules::NO_PLACE.issue());
+                w.issue(node.first_leaf().map(|l| l.id), rules::NO_PLACE.issue());
                 self.lost(w, node, reason);
             }
         }
@@ -269,7 +269,7 @@ impl<'t> Copier<'_, 't> {
 
     /// An element that R4 does not have here under any name.
     pub(crate) fn without_place(self, w: &mut Writer, node: Node<'t>) {
-        w.issue(node.leaves().first().map(|l| l.id), rules::NO_PLACE.issue());
+        w.issue(node.first_leaf().map(|l| l.id), rules::NO_PLACE.issue());
         self.lost(w, node, "R4 has no such element here; kept only in the original");
     }
 

@@ -279,16 +279,23 @@ impl<'a, 'l> Builder<'a, 'l> {
     fn attributes(&mut self, raw: &'a str, base: usize, node: u32) -> Result<u16, Failure> {
         let mut number: u16 = 0;
         let first = self.document.attributes.len();
-        let mut rest = raw.trim_start();
+        let mut rest = after_blanks(raw);
         while !rest.is_empty() {
             let at = base + raw.len() - rest.len();
             let wrong = (Fault::Attribute, at);
             let equals = rest.bytes().position(|b| b == b'=').ok_or(wrong)?;
             let name = trim(rest.get(..equals).unwrap_or(""));
-            let after = rest.get(equals + 1..).unwrap_or("").trim_start();
+            let after = after_blanks(rest.get(equals + 1..).unwrap_or(""));
             let quote = after.bytes().next().filter(|b| matches!(b, b'"' | b'\'')).ok_or(wrong)?;
             let inside = after.get(1..).unwrap_or("");
-            let length = inside.bytes().position(|b| b == quote).ok_or(wrong)?;
+            // One look at the value: where it ends, and whether it holds anything that stands for something else.
+            let mut is_plain = true;
+            let mut value = inside.bytes();
+            let length = value.position(|b| {
+                is_plain &= b >= b' ' && b != b'&' && b != b'<';
+                b == quote
+            });
+            let length = length.ok_or(wrong)?;
             let (value, after) = (inside.get(..length).unwrap_or(""), inside.get(length + 1..).unwrap_or(""));
             if !after.is_empty() && !after.starts_with(|c: char| c.is_ascii_whitespace()) {
                 return Err(wrong);
@@ -300,9 +307,14 @@ impl<'a, 'l> Builder<'a, 'l> {
                 return Err((Fault::Length, at));
             }
             let start = base + raw.len() - after.len() - 1 - value.len();
-            self.attribute(name, value, start, Place::Attribute { node, attribute: number }, first)?;
+            let place = Place::Attribute { node, attribute: number };
+            let said = match is_plain {
+                true => Cow::Borrowed(value),
+                false => attribute_value(value).map_err(|(fault, at)| (fault, start + at))?,
+            };
+            self.attribute(name, said, start..start + value.len(), place, first)?;
             number += 1;
-            rest = after.trim_start();
+            rest = after_blanks(after);
         }
         Ok(number)
     }
@@ -310,13 +322,13 @@ impl<'a, 'l> Builder<'a, 'l> {
     fn attribute(
         &mut self,
         name: &'a str,
-        raw: &'a str,
-        start: usize,
+        value: Cow<'a, str>,
+        at: std::ops::Range<usize>,
         place: Place,
         first: usize,
     ) -> Result<(), Failure> {
-        let value = attribute_value(raw).map_err(|(fault, at)| (fault, start + at))?;
-        let span = self.span(start, start + raw.len());
+        let start = at.start;
+        let span = self.span(start, at.end);
         let item = self.ledger.add(place, span);
         let (prefix, local) = parted(name);
         let declared = match (prefix, local) {
@@ -403,10 +415,12 @@ impl<'a, 'l> Builder<'a, 'l> {
     }
 
     /// Makes a text of what is pending, unless it is blank.
+    #[inline]
     fn flush(&mut self, at: usize) -> Result<(), Failure> {
-        if !self.pending.some {
-            return Ok(());
-        }
+        if self.pending.some { self.flush_some(at) } else { Ok(()) }
+    }
+
+    fn flush_some(&mut self, at: usize) -> Result<(), Failure> {
         let pending = std::mem::take(&mut self.pending);
         // Behind the root element programs that end texts with a NUL send it along.
         let padding = |b: u8| b == 0 && self.open.is_empty() && !self.document.nodes.is_empty();
@@ -439,6 +453,15 @@ impl<'a, 'l> Builder<'a, 'l> {
     }
 }
 
+/// A text without the blanks before it: mostly there are none, or one.
+fn after_blanks(text: &str) -> &str {
+    match text.as_bytes() {
+        [b' ', second, ..] if matches!(second, 0x21..=0x7E) => text.get(1..).unwrap_or(""),
+        [0x21..=0x7E, ..] => text,
+        _ => text.trim_start(),
+    }
+}
+
 /// Prefix and local name: names are short, so their bytes are looked at one by one.
 fn parted(name: &str) -> (&str, &str) {
     match name.bytes().position(|byte| byte == b':') {
@@ -459,6 +482,11 @@ fn is_name(name: &str) -> bool {
         begins(c)
             || matches!(c, '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}' | '\u{2040}')
     };
+    // Most names are of letters and digits alone.
+    let [first, rest @ ..] = name.as_bytes() else { return false };
+    if first.is_ascii_alphabetic() && rest.iter().all(u8::is_ascii_alphanumeric) {
+        return true;
+    }
     let mut chars = name.chars();
     chars.next().is_some_and(begins) && chars.all(goes_on)
 }

@@ -317,7 +317,7 @@ pub fn envelope(record: Node<'_>, claim: &mut dyn FnMut(Leaf<'_>, Outcome)) {
     while let Some(node) = open.pop() {
         for (name, member) in node.members() {
             if matches!(name, "@id" | "@type" | "@context") {
-                member.leaves().into_iter().for_each(|leaf| claim(leaf, Outcome::Structural));
+                member.leaves().for_each(|leaf| claim(leaf, Outcome::Structural));
             }
         }
         open.extend(node.children());

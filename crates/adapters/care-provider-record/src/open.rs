@@ -72,7 +72,7 @@ impl Record<'_, '_, '_> {
         for (name, member) in found.node.members() {
             // A box that is not ticked is no decision to hold back.
             let silent = SILENT_DEFAULTS.contains(&name) && !checks::is_yes(member.text());
-            leaves.extend(member.leaves().into_iter().filter(|_| !silent));
+            leaves.extend(member.leaves().filter(|_| !silent));
         }
         leaves.extend(found.node.elements().flat_map(Node::leaves));
         if leaves.is_empty() {

@@ -81,6 +81,8 @@ pub fn rows<'a>(c: &mut Composer<'_>, head: &[u8], records: &'a [Record<'a>]) ->
     }
     let names = Arc::new(Names(headings));
     c.ledger.set_outline(names.clone());
+    // Lists that double hold what they had twice.
+    c.ledger.reserve(records.iter().map(|record| record.cells.len()).sum());
     let mut current = names.0.iter();
     let mut heading = None;
     let mut rows = Vec::new();
@@ -122,7 +124,8 @@ fn enter<'a>(
         return None;
     }
     let first = c.ledger.next_id();
-    let mut cells = Vec::new();
+    let said = record.cells.iter().filter(|cell| !cell.text.trim().is_empty()).count();
+    let mut cells = Vec::with_capacity(said);
     for ((cell, place), column) in record.cells.iter().zip(&heading.places).zip(0..) {
         let text = cell.text.trim();
         if text.is_empty() {

@@ -41,8 +41,9 @@ impl Record<'_> {
 pub fn read(input: &[u8]) -> Vec<Record<'_>> {
     let mut at = if input.starts_with(&[0xEF, 0xBB, 0xBF]) { 3 } else { 0 };
     let mut records = Vec::new();
+    let mut raw = Vec::new();
     while at < input.len() {
-        let (record, next) = one(input, at).unwrap_or_else(|| broken(input, at));
+        let (record, next) = one(input, at, &mut raw).unwrap_or_else(|| broken(input, at));
         records.push(record);
         at = next;
     }
@@ -65,9 +66,14 @@ fn line_end(input: &[u8], end: usize) -> usize {
     }
 }
 
-fn one(input: &[u8], start: usize) -> Option<(Record<'_>, usize)> {
+/// One record; `raw` is room for its cells, used again for the next: start, end and closing quotation mark.
+fn one<'i>(
+    input: &'i [u8],
+    start: usize,
+    raw: &mut Vec<(usize, usize, Option<usize>)>,
+) -> Option<(Record<'i>, usize)> {
     let mut at = start;
-    let mut raw = Vec::new();
+    raw.clear();
     let limit = input.len().min(start.saturating_add(RECORD_BYTES_MAX));
     loop {
         let first = at;
@@ -104,7 +110,7 @@ fn one(input: &[u8], start: usize) -> Option<(Record<'_>, usize)> {
     }
     let line = input.get(start..at).unwrap_or_default();
     let guessed = std::str::from_utf8(line).is_err();
-    let cells = raw.into_iter().map(|(from, to, quotes)| cell(input, from, to, quotes)).collect();
+    let cells = raw.iter().map(|(from, to, quotes)| cell(input, *from, *to, *quotes)).collect();
     let record = Record { cells, span: Span::new(start, at), broken: false, guessed };
     Some((record, line_end(input, at)))
 }

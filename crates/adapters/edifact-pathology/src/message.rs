@@ -73,7 +73,7 @@ pub(crate) struct Report<'s> {
     pub specimens: Vec<Specimen<'s>>,
     pub investigations: Vec<Investigation<'s>>,
     /// Segments that this format has no place for.
-    pub unplaced: Vec<View<'s>>,
+    pub unplaced: Vec<ItemId>,
     /// Processing indicators other than `N`.
     pub indicators: Vec<Leaf<'s>>,
     /// Items that say nothing of a person: envelope, group numbers.
@@ -170,7 +170,7 @@ impl<'s> Report<'s> {
             Section::Investigation | Section::Range => self.result_segment(section, view),
         };
         if !placed {
-            self.unplaced.push(view);
+            self.unplaced.extend(view.first());
         }
         section
     }

@@ -251,11 +251,10 @@ fn header(
 
 /// Tells of segments and indicators that this format has no place for.
 fn told(c: &mut Composer<'_>, report: &Report<'_>) {
-    for view in &report.unplaced {
-        if let Some(item) = view.first() {
-            let text = "a segment has no place in this message or stands in it twice; it was kept in the original only";
-            c.issue_at(item, warning(IssueCode::NotSupported, "segment-unplaced", text));
-        }
+    for item in &report.unplaced {
+        let text =
+            "a segment has no place in this message or stands in it twice; it was kept in the original only";
+        c.issue_at(*item, warning(IssueCode::NotSupported, "segment-unplaced", text));
     }
     for leaf in &report.indicators {
         let text = "a processing indicator (GIS) is not the usual one; what it asks for was not done";

@@ -125,10 +125,9 @@ fn patient_name(w: &mut Writer, name: Element<'_>) {
     }
 }
 
-/// Every item that an element says of somebody, but for the ids of a person, with its name. Codes of organisations say
-/// that there is none.
-fn items<'d>(element: Element<'d>) -> Vec<(String, Leaf<'d>)> {
-    let mut out = Vec::new();
+/// Every item that an element says of somebody, but for the ids of a person, with the names of its element and, where it is one, of
+/// its attribute. Codes of organisations say that there is none.
+fn each_item<'d>(element: Element<'d>, mut each: impl FnMut(&'d str, &'d str, Leaf<'d>)) {
     for part in std::iter::once(element).chain(element.descendants()) {
         let parent = part.parent().map_or("", Element::name);
         if part.name() == "id" && parent == "agentPerson" || part.name() == "code" && parent != "AgentPerson"
@@ -136,16 +135,28 @@ fn items<'d>(element: Element<'d>) -> Vec<(String, Leaf<'d>)> {
             continue;
         }
         for (name, leaf) in part.attributes().filter(|(n, _)| !crate::account::GRAMMAR.contains(n)) {
-            out.push((format!("{}@{name}", part.name()), leaf));
+            each(part.name(), name, leaf);
         }
-        out.extend(part.text().map(|text| (part.name().to_owned(), text)));
+        if let Some(text) = part.text() {
+            each(part.name(), "", text);
+        }
     }
-    out
+}
+
+/// The items of [`each_item`].
+fn items<'d>(element: Element<'d>) -> Vec<Leaf<'d>> {
+    let mut all = Vec::new();
+    each_item(element, |_, _, leaf| all.push(leaf));
+    all
 }
 
 /// What an element says, to compare.
 fn words(element: Element<'_>) -> String {
-    items(element).iter().map(|(name, leaf)| format!("{name}={}\n", leaf.text.trim())).collect()
+    let mut all = String::new();
+    each_item(element, |part, name, leaf| {
+        [part, "@", name, "=", leaf.text.trim(), "\n"].into_iter().for_each(|text| all.push_str(text));
+    });
+    all
 }
 
 /// Root and extension of the first id that has both.
@@ -179,8 +190,7 @@ impl People {
             } else {
                 out.push(c.reference("PractitionerRole", &key));
                 // Said before: a change here makes it somebody else.
-                let said: Vec<Leaf<'_>> = items(*agent).into_iter().map(|(_, leaf)| leaf).collect();
-                c.writer().mapped(said);
+                c.writer().mapped(items(*agent));
             }
         }
         out
@@ -248,8 +258,7 @@ impl People {
         let mut number = 1;
         while let Some(before) = self.said.get(&format!("Organization|{key}")) {
             if *before == said {
-                let said: Vec<Leaf<'_>> = items(element).into_iter().map(|(_, leaf)| leaf).collect();
-                c.writer().mapped(said);
+                c.writer().mapped(items(element));
                 return c.reference("Organization", &key);
             }
             number += 1;

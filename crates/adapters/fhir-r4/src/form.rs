@@ -297,7 +297,7 @@ pub(crate) fn mended(root: Node<'_>) -> Vec<stray::Told<'_>> {
         }
         let list = node.get("extension").filter(|_| ty.name() != "Extension");
         for one in list.into_iter().flat_map(Node::elements).filter(|one| has_no_url(one.string_of("url"))) {
-            for (at, leaf) in one.leaves().into_iter().enumerate() {
+            for (at, leaf) in one.leaves().enumerate() {
                 found.push((leaf, (at == 0).then_some(common::EXTENSION_RELATIVE), Outcome::Unsupported));
             }
         }

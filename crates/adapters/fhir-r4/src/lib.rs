@@ -167,6 +167,10 @@ impl Adapter for FhirR4 {
         if input.len() > DETECT_WHOLE_BYTES && !marked && !within(DETECT_BYTES, b"MessageHeader") {
             return Detection::no();
         }
+        if causeway_adapter::budget::is_dense(self, input) {
+            // It is refused before it is read, and is not read here either.
+            return if marked { detection("") } else { Detection::no() };
+        }
         let mut ledger = Ledger::new();
         let tree = if is_xml { xml::read(input, &mut ledger) } else { read(input, &mut ledger) };
         let Ok(tree) = tree else { return Detection::no() };
@@ -481,11 +485,12 @@ struct Claims<'l> {
 
 impl Claims<'_> {
     fn claim(&mut self, node: Option<Node<'_>>, outcome: Outcome, reason: &'static str) -> bool {
-        let leaves = node.map(Node::leaves).unwrap_or_default();
-        for leaf in &leaves {
+        let mut some = false;
+        for leaf in node.into_iter().flat_map(Node::leaves) {
             self.ledger.claim(leaf.id, outcome, reason);
+            some = true;
         }
-        !leaves.is_empty()
+        some
     }
 
     fn bundle(&mut self, bundle: Node<'_>) {

@@ -36,7 +36,7 @@ pub(crate) fn fault(message: Node<'_>) -> Option<(Leaf<'_>, Rule)> {
             return Some((intent, rules::ORDER_INTENT));
         }
     }
-    if let Some(beyond) = items.get(ITEMS_MAX).and_then(|item| item.leaves().first().copied()) {
+    if let Some(beyond) = items.get(ITEMS_MAX).and_then(|item| item.first_leaf()) {
         return Some((beyond, rules::ORDER_ITEMS));
     }
     // One kind of treatment; acute and repeat items may stand in one, which is then acute.

@@ -234,9 +234,8 @@ fn reshape(object: &mut Map<String, Value>, ty: TypeRef) -> bool {
 
 /// What [`reshape`] changes about a member, for the account.
 fn reshaped<'t>(owner: TypeRef, child: Node<'t>, field: Field, found: &mut Vec<Told<'t>>) {
-    let repaired = |node: Node<'t>| {
-        node.leaves().first().map(|leaf| (*leaf, Some(rules::VALUE_REPAIRED), Outcome::Mapped))
-    };
+    let repaired =
+        |node: Node<'t>| node.first_leaf().map(|leaf| (leaf, Some(rules::VALUE_REPAIRED), Outcome::Mapped));
     let typed = |node: Node<'t>| {
         let words = node.string().filter(|text| !text.trim().is_empty() && field.shape() == Shape::Object);
         words.and_then(|text| of_words(owner, child.name(), field, text)).is_some()
@@ -251,7 +250,7 @@ fn reshaped<'t>(owner: TypeRef, child: Node<'t>, field: Field, found: &mut Vec<T
     for (number, more) in child.elements().skip(1).enumerate() {
         let is_beyond = number >= BESIDE_MAX;
         let kept = owner.field("extension").is_some() && !is_beyond;
-        for (at, leaf) in more.leaves().into_iter().enumerate() {
+        for (at, leaf) in more.leaves().enumerate() {
             let told = match (at, is_beyond) {
                 (0, false) => Some(rules::ONCE),
                 (0, true) if number == BESIDE_MAX => Some(rules::MANY_BESIDE),
@@ -381,7 +380,7 @@ pub(crate) type Told<'t> = (Leaf<'t>, Option<Rule>, Outcome);
 pub(crate) fn mended<'t>(node: Node<'t>, ty: TypeRef, found: &mut Vec<Told<'t>>) {
     for (key, child) in node.members().filter(|(key, _)| !is_known(ty, key)) {
         if renamed(ty, key, |to| node.get(to).is_some()).is_some() {
-            let first = child.leaves().first().copied();
+            let first = child.first_leaf();
             found.extend(first.map(|leaf| (leaf, Some(rules::VALUE_REPAIRED), Outcome::Mapped)));
             continue;
         }
@@ -404,7 +403,7 @@ pub(crate) fn mended<'t>(node: Node<'t>, ty: TypeRef, found: &mut Vec<Told<'t>>)
                 found.push((leaf, Some(rules::FLAG_UNREADABLE), Outcome::Decides));
             }
             None => {
-                let leaves = child.leaves().into_iter().filter(|leaf| !leaf.is_blank()).enumerate();
+                let leaves = child.leaves().filter(|leaf| !leaf.is_blank()).enumerate();
                 let has_extension = ty.field("extension").is_some();
                 found.extend(leaves.map(|(at, leaf)| {
                     let told = match at {
@@ -432,13 +431,13 @@ pub(crate) fn mended<'t>(node: Node<'t>, ty: TypeRef, found: &mut Vec<Told<'t>>)
     for (key, rule) in forbidden(ty, code, |key| node.get(key).is_some()) {
         let kept = rule.id != rules::STATUS_OF_ERROR.id;
         let outcome = if kept { Outcome::MappedWithLoss } else { Outcome::Unsupported };
-        for (at, leaf) in node.get(key).map(Node::leaves).unwrap_or_default().into_iter().enumerate() {
+        for (at, leaf) in node.get(key).into_iter().flat_map(Node::leaves).enumerate() {
             found.push((leaf, (at == 0).then_some(rule), outcome));
         }
     }
     let said = node.members().map(|(key, child)| (key, boolean(child)));
     for (key, stands) in choices(ty, said) {
-        let first = node.get(key).and_then(|child| child.leaves().first().copied());
+        let first = node.get(key).and_then(|child| child.first_leaf());
         found.extend(
             first.filter(|_| !stands).map(|leaf| (leaf, Some(rules::CHOICE_TWICE), Outcome::MappedWithLoss)),
         );

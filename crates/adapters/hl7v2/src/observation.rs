@@ -28,18 +28,36 @@ pub struct Written<'m> {
 }
 
 /// Keys of the results below one order: code and sub-id, numbered where several share them.
-fn keys(results: &[Result<'_>], prefix: &str) -> Vec<String> {
-    let mut seen: std::collections::HashMap<String, u32> = std::collections::HashMap::new();
-    let mut one = |result: &Result<'_>| {
+struct Keys<'r, 'm> {
+    results: &'r [Result<'m>],
+    prefix: &'r str,
+    /// Of each result, the how manyth of its code and sub-id it is.
+    numbers: Vec<u32>,
+}
+
+impl<'r, 'm> Keys<'r, 'm> {
+    fn of(results: &'r [Result<'m>], prefix: &'r str) -> Self {
+        let mut seen: std::collections::HashMap<(&str, &str), u32> = std::collections::HashMap::new();
+        let mut number = |result: &Result<'m>| {
+            let count = seen.entry(Self::parts(result)).or_insert(0);
+            *count += 1;
+            *count
+        };
+        Self { results, prefix, numbers: results.iter().map(&mut number).collect() }
+    }
+
+    fn parts(result: &Result<'m>) -> (&'m str, &'m str) {
         let code = result.obx.first(3);
         let id = code.comp(1).leaf().or(code.leaves().next()).map_or("", |l| l.text);
-        let sub = result.obx.leaf(4).map_or("", |l| l.text);
-        let base = format!("{prefix}|{id}|{sub}");
-        let count = seen.entry(base.clone()).or_insert(0);
-        *count += 1;
-        if *count == 1 { base } else { format!("{base}|{count}") }
-    };
-    results.iter().map(&mut one).collect()
+        (id, result.obx.leaf(4).map_or("", |l| l.text))
+    }
+
+    fn get(&self, at: usize) -> Option<String> {
+        let (result, number) = (self.results.get(at)?, self.numbers.get(at)?);
+        let (id, sub) = Self::parts(result);
+        let base = format!("{}|{id}|{sub}", self.prefix);
+        Some(if *number == 1 { base } else { format!("{base}|{number}") })
+    }
 }
 
 /// Which results belong to which by OBX-4: for each one the number of the result that heads its group. Those of one
@@ -100,7 +118,7 @@ fn loose<'m>(results: &[Result<'m>]) -> Option<Leaf<'m>> {
 /// Writes results: values as observations, documents as such; what OBX-4 groups is joined.
 pub fn results<'m>(ctx: &mut Ctx<'_, '_, 'm>, results: &[Result<'m>], about: &About<'_, 'm>) -> Written<'m> {
     let mut written = Written::default();
-    let keys = keys(results, about.key);
+    let keys = Keys::of(results, about.key);
     for result in results {
         if let Some(leaf) = shifted(result.obx) {
             let issue = ctx.env.breach(&rules::FIELDS_SHIFTED, Some(leaf.id));
@@ -118,8 +136,9 @@ pub fn results<'m>(ctx: &mut Ctx<'_, '_, 'm>, results: &[Result<'m>], about: &Ab
             list.push(member);
         }
     }
-    let mut refs: Vec<Option<Ref>> = vec![None; results.len()];
-    for (at, (result, key)) in results.iter().zip(&keys).enumerate() {
+    let mut refs: Vec<Option<Ref>> = vec![None; if grouped { results.len() } else { 0 }];
+    for (at, result) in results.iter().enumerate() {
+        let Some(key) = &keys.get(at) else { continue };
         if is_document(result) {
             written.documents.push((document::result_document(ctx, result, about, key), result.obx));
             continue;
@@ -132,7 +151,7 @@ pub fn results<'m>(ctx: &mut Ctx<'_, '_, 'm>, results: &[Result<'m>], about: &Ab
                 None => keys
                     .get(member)
                     .filter(|k| !ctx.c.has("Observation", k))
-                    .map(|k| ctx.c.reference("Observation", k)),
+                    .map(|k| ctx.c.reference("Observation", &k)),
             };
             members.extend(target.map(|target| (target, other.obx)));
         }

@@ -540,6 +540,25 @@ fn a_contact_s_number_and_a_vaccine_that_is_none() {
 }
 
 #[test]
+fn a_structure_that_is_none_is_told_and_not_called_read() {
+    for (structure, told) in [
+        ("ADT_A01", false),
+        ("ACK", false),
+        ("", false),
+        ("ADT_A1", true),
+        ("adt_A01", true),
+        ("ward 7", true),
+    ] {
+        let found = run(&format!("ADT^A01^{structure}"), &format!("{PID}PV1|1|I\r"));
+        assert_eq!(tells(&found, "message-structure-unknown"), told, "{structure}");
+        let place = |item: &&causeway_core::Item| item.place.render(None) == "MSH-9.3";
+        let outcome = found.ledger.items().iter().find(place).map(|item| item.outcome.word());
+        let due = if told { "unsupported" } else { "structural" };
+        assert_eq!(outcome, (!structure.is_empty()).then_some(due), "{structure}");
+    }
+}
+
+#[test]
 fn what_two_places_of_a_message_say_otherwise_is_told() {
     for (said, other) in [("A01", None), ("a01", None), ("", None), ("A08", Some("event-differs"))] {
         let found = run("ADT^A01", &format!("EVN|{said}|20260301\r{PID}PV1|1|I\r"));

@@ -21,7 +21,7 @@ use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, Outcome, Place, Severity,
 use columns::{Column, Order};
 use jiff::tz::TimeZone;
 use kinds::Kind;
-use table::Cell;
+use table::{Cell, Table};
 
 /// Readings that people take themselves.
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,12 +100,12 @@ impl Adapter for PersonalReadings {
         }
         let source = Decoded::utf8_or_windows_1252(input);
         let (separator, heading) = table::heading(&source.text).ok_or_else(|| rules::HEADING.issue())?;
-        let rows = table::read(&source, separator, heading);
-        if rows.len() > limits::ROWS_MAX {
+        let table = table::read(&source, separator, heading);
+        if table.len() > limits::ROWS_MAX {
             return Err(rules::ROWS.with(&limits::ROWS_MAX.to_string()));
         }
         let mut c = Composer::new(self.name(), context);
-        file(&mut c, &rows, heading, sink);
+        file(&mut c, &table, heading, sink);
         let all = 0..c.ledger.next_id();
         c.ledger.claim_rest(
             all,
@@ -126,8 +126,8 @@ struct Heading {
 
 impl Heading {
     fn of(c: &Composer<'_>, row: &[Cell<'_>]) -> Self {
-        let named = row.iter().map(|cell| c.is_named(cell.text.trim())).collect();
-        Self { columns: table::columns(row), named }
+        let named = row.iter().map(|cell| (cell, c.is_named(cell.text.trim()))).collect();
+        Self { columns: table::columns(row), named: table::placed(named) }
     }
 
     fn column(&self, at: u16) -> Option<Column> {
@@ -136,21 +136,22 @@ impl Heading {
 
     /// Names of the columns, for the places of the account.
     fn words<'r>(&self, row: &'r [Cell<'_>]) -> Vec<&'r str> {
-        let known = self.columns.iter().zip(&self.named);
-        let word = |(cell, known): (&'r Cell<'_>, (&Option<Column>, &bool))| match known {
-            (Some(column), _) => Column::words(*column),
-            (None, true) => cell.text.trim(),
-            (None, false) => "another column",
-        };
-        row.iter().zip(known).map(word).collect()
+        let mut words = vec!["another column"; self.columns.len()];
+        for cell in row {
+            let Some(word) = words.get_mut(usize::from(cell.column)) else { continue };
+            match self.column(cell.column) {
+                Some(column) => *word = Column::words(column),
+                None if self.named.get(usize::from(cell.column)) == Some(&true) => *word = cell.text.trim(),
+                None => {}
+            }
+        }
+        words
     }
 
     /// Enters the cells of the heading itself.
     fn enter(&self, c: &mut Composer<'_>, row: &[Cell<'_>], number: u32) {
-        for (cell, column) in row.iter().zip(0u16..) {
-            if cell.said().is_none() {
-                continue;
-            }
+        for cell in row {
+            let column = cell.column;
             let id = c.ledger.add(Place::Cell { row: number, column }, cell.span);
             match self.column(column) {
                 Some(_) => c.claim(id, Outcome::Mapped, ""),
@@ -187,13 +188,13 @@ impl<'a> Said<'a> {
     /// Of a row under a heading; its items are numbered from `item`.
     fn of(heading: &Heading, row: &'a [Cell<'a>], item: u32) -> Self {
         let mut all = Self { cells: Vec::new(), extra: Vec::new(), nothing: Vec::new(), unclosed: None };
-        let told = row.iter().zip(0u16..).filter_map(|(cell, column)| Some((cell, column, cell.said()?)));
-        for ((cell, column, said), id) in told.zip(item..) {
+        let told = row.iter().filter_map(|cell| Some((cell, cell.said()?)));
+        for ((cell, said), id) in told.zip(item..) {
             let leaf = Leaf { text: &cell.text, id };
             if cell.unclosed {
                 all.unclosed = Some(leaf);
             }
-            match heading.column(column) {
+            match heading.column(cell.column) {
                 Some(_) if said.bytes().all(|b| b == b'-') => all.nothing.push(id),
                 Some(found) => all.cells.push((found, leaf)),
                 None => all.extra.push(leaf),
@@ -203,12 +204,11 @@ impl<'a> Said<'a> {
     }
 }
 
-fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], first: usize, sink: &mut dyn Sink) {
-    let no_cells: Vec<Cell<'_>> = Vec::new();
-    let heading_row = rows.get(first).unwrap_or(&no_cells);
+fn file(c: &mut Composer<'_>, table: &Table<'_>, first: usize, sink: &mut dyn Sink) {
+    let heading_row = table.row(first);
     let heading = Heading::of(c, heading_row);
     let mut names: Vec<String> = heading.words(heading_row).into_iter().map(str::to_owned).collect();
-    for row in rows.iter().skip(first + 1).filter(|row| table::is_heading(row)) {
+    for row in table.rows_from(first + 1).filter(|row| table::is_heading(row)) {
         for (word, at) in Heading::of(c, row).words(row).into_iter().zip(0..) {
             match names.get_mut(at) {
                 Some(name) if name.split(" or ").any(|n| n == word) => {}
@@ -217,15 +217,17 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], first: usize, sink: &mut d
             }
         }
     }
+    names.resize(names.len().max(table.width()), "another column".to_owned());
     c.ledger.set_outline(Arc::new(names));
-    let owner = preamble(c, rows.get(..first).unwrap_or_default());
+    c.ledger.reserve(table.cells());
+    let owner = preamble(c, table, first);
     heading.enter(c, heading_row, first as u32 + 1);
     let mut headings = vec![heading];
-    let exchanged = moment_first(rows.get(first..).unwrap_or_default());
+    let exchanged = moment_first(table, first);
     let zone = c.context.zone.clone();
     let mut people: Vec<(NhsNumber, Leaf<'_>, Vec<Found>)> = Vec::new();
     let mut told: Vec<Rule> = Vec::new();
-    for ((place, row), number) in rows.iter().enumerate().zip(1u32..).skip(first + 1) {
+    for ((place, number), row) in (0..).zip(1u32..).skip(first + 1).zip(table.rows_from(first + 1)) {
         if table::is_heading(row) {
             let heading = Heading::of(c, row);
             heading.enter(c, row, number);
@@ -233,10 +235,8 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], first: usize, sink: &mut d
             continue;
         }
         let start = c.ledger.next_id();
-        for (cell, column) in row.iter().zip(0u16..) {
-            if cell.said().is_some() {
-                c.ledger.add(Place::Cell { row: number, column }, cell.span);
-            }
+        for cell in row {
+            c.ledger.add(Place::Cell { row: number, column: cell.column }, cell.span);
         }
         let under = headings.len() - 1;
         let Some(heading) = headings.last() else { return };
@@ -299,10 +299,8 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], first: usize, sink: &mut d
             }
             let patient = write::patient(c, *number, *leaf);
             for one in some {
-                let (Some(heading), Some(row)) = (headings.get(one.heading), rows.get(one.row)) else {
-                    continue;
-                };
-                let Said { mut cells, extra, .. } = Said::of(heading, row, one.item);
+                let Some(heading) = headings.get(one.heading) else { continue };
+                let Said { mut cells, extra, .. } = Said::of(heading, table.row(one.row), one.item);
                 let Ok(decided_by) = kind_of_row(&mut cells) else { continue };
                 let Ok((when, moment)) = moment(&cells, exchanged, &zone) else { continue };
                 write::row(c, number.as_str(), &patient, &write::Row { cells, when, moment, decided_by });
@@ -317,14 +315,15 @@ fn file(c: &mut Composer<'_>, rows: &[Vec<Cell<'_>>], first: usize, sink: &mut d
 
 /// Whether a time of the file can only be read with its month first, below a heading that doesn't say so. Then the others,
 /// too, may have it first.
-fn moment_first(rows: &[Vec<Cell<'_>>]) -> bool {
+fn moment_first(table: &Table<'_>, heading: usize) -> bool {
     let mut columns: Vec<Option<Column>> = Vec::new();
-    rows.iter().any(|row| {
+    table.rows_from(heading).any(|row| {
         if table::is_heading(row) {
             columns = table::columns(row);
             return false;
         }
-        row.iter().zip(&columns).any(|(cell, column)| {
+        row.iter().any(|cell| {
+            let column = columns.get(usize::from(cell.column)).copied().flatten();
             matches!(column, Some(Column::Moment(Order::Unsaid) | Column::Date(Order::Unsaid)))
                 && moment::is_month_first(&cell.text)
         })
@@ -361,15 +360,12 @@ fn kind_of_row<'a>(cells: &mut [(Column, Leaf<'a>)]) -> Result<Vec<Leaf<'a>>, (R
 }
 
 /// Rows above the heading: a cell that says `NHS number`, and the number beside it.
-fn preamble<'a>(c: &mut Composer<'_>, rows: &'a [Vec<Cell<'a>>]) -> Option<Leaf<'a>> {
+fn preamble<'a>(c: &mut Composer<'_>, table: &'a Table<'a>, heading: usize) -> Option<Leaf<'a>> {
     let mut owner = None;
-    for (row, number) in rows.iter().zip(1u32..) {
+    for (row, number) in table.rows_from(0).take(heading).zip(1u32..) {
         let mut named = false;
-        for (cell, column) in row.iter().zip(0u16..) {
-            if cell.said().is_none() {
-                continue;
-            }
-            let id = c.ledger.add(Place::Cell { row: number, column }, cell.span);
+        for cell in row {
+            let id = c.ledger.add(Place::Cell { row: number, column: cell.column }, cell.span);
             let label = columns::column(causeway_adapter::table::bare(&cell.text)) == Some(Column::NhsNumber);
             if label {
                 c.claim(id, Outcome::Mapped, "");

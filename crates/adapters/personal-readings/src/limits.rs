@@ -38,3 +38,6 @@ pub const RECORDS_PER_BUNDLE: usize = 250;
 
 /// Elements of an export after which the account is handed over.
 pub const RECORDS_PER_FLUSH: usize = 2_000;
+
+/// From this size on, the separators of a file are counted before it is read, so that memory is made for as many cells.
+pub const COUNTED_BYTES: usize = 256 * 1024;

@@ -99,7 +99,7 @@ pub(crate) fn translate(
         for point in some {
             if let Err((rule, about)) = data_point(&mut c, person, *point) {
                 let leaves = point.leaves();
-                if let Some(leaf) = about.or(leaves.first().copied()) {
+                if let Some(leaf) = about.or(point.first_leaf()) {
                     c.issue_at(leaf.id, rule.issue());
                 }
                 if rule.severity >= causeway_core::Severity::Error {

@@ -337,7 +337,7 @@ impl<'t> Copier<'_, 't> {
 
     /// What can't be a value of its element, or would say something else without its neighbour.
     fn invalid_all(self, w: &mut Writer, node: Node<'t>) {
-        w.issue(node.leaves().first().map(|l| l.id), rules::VALUE_INVALID.issue());
+        w.issue(node.first_leaf().map(|l| l.id), rules::VALUE_INVALID.issue());
         w.claim(node.leaves(), Outcome::Rejected, "its comparator can't be read, so it was left out");
     }
 
@@ -379,7 +379,7 @@ fn enable_when(w: &mut Writer, node: Node<'_>) {
     match answer.filter(|(name, _)| *name == "answerAttachment") {
         // R4 can't compare with an attachment: that there is an answer is what is left of the condition.
         Some((_, attachment)) => {
-            w.issue(attachment.leaves().first().map(|l| l.id), rules::ANSWER_UNKNOWN.issue());
+            w.issue(attachment.first_leaf().map(|l| l.id), rules::ANSWER_UNKNOWN.issue());
             w.fixed("operator", "exists");
             w.boolean("answerBoolean", true, ());
         }

@@ -141,15 +141,11 @@ pub(crate) fn stream(
 /// The first line: a cell that says `NHS number`, and the number beside it.
 pub(crate) fn person(c: &mut Composer<'_>, line: &[u8]) -> Result<NhsNumber, Issue> {
     let text = Decoded::utf8_or_windows_1252(line.trim_ascii_end());
-    let rows = table::read(&text, b',', 0);
-    let cells = rows.first().map(Vec::as_slice).unwrap_or_default();
+    let table = table::read(&text, b',', 0);
     let mut number = None;
     let mut named = false;
-    for (cell, column) in cells.iter().zip(0u16..) {
-        if cell.text.trim().is_empty() {
-            continue;
-        }
-        let id = c.ledger.add(Place::Cell { row: 1, column }, cell.span);
+    for cell in table.row(0) {
+        let id = c.ledger.add(Place::Cell { row: 1, column: cell.column }, cell.span);
         c.claim(id, Outcome::Mapped, "");
         if named && number.is_none() {
             number = Some((cell.text.trim().to_owned(), id));
