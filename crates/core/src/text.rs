@@ -114,6 +114,27 @@ pub fn trim(text: &str) -> &str {
     }
 }
 
+/// A text without any white space: base64 as it stands in lines.
+pub fn without_blanks(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let is_plain = |bytes: &[u8]| bytes.is_ascii() && memchr::memchr3(b'\t', 0x0B, 0x0C, bytes).is_none();
+    let Some(first) = memchr::memchr3(b' ', b'\n', b'\r', bytes).filter(|_| is_plain(bytes)) else {
+        return match is_plain(bytes) {
+            true => Cow::Borrowed(text),
+            false => Cow::Owned(text.split_whitespace().collect()),
+        };
+    };
+    let mut out = String::with_capacity(text.len());
+    out.push_str(text.get(..first).unwrap_or(""));
+    let mut from = first + 1;
+    for at in memchr::memchr3_iter(b' ', b'\n', b'\r', bytes).skip(1) {
+        out.push_str(text.get(from..at).unwrap_or(""));
+        from = at + 1;
+    }
+    out.push_str(text.get(from..).unwrap_or(""));
+    Cow::Owned(out)
+}
+
 /// A cell of a table without the blanks and the NULs with which exports of fixed width fill it up.
 pub fn unpadded(cell: &str) -> &str {
     cell.trim_matches(|c: char| c == '\0' || c.is_whitespace())
@@ -133,6 +154,25 @@ mod tests {
                     assert_eq!(first_escaped(&bytes), needs_escape(byte).then_some(at), "{byte} at {at}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_is_left_without_blanks_is_what_the_language_leaves() {
+        let texts = [
+            "",
+            " ",
+            "abcd",
+            "ab\r\ncd\n",
+            " a  b",
+            "a\tb",
+            "a\u{b}b c",
+            "é \u{a0}a",
+            "a\u{85}b",
+            "a\u{1c}b",
+        ];
+        for text in texts {
+            assert_eq!(without_blanks(text), text.split_whitespace().collect::<String>(), "{text:?}");
         }
     }
 

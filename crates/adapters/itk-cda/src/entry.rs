@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use causeway_adapter::Composer;
 use causeway_core::Outcome;
+use causeway_core::text::without_blanks;
 use causeway_fhir::types::concept;
 use causeway_fhir::{Coding, Ref, Writer, systems};
 use causeway_hl7v3::write::effective;
@@ -515,12 +516,12 @@ pub(crate) fn attachment<'d>(
     }
     let stated = content.attribute("representation");
     let encoded = stated.is_some_and(|r| r.text.trim() == "B64");
-    let plain: String = text.split_whitespace().collect();
-    let valid = encoded && STANDARD.decode(&plain).is_ok();
+    let plain = without_blanks(&text);
+    let valid = encoded && STANDARD.decode(plain.as_bytes()).is_ok();
     if encoded && !valid {
         told(c, content, rules::ATTACHMENT_BASE64.issue());
     }
-    let data = if valid { plain } else { STANDARD.encode(text.trim()) };
+    let data = if valid { plain } else { STANDARD.encode(text.trim()).into() };
     let key = scope.part(holder);
     Some(c.resource_with("DocumentReference", &key, &scope.meta(None), |w| {
         write::identifiers(w, holder);

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use causeway_adapter::{Composer, Sink};
+use causeway_core::text::without_blanks;
 use causeway_core::{Issue, ItemId, Ledger, Outcome};
 use causeway_mime::itk::Envelope;
 use causeway_xml::{Document, Element};
@@ -140,8 +141,8 @@ fn within(
     number: usize,
     answer: &mut Answer,
 ) -> Result<(), Issue> {
-    let plain: String = text.split_whitespace().collect();
-    let bytes = STANDARD.decode(plain).map_err(|_| rules::PAYLOAD_UNREAD.issue())?;
+    let bytes =
+        STANDARD.decode(without_blanks(text).as_bytes()).map_err(|_| rules::PAYLOAD_UNREAD.issue())?;
     let decoded = causeway_xml::decode(&bytes).map_err(|_| rules::PAYLOAD_UNREAD.issue())?;
     // The items within have no place in the input of their own: the payload stands for all of them.
     let own = std::mem::take(&mut c.ledger);

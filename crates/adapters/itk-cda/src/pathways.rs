@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use causeway_adapter::Composer;
+use causeway_core::text::without_blanks;
 use causeway_core::{Leaf, Ledger};
 use causeway_fhir::{Ref, Writer};
 use causeway_mime::itk::is_true;
@@ -27,8 +28,7 @@ pub(crate) fn translate<'d>(
     element: Element<'d>,
     leaf: Leaf<'d>,
 ) -> Vec<Ref> {
-    let plain: String = leaf.text.split_whitespace().collect();
-    let Ok(bytes) = STANDARD.decode(plain) else { return Vec::new() };
+    let Ok(bytes) = STANDARD.decode(without_blanks(leaf.text).as_bytes()) else { return Vec::new() };
     let starts = bytes.windows(13).take(400).any(|w| w == b"PathwaysCase " || w == b"PathwaysCase>");
     if !starts {
         return Vec::new();
