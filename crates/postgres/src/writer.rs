@@ -3,7 +3,7 @@
 //! it. The row of `meta` is held from the first statement to the commit: brokers write one after the other, so that
 //! numbers rise in commit order (a page that was read never misses a message) and the audit has one chain.
 
-use crate::conn::{self, Conn, at_us, digest, get, p};
+use crate::conn::{self, Conn, at_us, get, p};
 use crate::content::Names;
 use crate::fault::Result;
 use crate::head::{HEAD, Head, head};
@@ -11,7 +11,6 @@ use crate::later::{Cell, Table};
 use crate::shared::Shared;
 use crate::{limits, seal};
 use causeway_exchange::effects::cut;
-use causeway_exchange::message::Checksum;
 use causeway_exchange::{AuditEntry, EngineError, NewAudit};
 use causeway_seal::Key;
 use jiff::Timestamp;

@@ -456,7 +456,7 @@ impl<'a, 'l> Builder<'a, 'l> {
 /// A text without the blanks before it: mostly there are none, or one.
 fn after_blanks(text: &str) -> &str {
     match text.as_bytes() {
-        [b' ', second, ..] if matches!(second, 0x21..=0x7E) => text.get(1..).unwrap_or(""),
+        [b' ', 0x21..=0x7E, ..] => text.get(1..).unwrap_or(""),
         [0x21..=0x7E, ..] => text,
         _ => text.trim_start(),
     }

@@ -313,8 +313,11 @@ fn set<T>(place: &mut Option<T>, value: Option<T>) -> bool {
     true
 }
 
+/// Keeps a segment that says something; of one that says nothing there is nothing to account for.
 fn push<'s>(list: &mut Vec<View<'s>>, view: View<'s>) -> bool {
-    list.push(view);
+    if view.first().is_some() {
+        list.push(view);
+    }
     true
 }
 
