@@ -172,18 +172,9 @@ fn is_future(text: &str, context: &Context) -> bool {
 pub(crate) fn unborn(bundle: &mut Value, context: &Context) {
     for entry in bundle["entry"].as_array_mut().into_iter().flatten() {
         let Some(resource) = entry["resource"].as_object_mut() else { continue };
-        let Some(text) = resource.get("birthDate").and_then(Value::as_str).map(str::to_owned) else {
-            continue;
-        };
-        if !is_future(&text, context) {
-            continue;
-        }
-        resource.remove("birthDate");
-        let own = resource.entry("_birthDate").or_insert_with(|| json!({}));
-        let said = source_text(&text);
-        match own["extension"].as_array_mut() {
-            Some(list) => list.push(said),
-            None => own["extension"] = json!([said]),
+        let born = resource.get("birthDate").and_then(Value::as_str);
+        if born.is_some_and(|text| is_future(text, context)) {
+            beside(resource, "birthDate", SOURCE_TEXT);
         }
     }
 }
