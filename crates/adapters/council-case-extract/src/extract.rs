@@ -11,7 +11,7 @@ use causeway_core::{Issue, IssueCode, Leaf, NhsNumber, Outcome, Place, Severity,
 use crate::limits::{ROWS_MAX, ROWS_PER_PERSON_MAX};
 use crate::records::Record;
 use crate::rules::{self, Rule};
-use crate::tables::{HEADING_CELLS, Heading, Names, Row, Table, heading, names_a_column};
+use crate::tables::{HEADING_CELLS, Heading, Names, Row, Table, Value, heading, names_a_column};
 
 /// A person of the extract.
 #[derive(Debug)]
@@ -54,7 +54,11 @@ fn fatal(rule: &'static str, text: impl Into<std::borrow::Cow<'static, str>>) ->
 /// # Errors
 /// A fatal issue where a heading is unclear, or there is none, or there are too many rows. `head` is the beginning of
 /// the extract, where the reason is looked for.
-pub fn rows<'a>(c: &mut Composer<'_>, head: &[u8], records: &'a [Record<'a>]) -> Result<Vec<Row<'a>>, Issue> {
+pub fn rows<'a>(
+    c: &mut Composer<'_>,
+    head: &[u8],
+    records: &'a mut [Record<'a>],
+) -> Result<Vec<Row<'a>>, Issue> {
     if records.len() > ROWS_MAX {
         let text = format!("the extract has more than {ROWS_MAX} rows");
         return Err(Issue::new(Severity::Fatal, IssueCode::TooLong, "rows-too-many", text));
@@ -85,13 +89,13 @@ pub fn rows<'a>(c: &mut Composer<'_>, head: &[u8], records: &'a [Record<'a>]) ->
     c.ledger.reserve(records.iter().map(|record| record.cells.len()).sum());
     let mut current = names.0.iter();
     let mut heading = None;
-    let mut rows = Vec::new();
+    let mut rows = Vec::with_capacity(records.len());
     let mut point_zero_told = false;
-    for ((record, number), is_heading) in records.iter().zip(1u32..).zip(kinds) {
+    for ((record, number), is_heading) in records.iter_mut().zip(1u32..).zip(kinds) {
         if is_heading {
             heading = current.next();
-            for (cell, column) in record.cells.iter().zip(0..) {
-                let id = c.ledger.add(Place::Cell { row: number, column }, cell.span);
+            for cell in &record.cells {
+                let id = c.ledger.add(Place::Cell { row: number, column: cell.column }, cell.span);
                 c.claim(id, Outcome::Structural, "");
             }
         } else if let Some(heading) = heading
@@ -110,30 +114,27 @@ fn is_whole(column: &str) -> bool {
 
 fn enter<'a>(
     c: &mut Composer<'_>,
-    record: &'a Record<'a>,
+    record: &'a mut Record<'a>,
     number: u32,
     heading: &Heading,
     point_zero_told: &mut bool,
 ) -> Option<Row<'a>> {
     let width = heading.places.len();
-    let surplus = record.cells.iter().skip(width).any(|cell| !cell.text.trim().is_empty());
-    if record.broken || record.cells.len() < width || surplus {
+    let surplus = record.cells.last().is_some_and(|cell| usize::from(cell.column) >= width);
+    if record.broken || usize::from(record.width) < width || surplus {
         let id = c.ledger.add(Place::Cell { row: number, column: u16::MAX }, record.span);
         c.claim(id, Outcome::Rejected, "the row could not be read");
         c.issue_at(id, if record.broken { rules::ROW_BROKEN } else { rules::ROW_CELLS }.issue());
         return None;
     }
     let first = c.ledger.next_id();
-    let said = record.cells.iter().filter(|cell| !cell.text.trim().is_empty()).count();
-    let mut cells = Vec::with_capacity(said);
-    for ((cell, place), column) in record.cells.iter().zip(&heading.places).zip(0..) {
-        let text = cell.text.trim();
-        if text.is_empty() {
-            continue;
-        }
-        let id = c.ledger.add(Place::Cell { row: number, column }, cell.span);
-        let padded = text;
-        let text = causeway_core::text::unpadded(text);
+    let mut cells = Vec::with_capacity(record.cells.len());
+    let guessed = record.guessed;
+    for (text, span, column) in record.take_cells() {
+        let Some(place) = heading.places.get(usize::from(column)) else { continue };
+        let padded = text.trim();
+        let id = c.ledger.add(Place::Cell { row: number, column }, span);
+        let text = causeway_core::text::unpadded(padded);
         if text.len() < padded.len() {
             c.issue_at(id, causeway_core::common::CONTROL_CHARACTER.issue());
             if text.is_empty() {
@@ -141,7 +142,7 @@ fn enter<'a>(
                 continue;
             }
         }
-        let column = heading.table.columns().get(*place).copied().unwrap_or("");
+        let column = heading.table.columns().get(usize::from(*place)).copied().unwrap_or("");
         let is_id = (column != "nhs_id" && column.ends_with("_id")) || column == "telephone_number";
         if matches!(text, "NULL" | "N/A" | "#N/A") || (is_id && is_filler(text)) {
             c.claim(id, Outcome::Withheld, "the words stand for no value");
@@ -167,9 +168,9 @@ fn enter<'a>(
             }
             None => text,
         };
-        cells.push((*place, Leaf { text, id }));
+        cells.push(Value { text, id, column: *place });
     }
-    if record.guessed {
+    if guessed {
         c.issue_at(first, rules::CHARSET.issue());
     }
     Some(Row::new(heading.table, first..c.ledger.next_id(), cells))

@@ -60,10 +60,10 @@ impl Adapter for CouncilCaseExtract {
     }
 
     fn translate(&self, input: &[u8], context: &Context, sink: &mut dyn Sink) -> Result<(), Issue> {
-        let records = records::read(input);
+        let mut records = records::read(input);
         let mut c = Composer::new(self.name(), context);
         let head = input.get(..limits::HEAD_BYTES.min(input.len())).unwrap_or_default();
-        let rows = extract::rows(&mut c, head, &records)?;
+        let rows = extract::rows(&mut c, head, &mut records)?;
         let extract = Extract::join(&mut c, rows);
         let mut written = 0;
         for person in extract.people.iter().filter(|person| person.refused.is_none()) {

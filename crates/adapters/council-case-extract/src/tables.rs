@@ -159,13 +159,13 @@ pub struct Heading {
     /// Number of the heading row.
     pub row: u32,
     /// Column at each place, by its number in [`Table::columns`]; [`OWN`] where it is one of the site's own.
-    pub places: Vec<usize>,
+    pub places: Vec<u16>,
     /// The site's own columns: place and name.
     pub own: Vec<(usize, String)>,
 }
 
 /// The number of a column that no table has, and a local map names.
-pub const OWN: usize = usize::MAX;
+pub const OWN: u16 = u16::MAX;
 
 /// Whether a local map names a column of a table.
 pub type Named<'n> = &'n dyn Fn(Table, &str) -> bool;
@@ -197,10 +197,16 @@ pub fn heading(record: &Record<'_>, row: u32, named: Named<'_>) -> Result<Option
     if record.broken || !is_heading(record) {
         return Ok(None);
     }
-    let mut names: Vec<String> =
-        record.cells.iter().map(|cell| bare(&cell.text).to_ascii_lowercase()).collect();
     // A spreadsheet makes all rows as wide as the widest: blank cells at the end name no column.
-    names.truncate(names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1));
+    let named_cells =
+        || record.cells.iter().map(|cell| (cell, bare(&cell.text))).filter(|(_, name)| !name.is_empty());
+    let width = named_cells().last().map_or(0, |(cell, _)| usize::from(cell.column) + 1);
+    let mut names = vec![String::new(); width];
+    for (cell, name) in named_cells() {
+        if let Some(place) = names.get_mut(usize::from(cell.column)) {
+            *place = name.to_ascii_lowercase();
+        }
+    }
     let has = |column: &&str| names.iter().any(|name| name == column);
     let unclear =
         |text: String| Err(Issue::new(Severity::Fatal, IssueCode::Structure, "heading-unclear", text));
@@ -211,7 +217,7 @@ pub fn heading(record: &Record<'_>, row: u32, named: Named<'_>) -> Result<Option
     let mut places = Vec::new();
     let mut own: Vec<(usize, String)> = Vec::new();
     for (place, name) in names.iter().enumerate() {
-        match table.columns().iter().position(|column| column == name) {
+        match (0..).zip(table.columns()).find(|(_, column)| *column == name).map(|(number, _)| number) {
             Some(column) if !places.contains(&column) => places.push(column),
             None if named(table, name) && !own.iter().any(|(_, other)| other == name) => {
                 places.push(OWN);
@@ -239,24 +245,41 @@ pub struct Row<'a> {
     pub first: ItemId,
     /// How many rows of its table before it have the same person and key.
     pub repeats: u32,
-    cells: Vec<(usize, Leaf<'a>)>,
+    cells: Vec<Value<'a>>,
+}
+
+/// What a cell of a row says.
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a> {
+    /// Its text.
+    pub text: &'a str,
+    /// Its item.
+    pub id: ItemId,
+    /// Its column, by its number in [`Table::columns`]; [`OWN`] where it is one of the site's own.
+    pub column: u16,
+}
+
+impl<'a> Value<'a> {
+    fn leaf(&self) -> Leaf<'a> {
+        Leaf { text: self.text, id: self.id }
+    }
 }
 
 impl<'a> Row<'a> {
     /// A row with its cells by column number.
-    pub fn new(table: Table, items: Range<ItemId>, cells: Vec<(usize, Leaf<'a>)>) -> Self {
+    pub fn new(table: Table, items: Range<ItemId>, cells: Vec<Value<'a>>) -> Self {
         Self { table, first: items.start, items, repeats: 0, cells }
     }
 
     /// The cell of a column, where it holds something.
     pub fn cell(&self, name: &str) -> Option<Leaf<'a>> {
         let column = self.table.columns().iter().position(|column| *column == name)?;
-        self.cells.iter().find(|(c, _)| *c == column).map(|(_, leaf)| *leaf)
+        self.cells.iter().find(|value| usize::from(value.column) == column).map(Value::leaf)
     }
 
     /// Cells of the site's own columns.
     pub fn own(&self) -> impl Iterator<Item = Leaf<'a>> {
-        self.cells.iter().filter(|(column, _)| *column == OWN).map(|(_, leaf)| *leaf)
+        self.cells.iter().filter(|value| value.column == OWN).map(Value::leaf)
     }
 
     /// The text of a column, empty where it holds nothing.
@@ -294,7 +317,8 @@ impl Outline for Names {
                 let table = heading.table;
                 let place = usize::from(column);
                 let own = || heading.own.iter().find(|(at, _)| *at == place).map(|(_, name)| name.as_str());
-                let known = heading.places.get(place).and_then(|c| table.columns().get(*c)).copied();
+                let known =
+                    heading.places.get(place).and_then(|c| table.columns().get(usize::from(*c))).copied();
                 match known.or_else(own) {
                     Some(name) => format!("{} row {row}, {name}", table.name()),
                     None => format!("{} row {row}", table.name()),
