@@ -10,6 +10,7 @@ mod rules;
 mod table;
 mod write;
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -167,11 +168,11 @@ impl Heading {
 /// A row of somebody's readings. What it says is read again when it is written: a long file is not held twice.
 struct Found {
     /// Its place among the rows.
-    row: usize,
+    row: u32,
     /// Its first item.
     item: u32,
     /// Its heading's place among the headings.
-    heading: usize,
+    heading: u32,
 }
 
 /// What the cells of a row say.
@@ -205,11 +206,11 @@ impl<'a> Said<'a> {
 }
 
 fn file(c: &mut Composer<'_>, table: &Table<'_>, first: usize, sink: &mut dyn Sink) {
-    let heading_row = table.row(first);
+    let heading_row = &table.row(first);
     let heading = Heading::of(c, heading_row);
     let mut names: Vec<String> = heading.words(heading_row).into_iter().map(str::to_owned).collect();
     for row in table.rows_from(first + 1).filter(|row| table::is_heading(row)) {
-        for (word, at) in Heading::of(c, row).words(row).into_iter().zip(0..) {
+        for (word, at) in Heading::of(c, &row).words(&row).into_iter().zip(0..) {
             match names.get_mut(at) {
                 Some(name) if name.split(" or ").any(|n| n == word) => {}
                 Some(name) => *name = format!("{name} or {word}"),
@@ -220,27 +221,29 @@ fn file(c: &mut Composer<'_>, table: &Table<'_>, first: usize, sink: &mut dyn Si
     names.resize(names.len().max(table.width()), "another column".to_owned());
     c.ledger.set_outline(Arc::new(names));
     c.ledger.reserve(table.cells());
-    let owner = preamble(c, table, first);
+    let above: Vec<_> = table.rows_from(0).take(first).collect();
+    let owner = preamble(c, &above);
     heading.enter(c, heading_row, first as u32 + 1);
     let mut headings = vec![heading];
     let exchanged = moment_first(table, first);
     let zone = c.context.zone.clone();
-    let mut people: Vec<(NhsNumber, Leaf<'_>, Vec<Found>)> = Vec::new();
+    let mut people: Vec<(NhsNumber, Vec<Found>)> = Vec::new();
+    let mut known: HashMap<NhsNumber, usize> = HashMap::new();
     let mut told: Vec<Rule> = Vec::new();
-    for ((place, number), row) in (0..).zip(1u32..).skip(first + 1).zip(table.rows_from(first + 1)) {
-        if table::is_heading(row) {
-            let heading = Heading::of(c, row);
-            heading.enter(c, row, number);
+    for ((place, number), row) in (0u32..).zip(1u32..).skip(first + 1).zip(table.rows_from(first + 1)) {
+        if table::is_heading(&row) {
+            let heading = Heading::of(c, &row);
+            heading.enter(c, &row, number);
             headings.push(heading);
             continue;
         }
         let start = c.ledger.next_id();
-        for cell in row {
+        for cell in &row {
             c.ledger.add(Place::Cell { row: number, column: cell.column }, cell.span);
         }
-        let under = headings.len() - 1;
+        let under = u32::try_from(headings.len() - 1).unwrap_or(u32::MAX);
         let Some(heading) = headings.last() else { return };
-        let Said { mut cells, nothing, unclosed, .. } = Said::of(heading, row, start);
+        let Said { mut cells, nothing, unclosed, .. } = Said::of(heading, &row, start);
         for id in nothing {
             c.claim(id, Outcome::Decides, "that there is no reading");
         }
@@ -269,20 +272,25 @@ fn file(c: &mut Composer<'_>, table: &Table<'_>, first: usize, sink: &mut dyn Si
                     );
                 }
                 let row = Found { row: place, item: start, heading: under };
-                match people.iter_mut().find(|(n, ..)| *n == number) {
-                    Some((_, _, found)) => {
+                match known.get(&number).and_then(|at| people.get_mut(*at)) {
+                    Some((_, found)) => {
                         found.push(row);
                         let own = (leaf.id != owner.map_or(u32::MAX, |o| o.id)).then_some(leaf);
                         c.writer().mapped(own);
                     }
-                    None => people.push((number, leaf, vec![row])),
+                    None => {
+                        known.insert(number, people.len());
+                        people.push((number, vec![row]));
+                    }
                 }
             }
             Err((rule, about)) => {
                 // A file that nobody owns is told once, not row by row.
-                let once = rule == rules::PERSON_ABSENT;
-                if !(once && told.contains(&rule)) {
+                let again = rule == rules::PERSON_ABSENT && told.contains(&rule);
+                if !again {
                     c.issue_at(about.map_or(items.start, |l| l.id), rule.issue());
+                }
+                if !told.contains(&rule) {
                     told.push(rule);
                 }
                 c.ledger.overrule(items.clone(), Outcome::Rejected, "the row was refused");
@@ -290,17 +298,24 @@ fn file(c: &mut Composer<'_>, table: &Table<'_>, first: usize, sink: &mut dyn Si
             }
         }
     }
-    for (at, (number, leaf, found)) in people.iter().enumerate() {
+    for (at, (number, found)) in people.iter().enumerate() {
+        let said = found.first().and_then(|one| {
+            Some((headings.get(one.heading as usize)?, table.row(one.row as usize), one.item))
+        });
+        let Some((heading, row, item)) = said else { continue };
+        let cells = Said::of(heading, &row, item).cells;
+        let Ok((_, leaf)) = person(&cells, owner) else { continue };
         for (part, some) in found.chunks(limits::ROWS_PER_BUNDLE).enumerate() {
             let first = part * limits::ROWS_PER_BUNDLE + 1;
             match part {
                 0 => c.begin(number.as_str()),
                 _ => c.begin(&format!("{}|{part}", number.as_str())),
             }
-            let patient = write::patient(c, *number, *leaf);
+            let patient = write::patient(c, *number, leaf);
             for one in some {
-                let Some(heading) = headings.get(one.heading) else { continue };
-                let Said { mut cells, extra, .. } = Said::of(heading, table.row(one.row), one.item);
+                let Some(heading) = headings.get(one.heading as usize) else { continue };
+                let row = table.row(one.row as usize);
+                let Said { mut cells, extra, .. } = Said::of(heading, &row, one.item);
                 let Ok(decided_by) = kind_of_row(&mut cells) else { continue };
                 let Ok((when, moment)) = moment(&cells, exchanged, &zone) else { continue };
                 write::row(c, number.as_str(), &patient, &write::Row { cells, when, moment, decided_by });
@@ -318,8 +333,8 @@ fn file(c: &mut Composer<'_>, table: &Table<'_>, first: usize, sink: &mut dyn Si
 fn moment_first(table: &Table<'_>, heading: usize) -> bool {
     let mut columns: Vec<Option<Column>> = Vec::new();
     table.rows_from(heading).any(|row| {
-        if table::is_heading(row) {
-            columns = table::columns(row);
+        if table::is_heading(&row) {
+            columns = table::columns(&row);
             return false;
         }
         row.iter().any(|cell| {
@@ -360,9 +375,9 @@ fn kind_of_row<'a>(cells: &mut [(Column, Leaf<'a>)]) -> Result<Vec<Leaf<'a>>, (R
 }
 
 /// Rows above the heading: a cell that says `NHS number`, and the number beside it.
-fn preamble<'a>(c: &mut Composer<'_>, table: &'a Table<'a>, heading: usize) -> Option<Leaf<'a>> {
+fn preamble<'a>(c: &mut Composer<'_>, above: &'a [Vec<Cell<'a>>]) -> Option<Leaf<'a>> {
     let mut owner = None;
-    for (row, number) in table.rows_from(0).take(heading).zip(1u32..) {
+    for (row, number) in above.iter().zip(1u32..) {
         let mut named = false;
         for cell in row {
             let id = c.ledger.add(Place::Cell { row: number, column: cell.column }, cell.span);

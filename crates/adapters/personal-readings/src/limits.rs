@@ -31,13 +31,10 @@ pub const NESTED_MAX: usize = 1_000;
 pub const WAITING_MAX: usize = 60_000;
 
 /// Rows of one person in a table that go into one bundle.
-pub const ROWS_PER_BUNDLE: usize = 1_000;
+pub const ROWS_PER_BUNDLE: usize = 250;
 
 /// Readings of one bundle of an export.
 pub const RECORDS_PER_BUNDLE: usize = 250;
 
 /// Elements of an export after which the account is handed over.
 pub const RECORDS_PER_FLUSH: usize = 2_000;
-
-/// From this size on, the separators of a file are counted before it is read, so that memory is made for as many cells.
-pub const COUNTED_BYTES: usize = 256 * 1024;

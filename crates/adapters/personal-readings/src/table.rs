@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use causeway_core::Span;
+use causeway_core::limits::COUNTED_BYTES;
 use causeway_core::text::Decoded;
 
 use crate::columns::{self, Column};
-use crate::limits::{COUNTED_BYTES, HEAD_BYTES, PREAMBLE_ROWS, ROWS_MAX};
+use crate::limits::{HEAD_BYTES, PREAMBLE_ROWS, ROWS_MAX};
 
 /// One cell that is not blank.
 #[derive(Clone, Debug)]
@@ -27,125 +28,151 @@ impl Cell<'_> {
     }
 }
 
-/// A table of text: the cells of all its rows, one after the other. Blank ones are left out.
-#[derive(Clone, Debug, Default)]
+/// A table of text. Where its rows begin is kept, and their cells are cut out when they are asked for: a long file is not held
+/// twice.
+#[derive(Clone, Debug)]
 pub(crate) struct Table<'a> {
-    cells: Vec<Cell<'a>>,
-    /// Where each row's cells end.
-    ends: Vec<u32>,
+    text: &'a str,
+    /// What the text was read from; none where its places are not asked for.
+    source: Option<&'a Decoded<'a>>,
+    separator: u8,
+    /// Rows whose cells any separator parts.
+    above: usize,
+    /// Where each row begins.
+    starts: Vec<u32>,
+    cells: usize,
+    width: usize,
 }
 
 impl<'a> Table<'a> {
+    fn of(text: &'a str, source: Option<&'a Decoded<'a>>, separator: u8, above: usize) -> Self {
+        // Of a large file the lines are counted: a list that doubles holds what it had twice.
+        let lines = match text.len() < COUNTED_BYTES {
+            true => 0,
+            false => memchr::memchr_iter(b'\n', text.as_bytes()).count() + 1,
+        };
+        let starts = Vec::with_capacity(lines.min(ROWS_MAX + 1));
+        let mut table = Self { text, source, separator, above, starts, cells: 0, width: 0 };
+        let mut at = 0;
+        loop {
+            table.starts.push(u32::try_from(at).unwrap_or(u32::MAX));
+            let (mut cells, mut width) = (0, 0);
+            let next = table.cut(table.len() - 1, at, |cell| {
+                cells += 1;
+                width = usize::from(cell.column) + 1;
+            });
+            table.cells += cells;
+            table.width = table.width.max(width);
+            match next {
+                Some(next) if table.len() <= ROWS_MAX => at = next,
+                _ => return table,
+            }
+        }
+    }
+
     /// Rows, blank ones too.
     pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+        self.starts.len()
     }
 
     /// Cells that are not blank.
     pub(crate) fn cells(&self) -> usize {
-        self.cells.len()
+        self.cells
     }
 
     /// Columns up to the last that holds anything.
     pub(crate) fn width(&self) -> usize {
-        self.cells.iter().map(|cell| usize::from(cell.column) + 1).max().unwrap_or(0)
+        self.width
     }
 
-    /// The cells of a row, from 0; none beyond the last.
-    pub(crate) fn row(&self, row: usize) -> &[Cell<'a>] {
-        let Some(end) = self.ends.get(row) else { return &[] };
-        let before = row.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        self.cells.get(before as usize..*end as usize).unwrap_or_default()
+    /// The cells of a row, from 0, but blank ones; none beyond the last row.
+    pub(crate) fn row(&self, row: usize) -> Vec<Cell<'a>> {
+        let mut cells = Vec::new();
+        if let Some(start) = self.starts.get(row) {
+            self.cut(row, *start as usize, |cell| cells.push(cell));
+        }
+        cells
     }
 
     /// The rows from this one on.
-    pub(crate) fn rows_from(&self, row: usize) -> impl Iterator<Item = &[Cell<'a>]> {
+    pub(crate) fn rows_from(&self, row: usize) -> impl Iterator<Item = Vec<Cell<'a>>> {
         (row..self.len()).map(|row| self.row(row))
     }
 
-    fn end_row(&mut self) {
-        self.ends.push(u32::try_from(self.cells.len()).unwrap_or(u32::MAX));
+    fn span(&self, start: usize, end: usize) -> Span {
+        match self.source {
+            Some(source) => Span::new(source.source_offset(start), source.source_offset(end)),
+            None => Span::new(start, end),
+        }
+    }
+
+    /// Cuts the row that begins at a byte into its cells, and gives those that are not blank; where the next row begins, if there
+    /// is one.
+    fn cut(&self, row: usize, start: usize, mut give: impl FnMut(Cell<'a>)) -> Option<usize> {
+        let (source, bytes) = (self.text, self.text.as_bytes());
+        let parts: &[u8] = if row < self.above { &SEPARATORS } else { std::slice::from_ref(&self.separator) };
+        let ends = |byte: &u8| parts.contains(byte) || matches!(byte, b'\n' | b'\r');
+        let mut at = start;
+        let mut column = 0u16;
+        loop {
+            let start = at;
+            let quoted = bytes.get(at) == Some(&b'"');
+            let mut unclosed = false;
+            let text = if quoted {
+                at += 1;
+                let from = at;
+                loop {
+                    match (bytes.get(at), bytes.get(at + 1)) {
+                        (Some(b'"'), Some(b'"')) => at += 2,
+                        (Some(b'"'), _) => break,
+                        (None, _) => {
+                            unclosed = true;
+                            break;
+                        }
+                        _ => at += 1,
+                    }
+                }
+                let inner = source.get(from..at.min(bytes.len())).unwrap_or_default();
+                at = (at + 1).min(bytes.len());
+                let after = at;
+                while bytes.get(at).is_some_and(|b| !ends(b)) {
+                    at += 1;
+                }
+                let rest = source.get(after..at).unwrap_or_default();
+                match (inner.contains("\"\""), rest.trim().is_empty()) {
+                    (false, true) => Cow::Borrowed(inner),
+                    (true, true) => Cow::Owned(inner.replace("\"\"", "\"")),
+                    (_, false) => Cow::Owned(inner.replace("\"\"", "\"") + rest),
+                }
+            } else {
+                while bytes.get(at).is_some_and(|b| !ends(b)) {
+                    at += 1;
+                }
+                Cow::Borrowed(source.get(start..at).unwrap_or_default())
+            };
+            let cell = Cell { text, span: self.span(start, at), column, unclosed };
+            if cell.said().is_some() {
+                give(cell);
+            }
+            column = column.saturating_add(1);
+            let end = *bytes.get(at)?;
+            let next = at + if end == b'\r' && bytes.get(at + 1) == Some(&b'\n') { 2 } else { 1 };
+            if matches!(end, b'\n' | b'\r') {
+                return Some(next);
+            }
+            at = next;
+        }
     }
 }
 
 /// Reads a table: cells parted by the separator that the heading uses, in quotation marks where they hold one. In so many rows
 /// above the heading any separator parts them: whose readings they are was put there by somebody else than the meter. No more than
 /// one row above [`ROWS_MAX`] is read.
-pub(crate) fn read<'a>(source: &'a Decoded<'_>, separator: u8, above: usize) -> Table<'a> {
-    let text = &*source.text;
-    cut(text, separator, above, &|start, end| {
-        Span::new(source.source_offset(start), source.source_offset(end))
-    })
+pub(crate) fn read<'a>(source: &'a Decoded<'a>, separator: u8, above: usize) -> Table<'a> {
+    Table::of(&source.text, Some(source), separator, above)
 }
 
 const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
-
-fn cut<'a>(source: &'a str, separator: u8, above: usize, span: &dyn Fn(usize, usize) -> Span) -> Table<'a> {
-    let bytes = source.as_bytes();
-    // Of a large file the separators are counted: lists that double hold what they had twice.
-    let count = |mark: u8| match bytes.len() < COUNTED_BYTES {
-        true => 0,
-        false => memchr::memchr_iter(mark, bytes).count(),
-    };
-    let lines = count(b'\n');
-    let mut table =
-        Table { cells: Vec::with_capacity(count(separator) + lines), ends: Vec::with_capacity(lines + 1) };
-    let mut at = 0;
-    let mut column = 0u16;
-    loop {
-        let parts: &[u8] = if table.len() < above { &SEPARATORS } else { std::slice::from_ref(&separator) };
-        let ends = |byte: &u8| parts.contains(byte) || matches!(byte, b'\n' | b'\r');
-        let start = at;
-        let quoted = bytes.get(at) == Some(&b'"');
-        let mut unclosed = false;
-        let text = if quoted {
-            at += 1;
-            let from = at;
-            loop {
-                match (bytes.get(at), bytes.get(at + 1)) {
-                    (Some(b'"'), Some(b'"')) => at += 2,
-                    (Some(b'"'), _) => break,
-                    (None, _) => {
-                        unclosed = true;
-                        break;
-                    }
-                    _ => at += 1,
-                }
-            }
-            let inner = source.get(from..at.min(bytes.len())).unwrap_or_default();
-            at = (at + 1).min(bytes.len());
-            let after = at;
-            while bytes.get(at).is_some_and(|b| !ends(b)) {
-                at += 1;
-            }
-            let rest = source.get(after..at).unwrap_or_default();
-            match (inner.contains("\"\""), rest.trim().is_empty()) {
-                (false, true) => Cow::Borrowed(inner),
-                (true, true) => Cow::Owned(inner.replace("\"\"", "\"")),
-                (_, false) => Cow::Owned(inner.replace("\"\"", "\"") + rest),
-            }
-        } else {
-            while bytes.get(at).is_some_and(|b| !ends(b)) {
-                at += 1;
-            }
-            Cow::Borrowed(source.get(start..at).unwrap_or_default())
-        };
-        let cell = Cell { text, span: span(start, at), column, unclosed };
-        if cell.said().is_some() {
-            table.cells.push(cell);
-        }
-        column = column.saturating_add(1);
-        let end = bytes.get(at);
-        if end.is_none_or(|byte| matches!(byte, b'\n' | b'\r')) {
-            table.end_row();
-            column = 0;
-            if end.is_none() || table.len() > ROWS_MAX {
-                return table;
-            }
-        }
-        at += if end == Some(&b'\r') && bytes.get(at + 1) == Some(&b'\n') { 2 } else { 1 };
-    }
-}
 
 /// The columns that a row names, each at its place.
 pub(crate) fn columns(row: &[Cell<'_>]) -> Vec<Option<Column>> {
@@ -180,8 +207,8 @@ pub(crate) fn is_heading(row: &[Cell<'_>]) -> bool {
 pub(crate) fn heading(source: &str) -> Option<(u8, usize)> {
     let head = source.get(..source.floor_char_boundary(HEAD_BYTES)).unwrap_or(source);
     SEPARATORS.into_iter().find_map(|separator| {
-        let table = cut(head, separator, 0, &Span::new);
-        let at = table.rows_from(0).take(PREAMBLE_ROWS).position(is_heading)?;
+        let table = Table::of(head, None, separator, 0);
+        let at = table.rows_from(0).take(PREAMBLE_ROWS).position(|row| is_heading(&row))?;
         Some((separator, at))
     })
 }
