@@ -310,15 +310,6 @@ impl<'t> Node<'t> {
         self.data().span
     }
 
-    /// Its bytes in the source as JSON: a string with its quotation marks.
-    pub fn json(self) -> &'t str {
-        let (span, shift) = (self.span(), self.tree.shift);
-        let quote = usize::from(self.kind() == Kind::Text);
-        let start = (span.start as usize).saturating_sub(shift + quote);
-        let end = (span.end as usize + quote).saturating_sub(shift);
-        self.tree.source.get(start..end).unwrap_or("null")
-    }
-
     /// The number of the node, unique within its tree, rising in source order.
     pub fn index(self) -> u32 {
         self.index

@@ -16,8 +16,8 @@ use causeway_adapter::{
 };
 use causeway_core::{Issue, IssueCode, Ledger, Outcome, Severity, common};
 use causeway_fhir::systems;
-use causeway_json::{Node, Tree};
-use serde_json::{Map, Value, json};
+use causeway_json::{Kind, Node, Tree};
+use serde_json::{Map, Number, Value, json};
 use uuid::Uuid;
 
 /// Types that tell nothing of a person: answers and settings of a server.
@@ -175,7 +175,7 @@ impl Adapter for FhirR4 {
         let tree = if is_xml { xml::read(input, &mut ledger) } else { read(input, &mut ledger) };
         let Ok(tree) = tree else { return Detection::no() };
         let document = Document { root: tree.root(), is_xml };
-        let Some((what, event)) = document.shell().ok().and_then(|shell| kind(&shell)) else {
+        let Some((what, event)) = kind(&document.shell()) else {
             return Detection::no();
         };
         // Its version can't be seen elsewhere: only the sender's own word could decide.
@@ -200,7 +200,7 @@ impl Adapter for FhirR4 {
         if let Some(node) = held.iter().find(|node| is_too_large(**node, &ledger)) {
             return refuse(*node, ledger, sink);
         }
-        let mut shell = document.shell()?;
+        let mut shell = document.shell();
         let mut foreign = Vec::new();
         if is_xml {
             xml::foreign(tree.root(), &mut ledger, &mut foreign);
@@ -213,6 +213,10 @@ impl Adapter for FhirR4 {
                  collection, transaction, batch or search result",
             )
         })?;
+        // The first entry told what it is; it is made with the others.
+        if let Some(first) = shell.get_mut("entry") {
+            *first = json!([]);
+        }
         if let Some((leaf, rule)) = order::fault(tree.root()) {
             return Err(Issue { position: ledger.position(leaf.id), ..rule.issue() });
         }
@@ -248,14 +252,17 @@ impl Adapter for FhirR4 {
             }
             sink.issue(issue);
         }
-        let mut mended = form::mend(&mut shell, None, 0);
+        // What stands around the entries of a Bundle within is not written, and may have been mended.
+        let has_bundle =
+            || tree.root().get("entry").into_iter().flat_map(Node::elements).any(|e| bundle_in(e).is_some());
+        let mut mended = form::mend(&mut shell, None, 0) || has_bundle();
         let mut making = Making { document, is_alone, context, names: HashMap::new() };
         let mut targets = Vec::new();
         // What is small is made once and kept; of what is large one entry at a time is held.
         let mut kept = Vec::new();
         let keeps = input.len() <= KEPT_BYTES_MAX;
         for node in &entries {
-            let made = making.entries(*node, targets.len())?;
+            let made = making.entries(*node, targets.len());
             mended |= made.mended;
             targets.extend(made.urls.into_iter().map(|url| json!({"reference": url})));
             if keeps {
@@ -301,7 +308,7 @@ impl Adapter for FhirR4 {
         for node in &entries {
             let made = match keeps {
                 true => std::mem::take(&mut kept),
-                false => making.entries(*node, number)?.entries,
+                false => making.entries(*node, number).entries,
             };
             for mut entry in made {
                 rewrite(&mut entry["resource"], &making.names, context, 0);
@@ -381,43 +388,73 @@ struct Document<'t> {
 }
 
 impl<'t> Document<'t> {
-    fn value(self, node: Node<'_>) -> Result<Value, Issue> {
-        match self.is_xml {
-            true => Ok(xml::value(node)),
-            false => serde_json::from_str(node.json())
-                .map_err(|_| fatal(IssueCode::Structure, "json-syntax", "the document can't be read")),
+    /// A node as a value, without what XML says and FHIR has no place for. Room is made for as many members as there are:
+    /// lists that grow by themselves hold up to four times as many.
+    fn value(self, node: Node<'_>) -> Value {
+        match node.kind() {
+            Kind::Object => {
+                let members = || node.members().filter(|(name, _)| !(self.is_xml && xml::is_foreign(name)));
+                let mut object = Map::with_capacity(members().count());
+                object.extend(members().map(|(name, node)| (name.to_owned(), self.value(node))));
+                Value::Object(object)
+            }
+            Kind::Array => {
+                let mut list = Vec::with_capacity(node.elements().count());
+                list.extend(node.elements().map(|one| self.value(one)));
+                Value::Array(list)
+            }
+            Kind::Number => serde_json::from_str::<Number>(node.text()).map_or(Value::Null, Value::Number),
+            Kind::True => Value::Bool(true),
+            Kind::False => Value::Bool(false),
+            Kind::Null => Value::Null,
+            Kind::Text => Value::String(node.text().to_owned()),
         }
     }
 
     /// What stands around the entries of a Bundle, with the first of them; of any other resource its type.
-    fn shell(self) -> Result<Value, Issue> {
+    fn shell(self) -> Value {
         let mut shell = Map::new();
         let is_bundle = self.root.string_of("resourceType") == Some("Bundle");
         for (name, node) in self.root.members() {
             let value = match (name, is_bundle) {
                 ("entry", true) if node.is_array() => {
-                    node.elements().take(1).map(|first| self.value(first)).collect::<Result<Value, _>>()?
+                    node.elements().take(1).map(|first| self.value(first)).collect()
                 }
-                ("resourceType", _) => self.value(node)?,
-                (_, true) if !(self.is_xml && xml::is_foreign(name)) => self.value(node)?,
+                ("resourceType", _) => self.value(node),
+                (_, true) if !(self.is_xml && xml::is_foreign(name)) => self.value(node),
                 _ => continue,
             };
             shell.insert(name.to_owned(), value);
         }
-        Ok(Value::Object(shell))
+        Value::Object(shell)
     }
 
-    /// The entries of a Bundle; a resource alone stands for one. `None` where there is no list of them.
+    /// The entries of a Bundle, with those of the Bundles within it in their places; a resource alone stands for one. `None`
+    /// where there is no list of them.
     fn entries(self, is_alone: bool) -> Option<Vec<Node<'t>>> {
         if is_alone {
             return Some(vec![self.root]);
         }
-        self.root.get("entry").filter(|list| list.is_array()).map(|list| list.elements().collect())
+        let mut flat = Vec::new();
+        let mut open = vec![self.root.get("entry").filter(|list| list.is_array())?.elements()];
+        while let Some(list) = open.last_mut() {
+            let Some(entry) = list.next() else {
+                open.pop();
+                continue;
+            };
+            match bundle_in(entry) {
+                Some(bundle) => {
+                    open.extend(bundle.get("entry").filter(|list| list.is_array()).map(Node::elements))
+                }
+                None => flat.push(entry),
+            }
+        }
+        Some(flat)
     }
 
     /// Whether each resource has only elements of R4.
     fn is_r4(self) -> bool {
-        let is_r4 = |node: Node<'_>| self.value(node).is_ok_and(|value| shape::is_r4(&value));
+        let is_r4 = |node: Node<'_>| shape::is_r4(&self.value(node));
         if self.root.string_of("resourceType") != Some("Bundle") {
             return is_r4(self.root);
         }
@@ -427,7 +464,12 @@ impl<'t> Document<'t> {
     }
 }
 
-/// What is made of one entry of a Bundle: itself, or those of the Bundle that it holds.
+/// The Bundle that an entry holds.
+fn bundle_in(entry: Node<'_>) -> Option<Node<'_>> {
+    entry.get("resource").filter(|held| held.string_of("resourceType") == Some("Bundle"))
+}
+
+/// What is made of one entry of a Bundle.
 struct Made {
     entries: Vec<Value>,
     /// The URL of each resource.
@@ -447,15 +489,15 @@ struct Making<'t, 'c> {
 
 impl Making<'_, '_> {
     /// Makes what becomes of an entry; `number` is how many there are before it.
-    fn entries(&mut self, node: Node<'_>, number: usize) -> Result<Made, Issue> {
-        let value = self.document.value(node)?;
+    fn entries(&mut self, node: Node<'_>, number: usize) -> Made {
+        let value = self.document.value(node);
         // Put into each other by hand: `json!` would copy what may be most of the document.
         let around = |name: &str, value: Value| Value::Object(Map::from_iter([(name.to_owned(), value)]));
         let value = if self.is_alone { around("resource", value) } else { value };
         let mut part = around("entry", Value::Array(vec![value]));
         part["resourceType"] = json!("Bundle");
         let mended = form::mend(&mut part, None, 0);
-        flatten(&mut part);
+        without_outcomes(&mut part);
         doubt::unborn(&mut part, self.context);
         doubt::ends(&mut part, self.context, 0);
         doubt::unspaced(&mut part, 0);
@@ -469,7 +511,7 @@ impl Making<'_, '_> {
             }
             urls.extend(name(entry, number + at, self.context, &mut self.names));
         }
-        Ok(Made { entries, urls, mended })
+        Made { entries, urls, mended }
     }
 }
 
@@ -583,23 +625,13 @@ impl Claims<'_> {
     }
 }
 
-/// Takes out what is no record, and the resources of a Bundle within the Bundle.
-fn flatten(bundle: &mut Value) {
-    let entries = bundle["entry"].as_array_mut().map(std::mem::take).unwrap_or_default();
-    let mut flat = Vec::with_capacity(entries.len());
-    for mut entry in entries {
-        match entry["resource"]["resourceType"].as_str() {
-            Some("OperationOutcome") => {}
-            Some(kind) if !shape::is_resource(kind) => {}
-            Some("Bundle") => {
-                let mut inner = entry["resource"].take();
-                flatten(&mut inner);
-                flat.extend(inner["entry"].as_array_mut().map(std::mem::take).unwrap_or_default());
-            }
-            _ => flat.push(entry),
-        }
-    }
-    bundle["entry"] = flat.into();
+/// Takes out what is no record.
+fn without_outcomes(bundle: &mut Value) {
+    let Some(entries) = bundle["entry"].as_array_mut() else { return };
+    entries.retain(|entry| match entry["resource"]["resourceType"].as_str() {
+        Some("OperationOutcome") => false,
+        kind => kind.is_none_or(shape::is_resource),
+    });
 }
 
 fn own_id(context: &Context, kind: &str, key: &str) -> String {

@@ -1,10 +1,9 @@
 //! FHIR's XML form: read into the tree and the value that the JSON form gives.
 
 use causeway_core::{Issue, Ledger, Outcome};
-use causeway_json::{Kind, Node, Tree};
+use causeway_json::{Node, Tree};
 use causeway_profile::schema::TypeRef;
 use causeway_stu3::xml;
-use serde_json::{Map, Number, Value};
 
 use crate::rules;
 
@@ -33,22 +32,6 @@ pub(crate) fn read(input: &[u8], ledger: &mut Ledger) -> Result<Tree<'static>, I
 /// Whether a member is what FHIR has no place for: loose text, foreign attributes and elements.
 pub(crate) fn is_foreign(name: &str) -> bool {
     name.starts_with(['@', '#']) || name.starts_with("other:")
-}
-
-/// The document as JSON has it, without what FHIR has no place for.
-pub(crate) fn value(node: Node<'_>) -> Value {
-    match node.kind() {
-        Kind::Object => {
-            let members = node.members().filter(|(name, _)| !is_foreign(name));
-            Value::Object(members.map(|(name, node)| (name.to_owned(), value(node))).collect::<Map<_, _>>())
-        }
-        Kind::Array => Value::Array(node.elements().map(value).collect()),
-        Kind::Number => serde_json::from_str::<Number>(node.text()).map_or(Value::Null, Value::Number),
-        Kind::True => Value::Bool(true),
-        Kind::False => Value::Bool(false),
-        Kind::Null => Value::Null,
-        Kind::Text => Value::String(node.text().to_owned()),
-    }
 }
 
 /// Tells what FHIR has no place for; it stays in the original.
