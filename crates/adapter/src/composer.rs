@@ -348,14 +348,10 @@ impl<'c> Composer<'c> {
     /// sentence is kept, and the others are counted.
     fn keep(&mut self, item: Option<ItemId>, mut issue: Issue) {
         if self.crowded() {
-            let same = |known: &Issue| {
-                known.rule == issue.rule && known.severity == issue.severity && known.text == issue.text
-            };
-            if let Some((_, count)) = self.beyond.iter_mut().find(|(known, _)| same(known)) {
-                *count += 1;
+            if self.told_again(&issue, 1) {
                 return;
             }
-            if self.beyond.len() < BEYOND_MAX {
+            if self.beyond.len() < limits::BEYOND_MAX {
                 self.beyond.push((Issue { position: None, ..issue.clone() }, 0));
             }
         }
@@ -363,6 +359,12 @@ impl<'c> Composer<'c> {
             issue.position = item.and_then(|item| self.ledger.position(item));
         }
         self.issues.push(issue);
+    }
+
+    /// Counts what was told beyond [`limits::ISSUES_MAX`] and is told again; `false` where it was not.
+    fn told_again(&mut self, issue: &Issue, times: u64) -> bool {
+        let known = self.beyond.iter_mut().find(|(known, _)| known.says_what(issue));
+        known.map(|(_, count)| *count += times).is_some()
     }
 
     /// Raises an issue at a source item.
@@ -599,6 +601,11 @@ impl<'c> Composer<'c> {
         for (item, issue) in self.writer.take_issues() {
             self.keep(item, issue);
         }
+        for (issue, times) in self.writer.take_beyond() {
+            if !self.told_again(&issue, times) {
+                (0..times).for_each(|_| self.keep(None, issue.clone()));
+            }
+        }
     }
 
     /// Hands the finished bundles over, so that they need not be kept while others are made. Only between bundles; items
@@ -643,9 +650,6 @@ impl<'c> Composer<'c> {
         self.issues.len() >= limits::ISSUES_MAX
     }
 }
-
-/// Sentences of issues that are counted apart beyond [`limits::ISSUES_MAX`]; there are fewer rules than that.
-const BEYOND_MAX: usize = 1_000;
 
 fn agent(w: &mut Writer, code: &str, who: impl FnOnce(&mut Writer)) {
     w.element(|w| {

@@ -110,6 +110,12 @@ impl Issue {
         Self { severity, code, rule, position: None, text: text.into() }
     }
 
+    /// Whether it says what another says, wherever that is.
+    #[must_use]
+    pub fn says_what(&self, other: &Self) -> bool {
+        self.rule == other.rule && self.severity == other.severity && self.text == other.text
+    }
+
     /// The same issue, at a position.
     #[must_use]
     pub fn at(mut self, position: Position) -> Self {
