@@ -73,7 +73,8 @@ const REFERENCE_WITHIN: usize = 512;
 /// Groups the segments of a source, and numbers them by message. UNA, UNG and UNE are envelope. A UNH without
 /// UNT before it ends the message before; a UNB without UNZ before it ends the interchange before.
 pub fn group(source: &mut Source<'_>) -> Vec<Interchange> {
-    let mut found = Vec::new();
+    let headers = source.segments.iter().filter(|segment| segment.tag == *b"UNB").count();
+    let mut found = Vec::with_capacity(headers);
     let mut current = Interchange::default();
     let mut open: Option<Message> = None;
     let (mut number, mut within) = (0u16, 0u32);

@@ -4,9 +4,6 @@
 /// 400 MiB. An input with more is refused before anything of it is translated.
 pub const COMPONENTS_MAX: usize = 4_000_000;
 
-/// From this size on, the separators of an input are counted before it is read, so that memory is made for as many values.
-pub const COUNTED_BYTES: usize = 256 * 1024;
-
 /// Segments in one input.
 pub const SEGMENTS_MAX: usize = 2_000_000;
 

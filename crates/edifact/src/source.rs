@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use causeway_core::limits::COUNTED_BYTES;
 use causeway_core::text::Decoded;
 use causeway_core::{ItemId, Leaf, Ledger, Outcome, Place, Span};
 
 use crate::error::ReadError;
-use crate::limits::{COMPONENTS_MAX, COUNTED_BYTES, POSITION_MAX, SEGMENTS_MAX};
+use crate::limits::{COMPONENTS_MAX, POSITION_MAX, SEGMENTS_MAX};
 use crate::separators::Separators;
 
 /// What is wrong with a segment. Its neighbours are read all the same.

@@ -9,9 +9,6 @@ pub const SEGMENTS_MAX: usize = 200_000;
 /// Values (non-empty subcomponents) of one message.
 pub const VALUES_MAX: usize = 4_000_000;
 
-/// Bytes of a message from which on its separators are counted before it is read.
-pub const COUNTED_BYTES: usize = 256 * 1024;
-
 /// Highest field number of a segment that is told apart; later fields share it.
 pub const FIELDS_MAX: u16 = 4_000;
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use causeway_core::limits::COUNTED_BYTES;
 use causeway_core::text::Decoded;
 use causeway_core::{ItemId, Ledger, Outcome, Place, Position, Span};
 
@@ -11,8 +12,7 @@ use crate::charset::decode;
 use crate::escape::unescape;
 use crate::fault::{Fault, FaultKind, ParseError};
 use crate::limits::{
-    COMPONENTS_MAX, COUNTED_BYTES, FAULTS_MAX, FIELDS_MAX, MESSAGE_BYTES_MAX, REPETITIONS_MAX, SEGMENTS_MAX,
-    VALUES_MAX,
+    COMPONENTS_MAX, FAULTS_MAX, FIELDS_MAX, MESSAGE_BYTES_MAX, REPETITIONS_MAX, SEGMENTS_MAX, VALUES_MAX,
 };
 use crate::lines::{Class, is_between, is_character, join, segment_name};
 use crate::types::{self, Division};

@@ -8,6 +8,3 @@ pub const NODES_MAX: usize = 8_000_000;
 
 /// Different member names in one document.
 pub const NAMES_MAX: usize = 1_000_000;
-
-/// Bytes of a document from which on its values are counted before it is read.
-pub const COUNTED_BYTES: usize = 256 * 1024;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use causeway_core::limits::COUNTED_BYTES;
 use causeway_core::text::first_escaped;
 use causeway_core::{Issue, IssueCode, Ledger, Place, Position, Severity, Span};
 
-use crate::limits::{COUNTED_BYTES, DEPTH_MAX, NAMES_MAX, NODES_MAX};
+use crate::limits::{DEPTH_MAX, NAMES_MAX, NODES_MAX};
 use crate::tree::{Data, Kind, NONE, Names, Step, Stored, Tree};
 
 /// Why a document can't be read, and at which byte. The text holds nothing of the document.

@@ -18,6 +18,3 @@ pub const NAME_BYTES_MAX: usize = 256;
 /// Different names among the children of one element up to which places carry the child's ordinal. Beyond, the
 /// byte span alone tells siblings apart.
 pub const COUNTED_NAMES_MAX: usize = 48;
-
-/// Bytes of a document from which on its elements are counted before it is read.
-pub const COUNTED_BYTES: usize = 256 * 1024;

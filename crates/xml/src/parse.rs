@@ -115,7 +115,7 @@ impl<'a, 'l> Builder<'a, 'l> {
     fn new(decoded: &'a Decoded<'a>, base: usize, ledger: &'l mut Ledger) -> Self {
         // Of a large document the marks are counted: lists that double hold what they had twice.
         let count = |mark: u8| decoded.text.bytes().filter(|byte| *byte == mark).count();
-        let large = decoded.text.len() >= limits::COUNTED_BYTES;
+        let large = decoded.text.len() >= causeway_core::limits::COUNTED_BYTES;
         let guess = if large { count(b'<') } else { decoded.text.len() / 32 };
         let values = if large { count(b'=') } else { guess };
         ledger.reserve(if large { values + guess / 2 } else { guess });
