@@ -43,6 +43,9 @@ impl Report {
 /// Issues that a summary shows in full.
 const ISSUES_SHOWN: usize = 8;
 
+/// Which part of the memory that the check of a bundle may take bundles may that wait for their check.
+const WAITING_SHARE: usize = 4;
+
 /// Where the pieces of a translation go: files under a folder, or nowhere (a summary alone).
 struct Files {
     report: Report,
@@ -207,7 +210,7 @@ impl Sink for Files {
             return self.take(output);
         }
         // A long one waits alone, and many do not.
-        if self.waiting_bytes > 0 && self.waiting_bytes + output.json.len() > self.room {
+        if self.waiting_bytes > 0 && self.waiting_bytes + output.json.len() > self.room / WAITING_SHARE {
             self.take_waiting();
         }
         self.waiting_bytes += output.json.len();
