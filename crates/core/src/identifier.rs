@@ -140,6 +140,22 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown.trim().to_owned())
 }
 
+/// How many arcs an object identifier has; `None` where the text is none: its root is 0, 1 or 2, and no arc begins with a zero but
+/// zero itself. Source: FHIR R4, data types, oid.
+pub fn arcs(text: &str) -> Option<usize> {
+    let is_arc = |arc: &str| {
+        !arc.is_empty() && arc.bytes().all(|b| b.is_ascii_digit()) && (arc == "0" || !arc.starts_with('0'))
+    };
+    let mut arcs = text.split('.');
+    matches!(arcs.next(), Some("0" | "1" | "2")).then_some(())?;
+    let mut count = 1;
+    for arc in arcs {
+        is_arc(arc).then_some(())?;
+        count += 1;
+    }
+    Some(count)
+}
+
 /// Whether a text is a number in the scientific notation of a spreadsheet (`4.47E+06`): what was an identifier of digits
 /// has lost digits, and two people may have become one. Codes such as `12E5` are none.
 pub fn is_scientific(text: &str) -> bool {

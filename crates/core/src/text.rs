@@ -117,17 +117,15 @@ pub fn trim(text: &str) -> &str {
 /// A text without any white space: base64 as it stands in lines.
 pub fn without_blanks(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
-    let is_plain = |bytes: &[u8]| bytes.is_ascii() && memchr::memchr3(b'\t', 0x0B, 0x0C, bytes).is_none();
-    let Some(first) = memchr::memchr3(b' ', b'\n', b'\r', bytes).filter(|_| is_plain(bytes)) else {
-        return match is_plain(bytes) {
-            true => Cow::Borrowed(text),
-            false => Cow::Owned(text.split_whitespace().collect()),
-        };
-    };
+    if !bytes.is_ascii() || memchr::memchr3(b'\t', 0x0B, 0x0C, bytes).is_some() {
+        return Cow::Owned(text.split_whitespace().collect());
+    }
+    let mut blanks = memchr::memchr3_iter(b' ', b'\n', b'\r', bytes);
+    let Some(first) = blanks.next() else { return Cow::Borrowed(text) };
     let mut out = String::with_capacity(text.len());
     out.push_str(text.get(..first).unwrap_or(""));
     let mut from = first + 1;
-    for at in memchr::memchr3_iter(b' ', b'\n', b'\r', bytes).skip(1) {
+    for at in blanks {
         out.push_str(text.get(from..at).unwrap_or(""));
         from = at + 1;
     }

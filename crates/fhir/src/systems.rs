@@ -101,13 +101,7 @@ pub fn local(organisation: &str, name: &str) -> String {
 /// Whether a text is an object identifier of at least three arcs: shorter ones are version numbers and the like. Source: FHIR R4,
 /// data types, oid; HL7 v3, UID (128 characters at most).
 pub fn is_oid(text: &str) -> bool {
-    let arc = |a: &str| {
-        !a.is_empty() && (a.len() == 1 || !a.starts_with('0')) && a.bytes().all(|b| b.is_ascii_digit())
-    };
-    text.len() <= 128
-        && matches!(text.as_bytes(), [b'0'..=b'2', b'.', ..])
-        && text.split('.').count() >= 3
-        && text.split('.').all(arc)
+    text.len() <= 128 && causeway_core::identifier::arcs(text).is_some_and(|arcs| arcs >= 3)
 }
 
 /// The FHIR URI of an OID, as UK messages use them; unknown ones become `urn:oid:…`. A root that is a GUID becomes `urn:uuid:…`, a URI

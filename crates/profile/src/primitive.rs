@@ -120,14 +120,7 @@ pub(crate) fn id(text: &str) -> bool {
 }
 
 fn oid(text: &str) -> bool {
-    let mut arcs = text.split('.');
-    let root = matches!(arcs.next(), Some("0" | "1" | "2"));
-    let mut more = 0;
-    let ok = arcs.all(|arc| {
-        more += 1;
-        !arc.is_empty() && arc.bytes().all(|b| b.is_ascii_digit()) && (arc == "0" || !arc.starts_with('0'))
-    });
-    root && ok && more > 0
+    causeway_core::identifier::arcs(text).is_some_and(|arcs| arcs >= 2)
 }
 
 /// R4 writes UUIDs in lower case.
