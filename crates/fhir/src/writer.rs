@@ -845,4 +845,29 @@ mod tests {
         assert!(!quote_into(&mut out, "a\"b\\c\ndé"));
         assert_eq!(out, "\"a\\\"b\\\\c\\ndé\"".as_bytes());
     }
+
+    #[test]
+    fn what_is_told_again_beyond_the_limit_is_counted() {
+        let mut w = Writer::default();
+        let rule = common::CONTROL_CHARACTER;
+        for item in 0..(ISSUES_MAX as u32 + 20) {
+            w.issue(Some(item), rule.issue());
+        }
+        w.issue(
+            None,
+            Issue::new(
+                causeway_core::Severity::Warning,
+                causeway_core::IssueCode::Value,
+                "another",
+                "another",
+            ),
+        );
+        let issues = w.take_issues();
+        // Up to the limit each with its item, then the first of each sentence.
+        assert_eq!(issues.len(), ISSUES_MAX + 2);
+        assert_eq!(issues.last().map(|(_, issue)| issue.rule), Some("another"));
+        let beyond: Vec<_> = w.take_beyond().into_iter().map(|(issue, times)| (issue.rule, times)).collect();
+        assert_eq!(beyond, [(rule.id, 19), ("another", 0)]);
+        assert!(w.take_beyond().is_empty());
+    }
 }
