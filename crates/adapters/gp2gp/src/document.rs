@@ -5,7 +5,7 @@ use std::sync::Arc;
 use causeway_adapter::{Composer, Profile};
 use causeway_core::{Issue, IssueCode, Leaf, Severity};
 use causeway_fhir::Writer;
-use causeway_fhir::types::{SOURCE_TEXT, extension};
+use causeway_fhir::types::source_text;
 use causeway_xml::Element;
 
 use crate::annotation;
@@ -138,11 +138,7 @@ fn address(w: &mut Writer, url: Leaf<'_>) {
         return w.string("url", text, url);
     }
     w.issue(Some(url.id), rules::ADDRESS.issue());
-    w.object("_url", |w| {
-        w.array("extension", |w| {
-            extension(w, SOURCE_TEXT, |w| w.leaf("valueString", url));
-        });
-    });
+    source_text(w, "url", url);
 }
 
 fn attachment(
