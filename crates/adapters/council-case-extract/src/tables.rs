@@ -200,7 +200,7 @@ pub fn heading(record: &Record<'_>, row: u32, named: Named<'_>) -> Result<Option
     // A spreadsheet makes all rows as wide as the widest: blank cells at the end name no column.
     let named_cells =
         || record.cells.iter().map(|cell| (cell, bare(&cell.text))).filter(|(_, name)| !name.is_empty());
-    let width = named_cells().last().map_or(0, |(cell, _)| usize::from(cell.column) + 1);
+    let width = named_cells().next_back().map_or(0, |(cell, _)| usize::from(cell.column) + 1);
     let mut names = vec![String::new(); width];
     for (cell, name) in named_cells() {
         if let Some(place) = names.get_mut(usize::from(cell.column)) {
