@@ -4,6 +4,7 @@
 mod contract;
 mod database;
 mod failover;
+mod plans;
 mod seals;
 mod server;
 mod upgrade;
