@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
+use causeway_core::issue::Beyond;
 use causeway_core::{Issue, IssueCode, ItemId, Leaf, Ledger, Outcome, Sources, common, limits};
 use causeway_fhir::profiles::default_profile;
 use causeway_fhir::writer::Mark;
@@ -83,7 +84,7 @@ pub struct Composer<'c> {
     writer: Writer,
     issues: Vec<Issue>,
     /// Issues beyond [`limits::ISSUES_MAX`] by their sentence: one of each, and how many more there are.
-    beyond: Vec<(Issue, u64)>,
+    beyond: Beyond,
     outputs: Vec<Output>,
     /// Bytes of the last finished bundle: how large the next will be.
     last_bytes: usize,
@@ -137,7 +138,7 @@ impl<'c> Composer<'c> {
             local,
             offered: Vec::new(),
             issues: Vec::new(),
-            beyond: Vec::new(),
+            beyond: Beyond::default(),
             outputs: Vec::new(),
             last_bytes: FIRST_BUNDLE_BYTES,
             open: None,
@@ -347,24 +348,13 @@ impl<'c> Composer<'c> {
     /// Keeps an issue, with the position of its item where it has none. Beyond [`limits::ISSUES_MAX`] the first of each
     /// sentence is kept, and the others are counted.
     fn keep(&mut self, item: Option<ItemId>, mut issue: Issue) {
-        if self.crowded() {
-            if self.told_again(&issue, 1) {
-                return;
-            }
-            if self.beyond.len() < limits::BEYOND_MAX {
-                self.beyond.push((Issue { position: None, ..issue.clone() }, 0));
-            }
+        if self.crowded() && self.beyond.is_again(&issue) {
+            return;
         }
         if issue.position.is_none() {
             issue.position = item.and_then(|item| self.ledger.position(item));
         }
         self.issues.push(issue);
-    }
-
-    /// Counts what was told beyond [`limits::ISSUES_MAX`] and is told again; `false` where it was not.
-    fn told_again(&mut self, issue: &Issue, times: u64) -> bool {
-        let known = self.beyond.iter_mut().find(|(known, _)| known.says_what(issue));
-        known.map(|(_, count)| *count += times).is_some()
     }
 
     /// Raises an issue at a source item.
@@ -602,7 +592,7 @@ impl<'c> Composer<'c> {
             self.keep(item, issue);
         }
         for (issue, times) in self.writer.take_beyond() {
-            if !self.told_again(&issue, times) {
+            if !self.beyond.count(&issue, times) {
                 (0..times).for_each(|_| self.keep(None, issue.clone()));
             }
         }
@@ -625,7 +615,7 @@ impl<'c> Composer<'c> {
         for issue in self.issues.drain(..) {
             sink.issue(issue);
         }
-        for (issue, count) in self.beyond.drain(..) {
+        for (issue, count) in self.beyond.take() {
             (0..count).for_each(|_| sink.issue(issue.clone()));
         }
         let mut next = Ledger::new();

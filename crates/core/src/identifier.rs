@@ -147,13 +147,8 @@ pub fn arcs(text: &str) -> Option<usize> {
         !arc.is_empty() && arc.bytes().all(|b| b.is_ascii_digit()) && (arc == "0" || !arc.starts_with('0'))
     };
     let mut arcs = text.split('.');
-    matches!(arcs.next(), Some("0" | "1" | "2")).then_some(())?;
-    let mut count = 1;
-    for arc in arcs {
-        is_arc(arc).then_some(())?;
-        count += 1;
-    }
-    Some(count)
+    let is_one = matches!(arcs.next(), Some("0" | "1" | "2")) && arcs.clone().all(is_arc);
+    is_one.then(|| 1 + arcs.count())
 }
 
 /// Whether a text is a number in the scientific notation of a spreadsheet (`4.47E+06`): what was an identifier of digits

@@ -99,6 +99,38 @@ pub struct Issue {
     pub text: Cow<'static, str>,
 }
 
+/// What is told beyond [`ISSUES_MAX`](crate::limits::ISSUES_MAX): one of each sentence, wherever that was, and how often it was told again.
+#[derive(Debug, Default)]
+pub struct Beyond(Vec<(Issue, u64)>);
+
+impl Beyond {
+    /// Counts what was told and is told again; `false` where it was not.
+    pub fn count(&mut self, issue: &Issue, times: u64) -> bool {
+        let is_same = |known: &Issue| {
+            known.rule == issue.rule && known.severity == issue.severity && known.text == issue.text
+        };
+        let known = self.0.iter_mut().find(|(known, _)| is_same(known));
+        known.map(|(_, count)| *count += times).is_some()
+    }
+
+    /// Whether an issue was told before, and is counted. One that was not is remembered, up to
+    /// [`BEYOND_MAX`](crate::limits::BEYOND_MAX) of them.
+    pub fn is_again(&mut self, issue: &Issue) -> bool {
+        if self.count(issue, 1) {
+            return true;
+        }
+        if self.0.len() < crate::limits::BEYOND_MAX {
+            self.0.push((Issue { position: None, ..issue.clone() }, 0));
+        }
+        false
+    }
+
+    /// Takes out what was told, each with how often it was told again.
+    pub fn take(&mut self) -> impl Iterator<Item = (Issue, u64)> + use<> {
+        std::mem::take(&mut self.0).into_iter()
+    }
+}
+
 impl Issue {
     /// An issue without a position.
     pub fn new(
@@ -108,12 +140,6 @@ impl Issue {
         text: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self { severity, code, rule, position: None, text: text.into() }
-    }
-
-    /// Whether it says what another says, wherever that is.
-    #[must_use]
-    pub fn says_what(&self, other: &Self) -> bool {
-        self.rule == other.rule && self.severity == other.severity && self.text == other.text
     }
 
     /// The same issue, at a position.

@@ -4,7 +4,8 @@
 use std::fmt;
 
 use causeway_core::identifier::visible;
-use causeway_core::limits::{BEYOND_MAX, ISSUES_MAX};
+use causeway_core::issue::Beyond;
+use causeway_core::limits::ISSUES_MAX;
 use causeway_core::text::{first_escaped, trim};
 use causeway_core::{Issue, ItemId, Leaf, Ledger, Outcome, Rule, Sources, When, common};
 
@@ -82,7 +83,7 @@ pub struct Writer {
     tracer: Option<Tracer>,
     issues: Vec<(Option<ItemId>, Issue)>,
     /// Of what was told beyond [`ISSUES_MAX`] the first of each sentence, and how often it was told again.
-    beyond: Vec<(Issue, u64)>,
+    beyond: Beyond,
     /// The last day on which something that is told can have happened: [`causeway_core::likely::last_day`].
     last_day: Option<(i16, u8, u8)>,
     /// Whether what is written is a vaccination, whose `occurrence[x]` has happened; that of a request is a wish.
@@ -249,21 +250,14 @@ impl Writer {
     /// Raises an issue about a source item, whose position is filled in later. Issues survive a rollback:
     /// they speak of the source, not of the output. Beyond [`ISSUES_MAX`] those that say what was said are counted.
     pub fn issue(&mut self, about: Option<ItemId>, issue: Issue) {
-        if self.issues.len() >= ISSUES_MAX {
-            if let Some((_, count)) = self.beyond.iter_mut().find(|(known, _)| known.says_what(&issue)) {
-                *count += 1;
-                return;
-            }
-            if self.beyond.len() < BEYOND_MAX {
-                self.beyond.push((issue.clone(), 0));
-            }
+        if self.issues.len() < ISSUES_MAX || !self.beyond.is_again(&issue) {
+            self.issues.push((about, issue));
         }
-        self.issues.push((about, issue));
     }
 
     /// Takes how often what was told beyond [`ISSUES_MAX`] was told again. Take the issues first: the first of each is among them.
-    pub fn take_beyond(&mut self) -> Vec<(Issue, u64)> {
-        std::mem::take(&mut self.beyond)
+    pub fn take_beyond(&mut self) -> impl Iterator<Item = (Issue, u64)> + use<> {
+        self.beyond.take()
     }
 
     /// Takes the issues raised so far.
@@ -866,8 +860,8 @@ mod tests {
         // Up to the limit each with its item, then the first of each sentence.
         assert_eq!(issues.len(), ISSUES_MAX + 2);
         assert_eq!(issues.last().map(|(_, issue)| issue.rule), Some("another"));
-        let beyond: Vec<_> = w.take_beyond().into_iter().map(|(issue, times)| (issue.rule, times)).collect();
+        let beyond: Vec<_> = w.take_beyond().map(|(issue, times)| (issue.rule, times)).collect();
         assert_eq!(beyond, [(rule.id, 19), ("another", 0)]);
-        assert!(w.take_beyond().is_empty());
+        assert_eq!(w.take_beyond().count(), 0);
     }
 }
